@@ -1,0 +1,46 @@
+"""Point-in-time views: what was knowable at a forecast origin."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+
+from store.errors import LeakError
+
+OBSERVATION_KEY: Final = (
+    "commodity", "origin", "destination", "measure", "period_from", "period_to", "kind",
+    "source_url", "value",
+)  # fmt: skip
+EVENT_KEY: Final = ("event_id",)
+ANALOG_KEY: Final = ("event_id", "material")
+TARIFF_KEY: Final = ("importer", "origin", "component", "product_scope", "effective_from")
+CALENDAR_KEY: Final = ("period_from", "period_to", "what", "source_url")
+
+
+def known_at(rows: pd.DataFrame, *, key: Sequence[str], as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return the newest version of each row that could be known at ``as_of``.
+
+    Training, backtest, replay and live prediction all pass through here and nowhere else.
+
+    Args:
+        rows: One row per version of a fact, with a UTC ``available_at`` column. Any order; not modified.
+        key: Columns that name a fact whatever its version.
+        as_of: The moment the forecaster stands at (UTC); a fact of that very moment is known.
+
+    Returns:
+        One row per key, sorted by key; empty if nothing was known.
+
+    Raises:
+        LeakError: ``as_of`` has no time zone, so it cannot be compared safely.
+    """
+    if as_of.tzinfo is None:
+        raise LeakError(
+            f"as_of={as_of} has no time zone. Expected a UTC moment, e.g. "
+            "pd.Timestamp('2025-04-10', tz='UTC'). Localise it first."
+        )
+    names = list(key)
+    known = rows.loc[rows["available_at"] <= as_of]
+    newest = known.sort_values([*names, "available_at"], kind="stable").drop_duplicates(
+        names, keep="last"
+    )
+    return newest.reset_index(drop=True)

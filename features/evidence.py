@@ -1,0 +1,226 @@
+"""The evidence panel: every month of every destination, as sure as the published figures allow.
+
+Figures become statements (``features.statements``), statements and a prior become one sparse system
+(``features.system``), and its solution becomes a table with a standard error, a kind and an ``available_at`` for each
+cell. See docs/adr/0001-evidence-panel.md.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from features.asof import OBSERVATION_KEY, known_at
+from features.months import last_complete_month, month_label, month_number, month_starts
+from features.statements import (
+    Statement,
+    is_cell_level,
+    last_evidence_month,
+    members_of,
+    read_statements,
+)
+from features.system import WIDTH, Prior, Solution, build_system, solve
+from store.errors import DataError
+from store.vocabulary import (
+    AGGREGATES,
+    COMMODITY,
+    DESTINATIONS,
+    EARLIEST_AS_OF,
+    HISTORY_START,
+    PANEL_COLUMNS,
+)
+
+Floats = NDArray[np.float64]
+
+PANEL_DESTINATIONS: Final = (*DESTINATIONS, *AGGREGATES)
+"""Order of the panel's rows: the destinations that add up to the world, then the sums."""
+
+SUSPICIOUS_Z: Final = 5.0
+"""A figure further than this many scales from the panel contradicts the rest."""
+
+DERIVED_STDERR: Final = 0.03
+"""A month without a level of its own is derived where the figures pin it to three percent, else estimated."""
+
+KINDS: Final = ("observed", "derived", "estimated")
+
+SUSPICIOUS_COLUMNS: Final = ("statement", "residual_pct", "z", "weight", "source_url")
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePanel:
+    """Every month up to the cutoff as known at one moment; arrays are destinations x months."""
+
+    as_of: pd.Timestamp
+    first: int
+    cutoff: int
+    """Last month the evidence speaks of, as a month number."""
+    tonnes: Floats
+    stderr: Floats
+    """Standard error of the logarithm of tonnes, about the relative standard error."""
+    kind: NDArray[np.int8]
+    """Position in ``KINDS``."""
+    available_at: "NDArray[np.datetime64]"
+    suspicious: pd.DataFrame
+    """Figures that contradict the rest, worst first: ``SUSPICIOUS_COLUMNS``."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Return the panel as a table with ``PANEL_COLUMNS``, by destination and period."""
+        rows, months = self.tonnes.shape
+        periods = month_starts(np.arange(self.first, self.first + months))
+        return pd.DataFrame(
+            {
+                "destination": np.repeat(PANEL_DESTINATIONS, months),
+                "period": np.tile(periods.to_numpy(), rows),
+                "tonnes": self.tonnes.ravel(),
+                "stderr_t": (self.stderr * self.tonnes).ravel(),
+                "kind": np.asarray(KINDS)[self.kind.ravel()],
+                "available_at": pd.DatetimeIndex(self.available_at.ravel()).tz_localize("UTC"),
+            },
+            columns=list(PANEL_COLUMNS),
+        )
+
+
+def evidence_panel(
+    observations: pd.DataFrame, *, as_of: pd.Timestamp, prior: Prior | None = None
+) -> EvidencePanel:
+    """Return the panel as it could be known at ``as_of``.
+
+    Args:
+        observations: Published figures of all times (store contract), any order; not modified.
+        as_of: The moment the forecaster stands at (UTC), 2019-01-01 or later.
+        prior: What to believe of months no figure pins down.
+
+    Returns:
+        All destinations and sums from 2016-01 to the last month that a known figure speaks of; never a later one
+        than the last complete month.
+
+    Raises:
+        DataError: ``as_of`` is too early, nothing is known, or the figures cannot be reconciled.
+        LeakError: ``as_of`` has no time zone.
+    """
+    figures = known_at(observations, key=OBSERVATION_KEY, as_of=as_of)
+    if as_of < pd.Timestamp(EARLIEST_AS_OF, tz="UTC"):
+        raise DataError(
+            f"as_of={as_of:%Y-%m-%d} is too early for the evidence panel. Expected {EARLIEST_AS_OF} or later, "
+            "because too few figures were published before. Take a later --as-of."
+        )
+    figures = figures.loc[figures["commodity"] == COMMODITY].reset_index(drop=True)
+    first = month_number(HISTORY_START)
+    cutoff = min(last_evidence_month(figures), last_complete_month(as_of))
+    statements = read_statements(figures, first=first, last=cutoff)
+    system = build_system(statements, first=first, last=cutoff, prior=prior or Prior())
+    with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
+        solution = solve(system)
+    tonnes, stderr = _cells(solution, months=system.months)
+    return EvidencePanel(
+        as_of=as_of,
+        first=first,
+        cutoff=cutoff,
+        tonnes=tonnes,
+        stderr=stderr,
+        kind=_kinds(statements, solution, stderr, first),
+        available_at=_availability(statements, figures, first, system.months),
+        suspicious=_suspicious(statements, solution, figures),
+    )
+
+
+def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:
+    """Return tonnes and log standard errors of destinations and sums, destinations x months."""
+    cells = np.exp(solution.log_cells).reshape(months, WIDTH)
+    at = np.arange(months)
+    size = months * WIDTH
+    blocks = solution.covariance[:size, :size].reshape(months, WIDTH, months, WIDTH)[at, :, at, :]
+    tonnes = [cells[:, i] for i in range(WIDTH)]
+    variance = [blocks[:, i, i] for i in range(WIDTH)]
+    for members in AGGREGATES.values():
+        inside = [DESTINATIONS.index(name) for name in members]
+        part = cells[:, inside]
+        total = part.sum(axis=1)
+        share = part / total[:, None]
+        within = blocks[:, inside][:, :, inside]
+        tonnes.append(total)
+        variance.append(np.einsum("ti,tij,tj->t", share, within, share))
+    return np.array(tonnes), np.sqrt(np.maximum(np.array(variance), 0.0))
+
+
+def _position(statement: Statement, first: int) -> tuple[int, int] | None:
+    """Return row and column of the cell a statement fixes, or None if it fixes no published one."""
+    cells = statement.above
+    if cells is None or not is_cell_level(statement):
+        return None
+    for row, name in enumerate(PANEL_DESTINATIONS):
+        if cells.destinations == members_of(name):
+            return row, cells.start - first
+    return None
+
+
+def _kinds(
+    statements: list[Statement], solution: Solution, stderr: Floats, first: int
+) -> NDArray[np.int8]:
+    """Observed where a level agrees with the panel, derived where others pin it, else estimated."""
+    kind = np.where(stderr <= DERIVED_STDERR, KINDS.index("derived"), KINDS.index("estimated"))
+    for statement, z in zip(statements, solution.z, strict=False):
+        place = _position(statement, first)
+        if place is not None and abs(z) <= SUSPICIOUS_Z:
+            kind[place] = KINDS.index("observed")
+    return kind.astype(np.int8)
+
+
+def _availability(
+    statements: list[Statement], figures: pd.DataFrame, first: int, months: int
+) -> "NDArray[np.datetime64]":
+    """Return when each cell could be known: an observed month by its first level, else by its last figure."""
+    moments = figures["available_at"].dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    touched = np.full((WIDTH, months), np.datetime64("1970-01-01", "s"))
+    levels: dict[tuple[int, int], np.datetime64] = {}
+    for statement in statements:
+        moment = moments[statement.row]
+        for cells in (statement.above, statement.below):
+            if cells is None:
+                continue
+            rows = [DESTINATIONS.index(name) for name in cells.destinations]
+            block = np.ix_(rows, range(cells.start - first, cells.end - first + 1))
+            touched[block] = np.maximum(touched[block], moment)
+        place = _position(statement, first)
+        if place is not None:
+            levels[place] = min(moment, levels.get(place, moment))
+    newest = max(moments[s.row] for s in statements)
+    touched[touched == np.datetime64("1970-01-01", "s")] = newest
+    sums = [
+        touched[[DESTINATIONS.index(name) for name in members]].max(axis=0)
+        for members in AGGREGATES.values()
+    ]
+    available = np.vstack([touched, *sums])
+    for place, moment in levels.items():
+        available[place] = moment
+    return available
+
+
+def _suspicious(
+    statements: list[Statement], solution: Solution, figures: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the figures that contradict the rest, worst first."""
+    z = solution.z[: len(statements)]
+    worst = [int(i) for i in np.argsort(-np.abs(z), kind="stable") if abs(z[i]) > SUSPICIOUS_Z]
+    rows = [
+        (
+            _describe(figures.loc[statements[i].row]),
+            100.0 * float(np.expm1(z[i] * statements[i].scale)),
+            float(z[i]),
+            float(solution.weight[i]),
+            str(figures["source_url"][statements[i].row]),
+        )
+        for i in worst
+    ]
+    return pd.DataFrame(rows, columns=list(SUSPICIOUS_COLUMNS))
+
+
+def _describe(figure: "pd.Series[object]") -> str:
+    start = month_label(month_number(str(figure["period_from"])))
+    end = month_label(month_number(str(figure["period_to"])))
+    period = start if start == end else f"{start}..{end}"
+    return f"{figure['destination']} {period} {figure['measure']} {figure['value']:g}"

@@ -1,0 +1,120 @@
+"""The words of the product: closed sets, codes and the columns that carry them."""
+
+from typing import Final, Literal, get_args
+
+COMMODITY: Final = "85051110"
+"""China's 8-digit export code for rare-earth permanent magnets."""
+
+ORIGIN: Final = "CHN"
+
+Destination = Literal[
+    "USA", "DEU", "JPN", "KOR", "VNM", "IND", "THA", "ITA", "EU27_REST", "ROW"
+]  # fmt: skip
+DESTINATIONS: Final[tuple[str, ...]] = get_args(Destination)
+"""Destinations that partition the world: eight countries, the rest of EU27, the rest of the world."""
+
+WORLD: Final = "WLD"
+EU27: Final = "EU27"
+AGGREGATES: Final[dict[str, tuple[str, ...]]] = {
+    WORLD: DESTINATIONS,
+    EU27: ("DEU", "ITA", "EU27_REST"),
+}
+"""Sums of destinations that are forecast and published beside them."""
+
+EU27_MEMBERS: Final = frozenset(
+    "AUT BEL BGR HRV CYP CZE DNK EST FIN FRA DEU GRC HUN IRL ITA LVA LTU LUX MLT NLD POL PRT ROU SVK "
+    "SVN ESP SWE".split()
+)
+
+CONTINENTS: Final[dict[str, tuple[str, ...]]] = {
+    "EUROPE": (EU27,),
+    "EUR_REGION": (EU27,),
+    "ASIA": ("JPN", "KOR", "VNM", "IND", "THA"),
+    "NORTH_AMERICA": ("USA",),
+    "NORTH_AMERICA_EX_USA": (),
+    "EUROPE_EX_EU27": (),
+    "AFRICA": (),
+    "OCEANIA": (),
+    "SOUTH_AMERICA": (),
+}
+"""Named regions and the modelled destinations that surely lie within them."""
+
+Measure = Literal[
+    "net_weight_t",
+    "value_musd",
+    "yoy_pct",
+    "mom_pct",
+    "share_pct",
+    "lead_min_t",
+    "mirror_import_t",
+    "mirror_import_meur",
+    "mirror_import_musd",
+    "mirror_import_share_pct",
+]
+MEASURES: Final[tuple[str, ...]] = get_args(Measure)
+"""``lead_min_t`` says by how many tonnes at least destination ``A-B`` has A ahead of B (a ranking)."""
+
+UNITS: Final[dict[str, str]] = {
+    "net_weight_t": "t",
+    "value_musd": "musd",
+    "yoy_pct": "pct",
+    "mom_pct": "pct",
+    "share_pct": "pct",
+    "lead_min_t": "t",
+    "mirror_import_t": "t",
+    "mirror_import_meur": "meur",
+    "mirror_import_musd": "musd",
+    "mirror_import_share_pct": "pct",
+}
+
+FigureKind = Literal["reported", "derived"]
+CellKind = Literal["observed", "derived", "estimated"]
+Direction = Literal["restrictive", "easing", "neutral"]
+Instrument = Literal[
+    "tariff_increase",
+    "tariff_decrease",
+    "export_control",
+    "export_ban",
+    "export_licence_relaxation",
+    "entity_list",
+    "quota",
+    "truce",
+    "trade_talks",
+    "investigation",
+    "legal_ruling",
+    "supply_deal",
+    "subsidy",
+    "stockpile",
+    "other",
+]
+INSTRUMENTS: Final[tuple[str, ...]] = get_args(Instrument)
+
+QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+QUANTILE_COLUMNS: Final = tuple(f"p{round(q * 100):02d}" for q in QUANTILES)
+
+FORECAST_COLUMNS: Final = (
+    "destination",
+    "cutoff",
+    "period",
+    "horizon",
+    *QUANTILE_COLUMNS,
+    "mean",
+    "model",
+    "status",
+)
+"""Columns of a forecast file; ``cutoff`` and ``period`` are ``YYYY-MM``, the numbers are tonnes."""
+
+PANEL_COLUMNS: Final = ("destination", "period", "tonnes", "stderr_t", "kind", "available_at")
+"""Columns of the evidence panel; ``period`` is the first day of the month."""
+
+HISTORY_START: Final = "2016-01"
+"""First month of the evidence panel; earlier published figures are too few to pin a month."""
+
+EARLIEST_AS_OF: Final = "2019-01-01"
+"""First moment the evidence panel is defined for."""
+
+MONTHS_AHEAD: Final = 12
+"""Months forecast after the last complete month."""
+
+MAX_HORIZON: Final = 18
+"""Longest horizon learned: twelve months ahead plus six months of late data."""
