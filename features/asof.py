@@ -8,8 +8,8 @@ import pandas as pd
 from store.errors import LeakError
 
 OBSERVATION_KEY: Final = (
-    "commodity", "origin", "destination", "measure", "period_from", "period_to", "kind",
-    "source_url", "value",
+    "commodity", "origin", "destination", "measure", "period_from", "period_to", "kind", "source",
+    "source_url",
 )  # fmt: skip
 EVENT_KEY: Final = ("event_id",)
 ANALOG_KEY: Final = ("event_id", "material")

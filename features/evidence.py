@@ -46,7 +46,8 @@ DERIVED_STDERR: Final = 0.03
 
 KINDS: Final = ("observed", "derived", "estimated")
 
-SUSPICIOUS_COLUMNS: Final = ("statement", "residual_pct", "z", "weight", "source_url")
+SUSPICIOUS_COLUMNS: Final = ("statement", "residual_t", "z", "weight", "source_url")
+"""``residual_t``: what the figure says of its months less what the panel says, in tonnes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def evidence_panel(
         stderr=stderr,
         kind=_kinds(statements, solution, stderr, first),
         available_at=_availability(statements, figures, first, system.months),
-        suspicious=_suspicious(statements, solution, figures),
+        suspicious=_suspicious(statements, solution, figures, tonnes[:WIDTH], first),
     )
 
 
@@ -201,7 +202,11 @@ def _availability(
 
 
 def _suspicious(
-    statements: list[Statement], solution: Solution, figures: pd.DataFrame
+    statements: list[Statement],
+    solution: Solution,
+    figures: pd.DataFrame,
+    tonnes: Floats,
+    first: int,
 ) -> pd.DataFrame:
     """Return the figures that contradict the rest, worst first."""
     z = solution.z[: len(statements)]
@@ -209,7 +214,7 @@ def _suspicious(
     rows = [
         (
             _describe(figures.loc[statements[i].row]),
-            100.0 * float(np.expm1(z[i] * statements[i].scale)),
+            _said_beyond(statements[i], float(z[i]), tonnes, first),
             float(z[i]),
             float(solution.weight[i]),
             str(figures["source_url"][statements[i].row]),
@@ -217,6 +222,15 @@ def _suspicious(
         for i in worst
     ]
     return pd.DataFrame(rows, columns=list(SUSPICIOUS_COLUMNS))
+
+
+def _said_beyond(statement: Statement, z: float, tonnes: Floats, first: int) -> float:
+    cells = statement.above or statement.below
+    if cells is None:
+        return 0.0
+    rows = [DESTINATIONS.index(name) for name in cells.destinations]
+    total = tonnes[rows, cells.start - first : cells.end - first + 1].sum()
+    return float(total * np.expm1(z * statement.scale))
 
 
 def _describe(figure: "pd.Series[object]") -> str:

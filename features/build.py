@@ -1,0 +1,113 @@
+"""The only entry to the model frame: features of one forecast origin as one pure function."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features import calendar, policy, tariffs, trade
+from features.catalogue import Feature, as_markdown
+from features.evidence import evidence_panel
+from features.months import month_starts
+from features.origin import Origin, origin_of
+from store.errors import DataError
+
+Floats = NDArray[np.float64]
+
+FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
+    "trade": trade.FEATURES,
+    "calendar": calendar.FEATURES,
+    "tariffs": tariffs.FEATURES,
+    "policy": policy.FEATURES,
+}
+_COMPUTE: Final[tuple[Callable[[Origin], dict[str, Floats]], ...]] = (
+    trade.compute,
+    calendar.compute,
+    tariffs.compute,
+    policy.compute,
+)
+
+ALL_FEATURES: Final = tuple(feature for family in FAMILIES.values() for feature in family)
+_PLACE: Final = {feature.name: i for i, feature in enumerate(ALL_FEATURES)}
+
+
+@lru_cache(maxsize=128)
+def feature_block(origin: Origin) -> tuple[tuple[str, ...], Floats]:
+    """Return names and values of the features of one origin, values as series x targets x features.
+
+    A bare panel has no tariffs, policy or world, so those features are left out of the names.
+    """
+    values: dict[str, Floats] = {}
+    for compute in _COMPUTE:
+        values |= compute(origin)
+    names = tuple(sorted(values, key=_PLACE.__getitem__))
+    shape = (len(origin.series), len(origin.targets))
+    return names, np.stack([np.broadcast_to(values[name], shape) for name in names], axis=-1)
+
+
+def frame_of(origin: Origin) -> pd.DataFrame:
+    """Return the features of one origin as a table.
+
+    Returns:
+        One row per series and target month, by series, then month: destination, period, level_tonnes, offset_tonnes
+        and one float column a feature.
+    """
+    names, block = feature_block(origin)
+    series, targets = block.shape[:2]
+    frame = pd.DataFrame(block.reshape(-1, len(names)), columns=list(names))
+    frame.insert(0, "destination", np.repeat(np.array(origin.series, dtype=object), targets))
+    frame.insert(1, "period", np.tile(month_starts(origin.targets).to_numpy(), series))
+    frame.insert(2, "level_tonnes", np.repeat(origin.level, targets))
+    frame.insert(3, "offset_tonnes", np.repeat(origin.offset, targets))
+    return frame
+
+
+def build_features(
+    observations: pd.DataFrame,
+    events: pd.DataFrame,
+    tariffs_known: pd.DataFrame,
+    *,
+    as_of: pd.Timestamp,
+    destinations: tuple[str, ...] | None = None,
+    horizons: tuple[int, ...] | None = None,
+) -> pd.DataFrame:
+    """Return the model frame of one as_of: a pure function of what was known then.
+
+    Args:
+        observations: Published figures, all versions (store contract); not modified.
+        events: Policy events, all versions; not modified.
+        tariffs_known: Tariff steps, all versions; not modified.
+        as_of: The moment the forecaster stands at (UTC).
+        destinations: Which series to return, all if None.
+        horizons: Months after the cutoff to return, all that are published if None.
+
+    Returns:
+        As ``frame_of``.
+
+    Raises:
+        DataError: An unknown destination, or no evidence at ``as_of``.
+        LeakError: ``as_of`` has no time zone.
+    """
+    panel = evidence_panel(observations, as_of=as_of)
+    origin = origin_of(panel, events=events, tariffs=tariffs_known)
+    frame = frame_of(origin)
+    unknown = sorted(set(destinations or ()) - set(origin.series))
+    if unknown:
+        raise DataError(
+            f"No features for destinations {', '.join(unknown)}. Expected some of {', '.join(origin.series)}. "
+            "Take one of those."
+        )
+    wanted = pd.Series(True, index=frame.index)  # noqa: FBT003 - a mask, not a flag
+    if destinations is not None:
+        wanted &= frame["destination"].isin(destinations)
+    if horizons is not None:
+        wanted &= frame["horizon"].isin(horizons)
+    return frame.loc[wanted].reset_index(drop=True)
+
+
+def catalogue_page() -> str:
+    """Return docs/features.md."""
+    return as_markdown(FAMILIES)

@@ -1,0 +1,45 @@
+"""What a feature is: one entry a feature, kept beside the code that computes it and printed to docs/features.md."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Family = Literal["trade", "calendar", "tariffs", "policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of the model frame."""
+
+    name: str
+    unit: str
+    meaning: str
+    source: str
+    knowable: str
+    """From when the value of a row is knowable, in words."""
+    monotone: Literal[-1, 0, 1] = 0
+    """-1 where a higher value may never raise the forecast."""
+
+
+def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
+    """Return the catalogue as a page of Markdown, one table a family."""
+    parts = [
+        "# Features",
+        "",
+        "Generated from the catalogue by `make docs`; do not edit. One row of the model frame is one destination at one",
+        "forecast origin and one target month. A dash means the forecast may move either way with the feature, `falls`",
+        "that a higher value never raises it.",
+    ]
+    for family, entries in families.items():
+        parts += [
+            "",
+            f"## {family}",
+            "",
+            "| feature | unit | meaning | source | knowable | effect |",
+        ]
+        parts.append("| --- | --- | --- | --- | --- | --- |")
+        parts += [
+            f"| `{e.name}` | {e.unit} | {e.meaning} | {e.source} | {e.knowable} | "
+            f"{'falls' if e.monotone < 0 else '-'} |"
+            for e in entries
+        ]
+    return "\n".join(parts) + "\n"

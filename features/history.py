@@ -1,0 +1,75 @@
+"""The past as a row of origins, each as it could be known then; training and backtest walk along it."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import pandas as pd
+
+from features.asof import OBSERVATION_KEY, known_at
+from features.evidence import EvidencePanel, evidence_panel
+from features.months import month_number
+from features.origin import Origin, bare_origin, origin_of
+
+FIRST_TRAINING: Final = "2019-06-25"
+"""First past origin: the first release of detail by destination in the bundled figures."""
+
+RELEASE_DAY: Final = 25
+"""Day of the month past origins stand at: the detail of the month before is out."""
+
+
+class History(Protocol):
+    """A past to learn from, by moments that can be ordered."""
+
+    def origin(self, moment: pd.Timestamp) -> Origin:
+        """Return what could be known at a moment."""
+        ...
+
+    def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
+        """Return the origins before a moment, oldest first."""
+        ...
+
+
+class EvidenceHistory:
+    """The past of the evidence panel: every origin is solved from what was published by then.
+
+    Args:
+        observations: Published figures, all versions (store contract); not modified.
+        events: Policy events, all versions; not modified.
+        tariffs: Tariff steps, all versions; not modified.
+    """
+
+    def __init__(
+        self, observations: pd.DataFrame, events: pd.DataFrame, tariffs: pd.DataFrame
+    ) -> None:
+        self._observations = observations
+        self._events = events
+        self._tariffs = tariffs
+        self._panels: dict[tuple[int, int], EvidencePanel] = {}
+        self._origins: dict[pd.Timestamp, Origin] = {}
+
+    def panel(self, moment: pd.Timestamp) -> EvidencePanel:
+        """Return the evidence panel at a moment.
+
+        Raises:
+            DataError: The moment is too early, or nothing is known.
+        """
+        return evidence_panel(self._observations, as_of=moment)
+
+    def origin(self, moment: pd.Timestamp) -> Origin:
+        """Return the origin at a moment; solved once."""
+        if moment not in self._origins:
+            self._origins[moment] = origin_of(
+                self.panel(moment), events=self._events, tariffs=self._tariffs
+            )
+        return self._origins[moment]
+
+    def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
+        """Return one origin a month before a moment, oldest first."""
+        return [self.origin(earlier) for earlier in release_moments(FIRST_TRAINING, moment)]
+
+
+def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:
+    """Return the 25th of each month from ``start`` on and before a moment (UTC)."""
+    first = pd.Timestamp(start, tz="UTC").replace(day=RELEASE_DAY)
+    months = pd.date_range(first, before, freq=pd.DateOffset(months=1))
+    return [moment for moment in months if moment < before]

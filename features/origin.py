@@ -1,0 +1,145 @@
+"""What a forecaster sees at one origin, as dense arrays: the only input of every feature family."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.asof import EVENT_KEY, TARIFF_KEY, known_at
+from features.evidence import KINDS, PANEL_DESTINATIONS, EvidencePanel
+from features.months import Months, last_complete_month
+from store.errors import DataError
+from store.vocabulary import AGGREGATES, MONTHS_AHEAD
+
+Floats = NDArray[np.float64]
+
+LEVEL_MONTHS: Final = 12
+"""Months whose mean is the level that forecasts are ratios to: one year, so that it holds every season once and a
+shock of a few months does not become the new normal by default."""
+
+OFFSET_SHARE: Final = 0.01
+"""Added to both sides of a log ratio, as a share of the last year's mean, so that zeros have one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """One moment of forecasting; arrays are series x months up to the cutoff, NaN where nothing is known.
+
+    Two origins are equal only if they are one object, so that what is computed from one can be kept.
+    """
+
+    series: tuple[str, ...]
+    first: int
+    cutoff: int
+    targets: Months
+    """Months to forecast, as month numbers after the cutoff."""
+    late_months: int
+    """Complete months the evidence does not reach yet."""
+    tonnes: Floats
+    stderr: Floats
+    """Standard error of the log, 0 for a full table."""
+    is_observed: NDArray[np.bool_]
+    groups: tuple[NDArray[np.int64], ...]
+    """For each series the rows that add up to it: itself, or the members of an aggregate."""
+    world: int | None
+    """Row of the world total, if there is one."""
+    events: pd.DataFrame | None
+    """Policy events as known, None for a bare panel."""
+    tariffs: pd.DataFrame | None
+    """Tariff steps as known, None for a bare panel."""
+
+    @property
+    def horizons(self) -> Months:
+        """Return months after the cutoff of each target."""
+        return self.targets - self.cutoff
+
+    @property
+    def level(self) -> Floats:
+        """Return the mean of the last twelve months of each series over those known, NaN without any."""
+        return _mean(self.tonnes[:, -LEVEL_MONTHS:])
+
+    @property
+    def offset(self) -> Floats:
+        """Return what is added to both sides of a log ratio, in tonnes."""
+        year = _mean(self.tonnes[:, -12:])
+        return np.maximum(OFFSET_SHARE * np.nan_to_num(year), 1e-9)
+
+
+def _mean(window: Floats) -> Floats:
+    """Return row means over known months, NaN where none is."""
+    known = np.isfinite(window)
+    count = known.sum(axis=1)
+    total = np.where(known, window, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def origin_of(panel: EvidencePanel, *, events: pd.DataFrame, tariffs: pd.DataFrame) -> Origin:
+    """Return the origin of the evidence panel's own moment.
+
+    Args:
+        panel: The evidence panel at one as_of.
+        events: Every version of the policy events (store contract), any order; not modified.
+        tariffs: Every version of the tariff steps (store contract), any order; not modified.
+
+    Returns:
+        Destinations and aggregates; targets from the month after the cutoff to the twelfth after the last complete
+        month at as_of; events and tariffs as known then, scheduled dates left out.
+    """
+    complete = last_complete_month(panel.as_of)
+    known_events = known_at(events, key=EVENT_KEY, as_of=panel.as_of)
+    position = {name: i for i, name in enumerate(PANEL_DESTINATIONS)}
+    groups = tuple(
+        np.array([position[m] for m in AGGREGATES.get(name, (name,))]) for name in position
+    )
+    return Origin(
+        series=PANEL_DESTINATIONS,
+        first=panel.first,
+        cutoff=panel.cutoff,
+        targets=np.arange(panel.cutoff + 1, complete + MONTHS_AHEAD + 1),
+        late_months=complete - panel.cutoff,
+        tonnes=panel.tonnes,
+        stderr=panel.stderr,
+        is_observed=panel.kind == KINDS.index("observed"),
+        groups=groups,
+        world=position["WLD"],
+        events=known_events.loc[known_events["evidence"] != "scheduled"].reset_index(drop=True),
+        tariffs=known_at(tariffs, key=TARIFF_KEY, as_of=panel.as_of),
+    )
+
+
+def bare_origin(table: pd.DataFrame, *, cutoff: int, horizon: int) -> Origin:
+    """Return the origin of a full table of series at a cutoff, without tariffs or events.
+
+    Args:
+        table: Tonnes, one row a series (index: its name), one column a month (consecutive month numbers); NaN where
+            a series has no value. Later columns than the cutoff are not read.
+        cutoff: Last month known, as a month number.
+        horizon: Months to forecast.
+
+    Raises:
+        DataError: The cutoff lies outside the table.
+    """
+    months = table.columns.to_numpy(dtype=np.int64)
+    if not months[0] <= cutoff <= months[-1]:
+        raise DataError(
+            f"Cutoff {cutoff // 12}-{cutoff % 12 + 1:02d} lies outside the panel, which runs from "
+            f"{months[0] // 12}-{months[0] % 12 + 1:02d} to {months[-1] // 12}-{months[-1] % 12 + 1:02d}. "
+            "Expected a month within it. Take another --cutoffs."
+        )
+    tonnes = table.to_numpy(dtype=float)[:, : cutoff - months[0] + 1]
+    return Origin(
+        series=tuple(str(name) for name in table.index),
+        first=int(months[0]),
+        cutoff=cutoff,
+        targets=np.arange(cutoff + 1, cutoff + horizon + 1),
+        late_months=0,
+        tonnes=tonnes,
+        stderr=np.zeros_like(tonnes),
+        is_observed=np.isfinite(tonnes),
+        groups=tuple(np.array([i]) for i in range(len(tonnes))),
+        world=None,
+        events=None,
+        tariffs=None,
+    )

@@ -1,0 +1,239 @@
+"""Policy features: which acts bind a destination in the target month, as known at the origin, and how it took earlier ones.
+
+How hard an act can bind is read from the act itself (instrument, products) by the written rule below and never from
+``severity``, which was judged afterwards. See docs/features.md.
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.catalogue import Feature
+from features.months import Months, month_numbers, month_starts
+from features.origin import LEVEL_MONTHS, Origin
+from store.vocabulary import AGGREGATES, DESTINATIONS, EU27, WORLD
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_LEDGER: Final = "policy events"
+_ANNOUNCED: Final = "from the day the act (or its end, or its suspension) was announced"
+
+
+def _entry(name: str, unit: str, meaning: str) -> Feature:
+    return Feature(name, unit, meaning, _LEDGER, _ANNOUNCED)
+
+
+FEATURES: Final = (
+    _entry("policy_control_exposure", "strength", "export controls, bans and lists in force in the target month"),
+    _entry("policy_tariff_exposure", "strength", "restrictive tariff acts in force in the target month"),
+    _entry("policy_easing_exposure", "strength", "licence relaxations, truces and other easing in force then"),
+    _entry("policy_control_change", "strength", "control exposure of the target month less that of the level's months"),
+    _entry("policy_easing_change", "strength", "easing exposure of the target month less that of the level's months"),
+    _entry("policy_unseen_control", "strength", "controls in force then that no month up to the cutoff has felt"),
+    _entry("policy_threat", "strength", "restrictive acts announced but not in force in the target month"),
+    _entry("policy_months_since_shock", "months", "target month less the month of the last strong control, 36 if none"),
+    _entry("policy_fall_log", "log ratio", "lowest month since that control to the six months before it"),
+    _entry("policy_recovery_log", "log ratio", "level to the six months before that control"),
+    _entry("policy_relaxations_12m", "acts", "licence relaxations announced in the year before the origin's last month"),
+    _entry("policy_suspension_ends_months", "months", "months from the target to the announced end of a suspension, 12 if none"),
+)  # fmt: skip
+
+INSTRUMENT_STRENGTH: Final = {
+    "export_ban": 1.0,
+    "export_control": 0.8,
+    "tariff_increase": 0.6,
+    "tariff_decrease": 0.6,
+    "export_licence_relaxation": 0.6,
+    "truce": 0.5,
+    "entity_list": 0.3,
+    "quota": 0.3,
+    "trade_talks": 0.2,
+    "legal_ruling": 0.2,
+    "supply_deal": 0.1,
+    "stockpile": 0.1,
+    "subsidy": 0.1,
+    "investigation": 0.1,
+    "other": 0.1,
+}
+"""How hard an instrument can bind by its nature: a stop, a licence, a price, a list, a word."""
+
+PRODUCT_STRENGTH: Final = (
+    (r"not 8505\.11|8505\.11 dropped|no 8505|not magnets|not product-specific|technology|equipment", 0.1),
+    (r"no magnet|magnets not named|recoverable|end-of-life", 0.1),
+    (r"magnets with|foreign-made goods", 0.9),
+    (r"8505\.11|magnet|all goods|nearly all goods", 1.0),
+    (r"RE controls|measures 5", 0.9),
+    (r"dual-use items incl\. controlled|Sm;Gd;Tb", 0.6),
+    (r"dual-use", 0.3),
+)
+"""Share of magnet trade the wording of an act covers; the first pattern that matches decides, else 0.1."""
+
+CONTROLS: Final = ("export_ban", "export_control", "entity_list", "quota")
+TARIFF_ACTS: Final = ("tariff_increase",)
+STRONG: Final = 0.5
+"""Strength from which a control counts as a shock."""
+
+NEVER_MONTHS: Final = 36
+AHEAD_MONTHS: Final = 12
+BEFORE_SHOCK_MONTHS: Final = 6
+_OPEN: Final = pd.Timestamp("2100-01-01")
+
+
+def compute(origin: Origin) -> dict[str, Floats]:
+    """Return the policy features, each series x targets or series x 1; nothing for a bare panel."""
+    if origin.events is None:
+        return {}
+    acts = _Acts(origin.events, origin)
+    control = acts.chosen(CONTROLS, "restrictive")
+    tariff = acts.chosen(TARIFF_ACTS, "restrictive")
+    easing = acts.chosen(tuple(INSTRUMENT_STRENGTH), "easing")
+    values = {
+        "policy_control_exposure": acts.exposure(control),
+        "policy_tariff_exposure": acts.exposure(tariff),
+        "policy_easing_exposure": acts.exposure(easing),
+        "policy_control_change": acts.change(control),
+        "policy_easing_change": acts.change(easing),
+        "policy_unseen_control": acts.exposure(control & (acts.start > origin.cutoff)),
+        "policy_threat": acts.threat(control | tariff),
+        "policy_relaxations_12m": acts.relaxations(origin.cutoff),
+        "policy_suspension_ends_months": acts.suspension_ends(),
+    }
+    return values | _since_shock(origin, acts, control)
+
+
+class _Acts:
+    """The known acts as arrays: strength, reach over series and the part of each month in force."""
+
+    def __init__(self, events: pd.DataFrame, origin: Origin) -> None:
+        self.events = events
+        self.origin = origin
+        self.strength = act_strength(events)
+        self.reach = _reach(events, origin)
+        self.start = month_numbers(events["effective_from"].fillna(_OPEN))
+        self.months = np.arange(origin.cutoff - LEVEL_MONTHS + 1, origin.targets[-1] + 1)
+        self.force = _months_in_force(events, self.months)
+        self.column = origin.targets - self.months[0]
+
+    def chosen(self, instruments: tuple[str, ...], direction: str) -> Flags:
+        """Return which acts are of these instruments and this direction."""
+        kind = self.events["instrument"].isin(instruments)
+        return (kind & (self.events["direction"] == direction)).to_numpy()
+
+    def exposure(self, acts: Flags) -> Floats:
+        """Return strength in force in each target month, series x targets."""
+        return self._by_month(acts)[:, self.column]
+
+    def change(self, acts: Flags) -> Floats:
+        """Return exposure of each target month less that of the level's months."""
+        months = self._by_month(acts)
+        return months[:, self.column] - months[:, :LEVEL_MONTHS].mean(axis=1, keepdims=True)
+
+    def _by_month(self, acts: Flags) -> Floats:
+        return self.reach[:, acts] @ (self.strength[acts, None] * self.force[acts])
+
+    def threat(self, acts: Flags) -> Floats:
+        """Return strength announced but not in force yet in each target month."""
+        waiting = self.start[:, None] > self.origin.targets[None, :]
+        weight = np.where(acts, self.strength, 0.0)[:, None] * waiting
+        return self.reach @ weight
+
+    def relaxations(self, cutoff: int) -> Floats:
+        """Return licence relaxations announced within a year up to the origin, series x 1."""
+        announced = month_numbers(self.events["announced_on"])
+        eased = self.chosen(("export_licence_relaxation",), "easing")
+        recent = eased & (announced > cutoff - 12)
+        return (self.reach @ recent.astype(float))[:, None]
+
+    def suspension_ends(self) -> Floats:
+        """Return months from each target to the first announced end of a suspended control, at most 12."""
+        ends = self.events["suspended_to"]
+        month = month_numbers(ends.fillna(_OPEN))
+        wait = month[:, None] + 1 - self.origin.targets[None, :]
+        wait = np.where((wait >= -AHEAD_MONTHS) & ends.notna().to_numpy()[:, None], wait, AHEAD_MONTHS)
+        touched = self.reach > 0
+        far = np.where(touched[:, :, None], wait[None, :, :], AHEAD_MONTHS)
+        return np.clip(far.min(axis=1, initial=AHEAD_MONTHS), -AHEAD_MONTHS, AHEAD_MONTHS).astype(float)
+
+
+def act_strength(events: pd.DataFrame) -> Floats:
+    """Return how hard each act can bind magnet exports, 0 to 1, from its instrument and the products it names."""
+    share = pd.Series(0.1, index=events.index)
+    for pattern, value in reversed(PRODUCT_STRENGTH):
+        share = share.mask(events["products"].str.contains(pattern, regex=True), value)
+    return (share * events["instrument"].map(INSTRUMENT_STRENGTH)).to_numpy(dtype=float)
+
+
+def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
+    """Return which series each act touches, series x acts; an aggregate by its members' weight."""
+    touched = np.zeros((len(origin.series), len(events)))
+    for act, names in enumerate(events["destinations"].str.split(";")):
+        members = {m for name in names for m in _touched_by(name)}
+        touched[:, act] = [float(series in members) for series in origin.series]
+    reach = touched.copy()
+    for row, members in enumerate(origin.groups):
+        if len(members) > 1:
+            weight = np.nan_to_num(origin.level[members])
+            reach[row] = weight @ touched[members] / max(weight.sum(), 1e-9)
+    return reach
+
+
+def _touched_by(name: str) -> tuple[str, ...]:
+    if name == WORLD:
+        return DESTINATIONS
+    return AGGREGATES[EU27] if name == EU27 else (name,)
+
+
+def _months_in_force(events: pd.DataFrame, months: Months) -> Floats:
+    """Return the part of each month an act is in force and not suspended, acts x months."""
+    start = events["effective_from"].fillna(_OPEN)
+    end = events["effective_to"].fillna(_OPEN)
+    paused = events["suspended_from"].fillna(_OPEN)
+    resumed = events["suspended_to"].fillna(_OPEN)
+    in_force = _overlap(start, end, months)
+    suspended = _overlap(np.maximum(start, paused), np.minimum(end, resumed), months)
+    return np.clip(in_force - suspended, 0.0, 1.0)
+
+
+def _overlap(start: "pd.Series[pd.Timestamp]", end: "pd.Series[pd.Timestamp]", months: Months) -> Floats:
+    """Return the part of each month within closed date ranges, ranges x months."""
+    first = month_starts(months).to_numpy().astype("datetime64[D]")
+    after = month_starts(months + 1).to_numpy().astype("datetime64[D]")
+    low = np.maximum(start.to_numpy().astype("datetime64[D]")[:, None], first)
+    high = np.minimum(end.to_numpy().astype("datetime64[D]")[:, None] + 1, after)
+    days = (high - low).astype(float)
+    return np.clip(days, 0.0, None) / (after - first).astype(float)
+
+
+def _since_shock(origin: Origin, acts: _Acts, control: Flags) -> dict[str, Floats]:
+    """How long ago the last strong control bound each series, how deep it fell since and how far it came back."""
+    strong = control & (acts.strength >= STRONG)
+    bound = np.where(strong[None, :] & (acts.reach > 0.5), acts.start[None, :], -1)
+    bound = np.where(bound <= origin.targets[-1], bound, -1)
+    shock = bound.max(axis=1, initial=-1)
+    since = np.where(shock[:, None] >= 0, origin.targets[None, :] - shock[:, None], NEVER_MONTHS)
+    felt = np.where(bound <= origin.cutoff, bound, -1).max(axis=1, initial=-1)
+    fall, recovery = _fall_and_recovery(origin, felt)
+    return {
+        "policy_months_since_shock": np.clip(since, -AHEAD_MONTHS, NEVER_MONTHS).astype(float),
+        "policy_fall_log": fall[:, None],
+        "policy_recovery_log": recovery[:, None],
+    }
+
+
+def _fall_and_recovery(origin: Origin, shock: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    months = origin.first + np.arange(origin.tonnes.shape[1])[None, :]
+    at = shock[:, None]
+    before = (months >= at - BEFORE_SHOCK_MONTHS) & (months < at)
+    since = (months >= at) & (at >= 0)
+    known = np.isfinite(origin.tonnes)
+    count = (before & known).sum(axis=1)
+    base = np.where(before & known, origin.tonnes, 0.0).sum(axis=1) / np.maximum(count, 1)
+    lowest = np.where(since & known, origin.tonnes, np.inf).min(axis=1)
+    offset = origin.offset
+    seen = (shock >= 0) & (count > 0) & np.isfinite(lowest)
+    fall = np.log((np.where(seen, lowest, 0.0) + offset) / (base + offset))
+    recovery = np.log((origin.level + offset) / (base + offset))
+    return np.where(seen, fall, 0.0), np.where(seen, recovery, 0.0)

@@ -1,0 +1,157 @@
+"""Tariff features: what an importer charges on Chinese magnets in the target month, as announced by the origin."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.catalogue import Feature
+from features.months import Months, month_starts
+from features.origin import Origin
+from store.vocabulary import AGGREGATES, EU27
+
+Floats = NDArray[np.float64]
+Days = NDArray[np.int64]
+
+_STEPS: Final = "tariff steps in force or announced"
+_ANNOUNCED: Final = "from the day the step was announced"
+
+
+def _entry(name: str, unit: str, meaning: str, *, falls: bool = True) -> Feature:
+    return Feature(name, unit, meaning, _STEPS, _ANNOUNCED, monotone=-1 if falls else 0)
+
+
+FEATURES: Final = (
+    _entry("tariff_rate_pct", "percent", "mean daily rate in the target month"),
+    _entry("tariff_peak_pct", "percent", "highest rate on any day of the target month"),
+    _entry("tariff_peak_days_share", "share", "days of the target month at that rate", falls=False),
+    _entry("tariff_change_1m_pct", "points", "rate in the target month less that of the month before"),
+    _entry("tariff_change_3m_pct", "points", "the same against three months before"),
+    _entry("tariff_change_12m_pct", "points", "the same against twelve months before"),
+    _entry("tariff_change_level_pct", "points", "rate in the target month less the mean over the level's months"),
+    _entry("tariff_gap_pct", "points", "rate less the mean of the other importers' rates"),
+    _entry("tariff_next_change_pct", "points", "next announced change after the target month", falls=False),
+    _entry("tariff_next_change_months", "months", "months from the target to that change, 12 if none", falls=False),
+)  # fmt: skip
+"""What is announced for after the target month is left free: a coming rise may raise the months before it."""
+
+NOT_A_TARIFF: Final = frozenset({"IGST"})
+"""Components an importer gets back. Source: data/tariff_rates.csv, legal_reference."""
+
+OTHER_SUFFIXES: Final = "8505.11.0010"
+"""Marks steps for magnets other than sintered NdFeB, which is most of what 85051110 holds."""
+
+LOOK_BACK: Final = 12
+LOOK_AHEAD: Final = 12
+
+
+def compute(origin: Origin) -> dict[str, Floats]:
+    """Return the tariff features, each series x targets; nothing for a bare panel."""
+    if origin.tariffs is None:
+        return {}
+    months = np.arange(origin.cutoff - LOOK_BACK - 2, origin.targets[-1] + LOOK_AHEAD + 1)
+    rates = _Rates(origin, months)
+    column = origin.targets - months[0]
+    rate = rates.mean[:, column]
+    recent = rates.mean[:, origin.cutoff - months[0] - 2 : origin.cutoff - months[0] + 1].mean(axis=1)
+    others = _others(rate)
+    change, wait = _next_change(rates.mean, column)
+    return {
+        "tariff_rate_pct": rate,
+        "tariff_peak_pct": rates.peak[:, column],
+        "tariff_peak_days_share": rates.peak_share[:, column],
+        **{
+            f"tariff_change_{lag}m_pct": rate - rates.mean[:, column - lag] for lag in (1, 3, 12)
+        },
+        "tariff_change_level_pct": rate - recent[:, None],
+        "tariff_gap_pct": rate - others,
+        "tariff_next_change_pct": change,
+        "tariff_next_change_months": wait,
+    }
+
+
+class _Rates:
+    """Monthly rates of every series: mean, peak and the share of days at the peak."""
+
+    def __init__(self, origin: Origin, months: Months) -> None:
+        bounds = _day_numbers(month_starts(np.append(months, months[-1] + 1)))
+        days = np.arange(bounds[0], bounds[-1])
+        daily = _series_rates(origin, days)
+        month = np.searchsorted(bounds, days, side="right") - 1
+        starts = np.searchsorted(month, np.arange(len(months)))
+        length = np.diff(bounds)
+        self.mean = np.add.reduceat(daily, starts, axis=1) / length
+        self.peak = np.maximum.reduceat(daily, starts, axis=1)
+        at_peak = daily >= self.peak[:, month] - 1e-9
+        self.peak_share = np.add.reduceat(at_peak.astype(float), starts, axis=1) / length
+        self.peak_share[np.isnan(self.peak)] = np.nan
+
+
+def _day_numbers(dates: pd.DatetimeIndex) -> Days:
+    return dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+
+
+def _series_rates(origin: Origin, days: Days) -> Floats:
+    """Return the daily rate of each series; an aggregate weighs its members by their level."""
+    tariffs = origin.tariffs
+    assert tariffs is not None  # noqa: S101 - compute() returns before
+    charged = [EU27 if name in AGGREGATES[EU27] else name for name in origin.series]
+    rate_of = {name: importer_rate(tariffs, name, days) for name in dict.fromkeys(charged)}
+    unknown = np.full(len(days), np.nan)
+    own = np.stack([rate_of[name] for name in charged])
+    rates = own.copy()
+    for row, members in enumerate(origin.groups):
+        if len(members) > 1:
+            known = members[np.isfinite(own[members, -1])]
+            weight = origin.level[known]
+            rates[row] = weight @ own[known] / weight.sum() if len(known) else unknown
+    return rates
+
+
+def importer_rate(tariffs: pd.DataFrame, importer: str, days: Days) -> Floats:
+    """Return an importer's daily rate on sintered NdFeB from China, NaN before its first known component.
+
+    Components add up; within one, a later step takes the place of an earlier one from its first day.
+
+    Args:
+        tariffs: Tariff steps as known at one moment, one row a step.
+        importer: Importer as in the table.
+        days: Days since 1970-01-01, ascending.
+    """
+    wanted = (tariffs["importer"] == importer) & tariffs["rate_pct"].notna()
+    wanted &= ~tariffs["component"].isin(NOT_A_TARIFF)
+    wanted &= ~tariffs["product_scope"].str.contains(OTHER_SUFFIXES, regex=False)
+    steps = tariffs.loc[wanted].sort_values(["component", "effective_from", "rate_pct"])
+    components: dict[str, Floats] = {}
+    starts = _day_numbers(pd.DatetimeIndex(steps["effective_from"]))
+    ends = _day_numbers(pd.DatetimeIndex(steps["effective_to"].fillna(pd.Timestamp("2100-01-01"))))
+    for name, rate, start, end in zip(
+        steps["component"], steps["rate_pct"], starts, ends, strict=True
+    ):
+        daily = components.setdefault(str(name), np.full(len(days), np.nan))
+        daily[days >= start] = np.where(days[days >= start] <= end, rate, 0.0)
+    if not components:
+        return np.full(len(days), np.nan)
+    stack = np.stack(list(components.values()))
+    return np.where(np.isfinite(stack).any(axis=0), np.nansum(stack, axis=0), np.nan)
+
+
+def _others(rate: Floats) -> Floats:
+    """Return for each series the mean rate of the other series whose rate is known."""
+    known = np.isfinite(rate)
+    total = np.where(known, rate, 0.0).sum(axis=0) - np.where(known, rate, 0.0)
+    count = known.sum(axis=0) - known
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _next_change(mean: Floats, column: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return size of the first change after each target month, and the months until it."""
+    ahead = np.stack([mean[:, column + k] for k in range(LOOK_AHEAD + 1)], axis=-1)
+    steps = np.diff(ahead, axis=-1)
+    moved = np.abs(steps) > 0.05
+    first = moved.argmax(axis=-1)
+    change = np.take_along_axis(steps, first[..., None], axis=-1)[..., 0]
+    found = moved.any(axis=-1)
+    wait = np.where(found, first + 1.0, float(LOOK_AHEAD))
+    return np.where(found, change, 0.0), wait

@@ -1,0 +1,188 @@
+"""Trade features: where a series stands, where it came from and what its season says, all as log ratios."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalogue import Feature
+from features.months import Months
+from features.origin import LEVEL_MONTHS, Origin
+
+Floats = NDArray[np.float64]
+_PANEL: Final = "evidence panel"
+_CUTOFF: Final = "with the last month of the panel"
+
+
+def _entry(name: str, unit: str, meaning: str) -> Feature:
+    return Feature(name, unit, meaning, _PANEL, _CUTOFF)
+
+
+LAGS: Final = (1, 2, 3, 4, 6, 12)
+MEANS: Final = (3, 6, 24)
+RECENT_MONTHS: Final = 3
+"""Months that say where a series stands now."""
+
+FEATURES: Final = (
+    _entry("horizon", "months", "target month less cutoff"),
+    *(
+        _entry(f"tonnes_lag_{lag}m_log", "log ratio", f"month {lag} counted back from the cutoff, to the level")
+        for lag in LAGS
+    ),
+    *(
+        _entry(f"tonnes_mean_{months}m_log", "log ratio", f"mean of {months} months, to the level")
+        for months in MEANS
+    ),
+    _entry("tonnes_spread_12m_log", "log", "standard deviation of the log over twelve months"),
+    _entry("tonnes_momentum_3m_log", "log ratio", "last three months to the three before them"),
+    _entry("tonnes_year_growth_3m_log", "log ratio", "last three months to the same a year before"),
+    _entry("tonnes_drawdown_24m_log", "log ratio", "last three months to the highest three-month mean of two years"),
+    _entry("tonnes_same_month_1y_log", "log ratio", "newest known same month of an earlier year, to the level"),
+    _entry("tonnes_same_month_2y_log", "log ratio", "the same month a year before that, to the level"),
+    _entry("season_step_1y_log", "log ratio", "that same month to its year: the twelve months a year (or two) before the level's"),
+    _entry("season_step_mean_log", "log ratio", "mean of that step over up to five earlier years"),
+    _entry("season_step_spread_log", "log", "standard deviation of that step over those years"),
+    _entry("world_share", "share", "level as a share of the world's"),
+    _entry("world_share_change_log", "log ratio", "share of the world in the last three months to that in twelve"),
+    _entry("world_momentum_3m_log", "log ratio", "the world's last three months to the three before"),
+    _entry("world_season_step_mean_log", "log ratio", "the world's mean season step"),
+    _entry("others_momentum_3m_log", "log ratio", "the same for the world without the series"),
+    _entry("zero_streak_months", "months", "months without shipments up to the cutoff"),
+    _entry("zero_share_24m", "share", "months without shipments in two years"),
+    _entry("level_log", "log tonnes", "size of the series"),
+    _entry("late_months", "months", "complete months the evidence does not reach yet"),
+    _entry("recent_stderr_log", "log", "mean standard error of the last three months"),
+    _entry("observed_share_12m", "share", "months of the last twelve with a published level"),
+    _entry("months_since_observed", "months", "months since the last published level"),
+)  # fmt: skip
+
+YEARS: Final = 5
+"""Earlier years that a season step is averaged over."""
+
+
+def compute(origin: Origin) -> dict[str, Floats]:
+    """Return the trade features, each series x targets or series x 1."""
+    history = _Logs(origin)
+    season = _season(history, origin)
+    values = {"horizon": origin.horizons[None, :].astype(float)}
+    values |= {name: value[:, None] for name, value in _recent(history).items()}
+    values |= season
+    values |= _world(history, origin, season["season_step_mean_log"])
+    values |= {name: value[:, None] for name, value in _quality(origin).items()}
+    return values
+
+
+class _Logs:
+    """Logs of tonnes with the origin's offset; months are counted back from the cutoff."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.tonnes = origin.tonnes
+        self.offset = origin.offset
+        self.level = np.log(origin.level + origin.offset)
+        self.logs = np.log(np.maximum(origin.tonnes, 0.0) + origin.offset[:, None])
+
+    def at(self, back: int) -> Floats:
+        """Return the log of the month ``back`` months before the cutoff, NaN before the history."""
+        column = self.logs.shape[1] - 1 - back
+        return self.logs[:, column] if column >= 0 else np.full(len(self.logs), np.nan)
+
+    def mean(self, back: int, months: int) -> Floats:
+        """Return the log of the mean of ``months`` months ending ``back`` before the cutoff, NaN if half are missing."""
+        stop = max(self.tonnes.shape[1] - back, 0)
+        mean, known = _mean_of(np.maximum(self.tonnes[:, max(stop - months, 0) : stop], 0.0))
+        return np.log(np.where(2 * known >= months, mean, np.nan) + self.offset)
+
+
+def _mean_of(window: Floats) -> tuple[Floats, Floats]:
+    """Return row means over known values (0 without any) and how many there are."""
+    known = np.isfinite(window)
+    count = known.sum(axis=1)
+    total = np.where(known, window, 0.0).sum(axis=1)
+    return total / np.maximum(count, 1), count.astype(float)
+
+
+def _spread_of(window: Floats, *, least: int) -> Floats:
+    """Return row standard deviations over known values, NaN with fewer than ``least``."""
+    mean, count = _mean_of(window)
+    squares, _ = _mean_of((window - mean[:, None]) ** 2)
+    return np.where(count >= least, np.sqrt(squares), np.nan)
+
+
+def _recent(history: _Logs) -> dict[str, Floats]:
+    level = history.level
+    values = {f"tonnes_lag_{lag}m_log": history.at(lag - 1) - level for lag in LAGS}
+    for months in MEANS:
+        values[f"tonnes_mean_{months}m_log"] = history.mean(0, months) - level
+    values["tonnes_spread_12m_log"] = _spread_of(history.logs[:, -12:], least=4)
+    recent = history.mean(0, RECENT_MONTHS)
+    values["tonnes_momentum_3m_log"] = recent - history.mean(RECENT_MONTHS, RECENT_MONTHS)
+    values["tonnes_year_growth_3m_log"] = recent - history.mean(12, RECENT_MONTHS)
+    peaks = np.stack([history.mean(back, RECENT_MONTHS) for back in range(24)])
+    values["tonnes_drawdown_24m_log"] = recent - np.fmax.reduce(peaks, axis=0)
+    return values
+
+
+def _season(history: _Logs, origin: Origin) -> dict[str, Floats]:
+    """A season step is how the target's month stood to the level's months, in the same place of an earlier year."""
+    horizons = origin.horizons
+    lag = 12 * -(-horizons // 12)
+    steps = np.stack([_step(history, horizons, lag + 12 * year) for year in range(YEARS)], axis=-1)
+    rows, targets, years = steps.shape
+    flat = steps.reshape(-1, years)
+    mean, count = _mean_of(flat)
+    same = [_same_month(history, horizons, lag + 12 * year) for year in range(2)]
+    return {
+        "tonnes_same_month_1y_log": same[0] - history.level[:, None],
+        "tonnes_same_month_2y_log": same[1] - history.level[:, None],
+        "season_step_1y_log": steps[:, :, 0],
+        "season_step_mean_log": np.where(count > 0, mean, np.nan).reshape(rows, targets),
+        "season_step_spread_log": _spread_of(flat, least=2).reshape(rows, targets),
+    }
+
+
+def _same_month(history: _Logs, horizons: Months, lag: Months) -> Floats:
+    return np.stack([history.at(int(k - h)) for h, k in zip(horizons, lag, strict=True)], axis=1)
+
+
+def _step(history: _Logs, horizons: Months, lag: Months) -> Floats:
+    base = np.stack([history.mean(int(k), LEVEL_MONTHS) for k in lag], axis=1)
+    return _same_month(history, horizons, lag) - base
+
+
+def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Floats]:
+    """Where the world total is in the table, how it moves and what part of it a series is; else nothing."""
+    if origin.world is None:
+        return {}
+    world = origin.world
+    now, before = (
+        np.exp(history.mean(back, RECENT_MONTHS)) - history.offset for back in (0, RECENT_MONTHS)
+    )
+    year, floor = origin.level, history.offset[world]
+    rest_now, rest_before = now[world] - now + floor, before[world] - before + floor
+    share_now, share_year = now / now[world], year / year[world]
+    columns = {
+        "world_share": share_year,
+        "world_share_change_log": np.log((share_now + 1e-3) / (share_year + 1e-3)),
+        "world_momentum_3m_log": np.full(len(year), np.log(now[world] / before[world])),
+        "others_momentum_3m_log": np.log(np.maximum(rest_now, floor) / np.maximum(rest_before, floor)),
+    }
+    values = {name: column[:, None] for name, column in columns.items()}
+    values["world_season_step_mean_log"] = season_step[[world]]
+    return values
+
+
+def _quality(origin: Origin) -> dict[str, Floats]:
+    """How much is known about the last months of each series, and how often nothing was shipped."""
+    months = origin.tonnes.shape[1]
+    is_zero = origin.tonnes <= 0.0
+    seen = np.where(origin.is_observed, np.arange(months), -1).max(axis=1)
+    moved = np.where(~is_zero & np.isfinite(origin.tonnes), np.arange(months), -1).max(axis=1)
+    return {
+        "zero_streak_months": np.minimum(months - 1 - moved, 24).astype(float),
+        "zero_share_24m": is_zero[:, -24:].mean(axis=1),
+        "level_log": np.log(origin.level + origin.offset),
+        "late_months": np.full(len(seen), float(origin.late_months)),
+        "recent_stderr_log": origin.stderr[:, -RECENT_MONTHS:].mean(axis=1),
+        "observed_share_12m": origin.is_observed[:, -12:].mean(axis=1),
+        "months_since_observed": np.minimum(months - 1 - seen, 36).astype(float),
+    }

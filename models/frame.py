@@ -1,0 +1,77 @@
+"""From past origins to rows to learn from: features as known then, targets as known now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.build import feature_block
+from features.origin import Origin
+from models.spec import ModelSpec
+from store.errors import DataError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Rows of (series, past origin, target month)."""
+
+    names: tuple[str, ...]
+    features: Floats
+    target: Floats
+    """Log ratio of the target month to the level at the origin."""
+    weight: Floats
+    """About one on average; small for uncertain cells and old origins."""
+
+
+def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> TrainingSet:
+    """Return the rows that past origins teach at ``now``.
+
+    Args:
+        past: Origins at earlier moments, with the series of ``now``.
+        now: The origin at which the model is trained; its table holds the targets.
+        spec: How much uncertain cells and old origins count.
+
+    Raises:
+        DataError: No past origin has a target month that is known now.
+    """
+    parts = [part for origin in past if (part := _rows_of(origin, now, spec)) is not None]
+    if not parts:
+        raise DataError(
+            f"Nothing to train on at cutoff {now.cutoff // 12}-{now.cutoff % 12 + 1:02d}. Expected at least one "
+            "earlier origin with a target month that is known by now. Take a later --as-of or cutoff."
+        )
+    names = parts[0][0]
+    features, target, weight = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3))
+    return TrainingSet(names, features, target, weight / weight.mean())
+
+
+def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
+    """Return log ratio and log standard error of an origin's targets as known at ``now``, series x targets.
+
+    Months that are not known at ``now`` are NaN.
+    """
+    column = origin.targets - now.first
+    known = origin.targets <= now.cutoff
+    tonnes = np.full((len(origin.series), len(column)), np.nan)
+    stderr = np.full_like(tonnes, np.nan)
+    tonnes[:, known] = now.tonnes[:, column[known]]
+    stderr[:, known] = now.stderr[:, column[known]]
+    offset = origin.offset[:, None]
+    ratio = np.log((np.maximum(tonnes, 0.0) + offset) / (origin.level[:, None] + offset))
+    return ratio, stderr
+
+
+def _rows_of(
+    origin: Origin, now: Origin, spec: ModelSpec
+) -> tuple[tuple[str, ...], Floats, Floats, Floats] | None:
+    ratio, stderr = outcome(origin, now)
+    usable = np.isfinite(ratio) & (stderr <= spec.stderr_limit)
+    if not usable.any():
+        return None
+    names, block = feature_block(origin)
+    age = (now.cutoff - origin.cutoff) / spec.half_life_months
+    certainty = spec.cell_noise**2 / (spec.cell_noise**2 + stderr[usable] ** 2)
+    return names, block[usable], ratio[usable], certainty * 0.5**age

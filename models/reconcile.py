@@ -1,0 +1,41 @@
+"""Coherent sums: the means of the destinations add up to those of the world and of EU27, and none is negative."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+Floats = NDArray[np.float64]
+
+
+def coherent_factors(
+    mean: Floats, spread: Floats, groups: Sequence[NDArray[np.int64]]
+) -> Floats:
+    """Return by what to multiply each series' quantiles so that the means add up.
+
+    The coherent means are the non-negative ones nearest to the given, each distance in units of the series' own
+    spread: a sum known well moves its uncertain parts, and the other way round.
+
+    Args:
+        mean: Series x months, in tonnes, at least 0.
+        spread: Standard deviation of each mean, in tonnes.
+        groups: For each series the rows that add up to it; a destination holds only itself.
+
+    Returns:
+        Factors, series x months; ones where nothing is a sum.
+    """
+    series, months = mean.shape
+    bottom = [row for row in range(series) if len(groups[row]) == 1]
+    if len(bottom) == series:
+        return np.ones_like(mean)
+    summing = np.zeros((series, len(bottom)))
+    for row, members in enumerate(groups):
+        summing[row, [bottom.index(int(m)) for m in members]] = 1.0
+    coherent = np.empty_like(mean)
+    floor = 1e-6 + 1e-3 * mean
+    for month in range(months):
+        unit = 1.0 / np.maximum(spread[:, month], floor[:, month])
+        parts, _ = nnls(summing * unit[:, None], mean[:, month] * unit)
+        coherent[:, month] = summing @ parts
+    return coherent / np.maximum(mean, 1e-9)

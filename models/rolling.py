@@ -1,0 +1,164 @@
+"""Walk along a history: fit, forecast and learn from errors as they become known, at each moment only from before it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.build import frame_of
+from features.history import History
+from features.origin import Origin
+from models import served
+from models.boosting import fit_heads
+from models.experts import BASELINES
+from models.frame import outcome, training_set
+from models.intervals import Residuals, card_of
+from models.reconcile import coherent_factors
+from models.served import HeadValues
+from models.spec import ModelSpec
+from store.vocabulary import QUANTILE_COLUMNS
+
+Floats = NDArray[np.float64]
+
+MODEL: Final = "lightgbm"
+"""Name of the product's own model in forecasts and scores."""
+
+BASELINE_SPREAD: Final = 0.25
+"""Spread that a plain forecast is scored in, log units; its calibration finds the true one."""
+
+SURE_STDERR: Final = 0.03
+"""Months known at least this well may calibrate a band."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one model said at one origin, before calibration."""
+
+    origin: Origin
+    values: HeadValues
+    """Log ratios of the low, middle and high head, by series, then target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model ready to forecast."""
+
+    heads: Mapping[str, lgb.Booster]
+    card: Mapping[str, object]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What each model said so far, to learn its errors from."""
+
+    said: dict[str, list[Said]] = field(default_factory=dict)
+
+    def residuals(self, model: str, now: Origin) -> Residuals:
+        """Return the errors of a model's forecasts that are known at ``now``."""
+        parts = [_errors(said, now) for said in self.said.get(model, [])]
+        if not parts:
+            return Residuals(*(np.empty(0) for _ in range(4)))
+        return Residuals(*(np.concatenate([part[i] for part in parts]) for i in range(4)))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One moment of the walk."""
+
+    moment: pd.Timestamp
+    origin: Origin
+    forecasts: pd.DataFrame
+    """All models: model, destination, period, horizon, quantiles, mean; coherent."""
+
+
+def walk(
+    history: History,
+    moments: Sequence[pd.Timestamp],
+    *,
+    spec: ModelSpec,
+    refit_at: Sequence[pd.Timestamp],
+    memory: Memory,
+) -> Iterator[Step]:
+    """Yield the forecasts of the model and the baselines at each moment, oldest first.
+
+    Args:
+        history: The past to walk along.
+        moments: When to forecast, ascending.
+        spec: Choices of the model.
+        refit_at: Moments at which the model is fitted anew; the first must be one.
+        memory: Filled on the way with what was said.
+    """
+    heads: dict[str, lgb.Booster] = {}
+    names: tuple[str, ...] = ()
+    for moment in moments:
+        origin = history.origin(moment)
+        if moment in refit_at:
+            data = training_set(history.past(moment), origin, spec)
+            heads, names = fit_heads(data, spec), data.names
+        rows = frame_of(origin)
+        values = served.head_values(heads, {"features": names, "threads": spec.threads}, rows)
+        spoken = {MODEL: values} | {name: _plain(name, origin) for name in BASELINES}
+        tables = []
+        for model, said in spoken.items():
+            card = card_of(names, memory.residuals(model, origin), spec)
+            tables.append(distribution(said, card, origin, rows).assign(model=model))
+            memory.said.setdefault(model, []).append(Said(origin, said))
+        yield Step(moment, origin, pd.concat(tables, ignore_index=True))
+
+
+def train(history: History, moment: pd.Timestamp, *, spec: ModelSpec, memory: Memory) -> Trained:
+    """Return the model as it can be trained at a moment, its bands from what ``memory`` holds."""
+    origin = history.origin(moment)
+    data = training_set(history.past(moment), origin, spec)
+    residuals = memory.residuals(MODEL, origin)
+    return Trained(fit_heads(data, spec), card_of(data.names, residuals, spec))
+
+
+def distribution(
+    values: HeadValues, card: Mapping[str, object], origin: Origin, rows: pd.DataFrame
+) -> pd.DataFrame:
+    """Return coherent quantiles and means of every series and target, in tonnes.
+
+    Args:
+        values: What the heads say, in the order of ``rows``.
+        card: How to read them.
+        origin: Where the forecast stands.
+        rows: The frame of the origin.
+    """
+    table = served.quantiles_of(values, card, rows)
+    shape = (len(origin.series), len(origin.targets))
+    mean = table["mean"].to_numpy().reshape(shape)
+    spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / 2.56
+    factor = coherent_factors(mean, spread, origin.groups).reshape(-1)
+    columns = [*QUANTILE_COLUMNS, "mean"]
+    scaled = table[columns].mul(factor, axis=0)
+    keys = rows[["destination", "period"]].assign(
+        horizon=np.tile(origin.horizons, shape[0])
+    )
+    return pd.concat([keys, scaled], axis=1)
+
+
+def _plain(name: str, origin: Origin) -> HeadValues:
+    """Return a plain forecast in the form of head values."""
+    offset = origin.offset[:, None]
+    tonnes = np.maximum(np.nan_to_num(BASELINES[name](origin)), 0.0)
+    middle = np.log((tonnes + offset) / (origin.level[:, None] + offset)).reshape(-1)
+    return middle - BASELINE_SPREAD, middle, middle + BASELINE_SPREAD
+
+
+def _errors(said: Said, now: Origin) -> tuple[Floats, Floats, Floats, Floats]:
+    ratio, stderr = outcome(said.origin, now)
+    horizon = np.broadcast_to(said.origin.horizons.astype(float), ratio.shape)
+    sure = (np.isfinite(ratio) & (stderr <= SURE_STDERR)).reshape(-1)
+    low, middle, high = said.values
+    age = np.full(int(sure.sum()), float(now.cutoff - said.origin.cutoff))
+    return (
+        horizon.reshape(-1)[sure],
+        age,
+        (ratio.reshape(-1) - middle)[sure],
+        ((high - low) / 2.0)[sure],
+    )

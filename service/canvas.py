@@ -1,0 +1,131 @@
+"""Ink and paper for charts: colours, fonts, and the same bytes every time."""
+
+import html
+import io
+import re
+from collections.abc import Callable
+from functools import cache
+from textwrap import shorten
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
+from matplotlib.ft2font import FT2Font
+from matplotlib.typing import RcKeyType
+
+DPI: Final = 160
+
+COLOURS: Final[dict[str, str]] = {
+    "ink": "#1b1f24",
+    "muted": "#57606a",
+    "grid": "#e3e6ea",
+    "paper": "#fffffe",
+    "past": "#f7f0dd",
+    "band90": "#d5e7f4",
+    "band80": "#a6cce6",
+    "band50": "#69abd7",
+    "median": "#00507d",
+    "history": "#34393f",
+    "faint": "#9aa3ad",
+    "doubt": "#dcdfe3",
+    "restrictive": "#d55e00",
+    "easing": "#009e73",
+}
+"""Okabe-Ito hues and tints, all different, so that a page can swap each for a darker twin."""
+
+DARK_COLOURS: Final[dict[str, str]] = {
+    "ink": "#e6e9ed",
+    "muted": "#a3adb8",
+    "grid": "#2e353d",
+    "paper": "#171b20",
+    "past": "#2c281c",
+    "band90": "#1d3447",
+    "band80": "#265478",
+    "band50": "#3579a9",
+    "median": "#b5defa",
+    "history": "#d5dae0",
+    "faint": "#77828d",
+    "doubt": "#39414a",
+    "restrictive": "#e8762c",
+    "easing": "#1cb88b",
+}
+"""The same names for a dark page."""
+
+_STYLE: Final[dict[RcKeyType, Any]] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.edgecolor": COLOURS["muted"],
+    "axes.facecolor": COLOURS["paper"],
+    "axes.labelcolor": COLOURS["ink"],
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.facecolor": COLOURS["paper"],
+    "legend.labelcolor": COLOURS["ink"],
+    "savefig.facecolor": COLOURS["paper"],
+    "text.color": COLOURS["ink"],
+    "text.parse_math": False,
+    "xtick.color": COLOURS["ink"],
+    "ytick.color": COLOURS["ink"],
+    "svg.fonttype": "none",
+    "svg.hashsalt": "magnetcast",
+}
+_UNDATED: Final = {"Date": None, "Creator": None, "Format": None, "Type": None}
+
+
+def png(draw: Callable[[], Figure]) -> bytes:
+    """Return the picture ``draw`` makes, without a date or a version inside."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        figure = draw()
+        FigureCanvasAgg(figure)
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def svg(draw: Callable[[], Figure], *, prefix: str, label: str) -> str:
+    """Return an inline ``<svg>`` whose colours are the page's variables ``--c-NAME``.
+
+    Args:
+        draw: Makes the figure.
+        prefix: Put before every id, for many pictures live in one page.
+        label: What the picture says, for those who cannot see it.
+    """
+    buffer = io.StringIO()
+    with mpl.rc_context(_STYLE):
+        draw().savefig(buffer, format="svg", metadata=_UNDATED)
+    text = buffer.getvalue()
+    return _labelled(_themed(_own_ids(text[text.index("<svg") :], prefix=prefix)), label=label)
+
+
+def printable(text: str, *, width: int | None = None) -> str:
+    """Return text the charts' font can draw, cut at a word where it is wider than ``width``."""
+    drawn = "".join(char if ord(char) in _glyphs() else "?" for char in text)
+    return drawn if width is None else shorten(drawn, width=width, placeholder=" …")
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """Return the characters of the charts' font; a missing one would be drawn as a box."""
+    return frozenset(FT2Font(findfont("DejaVu Sans")).get_charmap())
+
+
+def _own_ids(text: str, *, prefix: str) -> str:
+    """Make the ids of one picture its own."""
+    renamed = re.sub(r'\bid="', f'id="{prefix}-', text)
+    return re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}-", renamed)
+
+
+def _themed(text: str) -> str:
+    """Replace each colour by the page's variable of that name."""
+    for name, colour in COLOURS.items():
+        text = text.replace(colour, f"var(--c-{name})")
+    return re.sub(r"\s*<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)
+
+
+def _labelled(text: str, *, label: str) -> str:
+    """Give the picture a role and a label, and let the page decide its size."""
+    bare = re.sub(r'(<svg\b[^>]*?)\s(?:width|height)="[^"]*"', r"\1", text, count=1)
+    bare = re.sub(r'(<svg\b[^>]*?)\s(?:width|height)="[^"]*"', r"\1", bare, count=1)
+    return bare.replace("<svg", f'<svg role="img" aria-label="{html.escape(label)}"', 1)

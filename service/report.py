@@ -1,0 +1,175 @@
+"""The planners' report: one folder with a page, its pictures and the forecast file."""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from service import numbers, view
+from service.backtest_view import ALL, YARDSTICKS, comparisons, losses, models_of, score_rows
+from service.canvas import COLOURS, DARK_COLOURS
+from service.charts import fan_png, overview_png, overview_svg
+from service.fan import Fan, make_fans
+from service.inputs import ReportInput
+from store.errors import DataError, first_few
+from store.vocabulary import FORECAST_COLUMNS
+
+__all__ = ["ReportInput", "write_report"]
+
+PAGE: Final = "index.html"
+TEMPLATES: Final = Path(__file__).parent / "templates"
+_OVERVIEW_ALT: Final = (
+    "Small fan charts of every destination, each on its own scale; the table above has the numbers."
+)
+_CODE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_FILTERS: Final = (
+    numbers.tonnes,
+    numbers.signed_tonnes,
+    numbers.percent,
+    numbers.signed_percent,
+    numbers.number,
+    view.web_address,
+)
+
+
+def write_report(report: ReportInput, folder: Path) -> Path:
+    """Write the report and return the path of its page.
+
+    The whole is made beside ``folder`` and put in its place at the end, so readers find the old
+    report or the new one, and the old one stays when anything fails. The same input gives the
+    same bytes.
+
+    Args:
+        report: What to show; not modified.
+        folder: The report's own folder; a report already there is replaced.
+
+    Returns:
+        The path of ``index.html``; beside it lie ``forecasts.csv``, ``overview.png`` and a
+        ``fan_<DESTINATION>.png`` for every destination.
+
+    Raises:
+        DataError: The forecasts miss a column or are empty, or ``folder`` holds other things.
+    """
+    _check_forecasts(report)
+    _check_folder(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+        fresh = Path(scratch) / "fresh"
+        fresh.mkdir()
+        _fill(report, fresh)
+        _swap(fresh, folder, aside=Path(scratch) / "previous")
+    return folder / PAGE
+
+
+def render_page(report: ReportInput) -> str:
+    """Return the page, whole in itself: styles and pictures inside, nothing to load."""
+    return _render_page(report, make_fans(report))
+
+
+def _check_forecasts(report: ReportInput) -> None:
+    """Refuse forecasts that no page could show."""
+    missing = [column for column in FORECAST_COLUMNS if column not in report.forecasts]
+    if missing:
+        raise DataError(
+            f"The forecasts for the report miss {first_few(missing)}. Expected the columns of "
+            "store.vocabulary.FORECAST_COLUMNS. Run `magnetcast predict` again."
+        )
+    strange = [code for code in set(report.forecasts["destination"]) if not _CODE.fullmatch(code)]
+    if strange:
+        raise DataError(
+            f"The forecasts for the report have destination {first_few(sorted(strange))}. Expected "
+            "letters, digits, '-' and '_', for it names a file. Rename it in the panel."
+        )
+    if report.forecasts.empty:
+        raise DataError(
+            f"There are no forecasts as of {report.as_of:%Y-%m-%d} to report. Expected one row a "
+            "destination and month. Run `magnetcast predict` first."
+        )
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse to replace a folder that is no report, for its files would be lost."""
+    if folder.exists() and not (folder.is_dir() and _is_report(folder)):
+        raise DataError(
+            f"{folder} exists and is no report, and would be replaced. Expected a new or empty "
+            "folder, or one written before. Choose another folder."
+        )
+
+
+def _is_report(folder: Path) -> bool:
+    """Tell whether a folder is empty or was written by ``write_report``."""
+    names = {path.name for path in folder.iterdir()}
+    return not names or {PAGE, "forecasts.csv"} <= names
+
+
+def _fill(report: ReportInput, folder: Path) -> None:
+    """Write every file of the report."""
+    fans = make_fans(report)
+    for fan in fans:
+        (folder / f"fan_{fan.destination}.png").write_bytes(fan_png(fan))
+    (folder / "overview.png").write_bytes(overview_png(fans))
+    table = report.forecasts[list(FORECAST_COLUMNS)]
+    table.to_csv(folder / "forecasts.csv", index=False, lineterminator="\n")
+    (folder / PAGE).write_text(_render_page(report, fans), encoding="utf-8")
+
+
+def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
+    """Put the fresh folder in place, and the old one back when that fails."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    folder.rename(aside)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
+
+
+def _render_page(report: ReportInput, fans: list[Fan]) -> str:
+    """Fill the template."""
+    scores = score_rows(report.scores)
+    single = [row for row in scores if row.scope != ALL]
+    outlooks = [outlook for fan in fans if (outlook := view.outlook_of(report, fan))]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            outlooks=outlooks,
+            headline=view.headline(outlooks[0]) if outlooks else "No month ahead is forecast.",
+            nowcast=view.nowcast(fans[0]),
+            overview=overview_svg(fans, label=_OVERVIEW_ALT),
+            sections=[view.section_of(report, fan) for fan in fans],
+            overall=[row for row in scores if row.scope == ALL],
+            by_destination=comparisons(single),
+            models=[YARDSTICKS.get(model, model) for model in models_of(single)],
+            losses=losses(scores),
+            suspicious=report.suspicious.to_dict("records"),
+            statuses=view.statuses(fans),
+            colours=COLOURS,
+            dark_colours=DARK_COLOURS,
+        )
+    )
+
+
+def _environment() -> Environment:
+    """Return the template environment: everything escaped, nothing undefined passes."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
+    environment.filters["picture"] = _picture
+    return environment
+
+
+def _picture(drawing: str) -> Markup:
+    """Let a drawing of our own through unescaped; all text in it was escaped when drawn."""
+    return Markup(drawing)  # noqa: S704

@@ -1,0 +1,218 @@
+"""Strict CSV: every bad cell of a file is found and named before anything is used."""
+
+import csv
+import hashlib
+import io
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final, TypeVar
+
+import pandas as pd
+
+from store.errors import DataError, first_few
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Problems:
+    """Bad cells found so far in one file."""
+
+    file: str
+    found: list[tuple[int, str]] = field(default_factory=list)
+    lines: set[int] = field(default_factory=set)
+
+    def add(self, line: int, text: str) -> None:
+        """Note one problem of a line."""
+        self.found.append((line, text))
+        self.lines.add(line)
+
+    def raise_if_any(self) -> None:
+        """Raise one error for all problems, in line order.
+
+        Raises:
+            DataError: there are problems.
+        """
+        if self.found:
+            told = [f"line {line}, {text}" for line, text in sorted(self.found)]
+            raise DataError(
+                f"{len(self.lines)} bad rows in {self.file}: "
+                f"{first_few(told)}. Correct these lines; nothing was taken over."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a CSV file; its getters note what is wrong and go on with a placeholder."""
+
+    line: int
+    cells: dict[str, str]
+    problems: Problems
+
+    def bad(self, column: str, expected: str) -> None:
+        """Note that a cell is not what it should be."""
+        value = self.cells[column]
+        self.problems.add(self.line, f"column {column!r}: {value!r} is not {expected}")
+
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether nothing was noted against this line so far."""
+        return self.line not in self.problems.lines
+
+    def text(self, column: str, *, required: bool = False) -> str:
+        """Return a cell's text."""
+        value = self.cells[column].strip()
+        if required and not value:
+            self.bad(column, "filled")
+        return value
+
+    def choice(self, column: str, allowed: Collection[str]) -> str:
+        """Return a cell that must be one of a closed set."""
+        if (value := self.text(column)) not in allowed:
+            self.bad(column, f"one of {', '.join(sorted(allowed))}")
+        return value
+
+    def parsed(self, column: str, parse: Callable[[str], T]) -> T | None:
+        """Return what ``parse`` makes of a cell, None where it raises ValueError."""
+        try:
+            return parse(self.text(column))
+        except ValueError as err:
+            self.bad(column, str(err))
+            return None
+
+    def number(
+        self, column: str, *, low: float = -math.inf, high: float = math.inf, empty: bool = False
+    ) -> float:
+        """Return a plain decimal number within bounds; NaN where ``empty`` allows none."""
+        value = self.text(column)
+        if empty and not value:
+            return math.nan
+        if not _NUMBER.fullmatch(value):
+            self.bad(column, "a plain number")
+            return math.nan
+        number = float(value)
+        if not low <= number <= high:
+            bounds = f"at least {low:g}" if math.isinf(high) else f"within {low:g} and {high:g}"
+            self.bad(column, bounds)
+        return number
+
+    def day(self, column: str, *, required: bool = False) -> pd.Timestamp | None:
+        """Return a day written YYYY-MM-DD; None where the cell is empty."""
+        if not self.text(column, required=required):
+            return None
+        return self.parsed(column, parse_day)
+
+    def interval(self, first: str, last: str) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+        """Return two days of which the second, if any, must not come before the first."""
+        begin, end = self.day(first), self.day(last)
+        if begin is not None and end is not None and end < begin:
+            self.bad(last, f"on or after {first} {begin:%Y-%m-%d}")
+        return begin, end
+
+
+@dataclass(frozen=True, slots=True)
+class CsvTable:
+    """A CSV file read as text."""
+
+    path: Path
+    sha256: str
+    rows: tuple[Row, ...]
+    problems: Problems
+
+
+def parse_day(text: str) -> pd.Timestamp:
+    """Return the day of ``YYYY-MM-DD``.
+
+    Raises:
+        ValueError: the text is no such day; worded to follow "is not".
+    """
+    if not _DAY.fullmatch(text):
+        raise ValueError("a day YYYY-MM-DD")
+    try:
+        return pd.Timestamp(date.fromisoformat(text)).as_unit("us")
+    except ValueError as err:
+        raise ValueError("a day of the calendar") from err
+
+
+def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
+    """Read a CSV file with exactly these columns, in any order.
+
+    Lines with a wrong number of cells are noted as problems, for the caller to raise with those of
+    the cells. Empty lines are passed over.
+
+    Raises:
+        DataError: the file is missing, is not UTF-8 or has other columns.
+    """
+    content = _content(path)
+    text = _decoded(path, content)
+    problems = Problems(path.name)
+    lines = _lines(path, text)
+    _, header = next(lines, (1, []))
+    _check_header(path, header, columns)
+    rows = []
+    for line, cells in lines:
+        if len(cells) == len(header):
+            rows.append(Row(line, dict(zip(header, cells, strict=True)), problems))
+        elif cells:
+            problems.add(line, f"row: {len(cells)} cells are not {len(header)}, as in the header")
+    return CsvTable(path, hashlib.sha256(content).hexdigest(), tuple(rows), problems)
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a file."""
+    try:
+        return path.read_bytes()
+    except OSError as err:
+        raise DataError(
+            f"Cannot read {path.name} ({err.strerror}) in {path.parent}. Expected a CSV file "
+            "there. Restore it or point MAGNETCAST_DATA_DIR at the folder that holds it."
+        ) from err
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    """Decode UTF-8, with or without a byte order mark."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        line = content[: err.start].count(b"\n") + 1
+        raise DataError(
+            f"{path.name} is not UTF-8: byte 0x{content[err.start]:02x} on line {line}. Expected "
+            "UTF-8 text. Save the file as UTF-8; nothing was taken over."
+        ) from err
+
+
+def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record with the number of the line it starts on."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    start = 1
+    try:
+        for cells in reader:
+            yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as err:
+        raise DataError(
+            f"{path.name} is not CSV from line {start} on: {err}. Expected commas between cells "
+            "and paired double quotes. Correct the quoting; nothing was taken over."
+        ) from err
+
+
+def _check_header(path: Path, header: list[str], columns: Sequence[str]) -> None:
+    """Refuse missing, unknown and repeated columns, naming them."""
+    trouble = {
+        "missing": sorted(set(columns) - set(header)),
+        "unknown": sorted(set(header) - set(columns)),
+        "repeated": sorted({name for name in header if header.count(name) > 1}),
+    }
+    named = [f"{what} {first_few(names)}" for what, names in trouble.items() if names]
+    if named:
+        raise DataError(
+            f"Wrong columns in {path.name}: {', '.join(named)}. Expected {', '.join(columns)}. "
+            "Correct the first line; nothing was taken over."
+        )

@@ -1,0 +1,50 @@
+"""What a source hands to the store, and what the store answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    """All rows read from one file of one source, by table."""
+
+    source: str
+    file_name: str
+    sha256: str
+    tables: Mapping[str, pd.DataFrame]
+    ignored: tuple[str, ...] = ()
+    """Lines left out on purpose, each with its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Files written together: all of them or none."""
+
+    files: tuple[FileRows, ...]
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """Return the rows of all files for ``table``, in file order."""
+        parts = [file.tables[table] for file in self.files if table in file.tables]
+        if not parts:
+            known = sorted({name for file in self.files for name in file.tables})
+            raise KeyError(f"No rows for table {table!r} in this batch; it holds {known}.")
+        return pd.concat(parts, ignore_index=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    """What became of a batch."""
+
+    rows_written: Mapping[str, int] = field(default_factory=dict)
+    """New rows by table; rows already in the store are not counted."""
+    known_files: tuple[str, ...] = ()
+    """Files whose very bytes were ingested before."""
+    already_known: bool = False
+    """Whether that is true of every file, so that nothing was done."""
+
+    @property
+    def total(self) -> int:
+        """Return how many rows are new."""
+        return sum(self.rows_written.values())

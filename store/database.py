@@ -1,0 +1,132 @@
+"""Opening the store: one engine, migrated to the newest schema, with safe settings."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from store.errors import StoreError
+
+BUSY_TIMEOUT_S: Final = 30
+"""How long SQLite waits for another process to finish writing."""
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+_POSTGRES_LOCK: Final = 8505_1110
+"""Number of the advisory lock that lets one process write at a time."""
+
+
+def open_store(url: str) -> Engine:
+    """Open the database at ``url``, made on demand and migrated to the newest schema.
+
+    Safe when several processes open a fresh database at once.
+
+    Args:
+        url: SQLAlchemy address, e.g. ``sqlite:///var/magnetcast.db``.
+
+    Returns:
+        An engine whose readers see one consistent state each.
+
+    Raises:
+        StoreError: the address is no database of ours, or it cannot be opened or migrated.
+    """
+    engine: Engine | None = None
+    try:
+        engine = _engine(url)
+        with _opening_lock(engine):
+            _migrate(engine)
+    except (SQLAlchemyError, CommandError, OSError, ImportError, Timeout) as err:
+        if engine is not None:
+            engine.dispose()
+        raise StoreError(
+            f"Cannot open the database ({err}) at {_shown(url)}. Expected a reachable SQLite or "
+            "PostgreSQL database of this or an older release. Check MAGNETCAST_DATABASE_URL and "
+            "MAGNETCAST_HOME, and that the folder can be written."
+        ) from err
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Hold the one write transaction: all of the block is kept, or none of it."""
+    with engine.execution_options(writes=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
+        yield connection
+
+
+def migration_config(connection: Connection) -> Config:
+    """Return Alembic's settings for migrating over ``connection``."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _engine(url: str) -> Engine:
+    """Make the engine; on SQLite with its folder, waiting time and explicit transactions."""
+    address = make_url(url)
+    if address.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise ArgumentError(f"no support for {address.get_backend_name()!r}")
+    engine = create_engine(address)
+    if engine.dialect.name == "sqlite":
+        if (file := _file(engine)) is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _file(engine: Engine) -> Path | None:
+    """Return the file of a SQLite database, None for one in memory."""
+    name = engine.url.database
+    return None if not name or name == ":memory:" or name.startswith("file:") else Path(name)
+
+
+def _opening_lock(engine: Engine) -> AbstractContextManager[object]:
+    """Let one process at a time create a SQLite file: switching to WAL does not wait by itself."""
+    file = _file(engine) if engine.dialect.name == "sqlite" else None
+    if file is None:
+        return nullcontext()
+    return FileLock(file.with_name(f".{file.name}.lock"), timeout=2 * BUSY_TIMEOUT_S)
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring the schema to the newest revision, in one transaction."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None  # noqa: S101  # a live connection has one
+            driver.execute("PRAGMA journal_mode = WAL")
+    with writing(engine) as connection:
+        command.upgrade(migration_config(connection), "head")
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    """Set what SQLite forgets between connections and leave BEGIN to us."""
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin: a writer takes the lock at once, so it never fails halfway; readers take none."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _shown(url: str) -> str:
+    """Return the address without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return repr(url)

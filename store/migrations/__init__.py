@@ -1,0 +1,1 @@
+"""Alembic revisions of the store, run by ``store.database.open_store``."""

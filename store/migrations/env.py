@@ -1,0 +1,9 @@
+"""Alembic's entry: migrate over the connection it is handed, inside its transaction."""
+
+from alembic import context
+
+from store.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

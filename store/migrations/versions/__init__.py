@@ -1,0 +1,1 @@
+"""One file a revision, oldest first; a revision is never edited once released."""

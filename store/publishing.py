@@ -1,0 +1,98 @@
+"""Publishing forecasts and keeping the books: scores and runs."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Engine, insert, update
+
+from store.database import writing
+from store.errors import StoreError
+from store.schemas import validate
+from store.tables import forecasts, runs, scores
+from store.writing import insert_new
+
+
+def publish_forecasts(
+    engine: Engine, frame: pd.DataFrame, *, as_of: datetime, data_fingerprint: str
+) -> int:
+    """Publish forecasts in one transaction and return how many rows are new.
+
+    Publishing the same rows again does nothing.
+
+    Args:
+        engine: an opened store.
+        frame: columns of a forecast file, ``model`` being the model's version; ``band_hit_rate``
+            (0..1) and ``drivers`` (JSON) if there are any. Not modified.
+        as_of: the moment the forecaster stood at, aware.
+        data_fingerprint: digest of the evidence used.
+
+    Raises:
+        DataError: a row breaks the contract, or other numbers stand published under its key.
+    """
+    checked = validate(frame, "forecasts", where=f"the forecasts of {as_of:%Y-%m-%d}")
+    rows = checked.rename(columns={"model": "model_version"}).assign(
+        as_of=pd.Timestamp(as_of),
+        data_fingerprint=data_fingerprint,
+        cutoff=pd.to_datetime(checked["cutoff"], format="%Y-%m"),
+        period=pd.to_datetime(checked["period"], format="%Y-%m"),
+    )
+    with writing(engine) as connection:
+        return insert_new(connection, forecasts, rows, where="the published forecasts")
+
+
+def write_scores(engine: Engine, frame: pd.DataFrame) -> int:
+    """Keep scores (columns of the table ``scores``) and return how many rows are new.
+
+    Raises:
+        DataError: a score of the same key has another value.
+    """
+    with writing(engine) as connection:
+        return insert_new(connection, scores, frame, where="the scores")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a flow, as it begins."""
+
+    run_id: str
+    flow: str
+    as_of: datetime
+    data_fingerprint: str
+    started_at: datetime
+    status: str = "running"
+    model_version: str | None = None
+    git_commit: str | None = None
+    mlflow_run_id: str | None = None
+
+
+def start_run(engine: Engine, run: Run) -> None:
+    """Note that a run began."""
+    with writing(engine) as connection:
+        connection.execute(insert(runs).values(**asdict(run)))
+
+
+def finish_run(
+    engine: Engine,
+    run_id: str,
+    *,
+    status: str,
+    finished_at: datetime,
+    model_version: str | None = None,
+    mlflow_run_id: str | None = None,
+) -> None:
+    """Note how a run ended; what is None stays as it was.
+
+    Raises:
+        StoreError: no such run was started.
+    """
+    told = {"model_version": model_version, "mlflow_run_id": mlflow_run_id}
+    values = {name: value for name, value in told.items() if value is not None}
+    change = update(runs).where(runs.c.run_id == run_id)
+    with writing(engine) as connection:
+        done = connection.execute(change.values(status=status, finished_at=finished_at, **values))
+        if done.rowcount == 0:
+            raise StoreError(
+                f"No run {run_id!r} in table runs. Expected one noted by start_run. "
+                "Start the run first."
+            )

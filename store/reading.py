@@ -1,0 +1,149 @@
+"""Reading rows: typed frames in one order, whatever order they were written in."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Engine, Table, select
+
+from store import tables
+from store.frames import frame_of
+from store.tables import natural_key
+from store.vocabulary import FORECAST_COLUMNS
+
+_EVIDENCE: Final = (
+    tables.observations,
+    tables.policy_events,
+    tables.tariff_steps,
+    tables.analog_events,
+    tables.release_calendar,
+)
+"""Tables a forecast may rest on."""
+
+
+def read_observations(
+    engine: Engine, *, as_of: datetime | None = None, commodity: str | None = None
+) -> pd.DataFrame:
+    """Read published figures, every version of them, ordered by natural key.
+
+    Args:
+        engine: an opened store.
+        as_of: leave out rows that became known later; None reads all.
+        commodity: only this commodity or analog material; None reads all.
+    """
+    wanted = [] if commodity is None else [tables.observations.c.commodity == commodity]
+    return _read(engine, tables.observations, as_of=as_of, wanted=wanted)
+
+
+def read_events(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
+    """Read every version of every policy event known at ``as_of``."""
+    return _read(engine, tables.policy_events, as_of=as_of)
+
+
+def read_analog_events(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
+    """Read every version of every control on another mineral known at ``as_of``."""
+    return _read(engine, tables.analog_events, as_of=as_of)
+
+
+def read_tariffs(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
+    """Read every version of every tariff step known at ``as_of``."""
+    return _read(engine, tables.tariff_steps, as_of=as_of)
+
+
+def read_calendar(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
+    """Read the releases of the customs statistics that had happened at ``as_of``."""
+    return _read(engine, tables.release_calendar, as_of=as_of)
+
+
+def read_vintages(engine: Engine) -> pd.DataFrame:
+    """Read the files ingested so far, one row a file, without its surrogate id."""
+    return _read(engine, tables.vintages).drop(columns="id")
+
+
+def read_runs(engine: Engine) -> pd.DataFrame:
+    """Read the runs, ordered by their id."""
+    return _read(engine, tables.runs)
+
+
+def read_scores(engine: Engine) -> pd.DataFrame:
+    """Read the scores of all models and moments."""
+    return _read(engine, tables.scores)
+
+
+def read_forecasts(
+    engine: Engine, *, as_of: datetime | None = None, destination: str | None = None
+) -> pd.DataFrame:
+    """Read published forecasts of exactly one ``as_of``, or of all.
+
+    Returns:
+        ``as_of``, the columns of a forecast file, then ``band_hit_rate``, ``drivers`` and
+        ``data_fingerprint``; ``cutoff`` and ``period`` are ``YYYY-MM`` and ``model`` is the
+        model's version. Ordered by as_of, destination, period, model.
+    """
+    wanted = [] if as_of is None else [tables.forecasts.c.as_of == as_of]
+    if destination is not None:
+        wanted.append(tables.forecasts.c.destination == destination)
+    return _published(_read(engine, tables.forecasts, wanted=wanted))
+
+
+def latest_forecast(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
+    """Read the newest publication made no later than ``as_of``.
+
+    Where several models were published for that moment, each destination and period shows the
+    one published last. Empty when nothing was published yet; columns as ``read_forecasts``.
+    """
+    table = tables.forecasts
+    newest = select(table.c.as_of).order_by(table.c.as_of.desc()).limit(1)
+    if as_of is not None:
+        newest = newest.where(table.c.as_of <= as_of)
+    rows = _read(engine, table, wanted=[table.c.as_of.in_(newest)])
+    latest = rows.groupby(["destination", "period"])["id"].transform("max")
+    return _published(rows[rows["id"] == latest])
+
+
+def data_fingerprint(engine: Engine, *, as_of: datetime | None = None) -> str:
+    """Return a digest of all evidence known at ``as_of``; equal rows give equal digests."""
+    digest = hashlib.sha256()
+    with engine.begin() as connection:
+        for table in _EVIDENCE:
+            frame = _fetch(connection, table, as_of=as_of)
+            digest.update(table.name.encode())
+            digest.update(frame.to_csv(index=False, lineterminator="\n").encode())
+    return digest.hexdigest()
+
+
+def _read(
+    engine: Engine,
+    table: Table,
+    *,
+    as_of: datetime | None = None,
+    wanted: Sequence[ColumnElement[bool]] = (),
+) -> pd.DataFrame:
+    """Read rows of a table in one transaction."""
+    with engine.begin() as connection:
+        return _fetch(connection, table, as_of=as_of, wanted=wanted)
+
+
+def _fetch(
+    connection: Connection,
+    table: Table,
+    *,
+    as_of: datetime | None = None,
+    wanted: Sequence[ColumnElement[bool]] = (),
+) -> pd.DataFrame:
+    """Fetch rows known at ``as_of`` and sort them by natural key, the same on every database."""
+    query = select(table).where(*wanted)
+    if as_of is not None:
+        query = query.where(table.c.available_at <= as_of)
+    frame = frame_of(connection.execute(query).all(), list(table.columns))
+    return frame.sort_values(list(natural_key(table)), ignore_index=True)
+
+
+def _published(rows: pd.DataFrame) -> pd.DataFrame:
+    """Show stored forecasts as the columns of a forecast file, with what was published beside."""
+    months = {name: rows[name].dt.strftime("%Y-%m") for name in ("cutoff", "period")}
+    frame = rows.assign(**months).rename(columns={"model_version": "model"})
+    extra = ["band_hit_rate", "drivers", "data_fingerprint"]
+    return frame[["as_of", *FORECAST_COLUMNS, *extra]].reset_index(drop=True)

@@ -1,0 +1,135 @@
+"""Builders of small, valid frames and files for the store and the sources."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from store.batch import Batch, FileRows
+from store.frames import DATE_DTYPE, MOMENT_DTYPE
+from store.vocabulary import QUANTILE_COLUMNS
+
+FIGURE = {
+    "period": "2025-06",
+    "destination": "USA",
+    "measure": "net_weight_t",
+    "value": "353",
+    "kind": "reported",
+    "derivation": "",
+    "published_on": "2025-07-20",
+    "source_url": "https://example.org/june",
+    "source_name": "Example News",
+    "note": "",
+}
+
+EVENT = {
+    "event_id": "2025-04-control",
+    "announced_on": "2025-04-04",
+    "effective_from": "2025-04-04",
+    "effective_to": "",
+    "suspended_from": "",
+    "suspended_to": "",
+    "end_known_on": "",
+    "suspension_known_on": "",
+    "issuer": "CN-MOFCOM",
+    "instrument": "export_control",
+    "legal_reference": "No. 18",
+    "direction": "restrictive",
+    "severity": "3",
+    "destinations": "WLD",
+    "products": "magnets",
+    "summary": "Licences.",
+    "source_urls": "https://example.org/act",
+    "confidence": "high",
+    "evidence": "primary",
+    "note": "",
+}
+
+TARIFF = {
+    "importer": "USA",
+    "origin": "CHN",
+    "component": "IEEPA",
+    "rate_pct": "10",
+    "effective_from": "2025-02-04",
+    "effective_to": "",
+    "announced_on": "2025-02-01",
+    "end_known_on": "",
+    "legal_reference": "EO",
+    "product_scope": "HTS 8505.11.00",
+    "source_url": "https://example.org/eo",
+    "confidence": "high",
+    "note": "",
+}
+
+RELEASE = {
+    "period": "2025-06",
+    "release_date": "2025-07-20",
+    "what": "detail by destination (magnets)",
+    "source_url": "https://example.org/release",
+}
+
+RANKING = {
+    "period": "2025-06",
+    "rank_order": "DEU>USA>KOR",
+    "source_url": "https://example.org/rank",
+    "note": "",
+}
+
+
+def write_csv(path: Path, template: Mapping[str, str], *changes: Mapping[str, str]) -> Path:
+    """Write one line per change, each the template with that change."""
+    rows = [{**template, **change} for change in changes]
+    pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n")
+    return path
+
+
+def make_observations(*changes: Mapping[str, object]) -> pd.DataFrame:
+    """Build one observation per change."""
+    template: dict[str, object] = {
+        "commodity": "85051110",
+        "origin": "CHN",
+        "destination": "USA",
+        "measure": "net_weight_t",
+        "period_from": "2025-06-01",
+        "period_to": "2025-06-01",
+        "value": 353.0,
+        "unit": "t",
+        "half_width": 0.5,
+        "kind": "reported",
+        "usable": True,
+        "available_at": "2025-07-20T00:00:00Z",
+        "source": "Example News",
+        "source_url": "https://example.org/june",
+        "note": "",
+    }
+    frame = pd.DataFrame([{**template, **change} for change in changes or ({},)])
+    days = dict.fromkeys(("period_from", "period_to"), DATE_DTYPE)
+    moments = pd.to_datetime(frame["available_at"], utc=True)
+    return frame.assign(available_at=moments).astype({**days, "available_at": MOMENT_DTYPE})
+
+
+def make_file(
+    frame: pd.DataFrame, *, sha256: str = "a" * 64, table: str = "observations", name: str = "f.csv"
+) -> FileRows:
+    """Wrap a frame as the rows of one file."""
+    return FileRows("published_figures", name, sha256, {table: frame})
+
+
+def make_batch(frame: pd.DataFrame, *, sha256: str = "a" * 64) -> Batch:
+    """Wrap a frame as a batch of one file."""
+    return Batch((make_file(frame, sha256=sha256),))
+
+
+def make_forecasts(*changes: Mapping[str, object]) -> pd.DataFrame:
+    """Build one published forecast per change."""
+    template: dict[str, object] = {
+        "destination": "USA",
+        "cutoff": "2025-03",
+        "period": "2025-04",
+        "horizon": 1,
+        **dict(zip(QUANTILE_COLUMNS, (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0), strict=True)),
+        "mean": 40.0,
+        "model": "ensemble-1",
+        "status": "champion",
+    }
+    return pd.DataFrame([{**template, **change} for change in changes or ({},)])

@@ -1,0 +1,93 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sources.calendar import ReleaseCalendar
+from sources.dating import latest_plausible_day, stated_day
+from sources.periods import end_of_month, parse_period
+from sources.precision import half_width
+from store.database import open_store
+from store.reading import data_fingerprint, read_observations
+from store.writing import write_batch
+from tests.data.store_builders import make_batch, make_observations
+
+MONTHS = st.dates(pd.Timestamp("2016-01-01").date(), pd.Timestamp("2030-12-31").date()).map(
+    lambda day: pd.Timestamp(day).replace(day=1)
+)
+DAYS = st.dates(pd.Timestamp("2015-01-01").date(), pd.Timestamp("2031-12-31").date())
+STATED = st.one_of(
+    st.just(""), DAYS.map(str), DAYS.map(lambda d: f"{d:%Y-%m}"), DAYS.map(lambda d: f"{d:%Y}")
+)
+FIGURES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "destination": st.sampled_from(["USA", "DEU", "JPN"]),
+            "available_at": DAYS.map(lambda day: f"{day}T00:00:00Z"),
+            "value": st.floats(0, 1e6, allow_subnormal=False),
+        }
+    ),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda row: (row["destination"], row["available_at"]),
+)
+
+
+@settings(derandomize=True, deadline=None)
+@given(STATED, MONTHS)
+def test_no_figure_is_known_before_it_is_stated_or_before_its_period_ends(
+    published_on: str, last_period: pd.Timestamp
+) -> None:
+    day = latest_plausible_day(published_on, last_period, ReleaseCalendar({}))
+
+    assert day > end_of_month(last_period)
+    stated = stated_day(published_on)
+    assert stated is None or day >= stated
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(FIGURES, st.randoms(use_true_random=False), DAYS)
+def test_what_is_read_depends_neither_on_writing_order_nor_on_later_rows(
+    figures: list[dict[str, object]], random: object, day: object
+) -> None:
+    as_of = pd.Timestamp(str(day), tz="UTC")
+    rows = make_observations(*figures)
+    shuffled = rows.sample(frac=1, random_state=random.randrange(2**32))  # type: ignore[attr-defined]
+    known_only = rows[rows["available_at"] <= as_of]
+
+    with TemporaryDirectory() as folder:
+        views = []
+        for number, frame in enumerate((rows, shuffled, known_only)):
+            engine = open_store(f"sqlite:///{Path(folder) / f'{number}.db'}")
+            write_batch(engine, make_batch(frame))
+            seen = read_observations(engine, as_of=as_of)
+            views.append((seen, data_fingerprint(engine, as_of=as_of)))
+            engine.dispose()
+
+    for frame, digest in views[1:]:
+        pd.testing.assert_frame_equal(frame, views[0][0])
+        assert digest == views[0][1]
+
+
+@settings(derandomize=True)
+@given(st.decimals(0, 10**9, places=3, allow_nan=False), st.sampled_from(["t", "pct", "musd"]))
+def test_a_width_is_positive_and_wording_only_widens(value: object, unit: str) -> None:
+    exact, loose = half_width(str(value), unit), half_width(str(value), unit, "about")
+
+    assert 0 < exact <= loose
+
+
+@settings(derandomize=True)
+@given(MONTHS, MONTHS)
+def test_a_range_of_months_is_a_period_only_forwards(
+    first: pd.Timestamp, last: pd.Timestamp
+) -> None:
+    text = f"{first:%Y-%m}..{last:%Y-%m}"
+    try:
+        period = parse_period(text)
+    except ValueError:
+        assert last < first
+    else:
+        assert period == (first, last)

@@ -1,0 +1,194 @@
+"""Frames as the service receives them: plausible levels, real policy events, no randomness."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from service.report import ReportInput
+from store.vocabulary import AGGREGATES, DESTINATIONS, FORECAST_COLUMNS, QUANTILE_COLUMNS, QUANTILES
+
+DATA = Path(__file__).parents[2] / "data"
+AS_OF = pd.Timestamp("2026-11-24", tz="UTC")
+CUTOFF = "2026-07"
+LEVELS = dict(zip(DESTINATIONS, (560, 1050, 240, 480, 590, 230, 240, 190, 720, 1500), strict=True))
+EVENT_DATES = [
+    "announced_on",
+    "effective_from",
+    "effective_to",
+    "suspended_from",
+    "suspended_to",
+    "end_known_on",
+    "suspension_known_on",
+]
+
+
+def make_panel(*, cutoff: str = CUTOFF) -> pd.DataFrame:
+    periods = pd.date_range("2022-01-01", f"{cutoff}-01", freq="MS")
+    parts = [_one_panel(d, periods, level=LEVELS[d]) for d in DESTINATIONS]
+    rows = pd.concat(parts, ignore_index=True)
+    sums = [_sum_of(rows, aggregate=a, members=m) for a, m in AGGREGATES.items()]
+    return pd.concat([rows, *sums], ignore_index=True)
+
+
+def _one_panel(destination: str, periods: pd.DatetimeIndex, *, level: float) -> pd.DataFrame:
+    step = np.arange(len(periods))
+    wave = 1 + 0.08 * np.sin(2 * np.pi * step / 12) + 0.07 * np.sin(step * (1.7 + level % 7))
+    shock = np.select(
+        [periods == "2025-04-01", periods == "2025-05-01", periods == "2025-06-01"],
+        [0.5, 0.12 if destination == "USA" else 0.25, 0.6],
+        default=1.0,
+    )
+    kind = np.where(step % 4 == 3, "derived", np.where(step % 3 == 0, "estimated", "observed"))
+    if destination == "USA":
+        kind = np.where(periods.year >= 2025, "observed", kind)
+    tonnes = level * (0.8 + 0.004 * step) * wave * shock
+    return pd.DataFrame(
+        {
+            "destination": destination,
+            "period": periods,
+            "tonnes": tonnes,
+            "stderr_t": np.select(
+                [kind == "observed", kind == "derived"], [0.3, 3.0], 0.09 * tonnes
+            ),
+            "kind": kind,
+            "available_at": (periods + pd.DateOffset(days=50)).tz_localize("UTC"),
+        }
+    )
+
+
+def _sum_of(rows: pd.DataFrame, *, aggregate: str, members: tuple[str, ...]) -> pd.DataFrame:
+    inside = rows[rows["destination"].isin(members)]
+    total = inside.groupby("period", as_index=False).agg(
+        tonnes=("tonnes", "sum"), available_at=("available_at", "max")
+    )
+    kind = "observed" if aggregate == "WLD" else "derived"
+    return total.assign(destination=aggregate, stderr_t=1.0, kind=kind)
+
+
+def make_forecasts(*, cutoff: str = CUTOFF, horizon: int = 15) -> pd.DataFrame:
+    panel = make_panel(cutoff=cutoff)
+    last = panel[panel["period"] >= panel["period"].max() - pd.DateOffset(months=5)]
+    levels = last.groupby("destination")["tonnes"].mean()
+    return pd.concat(
+        [_one_forecast(d, float(levels[d]), cutoff, horizon) for d in [*DESTINATIONS, *AGGREGATES]],
+        ignore_index=True,
+    )[list(FORECAST_COLUMNS)]
+
+
+def _one_forecast(destination: str, level: float, cutoff: str, horizon: int) -> pd.DataFrame:
+    steps = np.arange(1, horizon + 1)
+    months = pd.date_range(f"{cutoff}-01", periods=horizon + 1, freq="MS")[1:]
+    centre = level * (1 + 0.06 * np.sin(2 * np.pi * steps / 12)) * 1.004**steps
+    width = (0.08 if destination in AGGREGATES else 0.14) + 0.018 * steps
+    bands = {
+        name: centre * np.exp(norm.ppf(q) * width)
+        for name, q in zip(QUANTILE_COLUMNS, QUANTILES, strict=True)
+    }
+    return pd.DataFrame(
+        {
+            "destination": destination,
+            "cutoff": cutoff,
+            "period": months.strftime("%Y-%m"),
+            "horizon": steps,
+            **bands,
+            "mean": centre * np.exp(width**2 / 2),
+            "model": "magnetcast-7",
+            "status": "fallback: last good champion, training failed its gate"
+            if destination == "THA"
+            else "champion",
+        }
+    )
+
+
+def make_drivers(forecasts: pd.DataFrame) -> pd.DataFrame:
+    told = [
+        json.dumps(
+            [
+                ["level of the last three months", round(0.06 * p50, 1)],
+                ["US tariff in the month", round(-0.03 * p50, 1)],
+                ["licences since the last control", round(0.02 * p50, 1)],
+            ]
+        )
+        for p50 in forecasts["p50"]
+    ]
+    return forecasts.assign(drivers=told, band_hit_rate=0.78)
+
+
+def make_events(*, as_of: pd.Timestamp = AS_OF) -> pd.DataFrame:
+    rows = pd.read_csv(DATA / "policy_events.csv", parse_dates=EVENT_DATES)
+    day = as_of.tz_localize(None)
+    known = rows[rows["announced_on"] <= day].copy()
+    known.loc[known["end_known_on"] > day, "effective_to"] = pd.NaT
+    known.loc[known["suspension_known_on"] > day, ["suspended_from", "suspended_to"]] = pd.NaT
+    return known.drop(columns=["end_known_on", "suspension_known_on"])
+
+
+def make_scores() -> pd.DataFrame:
+    rows = []
+    for scope, edge in (("ALL", 0.06), ("WLD", 0.05), ("USA", 0.02), ("THA", -0.04), ("DEU", 0.03)):
+        for first, last in ((1, 3), (4, 6), (7, 12)):
+            naive = 0.16 + 0.02 * first
+            wape = {
+                "magnetcast": naive - edge,
+                "seasonal_naive": naive,
+                "last_value": naive + (0.03 if scope != "USA" else -0.05 / first),
+            }
+            for model, error in wape.items():
+                figures = {
+                    "wape": error,
+                    "mase": error * 5,
+                    "sql": error * 0.8,
+                    "coverage80": 0.81 if model == "magnetcast" else 0.7,
+                    "value_added": 1 - error / naive,
+                }
+                rows += [
+                    (model, scope, first, last, metric, value, 220)
+                    for metric, value in figures.items()
+                ]
+    return pd.DataFrame(
+        rows, columns=["model", "scope", "horizon_from", "horizon_to", "metric", "value", "cells"]
+    )
+
+
+def make_suspicious() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            ("World, February 2024: 3,326 t", -1120.0, -8.4, "https://example.org/february"),
+            ("United States, 2019: up 41.5 % on the year", 640.0, 5.1, "https://example.org/2019"),
+        ],
+        columns=["statement", "residual_t", "z", "source_url"],
+    )
+
+
+def make_report(**changes: object) -> ReportInput:
+    given: dict[str, object] = {
+        "as_of": AS_OF,
+        "cutoff": CUTOFF,
+        "forecasts": make_forecasts(),
+        "panel": make_panel(),
+        "events": make_events(),
+        "scores": make_scores(),
+        "suspicious": make_suspicious(),
+        "unknowns": [
+            "Whether the truce that ends on 10 January 2027 will be prolonged.",
+            "How many general licences were granted since August 2026; nobody publishes it.",
+        ],
+        "model_version": "magnetcast-7",
+        "data_fingerprint": "sha256:4be1f0c2a9d7",
+    }
+    return ReportInput(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def make_small_report(**changes: object) -> ReportInput:
+    """Two destinations only, for what does not depend on their number."""
+    report = make_report(**changes)
+    kept = ["WLD", "THA"]
+    return replace(
+        report,
+        forecasts=report.forecasts[report.forecasts["destination"].isin(kept)],
+        panel=report.panel[report.panel["destination"].isin(kept)],
+    )

@@ -1,0 +1,313 @@
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from service import report as report_module
+from service.names import DESTINATION_NAMES
+from service.report import render_page, write_report
+from store.errors import DataError
+from store.vocabulary import FORECAST_COLUMNS
+from tests.service.builders import (
+    make_drivers,
+    make_events,
+    make_forecasts,
+    make_panel,
+    make_report,
+    make_scores,
+    make_small_report,
+    make_suspicious,
+)
+
+LOADING = ("src", "srcset", "data", "poster", "background", "action")
+
+
+class _Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def named(self, *names: str) -> Iterator[dict[str, str | None]]:
+        return (attrs for tag, attrs in self.tags if tag in names)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("reports") / "2026-11-24"
+    write_report(make_report(forecasts=make_drivers(make_forecasts())), target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+def _text(page: str) -> str:
+    bare = re.sub(r"<(svg|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", bare).replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def test_every_file_is_written_and_nothing_else(folder: Path) -> None:
+    pictures = {f"fan_{destination}.png" for destination in DESTINATION_NAMES}
+
+    assert {path.name for path in folder.iterdir()} == {
+        "index.html",
+        "forecasts.csv",
+        "overview.png",
+        *pictures,
+    }
+    assert [path.name for path in folder.parent.iterdir()] == ["2026-11-24"]
+
+
+def test_forecast_file_has_exactly_the_contracted_columns_and_all_rows(folder: Path) -> None:
+    table = pd.read_csv(folder / "forecasts.csv")
+
+    assert tuple(table.columns) == FORECAST_COLUMNS
+    pd.testing.assert_frame_equal(
+        table, make_forecasts(), check_dtype=False, rtol=1e-12, check_column_type=False
+    )
+
+
+def test_page_loads_nothing(page: str) -> None:
+    parsed = _Page(page)
+
+    assert not list(parsed.named("script", "link", "iframe", "object", "embed", "img", "image"))
+    assert not [tag for tag, attrs in parsed.tags if set(attrs) & set(LOADING)]
+    assert not re.search(r"url\((?!#)", page)
+    assert "@import" not in page
+    uses = [attrs.get("xlink:href") for attrs in parsed.named("use")]
+    assert uses
+    assert all(str(use).startswith("#") for use in uses)
+
+
+def test_ids_are_unique_and_references_resolve(page: str) -> None:
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    references = re.findall(r'(?:url\(#|href="#)([^")]+)', page)
+
+    assert len(ids) == len(set(ids))
+    assert set(references) <= set(ids)
+
+
+def test_pictures_have_alternative_text_and_tables_have_heads(page: str) -> None:
+    parsed = _Page(page)
+    labels = [attrs.get("aria-label") for attrs in parsed.named("svg")]
+
+    assert len(labels) == 13
+    assert all(labels)
+    assert any("Fan chart for Germany" in str(label) for label in labels)
+    assert {attrs.get("scope") for attrs in parsed.named("th")} == {"row", "col"}
+    assert next(parsed.named("html"))["lang"] == "en"
+
+
+def test_headline_adds_the_next_three_months_and_compares_them_with_the_year_before() -> None:
+    forecasts = make_forecasts()
+    world = forecasts["destination"] == "WLD"
+    forecasts.loc[world, ["p10", "p50", "p90"]] = [900.0, 1100.0, 1300.0]
+    panel = make_panel()
+    panel.loc[panel["destination"] == "WLD", "tonnes"] = 1000.0
+
+    text = _text(render_page(make_small_report(forecasts=forecasts, panel=panel)))
+
+    assert (
+        "China's exports to the world, November 2026 to January 2027: 3,300 t, with an 80 % band "
+        "from 2,700 to 3,900 t. That is 10.0 % above the 3,000 t of the same months a year before."
+    ) in text.replace("&#39;", "'")
+    assert "August to October 2026: already past, not yet published; estimated at 3,300 t" in text
+
+
+def test_headline_does_not_compare_with_a_year_it_does_not_know() -> None:
+    panel = make_panel()
+    gone = (panel["destination"] == "WLD") & (panel["period"] == "2025-12-01")
+
+    text = _text(render_page(make_small_report(panel=panel[~gone])))
+
+    assert "There are no complete figures for the same months a year before." in text
+
+
+def test_drivers_and_hit_rates_are_shown_only_where_forecasts_carry_them(page: str) -> None:
+    plain = render_page(make_small_report())
+
+    assert "US tariff in the month" in page
+    assert "78.0\N{NO-BREAK SPACE}%" in page
+    assert "What moved the forecast most" not in plain
+    assert "held</th>" not in plain
+
+
+def test_defeats_and_negative_value_added_are_shown_as_such(page: str) -> None:
+    text = _text(page)
+
+    assert (
+        "Thailand, months 1-3: magnetcast misses by 22.0 %, last value by 21.0 % and seasonal "
+        "naive by 18.0 %."
+    ) in text
+    assert "\N{MINUS SIGN}22.2 % (worse)" in text
+
+
+def test_a_model_that_never_loses_is_not_said_to_lose() -> None:
+    scores = make_scores()
+    winning = scores[scores["scope"] == "DEU"]
+
+    text = _text(render_page(make_small_report(scores=winning)))
+
+    assert "Where it loses" not in text
+    assert "It misses by no more than either rule" in text
+
+
+def test_missing_backtest_is_admitted() -> None:
+    text = _text(render_page(make_small_report(scores=make_scores().iloc[:0])))
+
+    assert "No backtest is attached to this forecast" in text
+
+
+def test_stamp_tells_origin_and_status(page: str) -> None:
+    text = _text(page)
+
+    for fact in ("2026-11-24 00:00 UTC", "2026-07", "magnetcast-7", "sha256:4be1f0c2a9d7"):
+        assert fact in text[text.rindex("Where the numbers come from") :]
+    assert "Status: fallback: last good champion, training failed its gate Thailand" in text
+
+
+def test_unknowns_and_doubtful_figures_are_listed(page: str) -> None:
+    text = _text(page)
+
+    assert "How many general licences were granted since August 2026" in text
+    assert "World, February 2024: 3,326 t \N{MINUS SIGN}1,120 \N{MINUS SIGN}8.40 source" in text
+
+
+def test_hostile_text_is_escaped_everywhere() -> None:
+    attack = "<script>alert(1)</script>"
+    hostile = make_small_report(
+        events=make_events().assign(summary=attack),
+        suspicious=make_suspicious().assign(statement=attack),
+        unknowns=[attack],
+        model_version=attack,
+        data_fingerprint=attack,
+        forecasts=make_forecasts().assign(status=attack),
+    )
+
+    text = render_page(hostile)
+
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") > 20
+
+
+def test_only_web_addresses_become_links() -> None:
+    hostile = make_small_report(
+        events=make_events().assign(source_urls="javascript:alert(1);https://example.org/act"),
+        suspicious=make_suspicious().assign(source_url="javascript:alert(2)"),
+    )
+
+    text = render_page(hostile)
+
+    assert "javascript:" not in text
+    assert 'href="https://example.org/act"' in text
+
+
+def test_same_input_gives_the_same_page() -> None:
+    assert render_page(make_small_report()) == render_page(make_small_report())
+
+
+def test_new_report_replaces_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "report"
+    write_report(make_small_report(), target)
+    (target / "fan_OLD.png").write_bytes(b"old")
+
+    returned = write_report(make_small_report(model_version="magnetcast-8"), target)
+
+    assert returned == target / "index.html"
+    assert "magnetcast-8" in returned.read_text(encoding="utf-8")
+    assert not (target / "fan_OLD.png").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def _leave_old_report(target: Path) -> None:
+    target.mkdir()
+    for name in ("index.html", "forecasts.csv"):
+        (target / name).write_text("old", encoding="utf-8")
+
+
+def test_old_report_stays_when_drawing_fails(tmp_path: Path) -> None:
+    target = tmp_path / "report"
+    _leave_old_report(target)
+    broken = make_forecasts().assign(p50="no number")
+
+    with pytest.raises((TypeError, ValueError), match="no number"):
+        write_report(make_small_report(forecasts=broken), target)
+
+    assert (target / "index.html").read_text(encoding="utf-8") == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_old_report_comes_back_when_the_swap_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "report"
+    _leave_old_report(target)
+    rename = Path.rename
+
+    def refuse(self: Path, destination: Path) -> Path:
+        if self.name == "fresh":
+            raise OSError("disk is full")
+        return rename(self, destination)
+
+    monkeypatch.setattr(report_module, "_fill", lambda *_: None)
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match="disk is full"):
+        write_report(make_small_report(), target)
+
+    assert (target / "index.html").read_text(encoding="utf-8") == "old"
+
+
+def test_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+
+    with pytest.raises(DataError, match="is no report"):
+        write_report(make_small_report(), tmp_path)
+
+    assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("forecasts", "message"),
+    [
+        (make_forecasts().drop(columns=["p25", "mean"]), "miss p25; mean"),
+        (make_forecasts().iloc[:0], "no forecasts as of 2026-11-24"),
+        (make_forecasts().assign(destination="../USA"), r"destination \.\./USA\. Expected letters"),
+    ],
+    ids=["columns", "rows", "names"],
+)
+def test_unusable_forecasts_are_refused(
+    forecasts: pd.DataFrame, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=message):
+        write_report(make_report(forecasts=forecasts), tmp_path / "report")
+
+
+def test_input_is_not_modified() -> None:
+    given = make_small_report()
+    before = replace(given, forecasts=given.forecasts.copy(), panel=given.panel.copy())
+
+    render_page(given)
+
+    pd.testing.assert_frame_equal(given.forecasts, before.forecasts)
+    pd.testing.assert_frame_equal(given.panel, before.panel)
+
+
+def test_a_destination_without_a_name_is_shown_by_its_code() -> None:
+    forecasts = make_forecasts().replace({"destination": {"THA": "MEX"}})
+
+    page = render_page(
+        replace(make_small_report(), forecasts=forecasts[forecasts["destination"] == "MEX"])
+    )
+
+    assert "Fan chart for MEX" in page
+    assert "Fan chart for Thailand: no forecast months." in page

@@ -1,0 +1,304 @@
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version as installed
+from pathlib import Path
+
+import lightgbm as lgb
+import mlflow.pyfunc
+import pandas as pd
+import pytest
+from mlflow.models import Model
+
+from models import registry, served, tracking
+from store.errors import StoreError
+from store.settings import Settings
+
+NAMES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95", "mean"]
+TAGS = {"model_version": "m1", "as_of": "2026-02-25", "data_fingerprint": "abc"}
+
+WITHOUT_PROJECT = """
+import sys
+ROOMS = {"store", "sources", "features", "models", "service", "flows"}
+class Wall:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ROOMS:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Wall())
+try:
+    import models
+except ModuleNotFoundError:
+    pass
+else:
+    raise SystemExit("the project can be imported")
+import mlflow.pyfunc
+import pandas as pd
+rows = pd.read_parquet(sys.argv[2])
+mlflow.pyfunc.load_model(sys.argv[1]).predict(rows).to_parquet(sys.argv[3])
+"""
+
+
+@pytest.fixture
+def expected(
+    mlflow_heads: Mapping[str, str], mlflow_card: Mapping[str, object], mlflow_rows: pd.DataFrame
+) -> pd.DataFrame:
+    heads = {name: lgb.Booster(model_str=text) for name, text in mlflow_heads.items()}
+    return served.predict_quantiles(heads, mlflow_card, mlflow_rows)
+
+
+def register(
+    settings: Settings,
+    heads: Mapping[str, str],
+    card: Mapping[str, object],
+    example: pd.DataFrame,
+    **tags: str,
+) -> int:
+    with tracking.open_run(settings, name="train", tags={"flow": "train"}) as run:
+        return registry.register(
+            settings, run, heads=heads, card=card, example=example, tags={**TAGS, **tags}
+        )
+
+
+def run_alone(arguments: list[str], folder: Path) -> None:
+    done = subprocess.run(  # noqa: S603 - our own interpreter and script
+        [sys.executable, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stored_model_predicts_exactly_what_training_predicts(
+    mlflow_stored: Settings, mlflow_rows: pd.DataFrame, expected: pd.DataFrame
+) -> None:
+    found = registry.load(mlflow_stored, 1).quantiles(mlflow_rows)
+
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_mlflow_alone_predicts_the_same_from_the_folder(
+    mlflow_stored_folder: Path, mlflow_rows: pd.DataFrame, expected: pd.DataFrame
+) -> None:
+    rows = mlflow_rows.drop(columns="destination").astype(float)
+
+    found = mlflow.pyfunc.load_model(str(mlflow_stored_folder)).predict(rows)
+
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_a_process_without_the_project_predicts_the_same(
+    mlflow_stored_folder: Path, mlflow_rows: pd.DataFrame, expected: pd.DataFrame, tmp_path: Path
+) -> None:
+    rows = mlflow_rows.drop(columns="destination").astype(float)
+    rows.to_parquet(tmp_path / "rows.parquet")
+
+    files = [str(mlflow_stored_folder), "rows.parquet", "forecast.parquet"]
+    run_alone(["-I", "-c", WITHOUT_PROJECT, *files], tmp_path)
+
+    found = pd.read_parquet(tmp_path / "forecast.parquet")
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_the_command_line_of_mlflow_predicts_the_same(
+    form: str,
+    mlflow_stored_folder: Path,
+    mlflow_rows: pd.DataFrame,
+    expected: pd.DataFrame,
+    tmp_path: Path,
+) -> None:
+    # MLflow refuses whole numbers in a CSV where the signature says double, unless written 1.0.
+    rows = mlflow_rows.drop(columns="destination").head(20).astype(float)
+    if form == "csv":
+        rows.to_csv(tmp_path / "in.csv", index=False)
+    else:
+        split = rows.to_json(orient="split", index=False, double_precision=15)
+        (tmp_path / "in.json").write_text(f'{{"dataframe_split": {split}}}', encoding="utf-8")
+
+    files = ["-m", str(mlflow_stored_folder), "-i", f"in.{form}", "-o", "out.json", "-t", form]
+    run_alone(["-m", "mlflow", "models", "predict", *files, "--env-manager", "local"], tmp_path)
+
+    answer = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    found = pd.DataFrame(answer["predictions"])[NAMES]
+    pd.testing.assert_frame_equal(found, expected.head(20).reset_index(drop=True), rtol=1e-9)
+
+
+def test_nothing_in_a_stored_model_is_a_pickle(mlflow_stored_folder: Path) -> None:
+    files = {
+        path.relative_to(mlflow_stored_folder).as_posix()
+        for path in mlflow_stored_folder.rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    }
+
+    assert {
+        "served.py",
+        *(f"artifacts/model/{name}" for name in ("card.json", "p10.txt", "p50.txt", "p90.txt")),
+    } < files
+    assert {Path(name).suffix for name in files} == {"", ".json", ".py", ".txt", ".yaml"}
+
+
+def test_a_stored_model_says_what_it_takes_and_gives(mlflow_stored_folder: Path) -> None:
+    model = Model.load(str(mlflow_stored_folder))
+
+    taken = ["tonnes_lag_1m", "tariff_rate_pct", "horizon", "level_tonnes", "offset_tonnes"]
+    assert model.signature.inputs.input_names() == taken
+    assert model.signature.outputs.input_names() == NAMES
+    assert {
+        (column.type.name, column.required)
+        for schema in (model.signature.inputs, model.signature.outputs)
+        for column in schema.inputs
+    } == {("double", True)}
+    assert list(model.load_input_example(str(mlflow_stored_folder)).columns) == taken
+
+
+def test_a_stored_model_names_the_installed_packages(mlflow_stored_folder: Path) -> None:
+    lines = (mlflow_stored_folder / "requirements.txt").read_text(encoding="utf-8").split()
+
+    assert lines == [f"{name}=={installed(name)}" for name in registry.REQUIREMENTS]
+
+
+def test_a_version_leads_back_to_its_run(mlflow_stored: Settings) -> None:
+    client, _ = tracking.connect(mlflow_stored)
+
+    run_id = client.get_model_version("magnetcast", "1").run_id
+    [output] = client.get_run(run_id).outputs.model_outputs
+    logged = client.get_logged_model(output.model_id)
+
+    assert logged.status == "READY"
+    assert logged.tags["model_version"] == "m1"
+    assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "magnetcast", "version": 1}]
+
+
+def test_a_loaded_model_shows_its_card(
+    mlflow_stored: Settings, mlflow_card: Mapping[str, object]
+) -> None:
+    assert registry.load(mlflow_stored, 1).card == mlflow_card
+
+
+def test_a_loaded_model_names_missing_columns(
+    mlflow_stored: Settings, mlflow_rows: pd.DataFrame
+) -> None:
+    model = registry.load(mlflow_stored, 1)
+
+    with pytest.raises(ValueError, match=r"^1 columns are missing .*: tariff_rate_pct"):
+        model.quantiles(mlflow_rows.drop(columns="tariff_rate_pct"))
+
+
+def test_the_champion_moves_and_leaves_a_way_back(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    first = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    second = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows, model_version="m2")
+    assert registry.champion(mlflow_settings) is None
+
+    registry.promote(mlflow_settings, first)
+    registry.promote(mlflow_settings, second)
+    registry.promote(mlflow_settings, second)
+
+    champion = registry.champion(mlflow_settings)
+    previous = registry.previous(mlflow_settings)
+    assert champion is not None
+    assert previous is not None
+    assert (champion.version, champion.model_version) == (2, "m2")
+    assert (champion.as_of, champion.data_fingerprint) == ("2026-02-25", "abc")
+    assert (previous.version, previous.model_version) == (1, "m1")
+    assert registry.load_champion(mlflow_settings).version == 2
+
+
+def test_registering_prints_nothing(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    registry.promote(mlflow_settings, version)
+    registry.load_champion(mlflow_settings)
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_model_that_cannot_be_stored_becomes_no_version(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    bad = mlflow_rows.drop(columns="tariff_rate_pct")
+
+    with pytest.raises(ValueError, match="tariff_rate_pct"):
+        register(mlflow_settings, mlflow_heads, mlflow_card, bad)
+
+    client, experiment_id = tracking.connect(mlflow_settings)
+    [logged] = client.search_logged_models([experiment_id])
+    assert logged.status == "FAILED"
+    assert list(client.search_registered_models()) == []
+
+
+def test_a_model_without_all_heads_is_refused(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    heads = {"p50": mlflow_heads["p50"]}
+
+    with pytest.raises(ValueError, match=r"heads \['p50'\] was to be registered"):
+        register(mlflow_settings, heads, mlflow_card, mlflow_rows)
+
+
+def test_without_a_database_there_is_no_champion_and_none_is_made(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path}/m/mlflow.db")
+
+    assert registry.champion(settings) is None
+    with pytest.raises(StoreError, match="Run `magnetcast train`, then `magnetcast promote`"):
+        registry.load_champion(settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_versions_are_neither_loaded_nor_promoted(mlflow_settings: Settings) -> None:
+    with pytest.raises(StoreError, match="has no version 7"):
+        registry.load(mlflow_settings, 7)
+    with pytest.raises(StoreError, match="has no version 7"):
+        registry.promote(mlflow_settings, 7)
+
+
+def test_lost_files_are_told_with_their_place(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    [card] = mlflow_settings.artifact_dir.rglob("card.json")
+    card.unlink()
+
+    with pytest.raises(StoreError, match="Version 1 of model 'magnetcast' cannot be read from"):
+        registry.load(mlflow_settings, version)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "tolerance", "passes"),
+    [
+        (0.5, None, 0.0, True),
+        (0.4, 0.5, 0.0, True),
+        (0.5, 0.5, 0.0, True),
+        (0.51, 0.5, 0.0, False),
+        (0.51, 0.5, 0.02, True),
+        (float("nan"), 0.5, 0.0, False),
+        (float("nan"), None, 0.0, False),
+    ],
+    ids=["no-champion", "better", "equal", "worse", "within", "nan", "nan-no-champion"],
+)
+def test_the_gate_lets_no_worse_candidate_pass(
+    candidate: float, champion: float | None, tolerance: float, *, passes: bool
+) -> None:
+    assert registry.pass_gate(candidate, champion, tolerance) is passes

@@ -1,0 +1,224 @@
+import ast
+import json
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import served
+
+LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+NAMES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
+SCORES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+
+
+def constant_head(value: float) -> lgb.Booster:
+    data = lgb.Dataset(np.zeros((40, 1)), np.full(40, value))
+    return lgb.train(
+        {"objective": "l2", "verbosity": -1, "num_threads": 1, "deterministic": True}, data, 1
+    )
+
+
+HEADS = {"p10": constant_head(-1.0), "p50": constant_head(0.0), "p90": constant_head(1.0)}
+
+
+def make_card(*, shift: tuple[float, ...] = (0.0, 0.5), floor: float = 0.05) -> dict[str, object]:
+    return {
+        "format": 1,
+        "features": ["tonnes_lag_1m"],
+        "floor_spread": floor,
+        "shift": list(shift),
+        "score_quantiles": {
+            name: [score] * len(shift) for name, score in zip(NAMES, SCORES, strict=True)
+        },
+        "quantiles": list(LEVELS),
+        "spec": {},
+        "threads": 1,
+    }
+
+
+def make_rows(
+    *, horizon: float = 1.0, level: float = 100.0, offset: float = 0.0, lag: float = 0.0
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "tonnes_lag_1m": [lag],
+            "horizon": [horizon],
+            "level_tonnes": [level],
+            "offset_tonnes": [offset],
+        }
+    )
+
+
+def test_quantiles_are_the_level_times_the_exponent_of_the_scaled_scores() -> None:
+    forecast = served.predict_quantiles(HEADS, make_card(), make_rows(offset=10.0))
+
+    expected = [110.0 * np.exp(score) - 10.0 for score in SCORES]
+    assert list(forecast.columns) == [*NAMES, "mean"]
+    np.testing.assert_allclose(forecast[NAMES].iloc[0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("horizon", "median"),
+    [(0.0, 100.0), (1.0, 100.0), (2.0, 164.872127), (99.0, 164.872127)],
+    ids=["before-the-first", "first", "last", "beyond-the-last"],
+)
+def test_each_horizon_has_its_own_shift_and_far_ones_take_the_nearest(
+    horizon: float, median: float
+) -> None:
+    forecast = served.predict_quantiles(HEADS, make_card(), make_rows(horizon=horizon))
+
+    assert forecast["p50"].iloc[0] == pytest.approx(median)
+
+
+def test_spread_never_falls_below_its_floor() -> None:
+    crossed = {**HEADS, "p10": HEADS["p90"], "p90": HEADS["p10"]}
+
+    forecast = served.predict_quantiles(crossed, make_card(floor=0.1), make_rows())
+
+    assert forecast["p90"].iloc[0] == pytest.approx(100.0 * np.exp(0.1))
+
+
+@pytest.mark.parametrize(
+    ("values", "levels", "mean"),
+    [
+        ([0.0, 4.0], [0.25, 0.75], 2.0),
+        ([0.0, 10.0, 100.0], [0.05, 0.5, 0.95], 32.0),
+        ([7.0], [0.5], 7.0),
+    ],
+    ids=["two-levels", "skewed", "one-level"],
+)
+def test_mean_integrates_the_piecewise_linear_quantile_function(
+    values: list[float], levels: list[float], mean: float
+) -> None:
+    found = served.mean_of_quantiles(np.array([values]), np.array(levels))
+
+    assert found.tolist() == pytest.approx([mean])
+
+
+@pytest.mark.parametrize(("offset", "lowest"), [(0.0, 0.0), (2.0, 0.0)], ids=["none", "two"])
+def test_a_zero_level_is_forecast_without_nan_or_negative(offset: float, lowest: float) -> None:
+    forecast = served.predict_quantiles(HEADS, make_card(), make_rows(level=0.0, offset=offset))
+
+    assert forecast.notna().all(axis=None)
+    assert forecast["p05"].iloc[0] == lowest
+    assert forecast["p95"].iloc[0] == pytest.approx(max(offset * (np.exp(2.0) - 1.0), 0.0))
+
+
+@settings(derandomize=True, max_examples=40, deadline=None)
+@given(
+    scores=st.lists(st.floats(-8, 8), min_size=7, max_size=7),
+    level=st.floats(0, 1e5),
+    offset=st.floats(0, 1e3),
+    horizon=st.integers(-3, 40),
+)
+def test_quantiles_never_cross_and_never_turn_negative(
+    scores: list[float], level: float, offset: float, horizon: int
+) -> None:
+    card = make_card()
+    card["score_quantiles"] = {name: [score] * 2 for name, score in zip(NAMES, scores, strict=True)}
+    rows = make_rows(horizon=horizon, level=level, offset=offset)
+
+    forecast = served.predict_quantiles(HEADS, card, rows).iloc[0]
+
+    assert (forecast[NAMES].diff().dropna() >= 0.0).all()
+    assert (forecast >= 0.0).all()
+    # Up to the last bit of a sum of seven products.
+    assert forecast["p05"] * (1 - 1e-12) <= forecast["mean"] <= forecast["p95"] * (1 + 1e-12)
+
+
+def test_a_row_alone_is_forecast_exactly_as_among_others(
+    mlflow_heads: dict[str, str], mlflow_card: dict[str, object], mlflow_rows: pd.DataFrame
+) -> None:
+    heads = {name: lgb.Booster(model_str=text) for name, text in mlflow_heads.items()}
+
+    together = served.predict_quantiles(heads, mlflow_card, mlflow_rows)
+    alone = [
+        served.predict_quantiles(heads, mlflow_card, mlflow_rows.iloc[[place]])
+        for place in range(40)
+    ]
+
+    pd.testing.assert_frame_equal(pd.concat(alone), together.head(40), check_exact=True)
+
+
+def test_order_and_index_are_kept_and_the_rows_are_not_modified() -> None:
+    rows = pd.concat([make_rows(level=900.0), make_rows(level=3.0)]).set_axis([9, 4])
+    before = rows.copy()
+
+    forecast = served.predict_quantiles(HEADS, make_card(), rows)
+
+    assert forecast["p50"].to_dict() == pytest.approx({9: 900.0, 4: 3.0})
+    pd.testing.assert_frame_equal(rows, before)
+
+
+def test_a_feature_may_be_missing_in_a_row() -> None:
+    forecast = served.predict_quantiles(HEADS, make_card(), make_rows(lag=np.nan))
+
+    assert forecast.notna().all(axis=None)
+
+
+def test_no_rows_in_means_no_rows_out() -> None:
+    forecast = served.predict_quantiles(HEADS, make_card(), make_rows().head(0))
+
+    assert forecast.empty
+    assert list(forecast.columns) == [*NAMES, "mean"]
+
+
+def test_missing_columns_are_named() -> None:
+    rows = make_rows().drop(columns=["tonnes_lag_1m", "level_tonnes"])
+
+    with pytest.raises(ValueError, match=r"^2 columns are missing .*: level_tonnes, tonnes_lag_1m"):
+        served.predict_quantiles(HEADS, make_card(), rows)
+
+
+def test_a_long_list_of_missing_columns_is_cut() -> None:
+    card = make_card()
+    card["features"] = [f"feature_{number}" for number in range(9)]
+
+    with pytest.raises(ValueError, match=r"^9 columns .*feature_4, \.\.\.\. Expected"):
+        served.predict_quantiles(HEADS, card, make_rows())
+
+
+@pytest.mark.parametrize("column", ["horizon", "level_tonnes", "offset_tonnes"])
+def test_what_scales_a_row_must_be_finite(column: str) -> None:
+    rows = make_rows().assign(**{column: np.nan})
+
+    with pytest.raises(ValueError, match=rf"^1 of 1 rows to predict have no finite {column}"):
+        served.predict_quantiles(HEADS, make_card(), rows)
+
+
+def test_a_card_of_another_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text(json.dumps({"format": 2}), encoding="utf-8")
+
+    with pytest.raises(ValueError, match="has format 2"):
+        served.read_model(tmp_path)
+
+
+def test_the_script_imports_no_project_module() -> None:
+    tree = ast.parse(Path(served.__file__).read_text(encoding="utf-8"))
+
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or "relative"]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported == {
+        "collections",
+        "json",
+        "lightgbm",
+        "mlflow",
+        "numpy",
+        "pandas",
+        "pathlib",
+        "typing",
+    }

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sources.calendar import ReleaseCalendar, ReleaseDates, latest_named_day
+from store.errors import DataError
+from tests.data.store_builders import RELEASE, write_csv
+
+
+def calendar(tmp_path: Path, *changes: dict[str, str]) -> ReleaseCalendar:
+    loaded = ReleaseDates(write_csv(tmp_path / "release_dates.csv", RELEASE, *changes)).load()
+    return ReleaseCalendar.from_frame(loaded.tables["release_calendar"])
+
+
+@pytest.mark.parametrize(
+    ("described", "released"),
+    [
+        ("2025-06-01", "2025-07-20"),
+        ("2025-12-01", "2026-01-20"),
+        ("2026-01-01", "2026-03-20"),
+        ("2026-02-01", "2026-03-20"),
+        ("2026-03-01", "2026-04-20"),
+    ],
+)
+def test_the_rule_is_the_twentieth_with_january_and_february_together(
+    described: str, released: str
+) -> None:
+    assert ReleaseCalendar({}).released_on(pd.Timestamp(described)) == pd.Timestamp(released)
+
+
+def test_a_day_on_record_goes_before_the_rule(tmp_path: Path) -> None:
+    known = calendar(tmp_path, {"period": "2020-01..2020-02", "release_date": "2020-03-25"})
+
+    for described in ("2020-01-01", "2020-02-01"):
+        assert known.released_on(pd.Timestamp(described)) == pd.Timestamp("2020-03-25")
+    assert known.released_on(pd.Timestamp("2020-03-01")) == pd.Timestamp("2020-04-20")
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        ("headline (all rare earths); detail announced for the 20th", "headline"),
+        ("detail by destination, date given beforehand", "detail"),
+        ("supplement: all rare-earth products", "supplement"),
+        ("SMM report on magnets; customs date not printed", "supplement"),
+    ],
+)
+def test_a_release_is_sorted_by_its_first_word(tmp_path: Path, what: str, kind: str) -> None:
+    path = write_csv(tmp_path / "release_dates.csv", RELEASE, {"what": what})
+
+    frame = ReleaseDates(path).load().tables["release_calendar"]
+
+    assert frame["what"].tolist() == [kind]
+
+
+def test_only_detail_counts_as_the_release(tmp_path: Path) -> None:
+    known = calendar(tmp_path, {"what": "headline", "release_date": "2025-07-14"})
+
+    assert known.released_on(pd.Timestamp("2025-06-01")) == pd.Timestamp("2025-07-20")
+
+
+def test_of_vague_days_the_latest_counts(tmp_path: Path) -> None:
+    vague = "2020-01-24 or 2020-01-31 (a Friday; exact day not printed)"
+    known = calendar(tmp_path, {"period": "2019-12", "release_date": vague})
+
+    assert latest_named_day(vague) == pd.Timestamp("2020-01-31")
+    assert known.released_on(pd.Timestamp("2019-12-01")) == pd.Timestamp("2020-01-31")
+
+
+def test_of_two_days_on_record_the_later_counts(tmp_path: Path) -> None:
+    known = calendar(tmp_path, {"release_date": "2025-07-25"}, {"release_date": "2025-07-20"})
+
+    assert known.released_on(pd.Timestamp("2025-06-01")) == pd.Timestamp("2025-07-25")
+
+
+@pytest.mark.parametrize(
+    ("as_of", "month"),
+    [
+        ("2025-04-10", "2025-02-01"),
+        ("2025-04-19T23:59:59", "2025-02-01"),
+        ("2025-04-20", "2025-03-01"),
+        ("2026-03-19", "2025-12-01"),
+        ("2026-03-20", "2026-02-01"),
+    ],
+)
+def test_the_last_released_month_moves_on_release_day(as_of: str, month: str) -> None:
+    moment = pd.Timestamp(as_of, tz="UTC")
+
+    assert ReleaseCalendar({}).last_released(moment) == pd.Timestamp(month)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"release_date": "the 20th"}, "'the 20th' is not a text with a day"),
+        ({"release_date": "2025-06-20"}, "'2025-06-20' is not after the period's end 2025-06-30"),
+        ({"period": "June"}, "column 'period': 'June' is not a period"),
+        ({"what": ""}, "column 'what': '' is not filled"),
+    ],
+)
+def test_a_bad_release_is_named(tmp_path: Path, change: dict[str, str], told: str) -> None:
+    with pytest.raises(DataError, match=f"1 bad rows in release_dates.csv: line 2, .*{told}"):
+        calendar(tmp_path, change)

@@ -1,0 +1,206 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sources.calendar import ReleaseCalendar
+from sources.published import PublishedFigures
+from sources.rankings import Rankings
+from store.errors import DataError
+from tests.data.store_builders import FIGURE, RANKING, write_csv
+
+RULE = ReleaseCalendar({})
+
+
+def load(tmp_path: Path, *changes: dict[str, str]) -> pd.DataFrame:
+    path = write_csv(tmp_path / "published_figures.csv", FIGURE, *changes)
+    return PublishedFigures(path, RULE).load().tables["observations"]
+
+
+def test_a_figure_becomes_an_observation(tmp_path: Path) -> None:
+    row = load(tmp_path, {"value": "353", "derivation": "a/b", "note": "weak"}).iloc[0].to_dict()
+
+    assert row == {
+        "commodity": "85051110",
+        "origin": "CHN",
+        "destination": "USA",
+        "measure": "net_weight_t",
+        "period_from": pd.Timestamp("2025-06-01"),
+        "period_to": pd.Timestamp("2025-06-01"),
+        "value": 353.0,
+        "unit": "t",
+        "half_width": 0.5,
+        "kind": "reported",
+        "usable": True,
+        "available_at": pd.Timestamp("2025-07-20", tz="UTC"),
+        "source": "Example News",
+        "source_url": "https://example.org/june",
+        "note": "weak; = a/b",
+    }
+
+
+def test_the_material_of_another_mineral_is_its_commodity(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", {**FIGURE, "material": "gallium"}, {})
+
+    loaded = PublishedFigures(path, RULE, materials=True).load()
+
+    assert loaded.source == "analog_figures"
+    assert loaded.tables["observations"]["commodity"].tolist() == ["gallium"]
+
+
+def test_a_row_marked_not_to_use_is_kept_but_unusable(tmp_path: Path) -> None:
+    rows = load(tmp_path, {"note": "wrong; DO NOT USE: see others"}, {"destination": "DEU"})
+
+    assert rows["usable"].tolist() == [False, True]
+
+
+def test_an_undated_report_is_as_old_as_its_page(tmp_path: Path) -> None:
+    rows = load(
+        tmp_path,
+        {"published_on": ""},
+        {"destination": "DEU", "published_on": "2025-07-22"},
+        {"destination": "JPN", "published_on": "2025-09-30", "source_url": "https://other"},
+    )
+
+    assert rows["available_at"].dt.strftime("%F").tolist() == [
+        "2025-07-22", "2025-07-22", "2025-09-30",
+    ]  # fmt: skip
+
+
+def test_undated_reports_without_an_address_are_no_siblings(tmp_path: Path) -> None:
+    rows = load(
+        tmp_path,
+        {"published_on": "", "source_url": ""},
+        {"destination": "DEU", "published_on": "2025-09-30", "source_url": ""},
+    )
+
+    assert rows["available_at"][0] == pd.Timestamp("2025-07-20", tz="UTC")
+
+
+def test_an_undated_derived_figure_is_no_older_than_its_inputs(tmp_path: Path) -> None:
+    derived = {"kind": "derived", "published_on": "", "derivation": "sum"}
+    rows = load(
+        tmp_path,
+        derived,
+        {"period": "2025", "published_on": "2026-01-21"},
+        {"period": "2024", "published_on": "2026-05-05"},
+        {"destination": "DEU", "published_on": "2026-06-06"},
+    )
+
+    assert rows["available_at"][0] == pd.Timestamp("2026-01-21", tz="UTC")
+
+
+def test_an_undated_derived_figure_without_inputs_has_its_release_day(tmp_path: Path) -> None:
+    rows = load(tmp_path, {"kind": "derived", "published_on": ""})
+
+    assert rows["available_at"][0] == pd.Timestamp("2025-07-20", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"measure": "tons"}, "column 'measure': 'tons' is not one of "),
+        ({"measure": "lead_min_t"}, "column 'measure': 'lead_min_t' is not one of "),
+        ({"destination": "ZZZ"}, "column 'destination': 'ZZZ' is not a destination "),
+        ({"kind": "guess"}, "column 'kind': 'guess' is not one of derived, reported"),
+        ({"period": "2025-06..2025-01"}, "column 'period': '2025-06..2025-01' is not a period "),
+        ({"value": "-353"}, "column 'value': '-353' is not at least 0"),
+        ({"value": "nan"}, "column 'value': 'nan' is not a plain number"),
+        ({"value": ""}, "column 'value': '' is not a plain number"),
+        ({"value": "many"}, "column 'value': 'many' is not a plain number"),
+        (
+            {"measure": "yoy_pct", "value": "-100.5"},
+            "column 'value': '-100.5' is not at least -100",
+        ),
+        ({"measure": "share_pct", "value": "101"}, "column 'value': '101' is not within 0 and 100"),
+        ({"published_on": "July"}, "column 'published_on': 'July' is not a day, a month, a year"),
+    ],
+    ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
+)
+def test_a_bad_cell_is_named_with_line_column_and_value(
+    tmp_path: Path, change: dict[str, str], told: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, {}, change)
+
+    assert str(caught.value).startswith(f"1 bad rows in published_figures.csv: line 3, {told}")
+
+
+def test_all_bad_rows_are_reported_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^3 bad rows .*line 2.*line 3.*line 5"):
+        load(tmp_path, {"value": "x"}, {"measure": "x"}, {"period": "2024-01"}, {"kind": "x"})
+
+
+def test_a_line_of_a_wrong_length_is_named(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "published_figures.csv", FIGURE, {})
+    path.write_text(path.read_text() + "2025-06,USA\n")
+
+    with pytest.raises(DataError, match="line 3, row: 2 cells are not 10, as in the header"):
+        PublishedFigures(path, RULE).load()
+
+
+def test_one_report_cannot_give_a_figure_two_values(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match="line 3, column 'value': '354' is not '353', as line 2 says of it"
+    ):
+        load(tmp_path, {}, {"value": "354"})
+
+
+def test_two_reports_of_one_figure_are_two_rows(tmp_path: Path) -> None:
+    rows = load(tmp_path, {}, {"value": "354", "source_url": "https://other"})
+
+    assert rows["value"].tolist() == [353.0, 354.0]
+
+
+def test_a_line_said_twice_counts_once(tmp_path: Path) -> None:
+    assert len(load(tmp_path, {}, {})) == 1
+
+
+def test_a_table_without_lines_gives_a_typed_empty_frame(tmp_path: Path) -> None:
+    path = tmp_path / "published_figures.csv"
+    path.write_text(",".join(FIGURE) + "\n")
+
+    frame = PublishedFigures(path, RULE).load().tables["observations"]
+
+    assert (len(frame), str(frame["available_at"].dtype)) == (0, "datetime64[us, UTC]")
+
+
+def ranked(tmp_path: Path, *changes: dict[str, str]) -> Rankings:
+    dated = {"https://example.org/dated": pd.Timestamp("2025-08-02")}
+    return Rankings(write_csv(tmp_path / "rankings.csv", RANKING, *changes), RULE, dated)
+
+
+def test_an_order_becomes_leads_of_neighbours(tmp_path: Path) -> None:
+    leads = ranked(tmp_path, {}).load().tables["observations"]
+
+    assert leads["destination"].tolist() == ["DEU-USA", "USA-KOR"]
+    assert leads[
+        ["measure", "value", "half_width", "unit"]
+    ].drop_duplicates().to_numpy().tolist() == [["lead_min_t", 0.0, 0.0, "t"]]
+    assert leads["available_at"].unique().tolist() == [pd.Timestamp("2025-07-20", tz="UTC")]
+
+
+def test_an_order_is_as_old_as_the_figures_of_its_page(tmp_path: Path) -> None:
+    leads = ranked(tmp_path, {"source_url": "https://example.org/dated"}).load()
+
+    assert leads.tables["observations"]["available_at"][0] == pd.Timestamp("2025-08-02", tz="UTC")
+
+
+def test_an_order_with_a_reservation_is_kept_but_unusable(tmp_path: Path) -> None:
+    leads = ranked(tmp_path, {"rank_order": "DEU>KOR (as listed)"}).load().tables["observations"]
+
+    assert (leads["destination"].tolist(), leads["usable"].tolist()) == (["DEU-KOR"], [False])
+
+
+@pytest.mark.parametrize("text", ["DEU first", "DEU,KOR,USA top three (42%)"])
+def test_a_free_text_is_left_out_and_said_so(tmp_path: Path, text: str) -> None:
+    loaded = ranked(tmp_path, {"rank_order": text}).load()
+
+    assert loaded.tables["observations"].empty
+    assert loaded.ignored == (f"line 2: {text!r} is not an order such as DEU>USA>KOR",)
+
+
+@pytest.mark.parametrize("order", ["DEU>XXX", "DEU>USA>DEU"])
+def test_an_order_of_unknown_or_repeated_countries_is_refused(tmp_path: Path, order: str) -> None:
+    with pytest.raises(DataError, match="line 2, column 'rank_order'"):
+        ranked(tmp_path, {"rank_order": order}).load()

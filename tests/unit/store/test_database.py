@@ -1,0 +1,189 @@
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from filelock import FileLock
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from store.database import migration_config, open_store, writing
+from store.errors import StoreError
+from store.tables import metadata, natural_key, observations, stated_columns
+from store.writing import insert_statement
+
+
+def test_the_migrated_schema_is_the_one_the_tables_declare(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_schema_check_sees_a_missing_column(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("ALTER TABLE runs DROP COLUMN git_commit"))
+
+    with engine.connect() as connection:
+        difference = compare_metadata(MigrationContext.configure(connection), metadata)
+
+    assert [step[0] for step in difference] == ["add_column"]
+
+
+def test_the_first_revision_can_be_taken_back(engine: Engine) -> None:
+    with writing(engine) as connection:
+        command.downgrade(migration_config(connection), "base")
+
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 30_000)]
+)
+def test_every_connection_is_set_up_safely(engine: Engine, pragma: str, value: str | int) -> None:
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+
+
+def test_opening_an_existing_store_again_keeps_its_rows(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(
+            text("INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f')")
+        )
+
+    again = open_store(str(engine.url))
+
+    with again.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM overrides")).scalar() == 1
+    again.dispose()
+
+
+def test_processes_that_open_one_fresh_store_at_once_all_succeed(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'fresh' / 'store.db'}"
+    code = "import sys; from store.database import open_store; open_store(sys.argv[1])"
+
+    started = [
+        subprocess.Popen(  # noqa: S603  # our own interpreter and literal code
+            [sys.executable, "-c", code, url], stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    errors = [process.communicate(timeout=60)[1] for process in started]
+
+    assert [
+        (process.returncode, error) for process, error in zip(started, errors, strict=True)
+    ] == [(0, "")] * 4
+
+
+def test_opening_waits_for_whoever_is_creating_the_file(tmp_path: Path) -> None:
+    done = Event()
+
+    def open_and_say_so() -> None:
+        open_store(f"sqlite:///{tmp_path / 'store.db'}").dispose()
+        done.set()
+
+    with FileLock(tmp_path / ".store.db.lock"):
+        opening = Thread(target=open_and_say_so)
+        opening.start()
+        waited = not done.wait(0.3)
+
+    opening.join(timeout=30)
+    assert (waited, done.is_set()) == (True, True)
+
+
+def test_a_reader_keeps_its_state_while_a_writer_commits(engine: Engine) -> None:
+    count = text("SELECT count(*) FROM overrides")
+    with engine.begin() as reader:
+        before = reader.execute(count).scalar()
+        with writing(engine) as writer:
+            writer.execute(
+                text("INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f')")
+            )
+        during = reader.execute(count).scalar()
+
+    with engine.begin() as later:
+        assert (before, during, later.execute(count).scalar()) == (0, 0, 1)
+
+
+def test_opening_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    open_store(f"sqlite:///{tmp_path / 'store.db'}").dispose()
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_memory_database_works() -> None:
+    engine = open_store("sqlite://")
+
+    assert "observations" in inspect(engine).get_table_names()
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("nonsense", "Cannot open the database .* at 'nonsense'"),
+        ("mysql://me:secret@host/db", r"no support for 'mysql'.* at mysql://me:\*\*\*@host/db"),
+    ],
+)
+def test_an_address_that_is_no_database_is_refused(url: str, told: str) -> None:
+    with pytest.raises(StoreError, match=told):
+        open_store(url)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("not a database at all, just a text file of some length")
+
+    with pytest.raises(StoreError, match="file is not a database"):
+        open_store(f"sqlite:///{tmp_path / 'notes.db'}")
+
+
+def test_a_store_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    open_store(f"sqlite:///{path}").dispose()
+    with sqlite3.connect(path) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    newer.close()
+
+    with pytest.raises(StoreError, match="of this or an older release"):
+        open_store(f"sqlite:///{path}")
+
+
+def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(StoreError, match="the folder can be written"):
+        open_store(f"sqlite:///{tmp_path / 'file' / 'store.db'}")
+
+
+@pytest.mark.parametrize("name", sorted(metadata.tables))
+def test_every_table_can_be_made_on_postgresql(name: str) -> None:
+    made = str(CreateTable(metadata.tables[name]).compile(dialect=postgresql.dialect()))
+
+    assert "VARCHAR" not in made
+    assert ("_at " not in made) or ("TIMESTAMP WITH TIME ZONE" in made)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_inserting_leaves_known_keys_alone_on_both_databases(dialect: str) -> None:
+    engine = create_engine("sqlite://")
+    target = postgresql.dialect() if dialect == "postgresql" else engine.dialect
+
+    statement = str(insert_statement(observations, dialect).compile(dialect=target))
+
+    assert "ON CONFLICT (commodity, origin, destination, measure" in statement
+    assert statement.endswith("DO NOTHING")
+    engine.dispose()
+
+
+def test_the_natural_key_of_a_forecast_is_the_published_one() -> None:
+    forecasts = metadata.tables["forecasts"]
+
+    assert natural_key(forecasts) == ("as_of", "destination", "period", "model_version")
+    assert "p50" in stated_columns(forecasts)
+    assert "drivers" not in stated_columns(forecasts)

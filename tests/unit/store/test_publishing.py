@@ -1,0 +1,144 @@
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+
+from store.errors import DataError, StoreError
+from store.publishing import Run, finish_run, publish_forecasts, start_run, write_scores
+from store.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.vocabulary import FORECAST_COLUMNS
+from tests.data.store_builders import make_forecasts
+
+APRIL = pd.Timestamp("2025-04-10", tz="UTC")
+MAY = pd.Timestamp("2025-05-10", tz="UTC")
+
+
+def publish(engine: Engine, frame: pd.DataFrame, *, as_of: pd.Timestamp = APRIL) -> int:
+    return publish_forecasts(engine, frame, as_of=as_of, data_fingerprint="f00d")
+
+
+def test_a_published_forecast_reads_back_as_its_file_columns(engine: Engine) -> None:
+    frame = make_forecasts({"band_hit_rate": 0.8, "drivers": '["tariff"]'})
+
+    assert publish(engine, frame) == 1
+
+    published = read_forecasts(engine, as_of=APRIL)
+    pd.testing.assert_frame_equal(
+        published[list(FORECAST_COLUMNS)], frame[list(FORECAST_COLUMNS)], check_dtype=False
+    )
+    assert published["as_of"].tolist() == [APRIL]
+    assert published["band_hit_rate"].tolist() == [0.8]
+    assert published["drivers"].tolist() == ['["tariff"]']
+    assert published["data_fingerprint"].tolist() == ["f00d"]
+
+
+def test_publishing_twice_changes_nothing(engine: Engine) -> None:
+    frame = make_forecasts({}, {"period": "2025-05", "horizon": 2})
+    publish(engine, frame)
+
+    assert publish(engine, frame) == 0
+    assert len(read_forecasts(engine)) == 2
+
+
+def test_other_numbers_under_a_published_key_stop_the_whole_publication(engine: Engine) -> None:
+    publish(engine, make_forecasts())
+    changed = make_forecasts({"period": "2025-05", "horizon": 2}, {"p50": 41.0})
+
+    with pytest.raises(
+        DataError, match=r"destination=USA, period=2025-04-01.*p50 40\.0 against 41\.0"
+    ):
+        publish(engine, changed)
+
+    assert read_forecasts(engine)["p50"].tolist() == [40.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"p50": 29.0}, "quantiles cross"),
+        ({"p05": -1.0}, "column 'p05' is -1.0"),
+        ({"p95": float("inf")}, "is not finite"),
+        ({"mean": float("nan")}, "column 'mean'"),
+        ({"period": "2025-13"}, "column 'period' is '2025-13'"),
+        ({"period": "2025-03"}, "period is not after the cutoff"),
+        ({"horizon": 0}, "column 'horizon' is 0"),
+    ],
+    ids=["crossing", "negative", "infinite", "nan", "month", "past", "horizon"],
+)
+def test_a_forecast_that_breaks_the_contract_is_not_published(
+    engine: Engine, change: dict[str, object], told: str
+) -> None:
+    with pytest.raises(DataError, match=told):
+        publish(engine, make_forecasts({"destination": "DEU"}, change))
+
+    assert read_forecasts(engine).empty
+
+
+def test_one_forecast_twice_in_a_frame_is_refused(engine: Engine) -> None:
+    with pytest.raises(DataError, match="forecasts contract"):
+        publish(engine, make_forecasts({}, {}))
+
+
+def test_the_latest_forecast_is_the_newest_no_later_than_asked(engine: Engine) -> None:
+    publish(engine, make_forecasts({"period": "2025-05", "p95": 90.0}), as_of=MAY)
+    publish(engine, make_forecasts())
+
+    assert latest_forecast(engine)["as_of"].tolist() == [MAY]
+    assert latest_forecast(engine, as_of=MAY - pd.Timedelta("1s"))["as_of"].tolist() == [APRIL]
+    assert latest_forecast(engine, as_of=APRIL - pd.Timedelta("1s")).empty
+
+
+def test_of_two_models_of_one_moment_the_one_published_last_is_shown(engine: Engine) -> None:
+    publish(engine, make_forecasts({"model": "z"}, {"model": "z", "destination": "DEU"}))
+    publish(engine, make_forecasts({"model": "a"}))
+
+    latest = latest_forecast(engine).set_index("destination")["model"]
+
+    assert latest.to_dict() == {"DEU": "z", "USA": "a"}
+
+
+def test_the_order_of_forecasts_does_not_depend_on_writing_order(engine: Engine) -> None:
+    publish(engine, make_forecasts({"destination": "USA"}))
+    publish(engine, make_forecasts({"destination": "DEU"}))
+
+    assert read_forecasts(engine)["destination"].tolist() == ["DEU", "USA"]
+    assert read_forecasts(engine, destination="DEU")["destination"].tolist() == ["DEU"]
+
+
+def test_scores_are_kept_once_and_never_changed(engine: Engine) -> None:
+    score = pd.DataFrame(
+        {
+            "as_of": [APRIL], "model": ["m"], "scope": ["ALL"], "horizon_from": [1],
+            "horizon_to": [6], "metric": ["mae"], "value": [12.5], "cells": [60],
+        }
+    )  # fmt: skip
+
+    assert (write_scores(engine, score), write_scores(engine, score)) == (1, 0)
+    with pytest.raises(DataError, match=r"value 12\.5 against 13\.0"):
+        write_scores(engine, score.assign(value=13.0))
+    pd.testing.assert_frame_equal(read_scores(engine), score, check_dtype=False)
+
+
+def test_a_run_is_noted_and_finished(engine: Engine) -> None:
+    start_run(
+        engine,
+        Run(
+            run_id="r1", flow="run", as_of=APRIL, data_fingerprint="f00d",
+            started_at=datetime(2025, 4, 10, 1, tzinfo=UTC), git_commit="abc",
+        ),
+    )  # fmt: skip
+
+    finish_run(
+        engine, "r1", status="ok", finished_at=datetime(2025, 4, 10, 2, tzinfo=UTC),
+        model_version="7",
+    )  # fmt: skip
+
+    run = read_runs(engine).iloc[0]
+    assert (run["status"], run["model_version"], run["git_commit"]) == ("ok", "7", "abc")
+    assert run["finished_at"] == pd.Timestamp("2025-04-10T02:00Z")
+
+
+def test_a_run_never_started_cannot_finish(engine: Engine) -> None:
+    with pytest.raises(StoreError, match="No run 'ghost'"):
+        finish_run(engine, "ghost", status="ok", finished_at=APRIL)

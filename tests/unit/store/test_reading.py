@@ -1,0 +1,72 @@
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+
+from store.reading import (
+    data_fingerprint,
+    read_analog_events,
+    read_calendar,
+    read_events,
+    read_observations,
+    read_scores,
+    read_tariffs,
+)
+from store.writing import write_batch
+from tests.data.store_builders import make_batch, make_observations
+
+JULY_20 = pd.Timestamp("2025-07-20", tz="UTC")
+
+
+def test_a_row_of_the_very_moment_is_known_and_a_later_one_is_not(engine: Engine) -> None:
+    rows = make_observations({}, {"destination": "DEU", "available_at": "2025-07-20T00:00:01Z"})
+    write_batch(engine, make_batch(rows))
+
+    known = read_observations(engine, as_of=JULY_20)
+
+    assert known["destination"].tolist() == ["USA"]
+
+
+def test_every_version_of_a_figure_is_returned(engine: Engine) -> None:
+    rows = make_observations({}, {"value": 354.0, "available_at": "2025-08-20T00:00:00Z"})
+    write_batch(engine, make_batch(rows))
+
+    assert read_observations(engine)["value"].tolist() == [353.0, 354.0]
+
+
+def test_one_commodity_can_be_asked_for(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations({}, {"commodity": "gallium"})))
+
+    assert read_observations(engine, commodity="gallium")["commodity"].tolist() == ["gallium"]
+
+
+def test_what_is_read_equals_what_was_written(engine: Engine) -> None:
+    rows = make_observations({"value": 0.1 + 0.2, "note": "ünïcode; 'quotes'"})
+
+    write_batch(engine, make_batch(rows))
+
+    pd.testing.assert_frame_equal(read_observations(engine), rows)
+
+
+@pytest.mark.parametrize(
+    "read", [read_observations, read_events, read_analog_events, read_tariffs, read_calendar]
+)
+def test_an_empty_store_gives_typed_frames(engine: Engine, read: object) -> None:
+    frame = read(engine)  # type: ignore[operator]
+
+    assert len(frame) == 0
+    assert str(frame["available_at"].dtype) == "datetime64[us, UTC]"
+
+
+def test_an_empty_store_has_typed_scores(engine: Engine) -> None:
+    assert str(read_scores(engine)["value"].dtype) == "float64"
+
+
+def test_the_fingerprint_ignores_writing_order_and_later_rows(engine: Engine) -> None:
+    late = {"destination": "DEU", "available_at": "2025-08-20T00:00:00Z"}
+    write_batch(engine, make_batch(make_observations({})))
+    before = data_fingerprint(engine, as_of=JULY_20)
+
+    write_batch(engine, make_batch(make_observations(late), sha256="b" * 64))
+
+    assert data_fingerprint(engine, as_of=JULY_20) == before
+    assert data_fingerprint(engine) != before

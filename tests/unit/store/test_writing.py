@@ -1,0 +1,167 @@
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+
+from store.batch import Batch
+from store.errors import DataError, StoreError
+from store.reading import read_observations, read_vintages
+from store.writing import write_batch
+from tests.data.store_builders import make_batch, make_file, make_observations
+
+
+def test_a_batch_is_written_with_its_vintage(engine: Engine) -> None:
+    rows = make_observations({}, {"destination": "DEU", "available_at": "2025-07-21T00:00:00Z"})
+
+    report = write_batch(engine, make_batch(rows), ingested_at=pd.Timestamp("2025-08-01", tz="UTC"))
+
+    assert (report.rows_written, report.already_known) == ({"observations": 2}, False)
+    vintage = read_vintages(engine).iloc[0]
+    assert (vintage["source"], vintage["file_name"], vintage["rows"]) == (
+        "published_figures", "f.csv", 2,
+    )  # fmt: skip
+    assert vintage["first_available_at"] == pd.Timestamp("2025-07-20", tz="UTC")
+    assert vintage["last_available_at"] == pd.Timestamp("2025-07-21", tz="UTC")
+    assert vintage["ingested_at"] == pd.Timestamp("2025-08-01", tz="UTC")
+
+
+def test_the_same_bytes_again_are_a_no_op_that_says_so(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations()))
+
+    again = write_batch(engine, make_batch(make_observations()))
+
+    assert (again.total, again.already_known, again.known_files) == (0, True, ("f.csv",))
+    assert (len(read_observations(engine)), len(read_vintages(engine))) == (1, 1)
+
+
+def test_known_bytes_are_passed_over_even_if_they_are_read_otherwise_now(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations()))
+
+    report = write_batch(engine, make_batch(make_observations({"value": 1.0})))
+
+    assert report.already_known
+    assert read_observations(engine)["value"].tolist() == [353.0]
+
+
+def test_a_grown_file_adds_only_its_new_rows(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations()))
+
+    grown = make_batch(make_observations({}, {"destination": "DEU"}), sha256="b" * 64)
+    report = write_batch(engine, grown)
+
+    assert (report.rows_written, report.already_known) == ({"observations": 1}, False)
+    assert read_observations(engine)["destination"].tolist() == ["DEU", "USA"]
+
+
+def test_a_reworded_note_is_the_same_row(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations()))
+
+    report = write_batch(
+        engine, make_batch(make_observations({"note": "read again"}), sha256="b" * 64)
+    )
+
+    assert report.total == 0
+
+
+def test_a_changed_number_under_a_known_key_stops_the_batch(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations()))
+    changed = make_observations({"destination": "DEU"}, {"value": 354.0})
+
+    with pytest.raises(DataError, match=r"destination=USA.*value 353\.0 against 354\.0"):
+        write_batch(engine, make_batch(changed, sha256="b" * 64))
+
+    assert read_observations(engine)["value"].tolist() == [353.0]
+    assert len(read_vintages(engine)) == 1
+
+
+def test_a_revision_with_its_own_day_is_kept_beside_the_first(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations()))
+    revised = make_observations({"value": 354.0, "available_at": "2025-08-20T00:00:00Z"})
+
+    write_batch(engine, make_batch(revised, sha256="b" * 64))
+
+    assert read_observations(engine)["value"].tolist() == [353.0, 354.0]
+
+
+def test_contradictions_within_one_frame_are_refused(engine: Engine) -> None:
+    with pytest.raises(DataError, match="contradict"):
+        write_batch(engine, make_batch(make_observations({}, {"value": 1.0})))
+
+    assert read_observations(engine).empty
+
+
+def test_a_bad_second_file_keeps_the_first_out_too(engine: Engine) -> None:
+    good = make_file(make_observations(), name="good.csv")
+    clash = make_file(make_observations({"value": 1.0}), sha256="b" * 64, name="bad.csv")
+
+    with pytest.raises(DataError, match=r"bad\.csv"):
+        write_batch(engine, Batch((good, clash)))
+
+    assert read_observations(engine).empty
+    assert read_vintages(engine).empty
+
+
+def test_only_the_unknown_file_of_a_batch_is_written(engine: Engine) -> None:
+    old = make_file(make_observations(), name="old.csv")
+    write_batch(engine, Batch((old,)))
+
+    new = make_file(make_observations({"destination": "DEU"}), name="new.csv")
+    report = write_batch(engine, Batch((old, new)))
+
+    assert (report.total, report.known_files, report.already_known) == (1, ("old.csv",), False)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"value": float("nan")}, "column 'value'"),
+        ({"value": float("inf")}, "is not finite"),
+        ({"value": -1.0}, r"a level or share lies outside 0\.\.inf"),
+        ({"measure": "tonnes"}, "column 'measure' is 'tonnes'"),
+        ({"period_to": "2025-05-01"}, "period_to is before period_from"),
+        ({"period_from": "2025-05-03"}, "first days of its months"),
+        ({"measure": "yoy_pct", "unit": "pct", "value": -101.0}, "a growth rate lies outside"),
+    ],
+    ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",
+)
+def test_rows_that_break_the_schema_are_refused(
+    engine: Engine, change: dict[str, object], told: str
+) -> None:
+    with pytest.raises(DataError, match=told):
+        write_batch(engine, make_batch(make_observations(change)))
+
+    assert read_vintages(engine).empty
+
+
+def test_a_missing_column_is_named(engine: Engine) -> None:
+    with pytest.raises(DataError, match="column 'unit' is missing"):
+        write_batch(engine, make_batch(make_observations().drop(columns="unit")))
+
+
+def test_a_naive_moment_is_refused(engine: Engine) -> None:
+    naive = make_observations()
+    naive["available_at"] = naive["available_at"].dt.tz_localize(None)
+
+    with pytest.raises(DataError, match="available_at"):
+        write_batch(engine, make_batch(naive))
+
+
+def test_an_unknown_table_is_refused(engine: Engine) -> None:
+    with pytest.raises(StoreError, match=r"No table .'shipments'."):
+        write_batch(engine, Batch((make_file(make_observations(), table="shipments"),)))
+
+
+def test_the_frame_handed_in_is_not_modified(engine: Engine) -> None:
+    rows = make_observations()
+    before = rows.copy(deep=True)
+
+    write_batch(engine, make_batch(rows))
+
+    pd.testing.assert_frame_equal(rows, before)
+
+
+def test_more_rows_than_one_statement_carries_are_all_written(engine: Engine) -> None:
+    one = make_observations()
+    many = pd.concat([one] * 12_001, ignore_index=True)
+    many["source_url"] = [f"https://example.org/{number}" for number in range(len(many))]
+
+    assert write_batch(engine, make_batch(many)).total == 12_001
