@@ -5,9 +5,8 @@ from typing import Final, Protocol
 
 import pandas as pd
 
-from features.asof import OBSERVATION_KEY, known_at
 from features.evidence import EvidencePanel, evidence_panel
-from features.months import month_number
+from features.months import last_complete_month, month_start
 from features.origin import Origin, bare_origin, origin_of
 
 FIRST_TRAINING: Final = "2019-06-25"
@@ -44,7 +43,6 @@ class EvidenceHistory:
         self._observations = observations
         self._events = events
         self._tariffs = tariffs
-        self._panels: dict[tuple[int, int], EvidencePanel] = {}
         self._origins: dict[pd.Timestamp, Origin] = {}
 
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:
@@ -73,3 +71,43 @@ def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:
     first = pd.Timestamp(start, tz="UTC").replace(day=RELEASE_DAY)
     months = pd.date_range(first, before, freq=pd.DateOffset(months=1))
     return [moment for moment in months if moment < before]
+
+
+MIN_HISTORY: Final = 14
+"""Months a past origin of a table needs behind it."""
+
+MOST_ORIGINS: Final = 60
+"""Past origins of a table that are learned from, the newest."""
+
+
+class TableHistory:
+    """The past of a full table of series: at each cutoff all months up to it are known, later ones are not.
+
+    Args:
+        table: Tonnes, one row a series (index: its name), one column a month (consecutive month numbers), NaN where
+            a series has no value; not modified.
+        horizon: Months to forecast.
+    """
+
+    def __init__(self, table: pd.DataFrame, *, horizon: int) -> None:
+        self._table = table
+        self._horizon = horizon
+        self._origins: dict[int, Origin] = {}
+
+    def origin(self, moment: pd.Timestamp) -> Origin:
+        """Return the origin whose cutoff is the last complete month at a moment."""
+        cutoff = last_complete_month(moment)
+        if cutoff not in self._origins:
+            self._origins[cutoff] = bare_origin(self._table, cutoff=cutoff, horizon=self._horizon)
+        return self._origins[cutoff]
+
+    def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
+        """Return the origins before a moment, oldest first."""
+        start = int(self._table.columns[0]) + MIN_HISTORY
+        cutoffs = range(start, last_complete_month(moment))
+        return [self.origin(moment_after(cutoff)) for cutoff in cutoffs[-MOST_ORIGINS:]]
+
+
+def moment_after(cutoff: int) -> pd.Timestamp:
+    """Return the first moment at which a month (as a number) is complete (UTC)."""
+    return month_start(cutoff + 1).tz_localize("UTC")

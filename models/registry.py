@@ -56,6 +56,8 @@ class Champion:
     model_version: str
     as_of: str
     data_fingerprint: str
+    score: float
+    """Error in its own backtest that a candidate is held to (tag ``gate_score``), NaN if it was not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,4 +315,5 @@ def _version(client: MlflowClient, settings: Settings, version: int) -> Champion
     named = {
         name: found.tags.get(name, "") for name in ("model_version", "as_of", "data_fingerprint")
     }
-    return Champion(version=int(found.version), run_id=found.run_id or "", **named)
+    score = float(found.tags.get("gate_score", "nan"))
+    return Champion(version=int(found.version), run_id=found.run_id or "", **named, score=score)

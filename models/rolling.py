@@ -30,6 +30,9 @@ MODEL: Final = "lightgbm"
 BASELINE_SPREAD: Final = 0.25
 """Spread that a plain forecast is scored in, log units; its calibration finds the true one."""
 
+NORMAL_80: Final = 2.563
+"""Width of a normal's 80 percent band in standard deviations."""
+
 SURE_STDERR: Final = 0.03
 """Months known at least this well may calibrate a band."""
 
@@ -128,18 +131,32 @@ def distribution(
         card: How to read them.
         origin: Where the forecast stands.
         rows: The frame of the origin.
+
+    Returns:
+        destination, period, horizon, quantiles, mean; series without a value in the last year are left out.
     """
-    table = served.quantiles_of(values, card, rows)
+    alive = np.isfinite(rows["level_tonnes"].to_numpy())
+    low, middle, high = (value[alive] for value in values)
+    table = coherent(served.quantiles_of((low, middle, high), card, rows.loc[alive]), origin)
+    keys = rows.loc[alive, ["destination", "period", "horizon"]].astype({"horizon": int})
+    return pd.concat([keys, table], axis=1).reset_index(drop=True)
+
+
+def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
+    """Return quantiles and means scaled so that the means of the destinations add up to those of the sums.
+
+    Args:
+        table: Quantiles and mean of every series and target of the origin, by series, then target; of a bare origin
+            some series may be missing.
+        origin: Where the forecast stands.
+    """
+    if origin.world is None:
+        return table
     shape = (len(origin.series), len(origin.targets))
     mean = table["mean"].to_numpy().reshape(shape)
-    spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / 2.56
+    spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80
     factor = coherent_factors(mean, spread, origin.groups).reshape(-1)
-    columns = [*QUANTILE_COLUMNS, "mean"]
-    scaled = table[columns].mul(factor, axis=0)
-    keys = rows[["destination", "period"]].assign(
-        horizon=np.tile(origin.horizons, shape[0])
-    )
-    return pd.concat([keys, scaled], axis=1)
+    return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
 
 
 def _plain(name: str, origin: Origin) -> HeadValues:

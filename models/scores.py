@@ -76,3 +76,9 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
 def seasonal_scale(tonnes: pd.DataFrame) -> pd.Series:
     """Return the mean absolute difference to the year before of each row of a table of consecutive months."""
     return tonnes.diff(SCALE_MONTHS, axis=1).abs().mean(axis=1)
+
+
+def hit_rates(cells: pd.DataFrame, model: str) -> pd.Series:
+    """Return by destination how often a known month lay within a model's p10 and p90."""
+    own = cells.loc[cells["model"] == model]
+    return own.groupby("destination")["is_covered"].mean()

@@ -38,7 +38,12 @@ class ModelSpec:
     threads: int = 2
 
     @property
+    def choices(self) -> dict[str, int | float]:
+        """Return every choice by name."""
+        return asdict(self)
+
+    @property
     def digest(self) -> str:
         """Return a short fingerprint of all choices."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        text = json.dumps(self.choices, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]

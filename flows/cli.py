@@ -1,0 +1,162 @@
+"""The command line: one verb a flow, results to stdout or a file, messages to stderr."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pandas as pd
+from cyclopts import App, Parameter
+
+QUIET = {
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+}
+"""Defaults of the libraries beneath: no telemetry, no chatter. The environment overrides them."""
+for _name, _value in QUIET.items():
+    os.environ.setdefault(_name, _value)
+
+from flows.clock import utc_today  # noqa: E402 - the environment is read on import
+from flows.console import say, track  # noqa: E402
+from flows.output import Format, write_result  # noqa: E402
+from store.errors import DataError, SourceError, StoreError  # noqa: E402
+from store.settings import Settings  # noqa: E402
+
+app = App(name="magnetcast", help="Forecast China's monthly exports of rare-earth magnets by destination.")
+
+AsOf = Annotated[
+    str | None,
+    Parameter(name="--as-of", help="Day or UTC moment to stand at; facts of that very day are known. Today if left out."),
+]
+Out = Annotated[Path | None, Parameter(name="--out", help="File for the result; stdout if left out.")]
+Form = Annotated[Format, Parameter(name="--format", help="Form of the result.")]
+
+
+@app.command
+def run(*, as_of: AsOf = None) -> None:
+    """Run the main job: ingest, backtest, train, predict, publish and report."""
+    from flows.main import run_and_tell
+
+    run_and_tell(Settings(), moment(as_of))
+
+
+@app.command
+def ingest(source: Literal["bundled"] = "bundled") -> None:
+    """Load facts into the store; files already known are left as they are.
+
+    Args:
+        source: Where the facts come from.
+    """
+    from flows.ingest import ingest as flow
+    from flows.workspace import single_writer
+
+    settings = Settings()
+    with single_writer(settings):
+        flow(settings)
+
+
+@app.command
+def panel(*, as_of: AsOf = None, out: Out = None, format: Form = "csv") -> None:  # noqa: A002 - the option's name
+    """Write the evidence panel: destination, period, tonnes, stderr_t, kind, available_at."""
+    from flows.workspace import open_workspace
+
+    stand = moment(as_of)
+    found = open_workspace(Settings(), stand).history.panel(stand)
+    for row in found.suspicious.itertuples(index=False):
+        say(f"suspicious: {row.statement}, {row.residual_t:+,.0f} t from the rest; {row.source_url}")
+    frame = found.frame.assign(
+        period=found.frame["period"].dt.strftime("%Y-%m"),
+        tonnes=found.frame["tonnes"].round(3),
+        stderr_t=found.frame["stderr_t"].round(3),
+    )
+    write_result(frame, out=out, form=format)
+
+
+@app.command
+def train(*, as_of: AsOf = None) -> None:
+    """Train the model of a day, register it and let it publish if it passes the gate."""
+    from flows.train import train as flow
+    from flows.workspace import single_writer
+
+    settings = Settings()
+    with single_writer(settings):
+        flow(settings, moment(as_of))
+
+
+@app.command
+def backtest(
+    *,
+    as_of: AsOf = None,
+    panel: Annotated[Path | None, Parameter(help="Any panel: destination, period, tonnes.")] = None,
+    horizon: Annotated[int, Parameter(help="Months to forecast from each cutoff of a panel.")] = 6,
+    cutoffs: Annotated[str | None, Parameter(help="Last known months, e.g. 2022-06,2022-12.")] = None,
+    out: Annotated[Path | None, Parameter(help="Folder for forecasts.csv and scores.json.")] = None,
+) -> None:
+    """Replay the past: of the evidence panel, or of any panel at given cutoffs."""
+    from flows.replay import replay_evidence, replay_panel
+
+    if panel is None:
+        replay_evidence(Settings(), moment(as_of), out=out)
+    else:
+        replay_panel(Settings(), panel, horizon=horizon, cutoffs=cutoffs, out=out, track=track)
+
+
+@app.command
+def predict(
+    *,
+    as_of: AsOf = None,
+    panel: Annotated[Path | None, Parameter(help="Any panel: destination, period, tonnes.")] = None,
+    horizon: Annotated[int, Parameter(help="Months to forecast of a panel.")] = 6,
+    out: Out = None,
+    format: Form = "csv",  # noqa: A002 - the option's name
+) -> None:
+    """Forecast as it could have been made that day, or the months after any panel."""
+    from flows.replay import predict_evidence, predict_panel
+
+    if panel is None:
+        frame = predict_evidence(Settings(), moment(as_of))
+    else:
+        frame = predict_panel(Settings(), panel, horizon=horizon)
+    write_result(frame, out=out, form=format)
+
+
+@app.command
+def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - the option's name
+    """Tell what was ingested, published and which model is champion."""
+    from flows.status import status_table
+
+    write_result(status_table(Settings()), out=out, form=format)
+
+
+def moment(text: str | None) -> pd.Timestamp:
+    """Return an as_of as a UTC moment; a bare day is its first moment, at which facts of that day are known.
+
+    Raises:
+        DataError: The text is no date, or lies in the future.
+    """
+    today = utc_today()
+    if text is None:
+        return today
+    try:
+        stamp = pd.Timestamp(text)
+    except ValueError as err:
+        raise DataError(f"--as-of {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10.") from err
+    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    if stamp > today + pd.Timedelta(days=1):
+        raise DataError(
+            f"--as-of {text} lies in the future. Expected today ({today:%Y-%m-%d}) or earlier, "
+            "because nobody knows yet what will be published by then."
+        )
+    return stamp
+
+
+def main() -> None:
+    """Run a command; a known error becomes one message and exit code 1."""
+    try:
+        app()
+    except (DataError, SourceError, StoreError) as err:
+        say(f"error: {err}")
+        sys.exit(1)

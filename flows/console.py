@@ -1,0 +1,38 @@
+"""Progress on stderr: live on a terminal, plain lines elsewhere."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+CONSOLE: Final = Console(stderr=True, highlight=False)
+
+LINES: Final = 4
+"""Plain lines printed over one loop."""
+
+_Item = TypeVar("_Item")
+
+
+def say(message: str) -> None:
+    """Print one line."""
+    CONSOLE.print(message, soft_wrap=True, markup=False)
+
+
+def track(items: Sequence[_Item], label: str) -> Iterable[_Item]:
+    """Yield the items and show how far the loop got."""
+    return _live(items, label) if CONSOLE.is_terminal else _plain(items, label)
+
+
+def _live(items: Sequence[_Item], label: str) -> Iterable[_Item]:
+    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=CONSOLE) as progress:
+        yield from progress.track(items, description=label)
+
+
+def _plain(items: Sequence[_Item], label: str) -> Iterable[_Item]:
+    every = max(1, -(-len(items) // LINES))
+    for done, item in enumerate(items, start=1):
+        yield item
+        if done % every == 0 or done == len(items):
+            say(f"  {label}: {done}/{len(items)}")

@@ -1,0 +1,35 @@
+"""Results of commands: a table for people, CSV or JSON for programs."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+Format = Literal["table", "csv", "json"]
+
+
+def write_result(frame: pd.DataFrame, *, out: Path | None, form: Format) -> None:
+    """Write a table to a file (its folder is made) or to stdout."""
+    if out is None and form == "table":
+        Console().print(_table(frame))
+        return
+    text = (
+        frame.to_json(orient="records", indent=1, date_format="iso")
+        if form == "json"
+        else frame.to_csv(index=False, lineterminator="\n")
+    )
+    if out is None:
+        sys.stdout.write(text)
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+
+
+def _table(frame: pd.DataFrame) -> Table:
+    table = Table(*map(str, frame.columns), box=None, header_style="bold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{value:,.1f}" if isinstance(value, float) else str(value) for value in row))
+    return table

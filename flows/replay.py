@@ -1,0 +1,93 @@
+"""Backtests and forecasts for the command line: of the evidence panel, and of any panel from a file."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from features.history import TableHistory
+from features.months import month_label, month_number
+from flows.backtest import backtest, verdict
+from flows.console import say
+from flows.output import write_result
+from flows.predict import predict
+from models.backtest import Backtest, Track, forecast_file, replay_table, walk_to
+from models.rolling import Memory
+from models.spec import ModelSpec
+from sources.panel_file import read_panel
+from store.errors import DataError
+from store.settings import Settings
+from store.vocabulary import FORECAST_COLUMNS
+
+
+def replay_evidence(settings: Settings, as_of: pd.Timestamp, *, out: Path | None) -> None:
+    """Backtest the evidence panel and write its files if a folder is given."""
+    result = backtest(settings, as_of)
+    if out is not None:
+        write_files(result, out)
+
+
+def replay_panel(
+    settings: Settings,
+    path: Path,
+    *,
+    horizon: int,
+    cutoffs: str | None,
+    out: Path | None,
+    track: Track,
+) -> None:
+    """Backtest any panel at given cutoffs and write forecasts.csv and scores.json.
+
+    Raises:
+        DataError: The panel or a cutoff cannot be used.
+    """
+    if horizon < 1:
+        raise DataError(f"--horizon {horizon} is no number of months. Expected 1 or more.")
+    months = _months(cutoffs)
+    table = read_panel(path)
+    spec = ModelSpec(threads=settings.threads)
+    result = replay_table(table, months, horizon=horizon, spec=spec, track=track)
+    if len(result.scores):
+        say(f"backtest  {verdict(result)}")
+    if out is not None:
+        write_files(result, out)
+
+
+def write_files(result: Backtest, folder: Path) -> None:
+    """Write ``forecasts.csv`` (the product's own) and ``scores.json`` (all models) into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    forecasts = forecast_file(result.forecasts, status="backtest")
+    write_result(forecasts, out=folder / "forecasts.csv", form="csv")
+    scores = result.scores.to_dict(orient="records")
+    (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+    say(f"wrote {folder / 'forecasts.csv'} and {folder / 'scores.json'}")
+
+
+def predict_evidence(settings: Settings, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return the forecast of an as_of in the columns of a forecast file."""
+    return predict(settings, as_of).table[list(FORECAST_COLUMNS)]
+
+
+def predict_panel(settings: Settings, path: Path, *, horizon: int) -> pd.DataFrame:
+    """Return the forecast of the months after a panel.
+
+    Raises:
+        DataError: The panel cannot be used.
+    """
+    table = read_panel(path)
+    cutoff = int(table.columns[-1])
+    history = TableHistory(table, horizon=horizon)
+    spec = ModelSpec(threads=settings.threads)
+    step = walk_to(history, cutoff, spec=spec, memory=Memory())[-1]
+    return forecast_file(step.forecasts.assign(cutoff=month_label(cutoff)), status="panel")
+
+
+def _months(cutoffs: str | None) -> list[int]:
+    if not cutoffs:
+        raise DataError("--cutoffs is missing. Expected last known months, e.g. --cutoffs 2022-06,2022-12.")
+    try:
+        return [month_number(pd.Period(text.strip(), freq="M").to_timestamp()) for text in cutoffs.split(",")]
+    except ValueError as err:
+        raise DataError(
+            f"--cutoffs {cutoffs!r} has a month that cannot be read ({err}). Expected YYYY-MM,YYYY-MM."
+        ) from err

@@ -1,0 +1,145 @@
+"""The main job: facts in, a published forecast and its report out."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+
+from features.asof import EVENT_KEY, known_at
+from features.months import last_complete_month, month_label
+from flows.backtest import backtest, verdict
+from flows.clock import utc_now
+from flows.console import say
+from flows.ingest import ingest
+from flows.predict import Forecast, predict
+from flows.provenance import git_commit
+from flows.train import train
+from flows.unknowns import unknowns
+from flows.workspace import Workspace, open_workspace, single_writer
+from models.backtest import Backtest
+from service.report import ReportInput, write_report
+from store.publishing import Run, finish_run, publish_forecasts, start_run
+from store.reading import latest_forecast, read_events
+from store.settings import Settings
+from store.vocabulary import MONTHS_AHEAD
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run left behind."""
+
+    forecasts: pd.DataFrame
+    report: Path
+    rows_published: int
+    verdict: str
+    unknowns: list[str]
+    is_new: bool
+
+
+@flow(name="run", validate_parameters=False)
+def run(settings: Settings, as_of: pd.Timestamp) -> Outcome:
+    """Ingest, backtest, train, predict, publish and report; does nothing twice.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to forecast at (UTC).
+    """
+    with single_writer(settings):
+        ingest(settings)
+        workspace = open_workspace(settings, as_of)
+        standing = published_already(workspace)
+        return standing if standing is not None else _publish_new(workspace)
+
+
+def published_already(workspace: Workspace) -> Outcome | None:
+    """Return the standing forecast if the same facts, months and choices made it, else None."""
+    latest = latest_forecast(workspace.engine, as_of=workspace.as_of)
+    if latest.empty:
+        return None
+    last = month_label(last_complete_month(workspace.as_of) + MONTHS_AHEAD)
+    made_alike = latest["model"].str.contains(workspace.spec.digest, regex=False).all()
+    if set(latest["data_fingerprint"]) != {workspace.fingerprint} or latest["period"].max() != last:
+        return None
+    folder = report_folder(workspace.settings, latest["as_of"].iloc[0])
+    if not made_alike or not (folder / "index.html").exists():
+        return None
+    say(f"run       nothing new since the forecast of {latest['as_of'].iloc[0]:%Y-%m-%d}; nothing was published")
+    return Outcome(latest, folder / "index.html", 0, "", [], is_new=False)
+
+
+def report_folder(settings: Settings, as_of: pd.Timestamp) -> Path:
+    """Return where the report of an as_of lies."""
+    return settings.reports_dir / f"{as_of:%Y-%m-%d}"
+
+
+def _publish_new(workspace: Workspace) -> Outcome:
+    settings, as_of = workspace.settings, workspace.as_of
+    run_id = uuid.uuid4().hex
+    start_run(
+        workspace.engine,
+        Run(
+            run_id=run_id,
+            flow="run",
+            as_of=as_of,
+            data_fingerprint=workspace.fingerprint,
+            started_at=utc_now(),
+            git_commit=git_commit(),
+        ),
+    )
+    status = "failed"
+    try:
+        seen = backtest(settings, as_of)
+        train(settings, as_of, seen)
+        outcome = _publish(workspace, predict(settings, as_of, seen), seen)
+        status = "finished"
+    finally:
+        finish_run(workspace.engine, run_id, status=status, finished_at=utc_now())
+    _leave_artifact(outcome)
+    return outcome
+
+
+def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:
+    """Write the report, then publish: whoever reads the new numbers finds their report."""
+    panel = workspace.history.panel(workspace.as_of)
+    missing = unknowns(workspace, panel)
+    events = known_at(
+        read_events(workspace.engine, as_of=workspace.as_of), key=EVENT_KEY, as_of=workspace.as_of
+    )
+    report = write_report(
+        ReportInput(
+            as_of=workspace.as_of,
+            cutoff=month_label(panel.cutoff),
+            forecasts=made.table,
+            panel=panel.frame,
+            events=events,
+            scores=seen.scores,
+            suspicious=panel.suspicious,
+            unknowns=missing,
+            model_version=made.model_version,
+            data_fingerprint=workspace.fingerprint,
+        ),
+        report_folder(workspace.settings, workspace.as_of),
+    )
+    rows = publish_forecasts(
+        workspace.engine,
+        made.table,
+        as_of=workspace.as_of,
+        data_fingerprint=workspace.fingerprint,
+    )
+    say(f"publish   {rows} rows as of {workspace.as_of:%Y-%m-%d}")
+    said = verdict(seen) if len(seen.scores) else "no past origin could be scored"
+    return Outcome(made.table, report, rows, said, missing, is_new=True)
+
+
+def _leave_artifact(outcome: Outcome) -> None:
+    """Leave the world's forecast as a table in Prefect."""
+    world = outcome.forecasts.loc[outcome.forecasts["destination"] == "WLD"]
+    rows = world[["period", "p10", "p50", "p90"]].round(0).to_dict(orient="records")
+    create_table_artifact(
+        table=rows,
+        key="world-forecast",
+        description=f"World, tonnes. {outcome.rows_published} rows published. Backtest: {outcome.verdict}.",
+    )

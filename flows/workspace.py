@@ -1,0 +1,83 @@
+"""The store and the history of one as_of, shared by the flows of a process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import pandas as pd
+from filelock import FileLock, Timeout
+from sqlalchemy import Engine
+
+from features.history import EvidenceHistory
+from models.spec import ModelSpec
+from store.database import open_store
+from store.errors import DataError, StoreError
+from store.reading import data_fingerprint, read_events, read_observations, read_tariffs
+from store.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything known at one as_of, and how to model it."""
+
+    settings: Settings
+    as_of: pd.Timestamp
+    fingerprint: str
+    """Digest of every row known at as_of."""
+    spec: ModelSpec
+    engine: Engine = field(repr=False)
+    history: EvidenceHistory = field(repr=False)
+
+    @property
+    def model_version(self) -> str:
+        """Return the name of a model trained here: the same rows and choices give the same name."""
+        return f"lightgbm-{self.spec.digest}-{self.fingerprint[:8]}-{self.as_of:%Y%m%d}"
+
+
+def open_workspace(settings: Settings, as_of: pd.Timestamp) -> Workspace:
+    """Return the workspace of an as_of; rows that became known later are not even read.
+
+    Raises:
+        DataError: ``as_of`` has no time zone, or the store holds nothing yet.
+    """
+    if as_of.tzinfo is None:
+        raise DataError(f"as_of={as_of} has no time zone. Expected a UTC moment. Localise it first.")
+    engine = store_of(settings)
+    fingerprint = data_fingerprint(engine, as_of=as_of)
+    return _cached(settings, as_of, fingerprint, engine)
+
+
+@lru_cache(maxsize=8)
+def store_of(settings: Settings) -> Engine:
+    """Return the open store of a process."""
+    return open_store(settings.url)
+
+
+@lru_cache(maxsize=2)
+def _cached(settings: Settings, as_of: pd.Timestamp, fingerprint: str, engine: Engine) -> Workspace:
+    history = EvidenceHistory(
+        read_observations(engine, as_of=as_of),
+        read_events(engine, as_of=as_of),
+        read_tariffs(engine, as_of=as_of),
+    )
+    spec = ModelSpec(threads=settings.threads)
+    return Workspace(settings, as_of, fingerprint, spec, engine, history)
+
+
+@contextmanager
+def single_writer(settings: Settings) -> Iterator[None]:
+    """Let one process at a time train and publish; another waits.
+
+    Raises:
+        StoreError: The other did not end in ``settings.lock_timeout_s``.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(settings.lock_path, timeout=settings.lock_timeout_s):
+            yield
+    except Timeout as err:
+        raise StoreError(
+            f"Another run holds {settings.lock_path} for more than {settings.lock_timeout_s:.0f} s. "
+            "Expected it to end. Wait for it, or end it and start again."
+        ) from err

@@ -1,0 +1,187 @@
+"""True as-of replay: forecast at past origins from what was published by then, score on what is known now."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from features.history import EvidenceHistory, History, TableHistory, moment_after, release_moments
+from features.months import month_label, month_starts
+from features.origin import Origin
+from models.rolling import MODEL, Memory, Step, walk
+from models.scores import cell_scores, summarise
+from models.spec import ModelSpec
+from store.errors import DataError
+from store.vocabulary import FORECAST_COLUMNS
+
+WARM_UP_FROM: Final = "2023-06-25"
+"""First origin whose errors teach the bands; the year before the first scored origin."""
+
+SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
+"""Origins from here on are scored. Before, hardly any month had a published level to score on."""
+
+SCORED_HORIZONS: Final = (1, 6)
+CALIBRATION_MONTHS: Final = 12
+"""Months before a cutoff whose errors teach the bands of a table."""
+
+_Item = TypeVar("_Item")
+
+
+class Track(Protocol):
+    """Shows progress over items."""
+
+    def __call__(self, items: Sequence[_Item], label: str) -> Iterable[_Item]:
+        """Yield the items, telling how far it got."""
+        ...
+
+
+def untracked(items: Sequence[_Item], label: str) -> Iterable[_Item]:  # noqa: ARG001 - the Track protocol
+    """Show nothing."""
+    return items
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What was said at past origins and how it turned out."""
+
+    forecasts: pd.DataFrame
+    """All models: model, as_of, cutoff, destination, period, horizon, quantiles, mean."""
+    cells: pd.DataFrame
+    """The forecasts of known months with their errors."""
+    scores: pd.DataFrame
+    """As ``models.scores.summarise``."""
+    memory: Memory
+    """What was said, for the bands of the next forecast."""
+
+
+def replay(
+    history: EvidenceHistory,
+    as_of: pd.Timestamp,
+    *,
+    spec: ModelSpec,
+    track: Track = untracked,
+) -> Backtest:
+    """Return the backtest of the evidence panel: one origin a month up to ``as_of``, refitted at each.
+
+    Only months with a published level at ``as_of`` are scored.
+
+    Raises:
+        DataError: ``as_of`` is too early for a past origin.
+    """
+    moments = release_moments(WARM_UP_FROM, as_of)
+    if not moments:
+        moments = release_moments("2019-12-25", as_of)[-CALIBRATION_MONTHS:]
+    for moment in track(release_moments("2019-06-25", as_of), "evidence of past origins"):
+        history.origin(moment)
+    memory = Memory()
+    steps = _walked(history, moments, moments, spec, memory, track)
+    now = history.origin(as_of)
+    scored = [step for step in steps if step.moment >= min(SCORED_FROM, moments[-1])]
+    return _scored(scored, _observed(now), [step.origin for step in scored], memory)
+
+
+def replay_table(
+    table: pd.DataFrame,
+    cutoffs: Sequence[int],
+    *,
+    horizon: int,
+    spec: ModelSpec,
+    track: Track = untracked,
+) -> Backtest:
+    """Return the backtest of a full table of series at given cutoffs.
+
+    Args:
+        table: As ``TableHistory`` takes.
+        cutoffs: Month numbers to forecast from.
+        horizon: Months to forecast.
+        spec: Choices of the model.
+        track: Shows progress.
+    """
+    history = TableHistory(table, horizon=horizon)
+    steps: list[Step] = []
+    memory = Memory()
+    for cutoff in track(sorted(cutoffs), "cutoffs"):
+        memory = Memory()
+        steps += walk_to(history, cutoff, spec=spec, memory=memory)[-1:]
+    known = table.stack().rename("tonnes").rename_axis(["destination", "number"]).reset_index()
+    truth = known.assign(period=month_starts(known["number"].to_numpy(dtype=np.int64)))
+    return _scored(
+        steps,
+        truth[["destination", "period", "tonnes"]],
+        [step.origin for step in steps],
+        memory,
+    )
+
+
+def walk_to(
+    history: TableHistory, cutoff: int, *, spec: ModelSpec, memory: Memory
+) -> list[Step]:
+    """Walk the year before a cutoff to learn the bands, then forecast from the cutoff."""
+    months = range(cutoff - CALIBRATION_MONTHS, cutoff + 1)
+    moments = [moment_after(month) for month in months if history.past(moment_after(month))]
+    if not moments:
+        raise DataError(
+            f"Cutoff {month_label(cutoff)} has too little history before it. Expected at least two years of months. "
+            "Take a later cutoff."
+        )
+    refit_at = [moments[0], moments[-1]]
+    return list(walk(history, moments, spec=spec, refit_at=refit_at, memory=memory))
+
+
+def _walked(
+    history: History,
+    moments: Sequence[pd.Timestamp],
+    refit_at: Sequence[pd.Timestamp],
+    spec: ModelSpec,
+    memory: Memory,
+    track: Track,
+) -> list[Step]:
+    steps = walk(history, moments, spec=spec, refit_at=refit_at, memory=memory)
+    return [next(steps) for _ in track(moments, "backtest")]
+
+
+def _observed(now: Origin) -> pd.DataFrame:
+    """Return the months with a published level."""
+    row, column = np.nonzero(now.is_observed)
+    return pd.DataFrame(
+        {
+            "destination": np.array(now.series, dtype=object)[row],
+            "period": month_starts(now.first + column),
+            "tonnes": now.tonnes[row, column],
+        }
+    )
+
+
+def _scored(
+    steps: Sequence[Step], truth: pd.DataFrame, origins: Sequence[Origin], memory: Memory
+) -> Backtest:
+    forecasts = pd.concat(
+        [
+            step.forecasts.assign(as_of=step.moment, cutoff=month_label(step.origin.cutoff))
+            for step in steps
+        ],
+        ignore_index=True,
+    )
+    scale = pd.concat([_scale(origin) for origin in origins]).drop_duplicates(["destination", "cutoff"])
+    cells = cell_scores(forecasts, truth, scale)
+    scores = summarise(cells, horizons=SCORED_HORIZONS) if len(cells) else pd.DataFrame()
+    return Backtest(forecasts, cells, scores, memory)
+
+
+def _scale(origin: Origin) -> pd.DataFrame:
+    """Return the mean absolute difference to the year before of each series up to the cutoff."""
+    step = np.abs(origin.tonnes[:, 12:] - origin.tonnes[:, :-12])
+    known = np.isfinite(step)
+    scale = np.where(known, step, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return pd.DataFrame(
+        {"destination": origin.series, "cutoff": month_label(origin.cutoff), "scale": scale}
+    )
+
+
+def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:
+    """Return the product's own forecasts in the columns of a forecast file."""
+    own = forecasts.loc[forecasts["model"] == MODEL]
+    labelled = own.assign(period=own["period"].dt.strftime("%Y-%m"), status=status)
+    return labelled[list(FORECAST_COLUMNS)].reset_index(drop=True)
