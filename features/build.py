@@ -48,6 +48,28 @@ def feature_block(origin: Origin) -> tuple[tuple[str, ...], Floats]:
     return names, np.stack([np.broadcast_to(values[name], shape) for name in names], axis=-1)
 
 
+SEASON_NOISE: Final = 0.05
+"""Season steps smaller than this (log units) are mostly noise."""
+
+ONE_YEAR_SPREAD: Final = 0.2
+"""Spread of a season step known from one year only (log units)."""
+
+
+def base_of(origin: Origin) -> Floats:
+    """Return what forecasts are log ratios to: the recent level in the target's season, series x targets, in tonnes.
+
+    The mean season step is trusted as far as it stands out from its own spread over the years.
+    """
+    names, block = feature_block(origin)
+    step, spread = (
+        block[:, :, names.index(name)]
+        for name in ("season_step_mean_log", "season_step_spread_log")
+    )
+    step = np.nan_to_num(step)
+    noise = np.where(np.isfinite(spread), spread, ONE_YEAR_SPREAD) ** 2 / 2 + SEASON_NOISE**2
+    return origin.level[:, None] * np.exp(step * step**2 / (step**2 + noise))
+
+
 def frame_of(origin: Origin) -> pd.DataFrame:
     """Return the features of one origin as a table.
 
@@ -60,7 +82,7 @@ def frame_of(origin: Origin) -> pd.DataFrame:
     frame = pd.DataFrame(block.reshape(-1, len(names)), columns=list(names))
     frame.insert(0, "destination", np.repeat(np.array(origin.series, dtype=object), targets))
     frame.insert(1, "period", np.tile(month_starts(origin.targets).to_numpy(), series))
-    frame.insert(2, "level_tonnes", np.repeat(origin.level, targets))
+    frame.insert(2, "level_tonnes", base_of(origin).reshape(-1))
     frame.insert(3, "offset_tonnes", np.repeat(origin.offset, targets))
     return frame
 

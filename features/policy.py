@@ -61,7 +61,10 @@ INSTRUMENT_STRENGTH: Final = {
 """How hard an instrument can bind by its nature: a stop, a licence, a price, a list, a word."""
 
 PRODUCT_STRENGTH: Final = (
-    (r"not 8505\.11|8505\.11 dropped|no 8505|not magnets|not product-specific|technology|equipment", 0.1),
+    (
+        r"not 8505\.11|8505\.11 dropped|no 8505|not magnets|not product-specific|technology|equipment",
+        0.1,
+    ),
     (r"no magnet|magnets not named|recoverable|end-of-life", 0.1),
     (r"magnets with|foreign-made goods", 0.9),
     (r"8505\.11|magnet|all goods|nearly all goods", 1.0),
@@ -152,10 +155,14 @@ class _Acts:
         ends = self.events["suspended_to"]
         month = month_numbers(ends.fillna(_OPEN))
         wait = month[:, None] + 1 - self.origin.targets[None, :]
-        wait = np.where((wait >= -AHEAD_MONTHS) & ends.notna().to_numpy()[:, None], wait, AHEAD_MONTHS)
+        wait = np.where(
+            (wait >= -AHEAD_MONTHS) & ends.notna().to_numpy()[:, None], wait, AHEAD_MONTHS
+        )
         touched = self.reach > 0
         far = np.where(touched[:, :, None], wait[None, :, :], AHEAD_MONTHS)
-        return np.clip(far.min(axis=1, initial=AHEAD_MONTHS), -AHEAD_MONTHS, AHEAD_MONTHS).astype(float)
+        return np.clip(far.min(axis=1, initial=AHEAD_MONTHS), -AHEAD_MONTHS, AHEAD_MONTHS).astype(
+            float
+        )
 
 
 def act_strength(events: pd.DataFrame) -> Floats:
@@ -197,7 +204,9 @@ def _months_in_force(events: pd.DataFrame, months: Months) -> Floats:
     return np.clip(in_force - suspended, 0.0, 1.0)
 
 
-def _overlap(start: "pd.Series[pd.Timestamp]", end: "pd.Series[pd.Timestamp]", months: Months) -> Floats:
+def _overlap(
+    start: "pd.Series[pd.Timestamp]", end: "pd.Series[pd.Timestamp]", months: Months
+) -> Floats:
     """Return the part of each month within closed date ranges, ranges x months."""
     first = month_starts(months).to_numpy().astype("datetime64[D]")
     after = month_starts(months + 1).to_numpy().astype("datetime64[D]")

@@ -225,7 +225,9 @@ _READERS: Final = {
 def is_world_level(statement: Statement) -> bool:
     """Return whether a statement fixes the world total of one month."""
     cells = statement.above
-    return is_cell_level(statement) and cells is not None and cells.destinations == AGGREGATES[WORLD]
+    return (
+        is_cell_level(statement) and cells is not None and cells.destinations == AGGREGATES[WORLD]
+    )
 
 
 def is_cell_level(statement: Statement) -> bool:

@@ -60,7 +60,9 @@ class _Rows:
 
     contrast: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
     season: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
-    parts: list[tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]]] = field(default_factory=list)
+    parts: list[tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]]] = field(
+        default_factory=list
+    )
     count: int = 0
 
     def add(
@@ -132,9 +134,7 @@ class Solution:
     """Student-t weight of each row, about one where it fits and near zero where it contradicts the rest."""
 
 
-def build_system(
-    statements: Sequence[Statement], *, first: int, last: int, prior: Prior
-) -> System:
+def build_system(statements: Sequence[Statement], *, first: int, last: int, prior: Prior) -> System:
     """Return the rows of the statements and of the prior for the months ``first`` to ``last``."""
     months = last - first + 1
     blocks = _Blocks(first, months)

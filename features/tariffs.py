@@ -54,16 +54,16 @@ def compute(origin: Origin) -> dict[str, Floats]:
     rates = _Rates(origin, months)
     column = origin.targets - months[0]
     rate = rates.mean[:, column]
-    recent = rates.mean[:, origin.cutoff - months[0] - 2 : origin.cutoff - months[0] + 1].mean(axis=1)
+    recent = rates.mean[:, origin.cutoff - months[0] - 2 : origin.cutoff - months[0] + 1].mean(
+        axis=1
+    )
     others = _others(rate)
     change, wait = _next_change(rates.mean, column)
     return {
         "tariff_rate_pct": rate,
         "tariff_peak_pct": rates.peak[:, column],
         "tariff_peak_days_share": rates.peak_share[:, column],
-        **{
-            f"tariff_change_{lag}m_pct": rate - rates.mean[:, column - lag] for lag in (1, 3, 12)
-        },
+        **{f"tariff_change_{lag}m_pct": rate - rates.mean[:, column - lag] for lag in (1, 3, 12)},
         "tariff_change_level_pct": rate - recent[:, None],
         "tariff_gap_pct": rate - others,
         "tariff_next_change_pct": change,

@@ -164,7 +164,9 @@ def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Flo
         "world_share": share_year,
         "world_share_change_log": np.log((share_now + 1e-3) / (share_year + 1e-3)),
         "world_momentum_3m_log": np.full(len(year), np.log(now[world] / before[world])),
-        "others_momentum_3m_log": np.log(np.maximum(rest_now, floor) / np.maximum(rest_before, floor)),
+        "others_momentum_3m_log": np.log(
+            np.maximum(rest_now, floor) / np.maximum(rest_before, floor)
+        ),
     }
     values = {name: column[:, None] for name, column in columns.items()}
     values["world_season_step_mean_log"] = season_step[[world]]

@@ -35,7 +35,9 @@ def record(workspace: Workspace, result: Backtest) -> None:
     own = scores["model"] == MODEL
     named = scores.assign(model=scores["model"].where(~own, workspace.model_version))
     write_scores(workspace.engine, named)
-    with tracking.open_run(workspace.settings, name="backtest", tags=tags_of(workspace, "backtest")) as run:
+    with tracking.open_run(
+        workspace.settings, name="backtest", tags=tags_of(workspace, "backtest")
+    ) as run:
         run.metrics(
             {
                 f"{row.metric}_{row.scope}": float(row.value)

@@ -25,13 +25,20 @@ from flows.output import Format, write_result  # noqa: E402
 from store.errors import DataError, SourceError, StoreError  # noqa: E402
 from store.settings import Settings  # noqa: E402
 
-app = App(name="magnetcast", help="Forecast China's monthly exports of rare-earth magnets by destination.")
+app = App(
+    name="magnetcast", help="Forecast China's monthly exports of rare-earth magnets by destination."
+)
 
 AsOf = Annotated[
     str | None,
-    Parameter(name="--as-of", help="Day or UTC moment to stand at; facts of that very day are known. Today if left out."),
+    Parameter(
+        name="--as-of",
+        help="Day or UTC moment to stand at; facts of that very day are known. Today if left out.",
+    ),
 ]
-Out = Annotated[Path | None, Parameter(name="--out", help="File for the result; stdout if left out.")]
+Out = Annotated[
+    Path | None, Parameter(name="--out", help="File for the result; stdout if left out.")
+]
 Form = Annotated[Format, Parameter(name="--format", help="Form of the result.")]
 
 
@@ -66,7 +73,9 @@ def panel(*, as_of: AsOf = None, out: Out = None, format: Form = "csv") -> None:
     stand = moment(as_of)
     found = open_workspace(Settings(), stand).history.panel(stand)
     for row in found.suspicious.itertuples(index=False):
-        say(f"suspicious: {row.statement}, {row.residual_t:+,.0f} t from the rest; {row.source_url}")
+        say(
+            f"suspicious: {row.statement}, {row.residual_t:+,.0f} t from the rest; {row.source_url}"
+        )
     frame = found.frame.assign(
         period=found.frame["period"].dt.strftime("%Y-%m"),
         tonnes=found.frame["tonnes"].round(3),
@@ -92,7 +101,9 @@ def backtest(
     as_of: AsOf = None,
     panel: Annotated[Path | None, Parameter(help="Any panel: destination, period, tonnes.")] = None,
     horizon: Annotated[int, Parameter(help="Months to forecast from each cutoff of a panel.")] = 6,
-    cutoffs: Annotated[str | None, Parameter(help="Last known months, e.g. 2022-06,2022-12.")] = None,
+    cutoffs: Annotated[
+        str | None, Parameter(help="Last known months, e.g. 2022-06,2022-12.")
+    ] = None,
     out: Annotated[Path | None, Parameter(help="Folder for forecasts.csv and scores.json.")] = None,
 ) -> None:
     """Replay the past: of the evidence panel, or of any panel at given cutoffs."""
@@ -143,7 +154,9 @@ def moment(text: str | None) -> pd.Timestamp:
     try:
         stamp = pd.Timestamp(text)
     except ValueError as err:
-        raise DataError(f"--as-of {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10.") from err
+        raise DataError(
+            f"--as-of {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10."
+        ) from err
     stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
     if stamp > today + pd.Timedelta(days=1):
         raise DataError(

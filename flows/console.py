@@ -25,7 +25,12 @@ def track(items: Sequence[_Item], label: str) -> Iterable[_Item]:
 
 
 def _live(items: Sequence[_Item], label: str) -> Iterable[_Item]:
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=CONSOLE) as progress:
         yield from progress.track(items, description=label)
 

@@ -31,5 +31,7 @@ def write_result(frame: pd.DataFrame, *, out: Path | None, form: Format) -> None
 def _table(frame: pd.DataFrame) -> Table:
     table = Table(*map(str, frame.columns), box=None, header_style="bold")
     for row in frame.itertuples(index=False):
-        table.add_row(*(f"{value:,.1f}" if isinstance(value, float) else str(value) for value in row))
+        table.add_row(
+            *(f"{value:,.1f}" if isinstance(value, float) else str(value) for value in row)
+        )
     return table

@@ -84,9 +84,14 @@ def predict_panel(settings: Settings, path: Path, *, horizon: int) -> pd.DataFra
 
 def _months(cutoffs: str | None) -> list[int]:
     if not cutoffs:
-        raise DataError("--cutoffs is missing. Expected last known months, e.g. --cutoffs 2022-06,2022-12.")
+        raise DataError(
+            "--cutoffs is missing. Expected last known months, e.g. --cutoffs 2022-06,2022-12."
+        )
     try:
-        return [month_number(pd.Period(text.strip(), freq="M").to_timestamp()) for text in cutoffs.split(",")]
+        return [
+            month_number(pd.Period(text.strip(), freq="M").to_timestamp())
+            for text in cutoffs.split(",")
+        ]
     except ValueError as err:
         raise DataError(
             f"--cutoffs {cutoffs!r} has a month that cannot be read ({err}). Expected YYYY-MM,YYYY-MM."

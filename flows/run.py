@@ -66,7 +66,9 @@ def published_already(workspace: Workspace) -> Outcome | None:
     folder = report_folder(workspace.settings, latest["as_of"].iloc[0])
     if not made_alike or not (folder / "index.html").exists():
         return None
-    say(f"run       nothing new since the forecast of {latest['as_of'].iloc[0]:%Y-%m-%d}; nothing was published")
+    say(
+        f"run       nothing new since the forecast of {latest['as_of'].iloc[0]:%Y-%m-%d}; nothing was published"
+    )
     return Outcome(latest, folder / "index.html", 0, "", [], is_new=False)
 
 

@@ -19,9 +19,13 @@ def status_table(settings: Settings) -> pd.DataFrame:
         "rows ingested": str(int(vintages["rows"].sum())) if len(vintages) else "0",
         "runs": str(len(runs)),
         "last run": f"{runs['started_at'].max():%Y-%m-%d %H:%M} UTC" if len(runs) else "none",
-        "champion": "none" if champion is None else f"version {champion.version}, {champion.model_version}",
+        "champion": "none"
+        if champion is None
+        else f"version {champion.version}, {champion.model_version}",
         "forecast as of": f"{latest['as_of'].max():%Y-%m-%d}" if len(latest) else "none",
         "cutoff": str(latest["cutoff"].iloc[0]) if len(latest) else "none",
-        "months": f"{latest['period'].min()} to {latest['period'].max()}" if len(latest) else "none",
+        "months": f"{latest['period'].min()} to {latest['period'].max()}"
+        if len(latest)
+        else "none",
     }
     return pd.DataFrame({"fact": list(facts), "value": list(facts.values())})

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from features.evidence import EvidencePanel, KINDS, PANEL_DESTINATIONS
+from features.evidence import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.months import last_complete_month, month_label
 from flows.workspace import Workspace
 from store.reading import read_events
@@ -50,7 +50,9 @@ def _thin_destinations(panel: EvidencePanel) -> str:
 def _coming_ends(events: pd.DataFrame, as_of: pd.Timestamp) -> str:
     day = as_of.tz_localize(None)
     horizon = day + pd.DateOffset(months=12)
-    newest = events.sort_values(["event_id", "available_at"]).drop_duplicates("event_id", keep="last")
+    newest = events.sort_values(["event_id", "available_at"]).drop_duplicates(
+        "event_id", keep="last"
+    )
     ends = newest.loc[newest["suspended_to"].between(day, horizon)]
     if ends.empty:
         return ""

@@ -42,7 +42,9 @@ def open_workspace(settings: Settings, as_of: pd.Timestamp) -> Workspace:
         DataError: ``as_of`` has no time zone, or the store holds nothing yet.
     """
     if as_of.tzinfo is None:
-        raise DataError(f"as_of={as_of} has no time zone. Expected a UTC moment. Localise it first.")
+        raise DataError(
+            f"as_of={as_of} has no time zone. Expected a UTC moment. Localise it first."
+        )
     engine = store_of(settings)
     fingerprint = data_fingerprint(engine, as_of=as_of)
     return _cached(settings, as_of, fingerprint, engine)

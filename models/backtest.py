@@ -115,9 +115,7 @@ def replay_table(
     )
 
 
-def walk_to(
-    history: TableHistory, cutoff: int, *, spec: ModelSpec, memory: Memory
-) -> list[Step]:
+def walk_to(history: TableHistory, cutoff: int, *, spec: ModelSpec, memory: Memory) -> list[Step]:
     """Walk the year before a cutoff to learn the bands, then forecast from the cutoff."""
     months = range(cutoff - CALIBRATION_MONTHS, cutoff + 1)
     moments = [moment_after(month) for month in months if history.past(moment_after(month))]
@@ -164,7 +162,9 @@ def _scored(
         ],
         ignore_index=True,
     )
-    scale = pd.concat([_scale(origin) for origin in origins]).drop_duplicates(["destination", "cutoff"])
+    scale = pd.concat([_scale(origin) for origin in origins]).drop_duplicates(
+        ["destination", "cutoff"]
+    )
     cells = cell_scores(forecasts, truth, scale)
     scores = summarise(cells, horizons=SCORED_HORIZONS) if len(cells) else pd.DataFrame()
     return Backtest(forecasts, cells, scores, memory)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.build import feature_block
+from features.build import base_of, feature_block
 from features.origin import Origin
 from models.spec import ModelSpec
 from store.errors import DataError
@@ -21,7 +21,7 @@ class TrainingSet:
     names: tuple[str, ...]
     features: Floats
     target: Floats
-    """Log ratio of the target month to the level at the origin."""
+    """Log ratio of the target month to the base of the forecast (``features.build.base_of``)."""
     weight: Floats
     """About one on average; small for uncertain cells and old origins."""
 
@@ -49,7 +49,7 @@ def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> Traini
 
 
 def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
-    """Return log ratio and log standard error of an origin's targets as known at ``now``, series x targets.
+    """Return log ratio to the base and log standard error of an origin's targets as known at ``now``, series x targets.
 
     Months that are not known at ``now`` are NaN.
     """
@@ -60,7 +60,7 @@ def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
     tonnes[:, known] = now.tonnes[:, column[known]]
     stderr[:, known] = now.stderr[:, column[known]]
     offset = origin.offset[:, None]
-    ratio = np.log((np.maximum(tonnes, 0.0) + offset) / (origin.level[:, None] + offset))
+    ratio = np.log((np.maximum(tonnes, 0.0) + offset) / (base_of(origin) + offset))
     return ratio, stderr
 
 

@@ -58,9 +58,7 @@ def calibrate(residuals: Residuals, spec: ModelSpec) -> tuple[Floats, Floats]:
     return shift, scores
 
 
-def card_of(
-    names: tuple[str, ...], residuals: Residuals, spec: ModelSpec
-) -> dict[str, object]:
+def card_of(names: tuple[str, ...], residuals: Residuals, spec: ModelSpec) -> dict[str, object]:
     """Return the card that turns head values into quantiles (see ``models.served``)."""
     shift, scores = calibrate(residuals, spec)
     return {

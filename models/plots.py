@@ -14,7 +14,9 @@ def score_plots(cells: pd.DataFrame) -> dict[str, Figure]:
     """
     return {
         "wape_by_horizon": _lines(cells, "horizon", "months after the cutoff"),
-        "wape_by_origin": _lines(cells.assign(origin=cells["as_of"].dt.strftime("%Y-%m")), "origin", "as of"),
+        "wape_by_origin": _lines(
+            cells.assign(origin=cells["as_of"].dt.strftime("%Y-%m")), "origin", "as of"
+        ),
     }
 
 

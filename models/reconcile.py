@@ -9,9 +9,7 @@ from scipy.optimize import nnls
 Floats = NDArray[np.float64]
 
 
-def coherent_factors(
-    mean: Floats, spread: Floats, groups: Sequence[NDArray[np.int64]]
-) -> Floats:
+def coherent_factors(mean: Floats, spread: Floats, groups: Sequence[NDArray[np.int64]]) -> Floats:
     """Return by what to multiply each series' quantiles so that the means add up.
 
     The coherent means are the non-negative ones nearest to the given, each distance in units of the series' own

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.build import frame_of
+from features.build import base_of, frame_of
 from features.history import History
 from features.origin import Origin
 from models import served
@@ -163,7 +163,7 @@ def _plain(name: str, origin: Origin) -> HeadValues:
     """Return a plain forecast in the form of head values."""
     offset = origin.offset[:, None]
     tonnes = np.maximum(np.nan_to_num(BASELINES[name](origin)), 0.0)
-    middle = np.log((tonnes + offset) / (origin.level[:, None] + offset)).reshape(-1)
+    middle = np.log((tonnes + offset) / (base_of(origin) + offset)).reshape(-1)
     return middle - BASELINE_SPREAD, middle, middle + BASELINE_SPREAD
 
 

@@ -91,7 +91,9 @@ def predict_quantiles(
     return quantiles_of(head_values(heads, card, rows), card, rows)
 
 
-def quantiles_of(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> pd.DataFrame:
+def quantiles_of(
+    values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame
+) -> pd.DataFrame:
     """Return the distribution in tonnes that head values mean under a card.
 
     Args:
@@ -165,9 +167,7 @@ def head_values(
     return low, middle, high
 
 
-def _log_quantiles(
-    values: HeadValues, card: Mapping[str, object], horizon: _Floats
-) -> _Floats:
+def _log_quantiles(values: HeadValues, card: Mapping[str, object], horizon: _Floats) -> _Floats:
     """Return the quantiles of the log ratio, one row per forecast, non-decreasing along a row."""
     low, middle, high = values
     shift = _vector(card["shift"])

@@ -22,7 +22,7 @@ class ModelSpec:
     l2: float = 5.0
     feature_share: float = 0.5
     bins: int = 63
-    smoothing: float = 0.15
+    smoothing: float = 0.08
     """Width in log units within which the quantile loss is rounded off."""
     half_life_months: float = 48.0
     """Age at which a past origin counts half."""

@@ -49,7 +49,9 @@ def _read(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError as err:
-        raise DataError(f"Panel {path} does not exist. Expected a CSV, CSV.gz or Parquet file. Check the path.") from err
+        raise DataError(
+            f"Panel {path} does not exist. Expected a CSV, CSV.gz or Parquet file. Check the path."
+        ) from err
     except UnicodeDecodeError as err:
         raise DataError(
             f"Panel {path} is not UTF-8 ({err}). Expected UTF-8 text. Save it as UTF-8."

@@ -22,8 +22,7 @@ AGGREGATES: Final[dict[str, tuple[str, ...]]] = {
 """Sums of destinations that are forecast and published beside them."""
 
 EU27_MEMBERS: Final = frozenset(
-    "AUT BEL BGR HRV CYP CZE DNK EST FIN FRA DEU GRC HUN IRL ITA LVA LTU LUX MLT NLD POL PRT ROU SVK "
-    "SVN ESP SWE".split()
+    ["AUT", "BEL", "BGR", "HRV", "CYP", "CZE", "DNK", "EST", "FIN", "FRA", "DEU", "GRC", "HUN", "IRL", "ITA", "LVA", "LTU", "LUX", "MLT", "NLD", "POL", "PRT", "ROU", "SVK", "SVN", "ESP", "SWE"]
 )
 
 CONTINENTS: Final[dict[str, tuple[str, ...]]] = {
