@@ -230,7 +230,8 @@ def _said_beyond(statement: Statement, z: float, tonnes: Floats, first: int) -> 
         return 0.0
     rows = [DESTINATIONS.index(name) for name in cells.destinations]
     total = tonnes[rows, cells.start - first : cells.end - first + 1].sum()
-    return float(total * np.expm1(z * statement.scale))
+    sign = -1.0 if statement.above is None else 1.0
+    return float(total * np.expm1(sign * z * statement.scale))
 
 
 def _describe(figure: "pd.Series[object]") -> str:

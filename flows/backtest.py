@@ -35,15 +35,10 @@ def record(workspace: Workspace, result: Backtest) -> None:
     own = scores["model"] == MODEL
     named = scores.assign(model=scores["model"].where(~own, workspace.model_version))
     write_scores(workspace.engine, named)
-    with tracking.open_run(
-        workspace.settings, name="backtest", tags=tags_of(workspace, "backtest")
-    ) as run:
-        run.metrics(
-            {
-                f"{row.metric}_{row.scope}": float(row.value)
-                for row in scores.loc[own].itertuples(index=False)
-            }
-        )
+    tags = tags_of(workspace, "backtest")
+    with tracking.open_run(workspace.settings, name="backtest", tags=tags) as run:
+        names = scores["metric"].str.cat(scores["scope"], sep="_")
+        run.metrics(dict(zip(names[own], scores["value"][own].astype(float), strict=True)))
         run.table(result.scores, "scores.csv")
         run.table(result.cells, "cells.csv")
         for name, figure in score_plots(result.cells).items():
@@ -76,6 +71,6 @@ def verdict(result: Backtest) -> str:
     better = 1 - own / naive
     word = "better" if better >= 0 else "WORSE"
     return (
-        f"error {own:.1%} of tonnes against {naive:.1%} of the seasonal naive ({abs(better):.0%} {word}), "
-        f"80 % band held {covered:.0%} of months, horizons 1-6"
+        f"error {own:.1%} of tonnes against {naive:.1%} of the seasonal naive "
+        f"({abs(better):.0%} {word}), 80 % band held {covered:.0%} of months, horizons 1-6"
     )

@@ -51,18 +51,19 @@ def run(*, as_of: AsOf = None) -> None:
 
 
 @app.command
-def ingest(source: Literal["bundled"] = "bundled") -> None:
+def ingest(source: Literal["bundled"] = "bundled", /) -> None:
     """Load facts into the store; files already known are left as they are.
 
     Args:
         source: Where the facts come from.
     """
-    from flows.ingest import ingest as flow
+    from flows.ingest import ingest as ingest_bundled
     from flows.workspace import single_writer
 
+    flows = {"bundled": ingest_bundled}
     settings = Settings()
     with single_writer(settings):
-        flow(settings)
+        flows[source](settings)
 
 
 @app.command

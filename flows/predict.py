@@ -1,4 +1,4 @@
-"""Forecast at an as_of: by the champion if it stood by then, else by a model trained as of that day."""
+"""Forecast at an as_of: by the champion if it stood by then, else by one trained as of that day."""
 
 from dataclasses import dataclass
 
@@ -64,10 +64,10 @@ def forecast(workspace: Workspace, result: Backtest | None) -> Forecast:
         status="stale" if late else status,
     )
     published = pd.concat([labels, table], axis=1)[list(FORECAST_COLUMNS)]
-    extra = {"drivers": drivers(heads, rows, table["p50"])}
+    published["drivers"] = drivers(heads, rows, table["p50"])
     if result is not None and len(result.cells):
-        extra["band_hit_rate"] = published["destination"].map(hit_rates(result.cells, MODEL))
-    return Forecast(published.assign(**extra), version)
+        published["band_hit_rate"] = published["destination"].map(hit_rates(result.cells, MODEL))
+    return Forecast(published, version)
 
 
 forecast_task = task(name="forecast", cache_policy=NO_CACHE)(forecast)

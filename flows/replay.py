@@ -1,4 +1,4 @@
-"""Backtests and forecasts for the command line: of the evidence panel, and of any panel from a file."""
+"""Backtests and forecasts for the command line: of the evidence panel and of any panel file."""
 
 import json
 from pathlib import Path
@@ -54,7 +54,7 @@ def replay_panel(
 
 
 def write_files(result: Backtest, folder: Path) -> None:
-    """Write ``forecasts.csv`` (the product's own) and ``scores.json`` (all models) into a folder."""
+    """Write ``forecasts.csv`` (the product's own) and ``scores.json`` (all models)."""
     folder.mkdir(parents=True, exist_ok=True)
     forecasts = forecast_file(result.forecasts, status="backtest")
     write_result(forecasts, out=folder / "forecasts.csv", form="csv")

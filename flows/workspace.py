@@ -63,8 +63,7 @@ def _cached(settings: Settings, as_of: pd.Timestamp, fingerprint: str, engine: E
         read_events(engine, as_of=as_of),
         read_tariffs(engine, as_of=as_of),
     )
-    spec = ModelSpec(threads=settings.threads)
-    return Workspace(settings, as_of, fingerprint, spec, engine, history)
+    return Workspace(settings, as_of, fingerprint, ModelSpec(), engine, history)
 
 
 @contextmanager

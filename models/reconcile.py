@@ -12,8 +12,10 @@ Floats = NDArray[np.float64]
 def coherent_factors(mean: Floats, spread: Floats, groups: Sequence[NDArray[np.int64]]) -> Floats:
     """Return by what to multiply each series' quantiles so that the means add up.
 
-    The coherent means are the non-negative ones nearest to the given, each distance in units of the series' own
-    spread: a sum known well moves its uncertain parts, and the other way round.
+    The coherent means are the non-negative ones nearest to the given, each distance in units of its
+    uncertainty: a sum known well moves its uncertain parts, and the other way round. Destinations
+    mostly err together (a shock hits all), so the variance of each is its spread times that of their
+    plain sum; taken as independent, their sum would seem surer than the world itself.
 
     Args:
         mean: Series x months, in tonnes, at least 0.
@@ -31,9 +33,10 @@ def coherent_factors(mean: Floats, spread: Floats, groups: Sequence[NDArray[np.i
     for row, members in enumerate(groups):
         summing[row, [bottom.index(int(m)) for m in members]] = 1.0
     coherent = np.empty_like(mean)
-    floor = 1e-6 + 1e-3 * mean
+    sure = np.maximum(spread, 1e-6 + 1e-3 * mean)
+    together = np.where(np.isin(np.arange(series), bottom)[:, None], sure[bottom].sum(axis=0), sure)
     for month in range(months):
-        unit = 1.0 / np.maximum(spread[:, month], floor[:, month])
+        unit = 1.0 / np.sqrt(sure[:, month] * together[:, month])
         parts, _ = nnls(summing * unit[:, None], mean[:, month] * unit)
         coherent[:, month] = summing @ parts
     return coherent / np.maximum(mean, 1e-9)

@@ -1,0 +1,60 @@
+# Everything a person or a machine does with magnetcast. `make help` lists it.
+SHELL := /bin/sh
+UV_VERSION := 0.9
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+PY := .venv/bin/python
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup run test check fmt golden docs lock bench bench-evidence bench-magnets bench-panels bench-run clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(READY)  ## Make .venv with the locked packages (uv in its own environment if it is missing)
+
+.uv/bin/uv:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "magnetcast needs python3 3.11 or newer; this is $$(python3 --version 2>&1)."; exit 1; }
+	@python3 -m venv .uv || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv"; exit 1; }
+	.uv/bin/python -m pip install --quiet "uv>=$(UV_VERSION)"
+
+$(READY): requirements.lock pyproject.toml | $(filter .uv/bin/uv,$(UV))
+	@echo "setup     making .venv"
+	@test -x $(PY) || $(UV) venv --quiet --python python3 .venv
+	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, publish, report
+	$(BIN)/magnetcast run
+
+test: setup  ## Run the tests
+	$(PY) -m pytest -q
+
+check: setup  ## Everything that guards main: format, lint, types, imports, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PY) -m pytest -q --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+fmt: setup  ## Format and mend what can be mended by machine
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+golden: setup  ## Rewrite the golden scores; say in the commit why they moved
+	$(PY) -m tests.golden.rewrite
+
+docs: setup  ## Rewrite the generated pages and the README's pictures and tables
+	$(PY) -m docs.generate
+
+lock: setup  ## Resolve the packages anew
+	$(UV) pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock
+
+bench: bench-evidence bench-magnets bench-panels  ## Re-measure accuracy (bench-run measures the commands)
+
+bench-evidence bench-magnets bench-panels bench-run: bench-%: setup
+	$(PY) benchmarks/$*.py
+
+clean:  ## Remove the environment and everything made by runs
+	rm -rf .venv .uv var mlruns/mlflow.db mlruns/artifacts
