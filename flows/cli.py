@@ -144,7 +144,9 @@ def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - 
 
 
 def moment(text: str | None) -> pd.Timestamp:
-    """Return an as_of as a UTC moment; a bare day is its first moment, at which facts of that day are known.
+    """Return an as_of as a UTC moment.
+
+    A bare day is its first moment, at which facts of that day are known.
 
     Raises:
         DataError: The text is no date, or lies in the future.

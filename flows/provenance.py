@@ -7,7 +7,7 @@ from store.settings import PROJECT_ROOT
 
 
 def git_commit() -> str:
-    """Return the commit of the project's checkout, with ``-dirty`` where it was changed, or ``unknown``."""
+    """Return the commit of the checkout, ``-dirty`` where it was changed, or ``unknown``."""
     git = shutil.which("git")
     if git is None:
         return "unknown"

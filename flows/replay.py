@@ -94,5 +94,6 @@ def _months(cutoffs: str | None) -> list[int]:
         ]
     except ValueError as err:
         raise DataError(
-            f"--cutoffs {cutoffs!r} has a month that cannot be read ({err}). Expected YYYY-MM,YYYY-MM."
+            f"--cutoffs {cutoffs!r} has a month that cannot be read ({err}). "
+            "Expected YYYY-MM,YYYY-MM. Correct it."
         ) from err

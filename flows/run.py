@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 from prefect import flow
@@ -25,6 +26,9 @@ from store.publishing import Run, finish_run, publish_forecasts, start_run
 from store.reading import latest_forecast, read_events
 from store.settings import Settings
 from store.vocabulary import MONTHS_AHEAD
+
+ARTIFACT: Final = "world-forecast"
+"""Key of the table that every run leaves in Prefect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,9 @@ def run(settings: Settings, as_of: pd.Timestamp) -> Outcome:
     with single_writer(settings):
         ingest(settings)
         workspace = open_workspace(settings, as_of)
-        standing = published_already(workspace)
-        return standing if standing is not None else _publish_new(workspace)
+        outcome = published_already(workspace) or _publish_new(workspace)
+    _leave_artifact(outcome)
+    return outcome
 
 
 def published_already(workspace: Workspace) -> Outcome | None:
@@ -66,9 +71,8 @@ def published_already(workspace: Workspace) -> Outcome | None:
     folder = report_folder(workspace.settings, latest["as_of"].iloc[0])
     if not made_alike or not (folder / "index.html").exists():
         return None
-    say(
-        f"run       nothing new since the forecast of {latest['as_of'].iloc[0]:%Y-%m-%d}; nothing was published"
-    )
+    day = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
+    say(f"run       nothing new since the forecast of {day}; nothing was published")
     return Outcome(latest, folder / "index.html", 0, "", [], is_new=False)
 
 
@@ -99,7 +103,6 @@ def _publish_new(workspace: Workspace) -> Outcome:
         status = "finished"
     finally:
         finish_run(workspace.engine, run_id, status=status, finished_at=utc_now())
-    _leave_artifact(outcome)
     return outcome
 
 
@@ -139,9 +142,9 @@ def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:
 def _leave_artifact(outcome: Outcome) -> None:
     """Leave the world's forecast as a table in Prefect."""
     world = outcome.forecasts.loc[outcome.forecasts["destination"] == "WLD"]
-    rows = world[["period", "p10", "p50", "p90"]].round(0).to_dict(orient="records")
+    table = world[["period", "p10", "p50", "p90"]].round(0).to_dict(orient="list")
     create_table_artifact(
-        table=rows,
-        key="world-forecast",
-        description=f"World, tonnes. {outcome.rows_published} rows published. Backtest: {outcome.verdict}.",
+        table={str(name): values for name, values in table.items()},
+        key=ARTIFACT,
+        description=f"World, tonnes. {outcome.rows_published} rows published. {outcome.verdict}",
     )

@@ -19,8 +19,8 @@ from models.rolling import train as fit
 from store.settings import Settings
 
 GATE_TOLERANCE: Final = 0.05
-"""By how much (share of the champion's) a candidate's scaled quantile loss may be worse: months differ that much by
-chance."""
+"""By how much a candidate's scaled quantile loss may be worse, as a share of the champion's: months
+differ that much by chance."""
 
 fit_task = task(name="fit", cache_policy=NO_CACHE)(fit)
 

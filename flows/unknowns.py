@@ -1,13 +1,17 @@
 """What a forecast could not know, in plain sentences."""
 
+from typing import Final
+
 import pandas as pd
 
+from features.asof import EVENT_KEY, known_at
 from features.evidence import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.months import last_complete_month, month_label
 from flows.workspace import Workspace
 from store.reading import read_events
+from store.vocabulary import MONTHS_AHEAD
 
-RECENT_MONTHS = 12
+RECENT_MONTHS: Final = 12
 
 
 def unknowns(workspace: Workspace, panel: EvidencePanel) -> list[str]:
@@ -16,7 +20,7 @@ def unknowns(workspace: Workspace, panel: EvidencePanel) -> list[str]:
         _late_months(panel),
         _thin_destinations(panel),
         _coming_ends(read_events(workspace.engine, as_of=workspace.as_of), workspace.as_of),
-        "No act announced after this day, and no licence decision that was not published, is in these numbers.",
+        "No act announced after this day and no unpublished licence decision is in it.",
         "A kind of shock that no month of the history shows cannot have been learned from it.",
     ]
     return [sentence for sentence in found if sentence]
@@ -29,7 +33,10 @@ def _late_months(panel: EvidencePanel) -> str:
         return ""
     first, last = month_label(panel.cutoff + 1), month_label(complete)
     span = first if late == 1 else f"{first} to {last}"
-    return f"Exports of {span} ({late} complete months): no figure had been published; those months are forecasts too."
+    return (
+        f"Exports of {span} ({late} complete months): no figure had been published; "
+        "those months are forecasts too."
+    )
 
 
 def _thin_destinations(panel: EvidencePanel) -> str:
@@ -42,22 +49,22 @@ def _thin_destinations(panel: EvidencePanel) -> str:
     if not thin:
         return ""
     return (
-        f"Most of the last {RECENT_MONTHS} known months of {', '.join(thin)}: hardly any figure was published, "
-        "so their history is itself an estimate."
+        f"Most of the last {RECENT_MONTHS} known months of {', '.join(thin)}: hardly any figure "
+        "was published, so their history is itself an estimate."
     )
 
 
 def _coming_ends(events: pd.DataFrame, as_of: pd.Timestamp) -> str:
-    day = as_of.tz_localize(None)
-    horizon = day + pd.DateOffset(months=12)
-    newest = events.sort_values(["event_id", "available_at"]).drop_duplicates(
-        "event_id", keep="last"
-    )
-    ends = newest.loc[newest["suspended_to"].between(day, horizon)]
-    if ends.empty:
+    """Name the days within a year on which a suspension or an easing act in force ends."""
+    today = as_of.tz_localize(None)
+    known = known_at(events, key=EVENT_KEY, as_of=as_of)
+    eased = known["effective_to"].where(known["direction"] == "easing")
+    ends = pd.concat([known["suspended_to"], eased])
+    coming = ends.loc[ends.between(today, today + pd.DateOffset(months=MONTHS_AHEAD))]
+    if coming.empty:
         return ""
-    days = sorted({f"{end:%Y-%m-%d}" for end in ends["suspended_to"]})
+    days = ", ".join(sorted({f"{end:%Y-%m-%d}" for end in coming}))
     return (
-        f"Whether {len(ends)} suspended controls or tariffs come back when their suspension ends "
-        f"({', '.join(days)}): the forecast assumes only what is announced."
+        f"What follows the announced ends of {len(coming)} suspensions and truces ({days}): "
+        "the forecast assumes only what is announced."
     )

@@ -79,6 +79,6 @@ def single_writer(settings: Settings) -> Iterator[None]:
             yield
     except Timeout as err:
         raise StoreError(
-            f"Another run holds {settings.lock_path} for more than {settings.lock_timeout_s:.0f} s. "
+            f"Another run holds {settings.lock_path} since {settings.lock_timeout_s:.0f} s. "
             "Expected it to end. Wait for it, or end it and start again."
         ) from err
