@@ -170,7 +170,8 @@ def act_strength(events: pd.DataFrame) -> Floats:
     share = pd.Series(0.1, index=events.index)
     for pattern, value in reversed(PRODUCT_STRENGTH):
         share = share.mask(events["products"].str.contains(pattern, regex=True), value)
-    return (share * events["instrument"].map(INSTRUMENT_STRENGTH)).to_numpy(dtype=float)
+    nature = events["instrument"].map(INSTRUMENT_STRENGTH).astype(float)
+    return (share * nature).to_numpy(dtype=float)
 
 
 def _reach(events: pd.DataFrame, origin: Origin) -> Floats:

@@ -49,7 +49,7 @@ def tags_of(workspace: Workspace, flow_name: str) -> dict[str, str]:
     """Return the tags that every MLflow run carries."""
     return {
         "flow": flow_name,
-        "as_of": f"{workspace.as_of:%Y-%m-%d}",
+        "as_of": workspace.as_of.isoformat(),
         "data_fingerprint": workspace.fingerprint,
         "git_commit": git_commit(),
         "model_version": workspace.model_version,

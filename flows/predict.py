@@ -42,7 +42,7 @@ def forecast(workspace: Workspace, result: Backtest | None) -> Forecast:
     origin = workspace.history.origin(workspace.as_of)
     rows = frame_of(origin)
     champion = registry.champion(workspace.settings)
-    if champion is not None and pd.Timestamp(champion.as_of, tz="UTC") <= workspace.as_of:
+    if champion is not None and pd.Timestamp(champion.as_of) <= workspace.as_of:
         model = registry.load(workspace.settings, champion.version)
         heads, raw = model.heads, model.quantiles(rows)
         version, status = champion.model_version, "champion"

@@ -7,7 +7,14 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 import pandas as pd
 
-from features.history import EvidenceHistory, History, TableHistory, moment_after, release_moments
+from features.history import (
+    FIRST_TRAINING,
+    EvidenceHistory,
+    History,
+    TableHistory,
+    moment_after,
+    release_moments,
+)
 from features.months import month_label, month_starts
 from features.origin import Origin
 from models.rolling import MODEL, Memory, Step, walk
@@ -21,6 +28,9 @@ WARM_UP_FROM: Final = "2023-06-25"
 
 SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
 """Origins from here on are scored. Before, hardly any month had a published level to score on."""
+
+FIRST_REPLAY: Final = "2019-12-25"
+"""First origin with half a year of origins before it to train on."""
 
 SCORED_HORIZONS: Final = (1, 6)
 CALIBRATION_MONTHS: Final = 12
@@ -70,16 +80,31 @@ def replay(
     Raises:
         DataError: ``as_of`` is too early for a past origin.
     """
-    moments = release_moments(WARM_UP_FROM, as_of)
-    if not moments:
-        moments = release_moments("2019-12-25", as_of)[-CALIBRATION_MONTHS:]
-    for moment in track(release_moments("2019-06-25", as_of), "evidence of past origins"):
+    moments = replayed_moments(as_of)
+    for moment in track(release_moments(FIRST_TRAINING, as_of), "evidence of past origins"):
         history.origin(moment)
     memory = Memory()
     steps = _walked(history, moments, moments, spec, memory, track)
     now = history.origin(as_of)
     scored = [step for step in steps if step.moment >= min(SCORED_FROM, moments[-1])]
     return _scored(scored, _observed(now), [step.origin for step in scored], memory)
+
+
+def replayed_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
+    """Return the origins a backtest at ``as_of`` walks: from mid-2023, or the two years before.
+
+    Raises:
+        DataError: There is no origin to replay before ``as_of``.
+    """
+    start = min(pd.Timestamp(WARM_UP_FROM, tz="UTC"), as_of - pd.DateOffset(years=2))
+    start = max(start, pd.Timestamp(FIRST_REPLAY, tz="UTC"))
+    moments = release_moments(f"{start:%Y-%m-%d}", as_of)
+    if not moments:
+        raise DataError(
+            f"as_of={as_of:%Y-%m-%d} has no past to learn from. Expected a day after {FIRST_REPLAY}, "
+            "because detail by destination was first published in mid-2019. Take a later --as-of."
+        )
+    return moments
 
 
 def replay_table(

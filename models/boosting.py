@@ -33,7 +33,12 @@ def fit_heads(data: TrainingSet, spec: ModelSpec) -> dict[str, lgb.Booster]:
         label=data.target,
         weight=data.weight,
         feature_name=list(data.names),
-        params={"max_bin": spec.bins, "verbosity": -1, "min_data_in_bin": 5},
+        params={
+            "max_bin": spec.bins,
+            "min_data_in_bin": 5,
+            "feature_pre_filter": False,
+            "verbosity": -1,
+        },
         free_raw_data=False,
     )
     return {
@@ -71,9 +76,10 @@ def _rounded_quantile_loss(level: float, width: float) -> "object":
     slope = 0.25 / width
 
     def objective(predicted: Floats, data: lgb.Dataset) -> tuple[Floats, Floats]:
-        distance = (predicted - data.get_label()) / width
+        distance = (predicted - np.asarray(data.get_label())) / width
         gradient = 0.5 * (1.0 + np.tanh(distance / 2.0)) - level
-        weight = data.get_weight()
+        given = data.get_weight()
+        weight = 1.0 if given is None else np.asarray(given)  # LightGBM drops weights of all ones
         return gradient * weight, np.full_like(gradient, slope) * weight
 
     return objective

@@ -34,6 +34,10 @@ def read_panel(path: Path) -> pd.DataFrame:
             f"Panel {path} has no column {', '.join(missing)}. Expected {', '.join(COLUMNS)}. "
             f"It has {', '.join(map(str, rows.columns[:8]))}. Rename or add the column."
         )
+    if rows.empty:
+        raise DataError(
+            f"Panel {path} has no rows. Expected at least two years of months a series. Fill it."
+        )
     bad = _bad_rows(rows)
     if bad:
         raise DataError(
