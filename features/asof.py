@@ -12,9 +12,7 @@ OBSERVATION_KEY: Final = (
     "source_url",
 )  # fmt: skip
 EVENT_KEY: Final = ("event_id",)
-ANALOG_KEY: Final = ("event_id", "material")
 TARIFF_KEY: Final = ("importer", "origin", "component", "product_scope", "effective_from")
-CALENDAR_KEY: Final = ("period_from", "period_to", "what", "source_url")
 
 
 def known_at(rows: pd.DataFrame, *, key: Sequence[str], as_of: pd.Timestamp) -> pd.DataFrame:
@@ -23,7 +21,8 @@ def known_at(rows: pd.DataFrame, *, key: Sequence[str], as_of: pd.Timestamp) -> 
     Training, backtest, replay and live prediction all pass through here and nowhere else.
 
     Args:
-        rows: One row per version of a fact, with a UTC ``available_at`` column. Any order; not modified.
+        rows: One row per version of a fact, with a UTC ``available_at`` column. Any order; not
+            modified.
         key: Columns that name a fact whatever its version.
         as_of: The moment the forecaster stands at (UTC); a fact of that very moment is known.
 

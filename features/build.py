@@ -56,9 +56,10 @@ ONE_YEAR_SPREAD: Final = 0.2
 
 
 def base_of(origin: Origin) -> Floats:
-    """Return what forecasts are log ratios to: the recent level in the target's season, series x targets, in tonnes.
+    """Return what forecasts are log ratios to, series x targets, in tonnes.
 
-    The mean season step is trusted as far as it stands out from its own spread over the years.
+    That is the recent level in the target's season. The mean season step is trusted as far as it
+    stands out from its own spread over the years.
     """
     names, block = feature_block(origin)
     step, spread = (
@@ -74,8 +75,8 @@ def frame_of(origin: Origin) -> pd.DataFrame:
     """Return the features of one origin as a table.
 
     Returns:
-        One row per series and target month, by series, then month: destination, period, level_tonnes, offset_tonnes
-        and one float column a feature.
+        One row per series and target month, by series, then month: destination, period,
+        level_tonnes, offset_tonnes and one float column a feature.
     """
     names, block = feature_block(origin)
     series, targets = block.shape[:2]
@@ -119,14 +120,11 @@ def build_features(
     unknown = sorted(set(destinations or ()) - set(origin.series))
     if unknown:
         raise DataError(
-            f"No features for destinations {', '.join(unknown)}. Expected some of {', '.join(origin.series)}. "
-            "Take one of those."
+            f"No features for destinations {', '.join(unknown)}. "
+            f"Expected some of {', '.join(origin.series)}. Take one of those."
         )
-    wanted = pd.Series(True, index=frame.index)  # noqa: FBT003 - a mask, not a flag
-    if destinations is not None:
-        wanted &= frame["destination"].isin(destinations)
-    if horizons is not None:
-        wanted &= frame["horizon"].isin(horizons)
+    wanted = frame["destination"].isin(origin.series if destinations is None else destinations)
+    wanted &= frame["horizon"].isin(origin.horizons if horizons is None else horizons)
     return frame.loc[wanted].reset_index(drop=True)
 
 

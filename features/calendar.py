@@ -20,11 +20,22 @@ def _entry(name: str, unit: str, meaning: str) -> Feature:
 FEATURES: Final = (
     _entry("month_of_year", "1 to 12", "month of the target"),
     _entry("weekdays", "days", "Mondays to Fridays of the target month"),
-    _entry("lunar_new_year_days", "days", "days of the target month within the standstill around Lunar New Year"),
-    _entry("lunar_new_year_change_days", "days", "those days less their mean over the level's months"),
-    _entry("lunar_new_year_shift_days", "days", "those days less those of the same month a year before"),
+    _entry(
+        "lunar_new_year_days",
+        "days",
+        "days of the target month within the standstill around Lunar New Year",
+    ),
+    _entry(
+        "lunar_new_year_change_days", "days", "those days less their mean over the level's months"
+    ),
+    _entry(
+        "lunar_new_year_shift_days", "days", "those days less those of the same month a year before"
+    ),
     _entry("is_joint_release", "0 or 1", "January and February, which customs publish together"),
-)  # fmt: skip
+)
+
+JOINT_MONTHS: Final = 2
+"""January and February, which customs publish together."""
 
 
 def compute(origin: Origin) -> dict[str, Floats]:
@@ -39,7 +50,7 @@ def compute(origin: Origin) -> dict[str, Floats]:
         "lunar_new_year_days": standstill,
         "lunar_new_year_change_days": standstill - recent.mean(),
         "lunar_new_year_shift_days": standstill - lunar_new_year_days(targets - 12),
-        "is_joint_release": (month <= 2).astype(float),
+        "is_joint_release": (month <= JOINT_MONTHS).astype(float),
     }
     return {name: value[None, :] for name, value in values.items()}
 

@@ -1,9 +1,10 @@
-"""What a feature is: one entry a feature, kept beside the code that computes it and printed to docs/features.md."""
+"""What a feature is: one entry a feature, kept beside the code that computes it.
+
+The entries are printed to docs/features.md.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
-
-Family = Literal["trade", "calendar", "tariffs", "policy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,14 @@ def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
     parts = [
         "# Features",
         "",
-        "Generated from the catalogue by `make docs`; do not edit. One row of the model frame is one destination at one",
-        "forecast origin and one target month. A dash means the forecast may move either way with the feature, `falls`",
+        (
+            "Generated from the catalogue by `make docs`; do not edit. "
+            "One row of the model frame is one destination at one"
+        ),
+        (
+            "forecast origin and one target month. "
+            "A dash means the forecast may move either way with the feature, `falls`"
+        ),
         "that a higher value never raises it.",
     ]
     for family, entries in families.items():

@@ -1,8 +1,8 @@
 """The evidence panel: every month of every destination, as sure as the published figures allow.
 
 Figures become statements (``features.statements``), statements and a prior become one sparse system
-(``features.system``), and its solution becomes a table with a standard error, a kind and an ``available_at`` for each
-cell. See docs/adr/0001-evidence-panel.md.
+(``features.system``), and its solution (``features.solver``) becomes a table with a standard error,
+a kind and an ``available_at`` for each cell. See docs/adr/0001-evidence-panel.md.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # publishes no types
 
 from features.asof import OBSERVATION_KEY, known_at
 from features.months import last_complete_month, month_label, month_number, month_starts
+from features.solver import Solution, solve
 from features.statements import (
     Statement,
     is_cell_level,
@@ -22,7 +23,7 @@ from features.statements import (
     members_of,
     read_statements,
 )
-from features.system import WIDTH, Prior, Solution, build_system, solve
+from features.system import WIDTH, Prior, build_system
 from store.errors import DataError
 from store.vocabulary import (
     AGGREGATES,
@@ -42,7 +43,8 @@ SUSPICIOUS_Z: Final = 5.0
 """A figure further than this many scales from the panel contradicts the rest."""
 
 DERIVED_STDERR: Final = 0.03
-"""A month without a level of its own is derived where the figures pin it to three percent, else estimated."""
+"""A month without a level of its own is derived where the figures pin it to three percent, else
+estimated."""
 
 KINDS: Final = ("observed", "derived", "estimated")
 
@@ -85,19 +87,16 @@ class EvidencePanel:
         )
 
 
-def evidence_panel(
-    observations: pd.DataFrame, *, as_of: pd.Timestamp, prior: Prior | None = None
-) -> EvidencePanel:
+def evidence_panel(observations: pd.DataFrame, *, as_of: pd.Timestamp) -> EvidencePanel:
     """Return the panel as it could be known at ``as_of``.
 
     Args:
         observations: Published figures of all times (store contract), any order; not modified.
         as_of: The moment the forecaster stands at (UTC), 2019-01-01 or later.
-        prior: What to believe of months no figure pins down.
 
     Returns:
-        All destinations and sums from 2016-01 to the last month that a known figure speaks of; never a later one
-        than the last complete month.
+        All destinations and sums from 2016-01 to the last month that a known figure speaks of;
+        never a later one than the last complete month.
 
     Raises:
         DataError: ``as_of`` is too early, nothing is known, or the figures cannot be reconciled.
@@ -106,14 +105,15 @@ def evidence_panel(
     figures = known_at(observations, key=OBSERVATION_KEY, as_of=as_of)
     if as_of < pd.Timestamp(EARLIEST_AS_OF, tz="UTC"):
         raise DataError(
-            f"as_of={as_of:%Y-%m-%d} is too early for the evidence panel. Expected {EARLIEST_AS_OF} or later, "
-            "because too few figures were published before. Take a later --as-of."
+            f"as_of={as_of:%Y-%m-%d} is too early for the evidence panel. "
+            f"Expected {EARLIEST_AS_OF} or later, because too few figures were published before. "
+            "Take a later --as-of."
         )
     figures = figures.loc[figures["commodity"] == COMMODITY].reset_index(drop=True)
     first = month_number(HISTORY_START)
     cutoff = min(last_evidence_month(figures), last_complete_month(as_of))
     statements = read_statements(figures, first=first, last=cutoff)
-    system = build_system(statements, first=first, last=cutoff, prior=prior or Prior())
+    system = build_system(statements, first=first, last=cutoff, prior=Prior())
     with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
         solution = solve(system)
     tonnes, stderr = _cells(solution, months=system.months)
@@ -174,7 +174,10 @@ def _kinds(
 def _availability(
     statements: list[Statement], figures: pd.DataFrame, first: int, months: int
 ) -> "NDArray[np.datetime64]":
-    """Return when each cell could be known: an observed month by its first level, else by its last figure."""
+    """Return when each cell could be known.
+
+    An observed month could be by its first level, any other by its last figure.
+    """
     moments = figures["available_at"].dt.tz_localize(None).to_numpy().astype("datetime64[s]")
     touched = np.full((WIDTH, months), np.datetime64("1970-01-01", "s"))
     levels: dict[tuple[int, int], np.datetime64] = {}
@@ -213,7 +216,7 @@ def _suspicious(
     worst = [int(i) for i in np.argsort(-np.abs(z), kind="stable") if abs(z[i]) > SUSPICIOUS_Z]
     rows = [
         (
-            _describe(figures.loc[statements[i].row]),
+            _describe(figures, statements[i].row),
             _said_beyond(statements[i], float(z[i]), tonnes, first),
             float(z[i]),
             float(solution.weight[i]),
@@ -234,8 +237,10 @@ def _said_beyond(statement: Statement, z: float, tonnes: Floats, first: int) -> 
     return float(total * np.expm1(sign * z * statement.scale))
 
 
-def _describe(figure: "pd.Series[object]") -> str:
-    start = month_label(month_number(str(figure["period_from"])))
-    end = month_label(month_number(str(figure["period_to"])))
+def _describe(figures: pd.DataFrame, row: int) -> str:
+    start, end = (
+        month_label(month_number(figures[bound][row])) for bound in ("period_from", "period_to")
+    )
     period = start if start == end else f"{start}..{end}"
-    return f"{figure['destination']} {period} {figure['measure']} {figure['value']:g}"
+    destination, measure = figures["destination"][row], figures["measure"][row]
+    return f"{destination} {period} {measure} {figures['value'][row]:g}"

@@ -1,4 +1,7 @@
-"""The past as a row of origins, each as it could be known then; training and backtest walk along it."""
+"""The past as a row of origins, each as it could be known then.
+
+Training and backtest walk along it.
+"""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -29,17 +32,18 @@ class History(Protocol):
 
 
 class EvidenceHistory:
-    """The past of the evidence panel: every origin is solved from what was published by then.
-
-    Args:
-        observations: Published figures, all versions (store contract); not modified.
-        events: Policy events, all versions; not modified.
-        tariffs: Tariff steps, all versions; not modified.
-    """
+    """The past of the evidence panel: every origin is solved from what was published by then."""
 
     def __init__(
         self, observations: pd.DataFrame, events: pd.DataFrame, tariffs: pd.DataFrame
     ) -> None:
+        """Take the facts of all times.
+
+        Args:
+            observations: Published figures, all versions (store contract); not modified.
+            events: Policy events, all versions; not modified.
+            tariffs: Tariff steps, all versions; not modified.
+        """
         self._observations = observations
         self._events = events
         self._tariffs = tariffs
@@ -81,15 +85,16 @@ MOST_ORIGINS: Final = 60
 
 
 class TableHistory:
-    """The past of a full table of series: at each cutoff all months up to it are known, later ones are not.
-
-    Args:
-        table: Tonnes, one row a series (index: its name), one column a month (consecutive month numbers), NaN where
-            a series has no value; not modified.
-        horizon: Months to forecast.
-    """
+    """The past of a full table: at each cutoff months up to it are known, later ones are not."""
 
     def __init__(self, table: pd.DataFrame, *, horizon: int) -> None:
+        """Take the whole table.
+
+        Args:
+            table: Tonnes, one row a series (index: its name), one column a month (consecutive month
+                numbers), NaN where a series has no value; not modified.
+            horizon: Months to forecast.
+        """
         self._table = table
         self._horizon = horizon
         self._origins: dict[int, Origin] = {}

@@ -9,25 +9,27 @@ from numpy.typing import NDArray
 
 from features.asof import EVENT_KEY, TARIFF_KEY, known_at
 from features.evidence import KINDS, PANEL_DESTINATIONS, EvidencePanel
-from features.months import Months, last_complete_month
+from features.months import Months, last_complete_month, month_label
 from store.errors import DataError
 from store.vocabulary import AGGREGATES, MONTHS_AHEAD
 
 Floats = NDArray[np.float64]
 
 LEVEL_MONTHS: Final = 12
-"""Months whose mean is the level that forecasts are ratios to: one year, so that it holds every season once and a
-shock of a few months does not become the new normal by default."""
+"""Months whose mean is the level that forecasts are ratios to: one year, so that it holds every
+season once and a shock of a few months does not become the new normal by default."""
 
 OFFSET_SHARE: Final = 0.01
-"""Added to both sides of a log ratio, as a share of the last year's mean, so that zeros have one."""
+"""Added to both sides of a log ratio, as a share of the last year's mean, so that zeros have
+one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """One moment of forecasting; arrays are series x months up to the cutoff, NaN where nothing is known.
+    """One moment of forecasting.
 
-    Two origins are equal only if they are one object, so that what is computed from one can be kept.
+    Arrays are series x months up to the cutoff, NaN where nothing is known. Two origins are equal
+    only if they are one object, so that what is computed from one can be kept.
     """
 
     series: tuple[str, ...]
@@ -57,7 +59,7 @@ class Origin:
 
     @property
     def level(self) -> Floats:
-        """Return the mean of the last twelve months of each series over those known, NaN without any."""
+        """Return the mean of each series' last twelve months over those known, NaN without any."""
         return _mean(self.tonnes[:, -LEVEL_MONTHS:])
 
     @property
@@ -84,8 +86,9 @@ def origin_of(panel: EvidencePanel, *, events: pd.DataFrame, tariffs: pd.DataFra
         tariffs: Every version of the tariff steps (store contract), any order; not modified.
 
     Returns:
-        Destinations and aggregates; targets from the month after the cutoff to the twelfth after the last complete
-        month at as_of; events and tariffs as known then, scheduled dates left out.
+        Destinations and aggregates; targets from the month after the cutoff to the twelfth after
+        the last complete month at as_of; events and tariffs as known then, scheduled dates left
+        out.
     """
     complete = last_complete_month(panel.as_of)
     known_events = known_at(events, key=EVENT_KEY, as_of=panel.as_of)
@@ -113,8 +116,8 @@ def bare_origin(table: pd.DataFrame, *, cutoff: int, horizon: int) -> Origin:
     """Return the origin of a full table of series at a cutoff, without tariffs or events.
 
     Args:
-        table: Tonnes, one row a series (index: its name), one column a month (consecutive month numbers); NaN where
-            a series has no value. Later columns than the cutoff are not read.
+        table: Tonnes, one row a series (index: its name), one column a month (consecutive month
+            numbers); NaN where a series has no value. Later columns than the cutoff are not read.
         cutoff: Last month known, as a month number.
         horizon: Months to forecast.
 
@@ -124,8 +127,8 @@ def bare_origin(table: pd.DataFrame, *, cutoff: int, horizon: int) -> Origin:
     months = table.columns.to_numpy(dtype=np.int64)
     if not months[0] <= cutoff <= months[-1]:
         raise DataError(
-            f"Cutoff {cutoff // 12}-{cutoff % 12 + 1:02d} lies outside the panel, which runs from "
-            f"{months[0] // 12}-{months[0] % 12 + 1:02d} to {months[-1] // 12}-{months[-1] % 12 + 1:02d}. "
+            f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
+            f"{month_label(months[0])} to {month_label(months[-1])}. "
             "Expected a month within it. Take another --cutoffs."
         )
     tonnes = table.to_numpy(dtype=float)[:, : cutoff - months[0] + 1]

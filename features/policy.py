@@ -1,7 +1,8 @@
-"""Policy features: which acts bind a destination in the target month, as known at the origin, and how it took earlier ones.
+"""Policy features: which acts bind a destination in the target month, and how it took earlier ones.
 
-How hard an act can bind is read from the act itself (instrument, products) by the written rule below and never from
-``severity``, which was judged afterwards. See docs/features.md.
+All as known at the origin. How hard an act can bind is read from the act itself (instrument,
+products) by the written rule below and never from ``severity``, which was judged afterwards. See
+docs/features.md.
 """
 
 from typing import Final
@@ -17,6 +18,7 @@ from store.vocabulary import AGGREGATES, DESTINATIONS, EU27, WORLD
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Dates = NDArray[np.datetime64]
 
 _LEDGER: Final = "policy events"
 _ANNOUNCED: Final = "from the day the act (or its end, or its suspension) was announced"
@@ -27,19 +29,61 @@ def _entry(name: str, unit: str, meaning: str) -> Feature:
 
 
 FEATURES: Final = (
-    _entry("policy_control_exposure", "strength", "export controls, bans and lists in force in the target month"),
-    _entry("policy_tariff_exposure", "strength", "restrictive tariff acts in force in the target month"),
-    _entry("policy_easing_exposure", "strength", "licence relaxations, truces and other easing in force then"),
-    _entry("policy_control_change", "strength", "control exposure of the target month less that of the level's months"),
-    _entry("policy_easing_change", "strength", "easing exposure of the target month less that of the level's months"),
-    _entry("policy_unseen_control", "strength", "controls in force then that no month up to the cutoff has felt"),
-    _entry("policy_threat", "strength", "restrictive acts announced but not in force in the target month"),
-    _entry("policy_months_since_shock", "months", "target month less the month of the last strong control, 36 if none"),
-    _entry("policy_fall_log", "log ratio", "lowest month since that control to the six months before it"),
+    _entry(
+        "policy_control_exposure",
+        "strength",
+        "export controls, bans and lists in force in the target month",
+    ),
+    _entry(
+        "policy_tariff_exposure", "strength", "restrictive tariff acts in force in the target month"
+    ),
+    _entry(
+        "policy_easing_exposure",
+        "strength",
+        "licence relaxations, truces and other easing in force then",
+    ),
+    _entry(
+        "policy_control_change",
+        "strength",
+        "control exposure of the target month less that of the level's months",
+    ),
+    _entry(
+        "policy_easing_change",
+        "strength",
+        "easing exposure of the target month less that of the level's months",
+    ),
+    _entry(
+        "policy_unseen_control",
+        "strength",
+        "controls in force then that no month up to the cutoff has felt",
+    ),
+    _entry(
+        "policy_threat",
+        "strength",
+        "restrictive acts announced but not in force in the target month",
+    ),
+    _entry(
+        "policy_months_since_shock",
+        "months",
+        "target month less the month of the last strong control, 36 if none",
+    ),
+    _entry(
+        "policy_fall_log",
+        "log ratio",
+        "lowest month since that control to the six months before it",
+    ),
     _entry("policy_recovery_log", "log ratio", "level to the six months before that control"),
-    _entry("policy_relaxations_12m", "acts", "licence relaxations announced in the year before the origin's last month"),
-    _entry("policy_suspension_ends_months", "months", "months from the target to the announced end of a suspension, 12 if none"),
-)  # fmt: skip
+    _entry(
+        "policy_relaxations_12m",
+        "acts",
+        "licence relaxations announced in the year before the origin's last month",
+    ),
+    _entry(
+        "policy_suspension_ends_months",
+        "months",
+        "months from the target to the announced end of a suspension, 12 if none",
+    ),
+)
 
 INSTRUMENT_STRENGTH: Final = {
     "export_ban": 1.0,
@@ -62,7 +106,10 @@ INSTRUMENT_STRENGTH: Final = {
 
 PRODUCT_STRENGTH: Final = (
     (
-        r"not 8505\.11|8505\.11 dropped|no 8505|not magnets|not product-specific|technology|equipment",
+        (
+            r"not 8505\.11|8505\.11 dropped|no 8505|not magnets|not product-specific|"
+            r"technology|equipment"
+        ),
         0.1,
     ),
     (r"no magnet|magnets not named|recoverable|end-of-life", 0.1),
@@ -72,12 +119,15 @@ PRODUCT_STRENGTH: Final = (
     (r"dual-use items incl\. controlled|Sm;Gd;Tb", 0.6),
     (r"dual-use", 0.3),
 )
-"""Share of magnet trade the wording of an act covers; the first pattern that matches decides, else 0.1."""
+"""Share of magnet trade the wording of an act covers; the first pattern that matches decides, else
+0.1."""
 
 CONTROLS: Final = ("export_ban", "export_control", "entity_list", "quota")
 TARIFF_ACTS: Final = ("tariff_increase",)
 STRONG: Final = 0.5
 """Strength from which a control counts as a shock."""
+MOSTLY: Final = 0.5
+"""Part of a series an act must reach beyond to be a shock to it."""
 
 NEVER_MONTHS: Final = 36
 AHEAD_MONTHS: Final = 12
@@ -132,7 +182,8 @@ class _Acts:
     def change(self, acts: Flags) -> Floats:
         """Return exposure of each target month less that of the level's months."""
         months = self._by_month(acts)
-        return months[:, self.column] - months[:, :LEVEL_MONTHS].mean(axis=1, keepdims=True)
+        level: Floats = months[:, :LEVEL_MONTHS].mean(axis=1, keepdims=True)
+        return months[:, self.column] - level
 
     def _by_month(self, acts: Flags) -> Floats:
         return self.reach[:, acts] @ (self.strength[acts, None] * self.force[acts])
@@ -141,17 +192,17 @@ class _Acts:
         """Return strength announced but not in force yet in each target month."""
         waiting = self.start[:, None] > self.origin.targets[None, :]
         weight = np.where(acts, self.strength, 0.0)[:, None] * waiting
-        return self.reach @ weight
+        return np.asarray(self.reach @ weight)
 
     def relaxations(self, cutoff: int) -> Floats:
         """Return licence relaxations announced within a year up to the origin, series x 1."""
         announced = month_numbers(self.events["announced_on"])
         eased = self.chosen(("export_licence_relaxation",), "easing")
         recent = eased & (announced > cutoff - 12)
-        return (self.reach @ recent.astype(float))[:, None]
+        return np.asarray(self.reach @ recent.astype(float))[:, None]
 
     def suspension_ends(self) -> Floats:
-        """Return months from each target to the first announced end of a suspended control, at most 12."""
+        """Return months from each target to the first announced end of a suspension, at most 12."""
         ends = self.events["suspended_to"]
         month = month_numbers(ends.fillna(_OPEN))
         wait = month[:, None] + 1 - self.origin.targets[None, :]
@@ -160,26 +211,28 @@ class _Acts:
         )
         touched = self.reach > 0
         far = np.where(touched[:, :, None], wait[None, :, :], AHEAD_MONTHS)
-        return np.clip(far.min(axis=1, initial=AHEAD_MONTHS), -AHEAD_MONTHS, AHEAD_MONTHS).astype(
-            float
-        )
+        nearest: Floats = far.min(axis=1, initial=AHEAD_MONTHS).astype(float)
+        return np.clip(nearest, -AHEAD_MONTHS, AHEAD_MONTHS)
 
 
 def act_strength(events: pd.DataFrame) -> Floats:
-    """Return how hard each act can bind magnet exports, 0 to 1, from its instrument and the products it names."""
+    """Return how hard each act can bind magnet exports, 0 to 1.
+
+    It follows from the act's instrument and the products it names.
+    """
     share = pd.Series(0.1, index=events.index)
     for pattern, value in reversed(PRODUCT_STRENGTH):
         share = share.mask(events["products"].str.contains(pattern, regex=True), value)
     nature = events["instrument"].map(INSTRUMENT_STRENGTH).astype(float)
-    return (share * nature).to_numpy(dtype=float)
+    return np.asarray(share * nature, dtype=np.float64)
 
 
 def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
     """Return which series each act touches, series x acts; an aggregate by its members' weight."""
     touched = np.zeros((len(origin.series), len(events)))
     for act, names in enumerate(events["destinations"].str.split(";")):
-        members = {m for name in names for m in _touched_by(name)}
-        touched[:, act] = [float(series in members) for series in origin.series]
+        inside = {m for name in names for m in _touched_by(name)}
+        touched[:, act] = [float(series in inside) for series in origin.series]
     reach = touched.copy()
     for row, members in enumerate(origin.groups):
         if len(members) > 1:
@@ -196,31 +249,33 @@ def _touched_by(name: str) -> tuple[str, ...]:
 
 def _months_in_force(events: pd.DataFrame, months: Months) -> Floats:
     """Return the part of each month an act is in force and not suspended, acts x months."""
-    start = events["effective_from"].fillna(_OPEN)
-    end = events["effective_to"].fillna(_OPEN)
-    paused = events["suspended_from"].fillna(_OPEN)
-    resumed = events["suspended_to"].fillna(_OPEN)
+    start, end, paused, resumed = (
+        events[bound].fillna(_OPEN).to_numpy().astype("datetime64[D]")
+        for bound in ("effective_from", "effective_to", "suspended_from", "suspended_to")
+    )
     in_force = _overlap(start, end, months)
     suspended = _overlap(np.maximum(start, paused), np.minimum(end, resumed), months)
     return np.clip(in_force - suspended, 0.0, 1.0)
 
 
-def _overlap(
-    start: "pd.Series[pd.Timestamp]", end: "pd.Series[pd.Timestamp]", months: Months
-) -> Floats:
+def _overlap(start: Dates, end: Dates, months: Months) -> Floats:
     """Return the part of each month within closed date ranges, ranges x months."""
     first = month_starts(months).to_numpy().astype("datetime64[D]")
     after = month_starts(months + 1).to_numpy().astype("datetime64[D]")
-    low = np.maximum(start.to_numpy().astype("datetime64[D]")[:, None], first)
-    high = np.minimum(end.to_numpy().astype("datetime64[D]")[:, None] + 1, after)
-    days = (high - low).astype(float)
-    return np.clip(days, 0.0, None) / (after - first).astype(float)
+    low = np.maximum(start[:, None], first)
+    high = np.minimum(end[:, None] + 1, after)
+    days: Floats = np.maximum((high - low).astype(float), 0.0)
+    length: Floats = (after - first).astype(float)
+    return days / length
 
 
 def _since_shock(origin: Origin, acts: _Acts, control: Flags) -> dict[str, Floats]:
-    """How long ago the last strong control bound each series, how deep it fell since and how far it came back."""
+    """How long ago the last strong control bound each series, and how the series took it.
+
+    That is how deep it fell since and how far it came back.
+    """
     strong = control & (acts.strength >= STRONG)
-    bound = np.where(strong[None, :] & (acts.reach > 0.5), acts.start[None, :], -1)
+    bound = np.where(strong[None, :] & (acts.reach > MOSTLY), acts.start[None, :], -1)
     bound = np.where(bound <= origin.targets[-1], bound, -1)
     shock = bound.max(axis=1, initial=-1)
     since = np.where(shock[:, None] >= 0, origin.targets[None, :] - shock[:, None], NEVER_MONTHS)

@@ -1,9 +1,9 @@
 """Published figures as statements about one unknown table, x[destination, month] > 0.
 
-Every figure compares two sums of cells: ``log(sum of some cells) - log(sum of others) = target``. A level has no other
-cells, a growth rate compares with earlier months, a share with the world. Taking logs keeps every cell positive and
-makes a statement about one cell exactly linear. A ranking or a continent's total gives a bound instead (``>=``).
-See docs/adr/0001-evidence-panel.md.
+Every figure compares two sums of cells: ``log(sum of some cells) - log(sum of others) = target``. A
+level has no other cells, a growth rate compares with earlier months, a share with the world. Taking
+logs keeps every cell positive and makes a statement about one cell exactly linear. A ranking or a
+continent's total gives a bound instead (``>=``). See docs/adr/0001-evidence-panel.md.
 """
 
 import math
@@ -14,11 +14,12 @@ import pandas as pd
 
 from features.months import month_number, month_numbers
 from store.errors import DataError
-from store.vocabulary import AGGREGATES, CONTINENTS, DESTINATIONS, EU27_MEMBERS, WORLD
+from store.vocabulary import AGGREGATES, CONTINENTS, DESTINATIONS, EU27_MEMBERS
 
 REVISION_NOISE: Final = 1e-4
-"""Relative noise of a figure beside its rounding: truncation and small revisions. Source: docs/data/published_figures.md;
-outlets that print one month twice mostly differ by one unit in the last place."""
+"""Relative noise of a figure beside its rounding: truncation and small revisions. Source:
+docs/data/published_figures.md; outlets that print one month twice mostly differ by one unit in the
+last place."""
 
 EVIDENCE_MEASURES: Final = ("net_weight_t", "yoy_pct", "mom_pct", "share_pct", "lead_min_t")
 """Measures of China's own export weight; mirror imports and values keep another clock and scope."""
@@ -67,7 +68,7 @@ class Statement:
 
 
 def members_of(destination: str) -> tuple[str, ...] | None:
-    """Return the modelled destinations a published name adds up to, or None if it is no such sum."""
+    """Return the modelled destinations a published name adds up to, None if it is no such sum."""
     if destination in AGGREGATES:
         return AGGREGATES[destination]
     if destination == "WLD_EX_USA":
@@ -77,9 +78,10 @@ def members_of(destination: str) -> tuple[str, ...] | None:
 
 
 def evidence_figures(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return the figures that may serve as evidence: reported, usable, of China's own exports by weight.
+    """Return the figures that may serve as evidence.
 
-    Derived figures are left out, since they repeat what the reported ones already say.
+    They are reported, usable and of China's own exports by weight. Derived figures are left out,
+    since they repeat what the reported ones already say.
     """
     fit = figures["usable"] & (figures["kind"] == "reported")
     return figures.loc[fit & figures["measure"].isin(EVIDENCE_MEASURES)]
@@ -95,8 +97,9 @@ def last_evidence_month(figures: pd.DataFrame) -> int:
     months = evidence.loc[evidence["measure"] != "lead_min_t", "period_to"]
     if months.empty:
         raise DataError(
-            "No usable figure of export weight is known at this as_of. Expected at least one reported "
-            "net_weight_t, yoy_pct, mom_pct or share_pct row. Run `magnetcast ingest bundled`, or take a later --as-of."
+            "No usable figure of export weight is known at this as_of. Expected at least one "
+            "reported net_weight_t, yoy_pct, mom_pct or share_pct row. "
+            "Run `magnetcast ingest bundled`, or take a later --as-of."
         )
     return month_number(months.max())
 
@@ -112,7 +115,8 @@ def read_statements(figures: pd.DataFrame, *, first: int, last: int) -> list[Sta
         last: Last month of the table.
 
     Returns:
-        Statements whose months all lie within the table, in the order of destination, measure and period.
+        Statements whose months all lie within the table, in the order of destination, measure and
+        period.
     """
     key = ["destination", "measure", "period_from", "period_to", "value"]
     kept = evidence_figures(figures).sort_values([*key, "available_at", "source_url"])
@@ -220,14 +224,6 @@ _READERS: Final = {
     "share_pct": _read_share,
     "lead_min_t": _read_lead,
 }
-
-
-def is_world_level(statement: Statement) -> bool:
-    """Return whether a statement fixes the world total of one month."""
-    cells = statement.above
-    return (
-        is_cell_level(statement) and cells is not None and cells.destinations == AGGREGATES[WORLD]
-    )
 
 
 def is_cell_level(statement: Statement) -> bool:

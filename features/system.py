@@ -1,7 +1,8 @@
-"""The sparse system behind the evidence panel: rows of ``C log(M x) + E s = target`` and their Gauss-Newton solution.
+"""The sparse system behind the evidence panel: rows of ``C log(M x) + E s = target``.
 
-``x`` holds the cells (month-major), ``M`` the sums that statements speak of, ``s`` the twelve months of the world's
-season and its loss per day of Lunar New Year. Private to ``features.evidence``.
+``x`` holds the cells (month-major), ``M`` the sums that statements speak of, ``s`` the twelve
+months of the world's season and its loss per day of Lunar New Year. ``features.solver`` finds where
+the rows meet. Private to ``features.evidence``.
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import sparse
 
 from features.lunar import lunar_new_year_days
 from features.statements import Cells, Statement
-from store.errors import DataError
 from store.vocabulary import AGGREGATES, DESTINATIONS, EU27, WORLD
 
 Floats = NDArray[np.float64]
@@ -36,7 +36,8 @@ GAUSSIAN: Final = 1e9
 class Prior:
     """What is believed of months that no figure pins down (standard deviations in log units).
 
-    Source: benchmarks/evidence.md, where each value was chosen by leaving out every published month in turn.
+    Source: benchmarks/evidence.md, where each value was chosen by leaving out every published month
+    in turn.
     """
 
     world_step: float = 0.06
@@ -76,7 +77,7 @@ class _Rows:
         target: float | Floats = 0.0,
         is_bound: bool | NDArray[np.bool_] = False,
     ) -> Ints:
-        """Append one row per line of ``sums`` (an index of -1 is skipped) and return the row numbers."""
+        """Append a row per line of ``sums`` (an index of -1 is skipped); return the row numbers."""
         size = len(sums)
         rows = np.arange(self.count, self.count + size)
         self.count += size
@@ -118,20 +119,6 @@ class System:
     def cells(self) -> int:
         """Return the number of cells."""
         return self.months * WIDTH
-
-
-@dataclass(frozen=True, slots=True)
-class Solution:
-    """Where the rows meet."""
-
-    log_cells: Floats
-    season: Floats
-    covariance: Floats
-    """Of the log cells and the season terms."""
-    z: Floats
-    """Residual of each row in scales; for a bound, zero where it holds."""
-    weight: Floats
-    """Student-t weight of each row, about one where it fits and near zero where it contradicts the rest."""
 
 
 def build_system(statements: Sequence[Statement], *, first: int, last: int, prior: Prior) -> System:
@@ -255,128 +242,3 @@ def _add_shares(rows: _Rows, blocks: _Blocks, prior: Prior) -> None:
     start = np.column_stack([cell[0], np.full(WIDTH, world[0])])
     even = -float(np.log(WIDTH))
     rows.add(start, (1.0, -1.0), target=even, scale=prior.start_share, tail=GAUSSIAN)
-
-
-START_STEPS: Final = 8
-GAUSSIAN_STEPS: Final = 3
-"""Steps of the start with Gaussian weights, so that no figure is dropped for a bad start."""
-MAX_STEPS: Final = 100
-HALVINGS: Final = 10
-FALL, RISE = -0.7, 1.5
-"""Limits of one step of a cell, as a share of it."""
-TOLERANCE: Final = 1e-3
-"""Largest last step: a tenth of a percent of a cell that nothing pins down."""
-
-
-def solve(
-    system: System, *, keep: NDArray[np.bool_] | None = None, start: Floats | None = None
-) -> Solution:
-    """Return the cells at which the rows agree best, by reweighted Gauss-Newton steps.
-
-    Args:
-        system: Rows to meet.
-        keep: Rows to use, all if None (a benchmark leaves some out).
-        start: Log cells and season terms to begin at; by default a rough table is found first.
-
-    Raises:
-        DataError: The steps do not settle, so no panel can be trusted.
-    """
-    used = np.ones(len(system.target)) if keep is None else keep.astype(float)
-    state = _rough_table(system, used) if start is None else start.copy()
-    for _ in range(MAX_STEPS):
-        slope, residual = _linearise(system, state)
-        z = _misfit(system, residual / system.scale)
-        weight = _weights(z, system.tail)
-        precision = used * weight * ~(system.is_bound & (z == 0)) / system.scale**2
-        move = _newton_step(slope, precision, residual)
-        moved = _damped(system, state, move, used)
-        settled = np.abs(moved - state).max() < TOLERANCE
-        state = moved
-        if settled:
-            certain = np.where(system.is_bound, 0.0, precision)
-            covariance = _inverse(_normal(slope, certain))
-            cells, season = state[: system.cells], state[system.cells :]
-            return Solution(cells, season, covariance, z, weight)
-    raise DataError(
-        f"The evidence panel did not settle in {MAX_STEPS} steps ({system.statements} figures, "
-        f"{system.months} months). Expected the figures to agree on one table. Look for figures far apart for "
-        "one month, e.g. with `magnetcast panel --as-of` an earlier date."
-    )
-
-
-def _rough_table(system: System, used: Floats) -> Floats:
-    """Return a table near the best one, found with firm shares: which figure to doubt is then mostly settled."""
-    even = float(np.log(START_WORLD_T / WIDTH))
-    state = np.concatenate([np.full(system.cells, even), np.zeros(SEASON_TERMS)])
-    for step in range(START_STEPS):
-        slope, residual = _linearise(system, state)
-        z = _misfit(system, residual / system.firm_scale)
-        weight = np.ones_like(z) if step < GAUSSIAN_STEPS else _weights(z, system.tail)
-        precision = used * weight * ~(system.is_bound & (z == 0)) / system.firm_scale**2
-        state += np.clip(_newton_step(slope, precision, residual), -RISE, RISE)
-    return state
-
-
-def _weights(z: Floats, tail: Floats) -> Floats:
-    return (tail + 1) / (tail + z * z)
-
-
-def _misfit(system: System, z: Floats) -> Floats:
-    """Return residuals in scales; a bound that holds has none."""
-    return np.where(system.is_bound & (z <= 0), 0.0, z)
-
-
-def _loss(system: System, state: Floats, used: Floats) -> float:
-    """Return the negative log likelihood of all rows but for a constant."""
-    z = _misfit(system, _residual(system, state)[0] / system.scale)
-    return float(np.sum(used * 0.5 * (system.tail + 1) * np.log1p(z * z / system.tail)))
-
-
-def _damped(system: System, state: Floats, move: Floats, used: Floats) -> Floats:
-    """Return the state after a step, shortened until the loss falls.
-
-    Cells move in tonnes, not in logs, so that sums already met stay met.
-    """
-    before = _loss(system, state, used)
-    moved = state
-    for halving in range(HALVINGS):
-        step = move / 2**halving
-        cells = np.log1p(np.clip(step[: system.cells], FALL, RISE))
-        moved = state + np.concatenate([cells, step[system.cells :]])
-        if _loss(system, moved, used) <= before:
-            break
-    return moved
-
-
-def _residual(system: System, state: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return each row's distance from its target, the tonnes of the cells and of the sums."""
-    cells, season = state[: system.cells], state[system.cells :]
-    tonnes = np.exp(cells)
-    totals = system.sums @ tonnes
-    value = system.contrast @ np.log(totals) + system.season @ season
-    return system.target - value, tonnes, totals
-
-
-def _linearise(system: System, state: Floats) -> tuple[sparse.csr_array, Floats]:
-    """Return the slope of every row and its distance from its target."""
-    residual, tonnes, totals = _residual(system, state)
-    share = sparse.diags_array(1.0 / totals) @ system.sums @ sparse.diags_array(tonnes)
-    slope = sparse.hstack([system.contrast @ share, system.season], format="csr")
-    return slope, residual
-
-
-def _normal(slope: sparse.csr_array, precision: Floats) -> Floats:
-    weighted = sparse.diags_array(precision) @ slope
-    return np.asarray((slope.T @ weighted).toarray())
-
-
-def _newton_step(slope: sparse.csr_array, precision: Floats, residual: Floats) -> Floats:
-    factor = linalg.cho_factor(
-        _normal(slope, precision), lower=True, overwrite_a=True, check_finite=False
-    )
-    return np.asarray(linalg.cho_solve(factor, slope.T @ (precision * residual)))
-
-
-def _inverse(normal: Floats) -> Floats:
-    factor = linalg.cho_factor(normal, lower=True, check_finite=False)
-    return np.asarray(linalg.cho_solve(factor, np.eye(len(normal))))

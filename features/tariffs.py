@@ -1,4 +1,7 @@
-"""Tariff features: what an importer charges on Chinese magnets in the target month, as announced by the origin."""
+"""Tariff features: what an importer charges on Chinese magnets in the target month.
+
+Rates are as announced by the origin.
+"""
 
 from typing import Final
 
@@ -26,15 +29,32 @@ FEATURES: Final = (
     _entry("tariff_rate_pct", "percent", "mean daily rate in the target month"),
     _entry("tariff_peak_pct", "percent", "highest rate on any day of the target month"),
     _entry("tariff_peak_days_share", "share", "days of the target month at that rate", falls=False),
-    _entry("tariff_change_1m_pct", "points", "rate in the target month less that of the month before"),
+    _entry(
+        "tariff_change_1m_pct", "points", "rate in the target month less that of the month before"
+    ),
     _entry("tariff_change_3m_pct", "points", "the same against three months before"),
     _entry("tariff_change_12m_pct", "points", "the same against twelve months before"),
-    _entry("tariff_change_level_pct", "points", "rate in the target month less the mean over the level's months"),
+    _entry(
+        "tariff_change_level_pct",
+        "points",
+        "rate in the target month less the mean over the level's months",
+    ),
     _entry("tariff_gap_pct", "points", "rate less the mean of the other importers' rates"),
-    _entry("tariff_next_change_pct", "points", "next announced change after the target month", falls=False),
-    _entry("tariff_next_change_months", "months", "months from the target to that change, 12 if none", falls=False),
-)  # fmt: skip
-"""What is announced for after the target month is left free: a coming rise may raise the months before it."""
+    _entry(
+        "tariff_next_change_pct",
+        "points",
+        "next announced change after the target month",
+        falls=False,
+    ),
+    _entry(
+        "tariff_next_change_months",
+        "months",
+        "months from the target to that change, 12 if none",
+        falls=False,
+    ),
+)
+"""What is announced for after the target month is left free: a coming rise may raise the months
+before it."""
 
 NOT_A_TARIFF: Final = frozenset({"IGST"})
 """Components an importer gets back. Source: data/tariff_rates.csv, legal_reference."""
@@ -44,6 +64,9 @@ OTHER_SUFFIXES: Final = "8505.11.0010"
 
 LOOK_BACK: Final = 12
 LOOK_AHEAD: Final = 12
+
+SMALLEST_CHANGE: Final = 0.05
+"""A rate that moves by no more than this (percentage points) does not change."""
 
 
 def compute(origin: Origin) -> dict[str, Floats]:
@@ -110,9 +133,10 @@ def _series_rates(origin: Origin, days: Days) -> Floats:
 
 
 def importer_rate(tariffs: pd.DataFrame, importer: str, days: Days) -> Floats:
-    """Return an importer's daily rate on sintered NdFeB from China, NaN before its first known component.
+    """Return an importer's daily rate on sintered NdFeB from China.
 
-    Components add up; within one, a later step takes the place of an earlier one from its first day.
+    It is NaN before the first known component. Components add up; within one, a later step takes
+    the place of an earlier one from its first day.
 
     Args:
         tariffs: Tariff steps as known at one moment, one row a step.
@@ -149,7 +173,7 @@ def _next_change(mean: Floats, column: NDArray[np.int64]) -> tuple[Floats, Float
     """Return size of the first change after each target month, and the months until it."""
     ahead = np.stack([mean[:, column + k] for k in range(LOOK_AHEAD + 1)], axis=-1)
     steps = np.diff(ahead, axis=-1)
-    moved = np.abs(steps) > 0.05
+    moved = np.abs(steps) > SMALLEST_CHANGE
     first = moved.argmax(axis=-1)
     change = np.take_along_axis(steps, first[..., None], axis=-1)[..., 0]
     found = moved.any(axis=-1)

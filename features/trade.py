@@ -1,4 +1,7 @@
-"""Trade features: where a series stands, where it came from and what its season says, all as log ratios."""
+"""Trade features: where a series stands, where it came from and what its season says.
+
+Most are log ratios.
+"""
 
 from typing import Final
 
@@ -26,7 +29,11 @@ RECENT_MONTHS: Final = 3
 FEATURES: Final = (
     _entry("horizon", "months", "target month less cutoff"),
     *(
-        _entry(f"tonnes_lag_{lag}m_log", "log ratio", f"month {lag} counted back from the cutoff, to the level")
+        _entry(
+            f"tonnes_lag_{lag}m_log",
+            "log ratio",
+            f"month {lag} counted back from the cutoff, to the level",
+        )
         for lag in LAGS
     ),
     *(
@@ -36,15 +43,35 @@ FEATURES: Final = (
     _entry("tonnes_spread_12m_log", "log", "standard deviation of the log over twelve months"),
     _entry("tonnes_momentum_3m_log", "log ratio", "last three months to the three before them"),
     _entry("tonnes_year_growth_3m_log", "log ratio", "last three months to the same a year before"),
-    _entry("tonnes_drawdown_24m_log", "log ratio", "last three months to the highest three-month mean of two years"),
-    _entry("tonnes_same_month_1y_log", "log ratio", "newest known same month of an earlier year, to the level"),
-    _entry("tonnes_same_month_2y_log", "log ratio", "the same month a year before that, to the level"),
-    _entry("season_step_1y_log", "log ratio", "that same month to its year: the twelve months a year (or two) before the level's"),
+    _entry(
+        "tonnes_drawdown_24m_log",
+        "log ratio",
+        "last three months to the highest three-month mean of two years",
+    ),
+    _entry(
+        "tonnes_same_month_1y_log",
+        "log ratio",
+        "newest known same month of an earlier year, to the level",
+    ),
+    _entry(
+        "tonnes_same_month_2y_log", "log ratio", "the same month a year before that, to the level"
+    ),
+    _entry(
+        "season_step_1y_log",
+        "log ratio",
+        "that same month to its year: the twelve months a year (or two) before the level's",
+    ),
     _entry("season_step_mean_log", "log ratio", "mean of that step over up to five earlier years"),
     _entry("season_step_spread_log", "log", "standard deviation of that step over those years"),
     _entry("world_share", "share", "level as a share of the world's"),
-    _entry("world_share_change_log", "log ratio", "share of the world in the last three months to that in twelve"),
-    _entry("world_momentum_3m_log", "log ratio", "the world's last three months to the three before"),
+    _entry(
+        "world_share_change_log",
+        "log ratio",
+        "share of the world in the last three months to that in twelve",
+    ),
+    _entry(
+        "world_momentum_3m_log", "log ratio", "the world's last three months to the three before"
+    ),
     _entry("world_season_step_mean_log", "log ratio", "the world's mean season step"),
     _entry("others_momentum_3m_log", "log ratio", "the same for the world without the series"),
     _entry("zero_streak_months", "months", "months without shipments up to the cutoff"),
@@ -54,7 +81,7 @@ FEATURES: Final = (
     _entry("recent_stderr_log", "log", "mean standard error of the last three months"),
     _entry("observed_share_12m", "share", "months of the last twelve with a published level"),
     _entry("months_since_observed", "months", "months since the last published level"),
-)  # fmt: skip
+)
 
 YEARS: Final = 5
 """Earlier years that a season step is averaged over."""
@@ -87,7 +114,10 @@ class _Logs:
         return self.logs[:, column] if column >= 0 else np.full(len(self.logs), np.nan)
 
     def mean(self, back: int, months: int) -> Floats:
-        """Return the log of the mean of ``months`` months ending ``back`` before the cutoff, NaN if half are missing."""
+        """Return the log of the mean of ``months`` months ending ``back`` before the cutoff.
+
+        It is NaN if more than half of them are missing.
+        """
         stop = max(self.tonnes.shape[1] - back, 0)
         mean, known = _mean_of(np.maximum(self.tonnes[:, max(stop - months, 0) : stop], 0.0))
         return np.log(np.where(2 * known >= months, mean, np.nan) + self.offset)
@@ -123,7 +153,11 @@ def _recent(history: _Logs) -> dict[str, Floats]:
 
 
 def _season(history: _Logs, origin: Origin) -> dict[str, Floats]:
-    """A season step is how the target's month stood to the level's months, in the same place of an earlier year."""
+    """Return season steps and what they are made of.
+
+    A season step is how the target's month stood to the level's months, in the same place of an
+    earlier year.
+    """
     horizons = origin.horizons
     lag = 12 * -(-horizons // 12)
     steps = np.stack([_step(history, horizons, lag + 12 * year) for year in range(YEARS)], axis=-1)
@@ -150,7 +184,10 @@ def _step(history: _Logs, horizons: Months, lag: Months) -> Floats:
 
 
 def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Floats]:
-    """Where the world total is in the table, how it moves and what part of it a series is; else nothing."""
+    """Where the world total is in the table, how it moves and what part of it a series is.
+
+    Without a world total nothing.
+    """
     if origin.world is None:
         return {}
     world = origin.world

@@ -9,13 +9,15 @@ import pandas as pd
 from cyclopts import App, Parameter
 
 QUIET = {
-    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
 }
-"""Defaults of the libraries beneath: no telemetry, no chatter. The environment overrides them."""
+"""Defaults of the libraries beneath: no telemetry, no tracebacks beside our own message, patience
+with a busy machine. The environment overrides them."""
 for _name, _value in QUIET.items():
     os.environ.setdefault(_name, _value)
 
@@ -154,12 +156,11 @@ def moment(text: str | None) -> pd.Timestamp:
     today = utc_today()
     if text is None:
         return today
-    try:
-        stamp = pd.Timestamp(text)
-    except ValueError as err:
+    stamp = pd.to_datetime(text, errors="coerce")
+    if pd.isna(stamp):
         raise DataError(
-            f"--as-of {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10."
-        ) from err
+            f"--as-of {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10. Correct it."
+        )
     stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
     if stamp > today + pd.Timedelta(days=1):
         raise DataError(

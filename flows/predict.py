@@ -1,7 +1,9 @@
 """Forecast at an as_of: by the champion if it stood by then, else by one trained as of that day."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import lightgbm as lgb
 import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -31,43 +33,67 @@ class Forecast:
 
 
 @flow(name="predict", validate_parameters=False)
-def predict(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = None) -> Forecast:
-    """Return the forecast of an as_of from nothing that became known later."""
-    workspace = open_workspace(settings, as_of)
-    return forecast_task(workspace, result)
+def predict(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    result: Backtest | None = None,
+    version: int | None = None,
+) -> Forecast:
+    """Return the forecast of an as_of from nothing that became known later.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to forecast at.
+        result: A backtest at ``as_of``; its errors set the bands of a model trained here.
+        version: A registered model trained at ``as_of``, used where the champion is younger.
+    """
+    return forecast_task(open_workspace(settings, as_of), result, version)
 
 
-def forecast(workspace: Workspace, result: Backtest | None) -> Forecast:
+def forecast(workspace: Workspace, result: Backtest | None, version: int | None) -> Forecast:
     """Return quantiles of every destination and month, made coherent, with what moved each most."""
     origin = workspace.history.origin(workspace.as_of)
     rows = frame_of(origin)
-    champion = registry.champion(workspace.settings)
-    if champion is not None and pd.Timestamp(champion.as_of) <= workspace.as_of:
-        model = registry.load(workspace.settings, champion.version)
-        heads, raw = model.heads, model.quantiles(rows)
-        version, status = champion.model_version, "champion"
-    else:
-        say("predict   no champion stood by then: training as of that day")
-        seen = result or replay(
-            workspace.history, workspace.as_of, spec=workspace.spec, track=track
-        )
-        trained = fit(workspace.history, workspace.as_of, spec=workspace.spec, memory=seen.memory)
-        heads, raw = trained.heads, predict_quantiles(trained.heads, trained.card, rows)
-        version, status = workspace.model_version, "replay"
-    table = coherent(raw, origin)
+    model = _model_of(workspace, result, version)
+    table = coherent(predict_quantiles(model.heads, model.card, rows), origin)
     late = origin.late_months > MAX_HORIZON - MONTHS_AHEAD
     labels = rows[["destination", "horizon"]].assign(
         cutoff=month_label(origin.cutoff),
         period=rows["period"].dt.strftime("%Y-%m"),
         horizon=rows["horizon"].astype(int),
-        model=version,
-        status="stale" if late else status,
+        model=model.name,
+        status="stale" if late else model.status,
     )
     published = pd.concat([labels, table], axis=1)[list(FORECAST_COLUMNS)]
-    published["drivers"] = drivers(heads, rows, table["p50"])
+    published["drivers"] = drivers(model.heads, rows, table["p50"])
     if result is not None and len(result.cells):
         published["band_hit_rate"] = published["destination"].map(hit_rates(result.cells, MODEL))
-    return Forecast(published, version)
+    return Forecast(published, model.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """The model that answers at an as_of."""
+
+    heads: Mapping[str, lgb.Booster]
+    card: Mapping[str, object]
+    name: str
+    status: str
+
+
+def _model_of(workspace: Workspace, result: Backtest | None, version: int | None) -> _Model:
+    """Return the champion if it stood by then, else the model trained as of that day."""
+    champion = registry.champion(workspace.settings)
+    if champion is not None and pd.Timestamp(champion.as_of) <= workspace.as_of:
+        loaded = registry.load(workspace.settings, champion.version)
+        return _Model(loaded.heads, loaded.card, champion.model_version, "champion")
+    if version is not None:
+        loaded = registry.load(workspace.settings, version)
+        return _Model(loaded.heads, loaded.card, workspace.model_version, "replay")
+    say("predict   no champion stood by then: training as of that day")
+    seen = result or replay(workspace.history, workspace.as_of, spec=workspace.spec, track=track)
+    trained = fit(workspace.history, workspace.as_of, spec=workspace.spec, memory=seen.memory)
+    return _Model(trained.heads, trained.card, workspace.model_version, "replay")
 
 
 forecast_task = task(name="forecast", cache_policy=NO_CACHE)(forecast)

@@ -98,8 +98,8 @@ def _publish_new(workspace: Workspace) -> Outcome:
     status = "failed"
     try:
         seen = backtest(settings, as_of)
-        train(settings, as_of, seen)
-        outcome = _publish(workspace, predict(settings, as_of, seen), seen)
+        version = train(settings, as_of, seen)
+        outcome = _publish(workspace, predict(settings, as_of, seen, version), seen)
         status = "finished"
     finally:
         finish_run(workspace.engine, run_id, status=status, finished_at=utc_now())

@@ -38,7 +38,7 @@ def train(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = Non
     seen = backtest(settings, as_of) if result is None else result
     trained = fit_task(workspace.history, as_of, spec=workspace.spec, memory=seen.memory)
     version = record(workspace, trained, seen)
-    if registry.pass_gate(score_of(seen, MODEL, "sql"), limit(settings)):
+    if may_publish(settings, as_of, score_of(seen, MODEL, "sql")):
         registry.promote(settings, version)
         say(f"train     version {version} ({workspace.model_version}) is champion")
     else:
@@ -46,12 +46,15 @@ def train(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = Non
     return version
 
 
-def limit(settings: Settings) -> float | None:
-    """Return the error a candidate may have, None where no champion recorded one."""
+def may_publish(settings: Settings, as_of: pd.Timestamp, score: float) -> bool:
+    """Return whether a candidate becomes champion: none stands, or it is as good and not older."""
     champion = registry.champion(settings)
-    if champion is None or math.isnan(champion.score):
-        return None
-    return champion.score * (1 + GATE_TOLERANCE)
+    if champion is None:
+        return True
+    if as_of < pd.Timestamp(champion.as_of):
+        return False
+    limit = None if math.isnan(champion.score) else champion.score * (1 + GATE_TOLERANCE)
+    return registry.pass_gate(score, limit)
 
 
 def record(workspace: Workspace, trained: Trained, seen: Backtest) -> int:

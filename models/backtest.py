@@ -1,4 +1,7 @@
-"""True as-of replay: forecast at past origins from what was published by then, score on what is known now."""
+"""True as-of replay: forecast at past origins from what was published by then.
+
+Scores are on what is known now.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -73,9 +76,9 @@ def replay(
     spec: ModelSpec,
     track: Track = untracked,
 ) -> Backtest:
-    """Return the backtest of the evidence panel: one origin a month up to ``as_of``, refitted at each.
+    """Return the backtest of the evidence panel: one origin a month up to ``as_of``.
 
-    Only months with a published level at ``as_of`` are scored.
+    The model is refitted at each. Only months with a published level at ``as_of`` are scored.
 
     Raises:
         DataError: ``as_of`` is too early for a past origin.
@@ -84,7 +87,7 @@ def replay(
     for moment in track(release_moments(FIRST_TRAINING, as_of), "evidence of past origins"):
         history.origin(moment)
     memory = Memory()
-    steps = _walked(history, moments, moments, spec, memory, track)
+    steps = _walked(history, moments, spec=spec, memory=memory, track=track)
     now = history.origin(as_of)
     scored = [step for step in steps if step.moment >= min(SCORED_FROM, moments[-1])]
     return _scored(scored, _observed(now), [step.origin for step in scored], memory)
@@ -101,7 +104,8 @@ def replayed_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
     moments = release_moments(f"{start:%Y-%m-%d}", as_of)
     if not moments:
         raise DataError(
-            f"as_of={as_of:%Y-%m-%d} has no past to learn from. Expected a day after {FIRST_REPLAY}, "
+            f"as_of={as_of:%Y-%m-%d} has no past to learn from. "
+            f"Expected a day after {FIRST_REPLAY}, "
             "because detail by destination was first published in mid-2019. Take a later --as-of."
         )
     return moments
@@ -130,8 +134,11 @@ def replay_table(
     for cutoff in track(sorted(cutoffs), "cutoffs"):
         memory = Memory()
         steps += walk_to(history, cutoff, spec=spec, memory=memory)[-1:]
-    known = table.stack().rename("tonnes").rename_axis(["destination", "number"]).reset_index()
-    truth = known.assign(period=month_starts(known["number"].to_numpy(dtype=np.int64)))
+    known = table.rename_axis("destination").melt(
+        var_name="number", value_name="tonnes", ignore_index=False
+    )
+    months = month_starts(known["number"].to_numpy(dtype=np.int64))
+    truth = known.assign(period=months).reset_index()
     return _scored(
         steps,
         truth[["destination", "period", "tonnes"]],
@@ -146,8 +153,8 @@ def walk_to(history: TableHistory, cutoff: int, *, spec: ModelSpec, memory: Memo
     moments = [moment_after(month) for month in months if history.past(moment_after(month))]
     if not moments:
         raise DataError(
-            f"Cutoff {month_label(cutoff)} has too little history before it. Expected at least two years of months. "
-            "Take a later cutoff."
+            f"Cutoff {month_label(cutoff)} has too little history before it. "
+            "Expected at least two years of months. Take a later cutoff."
         )
     refit_at = [moments[0], moments[-1]]
     return list(walk(history, moments, spec=spec, refit_at=refit_at, memory=memory))
@@ -156,12 +163,12 @@ def walk_to(history: TableHistory, cutoff: int, *, spec: ModelSpec, memory: Memo
 def _walked(
     history: History,
     moments: Sequence[pd.Timestamp],
-    refit_at: Sequence[pd.Timestamp],
+    *,
     spec: ModelSpec,
     memory: Memory,
     track: Track,
 ) -> list[Step]:
-    steps = walk(history, moments, spec=spec, refit_at=refit_at, memory=memory)
+    steps = walk(history, moments, spec=spec, refit_at=moments, memory=memory)
     return [next(steps) for _ in track(moments, "backtest")]
 
 

@@ -20,9 +20,9 @@ _MONOTONE: Final = {feature.name: feature.monotone for feature in ALL_FEATURES}
 def fit_heads(data: TrainingSet, spec: ModelSpec) -> dict[str, lgb.Booster]:
     """Return one booster a head; the same data, spec and thread count give the same bits.
 
-    LightGBM's own quantile loss renews its leaves and so cannot keep a monotone constraint. The loss here is the
-    quantile loss rounded off within ``spec.smoothing``, with its largest curvature as the Hessian: every step
-    then lowers it.
+    LightGBM's own quantile loss renews its leaves and so cannot keep a monotone constraint. The
+    loss here is the quantile loss rounded off within ``spec.smoothing``, with its largest curvature
+    as the Hessian: every step then lowers it.
 
     Args:
         data: Rows to learn from.

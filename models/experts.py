@@ -14,7 +14,10 @@ DRIFT_MONTHS: Final = 24
 
 
 def seasonal_naive(origin: Origin) -> Floats:
-    """Return the newest known same month of an earlier year, else the last value; series x targets, in tonnes."""
+    """Return the newest known same month of an earlier year, else the last value.
+
+    As series x targets, in tonnes.
+    """
     last = last_value(origin)
     back = 12 * -(-origin.horizons // 12) - origin.horizons
     column = origin.tonnes.shape[1] - 1 - back
@@ -31,10 +34,13 @@ def last_value(origin: Origin) -> Floats:
 
 
 def drift(origin: Origin) -> Floats:
-    """Return the last value moved on by the mean monthly step of two years, at least 0; series x targets, in tonnes."""
+    """Return the last value moved on by the mean monthly step of two years, at least 0.
+
+    As series x targets, in tonnes.
+    """
     steps = np.diff(origin.tonnes[:, -DRIFT_MONTHS - 1 :], axis=1)
     known = np.isfinite(steps)
-    slope = np.where(known, steps, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    slope: Floats = np.where(known, steps, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return np.maximum(last_value(origin) + slope[:, None] * origin.horizons[None, :], 0.0)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.build import base_of, feature_block
+from features.months import month_label
 from features.origin import Origin
 from models.spec import ModelSpec
 from store.errors import DataError
@@ -40,8 +41,9 @@ def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> Traini
     parts = [part for origin in past if (part := _rows_of(origin, now, spec)) is not None]
     if not parts:
         raise DataError(
-            f"Nothing to train on at cutoff {now.cutoff // 12}-{now.cutoff % 12 + 1:02d}. Expected at least one "
-            "earlier origin with a target month that is known by now. Take a later --as-of or cutoff."
+            f"Nothing to train on at cutoff {month_label(now.cutoff)}. Expected at least one "
+            "earlier origin with a target month that is known by now. "
+            "Take a later --as-of or cutoff."
         )
     names = parts[0][0]
     features, target, weight = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3))
@@ -49,9 +51,9 @@ def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> Traini
 
 
 def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
-    """Return log ratio to the base and log standard error of an origin's targets as known at ``now``, series x targets.
+    """Return log ratio to the base and log standard error of an origin's targets.
 
-    Months that are not known at ``now`` are NaN.
+    Both are series x targets as known at ``now``; months that are not known then are NaN.
     """
     column = origin.targets - now.first
     known = origin.targets <= now.cutoff

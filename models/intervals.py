@@ -1,7 +1,8 @@
-"""Conformal intervals: how wide a band must be is read from errors of earlier forecasts that are known by now.
+"""Conformal intervals: how wide a band must be is read from errors of earlier forecasts.
 
-Scores are residuals in units of the heads' own spread. They are pooled over series, weighted by how near their
-horizon and how recent their origin is, and mixed with a default so that few forecasts make no overconfident band.
+Only errors that are known by now count. Scores are residuals in units of the heads' own spread.
+They are pooled over series, weighted by how near their horizon and how recent their origin is, and
+mixed with a default so that few forecasts make no overconfident band.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES
 Floats = NDArray[np.float64]
 
 DEFAULT_SCORES: Final = stats.t(df=4).ppf((np.arange(40) + 0.5) / 40) * 0.9
-"""Scores before any forecast was checked: heads of 10 and 90 percent put a normal's at 0.78, tails are heavier."""
+"""Scores before any forecast was checked: heads of 10 and 90 percent put a normal's at 0.78, tails
+are heavier."""
 
 HORIZON_REACH: Final = 0.5
 """How far, in log horizons, a residual speaks for other horizons."""
@@ -76,18 +78,22 @@ def card_of(names: tuple[str, ...], residuals: Residuals, spec: ModelSpec) -> di
 
 
 def _score_quantiles(scores: Floats, weight: Floats, spec: ModelSpec) -> Floats:
-    """Return quantiles of observed and default scores, moved outward for a finite sample and zero at the median."""
+    """Return quantiles of observed and default scores.
+
+    They are moved outward for a finite sample and zero at the median.
+    """
     prior = np.full(len(DEFAULT_SCORES), spec.calibration_prior / len(DEFAULT_SCORES))
     values, weights = np.concatenate([scores, DEFAULT_SCORES]), np.concatenate([weight, prior])
     worth = weights.sum() ** 2 / (weights**2).sum()
     levels = np.asarray(QUANTILES)
     outward = np.clip(0.5 + (levels - 0.5) * (1.0 + 1.0 / worth), 0.0, 1.0)
     found = _weighted_quantiles(values, weights, outward)
-    return found - found[len(found) // 2]
+    median: float = found[len(found) // 2]
+    return found - median
 
 
 def _weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:
     order = np.argsort(values, kind="stable")
     ordered = weights[order]
     place = (np.cumsum(ordered) - 0.5 * ordered) / ordered.sum()
-    return np.interp(levels, place, values[order])
+    return np.asarray(np.interp(levels, place, values[order]))

@@ -7,7 +7,7 @@ from models.rolling import MODEL
 
 
 def score_plots(cells: pd.DataFrame) -> dict[str, Figure]:
-    """Return figures of a backtest by name: error by horizon and error by origin, each model a line.
+    """Return figures of a backtest by name: error by horizon and by origin, each model a line.
 
     Args:
         cells: As ``models.scores.cell_scores`` returns, with ``as_of``.
@@ -21,8 +21,10 @@ def score_plots(cells: pd.DataFrame) -> dict[str, Figure]:
 
 
 def _lines(cells: pd.DataFrame, by: str, label: str) -> Figure:
-    groups = cells.groupby([by, "model"])
-    wape = (groups["absolute_error"].sum() / groups["tonnes"].sum()).unstack()
+    sums = cells.pivot_table(
+        index=by, columns="model", values=["absolute_error", "tonnes"], aggfunc="sum"
+    )
+    wape = sums["absolute_error"] / sums["tonnes"]
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     for model in wape.columns:

@@ -1,4 +1,7 @@
-"""Coherent sums: the means of the destinations add up to those of the world and of EU27, and none is negative."""
+"""Coherent sums: the means of the destinations add up to those of the world and of EU27.
+
+None is negative.
+"""
 
 from collections.abc import Sequence
 
@@ -14,8 +17,8 @@ def coherent_factors(mean: Floats, spread: Floats, groups: Sequence[NDArray[np.i
 
     The coherent means are the non-negative ones nearest to the given, each distance in units of its
     uncertainty: a sum known well moves its uncertain parts, and the other way round. Destinations
-    mostly err together (a shock hits all), so the variance of each is its spread times that of their
-    plain sum; taken as independent, their sum would seem surer than the world itself.
+    mostly err together (a shock hits all), so the variance of each is its spread times that of
+    their plain sum; taken as independent, their sum would seem surer than the world itself.
 
     Args:
         mean: Series x months, in tonnes, at least 0.

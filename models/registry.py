@@ -57,7 +57,8 @@ class Champion:
     as_of: str
     data_fingerprint: str
     score: float
-    """Error in its own backtest that a candidate is held to (tag ``gate_score``), NaN if it was not recorded."""
+    """Error in its own backtest that a candidate is held to (tag ``gate_score``), NaN if it was not
+    recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,7 @@ def register(
         heads: Boosters in LightGBM's text form by the names in ``served.HEADS``.
         card: As for :func:`models.served.predict_quantiles`; must survive JSON.
         example: Rows the model can predict; the first few are kept; not modified.
-        tags: What :func:`champion` tells of it: ``model_version``, ``as_of``,
-            ``data_fingerprint``.
+        tags: What :func:`champion` tells of it: ``model_version``, ``as_of``, ``data_fingerprint``.
 
     Returns:
         Number of the version.

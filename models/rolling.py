@@ -1,4 +1,7 @@
-"""Walk along a history: fit, forecast and learn from errors as they become known, at each moment only from before it."""
+"""Walk along a history: fit, forecast and learn from errors as they become known.
+
+At each moment only from before it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +45,7 @@ class Said:
     """What one model said at one origin, before calibration."""
 
     origin: Origin
-    values: HeadValues
+    heads: HeadValues
     """Log ratios of the low, middle and high head, by series, then target."""
 
 
@@ -133,21 +136,25 @@ def distribution(
         rows: The frame of the origin.
 
     Returns:
-        destination, period, horizon, quantiles, mean; series without a value in the last year are left out.
+        destination, period, horizon, quantiles, mean; series without a value in the last year are
+        left out.
     """
     alive = np.isfinite(rows["level_tonnes"].to_numpy())
     low, middle, high = (value[alive] for value in values)
     table = coherent(served.quantiles_of((low, middle, high), card, rows.loc[alive]), origin)
-    keys = rows.loc[alive, ["destination", "period", "horizon"]].astype({"horizon": int})
+    keys: pd.DataFrame = rows.loc[alive, ["destination", "period", "horizon"]]
+    keys = keys.astype({"horizon": int})
     return pd.concat([keys, table], axis=1).reset_index(drop=True)
 
 
 def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
-    """Return quantiles and means scaled so that the means of the destinations add up to those of the sums.
+    """Return quantiles and means scaled so that the means add up.
+
+    Those of the destinations then add up to those of the sums.
 
     Args:
-        table: Quantiles and mean of every series and target of the origin, by series, then target; of a bare origin
-            some series may be missing.
+        table: Quantiles and mean of every series and target of the origin, by series, then target;
+            of a bare origin some series may be missing.
         origin: Where the forecast stands.
     """
     if origin.world is None:
@@ -171,7 +178,7 @@ def _errors(said: Said, now: Origin) -> tuple[Floats, Floats, Floats, Floats]:
     ratio, stderr = outcome(said.origin, now)
     horizon = np.broadcast_to(said.origin.horizons.astype(float), ratio.shape)
     sure = (np.isfinite(ratio) & (stderr <= SURE_STDERR)).reshape(-1)
-    low, middle, high = said.values
+    low, middle, high = said.heads
     age = np.full(int(sure.sum()), float(now.cutoff - said.origin.cutoff))
     return (
         horizon.reshape(-1)[sure],

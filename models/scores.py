@@ -1,4 +1,7 @@
-"""How good forecasts were: errors of the median, of the quantiles and of the band, against known months."""
+"""How good forecasts were: errors of the median, of the quantiles and of the band.
+
+All against known months.
+"""
 
 from typing import Final
 
@@ -20,11 +23,13 @@ def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFram
     Args:
         forecasts: model, destination, cutoff, period, horizon and the quantiles; not modified.
         truth: destination, period, tonnes: the months to score on.
-        scale: destination, cutoff, scale: mean absolute seasonal difference up to the cutoff, in tonnes.
+        scale: destination, cutoff, scale: mean absolute seasonal difference up to the cutoff, in
+            tonnes.
 
     Returns:
-        The forecasts of months in ``truth``, with tonnes, absolute_error, scaled_error, scaled_quantile_loss,
-        is_covered (within p10 and p90). Scaled numbers are NaN where the scale is 0 or unknown.
+        The forecasts of months in ``truth``, with tonnes, absolute_error, scaled_error,
+        scaled_quantile_loss, is_covered (within p10 and p90). Scaled numbers are NaN where the
+        scale is 0 or unknown.
     """
     cells = forecasts.merge(truth, on=["destination", "period"], validate="many_to_one")
     cells = cells.merge(scale, on=["destination", "cutoff"], how="left", validate="many_to_one")
@@ -50,8 +55,8 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
         horizons: First and last horizon to count.
 
     Returns:
-        One row per model, scope and metric: wape, mase, sql, coverage80, value_added (1 - WAPE / WAPE of the
-        seasonal naive on the same cells), with the number of cells.
+        One row per model, scope and metric: wape, mase, sql, coverage80, value_added (1 - WAPE /
+        WAPE of the seasonal naive on the same cells), with the number of cells.
     """
     low, high = horizons
     counted = cells.loc[cells["horizon"].between(low, high)]
@@ -74,7 +79,10 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
 
 
 def seasonal_scale(tonnes: pd.DataFrame) -> pd.Series:
-    """Return the mean absolute difference to the year before of each row of a table of consecutive months."""
+    """Return the mean absolute difference to the year before of each row.
+
+    Columns are consecutive months.
+    """
     return tonnes.diff(SCALE_MONTHS, axis=1).abs().mean(axis=1)
 
 

@@ -27,7 +27,8 @@ class ModelSpec:
     half_life_months: float = 48.0
     """Age at which a past origin counts half."""
     cell_noise: float = 0.25
-    """Spread of the log ratio that remains where a cell is known exactly; sets how fast uncertain cells lose weight."""
+    """Spread of the log ratio that remains where a cell is known exactly; sets how fast uncertain
+    cells lose weight."""
     stderr_limit: float = 0.5
     """Cells less certain than this (log units) train nothing."""
     calibration_half_life_months: float = 12.0
@@ -36,7 +37,8 @@ class ModelSpec:
     floor_spread: float = 0.05
     seed: int = 20250404
     threads: int = 1
-    """One is fastest for the few thousand rows of the magnets, and gives the same bits on any machine."""
+    """One is fastest for the few thousand rows of the magnets, and gives the same bits on any
+    machine."""
 
     @property
     def choices(self) -> dict[str, int | float]:

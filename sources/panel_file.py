@@ -1,4 +1,7 @@
-"""Panels from outside: one series a destination, one row a month, in CSV, gzipped CSV or Parquet."""
+"""Panels from outside: one series a destination, one row a month.
+
+They come in CSV, gzipped CSV or Parquet.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -21,11 +24,12 @@ def read_panel(path: Path) -> pd.DataFrame:
         path: File with ``destination, period (YYYY-MM), tonnes``; further columns are ignored.
 
     Returns:
-        One row a series (index: destination, sorted), one column a month, as consecutive month numbers
-        (year * 12 + month - 1); NaN where the file has no row.
+        One row a series (index: destination, sorted), one column a month, as consecutive month
+        numbers (year * 12 + month - 1); NaN where the file has no row.
 
     Raises:
-        DataError: The file cannot be read, lacks a column or has bad rows; names file, rows, column and values.
+        DataError: The file cannot be read, lacks a column or has bad rows; names file, rows, column
+            and values.
     """
     rows = _read(path)
     missing = [name for name in COLUMNS if name not in rows.columns]
@@ -41,8 +45,9 @@ def read_panel(path: Path) -> pd.DataFrame:
     bad = _bad_rows(rows)
     if bad:
         raise DataError(
-            f"Panel {path} has {len(bad)} bad rows: {first_few(bad)}. Expected a series name, a month as YYYY-MM and "
-            "one number of at least 0 a series and month. Correct or remove those rows; nothing was used."
+            f"Panel {path} has {len(bad)} bad rows: {first_few(bad)}. Expected a series name, a "
+            "month as YYYY-MM and one number of at least 0 a series and month. Correct or remove "
+            "those rows; nothing was used."
         )
     return _dense(rows)
 
@@ -62,8 +67,8 @@ def _read(path: Path) -> pd.DataFrame:
         ) from err
     except (OSError, ValueError) as err:
         raise DataError(
-            f"Panel {path} cannot be read: {err}. Expected CSV, CSV.gz or Parquet with {', '.join(COLUMNS)}. "
-            "Write it anew."
+            f"Panel {path} cannot be read: {err}. "
+            f"Expected CSV, CSV.gz or Parquet with {', '.join(COLUMNS)}. Write it anew."
         ) from err
 
 
@@ -99,6 +104,8 @@ def _dense(rows: pd.DataFrame) -> pd.DataFrame:
             "tonnes": pd.to_numeric(rows["tonnes"]).astype(float),
         }
     )
-    wide = keyed.pivot(index="destination", columns="number", values="tonnes").sort_index()
-    months = np.arange(wide.columns.min(), wide.columns.max() + 1)
-    return wide.reindex(columns=months)
+    wide = keyed.pivot(  # noqa: PD010 - pivot_table would merge rows that stand twice
+        index="destination", columns="number", values="tonnes"
+    )
+    months = np.arange(numbers.min(), numbers.max() + 1)
+    return wide.sort_index().reindex(columns=months)

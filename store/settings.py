@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     artifact_dir: Path = Field(
         default=Path("mlruns/artifacts"), description="Where MLflow keeps artifacts."
     )
-    threads: int = Field(default=2, ge=1, le=64, description="Threads LightGBM may use on panels from files.")
+    threads: int = Field(
+        default=2, ge=1, le=64, description="Threads LightGBM may use on panels from files."
+    )
     lock_timeout_s: float = Field(
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )

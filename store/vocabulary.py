@@ -11,7 +11,8 @@ Destination = Literal[
     "USA", "DEU", "JPN", "KOR", "VNM", "IND", "THA", "ITA", "EU27_REST", "ROW"
 ]  # fmt: skip
 DESTINATIONS: Final[tuple[str, ...]] = get_args(Destination)
-"""Destinations that partition the world: eight countries, the rest of EU27, the rest of the world."""
+"""Destinations that partition the world: eight countries, the rest of EU27, the rest of the
+world."""
 
 WORLD: Final = "WLD"
 EU27: Final = "EU27"
@@ -22,8 +23,12 @@ AGGREGATES: Final[dict[str, tuple[str, ...]]] = {
 """Sums of destinations that are forecast and published beside them."""
 
 EU27_MEMBERS: Final = frozenset(
-    ["AUT", "BEL", "BGR", "HRV", "CYP", "CZE", "DNK", "EST", "FIN", "FRA", "DEU", "GRC", "HUN", "IRL", "ITA", "LVA", "LTU", "LUX", "MLT", "NLD", "POL", "PRT", "ROU", "SVK", "SVN", "ESP", "SWE"]
-)
+    [
+        "AUT", "BEL", "BGR", "HRV", "CYP", "CZE", "DNK", "EST", "FIN",
+        "FRA", "DEU", "GRC", "HUN", "IRL", "ITA", "LVA", "LTU", "LUX",
+        "MLT", "NLD", "POL", "PRT", "ROU", "SVK", "SVN", "ESP", "SWE",
+    ]
+)  # fmt: skip
 
 CONTINENTS: Final[dict[str, tuple[str, ...]]] = {
     "EUROPE": (EU27,),
@@ -51,7 +56,8 @@ Measure = Literal[
     "mirror_import_share_pct",
 ]
 MEASURES: Final[tuple[str, ...]] = get_args(Measure)
-"""``lead_min_t`` says by how many tonnes at least destination ``A-B`` has A ahead of B (a ranking)."""
+"""``lead_min_t`` says by how many tonnes at least destination ``A-B`` has A ahead of B (a
+ranking)."""
 
 UNITS: Final[dict[str, str]] = {
     "net_weight_t": "t",
@@ -66,9 +72,6 @@ UNITS: Final[dict[str, str]] = {
     "mirror_import_share_pct": "pct",
 }
 
-FigureKind = Literal["reported", "derived"]
-CellKind = Literal["observed", "derived", "estimated"]
-Direction = Literal["restrictive", "easing", "neutral"]
 Instrument = Literal[
     "tariff_increase",
     "tariff_decrease",
