@@ -8,17 +8,18 @@ from typing import Annotated, Literal
 import pandas as pd
 from cyclopts import App, Parameter
 
-QUIET = {
+DEFAULTS = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
-"""Defaults of the libraries beneath: no telemetry, no tracebacks beside our own message, patience
-with a busy machine. The environment overrides them."""
-for _name, _value in QUIET.items():
+"""For the libraries beneath, unless the environment says otherwise: no telemetry, no tracebacks
+beside our own message, patience with a busy machine and no threads that spin while they wait."""
+for _name, _value in DEFAULTS.items():
     os.environ.setdefault(_name, _value)
 
 from flows.clock import utc_today  # noqa: E402 - the environment is read on import
@@ -93,9 +94,9 @@ def train(*, as_of: AsOf = None) -> None:
     from flows.train import train as flow
     from flows.workspace import single_writer
 
-    settings = Settings()
+    settings, stand = Settings(), moment(as_of)
     with single_writer(settings):
-        flow(settings, moment(as_of))
+        flow(settings, stand)
 
 
 @app.command

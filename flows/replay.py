@@ -41,8 +41,7 @@ def replay_panel(
     Raises:
         DataError: The panel or a cutoff cannot be used.
     """
-    if horizon < 1:
-        raise DataError(f"--horizon {horizon} is no number of months. Expected 1 or more.")
+    _check_horizon(horizon)
     months = _months(cutoffs)
     table = read_panel(path)
     spec = ModelSpec(threads=settings.threads)
@@ -74,12 +73,20 @@ def predict_panel(settings: Settings, path: Path, *, horizon: int) -> pd.DataFra
     Raises:
         DataError: The panel cannot be used.
     """
+    _check_horizon(horizon)
     table = read_panel(path)
     cutoff = int(table.columns[-1])
     history = TableHistory(table, horizon=horizon)
     spec = ModelSpec(threads=settings.threads)
     step = walk_to(history, cutoff, spec=spec, memory=Memory())[-1]
     return forecast_file(step.forecasts.assign(cutoff=month_label(cutoff)), status="panel")
+
+
+def _check_horizon(horizon: int) -> None:
+    if horizon < 1:
+        raise DataError(
+            f"--horizon {horizon} is no number of months. Expected 1 or more. Take another."
+        )
 
 
 def _months(cutoffs: str | None) -> list[int]:
