@@ -68,6 +68,8 @@ def verdict(result: Backtest) -> str:
     """Say in one line how the model did against the seasonal naive, where it loses too."""
     own, naive = (score_of(result, model, "wape") for model in (MODEL, REFERENCE))
     covered = score_of(result, MODEL, "coverage80")
+    if not (own >= 0 and naive > 0):
+        return "no error to compare: every scored month, or every error of the naive, is zero"
     better = 1 - own / naive
     word = "better" if better >= 0 else "WORSE"
     return (

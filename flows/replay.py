@@ -15,7 +15,7 @@ from models.backtest import Backtest, Track, forecast_file, replay_table, walk_t
 from models.rolling import Memory
 from models.spec import ModelSpec
 from sources.panel_file import read_panel
-from store.errors import DataError
+from store.errors import DataError, first_few
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
 
@@ -46,6 +46,7 @@ def replay_panel(
     table = read_panel(path)
     spec = ModelSpec(threads=settings.threads)
     result = replay_table(table, months, horizon=horizon, spec=spec, track=track)
+    _tell_left_out(table, result.forecasts)
     if len(result.scores):
         say(f"backtest  {verdict(result)}")
     if out is not None:
@@ -79,6 +80,7 @@ def predict_panel(settings: Settings, path: Path, *, horizon: int) -> pd.DataFra
     history = TableHistory(table, horizon=horizon)
     spec = ModelSpec(threads=settings.threads)
     step = walk_to(history, cutoff, spec=spec, memory=Memory())[-1]
+    _tell_left_out(table, step.forecasts)
     return forecast_file(step.forecasts.assign(cutoff=month_label(cutoff)), status="panel")
 
 
@@ -95,12 +97,20 @@ def _months(cutoffs: str | None) -> list[int]:
             "--cutoffs is missing. Expected last known months, e.g. --cutoffs 2022-06,2022-12."
         )
     try:
-        return [
+        months = {
             month_number(pd.Period(text.strip(), freq="M").to_timestamp())
             for text in cutoffs.split(",")
-        ]
+        }
     except ValueError as err:
         raise DataError(
             f"--cutoffs {cutoffs!r} has a month that cannot be read ({err}). "
             "Expected YYYY-MM,YYYY-MM. Correct it."
         ) from err
+    return sorted(months)
+
+
+def _tell_left_out(table: pd.DataFrame, forecasts: pd.DataFrame) -> None:
+    """Say which series were not forecast because they have no value in the year before the cutoff."""
+    left_out = sorted(set(table.index) - set(forecasts["destination"]))
+    if left_out:
+        say(f"no value in the year before the cutoff, not forecast: {first_few(left_out)}")
