@@ -28,9 +28,9 @@ SMALLEST_TONNES: Final = 0.05
 """Stands for a published zero, which has no logarithm."""
 
 PRINTED: Final = 0.91
-"""Standard deviation of a printed figure, in halves of its last digit: outlets round or cut off, about
-as often (data card of the published figures: 1,115 and 1,116 t of one month), a mixture of a uniform
-error of half a digit either way and of one digit one way."""
+"""Standard deviation of a printed figure, in halves of its last digit: outlets round or cut off,
+about as often (1,115 and 1,116 t of one month), which mixes a uniform error of half a digit either
+way with one of a whole digit one way. Source: docs/data/published_figures.md."""
 
 BOUND_SCALE: Final = 0.01
 """How softly a bound may be overstepped (log units)."""

@@ -110,7 +110,7 @@ def _months(cutoffs: str | None) -> list[int]:
 
 
 def _tell_left_out(table: pd.DataFrame, forecasts: pd.DataFrame) -> None:
-    """Say which series were not forecast because they have no value in the year before the cutoff."""
+    """Say which series were not forecast, having no value in the year before the cutoff."""
     left_out = sorted(set(table.index) - set(forecasts["destination"]))
     if left_out:
         say(f"no value in the year before the cutoff, not forecast: {first_few(left_out)}")
