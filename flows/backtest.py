@@ -50,7 +50,7 @@ def tags_of(workspace: Workspace, flow_name: str) -> dict[str, str]:
     return {
         "flow": flow_name,
         "as_of": workspace.as_of.isoformat(),
-        "data_fingerprint": workspace.fingerprint,
+        "data_vintage": workspace.fingerprint,
         "git_commit": git_commit(),
         "model_version": workspace.model_version,
     }

@@ -66,7 +66,7 @@ def published_already(workspace: Workspace) -> Outcome | None:
         return None
     last = month_label(last_complete_month(workspace.as_of) + MONTHS_AHEAD)
     made_alike = latest["model"].str.contains(workspace.spec.digest, regex=False).all()
-    if set(latest["data_fingerprint"]) != {workspace.fingerprint} or latest["period"].max() != last:
+    if set(latest["data_vintage"]) != {workspace.fingerprint} or latest["period"].max() != last:
         return None
     folder = report_folder(workspace.settings, latest["as_of"].iloc[0])
     if not made_alike or not (folder / "index.html").exists():
@@ -90,7 +90,7 @@ def _publish_new(workspace: Workspace) -> Outcome:
             run_id=run_id,
             flow="run",
             as_of=as_of,
-            data_fingerprint=workspace.fingerprint,
+            data_vintage=workspace.fingerprint,
             started_at=utc_now(),
             git_commit=git_commit(),
         ),
@@ -124,7 +124,7 @@ def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:
             suspicious=panel.suspicious,
             unknowns=missing,
             model_version=made.model_version,
-            data_fingerprint=workspace.fingerprint,
+            data_vintage=workspace.fingerprint,
         ),
         report_folder(workspace.settings, workspace.as_of),
     )
@@ -132,7 +132,7 @@ def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:
         workspace.engine,
         made.table,
         as_of=workspace.as_of,
-        data_fingerprint=workspace.fingerprint,
+        data_vintage=workspace.fingerprint,
     )
     say(f"publish   {rows} rows as of {workspace.as_of:%Y-%m-%d}")
     said = verdict(seen) if len(seen.scores) else "no past origin could be scored"

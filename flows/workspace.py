@@ -13,7 +13,7 @@ from features.history import EvidenceHistory
 from models.spec import ModelSpec
 from store.database import open_store
 from store.errors import DataError, StoreError
-from store.reading import data_fingerprint, read_events, read_observations, read_tariffs
+from store.reading import data_vintage, read_events, read_observations, read_tariffs
 from store.settings import Settings
 
 
@@ -46,7 +46,7 @@ def open_workspace(settings: Settings, as_of: pd.Timestamp) -> Workspace:
             f"as_of={as_of} has no time zone. Expected a UTC moment. Localise it first."
         )
     engine = store_of(settings)
-    fingerprint = data_fingerprint(engine, as_of=as_of)
+    fingerprint = data_vintage(engine, as_of=as_of)
     return _cached(settings, as_of, fingerprint, engine)
 
 

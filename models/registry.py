@@ -55,7 +55,7 @@ class Champion:
     run_id: str
     model_version: str
     as_of: str
-    data_fingerprint: str
+    data_vintage: str
     score: float
     """Error in its own backtest that a candidate is held to (tag ``gate_score``), NaN if it was not
     recorded."""
@@ -103,7 +103,7 @@ def register(
         heads: Boosters in LightGBM's text form by the names in ``served.HEADS``.
         card: As for :func:`models.served.predict_quantiles`; must survive JSON.
         example: Rows the model can predict; the first few are kept; not modified.
-        tags: What :func:`champion` tells of it: ``model_version``, ``as_of``, ``data_fingerprint``.
+        tags: What :func:`champion` tells of it: ``model_version``, ``as_of``, ``data_vintage``.
 
     Returns:
         Number of the version.
@@ -312,8 +312,6 @@ def _version(client: MlflowClient, settings: Settings, version: int) -> Champion
             "Expected a version that training registered. Run `magnetcast train`, or choose one "
             "shown by `mlflow ui`."
         ) from err
-    named = {
-        name: found.tags.get(name, "") for name in ("model_version", "as_of", "data_fingerprint")
-    }
+    named = {name: found.tags.get(name, "") for name in ("model_version", "as_of", "data_vintage")}
     score = float(found.tags.get("gate_score", "nan"))
     return Champion(version=int(found.version), run_id=found.run_id or "", **named, score=score)

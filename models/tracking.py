@@ -89,7 +89,7 @@ def open_run(
     Args:
         settings: Where MLflow's database and artifacts are; made when absent.
         name: What a reader sees in the list of runs.
-        tags: What the run is found by: ``as_of``, ``data_fingerprint``, ``git_commit``,
+        tags: What the run is found by: ``as_of``, ``data_vintage``, ``git_commit``,
             ``model_version``, ``flow``.
         parent: Identifier of the run this one is a part of.
 

@@ -21,7 +21,7 @@ class ReportInput:
         suspicious: ``statement, residual_t, z, source_url``, figures the rest contradicts.
         unknowns: Plain sentences on what the forecast could not know.
         model_version: The model that made the forecasts.
-        data_fingerprint: Hash of the rows the forecasts rest on.
+        data_vintage: Hash of the rows the forecasts rest on.
     """
 
     as_of: pd.Timestamp
@@ -33,7 +33,7 @@ class ReportInput:
     suspicious: pd.DataFrame
     unknowns: list[str]
     model_version: str
-    data_fingerprint: str
+    data_vintage: str
 
     @property
     def as_of_date(self) -> pd.Timestamp:

@@ -14,7 +14,7 @@ from store.writing import insert_new
 
 
 def publish_forecasts(
-    engine: Engine, frame: pd.DataFrame, *, as_of: datetime, data_fingerprint: str
+    engine: Engine, frame: pd.DataFrame, *, as_of: datetime, data_vintage: str
 ) -> int:
     """Publish forecasts in one transaction and return how many rows are new.
 
@@ -25,7 +25,7 @@ def publish_forecasts(
         frame: columns of a forecast file, ``model`` being the model's version; ``band_hit_rate``
             (0..1) and ``drivers`` (JSON) if there are any. Not modified.
         as_of: the moment the forecaster stood at, aware.
-        data_fingerprint: digest of the evidence used.
+        data_vintage: digest of the evidence used.
 
     Raises:
         DataError: a row breaks the contract, or other numbers stand published under its key.
@@ -33,7 +33,7 @@ def publish_forecasts(
     checked = validate(frame, "forecasts", where=f"the forecasts of {as_of:%Y-%m-%d}")
     rows = checked.rename(columns={"model": "model_version"}).assign(
         as_of=pd.Timestamp(as_of),
-        data_fingerprint=data_fingerprint,
+        data_vintage=data_vintage,
         cutoff=pd.to_datetime(checked["cutoff"], format="%Y-%m"),
         period=pd.to_datetime(checked["period"], format="%Y-%m"),
     )
@@ -58,7 +58,7 @@ class Run:
     run_id: str
     flow: str
     as_of: datetime
-    data_fingerprint: str
+    data_vintage: str
     started_at: datetime
     status: str = "running"
     model_version: str | None = None

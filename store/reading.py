@@ -79,7 +79,7 @@ def read_forecasts(
 
     Returns:
         ``as_of``, the columns of a forecast file, then ``band_hit_rate``, ``drivers`` and
-        ``data_fingerprint``; ``cutoff`` and ``period`` are ``YYYY-MM`` and ``model`` is the
+        ``data_vintage``; ``cutoff`` and ``period`` are ``YYYY-MM`` and ``model`` is the
         model's version. Ordered by as_of, destination, period, model.
     """
     wanted = [] if as_of is None else [tables.forecasts.c.as_of == as_of]
@@ -103,7 +103,7 @@ def latest_forecast(engine: Engine, *, as_of: datetime | None = None) -> pd.Data
     return _published(rows[rows["id"] == latest])
 
 
-def data_fingerprint(engine: Engine, *, as_of: datetime | None = None) -> str:
+def data_vintage(engine: Engine, *, as_of: datetime | None = None) -> str:
     """Return a digest of all evidence known at ``as_of``; equal rows give equal digests."""
     digest = hashlib.sha256()
     with engine.begin() as connection:
@@ -145,5 +145,5 @@ def _published(rows: pd.DataFrame) -> pd.DataFrame:
     """Show stored forecasts as the columns of a forecast file, with what was published beside."""
     months = {name: rows[name].dt.strftime("%Y-%m") for name in ("cutoff", "period")}
     frame = rows.assign(**months).rename(columns={"model_version": "model"})
-    extra = ["band_hit_rate", "drivers", "data_fingerprint"]
+    extra = ["band_hit_rate", "drivers", "data_vintage"]
     return frame[["as_of", *FORECAST_COLUMNS, *extra]].reset_index(drop=True)

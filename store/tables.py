@@ -143,7 +143,7 @@ forecasts: Final = Table(
     _text("status"),
     Column("band_hit_rate", Float, info=WORDING),
     _text("drivers", wording=True, nullable=True),
-    _text("data_fingerprint", wording=True),
+    _text("data_vintage", wording=True),
     UniqueConstraint("as_of", "destination", "period", "model_version"),
 )
 
@@ -167,7 +167,7 @@ runs: Final = Table(
     Column("run_id", Text, primary_key=True),
     _text("flow"),
     Column("as_of", UtcMoment, nullable=False),
-    _text("data_fingerprint"),
+    _text("data_vintage"),
     _text("model_version", nullable=True),
     _text("git_commit", nullable=True),
     _text("mlflow_run_id", nullable=True),

@@ -10,7 +10,7 @@ from sources.dating import latest_plausible_day, stated_day
 from sources.periods import end_of_month, parse_period
 from sources.precision import half_width
 from store.database import open_store
-from store.reading import data_fingerprint, read_observations
+from store.reading import data_vintage, read_observations
 from store.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations
 
@@ -63,7 +63,7 @@ def test_what_is_read_depends_neither_on_writing_order_nor_on_later_rows(
             engine = open_store(f"sqlite:///{Path(folder) / f'{number}.db'}")
             write_batch(engine, make_batch(frame))
             seen = read_observations(engine, as_of=as_of)
-            views.append((seen, data_fingerprint(engine, as_of=as_of)))
+            views.append((seen, data_vintage(engine, as_of=as_of)))
             engine.dispose()
 
     for frame, digest in views[1:]:

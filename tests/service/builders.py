@@ -178,7 +178,7 @@ def make_report(**changes: object) -> ReportInput:
             "How many general licences were granted since August 2026; nobody publishes it.",
         ],
         "model_version": "magnetcast-7",
-        "data_fingerprint": "sha256:4be1f0c2a9d7",
+        "data_vintage": "sha256:4be1f0c2a9d7",
     }
     return ReportInput(**{**given, **changes})  # type: ignore[arg-type]
 

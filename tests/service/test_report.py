@@ -190,7 +190,7 @@ def test_hostile_text_is_escaped_everywhere() -> None:
         suspicious=make_suspicious().assign(statement=attack),
         unknowns=[attack],
         model_version=attack,
-        data_fingerprint=attack,
+        data_vintage=attack,
         forecasts=make_forecasts().assign(status=attack),
     )
 

@@ -70,7 +70,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("band_hit_rate", sa.Float(), nullable=True),
         sa.Column("drivers", sa.Text(), nullable=True),
-        sa.Column("data_fingerprint", sa.Text(), nullable=False),
+        sa.Column("data_vintage", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_forecasts")),
         sa.UniqueConstraint(
             "as_of", "destination", "period", "model_version", name=op.f("uq_forecasts_as_of")
@@ -165,7 +165,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("flow", sa.Text(), nullable=False),
         sa.Column("as_of", UtcMoment(), nullable=False),
-        sa.Column("data_fingerprint", sa.Text(), nullable=False),
+        sa.Column("data_vintage", sa.Text(), nullable=False),
         sa.Column("model_version", sa.Text(), nullable=True),
         sa.Column("git_commit", sa.Text(), nullable=True),
         sa.Column("mlflow_run_id", sa.Text(), nullable=True),

@@ -166,7 +166,7 @@ def mlflow_stored(
             heads=mlflow_heads,
             card=mlflow_card,
             example=mlflow_rows,
-            tags={"model_version": "m1", "as_of": "2026-02-25", "data_fingerprint": "abc"},
+            tags={"model_version": "m1", "as_of": "2026-02-25", "data_vintage": "abc"},
         )
     return settings
 

@@ -16,7 +16,7 @@ from store.errors import StoreError
 from store.settings import Settings
 
 NAMES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95", "mean"]
-TAGS = {"model_version": "m1", "as_of": "2026-02-25", "data_fingerprint": "abc"}
+TAGS = {"model_version": "m1", "as_of": "2026-02-25", "data_vintage": "abc"}
 
 WITHOUT_PROJECT = """
 import sys
@@ -207,7 +207,7 @@ def test_the_champion_moves_and_leaves_a_way_back(
     assert champion is not None
     assert previous is not None
     assert (champion.version, champion.model_version) == (2, "m2")
-    assert (champion.as_of, champion.data_fingerprint) == ("2026-02-25", "abc")
+    assert (champion.as_of, champion.data_vintage) == ("2026-02-25", "abc")
     assert (previous.version, previous.model_version) == (1, "m1")
     assert registry.load_champion(mlflow_settings).version == 2
 

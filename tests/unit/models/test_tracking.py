@@ -12,7 +12,7 @@ from models import tracking
 from store.errors import StoreError
 from store.settings import Settings
 
-TAGS = {"as_of": "2026-02-25", "data_fingerprint": "abc", "flow": "train"}
+TAGS = {"as_of": "2026-02-25", "data_vintage": "abc", "flow": "train"}
 
 
 def stored(settings: Settings, run_id: str) -> mlflow.entities.Run:

@@ -81,7 +81,7 @@ def test_rows_not_to_be_used_are_marked(batch: Batch) -> None:
     october = rows[(rows["value"] == 4343.5) & (rows["commodity"] == "85051110")]
 
     assert october["usable"].tolist() == [False]
-    assert (~rows["usable"]).sum() == 24
+    assert (~rows["usable"]).sum() == 28
 
 
 def test_the_growth_that_stood_only_in_a_note_is_a_row(batch: Batch) -> None:

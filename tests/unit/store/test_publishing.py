@@ -15,7 +15,7 @@ MAY = pd.Timestamp("2025-05-10", tz="UTC")
 
 
 def publish(engine: Engine, frame: pd.DataFrame, *, as_of: pd.Timestamp = APRIL) -> int:
-    return publish_forecasts(engine, frame, as_of=as_of, data_fingerprint="f00d")
+    return publish_forecasts(engine, frame, as_of=as_of, data_vintage="f00d")
 
 
 def test_a_published_forecast_reads_back_as_its_file_columns(engine: Engine) -> None:
@@ -30,7 +30,7 @@ def test_a_published_forecast_reads_back_as_its_file_columns(engine: Engine) -> 
     assert published["as_of"].tolist() == [APRIL]
     assert published["band_hit_rate"].tolist() == [0.8]
     assert published["drivers"].tolist() == ['["tariff"]']
-    assert published["data_fingerprint"].tolist() == ["f00d"]
+    assert published["data_vintage"].tolist() == ["f00d"]
 
 
 def test_publishing_twice_changes_nothing(engine: Engine) -> None:
@@ -124,7 +124,7 @@ def test_a_run_is_noted_and_finished(engine: Engine) -> None:
     start_run(
         engine,
         Run(
-            run_id="r1", flow="run", as_of=APRIL, data_fingerprint="f00d",
+            run_id="r1", flow="run", as_of=APRIL, data_vintage="f00d",
             started_at=datetime(2025, 4, 10, 1, tzinfo=UTC), git_commit="abc",
         ),
     )  # fmt: skip

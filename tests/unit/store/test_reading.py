@@ -3,7 +3,7 @@ import pytest
 from sqlalchemy import Engine
 
 from store.reading import (
-    data_fingerprint,
+    data_vintage,
     read_analog_events,
     read_calendar,
     read_events,
@@ -64,9 +64,9 @@ def test_an_empty_store_has_typed_scores(engine: Engine) -> None:
 def test_the_fingerprint_ignores_writing_order_and_later_rows(engine: Engine) -> None:
     late = {"destination": "DEU", "available_at": "2025-08-20T00:00:00Z"}
     write_batch(engine, make_batch(make_observations({})))
-    before = data_fingerprint(engine, as_of=JULY_20)
+    before = data_vintage(engine, as_of=JULY_20)
 
     write_batch(engine, make_batch(make_observations(late), sha256="b" * 64))
 
-    assert data_fingerprint(engine, as_of=JULY_20) == before
-    assert data_fingerprint(engine) != before
+    assert data_vintage(engine, as_of=JULY_20) == before
+    assert data_vintage(engine) != before

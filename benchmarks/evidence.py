@@ -1,0 +1,309 @@
+"""How far the evidence panel is from published months that it was not shown.
+
+Every reported monthly level is left out in turn, with all levels of the same destination and month,
+and the panel is solved again from the others. Writes evidence.md; with ``--grid`` it writes
+prior.md instead: how other priors move error and coverage.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import page
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from features.asof import OBSERVATION_KEY, known_at
+from features.evidence import PANEL_DESTINATIONS, evidence_panel
+from features.months import last_complete_month, month_label, month_number
+from features.solver import Solution, solve
+from features.statements import (
+    REVISION_NOISE,
+    Cells,
+    Statement,
+    is_cell_level,
+    last_evidence_month,
+    members_of,
+    read_statements,
+)
+from features.system import WIDTH, Prior, System, build_system
+from flows.cli import moment
+from sources.bundled import load_bundled
+from store.vocabulary import COMMODITY, DESTINATIONS, HISTORY_START
+
+BAND = 1.2816
+"""Standard deviations on either side of an 80 percent band."""
+
+AIMS = {"WLD": ("<= 0.5 %", "72-88 %")}
+OTHERS = "others"
+SOLVES = 5
+NAMES = {members_of(name): name for name in PANEL_DESTINATIONS}
+
+VARIANTS: dict[str, Sequence[float]] = {
+    "share_step": (0.10, 0.16, 0.22, 0.40),
+    "share_year": (0.35, 0.90),
+    "world_step": (0.04, 0.08),
+    "step_tail": (2.5, 8.0),
+    "figure_tail": (2.0, 5.0),
+}
+"""Values of ``--grid`` for the prior; each is changed alone, the others stay at the product's."""
+
+NOISES = (5e-5, 2e-4)
+"""Values of ``--grid`` for the relative noise of figures beside their rounding."""
+
+
+INTRODUCTION = """
+Each reported monthly level is left out in turn, together with every other usable level of that
+destination and month (another outlet's too), and the panel is solved again from what remains,
+from scratch, as the product does it (begun at the full solution it would stop too near to it and
+look better than it is). Compared are the panel and the median of what was left out. The band is the
+estimate times exp(+-1.2816 s), with s from the panel's standard error and the figure's own
+rounding. Sums that are no row of the panel (the world without the USA) are not left out. How the
+prior was chosen: [prior.md](prior.md).
+"""
+WORST_TEXT = """
+Months that the panel without their own figure misses by most, in standard deviations.
+"""
+SUSPICIOUS_TEXT = """
+Figures more than five scales from the panel. A scale is mostly the figure's rounding, often a few
+hundredths of a percent, so a real disagreement is far away at once; the weight is what the
+Student-t reweighting leaves of it.
+"""
+GRID_TEXT = """
+As in [evidence.md](evidence.md), each published month is left out in turn. Each choice of
+`features.system.Prior`, and the noise of figures beside their rounding
+(`features.statements.REVISION_NOISE`), is changed alone. Error is the median, coverage that of the
+80 % band.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The statements known at one moment and the months they are about."""
+
+    statements: list[Statement]
+    first: int
+    last: int
+
+
+def known_statements(observations: pd.DataFrame, as_of: pd.Timestamp) -> Known:
+    """Return the statements the product's panel rests on at a moment."""
+    figures = known_at(observations, key=OBSERVATION_KEY, as_of=as_of)
+    figures = figures.loc[figures["commodity"] == COMMODITY].reset_index(drop=True)
+    first = month_number(HISTORY_START)
+    last = min(last_evidence_month(figures), last_complete_month(as_of))
+    return Known(read_statements(figures, first=first, last=last), first, last)
+
+
+def published_months(statements: Sequence[Statement]) -> dict[Cells, list[int]]:
+    """Return the statements that give each published month of a row of the panel."""
+    months: dict[Cells, list[int]] = {}
+    for i, statement in enumerate(statements):
+        cells = statement.above
+        if cells is not None and is_cell_level(statement) and cells.destinations in NAMES:
+            months.setdefault(cells, []).append(i)
+    return months
+
+
+def leave_out(known: Known, prior: Prior) -> pd.DataFrame:
+    """Return one row a published month: truth, estimate, relative error, and error in scales."""
+    system = build_system(known.statements, first=known.first, last=known.last, prior=prior)
+    rows = [
+        left_out(known, system, cells, places)
+        for cells, places in published_months(known.statements).items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def left_out(known: Known, system: System, cells: Cells, places: list[int]) -> dict[str, object]:
+    """Return the row of one month, solved from scratch without its statements."""
+    keep = np.ones(len(system.target), dtype=bool)
+    keep[places] = False
+    estimate, stderr = total_of(solve(system, keep=keep), cells, known.first)
+    hidden = [known.statements[i] for i in places]
+    truth = float(np.median([np.exp(s.target) for s in hidden]))
+    name = NAMES[cells.destinations]
+    return {
+        "group": name if name in {"WLD", "USA"} else OTHERS,
+        "destination": name,
+        "month": month_label(cells.start),
+        "truth": truth,
+        "estimate": estimate,
+        "error": abs(estimate / truth - 1.0),
+        "z": abs(np.log(estimate / truth)) / np.hypot(stderr, max(s.scale for s in hidden)),
+    }
+
+
+def total_of(solution: Solution, cells: Cells, first: int) -> tuple[float, float]:
+    """Return tonnes and log standard error of a sum of cells of one month."""
+    row = (cells.start - first) * WIDTH
+    inside = [row + DESTINATIONS.index(name) for name in cells.destinations]
+    tonnes = np.exp(solution.log_cells[inside])
+    share = tonnes / tonnes.sum()
+    variance = share @ solution.covariance[np.ix_(inside, inside)] @ share
+    return float(tonnes.sum()), float(np.sqrt(variance))
+
+
+def summary(results: pd.DataFrame) -> pd.DataFrame:
+    """Return error and coverage for world, USA and the others, then for each of the others."""
+    each = results.loc[results["group"] == OTHERS]
+    parts = [(name, results.loc[results["group"] == name]) for name in ("WLD", "USA", OTHERS)]
+    parts += [(f"of these {name}", part) for name, part in each.groupby("destination")]
+    return pd.DataFrame([{"destination": name, **figures_of(part)} for name, part in parts])
+
+
+def figures_of(part: pd.DataFrame) -> dict[str, float]:
+    return {
+        "months": len(part),
+        "median": float(part["error"].median()),
+        "p90": float(part["error"].quantile(0.9)),
+        "coverage": float((part["z"] <= BAND).mean()),
+    }
+
+
+def summary_text(results: pd.DataFrame) -> pd.DataFrame:
+    rows = summary(results)
+    aims = [AIMS.get(name, ("", "")) for name in rows["destination"]]
+    return pd.DataFrame(
+        {
+            "left out": rows["destination"],
+            "months": rows["months"],
+            "median error": rows["median"].map("{:.2%}".format),
+            "90th percentile": rows["p90"].map("{:.1%}".format),
+            "within the 80 % band": rows["coverage"].map("{:.0%}".format),
+            "aim: median error": [aim[0] for aim in aims],
+            "aim: coverage": [aim[1] for aim in aims],
+        }
+    )
+
+
+def worst_text(results: pd.DataFrame, count: int = 8) -> pd.DataFrame:
+    worst = results.sort_values("z", ascending=False).head(count)
+    return pd.DataFrame(
+        {
+            "left out": worst["destination"] + " " + worst["month"],
+            "published t": worst["truth"].map("{:,.1f}".format),
+            "panel without it t": worst["estimate"].map("{:,.1f}".format),
+            "distance in standard deviations": worst["z"].map("{:.1f}".format),
+        }
+    )
+
+
+def solve_seconds(observations: pd.DataFrame, as_of: pd.Timestamp) -> float:
+    """Return the median time of the whole panel, from figures to cells."""
+    seconds = []
+    for _ in range(SOLVES):
+        started = time.perf_counter()
+        evidence_panel(observations, as_of=as_of)
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds))
+
+
+def suspicious_text(observations: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    found = evidence_panel(observations, as_of=as_of).suspicious
+    return pd.DataFrame(
+        {
+            "figure": found["statement"],
+            "beyond the rest t": found["residual_t"].map("{:+,.0f}".format),
+            "distance in scales": found["z"].map("{:+.0f}".format),
+            "weight left": found["weight"].map("{:.4f}".format),
+            "source": found["source_url"],
+        }
+    )
+
+
+def grid_text(known: Known) -> pd.DataFrame:
+    """Return how each choice, changed alone, moves error and coverage."""
+    rows = [grid_row("the product's", "", leave_out(known, Prior()))]
+    for name, values in VARIANTS.items():
+        own = f"{getattr(Prior(), name):g}"
+        for value in values:
+            prior = replace(Prior(), **{name: value})
+            rows.append(grid_row(f"{name} {value:g}", own, leave_out(known, prior)))
+    for noise in NOISES:
+        found = leave_out(with_noise(known, noise), Prior())
+        rows.append(grid_row(f"revision noise {noise:g}", f"{REVISION_NOISE:g}", found))
+    return pd.DataFrame(rows)
+
+
+def with_noise(known: Known, noise: float) -> Known:
+    """Return the statements as if figures had another noise beside their rounding."""
+    more = noise**2 - REVISION_NOISE**2
+    statements = [
+        s if s.is_bound else replace(s, scale=float(np.sqrt(s.scale**2 + more)))
+        for s in known.statements
+    ]
+    return replace(known, statements=statements)
+
+
+def grid_row(choice: str, own: str, results: pd.DataFrame) -> dict[str, str]:
+    print(choice, flush=True)
+    rows = summary(results).set_index("destination")
+    texts = {
+        f"{name} {what}": form.format(rows.loc[name, column])
+        for name in ("WLD", "USA", OTHERS)
+        for what, column, form in (
+            ("error", "median", "{:.2%}"),
+            ("coverage", "coverage", "{:.0%}"),
+        )
+    }
+    return {"changed": choice, "product's value": own, **texts}
+
+
+def page_lines(known: Known, observations: pd.DataFrame, as_of: pd.Timestamp) -> list[str]:
+    results = leave_out(known, Prior())
+    months = f"{month_label(known.first)} to {month_label(known.last)}"
+    solved = f"""
+        One whole panel, from figures to cells, takes {solve_seconds(observations, as_of):.2f} s
+        (median of {SOLVES}, one BLAS thread as in the product; aim: <= 1 s). It rests on
+        {len(known.statements)} statements about {months}.
+    """
+    return [
+        *page.prose(INTRODUCTION),
+        *page.table(summary_text(results)),
+        *page.prose(solved),
+        "",
+        "## Furthest off",
+        *page.prose(WORST_TEXT),
+        *page.table(worst_text(results)),
+        "## Suspicious figures",
+        *page.prose(SUSPICIOUS_TEXT),
+        *page.table(suspicious_text(observations, as_of)),
+    ]
+
+
+def measure(observations: pd.DataFrame, as_of: pd.Timestamp, *, day: str) -> None:
+    """Write evidence.md."""
+    command = f"python benchmarks/evidence.py --as-of {day}"
+    known = known_statements(observations, as_of)
+    lines = page.heading("Evidence panel: published months left out", command, data_text(day))
+    page.write("evidence.md", [*lines, *page_lines(known, observations, as_of)])
+
+
+def try_priors(observations: pd.DataFrame, as_of: pd.Timestamp, *, day: str) -> None:
+    """Write prior.md."""
+    command = f"python benchmarks/evidence.py --as-of {day} --grid"
+    known = known_statements(observations, as_of)
+    lines = page.heading("How the panel's prior was chosen", command, data_text(day))
+    page.write("prior.md", [*lines, *page.prose(GRID_TEXT), *page.table(grid_text(known))])
+
+
+def data_text(day: str) -> str:
+    return f"Data: the bundled figures as known on {day}."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--as-of", default="2026-11-24", help="day to stand at (UTC)")
+    parser.add_argument("--grid", action="store_true", help="try other priors (twenty minutes)")
+    chosen = parser.parse_args()
+    observations = load_bundled(page.DATA).frame("observations")
+    make = try_priors if chosen.grid else measure
+    with threadpool_limits(limits=1, user_api="blas"):  # as in the product
+        make(observations, moment(chosen.as_of), day=chosen.as_of)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""How good the forecasts of magnet exports were, replayed as they could be made at the time.
+
+Writes magnets.md: the scores of all origins and by period of origin, and what was said of May 2025
+on either side of the controls of 4 April 2025.
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import page
+import pandas as pd
+
+from features.build import frame_of
+from features.history import EvidenceHistory
+from features.months import month_label, month_number
+from flows.cli import moment
+from models.backtest import Backtest, replay
+from models.rolling import MODEL, coherent
+from models.rolling import train as fit
+from models.scores import REFERENCE, summarise
+from models.served import predict_quantiles
+from models.spec import ModelSpec
+from sources.bundled import load_bundled
+
+Item = TypeVar("Item")
+SCOPES = ("WLD", "USA", "ALL")
+ORDER = (MODEL, REFERENCE, "last_value", "drift")
+PERIODS = {
+    "all origins": ("2024-06", "2026-02"),
+    "before the shock": ("2024-06", "2025-01"),
+    "through it": ("2025-02", "2025-08"),
+    "after it": ("2025-09", "2026-02"),
+}
+"""First and last month of the origins."""
+
+STATED = {
+    "wape": "{:.1%}",
+    "mase": "{:.2f}",
+    "sql": "{:.2f}",
+    "coverage80": "{:.0%}",
+    "value_added": "{:+.0%}",
+}
+SHOCK_MONTH = "2025-05"
+SHOCK_VIEWS = ("2025-04-01", "2025-04-10")
+SHOCK_SERIES = ("USA", "WLD")
+SHOCK_FEATURES = ("policy_control_exposure", "policy_unseen_control", "tariff_rate_pct")
+BAND = ("p05", "p10", "p50", "p90", "p95")
+
+INTRODUCTION = """
+At the 25th of each month the evidence panel, the features and the model are made anew from what was
+published by then; the months after are scored only where a level was published, horizons 1 to 6.
+MASE and SQL (quantile loss over the seven published quantiles) are scaled by the mean absolute
+seasonal difference up to the cutoff; value added is 1 - WAPE / WAPE of the seasonal naive. ALL
+holds the destinations and the sums WLD and EU27, so tonnes count twice there. The baselines get
+bands calibrated in the same way and are made coherent like the model.
+"""
+LOSS_TEXT = """
+Where a baseline had the smaller error (WAPE) or quantile loss (SQL):
+"""
+SHOCK_TEXT = """
+What was said of May 2025 on 1 April and on 10 April 2025, each by a model trained on that day from
+what was published by then. The licence duty of 4 April lies between the two. No control on magnets
+lay in the data before it, so no model could have learned what one does: the second forecast sees
+the act in its features and still knows no answer.
+"""
+
+
+def scores_of(cells: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
+    """Return scores of the origins from one month to another, one row a model and scope."""
+    month = cells["as_of"].dt.strftime("%Y-%m")
+    counted = cells.loc[month.between(first, last)]
+    long = summarise(counted, horizons=(1, 6))
+    wide = long.pivot_table(index=["scope", "model", "cells"], columns="metric", values="value")
+    wide = wide.reset_index().set_index(["scope", "model"])
+    return wide.loc[[(scope, model) for scope in SCOPES for model in ORDER]].reset_index()
+
+
+def scores_text(scores: pd.DataFrame) -> pd.DataFrame:
+    text = scores[["scope", "model", "cells"]].copy()
+    for name, form in STATED.items():
+        text[name] = scores[name].map(form.format)
+    return text
+
+
+def lost(scores: pd.DataFrame, period: str) -> list[str]:
+    """Say where a baseline had the smaller error or quantile loss."""
+    lines = []
+    for scope, part in scores.groupby("scope", sort=False):
+        for metric in ("wape", "sql"):
+            value = part.set_index("model")[metric]
+            best = str(value.drop(MODEL).idxmin())
+            if value[MODEL] > value[best]:
+                own, other = (STATED[metric].format(value[name]) for name in (MODEL, best))
+                lines.append(f"- {scope}, {period}, {metric}: {own} against {other} of {best}")
+    return lines
+
+
+def score_lines(result: Backtest) -> list[str]:
+    lines: list[str] = []
+    losses: list[str] = []
+    for period, (first, last) in PERIODS.items():
+        scores = scores_of(result.cells, first, last)
+        title = f"## {period.capitalize()} (origins {first} to {last})"
+        lines += ["", title, *page.table(scores_text(scores))]
+        losses += lost(scores, period)
+    return [*lines, "## Where it loses", *page.prose(LOSS_TEXT), "", *(losses or ["- nowhere"])]
+
+
+def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: ModelSpec) -> pd.DataFrame:
+    """Return features and forecast of every series and month, as `magnetcast predict` does."""
+    origin = history.origin(as_of)
+    rows = frame_of(origin)
+    memory = replay(history, as_of, spec=spec).memory
+    trained = fit(history, as_of, spec=spec, memory=memory)
+    table = coherent(predict_quantiles(trained.heads, trained.card, rows), origin)
+    cutoff = pd.Series(month_label(origin.cutoff), index=rows.index, name="cutoff")
+    return pd.concat([rows, cutoff, table], axis=1)
+
+
+def shock_text(history: EvidenceHistory, now: pd.Timestamp, spec: ModelSpec) -> pd.DataFrame:
+    """Return the forecasts of the shock's month beside the truth."""
+    made = {day: forecast(history, moment(day), spec) for day in SHOCK_VIEWS}
+    rows = [
+        shock_row(history, now, made[day], day=day, name=name)
+        for name in SHOCK_SERIES
+        for day in SHOCK_VIEWS
+    ]
+    return pd.DataFrame(rows)
+
+
+def shock_row(
+    history: EvidenceHistory, now: pd.Timestamp, made: pd.DataFrame, *, day: str, name: str
+) -> dict[str, str]:
+    known = history.origin(now)
+    truth = known.tonnes[known.series.index(name), month_number(SHOCK_MONTH) - known.first]
+    wanted = (made["destination"] == name) & (made["period"] == pd.Timestamp(SHOCK_MONTH))
+    cell = made.loc[wanted].iloc[0]
+    return {
+        "destination": name,
+        "as of": day,
+        "cutoff": cell["cutoff"],
+        "horizon": f"{cell['horizon']:.0f}",
+        **{column: f"{cell[column]:,.0f}" for column in BAND},
+        "truth t": f"{truth:,.0f}",
+        **{feature: f"{cell[feature]:.2f}" for feature in SHOCK_FEATURES},
+    }
+
+
+def track(items: Sequence[Item], label: str) -> Iterable[Item]:
+    print(f"{label}: {len(items)}", flush=True)
+    return items
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--as-of", default="2026-11-24", help="day to stand at (UTC)")
+    chosen = parser.parse_args()
+    as_of = moment(chosen.as_of)
+    spec = ModelSpec()
+    batch = load_bundled(page.DATA)
+    history = EvidenceHistory(
+        *(batch.frame(name) for name in ("observations", "policy_events", "tariff_steps"))
+    )
+    result = replay(history, as_of, spec=spec, track=track)
+    lines = page.heading(
+        "Magnet exports: forecasts replayed",
+        f"python benchmarks/magnets.py --as-of {chosen.as_of}",
+        f"Data: the bundled facts as known on {chosen.as_of}. Choices of the model: {spec.digest}.",
+    )
+    lines += page.prose(INTRODUCTION)
+    lines += score_lines(result)
+    lines += ["", "## May 2025", *page.prose(SHOCK_TEXT)]
+    lines += page.table(shock_text(history, as_of, spec))
+    page.write("magnets.md", lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.cli import moment
+from models.rolling import MODEL
+from store.errors import DataError
+from store.settings import PROJECT_ROOT
+from store.vocabulary import FORECAST_COLUMNS, PANEL_COLUMNS
+from tests.data.builders import at, make_table
+from tests.flows.conftest import Published
+
+Call = Callable[..., tuple[int, str, str]]
+
+VERBS = ["run", "ingest", "panel", "train", "backtest", "predict", "status"]
+
+
+@pytest.fixture
+def panel(tmp_path: Path) -> Path:
+    """A small panel of four series over five years."""
+    table = make_table(months=60)
+    rows = table.reset_index().melt("destination", var_name="number", value_name="tonnes")
+    period = [f"{number // 12}-{number % 12 + 1:02d}" for number in rows["number"]]
+    path = tmp_path / "panel.csv"
+    rows.assign(period=period)[["destination", "period", "tonnes"]].to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def at_published(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point the environment at the store on which the main job ran."""
+    settings = published.settings
+    values = {
+        "HOME": settings.home,
+        "DATA_DIR": settings.data_dir,
+        "TRACKING_URI": settings.tracking_uri,
+        "ARTIFACT_DIR": settings.artifact_dir,
+        "THREADS": 1,
+        "LOCK_TIMEOUT_S": 300,
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"MAGNETCAST_{name}", str(value))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_each_verb_says_what_it_does(magnetcast: Call, verb: str) -> None:
+    code, out, err = magnetcast(verb, "--help")
+
+    assert code == 0
+    assert f"magnetcast {verb}" in out
+    assert len(out.splitlines()) > 3
+    assert err == ""
+
+
+def test_help_names_every_verb_and_needs_no_store(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", "from flows.cli import main; main()", "--help"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(PROJECT_ROOT), "PATH": "", "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert answer.returncode == 0, answer.stderr
+    for verb in VERBS:
+        assert verb in answer.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("verb", ["run", "panel", "train", "backtest", "predict"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("yesterday-ish", "--as-of 'yesterday-ish' is no date", id="no date"),
+        pytest.param("2025-13-01", "--as-of '2025-13-01' is no date", id="no such month"),
+        pytest.param("2200-01-01", "--as-of 2200-01-01 lies in the future", id="future"),
+    ],
+)
+def test_a_bad_as_of_is_one_message_and_no_result(
+    magnetcast: Call, verb: str, text: str, message: str
+) -> None:
+    code, out, err = magnetcast(verb, "--as-of", text)
+
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "stamp"),
+    [
+        ("2025-04-10", "2025-04-10T00:00:00+00:00"),
+        ("2025-04-10T06:30", "2025-04-10T06:30:00+00:00"),
+        ("2025-04-10T06:30+02:00", "2025-04-10T04:30:00+00:00"),
+    ],
+)
+def test_an_as_of_is_a_utc_moment(text: str, stamp: str) -> None:
+    assert moment(text).isoformat() == stamp
+
+
+@pytest.mark.parametrize("text", ["", "NaT", "nan"])
+def test_an_as_of_that_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="is no date"):
+        moment(text)
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("verb", [("predict",), ("backtest", "--cutoffs", "2021-06")])
+def test_a_bad_panel_is_one_message_and_no_result(
+    magnetcast: Call, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("destination,period,tonnes\nA,2020-01,-1\n", encoding="utf-8")
+
+    code, out, err = magnetcast(*verb, "--panel", str(path))
+
+    assert (code, out) == (1, "")
+    assert "row 2, tonnes='-1'" in err
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(["--horizon", "0", "--cutoffs", "2021-06"], "--horizon 0 is no", id="horizon"),
+        pytest.param([], "--cutoffs is missing", id="no cutoffs"),
+        pytest.param(["--cutoffs", "soon"], "has a month that cannot be read", id="no month"),
+        pytest.param(["--cutoffs", "2031-01"], "lies outside the panel", id="cutoff outside"),
+    ],
+)
+def test_bad_options_of_a_backtest_are_told(
+    magnetcast: Call, panel: Path, words: list[str], message: str
+) -> None:
+    code, out, err = magnetcast("backtest", "--panel", str(panel), *words)
+
+    assert (code, out) == (1, "")
+    assert message in err
+
+
+@pytest.mark.usefixtures("place")
+def test_predict_of_a_horizon_of_no_months_is_refused(magnetcast: Call, panel: Path) -> None:
+    code, out, err = magnetcast("predict", "--panel", str(panel), "--horizon", "0")
+
+    assert (code, out) == (1, "")
+    assert "--horizon 0 is no number of months" in err
+
+
+@pytest.mark.usefixtures("place")
+def test_predict_of_a_panel_writes_the_months_after_it(magnetcast: Call, panel: Path) -> None:
+    code, out, _ = magnetcast("predict", "--panel", str(panel), "--horizon", "3")
+
+    table = pd.read_csv(io.StringIO(out))
+    assert code == 0
+    assert tuple(table.columns) == FORECAST_COLUMNS
+    assert len(table) == 4 * 3
+    assert sorted(table["period"].unique()) == ["2023-01", "2023-02", "2023-03"]
+    assert set(table["cutoff"]) == {"2022-12"}
+    assert set(table["model"]) == {MODEL}
+
+
+@pytest.mark.usefixtures("place")
+def test_backtest_of_a_panel_writes_forecasts_and_scores(
+    magnetcast: Call, panel: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out" / "deep"
+
+    code, out, err = magnetcast(
+        *("backtest", "--panel", str(panel), "--horizon", "3"),
+        *("--cutoffs", "2021-12,2022-06", "--out", str(folder)),
+    )
+
+    assert (code, out) == (0, "")
+    assert "of the seasonal naive" in err
+    table = pd.read_csv(folder / "forecasts.csv")
+    assert tuple(table.columns) == FORECAST_COLUMNS
+    assert sorted(table["cutoff"].unique()) == ["2021-12", "2022-06"]
+    assert len(table) == 2 * 4 * 3
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    keys = {"model", "scope", "cells", "metric", "value", "horizon_from", "horizon_to"}
+    assert all(set(row) == keys for row in scores)
+    assert {row["metric"] for row in scores} == {"wape", "mase", "sql", "coverage80", "value_added"}
+    assert {row["model"] for row in scores} == {MODEL, "seasonal_naive", "last_value", "drift"}
+
+
+@pytest.mark.usefixtures("at_published")
+def test_panel_writes_its_columns(magnetcast: Call) -> None:
+    code, out, err = magnetcast("panel", "--as-of", "2020-04-22")
+
+    table = pd.read_csv(io.StringIO(out))
+    assert code == 0
+    assert tuple(table.columns) == PANEL_COLUMNS
+    assert table["period"].max() == "2020-03"
+    assert len(table) == 12 * 51
+    assert "suspicious" not in err
+
+
+@pytest.mark.usefixtures("at_published")
+def test_predict_writes_its_columns_to_a_file_and_nothing_to_stdout(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "forecast.csv"
+
+    code, said, _ = magnetcast("predict", "--as-of", "2020-04-22", "--out", str(out))
+
+    assert (code, said) == (0, "")
+    table = pd.read_csv(out)
+    assert tuple(table.columns) == FORECAST_COLUMNS
+    assert len(table) == 144
+
+
+@pytest.mark.usefixtures("at_published")
+@pytest.mark.parametrize("form", ["csv", "json", "table"])
+def test_status_tells_what_stands(magnetcast: Call, form: str) -> None:
+    code, out, _ = magnetcast("status", "--format", form)
+
+    assert code == 0
+    assert "2020-04-22" in out
+    assert "version 1, lightgbm-" in out
+
+
+@pytest.mark.usefixtures("place")
+def test_ingest_says_what_is_new_and_the_second_time_that_nothing_is(magnetcast: Call) -> None:
+    first, again = (magnetcast("ingest", "bundled") for _ in range(2))
+
+    assert (first[0], again[0]) == (0, 0)
+    assert "new rows" in first[2]
+    assert "nothing new in the bundled tables" in again[2]
+    assert (first[1], again[1]) == ("", "")
+
+
+@pytest.mark.usefixtures("place")
+def test_an_empty_store_is_told_with_the_remedy(magnetcast: Call) -> None:
+    code, out, err = magnetcast("panel", "--as-of", "2020-04-22")
+
+    assert (code, out) == (1, "")
+    assert "magnetcast ingest bundled" in err
+
+
+def test_an_unknown_verb_is_refused(magnetcast: Call) -> None:
+    code, out, err = magnetcast("forecast")
+
+    assert code != 0
+    assert "forecast" in out + err
+
+
+def test_today_is_the_as_of_of_a_command_that_names_none() -> None:
+    assert moment(None) > at("2026-01-01")
+    assert moment(None) == moment(None).normalize()

@@ -1,0 +1,140 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flows.clock import utc_now
+from flows.output import write_result
+from flows.predict import predict
+from flows.replay import predict_evidence
+from flows.workspace import open_workspace, store_of
+from models import registry
+from sources.bundled import load_bundled
+from store.batch import Batch, FileRows
+from store.errors import DataError, StoreError
+from store.reading import read_forecasts
+from store.settings import Settings
+from store.vocabulary import FORECAST_COLUMNS
+from store.writing import write_batch
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, Published, environment, settings_of
+
+
+def test_the_champion_forecasts_its_own_day_as_it_was_published(published: Published) -> None:
+    frame = predict_evidence(published.settings, at(AS_OF))
+
+    rows = read_forecasts(store_of(published.settings))
+    keys = ["destination", "period"]
+    left, right = (table.sort_values(keys, ignore_index=True) for table in (frame, rows))
+    pd.testing.assert_frame_equal(left, right[list(FORECAST_COLUMNS)], check_dtype=False)
+    assert set(frame["status"]) == {"champion"}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("2020-03-25", id="a month before"),
+        pytest.param("2020-04-21T23:59", id="a minute before its day"),
+    ],
+)
+def test_a_forecast_from_before_the_champion_is_trained_as_of_that_day(
+    published: Published, moment: str
+) -> None:
+    as_of = at(moment)
+
+    made = predict(published.settings, as_of)
+
+    assert set(made.table["status"]) == {"replay"}
+    assert made.model_version == open_workspace(published.settings, as_of).model_version
+    champion = registry.champion(published.settings)
+    assert champion is not None
+    assert made.model_version != champion.model_version
+
+
+def test_a_champion_carries_the_very_moment_it_was_trained_at(
+    published: Published,
+) -> None:
+    champion = registry.champion(published.settings)
+
+    assert champion is not None
+    assert pd.Timestamp(champion.as_of) == at(AS_OF)
+    assert pd.Timestamp(champion.as_of).tzinfo is not None
+
+
+def test_the_champion_still_stands_later(published: Published) -> None:
+    made = predict(published.settings, at("2020-05-05"))
+
+    assert set(made.table["status"]) == {"champion"}
+    assert set(made.table["cutoff"]) == {"2020-03"}
+    assert made.table["horizon"].max() == 13
+
+
+def test_an_old_as_of_never_loads_the_champion(
+    published: Published,
+) -> None:
+    champion = registry.champion(published.settings)
+    assert champion is not None
+    hidden = published.folder / "hidden"
+    published.settings.artifact_dir.rename(hidden)
+    try:
+        with pytest.raises((StoreError, OSError), match=r".+"):
+            registry.load(published.settings, champion.version)
+        made = predict(published.settings, at("2020-03-25"))
+    finally:
+        hidden.rename(published.settings.artifact_dir)
+
+    assert set(made.table["status"]) == {"replay"}
+
+
+def test_rows_that_came_out_later_leave_the_file_of_a_forecast_the_same_to_the_byte(
+    new_folder: Callable[[], Path], data_dir: Path, tmp_path: Path
+) -> None:
+    batch = load_bundled(data_dir)
+    texts = []
+    for name, part in (("all", batch), ("known", known_part(batch, at(AS_OF)))):
+        settings = settings_of(environment(new_folder(), data_dir))
+        write_batch(store_of(settings), part, ingested_at=utc_now())
+        out = tmp_path / f"{name}.csv"
+        write_result(predict_evidence(settings, at(AS_OF)), out=out, form="csv")
+        texts.append(out.read_bytes())
+
+    assert texts[0] == texts[1]
+    assert texts[0].count(b"\n") == 1 + 144
+
+
+def known_part(batch: Batch, as_of: pd.Timestamp) -> Batch:
+    return Batch(
+        tuple(
+            FileRows(
+                file.source,
+                file.file_name,
+                file.sha256[::-1],
+                {
+                    name: frame.loc[frame["available_at"] <= as_of].reset_index(drop=True)
+                    for name, frame in file.tables.items()
+                },
+            )
+            for file in batch.files
+        )
+    )
+
+
+@pytest.mark.usefixtures("place")
+def test_an_empty_store_says_what_to_do() -> None:
+    with pytest.raises(DataError, match="magnetcast ingest"):
+        predict(Settings(), at(AS_OF))
+
+
+def test_a_naive_as_of_is_refused(published: Published) -> None:
+    with pytest.raises(DataError, match="has no time zone"):
+        predict(published.settings, pd.Timestamp("2020-04-22"))
+
+
+def test_means_add_up_in_what_is_published(published: Published) -> None:
+    rows = read_forecasts(store_of(published.settings))
+
+    mean = rows.pivot_table(index="period", columns="destination", values="mean")
+    parts = mean.drop(columns=["WLD", "EU27"])
+    np.testing.assert_allclose(parts.sum(axis=1), mean["WLD"], rtol=1e-6)

@@ -1,0 +1,162 @@
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from flows.run import run
+from flows.workspace import single_writer, store_of
+from models import registry, tracking
+from store.errors import DataError, StoreError
+from store.publishing import write_scores
+from store.reading import data_vintage, latest_forecast, read_forecasts, read_runs, read_scores
+from store.settings import PROJECT_ROOT, Settings
+from store.vocabulary import DESTINATIONS
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, Published
+
+LINE = "from flows.cli import main; main()"
+
+
+def test_every_destination_and_month_is_published_once(published: Published) -> None:
+    rows = read_forecasts(store_of(published.settings))
+
+    assert set(rows["destination"]) == {*DESTINATIONS, "WLD", "EU27"}
+    assert not rows.duplicated(["destination", "period"]).any()
+    assert sorted(rows["period"].unique()) == [
+        str(month) for month in pd.period_range("2020-04", "2021-03", freq="M")
+    ]
+    assert len(rows) == published.outcome.rows_published == 12 * 12
+    assert set(rows["cutoff"]) == {"2020-03"}
+    assert (rows["as_of"] == at(AS_OF)).all()
+
+
+def test_what_is_published_is_the_champions_and_says_what_moved_it(published: Published) -> None:
+    rows = read_forecasts(store_of(published.settings))
+
+    champion = registry.champion(published.settings)
+    assert champion is not None
+    assert set(rows["model"]) == {champion.model_version}
+    assert set(rows["status"]) == {"champion"}
+    assert rows["drivers"].str.startswith("[[").all()
+    fingerprint = data_vintage(store_of(published.settings), as_of=at(AS_OF))
+    assert set(rows["data_vintage"]) == {fingerprint}
+
+
+def test_the_report_lies_where_it_is_said_to(published: Published) -> None:
+    folder = published.settings.reports_dir / AS_OF
+
+    assert published.outcome.report == folder / "index.html"
+    table = pd.read_csv(folder / "forecasts.csv")
+    assert len(table) == 12 * 12
+    assert list(folder.glob("*.png"))
+
+
+def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -> None:
+    client = MlflowClient(published.settings.tracking_uri)
+    champion = registry.champion(published.settings)
+    assert champion is not None
+
+    tags = client.get_model_version(registry.MODEL, str(champion.version)).tags
+
+    assert pd.Timestamp(tags["as_of"]) == at(AS_OF)
+    fingerprint = data_vintage(store_of(published.settings), as_of=at(AS_OF))
+    assert tags["data_vintage"] == fingerprint
+    assert len(tags["git_commit"].removesuffix("-dirty")) in {40, len("unknown")}
+
+
+@pytest.mark.parametrize("flow", ["backtest", "train"])
+def test_each_flow_leaves_one_tagged_run_in_mlflow(published: Published, flow: str) -> None:
+    client = MlflowClient(published.settings.tracking_uri)
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+
+    runs = client.search_runs([experiment.experiment_id], f"tags.flow = '{flow}'")
+
+    [one] = runs
+    assert {"as_of", "data_vintage", "git_commit", "model_version"} <= set(one.data.tags)
+
+
+def test_the_run_and_its_scores_are_in_the_books(published: Published) -> None:
+    engine = store_of(published.settings)
+
+    [row] = read_runs(engine).to_dict("records")
+    assert (row["flow"], row["status"]) == ("run", "finished")
+    scores = read_scores(engine)
+    assert {"seasonal_naive", "last_value", "drift"} < set(scores["model"])
+    assert write_scores(engine, scores) == 0
+
+
+def test_a_second_run_publishes_nothing_and_says_so(
+    published: Published, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = store_of(published.settings)
+    before = read_forecasts(engine)
+
+    again = run(published.settings, at(AS_OF))
+
+    assert (again.is_new, again.rows_published) == (False, 0)
+    assert "nothing new since the forecast of 2020-04-22; nothing was published" in (
+        capsys.readouterr().err
+    )
+    pd.testing.assert_frame_equal(read_forecasts(engine), before)
+    assert len(read_runs(engine)) == 1
+    client = MlflowClient(published.settings.tracking_uri)
+    assert len(client.search_model_versions(f"name = '{registry.MODEL}'")) == 1
+
+
+def test_a_run_that_fails_is_noted_as_failed(place: Path) -> None:
+    settings = Settings()
+
+    with pytest.raises(DataError, match="2019-06-25"):
+        run(settings, at("2019-06-25"))
+
+    [row] = read_runs(store_of(settings)).to_dict("records")
+    assert row["status"] == "failed"
+    assert latest_forecast(store_of(settings)).empty
+    assert not (place / "var" / "reports").exists()
+
+
+def test_a_second_writer_waits_no_longer_than_it_may(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, lock_timeout_s=0.1)
+
+    with (
+        single_writer(settings),
+        pytest.raises(StoreError, match="Another run holds"),
+        single_writer(settings),
+    ):
+        pass
+
+
+def test_two_runs_at_once_leave_one_forecast_and_a_sound_store(
+    place: Path, child_environment: dict[str, str]
+) -> None:
+    command = [sys.executable, "-c", LINE, "run", "--as-of", AS_OF]
+    both = [
+        subprocess.Popen(  # noqa: S603 - our own interpreter and script
+            command,
+            cwd=PROJECT_ROOT,
+            env=child_environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=300)[1] for process in both]
+
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sum("nothing new since the forecast" in text for text in said) == 1
+    assert sum("144 rows as of 2020-04-22" in text for text in said) == 1
+    rows = read_forecasts(store_of(Settings()))
+    assert len(rows) == 144
+    assert not rows.duplicated(["destination", "period"]).any()
+    for database in (place / "var" / "magnetcast.db", place / "mlflow.db"):
+        connection = sqlite3.connect(database)
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.close()
+    client = MlflowClient(Settings().tracking_uri)
+    assert len(client.search_model_versions(f"name = '{registry.MODEL}'")) == 1

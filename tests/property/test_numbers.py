@@ -1,0 +1,166 @@
+"""What holds of numbers whatever they are: sums, order, signs."""
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from features.evidence import evidence_panel
+from features.months import month_label, month_number, month_start
+from models.experts import BASELINES
+from models.intervals import Residuals, calibrate, card_of
+from models.reconcile import coherent_factors
+from models.scores import cell_scores
+from models.served import quantiles_of
+from store.vocabulary import AGGREGATES, DESTINATIONS, QUANTILE_COLUMNS
+from tests.data.builders import QUICK, at, make_bare, make_levels
+from tests.data.store_builders import make_observations
+
+NAMES = (*DESTINATIONS, *AGGREGATES)
+GROUPS = tuple(
+    np.array([NAMES.index(member) for member in AGGREGATES.get(name, (name,))]) for name in NAMES
+)
+TONNES = st.floats(0.0, 1e5, allow_subnormal=False)
+MEANS = hnp.arrays(float, (12, 2), elements=TONNES)
+SPREADS = hnp.arrays(float, (12, 2), elements=st.floats(0.0, 1e4, allow_subnormal=False))
+ERRORS = st.integers(0, 60).flatmap(
+    lambda n: st.tuples(
+        hnp.arrays(float, n, elements=st.floats(1, 18)),
+        hnp.arrays(float, n, elements=st.floats(1, 60)),
+        hnp.arrays(float, n, elements=st.floats(-5, 5)),
+        hnp.arrays(float, n, elements=st.floats(0, 2)),
+    )
+)
+quick = settings(derandomize=True, deadline=None, max_examples=60)
+
+
+def summed(bottom: np.ndarray) -> np.ndarray:
+    return np.stack([bottom[members].sum(axis=0) for members in GROUPS])
+
+
+@quick
+@given(MEANS, SPREADS)
+def test_coherent_means_add_up_and_are_never_negative(mean: np.ndarray, spread: np.ndarray) -> None:
+    mean = np.maximum(mean, 1e-3)
+
+    found = mean * coherent_factors(mean, spread, GROUPS)
+
+    assert (found >= 0).all()
+    np.testing.assert_allclose(summed(found), found, rtol=1e-6, atol=1e-6)
+
+
+@quick
+@given(hnp.arrays(float, (10, 2), elements=st.floats(1.0, 1e5)), SPREADS)
+def test_means_that_add_up_stay_as_they_are(bottom: np.ndarray, spread: np.ndarray) -> None:
+    mean = summed(np.vstack([bottom, bottom[:2]]))
+
+    np.testing.assert_allclose(coherent_factors(mean, spread, GROUPS), 1.0, rtol=1e-6)
+
+
+@quick
+@given(ERRORS)
+def test_calibrated_quantiles_never_cross_and_the_median_score_is_zero(
+    errors: tuple[np.ndarray, ...],
+) -> None:
+    shift, scores = calibrate(Residuals(*errors), QUICK)
+
+    assert np.isfinite(shift).all()
+    assert np.isfinite(scores).all()
+    assert (np.diff(scores, axis=1) >= 0).all()
+    assert (scores[:, QUANTILE_COLUMNS.index("p50")] == 0).all()
+
+
+@quick
+@given(ERRORS, hnp.arrays(float, (3, 5), elements=st.floats(-3, 3)))
+def test_published_quantiles_are_ordered_tonnes_around_their_mean(
+    errors: tuple[np.ndarray, ...], heads: np.ndarray
+) -> None:
+    card = card_of(("horizon",), Residuals(*errors), QUICK)
+    rows = pd.DataFrame(
+        {"horizon": [1.0, 2.0, 6.0, 12.0, 18.0], "level_tonnes": 100.0, "offset_tonnes": 1.0}
+    )
+
+    table = quantiles_of(tuple(heads), card, rows)  # type: ignore[arg-type]
+
+    assert (np.diff(table[list(QUANTILE_COLUMNS)], axis=1) >= 0).all()
+    assert (table >= 0).all(axis=None)
+    assert table["mean"].between(table["p05"] - 1e-9, table["p95"] + 1e-9).all()
+
+
+@quick
+@given(
+    st.lists(st.one_of(st.just(float("nan")), TONNES), min_size=3, max_size=40).filter(
+        lambda row: any(np.isfinite(row))
+    ),
+    st.integers(1, 18),
+)
+def test_baselines_say_a_number_wherever_anything_is_known(row: list[float], horizon: int) -> None:
+    origin = make_bare({"A": row}, horizon=horizon)
+
+    for name, baseline in BASELINES.items():
+        said = baseline(origin)
+        assert said.shape == (1, horizon), name
+        assert np.isfinite(said).all(), name
+        assert (said >= 0).all(), name
+
+
+@quick
+@given(hnp.arrays(float, 7, elements=TONNES), TONNES, st.floats(1.0, 1e4))
+def test_the_quantile_loss_is_never_negative_and_zero_only_where_all_quantiles_hit(
+    quantiles: np.ndarray, truth: float, scale: float
+) -> None:
+    said = dict(zip(QUANTILE_COLUMNS, np.sort(quantiles), strict=True))
+    period = pd.Timestamp("2025-05-01")
+    keys = {"destination": "USA", "cutoff": "2025-04", "period": period, "horizon": 1}
+
+    [loss] = cell_scores(
+        pd.DataFrame([{"model": "m", **keys, **said}]),
+        pd.DataFrame([{"destination": "USA", "period": period, "tonnes": truth}]),
+        pd.DataFrame([{"destination": "USA", "cutoff": "2025-04", "scale": scale}]),
+    )["scaled_quantile_loss"]
+
+    assert loss >= 0
+    assert (loss == 0) == bool((quantiles == truth).all())
+
+
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["USA", "DEU", "WLD", "EU27"]),
+            st.sampled_from(["2018-03-01", "2019-01-01", "2019-06-01"]),
+            st.floats(1.0, 20_000.0),
+        ),
+        max_size=4,
+    )
+)
+def test_the_panel_adds_up_and_stays_positive_whatever_is_published(
+    figures: list[tuple[str, str, float]],
+) -> None:
+    added = [
+        {
+            "destination": name,
+            "period_from": month,
+            "period_to": month,
+            "value": value,
+            "available_at": "2019-07-20T00:00:00Z",
+            "source_url": f"https://example.org/{place}",
+        }
+        for place, (name, month, value) in enumerate(figures)
+    ]
+    rows = make_levels(last="2019-06")
+    rows = pd.concat([rows, make_observations(*added)]) if added else rows
+
+    panel = evidence_panel(rows.reset_index(drop=True), as_of=at("2019-07-25"))
+
+    assert (panel.tonnes > 0).all()
+    np.testing.assert_allclose(summed(panel.tonnes), panel.tonnes, rtol=1e-9)
+    assert np.isfinite(panel.stderr).all()
+
+
+@quick
+@given(st.integers(1 * 12, 3000 * 12))
+def test_a_month_number_is_its_label(number: int) -> None:
+    assert month_number(month_start(number)) == number
+    assert month_label(number) == f"{month_start(number):%Y-%m}".zfill(7)

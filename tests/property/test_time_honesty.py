@@ -1,0 +1,199 @@
+"""The heart of the product: nothing that came out after an as_of moves what is said there."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.asof import OBSERVATION_KEY, known_at
+from features.build import build_features, frame_of
+from features.evidence import EvidencePanel, evidence_panel
+from features.history import TableHistory, moment_after, release_moments
+from features.months import month_number
+from features.origin import origin_of
+from models.boosting import texts_of
+from models.rolling import Memory, train, walk
+from store.errors import LeakError
+from tests.data.builders import (
+    QUICK,
+    World,
+    at,
+    bundled_world,
+    make_table,
+    make_world,
+    only_known,
+    poisoned,
+    revised,
+)
+from tests.data.store_builders import make_observations
+
+Change = Callable[[World, pd.Timestamp], World]
+
+UNCHANGED: Change = lambda world, _: world  # noqa: E731 - a name for the ids below
+CHANGES = [
+    pytest.param(UNCHANGED, id="as they came"),
+    pytest.param(poisoned, id="poisoned"),
+    pytest.param(revised, id="revised"),
+]
+DAYS = ["2019-06-25", "2024-06-25", "2025-04-10", "2025-10-20"]
+
+
+def assert_same_panel(left: EvidencePanel, right: EvidencePanel) -> None:
+    pd.testing.assert_frame_equal(left.frame, right.frame, check_exact=True)
+    pd.testing.assert_frame_equal(left.suspicious, right.suspicious, check_exact=True)
+    assert (left.first, left.cutoff) == (right.first, right.cutoff)
+
+
+def features_of(world: World, as_of: pd.Timestamp) -> pd.DataFrame:
+    return build_features(world.observations, world.events, world.tariffs, as_of=as_of)
+
+
+def forecast_of(world: World, as_of: pd.Timestamp) -> tuple[pd.DataFrame, dict[str, str], object]:
+    """Walk two months up to an as_of, then train there: all forecasts, the trees and the card."""
+    history = world.history()
+    moments = [*release_moments("2019-06-25", as_of)[-2:], as_of]
+    memory = Memory()
+    steps = list(walk(history, moments, spec=QUICK, refit_at=moments, memory=memory))
+    trained = train(history, as_of, spec=QUICK, memory=memory)
+    forecasts = pd.concat([step.forecasts for step in steps], ignore_index=True)
+    return forecasts, texts_of(trained.heads), trained.card
+
+
+@cache
+def honest_view(day: str) -> tuple[EvidencePanel, pd.DataFrame]:
+    return view_of(only_known(bundled_world(), at(day)), at(day))
+
+
+def view_of(world: World, as_of: pd.Timestamp) -> tuple[EvidencePanel, pd.DataFrame]:
+    panel = evidence_panel(world.observations, as_of=as_of)
+    return panel, frame_of(origin_of(panel, events=world.events, tariffs=world.tariffs))
+
+
+@cache
+def honest_forecast(
+    make: Callable[[], World], day: str
+) -> tuple[pd.DataFrame, dict[str, str], object]:
+    return forecast_of(only_known(make(), at(day)), at(day))
+
+
+@pytest.mark.parametrize("day", DAYS)
+@pytest.mark.parametrize("change", CHANGES)
+def test_panel_and_features_are_the_same_whatever_came_out_later(change: Change, day: str) -> None:
+    panel, frame = view_of(change(bundled_world(), at(day)), at(day))
+
+    expected_panel, expected_frame = honest_view(day)
+    assert_same_panel(panel, expected_panel)
+    pd.testing.assert_frame_equal(frame, expected_frame, check_exact=True)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    ("make", "day"),
+    [
+        pytest.param(make_world, "2020-03-25", id="small world in March 2020"),
+        pytest.param(make_world, "2020-10-20", id="small world in October 2020"),
+        pytest.param(bundled_world, "2020-03-31", id="bundled facts"),
+    ],
+)
+def test_whole_forecast_is_the_same_whatever_came_out_later(
+    make: Callable[[], World], day: str, change: Change
+) -> None:
+    forecasts, trees, card = forecast_of(change(make(), at(day)), at(day))
+
+    expected, expected_trees, expected_card = honest_forecast(make, day)
+    pd.testing.assert_frame_equal(forecasts, expected, check_exact=True)
+    assert trees == expected_trees
+    assert card == expected_card
+
+
+def test_forecast_of_a_table_is_the_same_whatever_its_later_months_hold() -> None:
+    table = make_table(months=60)
+    cutoff = month_number("2021-06")
+    poison = table.copy()
+    poison.loc[:, table.columns > cutoff] = -1e9
+
+    honest, wild = (
+        forecast_of_table(part, cutoff) for part in (table.loc[:, table.columns <= cutoff], poison)
+    )
+
+    pd.testing.assert_frame_equal(honest, wild, check_exact=True)
+
+
+def forecast_of_table(table: pd.DataFrame, cutoff: int) -> pd.DataFrame:
+    history = TableHistory(table, horizon=3)
+    moments = [moment_after(cutoff - 1), moment_after(cutoff)]
+    steps = walk(history, moments, spec=QUICK, refit_at=moments, memory=Memory())
+    return pd.concat([step.forecasts for step in steps], ignore_index=True)
+
+
+def test_a_row_counts_from_its_very_moment_and_not_a_second_earlier() -> None:
+    rows = make_observations({"available_at": "2025-07-20T09:00:00Z"})
+    moment = pd.Timestamp("2025-07-20T09:00:00", tz="UTC")
+
+    seen = known_at(rows, key=OBSERVATION_KEY, as_of=moment)
+    before = known_at(rows, key=OBSERVATION_KEY, as_of=moment - pd.Timedelta(seconds=1))
+
+    assert (len(seen), len(before)) == (1, 0)
+
+
+def test_an_as_of_without_time_zone_is_a_leak_error() -> None:
+    naive = pd.Timestamp("2025-04-10")
+
+    with pytest.raises(LeakError, match="2025-04-10 00:00:00 has no time zone"):
+        known_at(make_observations(), key=OBSERVATION_KEY, as_of=naive)
+
+
+VERSIONS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "destination": st.sampled_from(["USA", "DEU"]),
+            "value": st.floats(1.0, 1e6),
+            "available_at": st.integers(1, 28).map(lambda day: f"2025-07-{day:02d}T00:00:00Z"),
+        }
+    ),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda row: (row["destination"], row["available_at"]),
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(VERSIONS, st.integers(1, 28), st.randoms(use_true_random=False))
+def test_view_is_the_newest_known_version_in_any_row_order(
+    versions: list[dict[str, object]], day: int, shuffle: object
+) -> None:
+    as_of = at(f"2025-07-{day:02d}")
+    shuffled = list(versions)
+    shuffle.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    view = known_at(make_observations(*versions), key=OBSERVATION_KEY, as_of=as_of)
+
+    newest: dict[object, dict[str, object]] = {}
+    for row in sorted(versions, key=lambda row: str(row["available_at"])):
+        if pd.Timestamp(str(row["available_at"])) <= as_of:
+            newest[row["destination"]] = row
+    assert dict(zip(view["destination"], view["value"], strict=True)) == {
+        name: row["value"] for name, row in newest.items()
+    }
+    other = known_at(make_observations(*shuffled), key=OBSERVATION_KEY, as_of=as_of)
+    pd.testing.assert_frame_equal(view, other)
+
+
+@pytest.mark.parametrize("day", ["2019-06-25", "2025-10-20"])
+def test_row_order_moves_neither_panel_nor_features(day: str) -> None:
+    world, as_of = bundled_world(), at(day)
+    rng = np.random.default_rng(3)
+    mixed = World(
+        *(
+            frame.iloc[rng.permutation(len(frame))]
+            for frame in (world.observations, world.events, world.tariffs)
+        )
+    )
+
+    left, right = features_of(world, as_of), features_of(mixed, as_of)
+
+    pd.testing.assert_frame_equal(left, right, check_exact=True)

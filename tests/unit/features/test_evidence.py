@@ -1,0 +1,236 @@
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.evidence import EvidencePanel, evidence_panel
+from features.months import month_number
+from store.errors import DataError, LeakError
+from store.vocabulary import AGGREGATES, DESTINATIONS, PANEL_COLUMNS
+from tests.data.builders import at, bundled_world, make_levels
+from tests.data.store_builders import make_observations
+
+AS_OF = at("2019-07-25")
+
+
+@cache
+def bundled(day: str) -> EvidencePanel:
+    return evidence_panel(bundled_world().observations, as_of=at(day))
+
+
+@cache
+def levels() -> pd.DataFrame:
+    return make_levels(last="2019-06")
+
+
+@cache
+def small() -> EvidencePanel:
+    return evidence_panel(levels(), as_of=AS_OF)
+
+
+def plus(*changes: dict[str, object]) -> pd.DataFrame:
+    return pd.concat([levels(), make_observations(*changes)], ignore_index=True)
+
+
+def cells(panel: EvidencePanel) -> pd.DataFrame:
+    return panel.frame.pivot_table(index="period", columns="destination", values="tonnes")
+
+
+def cell(panel: EvidencePanel, destination: str, month: str) -> pd.Series:
+    frame = panel.frame
+    row = (frame["destination"] == destination) & (frame["period"] == pd.Timestamp(month))
+    return frame.loc[row].iloc[0]
+
+
+def test_published_levels_are_met_within_their_rounding() -> None:
+    table = cells(small())
+    said = levels()
+
+    found = [
+        table.loc[period, name]
+        for name, period in zip(said["destination"], said["period_from"], strict=True)
+    ]
+
+    assert np.abs(np.array(found) - said["value"]).max() <= 0.5
+
+
+def test_what_nobody_published_is_the_world_less_the_others() -> None:
+    said = levels().pivot_table(index="period_from", columns="destination", values="value")
+    rest = said["WLD"] - said.drop(columns="WLD").sum(axis=1)
+
+    found = cells(small())["ROW"]
+
+    assert np.abs(found.to_numpy() - rest.to_numpy()).max() < 3.0
+
+
+@pytest.mark.parametrize("day", ["2019-06-25", "2025-10-20", "2026-11-24"])
+def test_sums_are_exact_and_every_cell_is_positive(day: str) -> None:
+    table = cells(bundled(day))
+
+    np.testing.assert_allclose(table[list(DESTINATIONS)].sum(axis=1), table["WLD"], rtol=1e-12)
+    np.testing.assert_allclose(
+        table[list(AGGREGATES["EU27"])].sum(axis=1), table["EU27"], rtol=1e-12
+    )
+    assert (table > 0).all(axis=None)
+    assert (table["EU27"] >= table[list(AGGREGATES["EU27"])].max(axis=1)).all()
+
+
+@pytest.mark.parametrize("day", ["2019-06-25", "2025-10-20", "2026-11-24"])
+def test_no_cell_is_known_before_its_month_ends_nor_after_the_as_of(day: str) -> None:
+    frame = bundled(day).frame
+
+    assert (frame["available_at"] <= at(day)).all()
+    ends = (frame["period"] + pd.offsets.MonthEnd()).dt.tz_localize("UTC")
+    assert (frame["available_at"] > ends).all()
+
+
+def test_panel_has_every_month_of_every_destination_once_and_in_order() -> None:
+    frame = bundled("2025-10-20").frame
+
+    assert tuple(frame.columns) == PANEL_COLUMNS
+    assert tuple(frame["destination"].unique()) == (*DESTINATIONS, "WLD", "EU27")
+    periods = pd.date_range("2016-01-01", "2025-09-01", freq="MS")
+    for _, group in frame.groupby("destination"):
+        assert list(group["period"]) == list(periods)
+    assert frame["stderr_t"].between(0, np.inf, inclusive="neither").all()
+
+
+def test_kinds_tell_published_implied_and_guessed_months_apart() -> None:
+    panel = evidence_panel(
+        plus(
+            {
+                "destination": "WLD",
+                "measure": "yoy_pct",
+                "unit": "pct",
+                "period_from": "2019-07-01",
+                "period_to": "2019-07-01",
+                "value": 10.0,
+                "half_width": 0.05,
+                "available_at": "2019-08-20T00:00:00Z",
+            }
+        ),
+        as_of=at("2019-08-25"),
+    )
+
+    assert cell(panel, "USA", "2019-06")["kind"] == "observed"
+    assert cell(panel, "WLD", "2019-07")["kind"] == "derived"
+    assert cell(panel, "USA", "2019-07")["kind"] == "estimated"
+    assert cell(panel, "WLD", "2019-07")["tonnes"] == pytest.approx(
+        1.1 * cell(panel, "WLD", "2018-07")["tonnes"], rel=1e-3
+    )
+
+
+def test_a_contradicting_figure_is_listed_with_its_residual_and_moves_nothing_else() -> None:
+    wrong = {
+        "period_from": "2019-03-01",
+        "period_to": "2019-03-01",
+        "value": 2_000.0,
+        "available_at": "2019-04-20T00:00:00Z",
+        "source_url": "https://example.org/wrong",
+    }
+
+    panel = evidence_panel(plus(wrong), as_of=AS_OF)
+
+    truth = cell(small(), "USA", "2019-03")["tonnes"]
+    [row] = panel.suspicious.to_dict("records")
+    assert row["statement"] == "USA 2019-03 net_weight_t 2000"
+    assert row["source_url"] == "https://example.org/wrong"
+    assert row["residual_t"] == pytest.approx(2_000.0 - truth, rel=0.01)
+    assert np.abs(cells(panel) / cells(small()) - 1).max(axis=None) < 2e-3
+
+
+def test_the_growth_rate_that_euronews_misprinted_is_listed() -> None:
+    listed = bundled("2026-11-24").suspicious
+
+    row = listed.loc[listed["statement"] == "USA 2019-01..2019-08 yoy_pct 23.8"].iloc[0]
+    assert row["residual_t"] == pytest.approx(301.5, abs=1.0)
+    assert row["weight"] < 1e-3
+
+
+def test_equal_figures_of_several_outlets_count_once() -> None:
+    copies = levels().assign(source_url="https://example.org/copy")
+
+    panel = evidence_panel(pd.concat([levels(), copies], ignore_index=True), as_of=AS_OF)
+
+    np.testing.assert_array_equal(panel.tonnes, small().tonnes)
+    np.testing.assert_array_equal(panel.stderr, small().stderr)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"usable": False}, id="not usable"),
+        pytest.param({"kind": "derived"}, id="derived by us"),
+        pytest.param({"commodity": "neodymium oxide"}, id="another commodity"),
+        pytest.param({"measure": "mirror_import_t"}, id="an importer's own figure"),
+    ],
+)
+def test_figures_that_are_no_evidence_change_nothing(change: dict[str, object]) -> None:
+    other = {
+        "period_from": "2019-03-01",
+        "period_to": "2019-03-01",
+        "available_at": "2019-04-20T00:00:00Z",
+        "source_url": "https://example.org/other",
+    }
+
+    panel = evidence_panel(plus({**other, **change}), as_of=AS_OF)
+
+    np.testing.assert_array_equal(panel.tonnes, small().tonnes)
+
+
+def test_a_ranking_alone_never_moves_the_cutoff() -> None:
+    lead = {
+        "destination": "DEU-USA",
+        "measure": "lead_min_t",
+        "period_from": "2019-07-01",
+        "period_to": "2019-07-01",
+        "value": 0.0,
+        "available_at": "2019-08-20T00:00:00Z",
+    }
+
+    panel = evidence_panel(plus(lead), as_of=at("2019-08-25"))
+
+    assert panel.cutoff == month_number("2019-06")
+
+
+@pytest.mark.parametrize("day", ["2019-06-25", "2024-06-25", "2025-11-07"])
+def test_cutoff_is_never_after_the_last_complete_month(day: str) -> None:
+    assert bundled(day).cutoff <= month_number(day) - 1
+
+
+def test_a_figure_for_a_month_that_runs_yet_does_not_move_the_cutoff_into_it() -> None:
+    early = {
+        "period_from": "2019-07-01",
+        "period_to": "2019-07-01",
+        "available_at": "2019-07-20T00:00:00Z",
+    }
+
+    panel = evidence_panel(plus(early), as_of=AS_OF)
+
+    assert panel.cutoff == month_number("2019-06")
+
+
+def test_an_as_of_before_2019_is_refused() -> None:
+    with pytest.raises(DataError, match="as_of=2018-12-31 is too early"):
+        evidence_panel(levels(), as_of=at("2018-12-31"))
+
+
+def test_an_as_of_at_which_nothing_is_known_is_refused() -> None:
+    later = make_levels(first="2021-01", last="2021-03")
+
+    with pytest.raises(DataError, match="No usable figure of export weight is known"):
+        evidence_panel(later, as_of=at("2020-01-01"))
+
+
+def test_a_naive_as_of_is_refused() -> None:
+    with pytest.raises(LeakError, match="has no time zone"):
+        evidence_panel(levels(), as_of=pd.Timestamp("2019-07-25"))
+
+
+def test_figures_are_not_modified() -> None:
+    before = levels().copy(deep=True)
+
+    evidence_panel(levels(), as_of=AS_OF)
+
+    pd.testing.assert_frame_equal(levels(), before)

@@ -1,0 +1,197 @@
+from functools import cache
+
+import pandas as pd
+import pytest
+
+from features.asof import EVENT_KEY, known_at
+from features.build import build_features, feature_block, frame_of
+from features.policy import act_strength, compute
+from tests.data.builders import at, bundled_world, make_bare, make_events, make_origin
+
+CONTROL = {
+    "event_id": "control",
+    "announced_on": "2020-05-20",
+    "effective_from": "2020-08-01",
+    "instrument": "export_control",
+    "products": "magnets",
+}
+
+
+def usa(*events: dict[str, object], destination: str = "USA") -> pd.DataFrame:
+    """Return the frame of a destination at cutoff 2020-06, by period."""
+    frame = frame_of(make_origin(events=make_events(*events)))
+    return frame.loc[frame["destination"] == destination].set_index("period")
+
+
+@cache
+def bundled(day: str) -> pd.DataFrame:
+    world = bundled_world()
+    frame = build_features(
+        world.observations, world.events, world.tariffs, as_of=at(day), destinations=("USA",)
+    )
+    return frame.set_index("period")
+
+
+@pytest.mark.parametrize(
+    ("instrument", "products", "strength"),
+    [
+        ("export_ban", "magnets", 1.0),
+        ("export_control", "all goods", 0.8),
+        ("export_control", "Sm;Gd;Tb", 0.48),
+        ("export_control", "RE equipment", 0.08),
+        ("export_control", "RE technology, not magnets", 0.08),
+        ("export_control", "magnets with 0.1 % of Chinese RE", 0.72),
+        ("tariff_increase", "HTS 8505.11", 0.6),
+        ("entity_list", "dual-use", 0.09),
+        ("truce", "RE controls", 0.45),
+        ("investigation", "steel", 0.01),
+    ],
+)
+def test_strength_is_read_from_instrument_and_products(
+    instrument: str, products: str, strength: float
+) -> None:
+    events = make_events({"instrument": instrument, "products": products})
+
+    assert act_strength(events)[0] == pytest.approx(strength)
+
+
+def test_strength_does_not_look_at_the_severity_judged_afterwards() -> None:
+    mild, grave = ({**CONTROL, "severity": severity} for severity in (0, 3))
+
+    assert act_strength(make_events(mild))[0] == act_strength(make_events(grave))[0]
+
+
+def test_a_control_counts_from_its_day_and_threatens_before_it() -> None:
+    rows = usa({**CONTROL, "effective_from": "2020-08-16"})
+
+    july, august, september = (rows.loc[f"2020-0{month}-01"] for month in (7, 8, 9))
+    assert (july["policy_control_exposure"], july["policy_threat"]) == (0.0, 0.8)
+    assert august["policy_control_exposure"] == pytest.approx(0.8 * 16 / 31)
+    assert (september["policy_control_exposure"], september["policy_threat"]) == (0.8, 0.0)
+
+
+def test_a_control_no_month_has_felt_is_unseen_and_an_older_one_is_not() -> None:
+    old = {**CONTROL, "announced_on": "2020-02-01", "effective_from": "2020-02-01"}
+
+    coming, felt = usa(CONTROL), usa(old)
+
+    assert coming.loc["2020-09-01", "policy_unseen_control"] == pytest.approx(0.8)
+    assert felt.loc["2020-09-01", "policy_unseen_control"] == 0.0
+    assert felt.loc["2020-09-01", "policy_control_exposure"] == pytest.approx(0.8)
+
+
+def test_nothing_is_in_force_within_a_suspension() -> None:
+    paused = {**CONTROL, "suspended_from": "2020-09-01", "suspended_to": "2020-11-15"}
+
+    exposure = usa(paused)["policy_control_exposure"]
+
+    assert exposure["2020-08-01"] == pytest.approx(0.8)
+    assert exposure["2020-09-01"] == 0.0
+    assert exposure["2020-11-01"] == pytest.approx(0.8 * 15 / 30)
+    assert exposure["2020-12-01"] == pytest.approx(0.8)
+
+
+def test_the_end_of_a_suspension_is_counted_in_months() -> None:
+    paused = {**CONTROL, "suspended_from": "2020-09-01", "suspended_to": "2020-11-15"}
+
+    wait = usa(paused)["policy_suspension_ends_months"]
+
+    assert (wait["2020-07-01"], wait["2020-11-01"], wait["2021-01-01"]) == (5.0, 1.0, -1.0)
+    assert (usa(CONTROL)["policy_suspension_ends_months"] == 12.0).all()
+
+
+def test_an_act_touches_those_it_names_and_aggregates_by_weight() -> None:
+    frame = frame_of(
+        make_origin(events=make_events({**CONTROL, "destinations": "DEU;USA"}), tonnes={"USA": 300})
+    )
+
+    exposure = frame.groupby("destination")["policy_control_exposure"].last()
+    assert (exposure["USA"], exposure["DEU"], exposure["JPN"]) == (0.8, 0.8, 0.0)
+    assert exposure["EU27"] == pytest.approx(0.8 / 3)
+    assert exposure["WLD"] == pytest.approx(0.8 * 400 / 1200)
+
+
+def test_months_since_a_shock_count_from_the_newest_strong_control() -> None:
+    weak = {**CONTROL, "event_id": "weak", "products": "steel", "effective_from": "2020-10-01"}
+
+    since = usa(CONTROL, weak)["policy_months_since_shock"]
+
+    assert (since["2020-08-01"], since["2020-12-01"]) == (0.0, 4.0)
+    assert (usa(weak)["policy_months_since_shock"] == 36.0).all()
+
+
+def test_relaxations_of_the_last_year_are_counted() -> None:
+    eased = {
+        "event_id": "eased",
+        "announced_on": "2020-01-10",
+        "effective_from": "2020-01-10",
+        "instrument": "export_licence_relaxation",
+        "direction": "easing",
+    }
+    older = {**eased, "event_id": "older", "announced_on": "2019-06-10"}
+
+    assert (usa(eased, older)["policy_relaxations_12m"] == 1.0).all()
+
+
+def test_scheduled_dates_never_enter() -> None:
+    scheduled = {**CONTROL, "evidence": "scheduled"}
+    world = bundled_world()
+    later = make_events({**scheduled, "announced_on": "2025-01-01", "effective_from": "2025-06-01"})
+    with_it = pd.concat([world.events, later], ignore_index=True)
+    without = world.events.loc[world.events["evidence"] != "scheduled"]
+
+    frames = [
+        build_features(world.observations, events, world.tariffs, as_of=at("2026-03-25"))
+        for events in (with_it, without)
+    ]
+
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
+
+
+def test_a_bare_panel_has_no_policy() -> None:
+    origin = make_bare({"A": [1.0] * 30})
+
+    assert compute(origin) == {}
+    assert not [name for name in feature_block(origin)[0] if name.startswith("policy")]
+
+
+def test_no_acts_at_all_leave_every_policy_feature_at_rest() -> None:
+    row = frame_of(make_origin(events=make_events().iloc[:0])).iloc[0]
+
+    assert row["policy_control_exposure"] == 0.0
+    assert row["policy_months_since_shock"] == 36.0
+    assert row["policy_suspension_ends_months"] == 12.0
+
+
+def test_controls_and_tariffs_of_april_2025_are_seen_on_the_tenth_and_not_on_the_first() -> None:
+    before, after = (bundled(day).loc["2025-05-01"] for day in ("2025-04-01", "2025-04-10"))
+
+    assert before["policy_unseen_control"] == 0.0
+    assert after["policy_unseen_control"] > 0.5
+    assert before["tariff_rate_pct"] == pytest.approx(22.1)
+    assert after["tariff_rate_pct"] == pytest.approx(147.1)
+
+
+def test_the_suspension_of_the_october_controls_is_not_known_before_its_day() -> None:
+    before, after = (bundled(day).loc["2025-12-01"] for day in ("2025-10-20", "2025-11-07"))
+
+    assert before["policy_unseen_control"] > 1.0
+    assert before["policy_suspension_ends_months"] == 12.0
+    assert after["policy_unseen_control"] == 0.0
+    assert after["policy_suspension_ends_months"] == 12.0
+    assert bundled("2025-11-07").loc["2026-01-01", "policy_suspension_ends_months"] == 11.0
+
+
+def test_the_view_of_events_gains_the_suspension_on_its_day() -> None:
+    events = bundled_world().events
+    name = "2025-10-cn-no61-extraterritorial"
+
+    before, after = (
+        known_at(events, key=EVENT_KEY, as_of=at(day)).set_index("event_id").loc[name]
+        for day in ("2025-10-20", "2025-11-07")
+    )
+
+    assert pd.isna(before["suspended_from"])
+    assert pd.isna(before["suspended_to"])
+    assert after["suspended_from"] == pd.Timestamp("2025-11-07")
+    assert after["suspended_to"] == pd.Timestamp("2026-11-10")

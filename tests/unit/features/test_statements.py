@@ -1,0 +1,110 @@
+import math
+
+import pytest
+
+from features.months import month_number
+from features.statements import Cells, members_of, read_statements
+from store.vocabulary import DESTINATIONS
+from tests.data.store_builders import make_observations
+
+FIRST, LAST = month_number("2016-01"), month_number("2025-12")
+JUNE = month_number("2025-06")
+
+
+def read(**change: object) -> list[object]:
+    return list(read_statements(make_observations(change), first=FIRST, last=LAST))
+
+
+def test_a_level_fixes_its_cell_with_the_scale_of_its_rounding() -> None:
+    [statement] = read(value=353.0, half_width=0.5)
+
+    assert statement.above == Cells(("USA",), JUNE, JUNE)
+    assert statement.below is None
+    assert statement.target == pytest.approx(math.log(353.0))
+    assert statement.scale == pytest.approx(math.hypot(0.91 * 0.5 / 353.0, 1e-4))
+
+
+def test_a_level_of_several_months_is_their_sum() -> None:
+    [statement] = read(period_from="2025-01-01")
+
+    assert statement.above == Cells(("USA",), month_number("2025-01"), JUNE)
+
+
+def test_growth_on_the_year_compares_with_twelve_months_earlier() -> None:
+    [statement] = read(measure="yoy_pct", value=25.0, half_width=0.05)
+
+    assert statement.above == Cells(("USA",), JUNE, JUNE)
+    assert statement.below == Cells(("USA",), JUNE - 12, JUNE - 12)
+    assert statement.target == pytest.approx(math.log(1.25))
+
+
+def test_growth_on_the_month_compares_with_the_month_before() -> None:
+    [statement] = read(measure="mom_pct", value=-50.0)
+
+    assert statement.below == Cells(("USA",), JUNE - 1, JUNE - 1)
+    assert statement.target == pytest.approx(math.log(0.5))
+
+
+def test_growth_on_the_month_of_several_months_says_nothing() -> None:
+    assert read(measure="mom_pct", value=5.0, period_from="2025-05-01") == []
+
+
+def test_a_share_compares_with_the_world() -> None:
+    [statement] = read(measure="share_pct", value=12.5)
+
+    assert statement.below == Cells(DESTINATIONS, JUNE, JUNE)
+    assert statement.target == pytest.approx(math.log(0.125))
+
+
+def test_a_ranking_is_a_bound() -> None:
+    [statement] = read(destination="DEU-USA", measure="lead_min_t", value=0.0)
+
+    assert statement.is_bound
+    assert (statement.above, statement.below) == (
+        Cells(("DEU",), JUNE, JUNE),
+        Cells(("USA",), JUNE, JUNE),
+    )
+
+
+def test_a_region_bounds_the_destinations_inside_and_those_with_the_rest_of_it() -> None:
+    outer, inner = read(destination="EUROPE", value=1_000.0)
+
+    assert outer.above == Cells(("DEU", "ITA", "EU27_REST", "ROW"), JUNE, JUNE)
+    assert inner.below == Cells(("DEU", "ITA", "EU27_REST"), JUNE, JUNE)
+    assert outer.is_bound
+    assert inner.is_bound
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"measure": "yoy_pct", "value": -100.0}, "nothing has no logarithm"),
+        ({"measure": "share_pct", "value": 0.0}, "nothing has no logarithm"),
+        ({"destination": "DEU-POL", "measure": "lead_min_t"}, "Poland is not modelled"),
+        ({"destination": "POL", "measure": "yoy_pct", "value": 3.0}, "Poland is not modelled"),
+        ({"period_from": "2015-06-01", "period_to": "2015-06-01"}, "before the table"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_figure_that_cannot_be_read_says_nothing(change: dict[str, object], why: str) -> None:
+    assert read(**change) == [], why
+
+
+def test_a_published_zero_is_a_very_small_level() -> None:
+    [statement] = read(value=0.0)
+
+    assert statement.target == pytest.approx(math.log(0.05))
+
+
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("WLD", DESTINATIONS),
+        ("EU27", ("DEU", "ITA", "EU27_REST")),
+        ("USA+DEU", ("USA", "DEU")),
+        ("WLD_EX_USA", tuple(d for d in DESTINATIONS if d != "USA")),
+        ("POL", None),
+    ],
+)
+def test_published_names_are_read_as_sums(name: str, members: tuple[str, ...] | None) -> None:
+    assert members_of(name) == members

@@ -1,0 +1,116 @@
+from dataclasses import replace
+from functools import cache
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from features.build import ALL_FEATURES
+from models.boosting import fit_heads, texts_of
+from models.frame import TrainingSet
+from tests.data.builders import QUICK
+
+NAMES = ("horizon", "tonnes_lag_1m_log", "tariff_rate_pct", "tariff_next_change_pct")
+FALLING = [feature.name for feature in ALL_FEATURES if feature.monotone == -1]
+
+
+@cache
+def rising() -> TrainingSet:
+    """Rows in which tonnes rise with the tariff, which the model may not learn."""
+    rng = np.random.default_rng(2)
+    features = np.column_stack(
+        [
+            rng.integers(1, 13, 1_200).astype(float),
+            rng.normal(size=1_200),
+            rng.uniform(0, 50, 1_200),
+            rng.uniform(0, 50, 1_200),
+        ]
+    )
+    features[::13, 1] = np.nan
+    target = 0.01 * features[:, 2] + 0.01 * features[:, 3] + rng.normal(0, 0.3, 1_200)
+    return TrainingSet(NAMES, features, target, np.linspace(0.9, 1.1, 1_200))
+
+
+@cache
+def heads() -> dict[str, lgb.Booster]:
+    return fit_heads(rising(), replace(QUICK, rounds=60))
+
+
+def said(column: str, values: np.ndarray, head: str = "p50") -> np.ndarray:
+    rows = np.tile(np.nanmean(rising().features, axis=0), (len(values), 1))
+    rows[:, NAMES.index(column)] = values
+    return np.asarray(heads()[head].predict(rows))
+
+
+@pytest.mark.parametrize("head", ["p10", "p50", "p90"])
+def test_a_higher_tariff_never_raises_a_head(head: str) -> None:
+    found = said("tariff_rate_pct", np.linspace(0, 150, 200), head)
+
+    assert (np.diff(found) <= 0).all()
+
+
+def test_what_is_announced_for_later_may_raise_a_head() -> None:
+    found = said("tariff_next_change_pct", np.linspace(0, 50, 50))
+
+    assert found[-1] > found[0] + 0.1
+
+
+def test_the_constraint_reaches_the_trees_by_name() -> None:
+    text = texts_of(heads())["p50"]
+
+    assert "monotone_constraints: 0,0,-1,0" in text.replace("[", "").replace("]", "")
+    assert "tariff_rate_pct" in FALLING
+
+
+def test_heads_lie_at_their_quantiles() -> None:
+    data = rising()
+    plain = TrainingSet(NAMES, data.features, data.target * 0 + _noise(), data.weight)
+
+    found = fit_heads(plain, replace(QUICK, rounds=200, feature_share=1.0))
+
+    for name, level in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9)):
+        below = (plain.target < found[name].predict(plain.features)).mean()
+        assert below == pytest.approx(level, abs=0.06)
+
+
+def _noise() -> np.ndarray:
+    return np.random.default_rng(9).normal(0, 0.5, 1_200)
+
+
+def test_same_rows_choices_and_threads_give_the_same_text() -> None:
+    one, two = (texts_of(fit_heads(rising(), QUICK)) for _ in range(2))
+
+    assert one == two
+
+
+def test_the_seed_is_used() -> None:
+    one, two = (texts_of(fit_heads(rising(), replace(QUICK, seed=seed))) for seed in (1, 2))
+
+    assert one["p50"] != two["p50"]
+
+
+def test_rows_of_no_weight_teach_nothing() -> None:
+    data = rising()
+    kept = np.arange(1_200) < 900
+    wild = np.where(kept, data.target, 50.0)
+
+    found = fit_heads(TrainingSet(NAMES, data.features, wild, kept.astype(float)), QUICK)
+
+    assert np.abs(found["p50"].predict(data.features)).max() < 5.0
+
+
+def test_equal_weights_train() -> None:
+    data = rising()
+
+    found = fit_heads(replace(data, weight=np.ones(1_200)), QUICK)
+
+    assert np.isfinite(found["p50"].predict(data.features)).all()
+
+
+def test_too_few_rows_for_a_split_give_a_constant() -> None:
+    data = rising()
+    few = TrainingSet(NAMES, data.features[:30], data.target[:30], data.weight[:30])
+
+    found = fit_heads(few, QUICK)
+
+    assert len(np.unique(found["p50"].predict(few.features))) == 1

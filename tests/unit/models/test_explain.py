@@ -1,0 +1,45 @@
+import json
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.explain import drivers
+
+
+@pytest.fixture
+def heads() -> dict[str, lgb.Booster]:
+    rng = np.random.default_rng(6)
+    rows = rng.normal(size=(400, 4))
+    target = 1.0 * rows[:, 0] - 0.3 * rows[:, 1] + 0.05 * rows[:, 2]
+    options = {"num_leaves": 8, "num_threads": 1, "verbosity": -1, "seed": 1}
+    table = lgb.Dataset(rows, target, feature_name=["big", "small", "tiny", "none"])
+    return {"p50": lgb.train(options, table, num_boost_round=40)}
+
+
+def test_the_three_features_that_moved_a_forecast_most_come_first(
+    heads: dict[str, lgb.Booster],
+) -> None:
+    rows = pd.DataFrame({"none": [0.0], "tiny": [0.0], "small": [1.5], "big": [1.5]})
+
+    [text] = drivers(heads, rows, pd.Series([100.0]))
+
+    names = [name for name, _ in json.loads(text)]
+    assert len(names) == 3
+    assert names[:2] == ["big", "small"]
+
+
+def test_tonnes_are_what_the_median_would_lose_without_the_feature(
+    heads: dict[str, lgb.Booster],
+) -> None:
+    rows = pd.DataFrame({"big": [1.5, -1.5], "small": [0.0, 0.0], "tiny": 0.0, "none": 0.0})
+    share = np.asarray(heads["p50"].predict(rows, pred_contrib=True))[:, 0]
+
+    raised, lowered = (
+        json.loads(text)[0][1] for text in drivers(heads, rows, pd.Series([100.0, 100.0]))
+    )
+
+    assert raised == pytest.approx(100 * (1 - np.exp(-share[0])), abs=0.05)
+    assert lowered == pytest.approx(100 * (1 - np.exp(-share[1])), abs=0.05)
+    assert raised > 0 > lowered

@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.intervals import DEFAULT_SCORES, Residuals, calibrate, card_of
+from models.spec import ModelSpec
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+from tests.data.builders import QUICK
+
+MEDIAN = QUANTILE_COLUMNS.index("p50")
+NOTHING = Residuals(*(np.empty(0) for _ in range(4)))
+
+
+def residuals(
+    distance: np.ndarray, *, horizon: float = 3.0, spread: float = 0.1, age: float = 1.0
+) -> Residuals:
+    same = np.ones(len(distance))
+    return Residuals(horizon * same, age * same, distance, spread * same)
+
+
+def test_without_residuals_the_default_scores_hold_and_nothing_is_shifted() -> None:
+    shift, scores = calibrate(NOTHING, QUICK)
+
+    assert (shift == 0).all()
+    assert (scores == scores[0]).all()
+    assert scores[0, MEDIAN] == 0.0
+    assert -scores[0, 0] == pytest.approx(scores[0, -1])
+    assert DEFAULT_SCORES.min() <= scores[0, 0] < -0.78
+
+
+def test_scores_of_the_median_are_zero_and_quantiles_never_cross() -> None:
+    rng = np.random.default_rng(4)
+
+    _, scores = calibrate(residuals(rng.standard_t(3, 60) + 0.3), QUICK)
+
+    assert (scores[:, MEDIAN] == 0).all()
+    assert (np.diff(scores, axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("level", [0.8, 0.9])
+def test_bands_cover_what_they_promise_of_exchangeable_errors(level: float) -> None:
+    rng = np.random.default_rng(11)
+    low, high = (QUANTILES.index(round(0.5 + side * level / 2, 2)) for side in (-1, 1))
+    hits = []
+    for _ in range(40):
+        errors = rng.normal(0.05, 0.2, 340)
+        shift, scores = calibrate(residuals(errors[:300]), QUICK)
+        inside = (errors[300:] - shift[2]) / 0.1
+        hits.append(((inside >= scores[2, low]) & (inside <= scores[2, high])).mean())
+
+    assert np.mean(hits) == pytest.approx(level, abs=0.03)
+
+
+def test_errors_on_one_side_shift_the_middle_but_not_all_the_way() -> None:
+    few, many = (calibrate(residuals(np.full(n, 0.4)), QUICK)[0][2] for n in (5, 500))
+
+    assert 0.0 < few < 0.4 / 2
+    assert few < many < 0.4
+
+
+def test_far_horizons_hardly_listen_to_near_ones() -> None:
+    shift, _ = calibrate(residuals(np.full(50, 0.4), horizon=1.0), QUICK)
+
+    assert shift[0] > 0.25
+    assert shift[17] < 0.05
+
+
+def test_old_errors_count_less() -> None:
+    young, old = (
+        calibrate(residuals(np.full(20, 0.4), age=age), QUICK)[0][2] for age in (1.0, 48.0)
+    )
+
+    assert old < young / 2
+
+
+def test_a_spread_below_the_floor_counts_as_the_floor() -> None:
+    floor = replace(QUICK, floor_spread=0.1)
+
+    thin, at_floor = (
+        calibrate(residuals(np.linspace(-1, 1, 50), spread=spread), floor)[1]
+        for spread in (0.01, 0.1)
+    )
+
+    np.testing.assert_array_equal(thin, at_floor)
+
+
+def test_the_card_carries_what_a_stored_model_needs() -> None:
+    card = card_of(("a", "horizon"), NOTHING, QUICK)
+
+    assert card["features"] == ["a", "horizon"]
+    assert card["quantiles"] == list(QUANTILES)
+    assert list(card["score_quantiles"]) == list(QUANTILE_COLUMNS)
+    assert len(card["shift"]) == 18
+    assert (card["threads"], card["floor_spread"]) == (1, 0.05)
+    assert card["spec"] == QUICK.digest
+
+
+def test_the_digest_names_every_choice() -> None:
+    assert ModelSpec().digest == ModelSpec().digest
+    assert len({replace(ModelSpec(), rounds=n).digest for n in (80, 81, 82)}) == 3
