@@ -36,7 +36,7 @@ GAUSSIAN: Final = 1e9
 class Prior:
     """What is believed of months that no figure pins down (standard deviations in log units).
 
-    Source: benchmarks/evidence.md, where each value was chosen by leaving out every published month
+    Source: benchmarks/prior.md, where each value was chosen by leaving out every published month
     in turn.
     """
 

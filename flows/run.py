@@ -23,7 +23,8 @@ from flows.workspace import Workspace, open_workspace, single_writer
 from models.backtest import Backtest
 from service.report import ReportInput, write_report
 from store.publishing import Run, finish_run, publish_forecasts, start_run
-from store.reading import latest_forecast, read_events
+from store.reading import latest_forecast, read_events, read_runs
+from store.schemas import validate
 from store.settings import Settings
 from store.vocabulary import MONTHS_AHEAD
 
@@ -65,15 +66,22 @@ def published_already(workspace: Workspace) -> Outcome | None:
     if latest.empty:
         return None
     last = month_label(last_complete_month(workspace.as_of) + MONTHS_AHEAD)
-    made_alike = latest["model"].str.contains(workspace.spec.digest, regex=False).all()
     if set(latest["data_vintage"]) != {workspace.fingerprint} or latest["period"].max() != last:
         return None
     folder = report_folder(workspace.settings, latest["as_of"].iloc[0])
-    if not made_alike or not (folder / "index.html").exists():
+    if not _was_trained(workspace) or not (folder / "index.html").exists():
         return None
     day = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
     say(f"run       nothing new since the forecast of {day}; nothing was published")
     return Outcome(latest, folder / "index.html", 0, "", [], is_new=False)
+
+
+def _was_trained(workspace: Workspace) -> bool:
+    """Return whether a run with these facts and choices ended well, whoever it made champion."""
+    runs = read_runs(workspace.engine)
+    alike = runs["status"].eq("finished") & runs["data_vintage"].eq(workspace.fingerprint)
+    trained = runs.loc[alike, "model_version"].fillna("")
+    return bool(trained.str.contains(workspace.spec.digest, regex=False).any())
 
 
 def report_folder(settings: Settings, as_of: pd.Timestamp) -> Path:
@@ -93,6 +101,7 @@ def _publish_new(workspace: Workspace) -> Outcome:
             data_vintage=workspace.fingerprint,
             started_at=utc_now(),
             git_commit=git_commit(),
+            model_version=workspace.model_version,
         ),
     )
     status = "failed"
@@ -118,7 +127,7 @@ def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:
             as_of=workspace.as_of,
             cutoff=month_label(panel.cutoff),
             forecasts=made.table,
-            panel=panel.frame,
+            panel=validate(panel.frame, "panel", where="the evidence panel"),
             events=events,
             scores=seen.scores,
             suspicious=panel.suspicious,
