@@ -34,7 +34,7 @@ def _late_months(panel: EvidencePanel) -> str:
     first, last = month_label(panel.cutoff + 1), month_label(complete)
     span = first if late == 1 else f"{first} to {last}"
     return (
-        f"Exports of {span} ({late} complete months): no figure had been published; "
+        f"Exports of {span} ({late} complete month{'s' * (late > 1)}): no figure had been published; "
         "those months are forecasts too."
     )
 
@@ -58,6 +58,7 @@ def _coming_ends(events: pd.DataFrame, as_of: pd.Timestamp) -> str:
     """Name the days within a year on which a suspension or an easing act in force ends."""
     today = as_of.tz_localize(None)
     known = known_at(events, key=EVENT_KEY, as_of=as_of)
+    known = known.loc[known["evidence"] != "scheduled"]
     eased = known["effective_to"].where(known["direction"] == "easing")
     ends = pd.concat([known["suspended_to"], eased])
     coming = ends.loc[ends.between(today, today + pd.DateOffset(months=MONTHS_AHEAD))]
