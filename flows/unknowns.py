@@ -32,11 +32,10 @@ def _late_months(panel: EvidencePanel) -> str:
     if late <= 0:
         return ""
     first, last = month_label(panel.cutoff + 1), month_label(complete)
-    span = first if late == 1 else f"{first} to {last}"
-    return (
-        f"Exports of {span} ({late} complete month{'s' * (late > 1)}): no figure had been published; "
-        "those months are forecasts too."
-    )
+    span = f"{first} (a complete month)"
+    if late > 1:
+        span = f"{first} to {last} ({late} complete months)"
+    return f"Exports of {span}: no figure had been published; it is a forecast too."
 
 
 def _thin_destinations(panel: EvidencePanel) -> str:
