@@ -47,18 +47,21 @@ class EvidenceHistory:
         self._observations = observations
         self._events = events
         self._tariffs = tariffs
+        self._panels: dict[pd.Timestamp, EvidencePanel] = {}
         self._origins: dict[pd.Timestamp, Origin] = {}
 
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:
-        """Return the evidence panel at a moment.
+        """Return the evidence panel at a moment; solved once.
 
         Raises:
             DataError: The moment is too early, or nothing is known.
         """
-        return evidence_panel(self._observations, as_of=moment)
+        if moment not in self._panels:
+            self._panels[moment] = evidence_panel(self._observations, as_of=moment)
+        return self._panels[moment]
 
     def origin(self, moment: pd.Timestamp) -> Origin:
-        """Return the origin at a moment; solved once."""
+        """Return the origin at a moment; made once."""
         if moment not in self._origins:
             self._origins[moment] = origin_of(
                 self.panel(moment), events=self._events, tariffs=self._tariffs

@@ -14,7 +14,6 @@ ALL: Final = "ALL"
 """Scope of a score over all destinations."""
 
 REFERENCE: Final = "seasonal_naive"
-SCALE_MONTHS: Final = 12
 
 
 def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFrame) -> pd.DataFrame:
@@ -76,14 +75,6 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
     table["value_added"] = 1.0 - table["wape"] / table["scope"].map(naive)
     long = table.melt(["model", "scope", "cells"], var_name="metric", value_name="value")
     return long.assign(horizon_from=low, horizon_to=high).dropna(subset=["value"])
-
-
-def seasonal_scale(tonnes: pd.DataFrame) -> pd.Series:
-    """Return the mean absolute difference to the year before of each row.
-
-    Columns are consecutive months.
-    """
-    return tonnes.diff(SCALE_MONTHS, axis=1).abs().mean(axis=1)
 
 
 def hit_rates(cells: pd.DataFrame, model: str) -> pd.Series:

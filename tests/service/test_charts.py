@@ -4,9 +4,10 @@ import pytest
 from matplotlib.axes import Axes
 
 from service import charts
-from service.charts import fan_png, fan_svg, overview_png, spread
+from service.charts import fan_png, fan_svg, overview_png
 from service.fan import make_fan
 from service.names import DESTINATION_NAMES
+from service.plotting import BANDS, spread
 from tests.service.builders import make_events, make_forecasts, make_panel, make_report
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
@@ -42,7 +43,7 @@ def test_bands_are_shaded_from_the_widest_to_the_narrowest(monkeypatch: pytest.M
     fan_png(make_fan(report, "JPN"))
 
     last = make_forecasts().query("destination == 'JPN'").iloc[-1]
-    widths = [last[high] - last[low] for low, high, _, _ in charts.BANDS]
+    widths = [last[high] - last[low] for low, high, _, _ in BANDS]
     assert [width for width, _ in drawn] == pytest.approx(widths)
     assert widths == sorted(widths, reverse=True)
     assert [order for _, order in drawn] == sorted(order for _, order in drawn)

@@ -1,8 +1,7 @@
-import numpy as np
 import pandas as pd
 import pytest
 
-from models.scores import cell_scores, hit_rates, seasonal_scale, summarise
+from models.scores import cell_scores, hit_rates, summarise
 from store.vocabulary import QUANTILE_COLUMNS
 
 MAY, JUNE = pd.Timestamp("2025-05-01"), pd.Timestamp("2025-06-01")
@@ -99,9 +98,3 @@ def test_a_month_with_two_truths_is_refused() -> None:
 
 def test_hit_rates_are_of_the_model_asked_for(cells: pd.DataFrame) -> None:
     assert hit_rates(cells, "lightgbm").to_dict() == {"USA": 0.5}
-
-
-def test_the_seasonal_scale_is_the_mean_step_from_year_to_year() -> None:
-    table = pd.DataFrame([[1.0] * 12 + [4.0] * 6 + [np.nan] * 6])
-
-    assert seasonal_scale(table).tolist() == [3.0]
