@@ -1,17 +1,22 @@
 """Replay the past and record how good the forecasts were."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.console import say, track
 from flows.provenance import git_commit
+from flows.scoreboard import Scoreboard, log_scoreboard, scoreboard_of
 from flows.workspace import Workspace, open_workspace
 from models import tracking
 from models.backtest import Backtest, replay
-from models.plots import score_plots
 from models.rolling import MODEL
 from models.scores import ALL, REFERENCE
+from models.spec import ModelSpec
 from store.publishing import write_scores
 from store.settings import Settings
 
@@ -37,12 +42,50 @@ def record(workspace: Workspace, result: Backtest) -> None:
     write_scores(workspace.engine, named)
     tags = tags_of(workspace, "backtest")
     with tracking.open_run(workspace.settings, name="backtest", tags=tags) as run:
-        names = scores["metric"].str.cat(scores["scope"], sep="_")
-        run.metrics(dict(zip(names[own], scores["value"][own].astype(float), strict=True)))
+        run.metrics(_own_metrics(scores))
         run.table(result.scores, "scores.csv")
         run.table(result.cells, "cells.csv")
-        for name, figure in score_plots(result.cells).items():
-            run.figure(figure, f"{name}.png")
+        log_scoreboard(run, evidence_scoreboard(workspace, result))
+
+
+def record_panel(
+    settings: Settings,
+    result: Backtest,
+    board: Scoreboard,
+    *,
+    path: Path,
+    cutoffs: Sequence[str],
+    horizon: int,
+    spec: ModelSpec,
+) -> None:
+    """Keep the scores of a panel from a file in MLflow, without the panel or its forecasts."""
+    tags = {
+        "flow": "backtest-panel",
+        "panel": path.name,
+        "cutoffs": ",".join(cutoffs),
+        "horizon": str(horizon),
+        "spec": spec.digest,
+        "git_commit": git_commit(),
+    }
+    with tracking.open_run(settings, name=f"backtest {path.name}", tags=tags) as run:
+        run.params(spec.choices)
+        run.metrics(_own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
+        log_scoreboard(run, board)
+
+
+def evidence_scoreboard(workspace: Workspace, result: Backtest) -> Scoreboard:
+    """Return the scoreboard of the evidence panel, its shock months told from what is known now."""
+    now = workspace.history.origin(workspace.as_of)
+    months = now.first + np.arange(now.tonnes.shape[1])
+    table = pd.DataFrame(now.tonnes, index=list(now.series), columns=months)
+    return scoreboard_of(result, table, seed=workspace.spec.seed)
+
+
+def _own_metrics(scores: pd.DataFrame) -> dict[str, float]:
+    """Return the scores of the product's model by metric and scope."""
+    own = scores.loc[scores["model"] == MODEL]
+    names = own["metric"].str.cat(own["scope"], sep="_")
+    return dict(zip(names, own["value"].astype(float), strict=True))
 
 
 def tags_of(workspace: Workspace, flow_name: str) -> dict[str, str]:

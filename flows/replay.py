@@ -7,14 +7,16 @@ import pandas as pd
 
 from features.history import TableHistory
 from features.months import month_label, month_number
-from flows.backtest import backtest, verdict
+from flows.backtest import backtest, evidence_scoreboard, record_panel, verdict
 from flows.console import say
 from flows.output import write_result
 from flows.predict import predict
+from flows.scoreboard import Scoreboard, scoreboard_of, write_scoreboard
+from flows.workspace import open_workspace
 from models.backtest import Backtest, Track, forecast_file, replay_table, walk_to
 from models.rolling import Memory
 from models.spec import ModelSpec
-from sources.panel_file import read_panel
+from sources.panel_file import Panel, read_panel
 from store.errors import DataError, first_few
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
@@ -24,7 +26,9 @@ def replay_evidence(settings: Settings, as_of: pd.Timestamp, *, out: Path | None
     """Backtest the evidence panel and write its files if a folder is given."""
     result = backtest(settings, as_of)
     if out is not None:
-        write_files(result, out)
+        scored = len(result.scores) > 0
+        workspace = open_workspace(settings, as_of)
+        write_files(result, evidence_scoreboard(workspace, result) if scored else None, out)
 
 
 def replay_panel(
@@ -36,31 +40,44 @@ def replay_panel(
     out: Path | None,
     track: Track,
 ) -> None:
-    """Backtest any panel at given cutoffs and write forecasts.csv and scores.json.
+    """Backtest any panel at given cutoffs, log the scores to MLflow and write its files.
 
     Raises:
         DataError: The panel or a cutoff cannot be used.
     """
     _check_horizon(horizon)
     months = _months(cutoffs)
-    table = read_panel(path)
+    table = _told(read_panel(path)).table
     spec = ModelSpec(threads=settings.threads)
     result = replay_table(table, months, horizon=horizon, spec=spec, track=track)
     _tell_left_out(table, result.forecasts)
+    board = None
     if len(result.scores):
         say(f"backtest  {verdict(result)}")
+        board = scoreboard_of(result, table, seed=spec.seed)
+        labels = [month_label(month) for month in months]
+        record_panel(settings, result, board, path=path, cutoffs=labels, horizon=horizon, spec=spec)
     if out is not None:
-        write_files(result, out)
+        write_files(result, board, out)
 
 
-def write_files(result: Backtest, folder: Path) -> None:
-    """Write ``forecasts.csv`` (the product's own) and ``scores.json`` (all models)."""
+def write_files(result: Backtest, board: Scoreboard | None, folder: Path) -> None:
+    """Write what a backtest found; without a scored month only forecasts and empty scores.
+
+    Args:
+        result: The backtest.
+        board: Its scoreboard: ``scoreboard.csv``, ``differences.csv`` and plots.
+        folder: Where ``forecasts.csv`` (the product's own), ``scores.json`` (all models) and the
+            scoreboard's files go; made when absent.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     forecasts = forecast_file(result.forecasts, status="backtest")
     write_result(forecasts, out=folder / "forecasts.csv", form="csv")
     scores = result.scores.to_dict(orient="records")
     (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     say(f"wrote {folder / 'forecasts.csv'} and {folder / 'scores.json'}")
+    if board is not None:
+        say(f"wrote beside them {', '.join(write_scoreboard(board, folder))}")
 
 
 def predict_evidence(settings: Settings, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -75,7 +92,7 @@ def predict_panel(settings: Settings, path: Path, *, horizon: int) -> pd.DataFra
         DataError: The panel cannot be used.
     """
     _check_horizon(horizon)
-    table = read_panel(path)
+    table = _told(read_panel(path)).table
     cutoff = int(table.columns[-1])
     history = TableHistory(table, horizon=horizon)
     spec = ModelSpec(threads=settings.threads)
@@ -107,6 +124,16 @@ def _months(cutoffs: str | None) -> list[int]:
             "Expected YYYY-MM,YYYY-MM. Correct it."
         ) from err
     return sorted(months)
+
+
+def _told(panel: Panel) -> Panel:
+    """Say which series of a panel file were refused and what else was noted of it."""
+    for note in panel.notes:
+        say(f"panel: {note}")
+    if panel.refused:
+        told = [f"{name}: {reason}" for name, reason in panel.refused.items()]
+        say(f"panel: {len(told)} series refused, the others are forecast: {first_few(told)}")
+    return panel
 
 
 def _tell_left_out(table: pd.DataFrame, forecasts: pd.DataFrame) -> None:

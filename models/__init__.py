@@ -1,7 +1,10 @@
 """From a model frame to a forecast, and the record of how it was made.
 
 Public: ``spec`` (what to train), ``rolling`` (train, forecast, walk along past origins),
-``explain`` (what moved a forecast), ``backtest``, ``scores`` and ``plots`` (how good it was),
+``tree`` and ``reconcile`` (sums of any tree), ``explain`` (what moved a forecast),
+``backtest``, ``scores``, ``regimes``, ``compare`` and
+``plots`` (how good it was, in which months, how surely better than another),
 ``tracking`` and ``registry`` (MLflow), ``served`` (the script MLflow stores). Private: ``frame``,
-``boosting``, ``experts``, ``intervals``, ``reconcile``.
+``boosting``, ``experts``, ``season``, ``smoothing``, ``theta``, ``intervals``, ``covariance``,
+``projection``.
 """

@@ -15,13 +15,20 @@ ALL: Final = "ALL"
 
 REFERENCE: Final = "seasonal_naive"
 
+CUTS: Final = ("horizon", "destination", "regime", "cutoff")
+"""Columns of cells that a scoreboard is cut by."""
+
+SCOREBOARD_COLUMNS: Final = (
+    "model", "kind", "value", "wape", "mase", "sql", "smape", "coverage80", "cells",
+)  # fmt: skip
+
 
 def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFrame) -> pd.DataFrame:
     """Return the errors of each forecast cell.
 
     Args:
         forecasts: model, destination, cutoff, period, horizon and the quantiles; not modified.
-        truth: destination, period, tonnes: the months to score on.
+        truth: destination, period, tonnes: the months to score on; those without tonnes are none.
         scale: destination, cutoff, scale: mean absolute seasonal difference up to the cutoff, in
             tonnes.
 
@@ -30,7 +37,8 @@ def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFram
         scaled_quantile_loss, is_covered (within p10 and p90). Scaled numbers are NaN where the
         scale is 0 or unknown.
     """
-    cells = forecasts.merge(truth, on=["destination", "period"], validate="many_to_one")
+    known = truth.dropna(subset=["tonnes"])
+    cells = forecasts.merge(known, on=["destination", "period"], validate="many_to_one")
     cells = cells.merge(scale, on=["destination", "cutoff"], how="left", validate="many_to_one")
     error = cells["tonnes"] - cells["p50"]
     size = cells["scale"].where(cells["scale"] > 0)
@@ -75,6 +83,46 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
     table["value_added"] = 1.0 - table["wape"] / table["scope"].map(naive)
     long = table.melt(["model", "scope", "cells"], var_name="metric", value_name="value")
     return long.assign(horizon_from=low, horizon_to=high).dropna(subset=["value"])
+
+
+def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of each model over all cells, whatever their horizon, and by each cut.
+
+    Args:
+        cells: As ``cell_scores`` returns; with ``regime`` (``models.regimes``), else without that
+            cut. Not modified.
+
+    Returns:
+        One row per model, kind (``all`` or one of ``CUTS``) and value (the horizon, destination,
+        regime or cutoff, as text; ``all`` for all), models in order of name within a value. wape
+        (sum of absolute errors over sum of tonnes), mase and sql (means of the scaled errors and
+        quantile losses; cells without a scale left out), smape (mean of 2 |error| / (|tonnes| +
+        |median|), 0 where both are 0; a share, so a hundredth of M3's figure), coverage80 and the
+        number of cells. NaN where there is nothing to divide by.
+    """
+    size = (cells["tonnes"].abs() + cells["p50"].abs()) / 2.0
+    symmetric = (cells["absolute_error"] / size.where(size > 0)).mask(size == 0, 0.0)
+    counted = cells.assign(symmetric_error=symmetric)
+    everything = _cut(counted.assign(all="all"), "all")
+    parts = [_cut(counted, kind) for kind in CUTS if kind in cells]
+    return pd.concat([everything, *parts], ignore_index=True)[list(SCOREBOARD_COLUMNS)]
+
+
+def _cut(cells: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the scores of each model by the values of one column, in their order."""
+    groups = cells.groupby([kind, "model"], sort=True, observed=True)
+    tonnes = groups["tonnes"].sum()
+    table = pd.DataFrame(
+        {
+            "wape": groups["absolute_error"].sum() / tonnes.where(tonnes > 0),
+            "mase": groups["scaled_error"].mean(),
+            "sql": groups["scaled_quantile_loss"].mean(),
+            "smape": groups["symmetric_error"].mean(),
+            "coverage80": groups["is_covered"].mean(),
+            "cells": groups.size(),
+        }
+    ).reset_index()
+    return table.assign(kind=kind, value=table[kind].astype(str))
 
 
 def hit_rates(cells: pd.DataFrame, model: str) -> pd.Series:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from flows.cli import moment
+from models import tracking
+from models.compare import DIFFERENCE_COLUMNS
 from models.rolling import MODEL
+from models.scores import CUTS, SCOREBOARD_COLUMNS
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
 from store.vocabulary import FORECAST_COLUMNS, PANEL_COLUMNS
@@ -17,6 +21,15 @@ from tests.data.builders import at, make_table
 from tests.flows.conftest import Published
 
 Call = Callable[..., tuple[int, str, str]]
+
+PLOTS = [
+    "coverage_by_horizon.png",
+    "differences.png",
+    "mase_by_horizon.png",
+    "mase_by_regime.png",
+    "wape_by_horizon.png",
+    "wape_by_origin.png",
+]
 
 VERBS = ["run", "ingest", "panel", "train", "backtest", "predict", "status"]
 
@@ -123,7 +136,21 @@ def test_a_bad_panel_is_one_message_and_no_result(
     code, out, err = magnetcast(*verb, "--panel", str(path))
 
     assert (code, out) == (1, "")
-    assert "row 2, tonnes='-1'" in err
+    assert "A: row 2: -1.0 tonnes is negative" in err
+
+
+@pytest.mark.usefixtures("place")
+def test_a_bad_series_is_told_and_the_others_are_forecast(magnetcast: Call, panel: Path) -> None:
+    with panel.open("a", encoding="utf-8") as lines:
+        lines.write("BAD,2020-01,-1\n")
+
+    code, out, err = magnetcast("predict", "--panel", str(panel), "--horizon", "2")
+
+    forecast = pd.read_csv(io.StringIO(out))
+    assert code == 0
+    assert "1 series refused, the others are forecast: BAD: row 242: -1.0 tonnes is negative" in err
+    assert "BAD" not in set(forecast["destination"])
+    assert len(forecast) > 0
 
 
 @pytest.mark.usefixtures("place")
@@ -188,6 +215,69 @@ def test_backtest_of_a_panel_writes_forecasts_and_scores(
     assert all(set(row) == keys for row in scores)
     assert {row["metric"] for row in scores} == {"wape", "mase", "sql", "coverage80", "value_added"}
     assert {row["model"] for row in scores} == {MODEL, "seasonal_naive", "last_value", "drift"}
+
+
+@pytest.mark.usefixtures("place")
+def test_backtest_of_a_panel_writes_its_scoreboard_and_plots(
+    magnetcast: Call, panel: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+
+    magnetcast(
+        *("backtest", "--panel", str(panel), "--horizon", "3"),
+        *("--cutoffs", "2021-12,2022-06", "--out", str(folder)),
+    )
+
+    board = pd.read_csv(folder / "scoreboard.csv")
+    assert tuple(board.columns) == SCOREBOARD_COLUMNS
+    assert set(board["kind"]) == {"all", *CUTS}
+    every = board.loc[board["kind"] == "all"]
+    assert set(every["model"]) >= {MODEL, "seasonal_naive"}
+    assert set(every["cells"]) == {2 * 4 * 3}
+    found = pd.read_csv(folder / "differences.csv")
+    assert tuple(found.columns) == (*DIFFERENCE_COLUMNS, "regime")
+    assert {"all"} < set(found["regime"]) <= {"all", "calm", "shock"}
+    assert set(found["baseline"]) == set(every["model"]) - {MODEL}
+    assert set(found["verdict"]) <= {"better", "worse", "not told apart"}
+    for name in PLOTS:
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(
+    magnetcast: Call, panel: Path, place: Path
+) -> None:
+    magnetcast(
+        *("backtest", "--panel", str(panel), "--horizon", "3", "--cutoffs", "2022-06,2021-12")
+    )
+
+    client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    [run] = client.search_runs([experiment.experiment_id])
+    wanted = {"panel": "panel.csv", "cutoffs": "2021-12,2022-06", "horizon": "3"}
+    assert wanted.items() <= run.data.tags.items()
+    assert run.data.tags["spec"]
+    assert {"mase_ALL", "coverage80_ALL", "mase_calm", "mase_by_horizon"} <= set(run.data.metrics)
+    curve = client.get_metric_history(run.info.run_id, "mase_by_horizon")
+    assert sorted(point.step for point in curve) == [1, 2, 3]
+    kept = {item.path for item in client.list_artifacts(run.info.run_id)}
+    assert kept == {"scoreboard.csv", "differences.csv", *PLOTS}
+
+
+@pytest.mark.usefixtures("place")
+def test_backtest_without_a_known_month_after_the_cutoff_writes_forecasts_alone(
+    magnetcast: Call, panel: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+
+    code, _, _ = magnetcast(
+        *("backtest", "--panel", str(panel), "--horizon", "3"),
+        *("--cutoffs", "2022-12", "--out", str(folder)),
+    )
+
+    assert code == 0
+    assert json.loads((folder / "scores.json").read_text(encoding="utf-8")) == []
+    assert sorted(file.name for file in folder.iterdir()) == ["forecasts.csv", "scores.json"]
 
 
 @pytest.mark.usefixtures("at_published")

@@ -53,7 +53,7 @@ def panel() -> pd.DataFrame:
 def scores() -> pd.DataFrame:
     """Return the scores of every model on the committed panel."""
     cutoffs = [month_number(month) for month in CUTOFFS]
-    result = replay_table(read_panel(PANEL), cutoffs, horizon=HORIZON, spec=SPEC)
+    result = replay_table(read_panel(PANEL).table, cutoffs, horizon=HORIZON, spec=SPEC)
     table = result.scores[[*KEY, "cells", "value"]]
     return table.sort_values(KEY, ignore_index=True)
 

@@ -1,11 +1,33 @@
+"""Baselines and experts; statsforecast's numbers come from benchmarks/reference_experts.py."""
+
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from models.experts import BASELINES, drift, last_value, seasonal_naive
+from models.experts import BASELINES, EXPERTS, Fitted, drift, last_value, seasonal_naive
+from models.season import BLOCK
+from models.smoothing import Floats, Months, tsb
+from models.theta import ALPHAS, LARGEST_SHARE, SETTLING_MONTHS
 from tests.data.builders import make_bare
 
 NAN = float("nan")
 YEAR = [float(month) for month in range(1, 13)]
+REFERENCE = Path(__file__).parents[2] / "data" / "reference_experts.json"
+HORIZON = 6
+
+
+def fit(name: str, *rows: list[float], season: Floats | None = None, horizon: int = 3) -> Fitted:
+    values = np.array(rows, dtype=float)
+    before = values.copy()
+    fitted = EXPERTS[name](values, flat(len(rows)) if season is None else season, horizon)
+    np.testing.assert_array_equal(values, before)
+    return fitted
+
+
+def flat(count: int) -> Floats:
+    return np.ones((count, 12))
 
 
 def test_seasonal_naive_repeats_the_same_month_of_the_year_before() -> None:
@@ -18,6 +40,12 @@ def test_seasonal_naive_takes_the_last_value_where_that_month_is_unknown() -> No
     origin = make_bare({"A": [1.0, NAN, *YEAR[2:]]}, horizon=3)
 
     assert list(seasonal_naive(origin)[0]) == [1.0, 12.0, 3.0]
+
+
+def test_seasonal_naive_looks_back_past_a_year_without_that_month() -> None:
+    origin = make_bare({"A": [*YEAR, 21.0, NAN, *[30.0] * 10]}, horizon=3)
+
+    assert list(seasonal_naive(origin)[0]) == [21.0, 2.0, 30.0]
 
 
 def test_seasonal_naive_of_a_history_shorter_than_a_year_is_the_last_value() -> None:
@@ -60,3 +88,292 @@ def test_drift_never_goes_below_zero() -> None:
 
 def test_all_baselines_are_named() -> None:
     assert list(BASELINES) == ["seasonal_naive", "last_value", "drift"]
+
+
+class TestStatsforecast:
+    cases = json.loads(REFERENCE.read_text(encoding="utf-8"))["cases"]
+
+    def differences(self, name: str, said: Floats) -> Floats:
+        """Mean absolute difference of the forecasts, as a share of each series' mean."""
+        theirs = np.maximum([case["forecasts"][name] for case in self.cases], 0.0)
+        size = np.array([np.mean(case["values"]) for case in self.cases])
+        return np.abs(said - theirs).mean(axis=1) / size
+
+    def values(self) -> Floats:
+        """The series as the rows of one panel, each ending in its last month."""
+        width = max(len(case["values"]) for case in self.cases)
+        return np.array([[NAN] * (width - len(c["values"])) + c["values"] for c in self.cases])
+
+    @pytest.mark.parametrize("name", ["naive_seasonal", "drift"])
+    def test_says_exactly_the_same_where_nothing_is_chosen(self, name: str) -> None:
+        said = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
+
+        assert self.differences(name, said).max() < 1e-9
+
+    def test_says_exactly_the_same_of_rare_demand_with_the_same_parameters(self) -> None:
+        months = Months.of(self.values())
+
+        said = tsb(months, HORIZON, size_rates=(0.1,), chance_rates=(0.2,))
+
+        assert self.differences("tsb", said[-HORIZON:].T).max() < 1e-9
+
+    # They search on and choose their first state too: on series of zeros and few demands, where
+    # many parameters do as well, that ends elsewhere.
+    @pytest.mark.parametrize(
+        ("name", "half", "most", "worst"),
+        [
+            pytest.param("ses", 0.01, 0.05, 0.15, id="ses"),
+            pytest.param("theta", 0.01, 0.06, 0.25, id="dynamic optimised theta"),
+            pytest.param("damped_trend", 0.02, 0.10, 0.25, id="damped trend"),
+        ],
+    )
+    def test_says_nearly_the_same_where_parameters_are_chosen(
+        self, name: str, half: float, most: float, worst: float
+    ) -> None:
+        said = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
+
+        apart = self.differences(name, said)
+        assert np.median(apart) < half
+        assert np.quantile(apart, 0.9) < most
+        assert apart.max() < worst
+
+
+def theta_of(values: Floats, horizon: int) -> list[float]:
+    """Forecast one series by the recursions as they are printed, with the least squares of all."""
+    tries = [theta_walk(values, alpha) for alpha in ALPHAS]
+    errors = [np.array(errors)[SETTLING_MONTHS:] for errors, _, _ in tries]
+    lines = [np.array(lines)[SETTLING_MONTHS:] for _, lines, _ in tries]
+    shares = [
+        np.clip(e @ d / (d @ d), 0.0, LARGEST_SHARE) for e, d in zip(errors, lines, strict=True)
+    ]
+    best = int(
+        np.argmin([((e - s * d) ** 2).sum() for e, d, s in zip(errors, lines, shares, strict=True)])
+    )
+    grown = list(values)
+    for _ in range(horizon):
+        _, _, (level, line) = theta_walk(np.array(grown), ALPHAS[best])
+        grown.append(level + shares[best] * line)
+    return grown[len(values) :]
+
+
+def theta_walk(
+    values: Floats, alpha: float
+) -> tuple[list[float], list[float], tuple[float, float]]:
+    """Return the level's errors, the lines, and the level and line for the month after the last."""
+    level, mean, slope, line = values[0], 0.0, 0.0, 0.0
+    errors, lines = [], []
+    for count, value in enumerate(values, start=1):
+        errors.append(value - level)
+        lines.append(line)
+        level += alpha * (value - level)
+        slope = (
+            ((count - 2) * slope + 6.0 * (value - mean) / count) / (count + 1) if count > 1 else 0.0
+        )
+        mean += (value - mean) / count
+        intercept = mean - slope * (count + 1) / 2.0
+        fade = (1.0 - alpha) ** count
+        line = fade * intercept + (1.0 - fade * (1.0 - alpha)) / alpha * slope
+    return errors, lines, (level, line)
+
+
+class TestEachExpert:
+    def test_naive_seasonal_is_the_baseline(self) -> None:
+        row = [*YEAR, 21.0, NAN, *[30.0] * 10]
+
+        expected = seasonal_naive(make_bare({"A": row}, horizon=14))
+
+        assert fit("naive_seasonal", row, horizon=14).forecast.tolist() == expected.tolist()
+
+    def test_drift_without_a_season_is_the_baseline(self) -> None:
+        row = [10.0, 12.0, NAN, 50.0, 54.0]
+
+        expected = drift(make_bare({"A": row}, horizon=14))
+
+        assert fit("drift", row, horizon=14).forecast.tolist() == expected.tolist()
+
+    def test_level_is_the_mean_of_the_last_year_over_months_known(self) -> None:
+        row = [1_000.0] * 6 + [NAN, 10.0] * 6
+
+        assert fit("level", row).forecast.tolist() == [[10.0] * 3]
+
+    def test_level_of_a_series_silent_for_a_year_is_its_last_value(self) -> None:
+        row = [5.0, 7.0] + [NAN] * 12
+
+        assert fit("level", row).forecast.tolist() == [[7.0] * 3]
+
+    def test_ses_finds_the_level_after_a_break(self) -> None:
+        row = [100.0] * 24 + [300.0] * 12
+
+        assert fit("ses", row).forecast[0] == pytest.approx([300.0] * 3, rel=1e-6)
+
+    def test_theta_goes_on_along_a_line(self) -> None:
+        row = [100.0 + 2.0 * month for month in range(48)]
+
+        assert fit("theta", row).forecast[0] == pytest.approx([196.0, 198.0, 200.0], rel=0.01)
+
+    @pytest.mark.parametrize("slope", [-1.0, 0.0, 2.0])
+    def test_theta_is_what_a_loop_over_one_series_says(self, slope: float) -> None:
+        rng = np.random.default_rng(3)
+        row = 150.0 + slope * np.arange(40.0) + rng.normal(0.0, 9.0, 40)
+
+        said = fit("theta", row.tolist(), horizon=18).forecast[0]
+
+        assert said == pytest.approx(theta_of(row, 18), rel=1e-9)
+
+    def test_a_damped_trend_is_not_read_from_a_few_months(self) -> None:
+        row = [10.0, 20.0, 30.0, 40.0, 50.0]
+
+        assert (fit("damped_trend", row).forecast < 55.0).all()
+
+    def test_a_damped_trend_goes_on_along_a_line_and_slows_down(self) -> None:
+        row = [100.0 + 2.0 * month for month in range(48)]
+
+        steps = np.diff(np.r_[row[-1], fit("damped_trend", row, horizon=6).forecast[0]])
+
+        assert 1.0 < steps[0] < 2.0
+        assert (np.diff(steps[1:]) < 0).all()
+
+    def test_holt_winters_learns_a_season_it_was_not_given(self) -> None:
+        row = [100.0 + 50.0 * (month % 12 == 3) for month in range(120)]
+
+        said = fit("holt_winters", row, horizon=12).forecast[0]
+
+        assert said == pytest.approx(row[:12], rel=0.05)
+
+    def test_rare_demand_is_its_size_times_its_chance(self) -> None:
+        row = [0.0, 12.0] * 30
+
+        assert fit("tsb", row).forecast[0] == pytest.approx([6.0] * 3, rel=0.1)
+
+    def test_demand_that_has_ended_fades(self) -> None:
+        row = [12.0] * 24 + [0.0] * 24
+
+        assert fit("tsb", row).forecast[0, 0] < 1.0
+
+    @pytest.mark.parametrize("name", ["drift", "ses", "theta", "damped_trend", "level", "tsb"])
+    def test_the_season_given_is_taken_out_and_put_back(self, name: str) -> None:
+        season = np.linspace(0.5, 1.5, 12)[None, :]
+        row = [100.0 * season[0, month % 12] for month in range(50)]
+
+        said = fit(name, row, season=season).forecast[0]
+
+        assert said == pytest.approx(100.0 * season[0, 2:5])
+
+
+class TestErrorsWithin:
+    def test_are_values_less_what_was_said_a_month_ahead(self) -> None:
+        row = [*YEAR, 11.0, 12.0]
+
+        found = fit("naive_seasonal", row).residual[0]
+
+        assert found[1:].tolist() == [1.0] * 11 + [10.0, 10.0]
+
+    def test_of_a_drift_follow_from_the_steps_before_alone(self) -> None:
+        row = [10.0, 12.0, 15.0, 15.0]
+
+        assert fit("drift", row).residual[0, 1:].tolist() == [2.0, 1.0, -2.5]
+
+    def test_of_a_level_follow_from_the_year_before_alone(self) -> None:
+        row = [10.0, 20.0, 33.0]
+
+        assert fit("level", row).residual[0, 1:].tolist() == [10.0, 18.0]
+
+    @pytest.mark.parametrize("name", EXPERTS)
+    def test_are_known_where_a_value_is_and_one_was_before(self, name: str) -> None:
+        row = [NAN, NAN, 3.0, 4.0, NAN, 6.0, 7.0]
+
+        found = fit(name, row).residual[0]
+
+        assert np.isfinite(found).tolist() == [False] * 3 + [True, False, True, True]
+
+    @pytest.mark.parametrize("name", EXPERTS)
+    def test_count_from_zero_where_less_was_said(self, name: str) -> None:
+        row = [400.0, 300.0, 200.0, 100.0, 0.0, 0.0, 0.0, 0.0]
+
+        assert (fit(name, row).residual[0, 4:] <= 0.0).all()
+
+
+ODD = {
+    "constant": [7.0] * 40,
+    "all zero": [0.0] * 40,
+    "one value": [NAN] * 39 + [7.0],
+    "one value long ago": [7.0] + [NAN] * 39,
+    "huge": [1e15, 3e15] * 20,
+    "tiny": [1e-9, 3e-9] * 20,
+    "all magnitudes": [1e-9, 1e15, 0.0, 1.0] * 10,
+    "one huge month": [1.0] * 20 + [1e15] + [0.0] * 19,
+    "exploding": [1e-9 * 4.0**month for month in range(40)],
+    "rare": ([0.0] * 19 + [50.0]) * 2,
+    "starts late": [NAN] * 35 + [1.0, 2.0, 3.0, 4.0, 5.0],
+    "ends early": [1.0, 2.0, 3.0, 4.0, 5.0] + [NAN] * 35,
+}
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+class TestOddSeries:
+    @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
+    def test_get_a_finite_forecast_of_at_least_zero(self, name: str, row: list[float]) -> None:
+        said = fit(name, row, horizon=18).forecast
+
+        assert np.isfinite(said).all()
+        assert (said >= 0).all()
+
+    @pytest.mark.parametrize("months", range(1, 12))
+    def test_may_be_short(self, name: str, months: int) -> None:
+        row = [5.0, 0.0, 8.0, 3.0, 9.0, 1.0, 4.0, 7.0, 2.0, 6.0, 5.0][:months]
+
+        said = fit(name, row, horizon=18).forecast
+
+        assert np.isfinite(said).all()
+        assert (said >= 0).all()
+
+    def test_of_one_value_are_forecast_as_that_value(self, name: str) -> None:
+        said = fit(name, ODD["constant"], ODD["one value"]).forecast
+
+        np.testing.assert_allclose(said, 7.0, rtol=1e-12)
+
+    def test_of_zeros_are_forecast_as_zeros(self, name: str) -> None:
+        assert fit(name, ODD["all zero"]).forecast.tolist() == [[0.0] * 3]
+
+    def test_without_a_value_get_none_and_leave_the_others_alone(self, name: str) -> None:
+        rng = np.random.default_rng(1)
+        row = rng.gamma(3.0, 10.0, 40).tolist()
+
+        fitted = fit(name, row, [NAN] * 40, ODD["one huge month"])
+
+        assert np.isnan(fitted.forecast[1]).all()
+        assert np.isnan(fitted.residual[1]).all()
+        np.testing.assert_allclose(fitted.forecast[0], fit(name, row).forecast[0], rtol=1e-9)
+
+    def test_may_start_late(self, name: str) -> None:
+        rng = np.random.default_rng(4)
+        values = rng.gamma(3.0, 10.0, (3, 50)) + np.arange(50.0)
+        late = np.hstack([np.full((3, 24), NAN), values])
+
+        fitted, padded = (EXPERTS[name](rows, flat(3), 18) for rows in (values, late))
+
+        np.testing.assert_allclose(padded.forecast, fitted.forecast, rtol=1e-9)
+        np.testing.assert_allclose(padded.residual[:, 24:], fitted.residual, rtol=1e-6)
+
+    def test_forecast_alone_is_the_same(self, name: str) -> None:
+        values = np.array(list(ODD.values()))
+
+        expected = EXPERTS[name](values, flat(len(values)), 3).forecast
+
+        said = EXPERTS[name].ahead(values, flat(len(values)), 3)
+        np.testing.assert_array_equal(said, expected)
+
+    def test_may_be_none(self, name: str) -> None:
+        fitted = EXPERTS[name](np.empty((0, 30)), flat(0), 3)
+
+        assert fitted.forecast.shape == (0, 3)
+        assert fitted.residual.shape == (0, 30)
+
+    def test_may_be_more_than_are_worked_on_at_a_time(self, name: str) -> None:
+        values = np.random.default_rng(2).gamma(3.0, 10.0, (BLOCK + 2, 14))
+
+        fitted = EXPERTS[name](values, flat(BLOCK + 2), 3)
+
+        last = EXPERTS[name](values[-2:], flat(2), 3)
+        np.testing.assert_allclose(fitted.forecast[-2:], last.forecast, rtol=1e-9)
+        np.testing.assert_allclose(fitted.residual[-2:], last.residual, rtol=1e-9)

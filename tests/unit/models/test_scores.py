@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from models.scores import cell_scores, hit_rates, summarise
+from models.scores import SCOREBOARD_COLUMNS, cell_scores, hit_rates, scoreboard, summarise
 from store.vocabulary import QUANTILE_COLUMNS
 
 MAY, JUNE = pd.Timestamp("2025-05-01"), pd.Timestamp("2025-06-01")
@@ -98,3 +98,79 @@ def test_a_month_with_two_truths_is_refused() -> None:
 
 def test_hit_rates_are_of_the_model_asked_for(cells: pd.DataFrame) -> None:
     assert hit_rates(cells, "lightgbm").to_dict() == {"USA": 0.5}
+
+
+def row_of(board: pd.DataFrame, model: str, kind: str, value: str) -> "pd.Series[float]":
+    chosen = (board["model"] == model) & (board["kind"] == kind) & (board["value"] == value)
+    [found] = board.loc[chosen].to_dict("records")
+    return pd.Series(found).drop(["model", "kind", "value"]).astype(float)
+
+
+def test_a_month_without_tonnes_is_not_scored() -> None:
+    gap = TRUTH.assign(tonnes=[float("nan"), 50.0])
+
+    assert set(cell_scores(FORECASTS, gap, SCALE)["period"]) == {JUNE}
+
+
+def test_a_scoreboard_has_a_row_a_model_and_cut(cells: pd.DataFrame) -> None:
+    board = scoreboard(cells.assign(regime=["shock", "calm"] * 2))
+
+    assert tuple(board.columns) == SCOREBOARD_COLUMNS
+    cuts = board.loc[board["model"] == "lightgbm", ["kind", "value"]].to_records(index=False)
+    assert [tuple(cut) for cut in cuts] == [
+        ("all", "all"),
+        ("horizon", "1"),
+        ("horizon", "2"),
+        ("destination", "USA"),
+        ("regime", "calm"),
+        ("regime", "shock"),
+        ("cutoff", "2025-04"),
+    ]
+    assert len(board) == 2 * 7
+
+
+def test_a_scoreboards_scores_are_those_worked_out_by_hand(cells: pd.DataFrame) -> None:
+    board = scoreboard(cells.assign(regime=["shock", "calm"] * 2))
+
+    everything = row_of(board, "lightgbm", "all", "all")
+    assert everything["wape"] == pytest.approx((10 + 40) / 150)
+    assert everything["mase"] == pytest.approx((0.5 + 2.0) / 2)
+    assert everything["smape"] == pytest.approx((2 * 10 / 190 + 2 * 40 / 140) / 2)
+    assert everything["coverage80"] == 0.5
+    assert everything["cells"] == 2
+    shock = row_of(board, "lightgbm", "regime", "shock")
+    assert shock["wape"] == pytest.approx(10 / 100)
+    assert shock["coverage80"] == 1.0
+    assert shock["sql"] == pytest.approx(cells["scaled_quantile_loss"].iloc[0])
+    pd.testing.assert_series_equal(shock, row_of(board, "lightgbm", "horizon", "1"))
+
+
+def test_cells_without_a_scale_count_in_the_other_scores_of_a_scoreboard() -> None:
+    two = pd.concat([FORECASTS, FORECASTS.assign(destination="DEU")])
+    truth = pd.concat([TRUTH, TRUTH.assign(destination="DEU")])
+    scale = pd.concat([SCALE, SCALE.assign(destination="DEU", scale=0.0)])
+
+    board = scoreboard(cell_scores(two, truth, scale))
+
+    everything = row_of(board, "lightgbm", "all", "all")
+    assert everything["mase"] == row_of(board, "lightgbm", "destination", "USA")["mase"]
+    assert everything["cells"] == 4
+    unscaled = row_of(board, "lightgbm", "destination", "DEU")
+    assert unscaled[["mase", "sql"]].isna().all()
+    assert unscaled["wape"] == everything["wape"]
+
+
+def test_nothing_forecast_and_nothing_shipped_is_no_error() -> None:
+    still = FORECASTS.iloc[:2].assign(**dict.fromkeys(QUANTILE_COLUMNS, 0.0))
+
+    board = scoreboard(cell_scores(still, TRUTH.assign(tonnes=0.0), SCALE))
+
+    everything = row_of(board, "lightgbm", "all", "all")
+    assert everything[["mase", "sql", "smape"]].tolist() == [0.0, 0.0, 0.0]
+    assert pd.isna(everything["wape"])
+
+
+def test_a_scoreboard_of_no_cells_has_its_columns(cells: pd.DataFrame) -> None:
+    board = scoreboard(cells.iloc[:0])
+
+    assert (len(board), tuple(board.columns)) == (0, SCOREBOARD_COLUMNS)

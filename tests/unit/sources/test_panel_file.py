@@ -1,14 +1,23 @@
+import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.months import month_number
-from sources.panel_file import read_panel
+from sources.panel_file import Panel, read_panel
+from sources.tree_file import tree_of_panel
 from store.errors import DataError
 
-GOOD = "destination,period,tonnes\nB,2020-01,2.5\nA,2019-11,1\nA,2020-02,3\n"
+HEADER = "destination,period,tonnes\n"
+GOOD = HEADER + "B,2020-01,2.5\nA,2019-11,1\nA,2020-02,3\n"
+SOUND = "".join(f"S,2020-{month:02d},{month}\n" for month in range(1, 13))
 
 
 def write(folder: Path, text: str, name: str = "panel.csv") -> Path:
@@ -17,103 +26,516 @@ def write(folder: Path, text: str, name: str = "panel.csv") -> Path:
     return path
 
 
+def read(folder: Path, text: str) -> Panel:
+    return read_panel(write(folder, text))
+
+
+def values(panel: Panel, name: str) -> dict[int, float]:
+    return {int(month): value for month, value in panel.table.loc[name].dropna().items()}
+
+
 def test_rows_become_a_dense_table_with_gaps_as_nan(tmp_path: Path) -> None:
-    table = read_panel(write(tmp_path, GOOD))
+    panel = read(tmp_path, GOOD)
 
-    assert list(table.index) == ["A", "B"]
-    assert list(table.columns) == [month_number("2019-11") + k for k in range(4)]
+    assert list(panel.table.index) == ["A", "B"]
+    assert list(panel.table.columns) == [month_number("2019-11") + k for k in range(4)]
     np.testing.assert_array_equal(
-        table.to_numpy(), [[1.0, np.nan, np.nan, 3.0], [np.nan, np.nan, 2.5, np.nan]]
+        panel.table.to_numpy(), [[1.0, np.nan, np.nan, 3.0], [np.nan, np.nan, 2.5, np.nan]]
     )
+    assert panel.table.index.name == "destination"
+    assert panel.refused == {}
+    assert panel.notes == ("gaps: 2 months in 1 series",)
+    assert panel.tree_rows is None
 
 
-def test_further_columns_are_ignored(tmp_path: Path) -> None:
-    text = "unit,tonnes,destination,period\nusd,7,A,2020-01\n"
+def test_further_columns_are_ignored_whatever_they_hold(tmp_path: Path) -> None:
+    text = "unit,tonnes,destination,period\nusd,7,A,2020-01\n,8,A,2020-02\n"
 
-    assert read_panel(write(tmp_path, text)).to_numpy().tolist() == [[7.0]]
+    assert read(tmp_path, text).table.to_numpy().tolist() == [[7.0, 8.0]]
 
 
-def test_gzipped_csv_and_parquet_read_the_same(tmp_path: Path) -> None:
-    plain = write(tmp_path, GOOD)
-    rows = pd.read_csv(plain)
-    rows.to_csv(tmp_path / "panel.csv.gz", index=False)
-    rows.to_parquet(tmp_path / "panel.parquet")
+@pytest.mark.parametrize("name", ["panel.csv.gz", "panel.csv.bz2", "panel.parquet", "panel.PQ"])
+def test_other_file_forms_read_the_same(tmp_path: Path, name: str) -> None:
+    rows = pd.read_csv(io.StringIO(GOOD))
+    if name.endswith(("parquet", "PQ")):
+        rows.to_parquet(tmp_path / name)
+    else:
+        rows.to_csv(tmp_path / name, index=False)
 
-    expected = read_panel(plain)
-    pd.testing.assert_frame_equal(read_panel(tmp_path / "panel.csv.gz"), expected)
-    pd.testing.assert_frame_equal(read_panel(tmp_path / "panel.parquet"), expected)
+    pd.testing.assert_frame_equal(read_panel(tmp_path / name).table, read(tmp_path, GOOD).table)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "panel.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+
+    pd.testing.assert_frame_equal(read_panel(path).table, read(tmp_path, GOOD).table)
+
+
+def test_names_that_look_like_missing_values_are_names(tmp_path: Path) -> None:
+    panel = read(tmp_path, HEADER + 'NA,2020-01,1\nnan,2020-01,2\n"Korea, South",2020-01,3\n')
+
+    assert list(panel.table.index) == ["Korea, South", "NA", "nan"]
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    "period",
     [
-        pytest.param("A,2020-13,1", "row 3, period='2020-13'", id="no such month"),
-        pytest.param("A,2020,1", "row 3, period='2020'", id="a year"),
-        pytest.param("A,2020-02-01,1", "row 3, period='2020-02-01'", id="a day"),
-        pytest.param("A,2020-02,", "row 3, tonnes=''", id="no number"),
-        pytest.param("A,2020-02,nan", "row 3, tonnes='nan'", id="not a number"),
-        pytest.param("A,2020-02,inf", "row 3, tonnes='inf'", id="infinite"),
-        pytest.param("A,2020-02,-1", "row 3, tonnes='-1'", id="negative"),
-        pytest.param("A,2020-02,many", "row 3, tonnes='many'", id="a word"),
-        pytest.param("A,2020-01,2", "row 3, period='2020-01' stands twice", id="duplicate"),
-        pytest.param(" ,2020-02,2", "row 3, destination=' '", id="nameless"),
+        pytest.param("2020-02", id="month"),
+        pytest.param("2020-2", id="month without zero"),
+        pytest.param("2020/02", id="slash"),
+        pytest.param("2020/2", id="slash without zero"),
+        pytest.param("202002", id="digits"),
+        pytest.param("20200229", id="digits of a day"),
+        pytest.param("2020-02-01", id="first day"),
+        pytest.param("2020-02-29", id="last day"),
+        pytest.param("2020/2/29", id="day with slashes"),
+        pytest.param(" 2020-02 ", id="spaces"),
+        pytest.param("2020-02-29T23:59", id="minute"),
+        pytest.param("2020-02-01 00:00:00", id="second"),
+        pytest.param("2020-02-01T00:00:00.000Z", id="UTC"),
+        pytest.param("2020-02-01 00:00:00+08:00", id="offset"),
     ],
 )
-def test_a_bad_row_is_named(tmp_path: Path, line: str, message: str) -> None:
-    path = write(tmp_path, f"destination,period,tonnes\nA,2020-01,1\n{line}\n")
+def test_a_month_is_read_as_written(tmp_path: Path, period: str) -> None:
+    panel = read(tmp_path, f"{HEADER}A,{period},1\n")
 
-    with pytest.raises(DataError, match="has 1 bad rows") as caught:
+    assert values(panel, "A") == {month_number("2020-02"): 1.0}
+    assert panel.notes == ()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pytest.param(pd.array([pd.Period("2020-02", "M")]), id="months"),
+        pytest.param(pd.array([pd.Period("2020-02-29", "D")]), id="days as periods"),
+        pytest.param(pd.to_datetime(["2020-02-29"]), id="moments"),
+        pytest.param(
+            pa.array([np.datetime64("2020-01-31T16:00", "us")]).cast(
+                pa.timestamp("us", tz="Asia/Shanghai")
+            ),
+            id="with zone",
+        ),
+        pytest.param(pd.Categorical(["2020-02"]), id="categories"),
+        pytest.param(pd.Categorical([pd.Timestamp("2020-02-01")]), id="categories of moments"),
+        pytest.param(pa.array([pd.Timestamp("2020-02-29").date()]), id="dates"),
+        pytest.param(pa.array([pd.Timestamp("2020-02-29").date()], pa.date64()), id="long dates"),
+        pytest.param([202002], id="integers"),
+        pytest.param([202002.0], id="floats"),
+        pytest.param(["2020/02"], id="text"),
+    ],
+)
+def test_months_of_parquet_are_read_in_any_type(tmp_path: Path, column: object) -> None:
+    path = tmp_path / "panel.parquet"
+    cells = column if isinstance(column, pa.Array) else pa.array(pd.Series(column))
+    pq.write_table(pa.table({"destination": ["A"], "period": cells, "tonnes": [1]}), path)
+
+    assert values(read_panel(path), "A") == {month_number("2020-02"): 1.0}
+
+
+def test_numbers_of_parquet_are_read_in_any_type(tmp_path: Path) -> None:
+    for column in (
+        pa.array([3, None], pa.int16()),
+        pa.array(["3.0", ""]),
+        pa.array([3.0, np.nan], pa.float32()),
+        pa.array(["3.00", None]).cast(pa.decimal128(6, 2)),
+        pa.array(["3", None]).dictionary_encode(),
+    ):
+        path = tmp_path / "panel.parquet"
+        months = ["2020-01", "2020-02"]
+        pq.write_table(pa.table({"destination": [7, 7], "period": months, "tonnes": column}), path)
+
+        assert values(read_panel(path), "7") == {month_number("2020-01"): 3.0}
+
+
+def test_mixed_forms_of_months_are_read_and_noted(tmp_path: Path) -> None:
+    panel = read(tmp_path, HEADER + "A,2020-01,1\nA,2020-02-29,2\nA,202003,3\nB,2020-1,4\n")
+
+    assert panel.table.loc["A"].tolist() == [1.0, 2.0, 3.0]
+    assert panel.notes == (
+        "period is written in 3 forms: YYYY-MM (2 rows), YYYY-MM-DD (1 row), YYYYMM (1 row)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        pytest.param("A,2020-13,1", "row 3: 2020-13 is no month", id="no such month"),
+        pytest.param("A,2020-00,1", "row 3: 2020-00 is no month", id="month 0"),
+        pytest.param("A,2020,1", "row 3: 2020 is no month", id="a year"),
+        pytest.param("A,202,1", "row 3: 202 is no month", id="short"),
+        pytest.param("A,2020-Q1,1", "row 3: 2020-Q1 is no month", id="a quarter"),
+        pytest.param("A,2020-02-30,1", "row 3: 2020-02-30 is no day", id="no such day"),
+        pytest.param("A,,1", "row 3: period is empty", id="no period"),
+        pytest.param(
+            "A,01/02/2020,1",
+            "row 3: 01/02/2020 is not written year first, so its month is doubtful",
+            id="ambiguous",
+        ),
+        pytest.param(
+            "A,0202-01,1", "row 3: 0202-01 lies outside the years 1700 to 2199", id="far off"
+        ),
+        pytest.param("A,2020-02,abc", "row 3: tonnes 'abc' is no number", id="a word"),
+        pytest.param('A,2020-02,"1,234"', "row 3: tonnes '1,234' is no number", id="thousands"),
+        pytest.param("A,2020-02,1_000", "row 3: tonnes '1_000' is no number", id="underscore"),
+        pytest.param("A,2020-02,inf", "row 3: tonnes 'inf' is not finite", id="infinite"),
+        pytest.param("A,2020-02,-Infinity", "row 3: tonnes '-Infinity' is not finite", id="below"),
+        pytest.param("A,2020-02,1e999", "row 3: tonnes '1e999' is not finite", id="overflow"),
+        pytest.param("A,2020-02,1e200", "row 3: 1e+200 tonnes is over 1e+100", id="too large"),
+        pytest.param("A,2020-02,-5", "row 3: -5.0 tonnes is negative", id="negative"),
+        pytest.param("A,2020-02,1,2", "row 3: 4 cells, not 3", id="too long"),
+        pytest.param("A,2020-02", "row 3: 2 cells, not 3", id="too short"),
+        pytest.param(
+            "A,2020-01,2",
+            "row 3: 2020-01 stands twice with different tonnes, 2.0 here and 1.0 in row 2",
+            id="twice",
+        ),
+        pytest.param(
+            "A,2020-01-15,2",
+            "row 3: 2020-01 stands twice with different tonnes, 2.0 here and 1.0 in row 2",
+            id="twice in two forms",
+        ),
+    ],
+)
+def test_a_series_with_a_bad_row_is_refused_and_takes_no_other_down(
+    tmp_path: Path, line: str, reason: str
+) -> None:
+    panel = read(tmp_path, f"{HEADER}A,2020-01,1\n{line}\n{SOUND}")
+
+    assert panel.refused == {"A": reason}
+    assert panel.table.loc["S"].tolist() == list(range(1, 13))
+    assert len(panel.table) == 1
+
+
+def test_many_faults_of_a_series_are_counted_and_five_told_in_order(tmp_path: Path) -> None:
+    lines = "".join(f"A,2020-{month:02d},-{month}\n" for month in range(8, 0, -1))
+
+    refused = read(tmp_path, f"{HEADER}A,2020,1\n{SOUND}{lines}A,x,1\n").refused
+
+    assert refused == {
+        "A": "row 2: 2020 is no month; row 15: -8.0 tonnes is negative; "
+        "row 16: -7.0 tonnes is negative; row 17: -6.0 tonnes is negative; "
+        "row 18: -5.0 tonnes is negative; ... (10 in all)"
+    }
+
+
+def test_rows_are_numbered_as_lines_past_torn_and_blank_ones(tmp_path: Path) -> None:
+    text = f"{HEADER}T,2020-01\n\nT,2020-01,1,2\nA,2020-13,1\n\nT\nA,2020-14,1\n{SOUND}"
+
+    assert read(tmp_path, text).refused == {
+        "A": "row 5: 2020-13 is no month; row 8: 2020-14 is no month",
+        "T": "row 2: 2 cells, not 3; row 4: 4 cells, not 3; row 7: 1 cells, not 3",
+    }
+
+
+def test_rows_of_parquet_are_numbered_from_one(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"destination": ["A", "S"], "period": "2020-01", "tonnes": [-1.0, 1.0]})
+    rows.to_parquet(tmp_path / "panel.parquet")
+
+    panel = read_panel(tmp_path / "panel.parquet")
+
+    assert panel.refused == {"A": "row 1: -1.0 tonnes is negative"}
+
+
+@pytest.mark.parametrize("word", ["", " ", "nan", "NaN", "NA", " n/a", "NULL", "None"])
+def test_an_empty_value_or_a_word_for_none_is_a_gap(tmp_path: Path, word: str) -> None:
+    panel = read(tmp_path, f"{HEADER}A,2020-01,1\nA,2020-02,{word}\nA,2020-03,3\n")
+
+    np.testing.assert_array_equal(panel.table.loc["A"], [1.0, np.nan, 3.0])
+    assert panel.refused == {}
+    noted = "tonnes says in a word, such as nan, that it is missing: 1 row, read as gaps"
+    assert panel.notes == ((noted,) if word.strip() else ()) + ("gaps: 1 month in 1 series",)
+
+
+def test_a_word_for_none_beside_a_bad_one_is_still_a_gap(tmp_path: Path) -> None:
+    panel = read(tmp_path, f"{HEADER}A,2020-01,nan\nA,2020-02, 5 \nA,2020-03,+6\nB,2020-01,x\n")
+
+    assert panel.table.loc["A"].tolist() == [5.0, 6.0]
+    assert panel.refused == {"B": "row 5: tonnes 'x' is no number"}
+
+
+def test_a_value_beats_an_empty_row_of_the_same_month(tmp_path: Path) -> None:
+    panel = read(tmp_path, f"{HEADER}A,2020-01,\nA,2020-01,1\n")
+
+    assert panel.table.to_numpy().tolist() == [[1.0]]
+    assert panel.notes == ()
+
+
+def test_a_series_without_any_value_is_refused(tmp_path: Path) -> None:
+    panel = read(tmp_path, f"{HEADER}A,2020-01,\nA,2020-02,nan\n{SOUND}")
+
+    assert panel.refused == {"A": "tonnes is empty in all its rows (2)"}
+
+
+def test_months_that_are_empty_throughout_do_not_lengthen_the_panel(tmp_path: Path) -> None:
+    panel = read(tmp_path, f"{HEADER}A,2019-12,\nA,2020-01,1\nA,2020-02,2\nA,2020-03,\n")
+
+    assert panel.table.columns.tolist() == [month_number("2020-01"), month_number("2020-02")]
+
+
+def test_rows_that_stand_twice_alike_are_read_once_and_noted(tmp_path: Path) -> None:
+    panel = read(tmp_path, HEADER + "A,2020-01,1\nA,2020-01,1.0\nA,2020-01-31,1\nA,2020-02,2\n")
+
+    assert panel.table.to_numpy().tolist() == [[1.0, 2.0]]
+    assert panel.notes == (
+        "period is written in 2 forms: YYYY-MM (3 rows), YYYY-MM-DD (1 row)",
+        "2 rows with the same series, month and tonnes as another, read once",
+    )
+
+
+def test_large_small_zero_and_constant_values_are_kept(tmp_path: Path) -> None:
+    panel = read(tmp_path, HEADER + "A,2020-01,1e15\nB,2020-01,1e-9\nC,2020-01,-0.0\nD,2020-01,0\n")
+
+    assert panel.table.iloc[:, 0].tolist() == [1e15, 1e-9, 0.0, 0.0]
+    assert not np.signbit(panel.table.to_numpy()).any()
+
+
+def test_nameless_rows_belong_to_nobody_and_are_noted(tmp_path: Path) -> None:
+    panel = read(tmp_path, f"{HEADER},2020-01,5\n{SOUND} ,2020-02,x\n,,\n1\n")
+
+    assert list(panel.table.index) == ["S"]
+    assert panel.refused == {"1": "row 17: 1 cells, not 3"}
+    assert panel.notes == (
+        "rows without a destination belong to no series and were left out: row 2; row 15",
+    )
+
+
+def test_a_panel_of_mostly_nameless_rows_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + "A,2020-01,1\n,2020-02,2\n,2020-03,3\n")
+
+    with pytest.raises(DataError) as caught:
         read_panel(path)
 
-    assert message in str(caught.value)
-    assert str(path) in str(caught.value)
+    assert str(caught.value) == (
+        f"Panel {path} has no destination in 2 rows, which are most: row 3; row 4. "
+        "Expected a series name in every row. Write the name into each of its rows."
+    )
 
 
-def test_many_bad_rows_are_counted_and_five_shown(tmp_path: Path) -> None:
-    lines = "".join(f"A,2020-{month:02d},-1\n" for month in range(1, 9))
+def test_a_slip_into_a_far_year_is_refused_as_it_would_move_the_end_of_all(tmp_path: Path) -> None:
+    panel = read(tmp_path, f"{HEADER}{SOUND}A,2020-01,1\nA,2052-02,2\nB,1820-01,3\nB,2020-01,4\n")
 
-    with pytest.raises(DataError, match=r"has 8 bad rows.*\(8 in all\)") as caught:
-        read_panel(write(tmp_path, "destination,period,tonnes\n" + lines))
+    assert panel.refused == {
+        "A": "row 15: 2052-02 lies far after the rest of the panel, which ends in 2020-12",
+        "B": "row 16: 1820-01 lies far before the rest of the panel, which begins in 2020-01",
+    }
+    assert panel.table.shape == (1, 12)
 
-    assert str(caught.value).count("tonnes='-1'") == 5
+
+def test_a_series_that_lives_on_after_the_others_is_kept(tmp_path: Path) -> None:
+    later = "".join(f"B,2025-{month:02d},{month}\n" for month in range(1, 13))
+
+    panel = read(tmp_path, HEADER + SOUND + later)
+
+    assert panel.refused == {}
+    assert panel.table.shape == (2, 72)
+
+
+def test_a_pause_of_the_whole_panel_and_a_lone_series_are_kept(tmp_path: Path) -> None:
+    paused = read(tmp_path, HEADER + "A,2020-01,1\nA,2025-01,2\nB,2020-01,1\nB,2025-01,2\n")
+    lone = read(tmp_path, HEADER + "A,2020-01,1\nA,2025-01,2\n")
+
+    assert paused.refused == lone.refused == {}
+
+
+def test_an_end_that_hardly_any_series_reaches_is_noted(tmp_path: Path) -> None:
+    many = "".join(f"S{k:02d},2020-01,1\n" for k in range(30))
+
+    panel = read(tmp_path, f"{HEADER}{many}S00,2020-02,2\n")
+
+    assert panel.notes == ("the last month, 2020-02, has a value of 1 of 30 series only",)
+
+
+def test_what_a_series_is_part_of_is_kept(tmp_path: Path) -> None:
+    text = (
+        "destination,period,tonnes,part_of\nDEU,2020-01,1,EU\nDEU,2020-02,2,\n"
+        "ITA,2020-01,1,EU\nUSA,2020-01,3,\n"
+    )
+
+    told = read(tmp_path, text).tree_rows
+
+    assert told is not None
+    assert told.to_dict() == {"DEU": "EU", "ITA": "EU", "USA": ""}
+    assert tree_of_panel(told.reset_index()) == {"EU": ("DEU", "ITA")}
+
+
+def test_a_series_that_is_part_of_two_things_is_refused(tmp_path: Path) -> None:
+    text = (
+        "destination,period,tonnes,part_of\nDEU,2020-01,1,EU\nDEU,2020-02,2,EWR\nITA,2020-01,1,EU\n"
+    )
+
+    panel = read(tmp_path, text)
+
+    assert panel.refused == {"DEU": "row 3: part_of is 'EWR', but 'EU' in row 2"}
+    assert panel.tree_rows is not None
+    assert panel.tree_rows.to_dict() == {"ITA": "EU"}
+
+
+def test_a_panel_without_a_sound_series_is_refused_with_a_fault_each(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + "A,2020-01,-1\nA,2020-02,-1\nB,2020,1\n")
+
+    with pytest.raises(DataError) as caught:
+        read_panel(path)
+
+    assert str(caught.value) == (
+        f"Panel {path} has no series that can be used. "
+        "A: row 2: -1.0 tonnes is negative; ... (2 in all); B: row 4: 2020 is no month. "
+        "Expected a series name, a month as YYYY-MM and one number of at least 0 a row. "
+        "Correct or remove the rows."
+    )
 
 
 def test_a_missing_column_is_named_with_those_there_are(tmp_path: Path) -> None:
     path = write(tmp_path, "destination,month,tonnes\nA,2020-01,1\n")
 
-    with pytest.raises(DataError, match=r"has no column period.*It has destination, month, tonnes"):
+    with pytest.raises(DataError) as caught:
         read_panel(path)
+
+    assert str(caught.value) == (
+        f"Panel {path} has no column period. Expected destination, period, tonnes. "
+        "It has destination, month, tonnes. Rename or add the column."
+    )
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "destination,period,tonnes,tonnes\nA,2020-01,1,2\n")
+
+    with pytest.raises(DataError) as caught:
+        read_panel(path)
+
+    assert str(caught.value) == (
+        f"Panel {path} has column tonnes twice. Expected it once. Rename or remove one."
+    )
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.csv does not exist"):
-        read_panel(tmp_path / "none.csv")
+    for name in ("none.csv", "none.parquet"):
+        with pytest.raises(DataError) as caught:
+            read_panel(tmp_path / name)
 
-
-def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "latin.csv"
-    path.write_bytes("destination,period,tonnes\nCôte,2020-01,1\n".encode("latin-1"))
-
-    with pytest.raises(DataError, match="is not UTF-8"):
-        read_panel(path)
+        assert str(caught.value) == (
+            f"Panel {tmp_path / name} does not exist. "
+            "Expected a CSV, CSV.gz or Parquet file. Check the path."
+        )
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("content", "byte"),
     [
-        pytest.param("empty.csv", b"", id="empty"),
-        pytest.param("torn.parquet", b"PAR1 no", id="torn parquet"),
-        pytest.param("plain.csv.gz", b"destination,period,tonnes\n", id="not gzipped"),
-        pytest.param("ragged.csv", b"destination,period,tonnes\nA,2020-01,1,2,3\nB\n", id="ragged"),
+        pytest.param(GOOD.encode() + b"C\xf4te,2020-01,1\n", "0xf4 on line 5", id="name"),
+        pytest.param(b"destination,period,tonnes,\xe9\n", "0xe9 on line 1", id="header"),
+        pytest.param(GOOD.encode() + b"A,2020-03,1,\xe9\n", "0xe9 on line 5", id="torn line"),
+        pytest.param(GOOD.encode() + b"A,2020-03,\xc3", "0xc3 on line 5", id="half a letter"),
+        pytest.param(GOOD.encode("utf-16"), "0xff on line 1", id="utf-16"),
+        pytest.param(
+            (HEADER + SOUND * 10_000).encode() + b"\xe9", "0xe9 on line 120002", id="far down"
+        ),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path, content: bytes, byte: str) -> None:
+    path = tmp_path / "latin.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(DataError) as caught:
+        read_panel(path)
+
+    assert str(caught.value) == (
+        f"Panel {path} is not UTF-8: byte {byte}. "
+        "Expected UTF-8 text. Save the file as UTF-8; nothing was used."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("empty.csv", b"", "is empty. Expected a line of column names", id="empty"),
+        pytest.param("rows.csv", HEADER.encode(), "has no rows. Expected a row", id="no rows"),
+        pytest.param("torn.parquet", b"PAR1 no", "cannot be read: ", id="torn parquet"),
+        pytest.param("plain.csv.gz", HEADER.encode(), "cannot be read: ", id="not gzipped"),
+        pytest.param(
+            "quote.csv",
+            f'{HEADER}"A,2020-01,1\n{SOUND}'.encode(),
+            "has a double quote in row 2 that is closed lines later or never",
+            id="quote",
+        ),
+        pytest.param(
+            "long.csv",
+            f'{HEADER}"A,2020-01,1\n{SOUND * 20_000}'.encode(),
+            "cannot be read: a double quote is never closed, or a line is longer than",
+            id="quote of a long file",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
     (tmp_path / name).write_bytes(content)
 
-    with pytest.raises(DataError, match=name):
+    with pytest.raises(DataError) as caught:
         read_panel(tmp_path / name)
 
+    assert str(caught.value).startswith(f"Panel {tmp_path / name} {message}")
 
-def test_a_panel_without_rows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"panel\.csv"):
-        read_panel(write(tmp_path, "destination,period,tonnes\n"))
+
+def test_a_folder_is_no_panel(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        read_panel(tmp_path)
+
+
+def test_a_file_of_torn_lines_only_has_no_sound_series(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"no series that can be used\. A: row 2: 2 cells, not 3\. "
+    ):
+        read(tmp_path, HEADER + "A,2020-01\n")
+
+
+def test_numbers_that_are_no_whole_months_are_refused(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"destination": ["A", "S"], "period": [202001.5, 202001.0], "tonnes": 1.0})
+    rows.to_parquet(tmp_path / "panel.parquet")
+
+    panel = read_panel(tmp_path / "panel.parquet")
+
+    assert panel.refused == {"A": "row 1: 202001.5 is no month"}
+
+
+def test_a_column_of_lists_is_no_destination(tmp_path: Path) -> None:
+    path = tmp_path / "panel.parquet"
+    rows = pa.table({"destination": [["A"]], "period": ["2020-01"], "tonnes": [1.0]})
+    pq.write_table(rows, path)
+
+    with pytest.raises(DataError, match=r"has list<.*> in column destination\. Expected text\."):
+        read_panel(path)
+
+
+def test_a_column_of_moments_is_no_tonnes(tmp_path: Path) -> None:
+    path = tmp_path / "panel.parquet"
+    moments = pd.to_datetime(["2020-01-01"])
+    pd.DataFrame({"destination": "A", "period": "2020-01", "tonnes": moments}).to_parquet(path)
+
+    with pytest.raises(DataError, match=r"has timestamp.* in column tonnes\. Expected numbers\."):
+        read_panel(path)
+
+
+CELLS = st.tuples(
+    st.sampled_from("ABCD"),
+    st.sampled_from(["2020-01", "2020-02", "2020/3", "202004", "2020-05-09", "2020-13", ""]),
+    st.sampled_from(["0", "1", "2.5", "", "nan", "-1", "x"]),
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=80)
+@given(st.lists(CELLS, min_size=1, max_size=14), st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_nothing(rows: list[tuple[str, ...]], random: object) -> None:
+    sound = [("S", "2020-01", "4")]
+    mixed = rows + sound
+    random.shuffle(mixed)  # type: ignore[attr-defined]
+
+    with TemporaryDirectory() as folder:
+        first, second = (
+            read(Path(folder), HEADER + "".join(",".join(row) + "\n" for row in order))
+            for order in (rows + sound, mixed)
+        )
+
+    pd.testing.assert_frame_equal(first.table, second.table)
+    assert first.refused.keys() == second.refused.keys()
+    assert first.notes == second.notes

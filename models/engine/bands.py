@@ -1,0 +1,150 @@
+"""Bands: the heads' own quantiles, made wider or narrower until past bands would have held.
+
+Conformal, by horizon and by how calm a series is; after a break adaptive (Gibbs and Candes 2021,
+Adaptive conformal inference under distribution shift).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from models.engine.spec import EngineSpec
+from store.vocabulary import QUANTILES
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+DEFAULT_SCORES: Final = stats.t(df=4).ppf((np.arange(41) + 0.5) / 41) / stats.t(df=4).ppf(0.9)
+"""Scores before any band was checked: heads of 10 and 90 percent that are right, heavy tails."""
+
+HORIZON_REACH: Final = 0.5
+"""How far, in log horizons, a cell speaks for other horizons."""
+
+GROUPS: Final = 3
+"""Groups of volatility: calm, middling and wild series."""
+
+LEAST_SIDE: Final = 0.05
+"""Least distance of a head from the middle, in spreads."""
+
+LEAST_TAIL, MOST_TAIL = 0.01, 0.25
+"""What the tail beyond one end of the 80 percent band may be set to after a break."""
+
+TAIL: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Forecasts of the trial whose months are known; arrays are by cell."""
+
+    score: Floats
+    """Outcome less middle, in units of the head's distance on that side."""
+    horizon: Ints
+    group: Ints
+    origin: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Scores of the quantiles, by group of volatility, horizon and quantile."""
+
+    edges: Floats
+    """Levels, in spreads, between the groups."""
+    scores: Floats
+    tail: float
+    """What is left beyond one end of the 80 percent band: 0.1 unless a break taught otherwise."""
+
+    def group_of(self, level: Floats) -> Ints:
+        """Return the group of series of some levels, told in spreads."""
+        return np.digitize(-level, self.edges)
+
+    def quantiles(self, middle: Floats, low: Floats, high: Floats, group: Ints) -> Floats:
+        """Return distances from the base of each quantile, in spreads.
+
+        Args:
+            middle: Series x months.
+            low: The head of 10 percent.
+            high: The head of 90 percent.
+            group: Of each series.
+        """
+        scores = self.scores[group][:, : middle.shape[1]]
+        down, up = sides(middle, low, high)
+        side = np.where(scores < 0, down[:, :, None], up[:, :, None])
+        return np.sort(middle[:, :, None] + side * scores, axis=2)
+
+
+def sides(middle: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return the distances of the heads from the middle on either side."""
+    return np.maximum(middle - low, LEAST_SIDE), np.maximum(high - middle, LEAST_SIDE)
+
+
+def edges_of(level: Floats) -> Floats:
+    """Return the edges that part cells into groups of one size by level in spreads."""
+    if not len(level):
+        return np.zeros(GROUPS - 1)
+    return np.quantile(-level, np.arange(1, GROUPS) / GROUPS)
+
+
+def bands_of(
+    checked: Checked, edges: Floats, *, horizon: int, last: int, spec: EngineSpec
+) -> Bands:
+    """Return the scores of each quantile that past bands ask for.
+
+    Args:
+        checked: The trial; may be empty.
+        edges: Of the groups.
+        horizon: Months to forecast.
+        last: Column of the last month known.
+        spec: How soon the past is forgotten and how much the default counts.
+    """
+    tail = _adapted(checked, spec)
+    levels = _widened(tail)
+    recency = 0.5 ** ((last - checked.origin) / spec.band_half_life)
+    scores = np.empty((GROUPS, horizon, len(QUANTILES)))
+    for group in range(GROUPS):
+        kin = recency * np.where(checked.group == group, 1.0, spec.other_groups)
+        for ahead in range(horizon):
+            gap = np.log(np.maximum(checked.horizon, 1) / (ahead + 1))
+            weight = kin * np.exp(-0.5 * (gap / HORIZON_REACH) ** 2)
+            scores[group, ahead] = _quantiles(checked.score, weight, levels, spec)
+    scores[:, :, len(QUANTILES) // 2] = 0.0
+    return Bands(edges, scores, tail)
+
+
+def _quantiles(score: Floats, weight: Floats, levels: Floats, spec: EngineSpec) -> Floats:
+    """Return quantiles of observed and default scores; those below the median are negative."""
+    prior = np.full(len(DEFAULT_SCORES), spec.band_prior / len(DEFAULT_SCORES))
+    values = np.concatenate([score, DEFAULT_SCORES])
+    weights = np.concatenate([weight, prior])
+    order = np.argsort(values, kind="stable")
+    ordered = weights[order]
+    place = (np.cumsum(ordered) - 0.5 * ordered) / ordered.sum()
+    found = np.interp(levels, place, values[order])
+    middle = len(levels) // 2
+    return np.concatenate(
+        [np.minimum(found[:middle], 0.0), [0.0], np.maximum(found[middle + 1 :], 0.0)]
+    )
+
+
+def _adapted(checked: Checked, spec: EngineSpec) -> float:
+    """Return the tail that the misses of the trial, origin by origin, lead to."""
+    tail = TAIL
+    missed = np.abs(checked.score) > _usual(checked)
+    for origin in np.unique(checked.origin):
+        share = float(missed[checked.origin == origin].mean()) / 2.0
+        tail = float(np.clip(tail + spec.adaption * (TAIL - share), LEAST_TAIL, MOST_TAIL))
+    return tail
+
+
+def _usual(checked: Checked) -> float:
+    """Return the score that four of five cells of the trial stayed within."""
+    return float(np.quantile(np.abs(checked.score), 1 - 2 * TAIL)) if len(checked.score) else 1.0
+
+
+def _widened(tail: float) -> Floats:
+    """Return the levels to read so that 10 percent are left beyond where ``tail`` would be."""
+    levels = np.asarray(QUANTILES)
+    low = np.minimum(levels, 1.0 - levels) * np.where(levels == 0.5, 1.0, tail / TAIL)
+    return np.where(levels <= 0.5, low, 1.0 - low)

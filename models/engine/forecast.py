@@ -1,0 +1,131 @@
+"""Forecast a panel from a cutoff: lessons, trial, learner, and the quantiles of every series."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.engine.bands import Bands
+from models.engine.learner import CANDIDATES, Learner, Said, Teacher
+from models.engine.lessons import Extra, Lessons, PanelView, lessons
+from models.engine.spec import EngineSpec
+from models.engine.standpoint import NAMES, Standpoint
+from models.engine.trial import Verdict, final_learner, judge
+from models.served import mean_of_quantiles
+from store.vocabulary import QUANTILES
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+CHUNK: Final = 4096
+"""Series forecast at a time; bounds the memory."""
+
+NORMAL_SIDE: Final = 1.28
+"""Spreads from the middle to 10 and 90 percent where nothing could be learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """Forecasts of some series."""
+
+    rows: Ints
+    """Which series of the panel."""
+    values: Floats
+    """Series x months x ``QUANTILES``, non-decreasing, at least 0."""
+    mean: Floats
+    """Series x months."""
+    experts: dict[str, Floats]
+    """What each expert said, series x months."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Ready to forecast the months after one cutoff."""
+
+    view: PanelView
+    last: int
+    """Column of the cutoff."""
+    learner: Learner | None
+    verdict: Verdict
+    known: Lessons | None
+
+    def forecasts(self) -> Iterator[Quantiles]:
+        """Yield the forecasts of all series with a value in the last year, a chunk at a time."""
+        rows = np.flatnonzero(self.view.gauge(self.last).current)
+        for at in range(0, len(rows), CHUNK):
+            yield self.forecast(rows[at : at + CHUNK])
+
+    def forecast(self, rows: Ints) -> Quantiles:
+        """Return the forecasts of some series."""
+        point = self.view.at(self.last, rows)
+        said = self._said(point)
+        shape = point.base.shape
+        level = _level(point)
+        middle = self.verdict.middle(said.candidates.reshape(*shape, len(CANDIDATES)), level)
+        low, high = said.low.reshape(shape), said.high.reshape(shape)
+        bands = self.verdict.bands
+        distance = bands.quantiles(middle, low, high, bands.group_of(level))
+        return in_tonnes(rows, point, distance)
+
+    def _said(self, point: Standpoint) -> Said:
+        cells = point.features.reshape(-1, point.features.shape[2])
+        if self.learner is not None:
+            return self.learner.says(cells)
+        side = np.full(len(cells), NORMAL_SIDE) * np.sqrt(cells[:, NAMES.index("horizon")])
+        return Said(np.zeros((len(cells), len(CANDIDATES))), -side, side)
+
+
+def engine_at(
+    values: Floats,
+    *,
+    last: int,
+    horizon: int,
+    first_month: int,
+    spec: EngineSpec,
+    extra: Extra | None = None,
+    extra_names: tuple[str, ...] = (),
+) -> Engine:
+    """Return the engine trained at a cutoff on nothing later than it.
+
+    Args:
+        values: Series x months, NaN where missing; columns after ``last`` are not read.
+        last: Column of the last month known.
+        horizon: Months to forecast.
+        first_month: Month of the year, 0 to 11, of the first column.
+        spec: Choices of the engine.
+        extra: Further features of an origin.
+        extra_names: Their names.
+    """
+    view = PanelView(values[:, : last + 1], first_month, horizon, extra)
+    known = lessons(view, last, spec)
+    if known is None:
+        known = _nothing(len(NAMES) + len(extra_names))
+    teacher = Teacher(known, (*NAMES, *extra_names), last, spec)
+    verdict = judge(teacher, known, horizon=horizon, last=last, spec=spec)
+    return Engine(view, last, final_learner(teacher, known), verdict, known)
+
+
+def in_tonnes(rows: Ints, point: Standpoint, distance: Floats) -> Quantiles:
+    """Return the forecasts that distances from the base mean."""
+    spread = point.gauge.spread[:, None, None]
+    values = np.maximum(point.base[:, :, None] + distance * spread, 0.0)
+    levels = np.asarray(QUANTILES)
+    flat = values.reshape(-1, len(levels))
+    mean = mean_of_quantiles(flat, levels).reshape(values.shape[:2])
+    return Quantiles(rows, values, mean, point.experts)
+
+
+def _level(point: Standpoint) -> Floats:
+    """Return the level of each series in spreads, 0 where nothing moves."""
+    gauge = point.gauge
+    return np.divide(
+        gauge.level, gauge.spread, out=np.zeros_like(gauge.level), where=gauge.spread > 0
+    )
+
+
+def _nothing(features: int) -> Lessons:
+    none = np.empty(0)
+    count = none.astype(np.int64)
+    return Lessons(np.empty((0, features), np.float32), none, none, count, count, none, none, {})

@@ -1,0 +1,167 @@
+"""Rows to learn from: what past origins said and how it turned out."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.engine.spec import EngineSpec
+from models.engine.standpoint import Gauge, Standpoint, gauge, panel_momentum, standpoint
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LEAST_SCALE: Final = 0.3
+"""Scale of the errors of a series, in spreads, below which it gains no further weight."""
+
+Extra = Callable[[int, Ints | slice], NDArray[np.float32]]
+"""Further features of an origin (a column of the table) and some series: series x months x extras."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelView:
+    """A panel as the engine sees it: at each origin the columns up to it, nothing else."""
+
+    values: Floats
+    """Series x months, NaN where missing."""
+    first_month: int
+    """Month of the year, 0 to 11, of the first column."""
+    horizon: int
+    extra: Extra | None = None
+    _gauges: dict[int, Gauge] = field(default_factory=dict)
+
+    def gauge(self, origin: int) -> Gauge:
+        """Return the gauge of all series at an origin; made once."""
+        if origin not in self._gauges:
+            self._gauges[origin] = gauge(self.values[:, : origin + 1])
+        return self._gauges[origin]
+
+    def at(self, origin: int, rows: Ints | slice) -> Standpoint:
+        """Return what some series say at an origin.
+
+        Args:
+            origin: Column of the last month known.
+            rows: Which series.
+        """
+        whole = self.gauge(origin)
+        found = standpoint(
+            np.ascontiguousarray(self.values[rows, : origin + 1]),
+            whole.part(rows),
+            horizon=self.horizon,
+            first_month=self.first_month,
+            momentum=panel_momentum(whole),
+        )
+        if self.extra is None:
+            return found
+        features = np.concatenate([found.features, self.extra(origin, rows)], axis=2)
+        return Standpoint(found.base, found.experts, found.gauge, features)
+
+    def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:
+        """Return the months after an origin, as far as they are known at column ``last``."""
+        known = self.values[rows, origin + 1 : min(origin + self.horizon, last) + 1]
+        found = np.full((len(known), self.horizon), np.nan)
+        found[:, : known.shape[1]] = known
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Cells of past forecasts that are known now; arrays are by cell."""
+
+    features: NDArray[np.float32]
+    target: Floats
+    """Outcome less base, in spreads."""
+    weight: Floats
+    """What an error in spreads is worth in scaled errors."""
+    origin: Ints
+    """Column of the origin."""
+    horizon: Ints
+    level: Floats
+    """Level of the series, in spreads: how calm it is."""
+    base: Floats
+    """In spreads; an outcome is never below 0, so no target is below minus this."""
+    experts: dict[str, Floats]
+    """Distance of each expert from the base, in spreads."""
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return len(self.target)
+
+    def part(self, cells: Ints | NDArray[np.bool_]) -> "Lessons":
+        """Return some of the cells."""
+        experts = {name: said[cells] for name, said in self.experts.items()}
+        return Lessons(
+            self.features[cells], self.target[cells], self.weight[cells], self.origin[cells],
+            self.horizon[cells], self.level[cells], self.base[cells], experts,
+        )  # fmt: skip
+
+
+def past_origins(last: int, horizon: int, spec: EngineSpec) -> list[int]:
+    """Return columns of past origins before the column ``last``, newest first."""
+    earliest = max(spec.least_history - 1, last - spec.span - horizon)
+    return list(range(last - 1, earliest - 1, -spec.step))
+
+
+def lessons(view: PanelView, last: int, spec: EngineSpec) -> Lessons | None:
+    """Return what past origins teach at the column ``last``; None if they teach nothing.
+
+    At most ``spec.pairs`` pairs of series and origin are looked at, as many at each origin, drawn
+    without regard to size.
+    """
+    origins = past_origins(last, view.horizon, spec)
+    if not origins:
+        return None
+    draw = np.random.default_rng(spec.seed)
+    each = -(-spec.pairs // len(origins))
+    chosen = [_drawn(view.gauge(origin), each, draw) for origin in origins]
+    with ThreadPoolExecutor(spec.threads) as pool:
+        parts = list(pool.map(lambda pair: _of_origin(view, *pair, last), zip(origins, chosen)))
+    some = [part for part in parts if part is not None]
+    return _joined(some) if some else None
+
+
+def _drawn(whole: Gauge, count: int, draw: np.random.Generator) -> Ints:
+    """Return rows of series that can teach: forecast, scored and not all still."""
+    able = np.flatnonzero(whole.current & (whole.scale > 0) & (whole.spread > 0))
+    if len(able) <= count:
+        return able
+    return np.sort(draw.choice(able, count, replace=False))
+
+
+def _of_origin(view: PanelView, origin: int, rows: Ints, last: int) -> Lessons | None:
+    outcome = view.after(origin, rows, last)
+    known = np.isfinite(outcome)
+    if not known.any():
+        return None
+    point = view.at(origin, rows)
+    spread = point.gauge.spread[:, None]
+    worth = spread / np.maximum(point.gauge.scale[:, None], LEAST_SCALE * spread)
+    months = np.arange(1, view.horizon + 1)[None, :]
+
+    def cells(values: Floats | Ints) -> NDArray[np.float64]:
+        return np.asarray(np.broadcast_to(values, outcome.shape)[known])
+
+    return Lessons(
+        point.features[known],
+        cells((outcome - point.base) / spread),
+        cells(worth),
+        np.full(int(known.sum()), origin),
+        cells(months),
+        cells(point.gauge.level[:, None] / spread),
+        cells(point.base / spread),
+        {name: cells((said - point.base) / spread) for name, said in point.experts.items()},
+    )
+
+
+def _joined(parts: Sequence[Lessons]) -> Lessons:
+    def all_of(name: str) -> NDArray[np.generic]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    names = ("features", "target", "weight", "origin", "horizon", "level", "base")
+    experts = {
+        name: np.concatenate([part.experts[name] for part in parts]) for name in parts[0].experts
+    }
+    return Lessons(*(all_of(name) for name in names), experts)

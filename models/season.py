@@ -1,0 +1,149 @@
+"""How each series' months differ over the year, steadied by the panel it belongs to."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+YEAR: Final = 12
+"""Months of a season."""
+
+BLOCK: Final = 1024
+"""Series worked on at a time: bounds memory, and keeps the arrays near the processor."""
+
+LEAST_MONTHS: Final = 24
+"""Months a panel must have before any profile is read from it."""
+
+HALF_LIFE: Final = 30.0
+"""Months after which a month's ratio counts half."""
+
+NOISE_WEIGHT: Final = 1.25
+"""Caution of the shrinkage: how many times its measured noise a profile is held to have."""
+
+LOWEST: Final = 0.3
+"""Least factor of a month: values are divided by it, and a smaller one would blow up a stray."""
+
+LEAST_PANEL: Final = 10
+"""Series with a profile of their own that a panel needs before it has a profile for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """Profiles as measured, before they are steadied."""
+
+    profile: Floats
+    """Series x 12, mean 1."""
+    variance: Floats
+    """Squared standard error of a profile's months, one number a series."""
+    is_whole: NDArray[np.bool_]
+    """Whether each month of the year was measured at least once."""
+
+
+def season_profiles(values: Floats) -> Floats:
+    """Return what each month of the year is, as a multiple of the year's middle.
+
+    Ratios to a centred year's moving average, averaged with recent years counting more, then drawn
+    towards the panel's own profile: the more, the noisier a series is beside how much its profile
+    stands out (empirical Bayes). All series together make the panel's profile, so pass the whole
+    panel at once; nothing else depends on the other series or on their order.
+
+    Args:
+        values: Series x months, NaN where missing; not modified.
+
+    Returns:
+        Series x 12, at least 0.3; column k is for the matrix columns k, k + 12, ... All ones for
+        panels under 24 months. Series without a whole year of ratios get the panel's profile,
+        which is ones where fewer than ten series have one.
+    """
+    if values.shape[1] < LEAST_MONTHS or not len(values):
+        return np.ones((len(values), YEAR))
+    blocks = [_measured(values[at : at + BLOCK].T) for at in range(0, len(values), BLOCK)]
+    raw = _Raw(
+        np.concatenate([block.profile for block in blocks]),
+        np.concatenate([block.variance for block in blocks]),
+        np.concatenate([block.is_whole for block in blocks]),
+    )
+    return np.maximum(_steadied(raw), LOWEST)
+
+
+def carried(months: Floats, *, step: int = 1) -> Floats:
+    """Return months x series with each gap filled from ``step`` months before, if that is known."""
+    filled = months.copy()
+    for at in np.flatnonzero(np.isnan(months).any(axis=1)):
+        if at >= step:
+            filled[at] = np.where(np.isnan(filled[at]), filled[at - step], filled[at])
+    return filled
+
+
+def moving_sums(months: Floats, width: int) -> Floats:
+    """Return sums over ``width`` consecutive rows, one row for each place the window fits in.
+
+    Each is added up from its own rows: a huge month leaves no rounding behind in later sums.
+    """
+    if width == 1:
+        return months
+    half = width // 2
+    part = moving_sums(months, half)
+    pair = part[:-half] + part[half:]
+    return pair if width % 2 == 0 else pair[:-1] + months[width - 1 :]
+
+
+def _measured(months: Floats) -> _Raw:
+    """Return the profiles that months x series show on their own."""
+    ratio, weight = _ratios(months)
+    place = np.arange(len(ratio)) + YEAR // 2
+    age = len(months) - 1 - place
+    weight = weight * (0.5 ** (age / HALF_LIFE))[:, None]
+    shape = (YEAR, months.shape[1])
+    mean, scatter, count = np.ones(shape), np.zeros(shape), np.zeros(shape)
+    for month in range(YEAR):
+        own = place % YEAR == month
+        mean[month], scatter[month], count[month] = _weighted(ratio[own], weight[own])
+    middle = mean.mean(axis=0)
+    is_whole = (count > 0).all(axis=0) & (middle > 0)
+    noise = scatter.sum(axis=0) / np.maximum(count.sum(axis=0) - YEAR, 1.0)
+    variance = noise / np.maximum(count.mean(axis=0), 1.0)
+    return _Raw((mean / np.where(is_whole, middle, 1.0)).T, variance, is_whole)
+
+
+def _ratios(months: Floats) -> tuple[Floats, Floats]:
+    """Return months over their centred moving average from the seventh month on, and 0/1 weights.
+
+    Gaps inside a series count in the average as the last value before them.
+    """
+    filled = carried(months)
+    half = YEAR // 2
+    sums = moving_sums(filled, YEAR)
+    average = (sums[:-1] + sums[1:]) / (2 * YEAR)
+    inner = months[half : half + len(average)]
+    usable = np.isfinite(inner) & (average > 0)
+    ratio = np.divide(inner, average, out=np.zeros_like(average), where=usable)
+    return ratio, usable.astype(float)
+
+
+def _weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return weighted mean, scatter (squares added up) and effective count of each column."""
+    total = weight.sum(axis=0)
+    some = np.where(total > 0, total, 1.0)
+    mean = (weight * ratio).sum(axis=0) / some
+    count = total**2 / np.where(total > 0, (weight**2).sum(axis=0), 1.0)
+    spread = (weight * (ratio - mean) ** 2).sum(axis=0) / some
+    return np.where(total > 0, mean, 1.0), spread * count, count
+
+
+def _steadied(raw: _Raw) -> Floats:
+    """Return profiles drawn towards the panel's as far as noise explains their difference."""
+    whole = raw.is_whole
+    panel = np.ones(YEAR)
+    if whole.sum() >= LEAST_PANEL:
+        variance = raw.variance[whole]
+        trust = 1.0 / np.maximum(variance + np.median(variance), 1e-12)
+        panel = (raw.profile[whole] * trust[:, None]).sum(axis=0) / trust.sum()
+    apart = raw.profile - panel
+    between = (apart**2).sum(axis=1) / (YEAR - 1)
+    noise = NOISE_WEIGHT * raw.variance
+    kept = np.clip(1.0 - noise / np.maximum(between, 1e-12), 0.0, 1.0)
+    return panel + apart * np.where(whole, kept, 0.0)[:, None]

@@ -1,0 +1,88 @@
+"""What holds of every expert whatever the series: units, order, time."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from models.experts import EXPERTS, Fitted
+from models.season import season_profiles
+from models.smoothing import Floats
+
+# Two series at least: numpy adds up a single column in another order than many.
+SERIES = st.integers(2, 4)
+MONTHS = st.integers(1, 40)
+VALUE = st.one_of(st.just(float("nan")), st.just(0.0), st.floats(0.01, 1e4, allow_subnormal=False))
+PANELS = st.tuples(SERIES, MONTHS).flatmap(lambda shape: hnp.arrays(float, shape, elements=VALUE))
+quick = settings(derandomize=True, deadline=None, max_examples=25)
+
+
+def fit(name: str, values: Floats) -> Fitted:
+    return EXPERTS[name](values, season_profiles(values), 14)
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+class TestEveryExpert:
+    @quick
+    @given(values=PANELS)
+    def test_says_a_number_of_at_least_zero_wherever_anything_is_known(
+        self, name: str, values: Floats
+    ) -> None:
+        fitted = fit(name, values)
+
+        is_known = np.isfinite(values).any(axis=1)
+        assert np.isfinite(fitted.forecast[is_known]).all()
+        assert (fitted.forecast[is_known] >= 0).all()
+        assert np.isnan(fitted.forecast[~is_known]).all()
+
+    # A power of two changes no digit; with any other factor two points of a grid that do exactly
+    # as well may change places.
+    @quick
+    @given(values=PANELS, power=st.integers(-30, 30))
+    def test_speaks_in_the_unit_of_the_values(self, name: str, values: Floats, power: int) -> None:
+        fitted, scaled = fit(name, values), fit(name, values * 2.0**power)
+
+        np.testing.assert_allclose(scaled.forecast, fitted.forecast * 2.0**power, rtol=1e-12)
+        np.testing.assert_allclose(
+            scaled.residual, fitted.residual * 2.0**power, rtol=1e-9, atol=1e-9 * 2.0**power
+        )
+
+    @quick
+    @given(values=PANELS, order=st.randoms(use_true_random=False))
+    def test_order_of_the_series_does_not_matter(
+        self, name: str, values: Floats, order: object
+    ) -> None:
+        mixed = np.arange(len(values))
+        order.shuffle(mixed)  # type: ignore[attr-defined]
+
+        fitted, other = fit(name, values), fit(name, values[mixed])
+
+        np.testing.assert_allclose(other.forecast, fitted.forecast[mixed], rtol=1e-12)
+
+    @quick
+    @given(values=PANELS, share=st.floats(0.0, 1.0))
+    def test_months_after_the_last_one_given_do_not_count(
+        self, name: str, values: Floats, share: float
+    ) -> None:
+        months = 1 + int(share * (values.shape[1] - 1))
+        poisoned = np.where(np.arange(values.shape[1]) < months, values, -1e9)
+
+        honest, wild = (fit(name, table[:, :months]) for table in (values, poisoned))
+
+        np.testing.assert_array_equal(honest.forecast, wild.forecast)
+        np.testing.assert_array_equal(honest.residual, wild.residual)
+
+    @quick
+    @given(values=PANELS, years=st.integers(1, 3))
+    def test_empty_years_before_the_first_month_do_not_count(
+        self, name: str, values: Floats, years: int
+    ) -> None:
+        empty = np.full((len(values), 12 * years), np.nan)
+
+        fitted, padded = fit(name, values), fit(name, np.hstack([empty, values]))
+
+        np.testing.assert_allclose(padded.forecast, fitted.forecast, rtol=1e-12)
+        np.testing.assert_allclose(
+            padded.residual[:, 12 * years :], fitted.residual, rtol=1e-9, atol=1e-6
+        )

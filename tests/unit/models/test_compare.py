@@ -1,0 +1,237 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.compare import BETTER, DIFFERENCE_COLUMNS, UNSURE, WORSE, differences
+
+SEED = 20250404
+METRICS = ["mase", "sql", "wape"]
+
+
+def make_cells(
+    model: str,
+    scaled: list[float],
+    *,
+    cutoffs: list[str] | None = None,
+    tonnes: float = 100.0,
+    **columns: object,
+) -> pd.DataFrame:
+    """Build one cell a number, each of its own destination unless ``columns`` say otherwise."""
+    count = len(scaled)
+    frame = pd.DataFrame(
+        {
+            "model": model,
+            "cutoff": ["2021-06"] * count if cutoffs is None else cutoffs,
+            "destination": [f"S{i:02d}" for i in range(count)],
+            "period": pd.Timestamp("2021-07-01"),
+            "horizon": 1,
+            "tonnes": tonnes,
+            "scaled_error": scaled,
+            "scaled_quantile_loss": np.array(scaled) / 2.0,
+            "absolute_error": np.array(scaled) * 10.0,
+        }
+    )
+    return frame.assign(**columns)
+
+
+def simulated(rng: np.random.Generator, *, lead: float) -> pd.DataFrame:
+    """Build cells of two models whose errors share effects of destinations and of cutoffs."""
+    cutoffs, destinations, horizons = 12, 25, 2
+    shape = (cutoffs, destinations, horizons)
+    own = lead + rng.normal(0, 0.3, shape)
+    own += rng.normal(0, 0.3, (1, destinations, 1)) + rng.normal(0, 0.3, (cutoffs, 1, 1))
+    axes = np.indices(shape).reshape(3, -1)
+    base = pd.DataFrame(
+        {
+            "cutoff": [f"{2010 + c}-06" for c in axes[0]],
+            "destination": [f"S{d:02d}" for d in axes[1]],
+            "period": axes[2],
+            "horizon": axes[2] + 1,
+            "tonnes": 100.0,
+        }
+    )
+    losses = ("scaled_error", "scaled_quantile_loss", "absolute_error")
+    ours = base.assign(model="own", **dict.fromkeys(losses, own.reshape(-1) + 2.0))
+    theirs = base.assign(model="other", **dict.fromkeys(losses, 2.0))
+    return pd.concat([ours, theirs], ignore_index=True)
+
+
+def test_scores_and_differences_are_those_worked_out_by_hand() -> None:
+    cells = pd.concat([make_cells("own", [1.0, 2.0]), make_cells("other", [2.0, 4.0])])
+
+    table = differences(cells, "own", ["other"], seed=SEED).set_index("metric")
+
+    assert table["score"].tolist() == [1.5, 0.75, 0.15]
+    assert table["baseline_score"].tolist() == pytest.approx([3.0, 1.5, 0.3])
+    assert table["difference"].tolist() == pytest.approx([-1.5, -0.75, -0.15])
+    assert table["cells"].tolist() == [2, 2, 2]
+    # Two of two series are drawn: both, or one of them twice, which moves the mean by half a unit;
+    # widened by sqrt(2) for their small number and by Student's 6.314 for the normal's 1.645.
+    half = 0.5 * np.sqrt(2.0) * 6.3138 / 1.6449
+    assert table.loc["mase", ["p05", "p95"]].tolist() == pytest.approx(
+        [-1.5 - half, -1.5 + half], rel=1e-4
+    )
+    assert (table["verdict"] == UNSURE).all()
+
+
+def test_identical_models_differ_by_exactly_zero_and_are_not_told_apart() -> None:
+    rng = np.random.default_rng(SEED)
+    scaled = rng.gamma(2.0, 0.37, 30).tolist()
+    cells = pd.concat([make_cells("own", scaled), make_cells("other", scaled)])
+
+    table = differences(cells, "own", ["other"], seed=SEED)
+
+    assert (table[["difference", "p05", "p95"]] == 0.0).all(axis=None)
+    assert set(table["verdict"]) == {UNSURE}
+
+
+@pytest.mark.parametrize(("gap", "verdict"), [(-0.5, BETTER), (0.5, WORSE)])
+def test_a_model_that_leads_or_loses_nearly_everywhere_is_told_apart(
+    gap: float, verdict: str
+) -> None:
+    scaled = np.linspace(2.0, 4.0, 20)
+    lead = np.linspace(gap - 0.6, gap + 0.6, 20)
+    cells = pd.concat(
+        [make_cells("own", (scaled + lead).tolist()), make_cells("other", scaled.tolist())]
+    )
+
+    assert set(differences(cells, "own", ["other"], seed=SEED)["verdict"]) == {verdict}
+
+
+def test_one_series_at_one_cutoff_has_no_interval() -> None:
+    cells = pd.concat([make_cells("own", [1.0]), make_cells("other", [3.0])])
+
+    row = differences(cells, "own", ["other"], seed=SEED).iloc[0]
+
+    assert row["difference"] == -2.0
+    assert row[["p05", "p95"]].isna().all()
+    assert row["verdict"] == UNSURE
+
+
+def test_intervals_cover_a_known_difference_about_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(SEED)
+    covered = []
+    for _ in range(150):
+        found = differences(simulated(rng, lead=-0.2), "own", ["other"], seed=SEED, draws=200)
+        covered.append(found["p05"].iloc[0] <= -0.2 <= found["p95"].iloc[0])
+
+    assert 0.86 <= np.mean(covered) <= 0.97
+
+
+def test_effects_of_cutoffs_widen_the_interval() -> None:
+    """Errors that move together at a cutoff are no independent evidence."""
+    names = [f"S{i:02d}" for i in range(50)]
+    apart = np.linspace(-1.0, 1.0, 200)
+    quarters = np.repeat(["2018-06", "2019-06", "2020-06", "2021-06"], 50).tolist()
+    widths = []
+    for scaled in (apart, np.sort(apart).reshape(50, 4).T.reshape(-1)):
+        ours = make_cells("own", (scaled + 3).tolist(), cutoffs=quarters, destination=names * 4)
+        theirs = make_cells("other", [3.0] * 200, cutoffs=quarters, destination=names * 4)
+        row = differences(pd.concat([ours, theirs]), "own", ["other"], seed=SEED).iloc[0]
+        widths.append(row["p95"] - row["p05"])
+
+    together, mixed = widths
+    assert together > 2.0 * mixed
+
+
+def test_the_same_seed_gives_the_same_table_whatever_other_baselines_there_are() -> None:
+    cells = simulated(np.random.default_rng(SEED), lead=-0.1)
+    third = cells.loc[cells["model"] == "other"].assign(model="third")
+    both = pd.concat([cells, third], ignore_index=True)
+
+    alone = differences(cells, "own", ["other"], seed=SEED)
+    among = differences(both, "own", ["third", "other"], seed=SEED)
+
+    rest = among.loc[among["baseline"] == "other"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone, rest, check_exact=True)
+
+
+def test_order_of_cells_does_not_matter() -> None:
+    cells = simulated(np.random.default_rng(SEED), lead=-0.1)
+
+    turned = differences(cells.iloc[::-1], "own", ["other"], seed=SEED)
+
+    pd.testing.assert_frame_equal(turned, differences(cells, "own", ["other"], seed=SEED))
+
+
+def test_memory_bounds_the_batches_and_not_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The two draw in another order, so only the gist is the same.
+    cells = simulated(np.random.default_rng(SEED), lead=-0.1)
+    whole = differences(cells, "own", ["other"], seed=SEED)
+    monkeypatch.setattr("models.compare.AT_ONCE", 1_000)
+
+    batched = differences(cells, "own", ["other"], seed=SEED)
+
+    assert batched["difference"].tolist() == whole["difference"].tolist()
+    assert batched["p05"].tolist() == pytest.approx(whole["p05"].tolist(), abs=0.03)
+
+
+def test_a_cell_without_a_scale_counts_in_wape_alone() -> None:
+    nan = float("nan")
+    ours = make_cells("own", [1.0, nan], absolute_error=[10.0, 30.0])
+    theirs = make_cells("other", [2.0, nan], absolute_error=[20.0, 60.0])
+
+    table = differences(pd.concat([ours, theirs]), "own", ["other"], seed=SEED)
+
+    assert table["cells"].tolist() == [1, 1, 2]
+    assert table["difference"].tolist() == pytest.approx([-1.0, -0.5, -0.2])
+
+
+def test_models_are_compared_on_the_cells_both_forecast() -> None:
+    cells = pd.concat([make_cells("own", [1.0, 2.0, 9.0]), make_cells("other", [2.0, 3.0])])
+
+    row = differences(cells, "own", ["other"], seed=SEED).iloc[0]
+
+    assert (row["cells"], row["difference"]) == (2, -1.0)
+
+
+def test_origins_of_one_cutoff_are_paired_by_their_moment() -> None:
+    moments = pd.to_datetime(["2021-07-25", "2021-08-25"], utc=True)
+    ours = make_cells("own", [1.0, 2.0], destination="USA", as_of=moments)
+    theirs = make_cells("other", [2.0, 4.0], destination="USA", as_of=moments)
+
+    row = differences(pd.concat([ours, theirs]), "own", ["other"], seed=SEED).iloc[0]
+
+    assert (row["cells"], row["difference"]) == (2, -1.5)
+
+
+def test_monthly_cutoffs_are_drawn_in_runs() -> None:
+    """A year of monthly cutoffs, half good and half bad, says less than it seems to."""
+    months = [f"2021-{month:02d}" for month in range(1, 13)]
+    scaled = [2.0] * 6 + [4.0] * 6
+    widths = []
+    for horizon in (1, 3):
+        ours = make_cells("own", scaled, cutoffs=months, destination="USA", horizon=horizon)
+        theirs = make_cells("other", [3.0] * 12, cutoffs=months, destination="USA", horizon=horizon)
+        row = differences(pd.concat([ours, theirs]), "own", ["other"], seed=SEED).iloc[0]
+        widths.append(row["p95"] - row["p05"])
+
+    single, runs = widths
+    assert runs > 1.3 * single
+
+
+def test_a_baseline_without_a_shared_cell_has_no_numbers() -> None:
+    table = differences(make_cells("own", [1.0]), "own", ["other"], seed=SEED)
+
+    assert table["metric"].tolist() == METRICS
+    assert table[["score", "difference", "p05", "p95"]].isna().all(axis=None)
+    assert set(table["verdict"]) == {UNSURE}
+    assert set(table["cells"]) == {0}
+
+
+def test_without_baselines_there_is_an_empty_table_of_the_same_columns() -> None:
+    table = differences(make_cells("own", [1.0]), "own", [], seed=SEED)
+
+    assert (len(table), tuple(table.columns)) == (0, DIFFERENCE_COLUMNS)
+
+
+def test_a_month_forecast_twice_by_one_model_is_refused() -> None:
+    twice = make_cells("own", [1.0, 1.0], destination="USA")
+
+    with pytest.raises(pd.errors.MergeError, match="not a one-to-one merge"):
+        differences(
+            pd.concat([twice, make_cells("other", [1.0], destination="USA")]),
+            "own",
+            ["other"],
+            seed=SEED,
+        )

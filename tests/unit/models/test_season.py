@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+
+from models.season import BLOCK, LOWEST, carried, moving_sums, season_profiles
+from models.smoothing import Floats
+
+NAN = float("nan")
+WAVE = 1.0 + 0.4 * np.sin(np.arange(12) * np.pi / 6.0)
+
+
+def panel(count: int, months: int, *, pattern: Floats = WAVE, noise: float = 0.1) -> Floats:
+    rng = np.random.default_rng(7)
+    level = 100.0 * rng.lognormal(0.0, 1.0, (count, 1))
+    return level * pattern[np.arange(months) % 12] * rng.lognormal(0.0, noise, (count, months))
+
+
+def test_a_panel_under_two_years_has_no_season() -> None:
+    assert season_profiles(panel(3, 23)).tolist() == np.ones((3, 12)).tolist()
+
+
+def test_a_pattern_without_noise_is_found_whole() -> None:
+    found = season_profiles(panel(1, 60, noise=0.0))
+
+    np.testing.assert_allclose(found[0], WAVE, rtol=1e-9)
+
+
+def test_columns_count_from_the_first_month_of_the_panel() -> None:
+    values = panel(1, 72, noise=0.0)
+
+    np.testing.assert_allclose(
+        season_profiles(values[:, 5:])[0], np.roll(season_profiles(values)[0], -5)
+    )
+
+
+def test_a_trend_is_no_season() -> None:
+    values = 100.0 + 2.0 * np.arange(72.0)[None, :]
+
+    np.testing.assert_allclose(season_profiles(values), 1.0, atol=0.01)
+
+
+def test_noise_alone_is_shrunk_to_next_to_nothing() -> None:
+    values = panel(200, 120, pattern=np.ones(12), noise=0.3)
+
+    found = season_profiles(values)
+
+    np.testing.assert_allclose(np.abs(found - 1.0).mean(), 0.0, atol=0.03)
+
+
+def test_recent_years_count_more() -> None:
+    late = np.roll(WAVE, 6)
+    values = np.concatenate([WAVE[np.arange(60) % 12], late[np.arange(60) % 12]])[None, :]
+
+    found = season_profiles(values)[0]
+
+    assert np.abs(found - late).sum() < np.abs(found - WAVE).sum()
+
+
+def test_no_month_is_below_the_least_factor() -> None:
+    values = np.tile([0.0] * 11 + [12.0], 6)[None, :]
+
+    found = season_profiles(values)[0]
+
+    assert found[:11].tolist() == [LOWEST] * 11
+    assert found[11] == pytest.approx(12.0)
+
+
+def test_a_noisy_series_leans_on_the_panel() -> None:
+    values = panel(40, 60, noise=0.1)
+    values[0] = panel(1, 60, noise=0.8)
+
+    alone, together = season_profiles(values[:1])[0], season_profiles(values)[0]
+
+    assert np.abs(together - WAVE).max() < np.abs(alone - WAVE).max()
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        pytest.param(10, WAVE, id="the panel's profile where ten series have one"),
+        pytest.param(9, np.ones(12), id="ones where fewer have one"),
+    ],
+)
+def test_a_series_without_a_whole_year_gets(others: int, expected: Floats) -> None:
+    values = np.vstack([panel(others, 60, noise=0.0), np.full((2, 60), NAN)])
+    values[-1, -20:] = 5.0
+
+    found = season_profiles(values)[-2:]
+
+    np.testing.assert_allclose(found, np.vstack([expected] * 2), rtol=1e-9)
+
+
+def test_gaps_and_a_late_start_leave_the_pattern_as_it_is() -> None:
+    values = panel(1, 96, noise=0.0)
+    values[0, :20] = NAN
+    values[0, [40, 63]] = NAN
+
+    np.testing.assert_allclose(season_profiles(values)[0], WAVE, atol=0.03)
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e15])
+def test_profiles_do_not_depend_on_the_unit(size: float) -> None:
+    values = panel(12, 60)
+
+    np.testing.assert_allclose(season_profiles(values * size), season_profiles(values), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param([0.0] * 48, id="zeros"),
+        pytest.param([7.0] * 48, id="constant"),
+        pytest.param([NAN] * 48, id="nothing"),
+        pytest.param([1e15] + [0.0] * 30 + [1.0] * 17, id="huge, then zeros"),
+        pytest.param([0.0] * 47 + [1.0], id="one demand, in the last month"),
+    ],
+)
+def test_odd_series_get_finite_factors_and_leave_others_theirs(row: list[float]) -> None:
+    values = np.vstack([panel(5, 48), [row]])
+
+    found = season_profiles(values)
+
+    assert np.isfinite(found).all()
+    assert (found >= LOWEST).all()
+    np.testing.assert_allclose(found[:5], season_profiles(values[:5]))
+
+
+def test_a_panel_without_any_noise_has_a_profile() -> None:
+    found = season_profiles(panel(12, 48, noise=0.0))
+
+    np.testing.assert_allclose(found, np.vstack([WAVE] * 12), rtol=1e-9)
+
+
+def test_a_panel_of_constants_has_no_season() -> None:
+    assert season_profiles(np.full((12, 48), 7.0)).tolist() == np.ones((12, 12)).tolist()
+
+
+def test_a_panel_of_more_series_than_are_worked_on_at_a_time_is_one_panel() -> None:
+    values = panel(BLOCK + 5, 30)
+
+    found = season_profiles(values)
+
+    np.testing.assert_allclose(season_profiles(values[::-1])[::-1], found, rtol=1e-9)
+
+
+def test_a_panel_without_series_has_no_profiles() -> None:
+    assert season_profiles(np.empty((0, 48))).shape == (0, 12)
+
+
+def test_gaps_are_carried_from_as_many_months_before() -> None:
+    months = np.array([[NAN], [1.0], [NAN], [NAN], [5.0], [NAN]])
+
+    assert np.isnan(carried(months)[0, 0])
+    assert carried(months)[1:, 0].tolist() == [1.0, 1.0, 1.0, 5.0, 5.0]
+    assert carried(months, step=2)[[3, 5], 0].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 12, 24])
+def test_moving_sums_add_up_each_window(width: int) -> None:
+    months = np.arange(30.0)[:, None] ** 2
+
+    found = moving_sums(months, width)
+
+    expected = [months[at : at + width].sum() for at in range(31 - width)]
+    assert found[:, 0].tolist() == expected
+
+
+def test_moving_sums_of_a_huge_month_leave_nothing_behind() -> None:
+    months = np.array([1e15, 0.1, 0.1, 0.1])[:, None]
+
+    assert moving_sums(months, 2)[1:, 0].tolist() == [0.2, 0.2]
