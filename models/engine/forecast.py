@@ -7,12 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engine.bands import Bands
 from models.engine.learner import CANDIDATES, Learner, Said, Teacher
 from models.engine.lessons import Extra, Lessons, PanelView, lessons
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import NAMES, Standpoint
-from models.engine.trial import Verdict, final_learner, judge
+from models.engine.trial import Verdict, before_trial, judge, trial_start
 from models.served import mean_of_quantiles
 from store.vocabulary import QUANTILES
 
@@ -49,7 +48,6 @@ class Engine:
     """Column of the cutoff."""
     learner: Learner | None
     verdict: Verdict
-    known: Lessons | None
 
     def forecasts(self) -> Iterator[Quantiles]:
         """Yield the forecasts of all series with a value in the last year, a chunk at a time."""
@@ -102,9 +100,20 @@ def engine_at(
     known = lessons(view, last, spec)
     if known is None:
         known = _nothing(len(NAMES) + len(extra_names))
-    teacher = Teacher(known, (*NAMES, *extra_names), last, spec)
-    verdict = judge(teacher, known, horizon=horizon, last=last, spec=spec)
-    return Engine(view, last, final_learner(teacher, known), verdict, known)
+    tried, final = _learners(known, (*NAMES, *extra_names), horizon=horizon, last=last, spec=spec)
+    verdict = judge(tried, known, horizon=horizon, last=last, spec=spec)
+    return Engine(view, last, final, verdict)
+
+
+def _learners(
+    known: Lessons, names: tuple[str, ...], *, horizon: int, last: int, spec: EngineSpec
+) -> list[Learner | None]:
+    """Return the learner of the trial and the one that forecasts."""
+    if not len(known):
+        return [None, None]
+    start = trial_start(last, horizon, spec)
+    parts = [before_trial(known, start), np.ones(len(known), dtype=bool)]
+    return Teacher(known, names, last, spec).learners(parts)
 
 
 def in_tonnes(rows: Ints, point: Standpoint, distance: Floats) -> Quantiles:

@@ -1,5 +1,7 @@
 """What the experts miss: a linear stack and three LightGBM quantile heads on one binned table."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,12 +41,11 @@ class Learner:
 
     stack: Stack
     heads: dict[str, lgb.Booster]
-    threads: int
 
     def says(self, features: NDArray[np.float32]) -> Said:
         """Return what is said of cells x features."""
         low, middle, high = (
-            np.asarray(head.predict(features, num_threads=self.threads))
+            np.asarray(head.predict(features, num_threads=1))
             for head in self.heads.values()
         )
         candidates = np.stack([np.zeros(len(middle)), self.stack.says(features), middle], axis=1)
@@ -74,28 +75,40 @@ class Teacher:
             free_raw_data=False,
         )
 
-    def learner(self, cells: NDArray[np.bool_]) -> Learner | None:
-        """Return a learner fitted to some cells, at most ``spec.rows`` of them; None if too few."""
-        chosen = np.flatnonzero(cells)
-        if len(chosen) < LEAST_CELLS:
+    def learners(self, parts: Sequence[NDArray[np.bool_]]) -> list[Learner | None]:
+        """Return one learner a part of the cells, fitted at once; None where cells are too few.
+
+        Args:
+            parts: Which cells; at most ``spec.rows`` of each part are seen.
+        """
+        chosen = [self._chosen(part) for part in parts]
+        tables = [self._table.subset(cells.tolist()).construct() for cells in chosen]
+        with ThreadPoolExecutor(min(self._spec.threads, len(parts))) as pool:
+            return list(pool.map(self._fitted, chosen, tables))
+
+    def _chosen(self, part: NDArray[np.bool_]) -> NDArray[np.intp]:
+        cells = np.flatnonzero(part)
+        if len(cells) <= self._spec.rows:
+            return cells
+        draw = np.random.default_rng(self._spec.seed)
+        return np.sort(draw.choice(cells, self._spec.rows, replace=False))
+
+    def _fitted(self, cells: NDArray[np.intp], table: lgb.Dataset) -> Learner | None:
+        if len(cells) < LEAST_CELLS:
             return None
-        if len(chosen) > self._spec.rows:
-            draw = np.random.default_rng(self._spec.seed)
-            chosen = np.sort(draw.choice(chosen, self._spec.rows, replace=False))
         known = self._known
         stack = fit_stack(
-            known.features[chosen],
-            known.target[chosen],
-            self._weight[chosen],
+            known.features[cells],
+            known.target[cells],
+            self._weight[cells],
             names=self._names,
             ridge=self._spec.ridge,
         )
-        table = self._table.subset(chosen.tolist())
         heads = {
-            name: lgb.train(self._parameters(level, len(chosen)), table, self._spec.rounds)
+            name: lgb.train(self._parameters(level, len(cells)), table, self._spec.rounds)
             for name, level in HEAD_LEVELS.items()
         }
-        return Learner(stack, heads, self._spec.threads)
+        return Learner(stack, heads)
 
     def _parameters(self, level: float, cells: int) -> dict[str, object]:
         spec = self._spec
@@ -113,6 +126,6 @@ class Teacher:
             "seed": spec.seed,
             "deterministic": True,
             "force_col_wise": True,
-            "num_threads": spec.threads,
+            "num_threads": 1,
             "verbosity": -1,
         }

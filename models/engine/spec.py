@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 class EngineSpec:
     """Choices of the engine. Source: docs/adr/0005-panel-engine.md."""
 
-    pairs: int = 12_000
+    pairs: int = 9_000
     """Pairs of series and past origin to learn from, at most."""
-    rows: int = 24_000
+    rows: int = 20_000
     """Cells of those pairs that a fit sees, at most."""
     step: int = 2
     """Months between past origins."""
@@ -23,19 +23,19 @@ class EngineSpec:
     """Age at which a past origin counts half, in months."""
     ridge: float = 1000.0
     """Worth of the belief that the experts' middle needs no correction, in rows."""
-    rounds: int = 80
-    learning_rate: float = 0.05
+    rounds: int = 60
+    learning_rate: float = 0.07
     leaves: int = 15
     least_rows: int = 100
     l2: float = 1.0
-    feature_share: float = 0.6
+    feature_share: float = 0.4
     row_share: float = 0.7
     bins: int = 63
     trial_months: int = 12
     """Months replayed to weigh the candidates and to set the bands; at least the horizon."""
     trust: float = 0.5
     """How far measured weights count against equal ones."""
-    band_prior: float = 60.0
+    band_prior: float = 300.0
     """Worth of the heads' own quantiles, in trial cells."""
     band_half_life: float = 12.0
     """Age at which a trial cell counts half for the bands, in months."""
@@ -45,6 +45,7 @@ class EngineSpec:
     """How far one month's misses move the level of the bands (ACI's gamma)."""
     seed: int = 20250404
     threads: int = 2
+    """Workers; the numbers are the same with any number of them."""
 
     @property
     def choices(self) -> dict[str, int | float]:

@@ -122,7 +122,7 @@ def standpoint(
         momentum: As ``panel_momentum``.
     """
     said = {
-        name: np.nan_to_num(expert(values, own.season, horizon).forecast)
+        name: np.nan_to_num(expert.ahead(values, own.season, horizon))
         for name, expert in EXPERTS.items()
     }
     base = np.median(np.stack([said[name] for name in MIDDLE]), axis=0)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.bands import GROUPS, Bands, Checked, bands_of, edges_of, sides
-from models.engine.learner import CANDIDATES, Learner, Said, Teacher
+from models.engine.learner import CANDIDATES, Learner, Said
 from models.engine.lessons import Lessons
 from models.engine.spec import EngineSpec
 
@@ -50,22 +50,30 @@ def _far(horizon: int) -> Ints:
     return (np.arange(1, horizon + 1) > NEAR).astype(np.int64)
 
 
+def trial_start(last: int, horizon: int, spec: EngineSpec) -> int:
+    """Return the column of the first origin of the trial."""
+    return last - max(spec.trial_months, horizon)
+
+
+def before_trial(known: Lessons, start: int) -> NDArray[np.bool_]:
+    """Tell which lessons were known when the trial began."""
+    return known.origin + known.horizon <= start
+
+
 def judge(
-    teacher: Teacher, known: Lessons, *, horizon: int, last: int, spec: EngineSpec
+    learner: Learner | None, known: Lessons, *, horizon: int, last: int, spec: EngineSpec
 ) -> Verdict:
     """Return weights and bands from the months before the column ``last``.
 
     Args:
-        teacher: Of all lessons.
-        known: The lessons.
+        learner: Fitted to the cells of ``before_trial``.
+        known: All lessons.
         horizon: Months to forecast.
         last: Column of the last month known.
         spec: Choices of the engine.
     """
-    start = last - max(spec.trial_months, horizon)
     edges = edges_of(known.level)
-    learner = teacher.learner(known.origin + known.horizon <= start)
-    tried = known.part(known.origin >= start)
+    tried = known.part(known.origin >= trial_start(last, horizon, spec))
     equal = np.full((GROUPS, 2, len(CANDIDATES)), 1.0 / len(CANDIDATES))
     if learner is None or not len(tried):
         empty = Checked(*(np.empty(0, dtype) for dtype in (float, int, int, int)))
@@ -102,8 +110,3 @@ def _scores(said: Said, middle: Floats, tried: Lessons) -> Floats:
     down, up = sides(middle, said.low, said.high)
     gap = tried.target - np.maximum(middle, -tried.base)
     return gap / np.where(gap < 0, down, up)
-
-
-def final_learner(teacher: Teacher, known: Lessons) -> Learner | None:
-    """Return the learner of all lessons."""
-    return teacher.learner(np.ones(len(known), dtype=bool))
