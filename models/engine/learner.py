@@ -45,8 +45,7 @@ class Learner:
     def says(self, features: NDArray[np.float32]) -> Said:
         """Return what is said of cells x features."""
         low, middle, high = (
-            np.asarray(head.predict(features, num_threads=1))
-            for head in self.heads.values()
+            np.asarray(head.predict(features, num_threads=1)) for head in self.heads.values()
         )
         candidates = np.stack([np.zeros(len(middle)), self.stack.says(features), middle], axis=1)
         return Said(candidates, np.minimum(low, middle), np.maximum(high, middle))

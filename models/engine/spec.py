@@ -15,11 +15,11 @@ class EngineSpec:
     """Cells of those pairs that a fit sees, at most."""
     step: int = 2
     """Months between past origins."""
-    span: int = 36
+    span: int = 60
     """Months back to the earliest past origin, besides the horizon."""
     least_history: int = 14
     """Months of the panel that a past origin needs behind it."""
-    half_life: float = 30.0
+    half_life: float = 60.0
     """Age at which a past origin counts half, in months."""
     ridge: float = 1000.0
     """Worth of the belief that the experts' middle needs no correction, in rows."""
