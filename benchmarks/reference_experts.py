@@ -87,7 +87,7 @@ def forecasts(values: list[float]) -> dict[str, list[float]]:
     """What statsforecast says of one series, by the name of our expert."""
     known = np.array(values)
     models = {
-        "naive_seasonal": (SeasonalNaive(season_length=12), known),
+        "seasonal_naive": (SeasonalNaive(season_length=12), known),
         "drift": (RandomWalkWithDrift(), known[-DRIFT_VALUES:]),
         "ses": (SimpleExponentialSmoothingOptimized(), known),
         "theta": (DynamicOptimizedTheta(season_length=1), known),

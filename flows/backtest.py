@@ -14,9 +14,9 @@ from flows.scoreboard import Scoreboard, log_scoreboard, scoreboard_of
 from flows.workspace import Workspace, open_workspace
 from models import tracking
 from models.backtest import Backtest, replay
+from models.panel import Task
 from models.rolling import MODEL
 from models.scores import ALL, REFERENCE
-from models.spec import ModelSpec
 from store.publishing import write_scores
 from store.settings import Settings
 
@@ -53,22 +53,21 @@ def record_panel(
     result: Backtest,
     board: Scoreboard,
     *,
+    task: Task,
     path: Path,
     cutoffs: Sequence[str],
-    horizon: int,
-    spec: ModelSpec,
 ) -> None:
     """Keep the scores of a panel from a file in MLflow, without the panel or its forecasts."""
     tags = {
         "flow": "backtest-panel",
         "panel": path.name,
         "cutoffs": ",".join(cutoffs),
-        "horizon": str(horizon),
-        "spec": spec.digest,
+        "horizon": str(task.horizon),
+        "spec": task.spec.digest,
         "git_commit": git_commit(),
     }
     with tracking.open_run(settings, name=f"backtest {path.name}", tags=tags) as run:
-        run.params(spec.choices)
+        run.params(task.spec.choices)
         run.metrics(_own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
         log_scoreboard(run, board)
 

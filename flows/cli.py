@@ -24,7 +24,7 @@ for _name, _value in DEFAULTS.items():
 
 from flows.clock import utc_today  # noqa: E402 - the environment is read on import
 from flows.console import say, track  # noqa: E402
-from flows.output import Format, write_result  # noqa: E402
+from flows.output import Format, write_parts, write_result  # noqa: E402
 from store.errors import DataError, SourceError, StoreError  # noqa: E402
 from store.settings import Settings  # noqa: E402
 
@@ -41,6 +41,15 @@ AsOf = Annotated[
 ]
 Out = Annotated[
     Path | None, Parameter(name="--out", help="File for the result; stdout if left out.")
+]
+Covariates = Annotated[
+    Path | None,
+    Parameter(
+        help="What is known ahead: destination, period, name, value and perhaps available_at."
+    ),
+]
+Sums = Annotated[
+    Path | None, Parameter(help="Which destinations add up to what: destination, part_of.")
 ]
 Form = Annotated[Format, Parameter(name="--format", help="Form of the result.")]
 
@@ -108,15 +117,20 @@ def backtest(
     cutoffs: Annotated[
         str | None, Parameter(help="Last known months, e.g. 2022-06,2022-12.")
     ] = None,
-    out: Annotated[Path | None, Parameter(help="Folder for forecasts.csv and scores.json.")] = None,
+    covariates: Covariates = None,
+    tree: Sums = None,
+    out: Annotated[
+        Path | None, Parameter(help="Folder for forecasts, scores, differences and plots.")
+    ] = None,
 ) -> None:
     """Replay the past: of the evidence panel, or of any panel at given cutoffs."""
-    from flows.replay import replay_evidence, replay_panel
+    from flows.replay import PanelFiles, replay_evidence, replay_panel
 
     if panel is None:
         replay_evidence(Settings(), moment(as_of), out=out)
-    else:
-        replay_panel(Settings(), panel, horizon=horizon, cutoffs=cutoffs, out=out, track=track)
+        return
+    files = PanelFiles(panel, covariates, tree)
+    replay_panel(Settings(), files, horizon=horizon, cutoffs=cutoffs, out=out, track=track)
 
 
 @app.command
@@ -125,17 +139,20 @@ def predict(
     as_of: AsOf = None,
     panel: Annotated[Path | None, Parameter(help="Any panel: destination, period, tonnes.")] = None,
     horizon: Annotated[int, Parameter(help="Months to forecast of a panel.")] = 6,
+    covariates: Covariates = None,
+    tree: Sums = None,
     out: Out = None,
     format: Form = "csv",  # noqa: A002 - the option's name
 ) -> None:
     """Forecast as it could have been made that day, or the months after any panel."""
-    from flows.replay import predict_evidence, predict_panel
+    from flows.replay import PanelFiles, forecast_panel, predict_evidence
 
     if panel is None:
-        frame = predict_evidence(Settings(), moment(as_of))
-    else:
-        frame = predict_panel(Settings(), panel, horizon=horizon)
-    write_result(frame, out=out, form=format)
+        write_result(predict_evidence(Settings(), moment(as_of)), out=out, form=format)
+        return
+    files = PanelFiles(panel, covariates, tree)
+    parts = forecast_panel(Settings(), files, horizon=horizon, track=track)
+    write_parts(parts, out=out, form=format)
 
 
 @app.command

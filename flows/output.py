@@ -1,6 +1,7 @@
 """Results of commands: a table for people, CSV or JSON for programs."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,25 @@ def write_result(frame: pd.DataFrame, *, out: Path | None, form: Format) -> None
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
+
+
+def write_parts(parts: Iterable[pd.DataFrame], *, out: Path | None, form: Format) -> None:
+    """Write a table that comes in parts; as CSV only one part is held at a time.
+
+    The file is there only when it is whole.
+    """
+    if form != "csv" or out is None:
+        write_result(pd.concat(parts, ignore_index=True), out=out, form=form)
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(f".{out.name}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            for number, part in enumerate(parts):
+                part.to_csv(file, index=False, header=number == 0, lineterminator="\n")
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _table(frame: pd.DataFrame) -> Table:

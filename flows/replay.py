@@ -1,11 +1,12 @@
 """Backtests and forecasts for the command line: of the evidence panel and of any panel file."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from features.history import TableHistory
 from features.months import month_label, month_number
 from flows.backtest import backtest, evidence_scoreboard, record_panel, verdict
 from flows.console import say
@@ -13,10 +14,14 @@ from flows.output import write_result
 from flows.predict import predict
 from flows.scoreboard import Scoreboard, scoreboard_of, write_scoreboard
 from flows.workspace import open_workspace
-from models.backtest import Backtest, Track, forecast_file, replay_table, walk_to
-from models.rolling import Memory
-from models.spec import ModelSpec
+from models.backtest import Backtest, Track, forecast_file
+from models.engine.spec import EngineSpec
+from models.panel import Task, backtest_panel, predict_panel
+from models.rolling import MODEL
+from models.tree import Tree, add_sums, contradictions, tree_of
+from sources.covariates_file import read_covariates
 from sources.panel_file import Panel, read_panel
+from sources.tree_file import read_tree, tree_of_panel
 from store.errors import DataError, first_few
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
@@ -31,9 +36,18 @@ def replay_evidence(settings: Settings, as_of: pd.Timestamp, *, out: Path | None
         write_files(result, evidence_scoreboard(workspace, result) if scored else None, out)
 
 
+@dataclass(frozen=True, slots=True)
+class PanelFiles:
+    """Where a panel and what goes with it lie."""
+
+    panel: Path
+    covariates: Path | None = None
+    tree: Path | None = None
+
+
 def replay_panel(
     settings: Settings,
-    path: Path,
+    files: PanelFiles,
     *,
     horizon: int,
     cutoffs: str | None,
@@ -43,20 +57,18 @@ def replay_panel(
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files.
 
     Raises:
-        DataError: The panel or a cutoff cannot be used.
+        DataError: The panel, what goes with it or a cutoff cannot be used.
     """
-    _check_horizon(horizon)
     months = _months(cutoffs)
-    table = _told(read_panel(path)).table
-    spec = ModelSpec(threads=settings.threads)
-    result = replay_table(table, months, horizon=horizon, spec=spec, track=track)
-    _tell_left_out(table, result.forecasts)
+    task = _task(settings, files, horizon)
+    result = backtest_panel(task, months, track=track)
+    _tell_left_out(task.table, result.forecasts)
     board = None
     if len(result.scores):
         say(f"backtest  {verdict(result)}")
-        board = scoreboard_of(result, table, seed=spec.seed)
+        board = scoreboard_of(result, task.table, seed=task.spec.seed)
         labels = [month_label(month) for month in months]
-        record_panel(settings, result, board, path=path, cutoffs=labels, horizon=horizon, spec=spec)
+        record_panel(settings, result, board, task=task, path=files.panel, cutoffs=labels)
     if out is not None:
         write_files(result, board, out)
 
@@ -85,27 +97,57 @@ def predict_evidence(settings: Settings, as_of: pd.Timestamp) -> pd.DataFrame:
     return predict(settings, as_of).table[list(FORECAST_COLUMNS)]
 
 
-def predict_panel(settings: Settings, path: Path, *, horizon: int) -> pd.DataFrame:
-    """Return the forecast of the months after a panel.
+def forecast_panel(
+    settings: Settings, files: PanelFiles, *, horizon: int, track: Track
+) -> Iterator[pd.DataFrame]:
+    """Yield the forecasts of the months after a panel, some series at a time.
 
     Raises:
-        DataError: The panel cannot be used.
+        DataError: The panel or what goes with it cannot be used.
     """
-    _check_horizon(horizon)
-    table = _told(read_panel(path)).table
-    cutoff = int(table.columns[-1])
-    history = TableHistory(table, horizon=horizon)
-    spec = ModelSpec(threads=settings.threads)
-    step = walk_to(history, cutoff, spec=spec, memory=Memory())[-1]
-    _tell_left_out(table, step.forecasts)
-    return forecast_file(step.forecasts.assign(cutoff=month_label(cutoff)), status="panel")
+    task = _task(settings, files, horizon)
+    forecast: set[str] = set()
+    for part in predict_panel(task, track=track):
+        forecast |= set(part["destination"])
+        yield forecast_file(part.assign(model=MODEL), status="panel")
+    _say_left_out(set(task.table.index) - forecast)
 
 
-def _check_horizon(horizon: int) -> None:
+def _task(settings: Settings, files: PanelFiles, horizon: int) -> Task:
+    """Return what to forecast, read and told of."""
     if horizon < 1:
         raise DataError(
             f"--horizon {horizon} is no number of months. Expected 1 or more. Take another."
         )
+    panel = _told(read_panel(files.panel))
+    table, tree = _with_sums(panel, files)
+    covariates = None
+    if files.covariates is not None:
+        covariates, filled = read_covariates(files.covariates, table=table).carried(table)
+        for note in covariates.notes:
+            say(f"covariates: {note}")
+        if filled:
+            say(f"covariates: {filled:,} months without trade take the value of the month before")
+    spec = EngineSpec(threads=settings.threads)
+    return Task(table, horizon, spec, covariates, tree)
+
+
+def _with_sums(panel: Panel, files: PanelFiles) -> tuple[pd.DataFrame, Tree | None]:
+    """Return the table with the sums of a tree, if a file or the panel itself tells of one."""
+    table = panel.table
+    if files.tree is not None:
+        parts = read_tree(files.tree, list(table.index), left_out=panel.refused)
+    elif panel.tree_rows is not None:
+        rows = panel.tree_rows.rename_axis("destination").rename("part_of").reset_index()
+        parts = tree_of_panel(rows, file=f"Panel {files.panel}") or {}
+    else:
+        parts = {}
+    if not parts:
+        return table, None
+    tree = tree_of(parts, table.index)
+    for gap in contradictions(table, tree):
+        say(f"tree: {gap}")
+    return add_sums(table, tree), tree
 
 
 def _months(cutoffs: str | None) -> list[int]:
@@ -138,6 +180,10 @@ def _told(panel: Panel) -> Panel:
 
 def _tell_left_out(table: pd.DataFrame, forecasts: pd.DataFrame) -> None:
     """Say which series were not forecast, having no value in the year before the cutoff."""
-    left_out = sorted(set(table.index) - set(forecasts["destination"]))
-    if left_out:
-        say(f"no value in the year before the cutoff, not forecast: {first_few(left_out)}")
+    _say_left_out(set(table.index) - set(forecasts["destination"]))
+
+
+def _say_left_out(names: set[str]) -> None:
+    if names:
+        told = first_few(sorted(names))
+        say(f"no value in the year before the cutoff, not forecast: {told}")

@@ -9,19 +9,19 @@ from typing import Final, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.history import (
     FIRST_TRAINING,
     EvidenceHistory,
     History,
-    TableHistory,
-    moment_after,
     release_moments,
 )
 from features.months import month_label, month_starts
 from features.origin import Origin
 from models.rolling import MODEL, Memory, Step, walk
 from models.scores import cell_scores, summarise
+from models.season import seasonal_scale
 from models.spec import ModelSpec
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS
@@ -36,9 +36,7 @@ FIRST_REPLAY: Final = "2019-12-25"
 """First origin with half a year of origins before it to train on."""
 
 SCORED_HORIZONS: Final = (1, 6)
-CALIBRATION_MONTHS: Final = 12
-"""Months before a cutoff whose errors teach the bands of a table."""
-
+Floats = NDArray[np.float64]
 _Item = TypeVar("_Item")
 
 
@@ -89,8 +87,11 @@ def replay(
     memory = Memory()
     steps = _walked(history, moments, spec=spec, memory=memory, track=track)
     now = history.origin(as_of)
-    scored = [step for step in steps if step.moment >= min(SCORED_FROM, moments[-1])]
-    return _scored(scored, _observed(now), [step.origin for step in scored], memory)
+    counted = [step for step in steps if step.moment >= min(SCORED_FROM, moments[-1])]
+    origins = [step.origin for step in counted]
+    scale = pd.concat([scale_rows(o.series, o.cutoff, o.tonnes) for o in origins])
+    scale = scale.drop_duplicates(["destination", "cutoff"])
+    return scored(_dated(counted), _observed(now), scale, memory)
 
 
 def replayed_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
@@ -109,55 +110,6 @@ def replayed_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
             "because detail by destination was first published in mid-2019. Take a later --as-of."
         )
     return moments
-
-
-def replay_table(
-    table: pd.DataFrame,
-    cutoffs: Sequence[int],
-    *,
-    horizon: int,
-    spec: ModelSpec,
-    track: Track = untracked,
-) -> Backtest:
-    """Return the backtest of a full table of series at given cutoffs.
-
-    Args:
-        table: As ``TableHistory`` takes.
-        cutoffs: Month numbers to forecast from.
-        horizon: Months to forecast.
-        spec: Choices of the model.
-        track: Shows progress.
-    """
-    history = TableHistory(table, horizon=horizon)
-    steps: list[Step] = []
-    memory = Memory()
-    for cutoff in track(sorted(cutoffs), "cutoffs"):
-        memory = Memory()
-        steps += walk_to(history, cutoff, spec=spec, memory=memory)[-1:]
-    known = table.rename_axis("destination").melt(
-        var_name="number", value_name="tonnes", ignore_index=False
-    )
-    months = month_starts(known["number"].to_numpy(dtype=np.int64))
-    truth = known.assign(period=months).reset_index()
-    return _scored(
-        steps,
-        truth[["destination", "period", "tonnes"]],
-        [step.origin for step in steps],
-        memory,
-    )
-
-
-def walk_to(history: TableHistory, cutoff: int, *, spec: ModelSpec, memory: Memory) -> list[Step]:
-    """Walk the year before a cutoff to learn the bands, then forecast from the cutoff."""
-    months = range(cutoff - CALIBRATION_MONTHS, cutoff + 1)
-    moments = [moment_after(month) for month in months if history.past(moment_after(month))]
-    if not moments:
-        raise DataError(
-            f"Cutoff {month_label(cutoff)} has too little history before it. "
-            "Expected at least two years of months. Take a later cutoff."
-        )
-    refit_at = [moments[0], moments[-1]]
-    return list(walk(history, moments, spec=spec, refit_at=refit_at, memory=memory))
 
 
 def _walked(
@@ -184,32 +136,44 @@ def _observed(now: Origin) -> pd.DataFrame:
     )
 
 
-def _scored(
-    steps: Sequence[Step], truth: pd.DataFrame, origins: Sequence[Origin], memory: Memory
+def scored(
+    forecasts: pd.DataFrame,
+    truth: pd.DataFrame,
+    scale: pd.DataFrame,
+    memory: Memory | None = None,
 ) -> Backtest:
-    forecasts = pd.concat(
-        [
-            step.forecasts.assign(as_of=step.moment, cutoff=month_label(step.origin.cutoff))
-            for step in steps
-        ],
-        ignore_index=True,
-    )
-    scale = pd.concat([_scale(origin) for origin in origins]).drop_duplicates(
-        ["destination", "cutoff"]
-    )
+    """Return a backtest of forecasts.
+
+    Args:
+        forecasts: All models: model, destination, cutoff, period, horizon, quantiles, mean.
+        truth: destination, period, tonnes: months as known now.
+        scale: destination, cutoff, scale: what errors are scored in.
+        memory: What was said, if bands are to be learned from it.
+    """
     cells = cell_scores(forecasts, truth, scale)
     scores = summarise(cells, horizons=SCORED_HORIZONS) if len(cells) else pd.DataFrame()
-    return Backtest(forecasts, cells, scores, memory)
+    return Backtest(forecasts, cells, scores, memory or Memory())
 
 
-def _scale(origin: Origin) -> pd.DataFrame:
-    """Return the mean absolute difference to the year before of each series up to the cutoff."""
-    step = np.abs(origin.tonnes[:, 12:] - origin.tonnes[:, :-12])
-    known = np.isfinite(step)
-    scale = np.where(known, step, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return pd.DataFrame(
-        {"destination": origin.series, "cutoff": month_label(origin.cutoff), "scale": scale}
-    )
+def _dated(steps: Sequence[Step]) -> pd.DataFrame:
+    """Return the forecasts of all steps with the moment and the cutoff they were made at."""
+    tables = [
+        step.forecasts.assign(as_of=step.moment, cutoff=month_label(step.origin.cutoff))
+        for step in steps
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def scale_rows(series: Iterable[str], cutoff: int, tonnes: Floats) -> pd.DataFrame:
+    """Return destination, cutoff, scale: the mean absolute difference to the year before.
+
+    Args:
+        series: Their names.
+        cutoff: Last month known, as a month number.
+        tonnes: Series x months up to it.
+    """
+    scale = np.nan_to_num(seasonal_scale(tonnes))
+    return pd.DataFrame({"destination": series, "cutoff": month_label(cutoff), "scale": scale})
 
 
 def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:

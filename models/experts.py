@@ -182,7 +182,7 @@ def _adjusted(method: Method) -> Expert:
 
 
 EXPERTS: Final[dict[str, Expert]] = {
-    "naive_seasonal": _plain(_same_month),
+    "seasonal_naive": _plain(_same_month),
     "drift": _adjusted(_moved_on),
     "ses": _adjusted(ses),
     "theta": _adjusted(theta),

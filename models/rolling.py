@@ -27,7 +27,7 @@ from store.vocabulary import QUANTILE_COLUMNS
 
 Floats = NDArray[np.float64]
 
-MODEL: Final = "lightgbm"
+MODEL: Final = "magnetcast"
 """Name of the product's own model in forecasts and scores."""
 
 BASELINE_SPREAD: Final = 0.25

@@ -69,6 +69,18 @@ def season_profiles(values: Floats) -> Floats:
     return np.maximum(_steadied(raw), LOWEST)
 
 
+def seasonal_scale(values: Floats) -> Floats:
+    """Return the mean absolute difference to the year before of each series, NaN without any.
+
+    Errors in this unit are what MASE averages.
+    """
+    step = np.abs(values[:, YEAR:] - values[:, :-YEAR])
+    known = np.isfinite(step)
+    count = known.sum(axis=1)
+    total = np.where(known, step, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 def carried(months: Floats, *, step: int = 1) -> Floats:
     """Return months x series with each gap filled from ``step`` months before, if that is known."""
     filled = months.copy()

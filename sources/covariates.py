@@ -1,8 +1,9 @@
 """Covariates by series and month, seen as they were known at a cutoff."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sources.month_text import month_label
@@ -61,13 +62,35 @@ class Covariates:
                 f"{self.source} begins with the panel in {month_label(self.first)}, after the "
                 f"cutoff {month_label(cutoff)}. Expected a cutoff in the panel. Take a later one."
             )
-        view = self._known(cutoff, cutoff + horizon - self.first + 1)
+        view = self.view(cutoff, horizon)
         missing = np.isnan(view[:, :, -horizon:])
         if needed is not None:
             missing &= needed[:, np.newaxis]
         if missing.any():
             raise self._lacking(missing, cutoff)
         return view
+
+    def carried(self, table: pd.DataFrame) -> tuple["Covariates", int]:
+        """Return these with the last value known where none could be, and how many were so filled.
+
+        A rate that is paid on trade has no value in a month without trade. Those months of the
+        panel take the value of the month before; others, and all after the panel, stay missing.
+        Nothing is filled where the file says when values became available.
+
+        Args:
+            table: The panel.
+        """
+        if self.known_by is not None:
+            return self, 0
+        width = min(table.shape[1], self.latest.shape[2])
+        idle = ~(table.to_numpy(dtype=float)[:, :width] > 0)
+        filled = self.latest.copy()
+        lacking = np.isnan(filled[:, :, :width]) & idle
+        for month in range(1, width):
+            before = filled[:, :, month - 1]
+            filled[:, :, month] = np.where(lacking[:, :, month], before, filled[:, :, month])
+        count = int((lacking & np.isfinite(filled[:, :, :width])).sum())
+        return replace(self, latest=filled), count
 
     def missing(self, cutoff: int, horizon: int) -> NDArray[np.bool_]:
         """Tell which values to forecast with are not known at a cutoff.
@@ -79,10 +102,19 @@ class Covariates:
         Returns:
             names x series x horizon.
         """
-        return np.isnan(self._known(cutoff, cutoff + horizon - self.first + 1)[:, :, -horizon:])
+        return np.isnan(self.view(cutoff, horizon)[:, :, -horizon:])
 
-    def _known(self, cutoff: int, months: int) -> NDArray[np.float64]:
-        """Return the newest values available by the end of the cutoff, NaN where there is none."""
+    def view(self, cutoff: int, horizon: int) -> NDArray[np.float64]:
+        """Return what was known at the end of a month, NaN where nothing was.
+
+        Args:
+            cutoff: Month number.
+            horizon: Months after it to look at.
+
+        Returns:
+            names x series x months from ``first`` to ``cutoff + horizon``.
+        """
+        months = cutoff + horizon - self.first + 1
         view = np.full((*self.latest.shape[:2], months), np.nan)
         shared = min(months, self.latest.shape[2])
         view[:, :, :shared] = self.latest[:, :, :shared]

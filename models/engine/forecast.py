@@ -31,10 +31,12 @@ class Quantiles:
 
     rows: Ints
     """Which series of the panel."""
-    values: Floats
+    tonnes: Floats
     """Series x months x ``QUANTILES``, non-decreasing, at least 0."""
     mean: Floats
     """Series x months."""
+    middle: Floats
+    """Median of the experts, series x months."""
     experts: dict[str, Floats]
     """What each expert said, series x months."""
 
@@ -48,12 +50,18 @@ class Engine:
     """Column of the cutoff."""
     learner: Learner | None
     verdict: Verdict
+    known: Lessons
+    """What past origins taught."""
+
+    def chunks(self) -> list[Ints]:
+        """Return the series with a value in the last year, some at a time."""
+        rows = np.flatnonzero(self.view.gauge(self.last).current)
+        return [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
 
     def forecasts(self) -> Iterator[Quantiles]:
         """Yield the forecasts of all series with a value in the last year, a chunk at a time."""
-        rows = np.flatnonzero(self.view.gauge(self.last).current)
-        for at in range(0, len(rows), CHUNK):
-            yield self.forecast(rows[at : at + CHUNK])
+        for rows in self.chunks():
+            yield self.forecast(rows)
 
     def forecast(self, rows: Ints) -> Quantiles:
         """Return the forecasts of some series."""
@@ -97,12 +105,21 @@ def engine_at(
         extra_names: Their names.
     """
     view = PanelView(values[:, : last + 1], first_month, horizon, extra)
-    known = lessons(view, last, spec)
+    known = lessons(_taught(view, spec), last, spec)
     if known is None:
         known = _nothing(len(NAMES) + len(extra_names))
     tried, final = _learners(known, (*NAMES, *extra_names), horizon=horizon, last=last, spec=spec)
     verdict = judge(tried, known, horizon=horizon, last=last, spec=spec)
-    return Engine(view, last, final, verdict)
+    return Engine(view, last, final, verdict, known)
+
+
+def _taught(view: PanelView, spec: EngineSpec) -> PanelView:
+    """Return the series that lessons are drawn from: all, or some of very many."""
+    count = len(view.tonnes)
+    if count <= spec.most_series:
+        return view
+    draw = np.random.default_rng(spec.seed)
+    return view.part(np.sort(draw.choice(count, spec.most_series, replace=False)))
 
 
 def _learners(
@@ -123,7 +140,7 @@ def in_tonnes(rows: Ints, point: Standpoint, distance: Floats) -> Quantiles:
     levels = np.asarray(QUANTILES)
     flat = values.reshape(-1, len(levels))
     mean = mean_of_quantiles(flat, levels).reshape(values.shape[:2])
-    return Quantiles(rows, values, mean, point.experts)
+    return Quantiles(rows, values, mean, point.base, point.experts)
 
 
 def _level(point: Standpoint) -> Floats:

@@ -25,7 +25,7 @@ Extra = Callable[[int, Ints | slice], NDArray[np.float32]]
 class PanelView:
     """A panel as the engine sees it: at each origin the columns up to it, nothing else."""
 
-    values: Floats
+    tonnes: Floats
     """Series x months, NaN where missing."""
     first_month: int
     """Month of the year, 0 to 11, of the first column."""
@@ -33,10 +33,16 @@ class PanelView:
     extra: Extra | None = None
     _gauges: dict[int, Gauge] = field(default_factory=dict)
 
+    def part(self, rows: Ints) -> "PanelView":
+        """Return the view of some of the series."""
+        extra = self.extra
+        own = None if extra is None else lambda origin, some: extra(origin, rows[some])
+        return PanelView(self.tonnes[rows], self.first_month, self.horizon, own)
+
     def gauge(self, origin: int) -> Gauge:
         """Return the gauge of all series at an origin; made once."""
         if origin not in self._gauges:
-            self._gauges[origin] = gauge(self.values[:, : origin + 1])
+            self._gauges[origin] = gauge(self.tonnes[:, : origin + 1])
         return self._gauges[origin]
 
     def at(self, origin: int, rows: Ints | slice) -> Standpoint:
@@ -48,7 +54,7 @@ class PanelView:
         """
         whole = self.gauge(origin)
         found = standpoint(
-            np.ascontiguousarray(self.values[rows, : origin + 1]),
+            np.ascontiguousarray(self.tonnes[rows, : origin + 1]),
             whole.part(rows),
             horizon=self.horizon,
             first_month=self.first_month,
@@ -61,7 +67,7 @@ class PanelView:
 
     def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:
         """Return the months after an origin, as far as they are known at column ``last``."""
-        known = self.values[rows, origin + 1 : min(origin + self.horizon, last) + 1]
+        known = self.tonnes[rows, origin + 1 : min(origin + self.horizon, last) + 1]
         found = np.full((len(known), self.horizon), np.nan)
         found[:, : known.shape[1]] = known
         return found

@@ -11,6 +11,8 @@ class EngineSpec:
 
     pairs: int = 9_000
     """Pairs of series and past origin to learn from, at most."""
+    most_series: int = 6_000
+    """Series that past origins look at, at most: what more would teach is not worth its time."""
     rows: int = 20_000
     """Cells of those pairs that a fit sees, at most."""
     step: int = 2

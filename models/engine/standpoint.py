@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.experts import EXPERTS
-from models.season import BLOCK, YEAR, season_profiles
+from models.season import BLOCK, YEAR, season_profiles, seasonal_scale
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
-MIDDLE: Final = ("naive_seasonal", "theta", "damped_trend", "holt_winters", "steady", "swift")
+MIDDLE: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
 """Experts whose median is the base."""
 
 LAGS: Final = (1, 2, 3, 4, 6, 12)
@@ -151,7 +151,7 @@ def _measured(values: Floats, season: Floats) -> tuple[NDArray[np.generic], ...]
     weight = 0.5 ** (np.arange(moves.shape[1])[::-1] / SPREAD_HALF_LIFE)
     usual = _mean(moves, weight)
     spread = np.fmax(0.8 * np.nan_to_num(usual), LEAST_SPREAD * level)
-    scale = _mean(np.abs(values[:, YEAR:] - values[:, :-YEAR]))
+    scale = seasonal_scale(values)
     if values.shape[1] < TREND_MONTHS:
         momentum = np.full(len(values), np.nan)
     else:

@@ -104,7 +104,7 @@ class TestStatsforecast:
         width = max(len(case["values"]) for case in self.cases)
         return np.array([[NAN] * (width - len(c["values"])) + c["values"] for c in self.cases])
 
-    @pytest.mark.parametrize("name", ["naive_seasonal", "drift"])
+    @pytest.mark.parametrize("name", ["seasonal_naive", "drift"])
     def test_says_exactly_the_same_where_nothing_is_chosen(self, name: str) -> None:
         said = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
 
@@ -182,7 +182,7 @@ class TestEachExpert:
 
         expected = seasonal_naive(make_bare({"A": row}, horizon=14))
 
-        assert fit("naive_seasonal", row, horizon=14).forecast.tolist() == expected.tolist()
+        assert fit("seasonal_naive", row, horizon=14).forecast.tolist() == expected.tolist()
 
     def test_drift_without_a_season_is_the_baseline(self) -> None:
         row = [10.0, 12.0, NAN, 50.0, 54.0]
@@ -264,7 +264,7 @@ class TestErrorsWithin:
     def test_are_values_less_what_was_said_a_month_ahead(self) -> None:
         row = [*YEAR, 11.0, 12.0]
 
-        found = fit("naive_seasonal", row).residual[0]
+        found = fit("seasonal_naive", row).residual[0]
 
         assert found[1:].tolist() == [1.0] * 11 + [10.0, 10.0]
 

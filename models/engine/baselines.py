@@ -1,0 +1,71 @@
+"""Bands for the experts on their own, so that the product can be compared with each of them."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.engine.bands import HORIZON_REACH
+from models.engine.forecast import Engine, Quantiles
+from models.engine.lessons import Lessons
+from store.vocabulary import QUANTILES
+
+Floats = NDArray[np.float64]
+
+MIDDLE: Final = "experts"
+"""Name of the median of the experts that the engine starts from."""
+
+MOST_CELLS: Final = 20_000
+"""Past errors that a band is read from, at most."""
+
+PLAIN: Final = np.array([-1.8, -1.28, -0.6, 0.0, 0.6, 1.28, 1.8])
+"""Distances of the quantiles in spreads where no past error is known."""
+
+
+def expert_quantiles(engine: Engine, own: Quantiles, name: str) -> Floats:
+    """Return an expert's forecast with the band of its own past errors, in tonnes.
+
+    Args:
+        engine: At the cutoff.
+        own: The forecasts of the series asked for.
+        name: An expert, or ``MIDDLE``.
+
+    Returns:
+        Series x months x quantiles.
+    """
+    said = own.middle if name == MIDDLE else own.experts[name]
+    spread = engine.view.gauge(engine.last).spread[own.rows]
+    distance = error_quantiles(engine.known, name, engine.view.horizon)
+    values = said[:, :, None] + distance * spread[:, None, None]
+    return np.sort(np.maximum(values, 0.0), axis=2)
+
+
+def error_quantiles(known: Lessons, name: str, horizon: int) -> Floats:
+    """Return quantiles of an expert's past errors in spreads, zero at the median.
+
+    Args:
+        known: Past forecasts.
+        name: An expert, or ``MIDDLE``.
+        horizon: Months to forecast.
+
+    Returns:
+        Months x quantiles.
+    """
+    every = max(1, len(known) // MOST_CELLS)
+    error = known.target[::every]
+    if name != MIDDLE:
+        error = error - known.experts[name][::every]
+    if not len(error):
+        return np.tile(PLAIN, (horizon, 1))
+    order = np.argsort(error, kind="stable")
+    months = known.horizon[::every][order]
+    found = np.empty((horizon, len(QUANTILES)))
+    for ahead in range(horizon):
+        weight = np.exp(-0.5 * (np.log(months / (ahead + 1)) / HORIZON_REACH) ** 2)
+        place = (np.cumsum(weight) - 0.5 * weight) / weight.sum()
+        found[ahead] = np.interp(QUANTILES, place, error[order])
+    middle = len(QUANTILES) // 2
+    found[:, :middle] = np.minimum(found[:, :middle], 0.0)
+    found[:, middle] = 0.0
+    found[:, middle + 1 :] = np.maximum(found[:, middle + 1 :], 0.0)
+    return found

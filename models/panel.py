@@ -1,0 +1,200 @@
+"""Forecast and replay any panel with the engine: tables in, tables of forecasts out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.months import month_label, month_starts
+from models.backtest import Backtest, Track, scale_rows, scored, untracked
+from models.engine.baselines import MIDDLE, expert_quantiles
+from models.engine.forecast import Engine, Quantiles, engine_at
+from models.engine.planned import Planned
+from models.engine.spec import EngineSpec
+from models.engine.standpoint import CURRENT
+from models.experts import EXPERTS
+from models.reconcile import reconcile
+from models.rolling import MODEL
+from models.served import mean_of_quantiles
+from models.tree import Tree
+from sources.covariates import Covariates
+from store.errors import DataError
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+Floats = NDArray[np.float64]
+
+YEAR: Final = 12
+ERRORS_OF: Final = "holt_winters"
+"""Expert whose errors tell how series err together, for the reconciliation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to forecast and how."""
+
+    table: pd.DataFrame
+    """Tonnes, series x consecutive month numbers, NaN where missing; with a tree, its series."""
+    horizon: int
+    spec: EngineSpec = field(default_factory=EngineSpec)
+    covariates: Covariates | None = None
+    tree: Tree | None = None
+
+    @property
+    def names(self) -> NDArray[np.object_]:
+        """Return the names of the series."""
+        return self.table.index.to_numpy(dtype=object)
+
+    def column(self, cutoff: int) -> int:
+        """Return the column of a cutoff.
+
+        Raises:
+            DataError: It lies outside the table.
+        """
+        months = self.table.columns
+        if not months[0] <= cutoff <= months[-1]:
+            raise DataError(
+                f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
+                f"{month_label(int(months[0]))} to {month_label(int(months[-1]))}. "
+                "Expected a month within it. Take another --cutoffs."
+            )
+        return int(cutoff - months[0])
+
+    def engine(self, cutoff: int) -> Engine:
+        """Return the engine trained at a cutoff.
+
+        Raises:
+            DataError: The cutoff lies outside the table, or a covariate is not known.
+        """
+        last = self.column(cutoff)
+        values = self.table.to_numpy(dtype=float)
+        planned = None
+        if self.covariates is not None:
+            needed = np.isfinite(values[:, max(last + 1 - CURRENT, 0) : last + 1]).any(axis=1)
+            planned = Planned.at(self.covariates, last=last, horizon=self.horizon, needed=needed)
+        return engine_at(
+            values,
+            last=last,
+            horizon=self.horizon,
+            first_month=int(self.table.columns[0]) % YEAR,
+            spec=self.spec,
+            extra=planned,
+            extra_names=() if planned is None else planned.names,
+        )
+
+
+def backtest_panel(task: Task, cutoffs: Sequence[int], *, track: Track = untracked) -> Backtest:
+    """Return the backtest of a panel: at each cutoff from what lies up to it, scored on the rest.
+
+    Args:
+        task: What to forecast.
+        cutoffs: Last known months, as month numbers.
+        track: Shows progress.
+
+    Raises:
+        DataError: A cutoff lies outside the panel, or a covariate is not known.
+    """
+    tables = []
+    for cutoff in track(sorted(cutoffs), "cutoffs"):
+        engine = task.engine(cutoff)
+        for model, quantiles in _spoken(task, engine):
+            tables.append(_rows(task, quantiles, cutoff).assign(model=model))
+    forecasts = pd.concat(tables, ignore_index=True)
+    return scored(forecasts, _truth(task.table), _scales(task.table, cutoffs))
+
+
+def predict_panel(task: Task, *, track: Track = untracked) -> Iterator[pd.DataFrame]:
+    """Yield the forecasts of the months after a panel, some series at a time, all in one order.
+
+    With a tree all come at once, because sums need every part.
+
+    Raises:
+        DataError: A covariate is not known.
+    """
+    cutoff = int(task.table.columns[-1])
+    engine = task.engine(cutoff)
+    if task.tree is not None:
+        yield _rows(task, _summed(task, engine, _whole(engine.forecasts())), cutoff)
+        return
+    for rows in track(engine.chunks(), "series"):
+        yield _rows(task, engine.forecast(rows), cutoff)
+
+
+def _spoken(task: Task, engine: Engine) -> Iterator[tuple[str, Quantiles]]:
+    """Yield what the product and each expert say, by name."""
+    own = _whole(engine.forecasts())
+    yield MODEL, own if task.tree is None else _summed(task, engine, own)
+    levels = np.asarray(QUANTILES)
+    for name in (MIDDLE, *EXPERTS):
+        values = expert_quantiles(engine, own, name)
+        flat = values.reshape(-1, len(levels))
+        mean = mean_of_quantiles(flat, levels).reshape(values.shape[:2])
+        yield name, Quantiles(own.rows, values, mean, own.middle, own.experts)
+
+
+def _whole(parts: Iterator[Quantiles]) -> Quantiles:
+    """Return the forecasts of all chunks as one."""
+    some = list(parts)
+    if not some:
+        raise DataError(
+            "No series has a value in the year before the cutoff. Expected at least one. "
+            "Take an earlier cutoff."
+        )
+    experts = {
+        name: np.concatenate([part.experts[name] for part in some]) for name in some[0].experts
+    }
+    rows, tonnes, mean, middle = (
+        np.concatenate([getattr(part, name) for part in some])
+        for name in ("rows", "tonnes", "mean", "middle")
+    )
+    return Quantiles(rows, tonnes, mean, middle, experts)
+
+
+def _summed(task: Task, engine: Engine, own: Quantiles) -> Quantiles:
+    """Return forecasts whose means add up along the tree, in the order of the tree's series."""
+    assert task.tree is not None  # noqa: S101 - callers ask first
+    count, (months, levels) = len(task.table), own.tonnes.shape[1:]
+    mean = np.full((count, months), np.nan)
+    values = np.full((count, months, levels), np.nan)
+    mean[own.rows], values[own.rows] = own.mean, own.tonnes
+    history = engine.view.tonnes
+    errors = EXPERTS[ERRORS_OF](history, engine.view.gauge(engine.last).season, 1).residual
+    mean, values = reconcile(mean, values, errors, task.tree)
+    rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
+    return Quantiles(rows, values[rows], mean[rows], mean[rows], {})
+
+
+def _rows(task: Task, found: Quantiles, cutoff: int) -> pd.DataFrame:
+    """Return forecasts as rows: destination, cutoff, period, horizon, quantiles, mean."""
+    count, months = found.mean.shape
+    ahead = np.arange(1, months + 1)
+    frame = pd.DataFrame(
+        {
+            "destination": np.repeat(task.names[found.rows], months),
+            "cutoff": month_label(cutoff),
+            "period": np.tile(month_starts(cutoff + ahead).to_numpy(), count),
+            "horizon": np.tile(ahead, count),
+        }
+    )
+    quantiles = pd.DataFrame(
+        found.tonnes.reshape(count * months, -1), columns=list(QUANTILE_COLUMNS)
+    )
+    return pd.concat([frame, quantiles], axis=1).assign(mean=found.mean.reshape(-1))
+
+
+def _truth(table: pd.DataFrame) -> pd.DataFrame:
+    known = table.rename_axis("destination").melt(
+        var_name="number", value_name="tonnes", ignore_index=False
+    )
+    months = month_starts(known["number"].to_numpy(dtype=np.int64))
+    return known.assign(period=months).reset_index()[["destination", "period", "tonnes"]]
+
+
+def _scales(table: pd.DataFrame, cutoffs: Sequence[int]) -> pd.DataFrame:
+    """Return destination, cutoff, scale: what errors are scored in."""
+    tonnes = table.to_numpy(dtype=float)
+    first = int(table.columns[0])
+    parts = [scale_rows(table.index, cutoff, tonnes[:, : cutoff - first + 1]) for cutoff in cutoffs]
+    return pd.concat(parts, ignore_index=True)
