@@ -11,12 +11,12 @@ from typing import TypeVar
 import page
 import pandas as pd
 
-from features.build import frame_of
 from features.history import EvidenceHistory
 from features.months import month_label, month_number
 from flows.cli import moment
 from models.backtest import Backtest, replay
-from models.rolling import MODEL, coherent
+from models.frame import rows_of
+from models.rolling import EXPERTS, MODEL, TREES, coherent
 from models.rolling import train as fit
 from models.scores import REFERENCE, summarise
 from models.served import predict_quantiles
@@ -25,7 +25,7 @@ from sources.bundled import load_bundled
 
 Item = TypeVar("Item")
 SCOPES = ("WLD", "USA", "ALL")
-ORDER = (MODEL, REFERENCE, "last_value", "drift")
+ORDER = (MODEL, TREES, EXPERTS, REFERENCE, "last_value", "drift")
 PERIODS = {
     "all origins": ("2024-06", "2026-02"),
     "before the shock": ("2024-06", "2025-01"),
@@ -110,7 +110,7 @@ def score_lines(result: Backtest) -> list[str]:
 def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: ModelSpec) -> pd.DataFrame:
     """Return features and forecast of every series and month, as `magnetcast predict` does."""
     origin = history.origin(as_of)
-    rows = frame_of(origin)
+    rows = rows_of(origin)
     memory = replay(history, as_of, spec=spec).memory
     trained = fit(history, as_of, spec=spec, memory=memory)
     table = coherent(predict_quantiles(trained.heads, trained.card, rows), origin)

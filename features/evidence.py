@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # publishes no types
+from threadpoolctl import threadpool_limits
 
 from features.asof import OBSERVATION_KEY, known_at
 from features.months import last_complete_month, month_label, month_number, month_starts

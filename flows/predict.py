@@ -8,13 +8,13 @@ import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from features.build import frame_of
 from features.months import month_label
 from flows.console import say, track
 from flows.workspace import Workspace, open_workspace
 from models import registry
 from models.backtest import Backtest, replay
 from models.explain import drivers
+from models.frame import rows_of
 from models.rolling import MODEL, coherent
 from models.rolling import train as fit
 from models.scores import hit_rates
@@ -53,7 +53,7 @@ def predict(
 def forecast(workspace: Workspace, result: Backtest | None, version: int | None) -> Forecast:
     """Return quantiles of every destination and month, made coherent, with what moved each most."""
     origin = workspace.history.origin(workspace.as_of)
-    rows = frame_of(origin)
+    rows = rows_of(origin)
     model = _model_of(workspace, result, version)
     table = coherent(predict_quantiles(model.heads, model.card, rows), origin)
     late = origin.late_months > MAX_HORIZON - MONTHS_AHEAD
@@ -65,7 +65,7 @@ def forecast(workspace: Workspace, result: Backtest | None, version: int | None)
         status="stale" if late else model.status,
     )
     published = pd.concat([labels, table], axis=1)[list(FORECAST_COLUMNS)]
-    published["drivers"] = drivers(model.heads, rows, table["p50"])
+    published["drivers"] = drivers(model.heads, model.card, rows, table["p50"])
     if result is not None and len(result.cells):
         published["band_hit_rate"] = published["destination"].map(hit_rates(result.cells, MODEL))
     return Forecast(published, model.name)

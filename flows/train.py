@@ -7,13 +7,13 @@ import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from features.build import frame_of
 from flows.backtest import backtest, score_of, tags_of
 from flows.console import say
 from flows.workspace import Workspace, open_workspace
 from models import registry, tracking
 from models.backtest import Backtest
 from models.boosting import texts_of
+from models.frame import rows_of
 from models.rolling import MODEL, Trained
 from models.rolling import train as fit
 from store.settings import Settings
@@ -61,7 +61,7 @@ def record(workspace: Workspace, trained: Trained, seen: Backtest) -> int:
     """Log and register a trained model and return its version."""
     tags = tags_of(workspace, "train")
     score = score_of(seen, MODEL, "sql")
-    example = frame_of(workspace.history.origin(workspace.as_of))
+    example = rows_of(workspace.history.origin(workspace.as_of))
     with tracking.open_run(workspace.settings, name="train", tags=tags) as run:
         run.params(workspace.spec.choices)
         run.metrics({} if math.isnan(score) else {"gate_score": score})

@@ -1,4 +1,4 @@
-"""What moved a forecast most: exact contributions of the middle head's trees."""
+"""What moved a forecast most: exact contributions of the trees' features and of the experts."""
 
 import json
 from collections.abc import Mapping
@@ -8,25 +8,42 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from models.served import EXPERTS_TONNES, TREES_WEIGHT, experts_ratio, trees_weight
+
 TOP: Final = 3
 
 
-def drivers(heads: Mapping[str, lgb.Booster], rows: pd.DataFrame, median: pd.Series) -> list[str]:
-    """Return the three features that moved each forecast most away from its level, as JSON.
+def drivers(
+    heads: Mapping[str, lgb.Booster],
+    card: Mapping[str, object],
+    rows: pd.DataFrame,
+    median: pd.Series,
+) -> list[str]:
+    """Return the three things that moved each forecast most away from its level, as JSON.
 
-    Contributions are in log units; a feature's tonnes are what the median would lose without it.
+    The log ratio of the median to the level is the weighed sum of what the trees and the experts
+    say. Of the trees' part each feature has its contribution to the middle head, times the trees'
+    weight. The experts see past months only and are one thing, ``experts_tonnes``: their log ratio
+    times their weight. What no feature moves is left out: the mean of the trees' targets, the shift
+    from past errors, and the factor that makes the sums add up.
 
     Args:
         heads: Boosters of the model.
-        rows: Frame of the origin.
+        card: Its card; one without ``trees_weight`` has no experts.
+        rows: The rows of the origin.
         median: Published p50 of each row, in tonnes.
 
     Returns:
-        One JSON list of ``[feature, tonnes]`` a row, largest first.
+        One JSON list of ``[name, tonnes]`` a row, largest first; tonnes are what the median would
+        lose without it.
     """
     names = heads["p50"].feature_name()
     matrix = np.ascontiguousarray(rows[names].to_numpy(dtype=float))
-    share = np.asarray(heads["p50"].predict(matrix, pred_contrib=True))[:, :-1]
+    weight = trees_weight(card, rows)[:, None]
+    share = weight * np.asarray(heads["p50"].predict(matrix, pred_contrib=True))[:, :-1]
+    if TREES_WEIGHT in card:
+        names = [*names, EXPERTS_TONNES]
+        share = np.hstack([share, (1.0 - weight) * experts_ratio(rows)[:, None]])
     tonnes = median.to_numpy()[:, None] * -np.expm1(-share)
     order = np.argsort(-np.abs(share), axis=1, kind="stable")[:, :TOP]
     return [

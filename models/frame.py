@@ -1,14 +1,23 @@
-"""From past origins to rows to learn from: features as known then, targets as known now."""
+"""Rows to ask a model about, and past origins as rows to learn from.
+
+Features are as known then, targets as known now.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from features.build import base_of, feature_block
+from features.build import base_of, feature_block, frame_of
 from features.months import month_label
 from features.origin import Origin
+from models.engine.standpoint import MIDDLE
+from models.experts import EXPERTS
+from models.season import season_profiles
+from models.served import EXPERTS_TONNES
 from models.spec import ModelSpec
 from store.errors import DataError
 
@@ -25,6 +34,26 @@ class TrainingSet:
     """Log ratio of the target month to the base of the forecast (``features.build.base_of``)."""
     weight: Floats
     """About one on average; small for uncertain cells and old origins."""
+
+
+def rows_of(origin: Origin) -> pd.DataFrame:
+    """Return the rows that a model is asked about at an origin.
+
+    Returns:
+        As ``features.build.frame_of``, and experts_tonnes: the middle of the experts.
+    """
+    return frame_of(origin).assign(**{EXPERTS_TONNES: experts_middle(origin).reshape(-1)})
+
+
+@lru_cache(maxsize=128)
+def experts_middle(origin: Origin) -> Floats:
+    """Return the median of the statistical experts, series x targets, in tonnes.
+
+    They see nothing but the months up to the cutoff, estimates among them.
+    """
+    season = season_profiles(origin.tonnes)
+    said = [EXPERTS[name].ahead(origin.tonnes, season, len(origin.targets)) for name in MIDDLE]
+    return np.asarray(np.median(np.nan_to_num(np.stack(said)), axis=0))
 
 
 def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> TrainingSet:

@@ -80,7 +80,8 @@ class LoadedModel:
             One row per input row, in its order and with its index.
 
         Raises:
-            ValueError: A column is missing, or horizon, level or offset is not a finite number.
+            ValueError: A column is missing, or horizon, level, offset or what the experts say is
+                not a finite number.
         """
         served.check_columns(self.card, rows)
         return cast("pd.DataFrame", self.pyfunc.predict(_inputs(self.card, rows)))

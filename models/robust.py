@@ -1,7 +1,7 @@
 """Robust exponential smoothing of logs with a season that moves.
 
 Trade comes in lumps: a single ship moves a month. Errors far beyond what is usual move the state
-only as far as a large usual one would, and the points of the grid are not picked but mixed, each the
+only as far as a large usual one would. No point of the grid is picked: all are mixed, each the
 more, the smaller its errors were.
 """
 
@@ -28,6 +28,9 @@ USUAL_RATE: Final = 0.1
 
 FOCUS: Final = 0.35
 """How strongly small errors attract weight: the power of the likelihood that mixes the points."""
+
+LEAST_LOSS: Final = 1e-9
+"""Mean squared error below which a smaller one attracts no further weight."""
 
 LARGEST_LOG: Final = 60.0
 """Ratio to its mean beyond which no series is extrapolated, log units."""
@@ -109,9 +112,10 @@ def robust(months: Months, season: Floats, horizon: int, pace: Pace) -> Floats:
 def _weights(loss: Floats, count: NDArray[np.int64]) -> Floats:
     """Return the weight of each point, points x series; they add up to one."""
     some = np.maximum(count, 1)
-    fit = -FOCUS * some * np.log(loss / some + 1e-9)
-    weight: Floats = np.exp(fit - fit.max(axis=0))
-    return weight / weight.sum(axis=0)
+    fit = -FOCUS * some * np.log(loss / some + LEAST_LOSS)
+    share = np.exp(fit - fit.max(axis=0))
+    weight: Floats = share / share.sum(axis=0)
+    return weight
 
 
 def _walk(

@@ -12,23 +12,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.build import base_of, frame_of
+from features.build import base_of
 from features.history import History
 from features.origin import Origin
 from models import served
 from models.boosting import fit_heads
+from models.combination import combination_weights, is_far
 from models.experts import BASELINES
-from models.frame import outcome, training_set
+from models.frame import experts_middle, outcome, rows_of, training_set
 from models.intervals import Residuals, card_of
 from models.reconcile import coherent_factors
-from models.served import HeadValues
+from models.served import TREES_WEIGHT, HeadValues
 from models.spec import ModelSpec
-from store.vocabulary import QUANTILE_COLUMNS
+from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS
 
 Floats = NDArray[np.float64]
 
 MODEL: Final = "magnetcast"
-"""Name of the product's own model in forecasts and scores."""
+"""Name of the product's own model in forecasts and scores: trees and experts together."""
+
+TREES: Final = "lightgbm"
+EXPERTS: Final = "experts"
+"""Names of what it is made of, each alone."""
 
 BASELINE_SPREAD: Final = 0.25
 """Spread that a plain forecast is scored in, log units; its calibration finds the true one."""
@@ -37,7 +42,7 @@ NORMAL_80: Final = 2.563
 """Width of a normal's 80 percent band in standard deviations."""
 
 SURE_STDERR: Final = 0.03
-"""Months known at least this well may calibrate a band."""
+"""Months known at least this well may weigh the parts and calibrate a band."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def walk(
     refit_at: Sequence[pd.Timestamp],
     memory: Memory,
 ) -> Iterator[Step]:
-    """Yield the forecasts of the model and the baselines at each moment, oldest first.
+    """Yield the forecasts of the model, its parts and the baselines at each moment, oldest first.
 
     Args:
         history: The past to walk along.
@@ -105,9 +110,15 @@ def walk(
         if moment in refit_at:
             data = training_set(history.past(moment), origin, spec)
             heads, names = fit_heads(data, spec), data.names
-        rows = frame_of(origin)
-        values = served.head_values(heads, {"features": names, "threads": spec.threads}, rows)
-        spoken = {MODEL: values} | {name: _plain(name, origin) for name in BASELINES}
+        rows = rows_of(origin)
+        trees = served.head_values(heads, {"features": names, "threads": spec.threads}, rows)
+        weight = trees_weight(memory, origin, spec)
+        spoken = {
+            MODEL: served.combined(trees, {TREES_WEIGHT: weight}, rows),
+            TREES: trees,
+            EXPERTS: _plain(experts_middle(origin), origin),
+            **{name: _plain(says(origin), origin) for name, says in BASELINES.items()},
+        }
         tables = []
         for model, said in spoken.items():
             card = card_of(names, memory.residuals(model, origin), spec)
@@ -117,11 +128,27 @@ def walk(
 
 
 def train(history: History, moment: pd.Timestamp, *, spec: ModelSpec, memory: Memory) -> Trained:
-    """Return the model as it can be trained at a moment, its bands from what ``memory`` holds."""
+    """Return the model as it can be trained at a moment.
+
+    Its weights and bands are from what ``memory`` holds.
+    """
     origin = history.origin(moment)
     data = training_set(history.past(moment), origin, spec)
-    residuals = memory.residuals(MODEL, origin)
-    return Trained(fit_heads(data, spec), card_of(data.names, residuals, spec))
+    card = card_of(data.names, memory.residuals(MODEL, origin), spec)
+    weight = trees_weight(memory, origin, spec).tolist()
+    return Trained(fit_heads(data, spec), {**card, TREES_WEIGHT: weight})
+
+
+def trees_weight(memory: Memory, now: Origin, spec: ModelSpec) -> Floats:
+    """Return what the trees count beside the experts, by horizon 1 to 18.
+
+    Learned from the errors of both that are known at ``now``.
+    """
+    trees, experts = (memory.residuals(name, now) for name in (TREES, EXPERTS))
+    error = np.abs(np.stack([trees.distance, experts.distance], axis=1))
+    error *= 0.5 ** (trees.age / spec.calibration_half_life_months)[:, None]
+    weights = combination_weights(error, trees.horizon, trust=spec.trust)
+    return np.asarray(weights[is_far(np.arange(1, MAX_HORIZON + 1)), 0])
 
 
 def distribution(
@@ -130,10 +157,10 @@ def distribution(
     """Return coherent quantiles and means of every series and target, in tonnes.
 
     Args:
-        values: What the heads say, in the order of ``rows``.
-        card: How to read them.
+        values: What a model says, in the order of ``rows``.
+        card: How to read it.
         origin: Where the forecast stands.
-        rows: The frame of the origin.
+        rows: The rows of the origin.
 
     Returns:
         destination, period, horizon, quantiles, mean; series without a value in the last year are
@@ -166,10 +193,10 @@ def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
 
 
-def _plain(name: str, origin: Origin) -> HeadValues:
-    """Return a plain forecast in the form of head values."""
+def _plain(said: Floats, origin: Origin) -> HeadValues:
+    """Return a plain forecast, series x targets in tonnes, in the form of head values."""
     offset = origin.offset[:, None]
-    tonnes = np.maximum(np.nan_to_num(BASELINES[name](origin)), 0.0)
+    tonnes = np.maximum(np.nan_to_num(said), 0.0)
     middle = np.log((tonnes + offset) / (base_of(origin) + offset)).reshape(-1)
     return middle - BASELINE_SPREAD, middle, middle + BASELINE_SPREAD
 

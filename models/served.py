@@ -1,7 +1,8 @@
 """The script that MLflow stores beside a model and reruns to serve it; imports no project module.
 
-A stored model is three LightGBM heads as text and one card as JSON. Training, backtest and live
-prediction call :func:`predict_quantiles` of this file, a stored model runs its copy of it.
+A stored model is three LightGBM heads as text and one card as JSON; the rows bring what the
+statistical experts say. Training, backtest and live prediction call :func:`predict_quantiles` of
+this file, a stored model runs its copy of it.
 """
 
 import json
@@ -19,12 +20,23 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 HEADS: Final = ("p10", "p50", "p90")
 """Names of the boosters; each learned that quantile of the log ratio to the recent level."""
 
-CARD_FORMAT: Final = 1
-"""Layout of ``card.json`` that this script reads."""
+CARD_FORMAT: Final = 2
+"""Layout of ``card.json`` that training writes: with ``TREES_WEIGHT``."""
+
+CARD_FORMATS: Final = (1, CARD_FORMAT)
+"""Layouts that this script reads; in the first all weight is on the trees."""
 
 HORIZON: Final = "horizon"
 LEVEL: Final = "level_tonnes"
 OFFSET: Final = "offset_tonnes"
+EXPERTS_TONNES: Final = "experts_tonnes"
+"""Column of the rows: the middle of the statistical experts."""
+
+TREES_WEIGHT: Final = "trees_weight"
+"""Entry of the card: what the trees' middle counts by horizon, 0 to 1; the experts' is the rest."""
+
+SMALLEST_TONNES: Final = 1e-9
+"""Keeps the logarithm of a series without trade finite."""
 
 SHOWN: Final = 5
 """How many missing columns a message lists."""
@@ -32,7 +44,7 @@ SHOWN: Final = 5
 _Floats = npt.NDArray[np.float64]
 
 HeadValues = tuple[_Floats, _Floats, _Floats]
-"""Log ratios by the low, middle and high head, one number a row each."""
+"""Log ratios to the recent level, low, middle and high, one number a row each."""
 
 
 def quantile_names(card: Mapping[str, object]) -> list[str]:
@@ -41,9 +53,9 @@ def quantile_names(card: Mapping[str, object]) -> list[str]:
 
 
 def needed_columns(card: Mapping[str, object]) -> list[str]:
-    """Return the columns that a row must have: the features in order, then what scales them."""
+    """Return the columns that a row must have: features in order, what scales them, experts."""
     features = [str(name) for name in cast("Iterable[object]", card["features"])]
-    return list(dict.fromkeys([*features, HORIZON, LEVEL, OFFSET]))
+    return list(dict.fromkeys([*features, *_further(card)]))
 
 
 def check_columns(card: Mapping[str, object], rows: pd.DataFrame) -> None:
@@ -61,7 +73,7 @@ def check_columns(card: Mapping[str, object], rows: pd.DataFrame) -> None:
         shown = ", ".join([*missing[:SHOWN], *(["..."] if len(missing) > SHOWN else [])])
         raise ValueError(
             f"{len(missing)} columns are missing from the rows to predict: {shown}. "
-            f"Expected the features on the model's card and {HORIZON}, {LEVEL}, {OFFSET}. "
+            f"Expected the features on the model's card and {', '.join(_further(card))}. "
             "Build the rows with the features this model was trained on, or train a new model."
         )
 
@@ -76,19 +88,65 @@ def predict_quantiles(
 
     Args:
         heads: Boosters by the names in ``HEADS``.
-        card: What training measured: ``features``, ``floor_spread``, ``shift``,
-            ``score_quantiles``, ``quantiles`` and ``threads``.
+        card: What training measured: ``features``, ``trees_weight``, ``floor_spread``, ``shift``,
+            ``score_quantiles``, ``quantiles`` and ``threads``. Without ``trees_weight`` the trees
+            speak alone.
         rows: One row per forecast, with the features (NaN allowed), ``horizon`` in months,
-            ``level_tonnes`` and ``offset_tonnes``; further columns are ignored; not modified.
+            ``level_tonnes``, ``offset_tonnes`` and, if the card weighs them, ``experts_tonnes``;
+            further columns are ignored; not modified.
 
     Returns:
         One row per input row, in its order and with its index: ``p05`` to ``p95`` and ``mean``.
 
     Raises:
-        ValueError: A column is missing, or horizon, level or offset is not a finite number.
+        ValueError: A column is missing, or horizon, level, offset or what the experts say is not a
+            finite number.
     """
     check_columns(card, rows)
-    return quantiles_of(head_values(heads, card, rows), card, rows)
+    return quantiles_of(combined(head_values(heads, card, rows), card, rows), card, rows)
+
+
+def combined(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> HeadValues:
+    """Return head values moved so that their middle is that of trees and experts together.
+
+    Args:
+        values: What the trees say of each row.
+        card: As for :func:`predict_quantiles`; only ``trees_weight`` is read.
+        rows: As for :func:`predict_quantiles`; not modified.
+
+    Raises:
+        ValueError: Horizon, level, offset or what the experts say is not a finite number.
+    """
+    if TREES_WEIGHT not in card:
+        return values
+    low, middle, high = values
+    weight = trees_weight(card, rows)
+    # Two products, not one step: a middle that falls never rises by rounding.
+    together = weight * middle + (1.0 - weight) * experts_ratio(rows)
+    return low + (together - middle), together, high + (together - middle)
+
+
+def trees_weight(card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
+    """Return what the trees' middle counts in each row, 0 to 1; the rest is the experts'.
+
+    Raises:
+        ValueError: A horizon is not a finite number.
+    """
+    if TREES_WEIGHT not in card:
+        return np.ones(len(rows))
+    weights = _vector(card[TREES_WEIGHT])
+    return weights[_places(_finite(rows, HORIZON), len(weights))]
+
+
+def experts_ratio(rows: pd.DataFrame) -> _Floats:
+    """Return the log ratio of the experts' middle to the recent level, one number a row.
+
+    Raises:
+        ValueError: Level, offset or what the experts say is not a finite number.
+    """
+    experts, level, offset = (_finite(rows, name) for name in (EXPERTS_TONNES, LEVEL, OFFSET))
+    said, usual = (np.maximum(tonnes + offset, SMALLEST_TONNES) for tonnes in (experts, level))
+    return np.asarray(np.log(said / usual))
 
 
 def quantiles_of(
@@ -167,13 +225,23 @@ def head_values(
     return low, middle, high
 
 
+def _further(card: Mapping[str, object]) -> list[str]:
+    """Return the columns besides the features that a row must have."""
+    return [HORIZON, LEVEL, OFFSET, *([EXPERTS_TONNES] if TREES_WEIGHT in card else [])]
+
+
+def _places(horizon: _Floats, count: int) -> npt.NDArray[np.intp]:
+    """Return where on a list by horizon 1, 2, ... each row's is; beyond it, the nearest."""
+    return np.clip(horizon, 1, count).astype(np.intp) - 1
+
+
 def _log_quantiles(values: HeadValues, card: Mapping[str, object], horizon: _Floats) -> _Floats:
     """Return the quantiles of the log ratio, one row per forecast, non-decreasing along a row."""
     low, middle, high = values
     shift = _vector(card["shift"])
     by_name = cast("Mapping[str, object]", card["score_quantiles"])
     scores = np.column_stack([_vector(by_name[name]) for name in quantile_names(card)])
-    place = np.clip(horizon, 1, len(shift)).astype(np.intp) - 1
+    place = _places(horizon, len(shift))
     spread = np.maximum((high - low) / 2.0, cast("float", card["floor_spread"]))
     centre = middle + shift[place]
     return np.sort(centre[:, np.newaxis] + spread[:, np.newaxis] * scores[place], axis=1)
@@ -191,10 +259,11 @@ def read_model(folder: Path) -> tuple[dict[str, lgb.Booster], dict[str, object]]
         ValueError: The card has a layout that this script does not read.
     """
     card: dict[str, object] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    if card.get("format") != CARD_FORMAT:
+    if card.get("format") not in CARD_FORMATS:
         raise ValueError(
             f"The card in {folder} has format {card.get('format')!r}. "
-            f"Expected format {CARD_FORMAT}. Serve the model with the script stored beside it."
+            f"Expected one of {', '.join(map(str, CARD_FORMATS))}. "
+            "Serve the model with the script stored beside it."
         )
     texts = {name: (folder / f"{name}.txt").read_text(encoding="utf-8") for name in HEADS}
     return {name: lgb.Booster(model_str=text) for name, text in texts.items()}, card

@@ -12,7 +12,10 @@ HEAD_LEVELS = dict(zip(HEADS, (0.1, 0.5, 0.9), strict=True))
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Choices of the direct global model. Source: docs/adr/0002-direct-global-model.md."""
+    """Choices of the magnets' model.
+
+    Source: docs/adr/0002-direct-global-model.md, docs/adr/0006-combination-for-magnets.md.
+    """
 
     rounds: int = 80
     learning_rate: float = 0.05
@@ -31,7 +34,10 @@ class ModelSpec:
     cells lose weight."""
     stderr_limit: float = 0.5
     """Cells less certain than this (log units) train nothing."""
+    trust: float = 0.5
+    """How far measured weights of trees and experts count against equal ones."""
     calibration_half_life_months: float = 12.0
+    """Age at which an earlier error counts half, for weights and bands."""
     calibration_prior: float = 12.0
     """Worth of the default residuals, in forecasts."""
     floor_spread: float = 0.05

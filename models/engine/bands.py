@@ -29,10 +29,14 @@ GROUPS: Final = 3
 LEAST_SIDE: Final = 0.05
 """Least distance of a head from the middle, in spreads."""
 
-LEAST_TAIL, MOST_TAIL = 0.01, 0.25
-"""What the tail beyond one end of the 80 percent band may be set to after a break."""
-
 TAIL: Final = 0.1
+"""What should be left beyond one end of the 80 percent band."""
+
+LEAST_TAIL: Final = 0.01
+MOST_TAIL: Final = 0.25
+"""What the tail may be set to after a break."""
+
+MEDIAN: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Bands:
 
     def group_of(self, level: Floats) -> Ints:
         """Return the group of series of some levels, told in spreads."""
-        return np.digitize(-level, self.edges)
+        return groups_of(level, self.edges)
 
     def quantiles(self, middle: Floats, low: Floats, high: Floats, group: Ints) -> Floats:
         """Return distances from the base of each quantile, in spreads.
@@ -87,6 +91,11 @@ def edges_of(level: Floats) -> Floats:
     return np.quantile(-level, np.arange(1, GROUPS) / GROUPS)
 
 
+def groups_of(level: Floats, edges: Floats) -> Ints:
+    """Return the group of each level in spreads: 0 the calmest, by the edges of ``edges_of``."""
+    return np.digitize(-level, edges)
+
+
 def bands_of(
     checked: Checked, edges: Floats, *, horizon: int, last: int, spec: EngineSpec
 ) -> Bands:
@@ -109,12 +118,11 @@ def bands_of(
             gap = np.log(np.maximum(checked.horizon, 1) / (ahead + 1))
             weight = kin * np.exp(-0.5 * (gap / HORIZON_REACH) ** 2)
             scores[group, ahead] = _quantiles(checked.score, weight, levels, spec)
-    scores[:, :, len(QUANTILES) // 2] = 0.0
     return Bands(edges, scores, tail)
 
 
 def _quantiles(score: Floats, weight: Floats, levels: Floats, spec: EngineSpec) -> Floats:
-    """Return quantiles of observed and default scores, of one size on either side.
+    """Return quantiles of observed and default scores, of one size on either side, 0 at the median.
 
     The heads know which side is the longer; in a trial most series err to the side of the last
     shock, which says little about the side of the next.
@@ -125,8 +133,8 @@ def _quantiles(score: Floats, weight: Floats, levels: Floats, spec: EngineSpec) 
     order = np.argsort(values, kind="stable")
     ordered = weights[order]
     place = (np.cumsum(ordered) - 0.5 * ordered) / ordered.sum()
-    found = np.interp(np.abs(2.0 * levels - 1.0), place, values[order])
-    return np.sign(levels - 0.5) * found
+    found: Floats = np.interp(np.abs(2.0 * levels - 1.0), place, values[order])
+    return np.sign(levels - MEDIAN) * found
 
 
 def _adapted(checked: Checked, spec: EngineSpec) -> float:
@@ -145,7 +153,8 @@ def _usual(checked: Checked) -> float:
 
 
 def _widened(tail: float) -> Floats:
-    """Return the levels to read so that 10 percent are left beyond where ``tail`` would be."""
+    """Return the levels to read for each quantile so that ``tail`` is read for 10 percent."""
     levels = np.asarray(QUANTILES)
-    low = np.minimum(levels, 1.0 - levels) * np.where(levels == 0.5, 1.0, tail / TAIL)
-    return np.where(levels <= 0.5, low, 1.0 - low)
+    outer = np.minimum(np.minimum(levels, 1.0 - levels) * (tail / TAIL), MEDIAN)
+    low = np.where(levels == MEDIAN, MEDIAN, outer)
+    return np.where(levels <= MEDIAN, low, 1.0 - low)

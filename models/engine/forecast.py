@@ -106,9 +106,9 @@ def engine_at(
     """
     view = PanelView(values[:, : last + 1], first_month, horizon, extra)
     known = lessons(_taught(view, spec), last, spec)
-    if known is None:
-        known = _nothing(len(NAMES) + len(extra_names))
-    tried, final = _learners(known, (*NAMES, *extra_names), horizon=horizon, last=last, spec=spec)
+    before = before_trial(known, trial_start(last, horizon, spec))
+    teacher = Teacher(known, (*NAMES, *extra_names), last, spec)
+    tried, final = teacher.learners([before, np.ones(len(known), dtype=bool)])
     verdict = judge(tried, known, horizon=horizon, last=last, spec=spec)
     return Engine(view, last, final, verdict, known)
 
@@ -120,17 +120,6 @@ def _taught(view: PanelView, spec: EngineSpec) -> PanelView:
         return view
     draw = np.random.default_rng(spec.seed)
     return view.part(np.sort(draw.choice(count, spec.most_series, replace=False)))
-
-
-def _learners(
-    known: Lessons, names: tuple[str, ...], *, horizon: int, last: int, spec: EngineSpec
-) -> list[Learner | None]:
-    """Return the learner of the trial and the one that forecasts."""
-    if not len(known):
-        return [None, None]
-    start = trial_start(last, horizon, spec)
-    parts = [before_trial(known, start), np.ones(len(known), dtype=bool)]
-    return Teacher(known, names, last, spec).learners(parts)
 
 
 def in_tonnes(rows: Ints, point: Standpoint, distance: Floats) -> Quantiles:
@@ -149,9 +138,3 @@ def _level(point: Standpoint) -> Floats:
     return np.divide(
         gauge.level, gauge.spread, out=np.zeros_like(gauge.level), where=gauge.spread > 0
     )
-
-
-def _nothing(features: int) -> Lessons:
-    none = np.empty(0)
-    count = none.astype(np.int64)
-    return Lessons(np.empty((0, features), np.float32), none, none, count, count, none, none, {})

@@ -8,6 +8,7 @@ from typing import Final
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from models.engine.lessons import Lessons
 from models.engine.spec import EngineSpec
@@ -81,8 +82,9 @@ class Teacher:
             parts: Which cells; at most ``spec.rows`` of each part are seen.
         """
         chosen = [self._chosen(part) for part in parts]
-        tables = [self._table.subset(cells.tolist()).construct() for cells in chosen]
-        with ThreadPoolExecutor(min(self._spec.threads, len(parts))) as pool:
+        tables = [self._binned(cells) for cells in chosen]
+        # BLAS is held to one thread out here: a limit set in one worker ends in the other's midst.
+        with threadpool_limits(1), ThreadPoolExecutor(self._spec.threads) as pool:
             return list(pool.map(self._fitted, chosen, tables))
 
     def _chosen(self, part: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -92,8 +94,14 @@ class Teacher:
         draw = np.random.default_rng(self._spec.seed)
         return np.sort(draw.choice(cells, self._spec.rows, replace=False))
 
-    def _fitted(self, cells: NDArray[np.intp], table: lgb.Dataset) -> Learner | None:
+    def _binned(self, cells: NDArray[np.intp]) -> lgb.Dataset | None:
+        """Return cells of the binned table; None where they are too few to learn from."""
         if len(cells) < LEAST_CELLS:
+            return None
+        return self._table.subset(cells.tolist()).construct()
+
+    def _fitted(self, cells: NDArray[np.intp], table: lgb.Dataset | None) -> Learner | None:
+        if table is None:
             return None
         known = self._known
         stack = fit_stack(

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ LEAST_SCALE: Final = 0.3
 """Scale of the errors of a series, in spreads, below which it gains no further weight."""
 
 Extra = Callable[[int, Ints | slice], NDArray[np.float32]]
-"""Further features of an origin (a column of the table) and some series: series x months x extras."""
+"""Further features of some series at an origin, a column of the table: series x months x extras."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class PanelView:
     """Month of the year, 0 to 11, of the first column."""
     horizon: int
     extra: Extra | None = None
-    _gauges: dict[int, Gauge] = field(default_factory=dict)
+    _gauges: dict[int, Gauge] = field(default_factory=dict, init=False, repr=False)
 
     def part(self, rows: Ints) -> "PanelView":
         """Return the view of some of the series."""
@@ -60,10 +61,12 @@ class PanelView:
             first_month=self.first_month,
             momentum=panel_momentum(whole),
         )
-        if self.extra is None:
+        extra = self.extra
+        if extra is None:
             return found
-        features = np.concatenate([found.features, self.extra(origin, rows)], axis=2)
-        return Standpoint(found.base, found.experts, found.gauge, features)
+        return replace(
+            found, features=np.concatenate([found.features, extra(origin, rows)], axis=2)
+        )
 
     def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:
         """Return the months after an origin, as far as they are known at column ``last``."""
@@ -111,22 +114,21 @@ def past_origins(last: int, horizon: int, spec: EngineSpec) -> list[int]:
     return list(range(last - 1, earliest - 1, -spec.step))
 
 
-def lessons(view: PanelView, last: int, spec: EngineSpec) -> Lessons | None:
-    """Return what past origins teach at the column ``last``; None if they teach nothing.
+def lessons(view: PanelView, last: int, spec: EngineSpec) -> Lessons:
+    """Return what past origins teach at the column ``last``; may be empty.
 
     At most ``spec.pairs`` pairs of series and origin are looked at, as many at each origin, drawn
     without regard to size.
     """
     origins = past_origins(last, view.horizon, spec)
     if not origins:
-        return None
+        return _of_origin(view, last, np.empty(0, dtype=np.int64), last)
     draw = np.random.default_rng(spec.seed)
     each = -(-spec.pairs // len(origins))
     chosen = [_drawn(view.gauge(origin), each, draw) for origin in origins]
     with ThreadPoolExecutor(spec.threads) as pool:
-        parts = list(pool.map(lambda pair: _of_origin(view, *pair, last), zip(origins, chosen)))
-    some = [part for part in parts if part is not None]
-    return _joined(some) if some else None
+        parts = list(pool.map(_of_origin, repeat(view), origins, chosen, repeat(last)))
+    return _joined(parts)
 
 
 def _drawn(whole: Gauge, count: int, draw: np.random.Generator) -> Ints:
@@ -137,37 +139,40 @@ def _drawn(whole: Gauge, count: int, draw: np.random.Generator) -> Ints:
     return np.sort(draw.choice(able, count, replace=False))
 
 
-def _of_origin(view: PanelView, origin: int, rows: Ints, last: int) -> Lessons | None:
+def _of_origin(view: PanelView, origin: int, rows: Ints, last: int) -> Lessons:
+    """Return what some series say at an origin, where the outcome is known at column ``last``."""
     outcome = view.after(origin, rows, last)
     known = np.isfinite(outcome)
-    if not known.any():
-        return None
     point = view.at(origin, rows)
     spread = point.gauge.spread[:, None]
     worth = spread / np.maximum(point.gauge.scale[:, None], LEAST_SCALE * spread)
-    months = np.arange(1, view.horizon + 1)[None, :]
 
-    def cells(values: Floats | Ints) -> NDArray[np.float64]:
-        return np.asarray(np.broadcast_to(values, outcome.shape)[known])
+    def cells(values: Floats) -> Floats:
+        return np.broadcast_to(values, outcome.shape)[known]
 
     return Lessons(
-        point.features[known],
-        cells((outcome - point.base) / spread),
-        cells(worth),
-        np.full(int(known.sum()), origin),
-        cells(months),
-        cells(point.gauge.level[:, None] / spread),
-        cells(point.base / spread),
-        {name: cells((said - point.base) / spread) for name, said in point.experts.items()},
+        features=point.features[known],
+        target=cells((outcome - point.base) / spread),
+        weight=cells(worth),
+        origin=np.full(int(known.sum()), origin),
+        horizon=1 + np.nonzero(known)[1],
+        level=cells(point.gauge.level[:, None] / spread),
+        base=cells(point.base / spread),
+        experts={name: cells((one - point.base) / spread) for name, one in point.experts.items()},
     )
 
 
 def _joined(parts: Sequence[Lessons]) -> Lessons:
-    def all_of(name: str) -> NDArray[np.generic]:
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    names = ("features", "target", "weight", "origin", "horizon", "level", "base")
-    experts = {
-        name: np.concatenate([part.experts[name] for part in parts]) for name in parts[0].experts
-    }
-    return Lessons(*(all_of(name) for name in names), experts)
+    return Lessons(
+        features=np.concatenate([part.features for part in parts]),
+        target=np.concatenate([part.target for part in parts]),
+        weight=np.concatenate([part.weight for part in parts]),
+        origin=np.concatenate([part.origin for part in parts]),
+        horizon=np.concatenate([part.horizon for part in parts]),
+        level=np.concatenate([part.level for part in parts]),
+        base=np.concatenate([part.base for part in parts]),
+        experts={
+            name: np.concatenate([part.experts[name] for part in parts])
+            for name in parts[0].experts
+        },
+    )

@@ -1,11 +1,10 @@
-"""A linear stack of the experts: least absolute errors of what they miss, pulled towards nothing."""
+"""A linear stack of the experts: least absolute errors of what they miss, drawn towards none."""
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 
@@ -15,7 +14,11 @@ FURTHEST: Final = 8.0
 ROUNDED: Final = 0.1
 """Errors smaller than this, in spreads, count as squares."""
 
+STILL: Final = 1e-9
+"""Standard deviation below which a term does not vary and stays as it is."""
+
 PASSES: Final = 6
+"""Times that weights and errors take turns."""
 
 COUNTS: Final = ("horizon", "month", "known_months")
 """Features that are no distances and do not enter as they are."""
@@ -34,11 +37,9 @@ class Stack:
 
     def says(self, features: NDArray[np.float32]) -> Floats:
         """Return the distance from the base of each row, in spreads."""
-        with threadpool_limits(1):
-            return ((self._terms(features) - self.middle) / self.unit) @ self.beta
-
-    def _terms(self, features: NDArray[np.float32]) -> Floats:
-        return _terms(features, self.columns, self.horizon)
+        terms = (_terms(features, self.columns, self.horizon) - self.middle) / self.unit
+        # A matrix product may round a row differently in a larger batch.
+        return np.einsum("ij,j->i", terms, self.beta)
 
 
 def fit_stack(
@@ -60,19 +61,18 @@ def fit_stack(
     """
     columns = tuple(place for place, name in enumerate(names) if name not in COUNTS)
     horizon = names.index("horizon")
-    with threadpool_limits(1):
-        terms = _terms(features, columns, horizon)
-        middle, unit = terms.mean(axis=0), terms.std(axis=0)
-        middle[0] = 0.0
-        unit[unit < 1e-9] = 1.0
-        terms = (terms - middle) / unit
-        beta = np.zeros(terms.shape[1])
-        for _ in range(PASSES):
-            error = target - terms @ beta
-            pull = terms * (weight / np.sqrt(error**2 + ROUNDED**2))[:, None]
-            gram = pull.T @ terms
-            bound = ridge / len(target) * np.trace(gram) / len(gram)
-            beta = np.linalg.solve(gram + bound * np.eye(len(gram)), pull.T @ target)
+    terms = _terms(features, columns, horizon)
+    middle, unit = terms.mean(axis=0), terms.std(axis=0)
+    middle[0] = 0.0
+    unit[unit < STILL] = 1.0
+    terms = (terms - middle) / unit
+    beta = np.zeros(terms.shape[1])
+    for _ in range(PASSES):
+        error = target - terms @ beta
+        pull = terms * (weight / np.sqrt(error**2 + ROUNDED**2))[:, None]
+        gram = pull.T @ terms
+        bound = ridge / len(target) * np.trace(gram) / len(gram)
+        beta = np.linalg.solve(gram + bound * np.eye(len(gram)), pull.T @ target)
     return Stack(columns, horizon, middle, unit, beta)
 
 

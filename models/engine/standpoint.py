@@ -1,7 +1,7 @@
 """What is known of series at one origin, in units that fit all of them.
 
-Everything is told as distance from ``base``, the middle of the experts, in ``spread``, a series' usual
-monthly move: series of all sizes and tempers then share one model, and zeros need no special care.
+Everything is told as distance from ``base``, the middle of the experts, in ``spread``, a series'
+usual monthly move: series of all sizes and tempers then share one model, and zeros need no care.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,10 @@ Booleans = NDArray[np.bool_]
 MIDDLE: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
 """Experts whose median is the base."""
 
+FURTHEST: Final = 50.0
+"""Times its highest month beyond which no expert takes a series; 36 is the most that they said of
+trade as it was."""
+
 LAGS: Final = (1, 2, 3, 4, 6, 12)
 MEANS: Final = ((3, 0), (6, 0), (24, 0), (3, 12))
 """Months of a mean, and how many months before the origin it ends."""
@@ -30,6 +34,9 @@ LEAST_SPREAD: Final = 0.003
 
 LEAST_LEVEL: Final = 0.1
 """Level of a series that has all but ended, as a share of its mean."""
+
+LEAST_RATIO: Final = 1e-6
+"""Added to ratios before logs are taken."""
 
 TREND_MONTHS: Final = 15
 """Months that momentum looks at: the last three against the twelve before."""
@@ -97,10 +104,17 @@ def gauge(values: Floats) -> Gauge:
     season = season_profiles(values)
     parts = [
         _measured(values[at : at + BLOCK], season[at : at + BLOCK])
-        for at in range(0, len(values), BLOCK)
+        for at in range(0, max(len(values), 1), BLOCK)
     ]
-    joined = [np.concatenate(piece) for piece in zip(*parts, strict=True)]
-    return Gauge(season, *joined)
+    return Gauge(
+        season,
+        np.concatenate([part.level for part in parts]),
+        np.concatenate([part.spread for part in parts]),
+        np.concatenate([part.scale for part in parts]),
+        np.concatenate([part.momentum for part in parts]),
+        np.concatenate([part.known for part in parts]),
+        np.concatenate([part.current for part in parts]),
+    )
 
 
 def panel_momentum(whole: Gauge) -> float:
@@ -121,8 +135,9 @@ def standpoint(
         first_month: Month of the year, 0 to 11, of the first column.
         momentum: As ``panel_momentum``.
     """
+    ceiling = FURTHEST * np.where(np.isfinite(values), values, 0.0).max(axis=1)[:, None]
     said = {
-        name: np.nan_to_num(expert.ahead(values, own.season, horizon))
+        name: np.fmin(expert.ahead(values, own.season, horizon), ceiling)
         for name, expert in EXPERTS.items()
     }
     base = np.median(np.stack([said[name] for name in MIDDLE]), axis=0)
@@ -139,7 +154,7 @@ def adjusted(values: Floats, season: Floats) -> Floats:
     return values / season[:, np.arange(values.shape[1]) % YEAR]
 
 
-def _measured(values: Floats, season: Floats) -> tuple[NDArray[np.generic], ...]:
+def _measured(values: Floats, season: Floats) -> Gauge:
     known = np.isfinite(values)
     count = known.sum(axis=1)
     mean = _mean(values)
@@ -156,7 +171,8 @@ def _measured(values: Floats, season: Floats) -> tuple[NDArray[np.generic], ...]
         momentum = np.full(len(values), np.nan)
     else:
         momentum = _ratio(_mean(flat[:, -3:]) - _mean(flat[:, -TREND_MONTHS:-3]), spread)
-    return level, spread, scale, momentum, count, known[:, -CURRENT:].any(axis=1)
+    current = np.asarray(known[:, -CURRENT:].any(axis=1))
+    return Gauge(season, level, spread, scale, momentum, count, current)
 
 
 def _features(
@@ -197,7 +213,8 @@ def _mean(window: Floats, weight: Floats | None = None) -> Floats:
     counts = np.isfinite(window) * (1.0 if weight is None else weight)
     total = (np.nan_to_num(window) * counts).sum(axis=1)
     count = counts.sum(axis=1)
-    return np.divide(total, count, out=np.full(len(window), np.nan), where=count > 0)
+    mean: Floats = np.divide(total, count, out=np.full(len(window), np.nan), where=count > 0)
+    return mean
 
 
 def _ratio(value: Floats, unit: Floats) -> Floats:
@@ -209,4 +226,5 @@ def _ratio(value: Floats, unit: Floats) -> Floats:
 def _log_ratio(value: Floats, unit: Floats) -> Floats:
     """Return the log of a ratio as a column, kept finite; NaN where the ratio is unknown."""
     share = np.divide(value, unit, out=np.full(len(value), np.nan), where=unit > 0)
-    return np.log(share + 1e-6)[:, None]
+    logs: Floats = np.log(share + LEAST_RATIO)[:, None]
+    return logs

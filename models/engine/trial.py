@@ -4,27 +4,18 @@ Its errors weigh the candidates against each other and set the bands.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engine.bands import GROUPS, Bands, Checked, bands_of, edges_of, sides
+from models.combination import combination_weights, is_far
+from models.engine.bands import GROUPS, Bands, Checked, bands_of, edges_of, groups_of, sides
 from models.engine.learner import CANDIDATES, Learner, Said
 from models.engine.lessons import Lessons
 from models.engine.spec import EngineSpec
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-NEAR: Final = 3
-"""Months ahead up to which a horizon counts as near."""
-
-SHARPNESS: Final = 4.0
-"""Power of the inverse errors that weights are in proportion to, before they are shrunk."""
-
-LEAST_CHECKED: Final = 50
-"""Cells of a group below which its weights are equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +34,9 @@ class Verdict:
             level: Of each series, in spreads.
         """
         group = self.bands.group_of(level)
-        return (candidates * self.weights[group][:, _far(candidates.shape[1])]).sum(axis=2)
-
-
-def _far(horizon: int) -> Ints:
-    return (np.arange(1, horizon + 1) > NEAR).astype(np.int64)
+        far = is_far(np.arange(1, candidates.shape[1] + 1))
+        middle: Floats = (candidates * self.weights[group][:, far]).sum(axis=2)
+        return middle
 
 
 def trial_start(last: int, horizon: int, spec: EngineSpec) -> int:
@@ -74,35 +63,33 @@ def judge(
     """
     edges = edges_of(known.level)
     tried = known.part(known.origin >= trial_start(last, horizon, spec))
-    equal = np.full((GROUPS, 2, len(CANDIDATES)), 1.0 / len(CANDIDATES))
     if learner is None or not len(tried):
         empty = Checked(*(np.empty(0, dtype) for dtype in (float, int, int, int)))
-        return Verdict(equal, bands_of(empty, edges, horizon=horizon, last=last, spec=spec))
+        return Verdict(_equal(), bands_of(empty, edges, horizon=horizon, last=last, spec=spec))
     said = learner.says(tried.features)
-    group = np.digitize(-tried.level, edges)
+    group = groups_of(tried.level, edges)
     weights = _weights(said, tried, group, spec)
-    far = (tried.horizon > NEAR).astype(np.int64)
-    middle = (said.candidates * weights[group, far]).sum(axis=1)
+    middle = (said.candidates * weights[group, is_far(tried.horizon)]).sum(axis=1)
     checked = Checked(_scores(said, middle, tried), tried.horizon, group, tried.origin)
     return Verdict(weights, bands_of(checked, edges, horizon=horizon, last=last, spec=spec))
 
 
 def _weights(said: Said, tried: Lessons, group: Ints, spec: EngineSpec) -> Floats:
-    """Return weights in proportion to a power of the inverse error, shrunk to equal ones."""
-    equal = 1.0 / len(CANDIDATES)
-    weights = np.full((GROUPS, 2, len(CANDIDATES)), equal)
+    """Return weights by the errors of each group; equal ones for a group without enough."""
     floor = -tried.base[:, None]
     error = np.abs(np.maximum(said.candidates, floor) - tried.target[:, None])
     error *= tried.weight[:, None]
-    for each in range(GROUPS):
-        for far in (0, 1):
-            cells = (group == each) & ((tried.horizon > NEAR) == bool(far))
-            if cells.sum() < LEAST_CHECKED:
-                continue
-            loss = np.maximum(error[cells].mean(axis=0), 1e-12)
-            sharp = (loss.min() / loss) ** SHARPNESS
-            weights[each, far] = spec.trust * sharp / sharp.sum() + (1.0 - spec.trust) * equal
-    return weights
+    return np.stack(
+        [
+            combination_weights(error[own], tried.horizon[own], trust=spec.trust)
+            for own in (group == each for each in range(GROUPS))
+        ]
+    )
+
+
+def _equal() -> Floats:
+    """Return equal weights of all candidates, groups x (near, far) x candidates."""
+    return np.full((GROUPS, 2, len(CANDIDATES)), 1.0 / len(CANDIDATES))
 
 
 def _scores(said: Said, middle: Floats, tried: Lessons) -> Floats:
