@@ -52,11 +52,14 @@ At the 25th of each month the evidence panel, the features and the model are mad
 published by then; the months after are scored only where a level was published, horizons 1 to 6.
 MASE and SQL (quantile loss over the seven published quantiles) are scaled by the mean absolute
 seasonal difference up to the cutoff; value added is 1 - WAPE / WAPE of the seasonal naive. ALL
-holds the destinations and the sums WLD and EU27, so tonnes count twice there. The baselines get
-bands calibrated in the same way and are made coherent like the model.
+holds the destinations and the sums WLD and EU27, so tonnes count twice there. magnetcast is made of
+the next two: lightgbm, the trees alone, and experts, the middle of six statistical ones
+(docs/adr/0006-combination-for-magnets.md). Experts and baselines get bands calibrated in the same
+way; all are made coherent like the model.
 """
 LOSS_TEXT = """
-Where a baseline had the smaller error (WAPE) or quantile loss (SQL):
+Where a baseline, or a part of the model alone, had the smaller error (WAPE) or quantile loss (SQL);
+the best of them is named:
 """
 SHOCK_TEXT = """
 What was said of May 2025 on 1 April and on 10 April 2025, each by a model trained on that day from
@@ -84,7 +87,7 @@ def scores_text(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def lost(scores: pd.DataFrame, period: str) -> list[str]:
-    """Say where a baseline had the smaller error or quantile loss."""
+    """Say where a baseline or a part alone had the smaller error or quantile loss."""
     lines = []
     for scope, part in scores.groupby("scope", sort=False):
         for metric in ("wape", "sql"):

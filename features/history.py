@@ -4,31 +4,18 @@ Training and backtest walk along it.
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import pandas as pd
 
 from features.evidence import EvidencePanel, evidence_panel
-from features.months import last_complete_month, month_start
-from features.origin import Origin, bare_origin, origin_of
+from features.origin import Origin, origin_of
 
 FIRST_TRAINING: Final = "2019-06-25"
 """First past origin: the first release of detail by destination in the bundled figures."""
 
 RELEASE_DAY: Final = 25
 """Day of the month past origins stand at: the detail of the month before is out."""
-
-
-class History(Protocol):
-    """A past to learn from, by moments that can be ordered."""
-
-    def origin(self, moment: pd.Timestamp) -> Origin:
-        """Return what could be known at a moment."""
-        ...
-
-    def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
-        """Return the origins before a moment, oldest first."""
-        ...
 
 
 class EvidenceHistory:
@@ -78,44 +65,3 @@ def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:
     first = pd.Timestamp(start, tz="UTC").replace(day=RELEASE_DAY)
     months = pd.date_range(first, before, freq=pd.DateOffset(months=1))
     return [moment for moment in months if moment < before]
-
-
-MIN_HISTORY: Final = 14
-"""Months a past origin of a table needs behind it."""
-
-MOST_ORIGINS: Final = 60
-"""Past origins of a table that are learned from, the newest."""
-
-
-class TableHistory:
-    """The past of a full table: at each cutoff months up to it are known, later ones are not."""
-
-    def __init__(self, table: pd.DataFrame, *, horizon: int) -> None:
-        """Take the whole table.
-
-        Args:
-            table: Tonnes, one row a series (index: its name), one column a month (consecutive month
-                numbers), NaN where a series has no value; not modified.
-            horizon: Months to forecast.
-        """
-        self._table = table
-        self._horizon = horizon
-        self._origins: dict[int, Origin] = {}
-
-    def origin(self, moment: pd.Timestamp) -> Origin:
-        """Return the origin whose cutoff is the last complete month at a moment."""
-        cutoff = last_complete_month(moment)
-        if cutoff not in self._origins:
-            self._origins[cutoff] = bare_origin(self._table, cutoff=cutoff, horizon=self._horizon)
-        return self._origins[cutoff]
-
-    def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
-        """Return the origins before a moment, oldest first."""
-        start = int(self._table.columns[0]) + MIN_HISTORY
-        cutoffs = range(start, last_complete_month(moment))
-        return [self.origin(moment_after(cutoff)) for cutoff in cutoffs[-MOST_ORIGINS:]]
-
-
-def moment_after(cutoff: int) -> pd.Timestamp:
-    """Return the first moment at which a month (as a number) is complete (UTC)."""
-    return month_start(cutoff + 1).tz_localize("UTC")

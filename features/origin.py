@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from features.asof import EVENT_KEY, TARIFF_KEY, known_at
 from features.evidence import KINDS, PANEL_DESTINATIONS, EvidencePanel
-from features.months import Months, last_complete_month, month_label
-from store.errors import DataError
+from features.months import Months, last_complete_month
 from store.vocabulary import AGGREGATES, MONTHS_AHEAD
 
 Floats = NDArray[np.float64]
@@ -109,40 +108,4 @@ def origin_of(panel: EvidencePanel, *, events: pd.DataFrame, tariffs: pd.DataFra
         world=position["WLD"],
         events=known_events.loc[known_events["evidence"] != "scheduled"].reset_index(drop=True),
         tariffs=known_at(tariffs, key=TARIFF_KEY, as_of=panel.as_of),
-    )
-
-
-def bare_origin(table: pd.DataFrame, *, cutoff: int, horizon: int) -> Origin:
-    """Return the origin of a full table of series at a cutoff, without tariffs or events.
-
-    Args:
-        table: Tonnes, one row a series (index: its name), one column a month (consecutive month
-            numbers); NaN where a series has no value. Later columns than the cutoff are not read.
-        cutoff: Last month known, as a month number.
-        horizon: Months to forecast.
-
-    Raises:
-        DataError: The cutoff lies outside the table.
-    """
-    months = table.columns.to_numpy(dtype=np.int64)
-    if not months[0] <= cutoff <= months[-1]:
-        raise DataError(
-            f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
-            f"{month_label(months[0])} to {month_label(months[-1])}. "
-            "Expected a month within it. Take another --cutoffs."
-        )
-    tonnes = table.to_numpy(dtype=float)[:, : cutoff - months[0] + 1]
-    return Origin(
-        series=tuple(str(name) for name in table.index),
-        first=int(months[0]),
-        cutoff=cutoff,
-        targets=np.arange(cutoff + 1, cutoff + horizon + 1),
-        late_months=0,
-        tonnes=tonnes,
-        stderr=np.zeros_like(tonnes),
-        is_observed=np.isfinite(tonnes),
-        groups=tuple(np.array([i]) for i in range(len(tonnes))),
-        world=None,
-        events=None,
-        tariffs=None,
     )

@@ -98,12 +98,43 @@ def panel(*, as_of: AsOf = None, out: Out = None, format: Form = "csv") -> None:
 
 
 @app.command
-def train(*, as_of: AsOf = None) -> None:
-    """Train the model of a day, register it and let it publish if it passes the gate."""
+def train(
+    *,
+    as_of: AsOf = None,
+    tune: Annotated[
+        int | None, Parameter(help="Instead try this many choices of the panel engine.")
+    ] = None,
+    panel: Annotated[str | None, Parameter(help="Panels to tune on: FILE[,FILE...].")] = None,
+    before: Annotated[
+        str | None,
+        Parameter(help="Last month tuned on, for all panels or each; their own if left out."),
+    ] = None,
+    horizon: Annotated[
+        str, Parameter(help="Months to forecast when tuning, for all panels or each.")
+    ] = "6",
+    out: Annotated[
+        Path | None, Parameter(help="JSON file for the tuned choices; stdout if left out.")
+    ] = None,
+) -> None:
+    """Train the model of a day, register it and let it publish if it passes the gate.
+
+    With --tune search for the choices of the panel engine on early months of panels.
+    """
+    settings = Settings()
+    if tune is not None:
+        from flows.tune import Search, tune_files
+
+        tune_files(settings, Search(tune, panel, before, horizon), out=out)
+        return
+    if panel is not None:
+        raise DataError(
+            f"--panel {panel} without --tune trains nothing. Expected --tune N with it. "
+            "Add it, or run `magnetcast predict --panel`, which trains on the panel first."
+        )
     from flows.train import train as flow
     from flows.workspace import single_writer
 
-    settings, stand = Settings(), moment(as_of)
+    stand = moment(as_of)
     with single_writer(settings):
         flow(settings, stand)
 
@@ -124,7 +155,8 @@ def backtest(
     ] = None,
 ) -> None:
     """Replay the past: of the evidence panel, or of any panel at given cutoffs."""
-    from flows.replay import PanelFiles, replay_evidence, replay_panel
+    from flows.panel_files import PanelFiles
+    from flows.replay import replay_evidence, replay_panel
 
     if panel is None:
         replay_evidence(Settings(), moment(as_of), out=out)
@@ -145,9 +177,11 @@ def predict(
     format: Form = "csv",  # noqa: A002 - the option's name
 ) -> None:
     """Forecast as it could have been made that day, or the months after any panel."""
-    from flows.replay import PanelFiles, forecast_panel, predict_evidence
+    from flows.panel_files import PanelFiles, forecast_panel
 
     if panel is None:
+        from flows.replay import predict_evidence
+
         write_result(predict_evidence(Settings(), moment(as_of)), out=out, form=format)
         return
     files = PanelFiles(panel, covariates, tree)

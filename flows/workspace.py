@@ -32,7 +32,7 @@ class Workspace:
     @property
     def model_version(self) -> str:
         """Return the name of a model trained here: the same rows and choices give the same name."""
-        return f"lightgbm-{self.spec.digest}-{self.fingerprint[:8]}-{self.as_of:%Y%m%d}"
+        return f"magnetcast-{self.spec.digest}-{self.fingerprint[:8]}-{self.as_of:%Y%m%d}"
 
 
 def open_workspace(settings: Settings, as_of: pd.Timestamp) -> Workspace:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from features.history import (
     FIRST_TRAINING,
     EvidenceHistory,
-    History,
     release_moments,
 )
 from features.months import month_label, month_starts
@@ -113,7 +112,7 @@ def replayed_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
 
 
 def _walked(
-    history: History,
+    history: EvidenceHistory,
     moments: Sequence[pd.Timestamp],
     *,
     spec: ModelSpec,

@@ -53,14 +53,14 @@ class Task:
         Raises:
             DataError: It lies outside the table.
         """
-        months = self.table.columns
-        if not months[0] <= cutoff <= months[-1]:
+        first, final = int(self.table.columns[0]), int(self.table.columns[-1])
+        if not first <= cutoff <= final:
             raise DataError(
                 f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
-                f"{month_label(int(months[0]))} to {month_label(int(months[-1]))}. "
+                f"{month_label(first)} to {month_label(final)}. "
                 "Expected a month within it. Take another --cutoffs."
             )
-        return int(cutoff - months[0])
+        return cutoff - first
 
     def engine(self, cutoff: int) -> Engine:
         """Return the engine trained at a cutoff.

@@ -1,4 +1,4 @@
-"""Walk along a history: fit, forecast and learn from errors as they become known.
+"""Walk along a history: fit, combine, forecast and learn from errors as they become known.
 
 At each moment only from before it.
 """
@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.build import base_of
-from features.history import History
+from features.history import EvidenceHistory
 from features.origin import Origin
 from models import served
 from models.boosting import fit_heads
@@ -87,7 +87,7 @@ class Step:
 
 
 def walk(
-    history: History,
+    history: EvidenceHistory,
     moments: Sequence[pd.Timestamp],
     *,
     spec: ModelSpec,
@@ -127,7 +127,9 @@ def walk(
         yield Step(moment, origin, pd.concat(tables, ignore_index=True))
 
 
-def train(history: History, moment: pd.Timestamp, *, spec: ModelSpec, memory: Memory) -> Trained:
+def train(
+    history: EvidenceHistory, moment: pd.Timestamp, *, spec: ModelSpec, memory: Memory
+) -> Trained:
     """Return the model as it can be trained at a moment.
 
     Its weights and bands are from what ``memory`` holds.
@@ -147,7 +149,8 @@ def trees_weight(memory: Memory, now: Origin, spec: ModelSpec) -> Floats:
     trees, experts = (memory.residuals(name, now) for name in (TREES, EXPERTS))
     error = np.abs(np.stack([trees.distance, experts.distance], axis=1))
     error *= 0.5 ** (trees.age / spec.calibration_half_life_months)[:, None]
-    weights = combination_weights(error, trees.horizon, trust=spec.trust)
+    prior = np.array([spec.trees_prior, 1.0 - spec.trees_prior])
+    weights = combination_weights(error, trees.horizon, trust=spec.trust, prior=prior)
     return np.asarray(weights[is_far(np.arange(1, MAX_HORIZON + 1)), 0])
 
 
@@ -163,15 +166,11 @@ def distribution(
         rows: The rows of the origin.
 
     Returns:
-        destination, period, horizon, quantiles, mean; series without a value in the last year are
-        left out.
+        destination, period, horizon, quantiles, mean; in the order of ``rows``.
     """
-    alive = np.isfinite(rows["level_tonnes"].to_numpy())
-    low, middle, high = (value[alive] for value in values)
-    table = coherent(served.quantiles_of((low, middle, high), card, rows.loc[alive]), origin)
-    keys: pd.DataFrame = rows.loc[alive, ["destination", "period", "horizon"]]
-    keys = keys.astype({"horizon": int})
-    return pd.concat([keys, table], axis=1).reset_index(drop=True)
+    table = coherent(served.quantiles_of(values, card, rows), origin)
+    keys: pd.DataFrame = rows[["destination", "period", "horizon"]].astype({"horizon": int})
+    return pd.concat([keys, table], axis=1)
 
 
 def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
@@ -180,12 +179,9 @@ def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     Those of the destinations then add up to those of the sums.
 
     Args:
-        table: Quantiles and mean of every series and target of the origin, by series, then target;
-            of a bare origin some series may be missing.
+        table: Quantiles and mean of every series and target of the origin, by series, then target.
         origin: Where the forecast stands.
     """
-    if origin.world is None:
-        return table
     shape = (len(origin.series), len(origin.targets))
     mean = table["mean"].to_numpy().reshape(shape)
     spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80

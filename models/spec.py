@@ -34,8 +34,10 @@ class ModelSpec:
     cells lose weight."""
     stderr_limit: float = 0.5
     """Cells less certain than this (log units) train nothing."""
-    trust: float = 0.5
-    """How far measured weights of trees and experts count against equal ones."""
+    trees_prior: float = 1.0
+    """Weight of the trees before any error is known; the experts have the rest."""
+    trust: float = 0.25
+    """How far measured weights of trees and experts count against the prior."""
     calibration_half_life_months: float = 12.0
     """Age at which an earlier error counts half, for weights and bands."""
     calibration_prior: float = 12.0

@@ -218,6 +218,7 @@ def _hush() -> None:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         set_telemetry_client()  # type: ignore[no-untyped-call]
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name in ("mlflow", "alembic"):
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, logging.WARNING))

@@ -73,7 +73,7 @@ class Bands:
             high: The head of 90 percent.
             group: Of each series.
         """
-        scores = self.scores[group][:, : middle.shape[1]]
+        scores = self.scores[group]
         down, up = sides(middle, low, high)
         side = np.where(scores < 0, down[:, :, None], up[:, :, None])
         return np.sort(middle[:, :, None] + side * scores, axis=2)
@@ -115,7 +115,7 @@ def bands_of(
     for group in range(GROUPS):
         kin = recency * np.where(checked.group == group, 1.0, spec.other_groups)
         for ahead in range(horizon):
-            gap = np.log(np.maximum(checked.horizon, 1) / (ahead + 1))
+            gap = np.log(checked.horizon / (ahead + 1))
             weight = kin * np.exp(-0.5 * (gap / HORIZON_REACH) ** 2)
             scores[group, ahead] = _quantiles(checked.score, weight, levels, spec)
     return Bands(edges, scores, tail)

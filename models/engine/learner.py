@@ -20,6 +20,10 @@ Floats = NDArray[np.float64]
 LEAST_CELLS: Final = 200
 """Cells below which nothing is learned."""
 
+FURTHEST_OUTCOME: Final = 100.0
+"""Spreads beyond which an outcome is no further to the trees: the growth of a series that explodes
+would else fill whole leaves, and other series fall into them."""
+
 CANDIDATES: Final = ("experts", "stack", "trees")
 """Middles to be weighed against each other; the first is the base itself."""
 
@@ -64,7 +68,7 @@ class Teacher:
         self._weight = known.weight * 0.5**age
         self._table = lgb.Dataset(
             known.features,
-            label=known.target,
+            label=np.clip(known.target, -FURTHEST_OUTCOME, FURTHEST_OUTCOME),
             weight=self._weight,
             params={
                 "max_bin": spec.bins,

@@ -38,8 +38,11 @@ class Stack:
     def says(self, features: NDArray[np.float32]) -> Floats:
         """Return the distance from the base of each row, in spreads."""
         terms = (_terms(features, self.columns, self.horizon) - self.middle) / self.unit
-        # A matrix product may round a row differently in a larger batch.
-        return np.einsum("ij,j->i", terms, self.beta)
+        said = np.zeros(len(terms))
+        # Column by column: a matrix product may round a row differently in a larger batch.
+        for term, weight in zip(terms.T, self.beta, strict=True):
+            said += weight * term
+        return said
 
 
 def fit_stack(

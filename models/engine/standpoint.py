@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.experts import EXPERTS
-from models.season import BLOCK, YEAR, season_profiles, seasonal_scale
+from models.season import BLOCK, YEAR, carried, season_profiles, seasonal_scale
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -19,9 +19,9 @@ Booleans = NDArray[np.bool_]
 MIDDLE: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
 """Experts whose median is the base."""
 
-FURTHEST: Final = 50.0
-"""Times its highest month beyond which no expert takes a series; 36 is the most that they said of
-trade as it was."""
+CEILING: Final = 50.0
+"""Times its highest month that an expert may say of a series, at most. A fast trend goes astray
+where a series explodes; on panels of trade no expert said more than 36."""
 
 LAGS: Final = (1, 2, 3, 4, 6, 12)
 MEANS: Final = ((3, 0), (6, 0), (24, 0), (3, 12))
@@ -29,8 +29,14 @@ MEANS: Final = ((3, 0), (6, 0), (24, 0), (3, 12))
 
 SPREAD_MONTHS: Final = 24
 SPREAD_HALF_LIFE: Final = 12.0
+MOVE_TO_SPREAD: Final = 0.8
+"""Spread as a share of the mean absolute move."""
+
 LEAST_SPREAD: Final = 0.003
 """Spread of the calmest series, as a share of its level."""
+
+UNSEEN_SPREAD: Final = 0.3
+"""Spread of a series that was never seen to move or stay, as a share of its level."""
 
 LEAST_LEVEL: Final = 0.1
 """Level of a series that has all but ended, as a share of its mean."""
@@ -53,7 +59,7 @@ class Gauge:
     """Series x 12, by place in the table's columns modulo 12."""
     level: Floats
     spread: Floats
-    """Usual move from month to month; 0 where nothing ever moved or came."""
+    """Usual move from month to month; 0 where nothing but zeros came."""
     scale: Floats
     """Mean absolute difference to the year before: what errors are scored in; NaN unknown."""
     momentum: Floats
@@ -135,7 +141,7 @@ def standpoint(
         first_month: Month of the year, 0 to 11, of the first column.
         momentum: As ``panel_momentum``.
     """
-    ceiling = FURTHEST * np.where(np.isfinite(values), values, 0.0).max(axis=1)[:, None]
+    ceiling = CEILING * np.where(np.isfinite(values), values, 0.0).max(axis=1)[:, None]
     said = {
         name: np.fmin(expert.ahead(values, own.season, horizon), ceiling)
         for name, expert in EXPERTS.items()
@@ -162,10 +168,9 @@ def _measured(values: Floats, season: Floats) -> Gauge:
     level = np.fmax(recent, LEAST_LEVEL * mean)
     level = np.where(np.isfinite(level), level, 0.0)
     flat = adjusted(values, season)
-    moves = np.abs(np.diff(flat, axis=1))[:, -SPREAD_MONTHS:]
-    weight = 0.5 ** (np.arange(moves.shape[1])[::-1] / SPREAD_HALF_LIFE)
-    usual = _mean(moves, weight)
-    spread = np.fmax(0.8 * np.nan_to_num(usual), LEAST_SPREAD * level)
+    usual = _usual_move(flat)
+    known_spread = np.fmax(MOVE_TO_SPREAD * usual, LEAST_SPREAD * level)
+    spread = np.where(np.isfinite(usual), known_spread, UNSEEN_SPREAD * level)
     scale = seasonal_scale(values)
     if values.shape[1] < TREND_MONTHS:
         momentum = np.full(len(values), np.nan)
@@ -173,6 +178,26 @@ def _measured(values: Floats, season: Floats) -> Gauge:
         momentum = _ratio(_mean(flat[:, -3:]) - _mean(flat[:, -TREND_MONTHS:-3]), spread)
     current = np.asarray(known[:, -CURRENT:].any(axis=1))
     return Gauge(season, level, spread, scale, momentum, count, current)
+
+
+def _usual_move(flat: Floats) -> Floats:
+    """Return the mean absolute move of late, over gaps where no two months meet; NaN without any.
+
+    Args:
+        flat: Series x months without their season.
+    """
+    usual = _mean_of_late(np.abs(np.diff(flat, axis=1)))
+    apart = np.isnan(usual)
+    if apart.any():
+        lone = flat[apart]
+        steps = np.abs(np.diff(carried(lone.T).T, axis=1))
+        usual[apart] = _mean_of_late(np.where(np.isfinite(lone[:, 1:]), steps, np.nan))
+    return usual
+
+
+def _mean_of_late(moves: Floats) -> Floats:
+    late = moves[:, -SPREAD_MONTHS:]
+    return _mean(late, 0.5 ** (np.arange(late.shape[1])[::-1] / SPREAD_HALF_LIFE))
 
 
 def _features(

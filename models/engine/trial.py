@@ -79,12 +79,13 @@ def _weights(said: Said, tried: Lessons, group: Ints, spec: EngineSpec) -> Float
     floor = -tried.base[:, None]
     error = np.abs(np.maximum(said.candidates, floor) - tried.target[:, None])
     error *= tried.weight[:, None]
-    return np.stack(
-        [
-            combination_weights(error[own], tried.horizon[own], trust=spec.trust)
-            for own in (group == each for each in range(GROUPS))
-        ]
-    )
+    weights = _equal()
+    for each in range(GROUPS):
+        own = group == each
+        weights[each] = combination_weights(
+            error[own], tried.horizon[own], trust=spec.trust, prior=weights[each, 0]
+        )
+    return weights
 
 
 def _equal() -> Floats:

@@ -8,19 +8,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.build import frame_of
-from features.history import EvidenceHistory, TableHistory, moment_after, release_moments
+from features.history import EvidenceHistory, release_moments
 from features.months import month_number
+from models import experts as statistical
 from models import served
 from models.boosting import texts_of
+from models.engine.spec import EngineSpec
 from models.experts import BASELINES
-from models.rolling import MODEL, Memory, train, walk
+from models.frame import rows_of
+from models.panel import Task, backtest_panel
+from models.rolling import EXPERTS, MODEL, TREES, Memory, train, walk
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, make_table, make_world
 
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 MOMENTS = release_moments("2020-04-25", at("2020-06-26"))
-CUTOFF = month_number("2021-06")
+CUTOFFS = (month_number("2021-05"), month_number("2021-06"))
+SMALL = EngineSpec(rounds=12, least_rows=20, threads=1)
 
 
 def panel_forecasts() -> pd.DataFrame:
@@ -30,18 +34,19 @@ def panel_forecasts() -> pd.DataFrame:
 
 
 def table_forecasts() -> pd.DataFrame:
-    history = TableHistory(make_table(months=60), horizon=3)
-    moments = [moment_after(CUTOFF - 1), moment_after(CUTOFF)]
-    steps = walk(history, moments, spec=QUICK, refit_at=moments, memory=Memory())
-    return pd.concat([step.forecasts.assign(as_of=step.moment) for step in steps])
+    result = backtest_panel(Task(make_table(months=60), 3, SMALL), CUTOFFS)
+    return result.forecasts.assign(as_of=result.forecasts["cutoff"])
 
 
 MAKERS = {"evidence panel": panel_forecasts, "table": table_forecasts}
 RUNS = {name: cache(make) for name, make in MAKERS.items()}
+SPEAKERS = [
+    *(("evidence panel", name) for name in (MODEL, TREES, EXPERTS, *BASELINES)),
+    *(("table", name) for name in (MODEL, EXPERTS, *statistical.EXPERTS)),
+]
 
 
-@pytest.mark.parametrize("model", [MODEL, *BASELINES])
-@pytest.mark.parametrize("source", list(RUNS))
+@pytest.mark.parametrize(("source", "model"), SPEAKERS)
 class TestEveryModel:
     def forecasts(self, source: str, model: str) -> pd.DataFrame:
         frame = RUNS[source]()
@@ -87,29 +92,11 @@ def again_of(source: str) -> pd.DataFrame:
     return MAKERS[source]()
 
 
-@cache
-def zero_forecasts() -> pd.DataFrame:
-    table = make_table(months=60)
-    table.loc["S0"] = 0.0
-    moment = moment_after(CUTOFF)
-    history = TableHistory(table, horizon=3)
-    [step] = walk(history, [moment], spec=QUICK, refit_at=[moment], memory=Memory())
-    return step.forecasts.loc[step.forecasts["destination"] == "S0"]
-
-
-@pytest.mark.parametrize("model", [MODEL, *BASELINES])
-def test_a_series_of_zeros_is_forecast_as_zeros(model: str) -> None:
-    own = zero_forecasts().loc[zero_forecasts()["model"] == model]
-
-    assert len(own) == 3
-    assert (own["p50"] <= 1e-6).all()
-
-
 class TestOwnModel:
     def test_a_saved_model_says_the_same_to_the_bit(self, tmp_path: Path) -> None:
         history: EvidenceHistory = make_world().history()
         trained = train(history, MOMENTS[-1], spec=QUICK, memory=Memory())
-        rows = frame_of(history.origin(MOMENTS[-1]))
+        rows = rows_of(history.origin(MOMENTS[-1]))
         for name, text in texts_of(trained.heads).items():
             (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.history import EvidenceHistory
 from features.months import month_number
-from features.origin import Origin, bare_origin
+from features.origin import Origin
 from models.spec import ModelSpec
 from sources.bundled import load_bundled
 from store.frames import DATE_DTYPE, MOMENT_DTYPE
@@ -214,11 +214,24 @@ def make_table(*, months: int = 60, series: int = 4, start: str = "2018-01") -> 
 def make_bare(
     rows: Mapping[str, list[float]], *, start: str = "2020-01", horizon: int = 3
 ) -> Origin:
-    """Build the origin of a table of literal rows, at its last month."""
-    width = len(next(iter(rows.values())))
-    columns = month_number(start) + np.arange(width)
-    table = pd.DataFrame.from_dict(dict(rows), orient="index", columns=columns, dtype=float)
-    return bare_origin(table, cutoff=int(columns[-1]), horizon=horizon)
+    """Build the origin of literal series that add up to nothing, without tariffs or events."""
+    tonnes = np.array(list(rows.values()), dtype=float)
+    first = month_number(start)
+    cutoff = first + tonnes.shape[1] - 1
+    return Origin(
+        series=tuple(rows),
+        first=first,
+        cutoff=cutoff,
+        targets=np.arange(cutoff + 1, cutoff + horizon + 1),
+        late_months=0,
+        tonnes=tonnes,
+        stderr=np.zeros_like(tonnes),
+        is_observed=np.isfinite(tonnes),
+        groups=tuple(np.array([i]) for i in range(len(tonnes))),
+        world=None,
+        events=None,
+        tariffs=None,
+    )
 
 
 def make_origin(

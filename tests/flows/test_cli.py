@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from flows.cli import moment
 from models import tracking
 from models.compare import DIFFERENCE_COLUMNS
+from models.experts import EXPERTS
 from models.rolling import MODEL
 from models.scores import CUTS, SCOREBOARD_COLUMNS
 from store.errors import DataError
@@ -214,7 +215,7 @@ def test_backtest_of_a_panel_writes_forecasts_and_scores(
     keys = {"model", "scope", "cells", "metric", "value", "horizon_from", "horizon_to"}
     assert all(set(row) == keys for row in scores)
     assert {row["metric"] for row in scores} == {"wape", "mase", "sql", "coverage80", "value_added"}
-    assert {row["model"] for row in scores} == {MODEL, "seasonal_naive", "last_value", "drift"}
+    assert {row["model"] for row in scores} == {MODEL, "experts", *EXPERTS}
 
 
 @pytest.mark.usefixtures("place")
@@ -313,7 +314,7 @@ def test_status_tells_what_stands(magnetcast: Call, form: str) -> None:
 
     assert code == 0
     assert "2020-04-22" in out
-    assert "version 1, lightgbm-" in out
+    assert "version 1, magnetcast-" in out
 
 
 @pytest.mark.usefixtures("place")

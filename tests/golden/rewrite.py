@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 
 from features.months import month_number, month_starts
-from models.backtest import replay_table
-from models.spec import ModelSpec
+from models.engine.spec import EngineSpec
+from models.panel import Task, backtest_panel
 from sources.panel_file import read_panel
 
 FOLDER: Final = Path(__file__).parent
 PANEL: Final = FOLDER / "panel.csv"
 SCORES: Final = FOLDER / "scores.csv"
 
-SPEC: Final = ModelSpec(rounds=40, least_rows=30, threads=1)
+SPEC: Final = EngineSpec(rounds=40, least_rows=30, threads=1)
 CUTOFFS: Final = ("2021-06", "2021-12", "2022-06")
 HORIZON: Final = 6
 KEY: Final = ["model", "scope", "metric"]
@@ -53,7 +53,7 @@ def panel() -> pd.DataFrame:
 def scores() -> pd.DataFrame:
     """Return the scores of every model on the committed panel."""
     cutoffs = [month_number(month) for month in CUTOFFS]
-    result = replay_table(read_panel(PANEL).table, cutoffs, horizon=HORIZON, spec=SPEC)
+    result = backtest_panel(Task(read_panel(PANEL).table, HORIZON, SPEC), cutoffs)
     table = result.scores[[*KEY, "cells", "value"]]
     return table.sort_values(KEY, ignore_index=True)
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from features.asof import OBSERVATION_KEY, known_at
 from features.build import build_features, frame_of
 from features.evidence import EvidencePanel, evidence_panel
-from features.history import TableHistory, moment_after, release_moments
+from features.history import release_moments
 from features.months import month_number
 from features.origin import origin_of
 from models.boosting import texts_of
+from models.engine.spec import EngineSpec
+from models.panel import Task, backtest_panel
 from models.rolling import Memory, train, walk
 from store.errors import LeakError
 from tests.data.builders import (
@@ -124,10 +126,8 @@ def test_forecast_of_a_table_is_the_same_whatever_its_later_months_hold() -> Non
 
 
 def forecast_of_table(table: pd.DataFrame, cutoff: int) -> pd.DataFrame:
-    history = TableHistory(table, horizon=3)
-    moments = [moment_after(cutoff - 1), moment_after(cutoff)]
-    steps = walk(history, moments, spec=QUICK, refit_at=moments, memory=Memory())
-    return pd.concat([step.forecasts for step in steps], ignore_index=True)
+    spec = EngineSpec(rounds=12, least_rows=20, threads=1)
+    return backtest_panel(Task(table, 3, spec), [cutoff - 1, cutoff]).forecasts
 
 
 def test_a_row_counts_from_its_very_moment_and_not_a_second_earlier() -> None:

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from features.build import build_features, frame_of
-from features.history import TableHistory, moment_after, release_moments
-from features.months import month_number
-from models.backtest import replay, replay_table, walk_to
+from features.history import release_moments
+from models.backtest import replay
+from models.frame import rows_of
 from models.rolling import MODEL, Memory, Step, coherent, train, walk
 from models.served import predict_quantiles
 from store.vocabulary import QUANTILE_COLUMNS
-from tests.data.builders import QUICK, at, make_table, make_world, only_known
+from tests.data.builders import QUICK, at, make_world, only_known
 
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 MOMENTS = release_moments("2019-12-25", at("2020-04-22"))
@@ -47,7 +47,7 @@ def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
 
     trained = train(live, step.moment, spec=QUICK, memory=memory)
     origin = live.origin(step.moment)
-    said = coherent(predict_quantiles(trained.heads, trained.card, frame_of(origin)), origin)
+    said = coherent(predict_quantiles(trained.heads, trained.card, rows_of(origin)), origin)
 
     own = step.forecasts.loc[step.forecasts["model"] == MODEL, NUMBERS]
     pd.testing.assert_frame_equal(own.reset_index(drop=True), said[NUMBERS], check_exact=True)
@@ -72,24 +72,11 @@ def test_a_longer_walk_says_the_same_at_its_earlier_moments() -> None:
         pd.testing.assert_frame_equal(step.forecasts, longer.forecasts, check_exact=True)
 
 
-def test_a_table_is_forecast_in_the_backtest_as_it_is_live() -> None:
-    table = make_table(months=60)
-    cutoff = month_number("2021-06")
-    result = replay_table(table, [cutoff], horizon=3, spec=QUICK)
-
-    known = table.loc[:, table.columns <= cutoff]
-    live = walk_to(TableHistory(known, horizon=3), cutoff, spec=QUICK, memory=Memory())[-1]
-
-    columns = list(live.forecasts.columns)
-    pd.testing.assert_frame_equal(result.forecasts[columns], live.forecasts, check_exact=True)
-    assert live.moment == moment_after(cutoff)
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_number_of_threads_leaves_two_runs_the_same(threads: int) -> None:
     spec = replace(QUICK, threads=threads)
-    history = TableHistory(make_table(months=60), horizon=3)
-    moment = moment_after(month_number("2021-06"))
+    history = make_world().history()
+    moment = MOMENTS[-1]
 
     one, two = (
         next(walk(history, [moment], spec=spec, refit_at=[moment], memory=Memory())).forecasts

@@ -102,6 +102,7 @@ def mlflow_rows() -> pd.DataFrame:
             "horizon": rng.integers(1, HORIZONS + 1, size=240),
             "level_tonnes": rng.integers(0, 900, size=240),
             "offset_tonnes": 1,
+            "experts_tonnes": rng.uniform(0.0, 900.0, size=240),
         },
         index=pd.RangeIndex(1000, 1240),
     )
@@ -135,7 +136,8 @@ def mlflow_heads(mlflow_rows: pd.DataFrame) -> dict[str, str]:
 def mlflow_card() -> dict[str, object]:
     widening = np.linspace(1.0, 2.0, HORIZONS)
     return {
-        "format": 1,
+        "format": 2,
+        "trees_weight": np.linspace(1.0, 0.5, HORIZONS).tolist(),
         "features": FEATURES,
         "floor_spread": 0.05,
         "shift": np.linspace(0.0, 0.1, HORIZONS).tolist(),

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from models.explain import drivers
+from models.served import combined
 
 
 @pytest.fixture
@@ -18,12 +19,15 @@ def heads() -> dict[str, lgb.Booster]:
     return {"p50": lgb.train(options, table, num_boost_round=40)}
 
 
+ALONE: dict[str, object] = {}
+
+
 def test_the_three_features_that_moved_a_forecast_most_come_first(
     heads: dict[str, lgb.Booster],
 ) -> None:
     rows = pd.DataFrame({"none": [0.0], "tiny": [0.0], "small": [1.5], "big": [1.5]})
 
-    [text] = drivers(heads, rows, pd.Series([100.0]))
+    [text] = drivers(heads, ALONE, rows, pd.Series([100.0]))
 
     names = [name for name, _ in json.loads(text)]
     assert len(names) == 3
@@ -37,9 +41,47 @@ def test_tonnes_are_what_the_median_would_lose_without_the_feature(
     share = np.asarray(heads["p50"].predict(rows, pred_contrib=True))[:, 0]
 
     raised, lowered = (
-        json.loads(text)[0][1] for text in drivers(heads, rows, pd.Series([100.0, 100.0]))
+        json.loads(text)[0][1] for text in drivers(heads, ALONE, rows, pd.Series([100.0, 100.0]))
     )
 
     assert raised == pytest.approx(100 * (1 - np.exp(-share[0])), abs=0.05)
     assert lowered == pytest.approx(100 * (1 - np.exp(-share[1])), abs=0.05)
     assert raised > 0 > lowered
+
+
+def weighed(weight: float, *, experts: float) -> tuple[dict[str, object], pd.DataFrame]:
+    """Return a card and rows whose trees count ``weight`` and whose experts say so many tonnes."""
+    rows = pd.DataFrame({"big": [1.5], "small": [0.0], "tiny": 0.0, "none": 0.0, "horizon": 1.0})
+    scaling = {"level_tonnes": 100.0, "offset_tonnes": 0.0, "experts_tonnes": experts}
+    return {"trees_weight": [weight]}, rows.assign(**scaling)
+
+
+def test_features_count_as_much_as_the_trees_do(heads: dict[str, lgb.Booster]) -> None:
+    card, rows = weighed(0.75, experts=100.0)
+    share = np.asarray(heads["p50"].predict(rows.iloc[:, :4], pred_contrib=True))[0, 0]
+
+    [text] = drivers(heads, card, rows, pd.Series([100.0]))
+
+    name, tonnes = json.loads(text)[0]
+    assert name == "big"
+    assert tonnes == pytest.approx(100 * (1 - np.exp(-0.75 * share)), abs=0.05)
+
+
+def test_the_experts_are_one_thing_that_moves_a_forecast(heads: dict[str, lgb.Booster]) -> None:
+    card, rows = weighed(0.25, experts=800.0)
+
+    [text] = drivers(heads, card, rows, pd.Series([100.0]))
+
+    name, tonnes = json.loads(text)[0]
+    assert name == "experts_tonnes"
+    assert tonnes == pytest.approx(100 * (1 - 8.0**-0.75), abs=0.05)
+
+
+def test_contributions_add_up_to_the_middle(heads: dict[str, lgb.Booster]) -> None:
+    card, rows = weighed(0.6, experts=150.0)
+    whole = np.asarray(heads["p50"].predict(rows.iloc[:, :4], pred_contrib=True))[0]
+    middle = 0.6 * whole.sum() + 0.4 * np.log(1.5)
+
+    together = combined((whole[:1], np.array([whole.sum()]), whole[:1]), card, rows)[1]
+
+    assert together[0] == pytest.approx(middle)

@@ -2,30 +2,35 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from features.build import base_of, feature_block
-from features.history import TableHistory, moment_after
-from features.months import month_number
+from features.build import base_of, feature_block, frame_of
 from features.origin import Origin
-from models.frame import outcome, training_set
+from models.engine.standpoint import MIDDLE
+from models.experts import EXPERTS
+from models.frame import experts_middle, outcome, rows_of, training_set
+from models.season import season_profiles
 from store.errors import DataError
-from tests.data.builders import QUICK, make_table
+from tests.data.builders import QUICK, at, make_bare, make_table, make_world
 
-CUTOFF = month_number("2021-06")
+MONTHS = 42
 
 
 @cache
-def history() -> TableHistory:
-    return TableHistory(make_table(months=60), horizon=3)
+def standing(months: int) -> Origin:
+    """Stand after some months of four series from 2018 on."""
+    known = make_table(months=60).iloc[:, :months]
+    rows = {str(name): list(row) for name, row in known.T.items()}
+    return make_bare(rows, start="2018-01", horizon=3)
 
 
 def now() -> Origin:
-    return history().origin(moment_after(CUTOFF))
+    return standing(MONTHS)
 
 
 def past(*back: int) -> list[Origin]:
-    return [history().origin(moment_after(CUTOFF - months)) for months in back]
+    return [standing(MONTHS - months) for months in back]
 
 
 def test_targets_are_log_ratios_to_the_base_as_known_then() -> None:
@@ -85,13 +90,10 @@ def test_an_origin_of_twice_the_half_life_counts_a_quarter() -> None:
 
 
 def test_series_without_a_base_train_nothing() -> None:
-    table = make_table(months=60)
-    table.loc["S0"] = np.nan
-    bare = TableHistory(table, horizon=3)
+    dead = past(3)[0].tonnes.copy()
+    dead[0] = np.nan
 
-    data = training_set(
-        [bare.origin(moment_after(CUTOFF - 3))], bare.origin(moment_after(CUTOFF)), QUICK
-    )
+    data = training_set([replace(past(3)[0], tonnes=dead)], now(), QUICK)
 
     assert len(data.target) == 3 * 3
     assert np.isfinite(data.target).all()
@@ -100,3 +102,35 @@ def test_series_without_a_base_train_nothing() -> None:
 def test_without_a_past_there_is_nothing_to_train_on() -> None:
     with pytest.raises(DataError, match="Nothing to train on at cutoff 2021-06"):
         training_set([], now(), QUICK)
+
+
+def test_rows_to_ask_about_are_the_features_and_what_the_experts_say() -> None:
+    origin = make_world().history().origin(at("2020-04-22"))
+
+    rows = rows_of(origin)
+
+    pd.testing.assert_frame_equal(
+        rows.drop(columns="experts_tonnes"), frame_of(origin), check_exact=True
+    )
+    said = rows.pivot_table(index="destination", columns="period", values="experts_tonnes")
+    for place, name in enumerate(origin.series):
+        np.testing.assert_array_equal(said.loc[name], experts_middle(origin)[place])
+
+
+def test_experts_say_their_median_from_months_up_to_the_cutoff() -> None:
+    origin = now()
+
+    season = season_profiles(origin.tonnes)
+    each = [EXPERTS[name](origin.tonnes, season, 3).forecast for name in MIDDLE]
+
+    np.testing.assert_array_equal(experts_middle(origin), np.median(each, axis=0))
+
+
+def test_experts_say_nothing_of_a_series_without_any_value() -> None:
+    dead = now().tonnes.copy()
+    dead[1] = np.nan
+
+    said = experts_middle(replace(now(), tonnes=dead))
+
+    assert (said[1] == 0.0).all()
+    assert (said[[0, 2, 3]] > 0.0).all()

@@ -144,7 +144,8 @@ def test_nothing_in_a_stored_model_is_a_pickle(mlflow_stored_folder: Path) -> No
 def test_a_stored_model_says_what_it_takes_and_gives(mlflow_stored_folder: Path) -> None:
     model = Model.load(str(mlflow_stored_folder))
 
-    taken = ["tonnes_lag_1m", "tariff_rate_pct", "horizon", "level_tonnes", "offset_tonnes"]
+    scaling = ["horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"]
+    taken = ["tonnes_lag_1m", "tariff_rate_pct", *scaling]
     assert model.signature.inputs.input_names() == taken
     assert model.signature.outputs.input_names() == NAMES
     assert {

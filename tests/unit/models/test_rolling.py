@@ -4,14 +4,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.build import ALL_FEATURES, frame_of
-from features.history import EvidenceHistory, TableHistory, moment_after, release_moments
-from features.months import month_number
+from features.build import ALL_FEATURES
+from features.history import EvidenceHistory, release_moments
+from features.origin import Origin
 from models.boosting import texts_of
-from models.rolling import MODEL, Memory, Step, Trained, distribution, train, walk
-from models.served import head_values, predict_quantiles
+from models.experts import BASELINES
+from models.frame import outcome, rows_of
+from models.rolling import (
+    EXPERTS,
+    MODEL,
+    TREES,
+    Memory,
+    Said,
+    Step,
+    Trained,
+    train,
+    trees_weight,
+    walk,
+)
+from models.served import predict_quantiles
 from store.vocabulary import QUANTILE_COLUMNS
-from tests.data.builders import QUICK, at, make_table, make_world
+from tests.data.builders import QUICK, at, make_world
 
 AS_OF = at("2020-10-25")
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
@@ -43,7 +56,7 @@ def test_every_model_speaks_of_every_series_and_month_at_every_moment() -> None:
     for step in steps:
         counts = step.forecasts.groupby("model").size().to_dict()
         rows = len(step.origin.series) * len(step.origin.targets)
-        assert counts == dict.fromkeys([MODEL, "seasonal_naive", "last_value", "drift"], rows)
+        assert counts == dict.fromkeys([MODEL, TREES, EXPERTS, *BASELINES], rows)
     assert {name: len(said) for name, said in memory.said.items()} == dict.fromkeys(counts, 6)
 
 
@@ -101,7 +114,7 @@ def test_training_twice_gives_the_same_model() -> None:
 def test_a_higher_rate_in_the_target_month_never_raises_the_median(
     destination: str, points: float
 ) -> None:
-    rows = frame_of(history().origin(AS_OF))
+    rows = rows_of(history().origin(AS_OF))
     raised = rows.copy()
     own = rows["destination"] == destination
     raised.loc[own, FALLING] += points
@@ -114,28 +127,60 @@ def test_a_higher_rate_in_the_target_month_never_raises_the_median(
     assert (after[~own] == before[~own]).all()
 
 
-def test_series_without_a_value_in_the_last_year_are_left_out() -> None:
-    table = make_table(months=60)
-    table.loc["S1", table.columns[-20:]] = np.nan
-    cutoff = int(table.columns[-1])
-    dead = TableHistory(table, horizon=3)
-    moment = moment_after(cutoff)
+def test_before_enough_is_known_the_prior_holds() -> None:
+    steps, memory = walked()
 
-    [step] = walk(dead, [moment], spec=QUICK, refit_at=[moment], memory=Memory())
-
-    assert set(step.forecasts["destination"]) == {"S0", "S2", "S3"}
+    assert (trees_weight(memory, steps[0].origin, QUICK) == QUICK.trees_prior).all()
 
 
-def test_a_table_is_not_made_coherent() -> None:
-    table = TableHistory(make_table(months=60), horizon=3)
-    moment = moment_after(month_number("2022-12"))
-    memory = Memory()
-    [step] = walk(table, [moment], spec=QUICK, refit_at=[moment], memory=memory)
-    fitted = train(table, moment, spec=QUICK, memory=Memory())
-    rows = frame_of(step.origin)
+def test_weights_differ_between_near_and_far_horizons_only() -> None:
+    weight = trees_weight(walked()[1], later(), QUICK)
 
-    values = head_values(fitted.heads, fitted.card, rows)
-    plain = predict_quantiles(fitted.heads, fitted.card, rows)
+    assert weight.shape == (18,)
+    assert len(set(weight[:3])) == len(set(weight[3:])) == 1
+    assert weight[0] != weight[-1]
+    assert ((weight >= 1.0 - QUICK.trust) & (weight < 1.0)).all()
 
-    found = distribution(values, fitted.card, step.origin, rows)
-    pd.testing.assert_frame_equal(found[NUMBERS], plain[NUMBERS], check_exact=True)
+
+def test_experts_without_an_error_get_all_that_may_be_trusted() -> None:
+    memory, now = walked()[1], later()
+    perfect = [_knowing(said, now) for said in memory.said[EXPERTS]]
+
+    weight = trees_weight(Memory({**memory.said, EXPERTS: perfect}), now, QUICK)
+
+    np.testing.assert_allclose(weight, 1.0 - QUICK.trust, atol=1e-9)
+
+
+def later() -> Origin:
+    """Stand where many errors are known at horizons of either kind."""
+    return history().origin(at("2021-03-25"))
+
+
+def _knowing(said: Said, now: Origin) -> Said:
+    """Return what a model would have said that knew the outcome."""
+    ratio = np.nan_to_num(outcome(said.origin, now)[0]).reshape(-1)
+    return Said(said.origin, (ratio - 0.1, ratio, ratio + 0.1))
+
+
+@pytest.mark.parametrize("place", [2, 3, 4, 5])
+def test_the_model_says_what_its_parts_say_in_the_weights_known_then(place: int) -> None:
+    steps, memory = walked()
+    origin = steps[place].origin
+    low, middle, high = zip(
+        *(memory.said[name][place].heads for name in (MODEL, TREES, EXPERTS)), strict=True
+    )
+    before = Memory({name: said[:place] for name, said in memory.said.items()})
+
+    by_row = np.tile(origin.horizons - 1, len(origin.series))
+    weight = trees_weight(before, origin, QUICK)[by_row]
+
+    expected = weight * middle[1] + (1.0 - weight) * middle[2]
+    np.testing.assert_allclose(middle[0], expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(high[0] - low[0], high[1] - low[1], rtol=1e-9)
+
+
+def test_the_card_carries_the_weights_of_its_moment() -> None:
+    weight = trees_weight(walked()[1], history().origin(AS_OF), QUICK)
+
+    assert trained().card["trees_weight"] == weight.tolist()
+    assert trained().card["format"] == 2

@@ -26,9 +26,15 @@ def constant_head(value: float) -> lgb.Booster:
 HEADS = {"p10": constant_head(-1.0), "p50": constant_head(0.0), "p90": constant_head(1.0)}
 
 
-def make_card(*, shift: tuple[float, ...] = (0.0, 0.5), floor: float = 0.05) -> dict[str, object]:
+def make_card(
+    *,
+    shift: tuple[float, ...] = (0.0, 0.5),
+    floor: float = 0.05,
+    weight: tuple[float, ...] = (0.75, 0.25),
+) -> dict[str, object]:
     return {
-        "format": 1,
+        "format": 2,
+        "trees_weight": list(weight),
         "features": ["tonnes_lag_1m"],
         "floor_spread": floor,
         "shift": list(shift),
@@ -42,14 +48,21 @@ def make_card(*, shift: tuple[float, ...] = (0.0, 0.5), floor: float = 0.05) -> 
 
 
 def make_rows(
-    *, horizon: float = 1.0, level: float = 100.0, offset: float = 0.0, lag: float = 0.0
+    *,
+    horizon: float = 1.0,
+    level: float = 100.0,
+    offset: float = 0.0,
+    lag: float = 0.0,
+    experts: float | None = None,
 ) -> pd.DataFrame:
+    """Build one row; experts who are not told say what the trees of ``HEADS`` say."""
     return pd.DataFrame(
         {
             "tonnes_lag_1m": [lag],
             "horizon": [horizon],
             "level_tonnes": [level],
             "offset_tonnes": [offset],
+            "experts_tonnes": [level if experts is None else experts],
         }
     )
 
@@ -73,6 +86,46 @@ def test_each_horizon_has_its_own_shift_and_far_ones_take_the_nearest(
     forecast = served.predict_quantiles(HEADS, make_card(), make_rows(horizon=horizon))
 
     assert forecast["p50"].iloc[0] == pytest.approx(median)
+
+
+@pytest.mark.parametrize(
+    ("horizon", "weight"), [(1.0, 0.75), (2.0, 0.25), (99.0, 0.25)], ids=["near", "far", "beyond"]
+)
+def test_trees_and_experts_meet_in_their_weights_at_each_horizon(
+    horizon: float, weight: float
+) -> None:
+    card = make_card(shift=(0.0, 0.0))
+    rows = make_rows(horizon=horizon, offset=10.0, experts=430.0)
+
+    forecast = served.predict_quantiles(HEADS, card, rows).iloc[0]
+
+    centre = (1.0 - weight) * np.log(440.0 / 110.0)
+    assert forecast["p50"] == pytest.approx(110.0 * np.exp(centre) - 10.0)
+    assert forecast["p90"] == pytest.approx(110.0 * np.exp(centre + 1.0) - 10.0)
+    assert forecast["p10"] == pytest.approx(max(110.0 * np.exp(centre - 1.0) - 10.0, 0.0))
+
+
+def test_a_card_of_the_first_format_has_all_weight_on_the_trees(tmp_path: Path) -> None:
+    card = {name: value for name, value in make_card().items() if name != "trees_weight"}
+    card["format"] = 1
+    (tmp_path / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    for name, head in HEADS.items():
+        (tmp_path / f"{name}.txt").write_text(head.model_to_string(), encoding="utf-8")
+
+    heads, read = served.read_model(tmp_path)
+
+    rows = make_rows(experts=5_000.0)
+    alone = served.predict_quantiles(HEADS, make_card(weight=(1.0, 1.0)), rows)
+    old = served.predict_quantiles(heads, read, rows.drop(columns="experts_tonnes"))
+    pd.testing.assert_frame_equal(old, alone, check_exact=True)
+
+
+def test_experts_who_say_nothing_will_be_traded_leave_a_finite_forecast() -> None:
+    rows = make_rows(level=0.0, experts=0.0)
+
+    forecast = served.predict_quantiles(HEADS, make_card(), rows)
+
+    assert forecast.notna().all(axis=None)
 
 
 def test_spread_never_falls_below_its_floor() -> None:
@@ -183,7 +236,7 @@ def test_a_long_list_of_missing_columns_is_cut() -> None:
         served.predict_quantiles(HEADS, card, make_rows())
 
 
-@pytest.mark.parametrize("column", ["horizon", "level_tonnes", "offset_tonnes"])
+@pytest.mark.parametrize("column", ["horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"])
 def test_what_scales_a_row_must_be_finite(column: str) -> None:
     rows = make_rows().assign(**{column: np.nan})
 
@@ -192,9 +245,9 @@ def test_what_scales_a_row_must_be_finite(column: str) -> None:
 
 
 def test_a_card_of_another_format_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "card.json").write_text(json.dumps({"format": 2}), encoding="utf-8")
+    (tmp_path / "card.json").write_text(json.dumps({"format": 3}), encoding="utf-8")
 
-    with pytest.raises(ValueError, match="has format 2"):
+    with pytest.raises(ValueError, match=r"has format 3. Expected one of 1, 2\."):
         served.read_model(tmp_path)
 
 

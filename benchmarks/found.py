@@ -1,0 +1,248 @@
+"""What was measured of one panel, as tables for accuracy.md."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import page
+import pandas as pd
+from cases import Case
+from parts import MIXES
+from scoring import FORECAST, heaviest, months_of, scores_of
+
+from models.compare import differences
+from models.engine.baselines import MIDDLE
+from models.experts import EXPERTS
+from models.panel import Task, backtest_panel
+from models.regimes import CALM, SHOCK, regime_of
+from models.rolling import MODEL
+
+Item = TypeVar("Item")
+INFORMED = f"{MODEL} with tariffs"
+OWN = {MODEL, INFORMED, MIDDLE, *EXPERTS, *MIXES}
+"""All that is ours; the others are peers."""
+
+RATIOS = {"mase": "MASE", "sql": "SQL"}
+
+HEAVY = 0.05
+"""Share of MASE from which one series at one cutoff is told of."""
+
+DIFFERENCE_TEXT = """
+Less the best peer's, with the 5 and 95 percent of resampled cutoffs and series (`models.compare`;
+wide where cutoffs are few; a single cutoff says nothing of other times). Below 0 the engine is
+better.
+"""
+CUTOFF_TEXT = """
+By cutoff, beside {peer}, the best peer over all of them. Shocks are marked by hand: they are what
+the months after the cutoff became known for.
+"""
+REGIME_TEXT = """
+Calm and shock apart, beside the same peer: by the cutoffs marked above, and by the months forecast
+as `models.regimes` tells them from the panel alone.
+"""
+HEAVY_TEXT = """
+One series, {name} at {cutoff}, makes {low:.0%} to {high:.0%} of the MASE of every model above.
+Without it the engine's MASE is {mase:.3f} of the best peer's (with it {mase_all:.3f}), its SQL
+{sql:.3f} ({sql_all:.3f}).
+"""
+PARTS_TEXT = """
+What each part is worth: experts alone with the band of their own past errors, their median, then
+the engine's band about it, a linear stack and trees with equal weights, and weights measured on
+the last year, which is the product. Ratios are to the best peer.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was measured of one panel."""
+
+    case: Case
+    task: Task
+    cells: pd.DataFrame
+    """As ``scoring.measured``, all models."""
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Return the scores of all models."""
+        return scores_of(self.cells)
+
+    @property
+    def rivals(self) -> pd.DataFrame:
+        """Return the cells of the peers and the product."""
+        return self.cells.loc[~self.cells["model"].isin(OWN - {MODEL})]
+
+    def best(self, metric: str) -> str:
+        """Return the peer with the least of a metric."""
+        return str(peers_of(self.scores)[metric].idxmin())
+
+
+def peers_of(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores.loc[[name for name in scores.index if name not in OWN]]
+
+
+def ratios_of(scores: pd.DataFrame, model: str = MODEL) -> "pd.Series[float]":
+    """Return mase and sql of a model over the best peer's."""
+    names = list(RATIOS)
+    return scores.loc[model, names] / peers_of(scores)[names].min()
+
+
+def scores_text(found: Found) -> pd.DataFrame:
+    scores = scores_of(found.rivals)
+    text = pd.DataFrame({"model": [bold(name) for name in scores.index]})
+    for metric, label in RATIOS.items():
+        share = scores[metric] / peers_of(scores)[metric].min()
+        text[label] = scores[metric].map("{:.3f}".format).to_numpy()
+        text[f"{label} to the best peer's"] = share.map("{:.3f}".format).to_numpy()
+    if "smape" in found.case.aims:
+        text["sMAPE"] = scores["smape"].map("{:.2f}".format).to_numpy()
+    text["WAPE"] = scores["wape"].map("{:.1%}".format).to_numpy()
+    text["within the 80 % band"] = scores["covered"].map("{:.1%}".format).to_numpy()
+    return text.assign(cells=scores["cells"].to_numpy())
+
+
+def bold(name: str) -> str:
+    return f"**{name}**" if name == MODEL else name
+
+
+def difference_text(found: Found) -> pd.DataFrame:
+    rows = []
+    for metric, label in RATIOS.items():
+        table = differences(found.cells, MODEL, [found.best(metric)], seed=found.task.spec.seed)
+        row = table.loc[table["metric"] == metric].iloc[0]
+        rows.append({"score": label, "best peer": row["baseline"], **interval_text(row)})
+    return pd.DataFrame(rows)
+
+
+def interval_text(row: "pd.Series[float]") -> dict[str, str]:
+    return {
+        "difference": f"{row['difference']:+.3f}",
+        "5 % to 95 %": f"{row['p05']:+.3f} to {row['p95']:+.3f}",
+        "verdict": str(row["verdict"]),
+    }
+
+
+def cutoff_text(found: Found) -> pd.DataFrame:
+    peer = found.best("mase")
+    rows = [
+        {
+            "cutoff": cutoff,
+            "shock": found.case.shocks.get(str(cutoff), ""),
+            **beside(scores_of(part), peer),
+            "cells": int((part["model"] == MODEL).sum()),
+        }
+        for cutoff, part in found.cells.groupby("cutoff")
+    ]
+    return pd.DataFrame(rows)
+
+
+def beside(scores: pd.DataFrame, peer: str) -> dict[str, str]:
+    """Return ours and a peer's MASE and SQL with ratios, and both bands."""
+    told = {}
+    for metric, label in RATIOS.items():
+        own, other = scores.loc[MODEL, metric], scores.loc[peer, metric]
+        told[label] = f"{own:.3f}"
+        told[f"peer's {label}"] = f"{other:.3f}"
+        told[f"{label} ratio"] = f"{own / other:.3f}"
+    told["within the 80 % band"] = f"{scores.loc[MODEL, 'covered']:.1%}"
+    told["within the peer's"] = f"{scores.loc[peer, 'covered']:.1%}"
+    return told
+
+
+def regime_text(found: Found) -> pd.DataFrame:
+    peer = found.best("mase")
+    rows = [
+        {
+            "what": what,
+            **beside(scores_of(part), peer),
+            "cells": int((part["model"] == MODEL).sum()),
+        }
+        for what, part in regimes_of(found).items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def regimes_of(found: Found) -> dict[str, pd.DataFrame]:
+    """Return the cells of calm and shock, by cutoff and by month."""
+    cells = found.cells
+    marked = cells["cutoff"].isin(list(found.case.shocks))
+    month = months_of(cells["period"]).map(regime_of(found.task.table))
+    return {
+        "calm cutoffs": cells.loc[~marked],
+        "shock cutoffs": cells.loc[marked],
+        "calm months": cells.loc[month == CALM],
+        "shock months": cells.loc[month == SHOCK],
+    }
+
+
+def heavy_text(found: Found) -> str:
+    """Return what the one series does that weighs most, nothing where none weighs much."""
+    cells = found.rivals
+    name, cutoff, share = heaviest(cells)
+    if share.mean() < HEAVY:
+        return ""
+    rest = cells.loc[(cells["destination"] != name) | (cells["cutoff"] != cutoff)]
+    every, without = ratios_of(scores_of(cells)), ratios_of(scores_of(rest))
+    return HEAVY_TEXT.format(
+        name=name,
+        cutoff=cutoff,
+        low=share.min(),
+        high=share.max(),
+        mase=without["mase"],
+        mase_all=every["mase"],
+        sql=without["sql"],
+        sql_all=every["sql"],
+    )
+
+
+def parts_text(found: Found) -> pd.DataFrame:
+    scores = found.scores
+    experts = [name for name in scores.index if name in EXPERTS]
+    named = {
+        **{f"expert {name}": name for name in reversed(experts)},
+        "experts' median, the band of its past errors": MIDDLE,
+        **{name: name for name in MIXES},
+        f"+ measured weights: **{MODEL}**": MODEL,
+    }
+    rows = [
+        {
+            "what": what,
+            **{label: f"{scores.loc[name, metric]:.3f}" for metric, label in RATIOS.items()},
+            **{
+                f"{RATIOS[metric]} ratio": f"{share:.3f}"
+                for metric, share in ratios_of(scores, name).items()
+            },
+            **({"sMAPE": f"{scores.loc[name, 'smape']:.2f}"} if "smape" in found.case.aims else {}),
+            "within the 80 % band": f"{scores.loc[name, 'covered']:.1%}",
+        }
+        for what, name in named.items()
+        if name in scores.index
+    ]
+    return pd.DataFrame(rows)
+
+
+def case_lines(found: Found) -> list[str]:
+    case = found.case
+    fact = f"""
+        {len(found.task.table):,} series, horizon {case.horizon}, cutoffs
+        {", ".join(case.cutoffs)}.
+    """
+    lines = [f"## {case.panel}", *page.prose(fact), *page.table(scores_text(found))]
+    lines += [*page.prose(DIFFERENCE_TEXT), *page.table(difference_text(found))]
+    if text := heavy_text(found):
+        lines += page.prose(text)
+    if case.shocks:
+        text = CUTOFF_TEXT.format(peer=found.best("mase"))
+        lines += [*page.prose(text), *page.table(cutoff_text(found))]
+        lines += [*page.prose(REGIME_TEXT), *page.table(regime_text(found))]
+    return [*lines, *page.prose(PARTS_TEXT), *page.table(parts_text(found))]
+
+
+def own_forecasts(task: Task, cutoffs: Sequence[int]) -> pd.DataFrame:
+    """Return what the product and each expert forecast."""
+    rows = backtest_panel(task, cutoffs, track=track).forecasts
+    return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
+
+
+def track(items: Sequence[Item], label: str) -> Iterable[Item]:
+    print(f"{label}: {len(items)}", flush=True)
+    return items

@@ -1,0 +1,74 @@
+"""The engine with parts of it left out: what stack, trees and measured weights are worth."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scoring import FORECAST, LEVELS, rows_of
+
+from features.months import month_label
+from models.engine.forecast import Engine
+from models.engine.learner import CANDIDATES, Learner, Said, Teacher
+from models.engine.standpoint import NAMES
+from models.engine.trial import before_trial, judge, trial_start
+from models.panel import Task
+from store.vocabulary import QUANTILE_COLUMNS
+
+MIXES = {
+    "experts' median, the engine's band": (1.0, 0.0, 0.0),
+    "+ stack, equal weights": (1 / 2, 1 / 2, 0.0),
+    "+ trees, equal weights": (1 / 3, 1 / 3, 1 / 3),
+}
+"""Weights of ``CANDIDATES``; with weights measured in the trial it is the product."""
+
+PLACES = [QUANTILE_COLUMNS.index(name) for name in LEVELS]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """A learner whose candidates are all one mix of them, so that no weight matters."""
+
+    learner: Learner
+    mix: tuple[float, ...]
+
+    def says(self, features: NDArray[np.float32]) -> Said:
+        """Return what is said of cells x features."""
+        said = self.learner.says(features)
+        middle = said.candidates @ np.array(self.mix)
+        return replace(said, candidates=np.repeat(middle[:, None], len(CANDIDATES), axis=1))
+
+
+def part_forecasts(task: Task, cutoffs: list[int]) -> pd.DataFrame:
+    """Return what the engine says with each of ``MIXES``, its bands made anew for it."""
+    rows = [
+        part
+        for cutoff in cutoffs
+        for name, engine in mixed_engines(task, cutoff)
+        for part in forecast_rows(task, engine, cutoff, name)
+    ]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=FORECAST)
+
+
+def mixed_engines(task: Task, cutoff: int) -> Iterator[tuple[str, Engine]]:
+    """Yield the engine of a cutoff with each mix; none where it learned nothing."""
+    engine = task.engine(cutoff)
+    told = {"horizon": task.horizon, "last": engine.last, "spec": task.spec}
+    start = trial_start(engine.last, task.horizon, task.spec)
+    teacher = Teacher(engine.known, NAMES, engine.last, task.spec)
+    (tried,) = teacher.learners([before_trial(engine.known, start)])
+    if engine.learner is None or tried is None:
+        return
+    for name, mix in MIXES.items():
+        verdict = judge(Mixed(tried, mix), engine.known, **told)
+        yield name, replace(engine, learner=Mixed(engine.learner, mix), verdict=verdict)
+
+
+def forecast_rows(task: Task, engine: Engine, cutoff: int, model: str) -> Iterator[pd.DataFrame]:
+    periods = [month_label(cutoff + ahead) for ahead in range(1, task.horizon + 1)]
+    for found in engine.forecasts():
+        quantiles = found.tonnes[:, :, PLACES]
+        yield rows_of(
+            task.names[found.rows], quantiles, periods, cutoff=month_label(cutoff), model=model
+        )

@@ -1,0 +1,237 @@
+"""How long the engine takes beside peers on the same machine, and how it grows with series.
+
+MAGNETCAST_PANELS names the panels' folder (see cases.py) and MAGNETCAST_PEERS the python of an
+environment with statsforecast and mlforecast (see peers.py). Without the first only growth is
+measured, without the second the engine alone. Writes speed.md.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import growth
+import numpy as np
+import page
+import pandas as pd
+from cases import IMPORTS, VARIABLE, Case, panels_folder
+
+from flows.cli import DEFAULTS
+from models.experts import EXPERTS
+from models.panel import Task, backtest_panel
+from models.season import season_profiles
+
+PYTHON = "MAGNETCAST_PEERS"
+ENGINE = "engine with seven quantiles"
+ALONE = "ten experts alone, no quantiles"
+SCORED = "backtest: engine, ten experts with bands, scores"
+ROUNDS = {ENGINE: 3, ALONE: 3, SCORED: 1, "mlforecast": 3, "statsforecast": 1}
+"""Times that each is measured; the median counts."""
+
+AIMS = {"mlforecast": 0.5, "statsforecast": 0.1}
+"""Most of a peer's time that the engine may take."""
+
+WARM_UP_SERIES = 20
+
+INTRODUCTION = """
+One after the other on one machine, each six times refitted and asked for the forecasts of every
+series. *Engine with seven quantiles* is all that a forecast takes: experts, lessons, learners,
+trial, bands and quantiles from the panel's table on; the scoreboard of a backtest, bands for each
+of the ten experts and scores, is not in it and is told apart. *mlforecast* is one LightGBM of 300
+rounds on log differences with its conformal band of two windows; *statsforecast* is AutoETS and
+DynamicOptimizedTheta with their bands. Peers run in their own environment. Each first forecasts
+twenty series untimed, so neither imports nor compiling count. Seconds are the median of the rounds.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What one contestant took for all cutoffs."""
+
+    seconds: tuple[float, ...]
+    """By round."""
+    threads: int
+    cells: int
+    """Months of series forecast."""
+    load: float
+    """Load average of the machine before the first round."""
+
+    @property
+    def median(self) -> float:
+        """Return the seconds that count."""
+        return float(np.median(self.seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round of a contestant."""
+
+    seconds: float
+    threads: int
+    cells: int
+
+
+Contestant = Callable[[], Round]
+
+
+def engine_round(task: Task, cutoffs: Sequence[int]) -> Round:
+    """Return what engine and quantiles took."""
+    started = time.perf_counter()
+    cells = 0
+    for cutoff in cutoffs:
+        for found in task.engine(cutoff).forecasts():
+            cells += found.mean.size
+    return Round(time.perf_counter() - started, task.spec.threads, cells)
+
+
+def experts_round(task: Task, cutoffs: Sequence[int]) -> Round:
+    """Return what the experts took, season included."""
+    values = task.table.to_numpy(dtype=float)
+    started = time.perf_counter()
+    cells = 0
+    for cutoff in cutoffs:
+        known = values[:, : task.column(cutoff) + 1]
+        season = season_profiles(known)
+        for expert in EXPERTS.values():
+            said = expert.ahead(known, season, task.horizon)
+        cells += int(np.isfinite(said).sum())
+    return Round(time.perf_counter() - started, 1, cells)
+
+
+def backtest_round(task: Task, cutoffs: Sequence[int]) -> Round:
+    """Return what a whole backtest in the process took."""
+    started = time.perf_counter()
+    rows = len(backtest_panel(task, cutoffs).forecasts)
+    return Round(time.perf_counter() - started, task.spec.threads, rows // (len(EXPERTS) + 2))
+
+
+def peer_round(python: str, name: str, case: Case, folder: Path) -> tuple[Round, dict[str, str]]:
+    """Return what a peer took in its own environment, and the versions of its packages."""
+    script = str(Path(__file__).with_name("peers.py"))
+    told = [str(case.file(folder)), str(case.horizon), ",".join(case.cutoffs), name]
+    environment = {key: value for key, value in os.environ.items() if key not in DEFAULTS}
+    done = subprocess.run(  # noqa: S603 - our own script, no shell
+        [python, script, *told], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{name} failed in {PYTHON}={python}:\n{done.stderr[-2000:]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    return Round(sum(found["seconds"]), found["threads"], found["cells"]), found["versions"]
+
+
+def race(case: Case, folder: Path, python: str | None) -> tuple[dict[str, Timed], dict[str, str]]:
+    """Return what each contestant took, and the versions of the peers' packages."""
+    task = case.task(folder)
+    small = Task(task.table.iloc[:WARM_UP_SERIES], task.horizon)
+    versions: dict[str, str] = {}
+
+    def peer(name: str) -> Round:
+        assert python is not None  # noqa: S101 - only called with one
+        found, told = peer_round(python, name, case, folder)
+        versions.update(told)
+        return found
+
+    contestants: dict[str, Contestant] = {
+        ALONE: lambda: experts_round(task, case.months),
+        ENGINE: lambda: engine_round(task, case.months),
+        SCORED: lambda: backtest_round(task, case.months),
+    }
+    if python is not None:
+        contestants |= {name: partial(peer, name) for name in AIMS}
+    engine_round(small, case.months[-1:])
+    return in_turns(contestants), versions
+
+
+def in_turns(contestants: Mapping[str, Contestant]) -> dict[str, Timed]:
+    """Return what each took, its rounds between those of the others."""
+    rounds: dict[str, list[Round]] = {name: [] for name in contestants}
+    load: dict[str, float] = {}
+    for turn in range(max(ROUNDS.values())):
+        for name, contestant in contestants.items():
+            if turn >= ROUNDS[name]:
+                continue
+            load.setdefault(name, os.getloadavg()[0])
+            rounds[name].append(contestant())
+            print(f"{name}: {rounds[name][-1].seconds:.1f} s", flush=True)
+    return {
+        name: Timed(tuple(one.seconds for one in some), some[0].threads, some[0].cells, load[name])
+        for name, some in rounds.items()
+    }
+
+
+def race_text(timed: Mapping[str, Timed]) -> pd.DataFrame:
+    own = timed[ENGINE].median
+    rows = [
+        {
+            "what": f"**{name}**" if name == ENGINE else name,
+            "seconds": f"{found.median:.1f}",
+            "rounds": ", ".join(f"{one:.1f}" for one in found.seconds),
+            "engine's time to it": f"{own / found.median:.3f}",
+            "aim": f"<= {AIMS[name]:g}" if name in AIMS else "",
+            "": verdict(own / found.median, AIMS.get(name)),
+            "threads": found.threads,
+            "cells forecast": f"{found.cells:,}",
+            "load before": f"{found.load:.1f}",
+        }
+        for name, found in sorted(timed.items(), key=lambda pair: pair[1].median)
+    ]
+    return pd.DataFrame(rows)
+
+
+def verdict(share: float, aim: float | None) -> str:
+    if aim is None:
+        return ""
+    return "met" if share <= aim else "**missed**"
+
+
+def race_lines(folder: Path, python: str | None) -> list[str]:
+    timed, versions = race(IMPORTS, folder, python)
+    fact = f"""
+        {IMPORTS.panel}, cutoffs {", ".join(IMPORTS.cutoffs)}, horizon {IMPORTS.horizon}.
+    """
+    if versions:
+        named = ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))
+        fact += f" Peers' packages: {named}."
+    else:
+        fact += f" Peers were not timed: {PYTHON} is not set."
+    with tempfile.TemporaryDirectory(prefix="magnetcast-") as scratch:
+        whole = growth.predict(IMPORTS.file(folder), Path(scratch))
+    command = f"""
+        The whole command once, `magnetcast predict --panel` of the same file with its start:
+        {whole.seconds:.1f} s and {whole.peak_mb:,.0f} MB.
+    """
+    return [
+        "## Beside peers",
+        *page.prose(INTRODUCTION),
+        *page.prose(fact),
+        *page.table(race_text(timed)),
+        *page.prose(command),
+        "",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=["peers", "growth"], help="printed, not written")
+    chosen = parser.parse_args()
+    folder, python = panels_folder(), os.environ.get(PYTHON)
+    lines: list[str] = []
+    if folder is not None and chosen.only != "growth":
+        lines += race_lines(folder, python)
+    if chosen.only != "peers":
+        lines += growth.growth_lines(Task(pd.DataFrame(), 1).spec.most_series)
+    if chosen.only is not None:
+        print("\n".join(lines))
+        return
+    command = f"{VARIABLE}=FOLDER {PYTHON}=PYTHON make bench-speed"
+    page.write("speed.md", [*page.heading("Speed and growth", command), "", *lines])
+
+
+if __name__ == "__main__":
+    main()

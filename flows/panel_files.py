@@ -1,0 +1,105 @@
+"""Panels from files for the command line: read, told of, and forecast.
+
+Loads neither Prefect nor plots, which take longer to start than a panel to forecast.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from flows.console import say
+from models.backtest import Track, forecast_file
+from models.engine.spec import EngineSpec
+from models.panel import Task, predict_panel
+from models.rolling import MODEL
+from models.tree import Tree, add_sums, contradictions, tree_of
+from sources.covariates_file import read_covariates
+from sources.panel_file import Panel, read_panel
+from sources.tree_file import read_tree, tree_of_panel
+from store.errors import DataError, first_few
+from store.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PanelFiles:
+    """Where a panel and what goes with it lie."""
+
+    panel: Path
+    covariates: Path | None = None
+    tree: Path | None = None
+
+
+def forecast_panel(
+    settings: Settings, files: PanelFiles, *, horizon: int, track: Track
+) -> Iterator[pd.DataFrame]:
+    """Yield the forecasts of the months after a panel, some series at a time.
+
+    Raises:
+        DataError: The panel or what goes with it cannot be used.
+    """
+    task = panel_task(settings, files, horizon)
+    forecast: set[str] = set()
+    for part in predict_panel(task, track=track):
+        forecast |= set(part["destination"])
+        yield forecast_file(part.assign(model=MODEL), status="panel")
+    say_left_out(set(task.table.index) - forecast)
+
+
+def panel_task(settings: Settings, files: PanelFiles, horizon: int) -> Task:
+    """Return what to forecast, read and told of.
+
+    Raises:
+        DataError: The panel, what goes with it or the horizon cannot be used.
+    """
+    if horizon < 1:
+        raise DataError(
+            f"--horizon {horizon} is no number of months. Expected 1 or more. Take another."
+        )
+    panel = _told(read_panel(files.panel))
+    table, tree = _with_sums(panel, files)
+    covariates = None
+    if files.covariates is not None:
+        covariates, filled = read_covariates(files.covariates, table=table).carried(table)
+        for note in covariates.notes:
+            say(f"covariates: {note}")
+        if filled:
+            say(f"covariates: {filled:,} months without trade take the value of the month before")
+    spec = EngineSpec(threads=settings.threads)
+    return Task(table, horizon, spec, covariates, tree)
+
+
+def _with_sums(panel: Panel, files: PanelFiles) -> tuple[pd.DataFrame, Tree | None]:
+    """Return the table with the sums of a tree, if a file or the panel itself tells of one."""
+    table = panel.table
+    if files.tree is not None:
+        parts = read_tree(files.tree, list(table.index), left_out=panel.refused)
+    elif panel.tree_rows is not None:
+        rows = panel.tree_rows.rename_axis("destination").rename("part_of").reset_index()
+        parts = tree_of_panel(rows, file=f"Panel {files.panel}") or {}
+    else:
+        parts = {}
+    if not parts:
+        return table, None
+    tree = tree_of(parts, table.index)
+    for gap in contradictions(table, tree):
+        say(f"tree: {gap}")
+    return add_sums(table, tree), tree
+
+
+def _told(panel: Panel) -> Panel:
+    """Say which series of a panel file were refused and what else was noted of it."""
+    for note in panel.notes:
+        say(f"panel: {note}")
+    if panel.refused:
+        told = [f"{name}: {reason}" for name, reason in panel.refused.items()]
+        say(f"panel: {len(told)} series refused, the others are forecast: {first_few(told)}")
+    return panel
+
+
+def say_left_out(names: set[str]) -> None:
+    """Say which series were not forecast, having no value in the year before the cutoff."""
+    if names:
+        told = first_few(sorted(names))
+        say(f"no value in the year before the cutoff, not forecast: {told}")

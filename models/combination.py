@@ -1,0 +1,54 @@
+"""How much each of several forecasts counts: learned from their errors, shrunk to a prior."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NEAR: Final = 3
+"""Months ahead up to which a horizon counts as near."""
+
+SHARPNESS: Final = 4.0
+"""Power of the inverse errors that weights are in proportion to, before they are shrunk."""
+
+LEAST_CHECKED: Final = 50
+"""Cells below which nothing is measured."""
+
+LEAST_LOSS: Final = 1e-12
+"""Mean error of a candidate below which a smaller one counts no more."""
+
+
+def is_far(horizon: Floats | Ints) -> Ints:
+    """Return 0 for each near horizon, in months, and 1 for each far one."""
+    return (horizon > NEAR).astype(np.int64)
+
+
+def combination_weights(
+    error: Floats, horizon: Floats | Ints, *, trust: float, prior: Floats
+) -> Floats:
+    """Return weights in proportion to a power of the inverse error, shrunk to a prior.
+
+    Args:
+        error: Absolute errors, cells x candidates, in any unit, times what each cell counts.
+        horizon: Months ahead of each cell.
+        trust: How far measured weights count against the prior, 0 to 1.
+        prior: Weights before any error is known; add up to one.
+
+    Returns:
+        (near, far) x candidates; each row adds up to one, and is the prior where fewer than
+        ``LEAST_CHECKED`` cells are known.
+    """
+    far = is_far(horizon)
+    return np.stack([_shrunk(error[far == reach], trust, prior) for reach in (0, 1)])
+
+
+def _shrunk(error: Floats, trust: float, prior: Floats) -> Floats:
+    if len(error) < LEAST_CHECKED:
+        return prior
+    loss = np.maximum(error.mean(axis=0), LEAST_LOSS)
+    sharp = (loss.min() / loss) ** SHARPNESS
+    weights: Floats = trust * sharp / sharp.sum() + (1.0 - trust) * prior
+    return weights

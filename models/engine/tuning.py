@@ -1,0 +1,256 @@
+"""Search for the engine's choices on early months of panels, and check on later what was found.
+
+A search only looks at the cutoffs of a panel that it searches; the last one is held out and tells,
+once the search is over, whether its gain is more than luck.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import optuna
+import pandas as pd
+from numpy.typing import NDArray
+from optuna.samplers import TPESampler
+
+from features.months import month_label
+from models.backtest import Track, untracked
+from models.engine.choices import sought, suggested
+from models.engine.forecast import engine_at
+from models.engine.spec import EngineSpec
+from models.engine.trial import trial_start
+from models.season import seasonal_scale
+from store.errors import DataError
+from store.vocabulary import QUANTILES
+
+Floats = NDArray[np.float64]
+
+YEAR: Final = 12
+
+APART: Final = 6
+"""Months between the cutoffs of a panel."""
+
+SEARCHED: Final = 3
+"""Cutoffs searched on, at most."""
+
+LEVELS: Final = (0.1, 0.5, 0.9)
+"""Quantiles whose loss is scored, as in the benchmark's own score."""
+
+CHECKS: Final = 3
+"""Seeds that the held-out cutoff is scored with."""
+
+METRICS: Final = ("mase", "sql")
+
+
+@dataclass(frozen=True, slots=True)
+class TunedPanel:
+    """A panel to search on; what lies after the last month that may be looked at is not in it."""
+
+    name: str
+    table: pd.DataFrame
+    """Tonnes, series x consecutive month numbers, NaN where missing."""
+    horizon: int
+    cutoffs: tuple[int, ...]
+    """Searched: last known months, as month numbers, whose targets end by ``held_out``."""
+    held_out: int
+    """The cutoff that checks what was found; its targets end at the table's last month."""
+
+    @classmethod
+    def up_to(
+        cls, name: str, table: pd.DataFrame, *, before: int, horizon: int, spec: EngineSpec
+    ) -> "TunedPanel":
+        """Return the panel cut off after a month, with cutoffs half a year apart before it.
+
+        Args:
+            name: What a reader knows the panel by.
+            table: Tonnes, series x consecutive month numbers; not modified.
+            before: Last month that may be looked at.
+            horizon: Months to forecast.
+            spec: The present spec: how much history the engine learns from at least.
+
+        Raises:
+            DataError: The panel begins too late for a search and a check.
+        """
+        first, last = int(table.columns[0]), int(table.columns[-1])
+        held_out = before - horizon
+        newest = held_out - max(APART, horizon)
+        earliest = first + _least_past(horizon, spec) - 1
+        wanted = [newest - APART * back for back in reversed(range(SEARCHED))]
+        cutoffs = tuple(cutoff for cutoff in wanted if cutoff >= earliest)
+        if not cutoffs or before > last:
+            needed = _least_past(horizon, spec) + before - newest
+            raise _too_short(name, table, before, needed)
+        return cls(name, table.loc[:, :before], horizon, cutoffs, held_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What a search found and what it is worth."""
+
+    untuned: EngineSpec
+    spec: EngineSpec
+    """The best: ``untuned`` itself where nothing beat it."""
+    best: int
+    """Its trial."""
+    trials: pd.DataFrame
+    """One row a trial in order: trial, the choices sought, ratio, and each panel's mase and sql."""
+    gains: pd.DataFrame
+    """One row a panel: panel, searched, held_out and left_out, all ratios of the errors to those of
+    ``untuned`` on the same cells, below 1 where better. ``searched`` is of the best on the cutoffs
+    searched, ``held_out`` on the one that was not; ``left_out`` is of the trial that was best on
+    the other panels, on this one's cutoffs searched (NaN where there is no other)."""
+
+    @property
+    def searched(self) -> float:
+        """Return the best ratio of the search, 1 where nothing was better."""
+        return float(self.gains["searched"].mean())
+
+    @property
+    def held_out(self) -> float:
+        """Return what is left of it where the search did not look."""
+        return float(self.gains["held_out"].mean())
+
+    @property
+    def changed(self) -> dict[str, tuple[int | float, int | float]]:
+        """Return what differs from the untuned spec: by name, before and after."""
+        old, new = self.untuned.choices, self.spec.choices
+        return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
+
+
+def tune(
+    panels: Sequence[TunedPanel],
+    *,
+    trials: int,
+    spec: EngineSpec,
+    seed: int,
+    track: Track = untracked,
+) -> Tuned:
+    """Return the best of some trials; the first is the present spec.
+
+    A panel's errors are the mean scaled error of the median and the mean scaled quantile loss over
+    ``LEVELS``, each as a ratio to the present spec's. What is made small is the mean of both ratios
+    over all panels. The same panels, trials, spec and seed find the same.
+
+    Args:
+        panels: At least one.
+        trials: How many specs to look at, the present one among them.
+        spec: The present spec.
+        seed: Of the search.
+        track: Shows progress.
+
+    Raises:
+        DataError: A panel has no cell to score.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=TPESampler(seed=seed))
+    study.enqueue_trial(dict(sought(spec)))
+    specs: list[EngineSpec] = []
+    errors: list[Floats] = []
+    for _ in track(range(trials), "trials"):
+        trial = study.ask()
+        specs.append(suggested(trial, spec))
+        errors.append(np.array([panel_errors(one, one.cutoffs, specs[-1]) for one in panels]))
+        study.tell(trial, float((errors[-1] / errors[0]).mean()))
+    ratios = np.array([(error / errors[0]).mean(axis=1) for error in errors])
+    best = int(ratios.mean(axis=1).argmin())
+    gains = pd.DataFrame(
+        {
+            "panel": [panel.name for panel in panels],
+            "searched": ratios[best],
+            "held_out": [_held_out(panel, specs[best], spec) for panel in panels],
+            "left_out": _left_out(ratios),
+        }
+    )
+    table = _trial_table(panels, specs, np.array(errors), ratios)
+    return Tuned(spec, specs[best], best, table, gains)
+
+
+def panel_errors(panel: TunedPanel, cutoffs: Sequence[int], spec: EngineSpec) -> Floats:
+    """Return the errors (``METRICS``) of a spec, means over all cells of some cutoffs.
+
+    Raises:
+        DataError: There is no cell to score, or not even an error in one.
+    """
+    cells = np.concatenate([_cell_errors(panel, cutoff, spec) for cutoff in cutoffs])
+    errors = cells.mean(axis=0) if len(cells) else np.zeros(len(METRICS))
+    if not (errors > 0).all():
+        raise DataError(
+            f"Panel {panel.name} has no error to make smaller from "
+            f"{month_label(min(cutoffs))} to {month_label(max(cutoffs) + panel.horizon)}: "
+            f"{len(cells)} cells are scored. Expected series that differ from the year before. "
+            "Leave the panel out, or take another --before."
+        )
+    return errors
+
+
+def _cell_errors(panel: TunedPanel, cutoff: int, spec: EngineSpec) -> Floats:
+    """Return cells x ``METRICS`` of the forecasts at one cutoff, in the series' seasonal scale."""
+    first = int(panel.table.columns[0])
+    seen = panel.table.loc[:, :cutoff].to_numpy(dtype=float)
+    later = panel.table.loc[:, cutoff + 1 : cutoff + panel.horizon].to_numpy(dtype=float)
+    engine = engine_at(
+        seen, last=cutoff - first, horizon=panel.horizon, first_month=first % YEAR, spec=spec
+    )
+    places = [QUANTILES.index(level) for level in LEVELS]
+    scale = seasonal_scale(seen)
+    parts = []
+    for said in engine.forecasts():
+        unit = scale[said.rows][:, None, None]
+        gap = later[said.rows][:, :, None] - said.tonnes[:, :, places]
+        loss = 2.0 * np.maximum(np.asarray(LEVELS) * gap, (np.asarray(LEVELS) - 1.0) * gap)
+        usable = np.isfinite(gap[:, :, 0]) & (unit[:, :, 0] > 0)
+        scaled = (loss / np.where(unit > 0, unit, 1.0))[usable]
+        parts.append(np.stack([scaled[:, LEVELS.index(0.5)], scaled.mean(axis=1)], axis=1))
+    return np.concatenate(parts) if parts else np.empty((0, len(METRICS)))
+
+
+def _held_out(panel: TunedPanel, spec: EngineSpec, untuned: EngineSpec) -> float:
+    """Return the ratio of a spec's errors to the untuned at the cutoff the search did not see."""
+    errors, usual = (
+        np.sum([panel_errors(panel, (panel.held_out,), one) for one in _reseeded(some)], axis=0)
+        for some in (spec, untuned)
+    )
+    return float((errors / usual).mean())
+
+
+def _reseeded(spec: EngineSpec) -> list[EngineSpec]:
+    """Return a spec with seeds the search did not use, so that no lucky draw is taken for skill."""
+    return [replace(spec, seed=spec.seed + further) for further in range(1, CHECKS + 1)]
+
+
+def _left_out(ratios: Floats) -> list[float]:
+    """Return for each panel the ratio there of the trial that is best on the others."""
+    count = ratios.shape[1]
+    if count == 1:
+        return [float("nan")]
+    others = [np.delete(ratios, place, axis=1).mean(axis=1).argmin() for place in range(count)]
+    return [float(ratios[trial, place]) for place, trial in enumerate(others)]
+
+
+def _trial_table(
+    panels: Sequence[TunedPanel], specs: Sequence[EngineSpec], errors: Floats, ratios: Floats
+) -> pd.DataFrame:
+    choices = pd.DataFrame([sought(spec) for spec in specs])
+    scores = {
+        f"{panel.name}_{metric}": errors[:, place, column]
+        for place, panel in enumerate(panels)
+        for column, metric in enumerate(METRICS)
+    }
+    table = choices.assign(ratio=ratios.mean(axis=1), **scores)
+    return table.rename_axis("trial").reset_index()
+
+
+def _least_past(horizon: int, spec: EngineSpec) -> int:
+    """Return the months up to a cutoff with which the engine learns something before its trial."""
+    return spec.least_history + horizon - trial_start(0, horizon, spec)
+
+
+def _too_short(name: str, table: pd.DataFrame, before: int, needed: int) -> DataError:
+    first, last = int(table.columns[0]), int(table.columns[-1])
+    return DataError(
+        f"Panel {name} runs from {month_label(first)} to {month_label(last)}, which allows no "
+        f"search up to {month_label(before)}. Expected a month of the panel with at least {needed} "
+        "months up to it, for a cutoff to search on, one to check on and a past for both. "
+        "Take another --before or a shorter --horizon."
+    )

@@ -1,0 +1,70 @@
+"""Small seeded panels for the engine, and a spec that learns from them in a moment."""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from models.engine.forecast import Engine, Quantiles, engine_at
+from models.engine.lessons import Lessons, PanelView
+from models.engine.spec import EngineSpec
+from models.smoothing import Floats
+
+BRIEF: Final = EngineSpec(pairs=400, rows=1_500, rounds=6, leaves=6, least_rows=20, threads=1)
+"""An engine of a few small trees on one thread."""
+
+
+def make_values(*, series: int = 40, months: int = 60, seed: int = 1) -> Floats:
+    """Build seasonal series of all sizes that wander: series x months, none of them missing."""
+    draw = np.random.default_rng(seed)
+    size = np.exp(draw.normal(3.0, 2.0, (series, 1)))
+    turn = draw.integers(0, 12, (series, 1))
+    season = 1.0 + 0.3 * np.sin(2.0 * np.pi * (np.arange(months) + turn) / 12.0)
+    wander = np.cumsum(draw.normal(0.0, 0.05, (series, months)), axis=1)
+    return size * season * np.exp(wander + draw.normal(0.0, 0.15, (series, months)))
+
+
+def make_engine(
+    values: Floats, *, last: int | None = None, horizon: int = 6, spec: EngineSpec = BRIEF
+) -> Engine:
+    """Build the engine of a panel at a column, the last one if not told."""
+    at = values.shape[1] - 1 if last is None else last
+    return engine_at(values, last=at, horizon=horizon, first_month=0, spec=spec)
+
+
+def said_of(engine: Engine) -> Quantiles:
+    """Return what an engine says of all current series at once."""
+    parts = list(engine.forecasts())
+    rows, tonnes, mean, middle = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("rows", "tonnes", "mean", "middle")
+    )
+    names = parts[0].experts
+    experts = {name: np.concatenate([part.experts[name] for part in parts]) for name in names}
+    return Quantiles(rows, tonnes, mean, middle, experts)
+
+
+def said(values: Floats, *, last: int | None = None, horizon: int = 6) -> Quantiles:
+    """Return what the brief engine says of a panel."""
+    return said_of(make_engine(values, last=last, horizon=horizon))
+
+
+def make_view(values: Floats, *, horizon: int = 6) -> PanelView:
+    """Build the view of a panel that starts in January."""
+    return PanelView(values, 0, horizon)
+
+
+def make_lessons(features: Floats, target: Floats, **changes: Floats) -> Lessons:
+    """Build cells of literal features and outcomes, all from one origin a month ahead."""
+    count = len(target)
+    plain = Lessons(
+        features=features.astype(np.float32),
+        target=target,
+        weight=np.ones(count),
+        origin=np.full(count, 40),
+        horizon=np.ones(count, dtype=np.int64),
+        level=np.linspace(1.0, 9.0, count),
+        base=np.full(count, 1e9),
+        experts={},
+    )
+    return replace(plain, **changes)

@@ -1,0 +1,128 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from models import tracking
+from models.engine.choices import SPACE
+from models.engine.spec import EngineSpec
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def panel(tmp_path: Path) -> Path:
+    """Ten wandering series over five years from 2015-01."""
+    draw = np.random.default_rng(3)
+    months = pd.period_range("2015-01", periods=60, freq="M").astype(str)
+    tonnes = 100.0 * np.exp(0.1 * draw.standard_normal((10, 60)).cumsum(axis=1))
+    table = pd.DataFrame(tonnes, [f"S{i}" for i in range(10)], months)
+    rows = table.rename_axis("destination").melt(
+        var_name="period", value_name="tonnes", ignore_index=False
+    )
+    path = tmp_path / "panel.csv"
+    rows.to_csv(path)
+    return path
+
+
+def test_a_search_writes_the_spec_and_what_it_is_worth(
+    magnetcast: Call, panel: Path, place: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "spec.json"
+
+    code, said, err = magnetcast(
+        *("train", "--tune", "2", "--panel", str(panel), "--before", "2019-06"),
+        *("--horizon", "3", "--out", str(out)),
+    )
+
+    assert (code, said) == (0, "")
+    assert f"wrote {out}" in err
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert set(found["spec"]) == set(EngineSpec().choices) - {"threads"}
+    assert EngineSpec(**found["spec"]).digest == found["digest"]
+    assert found["trials"] == 2
+    [told] = found["panels"]
+    assert told["panel"] == "panel.csv"
+    assert told["cutoffs"] == ["2017-09", "2018-03", "2018-09"]
+    assert told["held_out_cutoff"] == "2019-03"
+    assert told["left_out"] is None
+    assert_one_run(place, found)
+
+
+def assert_one_run(place: Path, found: dict[str, object]) -> None:
+    client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    [run] = client.search_runs([experiment.experiment_id])
+    wanted = {"flow": "tune", "panels": "panel.csv", "before": "2019-06", "horizons": "3"}
+    assert wanted.items() <= run.data.tags.items()
+    assert run.data.params["trials"] == "2"
+    assert {choice.name for choice in SPACE} <= set(run.data.params)
+    assert run.data.metrics["searched"] == pytest.approx(found["searched"], abs=1e-4)
+    curve = client.get_metric_history(run.info.run_id, "ratio")
+    assert sorted(point.step for point in curve) == [0, 1]
+    kept = {item.path for item in client.list_artifacts(run.info.run_id)}
+    assert kept == {"trials.csv", "gains.csv", "spec.json"}
+
+
+@pytest.mark.usefixtures("place")
+def test_without_a_file_the_spec_goes_to_stdout_and_the_months_end_with_the_panel(
+    magnetcast: Call, panel: Path
+) -> None:
+    code, out, err = magnetcast(*("train", "--tune", "1", "--panel", str(panel), "--horizon", "3"))
+
+    assert code == 0
+    found = json.loads(out)
+    assert found["spec"] == {
+        name: value for name, value in EngineSpec().choices.items() if name != "threads"
+    }
+    assert found["panels"][0]["held_out_cutoff"] == "2019-09"
+    assert "none of 1 trials beat the present spec" in err
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(["--tune", "0"], "--tune 0 is no number of trials", id="no trials"),
+        pytest.param(["--horizon", "0"], "--horizon 0 is no number of months", id="horizon"),
+        pytest.param(["--horizon", "six"], "--horizon six is no number of months", id="word"),
+        pytest.param(["--horizon", "3,6"], "--horizon '3,6' has 2 values for 1", id="two of one"),
+        pytest.param(["--before", "soon"], "--before 'soon' is no month", id="no month"),
+        pytest.param(["--before", "2016-12"], "allows no search up to 2016-12", id="too early"),
+    ],
+)
+def test_what_cannot_be_searched_is_one_message_and_no_result(
+    magnetcast: Call, panel: Path, words: list[str], message: str
+) -> None:
+    trials = [] if "--tune" in words else ["--tune", "2"]
+
+    code, out, err = magnetcast("train", "--panel", str(panel), *trials, *words)
+
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+    assert message in err
+
+
+@pytest.mark.usefixtures("place")
+def test_a_panel_named_twice_is_refused(magnetcast: Call, panel: Path) -> None:
+    code, _, err = magnetcast("train", "--tune", "2", "--panel", f"{panel},{panel}")
+
+    assert code == 1
+    assert "--panel names a file twice: panel.csv; panel.csv" in err
+
+
+@pytest.mark.usefixtures("place")
+def test_a_search_without_a_panel_and_a_panel_without_a_search_are_refused(
+    magnetcast: Call, panel: Path
+) -> None:
+    alone = magnetcast("train", "--tune", "2")
+    other = magnetcast("train", "--panel", str(panel))
+
+    assert (alone[0], other[0]) == (1, 1)
+    assert "--tune needs panels to search on" in alone[2]
+    assert "without --tune trains nothing" in other[2]

@@ -1,0 +1,74 @@
+"""What holds of the engine whatever the panel: order, units, time."""
+
+import numpy as np
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from models.engine.forecast import Quantiles, engine_at
+from models.engine.spec import EngineSpec
+from models.smoothing import Floats
+from tests.data.engine_builders import said_of
+
+SPEC = EngineSpec(pairs=120, rows=400, rounds=2, leaves=4, least_rows=20, threads=1)
+VALUE = st.one_of(st.just(float("nan")), st.just(0.0), st.floats(0.01, 1e4, allow_subnormal=False))
+PANELS = st.tuples(st.integers(2, 12), st.integers(14, 40)).flatmap(
+    lambda shape: hnp.arrays(float, shape, elements=VALUE)
+)
+HORIZON = st.integers(1, 14)
+quick = settings(derandomize=True, deadline=None, max_examples=15)
+
+
+def forecast(values: Floats, horizon: int, *, last: int | None = None) -> Quantiles | None:
+    at = values.shape[1] - 1 if last is None else last
+    engine = engine_at(values, last=at, horizon=horizon, first_month=0, spec=SPEC)
+    return said_of(engine) if engine.chunks() else None
+
+
+@quick
+@given(values=PANELS, horizon=HORIZON)
+def test_quantiles_are_in_order_and_no_month_is_below_zero(values: Floats, horizon: int) -> None:
+    found = forecast(values, horizon)
+
+    assume(found is not None)
+    assert found is not None
+    assert np.isfinite(found.tonnes).all()
+    assert (found.tonnes >= 0).all()
+    assert (np.diff(found.tonnes, axis=2) >= 0).all()
+    assert (found.tonnes[:, :, 0] <= found.mean * (1 + 1e-12)).all()
+    assert (found.mean <= found.tonnes[:, :, -1] * (1 + 1e-12)).all()
+
+
+@quick
+@given(
+    values=PANELS, horizon=HORIZON, share=st.floats(0.3, 1.0), poison=st.sampled_from([-1e9, 1e9])
+)
+def test_months_after_the_cutoff_do_not_count(
+    values: Floats, horizon: int, share: float, poison: float
+) -> None:
+    last = int(share * (values.shape[1] - 1))
+    poisoned = np.where(np.arange(values.shape[1]) <= last, values, poison)
+
+    honest, wild = (forecast(table, horizon, last=last) for table in (values, poisoned))
+
+    assert (honest is None) == (wild is None)
+    if honest is not None and wild is not None:
+        np.testing.assert_array_equal(wild.tonnes, honest.tonnes)
+
+
+@quick
+@given(values=PANELS, horizon=HORIZON, data=st.data())
+def test_each_series_may_have_its_own_unit(
+    values: Floats, horizon: int, data: st.DataObject
+) -> None:
+    exponents = data.draw(hnp.arrays(int, (len(values), 1), elements=st.integers(-30, 30)))
+    powers = 2.0**exponents
+
+    found, scaled = (forecast(table, horizon) for table in (values, values * powers))
+
+    assume(found is not None)
+    assert found is not None
+    assert scaled is not None
+    np.testing.assert_allclose(
+        scaled.tonnes, found.tonnes * powers[found.rows][:, :, None], rtol=1e-9
+    )

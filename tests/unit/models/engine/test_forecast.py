@@ -1,0 +1,317 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.engine import forecast
+from models.engine.forecast import engine_at
+from models.engine.standpoint import CEILING, UNSEEN_SPREAD
+from models.experts import EXPERTS
+from models.smoothing import Floats
+from store.vocabulary import QUANTILES
+from tests.data.engine_builders import BRIEF, make_engine, make_values, said, said_of
+
+NAN = float("nan")
+MONTHS = 60
+P10, P50, P90 = (QUANTILES.index(level) for level in (0.1, 0.5, 0.9))
+
+
+def with_last(row: Floats | list[float] | float) -> Floats:
+    """Return a panel of 40 series, the last of which is literal."""
+    values = make_values()
+    values[-1] = row
+    return values
+
+
+def assert_sound(tonnes: Floats) -> None:
+    assert np.isfinite(tonnes).all()
+    assert (tonnes >= 0).all()
+    assert (np.diff(tonnes, axis=2) >= 0).all()
+
+
+def wide(base: Floats) -> Floats:
+    """Return the distance from the lowest to the highest quantile, to compare changes with."""
+    return (base[:, :, -1] - base[:, :, 0])[:, :, None]
+
+
+class TestEngine:
+    def test_forecasts_every_current_series_by_all_quantiles(self) -> None:
+        found = said(make_values())
+
+        assert found.rows.tolist() == list(range(40))
+        assert found.tonnes.shape == (40, 6, len(QUANTILES))
+        assert_sound(found.tonnes)
+
+    def test_the_mean_lies_within_the_band(self) -> None:
+        found = said(make_values())
+
+        assert (found.tonnes[:, :, 0] <= found.mean).all()
+        assert (found.mean <= found.tonnes[:, :, -1]).all()
+
+    def test_tells_what_the_experts_said(self) -> None:
+        found = said(make_values())
+
+        assert list(found.experts) == list(EXPERTS)
+        assert all(one.shape == (40, 6) for one in found.experts.values())
+        assert found.middle.shape == (40, 6)
+
+    def test_the_middle_month_is_near_the_truth_of_a_steady_panel(self) -> None:
+        month = np.arange(66)
+        values = 50.0 + 10.0 * np.sin(month * np.pi / 6) + 0.0 * np.arange(30.0)[:, None]
+        noise = np.random.default_rng(8).normal(scale=0.5, size=values.shape)
+
+        found = said(values + noise, last=59)
+
+        assert found.tonnes[:, :, P50] == pytest.approx(values[:, 60:], abs=2.0)
+
+    def test_bands_widen_with_the_horizon_where_series_wander(self) -> None:
+        draw = np.random.default_rng(6)
+        values = 100.0 * np.exp(np.cumsum(draw.normal(0.0, 0.05, (40, MONTHS)), axis=1))
+
+        width = np.ptp(said(values, horizon=12).tonnes, axis=2)
+
+        assert np.median(width[:, 11] / width[:, 0]) > 1.15
+
+    def test_skips_series_silent_for_a_year(self) -> None:
+        values = make_values()
+        values[3, -12:] = NAN
+        values[4] = NAN
+
+        assert not {3, 4} & set(said(values).rows.tolist())
+
+    def test_of_silent_series_alone_says_nothing(self) -> None:
+        assert list(make_engine(np.full((3, MONTHS), NAN)).forecasts()) == []
+
+    @pytest.mark.parametrize("poison", [1e12, -5.0, NAN], ids=str)
+    def test_months_after_the_cutoff_change_nothing(self, poison: float) -> None:
+        values = make_values()
+        poisoned = values.copy()
+        poisoned[:, 50:] = poison
+
+        honest, wild = (said(table, last=49) for table in (values, poisoned))
+
+        np.testing.assert_array_equal(wild.tonnes, honest.tonnes)
+        np.testing.assert_array_equal(wild.mean, honest.mean)
+
+    def test_says_the_same_with_any_number_of_threads(self) -> None:
+        values = make_values()
+
+        one, two = (
+            said_of(make_engine(values, spec=replace(BRIEF, threads=count))) for count in (1, 2)
+        )
+
+        np.testing.assert_array_equal(two.tonnes, one.tonnes)
+
+    def test_says_the_same_twice(self) -> None:
+        values = make_values()
+
+        np.testing.assert_array_equal(said(values).tonnes, said(values).tonnes)
+
+    def test_forecasts_by_chunks_as_by_the_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        engine = make_engine(make_values())
+        whole = said_of(engine)
+
+        monkeypatch.setattr(forecast, "CHUNK", 7)
+
+        chunked = said_of(engine)
+        assert [len(rows) for rows in engine.chunks()] == [7, 7, 7, 7, 7, 5]
+        np.testing.assert_array_equal(chunked.tonnes, whole.tonnes)
+        np.testing.assert_array_equal(chunked.rows, whole.rows)
+
+    def test_of_one_series_it_says_what_it_says_of_all(self) -> None:
+        engine = make_engine(make_values())
+
+        alone = engine.forecast(np.array([5])).tonnes
+
+        # numpy adds up a single column in another order than many.
+        np.testing.assert_allclose(alone, said_of(engine).tonnes[[5]], rtol=1e-9)
+
+    def test_speaks_in_the_unit_of_each_series(self) -> None:
+        values = make_values()
+        powers = 2.0 ** np.random.default_rng(2).integers(-40, 41, (40, 1))
+
+        scaled = said(values * powers).tonnes
+
+        np.testing.assert_array_equal(scaled, said(values).tonnes * powers[:, :, None])
+
+    def test_further_features_are_learned_from(self) -> None:
+        draw = np.random.default_rng(9)
+        values = make_values(months=72)
+        shock = np.where(draw.random((40, 72)) < 0.3, 1.8, 1.0)
+
+        def extra(origin: int, rows: Floats) -> Floats:
+            return shock[rows, origin + 1 : origin + 7, None].astype(np.float32)
+
+        spec = replace(BRIEF, rounds=40, pairs=900, rows=5_000)
+        engine = engine_at(
+            values * shock,
+            last=65,
+            horizon=6,
+            first_month=0,
+            spec=spec,
+            extra=extra,
+            extra_names=("shock",),
+        )
+
+        tonnes = said_of(engine).tonnes[:, :, P50]
+        blind = said_of(make_engine(values * shock, last=65, spec=spec)).tonnes[:, :, P50]
+        ratio = tonnes / blind
+        assert np.median(ratio[shock[:, 66:] > 1.0]) > 1.2 * np.median(ratio[shock[:, 66:] == 1.0])
+
+
+class TestManySeries:
+    def test_lessons_are_drawn_from_some(self) -> None:
+        values = make_values()
+        some = replace(BRIEF, most_series=15)
+
+        engine = make_engine(values, spec=some)
+
+        newest = (engine.known.origin == 58) & (engine.known.horizon == 1)
+        assert newest.sum() == 15
+        assert_sound(said_of(engine).tonnes)
+
+    def test_further_features_follow_the_series_drawn(self) -> None:
+        number = np.arange(40, dtype=np.float32)
+
+        def extra(_origin: int, rows: Floats) -> Floats:
+            return np.broadcast_to(number[rows][:, None, None], (len(rows), 6, 1))
+
+        engine = engine_at(
+            make_values(),
+            last=59,
+            horizon=6,
+            first_month=0,
+            spec=replace(BRIEF, most_series=15),
+            extra=extra,
+            extra_names=("number",),
+        )
+
+        draw = np.random.default_rng(BRIEF.seed)
+        drawn = np.sort(draw.choice(40, 15, replace=False))
+        assert np.unique(engine.known.features[:, -1]).tolist() == drawn.tolist()
+
+
+class TestTooLittleToLearn:
+    def test_bands_widen_with_the_horizon(self) -> None:
+        engine = make_engine(make_values(months=13), horizon=8)
+        tonnes = said_of(engine).tonnes
+
+        assert engine.learner is None
+        up = tonnes[:, :, P90] - tonnes[:, :, P50]
+        np.testing.assert_allclose(up[:, 7], 2.0 * up[:, 0])
+
+    @pytest.mark.parametrize("wander", [0.0, 1.0])
+    def test_bands_hold_what_moves_as_before(self, wander: float) -> None:
+        draw = np.random.default_rng(4)
+        noise = draw.normal(size=(400, 14))
+        values = 100.0 + wander * np.cumsum(noise, axis=1) + (1.0 - wander) * noise
+
+        tonnes = said(values, last=12, horizon=1).tonnes[:, 0]
+
+        hit = (tonnes[:, P10] <= values[:, 13]) & (values[:, 13] <= tonnes[:, P90])
+        assert hit.mean() == pytest.approx(0.8, abs=0.12)
+
+    @pytest.mark.parametrize("months", [1, 2, 3, 6, 12, 13, 14, 15, 16, 18])
+    def test_a_young_panel_is_forecast(self, months: int) -> None:
+        assert_sound(said(make_values(months=months)).tonnes)
+
+    @pytest.mark.parametrize("months", [1, 5, 14, 20, 60])
+    def test_one_series_is_forecast(self, months: int) -> None:
+        assert_sound(said(make_values(series=1, months=months)).tonnes)
+
+    @pytest.mark.parametrize("value", [0.0, 7.0])
+    def test_a_panel_that_never_moves_stays(self, value: float) -> None:
+        tonnes = said(np.full((12, MONTHS), value)).tonnes
+
+        assert tonnes[:, :, P50] == pytest.approx(np.full((12, 6), value))
+        assert (np.ptp(tonnes, axis=2) <= 0.1 * value).all()
+
+
+class TestHorizons:
+    @pytest.mark.parametrize("horizon", [1, 24, 70])
+    def test_may_be_short_or_beyond_the_history(self, horizon: int) -> None:
+        tonnes = said(make_values(), horizon=horizon).tonnes
+
+        assert tonnes.shape[1] == horizon
+        assert_sound(tonnes)
+
+    @pytest.mark.parametrize("months", [10, 20, 40])
+    def test_may_be_long_beside_a_young_panel(self, months: int) -> None:
+        assert_sound(said(make_values(months=months), horizon=24).tonnes)
+
+
+HALF = [5.0, 8.0, 6.0] * 10
+ODD = {
+    "constant": 7.0,
+    "leading empty": [NAN] * 30 + HALF,
+    "one value at the end": [NAN] * 59 + [4.0],
+    "every other month": [NAN, 4.0, NAN, 6.0] * 15,
+    "every third month missing": [4.0, NAN, 6.0] * 20,
+    "one value a year": ([NAN] * 11 + [4.0]) * 5,
+    "huge": [1e15, 3e15] * 30,
+    "tiny": [1e-9, 3e-9] * 30,
+    "all magnitudes": [1e-9, 1e15, 0.0, 1.0] * 15,
+    "exploding": (1e-9 * 4.0 ** np.arange(60)).tolist(),
+    "fading": (1e15 * 0.25 ** np.arange(60)).tolist(),
+    "one huge month": [1.0] * 20 + [1e15] + [0.0] * 39,
+    "a huge last month": [1.0] * 59 + [1e15],
+    "ended": [50.0] * 20 + [0.0] * 40,
+    "rare": ([0.0] * 19 + [50.0]) * 3,
+}
+
+
+class TestOddSeries:
+    @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
+    def test_get_a_sound_forecast(self, row: list[float]) -> None:
+        found = said(with_last(row))
+
+        assert found.rows[-1] == 39
+        assert_sound(found.tonnes)
+
+    @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
+    def test_may_be_all_there_is(self, row: list[float]) -> None:
+        assert_sound(said(np.tile(row, (12, 60 // np.size(row)))).tonnes)
+
+    # What may change: the pooled season, the panel's momentum, and what the learner makes of its
+    # rows. None of these moves a forecast further than a part of its own band.
+    @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
+    def test_leave_the_others_nearly_alone(self, row: list[float]) -> None:
+        others = said(make_values()).tonnes[:-1]
+
+        changed = np.abs(said(with_last(row)).tonnes[:-1] - others) / wide(others)
+
+        assert np.median(changed) < 0.05
+        assert changed.max() < 0.5
+
+    def test_of_zeros_are_forecast_as_zeros(self) -> None:
+        assert not said(with_last(0.0)).tonnes[-1].any()
+
+    def test_of_one_value_get_a_wide_band_around_it(self) -> None:
+        found = said(with_last([NAN] * 59 + [4.0]))
+
+        assert found.middle[-1] == pytest.approx([4.0] * 6, rel=0.2)
+        width = found.tonnes[-1, :, P90] - found.tonnes[-1, :, P10]
+        assert (width > 4.0 * UNSEEN_SPREAD).all()
+
+    def test_seen_every_other_month_get_as_wide_a_band_as_if_seen_always(self) -> None:
+        values = make_values()
+        whole = said(values).tonnes[-1]
+        values[-1, ::2] = NAN
+
+        width = np.ptp(said(values).tonnes[-1], axis=1)
+
+        assert (width > 0.5 * np.ptp(whole, axis=1)).all()
+
+    def test_of_all_magnitudes_may_share_a_panel(self) -> None:
+        values = make_values()
+        mixed = values * np.where(np.arange(40) % 2 == 0, 2.0**46, 2.0**-34)[:, None]
+
+        assert_sound(said(mixed).tonnes)
+
+    def test_that_explode_are_followed_only_so_far(self) -> None:
+        grown = np.concatenate([np.ones(48), 2.0 ** np.arange(1.0, 13.0)])
+
+        found = said(with_last(grown), horizon=24)
+
+        assert found.middle[-1].max() < 10.0 * grown[-1]
+        assert found.tonnes[-1].max() < CEILING * grown[-1]

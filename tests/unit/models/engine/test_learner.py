@@ -1,0 +1,128 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.engine.learner import CANDIDATES, LEAST_CELLS, Learner, Teacher
+from models.engine.lessons import Lessons
+from models.engine.spec import EngineSpec
+from models.smoothing import Floats
+from tests.data.engine_builders import BRIEF, make_lessons
+
+NAMES = ("horizon", "first", "second")
+LAST = 41
+
+
+def drawn(count: int = 2_000, *, noise: Callable[[Floats], Floats] | None = None) -> Lessons:
+    draw = np.random.default_rng(5)
+    features = draw.normal(size=(count, 3))
+    features[:, 0] = draw.integers(1, 7, count)
+    spread = draw.normal(size=count)
+    return make_lessons(features, features[:, 1] + (spread if noise is None else noise(spread)))
+
+
+def taught(known: Lessons, spec: EngineSpec = BRIEF) -> Learner:
+    [found] = Teacher(known, NAMES, LAST, spec).learners([np.ones(len(known), dtype=bool)])
+    assert found is not None
+    return found
+
+
+def test_heads_lie_near_their_levels_in_sample() -> None:
+    known = drawn()
+    said = taught(known, replace(BRIEF, rounds=60)).says(known.features)
+
+    for head, level in ((said.low, 0.1), (said.candidates[:, 2], 0.5), (said.high, 0.9)):
+        assert (known.target <= head).mean() == pytest.approx(level, abs=0.03)
+
+
+def test_heads_do_not_cross() -> None:
+    known = drawn()
+    said = taught(known).says(known.features)
+
+    assert (said.low <= said.candidates[:, 2]).all()
+    assert (said.candidates[:, 2] <= said.high).all()
+
+
+def test_the_first_candidate_is_the_experts_middle() -> None:
+    known = drawn()
+    said = taught(known).says(known.features)
+
+    assert said.candidates.shape == (len(known), len(CANDIDATES))
+    assert not said.candidates[:, 0].any()
+
+
+def test_the_stack_is_the_better_candidate_where_the_relation_is_a_line() -> None:
+    known = drawn()
+    said = taught(known, replace(BRIEF, ridge=1.0)).says(known.features)
+
+    errors = np.abs(said.candidates - known.target[:, None]).mean(axis=0)
+    assert errors.argmin() == CANDIDATES.index("stack")
+
+
+def test_too_few_cells_teach_nothing() -> None:
+    known = drawn(LEAST_CELLS)
+    few = np.arange(LEAST_CELLS) > 0
+
+    found = Teacher(known, NAMES, LAST, BRIEF).learners([~few, few, few | True])
+
+    assert [learner is None for learner in found] == [True, True, False]
+
+
+def test_no_cells_teach_nothing() -> None:
+    known = drawn().part(np.zeros(2_000, dtype=bool))
+
+    assert Teacher(known, NAMES, LAST, BRIEF).learners([np.empty(0, dtype=bool)]) == [None]
+
+
+def test_at_most_some_rows_are_seen() -> None:
+    known = drawn()
+    small = replace(BRIEF, rows=500)
+    draw = np.random.default_rng(small.seed)
+    seen = np.sort(draw.choice(2_000, 500, replace=False))
+    others = np.setdiff1d(np.arange(2_000), seen)
+    target = known.target.copy()
+    target[others] = 50.0
+
+    honest, wild = (taught(part, small) for part in (known, replace(known, target=target)))
+
+    np.testing.assert_array_equal(honest.says(known.features).high, wild.says(known.features).high)
+
+
+def test_older_lessons_count_less() -> None:
+    known = drawn()
+    old = np.arange(2_000) % 2 == 0
+    target = np.where(old, 10.0, -10.0)
+    origin = np.where(old, 0, LAST - 1)
+    aged = replace(known, target=target, origin=origin)
+
+    said = taught(aged, replace(BRIEF, half_life=12.0)).says(known.features)
+
+    assert np.median(said.candidates[:, 2]) < -9.0
+
+
+def test_one_exploding_series_does_not_fill_the_leaves_of_others() -> None:
+    known = drawn()
+    target = known.target.copy()
+    target[::8] = 1e9
+
+    said = taught(replace(known, target=target)).says(known.features)
+
+    assert said.high.max() <= 100.0
+
+
+def test_the_same_is_learned_with_any_number_of_threads() -> None:
+    known = drawn()
+    parts = [np.arange(2_000) < 900, np.ones(2_000, dtype=bool)]
+
+    one, two = (
+        Teacher(known, NAMES, LAST, replace(BRIEF, threads=count)).learners(parts)
+        for count in (1, 2)
+    )
+
+    for single, double in zip(one, two, strict=True):
+        assert single is not None
+        assert double is not None
+        np.testing.assert_array_equal(single.stack.beta, double.stack.beta)
+        for name, head in single.heads.items():
+            assert head.model_to_string() == double.heads[name].model_to_string()

@@ -1,0 +1,168 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.engine.lessons import LEAST_SCALE, PanelView, lessons, past_origins
+from models.engine.spec import EngineSpec
+from models.engine.standpoint import NAMES
+from models.smoothing import Floats
+from tests.data.engine_builders import BRIEF, make_values, make_view
+
+NAN = float("nan")
+ALL = slice(None)
+
+
+class TestPanelView:
+    def test_an_origin_does_not_see_what_comes_after_it(self) -> None:
+        values = make_values(series=12)
+        poisoned = values.copy()
+        poisoned[:, 41:] = 1e12
+
+        honest, wild = (make_view(table).at(40, ALL) for table in (values, poisoned))
+
+        np.testing.assert_array_equal(honest.features, wild.features)
+        np.testing.assert_array_equal(honest.base, wild.base)
+
+    def test_months_after_the_last_one_known_are_unknown(self) -> None:
+        view = make_view(np.arange(20.0)[None, :], horizon=4)
+
+        assert view.after(10, ALL, 19).tolist() == [[11.0, 12.0, 13.0, 14.0]]
+        np.testing.assert_array_equal(view.after(10, ALL, 12), [[11.0, 12.0, NAN, NAN]])
+        np.testing.assert_array_equal(view.after(12, ALL, 12), [[NAN] * 4])
+
+    def test_further_features_stand_behind_the_engines_own(self) -> None:
+        values = make_values(series=3)
+
+        def extra(origin: int, rows: object) -> Floats:
+            assert origin == 40
+            assert rows == ALL
+            return np.full((3, 6, 2), 9.0, dtype=np.float32)
+
+        found = PanelView(values, 0, 6, extra).at(40, ALL)
+
+        plain = make_view(values).at(40, ALL)
+        assert found.features.shape == (3, 6, len(NAMES) + 2)
+        np.testing.assert_array_equal(found.features[:, :, : len(NAMES)], plain.features)
+        assert (found.features[:, :, len(NAMES) :] == 9.0).all()
+
+    def test_further_features_of_some_series_are_asked_for_by_their_rows(self) -> None:
+        asked = []
+
+        def extra(_origin: int, rows: Floats) -> Floats:
+            asked.append(rows.tolist())
+            return np.zeros((len(rows), 6, 1), dtype=np.float32)
+
+        view = PanelView(make_values(series=9), 0, 6, extra).part(np.array([2, 5, 7]))
+        view.at(40, np.array([0, 2]))
+
+        assert asked == [[2, 7]]
+
+
+class TestPastOrigins:
+    def test_go_back_in_steps_from_the_month_before(self) -> None:
+        spec = EngineSpec(step=3, span=12, least_history=14)
+
+        assert past_origins(50, 6, spec) == [49, 46, 43, 40, 37, 34]
+
+    def test_need_a_history(self) -> None:
+        assert past_origins(16, 6, EngineSpec(step=1, least_history=14)) == [15, 14, 13]
+        assert past_origins(13, 6, EngineSpec(least_history=14)) == []
+
+
+class TestLessons:
+    def test_tell_what_came_of_what_was_said(self) -> None:
+        view = make_view(make_values(series=8))
+        found = lessons(view, 59, BRIEF)
+
+        cell = int(np.flatnonzero((found.origin == 50) & (found.horizon == 3))[4])
+        point = view.at(50, ALL)
+        spread, base = point.gauge.spread[4], point.base[4, 2]
+        assert found.target[cell] == pytest.approx((view.tonnes[4, 53] - base) / spread)
+        assert found.base[cell] == pytest.approx(base / spread)
+        assert found.level[cell] == pytest.approx(point.gauge.level[4] / spread)
+        distance = (point.experts["theta"][4, 2] - base) / spread
+        assert found.experts["theta"][cell] == pytest.approx(distance)
+        np.testing.assert_array_equal(found.features[cell], point.features[4, 2])
+
+    def test_weigh_an_error_as_the_score_does_up_to_a_limit(self) -> None:
+        values = make_values(series=8)
+        values[3] = values[3, np.arange(60) % 12] + 1e-6 * np.arange(60)
+        view = make_view(values)
+        found = lessons(view, 59, BRIEF)
+
+        newest = found.weight[(found.origin == 58) & (found.horizon == 1)]
+        whole = view.gauge(58)
+        np.testing.assert_allclose(newest[0], whole.spread[0] / whole.scale[0])
+        assert newest[3] == pytest.approx(1.0 / LEAST_SCALE)
+        assert found.weight.max() == pytest.approx(1.0 / LEAST_SCALE)
+
+    def test_know_no_outcome_after_the_last_month(self) -> None:
+        found = lessons(make_view(make_values(series=8)), 59, BRIEF)
+
+        assert (found.origin + found.horizon).max() == 59
+        assert found.horizon.min() == 1
+
+    def test_poisoned_later_months_change_nothing(self) -> None:
+        values = make_values(series=8)
+        poisoned = values.copy()
+        poisoned[:, 50:] = -1e12
+
+        honest, wild = (lessons(make_view(table), 49, BRIEF) for table in (values, poisoned))
+
+        np.testing.assert_array_equal(honest.features, wild.features)
+        np.testing.assert_array_equal(honest.target, wild.target)
+
+    def test_are_none_of_unknown_outcomes(self) -> None:
+        values = make_values(series=8)
+        values[:, 55] = NAN
+
+        found = lessons(make_view(values), 59, BRIEF)
+
+        assert 55 not in (found.origin + found.horizon)
+        assert np.isfinite(found.target).all()
+
+    def test_draw_as_many_series_at_each_origin(self) -> None:
+        spec = replace(BRIEF, pairs=100)
+        found = lessons(make_view(make_values()), 59, spec)
+
+        whole = found.part(found.origin <= 53)
+        origins, counts = np.unique(whole.origin, return_counts=True)
+        each = -(-100 // len(past_origins(59, 6, spec)))
+        assert counts.tolist() == [each * 6] * len(origins)
+
+    def test_are_drawn_without_regard_to_size(self) -> None:
+        values = make_values()
+        large = values * np.where(np.arange(40) < 20, 2.0**30, 1.0)[:, None]
+        spec = replace(BRIEF, pairs=100)
+
+        plain, sized = (lessons(make_view(table), 59, spec) for table in (values, large))
+
+        np.testing.assert_array_equal(plain.target, sized.target)
+
+    def test_leave_out_series_that_cannot_teach(self) -> None:
+        values = make_values(series=6)
+        values[1] = 0.0
+        values[2] = 7.0
+        values[3] = NAN
+        values[4, :-1] = NAN
+
+        found = lessons(make_view(values), 59, BRIEF)
+
+        assert len(found.target[(found.origin == 58) & (found.horizon == 1)]) == 2
+
+    def test_are_the_same_with_any_number_of_threads(self) -> None:
+        view = make_view(make_values())
+
+        one, two = (lessons(view, 59, replace(BRIEF, threads=count)) for count in (1, 2))
+
+        np.testing.assert_array_equal(one.features, two.features)
+        np.testing.assert_array_equal(one.target, two.target)
+
+    @pytest.mark.parametrize("months", [1, 5, 14])
+    def test_of_a_young_panel_are_empty(self, months: int) -> None:
+        found = lessons(make_view(make_values(months=months)), months - 1, BRIEF)
+
+        assert len(found) == 0
+        assert found.features.shape == (0, len(NAMES))
+        assert all(len(one) == 0 for one in found.experts.values())

@@ -1,0 +1,141 @@
+from dataclasses import replace
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from models.combination import LEAST_CHECKED, NEAR
+from models.engine.bands import GROUPS
+from models.engine.learner import CANDIDATES, Learner, Teacher
+from models.engine.lessons import Lessons
+from models.engine.spec import EngineSpec
+from models.engine.trial import Verdict, before_trial, judge, trial_start
+from tests.data.engine_builders import BRIEF, make_lessons
+
+NAMES = ("horizon", "first", "second")
+LAST = 60
+FULL_TRUST = replace(BRIEF, trust=1.0, ridge=1.0)
+
+
+def drawn(count: int = 2_400) -> Lessons:
+    """Build lessons of 24 origins in which the stack alone sees what is missed."""
+    draw = np.random.default_rng(5)
+    features = draw.normal(size=(count, 3))
+    horizon = 1 + np.arange(count) % 6
+    features[:, 0] = horizon
+    target = features[:, 1] + features[:, 2] + draw.normal(scale=0.3, size=count)
+    known = make_lessons(features, target, level=draw.uniform(1.0, 9.0, count))
+    origin = LAST - 1 - np.arange(count) // 6 % 24
+    return replace(known, horizon=horizon, origin=origin).part(origin + horizon <= LAST)
+
+
+def taught(known: Lessons, spec: EngineSpec) -> Learner:
+    before = before_trial(known, trial_start(LAST, 6, spec))
+    [found] = Teacher(known, NAMES, LAST, spec).learners([before])
+    assert found is not None
+    return found
+
+
+def verdict(known: Lessons, spec: EngineSpec = BRIEF) -> Verdict:
+    return judge(taught(known, spec), known, horizon=6, last=LAST, spec=spec)
+
+
+def test_a_trial_is_as_long_as_told_or_as_the_horizon() -> None:
+    assert trial_start(60, 6, EngineSpec(trial_months=12)) == 48
+    assert trial_start(60, 24, EngineSpec(trial_months=12)) == 36
+
+
+def test_the_learner_of_the_trial_knows_no_outcome_within_it() -> None:
+    known = drawn()
+
+    before = known.part(before_trial(known, 48))
+
+    assert (before.origin + before.horizon).max() == 48
+
+
+def test_weights_of_each_group_and_distance_add_up_to_one() -> None:
+    found = verdict(drawn())
+
+    assert found.weights.shape == (GROUPS, 2, len(CANDIDATES))
+    np.testing.assert_allclose(found.weights.sum(axis=2), 1.0)
+    assert (found.weights > 0).all()
+
+
+def test_the_better_candidate_weighs_more() -> None:
+    found = verdict(drawn(), FULL_TRUST)
+
+    assert (found.weights.argmax(axis=2) == CANDIDATES.index("stack")).all()
+
+
+def test_without_trust_all_candidates_weigh_the_same() -> None:
+    found = verdict(drawn(), replace(FULL_TRUST, trust=0.0))
+
+    np.testing.assert_allclose(found.weights, 1.0 / len(CANDIDATES))
+
+
+def test_too_few_cells_of_a_group_leave_its_weights_equal() -> None:
+    known = drawn()
+    far = np.flatnonzero((known.horizon > NEAR) & (known.origin >= 48))
+    dropped = np.isin(np.arange(len(known)), far[LEAST_CHECKED - 1 :])
+    few = known.part(~dropped)
+
+    found = judge(taught(known, FULL_TRUST), few, horizon=6, last=LAST, spec=FULL_TRUST)
+
+    np.testing.assert_array_equal(found.weights[:, 1], 1.0 / len(CANDIDATES))
+    assert (found.weights[:, 0] != 1.0 / len(CANDIDATES)).any()
+
+
+def test_without_a_learner_weights_are_equal_and_bands_the_default() -> None:
+    known = drawn()
+
+    found = judge(None, known, horizon=6, last=LAST, spec=BRIEF)
+
+    empty = known.part(np.zeros(len(known), dtype=bool))
+    plain = judge(None, empty, horizon=6, last=LAST, spec=BRIEF)
+    np.testing.assert_array_equal(found.weights, 1.0 / len(CANDIDATES))
+    np.testing.assert_array_equal(found.bands.scores, plain.bands.scores)
+
+
+def test_errors_of_the_trial_set_the_bands() -> None:
+    known = drawn()
+    is_tried = known.origin >= 48
+    noise = np.random.default_rng(6).normal(scale=5.0, size=len(known))
+    wild = replace(known, target=known.target + np.where(is_tried, noise, 0.0))
+
+    calm, wide = (
+        judge(taught(known, BRIEF), part, horizon=6, last=LAST, spec=BRIEF)
+        for part in (known, wild)
+    )
+
+    assert (wide.bands.scores[:, :, -1] > calm.bands.scores[:, :, -1]).all()
+
+
+def test_a_middle_below_zero_is_judged_as_zero() -> None:
+    known = replace(drawn(), base=np.zeros(len(drawn())), target=np.zeros(len(drawn())))
+    below = Learner(taught(drawn(), BRIEF).stack, constant_heads(-3.0))
+
+    found = judge(below, known, horizon=6, last=LAST, spec=replace(FULL_TRUST, trust=1.0))
+
+    trees, experts = (found.weights[:, :, CANDIDATES.index(name)] for name in ("trees", "experts"))
+    np.testing.assert_allclose(trees, experts)
+
+
+def constant_heads(value: float) -> dict[str, lgb.Booster]:
+    """Build heads that say the same of every cell."""
+    table = lgb.Dataset(
+        np.random.default_rng(1).normal(size=(60, 3)), np.full(60, value), params={"verbosity": -1}
+    )
+    quiet = {"verbosity": -1, "num_threads": 1, "objective": "quantile", "alpha": 0.5}
+    return {name: lgb.train(quiet, table, 1) for name in ("p10", "p50", "p90")}
+
+
+def test_the_middle_weighs_candidates_by_group_and_distance() -> None:
+    found = verdict(drawn())
+    candidates = np.zeros((1, 6, len(CANDIDATES)))
+    candidates[:, :, 1], candidates[:, :, 2] = 1.0, 10.0
+    level = np.array([2.0])
+
+    said = found.middle(candidates, level)[0]
+
+    own = found.weights[found.bands.group_of(level)[0]] @ [0.0, 1.0, 10.0]
+    assert said == pytest.approx([own[0]] * NEAR + [own[1]] * (6 - NEAR))

@@ -1,0 +1,102 @@
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.months import month_number
+from models.backtest import Backtest
+from models.engine.baselines import MIDDLE
+from models.engine.spec import EngineSpec
+from models.experts import EXPERTS
+from models.panel import Task, backtest_panel, predict_panel
+from models.rolling import MODEL
+from store.errors import DataError
+from tests.data.builders import make_table
+
+SPEC = EngineSpec(rounds=12, least_rows=20, threads=1)
+CUTOFFS = (month_number("2021-06"), month_number("2021-12"))
+
+
+def make_task(*, months: int = 60) -> Task:
+    return Task(make_table(months=months), 3, SPEC)
+
+
+@cache
+def result() -> Backtest:
+    return backtest_panel(make_task(), CUTOFFS)
+
+
+def test_a_panel_is_forecast_from_each_cutoff_once_by_every_model() -> None:
+    forecasts = result().forecasts
+
+    assert sorted(forecasts["cutoff"].unique()) == ["2021-06", "2021-12"]
+    assert not forecasts.duplicated(["model", "cutoff", "destination", "period"]).any()
+    counts = forecasts.groupby("model").size().to_dict()
+    assert counts == dict.fromkeys([MODEL, MIDDLE, *EXPERTS], 2 * 4 * 3)
+    assert sorted(forecasts["horizon"].unique()) == [1, 2, 3]
+
+
+def test_the_truth_of_a_panel_is_its_own_later_months() -> None:
+    cell = result().cells.query("destination == 'S2' and cutoff == '2021-06'").iloc[0]
+
+    assert cell["tonnes"] == make_table(months=60).loc["S2", month_number(cell["period"])]
+
+
+def test_the_scale_of_a_panel_is_the_seasonal_step_up_to_the_cutoff() -> None:
+    known = make_table(months=60).loc["S2", : CUTOFFS[0]].to_numpy()
+
+    cell = result().cells.query("destination == 'S2' and cutoff == '2021-06'").iloc[0]
+
+    expected = np.abs(known[12:] - known[:-12]).mean()
+    assert cell["scaled_error"] == pytest.approx(cell["absolute_error"] / expected)
+
+
+def test_order_of_cutoffs_does_not_matter() -> None:
+    again = backtest_panel(make_task(), CUTOFFS[::-1])
+
+    pd.testing.assert_frame_equal(again.forecasts, result().forecasts, check_exact=True)
+
+
+def test_a_panel_is_forecast_in_the_backtest_as_it_is_live() -> None:
+    table = make_table(months=60)
+    live = Task(table.loc[:, : CUTOFFS[0]], 3, SPEC)
+
+    said = pd.concat(predict_panel(live), ignore_index=True)
+
+    own = result().forecasts.query("model == @MODEL and cutoff == '2021-06'")
+    expected = own[said.columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(said, expected, check_exact=True)
+
+
+@pytest.mark.parametrize("month", ["2017-12", "2023-01"])
+def test_a_cutoff_outside_a_panel_is_refused(month: str) -> None:
+    with pytest.raises(DataError, match=f"Cutoff {month} lies outside the panel"):
+        backtest_panel(make_task(), [month_number(month)])
+
+
+def test_series_without_a_value_in_the_last_year_are_left_out() -> None:
+    table = make_table(months=60)
+    table.loc["S1", table.columns[-20:]] = np.nan
+
+    said = pd.concat(predict_panel(Task(table, 3, SPEC)))
+
+    assert set(said["destination"]) == {"S0", "S2", "S3"}
+
+
+def test_a_series_of_zeros_is_forecast_as_zeros() -> None:
+    table = make_table(months=60)
+    table.loc["S0"] = 0.0
+
+    said = pd.concat(predict_panel(Task(table, 3, SPEC)))
+
+    assert (said.query("destination == 'S0'")["p50"] <= 1e-6).all()
+
+
+def test_the_table_is_not_modified() -> None:
+    task = make_task()
+    before = task.table.copy(deep=True)
+
+    backtest_panel(task, CUTOFFS[:1])
+
+    pd.testing.assert_frame_equal(task.table, before)

@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+
+from models.robust import STEADY, SWIFT, Pace, robust, steady, swift
+from models.smoothing import Floats, Months
+
+NAN = float("nan")
+FLAT = np.ones((12, 1))
+
+
+def ahead(pace: Pace, row: list[float], *, horizon: int = 6, season: Floats = FLAT) -> Floats:
+    """Return what is said of the months after those of one series."""
+    return robust(Months.of(np.array([row])), season, horizon, pace)[-horizon:, 0]
+
+
+def test_what_is_said_of_a_month_does_not_depend_on_it_or_later_ones_but_for_the_weights() -> None:
+    only = Pace((0.3,), (0.1,), 0.9, turns=(0.05,))
+    draw = np.random.default_rng(3)
+    early = draw.gamma(3.0, 10.0, 30)
+    # The mean of all months is the unit of the logs, so later ones only change places.
+    late = draw.gamma(3.0, 10.0, 10)
+
+    one, other = (
+        robust(Months.of(np.concatenate([early, end])[None, :]), FLAT, 3, only)
+        for end in (late, late[::-1])
+    )
+
+    np.testing.assert_allclose(one[:31], other[:31], rtol=1e-12)
+    assert one[-1, 0] != pytest.approx(other[-1, 0], rel=1e-6)
+
+
+def test_a_lump_moves_a_steady_series_only_a_little() -> None:
+    calm = [100.0, 104.0, 97.0, 101.0] * 10
+
+    lumped = ahead(STEADY, [*calm[:-1], 2_000.0])
+
+    assert lumped == pytest.approx(ahead(STEADY, calm), rel=0.15)
+
+
+def test_a_lump_of_any_size_moves_it_alike() -> None:
+    calm = [100.0, 104.0, 97.0, 101.0] * 10
+
+    large, larger = (ahead(STEADY, [*calm, size, *calm]) for size in (5_000.0, 50_000.0))
+
+    assert larger == pytest.approx(large, rel=0.25)
+
+
+def test_a_lasting_break_is_followed_sooner_at_a_swift_pace() -> None:
+    row = [100.0, 104.0, 97.0, 101.0] * 10 + [300.0, 310.0, 290.0] * 3
+
+    slow, fast = ahead(STEADY, row, horizon=1)[0], ahead(SWIFT, row, horizon=1)[0]
+
+    assert slow < 0.8 * fast
+    assert fast == pytest.approx(300.0, rel=0.1)
+
+
+def test_a_swift_trend_goes_on_and_slows_down() -> None:
+    row = [100.0 * 1.03**month for month in range(60)]
+
+    said = ahead(SWIFT, row, horizon=12)
+
+    steps = np.diff(np.log(np.r_[row[-1], said]))
+    assert (steps > 0).all()
+    assert (np.diff(steps[1:]) < 0).all()
+    assert said[0] == pytest.approx(row[-1] * 1.03, rel=0.02)
+
+
+@pytest.mark.parametrize("pace", [STEADY, SWIFT], ids=["steady", "swift"])
+class TestEachPace:
+    def test_stays_at_a_constant(self, pace: Pace) -> None:
+        assert ahead(pace, [7.0] * 40) == pytest.approx([7.0] * 6)
+
+    def test_stays_at_zero(self, pace: Pace) -> None:
+        assert ahead(pace, [0.0] * 40).tolist() == [0.0] * 6
+
+    def test_keeps_the_season_it_is_given(self, pace: Pace) -> None:
+        season = 1.0 + 0.3 * np.sin(np.arange(12) * np.pi / 6)[:, None]
+        row = [100.0 * season[month % 12, 0] for month in range(40)]
+
+        said = ahead(pace, row, season=season)
+
+        expected = [100.0 * season[month % 12, 0] for month in range(40, 46)]
+        assert said == pytest.approx(expected, rel=0.05)
+
+    def test_learns_a_part_of_a_season_it_was_not_given(self, pace: Pace) -> None:
+        noise = np.random.default_rng(2).normal(scale=10.0, size=120)
+        row = 100.0 + 50.0 * (np.arange(120) % 12 == 3) + noise
+
+        said = ahead(pace, row.tolist(), horizon=12)
+
+        assert said.argmax() == 3
+        assert 1.1 < said[3] / np.median(said) < 1.5
+
+    def test_a_gap_passes_time_and_moves_nothing_else(self, pace: Pace) -> None:
+        row = [100.0, 104.0, 97.0, 101.0] * 10
+
+        gapped = ahead(pace, row + [NAN] * 12)
+
+        assert gapped == pytest.approx(ahead(pace, row), rel=0.02)
+
+    def test_no_series_has_a_say_in_another(self, pace: Pace) -> None:
+        values = np.random.default_rng(1).gamma(3.0, 10.0, (3, 40))
+        wild = np.vstack([values[:2], np.full(40, 1e15)])
+
+        both, other = (
+            robust(Months.of(rows), np.ones((12, 3)), 6, pace) for rows in (values, wild)
+        )
+
+        np.testing.assert_array_equal(both[:, :2], other[:, :2])
+
+    def test_is_finite_whatever_explodes(self, pace: Pace) -> None:
+        said = ahead(pace, [1.0] * 10 + [4.0**month for month in range(40)], horizon=24)
+
+        assert np.isfinite(said).all()
+
+
+def test_names_are_the_paces() -> None:
+    months = Months.of(np.random.default_rng(1).gamma(3.0, 10.0, (2, 40)))
+    season = np.ones((12, 2))
+
+    np.testing.assert_array_equal(steady(months, season, 3), robust(months, season, 3, STEADY))
+    np.testing.assert_array_equal(swift(months, season, 3), robust(months, season, 3, SWIFT))
