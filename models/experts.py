@@ -1,7 +1,7 @@
 """Plain forecasts of all series at once: experts to combine, and baselines a model must beat."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -55,7 +55,7 @@ class Expert:
         """
         forecast = np.empty((len(values), horizon))
         residual = np.empty(values.shape)
-        for part, months, said in self._parts(values, season, horizon):
+        for part, months, said in self._parts(values, season, horizon, ahead_only=False):
             forecast[part] = said[len(months.values) :].T
             later = months.known & (months.age > 0)
             one_ahead = said[: len(months.values)]
@@ -65,17 +65,17 @@ class Expert:
     def ahead(self, values: Floats, season: Floats, horizon: int) -> Floats:
         """Return the forecast alone; arguments as when called."""
         forecast = np.empty((len(values), horizon))
-        for part, months, said in self._parts(values, season, horizon):
+        for part, months, said in self._parts(values, season, horizon, ahead_only=True):
             forecast[part] = said[len(months.values) :].T
         return forecast
 
     def _parts(
-        self, values: Floats, season: Floats, horizon: int
+        self, values: Floats, season: Floats, horizon: int, *, ahead_only: bool
     ) -> Iterator[tuple[slice, Months, Floats]]:
         """Yield some series at a time, with what is said of them: at least 0, NaN without value."""
         for at in range(0, len(values), BLOCK):
             part = slice(at, at + BLOCK)
-            months = Months.of(values[part])
+            months = Months.of(values[part], ahead_only=ahead_only)
             said = self.says(months, np.ascontiguousarray(season[part].T), horizon)
             np.maximum(said, 0.0, out=said)
             said[:, ~months.known.any(axis=0)] = np.nan
@@ -175,7 +175,7 @@ def _adjusted(method: Method) -> Expert:
     def says(months: Months, season: Floats, horizon: int) -> Floats:
         height = len(months.values)
         factor = season[np.arange(height + horizon) % YEAR]
-        flat = Months(months.values / factor[:height], months.known)
+        flat = replace(months, values=months.values / factor[:height])
         return method(flat, horizon) * factor
 
     return Expert(says)

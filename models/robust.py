@@ -100,7 +100,10 @@ def robust(months: Months, season: Floats, horizon: int, pace: Pace) -> Floats:
     last = _walk(logs, np.log(season), pace)
     weight = _weights(last.loss, months.known.sum(axis=0))
     said = months.blank(horizon)
-    _walk(logs, np.log(season), pace, (weight, said))
+    if months.ahead_only:
+        said[:-horizon] = np.nan
+    else:
+        _walk(logs, np.log(season), pace, (weight, said))
     ahead = np.arange(1, horizon + 1)
     turned = np.einsum("gn,mgn->mn", weight, last.turning)[(len(logs.values) + ahead - 1) % YEAR]
     reach = np.cumsum(pace.phi**ahead)[:, None]

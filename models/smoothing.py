@@ -48,12 +48,14 @@ class Months:
     values: Floats
     """0 where unknown."""
     known: Booleans
+    ahead_only: bool = False
+    """Whether nobody asks what was said of these months, only what is said of those after them."""
 
     @classmethod
-    def of(cls, values: Floats) -> Self:
+    def of(cls, values: Floats, *, ahead_only: bool = False) -> Self:
         """Take series x months, NaN where missing."""
         known = np.ascontiguousarray(np.isfinite(values).T)
-        return cls(np.where(known, np.ascontiguousarray(values.T), 0.0), known)
+        return cls(np.where(known, np.ascontiguousarray(values.T), 0.0), known, ahead_only)
 
     @property
     def gapped(self) -> Floats:

@@ -111,13 +111,16 @@ def bands_of(
     tail = _adapted(checked, spec)
     levels = _widened(tail)
     recency = 0.5 ** ((last - checked.origin) / spec.band_half_life)
+    growth = spec.band_growth / spec.trial_length(horizon) if len(checked.score) else 0.0
     scores = np.empty((GROUPS, horizon, len(QUANTILES)))
     for group in range(GROUPS):
         kin = recency * np.where(checked.group == group, 1.0, spec.other_groups)
         for ahead in range(horizon):
             gap = np.log(checked.horizon / (ahead + 1))
             weight = kin * np.exp(-0.5 * (gap / HORIZON_REACH) ** 2)
-            scores[group, ahead] = _quantiles(checked.score, weight, levels, spec)
+            scores[group, ahead] = (1.0 + growth * (ahead + 1)) * _quantiles(
+                checked.score, weight, levels, spec
+            )
     return Bands(edges, scores, tail)
 
 

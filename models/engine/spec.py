@@ -13,7 +13,7 @@ class EngineSpec:
     """Pairs of series and past origin to learn from, at most."""
     most_series: int = 6_000
     """Series that past origins look at, at most: what more would teach is not worth its time."""
-    rows: int = 20_000
+    rows: int = 12_000
     """Cells of those pairs that a fit sees, at most."""
     step: int = 2
     """Months between past origins."""
@@ -41,6 +41,9 @@ class EngineSpec:
     """Worth of the heads' own quantiles, in trial cells."""
     band_half_life: float = 12.0
     """Age at which a trial cell counts half for the bands, in months."""
+    band_growth: float = 0.2
+    """How much wider than the trial asks bands are a whole trial ahead, nearer months in step: far
+    months are seen from few of its origins, which overlap and share their shocks."""
     other_groups: float = 0.3
     """What a trial cell of another group of volatility counts."""
     adaption: float = 0.05
@@ -48,6 +51,10 @@ class EngineSpec:
     seed: int = 20250404
     threads: int = 2
     """Workers; the numbers are the same with any number of them."""
+
+    def trial_length(self, horizon: int) -> int:
+        """Return the months of the trial."""
+        return max(self.trial_months, horizon)
 
     @property
     def choices(self) -> dict[str, int | float]:

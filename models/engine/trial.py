@@ -41,7 +41,7 @@ class Verdict:
 
 def trial_start(last: int, horizon: int, spec: EngineSpec) -> int:
     """Return the column of the first origin of the trial."""
-    return last - max(spec.trial_months, horizon)
+    return last - spec.trial_length(horizon)
 
 
 def before_trial(known: Lessons, start: int) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from models.smoothing import Floats
 from store.vocabulary import QUANTILES
 
 SPEC = EngineSpec()
-TRUSTING = replace(SPEC, band_prior=1.0)
+TRUSTING = replace(SPEC, band_prior=1.0, band_growth=0.0)
 LAST = 50
 P10, P50, P90 = (QUANTILES.index(level) for level in (0.1, 0.5, 0.9))
 
@@ -49,6 +49,17 @@ def test_bands_of_exchangeable_errors_cover_80_percent(reach: float) -> None:
 
     fresh = checked(drawn(seed=3, reach=reach))
     assert coverage(found, fresh) == pytest.approx(0.8, abs=0.02)
+
+
+def test_bands_of_a_month_half_a_trial_ahead_grow_by_half_of_what_a_whole_one_does() -> None:
+    found = checked(drawn())
+    plain, grown = (
+        bands(found, spec=replace(SPEC, trial_months=12, band_growth=growth)).scores
+        for growth in (0.0, 0.2)
+    )
+
+    np.testing.assert_allclose(grown[:, 5], 1.1 * plain[:, 5])
+    np.testing.assert_allclose(grown[:, 2], 1.05 * plain[:, 2])
 
 
 def test_bands_follow_the_horizon_and_the_group_where_their_errors_differ() -> None:
