@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, Table, literal_column, select
@@ -153,8 +153,8 @@ def _fetch(
     """Fetch rows known at ``as_of`` and sort them by natural key, the same on every database."""
     columns = told_columns(table)
     # Without a type the driver's own values come, which are typed a column at a time.
-    query = select(*(literal_column(column.name) for column in columns)).select_from(table)
-    query = query.where(*wanted)
+    listed: list[ColumnElement[Any]] = [literal_column(column.name) for column in columns]
+    query = select(*listed).select_from(table).where(*wanted)
     if as_of is not None:
         query = query.where(table.c.available_at <= as_of)
     frame = frame_of(connection.execute(query).all(), columns)

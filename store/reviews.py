@@ -63,12 +63,12 @@ def read_reviews(engine: Engine, *, open_only: bool = True) -> pd.DataFrame:
 
 def decide(
     engine: Engine,
-    id: int,
+    id: int,  # noqa: A002  # the column's name
     *,
     decision: Decision,
     at: datetime,
     actor: str,
-    note: str = "",  # noqa: A002  # the column's name
+    note: str = "",
 ) -> None:
     """Note a decision on an item.
 
