@@ -1,7 +1,6 @@
 """Everything the environment may change, read once and checked on entry."""
 
 from pathlib import Path
-
 from typing import Literal
 
 from pydantic import Field, SecretStr
