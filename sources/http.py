@@ -194,7 +194,9 @@ class Http:
         try:
             value = _value(answer, read)
         except ValueError as err:
-            return _Setback(f"the body is broken ({self._secrets.redact(str(err))})", cause=err)
+            return _Setback(
+                f"the body cannot be used ({self._secrets.redact(str(err))})", cause=err
+            )
         self._cache.keep(answer.note, call.accept, body)
         return self._reply(answer, value)
 
