@@ -51,7 +51,7 @@ class HttpCache:
         try:
             note = Note(**json.loads(self._note_path(url, accept).read_text(encoding="utf-8")))
             body = self._body_path(note.sha256).read_bytes()
-        except (FileNotFoundError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError):
             return None
         return Cached(note, body) if sha256(body) == note.sha256 else None
 
