@@ -96,9 +96,7 @@ def backtest_panel(task: Task, cutoffs: Sequence[int], *, track: Track = untrack
     Raises:
         DataError: A cutoff lies outside the panel, or a covariate is not known.
     """
-    tables = []
-    for cutoff in track(sorted(cutoffs), "cutoffs"):
-        tables.append(said_at(task, cutoff))
+    tables = [said_at(task, cutoff) for cutoff in track(sorted(cutoffs), "cutoffs")]
     forecasts = pd.concat(tables, ignore_index=True)
     return scored(forecasts, known_months(task.table), _scales(task.table, cutoffs))
 
