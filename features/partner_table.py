@@ -11,9 +11,8 @@ from features.asof import OBSERVATION_KEY, known_at
 from features.listing import REMAINDER, SUMS, Listing, listing_of
 from features.months import last_complete_month, month_label
 from store.errors import DataError
+from store.partners import MEASURE
 from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIGIN, WORLD
-
-MEASURE: Final = "net_weight_t"
 
 LEAST_PARTNERS: Final = 20
 """Partners that a source must have listed in one month to count as full: newspapers name a dozen at

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, literal_column, select
 
 from store import tables
 from store.frames import frame_of
-from store.tables import natural_key
-from store.vocabulary import COMMODITY, FORECAST_COLUMNS, ORIGIN
+from store.tables import natural_key, told_columns
+from store.vocabulary import COMMODITY, FORECAST_COLUMNS
 
 _EVIDENCE: Final = (
     tables.observations,
@@ -22,9 +22,16 @@ _EVIDENCE: Final = (
 )
 """Tables a forecast may rest on."""
 
+_LATER_EVIDENCE: Final = (tables.covariates,)
+"""The same, but younger than some digests: told of only where it holds rows."""
+
 
 def read_observations(
-    engine: Engine, *, as_of: datetime | None = None, commodity: str | None = None
+    engine: Engine,
+    *,
+    as_of: datetime | None = None,
+    commodity: str | None = None,
+    source: str | None = None,
 ) -> pd.DataFrame:
     """Read published figures, every version of them, ordered by natural key.
 
@@ -32,45 +39,53 @@ def read_observations(
         engine: an opened store.
         as_of: leave out rows that became known later; None reads all.
         commodity: only this commodity or analog material; None reads all.
+        source: only what this source told; None reads all.
     """
-    wanted = [] if commodity is None else [tables.observations.c.commodity == commodity]
-    return _read(engine, tables.observations, as_of=as_of, wanted=wanted)
+    table = tables.observations
+    asked = ((table.c.commodity, commodity), (table.c.source, source))
+    wanted = [column == value for column, value in asked if value is not None]
+    return read_table(engine, table, as_of=as_of, wanted=wanted)
+
+
+def read_covariates(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
+    """Read monthly covariates, every version of them known at ``as_of``."""
+    return read_table(engine, tables.covariates, as_of=as_of)
 
 
 def read_events(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
     """Read every version of every policy event known at ``as_of``."""
-    return _read(engine, tables.policy_events, as_of=as_of)
+    return read_table(engine, tables.policy_events, as_of=as_of)
 
 
 def read_analog_events(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
     """Read every version of every control on another mineral known at ``as_of``."""
-    return _read(engine, tables.analog_events, as_of=as_of)
+    return read_table(engine, tables.analog_events, as_of=as_of)
 
 
 def read_tariffs(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
     """Read every version of every tariff step known at ``as_of``."""
-    return _read(engine, tables.tariff_steps, as_of=as_of)
+    return read_table(engine, tables.tariff_steps, as_of=as_of)
 
 
 def read_calendar(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
     """Read the releases of the customs statistics that had happened at ``as_of``."""
-    return _read(engine, tables.release_calendar, as_of=as_of)
+    return read_table(engine, tables.release_calendar, as_of=as_of)
 
 
 def read_vintages(engine: Engine) -> pd.DataFrame:
-    """Read the files ingested so far, one row a file, without its surrogate id."""
-    return _read(engine, tables.vintages).drop(columns="id")
+    """Read the ingests so far, one row a file and ingest, oldest first; ``id`` names one."""
+    return read_table(engine, tables.vintages)
 
 
 def read_runs(engine: Engine) -> pd.DataFrame:
     """Read the runs, ordered by their id."""
-    return _read(engine, tables.runs)
+    return read_table(engine, tables.runs)
 
 
 def read_scores(engine: Engine, *, commodity: str | None = COMMODITY) -> pd.DataFrame:
     """Read the scores of all models and moments of a commodity, of all commodities if None."""
     wanted = [] if commodity is None else [tables.scores.c.commodity == commodity]
-    return _read(engine, tables.scores, wanted=wanted)
+    return read_table(engine, tables.scores, wanted=wanted)
 
 
 def read_forecasts(
@@ -98,7 +113,7 @@ def read_forecasts(
         wanted.append(tables.forecasts.c.commodity == commodity)
     if destination is not None:
         wanted.append(tables.forecasts.c.destination == destination)
-    return _published(_read(engine, tables.forecasts, wanted=wanted))
+    return _published(read_table(engine, tables.forecasts, wanted=wanted))
 
 
 def latest_forecast(
@@ -114,46 +129,25 @@ def latest_forecast(
     newest = select(table.c.as_of).where(own).order_by(table.c.as_of.desc()).limit(1)
     if as_of is not None:
         newest = newest.where(table.c.as_of <= as_of)
-    rows = _read(engine, table, wanted=[own, table.c.as_of.in_(newest)])
+    rows = read_table(engine, table, wanted=[own, table.c.as_of.in_(newest)])
     latest = rows.groupby(["destination", "period"])["id"].transform("max")
     return _published(rows[rows["id"] == latest])
-
-
-def read_partner_counts(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
-    """Count who is told of in China's tonnes, to find full tables without reading them.
-
-    Returns:
-        commodity, source, destinations: how many have figures of single months known at ``as_of``;
-        ordered by commodity and source.
-    """
-    table = tables.observations
-    count = func.count(table.c.destination.distinct()).label("destinations")
-    query = (
-        select(table.c.commodity, table.c.source, count)
-        .where(table.c.origin == ORIGIN, table.c.measure == "net_weight_t")
-        .where(table.c.period_from == table.c.period_to)
-        .group_by(table.c.commodity, table.c.source)
-        .order_by(table.c.commodity, table.c.source)
-    )
-    if as_of is not None:
-        query = query.where(table.c.available_at <= as_of)
-    with engine.begin() as connection:
-        rows = connection.execute(query).all()
-    return pd.DataFrame(rows, columns=["commodity", "source", "destinations"])
 
 
 def data_vintage(engine: Engine, *, as_of: datetime | None = None) -> str:
     """Return a digest of all evidence known at ``as_of``; equal rows give equal digests."""
     digest = hashlib.sha256()
     with engine.begin() as connection:
-        for table in _EVIDENCE:
+        for table in (*_EVIDENCE, *_LATER_EVIDENCE):
             frame = _fetch(connection, table, as_of=as_of)
+            if frame.empty and table in _LATER_EVIDENCE:
+                continue
             digest.update(table.name.encode())
             digest.update(frame.to_csv(index=False, lineterminator="\n").encode())
     return digest.hexdigest()
 
 
-def _read(
+def read_table(
     engine: Engine,
     table: Table,
     *,
@@ -173,10 +167,13 @@ def _fetch(
     wanted: Sequence[ColumnElement[bool]] = (),
 ) -> pd.DataFrame:
     """Fetch rows known at ``as_of`` and sort them by natural key, the same on every database."""
-    query = select(table).where(*wanted)
+    columns = told_columns(table)
+    # Without a type the driver's own values come, which are typed a column at a time.
+    query = select(*(literal_column(column.name) for column in columns)).select_from(table)
+    query = query.where(*wanted)
     if as_of is not None:
         query = query.where(table.c.available_at <= as_of)
-    frame = frame_of(connection.execute(query).all(), list(table.columns))
+    frame = frame_of(connection.execute(query).all(), columns)
     return frame.sort_values(list(natural_key(table)), ignore_index=True)
 
 
