@@ -15,6 +15,8 @@ class SourceInfo:
     """How long after the fact a row can be known."""
     licence: str
     cadence: str
+    completeness: float | None = None
+    """Least share of the last vintage's cells a new one must hold; None where it does not apply."""
 
 
 class Source(Protocol):
