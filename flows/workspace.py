@@ -13,7 +13,13 @@ from features.history import EvidenceHistory
 from models.spec import ModelSpec
 from store.database import open_store
 from store.errors import DataError, StoreError
-from store.reading import data_vintage, read_events, read_observations, read_tariffs
+from store.reading import (
+    data_vintage,
+    read_analog_events,
+    read_events,
+    read_observations,
+    read_tariffs,
+)
 from store.settings import Settings
 
 
@@ -62,6 +68,7 @@ def _cached(settings: Settings, as_of: pd.Timestamp, fingerprint: str, engine: E
         read_observations(engine, as_of=as_of),
         read_events(engine, as_of=as_of),
         read_tariffs(engine, as_of=as_of),
+        read_analog_events(engine, as_of=as_of),
     )
     return Workspace(settings, as_of, fingerprint, ModelSpec(), engine, history)
 
