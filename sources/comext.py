@@ -92,8 +92,8 @@ def _flow(http: Http) -> str:
         return named[0]
     raise SourceError(
         f"comext lists {len(flows)} data sets, {len(named)} of them by HS and CN8 "
-        f"({first_few(named) or 'none'}), at {reply.url}. Expected {FLOW} or one of that name. Look "
-        "for the new code in Eurostat's list; nothing was taken over."
+        f"({first_few(named) or 'none'}), at {reply.url}. Expected {FLOW} or one of that name. "
+        "Look for the new code in Eurostat's list; nothing was taken over."
     )
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import io
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import pandas as pd
 import sdmx
@@ -50,7 +50,7 @@ def read_data(body: bytes) -> pd.DataFrame:
 
 def _table(part: object) -> pd.DataFrame:
     """Turn one data set into rows."""
-    series = sdmx.to_pandas(part)
+    series = cast("pd.Series", sdmx.to_pandas(part))
     return series.rename("value").reset_index().astype({"value": "float64"})
 
 
@@ -63,7 +63,9 @@ def _message(body: bytes, kind: type[_Kind]) -> _Kind:
         first = str(err).strip().splitlines()
         raise ValueError(f"no SDMX message: {first[-1] if first else type(err).__name__}") from err
     if not isinstance(message, kind):
-        raise ValueError(f"an SDMX {type(message).__name__} instead of a {kind.__name__}")
+        raise ValueError(  # noqa: TRY004  # the body is at fault, not the caller
+            f"an SDMX {type(message).__name__} instead of a {kind.__name__}"
+        )
     return message
 
 
