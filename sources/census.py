@@ -66,7 +66,7 @@ class CensusImports:
         )
         with http:
             lines = [_ask(http, line, span) for line in US_LINES]
-        rows = pd.concat(lines, ignore_index=True)
+        rows = _joined([line for line in lines if line is not None])
         frame = observations(
             _measured(rows, now=now),
             origin=ORIGIN,
@@ -82,8 +82,8 @@ class CensusImports:
         return FileRows(name, f"{name} {span}", http.sha256, {"observations": frame}, ignored)
 
 
-def _ask(http: Http, line: str, span: Span) -> pd.DataFrame:
-    """Return one line's months, none where there was no trade."""
+def _ask(http: Http, line: str, span: Span) -> pd.DataFrame | None:
+    """Return one line's months; None where there was no trade in any."""
     params = [
         ("get", ",".join(_ASKED)),
         ("COMM_LVL", "HS10"),
@@ -91,10 +91,14 @@ def _ask(http: Http, line: str, span: Span) -> pd.DataFrame:
         ("CTY_CODE", CHINA),
         ("time", f"from {span.first} to {span.last}"),
     ]
-    reply = http.get("", params, read=lambda body: _read(body, line, span))
-    if reply.value is not None:
-        return reply.value
-    return pd.DataFrame(columns=["line", "period", "UNIT_QY1", *_NUMBERS])
+    reply = http.get("", params, read=lambda body: _read(body, line, span), may_be_empty=True)
+    return reply.value
+
+
+def _joined(lines: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all lines."""
+    columns = ["line", "period", *_NUMBERS]
+    return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(columns=columns)
 
 
 def _read(body: bytes, line: str, span: Span) -> pd.DataFrame:
@@ -117,7 +121,7 @@ def _read(body: bytes, line: str, span: Span) -> pd.DataFrame:
     _refuse_units(told, line)
     counted = {name: numbers(told[name], **where) for name in _NUMBERS}
     months = pd.to_datetime(told["time"], format="%Y-%m").astype("datetime64[us]")
-    return told[["UNIT_QY1"]].assign(line=line, period=months, **counted)
+    return pd.DataFrame({"line": line, "period": months, **counted})
 
 
 def _table(answer: object) -> pd.DataFrame:

@@ -81,9 +81,7 @@ def _flow(http: Http) -> str:
     Raises:
         SourceError: The list has neither the code nor exactly one set of that name.
     """
-    reply = http.get(
-        "/dataflow/ESTAT/all", [("detail", "allstubs")], read=read_flows, accept=STRUCTURE
-    )
+    reply = http.get("/dataflow/ESTAT/all", read=read_flows, accept=STRUCTURE)
     flows = reply.value or {}
     if FLOW in flows:
         return FLOW
@@ -105,7 +103,8 @@ def _ask(http: Http, flow: str, span: Span) -> pd.DataFrame:
         years = list(span.years())
         if len(years) == 1:
             raise
-    return pd.concat([_ask_once(http, flow, year) for year in years], ignore_index=True)
+    parts = [_ask_once(http, flow, year) for year in years]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
 def _ask_once(http: Http, flow: str, span: Span) -> pd.DataFrame:

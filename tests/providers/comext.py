@@ -57,7 +57,8 @@ def _flows(world: ComextWorld) -> str:
     flows = {"DS-018995": "EU trade since 1988 by SITC", world.code: world.name}
     told = "".join(
         f'<s:Dataflow id="{code}" agencyID="ESTAT" version="1.0" isFinal="true">'
-        f'<c:Name xml:lang="en">{name}</c:Name></s:Dataflow>'
+        f'<c:Name xml:lang="en">{name}</c:Name><s:Structure><Ref id="DSD_{code}" version="1.0" '
+        'agencyID="ESTAT" class="DataStructure"/></s:Structure></s:Dataflow>'
         for code, name in flows.items()
     )
     return (
@@ -95,7 +96,8 @@ def _data(series: list[list[str]], months: list[pd.Period]) -> str:
 def _series(place: int, code: str, product: str, indicator: str, months: list[pd.Period]) -> str:
     since = FIRST_CN8 if product == "85051110" else "1988-01"
     observed = "".join(
-        f'<g:Obs><g:ObsDimension value="{month}"/><g:ObsValue value="{_value(place, indicator, month)}"/></g:Obs>'
+        f'<g:Obs><g:ObsDimension value="{month}"/>'
+        f'<g:ObsValue value="{_value(place, indicator, month)}"/></g:Obs>'
         for month in months
         if str(month) >= since and (product == "85051110" or str(month) < FIRST_CN8)
     )

@@ -21,11 +21,11 @@ class RatesWorld:
         return pd.bdate_range(first, min(last, self.last))
 
     def dollars(self, day: pd.Timestamp) -> float:
-        return round(1.1 + day.dayofyear % 40 / 1000, 4)
+        return round(1.1 + day.day_of_year % 40 / 1000, 4)
 
     def yuan(self, day: pd.Timestamp) -> float:
         factor = self.factors.get(f"{day:%Y-%m}", 1.0)
-        return round((7 + day.dayofyear % 60 / 1000) * factor, 4)
+        return round((7 + day.day_of_year % 60 / 1000) * factor, 4)
 
 
 def fx(world: RatesWorld) -> Provider:
