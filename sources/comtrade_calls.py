@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from sources.countries import comtrade_places
+from sources.countries import comtrade_codes
 from sources.http import Http, Params
 from sources.rows import numbers, records_in, table_of
 from sources.span import Span
@@ -86,7 +86,7 @@ class _Piece:
     def halves(self) -> Iterator["_Piece"]:
         """Ask for less at once: fewer months, then fewer partners; none if it is one of each."""
         months = len(self.span.months)
-        codes = self.codes or tuple(sorted(comtrade_places()))
+        codes = self.codes or comtrade_codes()
         if months > 1:
             for span in self.span.pieces((months + 1) // 2):
                 yield replace(self, span=span)
