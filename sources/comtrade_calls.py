@@ -183,11 +183,12 @@ def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:
 
 
 def _refuse_doubt(told: pd.DataFrame, plain: pd.DataFrame) -> None:
-    """Refuse rows told twice, for others may be missing then, and months told in splits only."""
+    """Refuse rows told twice, for others may be missing then, and cells told in splits only."""
     if twice := int(plain.duplicated(_CELL).sum()):
         raise ValueError(f"{twice} rows are told twice")
-    if lost := sorted(set(told["period"]) - set(plain["period"])):
-        raise ValueError(f"{', '.join(lost[:5])} comes in splits only, without its total")
+    cells = pd.MultiIndex.from_frame(told[_CELL]).unique()
+    if lost := len(cells.difference(pd.MultiIndex.from_frame(plain[_CELL]))):
+        raise ValueError(f"{lost} cells come in splits only, without their total")
 
 
 def _numbered(rows: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ from sources.span import Span
 from store.batch import FileRows
 from store.errors import SourceError
 from store.settings import Settings
-from tests.providers.answers import Call, Fault
+from tests.providers.answers import Answer, Call, Fault
 from tests.providers.comtrade import ComtradeWorld
 from tests.providers.server import Providers
 from tests.providers.world import World
@@ -259,9 +260,9 @@ class TestDoubt:
         empty = json.dumps({"count": 0, "data": [], "error": ""}).encode()
         comtrade = providers.providers["comtrade"]
 
-        def without_rows(call: Call) -> object:
+        def without_rows(call: Call) -> Answer:
             answer = comtrade.answer(call)
-            return answer if call.path == AVAILABILITY else type(answer)(empty)
+            return answer if call.path == AVAILABILITY else Answer(empty)
 
         providers.providers["comtrade"] = type(comtrade)(
             without_rows,
@@ -272,7 +273,44 @@ class TestDoubt:
         with pytest.raises(SourceError, match="lists 202403 as available and has no rows"):
             exports(live_settings, "2024-03")
 
-    def test_an_error_within_the_answer_is_told(
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            ({"error": "Please try later"}, "it says 'Please try later'"),
+            ({"period": "202407"}, "period 202407 was not asked for"),
+            ({"reporterCode": 842}, "reporterCode 842 was not asked for"),
+            ({"cmdCode": "8505"}, "cmdCode 8505 was not asked for"),
+            ({"motCode": 2100}, "25 cells come in splits only"),
+            ({"netWgt": "many"}, "'netWgt' that is no number"),
+            ({"data": {}}, "without a list of records 'data'"),
+        ],
+        ids=lambda value: str(value) if isinstance(value, dict) else "",
+    )
+    def test_an_answer_to_something_else_is_refused(
+        self,
+        providers: Providers,
+        live_settings: Settings,
+        changes: dict[str, object],
+        told: str,
+    ) -> None:
+        comtrade = providers.providers["comtrade"]
+
+        def changed(call: Call) -> Answer:
+            answer = comtrade.answer(call)
+            if call.path == AVAILABILITY:
+                return answer
+            whole = json.loads(answer.body)
+            inner = {name: value for name, value in changes.items() if name not in whole}
+            rows = [{**row, **inner} for row in whole["data"]]
+            outer = {name: value for name, value in changes.items() if name in whole}
+            return Answer(json.dumps({**whole, "data": rows, **outer}).encode())
+
+        providers.providers["comtrade"] = replace(comtrade, answer=changed)
+
+        with pytest.raises(SourceError, match=told):
+            exports(live_settings, "2024-03")
+
+    def test_an_availability_of_another_shape_is_refused(
         self, providers: Providers, live_settings: Settings
     ) -> None:
         providers.misbehave("comtrade", Fault.RENAMED, times=9)

@@ -1,5 +1,6 @@
 """Exchange rates and the risk index: monthly means, and when they are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from sources.gpr import GeopoliticalRisk
 from sources.http_waiting import Patience
 from sources.span import Span
 from store.settings import Settings
+from tests.providers.answers import Answer
 from tests.providers.server import Providers
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
@@ -97,8 +99,7 @@ class TestRisk:
     ) -> None:
         lines = b"month,GPR,GPRT,GPRA,GPRC_CHN,GPRC_USA\n2024-01-01,1,2,3,4,5\n"
         gpr = providers.providers["gpr"]
-        answer = type(gpr.answer(None))(lines)  # type: ignore[arg-type]
-        providers.providers["gpr"] = type(gpr)(lambda _: answer, gpr.renamed, gpr.doubled)
+        providers.providers["gpr"] = replace(gpr, answer=lambda _: Answer(lines))
 
         rows = risk(live_settings, "2024-01", "2024-01")
 
