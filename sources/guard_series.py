@@ -50,7 +50,10 @@ def flat_lines(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
     flat = grouped[is_flat]
     if flat.empty:
         return []
-    told = [f"{key[3]} {key[4]} {value:,.6g}" for key, value in flat["high"].items()]
+    told = [
+        f"{row.destination} {row.measure} {row.high:,.6g}"
+        for row in flat.reset_index().itertuples()
+    ]
     return [
         reason(
             f"{len(flat)} series stand still for {FLAT_MONTHS} months: {listed(told)}",
@@ -74,7 +77,10 @@ def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> lis
     copies = grouped[grouped["same"] & grouped["news"] & grouped["cells"].ge(REPEATED)]
     if copies.empty:
         return []
-    told = [f"{key[4]:%Y-%m} {key[3]} ({row.cells} destinations)" for key, row in copies.iterrows()]
+    told = [
+        f"{row.period_from:%Y-%m} {row.measure} ({row.cells} destinations)"
+        for row in copies.reset_index().itertuples()
+    ]
     return [
         reason(
             f"{len(copies)} months repeat the month before: {listed(told)}",
@@ -88,21 +94,21 @@ def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> lis
 def world_apart(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str]:
     """Object to a total that its destinations exceed or, in a full table, do not reach."""
     is_part = new["destination"].isin(COUNTRIES)
-    parts = new[is_part].groupby(_TABLE)["value"].agg(["sum", "size"])
+    parts = new[is_part].groupby(_TABLE)["value"].agg(total="sum", cells="count")
     widths = new[is_part].groupby(_TABLE)["half_width"].sum()
     world = new[new["destination"].eq(WORLD)].set_index(_TABLE)[["value", "half_width"]]
     both = world.join(parts, how="inner").join(widths.rename("widths"))
     slack = TOLERANCE * both["value"] + both["half_width"] + both["widths"]
-    is_full = both["size"].ge(FULL_TABLE) | (info.completeness is not None)
-    apart = (both["sum"] - both["value"] > slack) | (
-        is_full & (both["value"] - both["sum"] > slack)
+    is_full = both["cells"].ge(FULL_TABLE) | (info.completeness is not None)
+    apart = (both["total"] - both["value"] > slack) | (
+        is_full & (both["value"] - both["total"] > slack)
     )
     if not apart.any():
         return []
     wrong = both[apart]
     told = [
-        f"{key[4]:%Y-%m} {key[3]}: total {row['value']:,.6g}, destinations {row['sum']:,.6g}"
-        for key, row in wrong.iterrows()
+        f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
+        for row in wrong.reset_index().itertuples()
     ]
     return [
         reason(

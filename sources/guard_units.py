@@ -2,7 +2,6 @@
 
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from sources.guard_cells import listed, reason
@@ -93,7 +92,7 @@ def _implausible_prices(file: FileRows, new: pd.DataFrame) -> list[str]:
     wrong = places[~places["price"].between(low, high)]
     if wrong.empty:
         return []
-    told = [f"{place[2]} {price:,.0f} USD/t" for place, price in wrong["price"].items()]
+    told = [f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.reset_index().itertuples()]
     return [
         reason(
             f"Unit values of {len(wrong)} of {len(places)} destinations are impossible: "
@@ -108,14 +107,14 @@ def _implausible_prices(file: FileRows, new: pd.DataFrame) -> list[str]:
 
 def _moved_prices(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     before = _material(_medians(old))
-    both = _material(_medians(new)).join(
-        before[before["cells"] >= _HISTORY // 2], rsuffix="_before", how="inner"
-    )
+    before = before.loc[before["cells"] >= _HISTORY // 2, ["price"]].add_suffix("_before")
+    both = _material(_medians(new)).join(before, how="inner")
     ratio = both["price"] / both["price_before"]
     wrong = ratio[~ratio.between(1 / SLIP, SLIP)]
     if wrong.empty:
         return []
-    told = [f"{place[2]} x {times:,.4g}" for place, times in wrong.items()]
+    named = wrong.rename("times").reset_index()
+    told = [f"{row.destination} x {row.times:,.4g}" for row in named.itertuples()]
     return [
         reason(
             f"Unit values of {len(wrong)} of {len(both)} destinations moved too far: "
@@ -180,7 +179,7 @@ def _moved_weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list
     ratio = (now / then).dropna()
     if len(ratio) < MANY and not ratio.index.isin([WORLD], level="destination").any():
         return []
-    typical = float(np.exp(np.log(ratio).median())) if len(ratio) else 1.0
+    typical = float(ratio.median()) if len(ratio) else 1.0
     if 1 / _BATCH_SLIP <= typical <= _BATCH_SLIP:
         return []
     return [
