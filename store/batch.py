@@ -43,6 +43,8 @@ class WriteReport:
     """Files whose very bytes were ingested before."""
     already_known: bool = False
     """Whether that is true of every file, so that nothing was done."""
+    vintage_ids: tuple[int, ...] = ()
+    """The vintages made, one a file that was not known."""
 
     @property
     def total(self) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import DateTime, Dialect, String, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
-_TEXT_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+TEXT_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 """Fixed width, so that text order is time order where the database has no zones."""
 
 
@@ -35,7 +35,7 @@ class UtcMoment(TypeDecorator[datetime]):
                 "2025-04-10T00:00:00+00:00. Attach UTC where the moment enters the program."
             )
         moment = value.astimezone(UTC)
-        return moment.strftime(_TEXT_FORMAT) if dialect.name == "sqlite" else moment
+        return moment.strftime(TEXT_FORMAT) if dialect.name == "sqlite" else moment
 
     def process_result_value(
         self,
@@ -46,5 +46,5 @@ class UtcMoment(TypeDecorator[datetime]):
         if value is None:
             return None
         if isinstance(value, str):
-            return datetime.strptime(value, _TEXT_FORMAT).replace(tzinfo=UTC)
+            return datetime.strptime(value, TEXT_FORMAT).replace(tzinfo=UTC)
         return value.astimezone(UTC)

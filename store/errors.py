@@ -22,7 +22,13 @@ class StoreError(RuntimeError):
     """The database could not be opened, migrated or written."""
 
 
-def first_few(items: Sequence[object]) -> str:
-    """Join the first five items for a message and say how many there are in all."""
+def first_few(items: Sequence[object], *, total: int | None = None) -> str:
+    """Join the first five items for a message and say how many there are in all.
+
+    Args:
+        items: all of them, or the first ones.
+        total: how many there are in all, if not all are handed in.
+    """
+    count = len(items) if total is None else total
     shown = "; ".join(str(item) for item in items[:SHOWN])
-    return shown if len(items) <= SHOWN else f"{shown}; ... ({len(items)} in all)"
+    return shown if count <= SHOWN else f"{shown}; ... ({count} in all)"

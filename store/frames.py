@@ -1,14 +1,14 @@
-"""Between rows of a table and typed pandas frames, both ways."""
+"""Between rows of a table and typed pandas frames, both ways, a column at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias
 
 import pandas as pd
-from sqlalchemy import Boolean, Column, Date, Float, Integer, Row, Table
+from sqlalchemy import Boolean, Column, Date, Float, Integer, Table
 
-from store.columns import UtcMoment
-from store.tables import metadata
+from store.columns import TEXT_FORMAT, UtcMoment
+from store.tables import metadata, told_columns
 
 Scalar: TypeAlias = str | float | int | bool | date | datetime | None
 
@@ -23,48 +23,74 @@ _DTYPES: Final = {
     Float: "float64",
 }
 
-_PLAIN: Final[dict[str, Callable[[Any], Scalar]]] = {
-    MOMENT_DTYPE: lambda moment: moment.to_pydatetime(),
-    DATE_DTYPE: lambda moment: pd.Timestamp(moment).date(),
-}
-"""How a pandas value becomes what the database driver takes; others pass as they are."""
+_TEXT_OF: Final = {MOMENT_DTYPE: TEXT_FORMAT, DATE_DTYPE: "%Y-%m-%d"}
+"""How a time is written for the database; others pass as they are."""
 
 
 def dtype_of(column: Column[Any]) -> str:
     """Return the pandas dtype of a table's column; text is ``str``."""
     for sql_type, dtype in _DTYPES.items():
         if isinstance(column.type, sql_type):
-            return dtype
+            return "Int64" if dtype == "int64" and column.nullable else dtype
     return "str"
 
 
-def frame_of(rows: Sequence[Row[Any]], columns: Sequence[Column[Any]]) -> pd.DataFrame:
+def frame_of(rows: Sequence[Iterable[Any]], columns: Sequence[Column[Any]]) -> pd.DataFrame:
     """Build a typed frame of fetched rows; with no row the columns still carry their types."""
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=[column.name for column in columns])
-    return frame.astype({column.name: dtype_of(column) for column in columns})
+    values = zip(*rows, strict=True) if rows else ([] for _ in columns)
+    typed = {
+        column.name: _typed(list(told), dtype_of(column))
+        for column, told in zip(columns, values, strict=True)
+    }
+    return pd.DataFrame(typed)
 
 
 def typed_frame(rows: Sequence[Mapping[str, object]], table: str) -> pd.DataFrame:
-    """Build a typed frame with all columns of the table called ``table``, in its order."""
-    columns = metadata.tables[table].columns
+    """Build a typed frame with all columns a source fills of a table, in its order."""
+    columns = told_columns(metadata.tables[table])
     frame = pd.DataFrame(list(rows), columns=[column.name for column in columns])
     return frame.astype({column.name: dtype_of(column) for column in columns})
 
 
-def records_of(frame: pd.DataFrame, table: Table) -> list[dict[str, Scalar]]:
-    """Turn a frame into rows for ``table``; columns the table lacks are left out."""
-    names = [column.name for column in table.columns if column.name in frame.columns]
-    values = [_scalars(frame[name], table.columns[name]) for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+def as_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Return the columns of a frame that ``table`` has, in its order and with its types."""
+    columns = [column for column in table.columns if column.name in frame.columns]
+    picked = frame[[column.name for column in columns]]
+    return picked.astype({column.name: dtype_of(column) for column in columns})
 
 
-def _scalars(series: pd.Series, column: Column[Any]) -> list[Scalar]:
-    """Turn one column into Python scalars, missing values into None."""
-    plain = _PLAIN.get(dtype_of(column), _as_is)
-    values = zip(series.isna(), series.astype(object), strict=True)
-    return [None if missing else plain(value) for missing, value in values]
+def driver_rows(frame: pd.DataFrame) -> list[tuple[Scalar, ...]]:
+    """Turn a frame into rows as both database drivers take them.
+
+    Times become text that either database reads as what it is; missing values become None.
+    """
+    columns = [_plain(frame[name]) for name in frame.columns]
+    return list(zip(*columns, strict=True))
 
 
-def _as_is(value: Scalar) -> Scalar:
-    """Return the value."""
-    return value
+def _typed(values: list[Any], dtype: str) -> pd.Series:
+    """Make a column of fetched values."""
+    if dtype in _TEXT_OF:
+        moments = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601")
+        moments = moments.dt.as_unit("us")
+        return moments if dtype == MOMENT_DTYPE else moments.dt.tz_localize(None)
+    return pd.Series(values, dtype=pd.api.types.pandas_dtype(dtype))
+
+
+def _plain(series: pd.Series) -> list[Scalar]:
+    """Turn one column into Python scalars."""
+    write = _writer(str(series.dtype))
+    if write is None:
+        if not series.hasnans:
+            return list(series.tolist())
+        return [None if value is pd.NA or value != value else value for value in series.tolist()]  # noqa: PLR0124
+    # A column of times holds few different ones.
+    codes, distinct = pd.factorize(series)
+    texts = [*write(pd.DatetimeIndex(distinct)), None]
+    return [texts[code] for code in codes]
+
+
+def _writer(dtype: str) -> Callable[[pd.DatetimeIndex], list[str]] | None:
+    """Return what writes times of a dtype; None for other dtypes."""
+    written = _TEXT_OF.get(dtype)
+    return None if written is None else lambda times: list(times.strftime(written))

@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, Table, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, literal_column, select
 
 from store import tables
 from store.frames import frame_of
-from store.tables import natural_key
+from store.tables import natural_key, told_columns
 from store.vocabulary import FORECAST_COLUMNS
 
 _EVIDENCE: Final = (
@@ -22,9 +22,16 @@ _EVIDENCE: Final = (
 )
 """Tables a forecast may rest on."""
 
+_LATER_EVIDENCE: Final = (tables.covariates,)
+"""The same, but younger than some digests: told of only where it holds rows."""
+
 
 def read_observations(
-    engine: Engine, *, as_of: datetime | None = None, commodity: str | None = None
+    engine: Engine,
+    *,
+    as_of: datetime | None = None,
+    commodity: str | None = None,
+    source: str | None = None,
 ) -> pd.DataFrame:
     """Read published figures, every version of them, ordered by natural key.
 
@@ -32,44 +39,52 @@ def read_observations(
         engine: an opened store.
         as_of: leave out rows that became known later; None reads all.
         commodity: only this commodity or analog material; None reads all.
+        source: only what this source told; None reads all.
     """
-    wanted = [] if commodity is None else [tables.observations.c.commodity == commodity]
-    return _read(engine, tables.observations, as_of=as_of, wanted=wanted)
+    table = tables.observations
+    asked = ((table.c.commodity, commodity), (table.c.source, source))
+    wanted = [column == value for column, value in asked if value is not None]
+    return read_table(engine, table, as_of=as_of, wanted=wanted)
+
+
+def read_covariates(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
+    """Read monthly covariates, every version of them known at ``as_of``."""
+    return read_table(engine, tables.covariates, as_of=as_of)
 
 
 def read_events(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
     """Read every version of every policy event known at ``as_of``."""
-    return _read(engine, tables.policy_events, as_of=as_of)
+    return read_table(engine, tables.policy_events, as_of=as_of)
 
 
 def read_analog_events(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
     """Read every version of every control on another mineral known at ``as_of``."""
-    return _read(engine, tables.analog_events, as_of=as_of)
+    return read_table(engine, tables.analog_events, as_of=as_of)
 
 
 def read_tariffs(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
     """Read every version of every tariff step known at ``as_of``."""
-    return _read(engine, tables.tariff_steps, as_of=as_of)
+    return read_table(engine, tables.tariff_steps, as_of=as_of)
 
 
 def read_calendar(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
     """Read the releases of the customs statistics that had happened at ``as_of``."""
-    return _read(engine, tables.release_calendar, as_of=as_of)
+    return read_table(engine, tables.release_calendar, as_of=as_of)
 
 
 def read_vintages(engine: Engine) -> pd.DataFrame:
-    """Read the files ingested so far, one row a file, without its surrogate id."""
-    return _read(engine, tables.vintages).drop(columns="id")
+    """Read the ingests so far, one row a file and ingest, oldest first; ``id`` names one."""
+    return read_table(engine, tables.vintages)
 
 
 def read_runs(engine: Engine) -> pd.DataFrame:
     """Read the runs, ordered by their id."""
-    return _read(engine, tables.runs)
+    return read_table(engine, tables.runs)
 
 
 def read_scores(engine: Engine) -> pd.DataFrame:
     """Read the scores of all models and moments."""
-    return _read(engine, tables.scores)
+    return read_table(engine, tables.scores)
 
 
 def read_forecasts(
@@ -85,7 +100,7 @@ def read_forecasts(
     wanted = [] if as_of is None else [tables.forecasts.c.as_of == as_of]
     if destination is not None:
         wanted.append(tables.forecasts.c.destination == destination)
-    return _published(_read(engine, tables.forecasts, wanted=wanted))
+    return _published(read_table(engine, tables.forecasts, wanted=wanted))
 
 
 def latest_forecast(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
@@ -98,7 +113,7 @@ def latest_forecast(engine: Engine, *, as_of: datetime | None = None) -> pd.Data
     newest = select(table.c.as_of).order_by(table.c.as_of.desc()).limit(1)
     if as_of is not None:
         newest = newest.where(table.c.as_of <= as_of)
-    rows = _read(engine, table, wanted=[table.c.as_of.in_(newest)])
+    rows = read_table(engine, table, wanted=[table.c.as_of.in_(newest)])
     latest = rows.groupby(["destination", "period"])["id"].transform("max")
     return _published(rows[rows["id"] == latest])
 
@@ -107,14 +122,16 @@ def data_vintage(engine: Engine, *, as_of: datetime | None = None) -> str:
     """Return a digest of all evidence known at ``as_of``; equal rows give equal digests."""
     digest = hashlib.sha256()
     with engine.begin() as connection:
-        for table in _EVIDENCE:
+        for table in (*_EVIDENCE, *_LATER_EVIDENCE):
             frame = _fetch(connection, table, as_of=as_of)
+            if frame.empty and table in _LATER_EVIDENCE:
+                continue
             digest.update(table.name.encode())
             digest.update(frame.to_csv(index=False, lineterminator="\n").encode())
     return digest.hexdigest()
 
 
-def _read(
+def read_table(
     engine: Engine,
     table: Table,
     *,
@@ -134,10 +151,13 @@ def _fetch(
     wanted: Sequence[ColumnElement[bool]] = (),
 ) -> pd.DataFrame:
     """Fetch rows known at ``as_of`` and sort them by natural key, the same on every database."""
-    query = select(table).where(*wanted)
+    columns = told_columns(table)
+    # Without a type the driver's own values come, which are typed a column at a time.
+    listed: list[ColumnElement[Any]] = [literal_column(column.name) for column in columns]
+    query = select(*listed).select_from(table).where(*wanted)
     if as_of is not None:
         query = query.where(table.c.available_at <= as_of)
-    frame = frame_of(connection.execute(query).all(), list(table.columns))
+    frame = frame_of(connection.execute(query).all(), columns)
     return frame.sort_values(list(natural_key(table)), ignore_index=True)
 
 

@@ -145,6 +145,34 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
         },
         checks=[_not_after("effective_from", "effective_to")],
     ),
+    "covariates": DataFrameSchema(
+        {
+            "name": _text(filled=True),
+            "period": _day(),
+            "value": _finite(),
+            "unit": _text(),
+            "available_at": _moment(),
+            "source": _text(filled=True),
+            "source_url": _text(),
+        },
+        checks=[
+            Check(
+                lambda f: f["period"].dt.day.eq(1),
+                error="a period is not given by the first day of its month",
+            ),
+        ],
+    ),
+    "proposals": DataFrameSchema(
+        {
+            "source": _text(filled=True),
+            "item_key": _text(filled=True),
+            "title": _text(),
+            "url": _text(),
+            "published_on": _day(open_ended=True),
+            "payload": _text(),
+        },
+        unique=["source", "item_key"],
+    ),
     "release_calendar": DataFrameSchema(
         {
             "period_from": _day(),
@@ -195,8 +223,9 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
         unique=["destination", "period", "model"],
     ),
 }
-"""By table or contract: observations, policy_events, analog_events, tariff_steps, release_calendar,
-panel (evidence), panel_file (a panel from outside), forecasts (published)."""
+"""By table or contract: observations, policy_events, analog_events, tariff_steps, covariates,
+proposals (for the review desk), release_calendar, panel (evidence), panel_file (a panel from
+outside), forecasts (published)."""
 
 
 def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """The tables: what a row is, and which columns name it.
 
-Rows are never edited, ``runs`` apart. A table's natural key names a row; its other columns are what
-the row says. Columns marked ``WORDING`` may be phrased anew without changing what is said.
+Rows are never edited, ``runs`` and the two desks (``quarantine``, ``reviews``) apart. A table's
+natural key names a row; its other columns are what the row says. Columns marked ``WORDING`` may be
+phrased anew without changing what is said; columns marked ``BOOKKEEPING`` are the store's own.
 """
 
 from typing import Any, Final
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Column,
     Date,
     Float,
+    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
@@ -24,6 +26,12 @@ from store.vocabulary import QUANTILE_COLUMNS
 
 WORDING: Final = {"wording": True}
 """Mark of a column two tellings of one row may differ in."""
+
+BOOKKEEPING: Final = {"bookkeeping": True}
+"""Mark of a column the store fills in: no source states it and no reader of rows sees it."""
+
+MOMENT: Final = "available_at"
+"""The column whose values tell the versions of one cell apart."""
 
 metadata: Final = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"}
@@ -76,11 +84,28 @@ observations: Final = Table(
     _text("source"),
     _text("source_url"),
     _text("note", wording=True),
+    Column("vintage", Integer, info=BOOKKEEPING),
     PrimaryKeyConstraint(
         "commodity", "origin", "destination", "measure", "period_from", "period_to", "kind",
         "available_at", "source", "source_url",
     ),
+    Index("ix_observations_source", "source"),
+    # Rows lie in the order of their key: those of a commodity side by side.
+    sqlite_with_rowid=False,
 )  # fmt: skip
+
+covariates: Final = Table(
+    "covariates",
+    metadata,
+    _text("name"),
+    Column("period", Date, nullable=False),
+    Column("value", Float, nullable=False),
+    _text("unit"),
+    Column("available_at", UtcMoment, nullable=False),
+    _text("source"),
+    _text("source_url", wording=True),
+    PrimaryKeyConstraint("name", "period", "source", "available_at"),
+)
 
 policy_events: Final = Table(
     "policy_events", metadata, *_event_columns(), PrimaryKeyConstraint("event_id", "available_at")
@@ -200,7 +225,44 @@ vintages: Final = Table(
     Column("first_available_at", UtcMoment),
     Column("last_available_at", UtcMoment),
     Column("ingested_at", UtcMoment),
-    UniqueConstraint("source", "file_name", "sha256"),
+    Column("period_from", Date),
+    Column("period_to", Date),
+    Column("actor", Text, nullable=False, server_default=""),
+    Index("ix_vintages_source", "source", "file_name"),
+)
+
+quarantine: Final = Table(
+    "quarantine",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _text("source"),
+    _text("file_name"),
+    _text("sha256"),
+    _text("reasons"),
+    _text("payload"),
+    Column("quarantined_at", UtcMoment, nullable=False),
+    _text("actor"),
+    Column("released_at", UtcMoment),
+    _text("released_by"),
+    _text("note"),
+)
+
+reviews: Final = Table(
+    "reviews",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _text("source"),
+    _text("item_key"),
+    _text("title"),
+    _text("url"),
+    Column("published_on", Date),
+    _text("payload"),
+    Column("proposed_at", UtcMoment, nullable=False),
+    Column("decided_at", UtcMoment),
+    _text("decision"),
+    _text("decided_by"),
+    _text("note"),
+    UniqueConstraint("source", "item_key"),
 )
 
 
@@ -215,3 +277,13 @@ def stated_columns(table: Table) -> tuple[str, ...]:
     """Return the columns in which two tellings of one row must agree."""
     key = {*natural_key(table), "id"}
     return tuple(c.name for c in table.columns if c.name not in key and not c.info)
+
+
+def told_columns(table: Table) -> tuple[Column[Any], ...]:
+    """Return the columns a source fills and a reader sees: all but the store's own."""
+    return tuple(c for c in table.columns if not c.info.get("bookkeeping"))
+
+
+def cell_of(table: Table) -> tuple[str, ...]:
+    """Return the columns that name a fact whatever its version: the key without its moment."""
+    return tuple(name for name in natural_key(table) if name != MOMENT)

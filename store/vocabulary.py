@@ -5,6 +5,16 @@ from typing import Final, Literal, get_args
 COMMODITY: Final = "85051110"
 """China's 8-digit export code for rare-earth permanent magnets."""
 
+HS6: Final = "850511"
+"""The six digits all countries share; other metal magnets are in it. Never mixed with COMMODITY."""
+
+US_LINES: Final = tuple(f"US85051100{ending}" for ending in ("10", "30", "50", "70", "90"))
+"""The ten-digit import lines of the USA below HS6, each a commodity of its own."""
+
+EU_LINES: Final = ("CN85051110", "CN85051100")
+"""The eight-digit import lines of the EU: the magnets since the line was split, all metal magnets
+before."""
+
 ORIGIN: Final = "CHN"
 
 Destination = Literal[
@@ -54,6 +64,7 @@ Measure = Literal[
     "mirror_import_meur",
     "mirror_import_musd",
     "mirror_import_share_pct",
+    "duty_paid_musd",
 ]
 MEASURES: Final[tuple[str, ...]] = get_args(Measure)
 """``lead_min_t`` says by how many tonnes at least destination ``A-B`` has A ahead of B (a
@@ -70,6 +81,7 @@ UNITS: Final[dict[str, str]] = {
     "mirror_import_meur": "meur",
     "mirror_import_musd": "musd",
     "mirror_import_share_pct": "pct",
+    "duty_paid_musd": "musd",
 }
 
 Instrument = Literal[
