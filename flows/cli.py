@@ -197,6 +197,9 @@ def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - 
     write_result(status_table(Settings()), out=out, form=format)
 
 
+app.command("flows.gap_commands:gaps")
+
+
 def moment(text: str | None) -> pd.Timestamp:
     """Return an as_of as a UTC moment.
 
