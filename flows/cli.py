@@ -198,6 +198,9 @@ def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - 
 
 
 app.command("flows.gap_commands:gaps")
+app.command("flows.vintage_commands:vintages")
+app.command("flows.vintage_commands:diff")
+app.command("flows.vintage_commands:quarantine")
 
 
 def moment(text: str | None) -> pd.Timestamp:
