@@ -1,5 +1,6 @@
 """What the guards look at, one number per series and month, and how they word objections."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import pandas as pd
@@ -25,9 +26,15 @@ def reason(what: str, file: FileRows, *, expected: str, remedy: str) -> str:
     return f"{what}, in {file.file_name} of {file.source}. Expected {expected}. {remedy}"
 
 
-def listed(items: list[str]) -> str:
+def listed(items: Iterable[str]) -> str:
     """List the first few of some sorted names and say how many there are."""
     return first_few(sorted(items))
+
+
+def places(rows: pd.DataFrame) -> list[str]:
+    """Word cells of a weight: destination, month, tonnes."""
+    named = rows[["destination", "period_from", "value"]].itertuples(index=False)
+    return [f"{row.destination} {row.period_from:%Y-%m} {row.value:,.0f} t" for row in named]
 
 
 def month_cells(frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 from sources.guard_cells import listed, reason
 from store.batch import FileRows
 from store.errors import SHOWN, DataError
+from store.reviews import PROPOSALS
 from store.schemas import SCHEMAS, validate
 from store.tables import metadata, natural_key
 
@@ -16,6 +17,8 @@ FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
 LATENESS: Final = pd.Timedelta(days=1)
 """How far a provider's clock may run ahead of ours."""
 
+_TABLES: Final = {*SCHEMAS} & {*metadata.tables, PROPOSALS}
+
 _KEYED: Final = ["source", "destination", "measure"]
 
 
@@ -23,12 +26,12 @@ def broken_schemas(file: FileRows) -> list[str]:
     """Object to tables that break their contract."""
     found = []
     for name, frame in file.tables.items():
-        if name not in SCHEMAS:
+        if name not in _TABLES:
             found.append(
                 reason(
                     f"Unknown table {name!r}",
                     file,
-                    expected=f"one of {', '.join(sorted(set(SCHEMAS) & set(metadata.tables)))}",
+                    expected=f"one of {', '.join(sorted(_TABLES))}",
                     remedy="Correct the source.",
                 )
             )
@@ -44,7 +47,7 @@ def duplicates(file: FileRows) -> list[str]:
     """Object to rows told twice."""
     found = []
     for name, frame in file.tables.items():
-        key = list(natural_key(metadata.tables[name]))
+        key = ["source", "item_key"] if name == PROPOSALS else [*natural_key(metadata.tables[name])]
         twice = frame[frame.duplicated(key)]
         if len(twice):
             shown = [_named(row) for row in _records(twice[key])]
@@ -88,7 +91,9 @@ def mixed_keys(file: FileRows, *, known: pd.DataFrame) -> list[str]:
 
 def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.Series]]:
     """Return what can be wrong with dates, and the rows where it is."""
-    faults = []
+    faults: list[tuple[str, pd.Series]] = []
+    if "available_at" not in frame.columns:
+        return faults
     known_at = frame["available_at"]
     last = next((name for name in ("period_to", "period") if name in frame.columns), None)
     is_calendar = "released_on" in frame.columns

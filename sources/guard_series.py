@@ -22,6 +22,12 @@ TOLERANCE: Final = 0.02
 FULL_TABLE: Final = 20
 """Destinations from which a month counts as a full table, whose sum must reach the total."""
 
+UNNAMED: Final = r"X\d{3}"
+"""Areas that are no country, such as "not elsewhere specified", by the provider's number."""
+
+MIRROR: Final = "mirror_"
+"""Beginning of measures that each importer reports for itself."""
+
 USUAL_CELLS: Final = 20
 """Cells a month must usually have before a new month is held against it."""
 
@@ -93,7 +99,7 @@ def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> lis
 
 def world_apart(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str]:
     """Object to a total that its destinations exceed or, in a full table, do not reach."""
-    is_part = new["destination"].isin(COUNTRIES)
+    is_part = new["destination"].isin(COUNTRIES) | new["destination"].str.fullmatch(UNNAMED)
     parts = new[is_part].groupby(_TABLE)["value"].agg(total="sum", cells="count")
     widths = new[is_part].groupby(_TABLE)["half_width"].sum()
     world = new[new["destination"].eq(WORLD)].set_index(_TABLE)[["value", "half_width"]]
@@ -139,9 +145,11 @@ def incomplete(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: Sourc
 def _thin_months(
     file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: SourceInfo
 ) -> list[str]:
+    """Object to new months with too few cells; importers report each at its own pace."""
     assert info.completeness is not None  # noqa: S101 - asked by the caller
+    old, new = (cells[~cells["measure"].str.startswith(MIRROR)] for cells in (old, new))
     per_month = old.groupby("period_from").size()
-    usual = float(per_month.tail(FLAT_MONTHS).median())
+    usual = float(per_month.tail(FLAT_MONTHS).median()) if len(per_month) else 0.0
     fresh = new[~new["period_from"].isin(per_month.index)].groupby("period_from").size()
     if usual < USUAL_CELLS:
         return []

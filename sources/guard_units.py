@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from sources.guard_cells import listed, reason
+from sources.guard_cells import listed, places, reason
 from store.batch import FileRows
 from store.vocabulary import COMMODITY, WORLD
 
@@ -82,20 +82,20 @@ def _medians(cells: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _material(places: pd.DataFrame) -> pd.DataFrame:
-    return places[(places["musd"] >= MATERIAL_MUSD) | (places["tonnes"] >= MATERIAL_T)]
+def _material(medians: pd.DataFrame) -> pd.DataFrame:
+    return medians[(medians["musd"] >= MATERIAL_MUSD) | (medians["tonnes"] >= MATERIAL_T)]
 
 
 def _implausible_prices(file: FileRows, new: pd.DataFrame) -> list[str]:
-    places = _material(_medians(new))
+    medians = _material(_medians(new))
     low, high = PLAUSIBLE
-    wrong = places[~places["price"].between(low, high)]
+    wrong = medians[~medians["price"].between(low, high)]
     if wrong.empty:
         return []
     told = [f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.reset_index().itertuples()]
     return [
         reason(
-            f"Unit values of {len(wrong)} of {len(places)} destinations are impossible: "
+            f"Unit values of {len(wrong)} of {len(medians)} destinations are impossible: "
             f"{listed(told)}",
             file,
             expected=f"{low:,.0f} to {high:,.0f} USD a tonne (magnets cost about 50,000), so "
@@ -137,13 +137,9 @@ def _impossible_weights(file: FileRows, new: pd.DataFrame) -> list[str]:
     wrong = weights[ours & weights["value"].gt(LARGEST_T)]
     if wrong.empty:
         return []
-    told = [
-        f"{row.destination} {row.period_from:%Y-%m} {row.value:,.0f} t"
-        for row in wrong.head(5).itertuples(index=False)
-    ]
     return [
         reason(
-            f"{len(wrong)} weights are impossible: {listed(told)}",
+            f"{len(wrong)} weights are impossible: {listed(places(wrong))}",
             file,
             expected=f"at most {LARGEST_T:,.0f} t a month, for the whole world has about 6,000",
             remedy=_REMEDY,
@@ -158,13 +154,9 @@ def _leaps(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     wrong = cells[cells["value"] > LEAP * cells["max"]]
     if wrong.empty:
         return []
-    told = [
-        f"{row.destination} {row.period_from:%Y-%m} {row.value:,.0f} t"
-        for row in wrong.head(5).itertuples(index=False)
-    ]
     return [
         reason(
-            f"{len(wrong)} weights leap: {listed(told)}",
+            f"{len(wrong)} weights leap: {listed(places(wrong))}",
             file,
             expected=f"at most {LEAP:.0f} times the largest month known of the destination; a "
             "thousand times means kilograms",
