@@ -179,6 +179,8 @@ class Http:
             return self._taken(kept, read)
         if response.status_code not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
             text = "" if _html(response, body) else body.decode("utf-8", "replace")
+            if response.status_code == faults.TOO_MUCH:
+                self._cache.keep(self._note(call, response, body), call.accept, body)
             raise faults.refusal(
                 response.status_code, provider=self._provider, url=call.address, text=text
             )
@@ -263,7 +265,11 @@ class Http:
         return self._taken(kept, read)
 
     def _taken(self, kept: Cached, read: Callable[[bytes], Read]) -> Reply[Read]:
-        """Read an answer of the cache."""
+        """Read an answer of the cache; one that was too large asks again for less."""
+        if kept.note.status == faults.TOO_MUCH:
+            raise faults.refusal(
+                faults.TOO_MUCH, provider=self._provider, url=kept.note.url, text=""
+            )
         try:
             return self._reply(kept, _value(kept, read))
         except ValueError as err:
