@@ -22,10 +22,14 @@ from store.quarantine import (
 from store.reading import read_vintages
 from store.settings import Settings
 
-DIGITS: Final = 12
-"""Digits of a hash that a table shows; files hold all of them."""
+QUIET: Final = {"sha256", "first_available_at", "last_available_at", "origin", "note"}
+"""Columns a terminal has no room for; files hold them."""
 
-quarantine = App(name="quarantine", help="See, show or release the files the guards refused.")
+Number = Annotated[
+    int, Parameter(help="The file's number; see `magnetcast quarantine list`.", show_default=False)
+]
+
+quarantine = App(name="quarantine", help="See or release what the guards refused.")
 
 
 def vintages(
@@ -42,19 +46,16 @@ def vintages(
 
 
 def diff(
-    first: int,
-    second: int,
+    first: Annotated[
+        int, Parameter(help="Number of the ingest to compare from; see `magnetcast vintages`.")
+    ],
+    second: Annotated[int, Parameter(help="Number of the ingest to compare to.")],
     /,
     *,
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Tell what changed from one ingest to another, in tonnes (or the unit of the measure).
-
-    Args:
-        first: Number of the ingest to compare from; see `magnetcast vintages`.
-        second: Number of the ingest to compare to.
-    """
+    """Tell what changed from one ingest to another, in tonnes (or the unit of the measure)."""
     frame = diff_vintages(store_of(Settings()), first, second)
     say(f"diff      {_summary(frame)}")
     write_result(readable(frame, format), out=out, form=format)
@@ -77,7 +78,7 @@ def list_refused(
 
 @quarantine.command
 def show(
-    number: int,
+    number: Number,
     /,
     *,
     table: Annotated[
@@ -86,11 +87,7 @@ def show(
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Show a refused file: its reasons and how many rows it has, or the rows themselves.
-
-    Args:
-        number: Its number; see `magnetcast quarantine list`.
-    """
+    """Show a refused file: its reasons and how many rows it has, or the rows themselves."""
     engine = store_of(Settings())
     file = quarantined_file(engine, number)
     if table is None:
@@ -109,18 +106,14 @@ def show(
 
 @quarantine.command(name="release")
 def release_refused(
-    number: int,
+    number: Number,
     /,
     *,
     actor: Annotated[
         str | None, Parameter(help="Who decides so; the user of this machine if left out.")
     ] = None,
 ) -> None:
-    """Write a refused file into the store after all; its decision is noted.
-
-    Args:
-        number: Its number; see `magnetcast quarantine list`.
-    """
+    """Write a refused file into the store after all, and note who decided so."""
     settings = Settings()
     who = actor or getpass.getuser()
     with single_writer(settings):
@@ -131,19 +124,18 @@ def release_refused(
 
 
 def readable(frame: pd.DataFrame, form: Format) -> pd.DataFrame:
-    """Return a frame with its times as people write them, and for the terminal without noise."""
+    """Return a frame with its times as people write them, and less of it for the terminal."""
     times = frame.select_dtypes(["datetime", "datetimetz"]).columns
     written = frame.assign(**{name: _written(frame[name]) for name in times})
     if form != "table":
         return written
-    if "sha256" in written:
-        written = written.assign(sha256=written["sha256"].str.slice(0, DIGITS))
-    return written.astype(object).where(written.notna(), "")
+    shown = written[[name for name in written.columns if name not in QUIET]]
+    return shown.astype(object).where(shown.notna(), "")
 
 
 def _written(times: pd.Series) -> pd.Series:
     """Write days as days and moments to the second, UTC."""
-    return times.dt.strftime("%Y-%m-%d" if times.dt.tz is None else "%Y-%m-%dT%H:%M:%SZ")
+    return pd.Series(times.dt.strftime("%Y-%m-%d" if times.dt.tz is None else "%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _known_source(frame: pd.DataFrame, source: str) -> pd.Series:
