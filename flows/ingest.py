@@ -14,7 +14,7 @@ from flows.actor import actor
 from flows.clock import utc_now
 from flows.console import say
 from flows.orders import Order, Past, Received, bundled
-from flows.workspace import store_of
+from flows.stores import store_of
 from sources.guards import objections
 from store.batch import Batch, FileRows, WriteReport
 from store.errors import DataError

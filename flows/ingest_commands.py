@@ -88,7 +88,7 @@ def span_of(settings: Settings, name: str, *, since: str | None, until: str | No
 
 
 def _usual_first(settings: Settings, name: str, this: pd.Period) -> pd.Period:
-    from flows.workspace import store_of
+    from flows.stores import store_of
     from store.reading import read_vintages
 
     vintages = read_vintages(store_of(settings))
@@ -111,7 +111,7 @@ def _month(option: str, text: str) -> pd.Period:
 def _take(settings: Settings, order: "Order | None") -> None:
     """Ingest an order while no other process writes."""
     from flows.ingest import ingest as flow
-    from flows.workspace import single_writer
+    from flows.stores import single_writer
 
     with single_writer(settings):
         flow(settings, order)
