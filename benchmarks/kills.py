@@ -33,7 +33,7 @@ from sources.span import Span
 from store.settings import PROJECT_ROOT, Settings
 from tests.providers.comtrade import ComtradeWorld
 from tests.providers.server import Providers
-from tests.providers.world import World
+from tests.providers.world import World, providers_of
 
 SINCE = "2017-01"
 OLD_UNTIL = "2025-12"
@@ -101,10 +101,10 @@ class Scene:
         """Read all that the database keeps, as it lies there; it must be sound."""
         with closing(sqlite3.connect(self.database)) as connection:
             (answer,) = connection.execute("PRAGMA integrity_check").fetchone()
-            assert answer == "ok", answer
+            must(answer == "ok", f"integrity_check says {answer}")
             rows = pd.read_sql("SELECT * FROM observations ORDER BY 1, 2, 3, 4, 5, 12", connection)
             known = pd.read_sql("SELECT id, rows FROM vintages ORDER BY id", connection)
-        assert set(rows["vintage"]) <= set(known["id"]), "rows without their vintage"
+        must(set(rows["vintage"]) <= set(known["id"]), "rows are there without their vintage")
         return rows.reset_index(drop=True)
 
     def left(self) -> str:
@@ -113,15 +113,14 @@ class Scene:
         if rows.equals(self.old):
             return "old"
         told = [name for name in rows.columns if name != "available_at"]
-        assert rows[told].equals(self.new[told]), "half-written rows"
+        must(rows[told].equals(self.new[told]), "rows are half written")
         return "new"
 
 
-def providers_of(world: World) -> Mapping[str, object]:
-    """Return the providers of a world."""
-    from tests.providers import world as module  # noqa: PLC0415 - only here
-
-    return module.providers_of(world)
+def must(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a claim
+    """Stop where a claim does not hold."""
+    if not holds:
+        raise RuntimeError(f"After a killed ingest: {otherwise}.")
 
 
 def this_month() -> str:
@@ -149,7 +148,7 @@ def lifetime(scene: Scene, variables: Mapping[str, str]) -> tuple[float, float]:
     with started(variables) as process:
         wait_for_call(scene, process, calls=len(scene.providers.calls))
         called = time.monotonic()
-        assert process.wait() == 0
+        must(process.wait() == 0, "the ingest failed")
     return called - begun, time.monotonic() - called
 
 
@@ -172,7 +171,7 @@ def kill_once(
     moment = "end" if ended else "start" if not made else "fetch" if made < CALLS else "write"
     left = scene.left()
     scene.complete()
-    assert scene.left() == "new", "the next ingest did not complete"
+    must(scene.left() == "new", "the next ingest did not complete the store")
     return Kill(moment, left)
 
 
@@ -183,7 +182,8 @@ CALLS = 20
 @contextmanager
 def started(variables: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Start the command line and make sure that it is gone afterwards."""
-    process = subprocess.Popen(
+    # The command line is fixed.
+    process = subprocess.Popen(  # noqa: S603
         [*COMMAND, *WORDS], env=dict(variables), stderr=subprocess.DEVNULL, cwd=PROJECT_ROOT
     )
     try:
