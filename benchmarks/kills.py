@@ -26,6 +26,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from flows.cli import DEFAULTS  # sets what Prefect reads on import: first
 from flows.ingest import ingest
 from flows.orders import live
 from flows.stores import single_writer, store_of
@@ -33,7 +34,7 @@ from sources.span import Span
 from store.settings import PROJECT_ROOT, Settings
 from tests.providers.comtrade import ComtradeWorld
 from tests.providers.server import Providers
-from tests.providers.world import World, providers_of
+from tests.providers.world import providers_of
 
 SINCE = "2017-01"
 OLD_UNTIL = "2025-12"
@@ -132,6 +133,7 @@ def environment(scene: Scene, more: Mapping[str, str]) -> dict[str, str]:
     """Return what the process must be told."""
     told = {f"MAGNETCAST_{name.upper()}": url for name, url in scene.providers.urls().items()}
     return {
+        **DEFAULTS,
         **os.environ,
         **more,
         **told,

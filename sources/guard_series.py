@@ -6,7 +6,7 @@ import pandas as pd
 
 from sources.base import SourceInfo
 from sources.destinations import COUNTRIES
-from sources.guard_cells import SERIES, is_exact, listed, reason, together
+from sources.guard_cells import CELL, SERIES, is_exact, listed, reason, together, with_news
 from store.batch import FileRows
 from store.vocabulary import WORLD
 
@@ -74,8 +74,9 @@ def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> lis
     """Object to a month that is a copy of the month before."""
     cells = together(old, new)
     before = cells.assign(period_from=cells["period_from"] + pd.offsets.MonthBegin(1))
-    key = [*SERIES, "period_from"]
-    pairs = cells[is_exact(cells)].merge(before[[*key, "value"]], on=key, suffixes=("", "_before"))
+    pairs = cells[is_exact(cells)].merge(
+        before[[*CELL, "value"]], on=CELL, suffixes=("", "_before")
+    )
     pairs["same"] = pairs["value"].eq(pairs["value_before"])
     grouped = pairs.groupby(_TABLE).agg(
         cells=("same", "size"), same=("same", "all"), news=("is_news", "any")
@@ -99,6 +100,7 @@ def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> lis
 
 def world_apart(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str]:
     """Object to a total that its destinations exceed or, in a full table, do not reach."""
+    new = with_news(new, _TABLE)
     is_part = new["destination"].isin(COUNTRIES) | new["destination"].str.fullmatch(UNNAMED)
     parts = new[is_part].groupby(_TABLE)["value"].agg(total="sum", cells="count")
     widths = new[is_part].groupby(_TABLE)["half_width"].sum()
@@ -133,8 +135,7 @@ def incomplete(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: Sourc
         return []
     first, last = new["period_from"].min(), new["period_from"].max()
     expected = old[old["period_from"].between(first, last)]
-    key = [*SERIES, "period_from"]
-    held = len(expected[key].merge(new[key]))
+    held = len(expected[CELL].merge(new[CELL]))
     if held < info.completeness * len(expected):
         return [
             _too_few(file, held, len(expected), f"the months {first:%Y-%m} to {last:%Y-%m}", info)

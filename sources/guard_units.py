@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from sources.guard_cells import listed, places, reason
+from sources.guard_cells import listed, places, reason, with_news
 from store.batch import FileRows
 from store.vocabulary import COMMODITY, WORLD
 
@@ -48,6 +48,7 @@ _REMEDY: Final = (
 
 def units(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     """Object to weights or values that are wrong by about a thousand."""
+    new = with_news(new, ["source", *_PLACE, "period_from"])
     return [
         *_implausible_prices(file, new),
         *_moved_prices(file, new, old),

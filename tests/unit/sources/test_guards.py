@@ -186,7 +186,7 @@ def test_one_destination_in_kilograms_among_tonnes_is_named() -> None:
 
     (only,) = told(times(frame, 1000.0, measure="net_weight_t", destination="KOR"))
 
-    assert only.startswith("Unit values of 1 of 30 destinations are impossible: KOR ")
+    assert only.startswith("Unit values of 1 of 17 destinations are impossible: KOR ")
 
 
 def test_a_price_that_left_its_own_past_by_a_thousand_is_objected_to() -> None:
@@ -293,6 +293,20 @@ def test_destinations_that_miss_the_total_are_objected_to_in_a_full_table() -> N
         "In 2 of 2 months the world is not the sum of its destinations: 2026-01 net_weight_t: total"
     )
     assert "within 2% and the rounding" in only
+
+
+def test_what_was_released_before_is_not_judged_again() -> None:
+    odd = make_trade(months=1)
+    odd = odd[~where(odd, destination="USA")].reset_index(drop=True)
+
+    assert told(odd, odd) == ()
+
+
+def test_areas_without_a_country_count_towards_the_world() -> None:
+    frame = make_trade(months=1)
+    renamed = frame["destination"].mask(where(frame, destination="USA"), "X899")
+
+    assert told(frame.assign(destination=renamed)) == ()
 
 
 def test_destinations_beyond_the_total_are_objected_to_in_any_table() -> None:
