@@ -60,8 +60,11 @@ lock: setup  ## Resolve the packages anew
 
 bench: bench-evidence bench-magnets bench-accuracy  ## Re-measure accuracy (bench-speed, bench-run and bench-store measure time)
 
-bench-evidence bench-magnets bench-accuracy bench-speed bench-run bench-store: bench-%: setup
+bench-evidence bench-magnets bench-accuracy bench-speed bench-run: bench-%: setup
 	$(PY) benchmarks/$*.py
+
+bench-store: setup
+	$(PY) benchmarks/storage.py
 
 clean:  ## Remove the environment and everything made by runs
 	rm -rf .venv .uv var mlruns/mlflow.db mlruns/artifacts
