@@ -25,6 +25,7 @@ from sources.observed import USUAL_LAG, not_after, observations, usual_moment
 from sources.secrets import Secrets, sent_as
 from sources.span import Span
 from store.batch import FileRows
+from store.errors import SourceError, first_few
 from store.settings import Settings
 from store.vocabulary import HS6, ORIGIN
 
@@ -35,6 +36,9 @@ LAG_DAYS: Final = 180
 
 WEIGHTLESS_USD: Final = 1000.0
 """A value from which on a weight of zero is a missing weight, not a small parcel."""
+
+ENOUGH_REPORTERS: Final = 20
+"""Reporters from which on a month without any import from China is no chance."""
 
 _HALF_KG: Final = 0.0005
 _HALF_USD: Final = 0.5e-6
@@ -118,6 +122,7 @@ def _fetch(
         releases = ask_releases(http, side, span)
         trades = ask_trade(http, side, span, with_key=bool(secrets.headers))
     rows = _dated(trades, releases, now=now)
+    _refuse_gaps(rows, releases, side)
     frame = observations(
         _measured(rows, side, measures),
         origin=ORIGIN,
@@ -144,6 +149,21 @@ def _dated(trades: Sequence[Trade], releases: pd.DataFrame, *, now: pd.Timestamp
         available_at=not_after(dated, now),
         note=rows["released"].isna().map({True: USUAL_LAG, False: ""}).astype("str"),
     )
+
+
+def _refuse_gaps(rows: pd.DataFrame, releases: pd.DataFrame, side: Side) -> None:
+    """Refuse months without any row though the provider says that they are available.
+
+    Raises:
+        SourceError: There are such months; names them.
+    """
+    reporters = releases.groupby("period")["reporterCode"].nunique()
+    listed = set(reporters.index[reporters >= (1 if side is EXPORTS else ENOUGH_REPORTERS)])
+    if gaps := sorted(listed - set(rows["period"].dt.strftime("%Y%m"))):
+        raise SourceError(
+            f"comtrade lists {first_few(gaps)} as available and has no rows of {HS6} for it. "
+            "Expected rows for every month listed. Try again later; nothing was taken over."
+        )
 
 
 def _measured(rows: pd.DataFrame, side: Side, measures: _Measures) -> list[pd.DataFrame]:

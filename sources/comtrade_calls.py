@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from sources.countries import comtrade_places
+from sources.countries import comtrade_codes
 from sources.http import Http, Params
 from sources.rows import numbers, records_in, table_of
 from sources.span import Span
@@ -86,7 +86,7 @@ class _Piece:
     def halves(self) -> Iterator["_Piece"]:
         """Ask for less at once: fewer months, then fewer partners; none if it is one of each."""
         months = len(self.span.months)
-        codes = self.codes or tuple(sorted(comtrade_places()))
+        codes = self.codes or comtrade_codes()
         if months > 1:
             for span in self.span.pieces((months + 1) // 2):
                 yield replace(self, span=span)
@@ -116,15 +116,22 @@ def ask_releases(http: Http, side: Side, span: Span) -> pd.DataFrame:
         SourceError: The answer has another shape.
     """
     own = [(name, code) for name, code in side.fixed.items() if name == "reporterCode"]
-    parts = []
-    for part in span.pieces(MOST_MONTHS):
-        months = ",".join(f"{month:%Y%m}" for month in part.months)
-        reply = http.json(AVAILABILITY, [*own, ("period", months)])
-        if reply.value is not None:
-            parts.append(_releases(reply.value, reply.url))
-    rows = pd.concat(parts) if parts else _releases({"data": []}, "")
+    parts = [rows for part in span.pieces(MOST_MONTHS) for rows in _released(http, own, part)]
+    rows = pd.concat(parts, ignore_index=True)
     latest = rows.sort_values("released").drop_duplicates(["period", "reporterCode"], keep="last")
     return latest.reset_index(drop=True)
+
+
+def _released(http: Http, own: Params, span: Span) -> list[pd.DataFrame]:
+    """Ask for the availability of months, or of half of them where the answer is cut."""
+    months = ",".join(f"{month:%Y%m}" for month in span.months)
+    reply = http.json(AVAILABILITY, [*own, ("period", months)])
+    rows, count = _releases(reply.value, reply.url)
+    length = len(span.months)
+    if length > 1 and (count > len(rows) or len(rows) >= LIMITS[PREVIEW]):
+        halves = span.pieces((length + 1) // 2)
+        return [part for half in halves for part in _released(http, own, half)]
+    return [rows.dropna()]
 
 
 def _whole(http: Http, piece: _Piece) -> list[Trade]:
@@ -165,9 +172,7 @@ def _read(body: bytes, piece: _Piece) -> tuple[Trade, bool]:
     _refuse_others(told, piece)
     plain = told[(told[list(NO_SPLIT)] == pd.Series(NO_SPLIT)).all(axis=1)]
     _refuse_doubt(told, plain)
-    count = answer.get("count") if isinstance(answer, dict) else None
-    announced = count if isinstance(count, int) else 0
-    cut = len(rows) >= LIMITS[piece.path] or announced > len(rows)
+    cut = len(rows) >= LIMITS[piece.path] or _announced(answer) > len(rows)
     return Trade(_numbered(plain), len(told) - len(plain)), cut
 
 
@@ -183,11 +188,12 @@ def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:
 
 
 def _refuse_doubt(told: pd.DataFrame, plain: pd.DataFrame) -> None:
-    """Refuse rows told twice, for others may be missing then, and months told in splits only."""
+    """Refuse rows told twice, for others may be missing then, and cells told in splits only."""
     if twice := int(plain.duplicated(_CELL).sum()):
         raise ValueError(f"{twice} rows are told twice")
-    if lost := sorted(set(told["period"]) - set(plain["period"])):
-        raise ValueError(f"{', '.join(lost[:5])} comes in splits only, without its total")
+    cells = pd.MultiIndex.from_frame(told[_CELL]).unique()
+    if lost := len(cells.difference(pd.MultiIndex.from_frame(plain[_CELL]))):
+        raise ValueError(f"{lost} cells come in splits only, without their total")
 
 
 def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
@@ -206,16 +212,23 @@ def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _releases(answer: object, url: str) -> pd.DataFrame:
-    """Read an answer on availability."""
+def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
+    """Read an answer on availability, and how many rows it announces."""
     where = {"provider": PROVIDER, "url": url}
     columns = ("period", "reporterCode", "lastReleased")
     rows = table_of(records_in(answer, "data", **where), columns, **where)
     released = pd.to_datetime(rows["lastReleased"], utc=True, format="ISO8601", errors="coerce")
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "period": rows["period"].astype("str"),
             "reporterCode": rows["reporterCode"].astype("int64"),
             "released": released,
         }
-    ).dropna()
+    )
+    return frame, _announced(answer)
+
+
+def _announced(answer: object) -> int:
+    """Return how many rows an answer says there are, 0 where it does not."""
+    count = answer.get("count") if isinstance(answer, dict) else None
+    return count if isinstance(count, int) else 0

@@ -20,6 +20,15 @@ _COMTRADE: Final = {
 """Codes of UN Comtrade that are not those of UN M49. 490 is "Other Asia, not elsewhere specified",
 in practice Taiwan; 251, 579, 699, 757 and 842 take in outlying parts."""
 
+_NO_COUNTRIES: Final = frozenset(
+    [
+        129, 221, 290, 412, 471, 472, 473, 492, 527, 530, 536, 568, 577, 636, 637, 736, 837, 838,
+        839, 849, 879, 891, 899,
+    ]
+)  # fmt: skip
+"""Codes of UN Comtrade for areas not elsewhere specified, bunkers (837), free zones (838), special
+categories (839) and former countries."""
+
 _COMEXT: Final = {"EU27_2020": EU27, "EL": "GRC", "UK": "GBR"}
 """Codes of Eurostat that are not those of ISO."""
 
@@ -29,6 +38,12 @@ def comtrade_places() -> dict[int, str]:
     """Return destination by the code of UN Comtrade, for all that are countries or sums."""
     iso = {int(country.numeric): str(country.alpha_3) for country in pycountry.countries}
     return {**iso, **{int(code): name for code, name in _COMTRADE.items()}}
+
+
+@cache
+def comtrade_codes() -> tuple[int, ...]:
+    """Return every code UN Comtrade is known to use, sorted."""
+    return tuple(sorted({*comtrade_places(), *_NO_COUNTRIES}))
 
 
 def comtrade_place(code: int) -> str:

@@ -6,7 +6,8 @@ import pandas as pd
 
 from sources.guard_cells import listed, reason
 from store.batch import FileRows
-from store.errors import DataError
+from store.errors import SHOWN, DataError
+from store.reviews import PROPOSALS
 from store.schemas import SCHEMAS, validate
 from store.tables import metadata, natural_key
 
@@ -16,6 +17,8 @@ FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
 LATENESS: Final = pd.Timedelta(days=1)
 """How far a provider's clock may run ahead of ours."""
 
+_TABLES: Final = {*SCHEMAS} & {*metadata.tables, PROPOSALS}
+
 _KEYED: Final = ["source", "destination", "measure"]
 
 
@@ -23,12 +26,12 @@ def broken_schemas(file: FileRows) -> list[str]:
     """Object to tables that break their contract."""
     found = []
     for name, frame in file.tables.items():
-        if name not in SCHEMAS:
+        if name not in _TABLES:
             found.append(
                 reason(
                     f"Unknown table {name!r}",
                     file,
-                    expected=f"one of {', '.join(sorted(set(SCHEMAS) & set(metadata.tables)))}",
+                    expected=f"one of {', '.join(sorted(_TABLES))}",
                     remedy="Correct the source.",
                 )
             )
@@ -44,10 +47,10 @@ def duplicates(file: FileRows) -> list[str]:
     """Object to rows told twice."""
     found = []
     for name, frame in file.tables.items():
-        key = list(natural_key(metadata.tables[name]))
+        key = ["source", "item_key"] if name == PROPOSALS else [*natural_key(metadata.tables[name])]
         twice = frame[frame.duplicated(key)]
         if len(twice):
-            shown = [_named(row) for row in twice[key].head(5).astype(str).to_dict("records")]
+            shown = [_named(row) for row in _records(twice[key])]
             found.append(
                 reason(
                     f"{len(twice)} of {len(frame)} rows of {name} are told twice: {listed(shown)}",
@@ -66,7 +69,7 @@ def impossible_dates(file: FileRows, *, now: pd.Timestamp) -> list[str]:
     for name, frame in file.tables.items():
         for what, bad in _date_faults(frame, now):
             if bad.any():
-                shown = [_dated(row) for row in frame[bad].head(5).to_dict("records")]
+                shown = [_dated(row) for row in _records(frame[bad])]
                 found.append(
                     reason(
                         f"{int(bad.sum())} of {len(frame)} rows of {name} {what}: {listed(shown)}",
@@ -88,7 +91,9 @@ def mixed_keys(file: FileRows, *, known: pd.DataFrame) -> list[str]:
 
 def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.Series]]:
     """Return what can be wrong with dates, and the rows where it is."""
-    faults = []
+    faults: list[tuple[str, pd.Series]] = []
+    if "available_at" not in frame.columns:
+        return faults
     known_at = frame["available_at"]
     last = next((name for name in ("period_to", "period") if name in frame.columns), None)
     is_calendar = "released_on" in frame.columns
@@ -139,7 +144,8 @@ def _widths(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> list[st
     if many.empty:
         return []
     codes = many.groupby(_KEYED)["commodity"].agg(lambda names: " and ".join(sorted(names)))
-    shown = [f"{key[1]} {key[2]} under {told}" for key, told in codes.items()]
+    named = codes.reset_index().itertuples()
+    shown = [f"{row.destination} {row.measure} under {row.commodity}" for row in named]
     return [
         reason(
             f"Codes of different width are mixed: {listed(shown)}",
@@ -151,20 +157,26 @@ def _widths(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> list[st
     ]
 
 
+def _records(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the first few rows as texts, moments as days."""
+    rows = frame.head(SHOWN)
+    moments = rows.select_dtypes(["datetime", "datetimetz"]).columns
+    days = {name: rows[name].dt.strftime("%Y-%m-%d").fillna("") for name in moments}
+    texts = rows.assign(**days).astype(str)
+    return [
+        dict(zip(texts.columns, row, strict=True))
+        for row in texts.itertuples(index=False, name=None)
+    ]
+
+
 def _named(row: dict[str, str]) -> str:
     """Word a row by its key."""
-    return ", ".join(value for value in row.values() if value)
+    return " ".join(value for value in row.values() if value)
 
 
-def _dated(row: dict[str, object]) -> str:
+def _dated(row: dict[str, str]) -> str:
     """Word a row by its name and its dates."""
     names = ("destination", "measure", "importer", "component", "event_id", "name")
     dates = ("period_from", "period_to", "period", "announced_on", "available_at")
-    told = [str(row[name]) for name in names if name in row]
-    told += [f"{name} {pd.Timestamp(row[name]):%Y-%m-%d}" for name in dates if _is_day(row, name)]
-    return " ".join(told)
-
-
-def _is_day(row: dict[str, object], name: str) -> bool:
-    """Tell whether a row has a day of that name."""
-    return isinstance(row.get(name), pd.Timestamp) and not pd.isna(row[name])
+    told = [row[name] for name in names if row.get(name)]
+    return " ".join([*told, *(f"{name} {row[name]}" for name in dates if row.get(name))])

@@ -6,7 +6,7 @@ import pandas as pd
 
 from sources.base import SourceInfo
 from sources.destinations import COUNTRIES
-from sources.guard_cells import SERIES, is_exact, listed, reason, together
+from sources.guard_cells import CELL, SERIES, is_exact, listed, reason, together, with_news
 from store.batch import FileRows
 from store.vocabulary import WORLD
 
@@ -21,6 +21,12 @@ TOLERANCE: Final = 0.02
 
 FULL_TABLE: Final = 20
 """Destinations from which a month counts as a full table, whose sum must reach the total."""
+
+UNNAMED: Final = r"X\d{3}"
+"""Areas that are no country, such as "not elsewhere specified", by the provider's number."""
+
+MIRROR: Final = "mirror_"
+"""Beginning of measures that each importer reports for itself."""
 
 USUAL_CELLS: Final = 20
 """Cells a month must usually have before a new month is held against it."""
@@ -50,7 +56,10 @@ def flat_lines(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
     flat = grouped[is_flat]
     if flat.empty:
         return []
-    told = [f"{key[3]} {key[4]} {value:,.6g}" for key, value in flat["high"].items()]
+    told = [
+        f"{row.destination} {row.measure} {row.high:,.6g}"
+        for row in flat.reset_index().itertuples()
+    ]
     return [
         reason(
             f"{len(flat)} series stand still for {FLAT_MONTHS} months: {listed(told)}",
@@ -65,8 +74,9 @@ def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> lis
     """Object to a month that is a copy of the month before."""
     cells = together(old, new)
     before = cells.assign(period_from=cells["period_from"] + pd.offsets.MonthBegin(1))
-    key = [*SERIES, "period_from"]
-    pairs = cells[is_exact(cells)].merge(before[[*key, "value"]], on=key, suffixes=("", "_before"))
+    pairs = cells[is_exact(cells)].merge(
+        before[[*CELL, "value"]], on=CELL, suffixes=("", "_before")
+    )
     pairs["same"] = pairs["value"].eq(pairs["value_before"])
     grouped = pairs.groupby(_TABLE).agg(
         cells=("same", "size"), same=("same", "all"), news=("is_news", "any")
@@ -74,7 +84,10 @@ def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> lis
     copies = grouped[grouped["same"] & grouped["news"] & grouped["cells"].ge(REPEATED)]
     if copies.empty:
         return []
-    told = [f"{key[4]:%Y-%m} {key[3]} ({row.cells} destinations)" for key, row in copies.iterrows()]
+    told = [
+        f"{row.period_from:%Y-%m} {row.measure} ({row.cells} destinations)"
+        for row in copies.reset_index().itertuples()
+    ]
     return [
         reason(
             f"{len(copies)} months repeat the month before: {listed(told)}",
@@ -87,22 +100,23 @@ def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> lis
 
 def world_apart(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str]:
     """Object to a total that its destinations exceed or, in a full table, do not reach."""
-    is_part = new["destination"].isin(COUNTRIES)
-    parts = new[is_part].groupby(_TABLE)["value"].agg(["sum", "size"])
+    new = with_news(new, _TABLE)
+    is_part = new["destination"].isin(COUNTRIES) | new["destination"].str.fullmatch(UNNAMED)
+    parts = new[is_part].groupby(_TABLE)["value"].agg(total="sum", cells="count")
     widths = new[is_part].groupby(_TABLE)["half_width"].sum()
     world = new[new["destination"].eq(WORLD)].set_index(_TABLE)[["value", "half_width"]]
     both = world.join(parts, how="inner").join(widths.rename("widths"))
     slack = TOLERANCE * both["value"] + both["half_width"] + both["widths"]
-    is_full = both["size"].ge(FULL_TABLE) | (info.completeness is not None)
-    apart = (both["sum"] - both["value"] > slack) | (
-        is_full & (both["value"] - both["sum"] > slack)
+    is_full = both["cells"].ge(FULL_TABLE) | (info.completeness is not None)
+    apart = (both["total"] - both["value"] > slack) | (
+        is_full & (both["value"] - both["total"] > slack)
     )
     if not apart.any():
         return []
     wrong = both[apart]
     told = [
-        f"{key[4]:%Y-%m} {key[3]}: total {row['value']:,.6g}, destinations {row['sum']:,.6g}"
-        for key, row in wrong.iterrows()
+        f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
+        for row in wrong.reset_index().itertuples()
     ]
     return [
         reason(
@@ -121,8 +135,7 @@ def incomplete(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: Sourc
         return []
     first, last = new["period_from"].min(), new["period_from"].max()
     expected = old[old["period_from"].between(first, last)]
-    key = [*SERIES, "period_from"]
-    held = len(expected[key].merge(new[key]))
+    held = len(expected[CELL].merge(new[CELL]))
     if held < info.completeness * len(expected):
         return [
             _too_few(file, held, len(expected), f"the months {first:%Y-%m} to {last:%Y-%m}", info)
@@ -133,9 +146,11 @@ def incomplete(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: Sourc
 def _thin_months(
     file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: SourceInfo
 ) -> list[str]:
+    """Object to new months with too few cells; importers report each at its own pace."""
     assert info.completeness is not None  # noqa: S101 - asked by the caller
+    old, new = (cells[~cells["measure"].str.startswith(MIRROR)] for cells in (old, new))
     per_month = old.groupby("period_from").size()
-    usual = float(per_month.tail(FLAT_MONTHS).median())
+    usual = float(per_month.tail(FLAT_MONTHS).median()) if len(per_month) else 0.0
     fresh = new[~new["period_from"].isin(per_month.index)].groupby("period_from").size()
     if usual < USUAL_CELLS:
         return []

@@ -2,10 +2,9 @@
 
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
-from sources.guard_cells import listed, reason
+from sources.guard_cells import listed, places, reason, with_news
 from store.batch import FileRows
 from store.vocabulary import COMMODITY, WORLD
 
@@ -49,6 +48,7 @@ _REMEDY: Final = (
 
 def units(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     """Object to weights or values that are wrong by about a thousand."""
+    new = with_news(new, ["source", *_PLACE, "period_from"])
     return [
         *_implausible_prices(file, new),
         *_moved_prices(file, new, old),
@@ -83,20 +83,20 @@ def _medians(cells: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _material(places: pd.DataFrame) -> pd.DataFrame:
-    return places[(places["musd"] >= MATERIAL_MUSD) | (places["tonnes"] >= MATERIAL_T)]
+def _material(medians: pd.DataFrame) -> pd.DataFrame:
+    return medians[(medians["musd"] >= MATERIAL_MUSD) | (medians["tonnes"] >= MATERIAL_T)]
 
 
 def _implausible_prices(file: FileRows, new: pd.DataFrame) -> list[str]:
-    places = _material(_medians(new))
+    medians = _material(_medians(new))
     low, high = PLAUSIBLE
-    wrong = places[~places["price"].between(low, high)]
+    wrong = medians[~medians["price"].between(low, high)]
     if wrong.empty:
         return []
-    told = [f"{place[2]} {price:,.0f} USD/t" for place, price in wrong["price"].items()]
+    told = [f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.reset_index().itertuples()]
     return [
         reason(
-            f"Unit values of {len(wrong)} of {len(places)} destinations are impossible: "
+            f"Unit values of {len(wrong)} of {len(medians)} destinations are impossible: "
             f"{listed(told)}",
             file,
             expected=f"{low:,.0f} to {high:,.0f} USD a tonne (magnets cost about 50,000), so "
@@ -108,14 +108,14 @@ def _implausible_prices(file: FileRows, new: pd.DataFrame) -> list[str]:
 
 def _moved_prices(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     before = _material(_medians(old))
-    both = _material(_medians(new)).join(
-        before[before["cells"] >= _HISTORY // 2], rsuffix="_before", how="inner"
-    )
+    before = before.loc[before["cells"] >= _HISTORY // 2, ["price"]].add_suffix("_before")
+    both = _material(_medians(new)).join(before, how="inner")
     ratio = both["price"] / both["price_before"]
     wrong = ratio[~ratio.between(1 / SLIP, SLIP)]
     if wrong.empty:
         return []
-    told = [f"{place[2]} x {times:,.4g}" for place, times in wrong.items()]
+    named = wrong.rename("times").reset_index()
+    told = [f"{row.destination} x {row.times:,.4g}" for row in named.itertuples()]
     return [
         reason(
             f"Unit values of {len(wrong)} of {len(both)} destinations moved too far: "
@@ -138,13 +138,9 @@ def _impossible_weights(file: FileRows, new: pd.DataFrame) -> list[str]:
     wrong = weights[ours & weights["value"].gt(LARGEST_T)]
     if wrong.empty:
         return []
-    told = [
-        f"{row.destination} {row.period_from:%Y-%m} {row.value:,.0f} t"
-        for row in wrong.head(5).itertuples(index=False)
-    ]
     return [
         reason(
-            f"{len(wrong)} weights are impossible: {listed(told)}",
+            f"{len(wrong)} weights are impossible: {listed(places(wrong))}",
             file,
             expected=f"at most {LARGEST_T:,.0f} t a month, for the whole world has about 6,000",
             remedy=_REMEDY,
@@ -159,13 +155,9 @@ def _leaps(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     wrong = cells[cells["value"] > LEAP * cells["max"]]
     if wrong.empty:
         return []
-    told = [
-        f"{row.destination} {row.period_from:%Y-%m} {row.value:,.0f} t"
-        for row in wrong.head(5).itertuples(index=False)
-    ]
     return [
         reason(
-            f"{len(wrong)} weights leap: {listed(told)}",
+            f"{len(wrong)} weights leap: {listed(places(wrong))}",
             file,
             expected=f"at most {LEAP:.0f} times the largest month known of the destination; a "
             "thousand times means kilograms",
@@ -180,7 +172,7 @@ def _moved_weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list
     ratio = (now / then).dropna()
     if len(ratio) < MANY and not ratio.index.isin([WORLD], level="destination").any():
         return []
-    typical = float(np.exp(np.log(ratio).median())) if len(ratio) else 1.0
+    typical = float(ratio.median()) if len(ratio) else 1.0
     if 1 / _BATCH_SLIP <= typical <= _BATCH_SLIP:
         return []
     return [

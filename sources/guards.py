@@ -1,13 +1,14 @@
 """Guards: what speaks against taking over a batch, before anything is stored.
 
-Nothing here changes or repairs a row. Each objection is one text that says what is wrong, where,
-what was expected and what to do. Honest tables raise none, however short, sparse or volatile.
+Nothing here changes or repairs a row, and what the store has taken is not judged again. Each
+objection is one text that says what is wrong, where, what was expected and what to do. Honest
+tables raise none, however short, sparse or volatile.
 """
 
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.guard_cells import month_cells
+from sources.guard_cells import marked, month_cells
 from sources.guard_rows import broken_schemas, duplicates, impossible_dates, mixed_keys
 from sources.guard_series import flat_lines, incomplete, repeated_months, world_apart
 from sources.guard_units import units
@@ -33,7 +34,8 @@ def objections(
         *mixed_keys(file, known=known),
     ]
     if "observations" in file.tables and len(file.tables["observations"]):
-        new, old = month_cells(file.tables["observations"]), month_cells(known)
+        old = month_cells(known)
+        new = marked(old, month_cells(file.tables["observations"]))
         found += units(file, new, old)
         found += flat_lines(file, new, old)
         found += repeated_months(file, new, old)

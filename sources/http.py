@@ -46,6 +46,7 @@ class _Call:
     url: str
     params: Params
     accept: str
+    may_be_empty: bool
 
     @property
     def address(self) -> str:
@@ -120,7 +121,13 @@ class Http:
         return self.get(path, params, read=json.loads)
 
     def get(
-        self, path: str, params: Params = (), *, read: Callable[[bytes], Read], accept: str = JSON
+        self,
+        path: str,
+        params: Params = (),
+        *,
+        read: Callable[[bytes], Read],
+        accept: str = JSON,
+        may_be_empty: bool = False,
     ) -> Reply[Read]:
         """Ask until a whole answer comes.
 
@@ -130,12 +137,14 @@ class Http:
             read: makes something of the body; a ValueError means it is broken, and another try
                 is made.
             accept: media type wanted.
+            may_be_empty: whether "no content" (204) is an answer, as documented by few providers;
+                otherwise it is a failure that may pass.
 
         Raises:
             SourceError: The provider did not deliver, or offline the answer is not kept.
             TooMuchError: It wants to be asked for less.
         """
-        call = _Call(f"{self._base}{path}", tuple(params), accept)
+        call = _Call(f"{self._base}{path}", tuple(params), accept, may_be_empty)
         if self._client is None:
             return self._replay(call, read)
         setback = _Setback("")
@@ -170,7 +179,7 @@ class Http:
             response, body = self._send(client, call, kept)
         except (httpx.TransportError, httpx.DecodingError) as err:
             return _Setback(self._transport_reason(err), cause=err)
-        if response.status_code in faults.PASSING:
+        if response.status_code in faults.PASSING or self._is_void(response, call):
             asked = asked_wait(
                 response.headers.get("Retry-After", ""), response.headers.get("Date", "")
             )
@@ -179,6 +188,8 @@ class Http:
             return self._taken(kept, read)
         if response.status_code not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
             text = "" if _html(response, body) else body.decode("utf-8", "replace")
+            if response.status_code == faults.TOO_MUCH:
+                self._cache.keep(self._note(call, response, body), call.accept, body)
             raise faults.refusal(
                 response.status_code, provider=self._provider, url=call.address, text=text
             )
@@ -240,6 +251,11 @@ class Http:
             response.close()
         return response, self._secrets.redact_bytes(b"".join(parts))
 
+    @staticmethod
+    def _is_void(response: httpx.Response, call: _Call) -> bool:
+        """Tell whether there is no content where there should be."""
+        return response.status_code == HTTPStatus.NO_CONTENT and not call.may_be_empty
+
     def _wait(self, call: _Call, setback: _Setback, failures: int) -> None:
         """Wait as long as asked, or of our own choosing."""
         if setback.asked_s is None:
@@ -263,7 +279,11 @@ class Http:
         return self._taken(kept, read)
 
     def _taken(self, kept: Cached, read: Callable[[bytes], Read]) -> Reply[Read]:
-        """Read an answer of the cache."""
+        """Read an answer of the cache; one that was too large asks again for less."""
+        if kept.note.status == faults.TOO_MUCH:
+            raise faults.refusal(
+                faults.TOO_MUCH, provider=self._provider, url=kept.note.url, text=""
+            )
         try:
             return self._reply(kept, _value(kept, read))
         except ValueError as err:

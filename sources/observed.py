@@ -31,6 +31,11 @@ def usual_moment(months: pd.Series, *, lag_days: int, now: pd.Timestamp) -> pd.S
     return not_after(ends.dt.tz_localize("UTC"), now)
 
 
+def is_over(months: pd.Series, now: pd.Timestamp) -> pd.Series:
+    """Tell which months had ended at ``now``."""
+    return months + pd.DateOffset(months=1) <= now.tz_convert("UTC").tz_localize(None)
+
+
 def not_after(moments: pd.Series, now: pd.Timestamp) -> pd.Series:
     """Return the moments, none later than ``now``."""
     limit = now.tz_convert("UTC")

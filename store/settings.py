@@ -2,17 +2,29 @@
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+PROVIDER_URLS = (
+    "comtrade_url", "census_url", "comext_url", "fx_url", "gpr_url", "hts_url",
+    "federal_register_url",
+)  # fmt: skip
 
 
 class Settings(BaseSettings):
     """Process settings; ``MAGNETCAST_``-prefixed environment variables override them."""
 
-    model_config = SettingsConfigDict(env_prefix="MAGNETCAST_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="MAGNETCAST_",
+        frozen=True,
+        extra="forbid",
+        # A refused value may be a key, or an address with a password in it.
+        hide_input_in_errors=True,
+    )
 
     home: Path = Field(default=Path("var"), description="Database, cache and reports.")
     database_url: str | None = Field(
@@ -74,6 +86,22 @@ class Settings(BaseSettings):
     http_attempts: int = Field(
         default=5, ge=1, le=20, description="How often one call is tried before it is given up."
     )
+
+    @field_validator(*PROVIDER_URLS)
+    @classmethod
+    def _is_plain_address(cls, address: str | None) -> str | None:
+        """Refuse what is no address of a provider, or carries a password that rows would keep."""
+        if address is None:
+            return None
+        parts = urlsplit(address)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("not a web address. Expected http://... or https://...")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError(
+                "an address with a user, a password or a query. Expected host and path only; "
+                "a key has a setting of its own"
+            )
+        return address.rstrip("/")
 
     @property
     def http_cache_dir(self) -> Path:

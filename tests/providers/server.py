@@ -22,7 +22,7 @@ class Providers:
         self.world = world or World()
         self.providers: dict[str, Provider] = providers_of(self.world)
         self.calls: list[Call] = []
-        self._faults: dict[str, deque[Fault]] = defaultdict(deque)
+        self._faults: dict[str, deque[Fault | None]] = defaultdict(deque)
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"server_of": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
@@ -51,10 +51,10 @@ class Providers:
         """Return the setting of each provider's address."""
         return {f"{name}_url": f"{self.url}/{name}" for name in self.providers}
 
-    def misbehave(self, provider: str, fault: Fault, *, times: int = 1) -> None:
-        """Spoil the next answers of a provider."""
+    def misbehave(self, provider: str, fault: Fault, *, times: int = 1, after: int = 0) -> None:
+        """Spoil the next answers of a provider, or those after some good ones."""
         with self._lock:
-            self._faults[provider].extend([fault] * times)
+            self._faults[provider].extend([None] * after + [fault] * times)
 
     def behave(self) -> None:
         """Forget all faults not yet shown."""
