@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from models.plots import AIM, GREY, NEAR_AIM, OTHER_COLOURS, OWN_COLOUR
 
@@ -35,6 +35,7 @@ def staircase_plot(steps: pd.DataFrame, releases: Mapping[int, str]) -> Figure:
     below.axhline(AIM, color=GREY, linewidth=1, linestyle="--", zorder=1)
     below.set(ylabel="within the 80 % band", ylim=(0, 1.02), xlabel="days since the month's end")
     for axes in (above, below):
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.grid(axis="y", alpha=0.3)
         axes.set_axisbelow(True)
