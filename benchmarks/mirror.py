@@ -79,8 +79,8 @@ EU27, in calm worlds.
 READING = {
     BREAK: """
 Where partners change how they count, their records mislead until China's detail of such a month is
-out: the band tells of it only as far as the wide tails and the drift allow. `magnetcast gaps` shows
-the gap beyond its limits once that detail is out.
+out, and the band does not tell of it. Then the bias adapts within some months; `magnetcast gaps`
+shows the larger breaks beyond its limits, not all of them.
 """
 }
 
