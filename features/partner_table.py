@@ -1,7 +1,7 @@
 """The full table of a commodity by partner, as it could be known at one moment."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -65,6 +65,17 @@ class PartnerTable:
         """Return a digest of the figures: equal tables give equal digests."""
         text = self.tonnes.to_csv(float_format="%.17g", lineterminator="\n")
         return hashlib.sha256(f"{self.commodity}\n{text}".encode()).hexdigest()
+
+    def shortened(self, months: int, *, as_of: pd.Timestamp) -> "PartnerTable | None":
+        """Return the table without its last months, revisions and all; None if it gets too short.
+
+        Args:
+            months: How many to leave out.
+            as_of: The moment it then stands for.
+        """
+        if self.tonnes.shape[1] - months < LEAST_MONTHS:
+            return None
+        return replace(self, as_of=as_of, tonnes=self.tonnes.iloc[:, :-months])
 
 
 def partner_table(

@@ -47,3 +47,9 @@ def backtest_tables(
         scales.append(scale_rows(task.table.index, table.cutoff, tonnes))
     truth = known_months(task_of(now, spec).table)
     return scored(pd.concat(said, ignore_index=True), truth, pd.concat(scales, ignore_index=True))
+
+
+def history_of(table: PartnerTable) -> pd.DataFrame:
+    """Return destination, period, tonnes of every known month, sums added up."""
+    task = task_of(table, EngineSpec())
+    return known_months(task.table).dropna(subset=["tonnes"]).reset_index(drop=True)

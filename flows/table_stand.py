@@ -1,0 +1,98 @@
+"""A full partner table in the store, ready to be forecast at one moment."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from features.partner_table import LEAST_PARTNERS, PartnerTable, partner_table
+from flows.workspace import store_of
+from models.engine.spec import EngineSpec
+from store.errors import DataError, first_few
+from store.partners import read_partner_counts
+from store.reading import read_observations
+from store.settings import Settings
+from store.vocabulary import COMMODITY
+
+MONTHS_BACK: Final = (12, 9, 6, 3)
+"""Months before the as_of of the past origins that a table is replayed from."""
+
+STALE: Final = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class TableStand:
+    """A table at one moment, what was known of it before, and how to forecast it."""
+
+    settings: Settings
+    as_of: pd.Timestamp
+    table: PartnerTable
+    spec: EngineSpec
+    engine: Engine = field(repr=False)
+    observations: pd.DataFrame = field(repr=False)
+    """All versions of the commodity's figures known at as_of."""
+
+    @property
+    def published_as(self) -> str:
+        """Return the commodity it is published as.
+
+        The magnets' own forecasts rest on the evidence and keep their key; their partner table has
+        another, so that no reader mixes the two.
+        """
+        code = self.table.commodity
+        return f"{code}-partners" if code == COMMODITY else code
+
+    @property
+    def model_version(self) -> str:
+        """Return the name of the model: the same figures and choices give the same name."""
+        return f"partners-{self.spec.digest}-{self.table.digest[:8]}-{self.as_of:%Y%m%d}"
+
+    @property
+    def status(self) -> str:
+        """Return what is published of a forecast made here."""
+        return STALE if self.table.is_late else "champion"
+
+    def past(self) -> list[PartnerTable]:
+        """Return the table as it was known at past origins, one a cutoff, oldest first.
+
+        Where nothing tells what was known then (a history loaded at once has one release day), the
+        table of now ends as many months earlier instead.
+        """
+        found: dict[int, PartnerTable] = {}
+        for months in MONTHS_BACK:
+            moment = self.as_of - pd.DateOffset(months=months)
+            if (table := self._at(moment, months)) is not None:
+                found[table.cutoff] = table
+        return [found[cutoff] for cutoff in sorted(found) if cutoff < self.table.cutoff]
+
+    def _at(self, moment: pd.Timestamp, months: int) -> PartnerTable | None:
+        code = self.table.commodity
+        try:
+            return partner_table(self.observations, commodity=code, as_of=moment)
+        except DataError:
+            return self.table.shortened(months, as_of=moment)
+
+
+def open_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableStand:
+    """Return the table of a commodity at an as_of; rows known later are not even read.
+
+    Raises:
+        DataError: The store held no full table of it by then; names those it held.
+    """
+    engine = store_of(settings)
+    observations = read_observations(engine, as_of=as_of, commodity=commodity)
+    try:
+        table = partner_table(observations, commodity=commodity, as_of=as_of)
+    except DataError as err:
+        others = first_few(full_commodities(settings, as_of)) or "none"
+        raise DataError(f"{err} Full tables known by then: {others}.") from err
+    spec = EngineSpec(threads=settings.threads)
+    return TableStand(settings, as_of, table, spec, engine, observations)
+
+
+def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
+    """Return the commodities of which the store may hold a full table at an as_of, sorted."""
+    counts = read_partner_counts(store_of(settings), as_of=as_of)
+    full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
+    return sorted(set(full))
