@@ -8,7 +8,11 @@ from sqlalchemy import Engine
 
 from features.partner_table import LEAST_PARTNERS, PartnerTable, partner_table
 from flows.workspace import store_of
+from models.backtest import Backtest
 from models.engine.spec import EngineSpec
+from models.rolling import MODEL
+from models.scores import hit_rates
+from models.tables import forecast_table
 from store.errors import DataError, first_few
 from store.partners import read_partner_counts
 from store.reading import read_observations
@@ -44,9 +48,14 @@ class TableStand:
         return f"{code}-partners" if code == COMMODITY else code
 
     @property
+    def model_family(self) -> str:
+        """Return how the names of models of the same choices begin."""
+        return f"partners-{self.spec.digest}-"
+
+    @property
     def model_version(self) -> str:
         """Return the name of the model: the same figures and choices give the same name."""
-        return f"partners-{self.spec.digest}-{self.table.digest[:8]}-{self.as_of:%Y%m%d}"
+        return f"{self.model_family}{self.table.digest[:8]}-{self.as_of:%Y%m%d}"
 
     @property
     def status(self) -> str:
@@ -89,6 +98,20 @@ def open_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> Table
         raise DataError(f"{err} Full tables known by then: {others}.") from err
     spec = EngineSpec(threads=settings.threads)
     return TableStand(settings, as_of, table, spec, engine, observations)
+
+
+def forecast_of(stand: TableStand, seen: Backtest | None = None) -> pd.DataFrame:
+    """Return the forecast of a table: ``FORECAST_COLUMNS``, and band_hit_rate if it was replayed.
+
+    Args:
+        stand: Where it is made.
+        seen: How past forecasts turned out.
+    """
+    made = forecast_table(stand.table, stand.spec, status=stand.status)
+    made = made.assign(model=stand.model_version)
+    if seen is None or seen.cells.empty:
+        return made
+    return made.assign(band_hit_rate=made["destination"].map(hit_rates(seen.cells, MODEL)))
 
 
 def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
