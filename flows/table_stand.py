@@ -94,8 +94,9 @@ def open_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> Table
     try:
         table = partner_table(observations, commodity=commodity, as_of=as_of)
     except DataError as err:
-        others = first_few(full_commodities(settings, as_of)) or "none"
-        raise DataError(f"{err} Full tables known by then: {others}.") from err
+        others = [code for code in full_commodities(settings, as_of) if code != commodity]
+        told = first_few(others) or "none"
+        raise DataError(f"{err} Other full tables known by then: {told}.") from err
     spec = EngineSpec(threads=settings.threads)
     return TableStand(settings, as_of, table, spec, engine, observations)
 
@@ -115,7 +116,7 @@ def forecast_of(stand: TableStand, seen: Backtest | None = None) -> pd.DataFrame
 
 
 def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
-    """Return the commodities of which the store may hold a full table at an as_of, sorted."""
+    """Return the commodities of which a source in the store lists partners in full at an as_of, sorted."""
     counts = read_partner_counts(store_of(settings), as_of=as_of)
     full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
     return sorted(set(full))

@@ -9,14 +9,14 @@ import pandas as pd
 
 from features.partner_table import PartnerTable
 from models.backtest import Backtest, Track, forecast_file, scale_rows, scored, untracked
-from models.engine.baselines import LAST_VALUE, MIDDLE
+from models.engine.baselines import LAST_VALUE
 from models.engine.spec import EngineSpec
 from models.panel import Task, known_months, predict_panel, said_at
 from models.rolling import MODEL, Memory
 from models.scores import REFERENCE
 from models.tree import add_sums, tree_of
 
-COMPARED: Final = (REFERENCE, LAST_VALUE, MIDDLE)
+COMPARED: Final = (REFERENCE, LAST_VALUE)
 """What the product is measured against."""
 
 
