@@ -116,7 +116,7 @@ def forecast_of(stand: TableStand, seen: Backtest | None = None) -> pd.DataFrame
 
 
 def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
-    """Return the commodities of which a source in the store lists partners in full at an as_of, sorted."""
+    """Return the commodities of which a source in the store lists partners in full, sorted."""
     counts = read_partner_counts(store_of(settings), as_of=as_of)
     full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
     return sorted(set(full))
