@@ -234,6 +234,11 @@ def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - 
     write_result(status_table(Settings()), out=out, form=format)
 
 
+app.command("flows.vintage_commands:vintages", help="List the ingests, oldest first.")
+app.command("flows.vintage_commands:diff", help="Tell what changed from one ingest to another.")
+app.command("flows.vintage_commands:quarantine", help="See or release what the guards refused.")
+
+
 def moment(text: str | None) -> pd.Timestamp:
     """Return an as_of as a UTC moment.
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
+import psycopg
 from psycopg import sql
-from sqlalchemy import Connection, Insert, Table, column, literal, select, table
+from sqlalchemy import ColumnElement, Connection, Insert, Table, column, literal, select, table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store.frames import driver_rows, frame_of
@@ -29,12 +30,13 @@ def insert_rows(connection: Connection, target: Table, frame: pd.DataFrame) -> N
     names = list(frame.columns)
     statement = insert_statement(target, connection.dialect.name)
     if connection.dialect.name == "sqlite":
-        asked = statement.values({name: None for name in names})
+        asked = statement.values(dict.fromkeys(names))
         compiled = asked.compile(dialect=connection.dialect, column_keys=names)
         connection.exec_driver_sql(str(compiled), driver_rows(frame))
         return
     with _staged(connection, target, frame):
-        source = select(*(column(name) for name in names)).select_from(table(_STAGE))
+        listed: list[ColumnElement[Any]] = [column(name) for name in names]
+        source = select(*listed).select_from(table(_STAGE))
         connection.execute(statement.from_select(names, source))
 
 
@@ -93,7 +95,9 @@ def _copy(connection: Connection, names: Sequence[str], frame: pd.DataFrame) -> 
     into = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(_STAGE), sql.SQL(", ").join(map(sql.Identifier, names))
     )
-    with connection.connection.cursor() as cursor, cursor.copy(into) as copy:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101  # the one driver we open with
+    with driver.cursor() as cursor, cursor.copy(into) as copy:
         for row in driver_rows(frame):
             copy.write_row(row)
     connection.exec_driver_sql(f"ANALYZE {_STAGE}")

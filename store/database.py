@@ -8,6 +8,8 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -57,8 +59,10 @@ def open_store(url: str) -> Engine:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Hold the one write transaction: all of the block is kept, or none of it."""
-    with engine.execution_options(writes=True).begin() as connection:
+    options = {"isolation_level": "READ COMMITTED"} if engine.name == "postgresql" else {}
+    with engine.execution_options(writes=True, **options).begin() as connection:
         if connection.dialect.name == "postgresql":
+            # A statement after the lock sees what the writer before has kept.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
         yield connection
 
@@ -76,6 +80,13 @@ def _engine(url: str) -> Engine:
     address = make_url(url)
     if address.get_backend_name() not in {"sqlite", "postgresql"}:
         raise ArgumentError(f"no support for {address.get_backend_name()!r}")
+    if address.get_backend_name() == "postgresql":
+        # Every read transaction sees one state, as on SQLite.
+        return create_engine(
+            address.set(drivername="postgresql+psycopg"),
+            isolation_level="REPEATABLE READ",
+            pool_pre_ping=True,
+        )
     engine = create_engine(address)
     if engine.dialect.name == "sqlite":
         if (file := _file(engine)) is not None:
@@ -106,8 +117,18 @@ def _migrate(engine: Engine) -> None:
             driver = connection.connection.driver_connection
             assert driver is not None  # noqa: S101  # a live connection has one
             driver.execute("PRAGMA journal_mode = WAL")
+    if _is_current(engine):
+        return
     with writing(engine) as connection:
         command.upgrade(migration_config(connection), "head")
+
+
+def _is_current(engine: Engine) -> bool:
+    """Tell whether there is nothing to migrate, so that opening waits for no writer."""
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+        script = ScriptDirectory.from_config(migration_config(connection))
+    return found == script.get_current_head()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -1,12 +1,11 @@
 """Between rows of a table and typed pandas frames, both ways, a column at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias
 
-import numpy as np
 import pandas as pd
-from sqlalchemy import Boolean, Column, Date, Float, Integer, Row, Table
+from sqlalchemy import Boolean, Column, Date, Float, Integer, Table
 
 from store.columns import TEXT_FORMAT, UtcMoment
 from store.tables import metadata, told_columns
@@ -36,7 +35,7 @@ def dtype_of(column: Column[Any]) -> str:
     return "str"
 
 
-def frame_of(rows: Sequence[Row[Any]], columns: Sequence[Column[Any]]) -> pd.DataFrame:
+def frame_of(rows: Sequence[Iterable[Any]], columns: Sequence[Column[Any]]) -> pd.DataFrame:
     """Build a typed frame of fetched rows; with no row the columns still carry their types."""
     values = zip(*rows, strict=True) if rows else ([] for _ in columns)
     typed = {
@@ -69,14 +68,13 @@ def driver_rows(frame: pd.DataFrame) -> list[tuple[Scalar, ...]]:
     return list(zip(*columns, strict=True))
 
 
-def _typed(values: list[Any], dtype: str) -> Any:  # noqa: ANN401  # an array of any kind
+def _typed(values: list[Any], dtype: str) -> pd.Series:
     """Make a column of fetched values."""
     if dtype in _TEXT_OF:
         moments = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601")
-        return (moments if dtype == MOMENT_DTYPE else moments.dt.tz_localize(None)).astype(dtype)
-    if dtype in {"float64", "bool"}:
-        return np.array(values, dtype=dtype)
-    return pd.array(values, dtype=dtype)
+        moments = moments.dt.as_unit("us")
+        return moments if dtype == MOMENT_DTYPE else moments.dt.tz_localize(None)
+    return pd.Series(values, dtype=pd.api.types.pandas_dtype(dtype))
 
 
 def _plain(series: pd.Series) -> list[Scalar]:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Table
 
@@ -16,7 +15,7 @@ from store.tables import MOMENT, cell_of, natural_key, stated_columns
 SAME: Final = 1e-9
 """Relative difference below which two numbers are one number computed twice."""
 
-Flags = npt.NDArray[np.bool_]
+Flags: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def _retells(told: Told, newest: pd.DataFrame) -> Flags:
     """Flag rows that say what the newest stored version says and are dated no later."""
     beside = _beside(told, newest, on=cell_of(told.table))
     earlier = told.rows[MOMENT].to_numpy() <= beside.rows[MOMENT].to_numpy()
-    return beside.found & ~beside.differs.any(axis=1) & earlier
+    return beside.found & ~beside.differs.any(axis=1).to_numpy() & earlier
 
 
 def _repeats(told: Told, stored: pd.DataFrame) -> Flags:
@@ -158,12 +157,13 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series:
 
 def _same(one: pd.Series, other: pd.Series) -> Flags:
     """Compare two columns line by line, numbers with a tolerance."""
-    both_missing = one.isna().to_numpy() & other.isna().to_numpy()
+    missing = one.isna() & other.isna()
     if pd.api.types.is_float_dtype(one) and pd.api.types.is_float_dtype(other):
         a, b = one.to_numpy(), other.to_numpy()
-        return both_missing | (np.abs(a - b) <= SAME * np.maximum(np.abs(a), np.abs(b)))
-    equal = one.astype(object).to_numpy() == other.astype(object).to_numpy()
-    return both_missing | np.asarray(equal, dtype=bool)
+        equal = np.abs(a - b) <= SAME * np.maximum(np.abs(a), np.abs(b))
+    else:
+        equal = one.astype(object).to_numpy() == other.astype(object).to_numpy()
+    return np.asarray(missing.to_numpy() | equal, dtype=np.bool_)
 
 
 def _refuse_clashes(told: Told, stored: pd.DataFrame) -> Flags:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, Table, literal_column, select
@@ -139,7 +139,7 @@ def data_vintage(engine: Engine, *, as_of: datetime | None = None) -> str:
     digest = hashlib.sha256()
     with engine.begin() as connection:
         for table in (*_EVIDENCE, *_LATER_EVIDENCE):
-            frame = _fetch(connection, table, as_of=as_of)
+            frame = fetch(connection, table, as_of=as_of)
             if frame.empty and table in _LATER_EVIDENCE:
                 continue
             digest.update(table.name.encode())
@@ -153,28 +153,39 @@ def read_table(
     *,
     as_of: datetime | None = None,
     wanted: Sequence[ColumnElement[bool]] = (),
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Read rows of a table in one transaction."""
+    """Read rows of a table in one transaction; as ``fetch``."""
     with engine.begin() as connection:
-        return _fetch(connection, table, as_of=as_of, wanted=wanted)
+        return fetch(connection, table, as_of=as_of, wanted=wanted, columns=columns)
 
 
-def _fetch(
+def fetch(
     connection: Connection,
     table: Table,
     *,
     as_of: datetime | None = None,
     wanted: Sequence[ColumnElement[bool]] = (),
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Fetch rows known at ``as_of`` and sort them by natural key, the same on every database."""
-    columns = told_columns(table)
+    """Fetch rows known at ``as_of`` and sort them by natural key, the same on every database.
+
+    Args:
+        connection: within a transaction.
+        table: what to read.
+        as_of: leave out rows that became known later; None reads all.
+        wanted: what must be true of a row.
+        columns: names of the columns to read; None reads all a source fills.
+    """
+    listed = told_columns(table) if columns is None else [table.columns[name] for name in columns]
     # Without a type the driver's own values come, which are typed a column at a time.
-    query = select(*(literal_column(column.name) for column in columns)).select_from(table)
-    query = query.where(*wanted)
+    plain: list[ColumnElement[Any]] = [literal_column(column.name) for column in listed]
+    query = select(*plain).select_from(table).where(*wanted)
     if as_of is not None:
         query = query.where(table.c.available_at <= as_of)
-    frame = frame_of(connection.execute(query).all(), columns)
-    return frame.sort_values(list(natural_key(table)), ignore_index=True)
+    frame = frame_of(connection.execute(query).all(), listed)
+    order = [name for name in natural_key(table) if name in frame.columns]
+    return frame.sort_values(order, ignore_index=True)
 
 
 def _published(rows: pd.DataFrame) -> pd.DataFrame:

@@ -47,9 +47,7 @@ def add_proposals(connection: Connection, items: pd.DataFrame, *, at: datetime |
     key = list(natural_key(reviews))
     known = stored_like(connection, reviews, items[key], wanted=key)
     found = items[key].merge(known, how="left", indicator=True)["_merge"].to_numpy() == "both"
-    new = items[~found].assign(
-        proposed_at=pd.Timestamp(at), decided_at=pd.NaT, decision="", decided_by="", note=""
-    )
+    new = items[~found].assign(proposed_at=pd.Timestamp(at), decision="", decided_by="", note="")
     if len(new):
         insert_rows(connection, reviews, as_table(new, reviews))
     return len(new)
@@ -63,12 +61,12 @@ def read_reviews(engine: Engine, *, open_only: bool = True) -> pd.DataFrame:
 
 def decide(
     engine: Engine,
-    id: int,
+    id: int,  # noqa: A002  # the column's name
     *,
     decision: Decision,
     at: datetime,
     actor: str,
-    note: str = "",  # noqa: A002  # the column's name
+    note: str = "",
 ) -> None:
     """Note a decision on an item.
 

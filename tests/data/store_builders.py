@@ -1,6 +1,6 @@
 """Builders of small, valid frames and files for the store and the sources."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -118,6 +118,62 @@ def make_file(
 def make_batch(frame: pd.DataFrame, *, sha256: str = "a" * 64) -> Batch:
     """Wrap a frame as a batch of one file."""
     return Batch((make_file(frame, sha256=sha256),))
+
+
+def make_covariates(*changes: Mapping[str, object]) -> pd.DataFrame:
+    """Build one monthly covariate per change."""
+    template: dict[str, object] = {
+        "name": "usd_cny",
+        "period": "2025-06-01",
+        "value": 7.1,
+        "unit": "cny",
+        "available_at": "2025-07-01T00:00:00Z",
+        "source": "fx",
+        "source_url": "https://example.org/fx",
+    }
+    return _typed([{**template, **change} for change in changes or ({},)], days=("period",))
+
+
+def make_steps(*changes: Mapping[str, object]) -> pd.DataFrame:
+    """Build one version of a tariff step per change."""
+    template: dict[str, object] = {
+        "importer": "USA",
+        "origin": "CHN",
+        "component": "IEEPA",
+        "product_scope": "HTS 8505.11.00",
+        "rate_pct": 10.0,
+        "effective_from": "2025-02-04",
+        "effective_to": None,
+        "announced_on": "2025-02-01",
+        "legal_reference": "EO",
+        "source_url": "https://example.org/eo",
+        "confidence": "high",
+        "note": "",
+        "available_at": "2025-02-01T00:00:00Z",
+    }
+    days = ("effective_from", "effective_to", "announced_on")
+    return _typed([{**template, **change} for change in changes or ({},)], days=days)
+
+
+def make_proposals(*changes: Mapping[str, object]) -> pd.DataFrame:
+    """Build one item for the review desk per change."""
+    template: dict[str, object] = {
+        "source": "federal_register",
+        "item_key": "2025-06001",
+        "title": "Magnets",
+        "url": "https://example.org/notice",
+        "published_on": "2025-06-02",
+        "payload": "{}",
+    }
+    return pd.DataFrame([{**template, **change} for change in changes or ({},)])
+
+
+def _typed(rows: list[dict[str, object]], *, days: Sequence[str]) -> pd.DataFrame:
+    """Give rows the types of their days and their moment."""
+    frame = pd.DataFrame(rows)
+    moments = pd.to_datetime(frame["available_at"], utc=True)
+    types = {**dict.fromkeys(days, DATE_DTYPE), "available_at": MOMENT_DTYPE}
+    return frame.assign(available_at=moments).astype(types)
 
 
 def make_forecasts(*changes: Mapping[str, object]) -> pd.DataFrame:

@@ -41,8 +41,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take it back; of bytes ingested several times the first ingest stays."""
-    for table in ("reviews", "quarantine", "covariates"):
-        op.drop_table(table)
+    for name in ("reviews", "quarantine", "covariates"):
+        op.drop_table(name)
     _downgrade_observations()
     op.execute(
         "DELETE FROM vintages WHERE id NOT IN "
@@ -51,8 +51,9 @@ def downgrade() -> None:
     op.drop_index("ix_vintages_source", table_name="vintages")
     with op.batch_alter_table("vintages") as table:
         table.create_unique_constraint("uq_vintages_source", ["source", "file_name", "sha256"])
-        for name in ("actor", "period_to", "period_from"):
-            table.drop_column(name)
+        table.drop_column("actor")
+        table.drop_column("period_to")
+        table.drop_column("period_from")
 
 
 def _on_sqlite() -> bool:

@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -8,7 +7,8 @@ from store.database import open_store
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_store(f"sqlite:///{tmp_path / 'deep' / 'store.db'}")
+def engine(store_url: str) -> Iterator[Engine]:
+    """An open, empty store on either database."""
+    opened = open_store(store_url)
     yield opened
     opened.dispose()

@@ -46,9 +46,14 @@ def test_the_first_revision_can_be_taken_back(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 30_000)]
 )
-def test_every_connection_is_set_up_safely(engine: Engine, pragma: str, value: str | int) -> None:
+def test_every_connection_to_sqlite_is_set_up_safely(
+    tmp_path: Path, pragma: str, value: str | int
+) -> None:
+    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+
     with engine.connect() as connection:
         assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+    engine.dispose()
 
 
 def test_opening_an_existing_store_again_keeps_its_rows(engine: Engine) -> None:
@@ -57,20 +62,19 @@ def test_opening_an_existing_store_again_keeps_its_rows(engine: Engine) -> None:
             text("INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f')")
         )
 
-    again = open_store(str(engine.url))
+    again = open_store(engine.url.render_as_string(hide_password=False))
 
     with again.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM overrides")).scalar() == 1
     again.dispose()
 
 
-def test_processes_that_open_one_fresh_store_at_once_all_succeed(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'fresh' / 'store.db'}"
+def test_processes_that_open_one_fresh_store_at_once_all_succeed(empty_url: str) -> None:
     code = "import sys; from store.database import open_store; open_store(sys.argv[1])"
 
     started = [
         subprocess.Popen(  # noqa: S603  # our own interpreter and literal code
-            [sys.executable, "-c", code, url], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", code, empty_url], stderr=subprocess.PIPE, text=True
         )
         for _ in range(4)
     ]
@@ -109,6 +113,15 @@ def test_a_reader_keeps_its_state_while_a_writer_commits(engine: Engine) -> None
 
     with engine.begin() as later:
         assert (before, during, later.execute(count).scalar()) == (0, 0, 1)
+
+
+def test_opening_waits_for_no_writer_once_the_schema_is_there(engine: Engine) -> None:
+    with writing(engine):
+        again = open_store(engine.url.render_as_string(hide_password=False))
+
+        with again.connect() as reader:
+            assert reader.execute(text("SELECT count(*) FROM overrides")).scalar() == 0
+        again.dispose()
 
 
 def test_opening_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -159,6 +172,18 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="the folder can be written"):
         open_store(f"sqlite:///{tmp_path / 'file' / 'store.db'}")
+
+
+def test_an_address_of_postgresql_needs_no_driver_named(postgres_url: str) -> None:
+    engine = open_store(postgres_url.replace("postgresql+psycopg", "postgresql"))
+
+    assert engine.driver == "psycopg"
+    engine.dispose()
+
+
+def test_a_server_that_does_not_answer_is_told_without_the_password() -> None:
+    with pytest.raises(StoreError, match=r"at postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/db"):
+        open_store("postgresql+psycopg://me:secret@127.0.0.1:1/db")
 
 
 @pytest.mark.parametrize("name", sorted(metadata.tables))

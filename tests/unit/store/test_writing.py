@@ -1,11 +1,15 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pandas as pd
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from store.batch import Batch
+from store.database import open_store, writing
 from store.errors import DataError, StoreError
 from store.reading import read_observations, read_vintages
-from store.writing import write_batch
+from store.writing import Ingest, write_batch, write_within
 from tests.data.store_builders import make_batch, make_file, make_observations
 
 
@@ -157,6 +161,77 @@ def test_the_frame_handed_in_is_not_modified(engine: Engine) -> None:
     write_batch(engine, make_batch(rows))
 
     pd.testing.assert_frame_equal(rows, before)
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["", "tab\tand\nline\r\n", "back\\slash \\N \\.", "\"quoted\", 'so'", "ünïcode 磁体 🧲"],
+    ids=["empty", "white", "slashes", "quotes", "letters"],
+)
+def test_any_text_comes_back_as_it_was(engine: Engine, told: str) -> None:
+    rows = make_observations({"note": told, "source_url": told})
+
+    write_batch(engine, make_batch(rows))
+
+    pd.testing.assert_frame_equal(read_observations(engine), rows)
+
+
+def test_an_exception_halfway_leaves_nothing_and_the_store_usable(engine: Engine) -> None:
+    checked = [(make_file(make_observations()), {"observations": make_observations()})]
+
+    def write_and_fail() -> None:
+        with writing(engine) as connection:
+            assert write_within(connection, checked, Ingest()).total == 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_and_fail()
+
+    assert read_observations(engine).empty
+    assert read_vintages(engine).empty
+    assert write_batch(engine, make_batch(make_observations())).total == 1
+
+
+def test_two_writers_at_once_both_succeed_and_write_a_row_once(engine: Engine) -> None:
+    both_ready = Barrier(2)
+
+    def write(number: int) -> int:
+        file = make_file(
+            make_observations({}, {"destination": f"X{number}"}), sha256=str(number) * 64
+        )
+        both_ready.wait(30)
+        return write_batch(engine, Batch((file,))).total
+
+    with ThreadPoolExecutor(2) as pool:
+        written = sorted(pool.map(write, (1, 2)))
+
+    assert written == [1, 2]
+    assert read_observations(engine)["destination"].tolist() == ["USA", "X1", "X2"]
+    assert read_vintages(engine)["id"].tolist() == [1, 2]
+
+
+def test_looking_up_stored_rows_searches_by_key_and_reads_no_whole_table() -> None:
+    engine = open_store("sqlite://")
+    write_batch(engine, make_batch(make_observations()))
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+
+    write_batch(
+        engine,
+        make_batch(make_observations({"value": 1.0, "destination": "DEU"}), sha256="b" * 64),
+        only_news=True,
+    )
+
+    [query] = [statement for statement in asked if "CROSS JOIN observations" in statement]
+    with writing(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TEMPORARY TABLE staged_rows AS SELECT * FROM observations"
+        )
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+    assert plan[0] == "SCAN s"
+    assert plan[1].startswith("SEARCH t USING ")
+    assert "commodity=? AND origin=? AND destination=? AND measure=?" in plan[1]
+    engine.dispose()
 
 
 def test_more_rows_than_one_statement_carries_are_all_written(engine: Engine) -> None:

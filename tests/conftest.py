@@ -1,0 +1,81 @@
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import URL, create_engine, make_url, text
+
+from store.database import open_store
+
+POSTGRES = "MAGNETCAST_TEST_POSTGRES"
+"""Names the variable with the address of a PostgreSQL server that tests may make databases on."""
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> URL:
+    """Address of a PostgreSQL server; without one the test is skipped."""
+    address = os.environ.get(POSTGRES)
+    if not address:
+        pytest.skip(f"{POSTGRES} names no PostgreSQL server; .ci/postgres starts one")
+    return make_url(address)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: URL) -> Iterator[URL]:
+    """Address of an empty, migrated database, to be copied and never opened."""
+    with database_on(postgres_server) as address:
+        open_store(shown(address)).dispose()
+        yield address
+
+
+@pytest.fixture
+def empty_postgres(postgres_server: URL) -> Iterator[str]:
+    """Address of a database of this test's own, without any table."""
+    with database_on(postgres_server) as address:
+        yield shown(address)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: URL, postgres_template: URL) -> Iterator[str]:
+    """Address of a migrated database of this test's own."""
+    with database_on(postgres_server, template=postgres_template.database) as address:
+        yield shown(address)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a store of this test's own, on either database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'deep' / 'store.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a database without any table, on either database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    return str(request.getfixturevalue("empty_postgres"))
+
+
+@contextmanager
+def database_on(server: URL, *, template: str | None = None) -> Iterator[URL]:
+    """Make a database on a server and drop it afterwards."""
+    name = f"magnetcast_test_{uuid4().hex}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    try:
+        with admin.connect() as connection:
+            like = f" TEMPLATE {template}" if template else ""
+            connection.execute(text(f"CREATE DATABASE {name}{like}"))
+        yield server.set(database=name)
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    finally:
+        admin.dispose()
+
+
+def shown(address: URL) -> str:
+    """Return an address as text, password and all."""
+    return address.render_as_string(hide_password=False)

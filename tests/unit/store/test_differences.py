@@ -1,0 +1,146 @@
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, text
+
+from store.batch import Batch, FileRows
+from store.database import writing
+from store.differences import diff_vintages
+from store.errors import DataError
+from store.writing import write_batch
+from tests.data.store_builders import make_observations
+
+AUGUST_20 = "2025-08-20T00:00:00Z"
+SEPTEMBER_20 = "2025-09-20T00:00:00Z"
+
+
+def ingest(engine: Engine, *changes: Mapping[str, object], source: str = "comtrade") -> int:
+    told = [{"source": source, **change} for change in changes]
+    digest = str(abs(hash((source, str(told)))))
+    file = FileRows(source, source, digest, {"observations": make_observations(*told)})
+    return write_batch(engine, Batch((file,)), only_news=True).vintage_ids[0]
+
+
+def listed(frame: pd.DataFrame) -> list[tuple[object, ...]]:
+    columns = ["destination", "period", "before", "after", "change", "what"]
+    plain = frame[columns].astype(object).where(frame[columns].notna(), None)
+    return list(plain.itertuples(index=False, name=None))
+
+
+def test_a_diff_tells_new_and_revised_figures_in_tonnes(engine: Engine) -> None:
+    first = ingest(engine, {}, {"destination": "DEU", "value": 100.0})
+    second = ingest(
+        engine,
+        {"value": 354.5, "available_at": AUGUST_20},
+        {"destination": "DEU", "value": 100.0, "available_at": AUGUST_20},
+        {"destination": "JPN", "value": 12.0, "available_at": AUGUST_20},
+    )
+
+    frame = diff_vintages(engine, first, second)
+
+    assert list(frame.columns) == [
+        "commodity", "origin", "destination", "measure", "period", "before", "after", "change",
+        "what", "source",
+    ]  # fmt: skip
+    assert listed(frame) == [
+        ("JPN", "2025-06", None, 12.0, None, "new"),
+        ("USA", "2025-06", 353.0, 354.5, 1.5, "revised"),
+    ]
+
+
+def test_a_diff_backwards_tells_what_would_go(engine: Engine) -> None:
+    first = ingest(engine, {})
+    second = ingest(
+        engine,
+        {"value": 350.0, "available_at": AUGUST_20},
+        {"destination": "JPN", "value": 12.0, "available_at": AUGUST_20},
+    )
+
+    assert listed(diff_vintages(engine, second, first)) == [
+        ("JPN", "2025-06", 12.0, None, None, "gone"),
+        ("USA", "2025-06", 350.0, 353.0, 3.0, "revised"),
+    ]
+
+
+def test_a_diff_over_several_ingests_compares_the_first_state_with_the_last(
+    engine: Engine,
+) -> None:
+    first = ingest(engine, {})
+    ingest(engine, {"value": 1.0, "available_at": AUGUST_20})
+    third = ingest(engine, {"value": 360.0, "available_at": SEPTEMBER_20})
+
+    assert listed(diff_vintages(engine, first, third)) == [
+        ("USA", "2025-06", 353.0, 360.0, 7.0, "revised")
+    ]
+
+
+def test_a_figure_that_came_back_to_where_it_was_is_no_change(engine: Engine) -> None:
+    first = ingest(engine, {})
+    ingest(engine, {"value": 1.0, "available_at": AUGUST_20})
+    third = ingest(engine, {"available_at": SEPTEMBER_20})
+
+    assert diff_vintages(engine, first, third).empty
+
+
+def test_an_ingest_without_news_changes_nothing(engine: Engine) -> None:
+    first = ingest(engine, {})
+    second = ingest(engine, {"available_at": AUGUST_20})
+
+    assert diff_vintages(engine, first, second).empty
+    assert diff_vintages(engine, first, first).empty
+
+
+def test_two_ingests_of_one_source_are_compared_without_other_sources(engine: Engine) -> None:
+    first = ingest(engine, {})
+    other = ingest(engine, {"value": 5.0}, source="census")
+    last = ingest(engine, {"value": 354.0, "available_at": AUGUST_20})
+
+    assert diff_vintages(engine, first, last)["source"].tolist() == ["comtrade"]
+    assert diff_vintages(engine, first, other)["source"].tolist() == ["census"]
+
+
+def test_a_figure_over_several_months_shows_both_ends(engine: Engine) -> None:
+    first = ingest(engine, {})
+    second = ingest(engine, {"period_from": "2025-01-01", "value": 2000.0})
+
+    assert diff_vintages(engine, first, second)["period"].tolist() == ["2025-01..2025-06"]
+
+
+def test_a_row_older_than_the_numbers_of_vintages_counts_as_there_before(engine: Engine) -> None:
+    first = ingest(engine, {})
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE observations SET vintage = NULL"))
+    second = ingest(engine, {"value": 354.0, "available_at": AUGUST_20})
+
+    assert listed(diff_vintages(engine, first, second)) == [
+        ("USA", "2025-06", 353.0, 354.0, 1.0, "revised")
+    ]
+
+
+def test_a_revision_to_zero_is_told(engine: Engine) -> None:
+    first = ingest(engine, {})
+    second = ingest(engine, {"value": 0.0, "available_at": AUGUST_20})
+
+    assert listed(diff_vintages(engine, first, second)) == [
+        ("USA", "2025-06", 353.0, 0.0, -353.0, "revised")
+    ]
+
+
+def test_an_unknown_vintage_is_named_with_the_known_ones(engine: Engine) -> None:
+    ingest(engine, {})
+
+    with pytest.raises(DataError, match=r"No vintage 9 .* Expected one of 1\. See `magnetcast vin"):
+        diff_vintages(engine, 1, 9)
+
+
+def test_an_empty_store_has_nothing_to_compare(engine: Engine) -> None:
+    with pytest.raises(DataError, match="there is none"):
+        diff_vintages(engine, 1, 2)
+
+
+def test_a_diff_of_nothing_has_typed_numbers(engine: Engine) -> None:
+    first = ingest(engine, {})
+
+    assert diff_vintages(engine, first, first)["change"].dtype == np.dtype("float64")

@@ -1,0 +1,224 @@
+from collections.abc import Mapping
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+
+from store.batch import Batch, FileRows, WriteReport
+from store.errors import DataError
+from store.reading import read_covariates, read_observations, read_tariffs, read_vintages
+from store.writing import write_batch
+from tests.data.store_builders import (
+    make_batch,
+    make_covariates,
+    make_file,
+    make_observations,
+    make_steps,
+)
+
+SEPTEMBER = pd.Timestamp("2025-09-01T12:00", tz="UTC")
+OCTOBER = pd.Timestamp("2025-10-01T12:00", tz="UTC")
+AUGUST_20 = "2025-08-20T00:00:00Z"
+
+
+def fetch(
+    engine: Engine,
+    *changes: Mapping[str, object],
+    sha: str,
+    revised_at: pd.Timestamp | None = None,
+) -> WriteReport:
+    return write_batch(
+        engine, make_batch(make_observations(*changes), sha256=sha * 64), only_news=True,
+        ingested_at=revised_at or SEPTEMBER, revised_at=revised_at,
+    )  # fmt: skip
+
+
+def versions(engine: Engine) -> list[tuple[str, float]]:
+    rows = read_observations(engine)
+    return [(f"{r.available_at:%Y-%m-%d %H}", r.value) for r in rows.itertuples(index=False)]
+
+
+def test_what_is_known_is_not_written_again_under_a_later_date(engine: Engine) -> None:
+    fetch(engine, {}, sha="a")
+
+    report = fetch(engine, {"available_at": AUGUST_20}, {"destination": "DEU"}, sha="b")
+
+    assert report.rows_written == {"observations": 1}
+    assert read_observations(engine)["destination"].tolist() == ["DEU", "USA"]
+
+
+def test_without_only_news_the_same_statement_of_a_later_day_is_kept(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations()))
+
+    later = make_observations({"available_at": AUGUST_20})
+    assert write_batch(engine, make_batch(later, sha256="b" * 64)).total == 1
+
+
+def test_another_value_of_a_later_day_is_news(engine: Engine) -> None:
+    fetch(engine, {}, sha="a")
+
+    fetch(engine, {"available_at": AUGUST_20, "value": 354.0}, sha="b")
+
+    assert versions(engine) == [("2025-07-20 00", 353.0), ("2025-08-20 00", 354.0)]
+
+
+def test_a_retelling_dated_before_the_newest_version_is_no_news(engine: Engine) -> None:
+    fetch(engine, {}, {"available_at": AUGUST_20, "value": 354.0}, sha="a")
+
+    report = fetch(engine, {"available_at": "2025-08-01T00:00:00Z", "value": 354.0}, sha="b")
+
+    assert report.total == 0
+
+
+def test_a_file_with_all_its_versions_is_written_whole_and_once(engine: Engine) -> None:
+    history = (
+        {},
+        {"available_at": AUGUST_20, "value": 354.0},
+        {"available_at": "2025-09-20T00:00:00Z"},
+        {"available_at": "2025-10-20T00:00:00Z"},
+    )
+    fetch(engine, *history, sha="a")
+
+    again = fetch(engine, *history, sha="b")
+
+    assert again.total == 0
+    assert versions(engine) == [
+        ("2025-07-20 00", 353.0), ("2025-08-20 00", 354.0), ("2025-09-20 00", 353.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"value": 354.0}, {"half_width": 5.0}, {"usable": False}, {"unit": "musd"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_any_stated_column_makes_news_but_wording_does_not(
+    engine: Engine, change: dict[str, object]
+) -> None:
+    fetch(engine, {}, sha="a")
+
+    reworded = fetch(engine, {"available_at": AUGUST_20, "note": "read again"}, sha="b")
+    restated = fetch(engine, {"available_at": AUGUST_20, **change}, sha="c")
+
+    assert (reworded.total, restated.total) == (0, 1)
+
+
+def test_a_rounding_error_of_the_computer_is_no_news(engine: Engine) -> None:
+    fetch(engine, {"value": 0.3}, sha="a")
+
+    assert fetch(engine, {"available_at": AUGUST_20, "value": 0.1 + 0.2}, sha="b").total == 0
+
+
+def test_a_silent_revision_counts_from_the_fetch(engine: Engine) -> None:
+    fetch(engine, {}, {"destination": "DEU"}, sha="a", revised_at=SEPTEMBER)
+
+    report = fetch(engine, {"value": 354.0}, {"destination": "DEU"}, sha="b", revised_at=OCTOBER)
+
+    assert report.rows_written == {"observations": 1}
+    rows = read_observations(engine)
+    assert rows["destination"].tolist() == ["DEU", "USA", "USA"]
+    assert rows["value"].tolist() == [353.0, 353.0, 354.0]
+    assert rows["available_at"].tolist()[1:] == [pd.Timestamp("2025-07-20", tz="UTC"), OCTOBER]
+
+
+def test_a_revision_the_provider_dated_keeps_its_date(engine: Engine) -> None:
+    fetch(engine, {}, sha="a", revised_at=SEPTEMBER)
+
+    fetch(engine, {"value": 354.0, "available_at": AUGUST_20}, sha="b", revised_at=OCTOBER)
+
+    assert versions(engine) == [("2025-07-20 00", 353.0), ("2025-08-20 00", 354.0)]
+
+
+def test_a_provider_that_goes_back_to_an_old_answer_is_believed(engine: Engine) -> None:
+    fetch(engine, {}, sha="a", revised_at=SEPTEMBER)
+    fetch(engine, {"value": 1.0}, sha="b", revised_at=OCTOBER)
+
+    back = fetch(engine, {}, sha="a", revised_at=OCTOBER + pd.Timedelta(days=1))
+    again = fetch(engine, {}, sha="a", revised_at=OCTOBER + pd.Timedelta(days=2))
+
+    assert (back.total, back.already_known) == (1, False)
+    assert (again.total, again.already_known) == (0, True)
+    assert versions(engine) == [
+        ("2025-07-20 00", 353.0), ("2025-10-01 12", 1.0), ("2025-10-02 12", 353.0),
+    ]  # fmt: skip
+
+
+def test_without_a_moment_of_the_fetch_a_changed_number_of_a_known_day_is_refused(
+    engine: Engine,
+) -> None:
+    fetch(engine, {}, sha="a")
+
+    with pytest.raises(DataError, match=r"value 353\.0 against 354\.0"):
+        fetch(engine, {"value": 354.0}, sha="b")
+
+
+def test_a_fetch_that_claims_to_precede_what_is_known_is_refused(engine: Engine) -> None:
+    fetch(engine, {}, sha="a", revised_at=SEPTEMBER)
+
+    with pytest.raises(DataError, match="contradict"):
+        fetch(engine, {"value": 1.0}, sha="b", revised_at=pd.Timestamp("2025-01-01", tz="UTC"))
+
+
+def test_covariates_and_tariffs_know_their_news_too(engine: Engine) -> None:
+    def ingest(sha: str, later: str, value: float) -> WriteReport:
+        tables = {
+            "covariates": make_covariates({"available_at": later, "value": value}),
+            "tariff_steps": make_steps({"available_at": later, "rate_pct": value}),
+        }
+        return write_batch(engine, Batch((FileRows("fx", "fx", sha * 64, tables),)), only_news=True)
+
+    first = ingest("a", "2025-07-01T00:00:00Z", 7.1)
+    same = ingest("b", "2025-08-01T00:00:00Z", 7.1)
+    other = ingest("c", "2025-09-01T00:00:00Z", 7.2)
+
+    assert [report.total for report in (first, same, other)] == [2, 0, 2]
+    assert read_covariates(engine)["value"].tolist() == [7.1, 7.2]
+    assert read_tariffs(engine)["rate_pct"].tolist() == [7.1, 7.2]
+    assert read_covariates(engine, as_of=pd.Timestamp("2025-08-31", tz="UTC"))[
+        "value"
+    ].tolist() == [7.1]
+
+
+def test_a_missing_rate_equals_a_missing_rate(engine: Engine) -> None:
+    def ingest(sha: str, later: str) -> int:
+        steps = make_steps({"available_at": later, "rate_pct": None, "effective_to": None})
+        file = FileRows("hts", "hts", sha * 64, {"tariff_steps": steps})
+        return write_batch(engine, Batch((file,)), only_news=True).total
+
+    assert (ingest("a", "2025-07-01T00:00:00Z"), ingest("b", "2025-08-01T00:00:00Z")) == (1, 0)
+
+
+def test_every_ingest_is_a_vintage_with_range_and_actor_even_without_news(engine: Engine) -> None:
+    long = {"period_from": "2025-01-01", "period_to": "2025-08-01"}
+    batch = make_batch(make_observations({}, long))
+    first = write_batch(engine, batch, ingested_at=SEPTEMBER, actor="timer", only_news=True)
+    later = make_batch(make_observations({"available_at": AUGUST_20}), sha256="b" * 64)
+    second = write_batch(engine, later, ingested_at=OCTOBER, actor="ada", only_news=True)
+
+    assert (first.vintage_ids, second.vintage_ids, second.total) == ((1,), (2,), 0)
+    listed = read_vintages(engine)
+    assert listed["id"].tolist() == [1, 2]
+    assert listed["actor"].tolist() == ["timer", "ada"]
+    assert listed["rows"].tolist() == [2, 1]
+    assert listed["period_from"].tolist() == [
+        pd.Timestamp("2025-01-01"),
+        pd.Timestamp("2025-06-01"),
+    ]
+    assert listed["period_to"].tolist() == [pd.Timestamp("2025-08-01"), pd.Timestamp("2025-06-01")]
+
+
+def test_known_bytes_make_no_vintage(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations()), only_news=True)
+
+    again = write_batch(engine, make_batch(make_observations()), only_news=True)
+
+    assert (again.already_known, again.vintage_ids) == (True, ())
+
+
+def test_a_file_without_rows_is_an_ingest_all_the_same(engine: Engine) -> None:
+    nothing = make_file(make_observations().iloc[:0])
+
+    report = write_batch(engine, Batch((nothing,)), ingested_at=SEPTEMBER)
+
+    assert (report.total, report.vintage_ids) == (0, (1,))
+    assert pd.isna(read_vintages(engine)["first_available_at"][0])

@@ -1,0 +1,180 @@
+from collections.abc import Mapping
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+
+from store.batch import FileRows
+from store.errors import DataError
+from store.payload import tables_from_json, tables_to_json
+from store.quarantine import (
+    put_aside,
+    quarantine_reasons,
+    quarantined_file,
+    read_quarantine,
+    release,
+)
+from store.reading import read_observations, read_vintages
+from store.writing import write_batch
+from tests.data.store_builders import make_batch, make_covariates, make_file, make_observations
+
+AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")
+SEPTEMBER = pd.Timestamp("2025-09-01T10:00", tz="UTC")
+REASONS = ("14 of 652 rows.", "Germany: «kg» looks like tonnes.")
+
+
+def refuse(engine: Engine, *changes: Mapping[str, object], sha: str = "a") -> int:
+    file = make_file(make_observations(*changes), sha256=sha * 64)
+    return put_aside(engine, file, reasons=REASONS, at=AUGUST, actor="timer")
+
+
+def test_a_refused_file_is_kept_whole_with_its_reasons(engine: Engine) -> None:
+    rows = make_observations({"value": 0.1 + 0.2, "note": "tab\tand\nline; ünïcode"}, {"unit": ""})
+    rates = make_covariates({})
+    file = FileRows("census", "f", "a" * 64, {"observations": rows, "covariates": rates}, ("x",))
+
+    number = put_aside(engine, file, reasons=REASONS, at=AUGUST, actor="timer")
+
+    kept = quarantined_file(engine, number)
+    assert (kept.source, kept.file_name, kept.sha256, kept.ignored) == (
+        "census", "f", "a" * 64, ("x",),
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(kept.tables["observations"], rows)
+    pd.testing.assert_frame_equal(kept.tables["covariates"], rates)
+    assert quarantine_reasons(engine, number) == REASONS
+    assert read_observations(engine).empty
+    assert read_vintages(engine).empty
+
+
+def test_the_quarantine_lists_what_waits(engine: Engine) -> None:
+    assert (refuse(engine), refuse(engine, sha="b")) == (1, 2)
+
+    listed = read_quarantine(engine)
+
+    assert listed["id"].tolist() == [1, 2]
+    assert listed["reasons"][0] == "14 of 652 rows.; Germany: «kg» looks like tonnes."
+    assert listed["quarantined_at"].tolist() == [AUGUST, AUGUST]
+    assert listed["actor"].tolist() == ["timer", "timer"]
+    assert listed["released_at"].isna().all()
+    assert "payload" not in listed
+
+
+def test_an_empty_quarantine_is_an_empty_table(engine: Engine) -> None:
+    assert read_quarantine(engine).empty
+
+
+def test_the_same_bytes_refused_again_keep_their_number(engine: Engine) -> None:
+    refuse(engine)
+
+    file = make_file(make_observations())
+    again = put_aside(engine, file, reasons=["worse"], at=SEPTEMBER, actor="ada")
+
+    assert again == 1
+    assert quarantine_reasons(engine, 1) == ("worse",)
+    assert len(read_quarantine(engine)) == 1
+
+
+def test_a_release_writes_the_rows_as_an_ingest_and_notes_who(engine: Engine) -> None:
+    number = refuse(engine)
+
+    report = release(engine, number, at=SEPTEMBER, actor="ada")
+
+    assert (report.rows_written, report.vintage_ids) == ({"observations": 1}, (1,))
+    assert read_observations(engine)["value"].tolist() == [353.0]
+    vintage = read_vintages(engine).iloc[0]
+    assert (vintage["actor"], vintage["ingested_at"]) == ("ada", SEPTEMBER)
+    entry = read_quarantine(engine).iloc[0]
+    assert (entry["released_by"], entry["released_at"]) == ("ada", SEPTEMBER)
+
+
+def test_a_release_adds_only_news(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations(), sha256="b" * 64))
+    number = refuse(engine, {"available_at": "2025-07-25T00:00:00Z"}, {"destination": "DEU"})
+
+    assert release(engine, number, at=SEPTEMBER, actor="ada").rows_written == {"observations": 1}
+
+
+def test_a_silent_revision_in_quarantine_counts_from_its_fetch(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations(), sha256="b" * 64))
+    file = make_file(make_observations({"value": 354.0}))
+    number = put_aside(engine, file, reasons=REASONS, at=AUGUST, actor="timer", revised_at=AUGUST)
+
+    release(engine, number, at=SEPTEMBER, actor="ada")
+
+    rows = read_observations(engine)
+    assert rows["value"].tolist() == [353.0, 354.0]
+    assert rows["available_at"].tolist()[1] == AUGUST
+
+
+def test_a_file_is_released_once(engine: Engine) -> None:
+    number, other = refuse(engine), refuse(engine, sha="b")
+    release(engine, number, at=SEPTEMBER, actor="ada")
+
+    with pytest.raises(DataError, match=rf"was released at 2025-09-01 10:00 UTC by ada.*{other}"):
+        release(engine, number, at=SEPTEMBER, actor="bob")
+
+
+def test_a_file_that_breaks_its_contract_stays_where_it_is(engine: Engine) -> None:
+    number = refuse(engine, {"destination": "DEU"}, {"value": -5.0})
+
+    with pytest.raises(DataError, match="a level or share lies outside"):
+        release(engine, number, at=SEPTEMBER, actor="ada")
+
+    assert read_observations(engine).empty
+    assert read_vintages(engine).empty
+    assert read_quarantine(engine)["released_at"].isna().all()
+
+
+def test_a_file_that_contradicts_the_store_stays_where_it_is(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations(), sha256="b" * 64))
+    number = refuse(engine, {"destination": "DEU"}, {"value": 354.0})
+
+    with pytest.raises(DataError, match="contradict"):
+        release(engine, number, at=SEPTEMBER, actor="ada")
+
+    assert read_observations(engine)["destination"].tolist() == ["USA"]
+    assert read_quarantine(engine)["released_at"].isna().all()
+
+
+def test_bytes_ingested_meanwhile_are_released_without_writing(engine: Engine) -> None:
+    number = refuse(engine)
+    write_batch(engine, make_batch(make_observations()))
+
+    report = release(engine, number, at=SEPTEMBER, actor="ada")
+
+    assert (report.total, report.already_known) == (0, True)
+    assert read_quarantine(engine)["released_by"].tolist() == ["ada"]
+
+
+@pytest.mark.parametrize("call", [quarantined_file, quarantine_reasons])
+def test_an_unknown_number_is_named_with_those_that_wait(engine: Engine, call: object) -> None:
+    refuse(engine)
+
+    with pytest.raises(DataError, match=r"No quarantined file 9 .* one that waits: 1\. See"):
+        call(engine, 9)  # type: ignore[operator]
+
+
+def test_an_unknown_number_cannot_be_released(engine: Engine) -> None:
+    with pytest.raises(DataError, match=r"No quarantined file 1 .* none does"):
+        release(engine, 1, at=SEPTEMBER, actor="ada")
+
+
+def test_rows_of_any_type_come_back_as_they_were() -> None:
+    frame = pd.DataFrame(
+        {
+            "text": pd.Series(["a", None, ""], dtype="str"),
+            "number": [1.5, float("nan"), float("-inf")],
+            "count": pd.Series([1, None, 3], dtype="Int64"),
+            "flag": [True, False, True],
+            "odd": pd.Series(["353 t", 5, None], dtype=object),
+            "day": pd.to_datetime(["2025-01-01", None, "2025-03-01"]),
+            "beijing": pd.to_datetime(["2025-01-01", None, "2025-03-01"]).tz_localize(
+                "Asia/Shanghai"
+            ),
+        }
+    )
+
+    back = tables_from_json(tables_to_json({"observations": frame, "nothing": frame.iloc[:0]}))
+
+    pd.testing.assert_frame_equal(back["observations"], frame)
+    pd.testing.assert_frame_equal(back["nothing"], frame.iloc[:0])

@@ -1,0 +1,97 @@
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+
+from store.batch import Batch, FileRows
+from store.errors import DataError
+from store.reading import read_vintages
+from store.reviews import decide, propose, read_reviews
+from store.writing import write_batch
+from tests.data.store_builders import make_observations, make_proposals
+
+AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")
+SEPTEMBER = pd.Timestamp("2025-09-01T10:00", tz="UTC")
+
+
+def test_items_wait_on_the_desk_in_the_order_they_came(engine: Engine) -> None:
+    items = make_proposals({"item_key": "z"}, {"item_key": "a", "published_on": None})
+
+    assert propose(engine, items, at=AUGUST) == 2
+
+    desk = read_reviews(engine)
+    assert desk["item_key"].tolist() == ["z", "a"]
+    assert desk["published_on"].tolist() == [pd.Timestamp("2025-06-02"), pd.NaT]
+    assert desk["proposed_at"].tolist() == [AUGUST, AUGUST]
+    assert desk["decision"].tolist() == ["", ""]
+
+
+def test_an_item_is_proposed_once_even_after_it_was_decided(engine: Engine) -> None:
+    propose(engine, make_proposals(), at=AUGUST)
+    decide(engine, 1, decision="rejected", at=SEPTEMBER, actor="ada")
+
+    again = propose(engine, make_proposals({"title": "anew"}, {"item_key": "b"}), at=SEPTEMBER)
+
+    assert again == 1
+    assert read_reviews(engine)["item_key"].tolist() == ["b"]
+
+
+def test_two_sources_may_use_one_key(engine: Engine) -> None:
+    items = make_proposals({}, {"source": "mofcom"})
+
+    assert propose(engine, items, at=AUGUST) == 2
+
+
+def test_a_decision_is_noted_and_clears_the_desk(engine: Engine) -> None:
+    propose(engine, make_proposals(), at=AUGUST)
+
+    decide(engine, 1, decision="accepted", at=SEPTEMBER, actor="ada", note="binding")
+
+    assert read_reviews(engine).empty
+    row = read_reviews(engine, open_only=False).iloc[0]
+    assert (row["decision"], row["decided_by"], row["note"]) == ("accepted", "ada", "binding")
+    assert row["decided_at"] == SEPTEMBER
+
+
+def test_a_decided_item_stays_decided(engine: Engine) -> None:
+    propose(engine, make_proposals({}, {"item_key": "b"}), at=AUGUST)
+    decide(engine, 1, decision="accepted", at=SEPTEMBER, actor="ada")
+
+    with pytest.raises(DataError, match=r"Review item 1 is accepted .* Expected one of 2\. See"):
+        decide(engine, 1, decision="rejected", at=SEPTEMBER, actor="bob")
+
+
+def test_an_unknown_item_is_named(engine: Engine) -> None:
+    with pytest.raises(DataError, match=r"No review item 5 .* there is none"):
+        decide(engine, 5, decision="rejected", at=SEPTEMBER, actor="bob")
+
+
+def test_an_item_twice_in_one_frame_is_refused(engine: Engine) -> None:
+    with pytest.raises(DataError, match="proposals contract"):
+        propose(engine, make_proposals({}, {}), at=AUGUST)
+
+
+def test_proposals_in_a_batch_reach_the_desk_in_its_transaction(engine: Engine) -> None:
+    good = FileRows("federal_register", "f", "a" * 64, {"proposals": make_proposals()})
+
+    report = write_batch(engine, Batch((good,)), ingested_at=AUGUST)
+
+    assert report.rows_written == {"proposals": 1}
+    assert read_reviews(engine)["title"].tolist() == ["Magnets"]
+    assert read_vintages(engine)["rows"].tolist() == [1]
+
+
+def test_a_batch_that_fails_puts_nothing_on_the_desk(engine: Engine) -> None:
+    clash = make_observations({}, {"value": 1.0})
+    tables = {"proposals": make_proposals(), "observations": clash}
+
+    with pytest.raises(DataError, match="contradict"):
+        write_batch(engine, Batch((FileRows("s", "f", "a" * 64, tables),)), ingested_at=AUGUST)
+
+    assert read_reviews(engine).empty
+
+
+def test_proposals_without_a_moment_are_refused(engine: Engine) -> None:
+    file = FileRows("federal_register", "f", "a" * 64, {"proposals": make_proposals()})
+
+    with pytest.raises(DataError, match="without a moment"):
+        write_batch(engine, Batch((file,)))
