@@ -17,10 +17,13 @@ from store.errors import DataError, first_few
 from store.partners import read_partner_counts
 from store.reading import read_observations
 from store.settings import Settings
-from store.vocabulary import COMMODITY
+from store.vocabulary import COMMODITY, MAX_HORIZON, MONTHS_AHEAD
 
 MONTHS_BACK: Final = (12, 9, 6, 3)
 """Months before the as_of of the past origins that a table is replayed from."""
+
+MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
+"""Months a table of then may have been late to count as what was known then."""
 
 STALE: Final = "stale"
 
@@ -65,8 +68,8 @@ class TableStand:
     def past(self) -> list[PartnerTable]:
         """Return the table as it was known at past origins, one a cutoff, oldest first.
 
-        Where nothing tells what was known then (a history loaded at once has one release day), the
-        table of now ends as many months earlier instead.
+        Where nothing tells what was known then (a history loaded at once has one release day,
+        months released anew have the last one), the table of now ends as many months earlier.
         """
         found: dict[int, PartnerTable] = {}
         for months in MONTHS_BACK:
@@ -78,9 +81,12 @@ class TableStand:
     def _at(self, moment: pd.Timestamp, months: int) -> PartnerTable | None:
         code = self.table.commodity
         try:
-            return partner_table(self.observations, commodity=code, as_of=moment)
+            then = partner_table(self.observations, commodity=code, as_of=moment)
         except DataError:
+            then = None
+        if then is None or then.late_months > max(self.table.late_months, MOST_LATE):
             return self.table.shortened(months, as_of=moment)
+        return then
 
 
 def open_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableStand:
