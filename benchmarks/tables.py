@@ -31,15 +31,17 @@ RUN = "from flows.cli import main; main()"
 SCOPES = {"ALL": "all series", "WLD": "world", "EU27": "EU27"}
 
 INTRODUCTION = f"""
-{PARTNERS} partners, {MONTHS} months from January 2017, each month known 25 days after its end. Sizes span five orders
-of magnitude, every partner has a season and wanders, small ones ship in some months only; a month without a
-shipment has no row, as in the real tables. The store and MLflow's database are new. The first run replays four
-past tables, forecasts, reports and publishes; the second finds nothing new.
+{PARTNERS} partners, {MONTHS} months from January 2017, each month known 25 days after its end. Sizes
+span five orders of magnitude, every partner has a season and wanders, small ones ship in some
+months only; a month without a shipment has no row, as in the real tables. The store and MLflow's
+database are new. The first run replays four past tables, forecasts, reports and publishes; the
+second finds nothing new.
 """
 
 ACCURACY = """
-Forecasts from the tables as they were known 12, 9, 6 and 3 months before, months 1 to 6 ahead, on what is
-known now. Made-up numbers: they show that the machinery holds, not how well real trade can be forecast.
+Forecasts from the tables as they were known 12, 9, 6 and 3 months before, months 1 to 6 ahead, on
+what is known now. Made-up numbers: they show that the machinery holds, not how well real trade can
+be forecast.
 """
 
 
@@ -120,8 +122,8 @@ def main() -> None:
         engine.dispose()
     names = published["destination"].nunique()
     told = (
-        f"{count:,} rows were written in {seconds:.1f} s; {len(published):,} rows of {names} series "
-        f"were published. Settings are the defaults ({Settings().threads} threads)."
+        f"{count:,} rows were written in {seconds:.1f} s; {len(published):,} rows of {names} "
+        f"series were published. Settings are the defaults ({Settings().threads} threads)."
     )
     lines = page.heading("Full partner tables", "python benchmarks/tables.py", told)
     lines += [*page.prose(INTRODUCTION + MEMORY_TEXT), *page.table(times(found))]
