@@ -31,7 +31,7 @@ RUN = "from flows.cli import main; main()"
 SCOPES = {"ALL": "all series", "WLD": "world", "EU27": "EU27"}
 
 INTRODUCTION = f"""
-{PARTNERS} partners, {MONTHS} months from January 2017, each month known 25 days after its end. Sizes
+{PARTNERS} partners, {MONTHS} months from January 2017, each known 25 days after its end. Sizes
 span five orders of magnitude, every partner has a season and wanders, small ones ship in some
 months only; a month without a shipment has no row, as in the real tables. The store and MLflow's
 database are new. The first run replays four past tables, forecasts, reports and publishes; the
