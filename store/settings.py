@@ -1,17 +1,30 @@
 """Everything the environment may change, read once and checked on entry."""
 
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+PROVIDER_URLS = (
+    "comtrade_url", "census_url", "comext_url", "fx_url", "gpr_url", "hts_url",
+    "federal_register_url",
+)  # fmt: skip
 
 
 class Settings(BaseSettings):
     """Process settings; ``MAGNETCAST_``-prefixed environment variables override them."""
 
-    model_config = SettingsConfigDict(env_prefix="MAGNETCAST_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="MAGNETCAST_",
+        frozen=True,
+        extra="forbid",
+        # A refused value may be a key, or an address with a password in it.
+        hide_input_in_errors=True,
+    )
 
     home: Path = Field(default=Path("var"), description="Database, cache and reports.")
     database_url: str | None = Field(
@@ -30,6 +43,70 @@ class Settings(BaseSettings):
     lock_timeout_s: float = Field(
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )
+
+    comtrade_url: str = Field(
+        default="https://comtradeapi.un.org", description="UN Comtrade, API version 1."
+    )
+    comtrade_key: SecretStr | None = Field(
+        default=None, description="Key of UN Comtrade; without one its preview is asked."
+    )
+    census_url: str = Field(
+        default="https://api.census.gov/data/timeseries/intltrade/imports/hs",
+        description="US Census, imports by HTS line.",
+    )
+    census_key: SecretStr | None = Field(
+        default=None, description="Key of the US Census; needed above some 500 calls a day."
+    )
+    comext_url: str = Field(
+        default="https://ec.europa.eu/eurostat/api/comext/dissemination/sdmx/2.1",
+        description="Eurostat Comext, SDMX 2.1.",
+    )
+    fx_provider: Literal["ecb", "fred"] = Field(
+        default="ecb", description="Who gives exchange rates."
+    )
+    fx_url: str | None = Field(
+        default=None, description="Exchange rates; empty means the provider's own address."
+    )
+    gpr_url: str = Field(
+        default="https://www.matteoiacoviello.com/gpr_files",
+        description="Geopolitical risk index.",
+    )
+    hts_url: str = Field(
+        default="https://hts.usitc.gov/reststop", description="US tariff schedule, REST."
+    )
+    federal_register_url: str = Field(
+        default="https://www.federalregister.gov/api/v1", description="US Federal Register."
+    )
+    offline: bool = Field(
+        default=False, description="Replay the cache of raw answers; open no connection."
+    )
+    http_timeout_s: float = Field(
+        default=60.0, gt=0, description="How long a provider may be silent; thrice that in all."
+    )
+    http_attempts: int = Field(
+        default=5, ge=1, le=20, description="How often one call is tried before it is given up."
+    )
+
+    @field_validator(*PROVIDER_URLS)
+    @classmethod
+    def _is_plain_address(cls, address: str | None) -> str | None:
+        """Refuse what is no address of a provider, or carries a password that rows would keep."""
+        if address is None:
+            return None
+        parts = urlsplit(address)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("not a web address. Expected http://... or https://...")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError(
+                "an address with a user, a password or a query. Expected host and path only; "
+                "a key has a setting of its own"
+            )
+        return address.rstrip("/")
+
+    @property
+    def http_cache_dir(self) -> Path:
+        """Return the folder of the raw answers of providers."""
+        return self.home / "cache" / "http"
 
     @property
     def url(self) -> str:

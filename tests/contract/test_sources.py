@@ -1,16 +1,19 @@
-"""What every source promises, checked on each bundled one."""
+"""What every source promises, checked on each bundled one and on each live one."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from sources.base import Source
+from sources.base import LiveSource, Source
 from sources.bundled import bundled_sources
+from sources.http_waiting import Patience
+from sources.live import LIVE, live_source
+from sources.span import Span
 from store.batch import Batch
 from store.database import open_store
 from store.schemas import SCHEMAS, validate
-from store.settings import PROJECT_ROOT
+from store.settings import PROJECT_ROOT, Settings
 from store.tables import metadata, natural_key
 from store.writing import write_batch
 
@@ -56,4 +59,75 @@ class TestEverySource:
 
         assert first.total == sum(map(len, batch.files[0].tables.values()))
         assert (again.total, again.already_known) == (0, True)
+        engine.dispose()
+
+
+LIVE_TABLES = {"observations", "covariates", "tariff_steps", "proposals"}
+NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
+SPAN = Span.of("2024-01", "2025-06")
+
+
+@pytest.mark.parametrize("name", LIVE)
+class TestEveryLiveSource:
+    @pytest.fixture
+    def live(self, name: str, live_settings: Settings) -> LiveSource:
+        return live_source(name, live_settings, Patience(sleep=lambda _: None))
+
+    def test_it_describes_itself(self, name: str, live: LiveSource) -> None:
+        info = live.info
+
+        assert all((info.id, info.publication_lag, info.licence, info.cadence))
+        assert info.completeness is None or 0 < info.completeness <= 1
+        assert live.fetch(SPAN, now=NOW).source == info.id == name
+
+    def test_it_has_a_data_card_with_its_address(self, name: str) -> None:
+        provider = name.removesuffix("_mirror")
+        card = (PROJECT_ROOT / "docs" / "data" / f"{provider}.md").read_text(encoding="utf-8")
+
+        address = Settings.model_fields[f"{provider}_url"].default
+        assert f"MAGNETCAST_{provider.upper()}_URL" in card
+        assert address is None or address in card
+        assert f"`{name}`" in card
+
+    def test_its_rows_meet_their_schema_without_coercion(self, live: LiveSource) -> None:
+        tables = live.fetch(SPAN, now=NOW).tables
+
+        assert set(tables) <= LIVE_TABLES
+        for name, frame in tables.items():
+            pd.testing.assert_frame_equal(validate(frame, name, where="test"), frame)
+            assert set(frame.columns) == set(SCHEMAS[name].columns)
+
+    def test_its_months_are_those_asked_for(self, live: LiveSource) -> None:
+        for frame in live.fetch(SPAN, now=NOW).tables.values():
+            for column in frame.columns.intersection(["period", "period_from", "period_to"]):
+                assert frame[column].between(SPAN.begin, SPAN.end).all()
+
+    def test_no_month_is_known_before_it_is_over(self, live: LiveSource) -> None:
+        for frame in live.fetch(SPAN, now=NOW).tables.values():
+            for column in frame.columns.intersection(["period", "period_to"]):
+                ends = (frame[column] + pd.offsets.MonthEnd(0)).dt.tz_localize("UTC")
+                assert (frame["available_at"] >= ends).all()
+
+    def test_nothing_says_when_it_was_fetched_from_where_with_what(
+        self, live: LiveSource, live_settings: Settings
+    ) -> None:
+        for frame in live.fetch(SPAN, now=NOW).tables.values():
+            for column in frame.columns.intersection(["source_url", "url"]):
+                assert frame[column].str.startswith("http").all()
+                assert not frame[column].str.contains("startPeriod|key=|period=").any()
+        assert live_settings.http_cache_dir.is_dir()
+
+    def test_it_can_be_stored_twice_and_is_then_known(
+        self, live: LiveSource, tmp_path: Path
+    ) -> None:
+        engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+        told = {"ingested_at": NOW, "only_news": True, "revised_at": NOW}
+
+        first = write_batch(engine, Batch((live.fetch(SPAN, now=NOW),)), **told)
+        again = write_batch(engine, Batch((live.fetch(SPAN, now=NOW),)), **told)
+        later = NOW + pd.Timedelta(days=1)
+        next_day = write_batch(engine, Batch((live.fetch(SPAN, now=later),)), **told)
+
+        assert first.total > 0
+        assert (again.total, again.already_known, next_day.total) == (0, True, 0)
         engine.dispose()

@@ -1,0 +1,34 @@
+"""The world the providers tell of: one small truth, in each one's own shape."""
+
+from dataclasses import dataclass, field
+
+from tests.providers.answers import Provider
+from tests.providers.census import CensusWorld, census
+from tests.providers.comext import ComextWorld, comext
+from tests.providers.comtrade import ComtradeWorld, comtrade
+from tests.providers.policy import PolicyWorld, federal_register, hts
+from tests.providers.rates import RatesWorld, fx, gpr
+
+
+@dataclass
+class World:
+    """What tests may change between two calls."""
+
+    comtrade: ComtradeWorld = field(default_factory=ComtradeWorld)
+    census: CensusWorld = field(default_factory=CensusWorld)
+    comext: ComextWorld = field(default_factory=ComextWorld)
+    rates: RatesWorld = field(default_factory=RatesWorld)
+    policy: PolicyWorld = field(default_factory=PolicyWorld)
+
+
+def providers_of(world: World) -> dict[str, Provider]:
+    """Return every provider by the name of its path."""
+    return {
+        "comtrade": comtrade(world.comtrade),
+        "census": census(world.census),
+        "comext": comext(world.comext),
+        "fx": fx(world.rates),
+        "gpr": gpr(),
+        "hts": hts(world.policy),
+        "federal_register": federal_register(world.policy),
+    }

@@ -1,0 +1,119 @@
+"""Exchange rates and the risk index: monthly means, and when they are known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sources.fx import ExchangeRates, monthly_means
+from sources.gpr import GeopoliticalRisk
+from sources.http_waiting import Patience
+from sources.span import Span
+from store.settings import Settings
+from tests.providers.answers import Answer
+from tests.providers.server import Providers
+
+NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
+
+
+def patience() -> Patience:
+    return Patience(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
+
+
+def rates(settings: Settings, first: str, last: str | None = None) -> pd.DataFrame:
+    file = ExchangeRates(settings, patience()).fetch(Span.of(first, last), now=NOW)
+    return file.tables["covariates"]
+
+
+def risk(settings: Settings, first: str, last: str, now: pd.Timestamp = NOW) -> pd.DataFrame:
+    file = GeopoliticalRisk(settings, patience()).fetch(Span.of(first, last), now=now)
+    return file.tables["covariates"]
+
+
+class TestExchangeRates:
+    def test_a_month_is_the_mean_of_its_days(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        world = providers.world.rates
+        days = pd.bdate_range("2026-06-01", "2026-06-30")
+
+        told = rates(live_settings, "2026-06").set_index("name")["value"]
+
+        assert told["fx_cny_per_usd"] == pytest.approx(np.mean([world.yuan(d) for d in days]))
+        assert told["fx_usd_per_eur"] == pytest.approx(np.mean([world.dollars(d) for d in days]))
+
+    def test_fred_tells_nearly_the_same(self, live_settings: Settings) -> None:
+        ecb = rates(live_settings, "2026-06")
+        fred = rates(live_settings.model_copy(update={"fx_provider": "fred"}), "2026-06")
+
+        assert (ecb["name"].tolist(), set(ecb["source"])) == (fred["name"].tolist(), {"fx_ecb"})
+        assert set(fred["source"]) == {"fx_fred"}
+        np.testing.assert_allclose(ecb["value"], fred["value"], rtol=1e-3)
+
+    def test_a_month_is_known_on_the_day_after(self, live_settings: Settings) -> None:
+        assert set(rates(live_settings, "2026-06")["available_at"]) == {
+            pd.Timestamp("2026-07-01", tz="UTC")
+        }
+
+    def test_a_month_not_over_has_no_mean(self, live_settings: Settings) -> None:
+        told = rates(live_settings, "2026-10", "2026-11")
+
+        assert told["period"].unique().tolist() == [pd.Timestamp("2026-10-01")]
+
+    def test_a_month_of_few_days_has_no_mean(self) -> None:
+        days = pd.bdate_range("2026-06-01", periods=9)
+        daily = pd.DataFrame({"day": days, "name": "usd_per_eur", "rate": 1.1})
+
+        assert monthly_means(daily, Span.of("2026-06")).empty
+
+
+class TestRisk:
+    def test_series_have_names_units_and_values(self, live_settings: Settings) -> None:
+        rows = risk(live_settings, "2024-03", "2024-03").set_index("name")
+
+        assert rows["value"].to_dict() == {
+            "gpr": 103.0, "gpr_acts": 101.5, "gpr_china": 0.53, "gpr_threats": 104.5,
+            "gpr_usa": 2.03,
+        }  # fmt: skip
+        assert rows["unit"].to_dict() == {
+            "gpr": "index", "gpr_acts": "index", "gpr_china": "pct", "gpr_threats": "index",
+            "gpr_usa": "pct",
+        }  # fmt: skip
+
+    def test_a_month_is_dated_15_days_after_its_end(self, live_settings: Settings) -> None:
+        assert set(risk(live_settings, "2024-03", "2024-03")["available_at"]) == {
+            pd.Timestamp("2024-04-15", tz="UTC")
+        }
+
+    def test_a_month_not_over_has_no_row(self, live_settings: Settings) -> None:
+        now = pd.Timestamp("2024-03-31T23:00", tz="UTC")
+
+        told = risk(live_settings, "2024-02", "2024-04", now)
+
+        assert told["period"].unique().tolist() == [pd.Timestamp("2024-02-01")]
+
+    def test_a_file_of_commas_is_read_too(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        lines = b"month,GPR,GPRT,GPRA,GPRC_CHN,GPRC_USA\n2024-01-01,1,2,3,4,5\n"
+        gpr = providers.providers["gpr"]
+        providers.providers["gpr"] = replace(gpr, answer=lambda _: Answer(lines))
+
+        rows = risk(live_settings, "2024-01", "2024-01")
+
+        assert rows["value"].tolist() == [1.0, 3.0, 4.0, 2.0, 5.0]
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("provider", ["ecb", "fred"])
+def test_the_real_rates_have_the_documented_shape(tmp_path: Path, provider: str) -> None:
+    settings = Settings(home=tmp_path).model_copy(update={"fx_provider": provider})
+
+    assert len(rates(settings, "2024-06")) == 3
+
+
+@pytest.mark.network
+def test_the_real_index_has_the_documented_shape(tmp_path: Path) -> None:
+    assert len(risk(Settings(home=tmp_path), "2024-06", "2024-06")) == 5

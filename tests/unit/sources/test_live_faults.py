@@ -1,0 +1,130 @@
+"""Every live source against every misbehaviour of its provider."""
+
+import itertools
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sources.base import LiveSource
+from sources.http_waiting import Patience
+from sources.live import LIVE, live_source
+from sources.span import Span
+from store.batch import FileRows
+from store.errors import SourceError
+from store.settings import Settings
+from tests.providers.answers import Fault
+from tests.providers.server import Providers
+
+NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
+SPAN = Span.of("2024-05", "2024-08")
+PASSING = (
+    Fault.BUSY, Fault.BROKEN, Fault.HANGUP, Fault.TRUNCATED, Fault.GARBLED, Fault.DRIP,
+    Fault.DOUBLED,
+)  # fmt: skip
+REFUSED = {
+    Fault.HTML: "sent an HTML page",
+    Fault.WALL: "bot wall",
+    Fault.RENAMED: "answers without",
+    Fault.DOUBLED: r"twice|each once|failed 2 times",
+    Fault.BROKEN: "failed 2 times: HTTP 500",
+    Fault.LARGE: "too large",
+}
+PROVIDER = {"comtrade_mirror": "comtrade"}
+ONE_CALL = frozenset({"fx", "gpr"})
+"""Sources whose first answer is their only one."""
+
+
+def patience() -> Patience:
+    """Never wait; every look at the stopwatch takes a tenth of a second."""
+    return Patience(
+        sleep=lambda _: None, chance=lambda: 0.5, stopwatch=itertools.count(0, 0.1).__next__
+    )
+
+
+def source(name: str, settings: Settings) -> LiveSource:
+    return live_source(name, settings, patience())
+
+
+@pytest.fixture
+def settings(live_settings: Settings) -> Settings:
+    return live_settings.model_copy(update={"http_timeout_s": 1.0, "http_attempts": 2})
+
+
+def assert_same(one: FileRows, other: FileRows) -> None:
+    assert (one.source, one.file_name, one.ignored) == (
+        other.source,
+        other.file_name,
+        other.ignored,
+    )
+    for name, frame in one.tables.items():
+        pd.testing.assert_frame_equal(frame, other.tables[name])
+    assert sum(map(len, one.tables.values())) > 0
+
+
+@pytest.mark.parametrize("name", LIVE)
+class TestEveryLiveSource:
+    @pytest.mark.parametrize("fault", PASSING)
+    def test_a_passing_fault_of_any_answer_changes_nothing(
+        self, name: str, fault: Fault, providers: Providers, settings: Settings, tmp_path: Path
+    ) -> None:
+        clean = source(name, settings).fetch(SPAN, now=NOW)
+        for good in range(1 if name in ONE_CALL else 2):
+            providers.misbehave(PROVIDER.get(name, name), fault, after=good)
+
+        elsewhere = settings.model_copy(update={"home": tmp_path / "other"})
+        spoilt = source(name, elsewhere).fetch(SPAN, now=NOW)
+
+        assert_same(spoilt, clean)
+
+    @pytest.mark.parametrize(("fault", "told"), REFUSED.items())
+    def test_a_lasting_fault_is_refused_by_name(
+        self, name: str, fault: Fault, told: str, providers: Providers, settings: Settings
+    ) -> None:
+        provider = PROVIDER.get(name, name)
+        providers.misbehave(provider, fault, times=50)
+
+        with pytest.raises(SourceError, match=told) as caught:
+            source(name, settings).fetch(SPAN, now=NOW)
+
+        assert provider in str(caught.value)
+
+    def test_offline_it_gives_the_same(
+        self, name: str, providers: Providers, settings: Settings
+    ) -> None:
+        online = source(name, settings).fetch(SPAN, now=NOW)
+        calls = len(providers.calls)
+
+        offline = settings.model_copy(update={"offline": True})
+        replayed = source(name, offline).fetch(SPAN, now=NOW)
+
+        assert_same(replayed, online)
+        assert replayed.sha256 == online.sha256
+        assert len(providers.calls) == calls
+
+    def test_asked_again_it_gives_the_same(
+        self, name: str, providers: Providers, settings: Settings
+    ) -> None:
+        first = source(name, settings).fetch(SPAN, now=NOW)
+
+        second = source(name, settings).fetch(SPAN, now=NOW)
+
+        assert_same(second, first)
+        assert second.sha256 == first.sha256
+        assert "If-None-Match" in providers.calls[-1].headers
+
+    def test_no_row_is_known_after_the_fetch(
+        self, name: str, providers: Providers, settings: Settings
+    ) -> None:
+        early = pd.Timestamp("2024-07-03T08:00", tz="UTC")
+
+        tables = source(name, settings).fetch(SPAN, now=early).tables
+
+        dated = [frame["available_at"] for frame in tables.values() if "available_at" in frame]
+        assert all((moments <= early).all() for moments in dated)
+        assert providers.calls
+
+
+def test_a_source_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match=r"a live source \(comtrade, comtrade_mirror, census"):
+        live_source("commtrade", Settings())

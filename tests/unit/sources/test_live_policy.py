@@ -1,0 +1,173 @@
+"""Tariff schedule and Federal Register: what is put up for review."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sources.federal_register import FederalRegister
+from sources.hts import TariffSchedule
+from sources.http_waiting import Patience
+from sources.span import Span
+from store.errors import SourceError
+from store.settings import Settings
+from tests.providers.server import Providers
+
+NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
+SPAN = Span.of("2024-01", "2025-12")
+
+
+def patience() -> Patience:
+    return Patience(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
+
+
+def schedule(settings: Settings) -> pd.DataFrame:
+    return TariffSchedule(settings, patience()).fetch(SPAN, now=NOW).tables["proposals"]
+
+
+def register(settings: Settings, span: Span = SPAN, now: pd.Timestamp = NOW) -> pd.DataFrame:
+    return FederalRegister(settings, patience()).fetch(span, now=now).tables["proposals"]
+
+
+def document(number: int, day: str, title: str = "Duties under 8505.11") -> dict[str, object]:
+    return {
+        "document_number": f"2026-{number:05d}", "title": title, "type": "Notice",
+        "publication_date": day, "html_url": f"https://www.federalregister.gov/d/2026-{number}",
+    }  # fmt: skip
+
+
+class TestSchedule:
+    def test_the_lines_rate_and_its_footnote_are_proposed(self, live_settings: Settings) -> None:
+        rows = schedule(live_settings)
+
+        added = "The duty provided in the applicable subheading + 25%"
+        assert rows["title"].tolist() == [
+            f"HTS 8505.11.00 points to 9903.91.06: {added}",
+            "HTS 8505.11.00: general rate 2.1%",
+        ]
+        told = [json.loads(text) for text in rows["payload"]]
+        assert [row["rate_pct"] for row in told] == [25.0, 2.1]
+        assert [row["component"] for row in told] == ["9903.91.06", "MFN"]
+        assert all(row["effective_from"] is None for row in told)
+
+    def test_what_has_not_changed_keeps_its_key(self, live_settings: Settings) -> None:
+        assert schedule(live_settings)["item_key"].tolist() == (
+            schedule(live_settings)["item_key"].tolist()
+        )
+
+    def test_a_new_footnote_is_a_new_item(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        before = set(schedule(live_settings)["item_key"])
+        providers.world.policy.lines[1]["footnotes"] = [
+            {"columns": ["general"], "value": "See 9903.91.06 and 9903.03.01.", "type": "endnote"}
+        ]
+
+        after = set(schedule(live_settings)["item_key"])
+
+        assert after - before == {"8505.11.00|9903.03.01|not found"}
+
+    def test_a_rate_that_is_no_percentage_is_left_to_the_reader(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.policy.lines[1]["general"] = "2.1% + 3 cents/kg"
+
+        [text] = [t for t in schedule(live_settings)["payload"] if '"MFN"' in t]
+
+        assert json.loads(text)["rate_pct"] is None
+
+    def test_a_schedule_without_the_line_is_refused(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.policy.lines.clear()
+
+        with pytest.raises(SourceError, match=r"hts has no line 8505\.11\.00"):
+            schedule(live_settings)
+
+
+class TestRegister:
+    def test_documents_on_the_watched_terms_are_proposed_once(
+        self, live_settings: Settings
+    ) -> None:
+        rows = register(live_settings)
+
+        assert rows["item_key"].tolist() == [
+            "2024-11193", "2024-21217", "2025-00517", "2025-06378",
+        ]  # fmt: skip
+        assert rows["published_on"].iloc[1] == pd.Timestamp("2024-09-18")
+        third = json.loads(rows["payload"].iloc[2])
+        assert third["terms"] == ['"8505.11"', '"neodymium-iron-boron"', '"rare earth magnets"']
+        assert third["effective_on"] == "2025-02-01"
+
+    def test_more_than_2000_documents_are_asked_for_in_slices_of_days(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        days = pd.date_range("2026-01-01", "2026-01-31").strftime("%Y-%m-%d")
+        providers.world.policy.documents = [document(i, days[i % 31]) for i in range(2_500)]
+
+        rows = register(live_settings, Span.of("2026-01"))
+
+        assert len(rows) == 2_500
+        firsts = {
+            call.one("conditions[publication_date][gte]")
+            for call in providers.asked("federal_register")
+        }
+        assert firsts == {"2026-01-01", "2026-01-17"}
+
+    def test_pages_are_walked_to_the_last(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.policy.documents = [document(i, "2026-01-05") for i in range(1_500)]
+
+        assert len(register(live_settings, Span.of("2026-01"))) == 1_500
+        pages = [call.one("page") for call in providers.asked("federal_register")]
+        assert pages == ["1", "2", "1", "1", "1"]
+
+    def test_a_day_of_too_many_is_refused(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.policy.documents = [document(i, "2026-01-05") for i in range(2_001)]
+
+        with pytest.raises(SourceError, match=r"2001 documents.*for one day.*narrower term"):
+            register(live_settings, Span.of("2026-01"))
+
+    def test_a_page_told_twice_is_refused(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.policy.documents = [document(7, "2026-01-05")] * 2
+
+        with pytest.raises(SourceError, match=r"announces 2 documents.*tells 1 different"):
+            register(live_settings, Span.of("2026-01"))
+
+    def test_what_is_shown_ahead_of_its_day_waits(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.policy.documents = [document(1, "2026-01-05"), document(2, "2026-01-07")]
+
+        rows = register(
+            live_settings, Span.of("2026-01"), pd.Timestamp("2026-01-06T12:00", tz="UTC")
+        )
+
+        assert rows["item_key"].tolist() == ["2026-00001"]
+
+    def test_a_day_that_is_none_is_refused(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.policy.documents = [document(1, "2026-01-0x")]
+
+        with pytest.raises(SourceError, match="dates a document '2026-01-0x'"):
+            register(live_settings, Span.of("2026-01"))
+
+    def test_no_document_is_an_empty_table(self, live_settings: Settings) -> None:
+        assert register(live_settings, Span.of("2020-01")).empty
+
+
+@pytest.mark.network
+def test_the_real_schedule_has_the_documented_shape(tmp_path: Path) -> None:
+    assert len(schedule(Settings(home=tmp_path))) >= 1
+
+
+@pytest.mark.network
+def test_the_real_register_has_the_documented_shape(tmp_path: Path) -> None:
+    assert "2024-21217" in set(register(Settings(home=tmp_path), Span.of("2024-09"))["item_key"])

@@ -1,0 +1,199 @@
+"""US Census and Eurostat Comext: what a row says."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pydantic import SecretStr
+
+from sources.census import CensusImports
+from sources.comext import ComextImports
+from sources.countries import comext_members, comext_place
+from sources.http_waiting import Patience
+from sources.span import Span
+from store.batch import FileRows
+from store.errors import SourceError
+from store.settings import Settings
+from tests.providers.server import Providers
+
+NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
+
+
+def patience() -> Patience:
+    return Patience(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
+
+
+def census(settings: Settings, first: str, last: str | None = None) -> FileRows:
+    return CensusImports(settings, patience()).fetch(Span.of(first, last), now=NOW)
+
+
+def comext(settings: Settings, first: str, last: str | None = None) -> FileRows:
+    return ComextImports(settings, patience()).fetch(Span.of(first, last), now=NOW)
+
+
+def cells(file: FileRows) -> pd.Series:
+    rows = file.tables["observations"]
+    return rows.set_index(["commodity", "destination", "measure", "period_from"])["value"]
+
+
+class TestCensus:
+    def test_a_line_has_weight_value_and_duty(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.census.quantities["8505110070", "2026-08"] = 400_123
+
+        told = cells(census(live_settings, "2026-08"))
+
+        august = told.xs(pd.Timestamp("2026-08-01"), level="period_from")
+        assert august["US8505110070", "USA", "mirror_import_t"] == 400.123
+        value = august["US8505110070", "USA", "mirror_import_musd"]
+        duty = august["US8505110070", "USA", "duty_paid_musd"]
+        assert duty / value == pytest.approx(0.271 * 50 / 52, rel=1e-6)
+
+    def test_the_basis_of_the_duty_is_in_its_note(self, live_settings: Settings) -> None:
+        rows = census(live_settings, "2026-08").tables["observations"]
+
+        notes = rows[rows["measure"] == "duty_paid_musd"]["note"]
+        assert notes.str.fullmatch(
+            r"on \d+\.\d{6} musd for consumption; dated by the usual lag"
+        ).all()
+
+    def test_a_line_without_trade_has_no_rows(self, live_settings: Settings) -> None:
+        rows = census(live_settings, "2026-08").tables["observations"]
+
+        assert set(rows["commodity"]) == {
+            "US8505110030", "US8505110050", "US8505110070", "US8505110090",
+        }  # fmt: skip
+
+    def test_months_not_out_yet_are_an_empty_table(self, live_settings: Settings) -> None:
+        assert census(live_settings, "2026-10").tables["observations"].empty
+
+    def test_a_month_is_dated_45_days_after_its_end(self, live_settings: Settings) -> None:
+        rows = census(live_settings, "2026-08").tables["observations"]
+
+        assert set(rows["available_at"]) == {pd.Timestamp("2026-10-15", tz="UTC")}
+
+    def test_a_missing_quantity_is_no_weight_of_zero(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.census.quantities["8505110070", "2026-08"] = 0
+
+        file = census(live_settings, "2026-08")
+
+        august = pd.Timestamp("2026-08-01")
+        assert ("US8505110070", "USA", "mirror_import_t", august) not in cells(file).index
+        assert ("US8505110070", "USA", "mirror_import_musd", august) in cells(file).index
+        assert file.ignored == ("1 rows without a quantity: the value alone is taken",)
+
+    def test_pieces_are_not_taken_for_kilograms(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.census.unit = "NO"
+
+        with pytest.raises(SourceError, match=r"counts US8505110030 in NO\. Expected kilograms"):
+            census(live_settings, "2026-08")
+
+    def test_the_key_goes_with_every_call_and_into_no_row(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        keyed = live_settings.model_copy(update={"census_key": SecretStr("c-4711")})
+
+        rows = census(keyed, "2026-08").tables["observations"]
+
+        assert [call.one("key") for call in providers.asked("census")] == ["c-4711"] * 5
+        assert "4711" not in rows.to_csv()
+        kept = b"".join(p.read_bytes() for p in live_settings.home.rglob("*") if p.is_file())
+        assert b"4711" not in kept
+
+
+class TestComext:
+    def test_members_and_their_sum_have_weight_and_value(self, live_settings: Settings) -> None:
+        told = cells(comext(live_settings, "2025-06"))
+
+        june = told.xs(pd.Timestamp("2025-06-01"), level="period_from")
+        weight = june.xs(("CN85051110", "mirror_import_t"), level=("commodity", "measure"))
+        assert len(weight) == 28
+        assert weight.drop("EU27").sum() == pytest.approx(weight["EU27"], abs=0.05)
+        value = june["CN85051110", "EU27", "mirror_import_meur"]
+        assert value / weight["EU27"] == pytest.approx(0.045)
+
+    def test_the_older_line_has_its_own_key(self, live_settings: Settings) -> None:
+        rows = comext(live_settings, "2021-12", "2022-01").tables["observations"]
+
+        months = rows.groupby("commodity")["period_from"].unique().map(list)
+        assert months.to_dict() == {
+            "CN85051100": [pd.Timestamp("2021-12-01")],
+            "CN85051110": [pd.Timestamp("2022-01-01")],
+        }
+
+    def test_a_data_set_with_a_new_code_is_found_by_its_name(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.comext.code = "DS-059341"
+
+        assert len(comext(live_settings, "2025-06").tables["observations"]) == 56
+        assert providers.calls[-1].path.startswith("data/DS-059341/M.EU27_2020+AT+BE+")
+
+    def test_a_list_without_the_data_set_is_refused(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.comext.code, providers.world.comext.name = "DS-1", "Something else"
+
+        with pytest.raises(SourceError, match="lists 2 data sets, 0 of them by HS and CN8"):
+            comext(live_settings, "2025-06")
+
+    def test_too_much_is_asked_for_by_year(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        whole = comext(live_settings, "2024-11", "2025-02").tables["observations"]
+        providers.calls.clear()
+        providers.world.comext.most_cells = 28 * 2 * 2 * 2
+        elsewhere = live_settings.model_copy(update={"home": live_settings.home / "other"})
+
+        file = comext(elsewhere, "2024-11", "2025-02")
+
+        pd.testing.assert_frame_equal(file.tables["observations"], whole)
+        asked = [call.one("startPeriod") for call in providers.asked("comext") if call.params]
+        assert asked == ["2024-11", "2024-11", "2025-01"]
+
+    def test_a_file_for_later_is_too_much_for_one_month(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.comext.put_off = True
+
+        with pytest.raises(SourceError, match=r"puts the answer off.*fewer months"):
+            comext(live_settings, "2025-06")
+
+    def test_cuts_by_year_replay_offline(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        providers.world.comext.most_cells = 28 * 2 * 2 * 2
+        online = comext(live_settings, "2024-11", "2025-02")
+
+        offline = live_settings.model_copy(update={"offline": True})
+        replayed = comext(offline, "2024-11", "2025-02")
+
+        pd.testing.assert_frame_equal(
+            replayed.tables["observations"], online.tables["observations"]
+        )
+
+    def test_a_month_is_dated_75_days_after_its_end(self, live_settings: Settings) -> None:
+        rows = comext(live_settings, "2025-06").tables["observations"]
+
+        assert set(rows["available_at"]) == {pd.Timestamp("2025-09-13", tz="UTC")}
+
+    def test_members_are_27_and_greece_has_two_codes(self) -> None:
+        assert len(comext_members()) == 27
+        assert comext_place("EL") == comext_place("GR") == "GRC"
+        with pytest.raises(ValueError, match="a member of the EU"):
+            comext_place("QQ")
+
+
+@pytest.mark.network
+def test_the_real_census_has_the_documented_shape(tmp_path: Path) -> None:
+    assert len(census(Settings(home=tmp_path), "2024-06").tables["observations"]) >= 9
+
+
+@pytest.mark.network
+def test_the_real_comext_has_the_documented_shape(tmp_path: Path) -> None:
+    assert len(comext(Settings(home=tmp_path), "2024-06").tables["observations"]) >= 40

@@ -1,0 +1,42 @@
+"""Addresses and keys of providers in the environment."""
+
+import pytest
+from pydantic import ValidationError
+
+from store.settings import Settings
+
+
+def test_an_address_is_taken_without_its_last_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAGNETCAST_COMTRADE_URL", "http://127.0.0.1:8511/comtrade/")
+
+    assert Settings().comtrade_url == "http://127.0.0.1:8511/comtrade"
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("comtradeapi.un.org", "not a web address"),
+        ("file:///etc/passwd", "not a web address"),
+        ("https://me:s3cr3t@example.org", "a user, a password or a query"),
+        ("https://example.org/?key=s3cr3t", "a user, a password or a query"),
+    ],
+)
+def test_what_is_no_plain_address_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, address: str, told: str
+) -> None:
+    monkeypatch.setenv("MAGNETCAST_CENSUS_URL", address)
+
+    with pytest.raises(ValidationError, match=told) as caught:
+        Settings()
+
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_keys_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAGNETCAST_COMTRADE_KEY", "s3cr3t")
+
+    settings = Settings()
+
+    assert settings.comtrade_key is not None
+    assert settings.comtrade_key.get_secret_value() == "s3cr3t"
+    assert "s3cr3t" not in f"{settings!r} {settings} {settings.model_dump_json()}"
