@@ -2,7 +2,8 @@
 
 Public: ``run`` (the main job), ``ingest``, ``backtest``, ``train``, ``predict``, ``cli``,
 ``clock``.
-Private: ``workspace`` (store and history of one as_of), ``main``, ``replay``, ``status`` and
-``output`` (what the command line prints), ``unknowns`` (what a forecast could not know),
-``console`` (progress), ``provenance`` (the git commit).
+Private: ``workspace`` (history of one as_of), ``stores`` (the open store, one writer), ``orders``
+(what can be ingested), ``actor``, ``main``, ``replay``, ``status`` and ``output`` (what the command
+line prints), ``unknowns`` (what a forecast could not know), ``console`` (progress), ``provenance``
+(the git commit), and the ``*_commands`` of ``cli``.
 """

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pandas as pd
 from cyclopts import App, Parameter
@@ -73,22 +73,6 @@ def run(*, as_of: AsOf = None, commodity: Commodity = None) -> None:
         return
     run_and_tell(settings, stand)
     run_tables_and_tell(settings, stand)
-
-
-@app.command
-def ingest(source: Literal["bundled"] = "bundled", /) -> None:
-    """Load facts into the store; files already known are left as they are.
-
-    Args:
-        source: Where the facts come from.
-    """
-    from flows.ingest import ingest as ingest_bundled
-    from flows.workspace import single_writer
-
-    flows = {"bundled": ingest_bundled}
-    settings = Settings()
-    with single_writer(settings):
-        flows[source](settings)
 
 
 @app.command
@@ -234,6 +218,9 @@ def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - 
     write_result(status_table(Settings()), out=out, form=format)
 
 
+app.command("flows.gap_commands:gaps")
+app.command("flows.ingest_commands:ingest")
+app.command("flows.review_commands:review")
 app.command("flows.vintage_commands:vintages", help="List the ingests, oldest first.")
 app.command("flows.vintage_commands:diff", help="Tell what changed from one ingest to another.")
 app.command("flows.vintage_commands:quarantine", help="See or release what the guards refused.")

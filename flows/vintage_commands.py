@@ -10,7 +10,7 @@ from flows.cli import Form, Out
 from flows.clock import utc_now
 from flows.console import say
 from flows.output import Format, write_result
-from flows.workspace import single_writer, store_of
+from flows.stores import single_writer, store_of
 from store.differences import diff_vintages
 from store.errors import DataError
 from store.quarantine import (

@@ -1,20 +1,19 @@
 """The store and the history of one as_of, shared by the flows of a process."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import pandas as pd
-from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 
 from features.history import EvidenceHistory
+from flows.stores import single_writer, store_of
 from models.spec import ModelSpec
-from store.database import open_store
-from store.errors import DataError, StoreError
+from store.errors import DataError
 from store.reading import data_vintage, read_events, read_observations, read_tariffs
 from store.settings import Settings
+
+__all__ = ["Workspace", "open_workspace", "single_writer", "store_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +49,6 @@ def open_workspace(settings: Settings, as_of: pd.Timestamp) -> Workspace:
     return _cached(settings, as_of, fingerprint, engine)
 
 
-@lru_cache(maxsize=8)
-def store_of(settings: Settings) -> Engine:
-    """Return the open store of a process."""
-    return open_store(settings.url)
-
-
 @lru_cache(maxsize=2)
 def _cached(settings: Settings, as_of: pd.Timestamp, fingerprint: str, engine: Engine) -> Workspace:
     history = EvidenceHistory(
@@ -64,21 +57,3 @@ def _cached(settings: Settings, as_of: pd.Timestamp, fingerprint: str, engine: E
         read_tariffs(engine, as_of=as_of),
     )
     return Workspace(settings, as_of, fingerprint, ModelSpec(), engine, history)
-
-
-@contextmanager
-def single_writer(settings: Settings) -> Iterator[None]:
-    """Let one process at a time train and publish; another waits.
-
-    Raises:
-        StoreError: The other did not end in ``settings.lock_timeout_s``.
-    """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(settings.lock_path, timeout=settings.lock_timeout_s):
-            yield
-    except Timeout as err:
-        raise StoreError(
-            f"Another run holds {settings.lock_path} since {settings.lock_timeout_s:.0f} s. "
-            "Expected it to end. Wait for it, or end it and start again."
-        ) from err

@@ -1,4 +1,4 @@
-"""Options and fixtures of the whole test run."""
+"""Options of the whole test run, stores on both databases, providers on the loopback."""
 
 import os
 from collections.abc import Iterator

@@ -1,0 +1,117 @@
+"""``magnetcast ingest ...``: one command a source, one way for all of them."""
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import pandas as pd
+from cyclopts import App, Parameter
+
+from flows.clock import utc_now
+from sources.live import LIVE
+from sources.span import Span
+from store.errors import DataError
+from store.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.orders import Order
+
+FIRST: Final = "2017-01"
+"""First month asked for while the store holds nothing of a source."""
+
+AGAIN: Final = 24
+"""Months asked for anew, for providers revise them."""
+
+ingest = App(name="ingest", help="Load facts into the store; without a name the bundled tables.")
+
+Since = Annotated[
+    str | None,
+    Parameter(
+        help=f"First month, YYYY-MM. {AGAIN} months ago if left out, {FIRST} the first time."
+    ),
+]
+Until = Annotated[
+    str | None, Parameter(help="Last month, YYYY-MM. The newest there is if left out.")
+]
+
+
+@ingest.default
+@ingest.command
+def bundled() -> None:
+    """Load the bundled tables; files already known are left as they are."""
+    _take(Settings(), None)
+
+
+def _live(name: str) -> None:
+    """Add the command of a provider."""
+
+    def command(*, since: Since = None, until: Until = None) -> None:
+        from flows.orders import live
+
+        settings = Settings()
+        _take(settings, live(settings, name, span_of(settings, name, since=since, until=until)))
+
+    command.__doc__ = _HELP[name]
+    ingest.command(command, name=name)
+
+
+_HELP: Final = {
+    "comtrade": "Fetch China's exports of metal magnets (HS6) by partner from UN Comtrade.",
+    "comtrade_mirror": "Fetch what partners report importing from China (HS6), UN Comtrade.",
+    "census": "Fetch US imports of magnets by ten-digit line, with the duty paid, US Census.",
+    "comext": "Fetch EU imports of magnets by member, Eurostat Comext.",
+    "fx": "Fetch monthly exchange rates, ECB or FRED.",
+    "gpr": "Fetch the monthly index of geopolitical risk.",
+    "hts": "Fetch the US tariff line of magnets and its chapter 99 footnotes.",
+    "federal_register": "Put new Federal Register documents up for review.",
+}
+
+for _name in LIVE:
+    _live(_name)
+
+
+def span_of(settings: Settings, name: str, *, since: str | None, until: str | None) -> Span:
+    """Return the months to ask for.
+
+    Raises:
+        DataError: A month is none, or the last lies before the first.
+    """
+    this = pd.Period(utc_now().tz_localize(None), "M")
+    last = this if until is None else _month("--until", until)
+    first = _usual_first(settings, name, this) if since is None else _month("--since", since)
+    if first > this:
+        raise DataError(
+            f"--since {first} lies in the future. Expected {this} or earlier. Correct it."
+        )
+    try:
+        return Span(min(first, last) if since is None else first, last)
+    except ValueError as err:
+        raise DataError(str(err)) from err
+
+
+def _usual_first(settings: Settings, name: str, this: pd.Period) -> pd.Period:
+    from flows.stores import store_of
+    from store.reading import read_vintages
+
+    vintages = read_vintages(store_of(settings))
+    known = bool(vintages["source"].eq(name).any())
+    return this - AGAIN if known else pd.Period(FIRST, "M")
+
+
+def _month(option: str, text: str) -> pd.Period:
+    from sources.periods import parse_period
+
+    try:
+        period = parse_period(text)
+    except ValueError:
+        period = None
+    if period is None or period.first != period.last:
+        raise DataError(f"{option} {text!r} is no month. Expected YYYY-MM, e.g. 2026-08.")
+    return pd.Period(period.first, "M")
+
+
+def _take(settings: Settings, order: "Order | None") -> None:
+    """Ingest an order while no other process writes."""
+    from flows.ingest import ingest as flow
+    from flows.stores import single_writer
+
+    with single_writer(settings):
+        flow(settings, order)

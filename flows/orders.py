@@ -1,0 +1,63 @@
+"""What can be ingested: where the rows come from, and how they are taken."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from sources.base import SourceInfo
+from sources.bundled import bundled_sources
+from sources.live import live_source
+from sources.span import Span
+from store.batch import FileRows
+from store.settings import Settings
+
+Past = Literal["nothing", "source", "magnets"]
+"""Which observations of the store a batch is held against: those of its source, all on magnets."""
+
+
+class Received(NamedTuple):
+    """Rows at hand, and what their source promises of them."""
+
+    info: SourceInfo
+    file: FileRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One ingest to be made."""
+
+    place: str
+    """Where news would be, as messages say: "in the bundled tables", "at comtrade"."""
+    receive: Callable[[pd.Timestamp], Sequence[Received]]
+    """Get the rows; is told the moment of the ingest."""
+    past: Past = "source"
+    only_news: bool = True
+    revises: bool = True
+    """Whether a figure may change without a word on when: the change counts from the ingest."""
+
+
+def bundled(settings: Settings) -> Order:
+    """Return the order of the bundled tables."""
+
+    def receive(_: pd.Timestamp) -> list[Received]:
+        return [Received(s.info, s.load()) for s in bundled_sources(settings.data_dir)]
+
+    return Order(
+        place="in the bundled tables",
+        receive=receive,
+        past="nothing",
+        only_news=False,
+        revises=False,
+    )
+
+
+def live(settings: Settings, name: str, span: Span) -> Order:
+    """Return the order of a provider's months."""
+
+    def receive(now: pd.Timestamp) -> list[Received]:
+        source = live_source(name, settings)
+        return [Received(source.info, source.fetch(span, now=now))]
+
+    return Order(place=f"at {name} for {span}", receive=receive)

@@ -1,0 +1,23 @@
+import random
+from pathlib import Path
+
+import pytest
+
+from benchmarks.kills import Kill, Scene, environment, kill_once, lifetime
+from tests.providers.server import Providers
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_killed_ingest_leaves_whole_vintages_and_the_next_one_completes(
+    tmp_path: Path, child_environment: dict[str, str]
+) -> None:
+    with Providers() as providers:
+        scene = Scene(tmp_path, providers, partners=40)
+        variables = environment(scene, child_environment)
+        life = lifetime(scene, variables)
+        moments = random.Random(1)  # noqa: S311 - moments, not secrets
+
+        kills = [kill_once(scene, variables, moments, life) for _ in range(5)]
+
+    assert {kill.left for kill in kills} <= {"old", "new"}
+    assert all(isinstance(kill, Kill) for kill in kills)

@@ -1,0 +1,87 @@
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sources.guards import objections
+from store.frames import typed_frame
+from tests.data.table_builders import INFO, NOW, as_file, make_trade
+
+NOTHING = typed_frame([], "observations")
+
+HONEST = st.fixed_dictionaries(
+    {
+        "months": st.integers(1, 12),
+        "partners": st.integers(1, 60),
+        "seed": st.integers(0, 10_000),
+        "price": st.floats(15_000, 150_000),
+        "drift": st.floats(-0.01, 0.01),
+        "present": st.sampled_from([1.0, 0.98, 0.9]),
+        "zeros": st.sampled_from([0.0, 0.1, 0.5]),
+        "scale": st.sampled_from([0.05, 3.0, 300.0, 900.0]),
+        "world": st.booleans(),
+        "values": st.booleans(),
+        "commodity": st.sampled_from(["850511", "85051110"]),
+    }
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(HONEST)
+def test_an_honest_table_raises_no_objection(choices: dict[str, object]) -> None:
+    frame = make_trade(first="2017-01", **choices)  # type: ignore[arg-type]
+
+    assert objections(as_file(frame), known=NOTHING, info=INFO, now=NOW) == ()
+    assert objections(as_file(frame), known=frame, info=INFO, now=NOW) == ()
+
+
+@pytest.mark.parametrize("zeros", [0.0, 0.3])
+def test_ten_honest_years_of_150_partners_raise_no_objection(zeros: float) -> None:
+    frame = make_trade(first="2017-01", months=118, partners=150, zeros=zeros, drift=0.01)
+
+    assert objections(as_file(frame), known=NOTHING, info=INFO, now=NOW) == ()
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(HONEST, st.integers(1, 3))
+def test_the_next_months_and_small_revisions_raise_no_objection(
+    choices: dict[str, object], ahead: int
+) -> None:
+    months = int(str(choices["months"]))
+    table = make_trade(first="2017-01", **{**choices, "months": months + ahead})  # type: ignore[arg-type]
+    periods = sorted(table["period_from"].unique())
+    known = table[table["period_from"] < periods[-ahead]] if len(periods) > ahead else NOTHING
+    again = table[table["period_from"] >= periods[-min(len(periods), ahead + 2)]]
+    revised = again.assign(value=again["value"] * 1.003).reset_index(drop=True)
+
+    assert objections(as_file(revised), known=known, info=INFO, now=NOW) == ()
+
+
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(HONEST, st.sampled_from([1000.0, 0.001]))
+def test_a_slip_of_a_thousand_in_a_table_of_some_size_is_always_seen(
+    choices: dict[str, object], factor: float
+) -> None:
+    sized = {**choices, "scale": 300.0, "values": True, "zeros": 0.0, "present": 1.0}
+    frame = make_trade(first="2017-01", **sized)  # type: ignore[arg-type]
+    is_weight = frame["measure"].eq("net_weight_t")
+    slipped = frame.assign(value=frame["value"].mask(is_weight, frame["value"] * factor))
+
+    assert objections(as_file(slipped), known=NOTHING, info=INFO, now=NOW)
+
+
+@settings(derandomize=True, deadline=None, max_examples=10)
+@given(HONEST, st.randoms(use_true_random=False))
+def test_guards_change_nothing_and_depend_on_no_order(
+    choices: dict[str, object], random: object
+) -> None:
+    frame = make_trade(first="2017-01", **choices)  # type: ignore[arg-type]
+    bad = pd.concat([frame, frame.head(1)], ignore_index=True)
+    before = bad.copy(deep=True)
+    shuffled = bad.sample(frac=1, random_state=random.randrange(2**32))  # type: ignore[attr-defined]
+
+    first = objections(as_file(bad), known=frame, info=INFO, now=NOW)
+    second = objections(as_file(shuffled.reset_index(drop=True)), known=frame, info=INFO, now=NOW)
+
+    assert first == second != ()
+    pd.testing.assert_frame_equal(bad, before)

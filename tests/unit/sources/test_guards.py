@@ -1,0 +1,352 @@
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from sources.bundled import bundled_sources
+from sources.guards import objections
+from store.batch import FileRows
+from store.frames import typed_frame
+from store.settings import PROJECT_ROOT
+from tests.data.store_builders import make_observations
+from tests.data.table_builders import INFO, NOW, as_file, make_trade
+
+NOTHING = typed_frame([], "observations")
+NO_PROMISE = dataclasses.replace(INFO, completeness=None)
+
+
+def told(
+    frame: pd.DataFrame, known: pd.DataFrame = NOTHING, **info: float | None
+) -> tuple[str, ...]:
+    return objections(as_file(frame), known=known, info=dataclasses.replace(INFO, **info), now=NOW)
+
+
+def where(frame: pd.DataFrame, **wanted: str) -> pd.Series:
+    mask = pd.Series(data=True, index=frame.index)
+    for name, value in wanted.items():
+        column = frame[name].dt.strftime("%Y-%m") if name == "period_from" else frame[name]
+        mask &= column.eq(value)
+    return mask
+
+
+def times(frame: pd.DataFrame, factor: float, **wanted: str) -> pd.DataFrame:
+    return frame.assign(value=frame["value"].mask(where(frame, **wanted), frame["value"] * factor))
+
+
+@pytest.mark.parametrize("source", bundled_sources(PROJECT_ROOT / "data"), ids=lambda s: s.info.id)
+def test_the_bundled_tables_raise_no_objection(source: object) -> None:
+    file = source.load()  # type: ignore[attr-defined]
+    info = source.info  # type: ignore[attr-defined]
+    known = file.tables.get("observations", NOTHING)
+
+    assert objections(file, known=known, info=info, now=NOW) == ()
+    assert objections(file, known=NOTHING, info=info, now=NOW) == ()
+
+
+def test_a_full_honest_table_raises_no_objection_against_nothing_or_itself() -> None:
+    frame = make_trade(months=12, first="2025-01", partners=150)
+
+    assert told(frame) == ()
+    assert told(frame, frame) == ()
+
+
+def test_a_broken_schema_is_the_only_objection_and_names_the_row() -> None:
+    frame = make_trade().drop(columns="half_width")
+
+    (only,) = told(frame)
+
+    assert "Rows break the observations contract" in only
+    assert "column 'half_width' is missing" in only
+
+
+def test_an_unknown_table_is_named() -> None:
+    file = FileRows("comtrade", "f", "c" * 64, {"surprise": NOTHING})
+
+    (only,) = objections(file, known=NOTHING, info=INFO, now=NOW)
+
+    assert only.startswith("Unknown table 'surprise', in f of comtrade. Expected one of ")
+
+
+def test_a_page_delivered_twice_is_objected_to() -> None:
+    frame = make_trade(months=2, partners=25)
+    twice = pd.concat([frame, frame.head(3)], ignore_index=True)
+
+    (only,) = told(twice)
+
+    assert only.startswith("3 of 107 rows of observations are told twice: 850511 CHN ")
+    assert "page delivered twice" in only
+
+
+def test_rows_split_by_transport_are_objected_to_whatever_they_say() -> None:
+    frame = make_trade(months=1)
+    split = pd.concat([frame, frame[where(frame, destination="USA")].assign(value=1.0)])
+
+    assert any("told twice" in reason for reason in told(split.reset_index(drop=True)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            {"period_from": "2026-11-01", "period_to": "2026-11-01", "available_at": "2026-12-01"},
+            "lie in months not over yet: USA net_weight_t period_from 2026-11-01",
+            id="future month",
+        ),
+        pytest.param(
+            {"period_from": "1987-12-01", "period_to": "1987-12-01"},
+            "lie before 1988-01",
+            id="before the Harmonized System",
+        ),
+        pytest.param(
+            {"available_at": "2025-06-30T23:59:59Z"},
+            "are known before their month was over",
+            id="known too early",
+        ),
+        pytest.param(
+            {"available_at": "2026-11-26T08:00:01Z"}, "are known only in the future", id="tomorrow"
+        ),
+    ],
+)
+def test_an_impossible_date_is_objected_to(change: dict[str, str], message: str) -> None:
+    rows = make_observations({"commodity": "850511", "source": "comtrade", **change})
+
+    assert any(f"1 of 1 rows of observations {message}" in reason for reason in told(rows))
+
+
+def test_a_month_known_with_its_end_and_a_clock_a_day_ahead_are_possible() -> None:
+    rows = make_observations(
+        {"available_at": "2025-07-01T00:00:00Z"},
+        {"destination": "DEU", "available_at": "2026-11-26T08:00:00Z"},
+    )
+
+    assert told(rows, completeness=None) == ()
+
+
+def test_a_rate_known_before_it_was_announced_is_objected_to() -> None:
+    step = {
+        "importer": "USA", "origin": "CHN", "component": "IEEPA", "product_scope": "all",
+        "rate_pct": 10.0, "effective_from": pd.Timestamp("2025-03-01"), "effective_to": None,
+        "announced_on": pd.Timestamp("2025-02-01"), "legal_reference": "", "source_url": "",
+        "confidence": "high", "note": "", "available_at": pd.Timestamp("2025-01-31", tz="UTC"),
+    }  # fmt: skip
+    file = FileRows("hts", "f", "c" * 64, {"tariff_steps": typed_frame([step], "tariff_steps")})
+
+    (only,) = objections(file, known=NOTHING, info=NO_PROMISE, now=NOW)
+
+    assert "known before they were announced: USA IEEPA announced_on 2025-02-01" in only
+
+
+def test_another_magnets_code_is_refused_by_name() -> None:
+    (only,) = told(make_trade(months=1, partners=5, commodity="85051190"))
+
+    assert only.startswith("Commodity 85051190 is not rare-earth magnets, in comtrade 2026-01")
+
+
+def test_weight_under_six_and_eight_digits_of_one_source_is_never_mixed() -> None:
+    known = make_trade(months=1, partners=3, commodity="85051110")
+
+    reasons = told(make_trade(first="2026-02", months=1, partners=2), known, completeness=None)
+
+    assert reasons[0].startswith(
+        "Codes of different width are mixed: DEU net_weight_t under 850511 and 85051110"
+    )
+    assert "sources.bridge" in reasons[0]
+
+
+def test_an_importers_lines_of_one_width_are_not_mixed() -> None:
+    lines = [
+        make_observations(
+            {"commodity": code, "measure": "mirror_import_t", "value": 12.0, "source": "census"}
+        )
+        for code in ("US8505110070", "US8505110090")
+    ]
+
+    assert told(pd.concat(lines, ignore_index=True), completeness=None) == ()
+
+
+def test_kilograms_told_as_tonnes_show_in_the_price() -> None:
+    reasons = told(times(make_trade(), 1000.0, measure="net_weight_t"))
+
+    assert any(
+        reason.startswith("Unit values of 31 of 31 destinations are impossible: ABW ")
+        and "1,000 to 5,000,000 USD a tonne" in reason
+        and "divide kilograms by 1,000" in reason
+        for reason in reasons
+    )
+
+
+def test_tonnes_divided_once_too_often_show_in_the_price() -> None:
+    reasons = told(times(make_trade(), 0.001, measure="net_weight_t"))
+
+    assert any("are impossible" in reason for reason in reasons)
+
+
+def test_one_destination_in_kilograms_among_tonnes_is_named() -> None:
+    frame = make_trade(world=False, scale=20.0)
+
+    (only,) = told(times(frame, 1000.0, measure="net_weight_t", destination="KOR"))
+
+    assert only.startswith("Unit values of 1 of 17 destinations are impossible: KOR ")
+
+
+def test_a_price_that_left_its_own_past_by_a_thousand_is_objected_to() -> None:
+    known = make_trade(first="2025-01", months=12, price=2_000_000.0, world=False)
+    new = make_trade(first="2026-01", months=2, price=2_000.0, world=False, seed=2)
+
+    reasons = told(new, known)
+
+    assert any(
+        "destinations moved too far: " in reason and " x 0.00" in reason for reason in reasons
+    )
+
+
+def test_kilograms_without_values_show_against_the_largest_month_known() -> None:
+    known = make_trade(first="2025-01", months=12, values=False)
+    new = make_trade(first="2026-01", months=1, values=False, seed=2)
+
+    reasons = told(times(new, 1000.0), known)
+
+    assert any("weights leap: " in reason for reason in reasons)
+    assert any("Weights of 31 destinations moved together by x " in reason for reason in reasons)
+
+
+def test_kilotonnes_without_values_show_against_the_past() -> None:
+    known = make_trade(first="2025-01", months=12, values=False)
+    new = make_trade(first="2026-01", months=1, values=False, seed=2)
+
+    assert any("moved together by x 0.00" in reason for reason in told(times(new, 0.001), known))
+
+
+def test_a_month_of_more_than_the_world_makes_is_impossible() -> None:
+    rows = make_observations({"destination": "WLD", "value": 6_357_000.0})
+
+    (only,) = told(rows, completeness=None)
+
+    assert only.startswith("1 weights are impossible: WLD 2025-06 6,357,000 t")
+
+
+def test_a_collapse_under_an_export_control_is_believed() -> None:
+    known = make_trade(first="2024-01", months=15)
+    new = make_trade(first="2025-04", months=1, seed=3, scale=9.0, zeros=0.3)
+
+    assert told(new, known) == ()
+
+
+def test_a_destination_that_stands_still_for_six_months_is_objected_to() -> None:
+    frame = make_trade(world=False)
+    usa = where(frame, destination="USA", measure="net_weight_t")
+
+    (only,) = told(frame.assign(value=frame["value"].mask(usa, 250.0)), completeness=None)
+
+    assert only.startswith("1 series stand still for 6 months: USA net_weight_t 250")
+
+
+def test_a_flat_line_that_began_in_the_store_is_seen() -> None:
+    rows = [{"period_from": f"2026-0{n}-01", "period_to": f"2026-0{n}-01"} for n in range(1, 7)]
+    frame = make_observations(*rows).assign(available_at=pd.Timestamp("2026-08-01", tz="UTC"))
+
+    assert told(frame.tail(1), frame.head(4), completeness=None) == ()
+    assert told(frame.tail(1), frame.head(5), completeness=None)[0].startswith("1 series stand ")
+
+
+def test_a_flat_line_released_before_is_not_objected_to_again() -> None:
+    rows = [{"period_from": f"2026-0{n}-01", "period_to": f"2026-0{n}-01"} for n in range(1, 7)]
+    frame = make_observations(*rows).assign(available_at=pd.Timestamp("2026-08-01", tz="UTC"))
+
+    assert told(frame, frame, completeness=None) == ()
+
+
+def test_zeros_and_single_kilograms_may_repeat() -> None:
+    rows = [
+        {
+            "period_from": f"2026-0{n}-01", "period_to": f"2026-0{n}-01", "destination": place,
+            "value": value, "half_width": 0.0005, "available_at": "2026-08-01",
+        }
+        for n in range(1, 7)
+        for place, value in (("CUB", 0.0), ("FJI", 0.001))
+    ]  # fmt: skip
+
+    assert told(make_observations(*rows), completeness=None) == ()
+
+
+def test_a_month_served_again_as_the_next_one_is_objected_to() -> None:
+    known = make_trade(months=2)
+    last = known[where(known, period_from="2026-02")]
+    copy = last.assign(
+        period_from=last["period_from"] + pd.DateOffset(months=1),
+        period_to=last["period_to"] + pd.DateOffset(months=1),
+        available_at=last["available_at"] + pd.Timedelta(days=31),
+    )
+
+    (only,) = told(copy, known)
+
+    assert only.startswith("2 months repeat the month before: 2026-03 net_weight_t (")
+    assert told(last, known) == ()
+
+
+def test_destinations_that_miss_the_total_are_objected_to_in_a_full_table() -> None:
+    frame = make_trade(months=1)
+
+    (only,) = told(frame[~where(frame, destination="USA")].reset_index(drop=True))
+
+    assert only.startswith(
+        "In 2 of 2 months the world is not the sum of its destinations: 2026-01 net_weight_t: total"
+    )
+    assert "within 2% and the rounding" in only
+
+
+def test_what_was_released_before_is_not_judged_again() -> None:
+    odd = make_trade(months=1)
+    odd = odd[~where(odd, destination="USA")].reset_index(drop=True)
+
+    assert told(odd, odd) == ()
+
+
+def test_areas_without_a_country_count_towards_the_world() -> None:
+    frame = make_trade(months=1)
+    renamed = frame["destination"].mask(where(frame, destination="USA"), "X899")
+
+    assert told(frame.assign(destination=renamed)) == ()
+
+
+def test_destinations_beyond_the_total_are_objected_to_in_any_table() -> None:
+    rows = make_observations(
+        {"destination": "WLD", "value": 300.0},
+        {"value": 200.0},
+        {"destination": "DEU", "value": 110.0},
+    )
+
+    assert told(rows, completeness=None)[0].startswith("In 1 of 1 months the world is not the sum")
+
+
+def test_a_total_beside_a_few_destinations_is_believed() -> None:
+    rows = make_observations({"destination": "WLD", "value": 6000.0}, {"value": 353.0})
+
+    assert told(rows, completeness=None) == ()
+
+
+def test_fourteen_of_652_cells_are_refused() -> None:
+    known = make_trade(first="2025-01", months=2, partners=162)
+    known = known[~where(known, destination="WLD")].reset_index(drop=True).head(652)
+    few = known.sort_values("period_from").iloc[[*range(7), *range(-7, 0)]].reset_index(drop=True)
+
+    (only,) = told(few, known)
+
+    assert only.startswith("Only 14 of 648 cells are there of the months 2025-01 to 2025-02")
+    assert "at least 80% of what the last vintage held" in only
+
+
+def test_a_new_month_with_a_fraction_of_the_usual_cells_is_refused() -> None:
+    known = make_trade(first="2025-01", months=4, partners=100, world=False)
+    new = make_trade(first="2025-05", months=1, partners=7, world=False, seed=4)
+
+    (only,) = told(new, known)
+
+    assert only.startswith("Only 14 of 200 cells are there of the month 2025-05")
+    assert told(new, known, completeness=None) == ()
+
+
+def test_fewer_months_than_known_are_complete_within_themselves() -> None:
+    known = make_trade(first="2025-01", months=6)
+
+    assert told(known[where(known, period_from="2025-06")].reset_index(drop=True), known) == ()
