@@ -116,15 +116,22 @@ def ask_releases(http: Http, side: Side, span: Span) -> pd.DataFrame:
         SourceError: The answer has another shape.
     """
     own = [(name, code) for name, code in side.fixed.items() if name == "reporterCode"]
-    parts = []
-    for part in span.pieces(MOST_MONTHS):
-        months = ",".join(f"{month:%Y%m}" for month in part.months)
-        reply = http.json(AVAILABILITY, [*own, ("period", months)])
-        if reply.value is not None:
-            parts.append(_releases(reply.value, reply.url))
-    rows = pd.concat(parts) if parts else _releases({"data": []}, "")
+    parts = [rows for part in span.pieces(MOST_MONTHS) for rows in _released(http, own, part)]
+    rows = pd.concat(parts, ignore_index=True)
     latest = rows.sort_values("released").drop_duplicates(["period", "reporterCode"], keep="last")
     return latest.reset_index(drop=True)
+
+
+def _released(http: Http, own: Params, span: Span) -> list[pd.DataFrame]:
+    """Ask for the availability of months, or of half of them where the answer is cut."""
+    months = ",".join(f"{month:%Y%m}" for month in span.months)
+    reply = http.json(AVAILABILITY, [*own, ("period", months)])
+    rows, count = _releases(reply.value, reply.url)
+    length = len(span.months)
+    if length > 1 and (count > len(rows) or len(rows) >= LIMITS[PREVIEW]):
+        halves = span.pieces((length + 1) // 2)
+        return [part for half in halves for part in _released(http, own, half)]
+    return [rows.dropna()]
 
 
 def _whole(http: Http, piece: _Piece) -> list[Trade]:
@@ -165,9 +172,7 @@ def _read(body: bytes, piece: _Piece) -> tuple[Trade, bool]:
     _refuse_others(told, piece)
     plain = told[(told[list(NO_SPLIT)] == pd.Series(NO_SPLIT)).all(axis=1)]
     _refuse_doubt(told, plain)
-    count = answer.get("count") if isinstance(answer, dict) else None
-    announced = count if isinstance(count, int) else 0
-    cut = len(rows) >= LIMITS[piece.path] or announced > len(rows)
+    cut = len(rows) >= LIMITS[piece.path] or _announced(answer) > len(rows)
     return Trade(_numbered(plain), len(told) - len(plain)), cut
 
 
@@ -207,16 +212,23 @@ def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _releases(answer: object, url: str) -> pd.DataFrame:
-    """Read an answer on availability."""
+def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
+    """Read an answer on availability, and how many rows it announces."""
     where = {"provider": PROVIDER, "url": url}
     columns = ("period", "reporterCode", "lastReleased")
     rows = table_of(records_in(answer, "data", **where), columns, **where)
     released = pd.to_datetime(rows["lastReleased"], utc=True, format="ISO8601", errors="coerce")
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "period": rows["period"].astype("str"),
             "reporterCode": rows["reporterCode"].astype("int64"),
             "released": released,
         }
-    ).dropna()
+    )
+    return frame, _announced(answer)
+
+
+def _announced(answer: object) -> int:
+    """Return how many rows an answer says there are, 0 where it does not."""
+    count = answer.get("count") if isinstance(answer, dict) else None
+    return count if isinstance(count, int) else 0

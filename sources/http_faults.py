@@ -4,6 +4,7 @@ from typing import Final
 
 from sources.wording import shown
 from store.errors import SourceError
+from store.settings import Settings
 
 PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses worth another try."""
@@ -17,8 +18,8 @@ _REFUSED: Final[dict[int, tuple[str, str]]] = {
         "does not understand the call",
         "Compare the call with the provider's documentation; it may have changed.",
     ),
-    401: ("does not accept the key", "Set {key} to a valid key."),
-    403: ("refuses the call", "Set {key} to a valid key, or wait until its quota is renewed."),
+    401: ("does not accept the key", "{key}"),
+    403: ("refuses the call", "{key} Else wait until its quota is renewed."),
     404: ("has nothing at this address", "Check {url}; the provider may have moved the data."),
     412: (
         "answers with a bot wall",
@@ -43,7 +44,7 @@ def refusal(status: int, *, provider: str, url: str, text: str) -> SourceError:
         status, ("answers with an unforeseen status", "Try again later, or look at the address.")
     )
     name = provider.upper()
-    remedy = remedy.format(key=f"MAGNETCAST_{name}_KEY", url=f"MAGNETCAST_{name}_URL")
+    remedy = remedy.format(key=_key_hint(provider), url=f"MAGNETCAST_{name}_URL")
     said = f" and says {shown(text)!r}" if text.strip() else ""
     kind = TooMuchError if status == TOO_MUCH else SourceError
     return kind(
@@ -56,7 +57,7 @@ def html_refusal(*, provider: str, url: str) -> SourceError:
     return SourceError(
         f"{provider} sent an HTML page instead of data, at {url}. Expected JSON, CSV or XML as "
         "documented. Open the address in a browser: it may ask to log in, to accept terms, or tell "
-        "of maintenance."
+        f"of maintenance. {_key_hint(provider)}".rstrip()
     )
 
 
@@ -92,3 +93,10 @@ def not_cached(*, provider: str, url: str, folder: str) -> SourceError:
         f"Offline, and no answer of {provider} to {url} is kept in {folder}. Expected one from an "
         "earlier run over the same months. Run once without MAGNETCAST_OFFLINE."
     )
+
+
+def _key_hint(provider: str) -> str:
+    """Say which key to set, where the provider takes one."""
+    if f"{provider}_key" not in Settings.model_fields:
+        return "It takes no key."
+    return f"Set MAGNETCAST_{provider.upper()}_KEY to a valid key."

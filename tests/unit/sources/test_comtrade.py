@@ -138,6 +138,17 @@ class TestCuts:
             with pytest.raises(SourceError, match="cuts its answer for one month and partner"):
                 exports(settings, "2024-01")
 
+    def test_an_availability_of_500_rows_is_asked_for_in_parts(self, tmp_path: Path) -> None:
+        world = ComtradeWorld(first="2024-01", last="2024-08", partners=100)
+        with Providers(World(comtrade=world)) as providers:
+            settings = Settings(home=tmp_path, **providers.urls())
+
+            rows = mirror(settings, "2024-01", "2024-08").tables["observations"]
+
+            asked = [len(c.many("period")) for c in providers.asked("comtrade")]
+            assert asked[:4] == [8, 4, 4, 2]
+        assert set(rows["note"]) == {""}
+
 
 class TestRows:
     def test_kilograms_become_tonnes_and_dollars_millions(

@@ -175,6 +175,22 @@ def test_too_large_is_an_error_of_its_own(
         rows_of(http)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("hts", "It takes no key"), ("comtrade", "Set MAGNETCAST_COMTRADE_KEY")],
+)
+def test_a_key_is_asked_for_where_there_is_one(
+    served: tuple[Providers, Settings], waits: Waits, name: str, hint: str
+) -> None:
+    providers, live_settings = served
+    providers.misbehave(name, Fault.HTML)
+    base = f"{providers.url}/{name}"
+    http = Http(live_settings, provider=name, base_url=base, patience=waits.patience())
+
+    with http, pytest.raises(SourceError, match=hint):
+        http.json("/search", [("keyword", "8505")])
+
+
 def test_nobody_at_the_address_is_told_as_such(tmp_path: Path, waits: Waits) -> None:
     settings = Settings(home=tmp_path, comtrade_url="http://127.0.0.1:9", http_attempts=2)
 
