@@ -62,7 +62,8 @@ Form = Annotated[Format, Parameter(name="--format", help="Form of the result.")]
 def run(*, as_of: AsOf = None, commodity: Commodity = None) -> None:
     """Run the main job: ingest, backtest, train, predict, publish and report.
 
-    Then the same for every full partner table in the store; with --commodity only for that one.
+    First the same for every full partner table in the store, which is quickly done; with
+    --commodity only for that one, without the magnets.
     """
     from flows.main import run_and_tell
     from flows.table_commands import run_table_and_tell, run_tables_and_tell
@@ -71,8 +72,8 @@ def run(*, as_of: AsOf = None, commodity: Commodity = None) -> None:
     if commodity is not None:
         run_table_and_tell(settings, stand, commodity)
         return
-    run_and_tell(settings, stand)
     run_tables_and_tell(settings, stand)
+    run_and_tell(settings, stand)
 
 
 @app.command

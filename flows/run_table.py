@@ -8,7 +8,6 @@ import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from features.asof import EVENT_KEY, known_at
 from features.months import month_label
 from flows.backtest import verdict
 from flows.clock import utc_now
@@ -21,7 +20,7 @@ from models.backtest import Backtest
 from models.tables import backtest_tables, history_of
 from service.table_report import TableReport, write_table_report
 from store.publishing import Run, finish_run, publish_forecasts, start_run
-from store.reading import latest_forecast, read_events
+from store.reading import latest_forecast
 from store.settings import Settings
 
 replay_task = task(name="replay-table", cache_policy=NO_CACHE)(backtest_tables)
@@ -121,14 +120,12 @@ def _publish(stand: TableStand, made: pd.DataFrame, seen: Backtest) -> TableOutc
 
 
 def _report(stand: TableStand, made: pd.DataFrame, seen: Backtest) -> TableReport:
-    events = read_events(stand.engine, as_of=stand.as_of)
     return TableReport(
         commodity=stand.table.commodity,
         as_of=stand.as_of,
         cutoff=month_label(stand.table.cutoff),
         forecasts=made,
         history=history_of(stand.table),
-        events=known_at(events, key=EVENT_KEY, as_of=stand.as_of),
         scores=seen.scores,
         notes=stand.table.notes,
         model_version=stand.model_version,

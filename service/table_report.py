@@ -11,7 +11,7 @@ from service import view
 from service.backtest_view import ALL, score_rows
 from service.canvas import COLOURS, DARK_COLOURS
 from service.charts import overview_png, overview_svg
-from service.fan import make_fan
+from service.fan import HISTORY_MONTHS, Fan
 from service.folders import PAGE, fresh_folder
 from service.inputs import ReportInput
 from service.pages import environment
@@ -21,6 +21,7 @@ CHARTS: Final = 16
 """Destinations drawn: the sums and the largest."""
 
 YEAR: Final = 12
+NAN: Final = float("nan")
 _ALT: Final = "Small fan charts of the largest destinations; the table below has the numbers."
 
 
@@ -36,8 +37,6 @@ class TableReport:
     """``FORECAST_COLUMNS`` and perhaps band_hit_rate."""
     history: pd.DataFrame
     """destination, period, tonnes of the known months."""
-    events: pd.DataFrame
-    """Newest known version of each policy event."""
     scores: pd.DataFrame
     """As a backtest has them; may be empty."""
     notes: tuple[str, ...]
@@ -52,7 +51,7 @@ class TableReport:
             cutoff=self.cutoff,
             forecasts=self.forecasts,
             panel=known,
-            events=self.events,
+            events=pd.DataFrame(),
             scores=self.scores,
             suspicious=pd.DataFrame(),
             unknowns=list(self.notes),
@@ -85,17 +84,16 @@ def write_table_report(report: TableReport, folder: Path) -> Path:
     Raises:
         DataError: ``folder`` holds other things.
     """
-    given = report.as_input()
-    order = by_size(report)
-    fans = [make_fan(given, name) for name in order[:CHARTS]]
+    fans = fans_of(report)
+    charts = fans[:CHARTS]
     title = f"China's exports of {report.commodity}: the largest destinations, tonnes a month"
     with fresh_folder(folder) as fresh:
         table = report.forecasts[list(FORECAST_COLUMNS)]
         table.to_csv(fresh / "forecasts.csv", index=False, lineterminator="\n")
         report.scores.to_csv(fresh / "scores.csv", index=False, lineterminator="\n")
-        (fresh / "overview.png").write_bytes(overview_png(fans, title=title))
-        overview = overview_svg(fans, label=_ALT, title=title)
-        (fresh / PAGE).write_text(_page(report, order, overview), encoding="utf-8")
+        (fresh / "overview.png").write_bytes(overview_png(charts, title=title))
+        overview = overview_svg(charts, label=_ALT, title=title)
+        (fresh / PAGE).write_text(_page(report, fans, overview), encoding="utf-8")
     return folder / PAGE
 
 
@@ -116,32 +114,53 @@ def last_year(report: TableReport) -> "pd.Series[float]":
     return report.history.loc[recent].groupby("destination")["tonnes"].sum()
 
 
-def _page(report: TableReport, order: Sequence[str], overview: str) -> str:
-    lines = _lines(report, order)
-    scores = [row for row in score_rows(report.scores) if row.scope in {ALL, WORLD}]
+def fans_of(report: TableReport) -> list[Fan]:
+    """Return what the charts of all destinations show, in the order of ``by_size``."""
+    given = report.as_input()
+    months = report.forecasts.assign(period=pd.to_datetime(report.forecasts["period"]))
+    ahead = dict(list(months.sort_values("period").groupby("destination")))
+    behind = dict(list(given.panel.sort_values("period").groupby("destination")))
+    start = given.cutoff_end - pd.DateOffset(months=HISTORY_MONTHS)
+    return [
+        Fan(
+            destination=name,
+            as_of=given.as_of_date,
+            cutoff_end=given.cutoff_end,
+            history=behind[name].loc[behind[name]["period"] >= start],
+            forecast=ahead[name],
+            markers=(),
+            left_out=0,
+        )
+        for name in by_size(report)
+    ]
+
+
+def _page(report: TableReport, fans: Sequence[Fan], overview: str) -> str:
+    lines = _lines(report, fans)
+    scores = report.scores
+    if len(scores):
+        scores = scores.loc[scores["scope"].isin([ALL, WORLD])]
     template = environment().get_template("table.html.j2")
     return template.render(
         report=report,
         lines=lines,
         headline=view.headline(lines[0].outlook) if lines else "No month ahead is forecast.",
-        count=len(set(order) - {WORLD, EU27}),
+        count=len({fan.destination for fan in fans} - {WORLD, EU27}),
         overview=overview,
-        scores=scores,
+        scores=score_rows(scores),
         colours=COLOURS,
         dark_colours=DARK_COLOURS,
     )
 
 
-def _lines(report: TableReport, order: Sequence[str]) -> list[Line]:
+def _lines(report: TableReport, fans: Sequence[Fan]) -> list[Line]:
     given, size = report.as_input(), last_year(report)
-    rates = pd.Series(dtype=float)
-    if "band_hit_rate" in report.forecasts:
-        rates = report.forecasts.groupby("destination")["band_hit_rate"].first()
     lines = []
-    for name in order:
-        outlook = view.outlook_of(given, make_fan(given, name))
+    for fan in fans:
+        outlook = view.outlook_of(given, fan)
+        rate = (
+            float(fan.forecast["band_hit_rate"].iloc[0]) if "band_hit_rate" in fan.forecast else NAN
+        )
         if outlook is not None:
-            lines.append(
-                Line(outlook, float(size.get(name, 0.0)), float(rates.get(name, float("nan"))))
-            )
+            lines.append(Line(outlook, float(size.get(fan.destination, 0.0)), rate))
     return lines

@@ -9,7 +9,6 @@ from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import (
     AS_OF,
     CUTOFF,
-    make_events,
     make_forecasts,
     make_panel,
     make_scores,
@@ -26,7 +25,6 @@ def make_table_report(**changes: object) -> TableReport:
         "cutoff": CUTOFF,
         "forecasts": forecasts.assign(destination=forecasts["destination"].replace(names)),
         "history": history.assign(destination=history["destination"].replace(names)),
-        "events": make_events(),
         "scores": make_scores(),
         "notes": ("2026-05: late, so missing and not zero: <USA>",),
         "model_version": "partners-1",
