@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from flows.run_table import TableOutcome, run_table
-from flows.table_commands import run_tables_and_tell
+from flows.table_commands import predict_table, run_tables_and_tell
 from flows.table_stand import full_commodities, open_table
 from flows.workspace import store_of
 from models import tracking
@@ -192,6 +192,23 @@ def test_predict_and_panel_write_the_table_as_of_a_day(
     assert list(panel.columns) == ["destination", "period", "tonnes"]
     assert panel["period"].max() == "2024-05"
     assert (forecast["cutoff"].unique().tolist(), len(forecast)) == (["2024-05"], 62 * 12)
+
+
+def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
+    new_folder: Callable[[], Path], data_dir: Path
+) -> None:
+    day, rows = at("2024-06-26"), WORLD.rows()
+    later = rows["available_at"] > day
+    revision = rows.loc[~later].assign(
+        value=1e6, available_at=(day + pd.Timedelta(seconds=1)).as_unit("us")
+    )
+    honest, rich = (settings_of(environment(new_folder(), data_dir)) for _ in range(2))
+    fill(honest, rows.loc[~later])
+    fill(rich, pd.concat([rows.assign(value=rows["value"].where(~later, 1e6)), revision]))
+
+    said = [predict_table(settings, day, "850511") for settings in (honest, rich)]
+
+    pd.testing.assert_frame_equal(said[0], said[1], check_exact=True)
 
 
 def test_predict_refuses_a_commodity_and_a_panel_at_once(
