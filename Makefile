@@ -54,9 +54,9 @@ docs: setup  ## Rewrite the generated pages and the README's pictures and tables
 lock: setup  ## Resolve the packages anew
 	$(UV) pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 
-bench: bench-evidence bench-magnets bench-accuracy bench-mirror  ## Re-measure accuracy (bench-speed, bench-run and bench-store measure time)
+bench: bench-evidence bench-magnets bench-accuracy bench-mirror  ## Re-measure accuracy (bench-speed, -run, -store, -tables and -kills measure time and harm)
 
-bench-evidence bench-magnets bench-accuracy bench-mirror bench-speed bench-run: bench-%: setup
+bench-evidence bench-magnets bench-accuracy bench-mirror bench-speed bench-run bench-tables bench-kills: bench-%: setup
 	$(PY) benchmarks/$*.py
 
 bench-store: setup

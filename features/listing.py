@@ -44,6 +44,8 @@ class Listing:
     months: Months
     told: Floats
     """Tonnes, NaN where nothing is told."""
+    valued: Booleans
+    """Where a value without a weight is told: something was shipped."""
     total: Floats
     """Stated total by month, NaN where there is none."""
     rest: Floats
@@ -79,8 +81,9 @@ class Listing:
 
     @cached_property
     def tonnes(self) -> Floats:
-        """Return tonnes: 0 where a listed month lacks a partner that is not late."""
-        return np.where(np.isnan(self.told) & self.listed & ~self.late, 0.0, self.told)
+        """Return tonnes: 0 where a listed month tells nothing of a partner that is not late."""
+        nothing = np.isnan(self.told) & self.listed & ~self.late & ~self.valued
+        return np.where(nothing, 0.0, self.told)
 
     @cached_property
     def world(self) -> tuple[Floats, Floats | None]:
@@ -107,6 +110,8 @@ class Listing:
             who = [name for name, late in zip(self.names, self.late[:, month], strict=True) if late]
             label = month_label(int(self.months[month]))
             found.append(f"{label}: late, so missing and not zero: {first_few(who)}")
+        if count := np.count_nonzero(self.valued & np.isnan(self.told)):
+            found.append(f"{count} cells have a value and no weight, taken as missing")
         over = np.nansum(self.told, axis=0) > (1 + TOLERANCE) * self.total
         if over.any():
             found.append(f"stated total below the partners, which stand: {self._labels(over)}")
@@ -116,30 +121,38 @@ class Listing:
         return first_few([month_label(int(month)) for month in self.months[chosen]])
 
 
-def listing_of(figures: pd.DataFrame) -> Listing:
+def listing_of(weights: pd.DataFrame, values: pd.DataFrame) -> Listing:
     """Return the listing of figures of one month each, those known last standing.
 
     Args:
-        figures: Newest versions of the figures of full sources (store contract), at least one of a
+        weights: Newest versions of the tonnes of full sources (store contract), at least one of a
             partner; not modified.
+        values: The same of their values in money, where any are told; not modified.
     """
-    newest = figures.sort_values(["available_at", "source", "source_url"], kind="stable")
-    newest = newest.drop_duplicates(["destination", "period_from"], keep="last")
-    cells = newest.assign(month=month_numbers(newest["period_from"])).pivot(  # noqa: PD010 - no doubles left
-        index="destination", columns="month", values="value"
-    )
+    cells = _cells(weights)
     names = cells.index.difference([*SUMS, REMAINDER])
     is_listed = _listed(cells.loc[names])
     months = np.arange(is_listed.index.min(), is_listed.index[is_listed].max() + 1)
+    money = _cells(values).reindex(index=names, columns=months)
     cells = cells.reindex(columns=months)
     total, rest = (cells.reindex([name]).to_numpy(dtype=float)[0] for name in (WORLD, REMAINDER))
     return Listing(
         names=tuple(str(name) for name in names),
         months=months,
         told=cells.loc[names].to_numpy(dtype=float),
+        valued=money.to_numpy(dtype=float) > 0,
         total=total,
         rest=rest,
         listed=is_listed.reindex(months, fill_value=False).to_numpy(dtype=bool),
+    )
+
+
+def _cells(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return destinations x months told of, NaN where nothing is."""
+    newest = figures.sort_values(["available_at", "source", "source_url"], kind="stable")
+    newest = newest.drop_duplicates(["destination", "period_from"], keep="last")
+    return newest.assign(month=month_numbers(newest["period_from"])).pivot(  # noqa: PD010 - no doubles left
+        index="destination", columns="month", values="value"
     )
 
 

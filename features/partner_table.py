@@ -1,7 +1,7 @@
 """The full table of a commodity by partner, as it could be known at one moment."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,8 @@ from features.months import last_complete_month, month_label
 from store.errors import DataError
 from store.partners import MEASURE
 from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIGIN, WORLD
+
+MONEY: Final = "value_musd"
 
 LEAST_PARTNERS: Final = 20
 """Partners that a source must have listed in one month to count as full: newspapers name a dozen at
@@ -66,6 +68,17 @@ class PartnerTable:
         text = self.tonnes.to_csv(float_format="%.17g", lineterminator="\n")
         return hashlib.sha256(f"{self.commodity}\n{text}".encode()).hexdigest()
 
+    def shortened(self, months: int, *, as_of: pd.Timestamp) -> "PartnerTable | None":
+        """Return the table without its last months, revisions and all; None if it gets too short.
+
+        Args:
+            months: How many to leave out.
+            as_of: The moment it then stands for.
+        """
+        if self.tonnes.shape[1] - months < LEAST_MONTHS:
+            return None
+        return replace(self, as_of=as_of, tonnes=self.tonnes.iloc[:, :-months])
+
 
 def partner_table(
     observations: pd.DataFrame, *, commodity: str, as_of: pd.Timestamp
@@ -73,9 +86,9 @@ def partner_table(
     """Return the table of a commodity from what was known at ``as_of``.
 
     Only sources that list partners in full count; of two figures of a cell the one known last does.
-    A partner that a listed month lacks got nothing, unless it is a regular one and the stated total
-    leaves room for it: then it is late, and missing. Of months listed in part only what is told is
-    known; the table ends with the last month listed in full.
+    A partner that a listed month lacks got nothing, unless its value is told without a weight, or
+    it is a regular one and the stated total leaves room for it: then it is missing. Of months
+    listed in part only what is told is known; the table ends with the last month listed in full.
 
     Args:
         observations: Published figures, all versions, any commodity and order (store contract); not
@@ -89,14 +102,15 @@ def partner_table(
     """
     figures = observations.loc[_is_cell(observations, commodity)]
     known = known_at(figures, key=OBSERVATION_KEY, as_of=as_of)
-    rows = known.loc[known["source"].isin(full_sources(known))]
-    if rows.empty:
+    is_weight = known["measure"] == MEASURE
+    of_full = known["source"].isin(full_sources(known.loc[is_weight]))
+    if not of_full.any():
         raise DataError(
             f"No full partner table of commodity {commodity} at {as_of:%Y-%m-%d}. Expected a "
             f"source that lists at least {LEAST_PARTNERS} destinations in a month. Load one, e.g. "
             "by `magnetcast ingest comtrade`, or take a later --as-of."
         )
-    listing = listing_of(rows)
+    listing = listing_of(known.loc[of_full & is_weight], known.loc[of_full & ~is_weight])
     _check_length(listing, commodity, as_of)
     return _table_of(listing, commodity, as_of)
 
@@ -109,11 +123,11 @@ def full_sources(figures: pd.DataFrame) -> list[str]:
 
 
 def _is_cell(observations: pd.DataFrame, commodity: str) -> "pd.Series[bool]":
-    """Tell which figures are China's tonnes of one month that may be used."""
+    """Tell which figures are China's tonnes or money of one month that may be used."""
     return (
         observations["commodity"].eq(commodity)
         & observations["origin"].eq(ORIGIN)
-        & observations["measure"].eq(MEASURE)
+        & observations["measure"].isin([MEASURE, MONEY])
         & observations["period_from"].eq(observations["period_to"])
         & observations["usable"]
     )

@@ -42,7 +42,7 @@ def record(workspace: Workspace, result: Backtest) -> None:
     write_scores(workspace.engine, named)
     tags = tags_of(workspace, "backtest")
     with tracking.open_run(workspace.settings, name="backtest", tags=tags) as run:
-        run.metrics(_own_metrics(scores))
+        run.metrics(own_metrics(scores))
         run.table(result.scores, "scores.csv")
         run.table(result.cells, "cells.csv")
         log_scoreboard(run, evidence_scoreboard(workspace, result))
@@ -68,7 +68,7 @@ def record_panel(
     }
     with tracking.open_run(settings, name=f"backtest {path.name}", tags=tags) as run:
         run.params(task.spec.choices)
-        run.metrics(_own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
+        run.metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
         log_scoreboard(run, board)
 
 
@@ -80,7 +80,7 @@ def evidence_scoreboard(workspace: Workspace, result: Backtest) -> Scoreboard:
     return scoreboard_of(result, table, seed=workspace.spec.seed)
 
 
-def _own_metrics(scores: pd.DataFrame) -> dict[str, float]:
+def own_metrics(scores: pd.DataFrame) -> dict[str, float]:
     """Return the scores of the product's model by metric and scope."""
     own = scores.loc[scores["model"] == MODEL]
     names = own["metric"].str.cat(own["scope"], sep="_")

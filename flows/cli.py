@@ -51,22 +51,50 @@ Covariates = Annotated[
 Sums = Annotated[
     Path | None, Parameter(help="Which destinations add up to what: destination, part_of.")
 ]
+Commodity = Annotated[
+    str | None,
+    Parameter(help="Code of a commodity with a full partner table in the store, e.g. 850511."),
+]
 Form = Annotated[Format, Parameter(name="--format", help="Form of the result.")]
 
 
 @app.command
-def run(*, as_of: AsOf = None) -> None:
-    """Run the main job: ingest, backtest, train, predict, publish and report."""
-    from flows.main import run_and_tell
+def run(*, as_of: AsOf = None, commodity: Commodity = None) -> None:
+    """Run the main job: ingest, backtest, train, predict, publish and report.
 
-    run_and_tell(Settings(), moment(as_of))
+    First the same for every full partner table in the store, which is quickly done; with
+    --commodity only for that one, without the magnets.
+    """
+    from flows.main import run_and_tell
+    from flows.table_commands import run_table_and_tell, run_tables_and_tell
+
+    settings, stand = Settings(), moment(as_of)
+    if commodity is not None:
+        run_table_and_tell(settings, stand, commodity)
+        return
+    run_tables_and_tell(settings, stand)
+    run_and_tell(settings, stand)
 
 
 @app.command
-def panel(*, as_of: AsOf = None, out: Out = None, format: Form = "csv") -> None:  # noqa: A002 - the option's name
-    """Write the evidence panel: destination, period, tonnes, stderr_t, kind, available_at."""
+def panel(
+    *,
+    as_of: AsOf = None,
+    commodity: Commodity = None,
+    out: Out = None,
+    format: Form = "csv",  # noqa: A002 - the option's name
+) -> None:
+    """Write the evidence panel: destination, period, tonnes, stderr_t, kind, available_at.
+
+    With --commodity the partner table of that one instead: destination, period, tonnes.
+    """
     from flows.workspace import open_workspace
 
+    if commodity is not None:
+        from flows.table_commands import table_rows
+
+        write_result(table_rows(Settings(), moment(as_of), commodity), out=out, form=format)
+        return
     stand = moment(as_of)
     found = open_workspace(Settings(), stand).history.panel(stand)
     for row in found.suspicious.itertuples(index=False):
@@ -153,6 +181,7 @@ def backtest(
 def predict(
     *,
     as_of: AsOf = None,
+    commodity: Commodity = None,
     panel: Annotated[Path | None, Parameter(help="Any panel: destination, period, tonnes.")] = None,
     horizon: Annotated[int, Parameter(help="Months to forecast of a panel.")] = 6,
     covariates: Covariates = None,
@@ -160,9 +189,18 @@ def predict(
     out: Out = None,
     format: Form = "csv",  # noqa: A002 - the option's name
 ) -> None:
-    """Forecast as it could have been made that day, or the months after any panel."""
+    """Forecast as it could have been made that day, or the months after any panel.
+
+    With --commodity forecast the partner table of that one.
+    """
     from flows.panel_files import PanelFiles, forecast_panel
 
+    if commodity is not None:
+        from flows.table_commands import predict_table
+
+        found = predict_table(Settings(), moment(as_of), commodity, panel=panel)
+        write_result(found, out=out, form=format)
+        return
     if panel is None:
         from flows.replay import predict_evidence
 

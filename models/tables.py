@@ -1,20 +1,22 @@
 """Forecast and replay full partner tables with the engine."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from features.partner_table import PartnerTable
 from models.backtest import Backtest, Track, forecast_file, scale_rows, scored, untracked
-from models.engine.baselines import LAST_VALUE, MIDDLE
+from models.engine.baselines import LAST_VALUE
 from models.engine.spec import EngineSpec
 from models.panel import Task, known_months, predict_panel, said_at
-from models.rolling import MODEL
+from models.rolling import MODEL, Memory
 from models.scores import REFERENCE
 from models.tree import add_sums, tree_of
 
-COMPARED: Final = (REFERENCE, LAST_VALUE, MIDDLE)
+COMPARED: Final = (REFERENCE, LAST_VALUE)
 """What the product is measured against."""
 
 
@@ -45,5 +47,15 @@ def backtest_tables(
         said.append(said_at(task, table.cutoff, COMPARED))
         tonnes = task.table.to_numpy(dtype=float)
         scales.append(scale_rows(task.table.index, table.cutoff, tonnes))
+    if not said:
+        return Backtest(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), Memory())
     truth = known_months(task_of(now, spec).table)
-    return scored(pd.concat(said, ignore_index=True), truth, pd.concat(scales, ignore_index=True))
+    found = scored(pd.concat(said, ignore_index=True), truth, pd.concat(scales, ignore_index=True))
+    # Where nothing was shipped, an error is no share of it.
+    return replace(found, scores=found.scores.loc[np.isfinite(found.scores["value"])])
+
+
+def history_of(table: PartnerTable) -> pd.DataFrame:
+    """Return destination, period, tonnes of every known month, sums added up."""
+    task = task_of(table, EngineSpec())
+    return known_months(task.table).dropna(subset=["tonnes"]).reset_index(drop=True)

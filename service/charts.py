@@ -34,6 +34,8 @@ from service.plotting import (
     shade_past,
 )
 
+OVERVIEW_TITLE: Final = "China's exports of rare-earth magnets by destination, tonnes a month"
+
 _ACROSS: Final = 4
 _CAPTION_CHARACTERS: Final = 130
 
@@ -77,14 +79,14 @@ def fan_svg(fan: Fan, *, label: str) -> str:
     return svg(lambda: _draw_fan(fan, captions=False), prefix=fan.destination, label=label)
 
 
-def overview_png(fans: Sequence[Fan]) -> bytes:
-    """Draw small multiples of all destinations."""
-    return png(lambda: _draw_overview(fans))
+def overview_png(fans: Sequence[Fan], *, title: str = OVERVIEW_TITLE) -> bytes:
+    """Draw small multiples of destinations."""
+    return png(lambda: _draw_overview(fans, title))
 
 
-def overview_svg(fans: Sequence[Fan], *, label: str) -> str:
+def overview_svg(fans: Sequence[Fan], *, label: str, title: str = OVERVIEW_TITLE) -> str:
     """Draw small multiples for a page; ``label`` is the alt text."""
-    return svg(lambda: _draw_overview(fans), prefix="overview", label=label)
+    return svg(lambda: _draw_overview(fans, title), prefix="overview", label=label)
 
 
 def _draw_fan(fan: Fan, *, captions: bool) -> Figure:
@@ -244,7 +246,7 @@ def _event_entry(direction: str, *, in_force: bool) -> Line2D:
     )
 
 
-def _draw_overview(fans: Sequence[Fan]) -> Figure:
+def _draw_overview(fans: Sequence[Fan], title: str) -> Figure:
     """Draw a small fan of every destination, each on its own scale."""
     rows = math.ceil(len(fans) / _ACROSS)
     figure = Figure(figsize=(12.0, 0.95 + 2.25 * rows), layout=None)
@@ -258,7 +260,7 @@ def _draw_overview(fans: Sequence[Fan]) -> Figure:
     for axes in grid[len(fans) :]:
         axes.set_visible(False)
     if fans:
-        _write_overview_head(figure, fans[0], height=height)
+        _write_overview_head(figure, fans[0], title, height=height)
     return figure
 
 
@@ -277,12 +279,12 @@ def _draw_small(axes: Axes, fan: Fan) -> None:
     axes.set_title(name_of(fan.destination), loc="left", fontsize=10, fontweight="bold", pad=5)
 
 
-def _write_overview_head(figure: Figure, fan: Fan, *, height: float) -> None:
+def _write_overview_head(figure: Figure, fan: Fan, title: str, *, height: float) -> None:
     """Say what all the small charts have in common."""
     figure.text(
         0.012,
         1 - 0.22 / height,
-        "China's exports of rare-earth magnets by destination, tonnes a month",
+        title,
         fontsize=14,
         fontweight="bold",
         va="center",

@@ -1,7 +1,10 @@
 """Destinations in words and in the order people read them."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
+
+import pycountry
 
 from store.vocabulary import DESTINATIONS, EU27, WORLD
 
@@ -29,8 +32,15 @@ if set(DESTINATION_NAMES) != {WORLD, EU27, *DESTINATIONS}:
 
 
 def name_of(destination: str) -> str:
-    """Return the destination in words, or its code when it has no name here."""
-    return DESTINATION_NAMES.get(destination, destination)
+    """Return the destination in words, or its code when it has no name."""
+    return DESTINATION_NAMES.get(destination) or _country(destination)
+
+
+@cache
+def _country(code: str) -> str:
+    """Return the name of a country by its ISO alpha-3 code, or the code when it is none."""
+    found = pycountry.countries.get(alpha_3=code)
+    return code if found is None else str(getattr(found, "common_name", found.name))
 
 
 def in_reading_order(destinations: Iterable[str]) -> list[str]:

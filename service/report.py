@@ -1,38 +1,26 @@
 """The planners' report: one folder with a page, its pictures and the forecast file."""
 
 import re
-import tempfile
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from service import numbers, view
+from service import view
 from service.backtest_view import ALL, YARDSTICKS, comparisons, losses, models_of, score_rows
 from service.canvas import COLOURS, DARK_COLOURS
 from service.charts import fan_png, overview_png, overview_svg
 from service.fan import Fan, make_fans
+from service.folders import PAGE, fresh_folder
 from service.inputs import ReportInput
+from service.pages import environment
 from store.errors import DataError, first_few
 from store.vocabulary import FORECAST_COLUMNS
 
 __all__ = ["ReportInput", "write_report"]
 
-PAGE: Final = "index.html"
-TEMPLATES: Final = Path(__file__).parent / "templates"
 _OVERVIEW_ALT: Final = (
     "Small fan charts of every destination, each on its own scale; the table above has the numbers."
 )
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]+")
-_FILTERS: Final = (
-    numbers.tonnes,
-    numbers.signed_tonnes,
-    numbers.percent,
-    numbers.signed_percent,
-    numbers.number,
-    view.web_address,
-)
 
 
 def write_report(report: ReportInput, folder: Path) -> Path:
@@ -54,13 +42,8 @@ def write_report(report: ReportInput, folder: Path) -> Path:
         DataError: The forecasts miss a column or are empty, or ``folder`` holds other things.
     """
     _check_forecasts(report)
-    _check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
-        fresh = Path(scratch) / "fresh"
-        fresh.mkdir()
+    with fresh_folder(folder) as fresh:
         _fill(report, fresh)
-        _swap(fresh, folder, aside=Path(scratch) / "previous")
     return folder / PAGE
 
 
@@ -90,21 +73,6 @@ def _check_forecasts(report: ReportInput) -> None:
         )
 
 
-def _check_folder(folder: Path) -> None:
-    """Refuse to replace a folder that is no report, for its files would be lost."""
-    if folder.exists() and not (folder.is_dir() and _is_report(folder)):
-        raise DataError(
-            f"{folder} exists and is no report, and would be replaced. Expected a new or empty "
-            "folder, or one written before. Choose another folder."
-        )
-
-
-def _is_report(folder: Path) -> bool:
-    """Tell whether a folder is empty or was written by ``write_report``."""
-    names = {path.name for path in folder.iterdir()}
-    return not names or {PAGE, "forecasts.csv"} <= names
-
-
 def _fill(report: ReportInput, folder: Path) -> None:
     """Write every file of the report."""
     fans = make_fans(report)
@@ -116,26 +84,13 @@ def _fill(report: ReportInput, folder: Path) -> None:
     (folder / PAGE).write_text(_render_page(report, fans), encoding="utf-8")
 
 
-def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
-    """Put the fresh folder in place, and the old one back when that fails."""
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    folder.rename(aside)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        aside.rename(folder)
-        raise
-
-
 def _render_page(report: ReportInput, fans: list[Fan]) -> str:
     """Fill the template."""
     scores = score_rows(report.scores)
     single = [row for row in scores if row.scope != ALL]
     outlooks = [outlook for fan in fans if (outlook := view.outlook_of(report, fan))]
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             report=report,
@@ -154,22 +109,3 @@ def _render_page(report: ReportInput, fans: list[Fan]) -> str:
             dark_colours=DARK_COLOURS,
         )
     )
-
-
-def _environment() -> Environment:
-    """Return the template environment: everything escaped, nothing undefined passes."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
-    environment.filters["picture"] = _picture
-    return environment
-
-
-def _picture(drawing: str) -> Markup:
-    """Let a drawing of our own through unescaped; all text in it was escaped when drawn."""
-    return Markup(drawing)  # noqa: S704

@@ -303,11 +303,11 @@ def test_input_is_not_modified() -> None:
 
 
 def test_a_destination_without_a_name_is_shown_by_its_code() -> None:
-    forecasts = make_forecasts().replace({"destination": {"THA": "MEX"}})
+    forecasts = make_forecasts().replace({"destination": {"THA": "X899"}})
 
     page = render_page(
-        replace(make_small_report(), forecasts=forecasts[forecasts["destination"] == "MEX"])
+        replace(make_small_report(), forecasts=forecasts[forecasts["destination"] == "X899"])
     )
 
-    assert "Fan chart for MEX" in page
+    assert "Fan chart for X899" in page
     assert "Fan chart for Thailand: no forecast months." in page

@@ -172,6 +172,17 @@ def test_an_irregular_partner_is_never_late() -> None:
     assert cell(table, "USA", "2021-12") == 0.0
 
 
+def test_a_partner_with_a_value_and_no_weight_is_missing_and_not_zero() -> None:
+    money = make_partner_rows(make_cells({"USA": {"2021-05": 0.3}, "DEU": {"2021-05": 0.3}}))
+    rows = steady({"USA": {"2021-05": None}})
+
+    table = table_of(pd.concat([rows, money.assign(measure="value_musd")], ignore_index=True))
+
+    assert np.isnan(cell(table, "USA", "2021-05"))
+    assert cell(table, "DEU", "2021-05") == 10.0
+    assert table.notes == ("1 cells have a value and no weight, taken as missing",)
+
+
 def test_a_revision_counts_from_the_moment_it_was_known() -> None:
     revision = make_cells({"USA": {"2021-05": 99.0}}).assign(available_at=at("2021-12-10"))
     rows = pd.concat([steady(), make_partner_rows(revision)], ignore_index=True)
@@ -201,7 +212,7 @@ def test_a_source_that_names_a_few_partners_is_no_table_and_disturbs_none() -> N
     "change",
     [
         {"commodity": "85051110"},
-        {"measure": "value_musd"},
+        {"measure": "mirror_import_t"},
         {"origin": "JPN"},
         {"usable": False},
         {"period_from": pd.Timestamp("2021-04-01")},

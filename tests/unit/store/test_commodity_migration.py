@@ -1,8 +1,9 @@
 """What was published before there was a commodity stays, and is the magnets'."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pandas as pd
+import pytest
 from alembic import command
 from sqlalchemy import Engine, create_engine, text
 
@@ -13,9 +14,11 @@ from tests.data.store_builders import make_forecasts
 
 APRIL = pd.Timestamp("2025-04-10", tz="UTC")
 
+BEFORE = "0002"
+
 FORECAST = (
-    "INSERT INTO forecasts (id, as_of, destination, period, model_version, cutoff, horizon, p05, "
-    "p10, p25, p50, p75, p90, p95, mean, status, data_vintage) VALUES (7, "
+    "INSERT INTO forecasts (as_of, destination, period, model_version, cutoff, horizon, p05, "
+    "p10, p25, p50, p75, p90, p95, mean, status, data_vintage) VALUES ("
     "'2025-04-10T00:00:00.000000Z', 'USA', '2025-04-01', 'old', '2025-03-01', 1, 10, 20, 30, 40, "
     "50, 60, 70, 40, 'champion', 'f00d')"
 )
@@ -24,49 +27,50 @@ SCORE = (
 )
 
 
-def older(path: Path) -> Engine:
-    """Make a store of the release before, with a forecast and a score."""
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        command.upgrade(migration_config(connection), "0003-1")
+@pytest.fixture
+def migrated(empty_url: str) -> Iterator[Engine]:
+    """A store of the release before with a forecast and a score, opened by this one."""
+    older = create_engine(empty_url)
+    with older.begin() as connection:
+        command.upgrade(migration_config(connection), BEFORE)
         connection.execute(text(FORECAST))
         connection.execute(text(SCORE))
-    return engine
+    older.dispose()
+    engine = open_store(empty_url)
+    yield engine
+    engine.dispose()
 
 
-def test_what_was_published_before_is_the_magnets(tmp_path: Path) -> None:
-    older(tmp_path / "store.db").dispose()
+def test_what_was_published_before_is_the_magnets(migrated: Engine) -> None:
+    forecasts, scores = read_forecasts(migrated), read_scores(migrated)
 
-    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-
-    assert read_forecasts(engine)[["commodity", "model", "p50"]].to_numpy().tolist() == [
-        ["85051110", "old", 40.0]
+    assert forecasts[["commodity", "as_of", "model", "p50"]].to_numpy().tolist() == [
+        ["85051110", APRIL, "old", 40.0]
     ]
-    assert read_scores(engine)[["commodity", "value"]].to_numpy().tolist() == [["85051110", 12.5]]
-    engine.dispose()
+    assert scores[["commodity", "value"]].to_numpy().tolist() == [["85051110", 12.5]]
 
 
-def test_what_is_published_after_the_migration_is_newer(tmp_path: Path) -> None:
-    older(tmp_path / "store.db").dispose()
-    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+def test_what_is_published_after_the_migration_is_newer(migrated: Engine) -> None:
+    publish_forecasts(migrated, make_forecasts({"model": "new"}), as_of=APRIL, data_vintage="f00d")
 
-    publish_forecasts(engine, make_forecasts({"model": "new"}), as_of=APRIL, data_vintage="f00d")
-
-    assert latest_forecast(engine)["model"].tolist() == ["new"]
-    engine.dispose()
+    assert latest_forecast(migrated)["model"].tolist() == ["new"]
 
 
-def test_going_back_keeps_the_magnets_alone(tmp_path: Path) -> None:
-    older(tmp_path / "store.db").dispose()
-    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+def test_a_published_forecast_told_again_is_still_no_news(migrated: Engine) -> None:
+    again = make_forecasts({"model": "old"})
+
+    assert publish_forecasts(migrated, again, as_of=APRIL, data_vintage="f00d") == 0
+
+
+def test_going_back_keeps_the_magnets_alone(migrated: Engine) -> None:
     publish_forecasts(
-        engine, make_forecasts(), as_of=APRIL, data_vintage="f00d", commodity="850511"
+        migrated, make_forecasts(), as_of=APRIL, data_vintage="f00d", commodity="850511"
     )
 
-    with writing(engine) as connection:
-        command.downgrade(migration_config(connection), "0003-1")
+    with writing(migrated) as connection:
+        command.downgrade(migration_config(connection), BEFORE)
 
-    with engine.connect() as connection:
+    with migrated.connect() as connection:
         names = connection.execute(text("SELECT model_version FROM forecasts")).scalars().all()
-    assert names == ["old"]
-    engine.dispose()
+        scores = connection.execute(text("SELECT value FROM scores")).scalars().all()
+    assert (names, scores) == (["old"], [12.5])

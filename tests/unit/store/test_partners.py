@@ -6,7 +6,9 @@ from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_observations
 
 
-def test_destinations_are_counted_by_commodity_and_source(engine: Engine) -> None:
+def test_destinations_of_the_fullest_month_are_counted_by_commodity_and_source(
+    engine: Engine,
+) -> None:
     rows = make_observations(
         {},
         {"destination": "DEU"},

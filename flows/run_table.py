@@ -1,0 +1,133 @@
+"""The main job on a full partner table: replayed, forecast, published and reported, once."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from features.months import month_label
+from flows.backtest import verdict
+from flows.clock import utc_now
+from flows.console import say, track
+from flows.provenance import git_commit
+from flows.table_records import FLOW, record
+from flows.table_stand import TableStand, forecast_of, open_table
+from flows.workspace import single_writer
+from models.backtest import Backtest
+from models.tables import backtest_tables, history_of
+from service.table_report import TableReport, write_table_report
+from store.publishing import Run, finish_run, publish_forecasts, start_run
+from store.reading import latest_forecast
+from store.settings import Settings
+
+replay_task = task(name="replay-table", cache_policy=NO_CACHE)(backtest_tables)
+forecast_task = task(name="forecast-table", cache_policy=NO_CACHE)(forecast_of)
+
+
+@dataclass(frozen=True, slots=True)
+class TableOutcome:
+    """What a run on a table left behind."""
+
+    commodity: str
+    forecasts: pd.DataFrame
+    report: Path
+    rows_published: int
+    verdict: str
+    is_new: bool
+
+
+@flow(name=FLOW, validate_parameters=False)
+def run_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableOutcome:
+    """Replay, forecast, publish and report the table of a commodity; does nothing twice.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to forecast at (UTC).
+        commodity: Whose table.
+
+    Raises:
+        DataError: The store held no full table of it by then.
+    """
+    with single_writer(settings):
+        stand = open_table(settings, as_of, commodity)
+        return published_already(stand) or _publish_new(stand)
+
+
+def published_already(stand: TableStand) -> TableOutcome | None:
+    """Return the standing forecast if the same figures, months and choices made it, else None."""
+    latest = latest_forecast(stand.engine, as_of=stand.as_of, commodity=stand.published_as)
+    if latest.empty or set(latest["data_vintage"]) != {stand.table.digest}:
+        return None
+    made_alike = latest["model"].str.startswith(stand.model_family).all()
+    last = month_label(stand.table.cutoff + stand.table.horizon)
+    page = report_folder(stand, latest["as_of"].iloc[0]) / "index.html"
+    if not made_alike or latest["period"].max() != last or not page.exists():
+        return None
+    day = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
+    say(f"run       {stand.published_as}: nothing new since the forecast of {day}")
+    return TableOutcome(stand.published_as, latest, page, 0, "", is_new=False)
+
+
+def report_folder(stand: TableStand, as_of: pd.Timestamp) -> Path:
+    """Return where the report of an as_of lies."""
+    return stand.settings.reports_dir / f"{as_of:%Y-%m-%d}-{stand.published_as}"
+
+
+def _publish_new(stand: TableStand) -> TableOutcome:
+    run_id = uuid.uuid4().hex
+    started = Run(
+        run_id=run_id,
+        flow=FLOW,
+        as_of=stand.as_of,
+        data_vintage=stand.table.digest,
+        started_at=utc_now(),
+        git_commit=git_commit(),
+        model_version=stand.model_version,
+    )
+    start_run(stand.engine, started)
+    status, recorded = "failed", None
+    try:
+        for note in stand.table.notes:
+            say(f"table     {note}")
+        seen = replay_task(stand.past(), stand.table, stand.spec, track=track)
+        recorded = record(stand, seen)
+        outcome = _publish(stand, forecast_task(stand, seen), seen)
+        status = "finished"
+    finally:
+        finish_run(
+            stand.engine, run_id, status=status, finished_at=utc_now(), mlflow_run_id=recorded
+        )
+    return outcome
+
+
+def _publish(stand: TableStand, made: pd.DataFrame, seen: Backtest) -> TableOutcome:
+    """Write the report, then publish: whoever reads the new numbers finds their report."""
+    page = write_table_report(_report(stand, made, seen), report_folder(stand, stand.as_of))
+    key = stand.published_as
+    rows = publish_forecasts(
+        stand.engine,
+        made,
+        as_of=stand.as_of,
+        data_vintage=stand.table.digest,
+        commodity=key,
+    )
+    say(f"publish   {key}: {rows} rows as of {stand.as_of:%Y-%m-%d}")
+    said = verdict(seen) if len(seen.scores) else "no past origin could be scored"
+    return TableOutcome(key, made, page, rows, said, is_new=True)
+
+
+def _report(stand: TableStand, made: pd.DataFrame, seen: Backtest) -> TableReport:
+    return TableReport(
+        commodity=stand.table.commodity,
+        as_of=stand.as_of,
+        cutoff=month_label(stand.table.cutoff),
+        forecasts=made,
+        history=history_of(stand.table),
+        scores=seen.scores,
+        notes=stand.table.notes,
+        model_version=stand.model_version,
+        data_vintage=stand.table.digest,
+    )

@@ -1,0 +1,49 @@
+"""The record of a run on a partner table: scores in the store, the run in MLflow."""
+
+from typing import Final
+
+from flows.backtest import own_metrics
+from flows.provenance import git_commit
+from flows.table_stand import TableStand
+from models import tracking
+from models.backtest import Backtest
+from models.rolling import MODEL
+from models.scores import ALL
+from store.publishing import write_scores
+from store.vocabulary import EU27, WORLD
+
+FLOW: Final = "run-table"
+
+TOLD: Final = (ALL, WORLD, EU27)
+"""Scopes whose scores MLflow keeps as metrics; the others are in its table."""
+
+
+def record(stand: TableStand, seen: Backtest) -> str:
+    """Keep what a backtest found and return MLflow's identifier of the run."""
+    scores = seen.scores
+    if len(scores):
+        own = scores["model"] == MODEL
+        named = scores["model"].where(~own, stand.model_version)
+        write_scores(
+            stand.engine,
+            scores.assign(as_of=stand.as_of, model=named),
+            commodity=stand.published_as,
+        )
+    name = f"table {stand.published_as}"
+    with tracking.open_run(stand.settings, name=name, tags=_tags(stand)) as run:
+        run.params(stand.spec.choices)
+        if len(scores):
+            run.metrics(own_metrics(scores.loc[scores["scope"].isin(TOLD)]))
+            run.table(scores, "scores.csv")
+        return run.run_id
+
+
+def _tags(stand: TableStand) -> dict[str, str]:
+    return {
+        "flow": FLOW,
+        "commodity": stand.published_as,
+        "as_of": stand.as_of.isoformat(),
+        "data_vintage": stand.table.digest,
+        "git_commit": git_commit(),
+        "model_version": stand.model_version,
+    }

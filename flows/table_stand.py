@@ -1,0 +1,128 @@
+"""A full partner table in the store, ready to be forecast at one moment."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from features.partner_table import LEAST_PARTNERS, PartnerTable, partner_table
+from flows.workspace import store_of
+from models.backtest import Backtest
+from models.engine.spec import EngineSpec
+from models.rolling import MODEL
+from models.scores import hit_rates
+from models.tables import forecast_table
+from store.errors import DataError, first_few
+from store.partners import read_partner_counts
+from store.reading import read_observations
+from store.settings import Settings
+from store.vocabulary import COMMODITY, MAX_HORIZON, MONTHS_AHEAD
+
+MONTHS_BACK: Final = (12, 9, 6, 3)
+"""Months before the as_of of the past origins that a table is replayed from."""
+
+MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
+"""Months a table of then may have been late to count as what was known then."""
+
+STALE: Final = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class TableStand:
+    """A table at one moment, what was known of it before, and how to forecast it."""
+
+    settings: Settings
+    as_of: pd.Timestamp
+    table: PartnerTable
+    spec: EngineSpec
+    engine: Engine = field(repr=False)
+    observations: pd.DataFrame = field(repr=False)
+    """All versions of the commodity's figures known at as_of."""
+
+    @property
+    def published_as(self) -> str:
+        """Return the commodity it is published as.
+
+        The magnets' own forecasts rest on the evidence and keep their key; their partner table has
+        another, so that no reader mixes the two.
+        """
+        code = self.table.commodity
+        return f"{code}-partners" if code == COMMODITY else code
+
+    @property
+    def model_family(self) -> str:
+        """Return how the names of models of the same choices begin."""
+        return f"partners-{self.spec.digest}-"
+
+    @property
+    def model_version(self) -> str:
+        """Return the name of the model: the same figures and choices give the same name."""
+        return f"{self.model_family}{self.table.digest[:8]}-{self.as_of:%Y%m%d}"
+
+    @property
+    def status(self) -> str:
+        """Return what is published of a forecast made here."""
+        return STALE if self.table.is_late else "champion"
+
+    def past(self) -> list[PartnerTable]:
+        """Return the table as it was known at past origins, one a cutoff, oldest first.
+
+        Where nothing tells what was known then (a history loaded at once has one release day,
+        months released anew have the last one), the table of now ends as many months earlier.
+        """
+        found: dict[int, PartnerTable] = {}
+        for months in MONTHS_BACK:
+            moment = self.as_of - pd.DateOffset(months=months)
+            if (table := self._at(moment, months)) is not None:
+                found[table.cutoff] = table
+        return [found[cutoff] for cutoff in sorted(found) if cutoff < self.table.cutoff]
+
+    def _at(self, moment: pd.Timestamp, months: int) -> PartnerTable | None:
+        code = self.table.commodity
+        try:
+            then = partner_table(self.observations, commodity=code, as_of=moment)
+        except DataError:
+            then = None
+        if then is None or then.late_months > max(self.table.late_months, MOST_LATE):
+            return self.table.shortened(months, as_of=moment)
+        return then
+
+
+def open_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableStand:
+    """Return the table of a commodity at an as_of; rows known later are not even read.
+
+    Raises:
+        DataError: The store held no full table of it by then; names those it held.
+    """
+    engine = store_of(settings)
+    observations = read_observations(engine, as_of=as_of, commodity=commodity)
+    try:
+        table = partner_table(observations, commodity=commodity, as_of=as_of)
+    except DataError as err:
+        others = [code for code in full_commodities(settings, as_of) if code != commodity]
+        told = first_few(others) or "none"
+        raise DataError(f"{err} Other full tables known by then: {told}.") from err
+    spec = EngineSpec(threads=settings.threads)
+    return TableStand(settings, as_of, table, spec, engine, observations)
+
+
+def forecast_of(stand: TableStand, seen: Backtest | None = None) -> pd.DataFrame:
+    """Return the forecast of a table: ``FORECAST_COLUMNS``, and band_hit_rate if it was replayed.
+
+    Args:
+        stand: Where it is made.
+        seen: How past forecasts turned out.
+    """
+    made = forecast_table(stand.table, stand.spec, status=stand.status)
+    made = made.assign(model=stand.model_version)
+    if seen is None or seen.cells.empty:
+        return made
+    return made.assign(band_hit_rate=made["destination"].map(hit_rates(seen.cells, MODEL)))
+
+
+def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
+    """Return the commodities of which a source in the store lists partners in full, sorted."""
+    counts = read_partner_counts(store_of(settings), as_of=as_of)
+    full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
+    return sorted(set(full))

@@ -1,0 +1,221 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from flows.run_table import TableOutcome, run_table
+from flows.table_commands import predict_table, run_tables_and_tell
+from flows.table_stand import full_commodities, open_table
+from flows.workspace import store_of
+from models import tracking
+from store.batch import Batch, FileRows
+from store.errors import DataError
+from store.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.settings import Settings
+from store.writing import write_batch
+from tests.data.builders import at
+from tests.data.partner_builders import make_cells, make_partner_rows, make_partner_world
+from tests.flows.conftest import environment, settings_of
+
+NOW = "2024-12-26"
+WORLD = make_partner_world(partners=60, months=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A store with the tables of 60 partners, and what the first run on it did."""
+
+    settings: Settings
+    outcome: TableOutcome
+
+
+def fill(settings: Settings, rows: pd.DataFrame, *, name: str = "made-up") -> None:
+    batch = Batch((FileRows("comtrade", name, name, {"observations": rows}),))
+    write_batch(store_of(settings), batch)
+
+
+@pytest.fixture(scope="module")
+def filled(new_folder: Callable[[], Path], data_dir: Path) -> Filled:
+    settings = settings_of(environment(new_folder(), data_dir))
+    fill(settings, WORLD.rows())
+    return Filled(settings, run_table(settings, at(NOW), "850511"))
+
+
+def test_sixty_partners_and_their_sums_are_published_a_year_ahead(filled: Filled) -> None:
+    rows = read_forecasts(store_of(filled.settings), commodity="850511")
+
+    assert set(rows["destination"]) == {*WORLD.tonnes.index, "WLD", "EU27"}
+    assert sorted(rows["period"].unique()) == [
+        str(month) for month in pd.period_range("2024-12", "2025-11", freq="M")
+    ]
+    assert len(rows) == filled.outcome.rows_published == 62 * 12
+    assert rows["band_hit_rate"].between(0, 1).all()
+    assert set(rows["status"]) == {"champion"}
+
+
+def test_the_magnets_do_not_see_them(filled: Filled) -> None:
+    assert read_forecasts(store_of(filled.settings)).empty
+    assert latest_forecast(store_of(filled.settings)).empty
+    assert read_scores(store_of(filled.settings)).empty
+
+
+def test_a_second_run_publishes_nothing(filled: Filled) -> None:
+    engine = store_of(filled.settings)
+    before = read_forecasts(engine, commodity=None)
+
+    again = run_table(filled.settings, at(NOW) + pd.Timedelta(days=2), "850511")
+
+    assert (again.is_new, again.rows_published) == (False, 0)
+    assert again.report == filled.outcome.report
+    pd.testing.assert_frame_equal(read_forecasts(engine, commodity=None), before)
+
+
+def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
+    folder = filled.settings.reports_dir / "2024-12-26-850511"
+
+    told = pd.read_csv(folder / "forecasts.csv").set_index(["destination", "period"])["p50"]
+    stored = read_forecasts(store_of(filled.settings), commodity="850511")
+    published = stored.set_index(["destination", "period"])["p50"]
+    pd.testing.assert_series_equal(told.sort_index(), published.sort_index(), check_dtype=False)
+    assert filled.outcome.report == folder / "index.html"
+
+
+def test_scores_are_kept_beside_seasonal_naive_and_last_value(filled: Filled) -> None:
+    scores = read_scores(store_of(filled.settings), commodity="850511")
+
+    own = f"partners-{open_table(filled.settings, at(NOW), '850511').spec.digest}"
+    assert {model.rsplit("-", 2)[0] for model in scores["model"]} == {
+        own, "seasonal_naive", "last_value",
+    }  # fmt: skip
+    assert {"ALL", "WLD", "USA"} <= set(scores["scope"])
+
+
+def test_the_run_is_noted_in_the_store_and_in_mlflow(filled: Filled) -> None:
+    run = read_runs(store_of(filled.settings)).iloc[0]
+
+    client, _ = tracking.connect(filled.settings)
+    assert isinstance(client, MlflowClient)
+    told = client.get_run(str(run["mlflow_run_id"]))
+    assert (run["flow"], run["status"]) == ("run-table", "finished")
+    assert told.data.tags["commodity"] == "850511"
+    assert told.data.tags["model_version"] == run["model_version"]
+    assert 0 < told.data.metrics["wape_ALL"] < 1
+
+
+def test_past_tables_hold_only_what_was_known_then(filled: Filled) -> None:
+    past = open_table(filled.settings, at(NOW), "850511").past()
+
+    assert [table.as_of.strftime("%Y-%m") for table in past] == [
+        "2023-12", "2024-03", "2024-06", "2024-09",
+    ]  # fmt: skip
+    assert [table.late_months for table in past] == [0, 0, 0, 0]
+
+
+def test_a_history_released_at_once_is_replayed_on_what_is_known_now(
+    place: Path,  # noqa: ARG001 - a store of its own
+) -> None:
+    settings = Settings()
+    fill(settings, WORLD.rows().assign(available_at=at("2024-12-20")))
+
+    past = open_table(settings, at(NOW), "850511").past()
+
+    assert [table.tonnes.shape[1] for table in past] == [48, 51, 54, 57]
+
+
+def test_a_table_of_the_magnets_has_a_key_of_its_own(place: Path) -> None:  # noqa: ARG001
+    settings = Settings()
+    fill(settings, WORLD.rows().assign(commodity="85051110", source="customs"))
+
+    stand = open_table(settings, at(NOW), "85051110")
+
+    assert stand.published_as == "85051110-partners"
+    assert full_commodities(settings, at(NOW)) == ["85051110"]
+
+
+def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  # noqa: ARG001
+    settings = Settings()
+    fill(settings, WORLD.rows())
+
+    assert open_table(settings, at("2025-06-26"), "850511").status == "champion"
+    assert open_table(settings, at("2025-08-26"), "850511").status == "stale"
+
+
+def test_a_commodity_without_a_table_is_told_of_with_those_that_have_one(filled: Filled) -> None:
+    with pytest.raises(DataError, match=r"No full partner table of commodity 999999 .* 850511\."):
+        run_table(filled.settings, at(NOW), "999999")
+
+
+def test_a_table_that_cannot_be_forecast_stops_no_other(
+    place: Path,  # noqa: ARG001 - a store of its own
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = Settings()
+    short = make_partner_world(partners=60, months=20, first="2023-01").rows()
+    fill(settings, short.assign(commodity="111111"))
+
+    run_tables_and_tell(settings, at("2024-12-26"))
+
+    assert "table     111111: not forecast. The partner table" in capsys.readouterr().err
+
+
+def test_news_of_a_month_makes_a_new_forecast(
+    place: Path,  # noqa: ARG001 - a store of its own
+) -> None:
+    settings = Settings()
+    small = make_partner_world(partners=40, months=40, first="2021-01")
+    fill(settings, small.rows())
+    first = run_table(settings, at("2024-05-26"), "850511")
+    news = make_cells({"USA": {"2024-03": 5000.0}}).assign(available_at=at("2024-05-27"))
+    fill(settings, make_partner_rows(news), name="revised")
+
+    second = run_table(settings, at("2024-05-28"), "850511")
+
+    assert (first.is_new, second.is_new) == (True, True)
+    latest = latest_forecast(store_of(settings), commodity="850511")
+    assert set(latest["as_of"]) == {at("2024-05-28")}
+
+
+def test_predict_and_panel_write_the_table_as_of_a_day(
+    place: Path, magnetcast: Callable[..., tuple[int, str, str]]
+) -> None:
+    fill(Settings(), WORLD.rows())
+    told = ("--commodity", "850511", "--as-of", "2024-06-26", "--out", str(place / "out.csv"))
+
+    assert magnetcast("panel", *told)[0] == 0
+    panel = pd.read_csv(place / "out.csv")
+    assert magnetcast("predict", *told)[0] == 0
+    forecast = pd.read_csv(place / "out.csv")
+
+    assert list(panel.columns) == ["destination", "period", "tonnes"]
+    assert panel["period"].max() == "2024-05"
+    assert (forecast["cutoff"].unique().tolist(), len(forecast)) == (["2024-05"], 62 * 12)
+
+
+def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
+    new_folder: Callable[[], Path], data_dir: Path
+) -> None:
+    day, rows = at("2024-06-26"), WORLD.rows()
+    later = rows["available_at"] > day
+    revision = rows.loc[~later].assign(
+        value=1e6, available_at=(day + pd.Timedelta(seconds=1)).as_unit("us")
+    )
+    honest, rich = (settings_of(environment(new_folder(), data_dir)) for _ in range(2))
+    fill(honest, rows.loc[~later])
+    fill(rich, pd.concat([rows.assign(value=rows["value"].where(~later, 1e6)), revision]))
+
+    said = [predict_table(settings, day, "850511") for settings in (honest, rich)]
+
+    pd.testing.assert_frame_equal(said[0], said[1], check_exact=True)
+
+
+def test_predict_refuses_a_commodity_and_a_panel_at_once(
+    place: Path,  # noqa: ARG001 - a store of its own
+    magnetcast: Callable[..., tuple[int, str, str]],
+) -> None:
+    code, _, said = magnetcast("predict", "--commodity", "850511", "--panel", "x.csv")
+
+    assert code == 1
+    assert "name two things to forecast" in said

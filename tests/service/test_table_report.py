@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from service.table_report import TableReport, by_size, write_table_report
+from store.errors import DataError
+from store.vocabulary import FORECAST_COLUMNS
+from tests.service.builders import (
+    AS_OF,
+    CUTOFF,
+    make_forecasts,
+    make_panel,
+    make_scores,
+)
+
+
+def make_table_report(**changes: object) -> TableReport:
+    names = {"EU27_REST": "FRA", "ROW": "MEX"}
+    forecasts = make_forecasts().assign(band_hit_rate=0.75)
+    history = make_panel()[["destination", "period", "tonnes"]]
+    told = {
+        "commodity": "850511",
+        "as_of": AS_OF,
+        "cutoff": CUTOFF,
+        "forecasts": forecasts.assign(destination=forecasts["destination"].replace(names)),
+        "history": history.assign(destination=history["destination"].replace(names)),
+        "scores": make_scores(),
+        "notes": ("2026-05: late, so missing and not zero: <USA>",),
+        "model_version": "partners-1",
+        "data_vintage": "f00d",
+    }
+    return TableReport(**{**told, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("reports") / "2026-11-24-850511"
+    write_table_report(make_table_report(), target)
+    return target
+
+
+def test_the_folder_holds_the_page_the_forecasts_and_the_scores(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == {
+        "index.html", "forecasts.csv", "scores.csv", "overview.png",
+    }  # fmt: skip
+    assert tuple(pd.read_csv(folder / "forecasts.csv").columns) == FORECAST_COLUMNS
+
+
+def test_the_page_names_every_destination_the_commodity_and_the_oddities(folder: Path) -> None:
+    page = (folder / "index.html").read_text(encoding="utf-8")
+
+    assert "commodity 850511 to 10 destinations" in page
+    assert page.count('<td class="text wrap">') == 12
+    for name in ("World", "European Union (27)", "France", "Mexico", "Germany"):
+        assert f'class="text">{name}</th>' in page
+    assert "late, so missing and not zero: &lt;USA&gt;" in page
+    assert "<script" not in page
+
+
+def test_sums_come_first_and_then_the_largest() -> None:
+    assert by_size(make_table_report())[:4] == ["WLD", "EU27", "MEX", "DEU"]
+
+
+def test_the_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    write_table_report(make_table_report(), tmp_path / "again")
+
+    for path in folder.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_without_a_backtest_the_page_says_so(tmp_path: Path) -> None:
+    page = write_table_report(
+        make_table_report(scores=pd.DataFrame(), notes=()), tmp_path / "report"
+    )
+
+    text = page.read_text(encoding="utf-8")
+    assert "nothing here says how good it is" in text
+    assert "What is odd" not in text
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "diary.txt").write_text("mine")
+
+    with pytest.raises(DataError, match="is no report"):
+        write_table_report(make_table_report(), tmp_path)

@@ -1,0 +1,126 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.partner_table import PartnerTable, partner_table
+from models.tables import backtest_tables, forecast_table, history_of, task_of
+from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS
+from tests.data.builders import at
+from tests.data.engine_builders import BRIEF
+from tests.data.partner_builders import COMMODITY, make_partner_world
+
+NOW = at("2024-01-26")
+WORLD = make_partner_world(partners=30, months=48)
+
+
+def table_at(day: pd.Timestamp, rows: pd.DataFrame | None = None) -> PartnerTable:
+    return partner_table(WORLD.rows() if rows is None else rows, commodity=COMMODITY, as_of=day)
+
+
+@pytest.fixture(scope="module")
+def forecast() -> pd.DataFrame:
+    return forecast_table(table_at(NOW), BRIEF, status="champion")
+
+
+def test_every_destination_and_sum_is_forecast_a_year_ahead(forecast: pd.DataFrame) -> None:
+    assert tuple(forecast.columns) == FORECAST_COLUMNS
+    assert set(forecast["destination"]) == {*WORLD.tonnes.index, "WLD", "EU27"}
+    assert sorted(forecast["period"].unique()) == [
+        str(month) for month in pd.period_range("2024-01", "2024-12", freq="M")
+    ]
+    assert set(forecast["status"]) == {"champion"}
+
+
+def test_destinations_add_up_to_the_world_and_members_to_the_union(forecast: pd.DataFrame) -> None:
+    mean = forecast.pivot_table(index="period", columns="destination", values="mean")
+    parts = mean.drop(columns=["WLD", "EU27"])
+    members = parts.columns.intersection(sorted(EU27_MEMBERS))
+
+    np.testing.assert_allclose(parts.sum(axis=1), mean["WLD"], rtol=1e-9)
+    np.testing.assert_allclose(parts[members].sum(axis=1), mean["EU27"], rtol=1e-9)
+
+
+def test_quantiles_are_in_order_and_none_is_negative(forecast: pd.DataFrame) -> None:
+    values = forecast[list(QUANTILE_COLUMNS)].to_numpy()
+
+    assert (values >= 0).all()
+    assert (np.diff(values, axis=1) >= 0).all()
+
+
+def test_a_remainder_is_forecast_and_part_of_the_world() -> None:
+    rows = WORLD.rows()
+    total = rows["destination"] == "WLD"
+    rows["value"] = rows["value"].where(~total, rows["value"] * 1.05)
+
+    made = forecast_table(table_at(NOW, rows), BRIEF, status="champion")
+
+    mean = made.pivot_table(index="period", columns="destination", values="mean")
+    assert (mean["ROW"] > 0).all()
+    np.testing.assert_allclose(
+        mean.drop(columns=["WLD", "EU27"]).sum(axis=1), mean["WLD"], rtol=1e-9
+    )
+
+
+def test_a_destination_that_is_gone_gets_next_to_nothing() -> None:
+    rows = WORLD.rows()
+    gone = (rows["destination"] == "DEU") & (rows["period_from"] >= "2022-01-01")
+
+    made = forecast_table(table_at(NOW, rows.loc[~gone]), BRIEF, status="champion")
+
+    before = WORLD.tonnes.loc["DEU"].iloc[:24].mean()
+    assert made.loc[made["destination"] == "DEU", "p50"].max() < 0.02 * before
+
+
+def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) -> None:
+    longer = make_partner_world(partners=30, months=60).rows()
+    known = WORLD.rows()
+    later = longer.loc[longer["available_at"] > NOW].assign(value=1e9)
+    revised = known.assign(available_at=NOW + pd.Timedelta(seconds=1), value=1e9)
+    revised = revised.astype({"available_at": known["available_at"].dtype})
+    rows = pd.concat([later, known, revised], ignore_index=True)
+
+    made = forecast_table(table_at(NOW, rows), BRIEF, status="champion")
+
+    pd.testing.assert_frame_equal(made, forecast, check_exact=True)
+
+
+def test_past_tables_are_scored_against_what_is_known_now() -> None:
+    now = table_at(NOW)
+
+    found = backtest_tables([table_at(at("2023-04-26")), table_at(at("2023-07-26"))], now, BRIEF)
+
+    assert set(found.cells["model"]) == {"magnetcast", "seasonal_naive", "last_value"}
+    own = found.cells.loc[found.cells["model"] == "magnetcast"]
+    assert own.groupby("cutoff")["horizon"].max().to_dict() == {"2023-03": 9, "2023-06": 6}
+    usa = own.loc[(own["destination"] == "USA") & (own["period"] == "2023-12-01"), "tonnes"]
+    assert set(usa) == {WORLD.tonnes.loc["USA", "2023-12-01"]}
+    assert np.isfinite(found.scores["value"]).all()
+
+
+def test_the_last_value_says_the_last_month_for_all_months() -> None:
+    past, now = table_at(at("2023-07-26")), table_at(NOW)
+
+    said = backtest_tables([past], now, BRIEF).forecasts
+
+    last = said.loc[(said["model"] == "last_value") & (said["destination"] == "USA"), "p50"]
+    assert last.round(9).tolist() == [round(WORLD.tonnes.loc["USA", "2023-06-01"], 9)] * 12
+
+
+def test_without_a_past_table_nothing_is_scored() -> None:
+    found = backtest_tables([], table_at(NOW), BRIEF)
+
+    assert found.scores.empty
+    assert found.cells.empty
+
+
+def test_the_history_holds_the_sums() -> None:
+    rows = history_of(table_at(NOW)).set_index(["destination", "period"])["tonnes"]
+
+    month = pd.Timestamp("2023-12-01")
+    members = WORLD.tonnes.index.intersection(sorted(EU27_MEMBERS))
+    assert rows["WLD", month] == pytest.approx(WORLD.tonnes[month].sum())
+    assert rows["EU27", month] == pytest.approx(WORLD.tonnes.loc[members, month].sum())
+
+
+def test_a_task_reaches_as_far_as_its_table_is_late() -> None:
+    assert task_of(table_at(at("2024-03-24")), BRIEF).horizon == 14
