@@ -6,7 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run test check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-speed bench-run bench-store clean
+.PHONY: help setup run test fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-speed bench-run bench-store clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, p
 
 test: setup  ## Run the tests
 	$(PY) -m pytest -q
+
+fake-providers: setup  ## Serve stand-ins of all providers on 127.0.0.1:8511 and print what to export
+	$(PY) -m tests.providers
 
 check: setup  ## Everything that guards main: format, lint, types, imports, tests
 	$(BIN)/ruff format --check .

@@ -5,7 +5,7 @@ Figures become statements (``features.statements``), statements and a prior beco
 a kind and an ``available_at`` for each cell. See docs/adr/0001-evidence-panel.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from features.asof import OBSERVATION_KEY, known_at
+from features.mirror import (
+    GAP_COLUMNS,
+    Exports,
+    gap_table,
+    last_mirror_month,
+    learn_mirrors,
+    mirror_statements,
+    partner_figures,
+)
 from features.months import last_complete_month, month_label, month_number, month_starts
 from features.solver import Solution, solve
 from features.statements import (
@@ -68,6 +77,8 @@ class EvidencePanel:
     available_at: "NDArray[np.datetime64]"
     suspicious: pd.DataFrame
     """Figures that contradict the rest, worst first: ``SUSPICIOUS_COLUMNS``."""
+    gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_COLUMNS)))
+    """Partners' imports beside exports as known without them: ``features.mirror.GAP_COLUMNS``."""
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -87,46 +98,89 @@ class EvidencePanel:
         )
 
 
-def evidence_panel(observations: pd.DataFrame, *, as_of: pd.Timestamp) -> EvidencePanel:
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    """Statements and where they meet; tonnes and log standard errors are destinations x months."""
+
+    statements: list[Statement]
+    solution: Solution
+    tonnes: Floats
+    stderr: Floats
+
+
+def evidence_panel(
+    observations: pd.DataFrame, *, as_of: pd.Timestamp, reach: int | None = None
+) -> EvidencePanel:
     """Return the panel as it could be known at ``as_of``.
 
     Args:
         observations: Published figures of all times (store contract), any order; not modified.
         as_of: The moment the forecaster stands at (UTC), 2019-01-01 or later.
+        reach: Month number to tell of at least, however little is known of it.
 
     Returns:
-        All destinations and sums from 2016-01 to the last month that a known figure speaks of;
-        never a later one than the last complete month.
+        All destinations and sums from 2016-01 to the last month that a known figure of China's
+        speaks of; never a later one than the last complete month. Partners' records sharpen these
+        months and add none.
 
     Raises:
         DataError: ``as_of`` is too early, nothing is known, or the figures cannot be reconciled.
         LeakError: ``as_of`` has no time zone.
     """
-    figures = known_at(observations, key=OBSERVATION_KEY, as_of=as_of)
+    known = known_at(observations, key=OBSERVATION_KEY, as_of=as_of)
     if as_of < pd.Timestamp(EARLIEST_AS_OF, tz="UTC"):
         raise DataError(
             f"as_of={as_of:%Y-%m-%d} is too early for the evidence panel. "
             f"Expected {EARLIEST_AS_OF} or later, because too few figures were published before. "
             "Take a later --as-of."
         )
-    figures = figures.loc[figures["commodity"] == COMMODITY].reset_index(drop=True)
+    figures = known.loc[known["commodity"] == COMMODITY].reset_index(drop=True)
     first = month_number(HISTORY_START)
-    cutoff = min(last_evidence_month(figures), last_complete_month(as_of))
-    statements = read_statements(figures, first=first, last=cutoff)
-    system = build_system(statements, first=first, last=cutoff, prior=Prior())
-    with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
-        solution = solve(system)
-    tonnes, stderr = _cells(solution, months=system.months)
+    cutoff = min(max(last_evidence_month(figures), reach or first), last_complete_month(as_of))
+    solved = _solved(read_statements(figures, first=first, last=cutoff), first, cutoff)
+    gaps = gap_table([])
+    records = partner_figures(known, PANEL_DESTINATIONS)
+    if len(records):
+        figures = pd.concat([figures, records], ignore_index=True)
+        solved, gaps = _mirrored(solved, figures.iloc[-len(records) :], first, cutoff)
+    months = cutoff - first + 1
+    tonnes, stderr = solved.tonnes[:, :months], solved.stderr[:, :months]
+    available = _availability(solved.statements, figures, first, solved.tonnes.shape[1])
     return EvidencePanel(
         as_of=as_of,
         first=first,
         cutoff=cutoff,
         tonnes=tonnes,
         stderr=stderr,
-        kind=_kinds(statements, solution, stderr, first),
-        available_at=_availability(statements, figures, first, system.months),
-        suspicious=_suspicious(statements, solution, figures, tonnes[:WIDTH], first),
+        kind=_kinds(solved.statements, solved.solution, stderr, first),
+        available_at=available[:, :months],
+        suspicious=_suspicious(
+            solved.statements, solved.solution, figures, solved.tonnes[:WIDTH], first
+        ),
+        gaps=gaps,
     )
+
+
+def _solved(statements: list[Statement], first: int, last: int) -> _Solved:
+    system = build_system(statements, first=first, last=last, prior=Prior())
+    with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
+        solution = solve(system)
+    return _Solved(statements, solution, *_cells(solution, months=system.months))
+
+
+def _mirrored(
+    plain: _Solved, records: pd.DataFrame, first: int, cutoff: int
+) -> tuple[_Solved, pd.DataFrame]:
+    """Solve again with partners' records, whose habits are learned on the table without them.
+
+    Imports of the month after the cutoff tell of exports within it, so the table gets that month.
+    """
+    with threadpool_limits(limits=1, user_api="blas"):
+        exports = Exports(PANEL_DESTINATIONS, first, plain.tonnes, plain.stderr)
+        mirrors = learn_mirrors(records, exports)
+    last = min(max(last_mirror_month(mirrors), cutoff), cutoff + 1)
+    more = mirror_statements(mirrors, first=first, last=last)
+    return _solved([*plain.statements, *more], first, last), gap_table(mirrors)
 
 
 def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:
@@ -232,7 +286,8 @@ def _said_beyond(statement: Statement, z: float, tonnes: Floats, first: int) -> 
     if cells is None:
         return 0.0
     rows = [DESTINATIONS.index(name) for name in cells.destinations]
-    total = tonnes[rows, cells.start - first : cells.end - first + 1].sum()
+    months = tonnes[rows, cells.start - first : cells.end - first + 1]
+    total = (months * cells.shares if cells.weights else months).sum()
     sign = -1.0 if statement.above is None else 1.0
     return float(total * np.expm1(sign * z * statement.scale))
 

@@ -220,18 +220,23 @@ def act_strength(events: pd.DataFrame) -> Floats:
 
     It follows from the act's instrument and the products it names.
     """
+    nature = events["instrument"].map(INSTRUMENT_STRENGTH).astype(float)
+    return np.asarray(product_share(events) * nature.to_numpy(), dtype=np.float64)
+
+
+def product_share(events: pd.DataFrame) -> Floats:
+    """Return the share of magnet trade that each act's wording covers, 0 to 1."""
     share = pd.Series(0.1, index=events.index)
     for pattern, value in reversed(PRODUCT_STRENGTH):
         share = share.mask(events["products"].str.contains(pattern, regex=True), value)
-    nature = events["instrument"].map(INSTRUMENT_STRENGTH).astype(float)
-    return np.asarray(share * nature, dtype=np.float64)
+    return np.asarray(share, dtype=np.float64)
 
 
 def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
     """Return which series each act touches, series x acts; an aggregate by its members' weight."""
     touched = np.zeros((len(origin.series), len(events)))
     for act, names in enumerate(events["destinations"].str.split(";")):
-        inside = {m for name in names for m in _touched_by(name)}
+        inside = {m for name in names for m in touched_by(name)}
         touched[:, act] = [float(series in inside) for series in origin.series]
     reach = touched.copy()
     for row, members in enumerate(origin.groups):
@@ -241,7 +246,8 @@ def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
     return reach
 
 
-def _touched_by(name: str) -> tuple[str, ...]:
+def touched_by(name: str) -> tuple[str, ...]:
+    """Return the destinations that an act on ``name`` touches."""
     if name == WORLD:
         return DESTINATIONS
     return AGGREGATES[EU27] if name == EU27 else (name,)

@@ -22,7 +22,8 @@ docs/data/published_figures.md; outlets that print one month twice mostly differ
 last place."""
 
 EVIDENCE_MEASURES: Final = ("net_weight_t", "yoy_pct", "mom_pct", "share_pct", "lead_min_t")
-"""Measures of China's own export weight; mirror imports and values keep another clock and scope."""
+"""Measures of China's own export weight; partners' imports keep another clock and scope, and are
+read in ``features.mirror``."""
 
 SMALLEST_TONNES: Final = 0.05
 """Stands for a published zero, which has no logarithm."""
@@ -42,6 +43,13 @@ class Cells(NamedTuple):
     destinations: tuple[str, ...]
     start: int
     end: int
+    weights: tuple[float, ...] = ()
+    """How much of each month counts, all of it if empty."""
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Return how much of each month from ``start`` to ``end`` counts."""
+        return self.weights or (1.0,) * (self.end - self.start + 1)
 
 
 class Figure(NamedTuple):
@@ -239,4 +247,5 @@ def is_cell_level(statement: Statement) -> bool:
         and statement.below is None
         and cells is not None
         and cells.start == cells.end
+        and not cells.weights
     )

@@ -200,6 +200,7 @@ def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - 
 app.command("flows.vintage_commands:vintages", help="List the ingests, oldest first.")
 app.command("flows.vintage_commands:diff", help="Tell what changed from one ingest to another.")
 app.command("flows.vintage_commands:quarantine", help="See or release what the guards refused.")
+app.command("flows.gap_commands:gaps")
 
 
 def moment(text: str | None) -> pd.Timestamp:

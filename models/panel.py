@@ -96,13 +96,25 @@ def backtest_panel(task: Task, cutoffs: Sequence[int], *, track: Track = untrack
     Raises:
         DataError: A cutoff lies outside the panel, or a covariate is not known.
     """
-    tables = []
-    for cutoff in track(sorted(cutoffs), "cutoffs"):
-        engine = task.engine(cutoff)
-        for model, quantiles in _spoken(task, engine):
-            tables.append(_rows(task, quantiles, cutoff).assign(model=model))
+    tables = [said_at(task, cutoff) for cutoff in track(sorted(cutoffs), "cutoffs")]
     forecasts = pd.concat(tables, ignore_index=True)
-    return scored(forecasts, _truth(task.table), _scales(task.table, cutoffs))
+    return scored(forecasts, known_months(task.table), _scales(task.table, cutoffs))
+
+
+def said_at(task: Task, cutoff: int, others: Sequence[str] = (MIDDLE, *EXPERTS)) -> pd.DataFrame:
+    """Return what the product and others say at a cutoff, with their model.
+
+    Args:
+        task: What to forecast.
+        cutoff: Last known month, as a month number.
+        others: Experts, their ``MIDDLE`` or ``LAST_VALUE`` (``models.engine.baselines``).
+
+    Raises:
+        DataError: The cutoff lies outside the panel, or a covariate is not known.
+    """
+    spoken = _spoken(task, task.engine(cutoff), others)
+    tables = [_rows(task, said, cutoff).assign(model=model) for model, said in spoken]
+    return pd.concat(tables, ignore_index=True)
 
 
 def predict_panel(task: Task, *, track: Track = untracked) -> Iterator[pd.DataFrame]:
@@ -122,12 +134,12 @@ def predict_panel(task: Task, *, track: Track = untracked) -> Iterator[pd.DataFr
         yield _rows(task, engine.forecast(rows), cutoff)
 
 
-def _spoken(task: Task, engine: Engine) -> Iterator[tuple[str, Quantiles]]:
-    """Yield what the product and each expert say, by name."""
+def _spoken(task: Task, engine: Engine, others: Sequence[str]) -> Iterator[tuple[str, Quantiles]]:
+    """Yield what the product and each of the others say, by name."""
     own = _whole(engine.forecasts())
     yield MODEL, own if task.tree is None else _summed(task, engine, own)
     levels = np.asarray(QUANTILES)
-    for name in (MIDDLE, *EXPERTS):
+    for name in others:
         values = expert_quantiles(engine, own, name)
         flat = values.reshape(-1, len(levels))
         mean = mean_of_quantiles(flat, levels).reshape(values.shape[:2])
@@ -184,7 +196,8 @@ def _rows(task: Task, found: Quantiles, cutoff: int) -> pd.DataFrame:
     return pd.concat([frame, quantiles], axis=1).assign(mean=found.mean.reshape(-1))
 
 
-def _truth(table: pd.DataFrame) -> pd.DataFrame:
+def known_months(table: pd.DataFrame) -> pd.DataFrame:
+    """Return destination, period, tonnes of every cell of a table; tonnes NaN where missing."""
     known = table.rename_axis("destination").melt(
         var_name="number", value_name="tonnes", ignore_index=False
     )

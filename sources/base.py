@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import pandas as pd
+
+from sources.span import Span
 from store.batch import FileRows
 
 
@@ -15,6 +18,8 @@ class SourceInfo:
     """How long after the fact a row can be known."""
     licence: str
     cadence: str
+    completeness: float | None = None
+    """Least share of the last vintage's cells that a new one must hold; None asks for none."""
 
 
 class Source(Protocol):
@@ -30,5 +35,29 @@ class Source(Protocol):
 
         Raises:
             DataError: rows are bad; all of them are named at once.
+        """
+        ...
+
+
+class LiveSource(Protocol):
+    """A provider asked over HTTP. Fetching reads no clock and writes to the HTTP cache only."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """Describe the source."""
+        ...
+
+    def fetch(self, span: Span, *, now: pd.Timestamp) -> FileRows:
+        """Ask for the months of ``span``.
+
+        Args:
+            span: months wanted; what is not published yet is simply absent.
+            now: the moment of the fetch, aware; no row is dated later.
+
+        Returns: tables ``observations``, ``covariates``, ``tariff_steps`` or ``proposals``; the
+            hash is over the raw answers in the order they were asked for.
+
+        Raises:
+            SourceError: the provider did not deliver what it promises; nothing is half taken over.
         """
         ...

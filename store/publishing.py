@@ -10,11 +10,17 @@ from store.database import writing
 from store.errors import StoreError
 from store.schemas import validate
 from store.tables import forecasts, runs, scores
+from store.vocabulary import COMMODITY
 from store.writing import insert_new
 
 
 def publish_forecasts(
-    engine: Engine, frame: pd.DataFrame, *, as_of: datetime, data_vintage: str
+    engine: Engine,
+    frame: pd.DataFrame,
+    *,
+    as_of: datetime,
+    data_vintage: str,
+    commodity: str = COMMODITY,
 ) -> int:
     """Publish forecasts in one transaction and return how many rows are new.
 
@@ -26,12 +32,14 @@ def publish_forecasts(
             (0..1) and ``drivers`` (JSON) if there are any. Not modified.
         as_of: the moment the forecaster stood at, aware.
         data_vintage: digest of the evidence used.
+        commodity: what they are forecasts of.
 
     Raises:
         DataError: a row breaks the contract, or other numbers stand published under its key.
     """
     checked = validate(frame, "forecasts", where=f"the forecasts of {as_of:%Y-%m-%d}")
     rows = checked.rename(columns={"model": "model_version"}).assign(
+        commodity=commodity,
         as_of=pd.Timestamp(as_of),
         data_vintage=data_vintage,
         cutoff=pd.to_datetime(checked["cutoff"], format="%Y-%m"),
@@ -41,14 +49,19 @@ def publish_forecasts(
         return insert_new(connection, forecasts, rows, where="the published forecasts")
 
 
-def write_scores(engine: Engine, frame: pd.DataFrame) -> int:
-    """Keep scores (columns of the table ``scores``) and return how many rows are new.
+def write_scores(engine: Engine, frame: pd.DataFrame, *, commodity: str = COMMODITY) -> int:
+    """Keep scores of a commodity and return how many rows are new.
+
+    Args:
+        engine: an opened store.
+        frame: columns of the table ``scores``, the commodity apart; not modified.
+        commodity: what they are scores of.
 
     Raises:
         DataError: a score of the same key has another value.
     """
     with writing(engine) as connection:
-        return insert_new(connection, scores, frame, where="the scores")
+        return insert_new(connection, scores, frame.assign(commodity=commodity), where="the scores")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

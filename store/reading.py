@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, literal_column,
 from store import tables
 from store.frames import frame_of
 from store.tables import natural_key, told_columns
-from store.vocabulary import FORECAST_COLUMNS
+from store.vocabulary import COMMODITY, FORECAST_COLUMNS
 
 _EVIDENCE: Final = (
     tables.observations,
@@ -82,38 +82,54 @@ def read_runs(engine: Engine) -> pd.DataFrame:
     return read_table(engine, tables.runs)
 
 
-def read_scores(engine: Engine) -> pd.DataFrame:
-    """Read the scores of all models and moments."""
-    return read_table(engine, tables.scores)
+def read_scores(engine: Engine, *, commodity: str | None = COMMODITY) -> pd.DataFrame:
+    """Read the scores of all models and moments of a commodity, of all commodities if None."""
+    wanted = [] if commodity is None else [tables.scores.c.commodity == commodity]
+    return read_table(engine, tables.scores, wanted=wanted)
 
 
 def read_forecasts(
-    engine: Engine, *, as_of: datetime | None = None, destination: str | None = None
+    engine: Engine,
+    *,
+    as_of: datetime | None = None,
+    destination: str | None = None,
+    commodity: str | None = COMMODITY,
 ) -> pd.DataFrame:
     """Read published forecasts of exactly one ``as_of``, or of all.
 
+    Args:
+        engine: an opened store.
+        as_of: the moment they stand at; None reads all.
+        destination: only this one; None reads all.
+        commodity: only this one, the magnets if not told; None reads all.
+
     Returns:
-        ``as_of``, the columns of a forecast file, then ``band_hit_rate``, ``drivers`` and
-        ``data_vintage``; ``cutoff`` and ``period`` are ``YYYY-MM`` and ``model`` is the
-        model's version. Ordered by as_of, destination, period, model.
+        ``as_of``, the columns of a forecast file, then ``band_hit_rate``, ``drivers``,
+        ``data_vintage`` and ``commodity``; ``cutoff`` and ``period`` are ``YYYY-MM`` and ``model``
+        is the model's version. Ordered by commodity, as_of, destination, period, model.
     """
     wanted = [] if as_of is None else [tables.forecasts.c.as_of == as_of]
+    if commodity is not None:
+        wanted.append(tables.forecasts.c.commodity == commodity)
     if destination is not None:
         wanted.append(tables.forecasts.c.destination == destination)
     return _published(read_table(engine, tables.forecasts, wanted=wanted))
 
 
-def latest_forecast(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
-    """Read the newest publication made no later than ``as_of``.
+def latest_forecast(
+    engine: Engine, *, as_of: datetime | None = None, commodity: str = COMMODITY
+) -> pd.DataFrame:
+    """Read the newest publication of a commodity, the magnets if not told, up to ``as_of``.
 
     Where several models were published for that moment, each destination and period shows the
     one published last. Empty when nothing was published yet; columns as ``read_forecasts``.
     """
     table = tables.forecasts
-    newest = select(table.c.as_of).order_by(table.c.as_of.desc()).limit(1)
+    own = table.c.commodity == commodity
+    newest = select(table.c.as_of).where(own).order_by(table.c.as_of.desc()).limit(1)
     if as_of is not None:
         newest = newest.where(table.c.as_of <= as_of)
-    rows = read_table(engine, table, wanted=[table.c.as_of.in_(newest)])
+    rows = read_table(engine, table, wanted=[own, table.c.as_of.in_(newest)])
     latest = rows.groupby(["destination", "period"])["id"].transform("max")
     return _published(rows[rows["id"] == latest])
 
@@ -176,5 +192,5 @@ def _published(rows: pd.DataFrame) -> pd.DataFrame:
     """Show stored forecasts as the columns of a forecast file, with what was published beside."""
     months = {name: rows[name].dt.strftime("%Y-%m") for name in ("cutoff", "period")}
     frame = rows.assign(**months).rename(columns={"model_version": "model"})
-    extra = ["band_hit_rate", "drivers", "data_vintage"]
+    extra = ["band_hit_rate", "drivers", "data_vintage", "commodity"]
     return frame[["as_of", *FORECAST_COLUMNS, *extra]].reset_index(drop=True)

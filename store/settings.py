@@ -1,8 +1,9 @@
 """Everything the environment may change, read once and checked on entry."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +31,54 @@ class Settings(BaseSettings):
     lock_timeout_s: float = Field(
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )
+
+    comtrade_url: str = Field(
+        default="https://comtradeapi.un.org", description="UN Comtrade, API version 1."
+    )
+    comtrade_key: SecretStr | None = Field(
+        default=None, description="Key of UN Comtrade; without one its preview is asked."
+    )
+    census_url: str = Field(
+        default="https://api.census.gov/data/timeseries/intltrade/imports/hs",
+        description="US Census, imports by HTS line.",
+    )
+    census_key: SecretStr | None = Field(
+        default=None, description="Key of the US Census; needed above some 500 calls a day."
+    )
+    comext_url: str = Field(
+        default="https://ec.europa.eu/eurostat/api/comext/dissemination/sdmx/2.1",
+        description="Eurostat Comext, SDMX 2.1.",
+    )
+    fx_provider: Literal["ecb", "fred"] = Field(
+        default="ecb", description="Who gives exchange rates."
+    )
+    fx_url: str | None = Field(
+        default=None, description="Exchange rates; empty means the provider's own address."
+    )
+    gpr_url: str = Field(
+        default="https://www.matteoiacoviello.com/gpr_files",
+        description="Geopolitical risk index.",
+    )
+    hts_url: str = Field(
+        default="https://hts.usitc.gov/reststop", description="US tariff schedule, REST."
+    )
+    federal_register_url: str = Field(
+        default="https://www.federalregister.gov/api/v1", description="US Federal Register."
+    )
+    offline: bool = Field(
+        default=False, description="Replay the cache of raw answers; open no connection."
+    )
+    http_timeout_s: float = Field(
+        default=60.0, gt=0, description="How long a provider may be silent; thrice that in all."
+    )
+    http_attempts: int = Field(
+        default=5, ge=1, le=20, description="How often one call is tried before it is given up."
+    )
+
+    @property
+    def http_cache_dir(self) -> Path:
+        """Return the folder of the raw answers of providers."""
+        return self.home / "cache" / "http"
 
     @property
     def url(self) -> str:

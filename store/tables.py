@@ -157,6 +157,7 @@ forecasts: Final = Table(
     metadata,
     # Grows with each publication: tells the newer of two models of one as_of without a clock.
     Column("id", Integer, primary_key=True, autoincrement=True),
+    _text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
     _text("destination"),
     Column("period", Date, nullable=False),
@@ -169,12 +170,13 @@ forecasts: Final = Table(
     Column("band_hit_rate", Float, info=WORDING),
     _text("drivers", wording=True, nullable=True),
     _text("data_vintage", wording=True),
-    UniqueConstraint("as_of", "destination", "period", "model_version"),
+    UniqueConstraint("commodity", "as_of", "destination", "period", "model_version"),
 )
 
 scores: Final = Table(
     "scores",
     metadata,
+    _text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
     _text("model"),
     _text("scope"),
@@ -183,7 +185,9 @@ scores: Final = Table(
     _text("metric"),
     Column("value", Float, nullable=False),
     Column("cells", Integer, nullable=False),
-    PrimaryKeyConstraint("as_of", "model", "scope", "horizon_from", "horizon_to", "metric"),
+    PrimaryKeyConstraint(
+        "commodity", "as_of", "model", "scope", "horizon_from", "horizon_to", "metric"
+    ),
 )
 
 runs: Final = Table(

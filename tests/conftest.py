@@ -1,3 +1,5 @@
+"""Options of the whole test run, stores on both databases, providers on the loopback."""
+
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +10,10 @@ import pytest
 from sqlalchemy import URL, create_engine, make_url, text
 
 from store.database import open_store
+from store.settings import Settings
+from tests.providers.comtrade import ComtradeWorld
+from tests.providers.server import Providers
+from tests.providers.world import World
 
 POSTGRES = "MAGNETCAST_TEST_POSTGRES"
 """Names the variable with the address of a PostgreSQL server that tests may make databases on."""
@@ -79,3 +85,37 @@ def database_on(server: URL, *, template: str | None = None) -> Iterator[URL]:
 def shown(address: URL) -> str:
     """Return an address as text, password and all."""
     return address.render_as_string(hide_password=False)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--run-network",
+        action="store_true",
+        help="also run the tests that call the providers' real addresses",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "network: calls a provider's real address")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--run-network"):
+        return
+    for item in items:
+        if "network" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="calls the network; pass --run-network"))
+
+
+@pytest.fixture
+def providers() -> Iterator[Providers]:
+    """Serve all providers over two years of a small world."""
+    world = World(comtrade=ComtradeWorld(first="2024-01", last="2025-12", partners=24))
+    with Providers(world) as served:
+        yield served
+
+
+@pytest.fixture
+def live_settings(providers: Providers, tmp_path: Path) -> Settings:
+    """Return settings that point every source at the served providers."""
+    return Settings(home=tmp_path / "var", **providers.urls())

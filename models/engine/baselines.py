@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 MIDDLE: Final = "experts"
 """Name of the median of the experts that the engine starts from."""
 
+LAST_VALUE: Final = "last_value"
+"""Name of the last known month said of all months ahead."""
+
 MOST_CELLS: Final = 20_000
 """Past errors that a band is read from, at most."""
 
@@ -28,16 +31,29 @@ def expert_quantiles(engine: Engine, own: Quantiles, name: str) -> Floats:
     Args:
         engine: At the cutoff.
         own: The forecasts of the series asked for.
-        name: An expert, or ``MIDDLE``.
+        name: An expert, ``MIDDLE``, or ``LAST_VALUE``, which has the band of the seasonal naive.
 
     Returns:
         Series x months x quantiles.
     """
-    said = own.middle if name == MIDDLE else own.experts[name]
     spread = engine.view.gauge(engine.last).spread[own.rows]
-    distance = error_quantiles(engine.known, name, engine.view.horizon)
+    band_of = "seasonal_naive" if name == LAST_VALUE else name
+    distance = error_quantiles(engine.known, band_of, engine.view.horizon)
+    said = _last_value(engine, own) if name == LAST_VALUE else _said(own, name)
     values = said[:, :, None] + distance * spread[:, None, None]
     return np.sort(np.maximum(values, 0.0), axis=2)
+
+
+def _said(own: Quantiles, name: str) -> Floats:
+    return own.middle if name == MIDDLE else own.experts[name]
+
+
+def _last_value(engine: Engine, own: Quantiles) -> Floats:
+    """Return the last known month of each series, for all months ahead."""
+    tonnes = engine.view.tonnes[own.rows]
+    back = np.isfinite(tonnes[:, ::-1]).argmax(axis=1)
+    last = tonnes[np.arange(len(tonnes)), tonnes.shape[1] - 1 - back]
+    return np.repeat(last[:, None], engine.view.horizon, axis=1)
 
 
 def error_quantiles(known: Lessons, name: str, horizon: int) -> Floats:

@@ -57,7 +57,7 @@ class Learner:
 
 
 class Teacher:
-    """Lessons at one cutoff, binned once: each fit takes a part of the binned table."""
+    """Lessons at one cutoff; what the fits see is binned once, and each takes a part of it."""
 
     def __init__(self, known: Lessons, names: tuple[str, ...], last: int, spec: EngineSpec) -> None:
         """Take the lessons known at the column ``last``."""
@@ -66,18 +66,6 @@ class Teacher:
         self._spec = spec
         age = (last - known.origin) / spec.half_life
         self._weight = known.weight * 0.5**age
-        self._table = lgb.Dataset(
-            known.features,
-            label=np.clip(known.target, -FURTHEST_OUTCOME, FURTHEST_OUTCOME),
-            weight=self._weight,
-            params={
-                "max_bin": spec.bins,
-                "min_data_in_leaf": spec.least_rows,
-                "feature_pre_filter": False,
-                "verbosity": -1,
-            },
-            free_raw_data=False,
-        )
 
     def learners(self, parts: Sequence[NDArray[np.bool_]]) -> list[Learner | None]:
         """Return one learner a part of the cells, fitted at once; None where cells are too few.
@@ -86,7 +74,9 @@ class Teacher:
             parts: Which cells; at most ``spec.rows`` of each part are seen.
         """
         chosen = [self._chosen(part) for part in parts]
-        tables = [self._binned(cells) for cells in chosen]
+        seen = np.unique(np.concatenate(chosen))
+        whole = self._binned(seen)
+        tables = [_part_of(whole, np.searchsorted(seen, cells)) for cells in chosen]
         # BLAS is held to one thread out here: a limit set in one worker ends in the other's midst.
         with threadpool_limits(1), ThreadPoolExecutor(self._spec.threads) as pool:
             return list(pool.map(self._fitted, chosen, tables))
@@ -98,11 +88,20 @@ class Teacher:
         draw = np.random.default_rng(self._spec.seed)
         return np.sort(draw.choice(cells, self._spec.rows, replace=False))
 
-    def _binned(self, cells: NDArray[np.intp]) -> lgb.Dataset | None:
-        """Return cells of the binned table; None where they are too few to learn from."""
-        if len(cells) < LEAST_CELLS:
-            return None
-        return self._table.subset(cells.tolist()).construct()
+    def _binned(self, cells: NDArray[np.intp]) -> lgb.Dataset:
+        """Return the table of some cells, binned when first taken from."""
+        return lgb.Dataset(
+            self._known.features[cells],
+            label=np.clip(self._known.target[cells], -FURTHEST_OUTCOME, FURTHEST_OUTCOME),
+            weight=self._weight[cells],
+            params={
+                "max_bin": self._spec.bins,
+                "min_data_in_leaf": self._spec.least_rows,
+                "feature_pre_filter": False,
+                "verbosity": -1,
+            },
+            free_raw_data=False,
+        )
 
     def _fitted(self, cells: NDArray[np.intp], table: lgb.Dataset | None) -> Learner | None:
         if table is None:
@@ -140,3 +139,8 @@ class Teacher:
             "num_threads": 1,
             "verbosity": -1,
         }
+
+
+def _part_of(whole: lgb.Dataset, cells: NDArray[np.intp]) -> lgb.Dataset | None:
+    """Return cells of a binned table; None where they are too few to learn from."""
+    return None if len(cells) < LEAST_CELLS else whole.subset(cells.tolist()).construct()

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 class EngineSpec:
     """Choices of the engine. Source: docs/adr/0005-panel-engine.md."""
 
-    pairs: int = 9_000
+    pairs: int = 8_000
     """Pairs of series and past origin to learn from, at most."""
     most_series: int = 6_000
     """Series that past origins look at, at most: what more would teach is not worth its time."""
-    rows: int = 12_000
+    rows: int = 10_000
     """Cells of those pairs that a fit sees, at most."""
     step: int = 2
     """Months between past origins."""
@@ -25,8 +25,8 @@ class EngineSpec:
     """Age at which a past origin counts half, in months."""
     ridge: float = 1000.0
     """Worth of the belief that the experts' middle needs no correction, in rows."""
-    rounds: int = 60
-    learning_rate: float = 0.07
+    rounds: int = 40
+    learning_rate: float = 0.1
     leaves: int = 15
     least_rows: int = 100
     l2: float = 1.0

@@ -209,6 +209,8 @@ def test_inserting_leaves_known_keys_alone_on_both_databases(dialect: str) -> No
 def test_the_natural_key_of_a_forecast_is_the_published_one() -> None:
     forecasts = metadata.tables["forecasts"]
 
-    assert natural_key(forecasts) == ("as_of", "destination", "period", "model_version")
+    assert natural_key(forecasts) == (
+        "commodity", "as_of", "destination", "period", "model_version",
+    )  # fmt: skip
     assert "p50" in stated_columns(forecasts)
     assert "drivers" not in stated_columns(forecasts)

@@ -117,7 +117,38 @@ def test_scores_are_kept_once_and_never_changed(engine: Engine) -> None:
     assert (write_scores(engine, score), write_scores(engine, score)) == (1, 0)
     with pytest.raises(DataError, match=r"value 12\.5 against 13\.0"):
         write_scores(engine, score.assign(value=13.0))
-    pd.testing.assert_frame_equal(read_scores(engine), score, check_dtype=False)
+    told = score.assign(commodity="85051110")
+    pd.testing.assert_frame_equal(read_scores(engine), told, check_dtype=False, check_like=True)
+
+
+def test_scores_of_another_commodity_stand_beside_them(engine: Engine) -> None:
+    score = pd.DataFrame(
+        {
+            "as_of": [APRIL], "model": ["m"], "scope": ["ALL"], "horizon_from": [1],
+            "horizon_to": [6], "metric": ["mae"], "value": [12.5], "cells": [60],
+        }
+    )  # fmt: skip
+    write_scores(engine, score)
+
+    assert write_scores(engine, score.assign(value=1.0), commodity="850511") == 1
+
+    assert read_scores(engine)["value"].tolist() == [12.5]
+    assert read_scores(engine, commodity="850511")["value"].tolist() == [1.0]
+    assert len(read_scores(engine, commodity=None)) == 2
+
+
+def test_forecasts_of_another_commodity_stand_beside_them(engine: Engine) -> None:
+    publish(engine, make_forecasts())
+
+    new = publish_forecasts(
+        engine, make_forecasts({"p95": 90.0}), as_of=MAY, data_vintage="f00d", commodity="850511"
+    )
+
+    assert new == 1
+    assert latest_forecast(engine)["as_of"].tolist() == [APRIL]
+    assert latest_forecast(engine, commodity="850511")["p95"].tolist() == [90.0]
+    assert read_forecasts(engine)["p95"].tolist() == [70.0]
+    assert read_forecasts(engine, commodity=None)["commodity"].tolist() == ["850511", "85051110"]
 
 
 def test_a_run_is_noted_and_finished(engine: Engine) -> None:

@@ -1,0 +1,170 @@
+"""What became of other minerals under Chinese controls: the level kept, by months since one bound.
+
+No control on magnets lies before April 2025, so what one does is read from those on gallium,
+germanium, graphite, antimony and the like, as far as they were published by the moment asked
+about.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.asof import EVENT_KEY, OBSERVATION_KEY, known_at
+from features.months import month_number, month_starts
+from store.vocabulary import WORLD
+
+Floats = NDArray[np.float64]
+
+BEFORE_MONTHS: Final = 24
+"""Months before a control was announced whose mean is the level it is measured against."""
+
+LEAST_BEFORE: Final = 1
+"""Months of those that must be published."""
+
+AFTER_MONTHS: Final = 18
+"""Months after a control bound that tell of it."""
+
+_SPARED: Final = re.compile(r"(\w+) is free")
+"""Goods of the material that the wording of an act leaves alone."""
+
+LICENCE: Final = "export_control"
+BAN: Final = "export_ban"
+
+
+@dataclass(frozen=True, slots=True)
+class Analog:
+    """One control on one material, and what was kept of its exports month by month."""
+
+    event_id: str
+    material: str
+    """As the figures name it."""
+    instrument: str
+    severity: int
+    """Judged once its months were out; used only for controls whose months are."""
+    age: Floats
+    """Months from the day it bound to the middle of each month told of; above 0."""
+    kept: Floats
+    """Exports of that month as a share of the monthly level before the control was announced."""
+    before_tonnes: float
+    before_months: float
+    """Published months that the level before is the mean of."""
+
+
+def analogs_at(
+    events: pd.DataFrame, figures: pd.DataFrame, *, as_of: pd.Timestamp
+) -> tuple[Analog, ...]:
+    """Return the controls on other minerals whose effect some published month shows.
+
+    Args:
+        events: Controls on other minerals, all versions (``analog_events`` contract); not modified.
+        figures: Observations on other minerals, all versions; not modified.
+        as_of: Only what was known at this moment is used (UTC).
+
+    Returns:
+        One analog a control and material with a level before and at least one month after, by
+        event; where several names of figures tell of one control, the one with most months.
+    """
+    acts = known_at(events, key=EVENT_KEY, as_of=as_of)
+    told = _monthly(known_at(figures, key=OBSERVATION_KEY, as_of=as_of))
+    acts = acts.loc[_is_control(acts)].sort_values(["effective_from", "event_id"])
+    found: list[Analog] = []
+    for act in acts.itertuples(index=False):
+        candidates = [
+            analog
+            for name, rows in told.groupby("commodity", sort=True)
+            if _names(act, str(name)) and (analog := _analog(act, str(name), rows))
+        ]
+        if candidates and not _is_repeat(act, acts):
+            found.append(max(candidates, key=lambda one: (len(one.age), one.before_months)))
+    return tuple(found)
+
+
+def _is_control(acts: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which acts are controls in force on everybody, not merely scheduled ones."""
+    whole = acts["destinations"].str.split(";").map(lambda names: WORLD in names)
+    return (
+        whole
+        & acts["instrument"].isin((LICENCE, BAN))
+        & acts["direction"].eq("restrictive")
+        & acts["severity"].ge(2)
+        & acts["evidence"].ne("scheduled")
+        & acts["effective_from"].notna()
+    )
+
+
+def _is_repeat(act: object, acts: pd.DataFrame) -> bool:
+    """Tell whether a control only adds to one on the same material that binds already."""
+    same = acts["material"].eq(act.material)  # type: ignore[attr-defined]
+    start = act.effective_from  # type: ignore[attr-defined]
+    earlier = acts["effective_from"].between(
+        start - pd.DateOffset(months=BEFORE_MONTHS), start - pd.Timedelta(days=1)
+    )
+    return bool((same & earlier).any())
+
+
+def _names(act: object, figures: str) -> bool:
+    """Tell whether figures of this name speak of what an act controls."""
+    material, goods = str(act.material), str(act.products)  # type: ignore[attr-defined]
+    spared = any(word in figures.lower() for word in _SPARED.findall(goods.lower()))
+    return figures.lower().startswith(material.lower()) and not spared
+
+
+def _monthly(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return exports to the world as monthly means with how many months each covers."""
+    usable = figures["usable"] & figures["destination"].eq(WORLD)
+    rows = figures.loc[usable & figures["measure"].eq("net_weight_t")]
+    first = rows["period_from"].map(month_number)
+    last = rows["period_to"].map(month_number)
+    count = last - first + 1
+    table = pd.DataFrame(
+        {
+            "commodity": rows["commodity"],
+            "first": first,
+            "last": last,
+            "months": count,
+            "tonnes": rows["value"] / count,
+            "available_at": rows["available_at"],
+        }
+    )
+    order = table.sort_values(["commodity", "first", "last", "available_at"], kind="stable")
+    return order.drop_duplicates(["commodity", "first", "last"], keep="last")
+
+
+def _analog(act: object, name: str, rows: pd.DataFrame) -> Analog | None:
+    """Return what one kind of figures tells of a control, None where it tells nothing."""
+    announced = month_number(act.announced_on)  # type: ignore[attr-defined]
+    bound: pd.Timestamp = act.effective_from  # type: ignore[attr-defined]
+    before = rows.loc[(rows["first"] >= announced - BEFORE_MONTHS) & (rows["last"] < announced)]
+    before = _without_overlap(before)
+    months = float(before["months"].sum())
+    level = float((before["tonnes"] * before["months"]).sum() / months) if months else 0.0
+    single = rows.loc[rows["months"].eq(1)]
+    middle = month_starts(single["first"].to_numpy()) + pd.Timedelta(days=15)
+    age = np.asarray((middle - bound) / pd.Timedelta(days=30.44), dtype=np.float64)
+    after = (age > 0) & (age <= AFTER_MONTHS) & np.asarray(middle < _end_of(act))
+    if months < LEAST_BEFORE or level <= 0 or not after.any():
+        return None
+    return Analog(
+        str(act.event_id), name, str(act.instrument), int(act.severity),  # type: ignore[attr-defined]
+        age[after], single["tonnes"].to_numpy()[after] / level, level, months,
+    )  # fmt: skip
+
+
+def _end_of(act: object) -> pd.Timestamp:
+    """Return when an act ended or was suspended, as known; far ahead if neither."""
+    ends = [act.effective_to, act.suspended_from]  # type: ignore[attr-defined]
+    return min((end for end in ends if pd.notna(end)), default=pd.Timestamp("2100-01-01"))
+
+
+def _without_overlap(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep single months, and longer spans only where no month of theirs is told singly."""
+    single = set(rows.loc[rows["months"].eq(1), "first"])
+    clear = [
+        months == 1 or not single & set(range(first, last + 1))
+        for first, last, months in zip(rows["first"], rows["last"], rows["months"], strict=True)
+    ]
+    return rows.loc[clear]

@@ -1,0 +1,147 @@
+"""Controls on magnets as known at an origin: which bind whom, from when, what was seen of them."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.build import base_of
+from features.months import month_number, month_starts
+from features.origin import Origin
+from features.policy import STRONG, act_strength, product_share, touched_by
+
+Floats = NDArray[np.float64]
+
+BAN: Final = "export_ban"
+INSTRUMENTS: Final = (BAN, "export_control")
+"""Acts that stop goods at the border until somebody lets them pass."""
+
+EPISODE_MONTHS: Final = 18
+"""Months after a control in which a further licence is part of the same story, and months seen of
+one after which the ordinary model knows it as well as its own history."""
+
+DAYS_A_MONTH: Final = 30.44
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One control as it stands at an origin."""
+
+    event_id: str
+    instrument: str
+    bound: pd.Timestamp
+    """First day in force; the day it is resumed after a suspension that ended."""
+    ends: pd.Timestamp | None
+    """Day it ends or is suspended, as announced."""
+    share: float
+    """Share of magnet trade its wording covers."""
+    hit: NDArray[np.bool_]
+    """Which series of the origin it hits; a sum where it hits all members."""
+
+    @property
+    def month(self) -> int:
+        """Return the number of the month it binds first."""
+        return month_number(self.bound)
+
+    def age(self, months: NDArray[np.int64]) -> Floats:
+        """Return months from the day it binds to the middle of each month."""
+        middle = month_starts(months) + pd.Timedelta(days=15)
+        return np.asarray((middle - self.bound) / pd.Timedelta(days=DAYS_A_MONTH), dtype=np.float64)
+
+    def since_end(self, months: NDArray[np.int64]) -> Floats:
+        """Return months from its end to the middle of each month, 0 before it."""
+        if self.ends is None:
+            return np.zeros(len(months))
+        middle = month_starts(months) + pd.Timedelta(days=15)
+        gap = (middle - self.ends) / pd.Timedelta(days=DAYS_A_MONTH)
+        return np.maximum(np.asarray(gap, dtype=np.float64), 0.0)
+
+    def seen(self, origin: Origin) -> int:
+        """Return how many months up to the cutoff have felt it."""
+        return max(origin.cutoff - self.month + 1, 0)
+
+
+def controls_at(origin: Origin) -> tuple[Control, ...]:
+    """Return the strong controls that bind by an origin's last target, first bound first.
+
+    Strength is read from instrument and wording (``features.policy``), never from what came of it.
+    """
+    events = origin.events
+    if events is None or events.empty:
+        return ()
+    strong = (
+        events["instrument"].isin(INSTRUMENTS)
+        & events["direction"].eq("restrictive")
+        & events["effective_from"].notna()
+        & (act_strength(events) >= STRONG)
+    )
+    chosen = events.assign(share=product_share(events)).loc[strong]
+    found = [
+        control
+        for act in chosen.to_dict("records")
+        for control in _spells(act, origin)
+        if control.month <= origin.targets[-1]
+    ]
+    return tuple(sorted(found, key=lambda one: (one.bound, one.event_id)))
+
+
+def leading(controls: Sequence[Control], series: int, origin: Origin) -> Control | None:
+    """Return the control whose story one series is in at an origin, None where in none.
+
+    A control begins a story unless one of the last ``EPISODE_MONTHS`` holds the goods already; a
+    ban does so even after a licence. Only what months have felt counts, and not for ever.
+    """
+    felt = [one for one in controls if one.hit[series] and one.seen(origin) > 0]
+    story: Control | None = None
+    for control in felt:
+        old = story is None or control.month - story.month > EPISODE_MONTHS
+        harder = story is not None and control.instrument == BAN != story.instrument
+        if old or harder:
+            story = control
+    return story if story is not None and story.seen(origin) <= EPISODE_MONTHS else None
+
+
+def _spells(act: Mapping[Hashable, Any], origin: Origin) -> list[Control]:
+    """Return the spells of one act: until it is suspended, and again from when it is resumed."""
+    names = {m for name in str(act["destinations"]).split(";") for m in touched_by(name)}
+    members = np.array([name in names for name in origin.series])
+    hit = np.array([bool(members[group].all()) for group in origin.groups])
+    paused, resumed = act["suspended_from"], act["suspended_to"]
+    first = Control(
+        event_id=str(act["event_id"]),
+        instrument=str(act["instrument"]),
+        bound=pd.Timestamp(act["effective_from"]),
+        ends=_first_of(act["effective_to"], paused),
+        share=float(act["share"]),
+        hit=hit,
+    )
+    spells = [first]
+    if pd.notna(paused) and pd.notna(resumed):
+        again = pd.Timestamp(resumed) + pd.Timedelta(days=1)
+        spells.append(replace(first, bound=again, ends=_first_of(act["effective_to"])))
+    return [spell for spell in spells if spell.ends is None or spell.ends > spell.bound]
+
+
+def _first_of(*days: pd.Timestamp) -> pd.Timestamp | None:
+    """Return the earliest of days of which some may be missing."""
+    return min((day for day in days if pd.notna(day)), default=None)
+
+
+def without(origin: Origin, control: Control) -> Floats:
+    """Return what the targets would be, in tonnes, had the origin ended before a control bound.
+
+    The level of the year before in each target's season, series x targets.
+    """
+    kept = max(control.month - origin.first, 1)
+    before = replace(
+        origin,
+        cutoff=origin.first + kept - 1,
+        tonnes=origin.tonnes[:, :kept],
+        stderr=origin.stderr[:, :kept],
+        is_observed=origin.is_observed[:, :kept],
+        targets=np.arange(control.month, origin.targets[-1] + 1),
+    )
+    return base_of(before)

@@ -1,0 +1,151 @@
+"""What a full source lists, partner by partner: no shipment, not known and not released kept apart.
+
+A month is *listed* when about as many partners as usual are in it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.months import Months, month_label, month_numbers
+from store.errors import first_few
+from store.vocabulary import EU27, WORLD
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+
+REMAINDER: Final = "ROW"
+"""What the stated total holds beyond the partners: areas not told, partners kept secret."""
+
+SUMS: Final = (WORLD, EU27)
+
+PART_LISTED: Final = 0.5
+"""Share of the usual number of partners below which a month is not the whole table yet."""
+
+USUAL_MONTHS: Final = 12
+
+REGULAR_MONTHS: Final = 10
+"""Months of the last twelve with a shipment that make a partner regular."""
+
+TOLERANCE: Final = 0.005
+"""Gap between the stated total and the partners, as a share of the total, that passes for
+rounding."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Partners x consecutive months, the last one listed."""
+
+    names: tuple[str, ...]
+    months: Months
+    told: Floats
+    """Tonnes, NaN where nothing is told."""
+    total: Floats
+    """Stated total by month, NaN where there is none."""
+    rest: Floats
+    """Stated remainder by month, NaN where there is none."""
+    listed: Booleans
+
+    @cached_property
+    def gap(self) -> Floats:
+        """Return what the total holds beyond the partners told, by month; NaN without a total."""
+        gap: Floats = np.maximum(self.total - np.nansum(self.told, axis=0), 0.0)
+        return gap
+
+    @cached_property
+    def late(self) -> Booleans:
+        """Tell which cells are late: regular partners the total of a listed month has room for."""
+        late = np.zeros(self.told.shape, dtype=bool)
+        for month in np.flatnonzero(self.listed & (self.gap > TOLERANCE * self.total)):
+            before = np.flatnonzero(self.listed[:month])[-USUAL_MONTHS:]
+            if len(before) == USUAL_MONTHS:
+                late[:, month] = self._late_in(int(month), before)
+        return late
+
+    def _late_in(self, month: int, before: Months) -> Booleans:
+        """Tell who is late in a month, from the listed months before it."""
+        shipped = (self.told[:, before] > 0).sum(axis=1)
+        size = np.nansum(self.told[:, before], axis=1) / np.maximum(shipped, 1)
+        known = self.gap[before][np.isfinite(self.gap[before])]
+        room = self.gap[month] - (np.median(known) if known.size else 0.0)
+        if room <= TOLERANCE * self.total[month]:
+            return np.zeros(len(size), dtype=bool)
+        absent = np.isnan(self.told[:, month])
+        return np.asarray(absent & (shipped >= REGULAR_MONTHS) & (size / 2.0 <= room), dtype=bool)
+
+    @cached_property
+    def tonnes(self) -> Floats:
+        """Return tonnes: 0 where a listed month lacks a partner that is not late."""
+        return np.where(np.isnan(self.told) & self.listed & ~self.late, 0.0, self.told)
+
+    @cached_property
+    def world(self) -> tuple[Floats, Floats | None]:
+        """Return the world and the remainder by month; no remainder if the partners are all of it.
+
+        A total below its partners is out of date: they stand. Where a partner is late or the month
+        is not listed, nobody knows what is left.
+        """
+        whole = self.listed & np.isfinite(self.tonnes).all(axis=0)
+        together = np.nansum(self.tonnes, axis=0)
+        total = np.where(np.isnan(self.total), together + self.rest, self.total)
+        left = np.where(whole, np.maximum(total - together, 0.0), np.nan)
+        if not (left > TOLERANCE * total).any():
+            return np.where(whole, together, self.total), None
+        return np.where(whole, together + left, self.total), left
+
+    def oddities(self) -> tuple[str, ...]:
+        """Say in sentences what is odd."""
+        found = []
+        if not self.listed.all():
+            holes = self._labels(~self.listed)
+            found.append(f"months not listed in full, taken as missing: {holes}")
+        for month in np.flatnonzero(self.late.any(axis=0)):
+            who = [name for name, late in zip(self.names, self.late[:, month], strict=True) if late]
+            label = month_label(int(self.months[month]))
+            found.append(f"{label}: late, so missing and not zero: {first_few(who)}")
+        over = np.nansum(self.told, axis=0) > (1 + TOLERANCE) * self.total
+        if over.any():
+            found.append(f"stated total below the partners, which stand: {self._labels(over)}")
+        return tuple(found)
+
+    def _labels(self, chosen: Booleans) -> str:
+        return first_few([month_label(int(month)) for month in self.months[chosen]])
+
+
+def listing_of(figures: pd.DataFrame) -> Listing:
+    """Return the listing of figures of one month each, those known last standing.
+
+    Args:
+        figures: Newest versions of the figures of full sources (store contract), at least one of a
+            partner; not modified.
+    """
+    newest = figures.sort_values(["available_at", "source", "source_url"], kind="stable")
+    newest = newest.drop_duplicates(["destination", "period_from"], keep="last")
+    cells = newest.assign(month=month_numbers(newest["period_from"])).pivot(  # noqa: PD010 - no doubles left
+        index="destination", columns="month", values="value"
+    )
+    names = cells.index.difference([*SUMS, REMAINDER])
+    is_listed = _listed(cells.loc[names])
+    months = np.arange(is_listed.index.min(), is_listed.index[is_listed].max() + 1)
+    cells = cells.reindex(columns=months)
+    total, rest = (cells.reindex([name]).to_numpy(dtype=float)[0] for name in (WORLD, REMAINDER))
+    return Listing(
+        names=tuple(str(name) for name in names),
+        months=months,
+        told=cells.loc[names].to_numpy(dtype=float),
+        total=total,
+        rest=rest,
+        listed=is_listed.reindex(months, fill_value=False).to_numpy(dtype=bool),
+    )
+
+
+def _listed(partners: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell of each month with a partner whether it lists about as many as usual."""
+    count = partners.notna().sum()
+    count = count.loc[count > 0]
+    usual = count.rolling(USUAL_MONTHS + 1, min_periods=1).median()
+    return count >= PART_LISTED * usual

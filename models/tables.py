@@ -1,0 +1,49 @@
+"""Forecast and replay full partner tables with the engine."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+
+from features.partner_table import PartnerTable
+from models.backtest import Backtest, Track, forecast_file, scale_rows, scored, untracked
+from models.engine.baselines import LAST_VALUE, MIDDLE
+from models.engine.spec import EngineSpec
+from models.panel import Task, known_months, predict_panel, said_at
+from models.rolling import MODEL
+from models.scores import REFERENCE
+from models.tree import add_sums, tree_of
+
+COMPARED: Final = (REFERENCE, LAST_VALUE, MIDDLE)
+"""What the product is measured against."""
+
+
+def task_of(table: PartnerTable, spec: EngineSpec) -> Task:
+    """Return what to forecast of a partner table: all destinations, and their sums."""
+    tree = tree_of(table.parts, table.tonnes.index)
+    return Task(add_sums(table.tonnes, tree), table.horizon, spec, None, tree)
+
+
+def forecast_table(table: PartnerTable, spec: EngineSpec, *, status: str) -> pd.DataFrame:
+    """Return the coherent forecast of a table in the columns of a forecast file."""
+    parts = list(predict_panel(task_of(table, spec)))
+    whole = pd.concat(parts, ignore_index=True)
+    return forecast_file(whole.assign(model=MODEL), status=status)
+
+
+def backtest_tables(
+    past: Sequence[PartnerTable],
+    now: PartnerTable,
+    spec: EngineSpec,
+    *,
+    track: Track = untracked,
+) -> Backtest:
+    """Return how forecasts from tables as they were known then turned out by what is known now."""
+    said, scales = [], []
+    for table in track(past, "past tables"):
+        task = task_of(table, spec)
+        said.append(said_at(task, table.cutoff, COMPARED))
+        tonnes = task.table.to_numpy(dtype=float)
+        scales.append(scale_rows(task.table.index, table.cutoff, tonnes))
+    truth = known_months(task_of(now, spec).table)
+    return scored(pd.concat(said, ignore_index=True), truth, pd.concat(scales, ignore_index=True))

@@ -1,0 +1,60 @@
+"""Places as providers number them, and as the product names them."""
+
+from functools import cache
+from typing import Final
+
+import pycountry
+
+from store.vocabulary import EU27, EU27_MEMBERS, WORLD
+
+_COMTRADE: Final = {
+    "0": WORLD,
+    "97": EU27,
+    "251": "FRA",
+    "490": "TWN",
+    "579": "NOR",
+    "699": "IND",
+    "757": "CHE",
+    "842": "USA",
+}
+"""Codes of UN Comtrade that are not those of UN M49. 490 is "Other Asia, not elsewhere specified",
+in practice Taiwan; 251, 579, 699, 757 and 842 take in outlying parts."""
+
+_COMEXT: Final = {"EU27_2020": EU27, "EL": "GRC", "UK": "GBR"}
+"""Codes of Eurostat that are not those of ISO."""
+
+
+@cache
+def comtrade_places() -> dict[int, str]:
+    """Return destination by the code of UN Comtrade, for all that are countries or sums."""
+    iso = {int(country.numeric): str(country.alpha_3) for country in pycountry.countries}
+    return {**iso, **{int(code): name for code, name in _COMTRADE.items()}}
+
+
+def comtrade_place(code: int) -> str:
+    """Return the destination for a code of UN Comtrade.
+
+    A code that is no country ("Areas, not elsewhere specified" is 899) keeps a name of its own,
+    ``X899``, so that destinations still add up to the world.
+    """
+    return comtrade_places().get(code, f"X{code:03d}")
+
+
+def comext_place(code: str) -> str:
+    """Return the destination for a reporter of Eurostat.
+
+    Raises:
+        ValueError: it is no country; worded to follow "is not".
+    """
+    if (place := _COMEXT.get(code)) is not None:
+        return place
+    country = pycountry.countries.get(alpha_2=code)
+    if country is None:
+        raise ValueError("a member of the EU (two letters) or EU27_2020")
+    return str(country.alpha_3)
+
+
+def comext_members() -> tuple[str, ...]:
+    """Return the EU's present members as Eurostat writes them, sorted."""
+    from_iso = {country.alpha_3: country.alpha_2 for country in pycountry.countries}
+    return tuple(sorted(from_iso[member] for member in EU27_MEMBERS))

@@ -1,0 +1,170 @@
+"""Guards that look at each row: its schema, its key, its dates, its commodity."""
+
+from typing import Final
+
+import pandas as pd
+
+from sources.guard_cells import listed, reason
+from store.batch import FileRows
+from store.errors import DataError
+from store.schemas import SCHEMAS, validate
+from store.tables import metadata, natural_key
+
+FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
+"""The Harmonized System began; no code of ours is older."""
+
+LATENESS: Final = pd.Timedelta(days=1)
+"""How far a provider's clock may run ahead of ours."""
+
+_KEYED: Final = ["source", "destination", "measure"]
+
+
+def broken_schemas(file: FileRows) -> list[str]:
+    """Object to tables that break their contract."""
+    found = []
+    for name, frame in file.tables.items():
+        if name not in SCHEMAS:
+            found.append(
+                reason(
+                    f"Unknown table {name!r}",
+                    file,
+                    expected=f"one of {', '.join(sorted(set(SCHEMAS) & set(metadata.tables)))}",
+                    remedy="Correct the source.",
+                )
+            )
+            continue
+        try:
+            validate(frame, name, where=f"{file.file_name} of {file.source}")
+        except DataError as err:
+            found.append(str(err))
+    return found
+
+
+def duplicates(file: FileRows) -> list[str]:
+    """Object to rows told twice."""
+    found = []
+    for name, frame in file.tables.items():
+        key = list(natural_key(metadata.tables[name]))
+        twice = frame[frame.duplicated(key)]
+        if len(twice):
+            shown = [_named(row) for row in twice[key].head(5).astype(str).to_dict("records")]
+            found.append(
+                reason(
+                    f"{len(twice)} of {len(frame)} rows of {name} are told twice: {listed(shown)}",
+                    file,
+                    expected="each cell once",
+                    remedy="Look for a page delivered twice, or rows split by transport or customs "
+                    "regime, which would be counted double.",
+                )
+            )
+    return found
+
+
+def impossible_dates(file: FileRows, *, now: pd.Timestamp) -> list[str]:
+    """Object to months and moments that cannot be."""
+    found = []
+    for name, frame in file.tables.items():
+        for what, bad in _date_faults(frame, now):
+            if bad.any():
+                shown = [_dated(row) for row in frame[bad].head(5).to_dict("records")]
+                found.append(
+                    reason(
+                        f"{int(bad.sum())} of {len(frame)} rows of {name} {what}: {listed(shown)}",
+                        file,
+                        expected=f"ended months since {FIRST_MONTH:%Y-%m}, known after their end "
+                        f"and no later than {now + LATENESS:%Y-%m-%d}",
+                        remedy="Correct the dates at their source, or this machine's clock.",
+                    )
+                )
+    return found
+
+
+def mixed_keys(file: FileRows, *, known: pd.DataFrame) -> list[str]:
+    """Object to other goods, and to codes of different width for one thing."""
+    if (frame := file.tables.get("observations")) is None:
+        return []
+    return [*_unknown_keys(file, frame), *_widths(file, frame, known)]
+
+
+def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.Series]]:
+    """Return what can be wrong with dates, and the rows where it is."""
+    faults = []
+    known_at = frame["available_at"]
+    last = next((name for name in ("period_to", "period") if name in frame.columns), None)
+    is_calendar = "released_on" in frame.columns
+    if last is not None and not is_calendar:
+        ended = (frame[last] + pd.offsets.MonthBegin(1)).dt.tz_localize("UTC")
+        first = frame["period_from" if "period_from" in frame.columns else last]
+        faults += [
+            ("lie in months not over yet", ended > now),
+            (f"lie before {FIRST_MONTH:%Y-%m}", first < FIRST_MONTH),
+            ("are known before their month was over", (known_at < ended) & (ended <= now)),
+        ]
+    if "announced_on" in frame.columns:
+        announced = frame["announced_on"].dt.tz_localize("UTC")
+        faults.append(("are known before they were announced", known_at < announced))
+    faults.append(("are known only in the future", known_at > now + LATENESS))
+    return faults
+
+
+def _unknown_keys(file: FileRows, frame: pd.DataFrame) -> list[str]:
+    """Object to codes of other goods."""
+    keys = frame["commodity"].drop_duplicates()
+    is_code = keys.str.fullmatch(r"[A-Z]{0,2}\d+")
+    is_ours = keys.str.fullmatch(_OURS)
+    strange = keys[is_code & ~is_ours].tolist()
+    if not strange:
+        return []
+    return [
+        reason(
+            f"Commodity {listed(strange)} is not rare-earth magnets",
+            file,
+            expected="85051110, 850511, CN85051110, CN85051100 or US85051100xx",
+            remedy="Ask for these codes only; other magnets' weight must not be mixed in.",
+        )
+    ]
+
+
+_OURS: Final = r"850511(10)?|CN850511(10|00)|US8505110[0-9]{3}"
+"""Keys of magnets; other commodities have names."""
+
+
+def _widths(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> list[str]:
+    """Object where one series is told under codes of different width."""
+    rows = pd.concat([part[[*_KEYED, "commodity"]] for part in (frame, known)]).drop_duplicates()
+    rows = rows[rows["commodity"].str.fullmatch(_OURS)]
+    form = rows["commodity"].str.replace(r"\d", "0", regex=True)
+    told = rows.assign(form=form).drop_duplicates([*_KEYED, "form"])
+    many = told[told.duplicated(_KEYED, keep=False)].merge(frame[_KEYED].drop_duplicates())
+    if many.empty:
+        return []
+    codes = many.groupby(_KEYED)["commodity"].agg(lambda names: " and ".join(sorted(names)))
+    shown = [f"{key[1]} {key[2]} under {told}" for key, told in codes.items()]
+    return [
+        reason(
+            f"Codes of different width are mixed: {listed(shown)}",
+            file,
+            expected="one width of code per source, destination and measure, for 850511 holds "
+            "other metal magnets that 85051110 does not",
+            remedy="Ingest each code from its own source; sources.bridge carries values over.",
+        )
+    ]
+
+
+def _named(row: dict[str, str]) -> str:
+    """Word a row by its key."""
+    return ", ".join(value for value in row.values() if value)
+
+
+def _dated(row: dict[str, object]) -> str:
+    """Word a row by its name and its dates."""
+    names = ("destination", "measure", "importer", "component", "event_id", "name")
+    dates = ("period_from", "period_to", "period", "announced_on", "available_at")
+    told = [str(row[name]) for name in names if name in row]
+    told += [f"{name} {pd.Timestamp(row[name]):%Y-%m-%d}" for name in dates if _is_day(row, name)]
+    return " ".join(told)
+
+
+def _is_day(row: dict[str, object], name: str) -> bool:
+    """Tell whether a row has a day of that name."""
+    return isinstance(row.get(name), pd.Timestamp) and not pd.isna(row[name])

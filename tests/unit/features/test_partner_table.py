@@ -1,0 +1,252 @@
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.months import month_number
+from features.partner_table import PartnerTable, partner_table
+from store.errors import DataError, LeakError
+from store.vocabulary import EU27_MEMBERS
+from tests.data.builders import at
+from tests.data.partner_builders import (
+    COMMODITY,
+    make_cells,
+    make_partner_rows,
+    make_partner_world,
+)
+
+NOW = at("2022-01-26")
+"""The day after December 2021 came out."""
+
+MONTHS = [f"{month}" for month in pd.period_range("2019-01", "2021-12", freq="M")]
+NAMES = ["DEU", "ITA", "USA", *(f"X{number:02d}" for number in range(20))]
+
+
+def steady(
+    changes: Mapping[str, Mapping[str, float | None]] | None = None, *, total: float | None = None
+) -> pd.DataFrame:
+    """Build the rows of 23 partners with 10 t every month; a change of None takes a row away."""
+    figures = {name: dict.fromkeys(MONTHS, 10.0) for name in NAMES}
+    if total is not None:
+        figures["WLD"] = dict.fromkeys(MONTHS, total)
+    for name, months in (changes or {}).items():
+        for month, value in months.items():
+            row = figures.setdefault(name, {})
+            if value is None:
+                row.pop(month)
+            else:
+                row[month] = value
+    return make_partner_rows(make_cells(figures))
+
+
+def table_of(rows: pd.DataFrame, as_of: pd.Timestamp = NOW) -> PartnerTable:
+    return partner_table(rows, commodity=COMMODITY, as_of=as_of)
+
+
+def cell(table: PartnerTable, name: str, month: str) -> float:
+    return float(table.tonnes.loc[name, month_number(f"{month}-01")])
+
+
+def test_a_partner_that_a_listed_month_lacks_got_nothing() -> None:
+    table = table_of(steady({"USA": {"2021-05": None}}))
+
+    assert cell(table, "USA", "2021-05") == 0.0
+    assert cell(table, "WLD", "2021-05") == 220.0
+
+
+def test_a_month_that_was_not_released_is_no_month() -> None:
+    table = table_of(steady(), at("2022-01-24"))
+
+    assert table.cutoff == month_number("2021-11")
+    assert (table.late_months, table.horizon) == (1, 13)
+
+
+def test_a_month_that_nobody_listed_is_missing_for_all() -> None:
+    rows = steady({name: {"2021-05": None} for name in NAMES})
+
+    table = table_of(rows)
+
+    assert table.tonnes[month_number("2021-05")].isna().all()
+    assert table.notes == ("months not listed in full, taken as missing: 2021-05",)
+
+
+def test_a_month_listed_in_part_waits_for_the_rest() -> None:
+    rows = steady({name: {"2021-12": None} for name in NAMES[:12]})
+
+    table = table_of(rows)
+
+    assert table.cutoff == month_number("2021-11")
+
+
+def test_within_the_table_a_month_listed_in_part_keeps_what_it_tells() -> None:
+    rows = steady({name: {"2021-05": None} for name in NAMES[:12]})
+
+    table = table_of(rows)
+
+    assert np.isnan(cell(table, "USA", "2021-05"))
+    assert cell(table, "X19", "2021-05") == 10.0
+    assert np.isnan(cell(table, "WLD", "2021-05"))
+
+
+def test_a_new_destination_had_zeros_before() -> None:
+    table = table_of(steady({"JPN": {"2021-11": 3.0, "2021-12": 4.0}}))
+
+    assert table.tonnes.loc["JPN"].tolist() == [0.0] * 34 + [3.0, 4.0]
+    assert "JPN" in table.destinations
+
+
+def test_a_gone_destination_has_zeros_since() -> None:
+    table = table_of(steady({"USA": dict.fromkeys(MONTHS[20:])}))
+
+    assert table.tonnes.loc["USA"].tolist() == [10.0] * 20 + [0.0] * 16
+
+
+def test_a_partner_that_only_ever_got_zero_is_no_destination() -> None:
+    assert "NIL" not in table_of(steady({"NIL": {"2021-05": 0.0}})).destinations
+
+
+def test_the_stated_total_of_the_partners_is_the_world_without_a_remainder() -> None:
+    table = table_of(steady(total=230.4))
+
+    assert "ROW" not in table.tonnes.index
+    assert cell(table, "WLD", "2021-05") == 230.0
+    assert table.parts["WLD"] == tuple(sorted(NAMES))
+
+
+def test_what_the_total_holds_beyond_the_partners_is_the_remainder() -> None:
+    table = table_of(steady(total=240.0))
+
+    assert cell(table, "ROW", "2021-05") == 10.0
+    assert cell(table, "WLD", "2021-05") == 240.0
+    assert table.parts["WLD"] == (*sorted(NAMES), "ROW")
+
+
+def test_a_month_without_a_stated_total_has_no_known_remainder() -> None:
+    table = table_of(steady({"WLD": {"2021-05": None}}, total=240.0))
+
+    assert np.isnan(cell(table, "ROW", "2021-05"))
+    assert np.isnan(cell(table, "WLD", "2021-05"))
+
+
+def test_a_stated_remainder_stands_where_no_total_is_stated() -> None:
+    table = table_of(steady({"ROW": dict.fromkeys(MONTHS, 7.0)}))
+
+    assert cell(table, "ROW", "2021-05") == 7.0
+    assert cell(table, "WLD", "2021-05") == 237.0
+
+
+def test_a_total_below_its_partners_is_out_of_date() -> None:
+    table = table_of(steady({"WLD": {"2021-05": 100.0}}, total=230.0))
+
+    assert cell(table, "WLD", "2021-05") == 230.0
+    assert table.notes == ("stated total below the partners, which stand: 2021-05",)
+
+
+def test_a_regular_partner_that_the_total_has_room_for_is_late_and_not_zero() -> None:
+    table = table_of(steady({"USA": {"2021-12": None}}, total=230.0))
+
+    assert np.isnan(cell(table, "USA", "2021-12"))
+    assert cell(table, "WLD", "2021-12") == 230.0
+    assert "2021-12: late, so missing and not zero: USA" in table.notes
+
+
+def test_a_partner_that_the_total_has_no_room_for_got_nothing() -> None:
+    table = table_of(steady({"USA": {"2021-12": None}, "WLD": {"2021-12": 220.0}}, total=230.0))
+
+    assert cell(table, "USA", "2021-12") == 0.0
+
+
+def test_a_usual_remainder_is_no_room_for_late_partners() -> None:
+    table = table_of(steady({"USA": {"2021-12": None}, "WLD": {"2021-12": 230.0}}, total=240.0))
+
+    assert cell(table, "USA", "2021-12") == 0.0
+    assert cell(table, "ROW", "2021-12") == 10.0
+
+
+def test_an_irregular_partner_is_never_late() -> None:
+    gaps = dict.fromkeys(MONTHS[24::3])
+
+    table = table_of(steady({"USA": {**gaps, "2021-12": None}}, total=230.0))
+
+    assert cell(table, "USA", "2021-12") == 0.0
+
+
+def test_a_revision_counts_from_the_moment_it_was_known() -> None:
+    revision = make_cells({"USA": {"2021-05": 99.0}}).assign(available_at=at("2021-12-10"))
+    rows = pd.concat([steady(), make_partner_rows(revision)], ignore_index=True)
+
+    before, after = (table_of(rows, at(day)) for day in ("2021-12-09", "2021-12-10"))
+
+    assert (cell(before, "USA", "2021-05"), cell(after, "USA", "2021-05")) == (10.0, 99.0)
+    assert before.digest != after.digest
+
+
+def test_european_members_add_up_to_the_union() -> None:
+    assert table_of(steady()).parts["EU27"] == ("DEU", "ITA")
+    assert {"DEU", "ITA"} <= EU27_MEMBERS
+
+
+def test_a_source_that_names_a_few_partners_is_no_table_and_disturbs_none() -> None:
+    news = make_partner_rows(make_cells({"USA": {"2021-05": 88.0}}), source="Example News")
+
+    table = table_of(pd.concat([steady(), news], ignore_index=True))
+
+    assert cell(table, "USA", "2021-05") == 10.0
+    with pytest.raises(DataError, match="No full partner table of commodity 850511 at 2022-01-26"):
+        table_of(news)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"commodity": "85051110"},
+        {"measure": "value_musd"},
+        {"origin": "JPN"},
+        {"usable": False},
+        {"period_from": pd.Timestamp("2021-04-01")},
+    ],
+    ids=["commodity", "measure", "origin", "unusable", "two months"],
+)
+def test_a_row_of_another_kind_is_left_out(change: Mapping[str, object]) -> None:
+    other = make_partner_rows(make_cells({"USA": {"2021-05": 88.0}})).assign(
+        available_at=at("2021-12-01"), **change
+    )
+
+    table = table_of(pd.concat([steady(), other], ignore_index=True))
+
+    assert cell(table, "USA", "2021-05") == 10.0
+
+
+def test_a_short_table_is_refused() -> None:
+    with pytest.raises(DataError, match=r"has 23 months \(2019-01 to 2020-11\). Expected at least"):
+        table_of(steady(), at("2020-12-26"))
+
+
+def test_an_as_of_without_a_zone_is_refused() -> None:
+    with pytest.raises(LeakError, match="has no time zone"):
+        table_of(steady(), pd.Timestamp("2022-01-26"))
+
+
+@pytest.mark.parametrize(
+    ("day", "horizon", "is_late"),
+    [("2022-01-26", 12, False), ("2022-07-26", 18, False), ("2022-08-26", 18, True)],
+)
+def test_the_horizon_reaches_a_year_past_the_last_complete_month_up_to_18_months(
+    day: str, horizon: int, *, is_late: bool
+) -> None:
+    table = table_of(steady(), at(day))
+
+    assert (table.horizon, table.is_late) == (horizon, is_late)
+
+
+def test_rows_known_later_change_no_bit() -> None:
+    rows = make_partner_world(partners=25, months=40).rows()
+    now = at("2022-06-10")
+    later = rows["available_at"] > now
+    poison = rows.assign(value=rows["value"].where(~later, 1e9))
+    clean = table_of(rows.loc[~later], now)
+
+    for other in (rows, poison, poison.sample(frac=1.0, random_state=1)):
+        pd.testing.assert_frame_equal(table_of(other, now).tonnes, clean.tonnes, check_exact=True)
+        assert table_of(other, now).digest == clean.digest

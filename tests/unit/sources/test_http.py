@@ -1,0 +1,357 @@
+"""The HTTP client against a loopback server that misbehaves."""
+
+import json
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from pydantic import SecretStr
+
+from sources.http import Http
+from sources.http_cache import HttpCache, Note, sha256
+from sources.http_faults import TooMuchError
+from sources.http_waiting import Patience, asked_wait
+from sources.secrets import Secrets, sent_as
+from store.errors import SourceError
+from store.settings import Settings
+from tests.providers.answers import Fault
+from tests.providers.server import Providers
+
+PREVIEW = "/public/v1/preview/C/M/HS"
+ASKED = [("period", "202401"), ("flowCode", "X"), ("reporterCode", "156")]
+KEY = "s3cr3t/with+odd=signs"
+
+
+@dataclass
+class Waits:
+    """Waits without waiting, and remembers for how long."""
+
+    seconds: list[float] = field(default_factory=list)
+    chance: float = 0.5
+
+    def patience(self, stopwatch: Callable[[], float] = lambda: 0.0) -> Patience:
+        return Patience(sleep=self.seconds.append, chance=lambda: self.chance, stopwatch=stopwatch)
+
+
+@pytest.fixture
+def served(providers: Providers, live_settings: Settings) -> tuple[Providers, Settings]:
+    return providers, live_settings
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
+
+
+def client(
+    settings: Settings,
+    waits: Waits,
+    *,
+    secrets: Secrets | None = None,
+    **patience: Callable[[], float],
+) -> Http:
+    return Http(
+        settings,
+        provider="comtrade",
+        base_url=settings.comtrade_url,
+        secrets=secrets,
+        patience=waits.patience(**patience),
+    )
+
+
+def rows_of(http: Http) -> int:
+    value = http.json(PREVIEW, ASKED).value
+    assert isinstance(value, dict)
+    return len(value["data"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "waited"),
+    [
+        (Fault.BUSY, [2.5]),
+        (Fault.BROKEN, [0.5]),
+        (Fault.TRUNCATED, [0.5]),
+        (Fault.GARBLED, [0.5]),
+        (Fault.HANGUP, [0.5]),
+    ],
+)
+def test_a_failure_that_passes_costs_one_wait(
+    providers: Providers, live_settings: Settings, waits: Waits, fault: Fault, waited: list[float]
+) -> None:
+    providers.misbehave("comtrade", fault)
+
+    with client(live_settings, waits) as http:
+        assert rows_of(http) == 25
+
+    assert waits.seconds == waited
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (Fault.BUSY, "failed 5 times: HTTP 429"),
+        (Fault.BROKEN, "failed 5 times: HTTP 500"),
+        (Fault.TRUNCATED, "failed 5 times: RemoteProtocolError"),
+        (Fault.GARBLED, "failed 5 times: the body cannot be used"),
+        (Fault.HANGUP, "failed 5 times: RemoteProtocolError"),
+        (Fault.HTML, "sent an HTML page instead of data"),
+        (Fault.WALL, r"a bot wall \(HTTP 412\).*download by hand"),
+        (Fault.LARGE, r"too large \(HTTP 413\).*fewer months"),
+    ],
+)
+def test_a_failure_that_stays_is_told_with_its_remedy(
+    providers: Providers, live_settings: Settings, waits: Waits, fault: Fault, told: str
+) -> None:
+    providers.misbehave("comtrade", fault, times=9)
+
+    with client(live_settings, waits) as http, pytest.raises(SourceError, match=told):
+        rows_of(http)
+
+    assert not (live_settings.http_cache_dir / "comtrade").exists()
+
+
+def test_waits_double_and_are_spread_by_chance(
+    providers: Providers, live_settings: Settings, waits: Waits
+) -> None:
+    providers.misbehave("comtrade", Fault.BROKEN, times=4)
+
+    with client(live_settings, waits) as http:
+        rows_of(http)
+
+    assert waits.seconds == [0.5, 1.0, 2.0, 4.0]
+
+
+def test_an_answer_that_drips_for_ever_is_given_up(
+    providers: Providers, live_settings: Settings, waits: Waits
+) -> None:
+    providers.misbehave("comtrade", Fault.DRIP)
+    moments = iter([0.0, 181.0, *[200.0] * 99])
+
+    with client(live_settings, waits, stopwatch=lambda: next(moments)) as http:
+        assert rows_of(http) == 25
+
+    assert waits.seconds == [0.5]
+
+
+def test_a_wait_of_an_hour_is_not_waited(
+    providers: Providers, live_settings: Settings, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.providers.answers.RETRY_AFTER_S", "3600")
+    providers.misbehave("comtrade", Fault.BUSY)
+
+    with (
+        client(live_settings, waits) as http,
+        pytest.raises(SourceError, match=r"asks to wait 3,600 s.*Run the ingest again"),
+    ):
+        rows_of(http)
+
+    assert waits.seconds == []
+
+
+def test_no_content_is_an_answer(
+    providers: Providers, live_settings: Settings, waits: Waits
+) -> None:
+    providers.misbehave("comtrade", Fault.EMPTY)
+
+    with client(live_settings, waits) as http:
+        assert http.json(PREVIEW, ASKED).value is None
+
+    with client(live_settings.model_copy(update={"offline": True}), waits) as http:
+        assert http.json(PREVIEW, ASKED).value is None
+
+
+def test_too_large_is_an_error_of_its_own(
+    providers: Providers, live_settings: Settings, waits: Waits
+) -> None:
+    providers.misbehave("comtrade", Fault.LARGE)
+
+    with client(live_settings, waits) as http, pytest.raises(TooMuchError, match="413"):
+        rows_of(http)
+
+
+def test_nobody_at_the_address_is_told_as_such(tmp_path: Path, waits: Waits) -> None:
+    settings = Settings(home=tmp_path, comtrade_url="http://127.0.0.1:9", http_attempts=2)
+
+    with (
+        client(settings, waits) as http,
+        pytest.raises(SourceError, match="comtrade failed 2 times: ConnectError"),
+    ):
+        rows_of(http)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "date", "seconds"),
+    [
+        ("7", "", 7.0),
+        ("Wed, 25 Nov 2026 10:00:30 GMT", "Wed, 25 Nov 2026 10:00:00 GMT", 30.0),
+        ("Wed, 25 Nov 2026 09:00:00 GMT", "Wed, 25 Nov 2026 10:00:00 GMT", 0.0),
+        ("Wed, 25 Nov 2026 10:00:30 GMT", "", None),
+        ("soon", "Wed, 25 Nov 2026 10:00:00 GMT", None),
+        ("", "", None),
+    ],
+    ids=["seconds", "date", "date gone by", "date without a clock", "no number", "absent"],
+)
+def test_a_wait_asked_for_is_seconds_or_a_date(
+    retry_after: str, date: str, seconds: float | None
+) -> None:
+    assert asked_wait(retry_after, date) == seconds
+
+
+class TestCache:
+    def test_what_has_not_changed_is_not_sent_again(
+        self, providers: Providers, live_settings: Settings, waits: Waits
+    ) -> None:
+        with client(live_settings, waits) as http:
+            first = http.json(PREVIEW, ASKED)
+        with client(live_settings, waits) as http:
+            second = http.json(PREVIEW, ASKED)
+
+        assert second == first
+        assert "If-None-Match" not in providers.calls[0].headers
+        assert providers.calls[1].headers["If-None-Match"].startswith('"')
+
+    def test_a_body_is_kept_under_its_hash_beside_a_note(
+        self, live_settings: Settings, waits: Waits
+    ) -> None:
+        with client(live_settings, waits) as http:
+            reply = http.json(PREVIEW, ASKED)
+
+        [note] = (live_settings.http_cache_dir / "comtrade").glob("*.json")
+        kept = json.loads(note.read_text(encoding="utf-8"))
+        body = (note.parent / f"{kept['sha256']}.body").read_bytes()
+        assert (kept["url"], kept["status"]) == (reply.url, 200)
+        assert sha256(body) == kept["sha256"] == reply.sha256
+        assert len(list(note.parent.iterdir())) == 2
+
+    def test_offline_replays_it_without_a_connection(
+        self, providers: Providers, live_settings: Settings, waits: Waits
+    ) -> None:
+        with client(live_settings, waits) as http:
+            online, digest = http.json(PREVIEW, ASKED), http.sha256
+        offline = live_settings.model_copy(update={"offline": True})
+
+        with client(offline, waits) as http:
+            assert (http.json(PREVIEW, ASKED), http.sha256) == (online, digest)
+
+        assert len(providers.calls) == 1
+
+    def test_offline_says_what_is_missing(self, live_settings: Settings, waits: Waits) -> None:
+        offline = live_settings.model_copy(update={"offline": True})
+
+        with (
+            client(offline, waits) as http,
+            pytest.raises(SourceError, match=r"Offline.*period=202401.*without MAGNETCAST_OFFLINE"),
+        ):
+            rows_of(http)
+
+    def test_a_changed_body_is_no_answer(self, tmp_path: Path) -> None:
+        cache = HttpCache(tmp_path)
+        cache.keep(Note("http://x/a", 200, sha256(b"one")), "*/*", b"one")
+        (tmp_path / f"{sha256(b'one')}.body").write_bytes(b"two")
+
+        assert cache.find("http://x/a", "*/*") is None
+
+    def test_a_note_cut_off_is_no_answer(self, tmp_path: Path) -> None:
+        cache = HttpCache(tmp_path)
+        cache.keep(Note("http://x/a", 200, sha256(b"one")), "*/*", b"one")
+        [note] = tmp_path.glob("*.json")
+        note.write_text(note.read_text(encoding="utf-8")[:20], encoding="utf-8")
+
+        assert cache.find("http://x/a", "*/*") is None
+
+    def test_an_older_body_stays_beside_the_newer(self, tmp_path: Path) -> None:
+        cache = HttpCache(tmp_path)
+        for body in (b"one", b"two"):
+            cache.keep(Note("http://x/a", 200, sha256(body)), "*/*", body)
+
+        found = cache.find("http://x/a", "*/*")
+        assert found is not None
+        assert found.body == b"two"
+        assert (tmp_path / f"{sha256(b'one')}.body").read_bytes() == b"one"
+
+    def test_a_folder_that_cannot_be_made_is_told(
+        self, live_settings: Settings, waits: Waits
+    ) -> None:
+        live_settings.home.mkdir()
+        (live_settings.home / "cache").write_text("in the way", encoding="utf-8")
+
+        with client(live_settings, waits) as http, pytest.raises(SourceError, match="Cannot keep"):
+            rows_of(http)
+
+
+class TestKeys:
+    HEADER: ClassVar = Secrets(headers={"Ocp-Apim-Subscription-Key": SecretStr(KEY)})
+    PARAM: ClassVar = Secrets(params={"key": SecretStr(KEY)})
+
+    @pytest.mark.parametrize("secrets", [HEADER, PARAM], ids=["header", "parameter"])
+    def test_a_key_is_sent(
+        self, providers: Providers, live_settings: Settings, waits: Waits, secrets: Secrets
+    ) -> None:
+        with client(live_settings, waits, secrets=secrets) as http:
+            rows_of(http)
+
+        [call] = providers.calls
+        sent = call.headers.get("Ocp-Apim-Subscription-Key", call.one("key"))
+        assert sent == KEY
+
+    @pytest.mark.parametrize("secrets", [HEADER, PARAM], ids=["header", "parameter"])
+    @pytest.mark.parametrize("fault", [None, *Fault])
+    def test_a_key_is_nowhere_to_be_found(
+        self,
+        served: tuple[Providers, Settings],
+        waits: Waits,
+        secrets: Secrets,
+        fault: Fault | None,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        providers, live_settings = served
+        caplog.set_level(logging.DEBUG)
+        if fault is not None:
+            providers.misbehave("comtrade", fault, times=9)
+        told = ""
+
+        with client(
+            live_settings, waits, secrets=secrets, stopwatch=iter(range(0, 99999, 99)).__next__
+        ) as http:
+            try:
+                http.json(PREVIEW, ASKED)
+            except SourceError:
+                told = traceback.format_exc()
+
+        kept = b"".join(p.read_bytes() + p.name.encode() for p in files_below(live_settings.home))
+        for form in (KEY, "s3cr3t", "with+odd"):
+            assert form not in told
+            assert form not in caplog.text
+            assert form.encode() not in kept
+        assert "HTTP Request" in caplog.text or fault is Fault.HANGUP
+
+    def test_a_key_that_the_provider_echoes_is_hidden(
+        self, live_settings: Settings, waits: Waits
+    ) -> None:
+        wrong = Secrets(headers=sent_as("Ocp-Apim-Subscription-Key", SecretStr("wrong-4711")))
+
+        with client(live_settings, waits, secrets=wrong) as http, pytest.raises(SourceError) as err:
+            http.json("/data/v1/get/C/M/HS", ASKED)
+
+        assert "does not accept the key (HTTP 401)" in str(err.value)
+        assert "Set MAGNETCAST_COMTRADE_KEY" in str(err.value)
+        assert "4711" not in str(err.value)
+
+    def test_no_key_is_sent_where_there_is_none(self) -> None:
+        assert sent_as("key", None) == sent_as("key", SecretStr("")) == {}
+
+    def test_a_key_is_hidden_however_it_is_written(self) -> None:
+        text = f"a={KEY}&b=s3cr3t%2Fwith%2Bodd%3Dsigns"
+
+        assert self.PARAM.redact(text) == "a=***&b=***"
+
+    def test_settings_do_not_show_it(self) -> None:
+        assert KEY not in repr(Settings(comtrade_key=SecretStr(KEY)))
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]

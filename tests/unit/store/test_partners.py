@@ -1,0 +1,28 @@
+from sqlalchemy import Engine
+
+from store.partners import read_partner_counts
+from store.writing import write_batch
+from tests.data.builders import at
+from tests.data.store_builders import make_batch, make_observations
+
+
+def test_destinations_are_counted_by_commodity_and_source(engine: Engine) -> None:
+    rows = make_observations(
+        {},
+        {"destination": "DEU"},
+        {"destination": "DEU", "period_from": "2025-05-01", "period_to": "2025-05-01"},
+        {"destination": "JPN", "available_at": "2025-09-01T00:00:00Z"},
+        {"destination": "KOR", "period_from": "2025-05-01"},
+        {"destination": "ITA", "usable": False},
+        {"commodity": "850511", "source": "comtrade"},
+    )
+    write_batch(engine, make_batch(rows))
+
+    found = read_partner_counts(engine, as_of=at("2025-08-01"))
+
+    assert found.to_numpy().tolist() == [["850511", "comtrade", 1], ["85051110", "Example News", 2]]
+    assert read_partner_counts(engine)["destinations"].tolist() == [1, 3]
+
+
+def test_an_empty_store_has_no_partners(engine: Engine) -> None:
+    assert read_partner_counts(engine).empty
