@@ -1,15 +1,24 @@
 """What can be ingested: where the rows come from, and how they are taken."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from sources.base import SourceInfo
+from sources.base import Source, SourceInfo
 from sources.bundled import bundled_sources
+from sources.by_hand import figure_file, table_file
+from sources.calendar import ReleaseCalendar, ReleaseDates
 from sources.live import live_source
+from sources.policy_events import COLUMNS as EVENT_COLUMNS
+from sources.policy_events import PolicyEvents
+from sources.published import COLUMNS as FIGURE_COLUMNS
+from sources.published import PublishedFigures
 from sources.span import Span
+from sources.tariffs import COLUMNS as TARIFF_COLUMNS
+from sources.tariffs import TariffRates
 from store.batch import FileRows
 from store.settings import Settings
 
@@ -61,3 +70,44 @@ def live(settings: Settings, name: str, span: Span) -> Order:
         return [Received(source.info, source.fetch(span, now=now))]
 
     return Order(place=f"at {name} for {span}", receive=receive)
+
+
+def figure(settings: Settings, cells: Mapping[str, str]) -> Order:
+    """Return the order of one figure typed in; ``cells`` are those of the published figures.
+
+    Raises:
+        DataError: Its source is no address.
+    """
+    return figures(settings, figure_file(cells, FIGURE_COLUMNS, folder=_typed(settings)))
+
+
+def figures(settings: Settings, path: Path) -> Order:
+    """Return the order of a file of published figures."""
+    file = table_file(path, FIGURE_COLUMNS, folder=_typed(settings))
+    dates = ReleaseDates(settings.data_dir / "release_dates.csv").load()
+    calendar = ReleaseCalendar.from_frame(dates.tables["release_calendar"])
+    return _of_file(PublishedFigures(file, calendar), path, past="magnets")
+
+
+def events(settings: Settings, path: Path) -> Order:
+    """Return the order of a file of policy events."""
+    return _of_file(PolicyEvents(table_file(path, EVENT_COLUMNS, folder=_typed(settings))), path)
+
+
+def tariffs(settings: Settings, path: Path) -> Order:
+    """Return the order of a file of tariff steps."""
+    return _of_file(TariffRates(table_file(path, TARIFF_COLUMNS, folder=_typed(settings))), path)
+
+
+def _of_file(source: Source, path: Path, *, past: Past = "nothing") -> Order:
+    """Return the order of a file that says itself when each row was known."""
+
+    def receive(_: pd.Timestamp) -> list[Received]:
+        return [Received(source.info, source.load())]
+
+    return Order(place=f"in {path.name}", receive=receive, past=past, revises=False)
+
+
+def _typed(settings: Settings) -> Path:
+    """Return the folder of what people typed."""
+    return settings.home / "typed"

@@ -1,0 +1,94 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sources.policy_events import COLUMNS
+from store.database import open_store
+from store.reading import read_events, read_observations, read_vintages
+from store.reviews import propose, read_reviews
+from store.settings import Settings
+
+Call = Callable[..., tuple[int, str, str]]
+FIGURE = [
+    "ingest", "figure", "--period", "2026-08", "--destination", "USA", "--tonnes", "512",
+    "--source", "https://example.org/report", "--published-on", "2026-09-20",
+]  # fmt: skip
+EVENT = """
+- event_id: 2026-11-cn-test
+  announced_on: 2026-11-02
+  effective_from: 2026-12-01
+  instrument: export_licence_relaxation
+  direction: easing
+  severity: 1
+  destinations: [USA]
+  confidence: high
+  evidence: primary
+  products: magnets
+"""
+
+
+@pytest.fixture
+def engine(place: Path):  # type: ignore[no-untyped-def]  # noqa: ARG001 - sets the environment
+    made = open_store(Settings().url)
+    yield made
+    made.dispose()
+
+
+def test_a_typed_figure_is_an_observation_with_its_vintage(magnetcast: Call, engine) -> None:  # type: ignore[no-untyped-def]
+    code, _, told = magnetcast(*FIGURE)
+
+    assert code == 0, told
+    row = read_observations(engine).iloc[-1]
+    kept = read_observations(engine)
+    row = kept.loc[kept["source_url"] == "https://example.org/report"].iloc[0]
+    assert (row["destination"], row["value"], row["half_width"]) == ("USA", 512.0, 0.5)
+    assert row["available_at"] == pd.Timestamp("2026-09-20", tz="UTC")
+
+    code, _, told = magnetcast(*FIGURE)
+    assert code == 0
+    assert "nothing new" in told
+
+
+def test_a_bad_figure_names_each_bad_cell_and_writes_nothing(magnetcast: Call, engine) -> None:  # type: ignore[no-untyped-def]
+    before = len(read_vintages(engine))
+
+    code, _, told = magnetcast(
+        "ingest", "figure", "--period", "2026-13", "--destination", "XXX", "--tonnes", "5x",
+        "--source", "https://example.org/report",
+    )  # fmt: skip
+
+    assert code == 1
+    for cell in ("'2026-13'", "'XXX'", "'5x'"):
+        assert cell in told
+    assert len(read_vintages(engine)) == before
+
+
+def test_an_accepted_review_item_is_in_the_ledger(
+    magnetcast: Call,
+    engine,  # type: ignore[no-untyped-def]
+    tmp_path: Path,
+) -> None:
+    assert "event_id" in COLUMNS
+    item = {
+        "source": "federal_register", "item_key": "2026-1", "title": "Notice", "url": "https://x.org",
+        "published_on": pd.Timestamp("2026-11-01"), "payload": json.dumps({"type": "Notice"}),
+    }  # fmt: skip
+    propose(engine, pd.DataFrame([item]), at=pd.Timestamp("2026-11-02", tz="UTC"))
+    number = str(read_reviews(engine)["id"].iloc[0])
+    (tmp_path / "act.yaml").write_text(EVENT)
+
+    code, _, told = magnetcast("review", "accept", number)
+    assert code == 1
+    assert "--event FILE" in told
+
+    code, _, told = magnetcast("review", "accept", number, "--event", str(tmp_path / "act.yaml"))
+    assert code == 0, told
+    assert "2026-11-cn-test" in set(read_events(engine)["event_id"])
+    assert read_reviews(engine).empty
+
+    code, _, told = magnetcast("review", "reject", number)
+    assert code == 1
+    assert "is accepted" in told
