@@ -55,13 +55,13 @@ def stored_like(
     """
     columns = [target.columns[name] for name in wanted]
     if frame.empty or _is_empty(connection, target):
-        return frame_of([], columns)
+        return frame_of(None, columns)
     listed = ", ".join(f"t.{name}" for name in wanted)
     same = " AND ".join(f"t.{name} = s.{name}" for name in frame.columns)
     with _staged(connection, target, frame):
         # CROSS keeps SQLite to this order: from the staged rows into the table.
         query = f"SELECT {listed} FROM {_STAGE} AS s CROSS JOIN {target.name} AS t WHERE {same}"  # noqa: S608
-        return frame_of(connection.exec_driver_sql(query).all(), columns)
+        return frame_of(connection.exec_driver_sql(query), columns)
 
 
 def _is_empty(connection: Connection, target: Table) -> bool:

@@ -1,11 +1,12 @@
 """Between rows of a table and typed pandas frames, both ways, a column at a time."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias
 
+import numpy as np
 import pandas as pd
-from sqlalchemy import Boolean, Column, Date, Float, Integer, Table
+from sqlalchemy import Boolean, Column, CursorResult, Date, Float, Integer, Table
 
 from store.columns import TEXT_FORMAT, UtcMoment
 from store.tables import metadata, told_columns
@@ -14,6 +15,9 @@ Scalar: TypeAlias = str | float | int | bool | date | datetime | None
 
 DATE_DTYPE: Final = "datetime64[us]"
 MOMENT_DTYPE: Final = "datetime64[us, UTC]"
+
+_PORTION: Final = 1_000
+"""Rows taken from the database at once."""
 
 _DTYPES: Final = {
     UtcMoment: MOMENT_DTYPE,
@@ -35,11 +39,15 @@ def dtype_of(column: Column[Any]) -> str:
     return "str"
 
 
-def frame_of(rows: Sequence[Iterable[Any]], columns: Sequence[Column[Any]]) -> pd.DataFrame:
+def frame_of(rows: CursorResult[Any] | None, columns: Sequence[Column[Any]]) -> pd.DataFrame:
     """Build a typed frame of fetched rows; with no row the columns still carry their types."""
-    values = zip(*rows, strict=True) if rows else ([] for _ in columns)
+    values: list[list[Any]] = [[] for _ in columns]
+    # Portions, so that no more than one is held as rows while the columns grow.
+    for portion in [] if rows is None else rows.partitions(_PORTION):
+        for kept, told in zip(values, zip(*portion, strict=True), strict=True):
+            kept.extend(told)
     typed = {
-        column.name: _typed(list(told), dtype_of(column))
+        column.name: _typed(told, dtype_of(column))
         for column, told in zip(columns, values, strict=True)
     }
     return pd.DataFrame(typed)
@@ -71,9 +79,11 @@ def driver_rows(frame: pd.DataFrame) -> list[tuple[Scalar, ...]]:
 def _typed(values: list[Any], dtype: str) -> pd.Series:
     """Make a column of fetched values."""
     if dtype in _TEXT_OF:
-        moments = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601")
-        moments = moments.dt.as_unit("us")
-        return moments if dtype == MOMENT_DTYPE else moments.dt.tz_localize(None)
+        # A column of times holds few different ones.
+        codes, distinct = pd.factorize(np.array(values, dtype=object))
+        times = pd.DatetimeIndex(pd.to_datetime([*distinct, None], format="ISO8601", utc=True))
+        taken = times.as_unit("us").take(codes)
+        return pd.Series(taken if dtype == MOMENT_DTYPE else taken.tz_localize(None))
     return pd.Series(values, dtype=pd.api.types.pandas_dtype(dtype))
 
 
@@ -84,7 +94,6 @@ def _plain(series: pd.Series) -> list[Scalar]:
         if not series.hasnans:
             return list(series.tolist())
         return [None if value is pd.NA or value != value else value for value in series.tolist()]  # noqa: PLR0124
-    # A column of times holds few different ones.
     codes, distinct = pd.factorize(series)
     texts = [*write(pd.DatetimeIndex(distinct)), None]
     return [texts[code] for code in codes]

@@ -183,7 +183,7 @@ def fetch(
     query = select(*plain).select_from(table).where(*wanted)
     if as_of is not None:
         query = query.where(table.c.available_at <= as_of)
-    frame = frame_of(connection.execute(query).all(), listed)
+    frame = frame_of(connection.execute(query), listed)
     order = [name for name in natural_key(table) if name in frame.columns]
     return frame.sort_values(order, ignore_index=True)
 
