@@ -73,6 +73,15 @@ def test_a_second_run_publishes_nothing(filled: Filled) -> None:
     pd.testing.assert_frame_equal(read_forecasts(engine, commodity=None), before)
 
 
+def test_a_run_on_all_tables_tells_one_line_of_each(
+    filled: Filled, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_tables_and_tell(filled.settings, at(NOW))
+
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1].startswith("table     850511: 60 destinations, 2024-12 to 2025-11, 0 rows")
+
+
 def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
     folder = filled.settings.reports_dir / "2024-12-26-850511"
 
