@@ -6,11 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-<<<<<<< HEAD
-.PHONY: help setup run test fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-speed bench-run clean
-=======
-.PHONY: help setup run test check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-speed bench-run bench-store clean
->>>>>>> w/store
+.PHONY: help setup run test fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-speed bench-run bench-store bench-kills clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,9 +54,9 @@ docs: setup  ## Rewrite the generated pages and the README's pictures and tables
 lock: setup  ## Resolve the packages anew
 	$(UV) pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 
-bench: bench-evidence bench-magnets bench-accuracy  ## Re-measure accuracy (bench-speed, bench-run and bench-store measure time)
+bench: bench-evidence bench-magnets bench-accuracy bench-mirror  ## Re-measure accuracy (bench-speed, bench-run, bench-store and bench-kills measure the rest)
 
-bench-evidence bench-magnets bench-accuracy bench-speed bench-run: bench-%: setup
+bench-evidence bench-magnets bench-accuracy bench-mirror bench-speed bench-run bench-kills: bench-%: setup
 	$(PY) benchmarks/$*.py
 
 bench-store: setup

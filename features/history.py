@@ -8,8 +8,10 @@ from typing import Final
 
 import pandas as pd
 
-from features.evidence import EvidencePanel, evidence_panel
+from features.evidence import PANEL_DESTINATIONS, EvidencePanel, evidence_panel
+from features.months import month_start
 from features.origin import Origin, origin_of
+from store.errors import DataError
 
 FIRST_TRAINING: Final = "2019-06-25"
 """First past origin: the first release of detail by destination in the bundled figures."""
@@ -58,6 +60,42 @@ class EvidenceHistory:
     def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
         """Return one origin a month before a moment, oldest first."""
         return [self.origin(earlier) for earlier in release_moments(FIRST_TRAINING, moment)]
+
+    def estimates(self, month: int, moments: Sequence[pd.Timestamp]) -> pd.DataFrame:
+        """Return what was thought of one month at each moment after its end.
+
+        Args:
+            month: Month number.
+            moments: Moments (UTC) after the month's end, any order.
+
+        Returns:
+            One row a moment and destination, in the order given: as_of, days since the month's end,
+            destination, tonnes and stderr, the standard error of the log.
+
+        Raises:
+            DataError: A moment is too early, or before the month's end.
+        """
+        end = month_start(month + 1).tz_localize("UTC")
+        parts = [self._estimate(month, moment, end) for moment in moments]
+        return pd.concat(parts, ignore_index=True)
+
+    def _estimate(self, month: int, moment: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        if moment < end:
+            raise DataError(
+                f"The month that ends on {end:%Y-%m-%d} runs yet on {moment:%Y-%m-%d}. "
+                "Expected a moment after its end. Take a later one."
+            )
+        panel = evidence_panel(self._observations, as_of=moment, reach=month)
+        column = month - panel.first
+        return pd.DataFrame(
+            {
+                "as_of": moment,
+                "days": (moment - end).days,
+                "destination": list(PANEL_DESTINATIONS),
+                "tonnes": panel.tonnes[:, column],
+                "stderr": panel.stderr[:, column],
+            }
+        )
 
 
 def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:
