@@ -16,7 +16,8 @@ from features.months import month_label, month_number
 from flows.cli import moment
 from models.backtest import Backtest, replay
 from models.frame import rows_of
-from models.rolling import EXPERTS, MODEL, TREES, coherent
+from models.policy_effect import effect_at
+from models.rolling import EXPERTS, MODEL, TREES, UNANSWERED, answered, coherent
 from models.rolling import train as fit
 from models.scores import REFERENCE, summarise
 from models.served import predict_quantiles
@@ -25,7 +26,7 @@ from sources.bundled import load_bundled
 
 Item = TypeVar("Item")
 SCOPES = ("WLD", "USA", "ALL")
-ORDER = (MODEL, TREES, EXPERTS, REFERENCE, "last_value", "drift")
+ORDER = (MODEL, UNANSWERED, TREES, EXPERTS, REFERENCE, "last_value", "drift")
 PERIODS = {
     "all origins": ("2024-06", "2026-02"),
     "before the shock": ("2024-06", "2025-01"),
@@ -41,10 +42,10 @@ STATED = {
     "coverage80": "{:.0%}",
     "value_added": "{:+.0%}",
 }
-SHOCK_MONTH = "2025-05"
-SHOCK_VIEWS = ("2025-04-01", "2025-04-10")
+SHOCK_MONTHS = ("2025-04", "2025-05", "2025-06", "2025-07", "2025-08", "2025-09")
+SHOCK_VIEWS = ("2025-04-01", "2025-04-10", "2025-06-25")
+BUNDLED = ("observations", "policy_events", "tariff_steps", "analog_events")
 SHOCK_SERIES = ("USA", "WLD")
-SHOCK_FEATURES = ("policy_control_exposure", "policy_unseen_control", "tariff_rate_pct")
 BAND = ("p05", "p10", "p50", "p90", "p95")
 
 INTRODUCTION = """
@@ -52,20 +53,20 @@ At the 25th of each month the evidence panel, the features and the model are mad
 published by then; the months after are scored only where a level was published, horizons 1 to 6.
 MASE and SQL (quantile loss over the seven published quantiles) are scaled by the mean absolute
 seasonal difference up to the cutoff; value added is 1 - WAPE / WAPE of the seasonal naive. ALL
-holds the destinations and the sums WLD and EU27, so tonnes count twice there. magnetcast is made of
-the next two: lightgbm, the trees alone, and experts, the middle of six statistical ones
-(docs/adr/0006-combination-for-magnets.md). Experts and baselines get bands calibrated in the same
-way; all are made coherent like the model.
+holds the destinations and the sums WLD and EU27, so tonnes count twice there. no_response is
+magnetcast without the answer to controls that few months have felt
+(docs/adr/0010-policy-response.md), made of the next two: lightgbm, the trees alone, and experts,
+the middle of six statistical ones (docs/adr/0006-combination-for-magnets.md). Experts and baselines
+get bands calibrated in the same way; all are made coherent like the model.
 """
 LOSS_TEXT = """
 Where a baseline, or a part of the model alone, had the smaller error (WAPE) or quantile loss (SQL);
 the best of them is named:
 """
 SHOCK_TEXT = """
-What was said of May 2025 on 1 April and on 10 April 2025, each by a model trained on that day from
-what was published by then. The licence duty of 4 April lies between the two. No control on magnets
-lay in the data before it, so no model could have learned what one does: the second forecast sees
-the act in its features and still knows no answer.
+What was said of the months from April 2025 on, each by a model trained on that day from what was
+published by then: before the licence duty of 4 April, after it, and when its first two months were
+out. *p50 before* is the forecast before controls that history does not show are answered.
 """
 
 
@@ -116,37 +117,42 @@ def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: ModelSpec) -> 
     rows = rows_of(origin)
     memory = replay(history, as_of, spec=spec).memory
     trained = fit(history, as_of, spec=spec, memory=memory)
-    table = coherent(predict_quantiles(trained.heads, trained.card, rows), origin)
+    plain = coherent(predict_quantiles(trained.heads, trained.card, rows), origin)
+    table = answered(plain, effect_at(origin, history.analogs(as_of)), origin)
+    before = plain["p50"].rename("p50 before")
     cutoff = pd.Series(month_label(origin.cutoff), index=rows.index, name="cutoff")
-    return pd.concat([rows, cutoff, table], axis=1)
+    return pd.concat([rows, cutoff, before, table], axis=1)
 
 
 def shock_text(history: EvidenceHistory, now: pd.Timestamp, spec: ModelSpec) -> pd.DataFrame:
-    """Return the forecasts of the shock's month beside the truth."""
+    """Return the forecasts of the shock's months beside the truth."""
     made = {day: forecast(history, moment(day), spec) for day in SHOCK_VIEWS}
     rows = [
-        shock_row(history, now, made[day], day=day, name=name)
+        shock_row(history, now, made[day].assign(day=day), name=name, month=month)
         for name in SHOCK_SERIES
         for day in SHOCK_VIEWS
+        for month in SHOCK_MONTHS
+        if month > made[day]["cutoff"].iloc[0]
     ]
     return pd.DataFrame(rows)
 
 
 def shock_row(
-    history: EvidenceHistory, now: pd.Timestamp, made: pd.DataFrame, *, day: str, name: str
+    history: EvidenceHistory, now: pd.Timestamp, made: pd.DataFrame, *, name: str, month: str
 ) -> dict[str, str]:
     known = history.origin(now)
-    truth = known.tonnes[known.series.index(name), month_number(SHOCK_MONTH) - known.first]
-    wanted = (made["destination"] == name) & (made["period"] == pd.Timestamp(SHOCK_MONTH))
+    truth = known.tonnes[known.series.index(name), month_number(month) - known.first]
+    wanted = (made["destination"] == name) & (made["period"] == pd.Timestamp(month))
     cell = made.loc[wanted].iloc[0]
+    within = cell["p05"] <= truth <= cell["p95"]
     return {
         "destination": name,
-        "as of": day,
-        "cutoff": cell["cutoff"],
-        "horizon": f"{cell['horizon']:.0f}",
+        "as of": cell["day"],
+        "month": month,
+        "p50 before": f"{cell['p50 before']:,.0f}",
         **{column: f"{cell[column]:,.0f}" for column in BAND},
         "truth t": f"{truth:,.0f}",
-        **{feature: f"{cell[feature]:.2f}" for feature in SHOCK_FEATURES},
+        "within 90 %": "yes" if within else "**no**",
     }
 
 
@@ -162,9 +168,7 @@ def main() -> None:
     as_of = moment(chosen.as_of)
     spec = ModelSpec()
     batch = load_bundled(page.DATA)
-    history = EvidenceHistory(
-        *(batch.frame(name) for name in ("observations", "policy_events", "tariff_steps"))
-    )
+    history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
     result = replay(history, as_of, spec=spec, track=track)
     lines = page.heading(
         "Magnet exports: forecasts replayed",
@@ -173,7 +177,7 @@ def main() -> None:
     )
     lines += page.prose(INTRODUCTION)
     lines += score_lines(result)
-    lines += ["", "## May 2025", *page.prose(SHOCK_TEXT)]
+    lines += ["", "## The shock of 2025", *page.prose(SHOCK_TEXT)]
     lines += page.table(shock_text(history, as_of, spec))
     page.write("magnets.md", lines)
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import pandas as pd
 
+from features.analogs import Analog, analogs_at
 from features.evidence import PANEL_DESTINATIONS, EvidencePanel, evidence_panel
 from features.months import month_start
 from features.origin import Origin, origin_of
@@ -24,7 +25,11 @@ class EvidenceHistory:
     """The past of the evidence panel: every origin is solved from what was published by then."""
 
     def __init__(
-        self, observations: pd.DataFrame, events: pd.DataFrame, tariffs: pd.DataFrame
+        self,
+        observations: pd.DataFrame,
+        events: pd.DataFrame,
+        tariffs: pd.DataFrame,
+        analog_events: pd.DataFrame | None = None,
     ) -> None:
         """Take the facts of all times.
 
@@ -32,7 +37,10 @@ class EvidenceHistory:
             observations: Published figures, all versions (store contract); not modified.
             events: Policy events, all versions; not modified.
             tariffs: Tariff steps, all versions; not modified.
+            analog_events: Controls on other minerals, all versions; without them no control is
+                answered that no month has felt.
         """
+        self._analog_events = analog_events
         self._observations = observations
         self._events = events
         self._tariffs = tariffs
@@ -56,6 +64,12 @@ class EvidenceHistory:
                 self.panel(moment), events=self._events, tariffs=self._tariffs
             )
         return self._origins[moment]
+
+    def analogs(self, moment: pd.Timestamp) -> tuple[Analog, ...]:
+        """Return what was known at a moment of controls on other minerals."""
+        if self._analog_events is None:
+            return ()
+        return analogs_at(self._analog_events, self._observations, as_of=moment)
 
     def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
         """Return one origin a month before a moment, oldest first."""

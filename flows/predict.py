@@ -15,7 +15,8 @@ from models import registry
 from models.backtest import Backtest, replay
 from models.explain import drivers
 from models.frame import rows_of
-from models.rolling import MODEL, coherent
+from models.policy_effect import effect_at, words_of
+from models.rolling import MODEL, answered, coherent
 from models.rolling import train as fit
 from models.scores import hit_rates
 from models.served import predict_quantiles
@@ -55,7 +56,12 @@ def forecast(workspace: Workspace, result: Backtest | None, version: int | None)
     origin = workspace.history.origin(workspace.as_of)
     rows = rows_of(origin)
     model = _model_of(workspace, result, version)
-    table = coherent(predict_quantiles(model.heads, model.card, rows), origin)
+    plain = coherent(predict_quantiles(model.heads, model.card, rows), origin)
+    analogs = workspace.history.analogs(workspace.as_of)
+    effect = effect_at(origin, analogs)
+    table = answered(plain, effect, origin)
+    if not effect.is_none:
+        say(f"predict   {words_of(effect.controls, analogs)}")
     late = origin.late_months > MAX_HORIZON - MONTHS_AHEAD
     labels = rows[["destination", "horizon"]].assign(
         cutoff=month_label(origin.cutoff),
@@ -65,7 +71,7 @@ def forecast(workspace: Workspace, result: Backtest | None, version: int | None)
         status="stale" if late else model.status,
     )
     published = pd.concat([labels, table], axis=1)[list(FORECAST_COLUMNS)]
-    published["drivers"] = drivers(model.heads, model.card, rows, table["p50"])
+    published["drivers"] = drivers(model.heads, model.card, rows, plain["p50"], table["p50"])
     if result is not None and len(result.cells):
         published["band_hit_rate"] = published["destination"].map(hit_rates(result.cells, MODEL))
     return Forecast(published, model.name)

@@ -10,7 +10,13 @@ from features.history import EvidenceHistory
 from flows.stores import single_writer, store_of
 from models.spec import ModelSpec
 from store.errors import DataError
-from store.reading import data_vintage, read_events, read_observations, read_tariffs
+from store.reading import (
+    data_vintage,
+    read_analog_events,
+    read_events,
+    read_observations,
+    read_tariffs,
+)
 from store.settings import Settings
 
 __all__ = ["Workspace", "open_workspace", "single_writer", "store_of"]
@@ -55,5 +61,6 @@ def _cached(settings: Settings, as_of: pd.Timestamp, fingerprint: str, engine: E
         read_observations(engine, as_of=as_of),
         read_events(engine, as_of=as_of),
         read_tariffs(engine, as_of=as_of),
+        read_analog_events(engine, as_of=as_of),
     )
     return Workspace(settings, as_of, fingerprint, ModelSpec(), engine, history)

@@ -12,12 +12,18 @@ from models.served import EXPERTS_TONNES, TREES_WEIGHT, experts_ratio, trees_wei
 
 TOP: Final = 3
 
+RESPONSE: Final = "policy_response"
+"""Name of what the answer to a control does."""
+
+SMALLEST: Final = 1e-6
+
 
 def drivers(
     heads: Mapping[str, lgb.Booster],
     card: Mapping[str, object],
     rows: pd.DataFrame,
     median: pd.Series,
+    answered: pd.Series | None = None,
 ) -> list[str]:
     """Return the three things that moved each forecast most away from its level, as JSON.
 
@@ -31,7 +37,8 @@ def drivers(
         heads: Boosters of the model.
         card: Its card; one without ``trees_weight`` has no experts.
         rows: The rows of the origin.
-        median: Published p50 of each row, in tonnes.
+        median: p50 of each row before controls that history does not show, in tonnes.
+        answered: p50 with the answer to those; its difference is one thing, ``policy_response``.
 
     Returns:
         One JSON list of ``[name, tonnes]`` a row, largest first; tonnes are what the median would
@@ -45,6 +52,11 @@ def drivers(
         names = [*names, EXPERTS_TONNES]
         share = np.hstack([share, (1.0 - weight) * experts_ratio(rows)[:, None]])
     tonnes = median.to_numpy()[:, None] * -np.expm1(-share)
+    if answered is not None:
+        names = [*names, RESPONSE]
+        tonnes = np.hstack([tonnes, (answered - median).to_numpy()[:, None]])
+        after, before = (np.maximum(p50.to_numpy(), SMALLEST) for p50 in (answered, median))
+        share = np.hstack([share, np.log(after / before)[:, None]])
     order = np.argsort(-np.abs(share), axis=1, kind="stable")[:, :TOP]
     return [
         json.dumps([[names[i], round(float(values[i]), 1)] for i in best])

@@ -170,7 +170,7 @@ class Response:
             name: (getattr(one, name)[:, None] == getattr(other, name)[None, :])
             for name in ("instrument", "severity", "act")
         }
-        return (
+        return np.asarray(
             near * (prior.common**2 + prior.severity**2 * same["severity"])
             + near * prior.act**2 * same["act"]
             + prior.instrument**2 * same["instrument"]

@@ -21,6 +21,7 @@ from models.combination import combination_weights, is_far
 from models.experts import BASELINES
 from models.frame import experts_middle, outcome, rows_of, training_set
 from models.intervals import Residuals, card_of
+from models.policy_effect import Effect, effect_at, respond
 from models.reconcile import coherent_factors
 from models.served import TREES_WEIGHT, HeadValues
 from models.spec import ModelSpec
@@ -30,6 +31,9 @@ Floats = NDArray[np.float64]
 
 MODEL: Final = "magnetcast"
 """Name of the product's own model in forecasts and scores: trees and experts together."""
+
+UNANSWERED: Final = "no_response"
+"""The same without the answer to controls that no month, or few months, have felt."""
 
 TREES: Final = "lightgbm"
 EXPERTS: Final = "experts"
@@ -113,6 +117,7 @@ def walk(
         rows = rows_of(origin)
         trees = served.head_values(heads, {"features": names, "threads": spec.threads}, rows)
         weight = trees_weight(memory, origin, spec)
+        effect = effect_at(origin, history.analogs(moment))
         spoken = {
             MODEL: served.combined(trees, {TREES_WEIGHT: weight}, rows),
             TREES: trees,
@@ -122,7 +127,10 @@ def walk(
         tables = []
         for model, said in spoken.items():
             card = card_of(names, memory.residuals(model, origin), spec)
-            tables.append(distribution(said, card, origin, rows).assign(model=model))
+            plain = distribution(said, card, origin, rows)
+            if model == MODEL:
+                tables.append(answered(plain, effect, origin).assign(model=MODEL))
+            tables.append(plain.assign(model=UNANSWERED if model == MODEL else model))
             memory.said.setdefault(model, []).append(Said(origin, said))
         yield Step(moment, origin, pd.concat(tables, ignore_index=True))
 
@@ -187,6 +195,20 @@ def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80
     factor = coherent_factors(mean, spread, origin.groups).reshape(-1)
     return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
+
+
+def answered(table: pd.DataFrame, effect: Effect, origin: Origin) -> pd.DataFrame:
+    """Return a coherent forecast with the controls' effect in it, coherent again.
+
+    Args:
+        table: Quantiles and mean of every series and target, with any further columns.
+        effect: Of the controls at the origin.
+        origin: Where the forecast stands.
+    """
+    if effect.is_none:
+        return table
+    values = coherent(respond(table, effect, origin), origin)
+    return table.assign(**{str(name): values[name] for name in values})
 
 
 def _plain(said: Floats, origin: Origin) -> HeadValues:

@@ -101,17 +101,18 @@ class World:
     observations: pd.DataFrame
     events: pd.DataFrame
     tariffs: pd.DataFrame
+    analog_events: pd.DataFrame | None = None
 
     def history(self) -> EvidenceHistory:
         """Return the past of these facts."""
-        return EvidenceHistory(self.observations, self.events, self.tariffs)
+        return EvidenceHistory(self.observations, self.events, self.tariffs, self.analog_events)
 
 
 @cache
 def bundled_world() -> World:
     """Return the bundled facts; not to be modified."""
     batch = load_bundled(PROJECT_ROOT / "data")
-    names = ("observations", "policy_events", "tariff_steps")
+    names = ("observations", "policy_events", "tariff_steps", "analog_events")
     return World(*(batch.frame(name) for name in names))
 
 
@@ -269,8 +270,9 @@ def only_known(world: World, as_of: pd.Timestamp) -> World:
     return World(*(_known(frame, as_of) for frame in _frames(world)))
 
 
-def _frames(world: World) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    return world.observations, world.events, world.tariffs
+def _frames(world: World) -> list[pd.DataFrame]:
+    frames = (world.observations, world.events, world.tariffs, world.analog_events)
+    return [frame for frame in frames if frame is not None]
 
 
 def _known(frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:

@@ -1,0 +1,80 @@
+"""What the whole product is for: the answer to April 2025 from what was known then."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.months import month_number
+from models.frame import rows_of
+from models.policy_effect import effect_at
+from models.rolling import Memory, answered, coherent, train
+from models.served import predict_quantiles
+from models.spec import ModelSpec
+from tests.data.builders import at, bundled_world
+
+TRUTH = {
+    ("USA", "2025-05"): 46, ("WLD", "2025-05"): 1238, ("USA", "2025-06"): 353,
+    ("USA", "2025-07"): 619, ("USA", "2025-08"): 590, ("USA", "2025-09"): 420,
+}  # fmt: skip
+
+
+@cache
+def history():  # type: ignore[no-untyped-def]
+    return bundled_world().history()
+
+
+@cache
+def forecast(day: str) -> pd.DataFrame:
+    """Return quantiles by destination and month, and p50 before controls are answered."""
+    origin = history().origin(at(day))
+    model = train(history(), at(day), spec=ModelSpec(), memory=Memory())
+    rows = rows_of(origin)
+    plain = coherent(predict_quantiles(model.heads, model.card, rows), origin)
+    table = answered(plain, effect_at(origin, history().analogs(at(day))), origin)
+    keys = rows[["destination"]].assign(period=rows["period"].dt.strftime("%Y-%m"))
+    found = pd.concat([keys, table, plain["p50"].rename("before")], axis=1)
+    return found.set_index(["destination", "period"])
+
+
+@pytest.mark.parametrize(("destination", "most"), [("USA", 0.5), ("WLD", 0.7)])
+def test_the_control_of_4_april_is_answered_within_a_week(destination: str, most: float) -> None:
+    cell = (destination, "2025-05")
+
+    before, after = forecast("2025-04-01").loc[cell], forecast("2025-04-10").loc[cell]
+
+    assert after["p50"] < most * before["p50"]
+    assert after["p05"] <= TRUTH[cell] <= after["p95"]
+
+
+def test_the_recovery_is_foreseen_once_may_is_out() -> None:
+    usa = forecast("2025-06-25").loc["USA"].loc["2025-06":"2025-09"]
+
+    assert usa["p50"].is_monotonic_increasing
+    assert usa["p50"].iloc[-1] > 2 * usa["p50"].iloc[0] > 4 * TRUTH["USA", "2025-05"]
+    truth = np.array([TRUTH["USA", month] for month in usa.index])
+    assert np.all((usa["p05"] <= truth) & (truth <= usa["p95"]))
+
+
+@pytest.mark.parametrize("day", ["2023-07-25", "2024-06-25", "2025-03-25"])
+def test_calm_months_are_untouched(day: str) -> None:
+    assert effect_at(history().origin(at(day)), history().analogs(at(day))).is_none
+
+
+def test_sums_still_add_up() -> None:
+    means = forecast("2025-04-10")["mean"].reset_index()
+
+    is_member = ~means["destination"].isin(["WLD", "EU27"])
+    members = means.loc[is_member].groupby("period")["mean"].sum()
+    world = means.loc[means["destination"] == "WLD"].set_index("period")["mean"]
+    np.testing.assert_allclose(members, world, rtol=1e-9)
+
+
+def test_what_came_out_later_changes_no_answer() -> None:
+    origin, analogs = history().origin(at("2025-04-10")), history().analogs(at("2025-04-10"))
+    controls = effect_at(origin, analogs).controls
+
+    assert [one.event_id for one in controls] == ["2025-04-cn-no18-seven-ree"]
+    assert all(month_number(one.bound) >= month_number("2025-04") for one in controls)
+    assert max(analog.age.max() for analog in analogs) < 18.0

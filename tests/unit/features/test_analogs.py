@@ -1,0 +1,55 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.analogs import analogs_at
+from tests.data.builders import at, bundled_world
+
+
+def test_gallium_kept_nothing_for_two_months_after_its_licence_duty() -> None:
+    world = bundled_world()
+
+    found = {a.event_id: a for a in analogs_at(*facts(world), as_of=at("2024-01-25"))}
+
+    gallium = found["2023-07-cn-no23-ga"]
+    assert gallium.instrument == "export_control"
+    np.testing.assert_allclose(gallium.age, [0.493, 1.511, 2.497, 3.515], atol=0.001)
+    np.testing.assert_allclose(gallium.kept, [0.0, 0.0, 0.055, 0.337], atol=0.001)
+
+
+def test_months_published_later_do_not_count() -> None:
+    early = analogs_at(*facts(bundled_world()), as_of=at("2023-09-21"))
+
+    assert [(a.material, len(a.age)) for a in early] == [("gallium", 1), ("germanium", 1)]
+
+
+def test_goods_that_an_act_leaves_free_tell_nothing_of_it() -> None:
+    found = analogs_at(*facts(bundled_world()), as_of=at("2026-02-25"))
+
+    bismuth = [a.material for a in found if a.event_id == "2025-02-cn-no10-bi"]
+    assert bismuth == ["bismuth refined and products"]
+
+
+def test_no_month_counts_once_an_act_is_suspended() -> None:
+    found = analogs_at(*facts(bundled_world()), as_of=at("2026-02-25"))
+
+    suspended = next(a for a in found if a.event_id == "2025-10-cn-no61-extraterritorial")
+    assert suspended.age.max() < 1.0
+
+
+@pytest.mark.parametrize("day", ["2024-01-25", "2025-04-10"])
+def test_facts_of_later_change_no_analog(day: str) -> None:
+    world = bundled_world()
+    events, figures = facts(world)
+    known = [f.loc[f["available_at"] <= at(day)] for f in (events, figures)]
+
+    told = analogs_at(events, figures, as_of=at(day))
+
+    expected = analogs_at(known[0], known[1], as_of=at(day))
+    assert [a.event_id for a in told] == [a.event_id for a in expected]
+    for one, other in zip(told, expected, strict=True):
+        np.testing.assert_array_equal(one.kept, other.kept)
+
+
+def facts(world: object) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return world.analog_events, world.observations  # type: ignore[attr-defined]
