@@ -1,7 +1,7 @@
 """China customs: tables of exports by partner downloaded by hand as CSV."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -108,7 +108,9 @@ def _cells(
     """Return one row a cell, and what was left out."""
     left_out: dict[str, int] = {}
     rows = []
-    for line in table.lines:
+    shared = {name: _shared(table, name) for name in ("commodity", "unit", "period")}
+    for told in table.lines:
+        line = _completed(told, shared) if _is_total(told) else told
         place = _place(line, problems, left_out)
         if place is not None and _is_ours(line, problems):
             rows += _amounts(line, place, unit, problems)
@@ -125,17 +127,55 @@ def _cells(
 def _place(line: Line, problems: Problems, left_out: dict[str, int]) -> str | None:
     """Return the destination of a line; None where it is left out or bad."""
     name = line.text("partner")
-    if not name and any(cell.strip().lower() in TOTALS for cell in line.cells):
+    if _is_total(line):
+        if line.table.of("period") and not _is_month(line.text("period")):
+            return _leave_out(left_out, "totals over several months")
         return WORLD
+    if not name and sum(bool(cell.strip()) for cell in line.cells) == 1:
+        return _leave_out(left_out, "notes below the table")
     try:
         place = partner_place(name)
     except ValueError as err:
         problems.add(line.number, f"column {line.title('partner')!r}: {name!r} is not {err}")
         return None
-    if place is None:
-        what = "sums of regions"
-        left_out[what] = left_out.get(what, 0) + 1
-    return place
+    return _leave_out(left_out, "sums of regions") if place is None else place
+
+
+def _leave_out(left_out: dict[str, int], what: str) -> None:
+    """Count a line that is left out."""
+    left_out[what] = left_out.get(what, 0) + 1
+
+
+def _is_total(line: Line) -> bool:
+    """Tell whether a line sums up the others without naming the world as the partner."""
+    return not line.text("partner") and any(c.strip().lower() in TOTALS for c in line.cells)
+
+
+def _is_month(text: str) -> bool:
+    """Tell whether a text is one month."""
+    try:
+        month_of(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _shared(table: CustomsTable, meaning: str) -> str:
+    """Return what all lines say in a column, but for totals; empty where they differ."""
+    told = {line.text(meaning) for line in table.lines if not _is_total(line)} - {""}
+    return told.pop() if len(told) == 1 else ""
+
+
+def _completed(line: Line, shared: Mapping[str, str]) -> Line:
+    """Let a line of totals say what all others say, where it is silent."""
+    cells = list(line.cells)
+    for meaning, told in shared.items():
+        for column in line.table.of(meaning)[:1]:
+            if not cells[column.place].strip() or cells[column.place].strip().lower() in TOTALS:
+                cells[column.place] = told
+    if not any(cell.strip().lower() in TOTALS for cell in cells):
+        cells = [*cells, next(iter(sorted(TOTALS)))]
+    return Line(line.table, line.number, tuple(cells))
 
 
 def _is_ours(line: Line, problems: Problems) -> bool:

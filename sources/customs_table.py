@@ -129,8 +129,8 @@ def _headings(name: str, records: list[tuple[int, list[str]]]) -> tuple[int, tup
     raise DataError(
         f"No line of headings in the first {LEADING} of {name}: {', '.join(lacking)} not found. "
         "Expected those of the customs' query site, e.g. 数据年月, 商品编码, 贸易伙伴名称, "
-        "第一数量, 第一计量单位, 美元, or in English, or a column a month. Ask the site for commodity codes "
-        "and trading partners; nothing was taken over."
+        "第一数量, 第一计量单位, 美元, or in English, or a column a month. "
+        "Ask the site for commodity codes and trading partners; nothing was taken over."
     )
 
 

@@ -30,7 +30,7 @@ def test_a_value_is_carried_over_by_the_usual_share_with_a_band() -> None:
     row = carried.iloc[0]
     assert row["commodity"] == "85051110"
     assert row["value"] == pytest.approx(8.0)
-    assert row["half_width"] == pytest.approx(0.1875)
+    assert row["half_width"] == pytest.approx(0.175)
     assert (row["kind"], row["measure"]) == ("derived", "value_musd")
     assert row["available_at"] == pd.Timestamp("2026-04-01", tz="UTC")
     validate(carried, "observations", where="test")
@@ -57,10 +57,12 @@ def test_weights_teach_nothing() -> None:
 
 
 def test_too_few_months_are_an_error_with_the_remedy() -> None:
-    with pytest.raises(DataError, match="Only 5 months .* Expected at least 6 .* customs download"):
+    with pytest.raises(
+        DataError, match=r"Only 5 months .* Expected at least 6 .* customs download"
+    ):
         learn(pd.concat([WHOLE, PART.head(5)]))
 
 
 def test_a_part_greater_than_its_whole_is_refused() -> None:
-    with pytest.raises(DataError, match="worth more than 850511.*in 7 months: USA 2025-01"):
+    with pytest.raises(DataError, match=r"worth more than 850511.*in 7 months: USA 2025-01"):
         learn(pd.concat([WHOLE, values("85051110", [11.0] * 7)]))
