@@ -126,29 +126,28 @@ def _cells(
 
 def _place(line: Line, problems: Problems, left_out: dict[str, int]) -> str | None:
     """Return the destination of a line; None where it is left out or bad."""
-    name = line.text("partner")
     if _is_total(line):
-        if line.table.of("period") and not _is_month(line.text("period")):
-            return _leave_out(left_out, "totals over several months")
-        return WORLD
-    if not name and sum(bool(cell.strip()) for cell in line.cells) == 1:
-        return _leave_out(left_out, "notes below the table")
-    try:
-        place = partner_place(name)
-    except ValueError as err:
-        problems.add(line.number, f"column {line.title('partner')!r}: {name!r} is not {err}")
-        return None
-    return _leave_out(left_out, "sums of regions") if place is None else place
-
-
-def _leave_out(left_out: dict[str, int], what: str) -> None:
-    """Count a line that is left out."""
-    left_out[what] = left_out.get(what, 0) + 1
+        if not line.table.of("period") or _is_month(line.text("period")):
+            return WORLD
+        reason = "totals over several months"
+    elif sum(bool(cell.strip()) for cell in line.cells) == 1:
+        reason = "notes below the table"
+    else:
+        name, reason = line.text("partner"), "sums of regions"
+        try:
+            place = partner_place(name)
+        except ValueError as err:
+            problems.add(line.number, f"column {line.title('partner')!r}: {name!r} is not {err}")
+            return None
+        if place is not None:
+            return place
+    left_out[reason] = left_out.get(reason, 0) + 1
+    return None
 
 
 def _is_total(line: Line) -> bool:
-    """Tell whether a line sums up the others without naming the world as the partner."""
-    return not line.text("partner") and any(c.strip().lower() in TOTALS for c in line.cells)
+    """Tell whether a line sums up the others."""
+    return any(cell.strip().lower() in TOTALS for cell in line.cells)
 
 
 def _is_month(text: str) -> bool:
