@@ -150,7 +150,7 @@ def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
     Raises:
         DataError: the file is missing, is not UTF-8 or has other columns.
     """
-    content = _content(path)
+    content = content_of(path)
     text = _decoded(path, content)
     problems = Problems(path.name)
     lines = _lines(path, text)
@@ -165,14 +165,19 @@ def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
     return CsvTable(path, hashlib.sha256(content).hexdigest(), tuple(rows), problems)
 
 
-def _content(path: Path) -> bytes:
-    """Return the bytes of a file."""
+def content_of(path: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as err:
         raise DataError(
-            f"Cannot read {path.name} ({err.strerror}) in {path.parent}. Expected a CSV file "
-            "there. Restore it or point MAGNETCAST_DATA_DIR at the folder that holds it."
+            f"Cannot read {path.name} ({err.strerror}) in {path.parent}. Expected a file there. "
+            "Correct the path; for a bundled table restore it, or point MAGNETCAST_DATA_DIR at the "
+            "folder that holds it."
         ) from err
 
 

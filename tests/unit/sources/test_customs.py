@@ -1,0 +1,212 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sources.calendar import ReleaseCalendar
+from sources.customs import CustomsDownload
+from sources.customs_places import partner_place
+from sources.guards import objections
+from store.errors import DataError
+from store.frames import typed_frame
+from store.schemas import validate
+
+NOW = pd.Timestamp("2026-11-25T08:00:00Z")
+
+CHINESE = """\
+数据年月,商品编码,商品名称,贸易伙伴编码,贸易伙伴名称,第一数量,第一计量单位,第二数量,第二计量单位,美元
+202608,85051110,稀土永磁铁,502,美国,"512,345",千克,0,-,"28,179,000"
+202608,85051110,稀土永磁铁,304,德国,"401,002",千克,0,-,"20,050,100"
+202608,85051110,稀土永磁铁,143,中国台湾,12,千克,0,-,900
+,,合计,,,"913,359",,,,"48,230,000"
+"""
+
+ENGLISH = """\
+Date,Commodity code,Commodity,Trading partner code,Trading partner,Quantity,Unit,US dollar
+2026-08,85051110,"Magnets, rare earth",502,United States,512.345,Tons,28179000
+2026-08,85051110,"Magnets, rare earth",133,"Korea, Republic of",-,Tons,100
+"""
+
+
+def download(
+    folder: Path, text: str, *, encoding: str = "utf-8", **more: object
+) -> CustomsDownload:
+    path = folder / "export.csv"
+    path.write_bytes(text.encode(encoding))
+    return CustomsDownload(path, ReleaseCalendar({}), NOW, **more)  # type: ignore[arg-type]
+
+
+def cells(source: CustomsDownload) -> dict[tuple[str, str, str], float]:
+    frame = source.load().tables["observations"]
+    validate(frame, "observations", where="test")
+    keys = zip(
+        frame["destination"],
+        frame["period_from"].dt.strftime("%Y-%m"),
+        frame["measure"],
+        strict=True,
+    )
+    return dict(zip(keys, frame["value"].round(6), strict=True))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_a_chinese_download_is_read_in_kilograms_and_dollars(tmp_path: Path, encoding: str) -> None:
+    told = cells(download(tmp_path, CHINESE, encoding=encoding))
+
+    assert told["USA", "2026-08", "net_weight_t"] == 512.345
+    assert told["DEU", "2026-08", "value_musd"] == 20.0501
+    assert told["TWN", "2026-08", "net_weight_t"] == 0.012
+
+
+@pytest.mark.parametrize("line", [",,合计,,,", "202608,85051110,,,合计,", "合计,,,,,"])
+def test_a_line_of_totals_is_the_world(tmp_path: Path, line: str) -> None:
+    told = cells(download(tmp_path, CHINESE.replace(",,合计,,,", line)))
+
+    assert told["WLD", "2026-08", "net_weight_t"] == 913.359
+    assert told["WLD", "2026-08", "value_musd"] == 48.23
+
+
+def test_totals_over_several_months_and_notes_are_left_out(tmp_path: Path) -> None:
+    text = CHINESE + "202607,85051110,稀土永磁铁,502,美国,1000,千克,0,-,50000\n数据来源:海关总署\n"
+
+    file = download(tmp_path, text).load()
+
+    assert file.ignored == ("1 lines: totals over several months", "1 lines: notes below the table")
+    assert "WLD" not in set(file.tables["observations"]["destination"])
+
+
+def test_an_english_download_is_read_in_tonnes_and_a_dash_is_no_amount(tmp_path: Path) -> None:
+    told = cells(download(tmp_path, ENGLISH))
+
+    assert told == {
+        ("USA", "2026-08", "net_weight_t"): 512.345,
+        ("USA", "2026-08", "value_musd"): 28.179,
+        ("KOR", "2026-08", "value_musd"): 0.0001,
+    }
+
+
+def test_a_table_with_a_column_a_month_is_read(tmp_path: Path) -> None:
+    text = (
+        "出口 2026年1至2月\n"
+        "商品编码,贸易伙伴,单位,2026年1月,2026年2月,202602 美元\n"
+        "85051110,日本,公斤,1000,2500,99000\n"
+    )
+
+    assert cells(download(tmp_path, text)) == {
+        ("JPN", "2026-01", "net_weight_t"): 1.0,
+        ("JPN", "2026-02", "net_weight_t"): 2.5,
+        ("JPN", "2026-02", "value_musd"): 0.099,
+    }
+
+
+def test_parts_by_customs_regime_are_added_up(tmp_path: Path) -> None:
+    text = (
+        "Date,Commodity code,Trading partner,Trade mode,Quantity (kg)\n"
+        "202608,85051110,Japan,Ordinary trade,1000\n"
+        "202608,85051110,Japan,Processing,500\n"
+    )
+
+    assert cells(download(tmp_path, text)) == {("JPN", "2026-08", "net_weight_t"): 1.5}
+
+
+def test_rows_are_known_from_the_release_of_detail_and_never_after_now(tmp_path: Path) -> None:
+    text = ENGLISH + "2026-10,85051110,,502,United States,5,Tons,1000\n"
+    late = pd.Timestamp("2026-11-19T08:00:00Z")
+
+    frame = download(tmp_path, text).load().tables["observations"]
+    early = CustomsDownload(tmp_path / "export.csv", ReleaseCalendar({}), late).load()
+
+    moments = frame.groupby("period_from")["available_at"].first().tolist()
+    assert moments == [pd.Timestamp("2026-09-20", tz="UTC"), pd.Timestamp("2026-11-20", tz="UTC")]
+    assert early.tables["observations"]["available_at"].max() == late
+
+
+def test_a_stated_day_dates_all_rows_and_must_have_come(tmp_path: Path) -> None:
+    stated = pd.Timestamp("2026-09-18")
+
+    frame = download(tmp_path, ENGLISH, published_on=stated).load().tables["observations"]
+
+    assert set(frame["available_at"]) == {stated.tz_localize("UTC")}
+    with pytest.raises(DataError, match="--published-on 2026-12-01 lies in the future"):
+        download(tmp_path, ENGLISH, published_on=pd.Timestamp("2026-12-01")).load()
+
+
+def test_other_metal_magnets_are_refused_as_mixing_of_weights(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"2 bad rows in export.csv: line 2.*85051190 is other metal"
+    ):
+        download(tmp_path, ENGLISH.replace("85051110", "85051190")).load()
+
+
+def test_another_commodity_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match="line 2, column 'Commodity code': '28053000' is not 85051110"
+    ):
+        download(tmp_path, ENGLISH.replace("85051110", "28053000", 1)).load()
+
+
+def test_all_bad_lines_are_told_at_once(tmp_path: Path) -> None:
+    text = (
+        "Date,Commodity code,Trading partner,Quantity,Unit\n"
+        "202613,85051110,Japan,1,kg\n"
+        "202608,85051110,Atlantis,1,kg\n"
+        "202608,85051110,Japan,1.2.3,kg\n"
+        "202608,85051110,Japan,1,pieces\n"
+    )
+
+    with pytest.raises(DataError) as caught:
+        download(tmp_path, text).load()
+
+    message = str(caught.value)
+    assert message.startswith(
+        "4 bad rows in export.csv: line 2, column 'Date': '202613' is not one"
+    )
+    for part in ("'Atlantis' is not a partner", "'1.2.3' is not a plain", "'pieces' is not a unit"):
+        assert part in message
+
+
+def test_a_weight_without_a_unit_asks_for_it(tmp_path: Path) -> None:
+    text = "Date,Commodity code,Trading partner,Quantity\n202608,85051110,Japan,1500\n"
+
+    with pytest.raises(DataError, match=r"No unit of weight in export.csv.*--unit kg"):
+        download(tmp_path, text).load()
+
+    told = cells(download(tmp_path, text, unit="kg"))
+    assert told == {("JPN", "2026-08", "net_weight_t"): 1.5}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a,b,c\n1,2,3\n", "<html><body>412</body></html>"], ids=["empty", "other", "wall"]
+)
+def test_what_is_no_customs_table_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError, match=r"No line of headings in the first 15 of export.csv"):
+        download(tmp_path, text).load()
+
+
+def test_regions_are_left_out_and_told(tmp_path: Path) -> None:
+    text = ENGLISH + "2026-08,85051110,,,ASEAN,7,Tons,10\n"
+
+    file = download(tmp_path, text).load()
+
+    assert file.ignored == ("1 lines: sums of regions",)
+
+
+def test_a_download_passes_the_guards_and_one_in_the_wrong_unit_does_not(tmp_path: Path) -> None:
+    source = download(tmp_path, ENGLISH)
+    nothing = typed_frame([], "observations")
+
+    assert objections(source.load(), known=nothing, info=source.info, now=NOW) == ()
+    slipped = download(tmp_path, ENGLISH.replace("512.345", "51234.5"))
+    (only,) = objections(slipped.load(), known=nothing, info=source.info, now=NOW)
+    assert only.startswith("Unit values of 1 of 1 destinations are impossible: USA 550 USD/t")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("美国", "USA"), ("韩国", "KOR"), ("俄罗斯联邦", "RUS"), ("刚果(金)", "COD"),
+        ("柬埔寨", "KHM"), ("Hong Kong,China", "HKG"), ("Viet Nam", "VNM"), ("DEU", "DEU"),
+        ("合计", "WLD"), ("European Union", "EU27"), ("国家(地区)不明", "X899"), ("ASEAN", None),
+    ],
+)  # fmt: skip
+def test_partners_are_known_by_their_names(name: str, place: str | None) -> None:
+    assert partner_place(name) == place
