@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from sources.base import SourceInfo
+from sources.base import Source, SourceInfo
 from sources.bundled import bundled_sources
 from sources.live import live_source
 from sources.span import Span
@@ -61,3 +61,19 @@ def live(settings: Settings, name: str, span: Span) -> Order:
         return [Received(source.info, source.fetch(span, now=now))]
 
     return Order(place=f"at {name} for {span}", receive=receive)
+
+
+def by_hand(make: Callable[[pd.Timestamp], Source], place: str, *, past: Past) -> Order:
+    """Return the order of a file or a figure that a person hands in.
+
+    Args:
+        make: Makes the source, told the moment of the ingest.
+        place: Where it comes from, as messages say.
+        past: What it is held against.
+    """
+
+    def receive(now: pd.Timestamp) -> list[Received]:
+        source = make(now)
+        return [Received(source.info, source.load())]
+
+    return Order(place=place, receive=receive, past=past)
