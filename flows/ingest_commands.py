@@ -38,7 +38,7 @@ Until = Annotated[
 @ingest.command
 def bundled() -> None:
     """Load the bundled tables; files already known are left as they are."""
-    _take(Settings(), None)
+    take(Settings(), None)
 
 
 def _live(name: str) -> None:
@@ -48,7 +48,7 @@ def _live(name: str) -> None:
         from flows.orders import live
 
         settings = Settings()
-        _take(settings, live(settings, name, span_of(settings, name, since=since, until=until)))
+        take(settings, live(settings, name, span_of(settings, name, since=since, until=until)))
 
     command.__doc__ = _HELP[name]
     ingest.command(command, name=name)
@@ -67,6 +67,8 @@ _HELP: Final = {
 
 for _name in LIVE:
     _live(_name)
+for _name in ("customs", "figure", "figures", "events", "tariffs"):
+    ingest.command(f"flows.by_hand_commands:{_name}")
 
 
 @ingest.command
@@ -168,7 +170,7 @@ def _month(option: str, text: str) -> pd.Period:
     return pd.Period(period.first, "M")
 
 
-def _take(settings: Settings, order: "Order | None") -> None:
+def take(settings: Settings, order: "Order | None") -> None:
     """Ingest an order while no other process writes."""
     from flows.ingest import ingest as flow
     from flows.stores import single_writer

@@ -72,42 +72,17 @@ def live(settings: Settings, name: str, span: Span) -> Order:
     return Order(place=f"at {name} for {span}", receive=receive)
 
 
-def figure(settings: Settings, cells: Mapping[str, str]) -> Order:
-    """Return the order of one figure typed in; ``cells`` are those of the published figures.
+def by_hand(make: Callable[[pd.Timestamp], Source], place: str, *, past: Past) -> Order:
+    """Return the order of a file or a figure that a person hands in.
 
-    Raises:
-        DataError: Its source is no address.
+    Args:
+        make: Makes the source, told the moment of the ingest.
+        place: Where it comes from, as messages say.
+        past: What it is held against.
     """
-    return figures(settings, figure_file(cells, FIGURE_COLUMNS, folder=_typed(settings)))
 
-
-def figures(settings: Settings, path: Path) -> Order:
-    """Return the order of a file of published figures."""
-    file = table_file(path, FIGURE_COLUMNS, folder=_typed(settings))
-    dates = ReleaseDates(settings.data_dir / "release_dates.csv").load()
-    calendar = ReleaseCalendar.from_frame(dates.tables["release_calendar"])
-    return _of_file(PublishedFigures(file, calendar), path, past="magnets")
-
-
-def events(settings: Settings, path: Path) -> Order:
-    """Return the order of a file of policy events."""
-    return _of_file(PolicyEvents(table_file(path, EVENT_COLUMNS, folder=_typed(settings))), path)
-
-
-def tariffs(settings: Settings, path: Path) -> Order:
-    """Return the order of a file of tariff steps."""
-    return _of_file(TariffRates(table_file(path, TARIFF_COLUMNS, folder=_typed(settings))), path)
-
-
-def _of_file(source: Source, path: Path, *, past: Past = "nothing") -> Order:
-    """Return the order of a file that says itself when each row was known."""
-
-    def receive(_: pd.Timestamp) -> list[Received]:
+    def receive(now: pd.Timestamp) -> list[Received]:
+        source = make(now)
         return [Received(source.info, source.load())]
 
-    return Order(place=f"in {path.name}", receive=receive, past=past, revises=False)
-
-
-def _typed(settings: Settings) -> Path:
-    """Return the folder of what people typed."""
-    return settings.home / "typed"
+    return Order(place=place, receive=receive, past=past)

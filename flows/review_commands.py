@@ -1,115 +1,119 @@
 """``magnetcast review ...``: what watchers found, for a person to accept or reject."""
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 from cyclopts import App, Parameter
 
-from flows.actor import actor
 from flows.cli import Form, Out
-from flows.clock import utc_now
 from flows.console import say
 from flows.output import write_result
 from flows.stores import single_writer, store_of
+from flows.vintage_commands import readable
 from store.errors import DataError
-from store.reviews import decide, read_reviews
+from store.reviews import read_reviews
 from store.settings import Settings
 
 review = App(name="review", help="See, accept or reject documents that may be policy events.")
 
-Number = Annotated[int, Parameter(help="The item's number; see `magnetcast review list`.")]
-Note = Annotated[str, Parameter(help="Why, for those who ask later.")]
+Note = Annotated[str, Parameter(help="Why, for the books.")]
 
 
 @review.command(name="list")
 def list_items(
     *,
-    decided: Annotated[bool, Parameter(help="Those decided too.")] = False,
+    everything: Annotated[
+        bool, Parameter(name="--all", negative="", help="Also those decided.")
+    ] = False,
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """List the items that wait for a decision, oldest first."""
-    items = read_reviews(store_of(Settings()), open_only=not decided)
-    columns = ["id", "source", "published_on", "title", "url", "decision", "decided_by"]
-    write_result(items[columns], out=out, form=format)
+    """List the documents that wait for a decision, oldest first."""
+    frame = read_reviews(store_of(Settings()), open_only=not everything)
+    names = ["id", "source", "item_key", "published_on", "title", "url"]
+    names += ["decision", "decided_by", "note"] if everything else []
+    write_result(readable(frame[names], format), out=out, form=format)
 
 
 @review.command
-def show(number: Number, /) -> None:
-    """Show all that is known of an item."""
-    item = _item(Settings(), number)
-    told = {name: str(value) for name, value in item.items() if name != "payload"}
-    print(json.dumps({**told, "payload": json.loads(str(item["payload"]))}, indent=2))  # noqa: T201 - the result
+def show(
+    number: int,
+    /,
+    *,
+    event: Annotated[
+        bool, Parameter(negative="", help="Write an event to fill in (YAML) instead.")
+    ] = False,
+    out: Out = None,
+    format: Form = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Show all that is known of a document, or an event to be filled in.
+
+    Args:
+        number: Its number; see `magnetcast review list`.
+        event: Write an event to fill in (YAML) instead.
+        out: File for the result; stdout if left out.
+        format: Form of the result.
+    """
+    from flows.review import open_item, template
+
+    item = open_item(store_of(Settings()), number)
+    if event:
+        if out is None:
+            sys.stdout.write(template(item))
+        else:
+            out.write_text(template(item), encoding="utf-8")
+        return
+    told = {name: item[name] for name in ("id", "source", "item_key", "title", "url")}
+    facts = {**told, **json.loads(item["payload"])}
+    rows = [(name, "" if value is None else str(value)) for name, value in facts.items()]
+    write_result(pd.DataFrame(rows, columns=["fact", "value"]), out=out, form=format)
 
 
 @review.command
 def accept(
-    number: Number,
+    number: int,
     /,
     *,
     event: Annotated[
-        Path | None,
-        Parameter(help="CSV or YAML of the policy events it means; without it none is written."),
-    ] = None,
-    tariff: Annotated[
-        Path | None, Parameter(help="CSV or YAML of the tariff steps it means.")
+        Path | None, Parameter(help="The event it is: YAML or CSV as data/policy_events.csv.")
     ] = None,
     note: Note = "",
 ) -> None:
-    """Accept an item: write what it means into the ledger, then close it.
+    """Take a document into the ledger as a policy event, known from now on.
 
-    The ledger is written first; should the second step fail, do it again: known rows are not
-    written twice.
+    Args:
+        number: Its number; see `magnetcast review list`.
+        event: The event it is: YAML or CSV as data/policy_events.csv.
+        note: Why, for the books.
     """
-    settings = Settings()
-    _item(settings, number, is_open=True)
-    if event is None and tariff is None:
+    from flows.review import NEEDED
+    from flows.review import accept as flow
+
+    if event is None:
         raise DataError(
-            f"Review item {number} is accepted as what? Expected --event FILE or --tariff FILE "
-            "with what it means. Write one, or `magnetcast review reject` the item."
+            f"No event for review item {number}: a document is accepted as an event only. "
+            f"Expected --event FILE with at least {', '.join(NEEDED)}. Write one to fill in with "
+            f"`magnetcast review show {number} --event --out FILE.yaml`."
         )
-    _write(settings, event, tariff)
-    decide(store_of(settings), number, decision="accepted", at=utc_now(), actor=actor(), note=note)
-    say(f"review    item {number} accepted")
+    settings = Settings()
+    with single_writer(settings):
+        flow(settings, number, event, note)
 
 
 @review.command
-def reject(number: Number, /, *, note: Note = "") -> None:
-    """Reject an item: close it and write nothing into the ledger."""
+def reject(number: int, /, *, note: Note = "") -> None:
+    """Note that a document is no policy event; it is not proposed again.
+
+    Args:
+        number: Its number; see `magnetcast review list`.
+        note: Why, for the books.
+    """
+    from flows.review import reject as decide
+
     settings = Settings()
     with single_writer(settings):
-        decide(
-            store_of(settings), number, decision="rejected", at=utc_now(), actor=actor(), note=note
-        )
+        decide(settings, number, note)
     say(f"review    item {number} rejected")
-
-
-def _write(settings: Settings, event: Path | None, tariff: Path | None) -> None:
-    """Take files into the ledger while no other process writes."""
-    from flows.ingest import ingest
-    from flows.orders import events, tariffs
-
-    with single_writer(settings):
-        if event is not None:
-            ingest(settings, events(settings, event))
-        if tariff is not None:
-            ingest(settings, tariffs(settings, tariff))
-
-
-def _item(settings: Settings, number: int, *, is_open: bool = False) -> "pd.Series[Any]":
-    """Return an item.
-
-    Raises:
-        DataError: There is none of that number, or it is decided and an open one is asked for.
-    """
-    items = read_reviews(store_of(settings), open_only=is_open)
-    found = items.loc[items["id"].eq(number)]
-    if found.empty:
-        kind = "open review item" if is_open else "review item"
-        raise DataError(
-            f"No {kind} {number}. Expected a number of `magnetcast review list --decided`. "
-            "Look it up there."
-        )
-    return found.iloc[0]

@@ -7,8 +7,9 @@ from typing import Final
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.csvtable import Row, read_table
+from sources.csvtable import Row
 from sources.destinations import parse_areas
+from sources.yamltable import read_rows
 from store.batch import FileRows
 from store.frames import typed_frame
 from store.vocabulary import INSTRUMENTS
@@ -45,7 +46,7 @@ class PolicyEvents:
 
     def load(self) -> FileRows:
         """Read the events, one row per version."""
-        table = read_table(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
+        table = read_rows(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
         first_lines: dict[str, int] = {}
         versions: list[Record] = []
         for row in table.rows:

@@ -9,11 +9,12 @@ import pandas as pd
 
 from sources.base import SourceInfo
 from sources.calendar import ReleaseCalendar
-from sources.csvtable import CsvTable, Row, read_table
+from sources.csvtable import CsvTable, Row
 from sources.dating import latest_plausible_day, stated_day
 from sources.destinations import parse_destination
 from sources.periods import Period, parse_period
 from sources.precision import half_width
+from sources.yamltable import read_rows
 from store.batch import FileRows
 from store.frames import typed_frame
 from store.vocabulary import COMMODITY, MEASURES, ORIGIN, UNITS
@@ -76,9 +77,13 @@ class PublishedFigures:
 
     def load(self) -> FileRows:
         """Read the figures as observations."""
-        table = read_table(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
-        frame = _observations(read_figures(table), self.calendar)
+        table = read_rows(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
+        frame = self.rows_of(table)
         return FileRows(self.info.id, self.path.name, table.sha256, {"observations": frame})
+
+    def rows_of(self, table: CsvTable) -> pd.DataFrame:
+        """Return the observations that a table of figures makes."""
+        return _observations(read_figures(table), self.calendar)
 
 
 def read_figures(table: CsvTable) -> list[Figure]:

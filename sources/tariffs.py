@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from sources.base import SourceInfo
-from sources.csvtable import Row, read_table
+from sources.csvtable import Row
 from sources.destinations import COUNTRIES
 from sources.policy_events import latest_of
+from sources.yamltable import read_rows
 from store.batch import FileRows
 from store.frames import typed_frame
 from store.vocabulary import EU27
@@ -50,7 +51,7 @@ class TariffRates:
 
     def load(self) -> FileRows:
         """Read the components, one row per version; sums are passed over."""
-        table = read_table(self.path, COLUMNS)
+        table = read_rows(self.path, COLUMNS)
         first_lines: dict[tuple[str, ...], int] = {}
         versions: list[Record] = []
         sums = 0
