@@ -1,6 +1,5 @@
 """``magnetcast ingest ...``: one command a source, one way for all of them."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import pandas as pd
@@ -69,65 +68,6 @@ for _name in LIVE:
     _live(_name)
 for _name in ("customs", "figure", "figures", "events", "tariffs"):
     ingest.command(f"flows.by_hand_commands:{_name}")
-
-
-@ingest.command
-def figure(
-    *,
-    period: Annotated[str, Parameter(help="Month, YYYY-MM, or months, YYYY-MM..YYYY-MM.")],
-    destination: Annotated[str, Parameter(help="ISO alpha-3 code; WLD for the world.")],
-    tonnes: Annotated[str, Parameter(help="As written, so that its precision is known.")],
-    source: Annotated[str, Parameter(help="Address it can be looked up at.")],
-    published_on: Annotated[
-        str | None, Parameter(help="Day it was published, YYYY-MM-DD. Today if left out.")
-    ] = None,
-    note: Annotated[str, Parameter(help="Anything worth knowing.")] = "",
-) -> None:
-    """Take one published figure typed in by a person."""
-    from flows.orders import figure as order
-
-    settings = Settings()
-    cells = {
-        "period": period,
-        "destination": destination,
-        "measure": "net_weight_t",
-        "value": tonnes,
-        "kind": "reported",
-        "published_on": published_on or f"{utc_now():%Y-%m-%d}",
-        "source_url": source,
-        "note": note,
-    }
-    _take(settings, order(settings, cells))
-
-
-File = Annotated[Path, Parameter(help="CSV or YAML in the columns of the bundled table.")]
-
-
-@ingest.command
-def figures(file: File, /) -> None:
-    """Take a file of published figures, in the columns of data/published_figures.csv."""
-    from flows.orders import figures as order
-
-    settings = Settings()
-    _take(settings, order(settings, file))
-
-
-@ingest.command
-def events(file: File, /) -> None:
-    """Take a file of policy events, in the columns of data/policy_events.csv."""
-    from flows.orders import events as order
-
-    settings = Settings()
-    _take(settings, order(settings, file))
-
-
-@ingest.command
-def tariffs(file: File, /) -> None:
-    """Take a file of tariff steps, in the columns of data/tariff_rates.csv."""
-    from flows.orders import tariffs as order
-
-    settings = Settings()
-    _take(settings, order(settings, file))
 
 
 def span_of(settings: Settings, name: str, *, since: str | None, until: str | None) -> Span:

@@ -1,24 +1,15 @@
 """What can be ingested: where the rows come from, and how they are taken."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from sources.base import Source, SourceInfo
 from sources.bundled import bundled_sources
-from sources.by_hand import figure_file, table_file
-from sources.calendar import ReleaseCalendar, ReleaseDates
 from sources.live import live_source
-from sources.policy_events import COLUMNS as EVENT_COLUMNS
-from sources.policy_events import PolicyEvents
-from sources.published import COLUMNS as FIGURE_COLUMNS
-from sources.published import PublishedFigures
 from sources.span import Span
-from sources.tariffs import COLUMNS as TARIFF_COLUMNS
-from sources.tariffs import TariffRates
 from store.batch import FileRows
 from store.settings import Settings
 
