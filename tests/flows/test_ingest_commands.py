@@ -42,7 +42,7 @@ def stored(**wanted: str) -> pd.DataFrame:
     ],
 )  # fmt: skip
 def test_each_provider_is_ingested_and_the_second_time_there_is_nothing_new(
-    magnetcast: Call, name: str, rows: bool
+    magnetcast: Call, *, name: str, rows: bool
 ) -> None:
     words = ("ingest", name, "--since", "2025-01", "--until", "2025-12")
     first, again = (magnetcast(*words) for _ in range(2))
