@@ -56,7 +56,8 @@ already and its vintage. So the rows of a commodity come in {MONTHS} portions. R
 newest version of each cell. Times are the median of {ROUNDS}, in seconds; *first* is the first
 reading after the store was opened anew (the system may still hold parts of the file in memory).
 One month anew is the last month as another file with the same figures, so nothing is written. A
-difference is `diff_vintages` of the last two ingests.
+difference is `diff_vintages` of the last two ingests. PostgreSQL is the throw-away cluster of
+`.ci/postgres`: defaults, but it does not wait for the disk.
 """
 
 

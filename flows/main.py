@@ -6,6 +6,7 @@ from rich.console import Console
 from flows.console import say
 from flows.run import Outcome, run
 from service.tables import forecast_table
+from store.database import shown_address
 from store.settings import Settings
 
 
@@ -26,4 +27,4 @@ def _tell(settings: Settings, outcome: Outcome) -> None:
     say("\nWhere to look next:")
     say(f"  report    {outcome.report}")
     say(f"  runs      .venv/bin/mlflow ui --backend-store-uri {settings.tracking_uri}")
-    say(f"  database  {settings.url}")
+    say(f"  database  {shown_address(settings.url)}")

@@ -4,6 +4,7 @@ import pandas as pd
 
 from flows.workspace import store_of
 from models import registry
+from store.database import shown_address
 from store.reading import latest_forecast, read_runs, read_vintages
 from store.settings import Settings
 
@@ -14,7 +15,7 @@ def status_table(settings: Settings) -> pd.DataFrame:
     vintages, runs, latest = read_vintages(engine), read_runs(engine), latest_forecast(engine)
     champion = registry.champion(settings)
     facts = {
-        "database": settings.url,
+        "database": shown_address(settings.url),
         "files ingested": str(len(vintages)),
         "rows ingested": str(int(vintages["rows"].sum())) if len(vintages) else "0",
         "runs": str(len(runs)),

@@ -49,8 +49,8 @@ def open_store(url: str) -> Engine:
         if engine is not None:
             engine.dispose()
         raise StoreError(
-            f"Cannot open the database ({err}) at {_shown(url)}. Expected a reachable SQLite or "
-            "PostgreSQL database of this or an older release. Check MAGNETCAST_DATABASE_URL and "
+            f"Cannot open the database ({err}) at {shown_address(url)}. Expected a reachable SQLite "
+            "or PostgreSQL database of this or an older release. Check MAGNETCAST_DATABASE_URL and "
             "MAGNETCAST_HOME, and that the folder can be written."
         ) from err
     return engine
@@ -65,6 +65,14 @@ def writing(engine: Engine) -> Iterator[Connection]:
             # A statement after the lock sees what the writer before has kept.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
         yield connection
+
+
+def shown_address(url: str) -> str:
+    """Return an address as it may be shown: without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return repr(url)
 
 
 def migration_config(connection: Connection) -> Config:
@@ -143,11 +151,3 @@ def _begin_sqlite(connection: Connection) -> None:
     """Begin: a writer takes the lock at once, so it never fails halfway; readers take none."""
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _shown(url: str) -> str:
-    """Return the address without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return repr(url)

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from store.database import migration_config, open_store, writing
+from store.database import migration_config, open_store, shown_address, writing
 from store.errors import StoreError
 from store.tables import metadata, natural_key, observations, stated_columns
 from store.writing import insert_statement
@@ -147,6 +147,17 @@ def test_a_memory_database_works() -> None:
 def test_an_address_that_is_no_database_is_refused(url: str, told: str) -> None:
     with pytest.raises(StoreError, match=told):
         open_store(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://me:secret@host/db", "postgresql+psycopg://me:***@host/db"),
+        ("sqlite:///var/magnetcast.db", "sqlite:///var/magnetcast.db"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert shown_address(url) == shown
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

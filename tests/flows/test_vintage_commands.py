@@ -1,0 +1,168 @@
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+
+from flows.workspace import store_of
+from store.batch import Batch, FileRows
+from store.quarantine import put_aside, read_quarantine
+from store.reading import read_observations, read_vintages
+from store.settings import Settings
+from store.writing import write_batch
+from tests.data.store_builders import make_observations
+
+Call = Callable[..., tuple[int, str, str]]
+
+AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")
+REVISED = {"value": 354.5, "available_at": "2025-08-20T00:00:00Z"}
+
+
+@pytest.fixture
+def engine(place: Path) -> Engine:  # noqa: ARG001 - sets the environment
+    """Open the store the commands of this test see."""
+    return store_of(Settings())
+
+
+def fetched(*changes: dict[str, object], sha: str) -> FileRows:
+    rows = make_observations(*({"source": "comtrade", **change} for change in changes))
+    return FileRows("comtrade", "comtrade X", sha * 64, {"observations": rows})
+
+
+@pytest.fixture
+def two_fetches(engine: Engine) -> None:
+    """Ingest a figure, then its revision with a new one beside."""
+    new = {**REVISED, "destination": "JPN", "value": 12.0}
+    for sha, changes in (("a", ({},)), ("b", (REVISED, new))):
+        batch = Batch((fetched(*changes, sha=sha),))
+        write_batch(engine, batch, ingested_at=AUGUST, actor="timer", only_news=True)
+
+
+@pytest.fixture
+def refused(engine: Engine) -> int:
+    """Put a file with one good row aside."""
+    file = fetched({}, sha="c")
+    return put_aside(engine, file, reasons=("1 of 652 rows.",), at=AUGUST, actor="timer")
+
+
+@pytest.mark.usefixtures("two_fetches")
+def test_vintages_lists_every_ingest_with_who_and_what(magnetcast: Call) -> None:
+    code, out, err = magnetcast("vintages", "--format", "csv")
+
+    listed = pd.read_csv(io.StringIO(out))
+    assert (code, err) == (0, "")
+    assert listed["id"].tolist() == [1, 2]
+    assert listed["rows"].tolist() == [1, 2]
+    assert listed["actor"].tolist() == ["timer", "timer"]
+    assert listed["ingested_at"].tolist() == ["2025-08-01T10:00:00Z"] * 2
+    assert listed["period_from"].tolist() == ["2025-06-01"] * 2
+    assert listed["sha256"].tolist() == ["a" * 64, "b" * 64]
+
+
+@pytest.mark.usefixtures("two_fetches")
+def test_vintages_of_an_unknown_source_names_the_known(magnetcast: Call) -> None:
+    code, out, err = magnetcast("vintages", "--source", "census")
+
+    assert (code, out) == (1, "")
+    assert err.startswith("error: No ingest of source 'census' in the store. Expected one of comtr")
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("words", [("vintages",), ("quarantine", "list")], ids=" ".join)
+def test_an_empty_store_lists_nothing_and_is_no_error(
+    magnetcast: Call, words: tuple[str, ...]
+) -> None:
+    code, out, err = magnetcast(*words, "--format", "csv")
+
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("two_fetches")
+def test_diff_tells_what_changed_in_tonnes(magnetcast: Call, tmp_path: Path) -> None:
+    out_file = tmp_path / "deep" / "diff.json"
+
+    code, out, err = magnetcast("diff", "1", "2", "--format", "json", "--out", str(out_file))
+
+    rows = json.loads(out_file.read_text(encoding="utf-8"))
+    assert (code, out) == (0, "")
+    assert "1 new, 1 revised; revisions in tonnes add up to +1.5 t" in err
+    assert [(row["destination"], row["before"], row["after"], row["change"]) for row in rows] == [
+        ("JPN", None, 12.0, None), ("USA", 353.0, 354.5, 1.5),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("two_fetches")
+def test_diff_of_an_ingest_with_itself_says_so(magnetcast: Call) -> None:
+    code, _, err = magnetcast("diff", "2", "2")
+
+    assert (code, err) == (0, "diff      nothing changed\n")
+
+
+@pytest.mark.usefixtures("two_fetches")
+def test_diff_of_an_unknown_ingest_names_the_known(magnetcast: Call) -> None:
+    code, out, err = magnetcast("diff", "1", "7")
+
+    assert (code, out) == (1, "")
+    assert err.startswith("error: No vintage 7 in table vintages. Expected one of 2; 1.")
+
+
+@pytest.mark.usefixtures("two_fetches")
+def test_the_terminal_shows_missing_figures_as_empty(magnetcast: Call) -> None:
+    _, out, _ = magnetcast("diff", "1", "2")
+
+    assert "nan" not in out.lower()
+    assert "354.5" in out
+
+
+def test_the_quarantine_lists_and_shows_what_waits(magnetcast: Call, refused: int) -> None:
+    _, listed, _ = magnetcast("quarantine", "list", "--format", "csv")
+    _, shown, _ = magnetcast("quarantine", "show", str(refused), "--format", "csv")
+    _, rows, _ = magnetcast(
+        *("quarantine", "show", str(refused), "--table", "observations", "--format", "csv")
+    )
+
+    assert pd.read_csv(io.StringIO(listed))["reasons"].tolist() == ["1 of 652 rows."]
+    facts = pd.read_csv(io.StringIO(shown)).set_index("fact")["value"]
+    assert (facts["source"], facts["rows of observations"]) == ("comtrade", "1")
+    assert facts["reason"] == "1 of 652 rows."
+    assert pd.read_csv(io.StringIO(rows))["value"].tolist() == [353.0]
+
+
+def test_a_release_writes_the_file_and_takes_it_off_the_list(
+    magnetcast: Call, engine: Engine, refused: int
+) -> None:
+    code, out, err = magnetcast("quarantine", "release", str(refused), "--actor", "ada")
+
+    assert (code, out) == (0, "")
+    assert err == "release   file 1: 1 new rows, vintage 1\n"
+    assert read_observations(engine)["value"].tolist() == [353.0]
+    assert read_vintages(engine)["actor"].tolist() == ["ada"]
+    assert read_quarantine(engine)["released_by"].tolist() == ["ada"]
+    _, waiting, _ = magnetcast("quarantine", "list", "--format", "csv")
+    _, everything, _ = magnetcast("quarantine", "list", "--all", "--format", "csv")
+    assert (len(waiting.splitlines()), len(everything.splitlines())) == (1, 2)
+
+
+@pytest.mark.usefixtures("refused")
+@pytest.mark.parametrize("verb", ["show", "release"])
+def test_an_unknown_number_is_one_message(magnetcast: Call, verb: str) -> None:
+    code, out, err = magnetcast("quarantine", verb, "9")
+
+    assert (code, out) == (1, "")
+    assert err == (
+        "error: No quarantined file 9 in table quarantine. Expected one that waits: 1. "
+        "See `magnetcast quarantine list`.\n"
+    )
+
+
+def test_an_unknown_table_of_a_refused_file_names_its_tables(
+    magnetcast: Call, refused: int
+) -> None:
+    code, _, err = magnetcast("quarantine", "show", str(refused), "--table", "tariffs")
+
+    assert code == 1
+    assert "No table 'tariffs' in quarantined file 1 (comtrade X). Expected one of obser" in err
