@@ -76,7 +76,8 @@ def impossible_dates(file: FileRows, *, now: pd.Timestamp) -> list[str]:
                         file,
                         expected=f"ended months since {FIRST_MONTH:%Y-%m}, known after their end "
                         f"and no later than {now + LATENESS:%Y-%m-%d}",
-                        remedy="Correct the dates at their source, or this machine's clock.",
+                        remedy="Correct the dates at their source (an end that is announced ahead "
+                        "needs its end_known_on), or this machine's clock.",
                     )
                 )
     return found

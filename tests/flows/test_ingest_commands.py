@@ -1,0 +1,243 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.stores import store_of
+from store.database import open_store
+from store.reading import read_events, read_observations, read_vintages
+from store.reviews import read_reviews
+from store.settings import Settings
+from tests.data.store_builders import EVENT, write_csv
+from tests.providers.answers import Fault
+from tests.providers.server import Providers
+
+Call = Callable[..., tuple[int, str, str]]
+
+KEY = "k3y-that-must-never-show"
+
+
+@pytest.fixture
+def at_providers(place: Path, providers: Providers, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Point the environment of this test at the loopback providers, with keys."""
+    for name, url in providers.urls().items():
+        monkeypatch.setenv(f"MAGNETCAST_{name.upper()}", url)
+    monkeypatch.setenv("MAGNETCAST_COMTRADE_KEY", KEY)
+    monkeypatch.setenv("MAGNETCAST_CENSUS_KEY", KEY)
+    monkeypatch.setenv("MAGNETCAST_HTTP_ATTEMPTS", "2")
+    return place
+
+
+def stored(**wanted: str) -> pd.DataFrame:
+    return read_observations(store_of(Settings()), **wanted)
+
+
+@pytest.mark.usefixtures("at_providers")
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("comtrade", 1), ("comtrade_mirror", 1), ("census", 1), ("comext", 1),
+        ("fx", 1), ("gpr", 1), ("hts", 0), ("federal_register", 0),
+    ],
+)  # fmt: skip
+def test_each_provider_is_ingested_and_the_second_time_there_is_nothing_new(
+    magnetcast: Call, name: str, rows: int
+) -> None:
+    words = ("ingest", name, "--since", "2025-01", "--until", "2025-12")
+    first, again = (magnetcast(*words) for _ in range(2))
+
+    assert (first[0], again[0]) == (0, 0), first[2] + again[2]
+    assert first[1] == again[1] == ""
+    assert f"nothing new at {name} for 2025-01..2025-12" in again[2]
+    assert "vintage 1" in first[2]
+    assert not rows or ", vintage 1, 2025-01 to 2025-1" in first[2]
+
+
+@pytest.mark.usefixtures("at_providers")
+def test_a_vintage_says_who_and_which_months(magnetcast: Call) -> None:
+    magnetcast("ingest", "comtrade", "--since", "2025-11", "--until", "2025-12")
+
+    (vintage,) = read_vintages(store_of(Settings())).to_dict("records")
+    assert vintage["source"] == "comtrade"
+    assert vintage["actor"]
+    assert (vintage["period_from"], vintage["period_to"]) == (
+        pd.Timestamp("2025-11-01"),
+        pd.Timestamp("2025-12-01"),
+    )
+
+
+@pytest.mark.usefixtures("at_providers")
+@pytest.mark.parametrize(
+    "fault", [Fault.HTML, Fault.RENAMED, Fault.DOUBLED, Fault.GARBLED, Fault.BROKEN, Fault.WALL]
+)
+def test_a_misbehaving_provider_leaves_the_old_vintage_alone(
+    magnetcast: Call, providers: Providers, fault: Fault
+) -> None:
+    magnetcast("ingest", "comtrade", "--since", "2025-06", "--until", "2025-11")
+    before = stored()
+    providers.misbehave("comtrade", fault, times=4)
+
+    code, out, err = magnetcast("ingest", "comtrade", "--since", "2025-06", "--until", "2025-12")
+
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+    pd.testing.assert_frame_equal(stored(), before)
+    providers.behave()
+    assert magnetcast("ingest", "comtrade", "--since", "2025-06", "--until", "2025-12")[0] == 0
+    assert len(stored()) > len(before)
+
+
+@pytest.mark.usefixtures("at_providers")
+def test_keys_show_in_no_message_database_or_cached_answer(
+    magnetcast: Call, providers: Providers, place: Path
+) -> None:
+    told = [magnetcast("ingest", "comtrade", "--since", "2025-11", "--until", "2025-12")]
+    providers.misbehave("comtrade", Fault.WALL, times=9)
+    providers.misbehave("census", Fault.BROKEN, times=9)
+    told += [magnetcast("ingest", name, "--since", "2025-10") for name in ("comtrade", "census")]
+
+    assert [code for code, _, _ in told] == [0, 1, 1]
+    assert all(KEY not in out + err for _, out, err in told)
+    files = [path for path in place.rglob("*") if path.is_file()]
+    assert any("cache" in path.parts for path in files)
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.usefixtures("place")
+def test_a_refused_file_waits_in_quarantine_and_can_be_released(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    path = tmp_path / "august.csv"
+    path.write_text(
+        "Date,Commodity code,Trading partner,Quantity,Unit,US dollar\n"
+        "202608,85051110,Japan,51234,Tons,2817900\n",
+        encoding="utf-8",
+    )
+
+    code, out, err = magnetcast("ingest", "customs", str(path))
+
+    assert (code, out) == (1, "")
+    assert "august.csv is refused and waits in quarantine as number 1; nothing was written" in err
+    assert "Unit values of 1 of 1 destinations are impossible: JPN 55 USD/t" in err
+    assert "magnetcast quarantine release 1" in err
+    assert stored().empty
+    assert magnetcast("quarantine", "release", "1")[0] == 0
+    assert stored(source="customs")["value"].tolist() == [51234.0, 2.8179]
+    assert "nothing new in august.csv" in magnetcast("ingest", "customs", str(path))[2]
+
+
+@pytest.mark.usefixtures("place")
+def test_a_figure_is_typed_in_corrected_and_told_once(magnetcast: Call) -> None:
+    words = ("ingest", "figure", "--period", "2026-08", "--destination", "USA", "--source",
+             "https://example.org/a", "--tonnes")  # fmt: skip
+    first, again, mended = (magnetcast(*words, tonnes) for tonnes in ("512", "512", "521"))
+
+    assert "1 new rows (1 observations), vintage 1, 2026-08 to 2026-08" in first[2]
+    assert "nothing new in the figure of USA in 2026-08" in again[2]
+    assert "vintage 2" in mended[2]
+    known = stored().sort_values("available_at")
+    assert known["value"].tolist() == [512.0, 521.0]
+
+
+@pytest.mark.usefixtures("place")
+def test_bad_rows_by_hand_are_one_message_and_change_nothing(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "events.csv", EVENT, {"severity": "7"}, {"direction": "up"})
+
+    code, out, err = magnetcast("ingest", "events", str(path))
+
+    assert (code, out) == (1, "")
+    assert "2 bad rows in events.csv" in err
+    assert read_events(store_of(Settings())).empty
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--since", "soon"), "--since 'soon' is no month"),
+        (("--since", "2200-01"), "--since 2200-01 lies in the future"),
+        (("--since", "2025-02", "--until", "2025-01"), "no range of months"),
+    ],
+)
+def test_a_bad_span_is_told(magnetcast: Call, words: tuple[str, ...], message: str) -> None:
+    code, out, err = magnetcast("ingest", "comtrade", *words)
+
+    assert (code, out) == (1, "")
+    assert message in err
+
+
+@pytest.mark.usefixtures("at_providers")
+def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    magnetcast("ingest", "federal_register", "--since", "2024-01")
+    numbers = read_reviews(store_of(Settings()))["id"].tolist()
+    first = str(numbers[0])
+    listed = magnetcast("review", "list", "--format", "csv")
+    begun = pd.Timestamp.now(tz="UTC")  # noqa: TID251 - the test's own clock
+
+    bare = magnetcast("review", "accept", first)
+    draft = tmp_path / "draft.yaml"
+    shown = magnetcast("review", "show", first, "--event", "--out", str(draft))
+    bad = magnetcast("review", "accept", first, "--event", str(draft))
+    good = write_csv(tmp_path / "event.csv", EVENT, {})
+    done = magnetcast("review", "accept", first, "--event", str(good), "--note", "agreed")
+    twice = magnetcast("review", "accept", first, "--event", str(good))
+
+    assert listed[1].startswith("id,source,item_key")
+    assert (bare[0], shown[0], bad[0], done[0], twice[0]) == (1, 0, 1, 0, 1), done[2]
+    assert "an event only. Expected --event FILE with at least event_id" in bare[2]
+    assert "bad rows in draft.yaml" in bad[2]
+    assert f"item {first} accepted as 2025-04-control: 1 new rows" in done[2]
+    assert f"No open review item {first}" in twice[2]
+    (event,) = read_events(store_of(Settings())).to_dict("records")
+    assert event["announced_on"] == pd.Timestamp("2025-04-04")
+    assert event["available_at"] >= begun
+
+
+@pytest.mark.usefixtures("at_providers")
+def test_a_rejected_document_is_not_proposed_again(magnetcast: Call) -> None:
+    magnetcast("ingest", "federal_register", "--since", "2024-01")
+    numbers = read_reviews(store_of(Settings()))["id"].tolist()
+
+    answer = magnetcast("review", "reject", str(numbers[0]), "--note", "another product")
+    magnetcast("ingest", "federal_register", "--since", "2023-12")
+
+    assert answer[0] == 0
+    assert numbers[0] not in read_reviews(store_of(Settings()))["id"].tolist()
+    everything = read_reviews(store_of(Settings()), open_only=False).set_index("id")
+    assert everything.loc[numbers[0], "decision"] == "rejected"
+    assert everything["item_key"].is_unique
+
+
+@pytest.mark.usefixtures("at_providers")
+def test_an_accept_cut_short_after_the_event_is_finished_by_the_next(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    magnetcast("ingest", "federal_register", "--since", "2024-01")
+    first = str(read_reviews(store_of(Settings()))["id"].tolist()[0])
+    good = write_csv(tmp_path / "event.csv", EVENT, {})
+    magnetcast("ingest", "events", str(good))
+
+    done = magnetcast("review", "accept", first, "--event", str(good))
+
+    assert done[0] == 0
+    assert len(read_events(store_of(Settings()))) == 1
+    everything = read_reviews(store_of(Settings()), open_only=False).set_index("id")
+    assert everything.loc[int(first), "decision"] == "accepted"
+
+
+def test_a_store_that_holds_nothing_of_a_source_is_asked_from_the_beginning(
+    tmp_path: Path,
+) -> None:
+    from flows.ingest_commands import span_of  # noqa: PLC0415 - beside its only use
+
+    settings = Settings(home=tmp_path)
+    open_store(settings.url).dispose()
+
+    span = span_of(settings, "comtrade", since=None, until="2020-12")
+
+    assert str(span) == "2017-01..2020-12"

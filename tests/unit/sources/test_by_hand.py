@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sources.calendar import ReleaseCalendar
+from sources.figure import TypedFigure
+from sources.policy_events import PolicyEvents
+from sources.published import PublishedFigures
+from sources.tariffs import TariffRates
+from store.errors import DataError
+from store.schemas import validate
+from tests.data.store_builders import EVENT, TARIFF, write_csv
+
+NOW = pd.Timestamp("2026-11-25T08:00:00Z")
+
+
+def typed(**changes: str) -> TypedFigure:
+    told = {
+        "period": "2026-08", "destination": "USA", "tonnes": "512",
+        "said_by": "https://example.org/august", **changes,
+    }  # fmt: skip
+    return TypedFigure(**told, calendar=ReleaseCalendar({}), now=NOW)  # type: ignore[arg-type]
+
+
+def as_yaml(path: Path, *entries: dict[str, str]) -> Path:
+    text = "".join(
+        "".join(f"{'-' if n == 0 else ' '} {k}: {v}\n" for n, (k, v) in enumerate(entry.items()))
+        for entry in entries
+    )
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_typed_figure_is_an_observation_known_from_its_day() -> None:
+    frame = typed(published_on="2026-09-20").load().tables["observations"]
+
+    (row,) = validate(frame, "observations", where="test").to_dict("records")
+    assert (row["destination"], row["value"], row["unit"]) == ("USA", 512.0, "t")
+    assert row["half_width"] == 0.5
+    assert row["available_at"] == pd.Timestamp("2026-09-20", tz="UTC")
+    assert (row["source"], row["source_url"]) == ("example.org", "https://example.org/august")
+
+
+def test_a_typed_figure_without_a_day_counts_from_today() -> None:
+    frame = typed().load().tables["observations"]
+
+    assert frame["available_at"].tolist() == [pd.Timestamp("2026-11-25", tz="UTC")]
+
+
+def test_a_figure_somebody_told_has_no_address() -> None:
+    row = typed(said_by="A. Trader, by phone").load().tables["observations"].iloc[0]
+
+    assert (row["source"], row["source_url"]) == ("A. Trader, by phone", "")
+
+
+def test_the_same_figure_typed_on_another_day_has_the_same_hash() -> None:
+    later = TypedFigure(
+        period="2026-08",
+        destination="USA",
+        tonnes="512",
+        said_by="https://example.org/august",
+        calendar=ReleaseCalendar({}),
+        now=NOW + pd.Timedelta(days=3),
+    )
+
+    assert typed().load().sha256 == later.load().sha256
+    assert typed().load().sha256 != typed(tonnes="513").load().sha256
+
+
+def test_everything_wrong_with_a_typed_figure_is_told_at_once() -> None:
+    with pytest.raises(DataError) as caught:
+        typed(period="August", destination="Germany", tonnes="many").load()
+
+    message = str(caught.value)
+    assert "in the figure typed in" in message
+    for part in ("'August' is not", "'Germany' is not", "'many' is not a plain number"):
+        assert part in message
+
+
+def test_events_in_yaml_say_the_same_as_in_csv(tmp_path: Path) -> None:
+    entry = {name: value for name, value in EVENT.items() if value}
+    ended = {**entry, "effective_to": "2025-12-31", "end_known_on": "2025-11-10"}
+
+    from_csv = PolicyEvents(write_csv(tmp_path / "e.csv", EVENT, ended)).load()
+    from_yaml = PolicyEvents(as_yaml(tmp_path / "e.yaml", ended)).load()
+
+    pd.testing.assert_frame_equal(
+        from_yaml.tables["policy_events"], from_csv.tables["policy_events"]
+    )
+    assert len(from_yaml.tables["policy_events"]) == 2
+
+
+def test_lists_and_digits_of_yaml_are_kept_as_written(tmp_path: Path) -> None:
+    event = as_yaml(tmp_path / "e.yml", {**EVENT, "destinations": "[USA, EU27]"})
+    tariff = as_yaml(tmp_path / "t.yml", {**TARIFF, "rate_pct": "2.10"})
+
+    events = PolicyEvents(event).load().tables["policy_events"]
+    steps = TariffRates(tariff).load().tables["tariff_steps"]
+
+    assert events["destinations"].tolist() == ["USA;EU27"]
+    assert steps["rate_pct"].tolist() == [2.1]
+
+
+def test_every_bad_entry_of_yaml_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(
+        "- event_id: a\n  severity: 9\n  colour: red\n- just words\n- event_id: {b: 1}\n",
+        encoding="utf-8",
+    )
+
+    with pytest.raises(DataError) as caught:
+        PolicyEvents(path).load()
+
+    message = str(caught.value)
+    assert "bad rows in e.yaml" in message
+    assert "line 1, column 'announced_on': '' is not filled" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("- a: [1\n", "e.yaml is not YAML: while parsing", id="broken"),
+        pytest.param("just words", "e.yaml holds no entries", id="no list"),
+        pytest.param("", "e.yaml holds no entries", id="empty"),
+        pytest.param("- name: !!python/object/apply:os.getcwd []\n", "bad rows", id="code"),
+    ],
+)
+def test_what_is_no_list_of_entries_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(DataError, match=message):
+        PolicyEvents(path).load()
+
+
+def test_figures_may_be_yaml(tmp_path: Path) -> None:
+    path = as_yaml(
+        tmp_path / "f.yaml",
+        {
+            "period": "2026-08", "destination": "DEU", "measure": "net_weight_t", "value": "401",
+            "kind": "reported", "published_on": "2026-09-20", "source_url": "https://example.org/x",
+        },
+    )  # fmt: skip
+
+    frame = PublishedFigures(path, ReleaseCalendar({})).load().tables["observations"]
+
+    assert frame[["destination", "value"]].to_numpy().tolist() == [["DEU", 401.0]]
