@@ -32,7 +32,9 @@ PLOTS = [
     "wape_by_origin.png",
 ]
 
-VERBS = ["run", "ingest", "panel", "train", "backtest", "predict", "status"]
+VERBS = [
+    "run", "ingest", "review", "panel", "train", "backtest", "predict", "status",
+]  # fmt: skip
 
 
 @pytest.fixture
