@@ -50,8 +50,8 @@ def open_store(url: str) -> Engine:
             engine.dispose()
         raise StoreError(
             f"Cannot open the database ({err}) at {shown_address(url)}. Expected a reachable "
-            "SQLite or PostgreSQL database of this or an older release. Check MAGNETCAST_DATABASE_URL and "
-            "MAGNETCAST_HOME, and that the folder can be written."
+            "SQLite or PostgreSQL database of this or an older release. Check "
+            "MAGNETCAST_DATABASE_URL and MAGNETCAST_HOME, and that the folder can be written."
         ) from err
     return engine
 
