@@ -7,7 +7,7 @@ import pytest
 from models.backtest import Backtest, forecast_file, replay
 from models.experts import BASELINES
 from models.plots import score_plots
-from models.rolling import EXPERTS, MODEL, TREES
+from models.rolling import EXPERTS, MODEL, TREES, UNANSWERED
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS
 from tests.data.builders import QUICK, at, make_world
@@ -47,7 +47,7 @@ def test_origins_of_a_replay_are_older_than_the_as_of() -> None:
 def test_all_models_are_scored_on_the_same_cells() -> None:
     scores = world_result().scores.query("scope == 'ALL' and metric == 'wape'")
 
-    assert set(scores["model"]) == {MODEL, TREES, EXPERTS, *BASELINES}
+    assert set(scores["model"]) == {MODEL, UNANSWERED, TREES, EXPERTS, *BASELINES}
     assert scores["cells"].min() == scores["cells"].max() > 0
 
 
@@ -72,4 +72,4 @@ def test_plots_have_a_line_a_model() -> None:
 
     assert sorted(figures) == ["wape_by_horizon", "wape_by_origin"]
     for figure in figures.values():
-        assert len(figure.axes[0].lines) == 6
+        assert len(figure.axes[0].lines) == 7
