@@ -6,18 +6,20 @@ about.
 """
 
 import re
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from features.asof import EVENT_KEY, OBSERVATION_KEY, known_at
-from features.months import month_number, month_starts
+from features.months import month_number, month_numbers, months_since
 from store.vocabulary import WORLD
 
 Floats = NDArray[np.float64]
+Act = Mapping[Hashable, Any]
 
 BEFORE_MONTHS: Final = 24
 """Months before a control was announced whose mean is the level it is measured against."""
@@ -49,7 +51,6 @@ class Analog:
     """Months from the day it bound to the middle of each month told of; above 0."""
     kept: Floats
     """Exports of that month as a share of the monthly level before the control was announced."""
-    before_tonnes: float
     before_months: float
     """Published months that the level before is the mean of."""
 
@@ -72,7 +73,7 @@ def analogs_at(
     told = _monthly(known_at(figures, key=OBSERVATION_KEY, as_of=as_of))
     acts = acts.loc[_is_control(acts)].sort_values(["effective_from", "event_id"])
     found: list[Analog] = []
-    for act in acts.itertuples(index=False):
+    for act in acts.to_dict("records"):
         candidates = [
             analog
             for name, rows in told.groupby("commodity", sort=True)
@@ -96,19 +97,19 @@ def _is_control(acts: pd.DataFrame) -> "pd.Series[bool]":
     )
 
 
-def _is_repeat(act: object, acts: pd.DataFrame) -> bool:
+def _is_repeat(act: Act, acts: pd.DataFrame) -> bool:
     """Tell whether a control only adds to one on the same material that binds already."""
-    same = acts["material"].eq(act.material)  # type: ignore[attr-defined]
-    start = act.effective_from  # type: ignore[attr-defined]
+    same = acts["material"].eq(act["material"])
+    start = act["effective_from"]
     earlier = acts["effective_from"].between(
         start - pd.DateOffset(months=BEFORE_MONTHS), start - pd.Timedelta(days=1)
     )
     return bool((same & earlier).any())
 
 
-def _names(act: object, figures: str) -> bool:
+def _names(act: Act, figures: str) -> bool:
     """Tell whether figures of this name speak of what an act controls."""
-    material, goods = str(act.material), str(act.products)  # type: ignore[attr-defined]
+    material, goods = str(act["material"]), str(act["products"])
     spared = any(word in figures.lower() for word in _SPARED.findall(goods.lower()))
     return figures.lower().startswith(material.lower()) and not spared
 
@@ -117,8 +118,7 @@ def _monthly(figures: pd.DataFrame) -> pd.DataFrame:
     """Return exports to the world as monthly means with how many months each covers."""
     usable = figures["usable"] & figures["destination"].eq(WORLD)
     rows = figures.loc[usable & figures["measure"].eq("net_weight_t")]
-    first = rows["period_from"].map(month_number)
-    last = rows["period_to"].map(month_number)
+    first, last = month_numbers(rows["period_from"]), month_numbers(rows["period_to"])
     count = last - first + 1
     table = pd.DataFrame(
         {
@@ -130,33 +130,33 @@ def _monthly(figures: pd.DataFrame) -> pd.DataFrame:
             "available_at": rows["available_at"],
         }
     )
-    order = table.sort_values(["commodity", "first", "last", "available_at"], kind="stable")
-    return order.drop_duplicates(["commodity", "first", "last"], keep="last")
+    key = ["commodity", "first", "last"]
+    order = table.sort_values([*key, "available_at", "tonnes"], kind="stable")
+    return order.drop_duplicates(key, keep="last")
 
 
-def _analog(act: object, name: str, rows: pd.DataFrame) -> Analog | None:
+def _analog(act: Act, name: str, rows: pd.DataFrame) -> Analog | None:
     """Return what one kind of figures tells of a control, None where it tells nothing."""
-    announced = month_number(act.announced_on)  # type: ignore[attr-defined]
-    bound: pd.Timestamp = act.effective_from  # type: ignore[attr-defined]
+    announced = month_number(act["announced_on"])
     before = rows.loc[(rows["first"] >= announced - BEFORE_MONTHS) & (rows["last"] < announced)]
     before = _without_overlap(before)
     months = float(before["months"].sum())
     level = float((before["tonnes"] * before["months"]).sum() / months) if months else 0.0
     single = rows.loc[rows["months"].eq(1)]
-    middle = month_starts(single["first"].to_numpy()) + pd.Timedelta(days=15)
-    age = np.asarray((middle - bound) / pd.Timedelta(days=30.44), dtype=np.float64)
-    after = (age > 0) & (age <= AFTER_MONTHS) & np.asarray(middle < _end_of(act))
+    age = months_since(act["effective_from"], single["first"].to_numpy())
+    until = months_since(_end_of(act), single["first"].to_numpy())
+    after = (age > 0) & (age <= AFTER_MONTHS) & (until < 0)
     if months < LEAST_BEFORE or level <= 0 or not after.any():
         return None
     return Analog(
-        str(act.event_id), name, str(act.instrument), int(act.severity),  # type: ignore[attr-defined]
-        age[after], single["tonnes"].to_numpy()[after] / level, level, months,
+        str(act["event_id"]), name, str(act["instrument"]), int(act["severity"]),
+        age[after], single["tonnes"].to_numpy()[after] / level, months,
     )  # fmt: skip
 
 
-def _end_of(act: object) -> pd.Timestamp:
+def _end_of(act: Act) -> pd.Timestamp:
     """Return when an act ended or was suspended, as known; far ahead if neither."""
-    ends = [act.effective_to, act.suspended_from]  # type: ignore[attr-defined]
+    ends = [act["effective_to"], act["suspended_from"]]
     return min((end for end in ends if pd.notna(end)), default=pd.Timestamp("2100-01-01"))
 
 

@@ -48,6 +48,9 @@ def feature_block(origin: Origin) -> tuple[tuple[str, ...], Floats]:
     return names, np.stack([np.broadcast_to(values[name], shape) for name in names], axis=-1)
 
 
+SEASON_STEPS: Final = ("season_step_mean_log", "season_step_spread_log")
+"""Features that tell the season."""
+
 SEASON_NOISE: Final = 0.05
 """Season steps smaller than this (log units) are mostly noise."""
 
@@ -62,10 +65,16 @@ def base_of(origin: Origin) -> Floats:
     stands out from its own spread over the years.
     """
     names, block = feature_block(origin)
-    step, spread = (
-        block[:, :, names.index(name)]
-        for name in ("season_step_mean_log", "season_step_spread_log")
-    )
+    return _in_season(origin, *(block[:, :, names.index(name)] for name in SEASON_STEPS))
+
+
+def level_in_season(origin: Origin) -> Floats:
+    """Return ``base_of`` of an origin of which nothing else is asked."""
+    values = trade.compute(origin)
+    return _in_season(origin, *(values[name] for name in SEASON_STEPS))
+
+
+def _in_season(origin: Origin, step: Floats, spread: Floats) -> Floats:
     step = np.nan_to_num(step)
     noise = np.where(np.isfinite(spread), spread, ONE_YEAR_SPREAD) ** 2 / 2 + SEASON_NOISE**2
     return origin.level[:, None] * np.exp(step * step**2 / (step**2 + noise))

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.build import base_of
-from features.months import month_number, month_starts
+from features.build import level_in_season
+from features.months import Months, month_number, months_since
 from features.origin import Origin
 from features.policy import STRONG, act_strength, product_share, touched_by
 
@@ -22,8 +22,6 @@ INSTRUMENTS: Final = (BAN, "export_control")
 EPISODE_MONTHS: Final = 18
 """Months after a control in which a further licence is part of the same story, and months seen of
 one after which the ordinary model knows it as well as its own history."""
-
-DAYS_A_MONTH: Final = 30.44
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +44,15 @@ class Control:
         """Return the number of the month it binds first."""
         return month_number(self.bound)
 
-    def age(self, months: NDArray[np.int64]) -> Floats:
+    def age(self, months: Months) -> Floats:
         """Return months from the day it binds to the middle of each month."""
-        middle = month_starts(months) + pd.Timedelta(days=15)
-        return np.asarray((middle - self.bound) / pd.Timedelta(days=DAYS_A_MONTH), dtype=np.float64)
+        return months_since(self.bound, months)
 
-    def since_end(self, months: NDArray[np.int64]) -> Floats:
+    def since_end(self, months: Months) -> Floats:
         """Return months from its end to the middle of each month, 0 before it."""
         if self.ends is None:
             return np.zeros(len(months))
-        middle = month_starts(months) + pd.Timedelta(days=15)
-        gap = (middle - self.ends) / pd.Timedelta(days=DAYS_A_MONTH)
-        return np.maximum(np.asarray(gap, dtype=np.float64), 0.0)
+        return np.maximum(months_since(self.ends, months), 0.0)
 
     def seen(self, origin: Origin) -> int:
         """Return how many months up to the cutoff have felt it."""
@@ -144,4 +139,4 @@ def without(origin: Origin, control: Control) -> Floats:
         is_observed=origin.is_observed[:, :kept],
         targets=np.arange(control.month, origin.targets[-1] + 1),
     )
-    return base_of(before)
+    return level_in_season(before)

@@ -1,10 +1,15 @@
 """Months as whole numbers, so that lags are calendar months and arrays stay dense."""
 
+from typing import Final
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 Months = NDArray[np.int64]
+
+MID_MONTH_DAYS: Final = 15
+DAYS_A_MONTH: Final = 30.44
 
 
 def month_number(moment: pd.Timestamp | str) -> int:
@@ -28,6 +33,12 @@ def month_starts(numbers: Months) -> pd.DatetimeIndex:
     """Return the first day of each numbered month."""
     base = np.datetime64("0000-01", "M")
     return pd.DatetimeIndex((base + numbers.astype("timedelta64[M]")).astype("datetime64[s]"))
+
+
+def months_since(day: pd.Timestamp, numbers: Months) -> NDArray[np.float64]:
+    """Return how many months lie between a day and the middle of each numbered month."""
+    middle = month_starts(numbers) + pd.Timedelta(days=MID_MONTH_DAYS)
+    return np.asarray((middle - day) / pd.Timedelta(days=DAYS_A_MONTH), dtype=np.float64)
 
 
 def month_label(number: int) -> str:

@@ -36,6 +36,9 @@ class PartnerTable:
     """By sum its parts: the world, and EU27 where at least two members are destinations."""
     notes: tuple[str, ...]
     """What is odd in the sources, in sentences."""
+    is_revised: bool = False
+    """Whether figures first told, or revised, after ``as_of`` are in it: it may be scored against
+    itself and never published from."""
 
     @property
     def cutoff(self) -> int:
@@ -77,7 +80,7 @@ class PartnerTable:
         """
         if self.tonnes.shape[1] - months < LEAST_MONTHS:
             return None
-        return replace(self, as_of=as_of, tonnes=self.tonnes.iloc[:, :-months])
+        return replace(self, as_of=as_of, tonnes=self.tonnes.iloc[:, :-months], is_revised=True)
 
 
 def partner_table(

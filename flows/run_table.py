@@ -1,6 +1,7 @@
 """The main job on a full partner table: replayed, forecast, published and reported, once."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from features.months import month_label
+from features.partner_table import PartnerTable
 from flows.backtest import verdict
 from flows.clock import utc_now
 from flows.console import say, track
@@ -90,11 +92,13 @@ def _publish_new(stand: TableStand) -> TableOutcome:
     start_run(stand.engine, started)
     status, recorded = "failed", None
     try:
-        for note in stand.table.notes:
+        past = stand.past()
+        notes = (*stand.table.notes, *hindsight(past))
+        for note in notes:
             say(f"table     {note}")
-        seen = replay_task(stand.past(), stand.table, stand.spec, track=track)
+        seen = replay_task(past, stand.table, stand.spec, track=track)
         recorded = record(stand, seen)
-        outcome = _publish(stand, forecast_task(stand, seen), seen)
+        outcome = _publish(stand, forecast_task(stand, seen), seen, notes)
         status = "finished"
     finally:
         finish_run(
@@ -103,9 +107,24 @@ def _publish_new(stand: TableStand) -> TableOutcome:
     return outcome
 
 
-def _publish(stand: TableStand, made: pd.DataFrame, seen: Backtest) -> TableOutcome:
+def hindsight(past: Sequence[PartnerTable]) -> tuple[str, ...]:
+    """Say how many of the past tables that were replayed are not as they were known then."""
+    revised = sum(table.is_revised for table in past)
+    if not revised:
+        return ()
+    told = (
+        f"{revised} of the {len(past)} past tables that were replayed are today's, cut short, for "
+        "nothing tells what was known then: later revisions are in the scores and hit rates, "
+        "never in a forecast."
+    )
+    return (told,)
+
+
+def _publish(
+    stand: TableStand, made: pd.DataFrame, seen: Backtest, notes: tuple[str, ...]
+) -> TableOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
-    page = write_table_report(_report(stand, made, seen), report_folder(stand, stand.as_of))
+    page = write_table_report(_report(stand, made, seen, notes), report_folder(stand, stand.as_of))
     key = stand.published_as
     rows = publish_forecasts(
         stand.engine,
@@ -119,7 +138,9 @@ def _publish(stand: TableStand, made: pd.DataFrame, seen: Backtest) -> TableOutc
     return TableOutcome(key, made, page, rows, said, is_new=True)
 
 
-def _report(stand: TableStand, made: pd.DataFrame, seen: Backtest) -> TableReport:
+def _report(
+    stand: TableStand, made: pd.DataFrame, seen: Backtest, notes: tuple[str, ...]
+) -> TableReport:
     return TableReport(
         commodity=stand.table.commodity,
         as_of=stand.as_of,
@@ -127,7 +148,7 @@ def _report(stand: TableStand, made: pd.DataFrame, seen: Backtest) -> TableRepor
         forecasts=made,
         history=history_of(stand.table),
         scores=seen.scores,
-        notes=stand.table.notes,
+        notes=notes,
         model_version=stand.model_version,
         data_vintage=stand.table.digest,
     )

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.run_table import TableOutcome, run_table
+from flows.run_table import TableOutcome, hindsight, run_table
 from flows.table_commands import predict_table, run_tables_and_tell
 from flows.table_stand import full_commodities, open_table
 from flows.workspace import store_of
@@ -121,6 +121,7 @@ def test_past_tables_hold_only_what_was_known_then(filled: Filled) -> None:
         "2023-12", "2024-03", "2024-06", "2024-09",
     ]  # fmt: skip
     assert [table.late_months for table in past] == [0, 0, 0, 0]
+    assert hindsight(past) == ()
 
 
 def test_a_history_released_at_once_is_replayed_on_what_is_known_now(
@@ -132,6 +133,8 @@ def test_a_history_released_at_once_is_replayed_on_what_is_known_now(
     past = open_table(settings, at(NOW), "850511").past()
 
     assert [table.tonnes.shape[1] for table in past] == [48, 51, 54, 57]
+    assert all(table.is_revised for table in past)
+    assert hindsight(past)[0].startswith(f"{len(past)} of the {len(past)} past tables")
 
 
 def test_a_table_of_the_magnets_has_a_key_of_its_own(place: Path) -> None:  # noqa: ARG001
