@@ -19,6 +19,14 @@ BAN: Final = "export_ban"
 INSTRUMENTS: Final = (BAN, "export_control")
 """Acts that stop goods at the border until somebody lets them pass."""
 
+TRUCES: Final = ("truce", "export_licence_relaxation")
+"""Acts that, while in force, keep a suspended control from coming back."""
+
+ONE_DAY: Final = pd.Timedelta(days=1)
+
+COVERS: Final = 0.5
+"""Share of magnet trade that the wording of a truce must cover at least."""
+
 EPISODE_MONTHS: Final = 18
 """Months after a control in which a further licence is part of the same story, and months seen of
 one after which the ordinary model knows it as well as its own history."""
@@ -73,11 +81,11 @@ def controls_at(origin: Origin) -> tuple[Control, ...]:
         & events["effective_from"].notna()
         & (act_strength(events) >= STRONG)
     )
-    chosen = events.assign(share=product_share(events)).loc[strong]
+    told = events.assign(share=product_share(events))
     found = [
         control
-        for act in chosen.to_dict("records")
-        for control in _spells(act, origin)
+        for act in told.loc[strong].to_dict("records")
+        for control in _spells(act, told, origin)
         if control.month <= origin.targets[-1]
     ]
     return tuple(sorted(found, key=lambda one: (one.bound, one.event_id)))
@@ -99,9 +107,9 @@ def leading(controls: Sequence[Control], series: int, origin: Origin) -> Control
     return story if story is not None and story.seen(origin) <= EPISODE_MONTHS else None
 
 
-def _spells(act: Mapping[Hashable, Any], origin: Origin) -> list[Control]:
+def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -> list[Control]:
     """Return the spells of one act: until it is suspended, and again from when it is resumed."""
-    names = {m for name in str(act["destinations"]).split(";") for m in touched_by(name)}
+    names = _touched(str(act["destinations"]))
     members = np.array([name in names for name in origin.series])
     hit = np.array([bool(members[group].all()) for group in origin.groups])
     paused, resumed = act["suspended_from"], act["suspended_to"]
@@ -115,9 +123,28 @@ def _spells(act: Mapping[Hashable, Any], origin: Origin) -> list[Control]:
     )
     spells = [first]
     if pd.notna(paused) and pd.notna(resumed):
-        again = pd.Timestamp(resumed) + pd.Timedelta(days=1)
+        again = _after_truces(pd.Timestamp(resumed) + ONE_DAY, names, events)
         spells.append(replace(first, bound=again, ends=_first_of(act["effective_to"])))
     return [spell for spell in spells if spell.ends is None or spell.ends > spell.bound]
+
+
+def _after_truces(day: pd.Timestamp, hit: set[str], events: pd.DataFrame) -> pd.Timestamp:
+    """Return the first day from ``day`` on that no known truce over all that are hit covers."""
+    truces = events.loc[
+        events["instrument"].isin(TRUCES)
+        & events["direction"].eq("easing")
+        & events["share"].ge(COVERS)
+        & events["effective_to"].notna()
+    ].sort_values("effective_to")
+    for truce in truces.to_dict("records"):
+        in_force = truce["effective_from"] <= day <= truce["effective_to"]
+        if in_force and hit <= _touched(str(truce["destinations"])):
+            day = truce["effective_to"] + ONE_DAY
+    return day
+
+
+def _touched(destinations: str) -> set[str]:
+    return {member for name in destinations.split(";") for member in touched_by(name)}
 
 
 def _first_of(*days: pd.Timestamp) -> pd.Timestamp | None:
