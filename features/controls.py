@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from features.build import level_in_season
 from features.months import Months, month_number, months_since
 from features.origin import Origin
-from features.policy import STRONG, act_strength, product_share, touched_by
+from features.policy import STRONG, act_strength, product_share
 
 Floats = NDArray[np.float64]
 
@@ -21,6 +21,9 @@ INSTRUMENTS: Final = (BAN, "export_control")
 
 TRUCES: Final = ("truce", "export_licence_relaxation")
 """Acts that, while in force, keep a suspended control from coming back."""
+
+KEPT_PCT: Final = "kept_pct"
+"""Column of events that a scenario brings: the share of trade that it assumes to pass."""
 
 ONE_DAY: Final = pd.Timedelta(days=1)
 
@@ -46,6 +49,8 @@ class Control:
     """Share of magnet trade its wording covers."""
     hit: NDArray[np.bool_]
     """Which series of the origin it hits; a sum where it hits all members."""
+    passing: float | None = None
+    """Share of the trade that still passes, where a scenario assumes one."""
 
     @property
     def month(self) -> int:
@@ -97,21 +102,25 @@ def leading(controls: Sequence[Control], series: int, origin: Origin) -> Control
     A control begins a story unless one of the last ``EPISODE_MONTHS`` holds the goods already; a
     ban does so even after a licence. Only what months have felt counts, and not for ever.
     """
-    felt = [one for one in controls if one.hit[series] and one.seen(origin) > 0]
-    story: Control | None = None
-    for control in felt:
-        old = story is None or control.month - story.month > EPISODE_MONTHS
-        harder = story is not None and control.instrument == BAN != story.instrument
-        if old or harder:
-            story = control
-    return story if story is not None and story.seen(origin) <= EPISODE_MONTHS else None
+    begun = stories(controls, series, origin)
+    return begun[-1] if begun and begun[-1].seen(origin) <= EPISODE_MONTHS else None
+
+
+def stories(controls: Sequence[Control], series: int, origin: Origin) -> list[Control]:
+    """Return the controls that began a story of one series and that months have felt."""
+    begun: list[Control] = []
+    for control in controls:
+        if not control.hit[series] or control.seen(origin) == 0:
+            continue
+        old = not begun or control.month - begun[-1].month > EPISODE_MONTHS
+        if old or control.instrument == BAN != begun[-1].instrument:
+            begun.append(control)
+    return begun
 
 
 def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -> list[Control]:
     """Return the spells of one act: until it is suspended, and again from when it is resumed."""
-    names = _touched(str(act["destinations"]))
-    members = np.array([name in names for name in origin.series])
-    hit = np.array([bool(members[group].all()) for group in origin.groups])
+    names = touched(str(act["destinations"]), origin)
     paused, resumed = act["suspended_from"], act["suspended_to"]
     first = Control(
         event_id=str(act["event_id"]),
@@ -119,16 +128,19 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
         bound=pd.Timestamp(act["effective_from"]),
         ends=_first_of(act["effective_to"], paused),
         share=float(act["share"]),
-        hit=hit,
+        hit=hit_series(names, origin),
+        passing=_passing(act),
     )
     spells = [first]
     if pd.notna(paused) and pd.notna(resumed):
-        again = _after_truces(pd.Timestamp(resumed) + ONE_DAY, names, events)
+        again = _after_truces(pd.Timestamp(resumed) + ONE_DAY, names, events, origin)
         spells.append(replace(first, bound=again, ends=_first_of(act["effective_to"])))
     return [spell for spell in spells if spell.ends is None or spell.ends > spell.bound]
 
 
-def _after_truces(day: pd.Timestamp, hit: set[str], events: pd.DataFrame) -> pd.Timestamp:
+def _after_truces(
+    day: pd.Timestamp, hit: set[str], events: pd.DataFrame, origin: Origin
+) -> pd.Timestamp:
     """Return the first day from ``day`` on that no known truce over all that are hit covers."""
     truces = events.loc[
         events["instrument"].isin(TRUCES)
@@ -138,13 +150,26 @@ def _after_truces(day: pd.Timestamp, hit: set[str], events: pd.DataFrame) -> pd.
     ].sort_values("effective_to")
     for truce in truces.to_dict("records"):
         in_force = truce["effective_from"] <= day <= truce["effective_to"]
-        if in_force and hit <= _touched(str(truce["destinations"])):
+        if in_force and hit <= touched(str(truce["destinations"]), origin):
             day = truce["effective_to"] + ONE_DAY
     return day
 
 
-def _touched(destinations: str) -> set[str]:
-    return {member for name in destinations.split(";") for member in touched_by(name)}
+def touched(destinations: str, origin: Origin) -> set[str]:
+    """Return the destinations that a list of places touches, sums by their members."""
+    return {member for name in destinations.split(";") for member in origin.touched_by(name)}
+
+
+def hit_series(names: set[str], origin: Origin) -> NDArray[np.bool_]:
+    """Tell which series an act on destinations hits; a sum where it hits all members."""
+    members = np.array([name in names for name in origin.series])
+    return np.array([bool(members[group].all()) for group in origin.groups])
+
+
+def _passing(act: Mapping[Hashable, Any]) -> float | None:
+    """Return the share that a scenario assumes to pass, None where it assumes nothing."""
+    assumed = act.get(KEPT_PCT)
+    return None if assumed is None or pd.isna(assumed) else float(assumed) / 100.0
 
 
 def _first_of(*days: pd.Timestamp) -> pd.Timestamp | None:

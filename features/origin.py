@@ -57,6 +57,22 @@ class Origin:
         return self.targets - self.cutoff
 
     @property
+    def today(self) -> int:
+        """Return the number of the month the forecaster stands in."""
+        return self.cutoff + self.late_months + 1
+
+    @property
+    def is_sum(self) -> NDArray[np.bool_]:
+        """Tell which series are sums of others."""
+        return np.array([len(group) > 1 for group in self.groups])
+
+    def touched_by(self, name: str) -> tuple[str, ...]:
+        """Return the destinations that an act on ``name`` touches, which may be a sum."""
+        if name in self.series:
+            return tuple(self.series[row] for row in self.groups[self.series.index(name)])
+        return (name,)
+
+    @property
     def level(self) -> Floats:
         """Return the mean of each series' last twelve months over those known, NaN without any."""
         return _mean(self.tonnes[:, -LEVEL_MONTHS:])
@@ -66,6 +82,11 @@ class Origin:
         """Return what is added to both sides of a log ratio, in tonnes."""
         year = _mean(self.tonnes[:, -12:])
         return np.maximum(OFFSET_SHARE * np.nan_to_num(year), 1e-9)
+
+
+def announced(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the known acts without the dates that are only scheduled."""
+    return events.loc[events["evidence"] != "scheduled"].reset_index(drop=True)
 
 
 def _mean(window: Floats) -> Floats:
@@ -106,6 +127,6 @@ def origin_of(panel: EvidencePanel, *, events: pd.DataFrame, tariffs: pd.DataFra
         is_observed=panel.kind == KINDS.index("observed"),
         groups=groups,
         world=position["WLD"],
-        events=known_events.loc[known_events["evidence"] != "scheduled"].reset_index(drop=True),
+        events=announced(known_events),
         tariffs=known_at(tariffs, key=TARIFF_KEY, as_of=panel.as_of),
     )

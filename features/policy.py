@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from features.catalogue import Feature
 from features.months import Months, month_numbers, month_starts
 from features.origin import LEVEL_MONTHS, Origin
-from store.vocabulary import AGGREGATES, DESTINATIONS, EU27, WORLD
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -236,7 +235,7 @@ def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
     """Return which series each act touches, series x acts; an aggregate by its members' weight."""
     touched = np.zeros((len(origin.series), len(events)))
     for act, names in enumerate(events["destinations"].str.split(";")):
-        inside = {m for name in names for m in touched_by(name)}
+        inside = {m for name in names for m in origin.touched_by(name)}
         touched[:, act] = [float(series in inside) for series in origin.series]
     reach = touched.copy()
     for row, members in enumerate(origin.groups):
@@ -244,13 +243,6 @@ def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
             weight = np.nan_to_num(origin.level[members])
             reach[row] = weight @ touched[members] / max(weight.sum(), 1e-9)
     return reach
-
-
-def touched_by(name: str) -> tuple[str, ...]:
-    """Return the destinations that an act on ``name`` touches."""
-    if name == WORLD:
-        return DESTINATIONS
-    return AGGREGATES[EU27] if name == EU27 else (name,)
 
 
 def _months_in_force(events: pd.DataFrame, months: Months) -> Floats:

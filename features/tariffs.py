@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.catalogue import Feature
 from features.months import Months, month_starts
 from features.origin import Origin
-from store.vocabulary import AGGREGATES, EU27
+from store.vocabulary import AGGREGATES, EU27, EU27_MEMBERS
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
@@ -62,6 +62,8 @@ NOT_A_TARIFF: Final = frozenset({"IGST"})
 OTHER_SUFFIXES: Final = "8505.11.0010"
 """Marks steps for magnets other than sintered NdFeB, which is most of what 85051110 holds."""
 
+_CHARGED_BY_EU: Final = EU27_MEMBERS.union(AGGREGATES[EU27])
+
 LOOK_BACK: Final = 12
 LOOK_AHEAD: Final = 12
 
@@ -94,6 +96,16 @@ def compute(origin: Origin) -> dict[str, Floats]:
     }
 
 
+def monthly_rates(origin: Origin, months: Months) -> Floats:
+    """Return the mean daily rate of each series and month in percent, NaN where none is known.
+
+    Args:
+        origin: Where the forecaster stands; it must know tariffs.
+        months: Consecutive month numbers.
+    """
+    return _Rates(origin, months).mean
+
+
 class _Rates:
     """Monthly rates of every series: mean, peak and the share of days at the peak."""
 
@@ -119,7 +131,7 @@ def _series_rates(origin: Origin, days: Days) -> Floats:
     """Return the daily rate of each series; an aggregate weighs its members by their level."""
     tariffs = origin.tariffs
     assert tariffs is not None  # noqa: S101 - compute() returns before
-    charged = [EU27 if name in AGGREGATES[EU27] else name for name in origin.series]
+    charged = [EU27 if name in _CHARGED_BY_EU else name for name in origin.series]
     rate_of = {name: importer_rate(tariffs, name, days) for name in dict.fromkeys(charged)}
     unknown = np.full(len(days), np.nan)
     own = np.stack([rate_of[name] for name in charged])

@@ -222,6 +222,7 @@ def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - 
 app.command("flows.gap_commands:gaps")
 app.command("flows.ingest_commands:ingest")
 app.command("flows.review_commands:review")
+app.command("flows.scenario_commands:scenario")
 app.command("flows.vintage_commands:vintages", help="List the ingests, oldest first.")
 app.command("flows.vintage_commands:diff", help="Tell what changed from one ingest to another.")
 app.command("flows.vintage_commands:quarantine", help="See or release what the guards refused.")

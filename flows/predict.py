@@ -8,14 +8,16 @@ import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from features.analogs import Analog
 from features.months import month_label
+from features.origin import Origin
 from flows.console import say, track
 from flows.workspace import Workspace, open_workspace
 from models import registry
 from models.backtest import Backtest, replay
 from models.explain import drivers
 from models.frame import rows_of
-from models.policy_effect import effect_at, words_of
+from models.policy_effect import Effect, effect_at, words_of
 from models.rolling import MODEL, answered, coherent
 from models.rolling import train as fit
 from models.scores import hit_rates
@@ -51,34 +53,8 @@ def predict(
     return forecast_task(open_workspace(settings, as_of), result, version)
 
 
-def forecast(workspace: Workspace, result: Backtest | None, version: int | None) -> Forecast:
-    """Return quantiles of every destination and month, made coherent, with what moved each most."""
-    origin = workspace.history.origin(workspace.as_of)
-    rows = rows_of(origin)
-    model = _model_of(workspace, result, version)
-    plain = coherent(predict_quantiles(model.heads, model.card, rows), origin)
-    analogs = workspace.history.analogs(workspace.as_of)
-    effect = effect_at(origin, analogs)
-    table = answered(plain, effect, origin)
-    if not effect.is_none:
-        say(f"predict   {words_of(effect.controls, analogs)}")
-    late = origin.late_months > MAX_HORIZON - MONTHS_AHEAD
-    labels = rows[["destination", "horizon"]].assign(
-        cutoff=month_label(origin.cutoff),
-        period=rows["period"].dt.strftime("%Y-%m"),
-        horizon=rows["horizon"].astype(int),
-        model=model.name,
-        status="stale" if late else model.status,
-    )
-    published = pd.concat([labels, table], axis=1)[list(FORECAST_COLUMNS)]
-    published["drivers"] = drivers(model.heads, model.card, rows, plain["p50"], table["p50"])
-    if result is not None and len(result.cells):
-        published["band_hit_rate"] = published["destination"].map(hit_rates(result.cells, MODEL))
-    return Forecast(published, model.name)
-
-
 @dataclass(frozen=True, slots=True)
-class _Model:
+class Model:
     """The model that answers at an as_of."""
 
     heads: Mapping[str, lgb.Booster]
@@ -87,19 +63,69 @@ class _Model:
     status: str
 
 
-def _model_of(workspace: Workspace, result: Backtest | None, version: int | None) -> _Model:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A forecast with all that it was made of."""
+
+    model: Model
+    origin: Origin
+    analogs: tuple[Analog, ...]
+    effect: Effect
+    rows: pd.DataFrame
+    """As ``models.frame.rows_of``."""
+    ordinary: pd.DataFrame
+    """Quantiles and mean before policies that history does not show are answered; coherent."""
+    table: pd.DataFrame
+    """The same with the answer."""
+
+
+def made_at(workspace: Workspace, result: Backtest | None, version: int | None) -> Made:
+    """Return the forecast at an as_of and what it was made of; arguments as for ``predict``."""
+    origin = workspace.history.origin(workspace.as_of)
+    rows = rows_of(origin)
+    model = _model_of(workspace, result, version)
+    ordinary = coherent(predict_quantiles(model.heads, model.card, rows), origin)
+    analogs = workspace.history.analogs(workspace.as_of)
+    effect = effect_at(origin, analogs)
+    table = answered(ordinary, effect, origin)
+    return Made(model, origin, analogs, effect, rows, ordinary, table)
+
+
+def forecast(workspace: Workspace, result: Backtest | None, version: int | None) -> Forecast:
+    """Return quantiles of every destination and month, made coherent, with what moved each most."""
+    made = made_at(workspace, result, version)
+    model, rows, table = made.model, made.rows, made.table
+    if words := words_of(made.effect, made.analogs):
+        say(f"predict   {words}")
+    late = made.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
+    labels = rows[["destination", "horizon"]].assign(
+        cutoff=month_label(made.origin.cutoff),
+        period=rows["period"].dt.strftime("%Y-%m"),
+        horizon=rows["horizon"].astype(int),
+        model=model.name,
+        status="stale" if late else model.status,
+    )
+    published = pd.concat([labels, table], axis=1)[list(FORECAST_COLUMNS)]
+    moved = (made.ordinary["p50"], table["p50"])
+    published["drivers"] = drivers(model.heads, model.card, rows, *moved)
+    if result is not None and len(result.cells):
+        published["band_hit_rate"] = published["destination"].map(hit_rates(result.cells, MODEL))
+    return Forecast(published, model.name)
+
+
+def _model_of(workspace: Workspace, result: Backtest | None, version: int | None) -> Model:
     """Return the champion if it stood by then, else the model trained as of that day."""
     champion = registry.champion(workspace.settings)
     if champion is not None and pd.Timestamp(champion.as_of) <= workspace.as_of:
         loaded = registry.load(workspace.settings, champion.version)
-        return _Model(loaded.heads, loaded.card, champion.model_version, "champion")
+        return Model(loaded.heads, loaded.card, champion.model_version, "champion")
     if version is not None:
         loaded = registry.load(workspace.settings, version)
-        return _Model(loaded.heads, loaded.card, workspace.model_version, "replay")
+        return Model(loaded.heads, loaded.card, workspace.model_version, "replay")
     say("predict   no champion stood by then: training as of that day")
     seen = result or replay(workspace.history, workspace.as_of, spec=workspace.spec, track=track)
     trained = fit(workspace.history, workspace.as_of, spec=workspace.spec, memory=seen.memory)
-    return _Model(trained.heads, trained.card, workspace.model_version, "replay")
+    return Model(trained.heads, trained.card, workspace.model_version, "replay")
 
 
 forecast_task = task(name="forecast", cache_policy=NO_CACHE)(forecast)

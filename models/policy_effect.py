@@ -3,8 +3,10 @@
 A control that no month has felt multiplies the forecast, which knows nothing of it. Once months
 have felt it, their forecast is the level before it times what its curve, drawn through those
 months, still leaves; the ordinary model, which learns from the same months, takes over by halves.
+Both give way as an easing sets in, and both are lowered or raised as tariffs change.
 """
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,13 +14,17 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from features.analogs import Analog
 from features.controls import Control, controls_at, leading, without
+from features.easings import Easing, easings_at, levels_without
 from features.origin import Origin
+from features.own_analogs import own_analogs
+from models import drawing
+from models.drawing import LEAST
 from models.response import DRAWS, SEED, OwnMonths, Response
 from models.served import mean_of_quantiles
+from models.tariff_response import kept_under_tariffs
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 Floats = NDArray[np.float64]
@@ -32,35 +38,44 @@ LICENSED: Final = (8.0, 1.0)
 HALF_SEEN: Final = 6.0
 """Months that felt a control after which the ordinary model has half the say."""
 
-TOGETHER: Final = 0.5
-"""Correlation of what destinations do besides, in normal scores."""
-
 WITHOUT_SPREAD: Final = 0.15
 """Spread of the level before a control as a forecast of months without it, log units."""
 
 FADING: Final = 1.5
-"""Months in which the effect of a control that ended shrinks to a third."""
-
-LEAST: Final = 1e-6
+"""Months in which the effect of a control that ended, or is eased, shrinks to a third."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What the controls known at an origin do to its targets."""
+    """What the policies known at an origin do to its targets; draws x series x targets each."""
 
     controls: tuple[Control, ...]
-    """Those with a say, felt ones first."""
+    """Controls with a say, felt ones first."""
+    easings: tuple[Easing, ...]
+    """What eases felt ones."""
     kept: Floats
-    """Share kept by controls that no month has felt: draws x series x targets; 1 where none."""
+    """Share kept under controls that no month has felt; 1 where none."""
+    charged: Floats
+    """Share kept under tariffs that change; 1 where none does."""
     instead: Floats
-    """Tonnes by the curve of the control that months have felt, as ``kept``; 0 where none."""
+    """Tonnes by the curve of the control that months have felt; 0 where none."""
     weight: Floats
     """What ``instead`` counts beside the ordinary forecast, by series; of a sum, in its members."""
+    freed: Floats
+    """Share of the gap to the level without controls that easings close; 0 where none."""
+    without: Floats
+    """The level without controls, series x targets in tonnes; 0 where none holds the series."""
+
+    @property
+    def touched(self) -> NDArray[np.bool_]:
+        """Tell which cells any policy reaches, series x targets."""
+        moved = (self.kept != 1.0) | (self.charged != 1.0) | (self.freed > 0.0)
+        return np.asarray(moved.any(axis=0) | (self.weight > 0)[:, None])
 
     @property
     def is_none(self) -> bool:
-        """Tell whether no control bears on the targets."""
-        return not self.controls
+        """Tell whether no policy bears on the targets."""
+        return not self.touched.any()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,84 +86,135 @@ class Draw:
     count: int
     seed: int
 
+    def of(self, name: str) -> "Draw":
+        """Return the draws of one act: the same whatever other acts are known."""
+        return Draw(self.response, self.count, zlib.crc32(f"{self.seed} {name}".encode()))
+
 
 def effect_at(
-    origin: Origin, analogs: tuple[Analog, ...], *, count: int = DRAWS, seed: int = SEED
+    origin: Origin,
+    analogs: tuple[Analog, ...],
+    *,
+    count: int = DRAWS,
+    seed: int = SEED,
 ) -> Effect:
-    """Return what the controls known at an origin do to its targets.
+    """Return what the policies known at an origin do to its targets.
 
     Args:
         origin: Where the forecast stands.
-        analogs: Controls on other minerals as known there; without any nothing is answered.
+        analogs: Controls on other minerals as known there; without any no control is answered.
         count: How many draws.
-        seed: Equal seeds give equal draws for equal controls.
+        seed: Equal seeds give equal draws for equal acts.
     """
     known = controls_at(origin) if analogs else ()
-    response = Response(analogs)
+    draw = Draw(Response(analogs), count, seed)
+    stories = _stories(origin, known)
+    easings = easings_at(origin, known)
+    freed = _freed(origin, easings, draw)
     shape = (count, len(origin.series), len(origin.targets))
-    kept, instead, weight = np.ones(shape), np.zeros(shape), np.zeros(len(origin.series))
-    fresh = tuple(one for one in known if one.seen(origin) == 0)
-    for place, control in enumerate(fresh):
-        kept = np.minimum(kept, _fresh(origin, control, known, Draw(response, count, seed + place)))
-    stories: dict[str, tuple[Control, list[int]]] = {}
-    for row in np.flatnonzero(~_is_sum(origin)):
-        if (story := leading(known, int(row), origin)) is not None:
-            stories.setdefault(story.event_id, (story, []))[1].append(int(row))
-    for story, rows in stories.values():
-        instead[:, rows] = _instead(origin, story, rows, Draw(response, count, seed))
+    instead, weight = np.zeros(shape), np.zeros(len(origin.series))
+    for story, rows in stories:
+        instead[:, rows] = _instead(origin, story, rows, freed[:, rows], draw)
         weight[rows] = 0.5 ** (story.seen(origin) / HALF_SEEN)
-    felt = tuple(story for story, _ in stories.values())
-    return Effect((*felt, *fresh), kept, instead, weight)
+    fresh = tuple(one for one in known if one.seen(origin) == 0)
+    lessons = (*analogs, *own_analogs(origin, known)) if fresh else analogs
+    return Effect(
+        controls=(*(story for story, _ in stories), *fresh),
+        easings=easings,
+        kept=_fresh(origin, fresh, known, Draw(Response(lessons), count, seed)),
+        charged=kept_under_tariffs(origin, count=count, seed=seed),
+        instead=instead,
+        weight=weight,
+        freed=freed,
+        without=levels_without(origin, known) if easings else np.zeros(shape[1:]),
+    )
 
 
 def respond(table: pd.DataFrame, effect: Effect, origin: Origin) -> pd.DataFrame:
-    """Return quantiles and means with the effect of the controls in them.
+    """Return quantiles and means with the effect of policies in them.
 
     Args:
         table: Quantiles and mean of every series and target, by series, then target.
-        effect: Of the controls, at the same origin.
+        effect: Of the policies, at the same origin.
         origin: Where the forecast stands.
 
     Returns:
-        The columns of ``table``; itself where no control bears on it. Not made coherent.
+        The columns of ``table``; itself where no policy bears on it. Not made coherent.
     """
     if effect.is_none:
         return table
     _, series, targets = effect.kept.shape
     plain = table[list(QUANTILE_COLUMNS)].to_numpy().reshape(series, targets, -1)
-    drawn = drawn_tonnes(plain, effect)
-    touched = (effect.kept != 1.0).any(axis=0) | (effect.weight > 0)[:, None]
-    reached = np.stack([touched[members].any(axis=0) for members in origin.groups])
-    found = np.where(reached[:, :, None], _quantiles(_summed(drawn, origin)), plain)
+    drawn = drawing.summed(drawn_tonnes(plain, effect), origin.groups)
+    reached = np.stack([effect.touched[members].any(axis=0) for members in origin.groups])
+    found = np.where(reached[:, :, None], drawing.quantiles_of_draws(drawn), plain)
     flat = found.reshape(-1, len(QUANTILES))
     answer = pd.DataFrame(flat, columns=list(QUANTILE_COLUMNS), index=table.index)
     answer["mean"] = mean_of_quantiles(flat, np.asarray(QUANTILES))
     return answer[[*QUANTILE_COLUMNS, "mean"]]
 
 
-def drawn_tonnes(plain: Floats, effect: Effect) -> Floats:
+def ranks_under(effect: Effect) -> Floats:
+    """Return where each draw lies in the ordinary forecast of its cell: draws x series x targets.
+
+    Where a curve stands in, as the draw lies on the curve.
+    """
+    count, series, targets = effect.kept.shape
+    found = np.repeat(drawing.ranks(series, count, SEED)[:, :, None], targets, axis=2)
+    felt = effect.weight > 0
+    found[:, felt] = drawing.ranks_of(effect.instead[:, felt])
+    return found
+
+
+def drawn_tonnes(plain: Floats, effect: Effect, ranks: Floats | None = None) -> Floats:
     """Return draws of tonnes under an effect, draws x series x targets; those of sums mean nothing.
 
     Ordinary forecast and the curve of what was felt are mixed in logs, at equal ranks.
+
+    Args:
+        plain: Quantiles of the ordinary forecast, series x targets x levels.
+        effect: Of the policies.
+        ranks: Where the draws lie in it; ``ranks_under`` the effect if None.
     """
-    count, series, targets = effect.kept.shape
-    ranks = np.repeat(_ranks(series, count)[:, :, None], targets, axis=2)
+    drawn = drawing.drawn(plain, ranks_under(effect) if ranks is None else ranks)
+    middle = plain[..., QUANTILES.index(0.5)]
+    gap = np.log(np.maximum(effect.without, LEAST) / np.maximum(middle, LEAST))
+    drawn *= np.exp(effect.freed * np.maximum(gap, 0.0))
     felt = effect.weight > 0
-    ranks[:, felt] = _ranks_of(effect.instead[:, felt])
-    drawn = _drawn(plain, ranks)
     weight = effect.weight[None, felt, None]
     own, ordinary = (np.log(np.maximum(one[:, felt], LEAST)) for one in (effect.instead, drawn))
     drawn[:, felt] = np.exp(weight * own + (1.0 - weight) * ordinary)
-    return drawn * effect.kept
+    return drawn * effect.kept * effect.charged
+
+
+def _stories(origin: Origin, known: Sequence[Control]) -> list[tuple[Control, list[int]]]:
+    """Return the controls that destinations are in the story of, each with its series."""
+    stories: dict[str, tuple[Control, list[int]]] = {}
+    for row in np.flatnonzero(~origin.is_sum):
+        if (story := leading(known, int(row), origin)) is not None:
+            stories.setdefault(story.event_id, (story, []))[1].append(int(row))
+    return list(stories.values())
 
 
 def _fresh(
-    origin: Origin,
-    control: Control,
-    known: Sequence[Control],
-    draw: Draw,
+    origin: Origin, fresh: Sequence[Control], known: Sequence[Control], draw: Draw
 ) -> Floats:
-    """Return what a control that no month has felt leaves, draws x series x targets."""
+    """Return what controls that no month has felt leave, draws x series x targets."""
+    shape = (draw.count, len(origin.series), len(origin.targets))
+    kept = np.ones(shape)
+    for control in fresh:
+        if control.passing is None:
+            left = _left(origin, control, known, draw.of(control.event_id))
+        else:
+            in_force = np.clip(control.age(origin.targets) + 0.5, 0.0, 1.0)
+            left = np.broadcast_to(1.0 - in_force * (1.0 - control.passing), shape)
+        hit = (control.hit & ~origin.is_sum)[None, :, None]
+        kept = np.where(hit, np.minimum(kept, left), kept)
+    return kept
+
+
+def _left(origin: Origin, control: Control, known: Sequence[Control], draw: Draw) -> Floats:
+    """Return what one such control leaves of every series, draws x series x targets."""
     left = draw.response.draws(
         control.age(origin.targets),
         instrument=control.instrument,
@@ -158,8 +224,7 @@ def _fresh(
     )
     left = left ** np.exp(-control.since_end(origin.targets) / FADING)
     covered = _share_draws(control, _already(control, known), draw)
-    kept = 1.0 - covered[:, :, None] * (1.0 - left)
-    return np.asarray(np.where((control.hit & ~_is_sum(origin))[None, :, None], kept, 1.0))
+    return np.asarray(1.0 - covered[:, :, None] * (1.0 - left))
 
 
 def _already(control: Control, known: Sequence[Control]) -> Floats:
@@ -180,11 +245,22 @@ def _share_draws(control: Control, already: Floats, draw: Draw) -> Floats:
     return np.asarray(covered[:, None] * (1.0 - already[None, :] * passing[:, None]))
 
 
+def _freed(origin: Origin, easings: Sequence[Easing], draw: Draw) -> Floats:
+    """Return the share of what controls hold back that easings free, draws x series x targets."""
+    held = np.ones((draw.count, len(origin.series), len(origin.targets)))
+    for easing in easings:
+        share = min(max(easing.strength, 0.01), 1.0)
+        random = np.random.default_rng(draw.of(easing.event_id).seed)
+        worth = SHARE_WORTH * share, max(SHARE_WORTH * (1.0 - share), LEAST)
+        strength = random.beta(*worth, draw.count) if share < 1.0 else np.ones(draw.count)
+        grown = 1.0 - np.exp(-easing.age(origin.targets) / FADING)
+        reached = (easing.hit & ~origin.is_sum)[None, :, None]
+        held *= 1.0 - strength[:, None, None] * grown[None, None, :] * reached
+    return np.asarray(1.0 - held)
+
+
 def _instead(
-    origin: Origin,
-    control: Control,
-    rows: list[int],
-    draw: Draw,
+    origin: Origin, control: Control, rows: list[int], freed: Floats, draw: Draw
 ) -> Floats:
     """Return tonnes by the curve of a control that months have felt, draws x rows x targets."""
     level, tonnes = without(origin, control)[rows], origin.tonnes[rows]
@@ -207,63 +283,18 @@ def _instead(
         count=draw.count,
         seed=draw.seed,
     )
-    left = left ** np.exp(-control.since_end(origin.targets) / FADING)
+    held = np.minimum(1.0 - freed, np.exp(-control.since_end(origin.targets) / FADING))
+    left = np.where(left < 1.0, left**held, left)
     random = np.random.default_rng([draw.seed, 2])
     apart = random.standard_normal((draw.count, len(rows) + 1, 1))
     noise = WITHOUT_SPREAD * (apart[:, :-1] + apart[:, -1:]) / np.sqrt(2.0)
     return np.asarray(left * level[None, :, -len(origin.targets) :] * np.exp(noise))
 
 
-def _is_sum(origin: Origin) -> NDArray[np.bool_]:
-    return np.array([len(group) > 1 for group in origin.groups])
-
-
-def _ranks(series: int, count: int) -> Floats:
-    """Return draws of where each series lies in its distribution, in all its months."""
-    draw = np.random.default_rng(SEED)
-    shared = draw.standard_normal((count, 1)) * np.sqrt(TOGETHER)
-    return np.asarray(
-        ndtr(shared + draw.standard_normal((count, series)) * np.sqrt(1.0 - TOGETHER))
-    )
-
-
-def _ranks_of(draws: Floats) -> Floats:
-    """Return where each draw lies among all of its cell, 0 to 1."""
-    order = draws.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
-    return np.asarray((order + 0.5) / len(draws))
-
-
-def _drawn(plain: Floats, ranks: Floats) -> Floats:
-    """Return what lies at ranks of quantiles; ranks are draws x series x targets."""
-    levels = np.array([0.0, *QUANTILES, 1.0])
-    low = plain[..., :1] ** 2 / np.maximum(plain[..., 1:2], LEAST)
-    high = plain[..., -1:] ** 2 / np.maximum(plain[..., -2:-1], LEAST)
-    edges = np.concatenate([low, plain, high], axis=2)
-    place = np.clip(np.searchsorted(levels, ranks) - 1, 0, len(levels) - 2)
-    part = (ranks - levels[place]) / (levels[place + 1] - levels[place])
-    below = np.take_along_axis(edges[None], place[..., None], axis=3)[..., 0]
-    above = np.take_along_axis(edges[None], place[..., None] + 1, axis=3)[..., 0]
-    return np.asarray(below + part * (above - below))
-
-
-def _summed(drawn: Floats, origin: Origin) -> Floats:
-    """Return draws with those of sums made from their members'."""
-    found = drawn.copy()
-    for row, members in enumerate(origin.groups):
-        if len(members) > 1:
-            found[:, row] = drawn[:, members].sum(axis=1)
-    return found
-
-
-def _quantiles(drawn: Floats) -> Floats:
-    """Return quantiles of draws, series x targets x levels."""
-    return np.moveaxis(np.quantile(drawn, QUANTILES, axis=0), 0, -1)
-
-
-def words_of(controls: Sequence[Control], analogs: Sequence[Analog]) -> str:
-    """Say in one sentence what the response rests on."""
-    if not controls:
+def words_of(effect: Effect, analogs: Sequence[Analog]) -> str:
+    """Say in one sentence what the response to controls rests on; nothing where there is none."""
+    if not effect.controls:
         return ""
     materials = sorted({analog.material.split(":")[0].split(" (")[0] for analog in analogs})
-    acts = ", ".join(control.event_id for control in controls)
+    acts = ", ".join(control.event_id for control in effect.controls)
     return f"{acts}: answered from {len(analogs)} controls on {', '.join(materials)}"

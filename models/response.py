@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from features.analogs import Analog
@@ -106,6 +107,37 @@ class Response:
         apart = self._apart(age, before, own, free) + self.prior.own_month * noise
         kept = _bounded(np.exp(ahead[:, None, :] + apart))
         return np.where(age[None, None, :] > 0, kept, 1.0)
+
+    def level(self, age: Floats, *, instrument: str, own: OwnMonths | None = None) -> Floats:
+        """Return draws of the act's own curve without the noise of months, draws x months.
+
+        Args:
+            age: Months since it bound, above 0.
+            instrument: Of the control.
+            own: Months already seen of it.
+        """
+        seen = np.empty(0) if own is None else own.age
+        normal = np.random.default_rng(SEED).standard_normal((DRAWS, len(seen) + len(age)))
+        curve = self._curve(np.concatenate([seen, age]), instrument, own, normal)
+        return _bounded(np.exp(curve[:, len(seen) :]))
+
+    def influence(self, age: Floats, *, instrument: str) -> dict[str, float]:
+        """Return what each act among the analogs counts in the curve, adding up to 1.
+
+        Args:
+            age: Months since the control bound, of the months asked for.
+            instrument: Of the control.
+        """
+        if not self.analogs:
+            return {}
+        points = _Points.of_analogs(self.analogs)
+        known = self._kernel(points, points) + np.diag(
+            np.full(len(points.age), self.prior.month**2)
+        )
+        across = self._kernel(points, _Points.of_act(np.maximum(age, 0.0), instrument))
+        share = np.abs(np.linalg.solve(known, across)).sum(axis=1)
+        total = pd.Series(share).groupby(points.act).sum()
+        return {str(act): float(part) for act, part in (total / total.sum()).items()}
 
     def _curve(self, age: Floats, instrument: str, own: OwnMonths | None, normal: Floats) -> Floats:
         """Return draws of the act's own curve, draws x months, given analogs and the own world."""

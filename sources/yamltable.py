@@ -37,8 +37,16 @@ def read_yaml(path: Path, columns: Sequence[str]) -> CsvTable:
     """
     content = content_of(path)
     problems = Problems(path.name)
+    rows = rows_of(_entries(path, content), columns, problems)
+    return CsvTable(path, hashlib.sha256(content).hexdigest(), rows, problems)
+
+
+def rows_of(
+    entries: Sequence[yaml.Node], columns: Sequence[str], problems: Problems
+) -> tuple[Row, ...]:
+    """Return entries as rows of these columns; what is none is noted."""
     rows = []
-    for entry in _entries(path, content):
+    for entry in entries:
         line = entry.start_mark.line + 1
         cells = dict.fromkeys(columns, "")
         if not isinstance(entry, yaml.MappingNode):
@@ -47,20 +55,29 @@ def read_yaml(path: Path, columns: Sequence[str]) -> CsvTable:
         for key, value in entry.value:
             _fill(cells, key, value, problems)
         rows.append(Row(line, cells, problems))
-    return CsvTable(path, hashlib.sha256(content).hexdigest(), tuple(rows), problems)
+    return tuple(rows)
+
+
+def composed(name: str, content: bytes) -> yaml.Node | None:
+    """Return the YAML tree of a file, None where it is empty; nothing in it is ever run.
+
+    Raises:
+        DataError: it is not YAML.
+    """
+    try:
+        node: yaml.Node | None = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+    except (UnicodeDecodeError, yaml.YAMLError) as err:
+        told = " ".join(str(err).split())
+        raise DataError(
+            f"{name} is not YAML: {told}. Expected names and values in UTF-8. "
+            "Correct it; nothing was taken over."
+        ) from err
+    return node
 
 
 def _entries(path: Path, content: bytes) -> Sequence[yaml.Node]:
     """Return the entries of the file's list."""
-    try:
-        text = content.decode("utf-8-sig")
-        top = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (UnicodeDecodeError, yaml.YAMLError) as err:
-        told = " ".join(str(err).split())
-        raise DataError(
-            f"{path.name} is not YAML: {told}. Expected a list of entries in UTF-8. "
-            "Correct it; nothing was taken over."
-        ) from err
+    top = composed(path.name, content)
     if isinstance(top, yaml.SequenceNode):
         return list(top.value)
     if isinstance(top, yaml.MappingNode):

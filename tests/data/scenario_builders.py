@@ -1,0 +1,60 @@
+"""Builders of a forecast to ask what if, and of scenarios."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from features.analogs import Analog
+from features.origin import Origin
+from models.learned import nothing_learned
+from models.scenario import Standing
+from sources.scenario_file import Ground, Scenario, read_scenario
+from store.vocabulary import QUANTILE_COLUMNS
+from tests.data.builders import at, make_events, make_origin, make_tariffs
+
+AGES = np.arange(12) + 0.5
+HALTED = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
+SPREAD = np.array([0.6, 0.7, 0.85, 1.0, 1.15, 1.3, 1.4])
+
+NEUTRAL: dict[str, object] = {"direction": "neutral"}
+
+
+def halted(name: str, *, instrument: str = "export_control", kept: float = 1.0) -> Analog:
+    """Build a control after which nearly nothing passed, and within a year nearly all."""
+    return Analog(name, "gallium", instrument, 3, AGES, kept * HALTED, 6.0)
+
+
+def make_standing(
+    *,
+    events: pd.DataFrame | None = None,
+    tariffs: pd.DataFrame | None = None,
+    analogs: tuple[Analog, ...] = (halted("ga"), halted("ge", kept=1.2), halted("sb", kept=0.8)),
+    learned: Callable[[Origin, Origin], np.ndarray] = nothing_learned,
+    tonnes: Mapping[str, float] | None = None,
+) -> Standing:
+    """Build a flat forecast of 2020-07 to 2021-06 of all series as of 2020-07-15."""
+    steps = [{"importer": name} for name in ("USA", "EU27", "JPN", "KOR", "VNM", "IND", "THA")]
+    past = {
+        "component": "S301", "rate_pct": 100.0, "effective_from": "2018-03-01",
+        "effective_to": "2018-06-30", "announced_on": "2018-02-01",
+    }  # fmt: skip
+    origin = make_origin(
+        events=make_events(NEUTRAL) if events is None else events,
+        tariffs=make_tariffs(*steps, past) if tariffs is None else tariffs,
+        tonnes=tonnes,
+    )
+    level = np.repeat(origin.level[:, None], len(origin.targets), axis=1).reshape(-1)
+    table = pd.DataFrame(level[:, None] * SPREAD, columns=list(QUANTILE_COLUMNS))
+    table["mean"] = level
+    return Standing(at("2020-07-15"), origin, analogs, table, table, learned)
+
+
+def make_scenario(text: str, standing: Standing) -> Scenario:
+    """Read the events and tariffs of a scenario written as YAML."""
+    return read_scenario("test.yaml", f"name: test\n{text}".encode(), standing.ground)
+
+
+def ground() -> Ground:
+    """Build what the scenarios of the tests may speak of."""
+    return make_standing().ground

@@ -1,0 +1,106 @@
+"""What holds of every scenario."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.origin import Origin
+from models.boosting import fit_heads
+from models.frame import training_set
+from models.learned import learned_shift
+from models.scenario import Standing, paired
+from models.served import TREES_WEIGHT
+from tests.data.builders import QUICK, at, make_world
+from tests.data.scenario_builders import make_scenario, make_standing
+
+MONTHS = st.integers(1, 11).map(lambda n: f"{2020 + (n + 6) // 12}-{(n + 6) % 12 + 1:02d}")
+RATES = st.floats(0, 120).map(lambda rate: round(rate, 1))
+
+
+@cache
+def standing() -> Standing:
+    """A forecast whose trees have learned from a world with a tariff."""
+    history = make_world().history()
+    now = history.origin(at("2020-07-25"))
+    data = training_set(history.past(at("2020-07-25")), now, QUICK)
+    card = {"features": data.names, TREES_WEIGHT: [1.0] * 18, "threads": 1}
+    return make_standing(learned=learned_shift(fit_heads(data, QUICK), card))
+
+
+def usa(text: str) -> pd.DataFrame:
+    asked = standing()
+    table = paired(asked, make_scenario(text, asked)).table
+    return table.loc[table["destination"] == "USA"].set_index("period")
+
+
+@settings(max_examples=25)
+@given(rate=RATES, more=st.floats(0.5, 60), month=MONTHS, notice=st.integers(0, 60))
+def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
+    rate: float, more: float, month: str, notice: int
+) -> None:
+    start = pd.Timestamp(f"{month}-10")
+    announced = max(start - pd.Timedelta(days=notice), pd.Timestamp("2020-07-15"))
+    text = (
+        "tariffs: [{importer: USA, rate_pct: %s, effective_from: %s, announced_on: %s}]"
+    )  # fmt: skip
+    days = (f"{start:%Y-%m-%d}", f"{announced:%Y-%m-%d}")
+
+    low, high = (usa(text % (round(r, 1), *days)) for r in (rate, rate + more))
+
+    binding = low.index > month
+    for name in ("scenario_p50", "scenario_mean"):
+        assert (high[name][binding] <= low[name][binding] * (1 + 1e-12)).all()
+    if rate > 2.1:
+        assert (low["scenario_p50"][binding] <= low["base_p50"][binding]).all()
+
+
+@settings(max_examples=15)
+@given(
+    kind=st.sampled_from(["export_control", "export_ban", "quota", "entity_list"]),
+    place=st.sampled_from(["USA", "JPN", "EU27", "WLD"]),
+    month=MONTHS,
+)
+def test_a_restriction_raises_no_sum_above_its_members(kind: str, place: str, month: str) -> None:
+    asked = standing()
+    text = (
+        f"events: [{{event_id: new, instrument: {kind}, destinations: [{place}], "
+        f"effective_from: {month}-01}}]"
+    )
+
+    table = paired(asked, make_scenario(text, asked)).table
+    wide = table.pivot_table(index="period", columns="destination", values="scenario_mean")
+
+    members = wide.drop(columns=["WLD", "EU27"]).sum(axis=1)
+    np.testing.assert_allclose(members, wide["WLD"], rtol=1e-9)
+    assert (table["scenario_p50"] >= 0).all()
+    assert (table["difference_p10"] <= table["difference_p90"]).all()
+
+
+def test_trees_see_no_higher_forecast_in_a_higher_rate() -> None:
+    asked = standing()
+    origin = asked.origin
+
+    shifts = [_shift(asked, origin, rate) for rate in (5, 20, 60, 100)]
+
+    assert all(np.all(later <= earlier) for earlier, later in zip(shifts, shifts[1:], strict=False))
+
+
+def _shift(asked: Standing, origin: Origin, rate: int) -> np.ndarray:
+    from features.levers import with_levers
+
+    text = f"tariffs: [{{importer: USA, rate_pct: {rate}, effective_from: 2020-08-01}}]"
+    return asked.learned(origin, with_levers(origin, make_scenario(text, asked).levers))[0, 1:]
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_equal_questions_get_equal_answers(seed: int) -> None:
+    text = "events: [{event_id: n, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01}]"
+    asked = standing()
+
+    first, second = (paired(asked, make_scenario(text, asked)).table for _ in range(seed + 1))
+
+    pd.testing.assert_frame_equal(first, second, check_exact=True)

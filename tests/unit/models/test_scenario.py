@@ -1,0 +1,187 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.origin import Origin
+from models.scenario import COLUMNS, Standing, paired
+from tests.data.builders import make_events
+from tests.data.scenario_builders import NEUTRAL, halted, make_scenario, make_standing
+
+MEMBERS = ["USA", "DEU", "JPN", "KOR", "VNM", "IND", "THA", "ITA", "EU27_REST", "ROW"]
+
+BAN = """
+events:
+  - {event_id: 2020-10-ban, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01}
+"""
+DUTY = """
+events:
+  - {event_id: 2020-10-duty, instrument: export_control, destinations: [WLD],
+     effective_from: 2020-10-01}
+"""
+TARIFF = "tariffs: [{importer: USA, rate_pct: %s, effective_from: %s}]"
+
+
+def answer(text: str, standing: Standing | None = None) -> pd.DataFrame:
+    found = make_standing() if standing is None else standing
+    return paired(found, make_scenario(text, found)).table.set_index(["destination", "period"])
+
+
+def test_answer_has_every_destination_and_month_in_the_promised_columns() -> None:
+    standing = make_standing()
+
+    table = paired(standing, make_scenario(BAN, standing)).table
+
+    assert list(table.columns) == list(COLUMNS)
+    assert len(table) == 12 * 12
+    assert table["period"].min() == "2020-07"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("events: []", id="no levers"),
+        pytest.param(TARIFF % ("2.1", "2020-09-01"), id="the rate of today"),
+        pytest.param("tariffs: [{importer: USA, add_points: 0, effective_from: 2020-09-01}]", id="no points"),
+        pytest.param(
+            "events: [{event_id: 2018-09-control, direction: neutral}]", id="an act as it is"
+        ),
+        pytest.param(TARIFF % ("60", "2022-01-01"), id="beyond the last month"),
+    ],
+)  # fmt: skip
+def test_zero_change_makes_exactly_zero_difference(text: str) -> None:
+    table = answer(text)
+
+    differences = table[["difference_p10", "difference_p50", "difference_p90"]].to_numpy()
+    np.testing.assert_array_equal(differences, 0.0)
+    np.testing.assert_array_equal(table["base_p50"], table["scenario_p50"])
+    np.testing.assert_array_equal(table["base_mean"], table["scenario_mean"])
+
+
+def test_a_scenario_against_itself_makes_exactly_zero_difference() -> None:
+    against = "\n".join(f"  {line}" for line in BAN.splitlines())
+
+    table = answer(f"{BAN}against:{against}")
+
+    assert not table[["difference_p10", "difference_p50", "difference_p90"]].any(axis=None)
+
+
+def test_means_add_up_to_their_sums_with_and_without() -> None:
+    table = answer(BAN + TARIFF % ("60", "2021-01-01"))
+
+    for mean in ("base_mean", "scenario_mean"):
+        wide = table[mean].unstack("destination")
+        np.testing.assert_allclose(wide[MEMBERS].sum(axis=1), wide["WLD"], rtol=1e-9)
+        np.testing.assert_allclose(
+            wide[["DEU", "ITA", "EU27_REST"]].sum(axis=1), wide["EU27"], rtol=1e-9
+        )
+
+
+def test_a_ban_falls_on_whom_it_hits_and_on_their_sum_alone() -> None:
+    table = answer(BAN)["difference_p50"].unstack("destination")
+
+    assert (table.loc["2020-10":, "JPN"] < 0).all()
+    assert (table.loc["2020-10":, "WLD"] < 0).all()
+    assert not table.drop(columns=["JPN", "WLD"]).any(axis=None)
+    assert not table.loc[:"2020-09"].any(axis=None)
+
+
+def test_nothing_passes_where_the_scenario_says_so() -> None:
+    table = answer(BAN.replace("}", ", kept_pct: 0}"))
+
+    japan = table.loc["JPN"].loc["2020-11":]
+    np.testing.assert_allclose(japan["scenario_p50"], 0.0, atol=1e-5)
+    np.testing.assert_allclose(japan["difference_p50"], -japan["base_p50"], rtol=1e-3)
+    assert japan["warning"].str.contains("assumed, not estimated").all()
+
+
+def test_a_control_is_answered_by_its_analogs() -> None:
+    hard, mild = (
+        answer(DUTY, make_standing(analogs=(halted("a", kept=k), halted("b", kept=k))))
+        for k in (0.5, 5.0)
+    )
+
+    world = ("WLD", "2020-11")
+    assert hard.loc[world, "scenario_p50"] < 0.5 * mild.loc[world, "scenario_p50"]
+    assert hard.loc[world, "scenario_p50"] < 0.5 * hard.loc[world, "base_p50"]
+
+
+def test_news_of_a_later_month_changes_no_earlier_one() -> None:
+    text = DUTY.replace("effective_from", "announced_on: 2020-09-15, effective_from")
+
+    table = answer(text)["difference_p50"].unstack("destination")
+
+    assert not table.loc[:"2020-09"].any(axis=None)
+    assert (table.loc["2020-10":, "USA"] < 0).all()
+
+
+def test_a_tariff_announced_ahead_brings_shipments_forward() -> None:
+    table = answer(
+        "tariffs: [{importer: USA, add_points: 10, announced_on: 2020-08-01, "
+        "effective_from: 2020-11-01}]"
+    )["difference_p50"].unstack("destination")["USA"]
+
+    assert table["2020-07"] == 0
+    assert (table["2020-08":"2020-10"] > 0).all()
+    assert (table["2020-11":] < 0).all()
+
+
+def test_a_rate_beyond_the_record_gets_the_highest_on_it_and_a_warning() -> None:
+    beyond, highest = answer(TARIFF % ("400", "2020-10-01")), answer(TARIFF % ("102.1", "2020-10-01"))
+
+    assert beyond.loc[("USA", "2021-01"), "warning"] == (
+        "400 percent lies above 102.1, the highest rate on record: answered as 102.1"
+    )
+    assert beyond.loc[("JPN", "2021-01"), "warning"] == ""
+    assert highest.loc[("USA", "2021-01"), "warning"] == ""
+    np.testing.assert_array_equal(beyond["scenario_p50"], highest["scenario_p50"])
+
+
+def test_a_lapse_of_a_felt_control_brings_trade_back_towards_the_level_before() -> None:
+    events = make_events({"event_id": "felt", "effective_from": "2020-04-04"})
+    low = make_standing(events=events)
+    tonnes = low.origin.tonnes.copy()
+    tonnes[:, -3:] *= 0.3
+    low = Standing(
+        low.as_of, _with_tonnes(low.origin, tonnes), low.analogs, low.published * 0.5,
+        low.ordinary * 0.5, low.learned,
+    )  # fmt: skip
+
+    gain = answer("events: [{event_id: felt, effective_to: 2020-09-30}]", low)
+
+    usa = gain.loc["USA"]
+    assert not usa["difference_p50"][:"2020-08"].any()
+    assert usa["difference_p50"]["2020-11"] > 0
+    assert usa["scenario_p50"]["2021-06"] < 1.2 * tonnes[0, 0]
+
+
+def _with_tonnes(origin: Origin, tonnes: np.ndarray) -> Origin:
+    from dataclasses import replace
+
+    return replace(origin, tonnes=tonnes)
+
+
+def test_what_carries_the_answer_is_said() -> None:
+    alone = make_standing(analogs=(halted("2019-12-only"),))
+
+    notes = paired(alone, make_scenario(DUTY, alone)).notes
+
+    assert len(notes) == 1
+    assert "one past event carries 100% of it: 2019-12-only (gallium)" in notes[0]
+    assert "months until 80% of the level before" in notes[0]
+
+
+def test_nothing_new_is_said_so() -> None:
+    standing = make_standing()
+
+    assert paired(standing, make_scenario("events: []", standing)).notes == (
+        "Nothing differs: what is compared with says the same already.",
+    )
+
+
+def test_an_instrument_no_response_answers_is_warned_of() -> None:
+    table = answer(
+        "events: [{event_id: q, instrument: quota, destinations: [JPN], effective_from: 2020-10-01}]",
+        make_standing(events=make_events(NEUTRAL)),
+    )
+
+    assert table.loc[("JPN", "2020-12"), "warning"].startswith("quota is answered by what")
