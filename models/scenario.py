@@ -84,7 +84,7 @@ class Paired:
     """What the answer rests on, in sentences."""
 
 
-def paired(standing: Standing, scenario: Scenario) -> Paired:
+def paired(standing: Standing, scenario: Scenario, *, draws: int | None = None) -> Paired:
     """Return forecasts with and without a scenario, and the difference with its own band.
 
     Means add up to those of their sums. No difference is exactly zero where nothing changes.
@@ -92,8 +92,9 @@ def paired(standing: Standing, scenario: Scenario) -> Paired:
     Args:
         standing: Where it is asked.
         scenario: What is asked.
+        draws: How many; enough for smooth bands if None.
     """
-    view = _View.of(standing)
+    view = _View.of(standing, draws)
     published = _Drawn(view.published, *(view.numbers(name) for name in ("p50", "mean")))
     base = published
     if scenario.against is not None:
@@ -137,9 +138,10 @@ class _View:
     """Draws of what is published."""
 
     @classmethod
-    def of(cls, standing: Standing) -> "_View":
+    def of(cls, standing: Standing, draws: int | None) -> "_View":
         origin = standing.origin
-        count = FEW_DRAWS if len(origin.series) > MANY_SERIES else DRAWS
+        usual = FEW_DRAWS if len(origin.series) > MANY_SERIES else DRAWS
+        count = usual if draws is None else draws
         known = effect_at(origin, standing.analogs, count=count)
         ranks = ranks_under(known)
         plain = _cells(standing.ordinary, origin)

@@ -1,13 +1,14 @@
 """What holds of every scenario."""
 
+import itertools
 from functools import cache
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.levers import with_levers
 from features.origin import Origin
 from models.boosting import fit_heads
 from models.frame import training_set
@@ -33,20 +34,18 @@ def standing() -> Standing:
 
 def usa(text: str) -> pd.DataFrame:
     asked = standing()
-    table = paired(asked, make_scenario(text, asked)).table
+    table = paired(asked, make_scenario(text, asked), draws=100).table
     return table.loc[table["destination"] == "USA"].set_index("period")
 
 
-@settings(max_examples=25)
+@settings(derandomize=True, max_examples=20, deadline=None)
 @given(rate=RATES, more=st.floats(0.5, 60), month=MONTHS, notice=st.integers(0, 60))
 def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
     rate: float, more: float, month: str, notice: int
 ) -> None:
     start = pd.Timestamp(f"{month}-10")
     announced = max(start - pd.Timedelta(days=notice), pd.Timestamp("2020-07-15"))
-    text = (
-        "tariffs: [{importer: USA, rate_pct: %s, effective_from: %s, announced_on: %s}]"
-    )  # fmt: skip
+    text = "tariffs: [{importer: USA, rate_pct: %s, effective_from: %s, announced_on: %s}]"
     days = (f"{start:%Y-%m-%d}", f"{announced:%Y-%m-%d}")
 
     low, high = (usa(text % (round(r, 1), *days)) for r in (rate, rate + more))
@@ -58,7 +57,7 @@ def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
         assert (low["scenario_p50"][binding] <= low["base_p50"][binding]).all()
 
 
-@settings(max_examples=15)
+@settings(derandomize=True, max_examples=15, deadline=None)
 @given(
     kind=st.sampled_from(["export_control", "export_ban", "quota", "entity_list"]),
     place=st.sampled_from(["USA", "JPN", "EU27", "WLD"]),
@@ -71,7 +70,7 @@ def test_a_restriction_raises_no_sum_above_its_members(kind: str, place: str, mo
         f"effective_from: {month}-01}}]"
     )
 
-    table = paired(asked, make_scenario(text, asked)).table
+    table = paired(asked, make_scenario(text, asked), draws=100).table
     wide = table.pivot_table(index="period", columns="destination", values="scenario_mean")
 
     members = wide.drop(columns=["WLD", "EU27"]).sum(axis=1)
@@ -86,21 +85,19 @@ def test_trees_see_no_higher_forecast_in_a_higher_rate() -> None:
 
     shifts = [_shift(asked, origin, rate) for rate in (5, 20, 60, 100)]
 
-    assert all(np.all(later <= earlier) for earlier, later in zip(shifts, shifts[1:], strict=False))
+    assert all(np.all(later <= earlier) for earlier, later in itertools.pairwise(shifts))
 
 
 def _shift(asked: Standing, origin: Origin, rate: int) -> np.ndarray:
-    from features.levers import with_levers
-
     text = f"tariffs: [{{importer: USA, rate_pct: {rate}, effective_from: 2020-08-01}}]"
     return asked.learned(origin, with_levers(origin, make_scenario(text, asked).levers))[0, 1:]
 
 
-@pytest.mark.parametrize("seed", [1])
-def test_equal_questions_get_equal_answers(seed: int) -> None:
-    text = "events: [{event_id: n, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01}]"
+def test_equal_questions_get_equal_answers() -> None:
+    act = "event_id: n, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01"
     asked = standing()
+    scenario = make_scenario(f"events: [{{{act}}}]", asked)
 
-    first, second = (paired(asked, make_scenario(text, asked)).table for _ in range(seed + 1))
+    first, second = (paired(asked, scenario, draws=100).table for _ in range(2))
 
     pd.testing.assert_frame_equal(first, second, check_exact=True)

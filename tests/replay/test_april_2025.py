@@ -61,8 +61,12 @@ def test_the_recovery_is_foreseen_once_may_is_out() -> None:
 
 
 @pytest.mark.parametrize("day", ["2023-07-25", "2024-06-25", "2025-03-25"])
-def test_calm_months_are_untouched(day: str) -> None:
-    assert effect_at(history().origin(at(day)), history().analogs(at(day))).is_none
+def test_no_control_is_answered_in_calm_months(day: str) -> None:
+    effect = effect_at(history().origin(at(day)), history().analogs(at(day)))
+
+    assert effect.controls == ()
+    assert (effect.kept == 1.0).all()
+    assert not effect.weight.any()
 
 
 def test_sums_still_add_up() -> None:
@@ -86,3 +90,4 @@ def test_what_came_out_later_changes_no_answer(change: Change, day: str) -> None
     assert [one.event_id for one in effect.controls] == [o.event_id for o in expected.controls]
     np.testing.assert_array_equal(effect.kept, expected.kept)
     np.testing.assert_array_equal(effect.instead, expected.instead)
+    np.testing.assert_array_equal(effect.charged, expected.charged)

@@ -1,8 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from features.origin import Origin
 from models.scenario import COLUMNS, Standing, paired
 from tests.data.builders import make_events
 from tests.data.scenario_builders import NEUTRAL, halted, make_scenario, make_standing
@@ -19,6 +20,11 @@ events:
      effective_from: 2020-10-01}
 """
 TARIFF = "tariffs: [{importer: USA, rate_pct: %s, effective_from: %s}]"
+
+
+def months_of(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return one column as months x destinations."""
+    return table.reset_index().pivot_table(index="period", columns="destination", values=column)
 
 
 def answer(text: str, standing: Standing | None = None) -> pd.DataFrame:
@@ -69,7 +75,7 @@ def test_means_add_up_to_their_sums_with_and_without() -> None:
     table = answer(BAN + TARIFF % ("60", "2021-01-01"))
 
     for mean in ("base_mean", "scenario_mean"):
-        wide = table[mean].unstack("destination")
+        wide = months_of(table, mean)
         np.testing.assert_allclose(wide[MEMBERS].sum(axis=1), wide["WLD"], rtol=1e-9)
         np.testing.assert_allclose(
             wide[["DEU", "ITA", "EU27_REST"]].sum(axis=1), wide["EU27"], rtol=1e-9
@@ -77,7 +83,7 @@ def test_means_add_up_to_their_sums_with_and_without() -> None:
 
 
 def test_a_ban_falls_on_whom_it_hits_and_on_their_sum_alone() -> None:
-    table = answer(BAN)["difference_p50"].unstack("destination")
+    table = months_of(answer(BAN), "difference_p50")
 
     assert (table.loc["2020-10":, "JPN"] < 0).all()
     assert (table.loc["2020-10":, "WLD"] < 0).all()
@@ -108,17 +114,16 @@ def test_a_control_is_answered_by_its_analogs() -> None:
 def test_news_of_a_later_month_changes_no_earlier_one() -> None:
     text = DUTY.replace("effective_from", "announced_on: 2020-09-15, effective_from")
 
-    table = answer(text)["difference_p50"].unstack("destination")
+    table = months_of(answer(text), "difference_p50")
 
     assert not table.loc[:"2020-09"].any(axis=None)
     assert (table.loc["2020-10":, "USA"] < 0).all()
 
 
 def test_a_tariff_announced_ahead_brings_shipments_forward() -> None:
-    table = answer(
-        "tariffs: [{importer: USA, add_points: 10, announced_on: 2020-08-01, "
-        "effective_from: 2020-11-01}]"
-    )["difference_p50"].unstack("destination")["USA"]
+    lever = "importer: USA, add_points: 10, announced_on: 2020-08-01, effective_from: 2020-11-01"
+
+    table = months_of(answer(f"tariffs: [{{{lever}}}]"), "difference_p50")["USA"]
 
     assert table["2020-07"] == 0
     assert (table["2020-08":"2020-10"] > 0).all()
@@ -126,7 +131,10 @@ def test_a_tariff_announced_ahead_brings_shipments_forward() -> None:
 
 
 def test_a_rate_beyond_the_record_gets_the_highest_on_it_and_a_warning() -> None:
-    beyond, highest = answer(TARIFF % ("400", "2020-10-01")), answer(TARIFF % ("102.1", "2020-10-01"))
+    beyond, highest = (
+        answer(TARIFF % ("400", "2020-10-01")),
+        answer(TARIFF % ("102.1", "2020-10-01")),
+    )
 
     assert beyond.loc[("USA", "2021-01"), "warning"] == (
         "400 percent lies above 102.1, the highest rate on record: answered as 102.1"
@@ -142,7 +150,7 @@ def test_a_lapse_of_a_felt_control_brings_trade_back_towards_the_level_before() 
     tonnes = low.origin.tonnes.copy()
     tonnes[:, -3:] *= 0.3
     low = Standing(
-        low.as_of, _with_tonnes(low.origin, tonnes), low.analogs, low.published * 0.5,
+        low.as_of, replace(low.origin, tonnes=tonnes), low.analogs, low.published * 0.5,
         low.ordinary * 0.5, low.learned,
     )  # fmt: skip
 
@@ -152,12 +160,6 @@ def test_a_lapse_of_a_felt_control_brings_trade_back_towards_the_level_before() 
     assert not usa["difference_p50"][:"2020-08"].any()
     assert usa["difference_p50"]["2020-11"] > 0
     assert usa["scenario_p50"]["2021-06"] < 1.2 * tonnes[0, 0]
-
-
-def _with_tonnes(origin: Origin, tonnes: np.ndarray) -> Origin:
-    from dataclasses import replace
-
-    return replace(origin, tonnes=tonnes)
 
 
 def test_what_carries_the_answer_is_said() -> None:
@@ -180,7 +182,7 @@ def test_nothing_new_is_said_so() -> None:
 
 def test_an_instrument_no_response_answers_is_warned_of() -> None:
     table = answer(
-        "events: [{event_id: q, instrument: quota, destinations: [JPN], effective_from: 2020-10-01}]",
+        BAN.replace("export_ban", "quota"),
         make_standing(events=make_events(NEUTRAL)),
     )
 

@@ -1,0 +1,94 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from features.controls import controls_at
+from features.easings import Easing, easings_at, levels_without
+from features.origin import Origin
+from features.own_analogs import OWN, own_analogs
+from tests.data.builders import make_events, make_origin
+
+FELT = {"event_id": "felt", "effective_from": "2020-04-04"}
+RELAXED = {
+    "event_id": "relaxed", "instrument": "export_licence_relaxation", "direction": "easing",
+    "announced_on": "2020-06-20", "effective_from": "2020-08-01",
+}  # fmt: skip
+
+
+def easings(*acts: Mapping[str, object]) -> tuple[Easing, ...]:
+    origin = make_origin(events=make_events(*acts))
+    return easings_at(origin, controls_at(origin))
+
+
+def fallen(*acts: Mapping[str, object]) -> Origin:
+    """An origin whose last three months kept three tenths."""
+    origin = make_origin(events=make_events(*acts))
+    tonnes = origin.tonnes.copy()
+    tonnes[:, -3:] *= 0.3
+    return replace(origin, tonnes=tonnes)
+
+
+def test_a_relaxation_to_come_frees_in_part() -> None:
+    (easing,) = easings(FELT, RELAXED)
+
+    assert easing.event_id == "relaxed"
+    assert 0 < easing.strength < 1
+    assert easing.hit.all()
+
+
+def test_an_end_to_come_frees_wholly() -> None:
+    (easing,) = easings({**FELT, "effective_to": "2020-09-30"})
+
+    assert (easing.event_id, easing.strength) == ("felt", 1.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"effective_from": "2020-06-15"}, id="felt already"),
+        pytest.param({"effective_from": "2022-01-01"}, id="after the last target"),
+        pytest.param({"direction": "neutral"}, id="not easing"),
+        pytest.param({"effective_from": None}, id="not dated"),
+    ],
+)
+def test_what_eases_no_month_ahead_is_none(change: Mapping[str, object]) -> None:
+    assert easings(FELT, {**RELAXED, **change}) == ()
+
+
+def test_an_act_that_only_puts_another_off_is_left_to_that() -> None:
+    paused = {**FELT, "suspended_from": "2020-08-01", "suspended_to": "2021-12-31"}
+
+    assert [one.event_id for one in easings(paused, RELAXED)] == ["felt"]
+
+
+def test_the_level_without_is_that_before_the_control() -> None:
+    origin = fallen(FELT)
+
+    levels = levels_without(origin, controls_at(origin))
+
+    np.testing.assert_allclose(levels[0], origin.tonnes[0, 0], rtol=0.05)
+    assert (levels[list(origin.is_sum)] == 0).all()
+
+
+def test_no_level_is_told_where_no_control_holds() -> None:
+    for acts in ({"direction": "neutral"}, {**FELT, "effective_to": "2020-05-31"}):
+        origin = fallen(acts)
+        assert not levels_without(origin, controls_at(origin)).any()
+
+
+def test_a_felt_control_is_an_analog_of_the_next() -> None:
+    origin = fallen(FELT)
+
+    (analog,) = own_analogs(origin, controls_at(origin))
+
+    assert (analog.event_id, analog.material, analog.instrument) == ("felt", OWN, "export_control")
+    np.testing.assert_allclose(analog.kept, 0.3, rtol=0.05)
+    assert len(analog.age) == 3
+
+
+def test_a_control_no_month_has_felt_is_none() -> None:
+    origin = fallen({**FELT, "effective_from": "2020-08-04"})
+
+    assert own_analogs(origin, controls_at(origin)) == ()

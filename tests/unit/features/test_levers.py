@@ -1,0 +1,166 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.controls import controls_at
+from features.levers import charged_by, highest_rate, news_months, warnings_of, with_levers
+from features.months import month_number
+from features.tariffs import importer_rate, monthly_rates
+from sources.scenario_file import Levers
+from tests.data.builders import make_events, make_tariffs
+from tests.data.scenario_builders import make_scenario, make_standing
+
+STANDING = make_standing()
+ORIGIN = STANDING.origin
+
+
+def levers(text: str) -> Levers:
+    return make_scenario(text, STANDING).levers
+
+
+def usa_rates(text: str) -> list[float]:
+    """Return the rates of July 2020 to March 2021."""
+    then = with_levers(ORIGIN, levers(text))
+    return [round(float(rate), 6) for rate in monthly_rates(then, ORIGIN.targets)[0][:9]]
+
+
+def test_a_whole_rate_holds_from_its_day_to_its_end() -> None:
+    lever = "importer: USA, rate_pct: 60, effective_from: 2020-10-01, effective_to: 2020-11-30"
+
+    assert usa_rates(f"tariffs: [{{{lever}}}]") == [2.1, 2.1, 2.1, 60, 60, 2.1, 2.1, 2.1, 2.1]
+
+
+def test_a_whole_rate_holds_whatever_known_steps_come_below_it() -> None:
+    step = {"component": "S1", "rate_pct": 7.5, "effective_from": "2020-12-01"}
+    asked = make_standing(tariffs=make_tariffs({}, step, {"rate_pct": 99.0, "importer": "JPN"}))
+    scenario = make_scenario(
+        "tariffs: [{importer: USA, rate_pct: 30, effective_from: 2020-11-01}]", asked
+    )
+
+    rates = monthly_rates(with_levers(asked.origin, scenario.levers), asked.origin.targets)[0]
+
+    np.testing.assert_allclose(rates[:7], [2.1, 2.1, 2.1, 2.1, 30, 30, 30])
+
+
+def test_points_come_on_top() -> None:
+    assert usa_rates("tariffs: [{importer: USA, add_points: 10, effective_from: 2020-12-01}]") == [
+        2.1, 2.1, 2.1, 2.1, 2.1, 12.1, 12.1, 12.1, 12.1,
+    ]  # fmt: skip
+
+
+def test_other_importers_keep_their_rates() -> None:
+    then = with_levers(
+        ORIGIN, levers("tariffs: [{importer: EU27, rate_pct: 20, effective_from: 2020-10-01}]")
+    )
+    day = np.array([(pd.Timestamp("2020-12-01") - pd.Timestamp("1970-01-01")).days])
+
+    assert then.tariffs is not None
+    assert importer_rate(then.tariffs, "EU27", day)[0] == pytest.approx(20)
+    assert importer_rate(then.tariffs, "USA", day)[0] == pytest.approx(2.1)
+
+
+def test_the_origin_itself_is_left_alone() -> None:
+    before = ORIGIN.tariffs.copy() if ORIGIN.tariffs is not None else None
+
+    with_levers(
+        ORIGIN, levers("tariffs: [{importer: USA, rate_pct: 9, effective_from: 2020-10-01}]")
+    )
+
+    assert before is not None
+    pd.testing.assert_frame_equal(ORIGIN.tariffs, before)
+
+
+def test_a_new_act_is_a_control_like_any_other() -> None:
+    text = (
+        "events: [{event_id: new, instrument: export_ban, destinations: [JPN], "
+        "effective_from: 2020-10-01, kept_pct: 25}]"
+    )
+
+    (control,) = controls_at(with_levers(ORIGIN, levers(text)))
+
+    assert control.event_id == "new"
+    assert [name for name, hit in zip(ORIGIN.series, control.hit, strict=True) if hit] == ["JPN"]
+    assert control.passing == 0.25
+
+
+def test_a_known_act_gets_its_new_dates_alone() -> None:
+    asked = make_standing(events=make_events({"event_id": "known"}))
+    scenario = make_scenario("events: [{event_id: known, effective_to: 2020-12-31}]", asked)
+
+    then = with_levers(asked.origin, scenario.levers)
+
+    assert asked.origin.events is not None
+    assert then.events is not None
+    assert then.events["effective_to"].iloc[0] == pd.Timestamp("2020-12-31")
+    changed = ["effective_to", "kept_pct"]
+    pd.testing.assert_frame_equal(
+        then.events.drop(columns=changed), asked.origin.events.drop(columns=changed[:1])
+    )
+
+
+def test_news_come_in_the_months_they_are_announced_in() -> None:
+    later = "{importer: USA, rate_pct: 9, announced_on: 2020-09-03, effective_from: 2020-10-01}"
+    act = "{event_id: n, instrument: quota, destinations: [JPN], effective_from: 2020-10-01}"
+    asked = levers(f"tariffs: [{later}]\nevents: [{act}]")
+
+    assert news_months(asked, ORIGIN) == [month_number("2020-07"), month_number("2020-09")]
+    early = with_levers(ORIGIN, asked, month_number("2020-08"))
+    assert early.tariffs is not None
+    assert ORIGIN.tariffs is not None
+    assert len(early.tariffs) == len(ORIGIN.tariffs)
+    assert early.events is not None
+    assert "n" in set(early.events["event_id"])
+
+
+def test_the_record_of_rates_ends_with_the_origin() -> None:
+    ahead = {"component": "S2", "rate_pct": 300.0, "effective_from": "2020-11-01"}
+    origin = make_standing(tariffs=make_tariffs({}, ahead)).origin
+
+    assert highest_rate(ORIGIN) == pytest.approx(102.1)
+    assert highest_rate(origin) == pytest.approx(2.1)
+
+
+def test_the_eu_charges_its_members() -> None:
+    assert charged_by(ORIGIN)["EU27"] == ("DEU", "ITA", "EU27_REST")
+    assert "DEU" not in charged_by(ORIGIN)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            "tariffs: [{importer: USA, rate_pct: 120, effective_from: 2020-10-01}]",
+            "120 percent lies above 102.1",
+            id="above the record",
+        ),
+        pytest.param(
+            "tariffs: [{importer: USA, add_points: -10, effective_from: 2020-10-01}]",
+            "-7.9 percent lies below nothing: answered as 0",
+            id="below nothing",
+        ),
+        pytest.param(
+            "tariffs: [{importer: ROW, add_points: 5, effective_from: 2020-10-01}]",
+            "no rate of ROW is known: counted from 0",
+            id="no known rate",
+        ),
+        pytest.param(
+            "tariffs: [{importer: USA, rate_pct: 9, effective_from: 2022-10-01}]",
+            "the tariff of USA binds after 2021-06",
+            id="too late",
+        ),
+        pytest.param(
+            "events: [{event_id: n, instrument: export_control, destinations: [JPN], "
+            "products: dual-use items, effective_from: 2020-10-01}]",
+            "n is too weak by its wording",
+            id="weak wording",
+        ),
+    ],
+)
+def test_what_the_record_cannot_answer_is_warned_of(text: str, said: str) -> None:
+    assert [one.text for one in warnings_of(ORIGIN, levers(text)) if said in one.text]
+
+
+def test_an_ordinary_question_gets_no_warning() -> None:
+    asked = levers("tariffs: [{importer: USA, rate_pct: 30, effective_from: 2020-10-01}]")
+
+    assert warnings_of(ORIGIN, asked) == []

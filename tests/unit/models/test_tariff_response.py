@@ -1,0 +1,65 @@
+from collections.abc import Mapping
+
+import numpy as np
+
+from models.tariff_response import kept_under_tariffs
+from tests.data.builders import make_origin, make_tariffs
+
+RISE = {"component": "S1", "rate_pct": 25.0, "effective_from": "2020-10-01"}
+
+
+def kept(*steps: Mapping[str, object]) -> np.ndarray:
+    """Return the median kept of the USA, July 2020 to June 2021."""
+    origin = make_origin(tariffs=make_tariffs({}, *steps))
+    return np.median(kept_under_tariffs(origin, count=400, seed=1), axis=0)[0]
+
+
+def test_a_flat_rate_keeps_exactly_all() -> None:
+    origin = make_origin(tariffs=make_tariffs({}))
+
+    assert (kept_under_tariffs(origin, count=10, seed=1) == 1.0).all()
+
+
+def test_a_rise_lowers_the_months_it_binds_and_lifts_those_before() -> None:
+    share = kept(RISE)
+
+    assert (share[:3] > 1.0).all()
+    assert (share[3:] < 0.9).all()
+    assert share[3] < share[6]
+
+
+def test_the_fall_is_the_elasticity_times_the_burden() -> None:
+    expected = (1.271 / 1.021) ** -1.2
+
+    np.testing.assert_allclose(kept(RISE)[6:], expected, rtol=0.02)
+
+
+def test_a_rise_in_force_is_left_to_the_months_that_feel_it() -> None:
+    np.testing.assert_array_equal(kept({**RISE, "effective_from": "2020-06-01"}), 1.0)
+
+
+def test_a_fall_to_come_lifts() -> None:
+    standing = {**RISE, "effective_from": "2018-01-01", "effective_to": "2020-09-30"}
+
+    share = kept(standing)
+
+    np.testing.assert_array_equal(share[:3], 1.0)
+    assert (share[3:] > 1.1).all()
+
+
+def test_whom_no_tariff_hits_keeps_all() -> None:
+    origin = make_origin(tariffs=make_tariffs({}, {"importer": "JPN"}, RISE))
+
+    share = kept_under_tariffs(origin, count=50, seed=1)
+
+    others = [row for row, name in enumerate(origin.series) if name != "USA"]
+    assert (share[:, others] == 1.0).all()
+
+
+def test_a_higher_rise_keeps_less_in_every_draw() -> None:
+    origins = [make_origin(tariffs=make_tariffs({}, {**RISE, "rate_pct": r})) for r in (10, 25, 60)]
+
+    low, middle, high = (kept_under_tariffs(o, count=200, seed=1)[:, 0, 3:] for o in origins)
+
+    assert (middle <= low).all()
+    assert (high <= middle).all()

@@ -1,0 +1,190 @@
+import json
+
+import pandas as pd
+import pytest
+
+from sources.scenario_file import MOST_BYTES, Ground, Scenario, read_scenario
+from store.errors import DataError
+from tests.data.builders import at, make_events
+
+EVENTS = make_events(
+    {"event_id": "2018-09-control", "suspended_from": "2020-01-10", "suspended_to": "2020-12-31"},
+    {"event_id": "2020-02-relaxed", "instrument": "export_licence_relaxation"},
+)
+GROUND = Ground(at("2020-07-15"), EVENTS, ("USA", "JPN", "WLD", "EU27"), ("USA", "EU27", "JPN"))
+
+ACT = "{event_id: new, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01}"
+TARIFF = "{importer: USA, rate_pct: 60, effective_from: 2020-10-01}"
+
+
+def read(text: str) -> Scenario:
+    return read_scenario("what.yaml", text.encode(), GROUND)
+
+
+def test_a_new_act_gets_what_is_not_told() -> None:
+    (act,) = read(f"name: ban\nevents: [{ACT}]").levers.acts
+
+    assert act.is_new
+    assert act.announced_on == pd.Timestamp("2020-07-15")
+    assert act.given["direction"] == "restrictive"
+    assert act.given["products"] == "magnets"
+    assert act.given["destinations"] == "JPN"
+
+
+@pytest.mark.parametrize(
+    ("instrument", "direction"),
+    [("truce", "easing"), ("export_licence_relaxation", "easing"), ("quota", "restrictive")],
+)
+def test_direction_follows_the_instrument(instrument: str, direction: str) -> None:
+    (act,) = read(f"name: n\nevents: [{ACT.replace('export_ban', instrument)}]").levers.acts
+
+    assert act.given["direction"] == direction
+
+
+def test_a_known_act_keeps_all_but_what_is_told() -> None:
+    text = "name: n\nevents: [{event_id: 2018-09-control, suspended_to: 2021-06-30}]"
+
+    (act,) = read(text).levers.acts
+
+    assert not act.is_new
+    told = {name: value for name, value in act.given.items() if not pd.isna(value)}
+    assert told == {"suspended_to": pd.Timestamp("2021-06-30")}
+
+
+def test_tariffs_tell_the_whole_rate_or_points_on_top() -> None:
+    points = (
+        "{importer: EU27, add_points: -3, effective_from: 2020-10-01, announced_on: 2020-08-01}"
+    )
+
+    whole, more = read(f"name: n\ntariffs: [{TARIFF}, {points}]").levers.tariffs
+
+    assert (whole.importer, whole.rate_pct, whole.effective_to) == ("USA", 60.0, None)
+    assert (more.rate_pct, more.add_points) == (None, -3.0)
+    assert more.announced_on == pd.Timestamp("2020-08-01")
+
+
+def test_json_is_understood_too() -> None:
+    lever = {"importer": "USA", "rate_pct": 60, "effective_from": "2020-10-01"}
+
+    found = read(json.dumps({"name": "n", "events": [], "tariffs": [lever]}))
+
+    assert found.levers.tariffs[0].rate_pct == 60.0
+
+
+def test_what_to_compare_with_can_be_told() -> None:
+    found = read(f"name: n\nevents: []\nagainst:\n  events: [{ACT}]")
+
+    assert found.against is not None
+    assert [act.event_id for act in found.against.acts] == ["new"]
+    assert read("name: n\nevents: []").against is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("", "what.yaml is empty", id="empty"),
+        pytest.param("# only a comment\n", "what.yaml is empty", id="comment"),
+        pytest.param("- 1\n", "what.yaml is empty or no list of names", id="a list"),
+        pytest.param("name: [1\n", "what.yaml is not YAML", id="broken"),
+        pytest.param("name: n\n", "line 1, neither events nor tariffs", id="no question"),
+        pytest.param(f"events: [{ACT}]", "line 1, name: not filled", id="no name"),
+        pytest.param("name: n\nevent: []", "line 2, name 'event': not one of", id="typo"),
+        pytest.param(
+            "name: n\nevents: []\nevents: []", "line 3, name 'events': given twice", id="twice"
+        ),
+        pytest.param("name: n\nevents: {a: 1}", "line 2, events: not a list", id="no list"),
+        pytest.param("name: n\nevents: []\nagainst: 1", "line 3, against: not", id="against"),
+        pytest.param(
+            f"name: n\nevents:\n  - {ACT}\n  - {ACT}",
+            "line 4, column 'event_id': 'new' is not named once",
+            id="act twice",
+        ),
+        pytest.param(
+            "name: n\nevents:\n  - {event_id: nope}",
+            "line 3, column 'destinations': '' is not filled, as a new act needs",
+            id="unknown act",
+        ),
+        pytest.param(
+            f"name: n\nevents: [{ACT.replace('2020-10-01', '2020-07-14')}]",
+            "line 2, column 'effective_from': '2020-07-14' is not on or after the day asked about",
+            id="before as_of",
+        ),
+        pytest.param(
+            f"name: n\nevents: [{ACT.replace('}', ', effective_to: 2020-09-01}')}]",
+            "'effective_to': '2020-09-01' is not on or after effective_from 2020-10-01",
+            id="end before start",
+        ),
+        pytest.param(
+            "name: n\nevents: [{event_id: 2018-09-control, suspended_from: 2021-01-10}]",
+            "suspended_to",
+            id="end before the start of a known act",
+        ),
+        pytest.param(
+            f"name: n\nevents: [{ACT.replace('}', ', announced_on: 2020-11-01}')}]",
+            "'effective_from': '2020-10-01' is not on or after announced_on 2020-11-01",
+            id="in force before announced",
+        ),
+        pytest.param(
+            f"name: n\nevents: [{ACT.replace('JPN', 'FRA')}]",
+            "'destinations': 'FRA' is not a list of EU27, JPN, USA, WLD",
+            id="unknown destination",
+        ),
+        pytest.param(
+            f"name: n\nevents: [{ACT.replace('export_ban', 'embargo')}]",
+            "'instrument': 'embargo' is not one of",
+            id="unknown instrument",
+        ),
+        pytest.param(
+            f"name: n\nevents: [{ACT.replace('}', ', kept_pct: 120}')}]",
+            "'kept_pct': '120' is not within 0 and 100",
+            id="more than all kept",
+        ),
+        pytest.param(
+            f"name: n\ntariffs: [{TARIFF.replace('60', '-5')}]",
+            "'rate_pct': '-5' is not within 0 and 1000",
+            id="negative rate",
+        ),
+        pytest.param(
+            f"name: n\ntariffs: [{TARIFF.replace('60', '5000')}]",
+            "'rate_pct': '5000' is not within 0 and 1000",
+            id="absurd rate",
+        ),
+        pytest.param(
+            f"name: n\ntariffs: [{TARIFF.replace('USA', 'DEU')}]",
+            "'importer': 'DEU' is not one of EU27, JPN, USA",
+            id="unknown importer",
+        ),
+        pytest.param(
+            f"name: n\ntariffs: [{TARIFF.replace('}', ', add_points: 3}')}]",
+            "'rate_pct': '60' is not given, or else add_points",
+            id="both rates",
+        ),
+        pytest.param(
+            f"name: n\ntariffs: [{TARIFF.replace(', effective_from: 2020-10-01', '')}]",
+            "'effective_from': '' is not filled",
+            id="no start",
+        ),
+        pytest.param(
+            "name: n\nevents:\n  - {event_id: {a: 1}}",
+            "line 3, column 'event_id': nested values",
+            id="nested",
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_refused_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(DataError, match=r"what\.yaml") as caught:
+        read(text)
+
+    assert said in str(caught.value)
+
+
+def test_a_huge_scenario_is_refused() -> None:
+    with pytest.raises(DataError, match="Expected at most 64,000"):
+        read("name: n\n# " + "x" * MOST_BYTES)
+
+
+def test_too_many_entries_are_refused() -> None:
+    entries = "\n".join(f"  - {{event_id: a{i}}}" for i in range(51))
+
+    with pytest.raises(DataError, match="51 entries are more than 50"):
+        read(f"name: n\nevents:\n{entries}")
