@@ -1,0 +1,382 @@
+"""Who took what a hit destination lost: rises beyond expectation, with a stated false-alarm rate.
+
+The destinations that an act does not hit are a composition of their own: each is held against the
+total of the others, so neither the fall of the hit one nor a shock to all moves it. What was to be
+expected comes from months before the act alone, and how far is far from the same search at every
+earlier month. See docs/adr/0014-diversion.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.months import month_label
+from models.own_path import expected_paths
+from models.past_errors import learn_errors
+from models.placebo import LEAST_BLOCKS, Placebo
+from models.rises import Runs, Window, runs_of
+from models.season import carried
+from models.trade_flows import TradeFlows
+from store.errors import DataError
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
+
+BEFORE: Final = 24
+"""Months that must lie before a month of the past for it to count as a trial."""
+
+FEWEST_OTHERS: Final = 3
+"""Destinations not hit without which nobody can be held against the others."""
+
+OFFSET: Final = 0.01
+"""Added to both sides of log ratios, as a share of the mean: zeros have one then."""
+
+TRIFLE: Final = 0.01
+"""Share of what the hit destination usually gets that is added to both sides of an error: a parcel
+more to a small destination is no diversion."""
+
+BAND: Final = 1.2816
+"""Standard deviations on either side of a band of 80 in 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An act on part of the destinations, and the months it may have moved."""
+
+    hit: frozenset[str]
+    base_end: int
+    """Month number after the last month that knew nothing of it."""
+    start: int
+    """First month it binds."""
+    end: int
+    """Month number after the last month asked about."""
+    troubled: tuple[int, ...] = ()
+    """Months in which an act on everybody is fresh: trials leave them out, and an alert within them
+    is unsure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """One run of months in which a destination got more than expected."""
+
+    destination: str
+    first: int
+    last: int
+    excess: float
+    """Tonnes more than expected, with ``low`` and ``high`` as the band of 80 in 100."""
+    low: float
+    high: float
+    fall: float
+    """Tonnes that the hit destinations missed in these months."""
+    p_value: float
+    is_troubled: bool
+
+    @property
+    def share(self) -> float:
+        """Return which part of the fall it is, NaN where nothing fell."""
+        return self.excess / self.fall if self.fall > 0 else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Diversion:
+    """The answer; arrays are destinations not hit (by name) x months asked about."""
+
+    names: tuple[str, ...]
+    months: Places
+    tonnes: Floats
+    expected: Floats
+    low: Floats
+    """Band of 80 in 100 of what was expected."""
+    high: Floats
+    is_told: Flags
+    p_value: Floats
+    """Of the run a month belongs to, over all destinations and months together."""
+    rises: tuple[Rise, ...]
+    """Every run as destinations' months are split up, rarest first."""
+    hit_tonnes: Floats
+    """Per month, of the hit destinations together."""
+    hit_expected: Floats
+    hit_is_told: Flags
+    """Per month, whether all of the hit destinations' tonnes rest on published figures."""
+    trials: int
+    """Months of the past at which the same search was made."""
+    rate: float
+
+    @property
+    def alerts(self) -> tuple[Rise, ...]:
+        """Return the runs beyond what chance does in ``rate`` of all episodes."""
+        return tuple(r for r in self.rises if r.p_value <= self.rate and r.fall > 0 < r.excess)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Windows of one question: those of the past, then its own."""
+
+    window: Window
+    expected: Floats
+    """Destinations x windows x months, tonnes."""
+    column: Places
+    """Windows x months."""
+
+
+def find_diversion(flows: TradeFlows, question: Question, *, rate: float = 0.05) -> Diversion:
+    """Return which destinations rose beyond expectation while others were hit.
+
+    A destination is alerted where the rarest of its runs of one to six months is rarer than all but
+    ``rate`` of the rarest runs, over all destinations and months, that the same search finds after
+    months of the past. So, where nothing is diverted, an episode has an alert at most that often.
+
+    Args:
+        flows: Tonnes as known at one moment; not modified. Order of destinations is of no matter.
+        question: Whom the act hits, from when, and which months are asked about.
+        rate: Share of episodes without diversion that may have an alert all the same.
+
+    Returns:
+        Expectations, p-values and runs of the destinations not hit.
+
+    Raises:
+        DataError: Too few destinations are left, no month is known, or the past is too short for
+            this rate.
+    """
+    _check(flows, question, rate)
+    order = sorted(range(len(flows.names)), key=flows.names.__getitem__)
+    others = [row for row in order if flows.names[row] not in question.hit]
+    hit = flows.tonnes[[row for row in order if flows.names[row] in question.hit]].sum(axis=0)
+    origins = _origins(flows, question)
+    case = _case(flows, others, hit, origins, question)
+    past = learn_errors(case.window.error, case.window.is_told, origins)
+    runs = runs_of(case.window, past)
+    trials = _trials(flows, question, case, runs)
+    usual = Placebo.of(runs.rarest()[:-1][trials], case.column.shape[1])
+    _check_trials(usual, question)
+    fall = _hit_expected(flows, others, hit, question), hit[case.column[-1]]
+    return _Last(flows, tuple(others), question, case, runs, usual, rate).answer(*fall)
+
+
+def kept_of_path(
+    flows: TradeFlows, *, base_end: int, start: int, end: int
+) -> list[tuple[str, float]]:
+    """Return which part of its own path each destination kept, the least first.
+
+    Args:
+        flows: Tonnes as known at one moment.
+        base_end: Month number after the last month that knew nothing of an act.
+        start: First month it binds.
+        end: Month number after the last month to tell of.
+
+    Returns:
+        Destinations with a path; empty where no such month is known.
+    """
+    base = base_end - flows.first
+    if not (base > 0 and start < end <= flows.cutoff + 1):
+        return []
+    offset = _offset(flows.tonnes[:, :base])
+    logs = np.log(flows.tonnes + offset)
+    path = expected_paths(logs, flows.stderr, np.array([base]), end - base_end)
+    expected = (np.exp(path.log[:, 0, start - base_end :]) - offset).sum(axis=1)
+    came = flows.tonnes[:, start - flows.first : end - flows.first].sum(axis=1)
+    kept = [
+        (name, float(tonnes / due))
+        for name, tonnes, due in zip(flows.names, came, expected, strict=True)
+        if due > 0 and np.isfinite(tonnes / due)
+    ]
+    return sorted(kept, key=lambda one: one[1])
+
+
+def _check(flows: TradeFlows, question: Question, rate: float) -> None:
+    if not 0 < rate < 1:
+        raise DataError(
+            f"--rate {rate:g} is no share of episodes. Expected a number between 0 and 1, e.g. "
+            "0.05. Correct it."
+        )
+    left = [name for name in flows.names if name not in question.hit]
+    if len(left) < FEWEST_OTHERS:
+        raise DataError(
+            f"The act leaves {len(left)} of {len(flows.names)} destinations unhit. Expected at "
+            f"least {FEWEST_OTHERS}, so that one can be held against the others: there is nothing "
+            "to divert to. Take an act on fewer destinations."
+        )
+    if not question.start < question.end <= flows.cutoff + 1:
+        raise DataError(
+            f"Nothing is known of {month_label(question.start)} yet: the last month known is "
+            f"{month_label(flows.cutoff)}. Expected a month since the act binds. Take a later "
+            "--as-of."
+        )
+
+
+def _check_trials(usual: Placebo, question: Question) -> None:
+    if usual.blocks < LEAST_BLOCKS:
+        months = question.end - question.start
+        raise DataError(
+            f"Before {month_label(question.base_end)} the search over {months} months can be tried "
+            f"out at {len(usual.logs)} months only. Expected at least "
+            f"{int(np.ceil((LEAST_BLOCKS - 1) * months)) + 1}, without which no false-alarm rate "
+            "can be promised: the history is too short. Load more months, or take an earlier "
+            "--as-of, so that fewer months are asked about."
+        )
+
+
+def _origins(flows: TradeFlows, question: Question) -> Places:
+    """Return the columns of months taken as if an act had come then, last its own."""
+    base = question.base_end - flows.first
+    reach = question.end - question.base_end
+    return np.array([*range(BEFORE, base - reach + 1), base])
+
+
+def _case(
+    flows: TradeFlows, others: Sequence[int], hit: Floats, origins: Places, question: Question
+) -> _Case:
+    """Return errors of each destination against the total of the other ones not hit."""
+    rows = list(others)
+    tonnes, stderr = flows.tonnes[rows], flows.stderr[rows]
+    base, lead = question.base_end - flows.first, question.start - question.base_end
+    column = origins[:, None] + np.arange(lead, question.end - question.base_end)
+    filled = np.nan_to_num(carried(tonnes.T).T)
+    rest = np.maximum(filled.sum(axis=0) - filled, 1e-9)
+    offset = _offset(tonnes[:, :base])
+    ahead = column.shape[1] + lead
+    held = expected_paths(np.log((tonnes + offset) / rest), stderr, origins, ahead)
+    alone = expected_paths(np.log(tonnes + offset), stderr, origins, ahead)
+    share = np.exp(held.log[:, :, lead:])
+    expected = np.maximum(share * rest[:, column] - offset[:, :, None], 0.0)
+    trifle = TRIFLE * float(np.nanmean(hit[max(base - BEFORE, 0) : base]))
+    came = tonnes[:, column]
+    window = Window(
+        error=np.log((came + trifle + 1e-9) / (expected + trifle + 1e-9)),
+        stderr=np.hypot(stderr, _rest_stderr(flows, rows, filled, rest))[:, column],
+        level_stderr=held.stderr,
+        is_told=flows.is_told[rows][:, column],
+        above=came - (np.exp(alone.log[:, :, lead:]) - offset[:, :, None]),
+    )
+    return _Case(window, expected, column)
+
+
+def _offset(base: Floats) -> Floats:
+    """Return what is added to each destination's months in logs, destinations x 1."""
+    count = np.isfinite(base).sum(axis=1)
+    mean = np.nansum(base, axis=1) / np.maximum(count, 1)
+    offset: Floats = np.maximum(OFFSET * mean, 1e-6)[:, None]
+    return offset
+
+
+def _rest_stderr(flows: TradeFlows, rows: list[int], filled: Floats, rest: Floats) -> Floats:
+    """Return the standard error of the log of the others' total.
+
+    It is the lesser of what its parts say, and of what the whole says less all that is not in it.
+    """
+    parts = (filled * flows.stderr[rows]) ** 2
+    outside = np.nan_to_num(np.delete(flows.tonnes, rows, axis=0))
+    whole = (outside * np.delete(flows.stderr, rows, axis=0)) ** 2
+    total = (outside.sum(axis=0) + filled.sum(axis=0)) * flows.total_stderr
+    by_parts = parts.sum(axis=0) - parts
+    by_whole = whole.sum(axis=0) + total**2 + parts
+    found: Floats = np.sqrt(np.maximum(np.minimum(by_parts, by_whole), 0.0)) / rest
+    return found
+
+
+def _trials(flows: TradeFlows, question: Question, case: _Case, runs: Runs) -> Flags:
+    """Return which months of the past are like the question: calm for all, with figures told."""
+    troubled = np.isin(case.column[:-1] + flows.first, np.array(question.troubled, dtype=np.int64))
+    return np.asarray(~troubled.any(axis=1) & (runs.told[:-1] > 0))
+
+
+def _hit_expected(
+    flows: TradeFlows, others: Sequence[int], hit: Floats, question: Question
+) -> Floats:
+    """Return what the hit destinations together were to get, held against all others."""
+    base, lead = question.base_end - flows.first, question.start - question.base_end
+    total = np.nan_to_num(carried(flows.tonnes[list(others)].T)).sum(axis=1)
+    offset = float(_offset(hit[None, :base])[0, 0])
+    logs = np.log((hit + offset) / np.maximum(total, 1e-9))[None, :]
+    reach = question.end - question.base_end
+    path = expected_paths(logs, np.zeros_like(logs), np.array([base]), reach).log[0, 0, lead:]
+    expected: Floats = np.maximum(np.exp(path) * total[base + lead : base + reach] - offset, 0.0)
+    return expected
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The question's own window among all."""
+
+    flows: TradeFlows
+    others: tuple[int, ...]
+    question: Question
+    case: _Case
+    runs: Runs
+    usual: Placebo
+    rate: float
+
+    def answer(self, hit_expected: Floats, hit: Floats) -> Diversion:
+        """Split each destination's months into runs, the rarest first."""
+        columns = self.case.column[-1]
+        surprise = self.runs.surprise()[:, :, -1]
+        p_value = self.usual.p_value(surprise)
+        months = np.ones((len(self.others), len(columns)))
+        rises = []
+        for row in range(len(self.others)):
+            for place in self._runs_of(row):
+                span = slice(*self.runs.spans[place])
+                months[row, span] = p_value[place, row]
+                fall = float((hit_expected - hit)[span].sum())
+                rises.append(self._rise(row, place, fall, float(p_value[place, row])))
+        expected = self.case.expected[:, -1]
+        single = [self.runs.spans.index((at, at + 1)) for at in range(len(columns))]
+        width = np.exp(BAND * self.runs.spread[single, :, -1].T)
+        return Diversion(
+            names=tuple(self.flows.names[row] for row in self.others),
+            months=columns + self.flows.first,
+            tonnes=self.flows.tonnes[list(self.others)][:, columns],
+            expected=expected,
+            low=expected / width,
+            high=expected * width,
+            is_told=self.case.window.is_told[:, -1],
+            p_value=months,
+            rises=tuple(sorted(rises, key=lambda rise: (rise.p_value, -rise.excess))),
+            hit_tonnes=hit,
+            hit_expected=hit_expected,
+            hit_is_told=self._hit_is_told(columns),
+            trials=len(self.usual.logs),
+            rate=self.rate,
+        )
+
+    def _hit_is_told(self, columns: Places) -> Flags:
+        told = np.delete(self.flows.is_told, self.others, axis=0)[:, columns]
+        return np.asarray(told.all(axis=0), dtype=np.bool_)
+
+    def _runs_of(self, row: int) -> list[int]:
+        """Return the runs of a destination that do not overlap, taken best first."""
+        score = self.runs.score[:, row, -1]
+        taken: list[int] = []
+        for place in np.argsort(-score, kind="stable"):
+            start, end = self.runs.spans[place]
+            free = all(
+                end <= self.runs.spans[other][0] or start >= self.runs.spans[other][1]
+                for other in taken
+            )
+            if free and np.isfinite(score[place]):
+                taken.append(int(place))
+        return taken
+
+    def _rise(self, row: int, place: int, fall: float, p_value: float) -> Rise:
+        span = slice(*self.runs.spans[place])
+        months = self.case.column[-1][span] + self.flows.first
+        came = self.flows.tonnes[self.others[row], self.case.column[-1][span]]
+        known = np.isfinite(came)
+        expected = float(self.case.expected[row, -1, span][known].sum())
+        total = float(came[known].sum())
+        width = float(np.exp(BAND * self.runs.spread[place, row, -1]))
+        return Rise(
+            destination=self.flows.names[self.others[row]],
+            first=int(months[0]),
+            last=int(months[-1]),
+            excess=total - expected,
+            low=total - expected * width,
+            high=total - expected / width,
+            fall=fall,
+            p_value=p_value,
+            is_troubled=bool(np.isin(months, self.question.troubled).any()),
+        )
