@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.months import month_label
-from models.own_path import expected_paths
+from models.own_path import Path, expected_paths
 from models.past_errors import learn_errors
 from models.placebo import LEAST_BLOCKS, Placebo
 from models.rises import Runs, Window, runs_of
@@ -174,10 +174,8 @@ def kept_of_path(
     base = base_end - flows.first
     if not (base > 0 and start < end <= flows.cutoff + 1):
         return []
-    offset = _offset(flows.tonnes[:, :base])
-    logs = np.log(flows.tonnes + offset)
-    path = expected_paths(logs, flows.stderr, np.array([base]), end - base_end)
-    expected = (np.exp(path.log[:, 0, start - base_end :]) - offset).sum(axis=1)
+    _, path = _foreseen(flows.tonnes, flows.stderr, np.array([base]), end - base_end, base)
+    expected = path[:, 0, start - base_end :].sum(axis=1)
     came = flows.tonnes[:, start - flows.first : end - flows.first].sum(axis=1)
     kept = [
         (name, float(tonnes / due))
@@ -237,12 +235,10 @@ def _case(
     column = origins[:, None] + np.arange(lead, question.end - question.base_end)
     filled = np.nan_to_num(carried(tonnes.T).T)
     rest = np.maximum(filled.sum(axis=0) - filled, 1e-9)
-    offset = _offset(tonnes[:, :base])
     ahead = column.shape[1] + lead
-    held = expected_paths(np.log((tonnes + offset) / rest), stderr, origins, ahead)
-    alone = expected_paths(np.log(tonnes + offset), stderr, origins, ahead)
-    share = np.exp(held.log[:, :, lead:])
-    expected = np.maximum(share * rest[:, column] - offset[:, :, None], 0.0)
+    held, share = _foreseen(tonnes / rest, stderr, origins, ahead, base)
+    _, own = _foreseen(tonnes, stderr, origins, ahead, base)
+    expected = share[:, :, lead:] * rest[:, column]
     trifle = TRIFLE * float(np.nanmean(hit[max(base - BEFORE, 0) : base]))
     came = tonnes[:, column]
     window = Window(
@@ -250,16 +246,25 @@ def _case(
         stderr=np.hypot(stderr, _rest_stderr(flows, rows, filled, rest))[:, column],
         level_stderr=held.stderr,
         is_told=flows.is_told[rows][:, column],
-        above=came - (np.exp(alone.log[:, :, lead:]) - offset[:, :, None]),
+        above=came - own[:, :, lead:],
     )
     return _Case(window, expected, column)
+
+
+def _foreseen(
+    values: Floats, stderr: Floats, origins: Places, ahead: int, base: int
+) -> tuple[Path, Floats]:
+    """Return paths of logs, and the values they mean, series x origins x months ahead."""
+    offset = _offset(values[:, :base])
+    path = expected_paths(np.log(values + offset), stderr, origins, ahead)
+    return path, np.maximum(np.exp(path.log) - offset[:, :, None], 0.0)
 
 
 def _offset(base: Floats) -> Floats:
     """Return what is added to each destination's months in logs, destinations x 1."""
     count = np.isfinite(base).sum(axis=1)
     mean = np.nansum(base, axis=1) / np.maximum(count, 1)
-    offset: Floats = np.maximum(OFFSET * mean, 1e-6)[:, None]
+    offset: Floats = np.maximum(OFFSET * mean, 1e-9)[:, None]
     return offset
 
 
@@ -290,11 +295,10 @@ def _hit_expected(
     """Return what the hit destinations together were to get, held against all others."""
     base, lead = question.base_end - flows.first, question.start - question.base_end
     total = np.nan_to_num(carried(flows.tonnes[list(others)].T)).sum(axis=1)
-    offset = float(_offset(hit[None, :base])[0, 0])
-    logs = np.log((hit + offset) / np.maximum(total, 1e-9))[None, :]
     reach = question.end - question.base_end
-    path = expected_paths(logs, np.zeros_like(logs), np.array([base]), reach).log[0, 0, lead:]
-    expected: Floats = np.maximum(np.exp(path) * total[base + lead : base + reach] - offset, 0.0)
+    share = (hit / np.maximum(total, 1e-9))[None, :]
+    _, path = _foreseen(share, np.zeros_like(share), np.array([base]), reach, base)
+    expected: Floats = path[0, 0, lead:] * total[base + lead : base + reach]
     return expected
 
 
