@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from tests.data.diversion_builders import (
     with_fall,
 )
 
-PANELS = 240
+PANELS = 200
 RATE = 0.05
 
 
@@ -31,10 +32,10 @@ def alerted(found: Diversion) -> set[str]:
     return {rise.destination for rise in found.alerts}
 
 
-def alarms(make: "object", *, panels: int = PANELS) -> int:
+def alarms(make: Callable[[int], np.ndarray]) -> int:
     return sum(
-        bool(find_diversion(flows_of(make(seed)), question(), rate=RATE).alerts)  # type: ignore[operator]
-        for seed in range(panels)
+        bool(find_diversion(flows_of(make(seed)), question(), rate=RATE).alerts)
+        for seed in range(PANELS)
     )
 
 
