@@ -66,7 +66,10 @@ class Acts:
         known = known.loc[known["evidence"] != "scheduled"].reset_index(drop=True)
         self._as_of = as_of
         self._names = frozenset(names)
-        self._acts = known.assign(strength=act_strength(known)).to_dict("records")
+        ordered = known.assign(strength=act_strength(known)).sort_values(
+            ["effective_from", "event_id"]
+        )
+        self._acts = ordered.to_dict("records")
 
     def recent(self) -> tuple[Episode, ...]:
         """Return the episodes of strong acts that began to bind in the last 18 months, by month.
@@ -75,7 +78,6 @@ class Acts:
         """
         since = month_number(self._as_of) - RECENT_MONTHS
         found = [self._episode(act) for act in self._strong() if self._some(self._hit(act))]
-        found = sorted(found, key=lambda one: (one.start, one.event_id))
         return tuple(one for one in _joined(found) if one.start >= since)
 
     def named(self, event_id: str) -> Episode:

@@ -322,11 +322,11 @@ class _Last:
         months = np.ones((len(self.others), len(columns)))
         rises = []
         for row in range(len(self.others)):
-            for place in self._runs_of(row):
+            for place, p in self._joined(self._runs_of(row), p_value[:, row]):
                 span = slice(*self.runs.spans[place])
-                months[row, span] = p_value[place, row]
+                months[row, span] = p
                 fall = float((hit_expected - hit)[span].sum())
-                rises.append(self._rise(row, place, fall, float(p_value[place, row])))
+                rises.append(self._rise(row, place, fall, p))
         expected = self.case.expected[:, -1]
         single = [self.runs.spans.index((at, at + 1)) for at in range(len(columns))]
         width = np.exp(BAND * self.runs.spread[single, :, -1].T)
@@ -364,6 +364,24 @@ class _Last:
             if free and np.isfinite(score[place]):
                 taken.append(int(place))
         return taken
+
+    def _joined(self, places: list[int], p_value: Floats) -> list[tuple[int, float]]:
+        """Return runs and their p-values, those to be alerted that follow one another as one.
+
+        The larger p-value is that of both.
+        """
+        spans = self.runs.spans
+        joined: list[tuple[int, float]] = []
+        for place in sorted(places, key=spans.__getitem__):
+            one, p = place, float(p_value[place])
+            if joined:
+                (start, end), before = spans[joined[-1][0]], joined[-1][1]
+                both = (start, spans[place][1])
+                if end == spans[place][0] and max(p, before) <= self.rate and both in spans:
+                    one, p = spans.index(both), max(p, before)
+                    joined.pop()
+            joined.append((one, p))
+        return joined
 
     def _rise(self, row: int, place: int, fall: float, p_value: float) -> Rise:
         span = slice(*self.runs.spans[place])

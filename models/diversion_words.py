@@ -17,6 +17,9 @@ COLUMNS: Final = (
 """Of the table; ``excess_p10`` and ``excess_p90`` are its band of 80 in 100, ``share_of_fall`` is
 of that month's fall and empty where nothing fell."""
 
+LEAST_P: Final = 0.001
+"""P-values below it are not told apart: the past is too short."""
+
 SOME: Final = 5
 """Destinations named before a sentence only counts the rest."""
 
@@ -91,7 +94,7 @@ def _alert(rise: Rise, hit: str) -> str:
     line = (
         f"  {word}: {rise.destination} took {rise.excess:,.0f} t ({rise.low:,.0f} to "
         f"{rise.high:,.0f}) more than expected in {_months(rise.first, rise.last)} while {hit} "
-        f"fell by {rise.fall:,.0f} t: {rise.share:.0%} of it (p {rise.p_value:.3f})."
+        f"fell by {rise.fall:,.0f} t: {rise.share:.0%} of it ({_p(rise)})."
     )
     if rise.share > 1:
         line += " That is more than the fall: something else moved it too."
@@ -101,6 +104,10 @@ def _alert(rise: Rise, hit: str) -> str:
             "unequally it hit, and the stated rate does not hold."
         )
     return line
+
+
+def _p(rise: Rise) -> str:
+    return "p below 0.001" if rise.p_value < LEAST_P else f"p {rise.p_value:.3f}"
 
 
 def _together(rises: Sequence[Rise], fall: float) -> str:
