@@ -137,8 +137,8 @@ def sized(cases: Iterable[Case]) -> str:
     return (
         f"Of {len(found)} planted diversions that were alerted the tonnes found were {size:.2f} "
         f"times those planted (median), and those planted lay in the band of 80 in 100 in "
-        f"{covered:.0%}: what is only just alerted is overstated, because its noise helped it over "
-        "the bar, and an alert's months are not always the planted ones."
+        f"{covered:.0%}. An alert's months are not always the planted ones, and what is only just "
+        "alerted had its noise on its side."
     )
 
 

@@ -6,121 +6,28 @@ expected comes from months before the act alone, and how far is far from the sam
 earlier month. See docs/adr/0014-diversion.md.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.months import month_label
-from models.own_path import Path, expected_paths
+from models.diversion_answer import LastWindow
+from models.diversion_found import Diversion, Question, Rise
+from models.diversion_windows import BEFORE, Case, case_of, foreseen, hit_expected_of
 from models.past_errors import learn_errors
 from models.placebo import LEAST_BLOCKS, Placebo
-from models.rises import Runs, Window, runs_of
-from models.season import carried
+from models.rises import Runs, runs_of
 from models.trade_flows import TradeFlows
 from store.errors import DataError
 
-Floats = NDArray[np.float64]
+__all__ = ["Diversion", "Question", "Rise", "find_diversion", "kept_of_path"]
+
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
-BEFORE: Final = 24
-"""Months that must lie before a month of the past for it to count as a trial."""
-
 FEWEST_OTHERS: Final = 3
 """Destinations not hit without which nobody can be held against the others."""
-
-OFFSET: Final = 0.01
-"""Added to both sides of log ratios, as a share of the mean: zeros have one then."""
-
-TRIFLE: Final = 0.01
-"""Share of what the hit destination usually gets that is added to both sides of an error: a parcel
-more to a small destination is no diversion."""
-
-BAND: Final = 1.2816
-"""Standard deviations on either side of a band of 80 in 100."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """An act on part of the destinations, and the months it may have moved."""
-
-    hit: frozenset[str]
-    base_end: int
-    """Month number after the last month that knew nothing of it."""
-    start: int
-    """First month it binds."""
-    end: int
-    """Month number after the last month asked about."""
-    troubled: tuple[int, ...] = ()
-    """Months in which an act on everybody is fresh: trials leave them out, and an alert within them
-    is unsure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rise:
-    """One run of months in which a destination got more than expected."""
-
-    destination: str
-    first: int
-    last: int
-    excess: float
-    """Tonnes more than expected, with ``low`` and ``high`` as the band of 80 in 100."""
-    low: float
-    high: float
-    fall: float
-    """Tonnes that the hit destinations missed in these months."""
-    p_value: float
-    is_troubled: bool
-
-    @property
-    def share(self) -> float:
-        """Return which part of the fall it is, NaN where nothing fell."""
-        return self.excess / self.fall if self.fall > 0 else float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Diversion:
-    """The answer; arrays are destinations not hit (by name) x months asked about."""
-
-    names: tuple[str, ...]
-    months: Places
-    tonnes: Floats
-    expected: Floats
-    low: Floats
-    """Band of 80 in 100 of what was expected."""
-    high: Floats
-    is_told: Flags
-    p_value: Floats
-    """Of the run a month belongs to, over all destinations and months together."""
-    rises: tuple[Rise, ...]
-    """Every run as destinations' months are split up, rarest first."""
-    hit_tonnes: Floats
-    """Per month, of the hit destinations together."""
-    hit_expected: Floats
-    hit_is_told: Flags
-    """Per month, whether all of the hit destinations' tonnes rest on published figures."""
-    trials: int
-    """Months of the past at which the same search was made."""
-    rate: float
-
-    @property
-    def alerts(self) -> tuple[Rise, ...]:
-        """Return the runs beyond what chance does in ``rate`` of all episodes."""
-        return tuple(r for r in self.rises if r.p_value <= self.rate and r.fall > 0 < r.excess)
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """Windows of one question: those of the past, then its own."""
-
-    window: Window
-    expected: Floats
-    """Destinations x windows x months, tonnes."""
-    column: Places
-    """Windows x months."""
 
 
 def find_diversion(flows: TradeFlows, question: Question, *, rate: float = 0.05) -> Diversion:
@@ -147,14 +54,14 @@ def find_diversion(flows: TradeFlows, question: Question, *, rate: float = 0.05)
     others = [row for row in order if flows.names[row] not in question.hit]
     hit = flows.tonnes[[row for row in order if flows.names[row] in question.hit]].sum(axis=0)
     origins = _origins(flows, question)
-    case = _case(flows, others, hit, origins, question)
+    case = case_of(flows, others, hit, origins, question)
     past = learn_errors(case.window.error, case.window.is_told, origins)
     runs = runs_of(case.window, past)
     trials = _trials(flows, question, case, runs)
     usual = Placebo.of(runs.rarest()[:-1][trials], case.column.shape[1])
     _check_trials(usual, question)
-    fall = _hit_expected(flows, others, hit, question), hit[case.column[-1]]
-    return _Last(flows, tuple(others), question, case, runs, usual, rate).answer(*fall)
+    fall = hit_expected_of(flows, others, hit, question), hit[case.column[-1]]
+    return LastWindow(flows, tuple(others), question, case, runs, usual, rate).answer(*fall)
 
 
 def kept_of_path(
@@ -174,7 +81,7 @@ def kept_of_path(
     base = base_end - flows.first
     if not (base > 0 and start < end <= flows.cutoff + 1):
         return []
-    _, path = _foreseen(flows.tonnes, flows.stderr, np.array([base]), end - base_end, base)
+    _, path = foreseen(flows.tonnes, flows.stderr, np.array([base]), end - base_end, base)
     expected = path[:, 0, start - base_end :].sum(axis=1)
     came = flows.tonnes[:, start - flows.first : end - flows.first].sum(axis=1)
     kept = [
@@ -225,180 +132,7 @@ def _origins(flows: TradeFlows, question: Question) -> Places:
     return np.array([*range(BEFORE, base - reach + 1), base])
 
 
-def _case(
-    flows: TradeFlows, others: Sequence[int], hit: Floats, origins: Places, question: Question
-) -> _Case:
-    """Return errors of each destination against the total of the other ones not hit."""
-    rows = list(others)
-    tonnes, stderr = flows.tonnes[rows], flows.stderr[rows]
-    base, lead = question.base_end - flows.first, question.start - question.base_end
-    column = origins[:, None] + np.arange(lead, question.end - question.base_end)
-    filled = np.nan_to_num(carried(tonnes.T).T)
-    rest = np.maximum(filled.sum(axis=0) - filled, 1e-9)
-    ahead = column.shape[1] + lead
-    held, share = _foreseen(tonnes / rest, stderr, origins, ahead, base)
-    _, own = _foreseen(tonnes, stderr, origins, ahead, base)
-    expected = share[:, :, lead:] * rest[:, column]
-    trifle = TRIFLE * float(np.nanmean(hit[max(base - BEFORE, 0) : base]))
-    came = tonnes[:, column]
-    window = Window(
-        error=np.log((came + trifle + 1e-9) / (expected + trifle + 1e-9)),
-        stderr=np.hypot(stderr, _rest_stderr(flows, rows, filled, rest))[:, column],
-        level_stderr=held.stderr,
-        is_told=flows.is_told[rows][:, column],
-        above=came - own[:, :, lead:],
-    )
-    return _Case(window, expected, column)
-
-
-def _foreseen(
-    values: Floats, stderr: Floats, origins: Places, ahead: int, base: int
-) -> tuple[Path, Floats]:
-    """Return paths of logs, and the values they mean, series x origins x months ahead."""
-    offset = _offset(values[:, :base])
-    path = expected_paths(np.log(values + offset), stderr, origins, ahead)
-    return path, np.maximum(np.exp(path.log) - offset[:, :, None], 0.0)
-
-
-def _offset(base: Floats) -> Floats:
-    """Return what is added to each destination's months in logs, destinations x 1."""
-    count = np.isfinite(base).sum(axis=1)
-    mean = np.nansum(base, axis=1) / np.maximum(count, 1)
-    offset: Floats = np.maximum(OFFSET * mean, 1e-9)[:, None]
-    return offset
-
-
-def _rest_stderr(flows: TradeFlows, rows: list[int], filled: Floats, rest: Floats) -> Floats:
-    """Return the standard error of the log of the others' total.
-
-    It is the lesser of what its parts say, and of what the whole says less all that is not in it.
-    """
-    parts = (filled * flows.stderr[rows]) ** 2
-    outside = np.nan_to_num(np.delete(flows.tonnes, rows, axis=0))
-    whole = (outside * np.delete(flows.stderr, rows, axis=0)) ** 2
-    total = (outside.sum(axis=0) + filled.sum(axis=0)) * flows.total_stderr
-    by_parts = parts.sum(axis=0) - parts
-    by_whole = whole.sum(axis=0) + total**2 + parts
-    found: Floats = np.sqrt(np.maximum(np.minimum(by_parts, by_whole), 0.0)) / rest
-    return found
-
-
-def _trials(flows: TradeFlows, question: Question, case: _Case, runs: Runs) -> Flags:
+def _trials(flows: TradeFlows, question: Question, case: Case, runs: Runs) -> Flags:
     """Return which months of the past are like the question: calm for all, with figures told."""
     troubled = np.isin(case.column[:-1] + flows.first, np.array(question.troubled, dtype=np.int64))
     return np.asarray(~troubled.any(axis=1) & (runs.told[:-1] > 0))
-
-
-def _hit_expected(
-    flows: TradeFlows, others: Sequence[int], hit: Floats, question: Question
-) -> Floats:
-    """Return what the hit destinations together were to get, held against all others."""
-    base, lead = question.base_end - flows.first, question.start - question.base_end
-    total = np.nan_to_num(carried(flows.tonnes[list(others)].T)).sum(axis=1)
-    reach = question.end - question.base_end
-    share = (hit / np.maximum(total, 1e-9))[None, :]
-    _, path = _foreseen(share, np.zeros_like(share), np.array([base]), reach, base)
-    expected: Floats = path[0, 0, lead:] * total[base + lead : base + reach]
-    return expected
-
-
-@dataclass(frozen=True, slots=True)
-class _Last:
-    """The question's own window among all."""
-
-    flows: TradeFlows
-    others: tuple[int, ...]
-    question: Question
-    case: _Case
-    runs: Runs
-    usual: Placebo
-    rate: float
-
-    def answer(self, hit_expected: Floats, hit: Floats) -> Diversion:
-        """Split each destination's months into runs, the rarest first."""
-        columns = self.case.column[-1]
-        surprise = self.runs.surprise()[:, :, -1]
-        p_value = self.usual.p_value(surprise)
-        months = np.ones((len(self.others), len(columns)))
-        rises = []
-        for row in range(len(self.others)):
-            for place, p in self._joined(self._runs_of(row), p_value[:, row]):
-                span = slice(*self.runs.spans[place])
-                months[row, span] = p
-                fall = float((hit_expected - hit)[span].sum())
-                rises.append(self._rise(row, place, fall, p))
-        expected = self.case.expected[:, -1]
-        single = [self.runs.spans.index((at, at + 1)) for at in range(len(columns))]
-        width = np.exp(BAND * self.runs.spread[single, :, -1].T)
-        return Diversion(
-            names=tuple(self.flows.names[row] for row in self.others),
-            months=columns + self.flows.first,
-            tonnes=self.flows.tonnes[list(self.others)][:, columns],
-            expected=expected,
-            low=expected / width,
-            high=expected * width,
-            is_told=self.case.window.is_told[:, -1],
-            p_value=months,
-            rises=tuple(sorted(rises, key=lambda rise: (rise.p_value, -rise.excess))),
-            hit_tonnes=hit,
-            hit_expected=hit_expected,
-            hit_is_told=self._hit_is_told(columns),
-            trials=len(self.usual.logs),
-            rate=self.rate,
-        )
-
-    def _hit_is_told(self, columns: Places) -> Flags:
-        told = np.delete(self.flows.is_told, self.others, axis=0)[:, columns]
-        return np.asarray(told.all(axis=0), dtype=np.bool_)
-
-    def _runs_of(self, row: int) -> list[int]:
-        """Return the runs of a destination that do not overlap, taken best first."""
-        score = self.runs.score[:, row, -1]
-        taken: list[int] = []
-        for place in np.argsort(-score, kind="stable"):
-            start, end = self.runs.spans[place]
-            free = all(
-                end <= self.runs.spans[other][0] or start >= self.runs.spans[other][1]
-                for other in taken
-            )
-            if free and np.isfinite(score[place]):
-                taken.append(int(place))
-        return taken
-
-    def _joined(self, places: list[int], p_value: Floats) -> list[tuple[int, float]]:
-        """Return runs and their p-values, those to be alerted that follow one another as one.
-
-        The larger p-value is that of both.
-        """
-        spans = self.runs.spans
-        joined: list[tuple[int, float]] = []
-        for place in sorted(places, key=spans.__getitem__):
-            one, p = place, float(p_value[place])
-            if joined:
-                (start, end), before = spans[joined[-1][0]], joined[-1][1]
-                both = (start, spans[place][1])
-                if end == spans[place][0] and max(p, before) <= self.rate and both in spans:
-                    one, p = spans.index(both), max(p, before)
-                    joined.pop()
-            joined.append((one, p))
-        return joined
-
-    def _rise(self, row: int, place: int, fall: float, p_value: float) -> Rise:
-        span = slice(*self.runs.spans[place])
-        months = self.case.column[-1][span] + self.flows.first
-        came = self.flows.tonnes[self.others[row], self.case.column[-1][span]]
-        known = np.isfinite(came)
-        expected = float(self.case.expected[row, -1, span][known].sum())
-        total = float(came[known].sum())
-        width = float(np.exp(BAND * self.runs.spread[place, row, -1]))
-        return Rise(
-            destination=self.flows.names[self.others[row]],
-            first=int(months[0]),
-            last=int(months[-1]),
-            excess=total - expected,
-            low=total - expected * width,
-            high=total - expected / width,
-            fall=fall,
-            p_value=p_value,
-            is_troubled=bool(np.isin(months, self.question.troubled).any()),
-        )
