@@ -1,0 +1,40 @@
+"""What is said of diversion at an as_of does not change with anything that came out later."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from features.episodes import Acts
+from features.evidence import evidence_panel
+from flows.diversion_commands import question_of
+from models.diversion import find_diversion
+from models.diversion_words import diversion_table, sentences
+from models.trade_flows import TradeFlows
+from tests.data.builders import World, at, bundled_world, only_known, poisoned, revised
+
+AS_OF = at("2025-12-25")
+Change = Callable[[World, pd.Timestamp], World]
+
+
+def said(world: World) -> tuple[pd.DataFrame, list[str]]:
+    flows = TradeFlows.of_panel(evidence_panel(world.observations, as_of=AS_OF))
+    acts = Acts(world.events, flows.names, as_of=AS_OF)
+    tables, lines = [], []
+    for episode in acts.recent():
+        found = find_diversion(flows, question_of(flows, acts, episode))
+        tables.append(diversion_table(episode, found))
+        lines += sentences(episode, found)
+    return pd.concat(tables, ignore_index=True), lines
+
+
+@pytest.mark.parametrize("change", [poisoned, revised], ids=["poisoned", "revised"])
+def test_the_future_changes_nothing_that_is_said(change: Change) -> None:
+    world = bundled_world()
+    table, lines = said(only_known(world, AS_OF))
+
+    later_table, later_lines = said(change(world, AS_OF))
+
+    assert len(table) > 0
+    pd.testing.assert_frame_equal(table, later_table, check_exact=True)
+    assert lines == later_lines
