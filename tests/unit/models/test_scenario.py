@@ -19,6 +19,7 @@ events:
   - {event_id: 2020-10-duty, instrument: export_control, destinations: [WLD],
      effective_from: 2020-10-01}
 """
+NO_POINTS = "tariffs: [{importer: USA, add_points: 0, effective_from: 2020-09-01}]"
 TARIFF = "tariffs: [{importer: USA, rate_pct: %s, effective_from: %s}]"
 
 
@@ -47,7 +48,7 @@ def test_answer_has_every_destination_and_month_in_the_promised_columns() -> Non
     [
         pytest.param("events: []", id="no levers"),
         pytest.param(TARIFF % ("2.1", "2020-09-01"), id="the rate of today"),
-        pytest.param("tariffs: [{importer: USA, add_points: 0, effective_from: 2020-09-01}]", id="no points"),
+        pytest.param(NO_POINTS, id="no points"),
         pytest.param(
             "events: [{event_id: 2018-09-control, direction: neutral}]", id="an act as it is"
         ),
