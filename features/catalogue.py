@@ -38,7 +38,8 @@ def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
             "forecast origin and one target month. "
             "A dash means the forecast may move either way with the feature, `falls`"
         ),
-        "that a higher value never raises it. `magnetcast explain` counts it to what it is told as.",
+        "that a higher value never raises it. `magnetcast explain` counts it to what it is",
+        "told as.",
     ]
     for family, entries in families.items():
         parts += [

@@ -1,5 +1,6 @@
 """Forecast at an as_of: by the champion if it stood by then, else by one trained as of that day."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,10 +17,10 @@ from models.backtest import Backtest, replay
 from models.explain import drivers
 from models.frame import rows_of
 from models.policy_effect import effect_at, words_of
-from models.rolling import MODEL, answered, coherent
+from models.rolling import MODEL
 from models.rolling import train as fit
 from models.scores import hit_rates
-from models.served import predict_quantiles
+from models.why import contributions, stages_of
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 
@@ -29,7 +30,7 @@ class Forecast:
     """A coherent forecast, ready to publish."""
 
     table: pd.DataFrame
-    """``FORECAST_COLUMNS`` and drivers, band_hit_rate."""
+    """``FORECAST_COLUMNS`` and drivers, contributions, band_hit_rate."""
     model_version: str
 
 
@@ -56,10 +57,10 @@ def forecast(workspace: Workspace, result: Backtest | None, version: int | None)
     origin = workspace.history.origin(workspace.as_of)
     rows = rows_of(origin)
     model = _model_of(workspace, result, version)
-    plain = coherent(predict_quantiles(model.heads, model.card, rows), origin)
     analogs = workspace.history.analogs(workspace.as_of)
     effect = effect_at(origin, analogs)
-    table = answered(plain, effect, origin)
+    stages = stages_of(model.heads, model.card, rows, origin, effect)
+    table = stages.published
     if not effect.is_none:
         say(f"predict   {words_of(effect.controls, analogs)}")
     late = origin.late_months > MAX_HORIZON - MONTHS_AHEAD
@@ -71,7 +72,11 @@ def forecast(workspace: Workspace, result: Backtest | None, version: int | None)
         status="stale" if late else model.status,
     )
     published = pd.concat([labels, table], axis=1)[list(FORECAST_COLUMNS)]
-    published["drivers"] = drivers(model.heads, model.card, rows, plain["p50"], table["p50"])
+    published["drivers"] = drivers(
+        model.heads, model.card, rows, stages.coherent["p50"], table["p50"]
+    )
+    parts = contributions(model.heads, model.card, rows, origin, stages)
+    published["contributions"] = [json.dumps(row) for row in parts.to_dict("records")]
     if result is not None and len(result.cells):
         published["band_hit_rate"] = published["destination"].map(hit_rates(result.cells, MODEL))
     return Forecast(published, model.name)

@@ -15,9 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.build import ALL_FEATURES
+from features.history import EvidenceHistory
 from features.origin import Origin
 from models.explain import MEAN, log_shares
-from models.policy_effect import Effect, respond
+from models.frame import rows_of
+from models.policy_effect import Effect, effect_at, respond
 from models.rolling import coherent
 from models.served import EXPERTS_TONNES, LEVEL, OFFSET, predict_quantiles
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
@@ -66,6 +68,36 @@ def stages_of(
         return Stages(model, plain, plain, plain)
     answer = respond(plain, effect, origin)
     return Stages(model, plain, answer, coherent(answer, origin))
+
+
+def explained(
+    heads: Mapping[str, lgb.Booster],
+    card: Mapping[str, object],
+    history: EvidenceHistory,
+    moment: pd.Timestamp,
+) -> pd.DataFrame:
+    """Return what a model forecasts at a moment, and why.
+
+    Args:
+        heads: Boosters of the model.
+        card: Its card.
+        history: What is known.
+        moment: The moment to forecast at (UTC).
+
+    Returns:
+        One row per series and target: destination, period (``YYYY-MM``), p50 and the parts that
+        add up to it (``CONTRIBUTIONS``), in tonnes.
+
+    Raises:
+        ValueError: As ``models.served.predict_quantiles``.
+    """
+    origin = history.origin(moment)
+    rows = rows_of(origin)
+    stages = stages_of(heads, card, rows, origin, effect_at(origin, history.analogs(moment)))
+    keys = rows[["destination"]].assign(
+        period=rows["period"].dt.strftime("%Y-%m"), p50=stages.published["p50"]
+    )
+    return pd.concat([keys, contributions(heads, card, rows, origin, stages)], axis=1)
 
 
 def contributions(
