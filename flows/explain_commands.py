@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from flows.cli import AsOf, Form, Out, moment
 from flows.console import say
-from flows.output import Format, write_result
+from flows.output import write_result
 from service.why import change_sentences, forecast_sentences
 from store.settings import Settings
 from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED, WORLD
@@ -17,6 +17,9 @@ _ONE_DAY: Final = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
 _DAYS: Final = ("since", "as_of")
 _ALWAYS: Final = ("p50", "change")
+
+_MONTHS_BESIDE: Final = 6
+"""Months that a terminal has room for side by side."""
 
 
 def explain(
@@ -45,30 +48,28 @@ def explain(
     for row in frame.to_dict("records"):
         say(" ".join(_why(row) if since is None else _change(row)))
     days = {name: frame[name].dt.strftime("%Y-%m-%d") for name in _DAYS if name in frame}
-    write_result(readable(frame.assign(**days), format), out=out, form=format)
+    if out is not None or format != "table":
+        write_result(frame.assign(**days), out=out, form=format)
+        return
+    for start in range(0, len(frame), _MONTHS_BESIDE):
+        shown = readable(frame.iloc[start : start + _MONTHS_BESIDE])
+        write_result(shown, out=None, form="table")
 
 
-def readable(frame: pd.DataFrame, form: Format) -> pd.DataFrame:
-    """Return what a terminal has room for: one row a part that counts, one column a month.
-
-    Files and other forms get the whole table.
-    """
-    if form != "table":
-        return frame
-    parts = frame.set_index("period").drop(
-        columns=["destination", *_DAYS, "model"], errors="ignore"
-    )
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what a terminal has room for: one row a part that counts, one column a month."""
+    parts = frame.set_index("period").select_dtypes("number")
     table = parts.T.astype(float).round(1) + 0.0  # no negative zero
     counts = (table != 0.0).any(axis=1) | table.index.isin(_ALWAYS)
     return table.loc[counts].rename_axis("tonnes").reset_index()
 
 
-def _why(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
+def _why(row: Mapping[Hashable, Any]) -> list[str]:
     parts = {name: float(row[name]) for name in (*CONTRIBUTIONS, NOT_REPRODUCED)}
     return forecast_sentences(str(row["destination"]), str(row["period"]), parts)
 
 
-def _change(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
+def _change(row: Mapping[Hashable, Any]) -> list[str]:
     return change_sentences(
         str(row["destination"]),
         str(row["period"]),

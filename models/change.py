@@ -20,7 +20,6 @@ from features.origin import Origin, origin_of
 from models.frame import rows_of
 from models.policy_effect import effect_at
 from models.why import reconciled_tonnes, stages_of
-from store.errors import first_few
 from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED
 
 Floats = NDArray[np.float64]
@@ -155,7 +154,7 @@ def news_of(facts: Facts, since: pd.Timestamp) -> News:
 def words_of(news: News, facts: Facts) -> str:
     """Say in one line what became known."""
     acts = facts.events.loc[news.events, "event_id"].drop_duplicates().tolist()
-    named = f" ({first_few(acts)})" if acts else ""
+    named = f" ({', '.join(acts)})" if acts else ""
     return (
         f"{news.new_actuals.sum()} figures first told, {news.revised_actuals.sum()} told again, "
         f"{news.tariffs.sum()} tariff steps, {len(acts)} policy events{named}, "

@@ -1,6 +1,7 @@
 """Why a forecast is what it is and what changed it, in sentences whose numbers add up."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,10 @@ from service.names import name_of
 from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
 
 MAIN: Final = 3
-"""Causes told first."""
+"""Causes told in one sentence."""
+
+WORTH: Final = 0.01
+"""Causes smaller than this share of the median are told together, unless they are the main ones."""
 
 SMALL_TONNES: Final = 20.0
 """Below it tenths of a tonne are told."""
@@ -18,14 +22,14 @@ SMALL_TONNES: Final = 20.0
 CAUSES: Final[dict[str, str]] = {
     "season": "the season",
     "momentum": "its own recent course",
-    "tariffs": "the tariff picture",
-    "policy": "the policy picture",
+    "tariffs": "tariffs",
+    "policy": "policy as past months took it",
     "world": "the world market",
     "experts": "plain extrapolation of its history",
     "past_mean": "the usual drift of past years",
     "past_errors": "the shift from past errors",
     "policy_response": "the answer to export controls",
-    "reconciliation": "fitting the destinations to their sums",
+    "reconciliation": "making destinations and world agree",
     NOT_REPRODUCED: "what can no longer be reproduced",
 }
 """Parts of a forecast in words."""
@@ -34,35 +38,59 @@ CHANGE_CAUSES: Final[dict[str, str]] = {
     "passing_time": "the passing of time",
     "new_actuals": "newly published trade",
     "revised_actuals": "trade told again",
-    "tariffs": "new tariff news",
-    "policy": "new policy news",
+    "tariffs": "new tariffs",
+    "policy": "new policy",
     "model": "the newer model",
     "reconciliation": CAUSES["reconciliation"],
     NOT_REPRODUCED: CAUSES[NOT_REPRODUCED],
 }
 """Parts of a change in words."""
 
+PLURAL: Final = frozenset({"tariffs", "new tariffs"})
+
 if set(CAUSES) != {*CONTRIBUTIONS, NOT_REPRODUCED} - {"level"} or set(CHANGE_CAUSES) != {*CHANGES}:
     raise RuntimeError("service.why and store.vocabulary disagree; word the missing part.")
 
 
-def forecast_sentences(
-    destination: str, period: str, parts: Mapping[str, float]
-) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How tonnes of one median are told."""
+
+    median: float
+
+    @property
+    def digits(self) -> int:
+        """Return the decimals told."""
+        return 0 if abs(self.median) >= SMALL_TONNES else 1
+
+    def tonnes(self, value: float) -> str:
+        """Return a number of tonnes in words."""
+        return f"{value:,.{self.digits}f} t"
+
+    def clause(self, cause: str, value: float) -> str:
+        """Return what a cause does."""
+        verb = "adds" if value > 0 else "takes"
+        if cause in PLURAL:
+            verb = verb.removesuffix("s")
+        return f"{cause} {verb} {self.tonnes(abs(value))}"
+
+
+def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]) -> list[str]:
     """Return why a median is what it is: what it is, its main causes, the others.
 
     Args:
         destination: Code.
         period: ``YYYY-MM``.
         parts: Tonnes by ``CONTRIBUTIONS`` and perhaps ``not_reproduced``; they add up to the
-            median. Told numbers are rounded so that they add up too.
+            median. The numbers told are rounded so that they add up too.
     """
-    told, digits = _rounded(parts)
-    head = f"{name_of(destination)}, {_month(period)}: {_tonnes(_total(told), digits)} t."
-    level = f"{_tonnes(told.pop('level'), digits)} t"
-    causes = _clauses(told, CAUSES, digits)
-    start = f"The last twelve known months alone would give {level} a month"
-    return (head, _sentence([start, _joined(causes[:MAIN])]), *_rest(causes[MAIN:], "Besides, "))
+    style = _Style(sum(parts.values()))
+    told = _rounded(parts, style.digits)
+    head = f"{name_of(destination)}, {_month(period)}: {style.tonnes(sum(told.values()))}"
+    level = style.tonnes(told.pop("level"))
+    start = f"the last twelve known months alone would give {level} a month"
+    main, *rest = _causes(told, CAUSES, style)
+    return [_sentence(text) for text in (head, f"{start}; {main}" if main else start, *rest)]
 
 
 def change_sentences(
@@ -72,63 +100,50 @@ def change_sentences(
     *,
     after: float,
     days: tuple[str, str],
-) -> tuple[str, ...]:
+) -> list[str]:
     """Return what changed a median: by how much, the main causes, the others.
 
     Args:
         destination: Code.
         period: ``YYYY-MM``.
-        parts: Tonnes by ``CHANGES``; they add up to the change.
+        parts: Tonnes by ``CHANGES``; they add up to the change and are told as such.
         after: The later median, in tonnes.
         days: Of the earlier and the later forecast, ``YYYY-MM-DD``.
     """
-    told, digits = _rounded(parts, size=after)
-    change = _total(told)
-    where = f"{name_of(destination)}, {_month(period)}: {_tonnes(after, digits)} t as of {days[1]}"
-    if round(change, digits) == 0:
-        moved = f"the same as on {days[0]}"
-    else:
-        amount = f"{_tonnes(abs(change), digits)} t {'more' if change > 0 else 'less'}"
-        moved = f"{amount} than on {days[0]}"
-    causes = _clauses(told, CHANGE_CAUSES, digits)
-    main = _sentence([_joined(causes[:MAIN])]) if causes else "Nothing moved it."
-    return (f"{where}, {moved}.", main, *_rest(causes[MAIN:], "Besides, "))
+    style = _Style(after)
+    told = _rounded(parts, style.digits)
+    change = sum(told.values())
+    where = f"{name_of(destination)}, {_month(period)}: {style.tonnes(after)} as of {days[1]}"
+    moved = f"the same as on {days[0]}"
+    if change:
+        moved = f"{style.tonnes(abs(change))} {'more' if change > 0 else 'less'} than on {days[0]}"
+    main, *rest = _causes(told, CHANGE_CAUSES, style)
+    return [_sentence(text) for text in (f"{where}, {moved}", main or "nothing moved it", *rest)]
 
 
-def _rounded(
-    parts: Mapping[str, float], *, size: float | None = None
-) -> tuple[dict[str, float], int]:
-    """Return parts rounded so that they add up to their rounded sum, and the digits kept.
+def _rounded(parts: Mapping[str, float], digits: int) -> dict[str, float]:
+    """Return parts rounded so that they add up to their rounded sum.
 
-    Those nearest to the next step are moved by one step.
+    All are rounded down, then those that lost most are raised by one step.
     """
-    values = np.array(list(parts.values()), dtype=float)
-    digits = 0 if abs(values.sum() if size is None else size) >= SMALL_TONNES else 1
-    steps = values * 10**digits
+    steps = np.array(list(parts.values()), dtype=float) * 10**digits
     down = np.floor(steps)
     missing = round(float(np.round(steps.sum()) - down.sum()))
-    up = np.argsort(-(steps - down), kind="stable")[:missing]
-    down[up] += 1.0
-    return dict(zip(parts, (down / 10**digits).tolist(), strict=True)), digits
+    down[np.argsort(-(steps - down), kind="stable")[:missing]] += 1.0
+    return dict(zip(parts, np.round(down / 10**digits, digits).tolist(), strict=True))
 
 
-def _total(parts: Mapping[str, float]) -> float:
-    return float(sum(parts.values()))
-
-
-def _clauses(told: Mapping[str, float], words: Mapping[str, str], digits: int) -> list[str]:
-    """Word the parts that are not nothing, largest first."""
-    order = sorted(told, key=lambda name: -abs(told[name]))
-    return [
-        f"{words[name]} {'adds' if told[name] > 0 else 'takes'} "
-        f"{_tonnes(abs(told[name]), digits)} t"
-        for name in order
-        if told[name]
-    ]
-
-
-def _rest(causes: list[str], start: str) -> tuple[str, ...]:
-    return (_sentence([start + _joined(causes)]),) if causes else ()
+def _causes(told: Mapping[str, float], words: Mapping[str, str], style: _Style) -> list[str]:
+    """Return one sentence on the main causes and one on the others; none of what is nothing."""
+    order = sorted((name for name in told if told[name]), key=lambda name: -abs(told[name]))
+    main, others = order[:MAIN], order[MAIN:]
+    named = [name for name in others if abs(told[name]) >= WORTH * style.median][:MAIN]
+    small = sum(told[name] for name in others if name not in named)
+    clauses = [style.clause(words[name], told[name]) for name in named]
+    if small:
+        clauses.append(style.clause("the rest", small))
+    first = _joined([style.clause(words[name], told[name]) for name in main])
+    return [first, *([f"besides, {_joined(clauses)}"] if clauses else [])]
 
 
 def _joined(causes: list[str]) -> str:
@@ -137,13 +152,8 @@ def _joined(causes: list[str]) -> str:
     return f"{', '.join(causes[:-1])} and {causes[-1]}"
 
 
-def _sentence(halves: list[str]) -> str:
-    text = "; ".join(half for half in halves if half)
+def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
-
-
-def _tonnes(value: float, digits: int) -> str:
-    return f"{value:,.{digits}f}"
 
 
 def _month(period: str) -> str:
