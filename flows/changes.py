@@ -50,7 +50,7 @@ def changes(settings: Settings, asked: Asked, since: pd.Timestamp) -> pd.DataFra
         )
     facts = _facts(store_of(settings), later)
     news = news_of(facts, earlier)
-    say(f"explain   since {earlier:%Y-%m-%d}: {words_of(news, facts)}")
+    say(f"explain   news since {earlier:%Y-%m-%d}: {words_of(news, facts)}")
     stands = _stands(settings, old, new)
     parts = dict.fromkeys(CHANGES, np.zeros(len(new)))
     parts[NOT_REPRODUCED] = after - before

@@ -155,12 +155,15 @@ def words_of(news: News, facts: Facts) -> str:
     """Say in one line what became known."""
     acts = facts.events.loc[news.events, "event_id"].drop_duplicates().tolist()
     named = f" ({', '.join(acts)})" if acts else ""
-    return (
-        f"{news.new_actuals.sum()} figures first told, {news.revised_actuals.sum()} told again, "
-        f"{news.tariffs.sum()} tariff steps, {len(acts)} policy events{named}, "
-        f"{news.analog_events.sum()} controls on other minerals and "
-        f"{news.analog_figures.sum()} figures of theirs"
-    )
+    counts = {
+        "figures first told": str(news.new_actuals.sum()),
+        "told again": str(news.revised_actuals.sum()),
+        "tariff steps": str(news.tariffs.sum()),
+        "policy events": f"{len(acts)}{named}",
+        "controls on other minerals": str(news.analog_events.sum()),
+        "figures of theirs": str(news.analog_figures.sum()),
+    }
+    return "; ".join(f"{name}: {count}" for name, count in counts.items() if count != "0") or "none"
 
 
 def _later(rows: pd.DataFrame, since: pd.Timestamp) -> Flags:

@@ -154,7 +154,7 @@ def test_a_change_is_split_into_parts_that_add_up(magnetcast: Call, tmp_path: Pa
     assert table["new_actuals"].abs().max() > 1.0
     for name in ("model", "revised_actuals", NOT_REPRODUCED):
         assert table[name].abs().max() < 1e-6, name
-    assert "told again" in err
+    assert "news since 2020-04-22: figures first told: " in err
     assert f"as of {LATER}" in err
 
 
