@@ -153,7 +153,8 @@ def news_of(facts: Facts, since: pd.Timestamp) -> News:
 
 def words_of(news: News, facts: Facts) -> str:
     """Say in one line what became known."""
-    acts = facts.events.loc[news.events, "event_id"].drop_duplicates().tolist()
+    is_act = facts.events["evidence"] != "scheduled"  # dates that no forecast uses
+    acts = facts.events.loc[news.events & is_act, "event_id"].drop_duplicates().tolist()
     named = f" ({', '.join(acts)})" if acts else ""
     counts = {
         "figures first told": str(news.new_actuals.sum()),

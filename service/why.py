@@ -143,7 +143,8 @@ def _causes(told: Mapping[str, float], words: Mapping[str, str], style: _Style) 
     if small:
         clauses.append(style.clause("the rest", small))
     first = _joined([style.clause(words[name], told[name]) for name in main])
-    return [first, *([f"besides, {_joined(clauses)}"] if clauses else [])]
+    besides = "besides, " if named else ""
+    return [first, *([f"{besides}{_joined(clauses)}"] if clauses else [])]
 
 
 def _joined(causes: list[str]) -> str:

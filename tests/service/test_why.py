@@ -97,3 +97,9 @@ def test_changes_that_cancel_out_are_told_all_the_same() -> None:
 
     assert told[0].endswith("the same as on 2026-03-25.")
     assert told[1] == "New policy adds 9 t and the newer model takes 9 t."
+
+
+def test_what_is_left_is_told_alone_where_nothing_else_is_large() -> None:
+    told = parts(level=500.0, season=9.0, momentum=8.0, tariffs=7.0, world=2.0, policy=1.0)
+
+    assert forecast_sentences("USA", "2027-01", told)[2] == "The rest adds 3 t."

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,6 +79,14 @@ def test_news_are_counted_in_words_and_events_named() -> None:
     assert words_of(news_of(told, BEFORE), told) == (
         "figures first told: 1; told again: 1; tariff steps: 1; policy events: 1 (2019-08-control)"
     )
+
+
+def test_a_scheduled_date_is_no_act() -> None:
+    told = facts(figure("2019-07-20"), figure("2019-08-20", destination="DEU"))
+    plan = make_events({"evidence": "scheduled", "available_at": "2019-08-01"})
+    told = replace(told, events=plan)
+
+    assert words_of(news_of(told, at("2019-07-25")), told) == "figures first told: 1"
 
 
 def test_inputs_are_replaced_in_their_order_and_each_step_is_a_part() -> None:
