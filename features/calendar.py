@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 
 def _entry(name: str, unit: str, meaning: str) -> Feature:
-    return Feature(name, unit, meaning, "Gregorian and Chinese calendars", "always")
+    return Feature(name, unit, meaning, "Gregorian and Chinese calendars", "always", "season")
 
 
 FEATURES: Final = (

@@ -6,6 +6,8 @@ The entries are printed to docs/features.md.
 from dataclasses import dataclass
 from typing import Literal
 
+from store.vocabulary import Family
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -17,6 +19,8 @@ class Feature:
     source: str
     knowable: str
     """From when the value of a row is knowable, in words."""
+    explains: Family
+    """Which cause a planner is told of when the feature moves a forecast."""
     monotone: Literal[-1, 0, 1] = 0
     """-1 where a higher value may never raise the forecast."""
 
@@ -34,18 +38,19 @@ def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
             "forecast origin and one target month. "
             "A dash means the forecast may move either way with the feature, `falls`"
         ),
-        "that a higher value never raises it.",
+        "that a higher value never raises it. `magnetcast explain` counts it to what it is",
+        "told as.",
     ]
     for family, entries in families.items():
         parts += [
             "",
             f"## {family}",
             "",
-            "| feature | unit | meaning | source | knowable | effect |",
+            "| feature | unit | meaning | source | knowable | told as | effect |",
         ]
-        parts.append("| --- | --- | --- | --- | --- | --- |")
+        parts.append("| --- | --- | --- | --- | --- | --- | --- |")
         parts += [
-            f"| `{e.name}` | {e.unit} | {e.meaning} | {e.source} | {e.knowable} | "
+            f"| `{e.name}` | {e.unit} | {e.meaning} | {e.source} | {e.knowable} | {e.explains} | "
             f"{'falls' if e.monotone < 0 else '-'} |"
             for e in entries
         ]

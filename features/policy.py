@@ -24,7 +24,7 @@ _ANNOUNCED: Final = "from the day the act (or its end, or its suspension) was an
 
 
 def _entry(name: str, unit: str, meaning: str) -> Feature:
-    return Feature(name, unit, meaning, _LEDGER, _ANNOUNCED)
+    return Feature(name, unit, meaning, _LEDGER, _ANNOUNCED, "policy")
 
 
 FEATURES: Final = (

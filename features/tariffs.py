@@ -22,7 +22,7 @@ _ANNOUNCED: Final = "from the day the step was announced"
 
 
 def _entry(name: str, unit: str, meaning: str, *, falls: bool = True) -> Feature:
-    return Feature(name, unit, meaning, _STEPS, _ANNOUNCED, monotone=-1 if falls else 0)
+    return Feature(name, unit, meaning, _STEPS, _ANNOUNCED, "tariffs", monotone=-1 if falls else 0)
 
 
 FEATURES: Final = (

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from features.catalogue import Feature
 from features.months import Months
 from features.origin import LEVEL_MONTHS, Origin
+from store.vocabulary import Family
 
 Floats = NDArray[np.float64]
 _PANEL: Final = "evidence panel"
 _CUTOFF: Final = "with the last month of the panel"
 
 
-def _entry(name: str, unit: str, meaning: str) -> Feature:
-    return Feature(name, unit, meaning, _PANEL, _CUTOFF)
+def _entry(name: str, unit: str, meaning: str, explains: Family = "momentum") -> Feature:
+    return Feature(name, unit, meaning, _PANEL, _CUTOFF, explains)
 
 
 LAGS: Final = (1, 2, 3, 4, 6, 12)
@@ -52,28 +53,49 @@ FEATURES: Final = (
         "tonnes_same_month_1y_log",
         "log ratio",
         "newest known same month of an earlier year, to the level",
+        "season",
     ),
     _entry(
-        "tonnes_same_month_2y_log", "log ratio", "the same month a year before that, to the level"
+        "tonnes_same_month_2y_log",
+        "log ratio",
+        "the same month a year before that, to the level",
+        "season",
     ),
     _entry(
         "season_step_1y_log",
         "log ratio",
         "that same month to its year: the twelve months a year (or two) before the level's",
+        "season",
     ),
-    _entry("season_step_mean_log", "log ratio", "mean of that step over up to five earlier years"),
-    _entry("season_step_spread_log", "log", "standard deviation of that step over those years"),
-    _entry("world_share", "share", "level as a share of the world's"),
+    _entry(
+        "season_step_mean_log",
+        "log ratio",
+        "mean of that step over up to five earlier years",
+        "season",
+    ),
+    _entry(
+        "season_step_spread_log",
+        "log",
+        "standard deviation of that step over those years",
+        "season",
+    ),
+    _entry("world_share", "share", "level as a share of the world's", "world"),
     _entry(
         "world_share_change_log",
         "log ratio",
         "share of the world in the last three months to that in twelve",
+        "world",
     ),
     _entry(
-        "world_momentum_3m_log", "log ratio", "the world's last three months to the three before"
+        "world_momentum_3m_log",
+        "log ratio",
+        "the world's last three months to the three before",
+        "world",
     ),
-    _entry("world_season_step_mean_log", "log ratio", "the world's mean season step"),
-    _entry("others_momentum_3m_log", "log ratio", "the same for the world without the series"),
+    _entry("world_season_step_mean_log", "log ratio", "the world's mean season step", "season"),
+    _entry(
+        "others_momentum_3m_log", "log ratio", "the same for the world without the series", "world"
+    ),
     _entry("zero_streak_months", "months", "months without shipments up to the cutoff"),
     _entry("zero_share_24m", "share", "months without shipments in two years"),
     _entry("level_log", "log tonnes", "size of the series"),

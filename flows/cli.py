@@ -220,6 +220,7 @@ def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - 
 
 
 app.command("flows.diversion_commands:diversion")
+app.command("flows.explain_commands:explain")
 app.command("flows.gap_commands:gaps")
 app.command("flows.ingest_commands:ingest")
 app.command("flows.review_commands:review")
@@ -229,8 +230,8 @@ app.command("flows.vintage_commands:diff", help="Tell what changed from one inge
 app.command("flows.vintage_commands:quarantine", help="See or release what the guards refused.")
 
 
-def moment(text: str | None) -> pd.Timestamp:
-    """Return an as_of as a UTC moment.
+def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
+    """Return an as_of, or what another option tells, as a UTC moment.
 
     A bare day is its first moment, at which facts of that day are known.
 
@@ -243,12 +244,12 @@ def moment(text: str | None) -> pd.Timestamp:
     stamp = pd.to_datetime(text, errors="coerce")
     if pd.isna(stamp):
         raise DataError(
-            f"--as-of {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10. Correct it."
+            f"{option} {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10. Correct it."
         )
     stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
     if stamp > today + pd.Timedelta(days=1):
         raise DataError(
-            f"--as-of {text} lies in the future. Expected today ({today:%Y-%m-%d}) or earlier, "
+            f"{option} {text} lies in the future. Expected today ({today:%Y-%m-%d}) or earlier, "
             "because nobody knows yet what will be published by then."
         )
     return stamp

@@ -1,5 +1,6 @@
 """Forecast at an as_of: by the champion if it stood by then, else by one trained as of that day."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,10 +19,10 @@ from models.backtest import Backtest, replay
 from models.explain import drivers
 from models.frame import rows_of
 from models.policy_effect import Effect, effect_at, words_of
-from models.rolling import MODEL, answered, coherent
+from models.rolling import MODEL
 from models.rolling import train as fit
 from models.scores import hit_rates
-from models.served import predict_quantiles
+from models.why import Stages, contributions, stages_of
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 
@@ -31,7 +32,7 @@ class Forecast:
     """A coherent forecast, ready to publish."""
 
     table: pd.DataFrame
-    """``FORECAST_COLUMNS`` and drivers, band_hit_rate."""
+    """``FORECAST_COLUMNS`` and drivers, contributions, band_hit_rate."""
     model_version: str
 
 
@@ -73,10 +74,8 @@ class Made:
     effect: Effect
     rows: pd.DataFrame
     """As ``models.frame.rows_of``."""
-    ordinary: pd.DataFrame
-    """Quantiles and mean before policies that history does not show are answered; coherent."""
-    table: pd.DataFrame
-    """The same with the answer."""
+    stages: Stages
+    """The distributions on the way to the published one."""
 
 
 def made_at(workspace: Workspace, result: Backtest | None, version: int | None) -> Made:
@@ -84,17 +83,16 @@ def made_at(workspace: Workspace, result: Backtest | None, version: int | None) 
     origin = workspace.history.origin(workspace.as_of)
     rows = rows_of(origin)
     model = _model_of(workspace, result, version)
-    ordinary = coherent(predict_quantiles(model.heads, model.card, rows), origin)
     analogs = workspace.history.analogs(workspace.as_of)
     effect = effect_at(origin, analogs)
-    table = answered(ordinary, effect, origin)
-    return Made(model, origin, analogs, effect, rows, ordinary, table)
+    stages = stages_of(model.heads, model.card, rows, origin, effect)
+    return Made(model, origin, analogs, effect, rows, stages)
 
 
 def forecast(workspace: Workspace, result: Backtest | None, version: int | None) -> Forecast:
     """Return quantiles of every destination and month, made coherent, with what moved each most."""
     made = made_at(workspace, result, version)
-    model, rows, table = made.model, made.rows, made.table
+    model, rows, stages = made.model, made.rows, made.stages
     if words := words_of(made.effect, made.analogs):
         say(f"predict   {words}")
     late = made.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
@@ -105,9 +103,11 @@ def forecast(workspace: Workspace, result: Backtest | None, version: int | None)
         model=model.name,
         status="stale" if late else model.status,
     )
-    published = pd.concat([labels, table], axis=1)[list(FORECAST_COLUMNS)]
-    moved = (made.ordinary["p50"], table["p50"])
+    published = pd.concat([labels, stages.published], axis=1)[list(FORECAST_COLUMNS)]
+    moved = (stages.coherent["p50"], stages.published["p50"])
     published["drivers"] = drivers(model.heads, model.card, rows, *moved)
+    parts = contributions(model.heads, model.card, rows, made.origin, stages)
+    published["contributions"] = [json.dumps(row) for row in parts.to_dict("records")]
     if result is not None and len(result.cells):
         published["band_hit_rate"] = published["destination"].map(hit_rates(result.cells, MODEL))
     return Forecast(published, model.name)

@@ -25,7 +25,8 @@ def standing_at(settings: Settings, as_of: pd.Timestamp) -> Standing:
     """
     made = made_at(open_workspace(settings, as_of), None, None)
     learned = learned_shift(made.model.heads, made.model.card)
-    return Standing(as_of, made.origin, made.analogs, made.table, made.ordinary, learned)
+    published, ordinary = made.stages.published, made.stages.coherent
+    return Standing(as_of, made.origin, made.analogs, published, ordinary, learned)
 
 
 def table_standing(settings: Settings, as_of: pd.Timestamp, commodity: str) -> Standing:

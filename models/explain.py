@@ -15,7 +15,34 @@ TOP: Final = 3
 RESPONSE: Final = "policy_response"
 """Name of what the answer to a control does."""
 
+MEAN: Final = "mean"
+"""Name of what no feature moves: the mean of the trees' targets."""
+
 SMALLEST: Final = 1e-6
+
+
+def log_shares(
+    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], rows: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what adds up to the log ratio of the combined middle to the base.
+
+    Args:
+        heads: Boosters of the model.
+        card: Its card; one without ``trees_weight`` has no experts.
+        rows: The rows of the origin.
+
+    Returns:
+        One row per row of ``rows``: TreeSHAP contributions by feature and their ``mean``, times the
+        trees' weight, and ``experts_tonnes`` if the card weighs the experts.
+    """
+    names = heads["p50"].feature_name()
+    matrix = np.ascontiguousarray(rows[names].to_numpy(dtype=float))
+    weight = trees_weight(card, rows)[:, None]
+    found = weight * np.asarray(heads["p50"].predict(matrix, pred_contrib=True))
+    shares = pd.DataFrame(found, columns=[*names, MEAN], index=rows.index)
+    if TREES_WEIGHT in card:
+        shares[EXPERTS_TONNES] = (1.0 - weight[:, 0]) * experts_ratio(rows)
+    return shares
 
 
 def drivers(
@@ -44,13 +71,8 @@ def drivers(
         One JSON list of ``[name, tonnes]`` a row, largest first; tonnes are what the median would
         lose without it.
     """
-    names = heads["p50"].feature_name()
-    matrix = np.ascontiguousarray(rows[names].to_numpy(dtype=float))
-    weight = trees_weight(card, rows)[:, None]
-    share = weight * np.asarray(heads["p50"].predict(matrix, pred_contrib=True))[:, :-1]
-    if TREES_WEIGHT in card:
-        names = [*names, EXPERTS_TONNES]
-        share = np.hstack([share, (1.0 - weight) * experts_ratio(rows)[:, None]])
+    shares = log_shares(heads, card, rows).drop(columns=MEAN)
+    names, share = list(shares), shares.to_numpy()
     tonnes = median.to_numpy()[:, None] * -np.expm1(-share)
     if answered is not None:
         names = [*names, RESPONSE]

@@ -1,7 +1,7 @@
 """Models by version and alias: a trained model in, a served model out.
 
-Public: :func:`register`, :func:`promote`, :func:`champion`, :func:`previous`, :func:`load`,
-:func:`load_champion`, :func:`pass_gate`, :class:`Champion`, :class:`LoadedModel`.
+Public: :func:`register`, :func:`promote`, :func:`champion`, :func:`previous`, :func:`named`,
+:func:`load`, :func:`load_champion`, :func:`pass_gate`, :class:`Champion`, :class:`LoadedModel`.
 
 A stored model is code, text and JSON; nothing in it is unpickled.
 """
@@ -137,6 +137,21 @@ def champion(settings: Settings) -> Champion | None:
 def previous(settings: Settings) -> Champion | None:
     """Return the version that published before the champion, or None."""
     return _holder(settings, PREVIOUS)
+
+
+def named(settings: Settings, model_version: str) -> Champion | None:
+    """Return the newest version that training registered under a name, or None.
+
+    Args:
+        settings: Where MLflow's database is.
+        model_version: The name, as a published forecast carries it.
+    """
+    if not is_kept(settings):
+        return None
+    client, _ = connect(settings)
+    found = client.search_model_versions(f"name = '{MODEL}'")
+    versions = [int(one.version) for one in found if one.tags.get("model_version") == model_version]
+    return _version(client, settings, max(versions)) if versions else None
 
 
 def promote(settings: Settings, version: int) -> None:

@@ -169,6 +169,7 @@ forecasts: Final = Table(
     _text("status"),
     Column("band_hit_rate", Float, info=WORDING),
     _text("drivers", wording=True, nullable=True),
+    _text("contributions", wording=True, nullable=True),
     _text("data_vintage", wording=True),
     UniqueConstraint("commodity", "as_of", "destination", "period", "model_version"),
 )

@@ -103,6 +103,39 @@ Instrument = Literal[
 ]
 INSTRUMENTS: Final[tuple[str, ...]] = get_args(Instrument)
 
+Family = Literal["season", "momentum", "tariffs", "policy", "world"]
+FAMILIES: Final[tuple[str, ...]] = get_args(Family)
+"""Causes that the features of the model tell of."""
+
+NOT_REPRODUCED: Final = "not_reproduced"
+"""What of a published number, or of a change, can no longer be computed anew."""
+
+CONTRIBUTIONS: Final = (
+    "level",
+    *FAMILIES,
+    "experts",
+    "past_mean",
+    "past_errors",
+    "policy_response",
+    "reconciliation",
+)
+"""Parts that add up to a forecast's p50 in tonnes: the mean month of the last year, what the
+families and the statistical experts add to it, what targets lay off it on average when the model
+learned, the shift from past errors, the answer to controls, and what makes sums add up."""
+
+CHANGED_INPUTS: Final = (
+    "passing_time",
+    "new_actuals",
+    "revised_actuals",
+    "tariffs",
+    "policy",
+    "model",
+)
+"""What may differ between two forecasts of one month, in the order it is replaced."""
+
+CHANGES: Final = (*CHANGED_INPUTS, "reconciliation", NOT_REPRODUCED)
+"""Parts that add up to the change of a forecast's p50 in tonnes."""
+
 QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 QUANTILE_COLUMNS: Final = tuple(f"p{round(q * 100):02d}" for q in QUANTILES)
 

@@ -213,6 +213,20 @@ def test_the_champion_moves_and_leaves_a_way_back(
     assert registry.load_champion(mlflow_settings).version == 2
 
 
+def test_a_name_leads_to_its_newest_version(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    for name in ("m1", "m2", "m1"):
+        register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows, model_version=name)
+
+    found = [registry.named(mlflow_settings, name) for name in ("m1", "m2", "m3")]
+
+    assert [one and one.version for one in found] == [3, 2, None]
+
+
 def test_registering_prints_nothing(
     mlflow_settings: Settings,
     mlflow_heads: Mapping[str, str],

@@ -41,6 +41,10 @@ def migrated(empty_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+def test_what_was_published_before_there_were_parts_has_none(migrated: Engine) -> None:
+    assert read_forecasts(migrated)["contributions"].isna().all()
+
+
 def test_what_was_published_before_is_the_magnets(migrated: Engine) -> None:
     forecasts, scores = read_forecasts(migrated), read_scores(migrated)
 

@@ -1,0 +1,85 @@
+"""What changed published medians from one publication to another."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Engine
+
+from flows.console import say
+from flows.publications import Asked, common, model_of, publication
+from flows.workspace import store_of
+from models import registry
+from models.change import Facts, Replay, Stand, news_of, split, words_of
+from store.errors import DataError
+from store.reading import read_analog_events, read_events, read_observations, read_tariffs
+from store.settings import Settings
+from store.vocabulary import CHANGES, NOT_REPRODUCED
+
+COLUMNS: Final = (
+    "destination", "period", "since", "as_of", "before_p50", "after_p50", "change", *CHANGES,
+)  # fmt: skip
+
+
+def changes(settings: Settings, asked: Asked, since: pd.Timestamp) -> pd.DataFrame:
+    """Return what changed published medians from one publication to another.
+
+    Both are computed anew from what was known at their moments and with the models that made them.
+    Where a model is gone, the other stands in for it and what that leaves is ``not_reproduced``.
+
+    Args:
+        settings: Where things are kept.
+        asked: What is to be explained; the newest publication up to its ``as_of`` is the later one.
+        since: The newest publication up to this moment (UTC) is the earlier one.
+
+    Returns:
+        One row per month that both tell, ``COLUMNS``: both medians, the change and the parts that
+        add up to it, in tonnes.
+
+    Raises:
+        DataError: There is no publication that early, the days are the wrong way round, or the
+            destination or month is not in both.
+    """
+    old, new = common(publication(settings, since), publication(settings, asked.as_of), asked)
+    before, after = old["p50"].to_numpy(), new["p50"].to_numpy()
+    earlier, later = old["as_of"].iloc[0], new["as_of"].iloc[0]
+    if earlier > later:
+        raise DataError(
+            f"--since {since:%Y-%m-%d} lies after --as-of {asked.as_of:%Y-%m-%d}. "
+            "Expected the earlier day in --since. Exchange them."
+        )
+    facts = _facts(store_of(settings), later)
+    news = news_of(facts, earlier)
+    say(f"explain   news since {earlier:%Y-%m-%d}: {words_of(news, facts)}")
+    stands = _stands(settings, old, new)
+    parts = dict.fromkeys(CHANGES, np.zeros(len(new)))
+    parts[NOT_REPRODUCED] = after - before
+    if stands is not None:
+        replay = Replay(facts, *stands, asked.destination, list(new["period"]), news)
+        parts = split(before, after, replay.value, changed=replay.changed)
+    medians = {"before_p50": before, "after_p50": after, "change": after - before}
+    return new.assign(since=earlier, **medians, **parts)[list(COLUMNS)]
+
+
+def _facts(engine: Engine, moment: pd.Timestamp) -> Facts:
+    return Facts(
+        read_observations(engine, as_of=moment),
+        read_events(engine, as_of=moment),
+        read_tariffs(engine, as_of=moment),
+        read_analog_events(engine, as_of=moment),
+    )
+
+
+def _stands(settings: Settings, old: pd.DataFrame, new: pd.DataFrame) -> tuple[Stand, Stand] | None:
+    """Return where both stand, one model standing in for one that is gone; None without both."""
+    earlier = model_of(settings, old)
+    is_one = old["model"].iloc[0] == new["model"].iloc[0]
+    later = earlier if is_one else model_of(settings, new)
+    first, last = earlier or later, later or earlier
+    if first is None or last is None:
+        return None
+    return _stand(old, first), _stand(new, last)
+
+
+def _stand(rows: pd.DataFrame, model: registry.LoadedModel) -> Stand:
+    return Stand(rows["as_of"].iloc[0], model.version, model.heads, model.card)

@@ -1,0 +1,103 @@
+"""A small taught model, and worlds of facts between two moments of one day."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from features.analogs import Analog
+from features.build import ALL_FEATURES
+from models.change import Facts, Stand
+from models.intervals import Residuals, card_of
+from models.served import HEADS, TREES_WEIGHT
+from models.spec import ModelSpec
+from tests.data.builders import at, make_events, make_levels, make_tariffs
+from tests.data.store_builders import make_observations
+
+NAMES: Final = tuple(feature.name for feature in ALL_FEATURES)
+
+TAUGHT_BY: Final = {
+    "season_step_mean_log": 0.2, "tonnes_mean_3m_log": 0.3, "tariff_rate_pct": 20.0,
+    "policy_control_exposure": 0.5, "world_momentum_3m_log": 0.1, "late_months": 1.0,
+}  # fmt: skip
+"""Features that the model is taught by, with their scale."""
+
+BEFORE: Final = at("2019-07-25")
+NEWS_AT: Final = BEFORE + pd.Timedelta(hours=6)
+AFTER: Final = BEFORE + pd.Timedelta(hours=12)
+
+
+@cache
+def taught_heads(seed: int = 1) -> dict[str, lgb.Booster]:
+    """Return heads that learned from wild rows; another seed learned something else."""
+    rng = np.random.default_rng(seed)
+    scale = np.array([TAUGHT_BY.get(name, 1.0) for name in NAMES])
+    rows = rng.normal(size=(3000, len(NAMES))) * scale
+    places = [NAMES.index(name) for name in TAUGHT_BY]
+    told = (rows[:, places] / scale[places]) @ rng.uniform(0.05, 0.2, len(places)) + 0.1
+    heads = {}
+    for head, shift in zip(HEADS, (-0.3, 0.0, 0.3), strict=True):
+        table = lgb.Dataset(rows, told + shift, feature_name=list(NAMES))
+        options = {"num_leaves": 15, "num_threads": 1, "verbosity": -1, "seed": seed}
+        heads[head] = lgb.train(options, table, num_boost_round=30)
+    return heads
+
+
+def taught_card(weight: Sequence[float] | None = (0.7, 0.5, 0.6)) -> dict[str, object]:
+    """Return a card with a shift from past errors; without a weight it knows no experts."""
+    errors = Residuals(
+        horizon=np.arange(1.0, 13.0),
+        age=np.ones(12),
+        distance=np.linspace(-0.3, 0.1, 12),
+        spread=np.full(12, 0.2),
+    )
+    card = card_of(NAMES, errors, ModelSpec())
+    return card if weight is None else {**card, TREES_WEIGHT: list(weight)}
+
+
+def halted_analog() -> Analog:
+    """Return a control on another mineral: nothing for two months, then a slow return."""
+    age = np.array([0.5, 1.5, 2.5, 3.5, 6.5, 12.5])
+    return Analog(
+        "2017-09-gallium", "gallium", "export_control", 3, age,
+        np.array([0.0, 0.0, 0.1, 0.3, 0.7, 1.0]), 6.0,
+    )  # fmt: skip
+
+
+def stand(moment: pd.Timestamp, *, version: int = 1) -> Stand:
+    """Return where a model stands; each version learned something else."""
+    return Stand(moment, version, taught_heads(version), taught_card())
+
+
+@cache
+def facts_with(*news: str) -> Facts:
+    """Return facts of three years, with these of the inputs told anew between the two moments."""
+    levels = make_levels(first="2016-01", last="2019-06")
+    first_told = {"destination": "ROW", "value": 900.0}
+    again = {"destination": "USA", "value": 90.0}
+    june = pd.Timestamp("2019-06-01")
+    told = {"new_actuals": first_told, "revised_actuals": again}
+    figures = [
+        make_observations({**row, "period_from": june, "period_to": june, "available_at": NEWS_AT})
+        for name, row in told.items()
+        if name in news
+    ]
+    mfn = [{"importer": name} for name in ("EU27", "JPN", "KOR", "VNM", "IND", "THA", "ROW")]
+    step = {
+        "component": "S301", "rate_pct": 25.0, "effective_from": "2019-09-01",
+        "announced_on": "2019-07-25", "available_at": NEWS_AT,
+    }  # fmt: skip
+    act = {
+        "event_id": "2019-08-control", "announced_on": "2019-07-25",
+        "effective_from": "2019-08-01", "available_at": NEWS_AT,
+    }  # fmt: skip
+    eased = {"event_id": "2018-01-talks", "announced_on": "2018-01-04", "direction": "neutral"}
+    return Facts(
+        pd.concat([levels, *figures], ignore_index=True),
+        make_events(eased, *([act] if "policy" in news else [])),
+        make_tariffs({}, *mfn, *([step] if "tariffs" in news else [])),
+        make_events().iloc[:0].assign(material=""),
+    )

@@ -1,0 +1,292 @@
+import io
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.clock import utc_now
+from flows.predict import predict
+from flows.workspace import store_of
+from store.batch import Batch, FileRows
+from store.publishing import publish_forecasts
+from store.reading import data_vintage, read_forecasts, read_observations
+from store.settings import Settings
+from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
+from store.writing import write_batch
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, Published, environment, settings_of
+
+Call = Callable[..., tuple[int, str, str]]
+
+LATER = "2020-05-25"
+"""April came out on the 20th."""
+
+PARTS = [*CONTRIBUTIONS, NOT_REPRODUCED]
+
+
+@pytest.fixture(scope="module")
+def twice(published: Published, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a store on which the champion published a second time, a month later."""
+    folder = tmp_path_factory.mktemp("twice")
+    copy_store(published.settings.home, folder / "var")
+    variables = environment(published.folder, data_dir) | {"MAGNETCAST_HOME": str(folder / "var")}
+    settings = settings_of(variables)
+    publish_forecasts(
+        store_of(settings),
+        predict(settings, at(LATER)).table,
+        as_of=at(LATER),
+        data_vintage=data_vintage(store_of(settings), as_of=at(LATER)),
+    )
+    return folder / "var"
+
+
+def copy_store(source: Path, target: Path) -> None:
+    target.mkdir(parents=True)
+    with (
+        closing(sqlite3.connect(source / "magnetcast.db")) as old,
+        closing(sqlite3.connect(target / "magnetcast.db")) as new,
+    ):
+        old.backup(new)
+
+
+@pytest.fixture
+def home(
+    twice: Path,
+    published: Published,
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Point the environment at a copy of the store and at the models that published."""
+    copy_store(twice, tmp_path / "var")
+    variables = environment(published.folder, data_dir)
+    for name, value in (variables | {"MAGNETCAST_HOME": str(tmp_path / "var")}).items():
+        monkeypatch.setenv(name, value)
+    return tmp_path / "var"
+
+
+@contextmanager
+def without_models(published: Published) -> Iterator[None]:
+    """Hide the files of all models."""
+    hidden = published.folder / "hidden"
+    published.settings.artifact_dir.rename(hidden)
+    try:
+        yield
+    finally:
+        hidden.rename(published.settings.artifact_dir)
+
+
+def forget_parts(home: Path) -> None:
+    """Leave the forecasts as a release without parts published them."""
+    with closing(sqlite3.connect(home / "magnetcast.db")) as database, database:
+        database.execute("UPDATE forecasts SET contributions = NULL")
+
+
+def table_of(text: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text))
+
+
+@pytest.mark.usefixtures("home")
+def test_every_published_month_of_a_destination_is_explained(magnetcast: Call) -> None:
+    code, text, err = magnetcast("explain", "USA", "--as-of", AS_OF, "--format", "csv")
+
+    assert code == 0, err
+    table = table_of(text)
+    assert table["period"].tolist() == [
+        str(month) for month in pd.period_range("2020-04", "2021-03", freq="M")
+    ]
+    rows = read_forecasts(store_of(Settings()), as_of=at(AS_OF), destination="USA")
+    assert table["p50"].tolist() == pytest.approx(rows["p50"].tolist(), rel=1e-12)
+    assert table[PARTS].sum(axis=1).tolist() == pytest.approx(rows["p50"].tolist(), rel=1e-9)
+    assert table[NOT_REPRODUCED].abs().max() < 1e-6
+    assert (table[list(CONTRIBUTIONS[1:])].abs().max() > 0.1).sum() > 5
+    assert err.count("United States, ") == 12
+    assert "United States, April 2020: " in err
+
+
+def test_the_parts_stored_on_publication_are_those_computed_anew(
+    magnetcast: Call, home: Path
+) -> None:
+    rows = read_forecasts(store_of(Settings()), as_of=at(AS_OF), destination="WLD")
+    forget_parts(home)
+
+    _, text, _ = magnetcast("explain", "--as-of", AS_OF, "--format", "json")
+
+    stored = [json.loads(told) for told in rows["contributions"]]
+    for anew, parts in zip(json.loads(text), stored, strict=True):
+        assert list(parts) == list(CONTRIBUTIONS)
+        assert {name: anew[name] for name in parts} == pytest.approx(parts, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.usefixtures("home")
+def test_the_table_of_one_month_adds_up_as_it_is_shown(magnetcast: Call) -> None:
+    code, text, err = magnetcast("explain", "DEU", "--period", "2020-07", "--since", AS_OF)
+
+    assert code == 0, err
+    shown = {
+        words[0]: float(words[1].replace(",", ""))
+        for line in text.splitlines()
+        if len(words := line.split()) == 2 and words[0] != "tonnes"
+    }
+    parts = sum(value for name, value in shown.items() if name in CHANGES)
+    assert shown["after_p50"] - shown["before_p50"] == pytest.approx(shown["change"], abs=0.11)
+    assert parts == pytest.approx(shown["change"], abs=0.5)
+    assert shown["new_actuals"] != 0.0
+
+
+@pytest.mark.usefixtures("home")
+def test_a_change_is_split_into_parts_that_add_up(magnetcast: Call, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "change.csv"
+
+    code, text, err = magnetcast("explain", "USA", "--since", "2020-05-01", "--out", str(out))
+
+    assert (code, text) == (0, ""), err
+    table = pd.read_csv(out)
+    assert set(table["since"]) == {AS_OF}
+    assert set(table["as_of"]) == {LATER}
+    assert (table["period"].min(), table["period"].max()) == ("2020-05", "2021-03")
+    change = (table["after_p50"] - table["before_p50"]).tolist()
+    assert table[list(CHANGES)].sum(axis=1).tolist() == pytest.approx(change, abs=1e-9)
+    assert table["new_actuals"].abs().max() > 1.0
+    for name in ("model", "revised_actuals", NOT_REPRODUCED):
+        assert table[name].abs().max() < 1e-6, name
+    assert "news since 2020-04-22: figures first told: " in err
+    assert f"as of {LATER}" in err
+
+
+@pytest.mark.usefixtures("home")
+def test_between_a_publication_and_itself_nothing_changed(magnetcast: Call) -> None:
+    code, text, err = magnetcast(
+        "explain", "USA", "--since", AS_OF, "--as-of", AS_OF, "--format", "csv"
+    )
+
+    assert code == 0, err
+    assert (table_of(text)[["change", *CHANGES]] == 0.0).all(axis=None)
+    assert err.count("Nothing moved it.") == 12
+
+
+def test_before_any_publication_the_forecast_is_computed(magnetcast: Call, home: Path) -> None:
+    assert home.exists()
+
+    code, text, err = magnetcast("explain", "USA", "--as-of", "2020-03-25", "--format", "csv")
+
+    assert code == 0, err
+    assert "nothing was published by 2020-03-25" in err
+    table = table_of(text)
+    assert table[PARTS].sum(axis=1).tolist() == pytest.approx(table["p50"].tolist(), rel=1e-9)
+    assert table["as_of"].tolist() == ["2020-03-25"] * len(table)
+
+
+@pytest.mark.usefixtures("home")
+def test_without_its_model_a_forecast_is_explained_as_it_was_stored(
+    magnetcast: Call, published: Published
+) -> None:
+    with without_models(published):
+        code, text, err = magnetcast("explain", "USA", "--as-of", AS_OF, "--format", "csv")
+
+    assert code == 0, err
+    table = table_of(text)
+    assert "cannot be read" in err
+    assert "the parts are those stored on publication" in err
+    assert table[NOT_REPRODUCED].abs().max() < 1e-6
+    assert table["season"].abs().max() > 1.0
+
+
+def test_without_model_and_stored_parts_all_but_the_level_is_not_reproduced(
+    magnetcast: Call, published: Published, home: Path
+) -> None:
+    forget_parts(home)
+    with without_models(published):
+        code, text, err = magnetcast("explain", "USA", "--as-of", AS_OF, "--format", "csv")
+
+    assert code == 0, err
+    table = table_of(text)
+    rest = table["p50"] - table["level"]
+    assert rest.abs().max() > 1.0
+    assert table[NOT_REPRODUCED].tolist() == pytest.approx(rest.tolist())
+    assert "what can no longer be reproduced" in err
+
+
+@pytest.mark.usefixtures("home")
+def test_a_change_without_models_is_not_reproduced(magnetcast: Call, published: Published) -> None:
+    with without_models(published):
+        code, text, err = magnetcast("explain", "USA", "--since", AS_OF, "--format", "csv")
+
+    assert code == 0, err
+    table = table_of(text)
+    assert "cannot be read" in err
+    assert table[NOT_REPRODUCED].tolist() == pytest.approx(table["change"].tolist())
+    assert table["change"].abs().max() > 1.0
+
+
+def test_rows_that_came_in_late_are_told_and_never_hidden(magnetcast: Call, home: Path) -> None:
+    forget_parts(home)
+    told = read_observations(store_of(Settings()), as_of=at(AS_OF))
+    march = told["destination"].eq("WLD") & told["period_from"].eq(pd.Timestamp("2020-03-01"))
+    revision = told.loc[march & told["measure"].eq("net_weight_t")]
+    moment = revision["available_at"] + pd.Timedelta(hours=1)
+    figure = revision.assign(value=revision["value"] * 1.2, available_at=moment)
+    assert (len(figure), (figure["available_at"] < at(AS_OF)).all()) == (1, True)
+    late = FileRows("late", "late.csv", "b" * 64, {"observations": figure})
+    write_batch(store_of(Settings()), Batch((late,)), ingested_at=utc_now())
+
+    code, text, err = magnetcast("explain", "USA", "--as-of", AS_OF, "--format", "csv")
+
+    assert code == 0, err
+    assert "computed anew is up to" in err
+    table = table_of(text)
+    assert table[NOT_REPRODUCED].abs().max() > 1.0
+    assert table[PARTS].sum(axis=1).tolist() == pytest.approx(table["p50"].tolist(), rel=1e-9)
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("XXX", "--as-of", AS_OF),
+            r"No forecast for destination 'XXX' as of 2020-04-22. Expected one of DEU, EU27",
+        ),
+        (
+            ("USA", "--period", "2023-01", "--as-of", AS_OF),
+            "--period 2023-01 is not forecast as of 2020-04-22. Expected 2020-04 to 2021-03.",
+        ),
+        (
+            ("USA", "--period", "spring", "--as-of", AS_OF),
+            "--period 'spring' is no month. Expected YYYY-MM",
+        ),
+        (
+            ("USA", "--since", "2020-04-21"),
+            "Nothing was published by 2020-04-21. Expected 2020-04-22 or later",
+        ),
+        (("USA", "--since", "soon"), "--since 'soon' is no date."),
+        (
+            ("USA", "--since", LATER, "--as-of", AS_OF),
+            f"--since {LATER} lies after --as-of {AS_OF}.",
+        ),
+        (
+            ("USA", "--since", AS_OF, "--period", "2021-04"),
+            "--period 2021-04 is not forecast as of 2020-04-22.",
+        ),
+    ],
+    ids=["destination", "period", "month", "too-early", "no-day", "wrong-way", "not-in-both"],
+)
+def test_what_cannot_be_explained_is_told(
+    magnetcast: Call, words: tuple[str, ...], message: str
+) -> None:
+    code, text, err = magnetcast("explain", *words)
+
+    assert (code, text) == (1, "")
+    assert message in err
+
+
+@pytest.mark.usefixtures("place")
+def test_without_any_publication_there_is_no_change(magnetcast: Call) -> None:
+    code, _, err = magnetcast("explain", "USA", "--since", AS_OF)
+
+    assert code == 1
+    assert "Expected a published forecast, and there is none." in err

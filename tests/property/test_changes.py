@@ -1,0 +1,125 @@
+"""The parts of a change add up, are nothing where nothing changed, and each input has its own."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.change import Replay, Value, news_of, split
+from models.why import in_tonnes
+from store.vocabulary import CHANGED_INPUTS, CHANGES, NOT_REPRODUCED
+from tests.data.why_builders import AFTER, BEFORE, facts_with, stand
+
+PERIODS = ("2019-08", "2019-10", "2020-03")
+NEWS = ("new_actuals", "revised_actuals", "tariffs", "policy")
+"""Inputs that made worlds tell anew."""
+
+TONNES = st.floats(0.0, 1e5, allow_subnormal=False)
+
+
+@settings(derandomize=True)
+@given(
+    shares=st.lists(st.floats(-3.0, 3.0), min_size=1, max_size=12),
+    start=st.floats(1e-3, 1e5),
+    seed=st.integers(0, 10_000),
+)
+def test_tonnes_of_shares_add_up_in_any_order(shares: list[float], start: float, seed: int) -> None:
+    logs = np.array([shares])
+    order = np.random.default_rng(seed).permutation(len(shares))
+
+    tonnes = in_tonnes(logs, np.array([start]))
+    shuffled = in_tonnes(logs[:, order], np.array([start]))
+
+    end = start * np.exp(logs.sum())
+    assert tonnes.sum() == pytest.approx(end - start, rel=1e-9, abs=1e-9 * (start + end))
+    np.testing.assert_allclose(shuffled, tonnes[:, order], rtol=1e-9, atol=1e-9 * (start + end))
+
+
+@settings(derandomize=True)
+@given(
+    values=st.lists(st.tuples(TONNES, TONNES), min_size=7, max_size=7),
+    before=TONNES,
+    after=TONNES,
+    changed=st.frozensets(st.sampled_from(CHANGED_INPUTS)),
+)
+def test_parts_of_any_replay_add_up_to_the_published_change(
+    values: list[tuple[float, float]], before: float, after: float, changed: frozenset[str]
+) -> None:
+    def value(replaced: frozenset[str]) -> Value:
+        own, summed = values[len(replaced)]
+        return Value(np.array([own]), np.array([summed]))
+
+    parts = split(np.array([before]), np.array([after]), value, changed=changed)
+
+    assert set(parts) == set(CHANGES)
+    scale = max(before, after, *(own + summed for own, summed in values))
+    assert sum(part[0] for part in parts.values()) == pytest.approx(
+        after - before, rel=1e-9, abs=1e-9 * scale
+    )
+    for name in set(CHANGED_INPUTS) - changed:
+        assert parts[name][0] == 0.0
+
+
+def replay(news: frozenset[str], *, model: int = 1, destination: str = "USA") -> Replay:
+    """Return a replay from noon to evening of one day in a made world."""
+    facts = facts_with(*sorted(news))
+    stands = stand(BEFORE), stand(AFTER, version=model)
+    return Replay(facts, *stands, destination, PERIODS, news_of(facts, BEFORE))
+
+
+@cache
+def computed(news: frozenset[str], model: int, destination: str) -> dict[str, np.ndarray]:
+    """Return the parts of a change between two forecasts as both are computed."""
+    made = replay(news, model=model, destination=destination)
+    before, after = (made.value(names).p50 for names in (frozenset(), made.changed))
+    parts = split(before, after, made.value, changed=made.changed)
+    return {**parts, "change": after - before}
+
+
+@settings(derandomize=True, max_examples=8, deadline=None)
+@given(
+    news=st.frozensets(st.sampled_from(NEWS)),
+    model=st.sampled_from([1, 2]),
+    destination=st.sampled_from(["USA", "WLD"]),
+)
+def test_parts_of_a_change_in_a_made_world_add_up(
+    news: frozenset[str], model: int, destination: str
+) -> None:
+    parts = dict(computed(news, model, destination))
+    change = parts.pop("change")
+
+    np.testing.assert_allclose(sum(parts.values()), change, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(parts[NOT_REPRODUCED], 0.0, atol=1e-9)
+    told = news | ({"model"} if model > 1 else set())
+    for name in set(CHANGED_INPUTS) - told:
+        assert not parts[name].any(), name
+
+
+def test_without_a_change_every_part_is_nothing() -> None:
+    parts = computed(frozenset(), 1, "USA")
+
+    for name in (*CHANGES, "change"):
+        assert not parts[name].any(), name
+
+
+@pytest.mark.parametrize("name", [*NEWS, "model"])
+def test_a_change_of_one_input_has_that_part_alone(name: str) -> None:
+    news, model = (frozenset(), 2) if name == "model" else (frozenset({name}), 1)
+
+    parts = computed(news, model, "USA")
+
+    assert np.abs(parts[name]).max() > 0.1
+    # Other destinations change as well, and with them what makes sums add up.
+    for other in set(CHANGED_INPUTS) - {name}:
+        assert not parts[other].any(), other
+
+
+def test_rows_are_seen_only_from_the_moment_they_were_known() -> None:
+    """All news replaced but the moment: the earlier forecaster still sees none of it."""
+    made = replay(frozenset(NEWS))
+
+    told = made.value(frozenset(NEWS))
+
+    np.testing.assert_array_equal(told.p50, made.value(frozenset()).p50)

@@ -1,0 +1,105 @@
+import pytest
+
+from service.why import change_sentences, forecast_sentences
+from store.vocabulary import CHANGES, CONTRIBUTIONS
+
+
+def parts(**changes: float) -> dict[str, float]:
+    return dict.fromkeys(CONTRIBUTIONS, 0.0) | {"level": 480.0} | changes
+
+
+def changed(**changes: float) -> dict[str, float]:
+    return dict.fromkeys(CHANGES, 0.0) | changes
+
+
+def test_a_forecast_is_told_in_three_sentences_whose_numbers_add_up() -> None:
+    told = parts(
+        season=22.0, momentum=-14.0, tariffs=-9.0, world=6.0, experts=5.4, past_errors=1.2,
+        policy=0.4,
+    )  # fmt: skip
+
+    assert forecast_sentences("USA", "2027-01", told) == [
+        "United States, January 2027: 492 t.",
+        (
+            "The last twelve known months alone would give 480 t a month; the season adds 22 t, "
+            "its own recent course takes 14 t and tariffs take 9 t."
+        ),
+        (
+            "Besides, the world market adds 6 t, plain extrapolation of its history adds 6 t and "
+            "the rest adds 1 t."
+        ),
+    ]
+
+
+def test_rounding_never_breaks_the_sum() -> None:
+    told = parts(level=100.4, season=0.4, momentum=0.4, tariffs=0.4)
+
+    assert forecast_sentences("DEU", "2026-03", told) == [
+        "Germany, March 2026: 102 t.",
+        "The last twelve known months alone would give 101 t a month; the season adds 1 t.",
+    ]
+
+
+def test_few_tonnes_are_told_in_tenths() -> None:
+    head, _ = forecast_sentences("ITA", "2026-03", parts(level=4.0, tariffs=-0.25))
+
+    assert head == "Italy, March 2026: 3.8 t."
+
+
+def test_a_forecast_that_nothing_moves_is_its_level() -> None:
+    assert forecast_sentences("WLD", "2026-03", parts(level=5_000.0)) == [
+        "World, March 2026: 5,000 t.",
+        "The last twelve known months alone would give 5,000 t a month.",
+    ]
+
+
+def test_what_cannot_be_reproduced_is_told() -> None:
+    told = forecast_sentences("USA", "2026-03", parts() | {"not_reproduced": 30.0})
+
+    assert told[1].endswith("; what can no longer be reproduced adds 30 t.")
+
+
+@pytest.mark.parametrize(
+    ("moved", "head"),
+    [
+        (40.0, "Japan, May 2026: 512 t as of 2026-04-25, 40 t more than on 2026-03-25."),
+        (-8.0, "Japan, May 2026: 512 t as of 2026-04-25, 8 t less than on 2026-03-25."),
+    ],
+)
+def test_a_change_is_told_with_both_days(moved: float, head: str) -> None:
+    told = change_sentences(
+        "JPN", "2026-05", changed(tariffs=moved), after=512.0, days=("2026-03-25", "2026-04-25")
+    )
+
+    verb = "add" if moved > 0 else "take"
+    assert told == [head, f"New tariffs {verb} {abs(moved):.0f} t."]
+
+
+def test_no_change_is_told_as_none() -> None:
+    told = change_sentences(
+        "JPN", "2026-05", changed(), after=512.0, days=("2026-03-25", "2026-04-25")
+    )
+
+    assert told == [
+        "Japan, May 2026: 512 t as of 2026-04-25, the same as on 2026-03-25.",
+        "Nothing moved it.",
+    ]
+
+
+def test_changes_that_cancel_out_are_told_all_the_same() -> None:
+    told = change_sentences(
+        "JPN",
+        "2026-05",
+        changed(policy=9.0, model=-9.0),
+        after=512.0,
+        days=("2026-03-25", "2026-04-25"),
+    )
+
+    assert told[0].endswith("the same as on 2026-03-25.")
+    assert told[1] == "New policy adds 9 t and the newer model takes 9 t."
+
+
+def test_what_is_left_is_told_alone_where_nothing_else_is_large() -> None:
+    told = parts(level=500.0, season=9.0, momentum=8.0, tariffs=7.0, world=2.0, policy=1.0)
+
+    assert forecast_sentences("USA", "2027-01", told)[2] == "The rest adds 3 t."
