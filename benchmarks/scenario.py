@@ -1,0 +1,93 @@
+"""How long a scenario takes to answer once the forecast stands; writes scenario.md.
+
+On the magnets' twelve series, and on a made partner table of two hundred destinations.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import page
+import pandas as pd
+
+from features.partner_table import PartnerTable
+from features.table_origin import table_origin
+from flows.cli import moment
+from flows.standing import standing_at
+from models.learned import nothing_learned
+from models.scenario import Standing, paired
+from sources.scenario_file import read_scenario
+from store.settings import PROJECT_ROOT, Settings
+from store.vocabulary import EU27, EU27_MEMBERS, QUANTILE_COLUMNS, WORLD
+
+ROUNDS: Final = 5
+MEMBERS: Final = 200
+SPREAD: Final = np.array([0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 1.8])
+MONTHS: Final = 96
+
+TEXT: Final = (
+    "Seconds from a scenario file's bytes to its table, smallest and median of five rounds in one\n"
+    "process, after the forecast itself was made, which is done once a publication. Aims: 1 s for\n"
+    "the twelve series, 5 s for two hundred destinations.\n"
+)
+
+
+def many(standing: Standing) -> Standing:
+    """Return a made forecast of two hundred destinations under the same policies."""
+    named = ["USA", "JPN", "KOR", "VNM", "IND", "THA", *sorted(EU27_MEMBERS)]
+    names = sorted([*named, *(f"P{i:03d}" for i in range(MEMBERS - len(named)))])
+    random = np.random.default_rng(7)
+    level = np.exp(random.normal(3.0, 1.5, len(names)))
+    wave = 1.0 + 0.1 * np.sin(np.arange(MONTHS) * np.pi / 6)
+    tonnes = level[:, None] * wave * np.exp(random.normal(0, 0.2, (len(names), MONTHS)))
+    months = np.arange(standing.origin.cutoff - MONTHS + 1, standing.origin.cutoff + 1)
+    frame = pd.DataFrame(tonnes, index=pd.Index(names), columns=months)
+    frame.loc[WORLD] = frame.sum()
+    parts = {WORLD: tuple(names), EU27: tuple(sorted(EU27_MEMBERS))}
+    table = PartnerTable("850511", standing.as_of, frame, parts, ())
+    assert standing.origin.events is not None  # noqa: S101 - made of the bundled facts
+    assert standing.origin.tariffs is not None  # noqa: S101 - made of the bundled facts
+    origin = table_origin(table, events=standing.origin.events, tariffs=standing.origin.tariffs)
+    mean = np.repeat(origin.level, len(origin.targets))
+    numbers = pd.DataFrame(mean[:, None] * SPREAD, columns=list(QUANTILE_COLUMNS))
+    numbers["mean"] = mean
+    return Standing(standing.as_of, origin, standing.analogs, numbers, numbers, nothing_learned)
+
+
+def seconds(standing: Standing, path: Path) -> list[float]:
+    """Return how long each round took."""
+    content, taken = path.read_bytes(), []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        paired(standing, read_scenario(path.name, content, standing.ground))
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--as-of", default="2026-11-25")
+    asked = parser.parse_args()
+    standing = standing_at(Settings(), moment(asked.as_of))
+    rows = []
+    for name, ground in (("twelve series", standing), (f"{MEMBERS} destinations", many(standing))):
+        for path in sorted((PROJECT_ROOT / "scenarios").glob("*.yaml")):
+            taken = seconds(ground, path)
+            rows.append(
+                {
+                    "forecast": name,
+                    "scenario": path.stem,
+                    "smallest": f"{min(taken):.2f} s",
+                    "median": f"{np.median(taken):.2f} s",
+                }
+            )
+            print(rows[-1])
+    lines = page.heading("How long a scenario takes", "make bench-scenario", TEXT)
+    page.write("scenario.md", [*lines, *page.table(pd.DataFrame(rows))])
+
+
+if __name__ == "__main__":
+    main()
