@@ -1,31 +1,29 @@
-"""US duties as they were announced, by month, country and product: a covariate without hindsight.
+"""Policy as it was announced, by month and series: covariates without hindsight.
 
 us_tariff_steps.csv holds each act with the day it was announced, the days it was to bind and the
 day an end became known. ``products`` says what share of a NAICS3 product's trade it names, from
 the wording of the act; shares are rough, and none was read off the duty later paid.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.months import month_label, month_number, month_start, month_starts
+from features.months import month_label, month_number, month_starts
+from models.panel_response import LAG, known_on
+from sources.controls_file import PanelControl
 from sources.covariates import Covariates
 from sources.covariates_file import read_covariates
 
 Floats = NDArray[np.float64]
 
 STEPS = Path(__file__).resolve().parent / "us_tariff_steps.csv"
-NAME = "announced_duty_pct"
 ALWAYS = "2000-01-01"
 OPEN = pd.Timestamp("2100-01-01")
-
-LAG = 1
-"""Months between a cutoff and the moment it is known: the month's figures come out early in the
-second month after it, so that what was announced in the month between is known too."""
 
 EU = (
     "Austria", "Belgium", "France", "Germany", "Ireland", "Italy", "Netherlands", "Spain", "Sweden",
@@ -64,7 +62,7 @@ def read_steps() -> pd.DataFrame:
 
 
 def announced(
-    steps: pd.DataFrame, series: Sequence[str], months: NDArray[np.int64], *, by: pd.Timestamp
+    steps: pd.DataFrame, series: Sequence[str], months: NDArray[np.int64], by: pd.Timestamp
 ) -> Floats:
     """Return the mean extra duty of each series and month in points, as announced by a day.
 
@@ -120,31 +118,35 @@ def in_force(start: pd.Timestamp, end: pd.Timestamp, months: NDArray[np.int64]) 
     return np.asarray(days / (after - first).astype(float))
 
 
-def known_at_cutoff(cutoff: int) -> pd.Timestamp:
-    """Return the last day whose announcements a forecast from a cutoff may use."""
-    return month_start(cutoff + LAG + 1) - pd.Timedelta(days=1)
+def vintages(*days: "pd.Series[pd.Timestamp]") -> list[int]:
+    """Return the cutoffs from which something new is known, ascending."""
+    return sorted({month_number(day) - LAG for column in days for day in column.dropna()})
 
 
-def vintages(steps: pd.DataFrame) -> list[int]:
-    """Return the cutoffs at which something new was announced, ascending."""
-    days = pd.concat([steps["announced_on"], steps["end_known_on"]]).dropna()
-    return sorted({month_number(day) - LAG for day in days})
-
-
-def duty_rows(
-    steps: pd.DataFrame, series: Sequence[str], months: NDArray[np.int64]
+def told_rows(
+    told: Callable[[pd.Timestamp], Floats],
+    cutoffs: Sequence[int],
+    series: Sequence[str],
+    months: NDArray[np.int64],
 ) -> Iterator[pd.DataFrame]:
-    """Yield rows of a covariate file: all duties before any act, then what each vintage changed."""
+    """Yield rows of a covariate file: zeros from the start, then what each announcement changed.
+
+    Args:
+        told: Series x months as announced by a day.
+        cutoffs: From which something new is known, ascending.
+        series: Names.
+        months: Month numbers.
+    """
     before = np.zeros((len(series), len(months)))
-    yield rows_told(before, np.ones_like(before, dtype=bool), series, months, ALWAYS)
-    for cutoff in vintages(steps):
-        now = announced(steps, series, months, by=known_at_cutoff(cutoff))
-        yield rows_told(now, now != before, series, months, f"{month_label(cutoff)}-01")
+    yield rows_of(before, np.ones_like(before, dtype=bool), series, months, ALWAYS)
+    for cutoff in cutoffs:
+        now = told(known_on(cutoff))
+        yield rows_of(now, now != before, series, months, f"{month_label(cutoff)}-01")
         before = now
 
 
-def rows_told(
-    duty: Floats,
+def rows_of(
+    values: Floats,
     wanted: NDArray[np.bool_],
     series: Sequence[str],
     months: NDArray[np.int64],
@@ -157,22 +159,54 @@ def rows_told(
             "destination": np.array(series, dtype=object)[row],
             "period": labels[column],
             "available_at": available,
-            NAME: duty[row, column],
+            "announced": values[row, column],
         }
     )
 
 
-def duty_covariates(table: pd.DataFrame, horizon: int, folder: Path) -> Covariates:
+def duty_covariates(
+    table: pd.DataFrame, horizon: int, folder: Path, steps: pd.DataFrame
+) -> Covariates:
     """Return the announced duties of a panel's series, read as `--covariates FILE` is.
 
     Args:
         table: The panel, series x month numbers.
         horizon: Months after its end to tell of.
         folder: Where the file is written.
+        steps: As ``read_steps``.
     """
-    months = np.arange(int(table.columns[0]), int(table.columns[-1]) + horizon + 1)
+    months = months_of(table, horizon)
     series = [str(name) for name in table.index]
-    file = folder / "announced_duties.csv"
-    rows = pd.concat(duty_rows(read_steps(), series, months), ignore_index=True)
-    rows.to_csv(file, index=False)
+    told = partial(announced, steps, series, months)
+    rows = told_rows(told, vintages(steps["announced_on"], steps["end_known_on"]), series, months)
+    return covariates_of(rows, table, folder)
+
+
+def control_covariates(
+    table: pd.DataFrame, horizon: int, folder: Path, controls: Sequence[PanelControl]
+) -> Covariates:
+    """Return the share of each series' trade under licence in each month, as announced."""
+    months = months_of(table, horizon)
+    series = [str(name) for name in table.index]
+
+    def told(day: pd.Timestamp) -> Floats:
+        share = np.zeros((len(series), len(months)))
+        for control in (one for one in controls if one.announced_on <= day):
+            end = control.end_at(day) or OPEN
+            force = in_force(control.effective_from, end, months)
+            share = np.maximum(share, control.share * control.hit[:, None] * force)
+        return share
+
+    days = pd.Series([control.announced_on for control in controls])
+    ends = pd.Series([control.end_known_on for control in controls], dtype=days.dtype)
+    return covariates_of(told_rows(told, vintages(days, ends), series, months), table, folder)
+
+
+def months_of(table: pd.DataFrame, horizon: int) -> NDArray[np.int64]:
+    return np.arange(int(table.columns[0]), int(table.columns[-1]) + horizon + 1)
+
+
+def covariates_of(rows: Iterable[pd.DataFrame], table: pd.DataFrame, folder: Path) -> Covariates:
+    file = folder / "announced.csv"
+    pd.concat(rows, ignore_index=True).to_csv(file, index=False)
     return read_covariates(file, table=table)
