@@ -207,6 +207,6 @@ def months_of(table: pd.DataFrame, horizon: int) -> NDArray[np.int64]:
 
 
 def covariates_of(rows: Iterable[pd.DataFrame], table: pd.DataFrame, folder: Path) -> Covariates:
-    file = folder / "announced.csv"
+    file = folder / f"announced_{len(table)}.csv"
     pd.concat(rows, ignore_index=True).to_csv(file, index=False)
     return read_covariates(file, table=table)

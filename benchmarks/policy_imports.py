@@ -16,8 +16,8 @@ from models.panel_response import known_on
 
 PANEL = "US imports"
 SPANS = {"2018-19": ("2018-01", "2019-12", 1), "2025": ("2025-01", "2025-08", 1)}
-CALM_SPANS = {"2016-17": ("2016-06", "2017-12", 3), "2021-24": ("2021-06", "2024-12", 3)}
-"""First and last cutoff and the months between two of them."""
+CALM_SPANS = {"2016-17": ("2016-06", "2017-12", 6), "2021-24": ("2021-06", "2024-12", 6)}
+"""First and last cutoff and the months between two of them; of ``SPANS`` those with a series hit."""
 
 RISE = 5.0
 """Points by which a duty newly announced must rise in a month to forecast, to hit a series."""
@@ -41,7 +41,12 @@ def import_cells(folder: Path, scratch: Path) -> Found:
     steps = read_steps()
     covariates = duty_covariates(task.table, task.horizon, scratch, steps)
     informed = replace(task, covariates=covariates)
-    cutoffs = cutoffs_of([*SPANS.values(), *CALM_SPANS.values()])
+    shaken = [
+        cutoff
+        for cutoff in cutoffs_of([*SPANS.values()])
+        if (rise_of(task, steps, cutoff)["rise"] >= RISE).any()
+    ]
+    cutoffs = [*shaken, *cutoffs_of([*CALM_SPANS.values()])]
     forecasts = pd.concat(
         [
             said_at(one, cutoff, ()).assign(model=model)
@@ -82,7 +87,7 @@ def windows_of(cells: pd.DataFrame) -> tuple[list[Window], list[Window], list[Wi
         shocks.append(Window(PANEL, f"{name}, hit", inside))
         shocks.append(Window(PANEL, f"{name}, hit, from China", inside.loc[chinese]))
         others = spared.loc[spared["cutoff"].between(first, last)]
-        calm.append(Window(PANEL, f"{name}, not hit", others))
+        calm.append(Window(PANEL, f"{name}, the same origins, not hit", others))
     calm += [
         Window(PANEL, f"{name}, all", cells.loc[cells["cutoff"].between(first, last)])
         for name, (first, last, _) in CALM_SPANS.items()

@@ -19,7 +19,7 @@ from sources.controls_file import PanelControl, read_controls
 
 PANEL = "graphite, gallium"
 CONTROLS = Path(__file__).resolve().parent / "graphite_controls.csv"
-SPANS = (("2019-12", "2022-12", 3), ("2023-03", "2024-11", 1))
+SPANS = (("2019-12", "2022-12", 6), ("2023-03", "2024-11", 1))
 
 GRAPHITE_NATURAL, GRAPHITE_ARTIFICIAL, GALLIUM = "250410", "380110", "811292"
 SHOCKS = {
@@ -64,9 +64,7 @@ def licence_cells(folder: Path, scratch: Path) -> Found:
     names = [str(name) for name in task.table.index]
     controls = read_controls(CONTROLS, names, instruments=INSTRUMENTS)
     cutoffs = cutoffs_of(SPANS)
-    told = replace(
-        task, covariates=control_covariates(task.table, task.horizon, scratch, controls)
-    )
+    told = replace(task, covariates=control_covariates(task.table, task.horizon, scratch, controls))
     ways = {UNANSWERED: "without", MODEL: "response"}
     parts = []
     for cutoff in cutoffs:

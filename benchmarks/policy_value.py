@@ -5,8 +5,10 @@ and nothing is written. Writes policy_value.md.
 """
 
 import argparse
+import multiprocessing
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import page
@@ -107,22 +109,36 @@ def lines_of(found: Sequence[Found], seed: int) -> list[str]:
     ]
 
 
+def measured(as_of: str, folder: Path | None) -> list[Found]:
+    """Return what each panel gave, each measured in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory(prefix="magnetcast-") as name,
+        ProcessPoolExecutor(3, mp_context=context) as pool,
+    ):
+        runs = [pool.submit(magnet_cells, as_of, ModelSpec())]
+        if folder is not None:
+            runs += [
+                pool.submit(cells, folder, Path(name)) for cells in (import_cells, licence_cells)
+            ]
+        return [run.result() for run in runs]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--as-of", default="2026-11-24", help="day the magnets are scored at (UTC)")
     chosen = parser.parse_args()
     folder = panels_folder()
     spec = EngineSpec()
-    found = [magnet_cells(chosen.as_of, ModelSpec())]
-    if folder is not None:
-        with tempfile.TemporaryDirectory(prefix="magnetcast-") as name:
-            found += [import_cells(folder, Path(name)), licence_cells(folder, Path(name))]
+    found = measured(chosen.as_of, folder)
     facts = (
         f"Data: the bundled facts as known on {chosen.as_of}, the panels named below, "
         "us_tariff_steps.csv, graphite_controls.csv. "
         f"Choices: {ModelSpec().digest} (magnets), {spec.digest} (engine)."
     )
-    head = page.heading("Does policy knowledge pay?", f"{VARIABLE}=FOLDER make bench-policy-value", facts)
+    head = page.heading(
+        "Does policy knowledge pay?", f"{VARIABLE}=FOLDER make bench-policy-value", facts
+    )
     lines = [*head, *page.prose(INTRODUCTION), *lines_of(found, spec.seed)]
     if folder is None:
         print("\n".join(lines))

@@ -64,17 +64,17 @@ class PanelResponse:
         day = known_on(first + tonnes.shape[1] - 1)
         for materials, acts in self._known(day):
             places = np.flatnonzero(_able(acts, tonnes, first)[said.rows])
+            if not len(places):
+                continue
             rows = said.rows[places]
             origin = bare_origin(tonnes[rows], first=first, horizon=mean.shape[1])
             controls = [_control(act, rows, day) for act in acts]
             due = [one for one in controls if one.month <= origin.targets[-1]]
             analogs = self._analogs(materials, acts, day)
             effect = effect_of(origin, due, analogs, count=_draws(origin))
-            if len(rows) and not effect.is_none:
-                plain = _table(said, places)
-                found = respond(plain, effect, origin).to_numpy()
-                values[places] = found[:, :-1].reshape(values[places].shape)
-                mean[places] = found[:, -1].reshape(mean[places].shape)
+            found = respond(_table(said, places), effect, origin).to_numpy()
+            values[places] = found[:, :-1].reshape(len(places), *values.shape[1:])
+            mean[places] = found[:, -1].reshape(len(places), -1)
         return replace(said, tonnes=values, mean=mean)
 
     def _known(

@@ -1,4 +1,4 @@
-"""Export controls on the series of a panel, from a file: what binds which of them, and from when."""
+"""Export controls on the series of a panel, from a file: what binds which, and from when."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -80,9 +80,7 @@ def read_controls(
     return tuple(one for one in found if one is not None)
 
 
-def _control(
-    row: Row, series: Sequence[str], instruments: Collection[str]
-) -> PanelControl | None:
+def _control(row: Row, series: Sequence[str], instruments: Collection[str]) -> PanelControl | None:
     """Return the control of a row; None where a day is lacking, which is noted."""
     announced = row.day("announced_on", required=True)
     row.day("effective_from", required=True)

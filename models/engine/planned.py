@@ -54,7 +54,7 @@ class Planned:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the names of the features, those told once more in proportion to the level last."""
+        """Return the names of the features, last those told once more."""
         plain = tuple(f"{name}_{view}" for name in self.covariates.names for view in VIEWS)
         return (*plain, *(f"{plain[place]}_of_level" for place in self.in_level))
 
