@@ -17,7 +17,7 @@ from models.panel_response import known_on
 PANEL = "US imports"
 SPANS = {"2018-19": ("2018-01", "2019-12", 1), "2025": ("2025-01", "2025-08", 1)}
 CALM_SPANS = {"2016-17": ("2016-06", "2017-12", 6), "2021-24": ("2021-06", "2024-12", 6)}
-"""First and last cutoff and the months between two of them; of ``SPANS`` those with a series hit."""
+"""First and last cutoff, months between two; of ``SPANS`` only cutoffs at which a series is hit."""
 
 RISE = 5.0
 """Points by which a duty newly announced must rise in a month to forecast, to hit a series."""
