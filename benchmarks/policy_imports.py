@@ -29,9 +29,10 @@ TEXT = """
 as announced (us_tariff_steps.csv; shares of products from the wording of the acts, rough, from
 general knowledge, none from the duty paid later). A series is hit at a cutoff if what was announced
 in the month after it raises its duty by 5 points or more in some month to forecast. Acts that were
-put off or dropped (Mexico 2019, Canada and Mexico in February 2025) count as announced. 2018-19 was
-looked at when the covariates' units were chosen (ADR 15); 2025 was not. In 2025 gold and medicines
-rushed in before duties that then spared them; they weigh heavily in WAPE, less in MASE.
+put off or dropped (Mexico 2019, Canada and Mexico in February 2025) count as announced. No choice
+was made by these figures; what was tried and not kept is told in
+[ADR 15](../docs/adr/0015-controls-on-any-panel.md). In 2025 gold and medicines rushed in before
+duties that then spared them; they weigh heavily in WAPE, less in MASE.
 """
 
 

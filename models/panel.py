@@ -85,7 +85,6 @@ class Task:
             spec=self.spec,
             extra=planned,
             extra_names=() if planned is None else planned.names,
-            in_level=() if planned is None else planned.in_level,
         )
 
 

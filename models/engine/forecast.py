@@ -95,7 +95,6 @@ def engine_at(
     spec: EngineSpec,
     extra: Extra | None = None,
     extra_names: tuple[str, ...] = (),
-    in_level: tuple[int, ...] = (),
 ) -> Engine:
     """Return the engine trained at a cutoff on nothing later than it.
 
@@ -106,10 +105,9 @@ def engine_at(
         first_month: Month of the year, 0 to 11, of the first column.
         spec: Choices of the engine.
         extra: Further features of an origin.
-        extra_names: Their names, and those of the ones told once more.
-        in_level: Which of them are told once more, in proportion to a series' level.
+        extra_names: Their names.
     """
-    view = PanelView(values[:, : last + 1], first_month, horizon, extra, in_level)
+    view = PanelView(values[:, : last + 1], first_month, horizon, extra)
     known = lessons(_taught(view, spec), last, spec)
     before = before_trial(known, trial_start(last, horizon, spec))
     teacher = Teacher(known, (*NAMES, *extra_names), last, spec)

@@ -32,15 +32,13 @@ class PanelView:
     """Month of the year, 0 to 11, of the first column."""
     horizon: int
     extra: Extra | None = None
-    in_level: tuple[int, ...] = ()
-    """Extras that move a series in proportion to its level: told a second time, times that."""
     _gauges: dict[int, Gauge] = field(default_factory=dict, init=False, repr=False)
 
     def part(self, rows: Ints) -> "PanelView":
         """Return the view of some of the series."""
         extra = self.extra
         own = None if extra is None else lambda origin, some: extra(origin, rows[some])
-        return PanelView(self.tonnes[rows], self.first_month, self.horizon, own, self.in_level)
+        return PanelView(self.tonnes[rows], self.first_month, self.horizon, own)
 
     def gauge(self, origin: int) -> Gauge:
         """Return the gauge of all series at an origin; made once."""
@@ -66,10 +64,9 @@ class PanelView:
         extra = self.extra
         if extra is None:
             return found
-        told = extra(origin, rows)
-        worth = relative_level(found, whole)[:, :, None]
-        scaled = (told[:, :, list(self.in_level)] * worth).astype(np.float32)
-        return replace(found, features=np.concatenate([found.features, told, scaled], axis=2))
+        return replace(
+            found, features=np.concatenate([found.features, extra(origin, rows)], axis=2)
+        )
 
     def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:
         """Return the months after an origin, as far as they are known at column ``last``."""
@@ -77,18 +74,6 @@ class PanelView:
         found = np.full((len(known), self.horizon), np.nan)
         found[:, : known.shape[1]] = known
         return found
-
-
-def relative_level(point: Standpoint, whole: Gauge) -> Floats:
-    """Return the base in spreads over what is usual in the panel, series x months.
-
-    What moves every series by the same share moves a calm one by many of its spreads.
-    """
-    moving = whole.spread > 0
-    usual = np.median(whole.level[moving] / whole.spread[moving]) if moving.any() else 0.0
-    spread = point.gauge.spread[:, None]
-    calm = np.divide(point.base, spread, out=np.zeros_like(point.base), where=spread > 0)
-    return calm / usual if usual > 0 else calm
 
 
 @dataclass(frozen=True, slots=True)

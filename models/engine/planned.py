@@ -17,9 +17,6 @@ VIEWS: Final = ("there", "less_year", "less_now", "later_less_there")
 """Of each covariate: its value in the target month, less the mean of the last year, less the last
 known value, and the mean of the planned months after the target less that month's."""
 
-CHANGES: Final = ("less_year", "less_now")
-"""Views that may move series in proportion to their level, as a duty does."""
-
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -28,8 +25,7 @@ class Planned:
     covariates: Covariates
     horizon: int
     units: Floats
-    """Usual change of each covariate over a year in which it changed, in its own unit: what rarely
-    moves would else move by so many units that all its moves look alike."""
+    """Usual change of each covariate over a year, in its own unit."""
 
     @classmethod
     def at(
@@ -48,24 +44,17 @@ class Planned:
         """
         known = covariates.at(covariates.first + last, horizon, needed=needed)
         change = np.abs(known[:, :, YEAR:] - known[:, :, :-YEAR]).reshape(len(known), -1)
-        count = (change > 0).sum(axis=1)
+        count = np.isfinite(change).sum(axis=1)
         usual = np.nan_to_num(change).sum(axis=1) / np.maximum(count, 1)
         return cls(covariates, horizon, np.where(usual > 0, usual, 1.0))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the names of the features, last those told once more."""
-        plain = tuple(f"{name}_{view}" for name in self.covariates.names for view in VIEWS)
-        return (*plain, *(f"{plain[place]}_of_level" for place in self.in_level))
-
-    @property
-    def in_level(self) -> tuple[int, ...]:
-        """Return the places of the features that are told once more."""
-        start = range(0, len(self.covariates.names) * len(VIEWS), len(VIEWS))
-        return tuple(at + VIEWS.index(view) for at in start for view in CHANGES)
+        """Return the names of the features."""
+        return tuple(f"{name}_{view}" for name in self.covariates.names for view in VIEWS)
 
     def __call__(self, origin: int, rows: Ints | slice) -> NDArray[np.float32]:
-        """Return series x months x views at an origin, in usual changes; NaN where not known then.
+        """Return series x months x names at an origin, in usual changes; NaN where not known then.
 
         Args:
             origin: Column of the last month known.

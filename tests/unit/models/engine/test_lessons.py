@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.lessons import LEAST_SCALE, PanelView, lessons, past_origins, relative_level
+from models.engine.lessons import LEAST_SCALE, PanelView, lessons, past_origins
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import NAMES
 from models.smoothing import Floats
@@ -45,19 +45,6 @@ class TestPanelView:
         assert found.features.shape == (3, 6, len(NAMES) + 2)
         np.testing.assert_array_equal(found.features[:, :, : len(NAMES)], plain.features)
         assert (found.features[:, :, len(NAMES) :] == 9.0).all()
-
-    def test_those_in_proportion_to_the_level_are_told_once_more(self) -> None:
-        values = make_values(series=3)
-
-        def extra(_origin: int, _rows: object) -> Floats:
-            return np.broadcast_to(np.array([9.0, 2.0], dtype=np.float32), (3, 6, 2))
-
-        view = PanelView(values, 0, 6, extra, (1,))
-
-        found = view.at(40, ALL)
-        worth = relative_level(found, view.gauge(40))
-        assert found.features.shape == (3, 6, len(NAMES) + 3)
-        np.testing.assert_allclose(found.features[:, :, -1], 2.0 * worth, rtol=1e-6)
 
     def test_further_features_of_some_series_are_asked_for_by_their_rows(self) -> None:
         asked = []
