@@ -228,8 +228,9 @@ CONTROLS = (
 
 @pytest.mark.usefixtures("place")
 def test_predict_of_a_panel_answers_a_control_on_its_series(
-    magnetcast: Call, tmp_path: Path
+    magnetcast: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MAGNETCAST_DATA_DIR", str(PROJECT_ROOT / "data"))
     panel, controls = tmp_path / "panel.csv", tmp_path / "controls.csv"
     controls.write_text(CONTROLS, encoding="utf-8")
     rows = make_table(months=60, start="2019-01").melt(ignore_index=False, var_name="number")
