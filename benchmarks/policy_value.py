@@ -44,12 +44,13 @@ a panel, gallium and germanium as one act, are no analogs of their own.
 """
 
 WORDS = """
-In words: the aim is met where a control is answered that no month has felt (magnets in April 2025,
-natural graphite in 2023), and only there. Features and covariates alone miss it everywhere a first
-shock struck: nothing in the past taught what they mean. Duties announced ahead gain a little on US
-imports in 2025, after the lesson of 2018-19, and nothing in 2018-19. The answer costs where what was
-announced did not come (the controls of October 2025), and where months have felt a control and trade
-does not come back (graphite from 2024 on). Calm months lose nothing; months after a control do.
+In words: answering a control that no month has felt meets the aim (magnets in April 2025, natural
+graphite in 2023). Features and covariates alone miss it wherever a shock was the first of its kind:
+nothing in the past taught what they mean. Once one control lay in the past they help (the world in
+October 2025), and duties announced ahead gain a little on US imports in 2025, after the lesson of
+2018-19, and nothing then. The answer costs where what was announced did not come (the controls of
+October 2025), and where months have felt a control and trade does not come back (graphite from 2024
+on). Calm months lose nothing; the months after a control do.
 """
 
 
