@@ -130,3 +130,28 @@ def origin_of(panel: EvidencePanel, *, events: pd.DataFrame, tariffs: pd.DataFra
         events=announced(known_events),
         tariffs=known_at(tariffs, key=TARIFF_KEY, as_of=panel.as_of),
     )
+
+
+def bare_origin(tonnes: Floats, *, first: int, horizon: int) -> Origin:
+    """Return the origin of series that add up to nothing, without tariffs or events.
+
+    Args:
+        tonnes: Series x months up to the cutoff, NaN where missing.
+        first: Month number of the first column.
+        horizon: Months to forecast.
+    """
+    cutoff = first + tonnes.shape[1] - 1
+    return Origin(
+        series=tuple(map(str, range(len(tonnes)))),
+        first=first,
+        cutoff=cutoff,
+        targets=np.arange(cutoff + 1, cutoff + horizon + 1),
+        late_months=0,
+        tonnes=tonnes,
+        stderr=np.zeros_like(tonnes),
+        is_observed=np.isfinite(tonnes),
+        groups=tuple(np.array([row]) for row in range(len(tonnes))),
+        world=None,
+        events=None,
+        tariffs=None,
+    )

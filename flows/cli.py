@@ -48,6 +48,10 @@ Covariates = Annotated[
         help="What is known ahead: destination, period, name, value and perhaps available_at."
     ),
 ]
+Controls = Annotated[
+    Path | None,
+    Parameter(help="Export controls on series of the panel, answered from those on minerals."),
+]
 Sums = Annotated[
     Path | None, Parameter(help="Which destinations add up to what: destination, part_of.")
 ]
@@ -162,6 +166,7 @@ def backtest(
     ] = None,
     covariates: Covariates = None,
     tree: Sums = None,
+    controls: Controls = None,
     out: Annotated[
         Path | None, Parameter(help="Folder for forecasts, scores, differences and plots.")
     ] = None,
@@ -173,7 +178,7 @@ def backtest(
     if panel is None:
         replay_evidence(Settings(), moment(as_of), out=out)
         return
-    files = PanelFiles(panel, covariates, tree)
+    files = PanelFiles(panel, covariates, tree, controls)
     replay_panel(Settings(), files, horizon=horizon, cutoffs=cutoffs, out=out, track=track)
 
 
@@ -186,6 +191,7 @@ def predict(
     horizon: Annotated[int, Parameter(help="Months to forecast of a panel.")] = 6,
     covariates: Covariates = None,
     tree: Sums = None,
+    controls: Controls = None,
     out: Out = None,
     format: Form = "csv",  # noqa: A002 - the option's name
 ) -> None:
@@ -206,7 +212,7 @@ def predict(
 
         write_result(predict_evidence(Settings(), moment(as_of)), out=out, form=format)
         return
-    files = PanelFiles(panel, covariates, tree)
+    files = PanelFiles(panel, covariates, tree, controls)
     parts = forecast_panel(Settings(), files, horizon=horizon, track=track)
     write_parts(parts, out=out, form=format)
 

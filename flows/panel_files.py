@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from features.controls import INSTRUMENTS
 from flows.console import say
 from models.backtest import Track, forecast_file
 from models.engine.spec import EngineSpec
 from models.panel import Task, predict_panel
+from models.panel_response import PanelResponse
 from models.rolling import MODEL
 from models.tree import Tree, add_sums, contradictions, tree_of
+from sources.bundled import load_bundled
+from sources.controls_file import read_controls
 from sources.covariates_file import read_covariates
 from sources.panel_file import Panel, read_panel
 from sources.tree_file import read_tree, tree_of_panel
@@ -29,6 +33,7 @@ class PanelFiles:
     panel: Path
     covariates: Path | None = None
     tree: Path | None = None
+    controls: Path | None = None
 
 
 def forecast_panel(
@@ -67,7 +72,23 @@ def panel_task(settings: Settings, files: PanelFiles, horizon: int) -> Task:
         if filled:
             say(f"covariates: {filled:,} months without trade take the value of the month before")
     spec = EngineSpec(threads=settings.threads)
-    return Task(table, horizon, spec, covariates, tree)
+    response = _response(settings, files, table)
+    if response is not None and tree is not None:
+        raise DataError(
+            f"Controls {files.controls} cannot be answered where destinations add up to sums. "
+            "Expected a panel without a tree. Forecast its leaves alone, or leave --controls out."
+        )
+    return Task(table, horizon, spec, covariates, tree, response)
+
+
+def _response(settings: Settings, files: PanelFiles, table: pd.DataFrame) -> PanelResponse | None:
+    """Return the answer to the controls of a file, from the bundled ones on other minerals."""
+    if files.controls is None:
+        return None
+    names = [str(name) for name in table.index]
+    controls = read_controls(files.controls, names, instruments=INSTRUMENTS)
+    bundled = load_bundled(settings.data_dir)
+    return PanelResponse(controls, bundled.frame("analog_events"), bundled.frame("observations"))
 
 
 def _with_sums(panel: Panel, files: PanelFiles) -> tuple[pd.DataFrame, Tree | None]:

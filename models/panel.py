@@ -16,8 +16,9 @@ from models.engine.planned import Planned
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import CURRENT
 from models.experts import EXPERTS
+from models.panel_response import PanelResponse
 from models.reconcile import reconcile
-from models.rolling import MODEL
+from models.rolling import MODEL, UNANSWERED
 from models.served import mean_of_quantiles
 from models.tree import Tree
 from sources.covariates import Covariates
@@ -41,6 +42,8 @@ class Task:
     spec: EngineSpec = field(default_factory=EngineSpec)
     covariates: Covariates | None = None
     tree: Tree | None = None
+    response: PanelResponse | None = None
+    """Controls on some of the series; not together with a tree."""
 
     @property
     def names(self) -> NDArray[np.object_]:
@@ -120,7 +123,8 @@ def said_at(task: Task, cutoff: int, others: Sequence[str] = (MIDDLE, *EXPERTS))
 def predict_panel(task: Task, *, track: Track = untracked) -> Iterator[pd.DataFrame]:
     """Yield the forecasts of the months after a panel, some series at a time, all in one order.
 
-    With a tree all come at once, because sums need every part.
+    With a tree all come at once, because sums need every part; with controls too, because those
+    they hit are answered together.
 
     Raises:
         DataError: A covariate is not known.
@@ -130,6 +134,9 @@ def predict_panel(task: Task, *, track: Track = untracked) -> Iterator[pd.DataFr
     if task.tree is not None:
         yield _rows(task, _summed(task, engine, _whole(engine.forecasts())), cutoff)
         return
+    if task.response is not None:
+        yield _rows(task, _answered(task, engine, _whole(engine.forecasts())), cutoff)
+        return
     for rows in track(engine.chunks(), "series"):
         yield _rows(task, engine.forecast(rows), cutoff)
 
@@ -137,13 +144,23 @@ def predict_panel(task: Task, *, track: Track = untracked) -> Iterator[pd.DataFr
 def _spoken(task: Task, engine: Engine, others: Sequence[str]) -> Iterator[tuple[str, Quantiles]]:
     """Yield what the product and each of the others say, by name."""
     own = _whole(engine.forecasts())
-    yield MODEL, own if task.tree is None else _summed(task, engine, own)
+    if task.response is not None:
+        yield MODEL, _answered(task, engine, own)
+        yield UNANSWERED, own
+    else:
+        yield MODEL, own if task.tree is None else _summed(task, engine, own)
     levels = np.asarray(QUANTILES)
     for name in others:
         values = expert_quantiles(engine, own, name)
         flat = values.reshape(-1, len(levels))
         mean = mean_of_quantiles(flat, levels).reshape(values.shape[:2])
         yield name, Quantiles(own.rows, values, mean, own.middle, own.experts)
+
+
+def _answered(task: Task, engine: Engine, own: Quantiles) -> Quantiles:
+    """Return forecasts with what controls leave of them."""
+    assert task.response is not None  # noqa: S101 - callers ask first
+    return task.response.answered(own, engine.view.tonnes, first=int(task.table.columns[0]))
 
 
 def _whole(parts: Iterator[Quantiles]) -> Quantiles:

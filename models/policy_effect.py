@@ -106,7 +106,27 @@ def effect_at(
         count: How many draws.
         seed: Equal seeds give equal draws for equal acts.
     """
-    known = controls_at(origin) if analogs else ()
+    return effect_of(origin, controls_at(origin), analogs, count=count, seed=seed)
+
+
+def effect_of(
+    origin: Origin,
+    controls: Sequence[Control],
+    analogs: tuple[Analog, ...],
+    *,
+    count: int = DRAWS,
+    seed: int = SEED,
+) -> Effect:
+    """Return what some controls, with the other policies known at an origin, do to its targets.
+
+    Args:
+        origin: Where the forecast stands.
+        controls: First bound first.
+        analogs: As in ``effect_at``.
+        count: As in ``effect_at``.
+        seed: As in ``effect_at``.
+    """
+    known = tuple(controls) if analogs else ()
     draw = Draw(Response(analogs), count, seed)
     stories = _stories(origin, known)
     easings = easings_at(origin, known)

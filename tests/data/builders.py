@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.history import EvidenceHistory
 from features.months import month_number
-from features.origin import Origin
+from features.origin import Origin, bare_origin
 from models.spec import ModelSpec
 from sources.bundled import load_bundled
 from store.frames import DATE_DTYPE, MOMENT_DTYPE
@@ -217,22 +217,8 @@ def make_bare(
 ) -> Origin:
     """Build the origin of literal series that add up to nothing, without tariffs or events."""
     tonnes = np.array(list(rows.values()), dtype=float)
-    first = month_number(start)
-    cutoff = first + tonnes.shape[1] - 1
-    return Origin(
-        series=tuple(rows),
-        first=first,
-        cutoff=cutoff,
-        targets=np.arange(cutoff + 1, cutoff + horizon + 1),
-        late_months=0,
-        tonnes=tonnes,
-        stderr=np.zeros_like(tonnes),
-        is_observed=np.isfinite(tonnes),
-        groups=tuple(np.array([i]) for i in range(len(tonnes))),
-        world=None,
-        events=None,
-        tariffs=None,
-    )
+    bare = bare_origin(tonnes, first=month_number(start), horizon=horizon)
+    return replace(bare, series=tuple(rows))
 
 
 def make_origin(

@@ -1,0 +1,41 @@
+"""What the parts of the policy benchmark have in common: windows of scored cells."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from models.backtest import scale_rows
+from models.panel import Task, known_months
+from models.scores import cell_scores
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Cells that are scored together."""
+
+    panel: str
+    name: str
+    cells: pd.DataFrame
+    """As ``models.scores.cell_scores``; models are without, features, response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one panel gave."""
+
+    text: str
+    """What was done, and which series count as hit."""
+    shocks: Sequence[Window]
+    calm: Sequence[Window]
+    detail: Sequence[Window]
+
+
+def scored(task: Task, forecasts: pd.DataFrame, cutoffs: Sequence[int]) -> pd.DataFrame:
+    """Return the cells of forecasts of a panel with their errors."""
+    values = task.table.to_numpy(dtype=float)
+    first = int(task.table.columns[0])
+    scale = pd.concat(
+        [scale_rows(task.table.index, cut, values[:, : cut - first + 1]) for cut in cutoffs]
+    )
+    return cell_scores(forecasts, known_months(task.table), scale)

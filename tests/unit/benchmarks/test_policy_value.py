@@ -1,0 +1,181 @@
+"""The policy benchmark looks at nothing later than it says."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
+
+from announced import announced, control_covariates, duty_covariates, read_steps, shares_named
+from policy_cells import Window
+from policy_imports import rise_of
+from policy_licences import answering
+from policy_magnets import Blind
+from policy_value import compared
+
+from features.controls import INSTRUMENTS
+from features.months import month_number
+from models.engine.spec import EngineSpec
+from models.panel import Task, said_at
+from models.panel_response import known_on
+from sources.controls_file import read_controls
+from tests.data.builders import make_table, make_world
+
+SERIES = ["China|333", "China|334", "Germany|333", "Korea, South|336", "Mexico|311"]
+CUTOFF = month_number("2018-08")
+CONTROLS = (
+    "event_id,announced_on,effective_from,effective_to,end_known_on,instrument,destinations,share,"
+    "materials\nact,2023-10-20,2023-12-01,,,export_control,S0;S1,0.8,natural graphite\n"
+)
+
+
+def imports(last: str = "2019-06") -> pd.DataFrame:
+    """A panel with the names of US imports."""
+    months = month_number(last) - month_number("2015-01") + 1
+    table = make_table(months=months, series=len(SERIES), start="2015-01")
+    return table.set_axis(pd.Index(SERIES, name="destination"), axis=0)
+
+
+def test_a_duty_is_unknown_before_it_is_announced_and_its_end_before_it_is_told() -> None:
+    steps = read_steps()
+    may = np.array([month_number("2019-02")])
+
+    def duty(day: str) -> float:
+        return float(announced(steps, ["China|337"], may, pd.Timestamp(day))[0, 0])
+
+    assert duty("2018-09-16") == 0.0
+    assert duty("2018-09-17") == pytest.approx(0.9 * 25.0)
+    assert duty("2018-12-01") == pytest.approx(0.9 * 10.0)
+
+
+def test_every_act_has_its_announcement_before_the_end_was_known() -> None:
+    steps = read_steps()
+
+    ended = steps.dropna(subset=["end_known_on"])
+    assert (ended["announced_on"] <= ended["end_known_on"]).all()
+    assert steps["effective_to"].notna().equals(steps["end_known_on"].notna())
+
+
+@pytest.mark.parametrize(
+    ("countries", "hit"),
+    [
+        ("China", [True, True, False, False, False]),
+        ("EU;Mexico", [False, False, True, False, True]),
+        ("all but China;Korea+South", [False, False, True, False, True]),
+        ("all", [True] * 5),
+    ],
+)
+def test_an_act_reaches_the_countries_it_names(countries: str, hit: list[bool]) -> None:
+    assert (shares_named(countries, "ALL", SERIES) > 0).tolist() == hit
+
+
+def test_acts_announced_after_a_cutoffs_figures_came_out_change_no_covariate(
+    tmp_path: Path,
+) -> None:
+    steps = read_steps()
+    late = steps["announced_on"] > known_on(CUTOFF)
+    told_late = steps["end_known_on"] > known_on(CUTOFF)
+    poisoned = steps.assign(
+        points=steps["points"].where(~late, 900.0),
+        effective_to=steps["effective_to"].mask(told_late, pd.Timestamp("2018-09-30")),
+    )
+
+    true, false = (
+        duty_covariates(imports(), 6, tmp_path, told).at(CUTOFF, 6) for told in (steps, poisoned)
+    )
+
+    assert late.any()
+    assert told_late.any()
+    np.testing.assert_array_equal(true, false)
+    assert true[0, 0, -1] > 0
+
+
+def test_months_and_acts_after_the_cutoff_change_no_forecast(tmp_path: Path) -> None:
+    steps, table = read_steps(), imports()
+    late = steps["announced_on"] > known_on(CUTOFF)
+    wild = table.copy()
+    wild.loc[:, CUTOFF + 1 :] = 1e9
+    poisoned = steps.assign(points=steps["points"].where(~late, 900.0))
+
+    true, false = (
+        said_at(informed(one, tmp_path, told), CUTOFF, ())
+        for one, told in ((table, steps), (wild, poisoned))
+    )
+
+    pd.testing.assert_frame_equal(true, false, check_exact=True)
+
+
+def test_a_series_is_hit_in_the_month_of_the_news_not_after() -> None:
+    task = Task(imports(), 6)
+
+    def rise(cutoff: str) -> float:
+        found = rise_of(task, read_steps(), month_number(cutoff)).set_index("destination")
+        return float(found.loc["China|333", "rise"])
+
+    assert rise("2018-08") > 5.0
+    assert rise("2018-09") == 0.0
+
+
+def test_licences_change_no_forecast_before_they_are_announced(tmp_path: Path) -> None:
+    table = make_table(months=96, start="2017-01")
+    file = tmp_path / "controls.csv"
+    file.write_text(CONTROLS, encoding="utf-8")
+    controls = read_controls(file, list(table.index), instruments=INSTRUMENTS)
+    cutoff = month_number("2023-09")
+    wild = table.copy()
+    wild.loc[:, cutoff + 1 :] = 1e9
+    unsaid = tuple(replace(one, announced_on=pd.Timestamp("2023-11-01")) for one in controls)
+
+    def said(one: pd.DataFrame, acts: object) -> pd.DataFrame:
+        found = said_at(answering(quick(one), acts), cutoff, ())  # type: ignore[arg-type]
+        return found.pivot_table(index=["destination", "period"], columns="model", values="p50")
+
+    true, false, silent = said(table, controls), said(wild, controls), said(table, unsaid)
+
+    pd.testing.assert_frame_equal(true, false, check_exact=True)
+    assert silent["magnetcast"].equals(silent["no_response"].rename("magnetcast"))
+    assert (true.loc["S0", "magnetcast"] < 0.8 * true.loc["S0", "no_response"]).any()
+    shares = control_covariates(table, 6, tmp_path, unsaid)
+    assert not shares.at(cutoff, 6).any()
+    assert control_covariates(table, 6, tmp_path, controls).at(cutoff, 6).max() == 0.8
+
+
+def test_the_blind_past_knows_no_policy_at_any_origin() -> None:
+    world = make_world()
+    history = Blind(world.observations, world.events, world.tariffs)
+    moment = pd.Timestamp("2020-06-25", tz="UTC")
+
+    origins = [history.origin(moment), *history.past(moment)]
+
+    assert all(origin.events is None and origin.tariffs is None for origin in origins)
+    assert history.analogs(moment) == ()
+
+
+def test_a_ratio_below_one_is_a_gain() -> None:
+    cells = pd.DataFrame(
+        [
+            {"model": model, "cutoff": cutoff, "destination": name, "period": cutoff, "horizon": 1,
+             "tonnes": 10.0, "absolute_error": error, "scaled_error": error,
+             "scaled_quantile_loss": error, "is_covered": True}
+            for model, error in (("without", 2.0), ("features", 1.0))
+            for cutoff in ("2020-01", "2020-07")
+            for name in ("A", "B")
+        ]
+    )  # fmt: skip
+
+    told = compared(Window("panel", "months", cells), "features", 1)
+
+    assert told["ratio"] == "0.500"
+    assert told["5 % to 95 %"] == "0.50 to 0.50"
+
+
+def informed(table: pd.DataFrame, folder: Path, steps: pd.DataFrame) -> Task:
+    return replace(quick(table), covariates=duty_covariates(table, 6, folder, steps))
+
+
+def quick(table: pd.DataFrame) -> Task:
+    return Task(table, 6, EngineSpec(rounds=12, least_rows=20, threads=1))
