@@ -219,6 +219,7 @@ def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - 
     write_result(status_table(Settings()), out=out, form=format)
 
 
+app.command("flows.attribute_commands:attribute")
 app.command("flows.gap_commands:gaps")
 app.command("flows.ingest_commands:ingest")
 app.command("flows.review_commands:review")

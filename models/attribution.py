@@ -4,7 +4,7 @@ See docs/adr/0013-attribution.md.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from features.evidence import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.history import EvidenceHistory
-from features.months import month_label
+from features.months import month_label, month_start
 from models.backtest import Track, untracked
 from models.counterfactual import (
     Act,
     Foreseen,
-    check_past,
-    comparable,
+    comparable_dates,
     is_calm,
     months_known,
     paths_foreseen,
@@ -48,6 +47,10 @@ HIT: Final = "HIT"
 
 OTHERS: Final = "OTHERS"
 """The destinations it leaves alone, together."""
+
+
+PAST_MONTHS: Final = 12
+"""Months before an event that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,10 @@ class Attribution:
     """One row a series, way and part of the months."""
     weights: pd.DataFrame
     """target, donor, weight of the synthetic control."""
-    fit_error: float = field(default=np.nan)
+    fit_error: float
     """Root mean square of the synthetic control's miss before the event, as a share of level."""
+    past: pd.DataFrame
+    """The panel from a year before the event to the last of the months: ``PANEL_COLUMNS``."""
 
 
 def attribute(
@@ -111,13 +116,11 @@ def attribute(
     """
     panel = history.panel(as_of)
     count = months_known(act, panel.cutoff, months=months)
-    check_past(act, months=count)
-    paths = paths_foreseen(history, act, months=count, spec=spec, track=track)
-    count = min(count, paths[-1].middle.shape[1])
-    fakes = comparable(paths, act, months=count)
+    dates = [*comparable_dates(history, act, months=count), act.announced]
+    paths = paths_foreseen(history, dates, months=count, spec=spec, track=track)
     names, parts = _series(act)
     whole = names[_whole(act, parts)]
-    seen = dict(zip(names, _compared([*fakes, paths[-1]], panel, parts, act, count), strict=True))
+    seen = dict(zip(names, _compared(paths, panel, parts, act, count), strict=True))
     least = least_ratios(seen[whole].calm, count)
     fall = fall_months(seen[whole].own, least)
     made = remakes(panel, act, whole=whole, months=count, first_months=fall or START_MONTHS)
@@ -125,16 +128,15 @@ def attribute(
         name: Compared(one.way, one.own, one.fakes, one.fakes)
         for name, one in made.compared.items()
     }
-    dates = len(seen[whole].calm)
     rank = depth_rank(seen[whole].own, seen[whole].calm, least)
-    lates = [fake.late_months for fake in fakes]
+    *lates, late = (path.late_months for path in paths)
     return Attribution(
         act=act,
         as_of=as_of,
         months=count,
         fall=fall,
-        late=(paths[-1].late_months, min(lates), max(lates)),
-        depth=(depth(seen[whole].own, least), rank, dates + 1),
+        late=(late, min(lates), max(lates)),
+        depth=(depth(seen[whole].own, least), rank, len(seen[whole].calm) + 1),
         whole=whole,
         table=_table(seen, made.paths, panel, paths[-1], (act, fall or START_MONTHS)),
         totals=pd.DataFrame(
@@ -142,7 +144,14 @@ def attribute(
         ),
         weights=made.weights,
         fit_error=made.fit_error,
+        past=_past(panel, act, count),
     )
+
+
+def _past(panel: EvidencePanel, act: Act, months: int) -> pd.DataFrame:
+    frame = panel.frame
+    start, last = (month_start(act.first + shift) for shift in (-PAST_MONTHS, months - 1))
+    return frame.loc[frame["period"].between(start, last)].reset_index(drop=True)
 
 
 def _series(act: Act) -> tuple[list[str], list[list[int]]]:

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from features.asof import EVENT_KEY, known_at
 from features.evidence import EvidencePanel
 from features.history import EvidenceHistory
-from features.months import month_label, month_number, month_numbers
+from features.months import last_complete_month, month_label, month_number, month_numbers
 from features.origin import LEVEL_MONTHS
 from features.policy import STRONG, act_strength, touched_by
 from models.backtest import FIRST_REPLAY, Track, untracked
 from models.placebo import FEWEST
-from models.rolling import MODEL, Memory, walk
+from models.rolling import MODEL, Memory, Step, walk
 from models.spec import ModelSpec
 from store.errors import DataError
-from store.vocabulary import DESTINATIONS, EU27_MEMBERS
+from store.vocabulary import DESTINATIONS, EU27_MEMBERS, MONTHS_AHEAD
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ def act_of(events: pd.DataFrame, event_id: str, *, as_of: pd.Timestamp) -> Act:
     happened = known.loc[(known["evidence"] != "scheduled") & (known["direction"] != "neutral")]
     strong = happened.loc[act_strength(happened) >= STRONG]
     others = strong.loc[strong["event_id"] != event_id, ["event_id", "announced_on"]]
-    reach = [hit_by(str(names)) for names in strong.loc[others.index, "destinations"]]
+    reach = strong.loc[others.index, "destinations"].map(lambda names: hit_by(str(names)))
     return Act(
         event_id,
         pd.Timestamp(row["announced_on"]).tz_localize("UTC"),
@@ -130,10 +130,15 @@ def fake_dates(announced: pd.Timestamp) -> list[pd.Timestamp]:
 
 
 def months_known(act: Act, cutoff: int, *, months: int) -> int:
-    """Return how many of the months from the announcement on are known, ``months`` at most.
+    """Return how many of the months from the announcement on are known and were foreseen.
+
+    Args:
+        act: The event.
+        cutoff: Last month known.
+        months: How many at most. One less is foreseen of an event announced on a first of month.
 
     Raises:
-        DataError: None is.
+        DataError: No month is known.
     """
     if act.first > cutoff:
         raise DataError(
@@ -141,24 +146,8 @@ def months_known(act: Act, cutoff: int, *, months: int) -> int:
             f"the last one is {month_label(cutoff)}. Expected at least the month of the "
             "announcement. Take a later --as-of, or ingest newer figures."
         )
-    return min(months, cutoff - act.first + 1)
-
-
-def check_past(act: Act, *, months: int) -> None:
-    """Refuse an event with too few fake dates before it.
-
-    Raises:
-        DataError: Fewer than ``FEWEST`` windows of ``months`` end before it.
-    """
-    dates = fake_dates(act.announced)
-    whole = sum(month_number(date) + months <= act.first for date in dates)
-    if whole < FEWEST:
-        raise DataError(
-            f"Event {act.event_id!r} (announced {act.announced:%Y-%m-%d}) is too early for a "
-            f"history: {whole} fake dates with {months} months each lie between {FIRST_REPLAY} and "
-            f"it. Expected at least {FEWEST}, to tell it from chance. "
-            "Take a later event, or fewer --months."
-        )
+    last = last_complete_month(act.announced - JUST_BEFORE) + MONTHS_AHEAD
+    return min(months, cutoff - act.first + 1, last - act.first + 1)
 
 
 def is_calm(act: Act, first: int, *, months: int) -> bool:
@@ -167,49 +156,76 @@ def is_calm(act: Act, first: int, *, months: int) -> bool:
     return not bool(((announced >= first) & (announced < first + months)).any())
 
 
+def comparable_dates(history: EvidenceHistory, act: Act, *, months: int) -> list[pd.Timestamp]:
+    """Return the fake dates whose window ends before the event and whose data were as late.
+
+    Raises:
+        DataError: Fewer than ``FEWEST`` of them are calm.
+    """
+    dates = [date for date in fake_dates(act.announced) if month_number(date) + months <= act.first]
+    if len(dates) >= FEWEST:
+        late = _late(history, act.announced)
+        dates = [date for date in dates if abs(_late(history, date) - late) <= LAG_TOLERANCE]
+    calm = sum(is_calm(act, month_number(date), months=months) for date in dates)
+    if calm < FEWEST:
+        raise DataError(
+            f"Event {act.event_id!r} (announced {act.announced:%Y-%m-%d}) is too early for a "
+            f"history: {calm} fake dates between {FIRST_REPLAY} and it have {months} calm months "
+            "each and data about as late. "
+            f"Expected at least {FEWEST}, to tell it from chance. "
+            "Take a later event, or fewer --months."
+        )
+    return dates
+
+
+def _late(history: EvidenceHistory, date: pd.Timestamp) -> int:
+    moment = date - JUST_BEFORE
+    return last_complete_month(moment) - history.panel(moment).cutoff
+
+
 def paths_foreseen(
     history: EvidenceHistory,
-    act: Act,
+    dates: Sequence[pd.Timestamp],
     *,
     months: int,
     spec: ModelSpec,
     track: Track = untracked,
 ) -> list[Foreseen]:
-    """Return what was foreseen before each fake date and, last, before the event.
+    """Return what was foreseen the moment before each date.
 
     One walk along the past: each time the model is trained on what was known then, and its answer
     to controls knows only those announced by then.
 
     Args:
         history: The past to walk along.
-        act: The event.
-        months: How many months from the announcement on; fewer are foreseen of one announced on a
-            first of month.
+        dates: First moments of days (UTC), ascending.
+        months: How many months from that of the date on.
         spec: Choices of the model.
         track: Shows progress.
     """
-    dates = [*fake_dates(act.announced), act.announced]
     moments = [date - JUST_BEFORE for date in dates]
     steps = walk(history, moments, spec=spec, refit_at=moments, memory=Memory())
-    found = []
-    for date in track(dates, "paths foreseen before the event and at fake dates"):
-        step = next(steps)
-        origin = step.origin
-        own = step.forecasts.loc[step.forecasts["model"] == MODEL, list(COLUMNS)].to_numpy()
-        values = own.reshape(len(origin.series), len(origin.targets), len(COLUMNS))
-        skipped = month_number(date) - origin.cutoff - 1
-        low, middle, high = np.moveaxis(values[:, skipped : skipped + months], 2, 0)
-        path = Foreseen(
-            first=month_number(date),
-            late_months=origin.late_months,
-            cutoff=origin.cutoff,
-            level=origin.level,
-            low=low,
-            middle=middle,
-            high=high,
-        )
-        found.append(path)
-    return found
+    return [
+        _foreseen(next(steps), date, months)
+        for date in track(dates, "paths foreseen at fake dates and before the event")
+    ]
+
+
+def _foreseen(step: Step, date: pd.Timestamp, months: int) -> Foreseen:
+    origin = step.origin
+    own = step.forecasts.loc[step.forecasts["model"] == MODEL, list(COLUMNS)].to_numpy()
+    values = own.reshape(len(origin.series), len(origin.targets), len(COLUMNS))
+    skipped = month_number(date) - origin.cutoff - 1
+    low, middle, high = np.moveaxis(values[:, skipped : skipped + months], 2, 0)
+    return Foreseen(
+        first=month_number(date),
+        late_months=origin.late_months,
+        cutoff=origin.cutoff,
+        level=origin.level,
+        low=low,
+        middle=middle,
+        high=high,
+    )
 
 
 def revision(path: Foreseen, panel: EvidencePanel) -> Floats:
@@ -229,27 +245,3 @@ def revision(path: Foreseen, panel: EvidencePanel) -> Floats:
     stop = path.cutoff - panel.first + 1
     level = panel.tonnes[:, stop - LEVEL_MONTHS : stop].mean(axis=1)
     return np.asarray(level / np.maximum(path.level, 1e-9))
-
-
-def comparable(paths: Sequence[Foreseen], act: Act, *, months: int) -> list[Foreseen]:
-    """Return the fake dates whose window ends before the event and whose data were as late.
-
-    Raises:
-        DataError: Fewer than ``FEWEST`` of them are calm.
-    """
-    own = paths[-1]
-    like = [
-        path
-        for path in paths[:-1]
-        if path.first + months <= act.first
-        and abs(path.late_months - own.late_months) <= LAG_TOLERANCE
-    ]
-    calm = sum(is_calm(act, path.first, months=months) for path in like)
-    if calm < FEWEST:
-        raise DataError(
-            f"Event {act.event_id!r} has {calm} fake dates that are calm for {months} months and "
-            f"whose data were as late (by {own.late_months} months, give or take {LAG_TOLERANCE}). "
-            f"Expected at least {FEWEST}, to tell it from chance. "
-            "Take fewer --months, or a later event."
-        )
-    return like

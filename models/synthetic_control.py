@@ -80,8 +80,9 @@ def fitted_weights(told: Floats, others: Floats, doubt: Floats) -> Floats:
         np.full((1, count), SUM_FORCE),
     ]
     aims = [told * certainty, np.full(count, ridge / count), np.full(1, SUM_FORCE)]
-    weights, _ = nnls(np.vstack(rows), np.concatenate(aims), maxiter=30 * (count + months))
-    return np.asarray(weights / weights.sum())
+    found, _ = nnls(np.vstack(rows), np.concatenate(aims), maxiter=30 * (count + months))
+    weights = np.asarray(found, dtype=np.float64)
+    return weights / weights.sum()
 
 
 def _level(tonnes: Floats) -> Floats:
