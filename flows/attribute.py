@@ -79,11 +79,17 @@ def attribution_view(
             "forecast reaches. Correct it."
         )
     found = attribute(history, act, as_of=as_of, spec=spec, months=months, track=track)
+    return view_of(found)
+
+
+def view_of(found: Attribution) -> AttributionView:
+    """Return an attribution as the service tells it."""
+    act = found.act
     return AttributionView(
         event_id=act.event_id,
         summary=act.summary,
         announced=act.announced.tz_localize(None),
-        as_of=as_of.tz_localize(None),
+        as_of=found.as_of.tz_localize(None),
         named=act.named,
         whole=found.whole,
         hits_all=len(act.hit) == len(DESTINATIONS),

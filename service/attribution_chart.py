@@ -28,11 +28,11 @@ def attribution_png(view: AttributionView) -> bytes:
 
 def _draw(view: AttributionView) -> Figure:
     names = view.main(MOST_COLUMNS)
-    figure = Figure(figsize=(WIDTH * len(names) + 0.4, HEIGHT))
+    figure = Figure(figsize=(WIDTH * len(names) + 0.55, HEIGHT))
     grid = figure.subplots(2, len(names), squeeze=False, sharex="col", height_ratios=(3, 2))
     width, height = figure.get_size_inches()
     figure.subplots_adjust(
-        left=0.7 / width, right=1 - 0.15 / width, top=1 - 1.05 / height, bottom=0.95 / height,
+        left=0.85 / width, right=1 - 0.15 / width, top=1 - 1.05 / height, bottom=0.95 / height,
         wspace=0.26, hspace=0.2,
     )  # fmt: skip
     for column, name in enumerate(names):

@@ -11,6 +11,7 @@ SYNTHETIC = "synthetic"
 LESS_HIT = "less_hit"
 OTHERS = "OTHERS"
 MORE_HIT = "MORE_HIT"
+REMAINDERS = ("EU27_REST", "ROW")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,15 @@ class AttributionView:
         one = rows.loc[(rows["destination"] == destination) & (rows["way"] == way) & first]
         return None if one.empty else one.iloc[0]
 
-    def largest(self, role: str, count: int) -> list[str]:
-        """Return destinations of a role (no sums) that differ most from their path at first."""
-        sums = ("WLD", "EU27", "HIT", OTHERS, MORE_HIT)
+    def largest(self, role: str, count: int, *, named: bool = False) -> list[str]:
+        """Return destinations of a role (no sums) that differ most from their path at first.
+
+        Args:
+            role: hit or other.
+            count: How many at most.
+            named: Leave out the remainders of the world and of the European Union.
+        """
+        sums = ("WLD", "EU27", "HIT", OTHERS, MORE_HIT, *(REMAINDERS if named else ()))
         rows = self.totals.loc[
             (self.totals["way"] == AS_OF)
             & (self.totals["role"] == role)
@@ -67,10 +74,10 @@ class AttributionView:
 
     def main(self, count: int) -> list[str]:
         """Return the series most worth a look: what was hit, the world, what was not."""
-        wanted = ["WLD", self.whole, *self.largest("hit", count)]
+        wanted = ["WLD", self.whole, *self.largest("hit", count, named=True)]
         if (self.table["destination"] == OTHERS).any():
-            hit = self.largest("hit", 1)
-            wanted = [self.whole, OTHERS, "WLD", *hit, *self.largest("other", 2)]
+            hit = self.largest("hit", 1, named=True)
+            wanted = [self.whole, OTHERS, "WLD", *hit, *self.largest("other", 2, named=True)]
         return list(dict.fromkeys(wanted))[:count]
 
 

@@ -36,6 +36,7 @@ def sentences(view: AttributionView) -> list[str]:
         _displaced(view),
         _synthetic(view),
         _companions(view),
+        _unseen(view),
         _doubt(view),
         _restated(view),
     ]
@@ -62,8 +63,8 @@ def _fall(view: AttributionView) -> list[str]:
             f"({_band(row)}), {percent(row['missing_t'] / row['path_t'])} of it."
         ),
         (
-            f"That is {taken:.1f} months of exports. {_rank(rank - 1, dates - 1)} calm fake dates "
-            f"before it show a fall as deep by the same rule (rank {rank} of {dates}). Their "
+            f"That is {taken:.1f} months of exports. {_rank(rank - 1, dates - 1).capitalize()} "
+            f"calm fake dates before it show a fall as deep by the same rule (rank {rank} of {dates}). Their "
             f"windows overlap, so they speak for about {_stretches(view, dates - 1)}."
         ),
     ]
@@ -77,8 +78,8 @@ def _after(view: AttributionView) -> str:
     back = -row["missing_t"]
     if back <= 0:
         return (
-            f"None of it came back: in {months} exports ran a further {tonnes(-back)} t below the "
-            f"path ({_band(row)}); {_as_often(row)}."
+            f"Nothing shows that it came back: in {months} exports ran a further {tonnes(-back)} t "
+            f"below the path ({_band(row)}; {_as_often(row)})."
         )
     if _holds_zero(row):
         return (
@@ -127,10 +128,11 @@ def _displaced(view: AttributionView) -> str:
         for name in view.largest("other", 3)
         if (one := view.total(name, AS_OF, "fall")) is not None
     ]
+    side = "less" if row["missing_t"] >= 0 else "more"
     verdict = "no sure sign of displacement" if _holds_zero(row) else "beyond what calm dates show"
     return (
-        f"The destinations it left alone were {signed_tonnes(-row['missing_t'])} t from their own "
-        f"paths in the same months ({_band(row, sign=-1.0)}), {verdict}; most of all "
+        f"The destinations it left alone took {tonnes(abs(row['missing_t']))} t {side} than their "
+        f"own paths in the same months ({_band(row, sign=-1.0)}), {verdict}; furthest from theirs: "
         f"{', '.join(top)}."
     )
 
@@ -155,13 +157,14 @@ def _less_hit(view: AttributionView) -> str:
     row = view.total(MORE_HIT, LESS_HIT, "fall")
     if row is None:
         return words
+    unsure = "; that it is above zero is not sure" if _holds_zero(row) else ""
     more, less = (_listed(sorted(set(view.weights[who]))) for who in ("target", "donor"))
     return (
         f"{words} What can be said: had {more} fared like {less}, which kept more "
         f"of their level but were hit as well, exports to them would have been "
         f"{tonnes(row['path_t'])} t instead of {tonnes(row['actual_t'])} t. The difference of "
         f"{tonnes(row['missing_t'])} t ({_band(row)}; {_as_often(row)}) is a lower bound of what "
-        "they lost, provided the others gained nothing by the event."
+        f"they lost, provided the others gained nothing by the event{unsure}."
     )
 
 
@@ -174,8 +177,20 @@ def _companions(view: AttributionView) -> str:
         return ""
     return (
         "Other strong acts were announced within a month before the event or in the months told "
-        f"of, and touch the same destinations: {first_few(view.companions)}. Neither path can tell "
-        "their part from this event's."
+        f"of, and touch the same destinations: {first_few(view.companions)}. The path foreseen "
+        "knows those announced before it; the part of the others cannot be told from this event's."
+    )
+
+
+def _unseen(view: AttributionView) -> str:
+    kinds = view.table.loc[view.table["destination"] == view.whole, "kind"]
+    known = int(kinds.isin(["observed", "derived"]).sum())
+    if 2 * known >= len(kinds) or not kinds.all():
+        return ""
+    return (
+        f"Of the {len(kinds)} months of {called(view.whole)} {known or 'none'} "
+        f"{'is' if known == 1 else 'are'} published: the rest is estimated from other figures and "
+        "drawn towards its past, so that even a large fall can hide."
     )
 
 
