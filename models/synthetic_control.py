@@ -82,9 +82,9 @@ def fitted_weights(told: Floats, others: Floats, doubt: Floats) -> Floats:
     aims = [told * certainty, np.full(count, ridge / count), np.full(1, SUM_FORCE)]
     found, _ = nnls(np.vstack(rows), np.concatenate(aims), maxiter=30 * (count + months))
     weights = np.asarray(found, dtype=np.float64)
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
 def _level(tonnes: Floats) -> Floats:
     """Return the mean of each row's last year, never quite zero."""
-    return np.maximum(tonnes[:, -LEVEL_MONTHS:].mean(axis=1), 1e-9)
+    return np.asarray(np.maximum(tonnes[:, -LEVEL_MONTHS:].mean(axis=1), 1e-9))

@@ -64,7 +64,8 @@ def _fall(view: AttributionView) -> list[str]:
         ),
         (
             f"That is {taken:.1f} months of exports. {_rank(rank - 1, dates - 1).capitalize()} "
-            f"calm fake dates before it show a fall as deep by the same rule (rank {rank} of {dates}). Their "
+            "calm fake dates before it show a fall as deep by the same rule "
+            f"(rank {rank} of {dates}). Their "
             f"windows overlap, so they speak for about {_stretches(view, dates - 1)}."
         ),
     ]
