@@ -19,7 +19,7 @@ from service.attribution_view import AttributionView
 from store.errors import DataError, first_few
 from store.vocabulary import DESTINATIONS, MONTHS_AHEAD
 
-NEAR: Final = 0.5
+NEAR: Final = 0.6
 """How alike an event_id must be to be suggested."""
 
 PICTURE: Final = "attribution.png"

@@ -156,7 +156,7 @@ def _synthetic(view: AttributionView) -> str:
 def _less_hit(view: AttributionView) -> str:
     words = "A synthetic control needs destinations that the event left alone; there is none."
     row = view.total(MORE_HIT, LESS_HIT, "fall")
-    if row is None:
+    if row is None or not view.fall:
         return words
     unsure = "; that it is above zero is not sure" if _holds_zero(row) else ""
     more, less = (_listed(sorted(set(view.weights[who]))) for who in ("target", "donor"))
