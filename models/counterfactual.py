@@ -13,13 +13,13 @@ from features.evidence import EvidencePanel
 from features.history import EvidenceHistory
 from features.months import last_complete_month, month_label, month_number, month_numbers
 from features.origin import LEVEL_MONTHS
-from features.policy import STRONG, act_strength, touched_by
+from features.policy import STRONG, act_strength
 from models.backtest import FIRST_REPLAY, Track, untracked
 from models.placebo import FEWEST
 from models.rolling import MODEL, Memory, Step, walk
 from models.spec import ModelSpec
 from store.errors import DataError
-from store.vocabulary import DESTINATIONS, EU27_MEMBERS, MONTHS_AHEAD
+from store.vocabulary import AGGREGATES, DESTINATIONS, EU27_MEMBERS, MONTHS_AHEAD
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +110,8 @@ def act_of(events: pd.DataFrame, event_id: str, *, as_of: pd.Timestamp) -> Act:
 
 def hit_by(names: str) -> tuple[str, ...]:
     """Return the destinations of the panel that an act on ``A;B`` touches, in its order."""
-    touched = {_holder(member) for name in names.split(";") for member in touched_by(name)}
+    named = [member for name in names.split(";") for member in AGGREGATES.get(name, (name,))]
+    touched = {_holder(name) for name in named}
     return tuple(name for name in DESTINATIONS if name in touched)
 
 

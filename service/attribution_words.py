@@ -30,12 +30,12 @@ def sentences(view: AttributionView) -> list[str]:
     """Return what the event did, in order: the fall, what came after, whom, where to, how sure."""
     told = [
         *_fall(view),
+        _companions(view),
         _after(view),
         _all(view),
         _by_destination(view),
         _displaced(view),
         _synthetic(view),
-        _companions(view),
         _unseen(view),
         _doubt(view),
         _restated(view),
@@ -130,7 +130,11 @@ def _displaced(view: AttributionView) -> str:
         if (one := view.total(name, AS_OF, "fall")) is not None
     ]
     side = "less" if row["missing_t"] >= 0 else "more"
-    verdict = "no sure sign of displacement" if _holds_zero(row) else "beyond what calm dates show"
+    verdict = "beyond what calm dates show"
+    if row["missing_t"] >= 0:
+        verdict = "so nothing shows that they took over what was lost"
+    elif _holds_zero(row):
+        verdict = "no sure sign of displacement"
     return (
         f"The destinations it left alone took {tonnes(abs(row['missing_t']))} t {side} than their "
         f"own paths in the same months ({_band(row, sign=-1.0)}), {verdict}; furthest from theirs: "
