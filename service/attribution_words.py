@@ -180,9 +180,10 @@ def _listed(names: Sequence[str]) -> str:
 def _companions(view: AttributionView) -> str:
     if not view.companions:
         return ""
+    shared = "The fall need not be this event's alone. " if view.fall else ""
     return (
-        "Other strong acts were announced within a month before the event or in the months told "
-        f"of, and touch the same destinations: {first_few(view.companions)}. The path foreseen "
+        f"{shared}Other strong acts were announced within a month before the event or in the "
+        f"months told of, and touch the same destinations: {first_few(view.companions)}. The path foreseen "
         "knows those announced before it; the part of the others cannot be told from this event's."
     )
 
