@@ -183,8 +183,9 @@ def _companions(view: AttributionView) -> str:
     shared = "The fall need not be this event's alone. " if view.fall else ""
     return (
         f"{shared}Other strong acts were announced within a month before the event or in the "
-        f"months told of, and touch the same destinations: {first_few(view.companions)}. The path foreseen "
-        "knows those announced before it; the part of the others cannot be told from this event's."
+        f"months told of, and touch the same destinations: {first_few(view.companions)}. "
+        "The path foreseen knows those announced before it; the part of the others cannot be told "
+        "from this event's."
     )
 
 
