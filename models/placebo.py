@@ -1,6 +1,7 @@
-"""How rare a finding is beside what the same search finds at months without an act.
+"""Placebo in time: what a comparison shows at dates at which nothing happened.
 
-Private to ``models.diversion``.
+A comparison sets what came against a path without an event. The same comparison made at fake dates
+says how far such paths go wrong on their own; that is the only measure of what an event did.
 """
 
 from dataclasses import dataclass
@@ -8,49 +9,127 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
-BODY: Final = 0.5
-"""Part of the trials that is read as it is; of the rarer half the tail is drawn on."""
+BAND: Final = (0.1, 0.9)
+"""Quantiles of the bands: 80 percent."""
 
-LEAST_BLOCKS: Final = 4.0
-"""Windows of the past without a month in common that a tail needs."""
+FEWEST: Final = 8
+"""Fewer fake dates than this make no band."""
+
+START_MONTHS: Final = 3
+"""A fall begins within this many months of an announcement, or it is not the event's."""
+
+DOUBTS: Final = ndtri((np.arange(15) + 0.5) / 15)
+"""Normal scores at which an uncertain month is tried."""
+
+LEAST: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Placebo:
-    """The distribution of the rarest finding of a window in which nothing happened."""
+class Window:
+    """What came and what a path had, of one series from one date on; arrays are months."""
 
-    logs: Floats
-    """Minus the logs of the trials' surprises, increasing."""
-    blocks: float
-    """How many windows without a month in common the trials are worth."""
+    path: Floats
+    came: Floats
+    """Tonnes."""
+    stderr: Floats
+    """Standard error of ``came`` in tonnes."""
 
-    @classmethod
-    def of(cls, surprise: Floats, months: int) -> "Placebo":
-        """Return the distribution of trials at successive months.
 
-        Args:
-            surprise: Of each trial, 0 to 1.
-            months: Of one window: so many successive trials share months and count as one.
-        """
-        logs = np.sort(-np.log(np.maximum(surprise, 1e-300)))
-        return cls(logs, (len(logs) + months - 1) / months)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is missing against a path over some months, and how unusual that is."""
 
-    def p_value(self, surprise: Floats) -> Floats:
-        """Return how often a window without an act has a finding as rare.
+    missing: float
+    """Path less what came, in tonnes; negative where more came."""
+    low: float
+    high: float
+    """The 80 percent band of what is missing."""
+    rank: int
+    """One and the fake dates at which as large a share was missing, or came above."""
+    dates: int
+    """Fake dates."""
 
-        Beyond the middle the logs are taken as exponential, with the spread that the trials have
-        about their number of blocks: so a rate holds although they are few (a Lomax predictive).
-        """
-        asked = -np.log(np.maximum(surprise, 1e-300))
-        count = len(self.logs)
-        body = (1.0 + count - np.searchsorted(self.logs, asked)) / (1.0 + count)
-        bend = float(np.quantile(self.logs, BODY))
-        above = self.logs[self.logs > bend]
-        mean = max(float((above - bend).mean()) if len(above) else 0.0, 1e-9)
-        worth = (1.0 - BODY) * self.blocks
-        excess = np.maximum(asked - bend, 0.0) / mean
-        tail = (1.0 - BODY) * (1.0 + excess / worth) ** (-worth)
-        return np.where(asked > bend, tail, body)
+    @property
+    def p_value(self) -> float:
+        """Return the rank as a share; no smaller than one over the dates and one."""
+        return self.rank / (self.dates + 1)
+
+
+def found(own: Window, fakes: list[Window], months: slice) -> Found:
+    """Return what is missing over some months with its band and rank.
+
+    The band holds the errors of the path at fake dates and the doubt about what came, both then and
+    now; the doubts of a window's months are taken to err the same way, which is the widest case.
+
+    Args:
+        own: From the event on.
+        fakes: From each fake date on, with at least as many months; ``FEWEST`` at least.
+        months: Which months count, from the date on.
+    """
+    ratio = _ratio_draws(fakes, months).reshape(-1)
+    path, came = own.path[months].sum(), own.came[months].sum()
+    now = came * np.exp(DOUBTS * own.stderr[months].sum() / max(came, LEAST))
+    draws = path * ratio[:, None] - now[None, :]
+    low, high = np.quantile(draws, _outward(len(fakes)))
+    missing = path - came
+    share = missing / max(path, LEAST)
+    others = np.array([_share(fake, months) for fake in fakes])
+    as_far = others >= share if share >= 0 else others <= share
+    return Found(float(missing), float(low), float(high), 1 + int(as_far.sum()), len(fakes))
+
+
+def least_ratios(fakes: list[Window], months: int) -> Floats:
+    """Return the share of the path below which a single month falls out of the band, by month."""
+    level = _outward(len(fakes))[0]
+    singles = [_ratio_draws(fakes, slice(k, k + 1)) for k in range(months)]
+    return np.array([np.quantile(single, level) for single in singles])
+
+
+def fall_months(own: Window, least: Floats) -> int:
+    """Return how many months a fall lasts, from the date on to the last month below the band.
+
+    It must begin within ``START_MONTHS``; 0 without one.
+    """
+    below = own.came < least * own.path
+    begins = np.flatnonzero(below[:START_MONTHS])
+    if not len(begins):
+        return 0
+    back = np.flatnonzero(~below[begins[0] :])
+    return int(begins[0] + back[0]) if len(back) else len(below)
+
+
+def depth(own: Window, least: Floats) -> float:
+    """Return what a fall took, in months of the path; 0 without one."""
+    length = fall_months(own, least)
+    taken = (own.path - own.came)[:length].sum()
+    return float(taken / max(own.path.mean(), LEAST))
+
+
+def depth_rank(own: Window, fakes: list[Window], least: Floats) -> int:
+    """Return one and the number of fake dates whose own fall, by the same rule, took as much."""
+    mine = depth(own, least)
+    return 1 + sum(depth(fake, least) >= mine for fake in fakes)
+
+
+def _share(window: Window, months: slice) -> float:
+    path = window.path[months].sum()
+    return float((path - window.came[months].sum()) / max(path, LEAST))
+
+
+def _ratio_draws(fakes: list[Window], months: slice) -> Floats:
+    """Return what came as a share of the path, fake dates x doubts."""
+    path = np.array([fake.path[months].sum() for fake in fakes])
+    came = np.array([fake.came[months].sum() for fake in fakes])
+    doubt = np.array([fake.stderr[months].sum() for fake in fakes]) / np.maximum(came, LEAST)
+    ratio = came / np.maximum(path, LEAST)
+    return np.asarray(ratio[:, None] * np.exp(doubt[:, None] * DOUBTS[None, :]))
+
+
+def _outward(dates: int) -> Floats:
+    """Return the band's levels moved outward for a finite number of dates."""
+    return np.clip(0.5 + (np.array(BAND) - 0.5) * (1.0 + 1.0 / dates), 0.0, 1.0)

@@ -10,8 +10,9 @@ from features.build import build_features, frame_of
 from features.history import release_moments
 from models.backtest import replay
 from models.frame import rows_of
-from models.rolling import MODEL, Memory, Step, coherent, train, walk
-from models.served import predict_quantiles
+from models.policy_effect import effect_at
+from models.rolling import MODEL, Memory, Step, train, walk
+from models.why import stages_of
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, make_world, only_known
 
@@ -47,7 +48,8 @@ def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
 
     trained = train(live, step.moment, spec=QUICK, memory=memory)
     origin = live.origin(step.moment)
-    said = coherent(predict_quantiles(trained.heads, trained.card, rows_of(origin)), origin)
+    effect = effect_at(origin, live.analogs(step.moment))
+    said = stages_of(trained.heads, trained.card, rows_of(origin), origin, effect).published
 
     own = step.forecasts.loc[step.forecasts["model"] == MODEL, NUMBERS]
     pd.testing.assert_frame_equal(own.reset_index(drop=True), said[NUMBERS], check_exact=True)

@@ -1,0 +1,122 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from store.batch import Batch, FileRows
+from store.database import open_store
+from store.settings import Settings
+from store.writing import write_batch
+from tests.data.attribution_builders import EVENT, control, world_with_a_fall
+from tests.data.builders import make_events
+
+Call = Callable[..., tuple[int, str, str]]
+EARLY = "2020-06-control"
+LATE = "2022-03-control"
+
+
+@pytest.fixture
+def filled(place: Path) -> Path:
+    """Fill the store of this test's place with the world with a fall and two more events."""
+    world = world_with_a_fall()
+    more = [
+        control(event_id=EARLY, announced_on="2020-06-10", effective_from="2020-06-10"),
+        control(event_id=LATE, announced_on="2022-03-10", effective_from="2022-03-10"),
+    ]
+    frames = {
+        "observations": world.observations,
+        "policy_events": pd.concat([world.events, make_events(*more)], ignore_index=True),
+        "tariff_steps": world.tariffs,
+    }
+    engine = open_store(Settings().url)
+    write_batch(engine, Batch((FileRows("made", "made.csv", "0" * 64, frames),)))
+    engine.dispose()
+    return place
+
+
+@pytest.mark.usefixtures("filled")
+def test_an_event_is_told_in_words_with_table_chart_and_page(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    out = tmp_path / "told"
+
+    code, text, err = magnetcast(
+        "attribute", EVENT, "--as-of", "2021-11-25", "--months", "4", "--out", str(out)
+    )
+
+    assert (code, text) == (0, "")
+    assert "Exports to United States lost " in err
+    assert "t in June-July 2021 against the path foreseen on 9 June 2021 (80 % band " in err
+    assert "Against the synthetic control (" in err
+    assert {file.name for file in out.iterdir()} == {
+        "attribution.csv",
+        "totals.csv",
+        "weights.csv",
+        "attribution.png",
+        "attribution.md",
+    }
+    table = pd.read_csv(out / "attribution.csv")
+    assert list(table.loc[table["destination"] == "USA", "period"]) == [
+        f"2021-{month:02d}" for month in (6, 7, 8, 9)
+    ]
+    assert (out / "attribution.png").read_bytes().startswith(b"\x89PNG")
+    assert "| June-July 2021 |" in (out / "attribution.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(
+            ["2021-06-contrl", "--as-of", "2021-11-25"],
+            "error: No policy event '2021-06-contrl' is known on 2021-11-25. Expected one of 3 "
+            "event_ids of the policy events (data/policy_events.csv and those ingested). "
+            "Did you mean: 2021-06-control; 2020-06-control? Correct it.",
+            id="unknown, with those of like name",
+        ),
+        pytest.param(
+            [LATE, "--as-of", "2021-11-25"],
+            "error: Event '2022-03-control' lies in the future of 2021-11-25: it was announced on "
+            "2022-03-10. Expected a past event. Take a later --as-of.",
+            id="in the future",
+        ),
+        pytest.param(
+            [LATE, "--as-of", "2022-03-20"],
+            "error: No month after event '2022-03-control' (announced 2022-03-10) is known; the "
+            "last one is 2021-12.",
+            id="without a month after it",
+        ),
+        pytest.param(
+            [EARLY, "--as-of", "2021-11-25"],
+            "error: Event '2020-06-control' (announced 2020-06-10) is too early for a history: "
+            "0 fake dates",
+            id="too early",
+        ),
+        pytest.param(
+            [EVENT, "--as-of", "2021-11-25", "--months", "13"],
+            "error: --months 13 is out of range. Expected 1 to 12",
+            id="too many months",
+        ),
+        pytest.param(
+            [EVENT, "--as-of", "soon"], "error: --as-of 'soon' is no date", id="no moment"
+        ),
+    ],
+)
+def test_what_cannot_be_told_is_one_message(
+    magnetcast: Call, tmp_path: Path, words: list[str], message: str
+) -> None:
+    out = tmp_path / "none"
+
+    code, text, err = magnetcast("attribute", *words, "--out", str(out))
+
+    assert (code, text) == (1, "")
+    assert err.startswith(message)
+    assert not out.exists()
+
+
+def test_help_of_attribute_needs_no_store(magnetcast: Call) -> None:
+    code, text, err = magnetcast("attribute", "--help")
+
+    assert (code, err) == (0, "")
+    assert "placebo" in text

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+
+from models.placebo import (
+    Found,
+    Window,
+    depth,
+    depth_rank,
+    fall_months,
+    found,
+    least_ratios,
+)
+
+MONTHS = 9
+SPREAD = 0.12
+
+
+def make_window(
+    random: np.random.Generator, *, kept: float = 1.0, fall: int = 3, doubt: float = 0.0
+) -> Window:
+    """Build a path of 100 t a month and what came, off by one lasting and many small errors."""
+    off = random.normal(0.0, SPREAD) + random.normal(0.0, SPREAD / 3.0, MONTHS)
+    came = 100.0 * np.exp(off)
+    came[:fall] *= kept
+    return Window(np.full(MONTHS, 100.0), came, np.full(MONTHS, 100.0 * doubt))
+
+
+def make_fakes(random: np.random.Generator, count: int = 30, doubt: float = 0.0) -> list[Window]:
+    return [make_window(random, doubt=doubt) for _ in range(count)]
+
+
+def literal(came: list[float], *, stderr: float = 0.0) -> Window:
+    return Window(np.full(len(came), 100.0), np.array(came), np.full(len(came), stderr))
+
+
+def test_a_planted_fall_is_found_within_the_band() -> None:
+    without = 106.0
+    came = [0.2 * without] * 3 + [without] * (MONTHS - 3)
+
+    told = found(literal(came), make_fakes(np.random.default_rng(7)), slice(0, 3))
+
+    assert told.low < 0.8 * without * 3 < told.high
+    assert told.low > 0.0
+    assert told.missing == pytest.approx(300.0 - 0.2 * without * 3)
+    assert (told.rank, told.dates) == (1, 30)
+    assert told.p_value == pytest.approx(1 / 31)
+
+
+@pytest.mark.parametrize("span", [slice(0, 1), slice(0, 3), slice(0, MONTHS)])
+@pytest.mark.parametrize("kept", [1.0, 0.3])
+def test_the_band_holds_what_was_planted_four_times_in_five(span: slice, kept: float) -> None:
+    held = 0
+    for seed in range(400):
+        random = np.random.default_rng([11, seed])
+        fakes, calm = make_fakes(random), make_window(random)
+        came = calm.came.copy()
+        came[:3] *= kept
+        planted = (calm.came - came)[span].sum()
+
+        told = found(Window(calm.path, came, calm.stderr), fakes, span)
+
+        held += told.low <= planted <= told.high
+
+    assert 0.76 <= held / 400 <= 0.86
+
+
+def test_in_calm_the_rank_is_as_often_low_as_high() -> None:
+    ranks = []
+    for seed in range(400):
+        random = np.random.default_rng([13, seed])
+        fakes, calm = make_fakes(random, count=19), make_window(random)
+        ranks.append(found(calm, fakes, slice(0, MONTHS)).p_value)
+
+    # One-sided towards the side it fell on, so a tenth of both tails is twice a twentieth.
+    assert 0.06 <= np.mean(np.array(ranks) <= 0.05) <= 0.14
+
+
+def test_doubt_about_what_came_widens_the_band() -> None:
+    fakes = make_fakes(np.random.default_rng(7))
+
+    sure = found(literal([100.0] * MONTHS), fakes, slice(0, 3))
+    unsure = found(literal([100.0] * MONTHS, stderr=30.0), fakes, slice(0, 3))
+
+    assert unsure.high - unsure.low > 1.5 * (sure.high - sure.low)
+    assert unsure.missing == sure.missing
+
+
+def test_doubt_about_what_came_at_fake_dates_widens_the_band() -> None:
+    sure, unsure = (
+        found(
+            literal([100.0] * MONTHS),
+            make_fakes(np.random.default_rng(7), doubt=doubt),
+            slice(0, 3),
+        )
+        for doubt in (0.0, 0.3)
+    )
+
+    assert unsure.high - unsure.low > 1.5 * (sure.high - sure.low)
+
+
+def test_more_than_the_path_is_a_negative_amount_ranked_among_rises() -> None:
+    fakes = [literal([90.0, 90.0]), literal([110.0, 110.0]), literal([140.0, 140.0])]
+
+    told = found(literal([130.0, 130.0]), fakes, slice(0, 2))
+
+    assert isinstance(told, Found)
+    assert told.missing == pytest.approx(-60.0)
+    assert told.rank == 2
+
+
+@pytest.mark.parametrize(
+    ("came", "months"),
+    [
+        pytest.param([30.0, 30.0, 100.0, 30.0], 2, id="until exports are back"),
+        pytest.param([130.0, 30.0, 30.0, 100.0], 3, id="with the rush before it"),
+        pytest.param([30.0, 30.0, 30.0, 30.0], 4, id="to the end"),
+        pytest.param([100.0, 100.0, 100.0, 30.0], 0, id="too late to be the event's"),
+        pytest.param([80.0, 85.0, 100.0, 90.0], 0, id="within the band"),
+    ],
+)
+def test_how_long_a_fall_lasts(came: list[float], months: int) -> None:
+    assert fall_months(literal(came), np.full(4, 0.7)) == months
+
+
+def test_depth_counts_months_of_the_path() -> None:
+    assert depth(literal([20.0, 50.0, 100.0]), np.full(3, 0.7)) == pytest.approx(1.3)
+    assert depth(literal([90.0, 90.0, 100.0]), np.full(3, 0.7)) == 0.0
+
+
+def test_falls_at_fake_dates_are_found_by_the_same_rule() -> None:
+    least = np.full(3, 0.7)
+    fakes = [literal([100.0, 10.0, 10.0]), literal([60.0, 90.0, 90.0]), literal([90.0] * 3)]
+
+    assert depth_rank(literal([50.0, 100.0, 100.0]), fakes, least) == 2
+
+
+def test_a_month_falls_out_of_the_band_as_seldom_as_a_tenth() -> None:
+    fakes = make_fakes(np.random.default_rng(5), count=200)
+
+    least = least_ratios(fakes, MONTHS)
+
+    below = np.mean([fake.came < least * fake.path for fake in fakes])
+    assert 0.08 <= below <= 0.11
