@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from features.months import month_label
 from models.diversion_answer import LastWindow
 from models.diversion_found import Diversion, Question, Rise
+from models.diversion_placebo import LEAST_BLOCKS, Placebo
 from models.diversion_windows import BEFORE, Case, case_of, foreseen, hit_expected_of
 from models.past_errors import learn_errors
-from models.diversion_placebo import LEAST_BLOCKS, Placebo
 from models.rises import Runs, runs_of
 from models.trade_flows import TradeFlows
 from store.errors import DataError

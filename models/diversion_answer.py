@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.diversion_found import Diversion, Question, Rise
-from models.diversion_windows import Case
 from models.diversion_placebo import Placebo
+from models.diversion_windows import Case
 from models.rises import Runs
 from models.trade_flows import TradeFlows
 
