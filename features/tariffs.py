@@ -132,8 +132,12 @@ def _series_rates(origin: Origin, days: Days) -> Floats:
     tariffs = origin.tariffs
     assert tariffs is not None  # noqa: S101 - compute() returns before
     charged = [EU27 if name in _CHARGED_BY_EU else name for name in origin.series]
-    rate_of = {name: importer_rate(tariffs, name, days) for name in dict.fromkeys(charged)}
     unknown = np.full(len(days), np.nan)
+    known = set(tariffs["importer"])
+    rate_of = {
+        name: importer_rate(tariffs, name, days) if name in known else unknown
+        for name in dict.fromkeys(charged)
+    }
     own = np.stack([rate_of[name] for name in charged])
     rates = own.copy()
     for row, members in enumerate(origin.groups):
