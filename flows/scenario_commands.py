@@ -1,4 +1,4 @@
-"""The command that answers what if."""
+"""The commands that answer what if, and how long."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,8 @@ from flows.cli import AsOf, Commodity, Form, Out, moment
 from flows.console import say
 from flows.output import write_result
 from flows.standing import standing_at, table_standing
+from flows.workspace import open_workspace
+from models.recovery import recoveries_at, recovery_words
 from models.scenario import paired
 from sources.csvtable import content_of
 from sources.scenario_file import read_scenario
@@ -43,6 +45,26 @@ def scenario(
     for warning in found.table["warning"].drop_duplicates().loc[lambda text: text != ""]:
         say(f"warning   {warning}")
     write_result(_rounded(found.table), out=out, form=format)
+
+
+def recovery(
+    *,
+    as_of: AsOf = None,
+    out: Out = None,
+    format: Form = "csv",  # noqa: A002 - the option's name
+) -> None:
+    """Tell how many months each known control takes until 80 % of the level before is back.
+
+    Counted from the day it binds, with the months already seen and those of past controls.
+    """
+    workspace = open_workspace(Settings(), moment(as_of))
+    origin = workspace.history.origin(workspace.as_of)
+    found = recoveries_at(origin, workspace.history.analogs(workspace.as_of))
+    for row in found.to_dict("records"):
+        say(f"recovery  {recovery_words(row)}")
+    if found.empty:
+        say("recovery  no control on magnets is known by then")
+    write_result(_rounded(found), out=out, form=format)
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:

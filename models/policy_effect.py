@@ -283,18 +283,8 @@ def _instead(
     origin: Origin, control: Control, rows: list[int], freed: Floats, draw: Draw
 ) -> Floats:
     """Return tonnes by the curve of a control that months have felt, draws x rows x targets."""
-    level, tonnes = without(origin, control)[rows], origin.tonnes[rows]
-    seen = control.seen(origin)
-    age = control.age(origin.cutoff - seen + 1 + np.arange(seen))
-    told = age > 0
-    before = np.maximum(level[:, :seen][:, told], LEAST)
-    since = tonnes[:, -seen:][:, told]
-    own = OwnMonths(
-        age[told],
-        since.sum(axis=0) / before.sum(axis=0),
-        since / before,
-        origin.stderr[rows][:, -seen:][:, told],
-    )
+    level = without(origin, control)[rows]
+    own = own_months(origin, control, rows, level)
     left = draw.response.draws(
         control.age(origin.targets),
         instrument=control.instrument,
@@ -309,6 +299,28 @@ def _instead(
     apart = random.standard_normal((draw.count, len(rows) + 1, 1))
     noise = WITHOUT_SPREAD * (apart[:, :-1] + apart[:, -1:]) / np.sqrt(2.0)
     return np.asarray(left * level[None, :, -len(origin.targets) :] * np.exp(noise))
+
+
+def own_months(origin: Origin, control: Control, rows: Sequence[int], level: Floats) -> OwnMonths:
+    """Return what the months that have felt a control kept of the level without it.
+
+    Args:
+        origin: Where the forecast stands.
+        control: One that months have felt.
+        rows: Series it hits.
+        level: Of those series without it, from its first month on, in tonnes.
+    """
+    seen = control.seen(origin)
+    age = control.age(origin.cutoff - seen + 1 + np.arange(seen))
+    told = age > 0
+    before = np.maximum(level[:, :seen][:, told], LEAST)
+    since = origin.tonnes[rows][:, -seen:][:, told]
+    return OwnMonths(
+        age[told],
+        since.sum(axis=0) / before.sum(axis=0),
+        since / before,
+        origin.stderr[rows][:, -seen:][:, told],
+    )
 
 
 def words_of(effect: Effect, analogs: Sequence[Analog]) -> str:

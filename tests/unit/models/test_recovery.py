@@ -1,8 +1,12 @@
-import numpy as np
+from dataclasses import replace
 
-from models.recovery import LONGEST, recovery_of
+import numpy as np
+import pytest
+
+from models.recovery import LONGEST, recoveries_at, recovery_of, recovery_words
 from models.response import OwnMonths, Response
-from tests.data.scenario_builders import AGES, halted
+from tests.data.builders import make_events
+from tests.data.scenario_builders import AGES, halted, make_standing
 
 CONTROL = "export_control"
 
@@ -39,3 +43,28 @@ def test_never_back_is_said_so() -> None:
 
     assert found.chance_not > 0.3
     assert f"over {LONGEST}" in found.words
+
+
+def test_every_known_control_is_told_with_what_was_seen_of_it() -> None:
+    felt = {"event_id": "felt", "effective_from": "2020-04-04"}
+    ahead = {
+        "event_id": "ahead", "instrument": "export_ban", "destinations": "JPN",
+        "effective_from": "2020-09-01",
+    }  # fmt: skip
+    origin = make_standing(events=make_events(felt, ahead)).origin
+    tonnes = origin.tonnes.copy()
+    tonnes[:, -3:] *= 0.3
+
+    found = recoveries_at(replace(origin, tonnes=tonnes), (halted("a"), halted("b")))
+
+    assert list(found["event_id"]) == ["felt", "ahead"]
+    assert list(found["months_seen"]) == [3, 0]
+    assert list(found["analogs"]) == [2, 3]
+    assert found["kept_now"].iloc[0] == pytest.approx(0.3, rel=0.05)
+    words = [recovery_words(row) for row in found.to_dict("records")]
+    assert "3 months seen, 30% kept in the last" in words[0]
+    assert "no month seen" in words[1]
+
+
+def test_without_controls_there_is_nothing_to_tell() -> None:
+    assert recoveries_at(make_standing().origin, (halted("a"),)).empty

@@ -1,0 +1,114 @@
+import io
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from models.scenario import COLUMNS
+from sources.scenario_file import ACT_DAYS, Ground, read_scenario
+from store.settings import PROJECT_ROOT
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, Published, environment
+
+Call = Callable[..., tuple[int, str, str]]
+
+TARIFF = """
+name: Rate of 40
+tariffs:
+  - {importer: USA, rate_pct: 40, announced_on: 2020-05-01, effective_from: 2020-07-01}
+"""
+
+
+@pytest.fixture
+def home(published: Published, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> Path:
+    """Folder of the store that published once."""
+    for name, value in environment(published.folder, data_dir).items():
+        monkeypatch.setenv(name, value)
+    return published.settings.home
+
+
+def rows_stored(home: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(home / "magnetcast.db")) as database:
+        names = [
+            n for (n,) in database.execute("select name from sqlite_master where type='table'")
+        ]
+        return {
+            name: database.execute(f'select count(*) from "{name}"').fetchone()[0]  # noqa: S608
+            for name in names
+        }
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "what.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_scenario_is_answered_against_what_was_published(
+    home: Path, magnetcast: Call, tmp_path: Path, published: Published
+) -> None:
+    before = rows_stored(home)
+
+    code, out, err = magnetcast("scenario", str(write(tmp_path, TARIFF)), "--as-of", AS_OF)
+
+    assert code == 0, err
+    table = pd.read_csv(io.StringIO(out), keep_default_na=False)
+    assert list(table.columns) == list(COLUMNS)
+    said = published.outcome.forecasts.set_index(["destination", "period"])["p50"]
+    base = table.set_index(["destination", "period"])["base_p50"]
+    pd.testing.assert_series_equal(base, said.loc[base.index], check_names=False, atol=1e-3)
+    usa = table.loc[(table["destination"] == "USA") & (table["period"] > "2020-07")]
+    assert (usa["difference_p50"] < 0).all()
+    assert "scenario  Rate of 40." in err
+    assert rows_stored(home) == before
+
+
+def test_what_contradicts_itself_is_one_message_and_nothing_is_stored(
+    home: Path, magnetcast: Call, tmp_path: Path
+) -> None:
+    before = rows_stored(home)
+
+    code, out, err = magnetcast(
+        "scenario", str(write(tmp_path, TARIFF.replace("40,", "-5,"))), "--as-of", AS_OF
+    )
+
+    assert (code, out) == (1, "")
+    assert "line 4, column 'rate_pct': '-5' is not within 0 and 1000" in err
+    assert "Traceback" not in err
+    assert rows_stored(home) == before
+
+
+def test_a_missing_file_is_told(home: Path, magnetcast: Call, tmp_path: Path) -> None:
+    assert home.exists()
+
+    code, _, err = magnetcast("scenario", str(tmp_path / "none.yaml"), "--as-of", AS_OF)
+
+    assert code == 1
+    assert "Cannot read none.yaml" in err
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT_ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_worked_scenarios_can_be_read(path: Path) -> None:
+    events = pd.read_csv(PROJECT_ROOT / "data" / "policy_events.csv", parse_dates=list(ACT_DAYS))
+    places = ("USA", "JPN", "WLD", "EU27")
+
+    ground = Ground(at("2026-11-25"), events, places, places)
+    found = read_scenario(path.name, path.read_bytes(), ground)
+
+    assert found.name
+    assert found.levers.all
+
+
+def test_how_long_controls_last_is_told(home: Path, magnetcast: Call) -> None:
+    assert home.exists()
+
+    code, out, err = magnetcast("recovery", "--as-of", AS_OF)
+
+    assert code == 0
+    assert out.startswith("event_id,instrument,bound")
+    assert "recovery  " in err
