@@ -31,7 +31,7 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """In which month after a control binds trade is back: 0 if it never went, else up to infinite."""
+    """Month after a control binds in which trade is back: 0 if it never went, infinite if later."""
 
     p10: float
     p50: float
