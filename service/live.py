@@ -87,9 +87,7 @@ class Live:
             return False
         published = read_published(self._engine)
         try:
-            made = make_publication(
-                published, self._knowledge, now=self.clock(), kept=self._kept
-            )
+            made = make_publication(published, self._knowledge, now=self.clock(), kept=self._kept)
         except NothingPublishedError as err:
             self._seen, self.trouble = published.mark, str(err)
             return False

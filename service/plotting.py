@@ -113,7 +113,12 @@ def plot_earlier(axes: Axes, fan: Fan) -> None:
     """Draw the medians published before as thin lines behind everything that is known now."""
     for rows in fan.earlier:
         axes.plot(
-            _days(rows), rows["p50"], color=COLOURS["earlier"], lw=1.0, ls=EARLIER_DASHES, zorder=2.2
+            _days(rows),
+            rows["p50"],
+            color=COLOURS["earlier"],
+            lw=1.0,
+            ls=EARLIER_DASHES,
+            zorder=2.2,
         )
 
 

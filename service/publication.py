@@ -103,9 +103,7 @@ def make_publication(
     )
 
 
-def _stand(
-    published: Published, knowledge: Knowledge, moment: pd.Timestamp, kept: Stands
-) -> Stand:
+def _stand(published: Published, knowledge: Knowledge, moment: pd.Timestamp, kept: Stands) -> Stand:
     """Return what was known at a moment; solved anew only if other rows are known of it now."""
     digest = hashlib.sha256()
     for rows in (published.observations, published.events, published.tariffs):

@@ -152,9 +152,14 @@ def section_of(report: ReportInput, fan: Fan) -> Section:
         picture=fan_svg(fan, label=alt_text(fan)),
         markers=fan.markers,
         left_out=left_out_note(fan) if fan.left_out else "",
-        rows=tuple(_month_row(report, fan, row) for row in fan.forecast.to_dict("records")),
+        rows=month_rows(report, fan),
         status=status_of(fan),
     )
+
+
+def month_rows(report: ReportInput, fan: Fan) -> tuple[MonthRow, ...]:
+    """Return the forecast months of one destination as its table shows them."""
+    return tuple(_month_row(report, fan, row) for row in fan.forecast.to_dict("records"))
 
 
 def alt_text(fan: Fan) -> str:

@@ -49,9 +49,7 @@ def scores(publication: Publication, *, scope: str = "", metric: str = "") -> li
     rows = publication.published.scores
     for name, value in (("scope", scope), ("metric", metric)):
         rows = rows.loc[rows[name] == value] if value else rows
-    return records(
-        rows[list(SCORE_COLUMNS)].sort_values("as_of", ascending=False, kind="stable")
-    )
+    return records(rows[list(SCORE_COLUMNS)].sort_values("as_of", ascending=False, kind="stable"))
 
 
 def publications(publication: Publication) -> list[Record]:

@@ -17,9 +17,7 @@ KILOGRAMS: Final = 3
 NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
 
 
-def forecast_document(
-    rows: pd.DataFrame, destination: str, meanings: Mapping[str, str]
-) -> Record:
+def forecast_document(rows: pd.DataFrame, destination: str, meanings: Mapping[str, str]) -> Record:
     """Return the forecast of one destination and moment; numbers are tonnes a month.
 
     Args:

@@ -123,9 +123,7 @@ def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> li
         return []
     first, last = min(due), max(due)
     calendar = publication.published.calendar
-    out = calendar.loc[
-        calendar["what"].eq("detail") & calendar["period_to"].between(first, last)
-    ]
+    out = calendar.loc[calendar["what"].eq("detail") & calendar["period_to"].between(first, last)]
     said = ""
     if len(out):
         newest = out.loc[out["period_to"].idxmax()]

@@ -169,7 +169,8 @@ def _between(events: pd.DataFrame, row: dict[str, object]) -> tuple[str, ...]:
     start = pd.Timestamp(str(row["as_of"])).tz_localize(None)
     end = pd.Timestamp(str(row["period"])) + pd.offsets.MonthEnd(0)
     came = events.loc[
-        events["announced_on"].gt(start) & events["announced_on"].le(end)
+        events["announced_on"].gt(start)
+        & events["announced_on"].le(end)
         & events["severity"].ge(WEIGHTY)
     ].sort_values(["severity", "announced_on"], ascending=[False, True])
     return tuple(
