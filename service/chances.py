@@ -31,7 +31,7 @@ def chance_below(values: Sequence[float], level: float) -> float:
     if level > known[-1]:
         return HIGHEST
     # Of quantiles that coincide the higher counts: so much lies at or below them.
-    steps = np.append(np.diff(known) > 0, True)  # noqa: FBT003 - an array of flags
+    steps = np.append(np.diff(known) > 0, True)
     return float(np.interp(level, known[steps], np.asarray(QUANTILES)[steps]))
 
 

@@ -261,8 +261,9 @@ def _context_entries(fan: Fan) -> list[Artist]:
     """Explain earlier forecasts and tariff steps, where there are any."""
     entries: list[Artist] = []
     if fan.earlier:
-        dashes = {"color": COLOURS["earlier"], "lw": 1.0, "ls": EARLIER_DASHES}
-        entries.append(Line2D([], [], label="medians published before", **dashes))
+        label = "medians published before"
+        ink = COLOURS["earlier"]
+        entries.append(Line2D([], [], label=label, color=ink, lw=1.0, ls=EARLIER_DASHES))
     if fan.steps:
         entries.append(Patch(color=COLOURS["tariff"], label="tariff step (letters below)"))
     return entries

@@ -126,7 +126,7 @@ class Gate:
 
     def _too_large(self, scope: Scope) -> ASGIApp:
         return problem(
-            HTTPStatus.CONTENT_TOO_LARGE,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"A body of more than {self._most} bytes. Expected a smaller one. Send less, or raise "
             "MAGNETCAST_MAX_BODY_BYTES.",
             instance=scope["path"],

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from datetime import date
 from types import MappingProxyType
 from typing import Final
 
@@ -44,8 +45,9 @@ class Live:
         self._knowledge = knowledge
         self._refresh_s = refresh_s
         self._kept: Stands = {}
-        self._seen: Mark | None = None
+        self._seen: tuple[Mark, date] | None = None
         self._publication: Publication | None = None
+        self._warm: Warm | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.tokens: Mapping[str, frozenset[str]] = MappingProxyType({})
@@ -83,15 +85,17 @@ class Live:
     def refresh(self) -> bool:
         """Look once for a change and take it over; returns whether there was one."""
         self.tokens = MappingProxyType(dict(scopes_in_force(self._engine)))
-        if read_mark(self._engine) == self._seen:
+        now = self.clock()
+        if (read_mark(self._engine), now.date()) == self._seen:
             return False
         published = read_published(self._engine)
+        seen = (published.mark, now.date())
         try:
-            made = make_publication(published, self._knowledge, now=self.clock(), kept=self._kept)
+            made = make_publication(published, self._knowledge, now=now, kept=self._kept)
         except NothingPublishedError as err:
-            self._seen, self.trouble = published.mark, str(err)
+            self._seen, self.trouble = seen, str(err)
             return False
-        self._publication, self._seen, self.trouble = made, published.mark, ""
+        self._publication, self._seen, self.trouble = made, seen, ""
         self.refreshed += 1
         return True
 

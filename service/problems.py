@@ -48,51 +48,53 @@ def problem(
 
 def tell_problems(app: FastAPI, page: Page) -> None:
     """Let every error of an app answer as a problem or, outside the API, as a page."""
-
-    def told(
-        request: Request, status: int, detail: str, headers: dict[str, str] | None = None
-    ) -> Response:
-        if request.url.path.startswith(API):
-            return problem(status, detail, instance=request.url.path, headers=headers)
-        html = page(status, HTTPStatus(status).phrase, detail)
-        return Response(html, status, headers, media_type="text/html")
-
-    def on_http(request: Request, err: Exception) -> Response:
-        assert isinstance(err, HTTPException)  # noqa: S101 - registered for these only
-        headers = dict(err.headers) if err.headers else None
-        return told(request, err.status_code, str(err.detail), headers)
-
-    def on_bad_request(request: Request, err: Exception) -> Response:
-        assert isinstance(err, RequestValidationError)  # noqa: S101 - registered for these only
-        return told(request, HTTPStatus.UNPROCESSABLE_ENTITY, _wrongs(err.errors()))
-
-    def on_unknown(request: Request, err: Exception) -> Response:
-        return told(request, HTTPStatus.NOT_FOUND, str(err))
-
-    def on_nothing(request: Request, err: Exception) -> Response:
-        retry = {"Retry-After": str(RETRY_S)}
-        return told(request, HTTPStatus.SERVICE_UNAVAILABLE, str(err), retry)
-
-    def on_bad_data(request: Request, err: Exception) -> Response:
-        return told(request, HTTPStatus.BAD_REQUEST, str(err))
-
-    def on_our_fault(request: Request, _: Exception) -> Response:
-        detail = "The service failed. The error is in its log. Try again, or tell who runs it."
-        return told(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
-
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(RequestValidationError, on_bad_request)
-    app.add_exception_handler(UnknownError, on_unknown)
-    app.add_exception_handler(NothingPublishedError, on_nothing)
-    app.add_exception_handler(DataError, on_bad_data)
-    app.add_exception_handler(Exception, on_our_fault)
+    for kind, (status, worded) in _KINDS.items():
+        app.add_exception_handler(kind, _handler(status, worded, page))
 
 
-def _wrongs(errors: Any) -> str:  # noqa: ANN401 - FastAPI's own
+def _handler(
+    status: HTTPStatus, worded: Callable[[Any], str], page: Page
+) -> Callable[[Request, Exception], Response]:
+    """Return what answers one kind of error; those of HTTP bring their own status."""
+
+    def answer(request: Request, err: Exception) -> Response:
+        code = err.status_code if isinstance(err, HTTPException) else int(status)
+        headers = dict(getattr(err, "headers", None) or {})
+        if code == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["Retry-After"] = str(RETRY_S)
+        path = request.url.path
+        if path.startswith(API):
+            return problem(code, worded(err), instance=path, headers=headers)
+        html = page(code, HTTPStatus(code).phrase, worded(err))
+        return Response(html, code, headers, media_type="text/html")
+
+    return answer
+
+
+def _no_details(_: Exception) -> str:
+    return "The service failed; the error is in its log. Try again, or tell who runs it."
+
+
+def _detail(err: HTTPException) -> str:
+    return str(err.detail)
+
+
+def _wrongs(err: RequestValidationError) -> str:
     """Word what is wrong with a request."""
     parts = [
-        f"{'.'.join(str(place) for place in error['loc'][1:])}={error.get('input')!r}: "
-        f"{error['msg']}"
-        for error in errors
+        f"{'.'.join(str(place) for place in wrong['loc'][1:])}={wrong.get('input')!r}: "
+        f"{wrong['msg']}"
+        for wrong in err.errors()
     ]
     return f"{'; '.join(parts)}. Expected what /api/v1/openapi.json says. Correct the request."
+
+
+_KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = {
+    HTTPException: (HTTPStatus.BAD_REQUEST, _detail),
+    RequestValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, _wrongs),
+    UnknownError: (HTTPStatus.NOT_FOUND, str),
+    NothingPublishedError: (HTTPStatus.SERVICE_UNAVAILABLE, str),
+    DataError: (HTTPStatus.BAD_REQUEST, str),
+    Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, _no_details),
+}
+"""By kind of error its status, and how it is worded; the most special kind counts."""

@@ -67,7 +67,7 @@ async def forecast(
 
 
 @router.get("/forecasts", response_model=Page[Forecast], responses=CSV_TOO)
-async def forecasts(
+def forecasts(
     request: Request,
     *,
     current: Current,

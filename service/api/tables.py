@@ -1,4 +1,7 @@
-"""Everything but forecasts over the API: lists, each a page at a time, as JSON or CSV."""
+"""Everything but forecasts over the API: lists, each a page at a time, as JSON or CSV.
+
+They are made beside the loop that answers forecasts.
+"""
 
 from typing import Annotated
 
@@ -21,7 +24,7 @@ Month = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", descript
 
 
 @router.get("/publications", response_model=models.Page[models.Publication], tags=["forecasts"])
-async def publications(
+def publications(
     request: Request, current: Current, paging: Part, form: FormQuery = None
 ) -> Response:
     """Return the forecasts published so far, newest first."""
@@ -32,7 +35,7 @@ async def publications(
 @router.get(
     "/history/{destination}", response_model=models.Page[models.HistoryMonth], tags=["history"]
 )
-async def months(
+def months(
     request: Request,
     *,
     current: Current,
@@ -47,7 +50,7 @@ async def months(
 
 
 @router.get("/figures", response_model=models.Page[models.Figure], tags=["history"])
-async def figures(
+def figures(
     request: Request,
     *,
     current: Current,
@@ -62,7 +65,7 @@ async def figures(
 
 
 @router.get("/scores", response_model=models.Page[models.Score], tags=["scores"])
-async def scores(
+def scores(
     request: Request,
     *,
     current: Current,
@@ -77,7 +80,7 @@ async def scores(
 
 
 @router.get("/track-record", response_model=models.Page[models.TrackCell], tags=["scores"])
-async def track_record(
+def track_record(
     request: Request, current: Current, paging: Part, form: FormQuery = None
 ) -> Response:
     """Return every published month whose truth came out since, beside what came."""
@@ -86,7 +89,7 @@ async def track_record(
 
 
 @router.get("/events", response_model=models.Page[models.Event], tags=["policy"])
-async def events(
+def events(
     request: Request,
     *,
     current: Current,
@@ -102,7 +105,7 @@ async def events(
 
 
 @router.get("/tariffs", response_model=models.Page[models.Tariff], tags=["policy"])
-async def tariffs(
+def tariffs(
     request: Request,
     *,
     current: Current,
@@ -117,16 +120,14 @@ async def tariffs(
 
 
 @router.get("/vintages", response_model=models.Page[models.Vintage], tags=["data"])
-async def vintages(
-    request: Request, current: Current, paging: Part, form: FormQuery = None
-) -> Response:
+def vintages(request: Request, current: Current, paging: Part, form: FormQuery = None) -> Response:
     """Return what was ingested, newest first."""
     rows = arrivals.vintages(current)
     return listed(request, rows, arrivals.VINTAGE_COLUMNS, paging=paging, form=form)
 
 
 @router.get("/quarantine", response_model=models.Page[models.Refused], tags=["data"])
-async def quarantine(
+def quarantine(
     request: Request, current: Current, paging: Part, form: FormQuery = None
 ) -> Response:
     """Return the files the guards refused, newest first, without their rows."""

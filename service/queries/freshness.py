@@ -91,7 +91,8 @@ def _due_days(
     publication: Publication, cutoff: pd.Timestamp, today: pd.Timestamp
 ) -> dict[pd.Timestamp, pd.Timestamp]:
     """Return by month after the cutoff when its figures are due, up to the first day ahead."""
-    lag, due = pd.Timedelta(days=_lag_days(publication)), {}
+    lag = pd.Timedelta(days=_lag_days(publication))
+    due: dict[pd.Timestamp, pd.Timestamp] = {}
     month = cutoff
     while not due or max(due.values()) <= today:
         month = month + pd.DateOffset(months=1)
@@ -126,22 +127,24 @@ def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> li
     out = calendar.loc[calendar["what"].eq("detail") & calendar["period_to"].between(first, last)]
     said = ""
     if len(out):
-        newest = out.loc[out["period_to"].idxmax()]
+        newest = out.sort_values("period_to").iloc[-1]
         said = (
             f" China's customs did release {newest['period_to']:%B %Y} on "
             f"{newest['released_on']:%-d %B %Y}, but no figure of it is in the data."
         )
-    return [
+    told = (
         f"Late data: figures for {first:%B %Y} to {last:%B %Y} were due by "
         f"{due[last]:%-d %B %Y} and are not in the data; these months are forecasts too.{said}"
-    ]
+    )
+    return [told]
 
 
 def _statuses(publication: Publication) -> list[str]:
     """Say which destinations another than the champion answered for."""
     rows = publication.latest
     other = rows.loc[rows["status"] != "champion"].drop_duplicates(["destination", "status"])
+    groups = {str(status): list(rows["destination"]) for status, rows in other.groupby("status")}
     return [
-        f"{status[:1].upper()}{status[1:]}: {', '.join(map(name_of, group['destination']))}."
-        for status, group in other.groupby("status")
+        f"{status[:1].upper()}{status[1:]}: {', '.join(map(name_of, names))}."
+        for status, names in groups.items()
     ]

@@ -1,12 +1,13 @@
 """The track record: every published forecast as it stood, beside what came."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from service.markers import touches
+from service.markers import SCHEDULED_PREFIX, touches
 from service.publication import Publication
 from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS, QUANTILES
 
@@ -105,9 +106,14 @@ def score(cells: pd.DataFrame, what: str) -> Score:
     )
 
 
+def without_sums(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of destinations that add up to the world, each counted once."""
+    return cells.loc[~cells["destination"].isin(list(AGGREGATES))]
+
+
 def by_horizon(cells: pd.DataFrame) -> list[Score]:
     """Return the errors by months ahead, sums of destinations left out."""
-    own = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
+    own = without_sums(cells)
     return [score(part, str(horizon)) for horizon, part in own.groupby("horizon")]
 
 
@@ -119,7 +125,7 @@ def by_destination(cells: pd.DataFrame, order: list[str]) -> list[Score]:
 
 def worst_misses(publication: Publication, cells: pd.DataFrame) -> list[Miss]:
     """Return the months that came farthest from their median, in tonnes, worst first."""
-    own = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
+    own = without_sums(cells)
     worst = own.reindex(own["error"].abs().sort_values(ascending=False, kind="stable").index)
     # Of several forecasts of one month the worst stands for all.
     worst = worst.drop_duplicates(["destination", "period"]).head(MISSES)
@@ -164,12 +170,13 @@ def _pinball(cells: pd.DataFrame) -> np.ndarray:
     return np.asarray(2 * np.maximum(levels * over, (levels - 1) * over).mean(axis=1))
 
 
-def _between(events: pd.DataFrame, row: dict[str, object]) -> tuple[str, ...]:
+def _between(events: pd.DataFrame, row: Mapping[Hashable, object]) -> tuple[str, ...]:
     """Return the weighty events announced after the forecast and before the month was over."""
     start = pd.Timestamp(str(row["as_of"])).tz_localize(None)
     end = pd.Timestamp(str(row["period"])) + pd.offsets.MonthEnd(0)
     came = events.loc[
-        events["announced_on"].gt(start)
+        ~events["event_id"].str.startswith(SCHEDULED_PREFIX)
+        & events["announced_on"].gt(start)
         & events["announced_on"].le(end)
         & events["severity"].ge(WEIGHTY)
     ].sort_values(["severity", "announced_on"], ascending=[False, True])

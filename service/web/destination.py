@@ -1,6 +1,5 @@
 """The page of one destination: chart, why, months, history, files."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -9,8 +8,9 @@ import pandas as pd
 
 from service import view
 from service.answers import Answer
+from service.fan import left_out_note
 from service.names import name_of
-from service.numbers import tonnes
+from service.numbers import NBSP, tonnes
 from service.publication import Publication
 from service.queries.history import known_destination, months_of, titles
 from service.web.fans import chart_svg, fan_of, report_of
@@ -25,6 +25,8 @@ class Reason:
     """What moved one month, in sentences."""
 
     month: str
+    median: float
+    """Tonnes."""
     sentences: tuple[str, ...]
 
 
@@ -51,7 +53,7 @@ def destination_page(publication: Publication, destination: str, now: pd.Timesta
         outlook=outlook,
         fan=fan,
         chart=chart_svg(publication, destination),
-        left_out=view.left_out_note(fan) if fan.left_out else "",
+        left_out=left_out_note(fan) if fan.left_out else "",
         rows=rows,
         hit_rate=rows[0].hit_rate if rows else float("nan"),
         reasons=reasons(rows, publication.meanings),
@@ -64,20 +66,13 @@ def reasons(rows: tuple[view.MonthRow, ...], meanings: Mapping[str, str]) -> tup
     """Say of the next months what moved each most, in up to three sentences with numbers."""
     ahead = [row for row in rows if row.drivers and not row.past]
     return tuple(
-        Reason(
-            row.month, tuple(_sentence(row, name, moved, meanings) for name, moved in row.drivers)
-        )
+        Reason(row.month, row.p50, tuple(_sentence(*driver, meanings) for driver in row.drivers))
         for row in ahead[: view.MONTHS_IN_HEADLINE]
     )
 
 
-def _sentence(row: view.MonthRow, name: str, moved: float, meanings: Mapping[str, str]) -> str:
-    """Say what one driver does to one month."""
+def _sentence(name: str, moved: float, meanings: Mapping[str, str]) -> str:
+    """Say what one driver does to a month."""
     said = meanings.get(name, name.replace("_", " "))
-    if math.isclose(moved, 0.0, abs_tol=0.05):
-        return f"{said[:1].upper()}{said[1:]}: no change worth telling."
     way = "raises" if moved > 0 else "lowers"
-    return (
-        f"{said[:1].upper()}{said[1:]}: {way} the median by {tonnes(abs(moved))} t, "
-        f"to {tonnes(row.p50)} t."
-    )
+    return f"{said[:1].upper()}{said[1:]}: {way} it by {tonnes(abs(moved))}{NBSP}t."

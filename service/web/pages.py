@@ -5,11 +5,12 @@ from typing import Final
 import pandas as pd
 
 from service.answers import Answer, Record
-from service.backtest_view import ALL, losses, score_rows
+from service.backtest_view import ALL, YARDSTICKS, ScoreRow, losses, score_rows
 from service.names import name_of
 from service.publication import Publication
 from service.queries import arrivals, history, ledger, track
 from service.web.render import page
+from store.vocabulary import WORLD
 
 ROWS: Final = 50
 """Rows of a long table on one page."""
@@ -20,24 +21,28 @@ FIGURES: Final = 40
 def track_page(publication: Publication, now: pd.Timestamp) -> Answer:
     """Return the track record."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
-    newest = publication.published.scores
-    if len(newest):
-        newest = newest.loc[newest["as_of"] == newest["as_of"].max()]
-    rows = score_rows(newest)
-    own = cells.loc[~cells["destination"].isin(["WLD", "EU27"])]
+    rows = _replay(publication)
     return page(
         "track.html.j2",
         publication,
         now=now,
         here="/track-record",
-        overall=track.score(own, "All destinations"),
+        overall=track.score(track.without_sums(cells), "All destinations"),
         by_horizon=track.by_horizon(cells),
         by_destination=track.by_destination(cells, publication.destinations),
         misses=track.worst_misses(publication, cells),
         published=arrivals.publications(publication),
-        replay=[row for row in rows if row.scope in {ALL, "WLD"}],
+        replay=[row for row in rows if row.scope in {ALL, WORLD}],
         losses=losses(rows),
     )
+
+
+def _replay(publication: Publication) -> list[ScoreRow]:
+    """Return the newest backtest: our model and the rules of thumb, not its parts."""
+    scores = publication.published.scores
+    ours = {*publication.published.runs["model_version"], *publication.latest["model"]}
+    shown = scores.loc[scores["model"].isin([*ours, *YARDSTICKS])]
+    return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
 
 
 def policy_page(

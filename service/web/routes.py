@@ -145,7 +145,7 @@ async def _page(
 ) -> Response:
     """Return a page, rendered once a publication and day, beside the loop that answers others."""
     place = ("page", key, now.date())
-    found = current.memo.get(place)
+    found: Answer | None = current.memo.get(place)
     if found is None:
         found = await run_in_threadpool(current.memo.make, place, lambda: make(current, now))
     return reply(request, found)
