@@ -8,15 +8,14 @@ from features.asof import EVENT_KEY, TARIFF_KEY, known_at
 from features.build import ALL_FEATURES
 from features.evidence import evidence_panel
 from features.months import month_label
-from models.explain import RESPONSE
-from models.served import EXPERTS_TONNES
 from service.knowledge import Knowledge, Ledger, Stand
 from store.published import Published
 
 _BEYOND_FEATURES: Final = {
-    RESPONSE: "the answer to a control that no month has felt yet",
-    EXPERTS_TONNES: "what smoothing of the past months says",
+    "policy_response": "the answer to a control that no month has felt yet",
+    "experts_tonnes": "what smoothing of the past months says",
 }
+"""Drivers that are no features, by the names of ``models.explain``, which takes seconds to load."""
 
 
 def knowledge() -> Knowledge:

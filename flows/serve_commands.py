@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import socket
+import sys
 from typing import Annotated, Final
 
 from cyclopts import Parameter
@@ -10,6 +11,9 @@ from cyclopts import Parameter
 from flows.console import say
 from store.errors import DataError
 from store.settings import Settings
+
+SWITCH_S: Final = 0.0005
+"""Seconds a thread that draws may keep the loop that answers waiting."""
 
 ENDING_S: Final = 5
 """Seconds that requests under way may take when the service ends."""
@@ -57,6 +61,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=ENDING_S,
     )
+    sys.setswitchinterval(SWITCH_S)
     with bound(host, port) as listener:
         say(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
         uvicorn.Server(config).run(sockets=[listener])
