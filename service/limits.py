@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.problems import problem
@@ -78,10 +79,6 @@ class Counts:
         )  # fmt: skip
 
 
-class TooLargeError(Exception):
-    """A body went on beyond what is allowed."""
-
-
 class Gate:
     """The outermost layer of the service."""
 
@@ -106,7 +103,7 @@ class Gate:
             if refused is not None:
                 await refused(scope, receive, answer)
             else:
-                await self._passed_on(scope, receive, answer)
+                await self._app(scope, self._counted(receive), answer)
         finally:
             self._count(scope, status[0], time.perf_counter() - begun)
 
@@ -122,44 +119,47 @@ class Gate:
                 headers={"Retry-After": "1"},
             )
         told = Headers(scope=scope).get("content-length", "0")
-        return self._too_large(scope) if told.isdigit() and int(told) > self._most else None
+        if told.isdigit() and int(told) > self._most:
+            return problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                self._too_large(),
+                instance=scope["path"],
+                headers={"Connection": "close"},
+            )
+        return None
 
-    def _too_large(self, scope: Scope) -> ASGIApp:
-        return problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    def _too_large(self) -> str:
+        return (
             f"A body of more than {self._most} bytes. Expected a smaller one. Send less, or raise "
-            "MAGNETCAST_MAX_BODY_BYTES.",
-            instance=scope["path"],
-            headers={"Connection": "close"},
+            "MAGNETCAST_MAX_BODY_BYTES."
         )
 
-    async def _passed_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and stop a body that grows beyond the limit without having said so."""
-        seen, begun = 0, [False]
+    def _counted(self, receive: Receive) -> Receive:
+        """Stop a body that grows beyond the limit without having said so."""
+        seen = 0
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._most:
-                raise TooLargeError
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._too_large())
             return message
 
-        async def noted(message: Message) -> None:
-            begun[0] = True
-            await send(message)
-
-        try:
-            await self._app(scope, counted, noted)
-        except TooLargeError:
-            if begun[0]:
-                raise
-            await self._too_large(scope)(scope, receive, send)
+        return counted
 
     def _count(self, scope: MutableMapping[str, Any], status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", UNROUTED)
+        route = _route_of(scope)
         self._counts.requests.labels(route, scope["method"], str(status)).inc()
         self._counts.seconds.labels(route).observe(seconds)
+
+
+def _route_of(scope: MutableMapping[str, Any]) -> str:
+    """Return the path with its parameters by name, so that there are as many as routes."""
+    if "route" not in scope:
+        return UNROUTED
+    named = {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
+    return "/".join(named.get(part, part) for part in scope["path"].split("/"))
 
 
 def _with_headers(send: Send, status: list[int]) -> Callable[[Message], Awaitable[None]]:

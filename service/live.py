@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from types import MappingProxyType
 from typing import Final
@@ -22,7 +22,8 @@ from store.tokens import scopes_in_force
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
-Warm = Callable[[Publication], None]
+Warm = Callable[[Publication], Iterable[object]]
+"""Draws what will be asked for first, a step at a time."""
 
 
 class Live:
@@ -104,8 +105,8 @@ class Live:
         fresh = self._publication is not None
         while not self._stop.is_set():
             try:
-                if fresh and self._warm is not None:
-                    self._warm(self.publication)
+                if fresh:
+                    self._draw()
                 self._stop.wait(self._refresh_s)
                 fresh = self.refresh()
             except Exception as err:  # noqa: BLE001 - the thread must outlive any trouble
@@ -113,3 +114,10 @@ class Live:
                 _LOG.exception("refresh failed; the publication before stays")
                 fresh = False
                 self._stop.wait(self._refresh_s)
+
+    def _draw(self) -> None:
+        """Draw what will be asked for first, as long as nobody ends the thread."""
+        if self._warm is not None:
+            for _ in self._warm(self.publication):
+                if self._stop.is_set():
+                    return

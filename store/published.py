@@ -18,6 +18,9 @@ _REFUSED: Final = (
 )  # fmt: skip
 """Columns of the quarantine that are shown; its payload is not."""
 
+_FIGURE: Final = tuple(column.name for column in tables.observations.columns)
+"""All columns of the observations, the ingest that brought each too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -50,7 +53,9 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
             forecasts=published_columns(rows[rows["id"] == newest]),
             scores=fetch(connection, tables.scores, wanted=scored),
             runs=fetch(connection, tables.runs),
-            observations=fetch(connection, tables.observations, wanted=figures),
+            observations=fetch(
+                connection, tables.observations, wanted=figures, columns=_FIGURE
+            ),
             events=fetch(connection, tables.policy_events),
             tariffs=fetch(connection, tables.tariff_steps),
             calendar=fetch(connection, tables.release_calendar),

@@ -60,7 +60,7 @@ def figures(
         month = pd.Timestamp(f"{period}-01")
         rows = rows.loc[(rows["period_from"] <= month) & (rows["period_to"] >= month)]
     newest = rows.sort_values("available_at", ascending=False, kind="stable")
-    shown = newest.reindex(columns=list(FIGURE_COLUMNS))
+    shown = newest[list(FIGURE_COLUMNS)]
     months = {n: shown[n].dt.strftime("%Y-%m") for n in ("period_from", "period_to")}
     return records(shown.assign(**months))
 

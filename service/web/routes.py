@@ -1,6 +1,6 @@
 """The routes of the pages; each page is rendered once a publication and day."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -46,11 +46,11 @@ def page_router() -> APIRouter:
     return router
 
 
-def warm(publication: Publication) -> None:
-    """Draw what will be asked for first."""
-    fans.small_charts(publication)
+def warm(publication: Publication) -> Iterator[str]:
+    """Draw what will be asked for first, a chart a step."""
+    yield fans.small_charts(publication)
     for destination in publication.destinations:
-        fans.chart_svg(publication, destination)
+        yield fans.chart_svg(publication, destination)
 
 
 def error_page(status: int, title: str, detail: str) -> str:
