@@ -1,5 +1,6 @@
 """``magnetcast serve``: the planners' page and the API."""
 
+import contextlib
 import ipaddress
 import logging
 import socket
@@ -62,7 +63,8 @@ def serve(
         timeout_graceful_shutdown=ENDING_S,
     )
     sys.setswitchinterval(SWITCH_S)
-    with bound(host, port) as listener:
+    # uvicorn ends well on Ctrl-C and then raises it once more.
+    with bound(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         say(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -85,9 +87,11 @@ def bound(host: str, port: int) -> socket.socket:
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        with contextlib.ExitStack() as opened:
+            listener = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            opened.pop_all()
     except OSError as err:
         raise DataError(
             f"Cannot bind to {host}:{port} ({err}). Expected an address of this machine with a "

@@ -53,9 +53,7 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
             forecasts=published_columns(rows[rows["id"] == newest]),
             scores=fetch(connection, tables.scores, wanted=scored),
             runs=fetch(connection, tables.runs),
-            observations=fetch(
-                connection, tables.observations, wanted=figures, columns=_FIGURE
-            ),
+            observations=fetch(connection, tables.observations, wanted=figures, columns=_FIGURE),
             events=fetch(connection, tables.policy_events),
             tariffs=fetch(connection, tables.tariff_steps),
             calendar=fetch(connection, tables.release_calendar),

@@ -20,9 +20,7 @@ def published_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def client(
-    published_store: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[TestClient]:
+def client(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """Client of the app over the published store; tests do not write to it."""
     engine = open_store(copied(published_store, tmp_path_factory.mktemp("served")))
     with TestClient(make_app(engine), raise_server_exceptions=False) as opened:

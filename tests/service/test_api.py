@@ -133,7 +133,7 @@ def test_an_error_is_a_problem_document(
     assert answer.headers["content-type"] == "application/problem+json"
     told = models.Problem.model_validate(answer.json())
     assert said in told.detail
-    assert (told.status, told.instance) == (status, f"{API}/{path.split('?')[0]}")
+    assert (told.status, told.instance) == (status, f"{API}/{path.split('?', maxsplit=1)[0]}")
 
 
 def test_a_written_method_is_refused_as_a_problem(client: TestClient) -> None:

@@ -45,7 +45,7 @@ def test_no_level_has_no_chance() -> None:
 
 @pytest.mark.parametrize(
     ("chance", "words"),
-    [(0.05, "under 5\xa0%"), (0.95, "over 95\xa0%"), (0.333, "33\xa0%"), (float("nan"), "–")],
+    [(0.05, "under 5\xa0%"), (0.95, "over 95\xa0%"), (0.333, "33\xa0%"), (float("nan"), "\u2013")],
 )
 def test_a_chance_is_told_no_finer_than_it_is_known(chance: float, words: str) -> None:
     assert chance_words(chance) == words

@@ -1,6 +1,7 @@
 import io
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -60,7 +61,7 @@ def test_a_page_can_be_read_by_machine_and_keyboard(page: Outline) -> None:
     levels = [int(name[1]) for name, _ in page.elements if re.fullmatch("h[1-6]", name)]
     assert levels.count(1) == 1
     assert levels[0] == 1
-    assert all(later - before <= 1 for before, later in zip(levels, levels[1:], strict=False))
+    assert all(later - before <= 1 for before, later in pairwise(levels))
     assert page.all("html")[0]["lang"] == "en"
     assert page.all("a")[0] == {"class": "skip", "href": "#main"}
     assert page.all("main")[0]["id"] == "main"
@@ -122,7 +123,7 @@ def test_the_overview_tells_three_months_and_the_chance_of_less_than_last_year(
     for column in ("Nov 2026", "Dec 2026", "Jan 2027", "Together", "Change on the year"):
         assert f">{column}</th>" in page
     row = page[page.index("/destinations/USA") :].split("</tr>")[0]
-    assert len(re.findall(r'class="band">[\d,]+–[\d,]+<', row)) == 4
+    assert len(re.findall(r'class="band">[\d,]+\u2013[\d,]+<', row)) == 4
     assert re.search(r"(under|over)? ?\d+\xa0%", row)
 
 
