@@ -16,6 +16,9 @@ from store.settings import Settings
 SWITCH_S: Final = 0.0005
 """Seconds a thread that draws may keep the loop that answers waiting."""
 
+WAITING: Final = 512
+"""Callers that may wait for an answer."""
+
 ENDING_S: Final = 5
 """Seconds that requests under way may take when the service ends."""
 
@@ -80,7 +83,7 @@ def is_loopback(host: str) -> bool:
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """Return a socket bound to an address.
+    """Return a socket that listens at an address: who calls early waits until there is an answer.
 
     Raises:
         DataError: It is no address of this machine, or it is taken.
@@ -91,6 +94,7 @@ def bound(host: str, port: int) -> socket.socket:
             listener = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
+            listener.listen(WAITING)
             opened.pop_all()
     except OSError as err:
         raise DataError(

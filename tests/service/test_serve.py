@@ -114,7 +114,6 @@ def test_only_loopback_addresses_are_private(host: str, private: bool) -> None: 
 
 def test_a_port_in_use_is_told() -> None:
     with bound("127.0.0.1", 0) as first:
-        first.listen()
         port = first.getsockname()[1]
 
         with pytest.raises(DataError, match=rf"Cannot bind to 127.0.0.1:{port} .* another --port"):
