@@ -103,7 +103,7 @@ def _draw_fan(fan: Fan, *, captions: bool) -> Figure:
     plot_earlier(axes, fan)
     plot_history(axes, fan)
     fit_height(axes, fan)
-    plot_steps(axes, fan)
+    plot_steps(axes, fan, width=sheet.width * sheet.box()[2])
     plot_markers(axes, fan, width=sheet.width * sheet.box()[2])
     _write_head(figure, fan, sheet)
     _write_status(figure, fan, sheet)

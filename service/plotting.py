@@ -122,13 +122,16 @@ def plot_earlier(axes: Axes, fan: Fan) -> None:
         )
 
 
-def plot_steps(axes: Axes, fan: Fan) -> None:
-    """Put a letter on the time axis for each day on which a tariff changed."""
+def plot_steps(axes: Axes, fan: Fan, *, width: float) -> None:
+    """Put a letter on the time axis for each day on which a tariff changed, apart from others."""
     over = axes.get_xaxis_transform()
-    for step in fan.steps:
+    low, high = axes.get_xlim()
+    days = [float(axis_day(step.when)) for step in fan.steps]
+    places = spread(days, gap=0.16 * (high - low) / width, low=low, high=high)
+    for step, place in zip(fan.steps, places, strict=True):
         axes.annotate(
             step.letter,
-            (axis_day(step.when), 0.0),
+            (place, 0.0),
             xycoords=over,
             xytext=(0, 7),
             textcoords="offset points",

@@ -115,8 +115,8 @@ def headline(outlook: Outlook) -> str:
     """Say the outlook in one sentence of plain words."""
     whole = "China's exports to the world" if outlook.destination == WORLD else outlook.name
     text = (
-        f"{whole}, {outlook.months}: {tonnes(outlook.middle)} t, with an 80{NBSP}% band from "
-        f"{tonnes(outlook.low)} to {tonnes(outlook.high)} t."
+        f"{whole}, {outlook.months}: {tonnes(outlook.middle)}{NBSP}t, with an 80{NBSP}% band from "
+        f"{tonnes(outlook.low)} to {tonnes(outlook.high)}{NBSP}t."
     )
     return f"{text} {_compared(outlook)}"
 
@@ -128,8 +128,8 @@ def _compared(outlook: Outlook) -> str:
     way = "above" if outlook.change >= 0 else "below"
     known = ", which are partly estimated" if outlook.partly_estimated else ""
     return (
-        f"That is {percent(abs(outlook.change))} {way} the {tonnes(outlook.before)} t of the same "
-        f"months a year before{known}."
+        f"That is {percent(abs(outlook.change))} {way} the {tonnes(outlook.before)}{NBSP}t of the "
+        f"same months a year before{known}."
     )
 
 

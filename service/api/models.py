@@ -70,6 +70,12 @@ class Publication(Told):
     """A published forecast; its rows are never changed."""
 
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    published_at: datetime | None = Field(
+        description="When the run that published it ended; missing where none is noted."
+    )
+    afterwards: bool = Field(
+        description="Published more than a week after as_of: made when its makers knew more."
+    )
     cutoff: str = Field(examples=["2026-07"])
     first_period: str = Field(examples=["2026-08"])
     last_period: str = Field(examples=["2027-10"])

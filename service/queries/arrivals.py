@@ -24,9 +24,12 @@ SCORE_COLUMNS: Final = (
 )  # fmt: skip
 
 PUBLICATION_COLUMNS: Final = (
-    "as_of", "cutoff", "first_period", "last_period", "destinations", "models", "statuses",
-    "data_vintage",
+    "as_of", "published_at", "afterwards", "cutoff", "first_period", "last_period",
+    "destinations", "models", "statuses", "data_vintage",
 )  # fmt: skip
+
+AFTERWARDS: Final = pd.Timedelta(days=7)
+"""A forecast published so long after its moment was made when more was known to its makers."""
 
 
 def vintages(publication: Publication) -> list[Record]:
@@ -57,15 +60,28 @@ def publications(publication: Publication) -> list[Record]:
     rows = publication.published.forecasts
     return records(
         pd.DataFrame(
-            [_summary(moment, part) for moment, part in rows.groupby("as_of")],
+            [
+                _summary(publication, pd.Timestamp(str(m)), part)
+                for m, part in rows.groupby("as_of")
+            ],
             columns=list(PUBLICATION_COLUMNS),
         ).sort_values("as_of", ascending=False)
     )
 
 
-def _summary(moment: object, rows: pd.DataFrame) -> Record:
+def published_at(publication: Publication, moment: pd.Timestamp) -> pd.Timestamp | None:
+    """Return when the run that published the forecast of a moment ended, None if none is noted."""
+    runs = publication.published.runs
+    own = runs.loc[runs["as_of"].eq(moment) & runs["status"].eq("finished"), "finished_at"]
+    return None if own.isna().all() else pd.Timestamp(own.max())
+
+
+def _summary(publication: Publication, moment: pd.Timestamp, rows: pd.DataFrame) -> Record:
+    ended = published_at(publication, moment)
     return {
         "as_of": moment,
+        "published_at": ended,
+        "afterwards": ended is not None and ended - moment > AFTERWARDS,
         "cutoff": rows["cutoff"].max(),
         "first_period": rows["period"].min(),
         "last_period": rows["period"].max(),

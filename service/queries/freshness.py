@@ -7,6 +7,7 @@ import pandas as pd
 
 from service.names import name_of
 from service.publication import Publication
+from service.queries.arrivals import published_at
 
 AGED_DAYS: Final = 35
 """A forecast older than this has missed a monthly release of the customs statistics."""
@@ -60,7 +61,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
         cutoff=cutoff,
         data_day=_data_day(publication, cutoff),
         as_of=publication.as_of,
-        published_at=_run_end(publication),
+        published_at=published_at(publication, publication.as_of),
         models=tuple(str(model) for model in models),
         next_month=next_month,
         next_release=due[next_month],
@@ -77,14 +78,6 @@ def _data_day(publication: Publication, cutoff: pd.Timestamp) -> pd.Timestamp | 
     panel = publication.stand.panel
     came = panel.loc[panel["period"] == cutoff, "available_at"]
     return None if came.empty else came.max().tz_localize(None).normalize()
-
-
-def _run_end(publication: Publication) -> pd.Timestamp | None:
-    """Return when the run that published ended."""
-    runs = publication.published.runs
-    own = runs.loc[runs["as_of"].eq(publication.as_of) & runs["status"].eq("finished")]
-    ended = own["finished_at"].dropna()
-    return None if ended.empty else pd.Timestamp(ended.max())
 
 
 def _due_days(

@@ -35,14 +35,18 @@ def fill_store(url: str) -> None:
     engine = open_store(url)
     write_batch(engine, load_bundled(PROJECT_ROOT / "data"), ingested_at=NEWEST, actor="test")
     publish(engine, EARLIER, cutoff="2025-07")
-    run = Run(run_id="r", flow="run", as_of=NEWEST, data_vintage=VINTAGE, started_at=NEWEST)
-    start_run(engine, run)
+    for as_of in (EARLIER, NEWEST):
+        run = Run(
+            run_id=f"{as_of:%Y%m}", flow="run", as_of=as_of, data_vintage=VINTAGE, started_at=as_of
+        )
+        start_run(engine, run)
     write_scores(engine, make_scores().assign(as_of=pd.Timestamp(NEWEST)))
     publish(engine, NEWEST, cutoff="2026-07")
-    finish_run(
-        engine, "r", status="finished", finished_at=datetime(2026, 11, 25, 3, tzinfo=UTC),
-        model_version="magnetcast-7",
-    )  # fmt: skip
+    ended = datetime(2026, 11, 25, 3, tzinfo=UTC)
+    for run_id in ("202508", "202611"):
+        finish_run(
+            engine, run_id, status="finished", finished_at=ended, model_version="magnetcast-7"
+        )
     engine.dispose()
 
 

@@ -139,6 +139,15 @@ def test_a_destination_shows_chart_reasons_events_tariffs_and_files(client: Test
         assert file in page
 
 
+def test_a_forecast_published_for_a_past_day_is_told_as_such(client: TestClient) -> None:
+    page = " ".join(client.get("/track-record").text.split())
+    rows = client.get("/api/v1/publications").json()["items"]
+
+    assert [row["afterwards"] for row in rows] == [False, True]
+    assert "1 of the 2 forecasts were published afterwards, for a past day" in page
+    assert page.count("25 Nov 2026, afterwards") == 1
+
+
 def test_an_unknown_page_or_destination_is_told_as_a_page(client: TestClient) -> None:
     for path in ("/nothing", "/destinations/XXX", "/policy?page=0"):
         answer = client.get(path)
