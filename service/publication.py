@@ -75,7 +75,7 @@ def make_publication(
         published: The rows.
         knowledge: How to learn what was known.
         now: The moment, for the policy ledger.
-        kept: Stands made before; those made now are added.
+        kept: Stands made before; those made now are added, those of no use any more removed.
 
     Raises:
         NothingPublishedError: There is no forecast.
@@ -86,7 +86,12 @@ def make_publication(
             "No forecast of the magnets in the published forecasts. Expected one. "
             "Run `magnetcast run`."
         )
-    stands = {moment: _stand(published, knowledge, moment, kept) for moment in moments}
+    keys = {moment: _stand_key(published, moment) for moment in moments}
+    for key in set(kept) - set(keys.values()):
+        del kept[key]
+    for moment, key in keys.items():
+        if key not in kept:
+            kept[key] = knowledge.stand_of(published, moment)
     newest = max(moments)
     rows = published.forecasts.loc[published.forecasts["as_of"] == newest]
     answers = {
@@ -96,20 +101,17 @@ def make_publication(
     return Publication(
         published=published,
         as_of=newest,
-        stands=MappingProxyType(stands),
+        stands=MappingProxyType({moment: kept[key] for moment, key in keys.items()}),
         ledger=knowledge.ledger_of(published, now),
         meanings=knowledge.meanings,
         answers=MappingProxyType(answers),
     )
 
 
-def _stand(published: Published, knowledge: Knowledge, moment: pd.Timestamp, kept: Stands) -> Stand:
-    """Return what was known at a moment; solved anew only if other rows are known of it now."""
+def _stand_key(published: Published, moment: pd.Timestamp) -> StandKey:
+    """Name what was known at a moment by the rows known of it now."""
     digest = hashlib.sha256()
     for rows in (published.observations, published.events, published.tariffs):
         known = rows.loc[rows["available_at"] <= moment]
         digest.update(pd.util.hash_pandas_object(known, index=False).to_numpy().tobytes())
-    key = (moment, digest.hexdigest())
-    if key not in kept:
-        kept[key] = knowledge.stand_of(published, moment)
-    return kept[key]
+    return moment, digest.hexdigest()

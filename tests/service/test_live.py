@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,11 +8,21 @@ import pytest
 from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
+from flows.knowledge import knowledge
 from service.app import create_app
-from service.publication import NothingPublishedError
+from service.publication import NothingPublishedError, Stands, make_publication
 from store.database import open_store, writing
-from store.published import read_mark
-from tests.service.stores import NEWEST, NOW, OPEN, make_app, make_live, publish
+from store.published import read_mark, read_published
+from tests.service.stores import (
+    EARLIER,
+    NEWEST,
+    NOW,
+    OPEN,
+    fill_store,
+    make_app,
+    make_live,
+    publish,
+)
 
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -41,6 +52,21 @@ def test_what_was_known_before_is_not_solved_again(engine: Engine) -> None:
     kept = live.publication
     assert kept.stands[pd.Timestamp(NEWEST)] is before.stands[pd.Timestamp(NEWEST)]
     assert kept.stand.cutoff == "2026-07"
+
+
+def test_what_is_known_anew_of_a_past_moment_is_solved_anew(engine: Engine) -> None:
+    published, kept = read_published(engine), Stands()
+    before = make_publication(published, knowledge(), now=NOW, kept=kept)
+    figures = published.observations
+    late = figures["destination"].eq("USA") & figures["period_from"].eq("2026-03-01")
+    fewer = replace(published, observations=figures.loc[~late])
+
+    after = make_publication(fewer, knowledge(), now=NOW, kept=kept)
+
+    moment = pd.Timestamp(NEWEST)
+    assert after.stands[moment].panel["tonnes"].ne(before.stands[moment].panel["tonnes"]).any()
+    assert after.stands[pd.Timestamp(EARLIER)] is before.stands[pd.Timestamp(EARLIER)]
+    assert len(kept) == 2
 
 
 def test_readers_see_one_publication_whole(engine: Engine) -> None:
@@ -128,3 +154,14 @@ def test_the_mark_changes_with_every_kind_of_news(store_url: str) -> None:
     assert marks[0] == (0, 0, 0, 0, 0, 0, 0)
     assert marks[1][0] == 180
     assert marks[2] == marks[1]
+
+
+def test_either_database_gives_the_same_answers(store_url: str, client: TestClient) -> None:
+    fill_store(store_url)
+    engine = open_store(store_url)
+    live = make_live(engine)
+    live.refresh()
+    engine.dispose()
+
+    assert live.publication.answers["USA"].body == client.get("/api/v1/forecasts/USA").content
+    assert len(live.publication.published.observations) > 700
