@@ -12,7 +12,7 @@ from service.access import Access
 from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
 from service.limits import Counts, Gate
-from service.live import Live
+from service.live import Live, Warm
 from service.problems import tell_problems
 from service.state import State
 from service.web.routes import error_page, page_router, warm
@@ -35,17 +35,18 @@ class Rules:
     requests_per_s: float
 
 
-def create_app(live: Live, rules: Rules) -> FastAPI:
+def create_app(live: Live, rules: Rules, *, ahead: Warm | None = warm) -> FastAPI:
     """Return the app; it reads the store when it starts and looks for news until it ends.
 
     Args:
         live: The publication to show, not started.
         rules: What is allowed.
+        ahead: Draws what will be asked for first; None leaves it to the first who asks.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        live.start(warm)
+        live.start(ahead)
         yield
         live.stop()
 

@@ -80,5 +80,5 @@ def make_live(engine: Engine, *, now: Callable[[], pd.Timestamp] = lambda: NOW) 
 
 
 def make_app(engine: Engine, rules: Rules = OPEN) -> FastAPI:
-    """Return the app over a store, not started."""
-    return create_app(make_live(engine), rules)
+    """Return the app over a store, not started, that draws nothing ahead."""
+    return create_app(make_live(engine), rules, ahead=None)

@@ -95,7 +95,7 @@ def test_readers_see_one_publication_whole(engine: Engine) -> None:
 def test_a_state_that_cannot_be_made_leaves_the_one_before(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = create_app(make_live(engine), OPEN)
+    app = make_app(engine)
     with TestClient(app) as client:
         live = app.state.shared.live
         before = client.get("/api/v1/forecasts/USA").content
@@ -111,6 +111,19 @@ def test_a_state_that_cannot_be_made_leaves_the_one_before(
         assert client.get("/api/v1/forecasts/USA").content == before
         assert client.get("/api/v1/ready").json()["trouble"] == live.trouble
     assert "the publication before stays" in caplog.text
+
+
+def test_charts_are_drawn_ahead_of_the_first_who_asks(engine: Engine) -> None:
+    app = create_app(make_live(engine), OPEN)
+    with TestClient(app):
+        memo = app.state.shared.live.publication.memo
+        for _ in range(1200):
+            if memo.get(("svg", "ROW")) is not None:
+                break
+            threading.Event().wait(0.05)
+
+        assert memo.get("small").startswith("<svg")
+        assert memo.get(("svg", "ROW")).startswith("<svg")
 
 
 def test_nothing_published_is_told_and_answers_once_there_is_a_forecast(tmp_path: Path) -> None:
