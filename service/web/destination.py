@@ -1,6 +1,7 @@
 """The page of one destination: chart, why, months, history, files."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,13 +9,14 @@ import pandas as pd
 
 from service import view
 from service.answers import Answer
-from service.fan import left_out_note
+from service.fan import Fan, left_out_note
 from service.names import name_of
 from service.numbers import NBSP, tonnes
 from service.publication import Publication
 from service.queries.history import known_destination, months_of, titles
 from service.web.fans import chart_svg, fan_of, report_of
 from service.web.render import page
+from service.why import forecast_sentences
 
 HISTORY_SHOWN: Final = 36
 """Months of history in the table; the CSV has all."""
@@ -56,19 +58,39 @@ def destination_page(publication: Publication, destination: str, now: pd.Timesta
         left_out=left_out_note(fan) if fan.left_out else "",
         rows=rows,
         hit_rate=rows[0].hit_rate if rows else float("nan"),
-        reasons=reasons(rows, publication.meanings),
+        reasons=reasons(publication, fan, rows),
+        exact=bool(fan.forecast["contributions"].notna().all()),
         history=history[::-1],
         others=titles(publication),
     )
 
 
-def reasons(rows: tuple[view.MonthRow, ...], meanings: Mapping[str, str]) -> tuple[Reason, ...]:
-    """Say of the next months what moved each most, in up to three sentences with numbers."""
-    ahead = [row for row in rows if row.drivers and not row.past]
-    return tuple(
-        Reason(row.month, row.p50, tuple(_sentence(*driver, meanings) for driver in row.drivers))
-        for row in ahead[: view.MONTHS_IN_HEADLINE]
-    )
+def reasons(publication: Publication, fan: Fan, rows: tuple[view.MonthRow, ...]) -> list[Reason]:
+    """Say of the next months what made each, in sentences with numbers.
+
+    By the parts that add up to the median where they were published, else by the drivers.
+    """
+    told = zip(rows, fan.forecast.to_dict("records"), strict=True)
+    ahead = [(row, record) for row, record in told if not row.past]
+    found = [
+        Reason(row.month, row.p50, _sentences(fan.destination, record, row, publication.meanings))
+        for row, record in ahead[: view.MONTHS_IN_HEADLINE]
+    ]
+    return [reason for reason in found if reason.sentences]
+
+
+def _sentences(
+    destination: str,
+    record: Mapping[Hashable, object],
+    row: view.MonthRow,
+    meanings: Mapping[str, str],
+) -> tuple[str, ...]:
+    """Return the sentences of one month; none where nothing was published of what made it."""
+    parts = record.get("contributions")
+    if isinstance(parts, str) and parts:
+        period = f"{record['period']:%Y-%m}"
+        return tuple(forecast_sentences(destination, period, json.loads(parts)))
+    return tuple(_sentence(name, moved, meanings) for name, moved in row.drivers)
 
 
 def _sentence(name: str, moved: float, meanings: Mapping[str, str]) -> str:

@@ -50,9 +50,16 @@ def fill_store(url: str) -> None:
     engine.dispose()
 
 
-def publish(engine: Engine, as_of: datetime, *, cutoff: str, factor: float = 1.0) -> None:
-    """Publish a forecast; ``factor`` multiplies all of its tonnes."""
-    rows = make_drivers(make_forecasts(cutoff=cutoff))
+def publish(
+    engine: Engine,
+    as_of: datetime,
+    *,
+    cutoff: str,
+    factor: float = 1.0,
+    parts: str | None = None,
+) -> None:
+    """Publish a forecast; ``factor`` multiplies all of its tonnes, ``parts`` made each median."""
+    rows = make_drivers(make_forecasts(cutoff=cutoff)).assign(contributions=parts)
     numbers = [name for name in rows if name.startswith("p") and name[1:].isdigit()] + ["mean"]
     rows[numbers] *= factor
     publish_forecasts(engine, rows, as_of=as_of, data_vintage=VINTAGE)

@@ -1,5 +1,7 @@
 import io
+import json
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -12,7 +14,9 @@ from store.batch import Batch, FileRows
 from store.frames import typed_frame
 from store.reading import read_events
 from store.writing import write_batch
-from tests.service.stores import make_app
+from tests.service.stores import make_app, publish
+
+LATER = datetime(2026, 11, 25, tzinfo=UTC)
 
 PAGES = ["/", "/destinations/USA", "/destinations/WLD", "/track-record", "/policy", "/data"]
 VOID = {"meta", "link", "br", "input", "path", "rect", "use", "img", "hr"}
@@ -137,6 +141,20 @@ def test_a_destination_shows_chart_reasons_events_tariffs_and_files(client: Test
     assert 'class="text kind-estimated">estimated' in page
     for file in ("forecast.xlsx", "fan.png", "format=csv", "/api/v1/forecasts/USA"):
         assert file in page
+
+
+def test_parts_that_add_up_are_told_where_they_were_published(engine: Engine) -> None:
+    parts = json.dumps({"level": 500.0, "season": 20.0, "momentum": -9.0})
+    publish(engine, LATER, cutoff="2026-07", parts=parts)
+
+    with TestClient(make_app(engine)) as client:
+        text = client.get("/destinations/USA").text
+
+    assert (
+        "The last twelve known months alone would give 500 t a month; the season adds 20 t and "
+        "its own recent course takes 9 t."
+    ) in text
+    assert "Level of the last three months" not in text
 
 
 def test_a_forecast_published_for_a_past_day_is_told_as_such(client: TestClient) -> None:
