@@ -265,7 +265,7 @@ def _context_entries(fan: Fan) -> list[Artist]:
         ink = COLOURS["earlier"]
         entries.append(Line2D([], [], label=label, color=ink, lw=1.0, ls=EARLIER_DASHES))
     if fan.steps:
-        entries.append(Patch(color=COLOURS["tariff"], label="tariff step (letters below)"))
+        entries.append(Patch(color=COLOURS["tariff"], label="tariff step (listed on the page)"))
     return entries
 
 

@@ -135,7 +135,7 @@ def test_a_destination_shows_chart_reasons_events_tariffs_and_files(client: Test
     page = client.get("/destinations/USA").text
 
     assert "medians published before" in page
-    assert "tariff step (letters below)" in page
+    assert "tariff step (listed on the page)" in page
     assert "Level of the last three months: raises it by" in page
     assert "<strong>10 Apr 2025</strong>: IEEPA reciprocal 125 %" in page
     assert 'class="text kind-estimated">estimated' in page
