@@ -6,7 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run test fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value clean
+.PHONY: help setup run serve test fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,9 @@ $(READY): requirements.lock pyproject.toml | $(filter .uv/bin/uv,$(UV))
 
 run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, publish, report
 	$(BIN)/magnetcast run
+
+serve: setup  ## Serve the planners' page and API on 127.0.0.1:8510
+	$(BIN)/magnetcast serve
 
 test: setup  ## Run the tests
 	$(PY) -m pytest -q

@@ -3,6 +3,7 @@
 import html
 import io
 import re
+import threading
 from collections.abc import Callable
 from functools import cache
 from textwrap import shorten
@@ -32,6 +33,8 @@ COLOURS: Final[dict[str, str]] = {
     "doubt": "#dcdfe3",
     "restrictive": "#d55e00",
     "easing": "#009e73",
+    "earlier": "#8a4a76",
+    "tariff": "#6b5300",
 }
 """Okabe-Ito hues and tints, all different, so that a page can swap each for a darker twin."""
 
@@ -50,6 +53,8 @@ DARK_COLOURS: Final[dict[str, str]] = {
     "doubt": "#39414a",
     "restrictive": "#e8762c",
     "easing": "#1cb88b",
+    "earlier": "#d99ac3",
+    "tariff": "#d8b94a",
 }
 """The same names for a dark page."""
 
@@ -71,13 +76,16 @@ _STYLE: Final[dict[RcKeyType, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "magnetcast",
 }
+_DRAWING: Final = threading.Lock()
+"""The style of matplotlib belongs to the whole process: one thread draws at a time."""
+
 _UNDATED: Final = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def png(draw: Callable[[], Figure]) -> bytes:
     """Return the picture ``draw`` makes, without a date or a version inside."""
     buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
+    with _DRAWING, mpl.rc_context(_STYLE):
         figure = draw()
         FigureCanvasAgg(figure)
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
@@ -87,16 +95,19 @@ def png(draw: Callable[[], Figure]) -> bytes:
 def svg(draw: Callable[[], Figure], *, prefix: str, label: str) -> str:
     """Return an inline ``<svg>`` whose colours are the page's variables ``--c-NAME``.
 
+    It has no ``style``, so a page that allows none inline shows it all the same.
+
     Args:
         draw: Makes the figure.
         prefix: Put before every id, for many pictures live in one page.
         label: What the picture says, for those who cannot see it.
     """
     buffer = io.StringIO()
-    with mpl.rc_context(_STYLE):
+    with _DRAWING, mpl.rc_context(_STYLE):
         draw().savefig(buffer, format="svg", metadata=_UNDATED)
     text = buffer.getvalue()
-    return _labelled(_themed(_own_ids(text[text.index("<svg") :], prefix=prefix)), label=label)
+    own = _own_ids(text[text.index("<svg") :], prefix=prefix)
+    return _labelled(_attributed(_themed(own)), label=label)
 
 
 def printable(text: str, *, width: int | None = None) -> str:
@@ -122,6 +133,30 @@ def _themed(text: str) -> str:
     for name, colour in COLOURS.items():
         text = text.replace(colour, f"var(--c-{name})")
     return re.sub(r"\s*<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)
+
+
+def _attributed(text: str) -> str:
+    """Say by attributes what was said by ``style``."""
+    return re.sub(r'style="([^"]*)"', lambda found: _attributes(found.group(1)), text)
+
+
+def _attributes(style: str) -> str:
+    """Turn declarations into attributes; ``font`` has none of its own and is taken apart."""
+    pairs: list[tuple[str, str]] = []
+    for declaration in filter(None, map(str.strip, style.split(";"))):
+        name, value = (part.strip() for part in declaration.split(":", 1))
+        pairs += _font(value) if name == "font" else [(name, value)]
+    return " ".join(f'{name}="{value}"' for name, value in pairs)
+
+
+def _font(value: str) -> list[tuple[str, str]]:
+    """Take ``[weight] size family`` apart."""
+    found = re.fullmatch(r"(?:(\S+) )?([\d.]+px) (.+)", value)
+    if found is None:
+        raise ValueError(f"font {value!r} of a drawing is not understood. Expected weight, size.")
+    weight, size, family = found.groups()
+    heavy = [("font-weight", weight)] if weight else []
+    return [*heavy, ("font-size", size), ("font-family", family)]
 
 
 def _labelled(text: str, *, label: str) -> str:

@@ -19,6 +19,7 @@ from service.markers import Marker
 from service.names import name_of
 from service.plotting import (
     BANDS,
+    EARLIER_DASHES,
     SHAPES,
     STDERR_BAND,
     axis_day,
@@ -27,9 +28,11 @@ from service.plotting import (
     fit_height,
     frame_axes,
     month_starts,
+    plot_earlier,
     plot_fan,
     plot_history,
     plot_markers,
+    plot_steps,
     quiet_tonnes,
     shade_past,
 )
@@ -97,8 +100,10 @@ def _draw_fan(fan: Fan, *, captions: bool) -> Figure:
     frame_axes(axes, fan)
     shade_past(axes, fan)
     plot_fan(axes, fan)
+    plot_earlier(axes, fan)
     plot_history(axes, fan)
     fit_height(axes, fan)
+    plot_steps(axes, fan, width=sheet.width * sheet.box()[2])
     plot_markers(axes, fan, width=sheet.width * sheet.box()[2])
     _write_head(figure, fan, sheet)
     _write_status(figure, fan, sheet)
@@ -147,7 +152,13 @@ def _write_status(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
 
 def _write_legend(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
     """Explain every mark beneath the plot, where it can cover nothing."""
-    entries = [*_forecast_entries(), *_history_entries(), *_time_entries(fan), *_event_entries(fan)]
+    entries = [
+        *_forecast_entries(),
+        *_history_entries(),
+        *_time_entries(fan),
+        *_event_entries(fan),
+        *_context_entries(fan),
+    ]
     figure.legend(
         handles=entries,
         loc="upper left",
@@ -244,6 +255,18 @@ def _event_entry(direction: str, *, in_force: bool) -> Line2D:
         mfc=colour if in_force else COLOURS["paper"],
         label=f"{direction} event" if in_force else f"{direction}, not (yet) in force",
     )
+
+
+def _context_entries(fan: Fan) -> list[Artist]:
+    """Explain earlier forecasts and tariff steps, where there are any."""
+    entries: list[Artist] = []
+    if fan.earlier:
+        label = "medians published before"
+        ink = COLOURS["earlier"]
+        entries.append(Line2D([], [], label=label, color=ink, lw=1.0, ls=EARLIER_DASHES))
+    if fan.steps:
+        entries.append(Patch(color=COLOURS["tariff"], label="tariff step (listed on the page)"))
+    return entries
 
 
 def _draw_overview(fans: Sequence[Fan], title: str) -> Figure:

@@ -8,6 +8,7 @@ import pandas as pd
 from service.inputs import ReportInput
 from service.markers import Marker, pick_markers
 from service.names import in_reading_order, name_of
+from service.rates import RateStep
 
 HISTORY_MONTHS: Final = 30
 """Months of history drawn before the end of the cutoff month."""
@@ -24,6 +25,9 @@ class Fan:
     forecast: pd.DataFrame
     markers: tuple[Marker, ...]
     left_out: int
+    earlier: tuple[pd.DataFrame, ...] = ()
+    """Medians published before, oldest first: as_of, period, p50."""
+    steps: tuple[RateStep, ...] = ()
 
     @property
     def start(self) -> pd.Timestamp:

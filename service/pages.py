@@ -6,7 +6,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from service import numbers, view
+from service import chances, names, numbers, view
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _FILTERS: Final = (
@@ -16,6 +16,8 @@ _FILTERS: Final = (
     numbers.signed_percent,
     numbers.number,
     view.web_address,
+    chances.chance_words,
+    names.name_of,
 )
 
 

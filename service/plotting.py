@@ -39,6 +39,7 @@ _DOTS: Final = {"observed": "history", "derived": "paper"}
 _EPOCH: Final = pd.Timestamp("1970-01-01")
 _A_DAY: Final = pd.Timedelta(days=1)
 _TWO_DIGITS: Final = 10
+EARLIER_DASHES: Final = (0, (4, 2))
 SHAPES: Final = {"restrictive": "v", "easing": "^"}
 _NUMBER_SHIFT: Final = {"restrictive": 1.3, "easing": -2.6}
 
@@ -106,6 +107,42 @@ def plot_fan(axes: Axes, fan: Fan) -> None:
             days, rows[low], rows[high], color=COLOURS[colour], lw=0, zorder=1 + order / 10
         )
     axes.plot(days, rows["p50"], color=COLOURS["median"], lw=2, zorder=3)
+
+
+def plot_earlier(axes: Axes, fan: Fan) -> None:
+    """Draw the medians published before as thin lines behind everything that is known now."""
+    for rows in fan.earlier:
+        axes.plot(
+            _days(rows),
+            rows["p50"],
+            color=COLOURS["earlier"],
+            lw=1.0,
+            ls=EARLIER_DASHES,
+            zorder=2.2,
+        )
+
+
+def plot_steps(axes: Axes, fan: Fan, *, width: float) -> None:
+    """Put a letter on the time axis for each day on which a tariff changed, apart from others."""
+    over = axes.get_xaxis_transform()
+    low, high = axes.get_xlim()
+    days = [float(axis_day(step.when)) for step in fan.steps]
+    places = spread(days, gap=0.16 * (high - low) / width, low=low, high=high)
+    for step, place in zip(fan.steps, places, strict=True):
+        axes.annotate(
+            step.letter,
+            (place, 0.0),
+            xycoords=over,
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=6.5,
+            fontweight="bold",
+            color=COLOURS["paper"],
+            bbox={"boxstyle": "square,pad=0.25", "fc": COLOURS["tariff"], "ec": "none"},
+            zorder=5,
+        )
 
 
 def _with_bridge(fan: Fan) -> pd.DataFrame:

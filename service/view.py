@@ -1,6 +1,5 @@
 """The report's content as plain values: what is said, before how it looks."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +8,15 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from service.chances import chance_below
 from service.charts import fan_svg
 from service.fan import Fan, left_out_note, status_of
 from service.inputs import ReportInput
 from service.markers import Marker
 from service.names import name_of
 from service.numbers import NBSP, percent, tonnes
-from store.vocabulary import WORLD
+from service.queries.documents import drivers_of
+from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
 MONTHS_IN_HEADLINE: Final = 3
 
@@ -36,6 +37,8 @@ class Outlook:
     before: float
     partly_estimated: bool
     status: str
+    chance_below: float
+    """Chance that they stay below the year before; NaN where that is not known."""
 
     @property
     def name(self) -> str:
@@ -60,6 +63,8 @@ class MonthRow:
     year_ago: float
     hit_rate: float
     drivers: tuple[tuple[str, float], ...]
+    chance_below: float
+    """Chance that the month stays below the year before; NaN where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +97,17 @@ def outlook_of(report: ReportInput, fan: Fan) -> Outlook | None:
     if rows.empty:
         return None
     past = _year_before(report.panel, fan.destination, rows["period"])
+    before = float(past["tonnes"].sum()) if len(past) == len(rows) else float("nan")
     return Outlook(
         destination=fan.destination,
         months=_span(rows["period"]),
         low=float(rows["p10"].sum()),
         middle=float(rows["p50"].sum()),
         high=float(rows["p90"].sum()),
-        before=float(past["tonnes"].sum()) if len(past) == len(rows) else float("nan"),
+        before=before,
         partly_estimated=bool((past["kind"] == "estimated").any()),
         status=status_of(fan),
+        chance_below=chance_below(rows[list(QUANTILE_COLUMNS)].sum().tolist(), before),
     )
 
 
@@ -108,8 +115,8 @@ def headline(outlook: Outlook) -> str:
     """Say the outlook in one sentence of plain words."""
     whole = "China's exports to the world" if outlook.destination == WORLD else outlook.name
     text = (
-        f"{whole}, {outlook.months}: {tonnes(outlook.middle)} t, with an 80{NBSP}% band from "
-        f"{tonnes(outlook.low)} to {tonnes(outlook.high)} t."
+        f"{whole}, {outlook.months}: {tonnes(outlook.middle)}{NBSP}t, with an 80{NBSP}% band from "
+        f"{tonnes(outlook.low)} to {tonnes(outlook.high)}{NBSP}t."
     )
     return f"{text} {_compared(outlook)}"
 
@@ -121,8 +128,8 @@ def _compared(outlook: Outlook) -> str:
     way = "above" if outlook.change >= 0 else "below"
     known = ", which are partly estimated" if outlook.partly_estimated else ""
     return (
-        f"That is {percent(abs(outlook.change))} {way} the {tonnes(outlook.before)} t of the same "
-        f"months a year before{known}."
+        f"That is {percent(abs(outlook.change))} {way} the {tonnes(outlook.before)}{NBSP}t of the "
+        f"same months a year before{known}."
     )
 
 
@@ -145,9 +152,14 @@ def section_of(report: ReportInput, fan: Fan) -> Section:
         picture=fan_svg(fan, label=alt_text(fan)),
         markers=fan.markers,
         left_out=left_out_note(fan) if fan.left_out else "",
-        rows=tuple(_month_row(report, fan, row) for row in fan.forecast.to_dict("records")),
+        rows=month_rows(report, fan),
         status=status_of(fan),
     )
+
+
+def month_rows(report: ReportInput, fan: Fan) -> tuple[MonthRow, ...]:
+    """Return the forecast months of one destination as its table shows them."""
+    return tuple(_month_row(report, fan, row) for row in fan.forecast.to_dict("records"))
 
 
 def alt_text(fan: Fan) -> str:
@@ -183,23 +195,18 @@ def _month_row(report: ReportInput, fan: Fan, row: dict[Any, Any]) -> MonthRow:
     """Turn one forecast row into what its table shows."""
     period = pd.Timestamp(row["period"])
     past = _year_before(report.panel, fan.destination, pd.Series([period]))
+    year_ago = float(past["tonnes"].iloc[0]) if len(past) else float("nan")
     return MonthRow(
         month=f"{period:%b %Y}",
         past=period < _month_start(fan.as_of),
         p10=float(row["p10"]),
         p50=float(row["p50"]),
         p90=float(row["p90"]),
-        year_ago=float(past["tonnes"].iloc[0]) if len(past) else float("nan"),
+        year_ago=year_ago,
         hit_rate=float(row.get("band_hit_rate", float("nan"))),
-        drivers=_drivers(row.get("drivers")),
+        drivers=drivers_of(row.get("drivers")),
+        chance_below=chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
     )
-
-
-def _drivers(text: object) -> tuple[tuple[str, float], ...]:
-    """Read the facts that moved a forecast; no text means none are known."""
-    if not isinstance(text, str) or not text:
-        return ()
-    return tuple((str(name), float(moved)) for name, moved in json.loads(text))
 
 
 def _ahead(fan: Fan) -> pd.DataFrame:

@@ -114,7 +114,7 @@ def read_forecasts(
         wanted.append(tables.forecasts.c.commodity == commodity)
     if destination is not None:
         wanted.append(tables.forecasts.c.destination == destination)
-    return _published(read_table(engine, tables.forecasts, wanted=wanted))
+    return published_columns(read_table(engine, tables.forecasts, wanted=wanted))
 
 
 def latest_forecast(
@@ -132,7 +132,7 @@ def latest_forecast(
         newest = newest.where(table.c.as_of <= as_of)
     rows = read_table(engine, table, wanted=[own, table.c.as_of.in_(newest)])
     latest = rows.groupby(["destination", "period"])["id"].transform("max")
-    return _published(rows[rows["id"] == latest])
+    return published_columns(rows[rows["id"] == latest])
 
 
 def data_vintage(engine: Engine, *, as_of: datetime | None = None) -> str:
@@ -189,7 +189,7 @@ def fetch(
     return frame.sort_values(order, ignore_index=True)
 
 
-def _published(rows: pd.DataFrame) -> pd.DataFrame:
+def published_columns(rows: pd.DataFrame) -> pd.DataFrame:
     """Show stored forecasts as the columns of a forecast file, with what was published beside."""
     months = {name: rows[name].dt.strftime("%Y-%m") for name in ("cutoff", "period")}
     frame = rows.assign(**months).rename(columns={"model_version": "model"})

@@ -87,6 +87,21 @@ class Settings(BaseSettings):
         default=5, ge=1, le=20, description="How often one call is tried before it is given up."
     )
 
+    open_reads: bool | None = Field(
+        default=None,
+        description="Whether pages and API may be read without a token; empty means only where "
+        "they are served on the loopback.",
+    )
+    refresh_s: float = Field(
+        default=1.0, gt=0, le=60, description="How often the service looks for a new publication."
+    )
+    max_body_bytes: int = Field(
+        default=64_000, ge=0, description="Largest request body the service takes."
+    )
+    requests_per_s: float = Field(
+        default=100.0, ge=0, description="Requests a client may make a second; 0 means no limit."
+    )
+
     @field_validator(*PROVIDER_URLS)
     @classmethod
     def _is_plain_address(cls, address: str | None) -> str | None:

@@ -1,8 +1,9 @@
 """The tables: what a row is, and which columns name it.
 
-Rows are never edited, ``runs`` and the two desks (``quarantine``, ``reviews``) apart. A table's
-natural key names a row; its other columns are what the row says. Columns marked ``WORDING`` may be
-phrased anew without changing what is said; columns marked ``BOOKKEEPING`` are the store's own.
+Rows are never edited, ``runs``, ``tokens`` and the two desks (``quarantine``, ``reviews``) apart. A
+table's natural key names a row; its other columns are what the row says. Columns marked ``WORDING``
+may be phrased anew without changing what is said; columns marked ``BOOKKEEPING`` are the store's
+own.
 """
 
 from typing import Any, Final
@@ -268,6 +269,18 @@ reviews: Final = Table(
     _text("decided_by"),
     _text("note"),
     UniqueConstraint("source", "item_key"),
+)
+
+tokens: Final = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _text("name"),
+    _text("sha256"),
+    _text("scopes"),
+    Column("created_at", UtcMoment, nullable=False),
+    Column("revoked_at", UtcMoment),
+    UniqueConstraint("sha256"),
 )
 
 

@@ -1,0 +1,127 @@
+"""Forecasts over the API: from memory, narrowed on request."""
+
+from typing import Annotated, Any, Final, Literal
+
+import pandas as pd
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import Response
+
+from service.answers import Record, csv_answer, json_answer
+from service.api.models import Forecast, Page
+from service.api.replies import FormQuery, Paging, listed, reply, wants_csv
+from service.names import in_reading_order
+from service.publication import Publication
+from service.queries.documents import flat_rows, forecast_document, narrowed
+from service.queries.history import known_destination, known_moment
+from service.state import Current
+from store.errors import DataError
+from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
+
+router = APIRouter(tags=["forecasts"])
+
+Quantile = Literal["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
+
+AsOf = Annotated[
+    str | None,
+    Query(
+        description="Day or UTC moment of a published forecast; the newest if left out.",
+        examples=["2026-11-24"],
+    ),
+]
+Horizons = Annotated[
+    list[int] | None,
+    Query(alias="horizon", description="Months after the cutoff; repeat for several."),
+]
+Quantiles = Annotated[
+    list[Quantile] | None, Query(alias="quantile", description="Repeat for several.")
+]
+Code = Annotated[str, Path(description="Destination.", examples=["USA"], max_length=20)]
+
+CSV_TOO: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+    304: {"description": "Still the same."},
+}
+
+
+@router.get("/forecasts/{destination}", response_model=Forecast, responses=CSV_TOO)
+async def forecast(
+    request: Request,
+    *,
+    current: Current,
+    destination: Code,
+    as_of: AsOf = None,
+    horizon: Horizons = None,
+    quantile: Quantiles = None,
+    form: FormQuery = None,
+) -> Response:
+    """Return the published forecast of one destination."""
+    plain = as_of is None and horizon is None and quantile is None
+    if plain and destination in current.answers and not wants_csv(request, form):
+        return reply(request, current.answers[destination])
+    moment = known_moment(current, moment_of(as_of))
+    document = _document(current, moment, destination)
+    chosen = narrowed(document, horizons=horizon, quantiles=quantile)
+    if wants_csv(request, form):
+        return reply(request, csv_answer(flat_rows(chosen), _columns(quantile)))
+    return reply(request, json_answer(chosen))
+
+
+@router.get("/forecasts", response_model=Page[Forecast], responses=CSV_TOO)
+def forecasts(
+    request: Request,
+    *,
+    current: Current,
+    paging: Annotated[Paging, Depends()],
+    as_of: AsOf = None,
+    horizon: Horizons = None,
+    quantile: Quantiles = None,
+    form: FormQuery = None,
+) -> Response:
+    """Return the published forecasts of all destinations; as CSV one row a destination and month.
+
+    Pages count destinations, in CSV rows.
+    """
+    moment = known_moment(current, moment_of(as_of))
+    names = in_reading_order(current.forecasts_at(moment)["destination"])
+    documents = [
+        narrowed(_document(current, moment, name), horizons=horizon, quantiles=quantile)
+        for name in names
+    ]
+    if not wants_csv(request, form):
+        return listed(request, documents, (), paging=paging, form="json")
+    rows = [row for document in documents for row in flat_rows(document)]
+    return listed(request, rows, _columns(quantile), paging=paging, form="csv")
+
+
+def moment_of(text: str | None) -> pd.Timestamp | None:
+    """Return an as_of as a UTC moment.
+
+    Raises:
+        DataError: The text is no moment.
+    """
+    if text is None:
+        return None
+    stamp = pd.to_datetime(text, errors="coerce")
+    if pd.isna(stamp):
+        raise DataError(
+            f"as_of={text!r} is no moment. Expected YYYY-MM-DD or a UTC moment, e.g. 2025-04-10. "
+            "See /api/v1/publications."
+        )
+    return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+
+
+def _document(current: Publication, moment: pd.Timestamp, destination: str) -> Record:
+    """Return the whole document of a destination, made once."""
+    rows = current.forecasts_at(moment)
+    if destination not in set(rows["destination"]):
+        known_destination(current, destination)
+    return current.memo.make(
+        ("document", moment, destination),
+        lambda: forecast_document(rows, destination, current.meanings),
+    )
+
+
+def _columns(quantiles: list[Quantile] | None) -> list[str]:
+    """Return the columns of the CSV."""
+    dropped = set(QUANTILE_COLUMNS) - set(QUANTILE_COLUMNS if quantiles is None else quantiles)
+    return ["as_of", *(name for name in FORECAST_COLUMNS if name not in dropped)]

@@ -1,0 +1,250 @@
+"""What the API's documentation says of its answers; tests hold every answer against it."""
+
+from datetime import date, datetime
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Item = TypeVar("Item")
+
+
+class Told(BaseModel):
+    """An answer that has these fields and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(Told, Generic[Item]):
+    """One page of a list; the Link header leads to the others."""
+
+    total: int = Field(examples=[143])
+    limit: int = Field(examples=[100])
+    offset: int = Field(examples=[0])
+    items: list[Item]
+
+
+class Driver(Told):
+    """One of the three things that moved a month most."""
+
+    name: str = Field(examples=["policy_response"])
+    meaning: str = Field(examples=["the answer to a control that no month has felt yet"])
+    tonnes: float = Field(description="What the median would lose without it.", examples=[-44.6])
+
+
+class ForecastMonth(Told):
+    """One month; quantiles left out on request are missing."""
+
+    period: str = Field(examples=["2026-12"])
+    horizon: int = Field(description="Months after the cutoff.", examples=[5])
+    p05: float | None = Field(None, description="t", examples=[165.1])
+    p10: float | None = Field(None, description="t", examples=[220.7])
+    p25: float | None = Field(None, description="t", examples=[352.9])
+    p50: float | None = Field(None, description="t", examples=[512.6])
+    p75: float | None = Field(None, description="t", examples=[633.8])
+    p90: float | None = Field(None, description="t", examples=[750.4])
+    p95: float | None = Field(None, description="t", examples=[835.9])
+    mean: float = Field(description="t", examples=[498.2])
+    status: str = Field(examples=["champion"])
+    drivers: list[Driver]
+
+
+class Forecast(Told):
+    """The published forecast of one destination."""
+
+    destination: str = Field(examples=["USA"])
+    name: str = Field(examples=["United States"])
+    commodity: str = Field(examples=["85051110"])
+    unit: str = Field(examples=["t"])
+    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    cutoff: str = Field(description="Last month known.", examples=["2026-07"])
+    model: str = Field(examples=["magnetcast-ce73e51d-897354e0-20261124"])
+    status: str = Field(examples=["champion"])
+    data_vintage: str = Field(examples=["897354e071c474eb"])
+    band_hit_rate: float | None = Field(
+        description="How often the 80 % band held in the backtest.", examples=[0.6065]
+    )
+    months: list[ForecastMonth]
+
+
+class Publication(Told):
+    """A published forecast; its rows are never changed."""
+
+    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    published_at: datetime | None = Field(
+        description="When the run that published it ended; missing where none is noted."
+    )
+    afterwards: bool = Field(
+        description="Published more than a week after as_of: made when its makers knew more."
+    )
+    cutoff: str = Field(examples=["2026-07"])
+    first_period: str = Field(examples=["2026-08"])
+    last_period: str = Field(examples=["2027-10"])
+    destinations: int = Field(examples=[12])
+    models: str = Field(examples=["magnetcast-ce73e51d-897354e0-20261124"])
+    statuses: str = Field(examples=["champion"])
+    data_vintage: str = Field(examples=["897354e071c474eb"])
+
+
+class HistoryMonth(Told):
+    """One past month as known at a published forecast."""
+
+    destination: str = Field(examples=["USA"])
+    period: str = Field(examples=["2025-05"])
+    tonnes: float = Field(examples=[46.0])
+    stderr_t: float = Field(description="Standard error in t.", examples=[0.3])
+    kind: str = Field(description="observed, derived or estimated", examples=["observed"])
+    available_at: datetime = Field(examples=["2025-06-20T00:00:00Z"])
+
+
+class Figure(Told):
+    """One published figure; a revision is one more row."""
+
+    destination: str = Field(examples=["USA"])
+    measure: str = Field(examples=["net_weight_t"])
+    period_from: str = Field(examples=["2025-05"])
+    period_to: str = Field(examples=["2025-05"])
+    value: float = Field(examples=[46.0])
+    unit: str = Field(examples=["t"])
+    half_width: float = Field(description="Half of its rounding.", examples=[0.5])
+    kind: str = Field(examples=["reported"])
+    available_at: datetime = Field(examples=["2025-06-20T00:00:00Z"])
+    source: str = Field(examples=["Example News"])
+    source_url: str = Field(examples=["https://example.org/june"])
+    usable: bool = Field(examples=[True])
+    vintage: int | None = Field(description="Ingest that brought it.", examples=[2])
+
+
+class Score(Told):
+    """One score of a backtest."""
+
+    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    model: str = Field(examples=["seasonal_naive"])
+    scope: str = Field(description="A destination, or ALL.", examples=["WLD"])
+    horizon_from: int = Field(examples=[1])
+    horizon_to: int = Field(examples=[6])
+    metric: str = Field(examples=["wape"])
+    value: float = Field(examples=[0.2338])
+    cells: int = Field(examples=[79])
+
+
+class TrackCell(Told):
+    """A published month beside what came; tonnes."""
+
+    as_of: datetime = Field(examples=["2025-08-25T00:00:00Z"])
+    destination: str = Field(examples=["USA"])
+    period: date = Field(examples=["2025-10-01"])
+    horizon: int = Field(examples=[3])
+    model: str = Field(examples=["magnetcast-ce73e51d-ef2beea2-20250825"])
+    status: str = Field(examples=["champion"])
+    p05: float = Field(examples=[310.0])
+    p10: float = Field(examples=[352.0])
+    p25: float = Field(examples=[441.0])
+    p50: float = Field(examples=[548.0])
+    p75: float = Field(examples=[640.0])
+    p90: float = Field(examples=[735.0])
+    p95: float = Field(examples=[802.0])
+    tonnes: float = Field(examples=[656.0])
+    seasonal_naive: float | None = Field(examples=[612.0])
+    last_value: float | None = Field(examples=[619.0])
+    error: float = Field(examples=[-108.0])
+    inside80: bool = Field(examples=[True])
+    pinball: float = Field(examples=[61.2])
+
+
+class Event(Told):
+    """The newest version of a policy event."""
+
+    event_id: str = Field(examples=["2025-04-cn-no18-seven-ree"])
+    announced_on: date = Field(examples=["2025-04-04"])
+    effective_from: date | None = Field(examples=["2025-04-04"])
+    effective_to: date | None
+    suspended_from: date | None
+    suspended_to: date | None
+    issuer: str = Field(examples=["CN-MOFCOM"])
+    instrument: str = Field(examples=["export_control"])
+    direction: str = Field(examples=["restrictive"])
+    severity: int = Field(examples=[3])
+    destinations: str = Field(examples=["WLD"])
+    products: str
+    summary: str
+    legal_reference: str
+    source_urls: str = Field(description="Joined by ';'.")
+    confidence: str
+    evidence: str
+    note: str
+    available_at: datetime
+
+
+class Tariff(Told):
+    """The newest version of a tariff step."""
+
+    importer: str = Field(examples=["USA"])
+    origin: str = Field(examples=["CHN"])
+    component: str = Field(examples=["IEEPA_reciprocal"])
+    product_scope: str
+    rate_pct: float | None = Field(examples=[10.0])
+    announced_on: date | None
+    effective_from: date = Field(examples=["2025-04-05"])
+    effective_to: date | None
+    legal_reference: str
+    source_url: str
+    confidence: str
+    note: str
+    available_at: datetime
+
+
+class Vintage(Told):
+    """One ingest of one file."""
+
+    id: int = Field(examples=[2])
+    ingested_at: datetime | None
+    source: str = Field(examples=["published_figures"])
+    file_name: str = Field(examples=["published_figures.csv"])
+    rows: int = Field(examples=[754])
+    period_from: date | None
+    period_to: date | None
+    first_available_at: datetime | None
+    last_available_at: datetime | None
+    actor: str
+    sha256: str
+
+
+class Refused(Told):
+    """A file the guards refused."""
+
+    id: int
+    quarantined_at: datetime
+    source: str
+    file_name: str
+    reasons: str
+    actor: str
+    released_at: datetime | None
+    released_by: str
+    note: str
+
+
+class Health(Told):
+    """Whether the process lives."""
+
+    status: str = Field(examples=["ok"])
+
+
+class Ready(Told):
+    """Whether there is a forecast to show, and how fresh it is."""
+
+    status: str = Field(examples=["ready"])
+    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    cutoff: str = Field(examples=["2026-07"])
+    next_release: date = Field(examples=["2026-12-20"])
+    notices: list[str]
+    trouble: str = Field(description="Why the newest state is not shown; empty if it is.")
+
+
+class Problem(Told):
+    """An error (RFC 9457)."""
+
+    type: str = Field(examples=["urn:magnetcast:problem:not-found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["No destination 'XXX' in the published forecasts. ..."])
+    instance: str = Field(examples=["/api/v1/forecasts/XXX"])

@@ -1,0 +1,38 @@
+"""All routes of the API, and what its documentation says of all of them."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends
+
+from service.api import forecasts, probes, tables
+from service.api.models import Problem
+from service.problems import PROBLEM
+from service.state import may_read
+
+API_PREFIX: Final = "/api/v1"
+
+
+def api_router() -> APIRouter:
+    """Return the routes under ``/api/v1``; probes need no token."""
+    api = APIRouter(prefix=API_PREFIX, responses=_problems())
+    api.include_router(probes.router)
+    for part in (forecasts.router, tables.router):
+        api.include_router(part, dependencies=[Depends(may_read)])
+    return api
+
+
+def _problems() -> dict[int | str, dict[str, Any]]:
+    """Document the errors any route may answer with."""
+    meanings = {
+        400: "A value that makes no sense.",
+        401: "A token is needed.",
+        404: "There is no such thing.",
+        422: "A parameter that does not fit.",
+        429: "Too many requests a second.",
+        503: "Nothing is published yet.",
+    }
+    schema = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
+    return {
+        status: {"description": meaning, "content": {PROBLEM: schema}}
+        for status, meaning in meanings.items()
+    }

@@ -1,0 +1,135 @@
+"""Everything but forecasts over the API: lists, each a page at a time, as JSON or CSV.
+
+They are made beside the loop that answers forecasts.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from service.answers import records
+from service.api import models
+from service.api.forecasts import CSV_TOO, AsOf, Code, moment_of
+from service.api.replies import FormQuery, Paging, listed
+from service.queries import arrivals, history, ledger, track
+from service.state import Current
+
+router = APIRouter(responses=CSV_TOO)
+
+Part = Annotated[Paging, Depends()]
+Words = Annotated[str, Query(max_length=100, description="Words that must all occur.")]
+Choice = Annotated[str, Query(max_length=40)]
+Month = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
+
+
+@router.get("/publications", response_model=models.Page[models.Publication], tags=["forecasts"])
+def publications(
+    request: Request, current: Current, paging: Part, form: FormQuery = None
+) -> Response:
+    """Return the forecasts published so far, newest first."""
+    rows = arrivals.publications(current)
+    return listed(request, rows, arrivals.PUBLICATION_COLUMNS, paging=paging, form=form)
+
+
+@router.get(
+    "/history/{destination}", response_model=models.Page[models.HistoryMonth], tags=["history"]
+)
+def months(
+    request: Request,
+    *,
+    current: Current,
+    destination: Code,
+    paging: Part,
+    as_of: AsOf = None,
+    form: FormQuery = None,
+) -> Response:
+    """Return past months as known at a published forecast, oldest first, with how each is known."""
+    rows = history.months_of(current, destination, as_of=moment_of(as_of))
+    return listed(request, rows, history.HISTORY_COLUMNS, paging=paging, form=form)
+
+
+@router.get("/figures", response_model=models.Page[models.Figure], tags=["history"])
+def figures(
+    request: Request,
+    *,
+    current: Current,
+    paging: Part,
+    destination: Choice = "",
+    period: Month = None,
+    form: FormQuery = None,
+) -> Response:
+    """Return published figures, newest first; revisions of one figure are rows of their own."""
+    rows = history.figures(current, destination=destination or None, period=period)
+    return listed(request, rows, history.FIGURE_COLUMNS, paging=paging, form=form)
+
+
+@router.get("/scores", response_model=models.Page[models.Score], tags=["scores"])
+def scores(
+    request: Request,
+    *,
+    current: Current,
+    paging: Part,
+    scope: Choice = "",
+    metric: Choice = "",
+    form: FormQuery = None,
+) -> Response:
+    """Return the scores of backtests, the newest first."""
+    rows = arrivals.scores(current, scope=scope, metric=metric)
+    return listed(request, rows, arrivals.SCORE_COLUMNS, paging=paging, form=form)
+
+
+@router.get("/track-record", response_model=models.Page[models.TrackCell], tags=["scores"])
+def track_record(
+    request: Request, current: Current, paging: Part, form: FormQuery = None
+) -> Response:
+    """Return every published month whose truth came out since, beside what came."""
+    cells = current.memo.make("cells", lambda: track.cells_of(current))
+    return listed(request, records(cells), track.CELL_COLUMNS, paging=paging, form=form)
+
+
+@router.get("/events", response_model=models.Page[models.Event], tags=["policy"])
+def events(
+    request: Request,
+    *,
+    current: Current,
+    paging: Part,
+    q: Words = "",
+    destination: Choice = "",
+    instrument: Choice = "",
+    form: FormQuery = None,
+) -> Response:
+    """Return policy events, the last announced first."""
+    rows = ledger.events(current, ledger.Search(q, destination, instrument))
+    return listed(request, rows, ledger.EVENT_COLUMNS, paging=paging, form=form)
+
+
+@router.get("/tariffs", response_model=models.Page[models.Tariff], tags=["policy"])
+def tariffs(
+    request: Request,
+    *,
+    current: Current,
+    paging: Part,
+    q: Words = "",
+    importer: Choice = "",
+    form: FormQuery = None,
+) -> Response:
+    """Return tariff steps, the last to begin first."""
+    rows = ledger.tariffs(current, importer=importer, text=q)
+    return listed(request, rows, ledger.TARIFF_COLUMNS, paging=paging, form=form)
+
+
+@router.get("/vintages", response_model=models.Page[models.Vintage], tags=["data"])
+def vintages(request: Request, current: Current, paging: Part, form: FormQuery = None) -> Response:
+    """Return what was ingested, newest first."""
+    rows = arrivals.vintages(current)
+    return listed(request, rows, arrivals.VINTAGE_COLUMNS, paging=paging, form=form)
+
+
+@router.get("/quarantine", response_model=models.Page[models.Refused], tags=["data"])
+def quarantine(
+    request: Request, current: Current, paging: Part, form: FormQuery = None
+) -> Response:
+    """Return the files the guards refused, newest first, without their rows."""
+    rows = arrivals.quarantine(current)
+    return listed(request, rows, arrivals.QUARANTINE_COLUMNS, paging=paging, form=form)

@@ -1,0 +1,94 @@
+"""The app: API and pages over one live publication."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from service.access import Access
+from service.api.models import Problem
+from service.api.routes import API_PREFIX, api_router
+from service.limits import Counts, Gate
+from service.live import Live, Warm
+from service.problems import tell_problems
+from service.state import State
+from service.web.routes import error_page, page_router, warm
+
+VERSION: Final = "1"
+
+ABOUT: Final = (
+    "Forecasts of China's monthly exports of rare-earth permanent magnets (HS 85051110) by "
+    "destination, in tonnes, with the history, policy and scores they rest on. Answers carry an "
+    "ETag; lists come in pages with Link headers; errors are problem documents (RFC 9457)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the service allows."""
+
+    open_reads: bool
+    max_body_bytes: int
+    requests_per_s: float
+
+
+def create_app(live: Live, rules: Rules, *, ahead: Warm | None = warm) -> FastAPI:
+    """Return the app; it reads the store when it starts and looks for news until it ends.
+
+    Args:
+        live: The publication to show, not started.
+        rules: What is allowed.
+        ahead: Draws what will be asked for first; None leaves it to the first who asks.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        live.start(ahead)
+        yield
+        live.stop()
+
+    app = FastAPI(
+        title="magnetcast",
+        version=VERSION,
+        description=ABOUT,
+        lifespan=lifespan,
+        openapi_url=f"{API_PREFIX}/openapi.json",
+        # Their pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+    )
+    counts = Counts()
+    access = Access(lambda: live.tokens, open_reads=rules.open_reads)
+    app.state.shared = State(live, access, counts)
+    app.include_router(api_router())
+    app.include_router(page_router())
+    tell_problems(app, error_page)
+    app.add_middleware(
+        Gate,
+        counts=counts,
+        max_body_bytes=rules.max_body_bytes,
+        requests_per_s=rules.requests_per_s,
+    )
+    app.openapi = lambda: _documentation(app)  # type: ignore[method-assign]  # FastAPI's own way
+    return app
+
+
+def _documentation(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, made once, with the problems it refers to."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        parts: dict[str, Any] = made.setdefault("components", {})
+        schemas: dict[str, Any] = parts.setdefault("schemas", {})
+        schemas["Problem"] = Problem.model_json_schema()
+        parts["securitySchemes"] = _SECURITY
+        made["security"] = [{}, {"token": []}]
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+_SECURITY: Final[Mapping[str, object]] = {"token": {"type": "http", "scheme": "bearer"}}

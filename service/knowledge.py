@@ -1,0 +1,43 @@
+"""What was known at a moment, as the service is handed it.
+
+The features' own point-in-time views and evidence panel make it; the service makes none itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from store.published import Published
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Policy as known at one moment: the newest version of each event and tariff step."""
+
+    events: pd.DataFrame
+    tariffs: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """The trade and the policy as known at one moment; nothing in here is modified."""
+
+    as_of: pd.Timestamp
+    cutoff: str
+    """Last month the evidence knows, ``YYYY-MM``."""
+    panel: pd.DataFrame
+    """``PANEL_COLUMNS``."""
+    suspicious: pd.DataFrame
+    """``statement, residual_t, z, source_url``, worst first."""
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """How the service learns what was known; pure functions of published rows."""
+
+    stand_of: Callable[[Published, pd.Timestamp], Stand]
+    ledger_of: Callable[[Published, pd.Timestamp], Ledger]
+    meanings: Mapping[str, str]
+    """What a driver's name means, in words."""

@@ -1,0 +1,123 @@
+"""The publication in memory: looked after by one thread, swapped whole when the store changes."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from service.knowledge import Knowledge
+from service.publication import (
+    NothingPublishedError,
+    Publication,
+    Stands,
+    make_publication,
+)
+from store.published import Mark, read_mark, read_published
+from store.tokens import scopes_in_force
+
+_LOG: Final = logging.getLogger("magnetcast.service")
+
+Warm = Callable[[Publication], Iterable[object]]
+"""Draws what will be asked for first, a step at a time."""
+
+
+class Live:
+    """Holds the newest publication; readers take it whole and keep it as long as they need.
+
+    A state that cannot be made leaves the one before in place, and ``trouble`` says why.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        knowledge: Knowledge,
+        *,
+        clock: Callable[[], pd.Timestamp],
+        refresh_s: float,
+    ) -> None:
+        """Take the store and how to learn from it; ``start`` reads it."""
+        self.clock = clock
+        self._engine = engine
+        self._knowledge = knowledge
+        self._refresh_s = refresh_s
+        self._kept: Stands = {}
+        self._seen: tuple[Mark, date] | None = None
+        self._publication: Publication | None = None
+        self._warm: Warm | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.tokens: Mapping[str, frozenset[str]] = MappingProxyType({})
+        self.trouble = ""
+        self.refreshed = 0
+        """How many publications were put in place so far."""
+
+    @property
+    def publication(self) -> Publication:
+        """Return the newest publication.
+
+        Raises:
+            NothingPublishedError: There is none yet.
+        """
+        found = self._publication
+        if found is None:
+            raise NothingPublishedError(
+                self.trouble or "Nothing is read yet. Expected a forecast. Try again in a moment."
+            )
+        return found
+
+    def start(self, warm: Warm | None = None) -> None:
+        """Read the store once, then keep looking; ``warm`` draws what will be asked for first."""
+        self._warm = warm
+        self.refresh()
+        self._thread = threading.Thread(target=self._look_after, name="refresh", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def refresh(self) -> bool:
+        """Look once for a change and take it over; returns whether there was one."""
+        self.tokens = MappingProxyType(dict(scopes_in_force(self._engine)))
+        now = self.clock()
+        if (read_mark(self._engine), now.date()) == self._seen:
+            return False
+        published = read_published(self._engine)
+        seen = (published.mark, now.date())
+        try:
+            made = make_publication(published, self._knowledge, now=now, kept=self._kept)
+        except NothingPublishedError as err:
+            self._seen, self.trouble = seen, str(err)
+            return False
+        self._publication, self._seen, self.trouble = made, seen, ""
+        self.refreshed += 1
+        return True
+
+    def _look_after(self) -> None:
+        """Refresh until stopped; whatever fails is told, and tried again."""
+        fresh = self._publication is not None
+        while not self._stop.is_set():
+            try:
+                if fresh:
+                    self._draw()
+                self._stop.wait(self._refresh_s)
+                fresh = self.refresh()
+            except Exception as err:  # noqa: BLE001 - the thread must outlive any trouble
+                self.trouble = f"{type(err).__name__}: the newest state could not be read"
+                _LOG.exception("refresh failed; the publication before stays")
+                fresh = False
+                self._stop.wait(self._refresh_s)
+
+    def _draw(self) -> None:
+        """Draw what will be asked for first, as long as nobody ends the thread."""
+        if self._warm is not None:
+            for _ in self._warm(self.publication):
+                if self._stop.is_set():
+                    return

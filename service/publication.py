@@ -1,0 +1,117 @@
+"""One state of all that the service shows: made whole, then put in place of the one before."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import pandas as pd
+
+from service.answers import Answer, json_answer
+from service.knowledge import Knowledge, Ledger, Stand
+from service.memo import Memo
+from service.names import in_reading_order
+from service.queries.documents import forecast_document
+from store.errors import DataError
+from store.published import Published
+
+StandKey = tuple[pd.Timestamp, str]
+Stands = dict[StandKey, Stand]
+"""Stands made before, by moment and digest of the figures known then."""
+
+
+class NothingPublishedError(DataError):
+    """There is no forecast yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One state, never changed but for what is drawn of it on demand (``memo``)."""
+
+    published: Published
+    as_of: pd.Timestamp
+    """Moment of the newest forecast."""
+    stands: Mapping[pd.Timestamp, Stand]
+    """What was known at the moment of each published forecast."""
+    ledger: Ledger
+    """Policy as known when this state was read."""
+    meanings: Mapping[str, str]
+    answers: Mapping[str, Answer]
+    """The newest forecast of each destination, ready to send."""
+    memo: Memo = field(default_factory=Memo, repr=False, compare=False)
+
+    @property
+    def stand(self) -> Stand:
+        """Return what was known at the newest forecast."""
+        return self.stands[self.as_of]
+
+    @property
+    def latest(self) -> pd.DataFrame:
+        """Return the newest forecasts."""
+        return self.forecasts_at(self.as_of)
+
+    @property
+    def destinations(self) -> list[str]:
+        """Return the destinations of the newest forecast, in reading order."""
+        return list(self.answers)
+
+    @property
+    def moments(self) -> list[pd.Timestamp]:
+        """Return the moments forecast at, newest first."""
+        return sorted(self.stands, reverse=True)
+
+    def forecasts_at(self, as_of: pd.Timestamp) -> pd.DataFrame:
+        """Return the forecasts of one moment."""
+        rows = self.published.forecasts
+        return rows.loc[rows["as_of"] == as_of]
+
+
+def make_publication(
+    published: Published, knowledge: Knowledge, *, now: pd.Timestamp, kept: Stands
+) -> Publication:
+    """Make a state whole from rows of one state of the store.
+
+    Args:
+        published: The rows.
+        knowledge: How to learn what was known.
+        now: The moment, for the policy ledger.
+        kept: Stands made before; those made now are added, those of no use any more removed.
+
+    Raises:
+        NothingPublishedError: There is no forecast.
+    """
+    moments = [pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique()]
+    if not moments:
+        raise NothingPublishedError(
+            "No forecast of the magnets in the published forecasts. Expected one. "
+            "Run `magnetcast run`."
+        )
+    keys = {moment: _stand_key(published, moment) for moment in moments}
+    for key in set(kept) - set(keys.values()):
+        del kept[key]
+    for moment, key in keys.items():
+        if key not in kept:
+            kept[key] = knowledge.stand_of(published, moment)
+    newest = max(moments)
+    rows = published.forecasts.loc[published.forecasts["as_of"] == newest]
+    answers = {
+        name: json_answer(forecast_document(rows, name, knowledge.meanings))
+        for name in in_reading_order(rows["destination"])
+    }
+    return Publication(
+        published=published,
+        as_of=newest,
+        stands=MappingProxyType({moment: kept[key] for moment, key in keys.items()}),
+        ledger=knowledge.ledger_of(published, now),
+        meanings=knowledge.meanings,
+        answers=MappingProxyType(answers),
+    )
+
+
+def _stand_key(published: Published, moment: pd.Timestamp) -> StandKey:
+    """Name what was known at a moment by the rows known of it now."""
+    digest = hashlib.sha256()
+    for rows in (published.observations, published.events, published.tariffs):
+        known = rows.loc[rows["available_at"] <= moment]
+        digest.update(pd.util.hash_pandas_object(known, index=False).to_numpy().tobytes())
+    return moment, digest.hexdigest()

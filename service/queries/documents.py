@@ -1,0 +1,87 @@
+"""A forecast of one destination as a document: what was published, with units and words."""
+
+import json
+import math
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import pandas as pd
+
+from service.answers import Record
+from service.names import name_of
+from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
+
+KILOGRAMS: Final = 3
+"""Decimals of tonnes."""
+
+NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
+
+
+def forecast_document(rows: pd.DataFrame, destination: str, meanings: Mapping[str, str]) -> Record:
+    """Return the forecast of one destination and moment; numbers are tonnes a month.
+
+    Args:
+        rows: Forecasts of one moment (columns of ``read_forecasts``); not modified.
+        destination: One that is in ``rows``.
+        meanings: What a driver's name means.
+    """
+    own = rows.loc[rows["destination"] == destination].sort_values("period")
+    first = own.iloc[0]
+    rate = float(first["band_hit_rate"])
+    return {
+        "destination": destination,
+        "name": name_of(destination),
+        "commodity": COMMODITY,
+        "unit": "t",
+        "as_of": f"{first['as_of']:%Y-%m-%dT%H:%M:%SZ}",
+        "cutoff": str(first["cutoff"]),
+        "model": str(first["model"]),
+        "status": "; ".join(dict.fromkeys(own["status"].astype(str))),
+        "data_vintage": str(first["data_vintage"]),
+        "band_hit_rate": None if math.isnan(rate) else round(rate, 4),
+        "months": [_month(row, meanings) for row in own.to_dict("records")],
+    }
+
+
+def narrowed(
+    document: Record, *, horizons: Collection[int] | None, quantiles: Collection[str] | None
+) -> Record:
+    """Return a document with only some of its months and quantiles; None leaves all."""
+    dropped = set(QUANTILE_COLUMNS) - set(QUANTILE_COLUMNS if quantiles is None else quantiles)
+    months = [
+        {name: value for name, value in month.items() if name not in dropped}
+        for month in document["months"]
+        if horizons is None or month["horizon"] in horizons
+    ]
+    return {**document, "months": months}
+
+
+def flat_rows(document: Record) -> list[Record]:
+    """Return a document as the rows of a forecast file, one a month."""
+    about = {name: document[name] for name in ("as_of", "destination", "cutoff")}
+    made_by = {name: document[name] for name in ("model",)}
+    return [
+        {**about, **{n: v for n, v in month.items() if n != "drivers"}, **made_by}
+        for month in document["months"]
+    ]
+
+
+def drivers_of(text: object) -> tuple[tuple[str, float], ...]:
+    """Read the facts that moved a forecast; no text means none are known."""
+    if not isinstance(text, str) or not text:
+        return ()
+    return tuple((str(name), float(moved)) for name, moved in json.loads(text))
+
+
+def _month(row: Mapping[object, object], meanings: Mapping[str, str]) -> Record:
+    """Return one month of a document."""
+    return {
+        "period": str(row["period"]),
+        "horizon": int(str(row["horizon"])),
+        **{name: round(float(str(row[name])), KILOGRAMS) for name in NUMBERS},
+        "status": str(row["status"]),
+        "drivers": [
+            {"name": name, "meaning": meanings.get(name, name), "tonnes": moved}
+            for name, moved in drivers_of(row["drivers"])
+        ],
+    }

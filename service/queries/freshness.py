@@ -1,0 +1,143 @@
+"""How fresh the numbers are: what they rest on, when that came out, what is due next."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from service.names import name_of
+from service.publication import Publication
+from service.queries.arrivals import published_at
+
+AGED_DAYS: Final = 35
+"""A forecast older than this has missed a monthly release of the customs statistics."""
+
+USUAL_LAG_DAYS: Final = 20
+"""Days from the end of a month to the detail by destination. Source: calendar of China's customs,
+which names the 18th or 20th; used where the store holds no release."""
+
+RECENT_MONTHS: Final = 24
+LATE_MONTHS: Final = 2
+"""Due months without a figure that make the data late; one may be a matter of days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """The stamp of a page; days are naive."""
+
+    cutoff: pd.Timestamp
+    """First day of the last month known."""
+    data_day: pd.Timestamp | None
+    """When the newest figure of that month came out."""
+    as_of: pd.Timestamp
+    published_at: pd.Timestamp | None
+    """When the run that made the forecast ended; None where no run is noted."""
+    models: tuple[str, ...]
+    next_month: pd.Timestamp
+    """First day of the month whose figures are due next."""
+    next_release: pd.Timestamp
+    notices: tuple[str, ...]
+    """What a reader must be told: stale, late or made by a fallback."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Tell whether nothing has to be told."""
+        return not self.notices
+
+
+def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
+    """Return how fresh the newest forecast is.
+
+    Args:
+        publication: What is published.
+        now: The moment of asking (UTC).
+    """
+    today = now.tz_convert("UTC").tz_localize(None).normalize()
+    cutoff = pd.Timestamp(f"{publication.stand.cutoff}-01")
+    due = _due_days(publication, cutoff, today)
+    next_month = next(month for month, day in due.items() if day > today)
+    models = publication.latest["model"].unique()
+    return Freshness(
+        cutoff=cutoff,
+        data_day=_data_day(publication, cutoff),
+        as_of=publication.as_of,
+        published_at=published_at(publication, publication.as_of),
+        models=tuple(str(model) for model in models),
+        next_month=next_month,
+        next_release=due[next_month],
+        notices=(
+            *_aged(publication.as_of, now),
+            *_late(publication, {m: d for m, d in due.items() if d <= today}),
+            *_statuses(publication),
+        ),
+    )
+
+
+def _data_day(publication: Publication, cutoff: pd.Timestamp) -> pd.Timestamp | None:
+    """Return the day on which the newest figure of the cutoff month came out."""
+    panel = publication.stand.panel
+    came = panel.loc[panel["period"] == cutoff, "available_at"]
+    return None if came.empty else came.max().tz_localize(None).normalize()
+
+
+def _due_days(
+    publication: Publication, cutoff: pd.Timestamp, today: pd.Timestamp
+) -> dict[pd.Timestamp, pd.Timestamp]:
+    """Return by month after the cutoff when its figures are due, up to the first day ahead."""
+    lag = pd.Timedelta(days=_lag_days(publication))
+    due: dict[pd.Timestamp, pd.Timestamp] = {}
+    month = cutoff
+    while not due or max(due.values()) <= today:
+        month = month + pd.DateOffset(months=1)
+        due[month] = month + pd.offsets.MonthEnd(0) + lag
+    return due
+
+
+def _lag_days(publication: Publication) -> int:
+    """Return how long after a month its detail usually came out in recent years."""
+    calendar = publication.published.calendar
+    detail = calendar.loc[calendar["what"] == "detail"].sort_values("period_to")
+    recent = detail.drop_duplicates("period_to").tail(RECENT_MONTHS)
+    if recent.empty:
+        return USUAL_LAG_DAYS
+    ends = recent["period_to"] + pd.offsets.MonthEnd(0)
+    return round(float((recent["released_on"] - ends).dt.days.median()))
+
+
+def _aged(as_of: pd.Timestamp, now: pd.Timestamp) -> list[str]:
+    days = (now - as_of).days
+    if days <= AGED_DAYS:
+        return []
+    return [f"Stale: this forecast is {days} days old; a newer one should have been published."]
+
+
+def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> list[str]:
+    """Say which months should be known by now and are not."""
+    if len(due) < LATE_MONTHS:
+        return []
+    first, last = min(due), max(due)
+    calendar = publication.published.calendar
+    out = calendar.loc[calendar["what"].eq("detail") & calendar["period_to"].between(first, last)]
+    said = ""
+    if len(out):
+        newest = out.sort_values("period_to").iloc[-1]
+        said = (
+            f" China's customs did release {newest['period_to']:%B %Y} on "
+            f"{newest['released_on']:%-d %B %Y}, but no figure of it is in the data."
+        )
+    told = (
+        f"Late data: figures for {first:%B %Y} to {last:%B %Y} were due by "
+        f"{due[last]:%-d %B %Y} and are not in the data; these months are forecasts too.{said}"
+    )
+    return [told]
+
+
+def _statuses(publication: Publication) -> list[str]:
+    """Say which destinations another than the champion answered for."""
+    rows = publication.latest
+    other = rows.loc[rows["status"] != "champion"].drop_duplicates(["destination", "status"])
+    groups = {str(status): list(rows["destination"]) for status, rows in other.groupby("status")}
+    return [
+        f"{status[:1].upper()}{status[1:]}: {', '.join(map(name_of, names))}."
+        for status, names in groups.items()
+    ]

@@ -1,0 +1,103 @@
+"""What is known of past months, and how each figure was told over time."""
+
+from typing import Final
+
+import pandas as pd
+
+from service.answers import Record, records
+from service.names import name_of
+from service.publication import Publication
+from store.errors import DataError, first_few
+
+FIGURE_COLUMNS: Final = (
+    "destination", "measure", "period_from", "period_to", "value", "unit", "half_width", "kind",
+    "available_at", "source", "source_url", "usable", "vintage",
+)  # fmt: skip
+
+HISTORY_COLUMNS: Final = ("destination", "period", "tonnes", "stderr_t", "kind", "available_at")
+
+
+class UnknownError(DataError):
+    """Asked for something that is not there."""
+
+
+def months_of(
+    publication: Publication, destination: str, *, as_of: pd.Timestamp | None = None
+) -> list[Record]:
+    """Return the months of a destination, oldest first, as known at a published forecast.
+
+    Args:
+        publication: What is published.
+        destination: A code.
+        as_of: The moment of a published forecast; the newest if None.
+
+    Returns:
+        ``HISTORY_COLUMNS``; tonnes and standard error in t, kind observed, derived or estimated.
+
+    Raises:
+        UnknownError: There is no such destination or forecast.
+    """
+    panel = publication.stands[known_moment(publication, as_of)].panel
+    own = panel.loc[panel["destination"] == known_destination(publication, destination)]
+    named = own.assign(period=own["period"].dt.strftime("%Y-%m"))
+    return records(named[list(HISTORY_COLUMNS)].sort_values("period"))
+
+
+def figures(
+    publication: Publication, *, destination: str | None = None, period: str | None = None
+) -> list[Record]:
+    """Return the published figures, newest first: a revision is one more row.
+
+    Args:
+        publication: What is published.
+        destination: Only those about this code (also regions and rankings); None means all.
+        period: Only those whose months include this one, ``YYYY-MM``; None means all.
+    """
+    rows = publication.published.observations
+    if destination is not None:
+        rows = rows.loc[rows["destination"] == destination]
+    if period is not None:
+        month = pd.Timestamp(f"{period}-01")
+        rows = rows.loc[(rows["period_from"] <= month) & (rows["period_to"] >= month)]
+    newest = rows.sort_values("available_at", ascending=False, kind="stable")
+    shown = newest[list(FIGURE_COLUMNS)]
+    months = {n: shown[n].dt.strftime("%Y-%m") for n in ("period_from", "period_to")}
+    return records(shown.assign(**months))
+
+
+def known_destination(publication: Publication, destination: str) -> str:
+    """Return a code that is forecast.
+
+    Raises:
+        UnknownError: There is none of that code.
+    """
+    if destination not in publication.answers:
+        raise UnknownError(
+            f"No destination {destination!r} in the published forecasts. Expected one of "
+            f"{', '.join(publication.destinations)}. See /api/v1/forecasts."
+        )
+    return destination
+
+
+def known_moment(publication: Publication, as_of: pd.Timestamp | None) -> pd.Timestamp:
+    """Return the moment of a published forecast, the newest if none is asked for.
+
+    A day means the forecast of that day.
+
+    Raises:
+        UnknownError: No forecast was published for it.
+    """
+    if as_of is None:
+        return publication.as_of
+    if as_of not in publication.stands:
+        days = [f"{moment:%Y-%m-%d}" for moment in publication.moments]
+        raise UnknownError(
+            f"No forecast as of {as_of:%Y-%m-%dT%H:%M:%SZ}. Expected one of those published: "
+            f"{first_few(days)}. See /api/v1/publications."
+        )
+    return as_of
+
+
+def titles(publication: Publication) -> list[tuple[str, str]]:
+    """Return code and name of every destination forecast, in reading order."""
+    return [(code, name_of(code)) for code in publication.destinations]

@@ -1,0 +1,74 @@
+"""The policy ledger: events and tariff steps, searchable, each with its source."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from service.answers import Record, records
+from service.markers import touches
+from service.publication import Publication
+
+EVENT_COLUMNS: Final = (
+    "event_id", "announced_on", "effective_from", "effective_to", "suspended_from",
+    "suspended_to", "issuer", "instrument", "direction", "severity", "destinations", "products",
+    "summary", "legal_reference", "source_urls", "confidence", "evidence", "note", "available_at",
+)  # fmt: skip
+
+TARIFF_COLUMNS: Final = (
+    "importer", "origin", "component", "product_scope", "rate_pct", "announced_on",
+    "effective_from", "effective_to", "legal_reference", "source_url", "confidence", "note",
+    "available_at",
+)  # fmt: skip
+
+SEARCHED: Final = ("event_id", "issuer", "summary", "legal_reference", "products", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for; what is empty restricts nothing."""
+
+    text: str = ""
+    destination: str = ""
+    instrument: str = ""
+
+
+def events(publication: Publication, search: Search) -> list[Record]:
+    """Return the newest version of each event that fits, the last announced first."""
+    rows = publication.ledger.events
+    if search.instrument:
+        rows = rows.loc[rows["instrument"] == search.instrument]
+    if search.destination:
+        fits = [touches(search.destination, _codes(told)) for told in rows["destinations"]]
+        rows = rows.loc[fits]
+    for word in search.text.casefold().split():
+        said = rows[list(SEARCHED)].astype(str).agg(" ".join, axis=1).str.casefold()
+        rows = rows.loc[said.str.contains(word, regex=False)]
+    order = ["announced_on", "severity", "event_id"]
+    return records(rows.sort_values(order, ascending=False)[list(EVENT_COLUMNS)])
+
+
+def tariffs(publication: Publication, *, importer: str = "", text: str = "") -> list[Record]:
+    """Return the newest version of each tariff step that fits, the last to begin first."""
+    rows = publication.ledger.tariffs
+    if importer:
+        rows = rows.loc[rows["importer"] == importer]
+    for word in text.casefold().split():
+        said = rows[["importer", "component", "legal_reference", "note"]].agg(" ".join, axis=1)
+        rows = rows.loc[said.str.casefold().str.contains(word, regex=False)]
+    order = ["effective_from", "importer", "component"]
+    return records(rows.sort_values(order, ascending=[False, True, True])[list(TARIFF_COLUMNS)])
+
+
+def instruments(publication: Publication) -> list[str]:
+    """Return the instruments that occur."""
+    return sorted(set(publication.ledger.events["instrument"]))
+
+
+def importers(publication: Publication) -> list[str]:
+    """Return the importers whose tariffs are known."""
+    return sorted(set(publication.ledger.tariffs["importer"]))
+
+
+def _codes(told: object) -> list[str]:
+    return [] if pd.isna(told) else [code.strip() for code in str(told).split(";")]  # type: ignore[call-overload]

@@ -1,0 +1,47 @@
+"""What a request finds: the live publication, the counts and the clock of its app."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.access import Access
+from service.limits import Counts
+from service.live import Live
+from service.publication import Publication
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What all requests of one app share."""
+
+    live: Live
+    access: Access
+    counts: Counts
+
+
+async def state_of(request: Request) -> State:
+    """Return what the requests of this app share."""
+    state: State = request.app.state.shared
+    return state
+
+
+Shared = Annotated[State, Depends(state_of)]
+
+
+async def publication_of(shared: Shared) -> Publication:
+    """Return the newest publication; a request keeps the one it began with."""
+    return shared.live.publication
+
+
+Current = Annotated[Publication, Depends(publication_of)]
+
+
+async def may_read(request: Request, shared: Shared) -> None:
+    """Let a reader pass."""
+    await shared.access.read(request)
+
+
+async def may_write(request: Request, shared: Shared) -> None:
+    """Let a writer pass."""
+    await shared.access.write(request)

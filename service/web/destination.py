@@ -1,0 +1,100 @@
+"""The page of one destination: chart, why, months, history, files."""
+
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from service import view
+from service.answers import Answer
+from service.fan import Fan, left_out_note
+from service.names import name_of
+from service.numbers import NBSP, tonnes
+from service.publication import Publication
+from service.queries.history import known_destination, months_of, titles
+from service.web.fans import chart_svg, fan_of, report_of
+from service.web.render import page
+from service.why import forecast_sentences
+
+HISTORY_SHOWN: Final = 36
+"""Months of history in the table; the CSV has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What moved one month, in sentences."""
+
+    month: str
+    median: float
+    """Tonnes."""
+    sentences: tuple[str, ...]
+
+
+def destination_page(publication: Publication, destination: str, now: pd.Timestamp) -> Answer:
+    """Return the page of one destination.
+
+    Raises:
+        UnknownError: It is not forecast.
+    """
+    known_destination(publication, destination)
+    report, fan = report_of(publication), fan_of(publication, destination)
+    outlook = view.outlook_of(report, fan)
+    rows = view.month_rows(report, fan)
+    history = months_of(publication, destination)[-HISTORY_SHOWN:]
+    return page(
+        "destination.html.j2",
+        publication,
+        now=now,
+        here=f"/destinations/{destination}",
+        destination=destination,
+        name=name_of(destination),
+        headline=view.headline(outlook) if outlook else "No month ahead is forecast.",
+        nowcast=view.nowcast(fan),
+        outlook=outlook,
+        fan=fan,
+        chart=chart_svg(publication, destination),
+        left_out=left_out_note(fan) if fan.left_out else "",
+        rows=rows,
+        hit_rate=rows[0].hit_rate if rows else float("nan"),
+        reasons=reasons(publication, fan, rows),
+        exact=bool(fan.forecast["contributions"].notna().all()),
+        history=history[::-1],
+        others=titles(publication),
+    )
+
+
+def reasons(publication: Publication, fan: Fan, rows: tuple[view.MonthRow, ...]) -> list[Reason]:
+    """Say of the next months what made each, in sentences with numbers.
+
+    By the parts that add up to the median where they were published, else by the drivers.
+    """
+    told = zip(rows, fan.forecast.to_dict("records"), strict=True)
+    ahead = [(row, record) for row, record in told if not row.past]
+    found = [
+        Reason(row.month, row.p50, _sentences(fan.destination, record, row, publication.meanings))
+        for row, record in ahead[: view.MONTHS_IN_HEADLINE]
+    ]
+    return [reason for reason in found if reason.sentences]
+
+
+def _sentences(
+    destination: str,
+    record: Mapping[Hashable, object],
+    row: view.MonthRow,
+    meanings: Mapping[str, str],
+) -> tuple[str, ...]:
+    """Return the sentences of one month; none where nothing was published of what made it."""
+    parts = record.get("contributions")
+    if isinstance(parts, str) and parts:
+        period = f"{record['period']:%Y-%m}"
+        return tuple(forecast_sentences(destination, period, json.loads(parts)))
+    return tuple(_sentence(name, moved, meanings) for name, moved in row.drivers)
+
+
+def _sentence(name: str, moved: float, meanings: Mapping[str, str]) -> str:
+    """Say what one driver does to a month."""
+    said = meanings.get(name, name.replace("_", " "))
+    way = "raises" if moved > 0 else "lowers"
+    return f"{said[:1].upper()}{said[1:]}: {way} it by {tonnes(abs(moved))}{NBSP}t."

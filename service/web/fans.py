@@ -1,0 +1,82 @@
+"""Charts of a publication: those of the report, with what was forecast before and the tariffs."""
+
+from dataclasses import replace
+from typing import Final
+
+import pandas as pd
+
+from service.charts import fan_png, fan_svg, overview_svg
+from service.fan import Fan, make_fan
+from service.inputs import ReportInput
+from service.publication import Publication
+from service.rates import pick_steps
+from service.view import alt_text
+
+MOST_EARLIER: Final = 12
+"""Earlier forecasts drawn behind; more hide the rest."""
+
+_OVERVIEW_ALT: Final = (
+    "Small fan charts of every destination, each on its own scale; the table above has the numbers."
+)
+
+
+def report_of(publication: Publication) -> ReportInput:
+    """Return a publication as the report shows one; it only regroups what is there."""
+    stand = publication.stand
+    return ReportInput(
+        as_of=publication.as_of,
+        cutoff=stand.cutoff,
+        forecasts=publication.latest,
+        panel=stand.panel,
+        events=stand.ledger.events,
+        scores=publication.published.scores,
+        suspicious=stand.suspicious,
+        unknowns=[],
+        model_version="; ".join(sorted(set(publication.latest["model"]))),
+        data_vintage="; ".join(sorted(set(publication.latest["data_vintage"]))),
+    )
+
+
+def fan_of(publication: Publication, destination: str) -> Fan:
+    """Return what the chart of one destination shows; gathered once."""
+    return publication.memo.make(("fan", destination), lambda: _fan(publication, destination))
+
+
+def chart_svg(publication: Publication, destination: str) -> str:
+    """Return the chart for a page; drawn once."""
+    fan = fan_of(publication, destination)
+    return publication.memo.make(("svg", destination), lambda: fan_svg(fan, label=alt_text(fan)))
+
+
+def chart_png(publication: Publication, destination: str) -> bytes:
+    """Return the chart as a picture of its own; drawn once."""
+    fan = fan_of(publication, destination)
+    return publication.memo.make(("png", destination), lambda: fan_png(fan))
+
+
+def small_charts(publication: Publication) -> str:
+    """Return the small charts of all destinations; drawn once."""
+    fans = [fan_of(publication, name) for name in publication.destinations]
+    return publication.memo.make("small", lambda: overview_svg(fans, label=_OVERVIEW_ALT))
+
+
+def _fan(publication: Publication, destination: str) -> Fan:
+    fan = make_fan(report_of(publication), destination)
+    steps = pick_steps(
+        publication.stand.ledger.tariffs,
+        destination=destination,
+        start=fan.start,
+        end=fan.end,
+        as_of=fan.as_of,
+    )
+    return replace(fan, earlier=_earlier(publication, fan), steps=steps)
+
+
+def _earlier(publication: Publication, fan: Fan) -> tuple[pd.DataFrame, ...]:
+    """Return the medians published before the newest forecast, oldest first."""
+    rows = publication.published.forecasts
+    own = rows.loc[rows["destination"] == fan.destination, ["as_of", "period", "p50"]]
+    own = own.assign(period=pd.to_datetime(own["period"]))
+    shown = own.loc[own["as_of"].lt(publication.as_of) & own["period"].between(fan.start, fan.end)]
+    parts = [part.sort_values("period") for _, part in shown.groupby("as_of")]
+    return tuple(parts[-MOST_EARLIER:])

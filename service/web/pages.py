@@ -1,0 +1,92 @@
+"""The pages of records: how good it was, what policy did, what came in."""
+
+from typing import Final
+
+import pandas as pd
+
+from service.answers import Answer, Record
+from service.backtest_view import ALL, YARDSTICKS, ScoreRow, losses, score_rows
+from service.names import name_of
+from service.publication import Publication
+from service.queries import arrivals, history, ledger, track
+from service.web.render import page
+from store.vocabulary import WORLD
+
+ROWS: Final = 50
+"""Rows of a long table on one page."""
+
+FIGURES: Final = 40
+
+
+def track_page(publication: Publication, now: pd.Timestamp) -> Answer:
+    """Return the track record."""
+    cells = publication.memo.make("cells", lambda: track.cells_of(publication))
+    rows = _replay(publication)
+    return page(
+        "track.html.j2",
+        publication,
+        now=now,
+        here="/track-record",
+        overall=track.score(track.without_sums(cells), "All destinations"),
+        by_horizon=track.by_horizon(cells),
+        by_destination=track.by_destination(cells, publication.destinations),
+        misses=track.worst_misses(publication, cells),
+        published=arrivals.publications(publication),
+        replay=[row for row in rows if row.scope in {ALL, WORLD}],
+        losses=losses(rows),
+    )
+
+
+def _replay(publication: Publication) -> list[ScoreRow]:
+    """Return the newest backtest: our model and the rules of thumb, not its parts."""
+    scores = publication.published.scores
+    ours = {*publication.published.runs["model_version"], *publication.latest["model"]}
+    shown = scores.loc[scores["model"].isin([*ours, *YARDSTICKS])]
+    return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
+
+
+def policy_page(
+    publication: Publication, now: pd.Timestamp, search: ledger.Search, number: int
+) -> Answer:
+    """Return one page of the policy ledger, searched."""
+    found = ledger.events(publication, search)
+    first = (number - 1) * ROWS
+    return page(
+        "policy.html.j2",
+        publication,
+        now=now,
+        here="/policy",
+        search=search,
+        found=len(found),
+        events=found[first : first + ROWS],
+        number=number,
+        pages=max(1, -(-len(found) // ROWS)),
+        tariffs=_tariffs(publication, search),
+        destinations=history.titles(publication),
+        instruments=ledger.instruments(publication),
+    )
+
+
+def data_page(publication: Publication, now: pd.Timestamp) -> Answer:
+    """Return what came in, what was refused and what is doubtful."""
+    refused = arrivals.quarantine(publication)
+    return page(
+        "data.html.j2",
+        publication,
+        now=now,
+        here="/data",
+        vintages=arrivals.vintages(publication)[:ROWS],
+        vintages_in_all=len(publication.published.vintages),
+        waiting=[row for row in refused if row["released_at"] is None],
+        released=[row for row in refused if row["released_at"] is not None][:ROWS],
+        suspicious=arrivals.suspicious(publication),
+        figures=history.figures(publication)[:FIGURES],
+    )
+
+
+def _tariffs(publication: Publication, search: ledger.Search) -> list[Record]:
+    """Return the tariff steps that fit a search; of an instrument that is none, no steps."""
+    if search.instrument and not search.instrument.startswith("tariff"):
+        return []
+    rows = ledger.tariffs(publication, importer=search.destination, text=search.text)
+    return [{**row, "name": name_of(row["importer"])} for row in rows]

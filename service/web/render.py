@@ -1,0 +1,80 @@
+"""Templates of the site, and what every page of it has."""
+
+from functools import cache
+from typing import Any, Final
+
+import pandas as pd
+from jinja2 import Environment
+
+from service.answers import HTML, Answer, answer_of
+from service.canvas import COLOURS, DARK_COLOURS
+from service.numbers import MISSING
+from service.pages import environment
+from service.publication import Publication
+from service.queries.freshness import freshness_of
+
+SITE: Final = "site/"
+CSS: Final = "text/css; charset=utf-8"
+
+NAVIGATION: Final = (
+    ("/", "Overview"),
+    ("/track-record", "Track record"),
+    ("/policy", "Policy"),
+    ("/data", "Data"),
+)
+"""The pages in the head of each; a new page adds itself here."""
+
+
+def page(
+    template: str, publication: Publication, *, now: pd.Timestamp, here: str, **values: object
+) -> Answer:
+    """Return a page with its stamp.
+
+    Args:
+        template: File below ``templates/site``.
+        publication: What is published.
+        now: The moment of asking.
+        here: Address of the page, to mark it in the navigation.
+        values: What the template shows beside.
+    """
+    fresh = freshness_of(publication, now=now)
+    return _answer(template, here=here, fresh=fresh, publication=publication, **values)
+
+
+def bare_page(template: str, **values: object) -> str:
+    """Return a page that needs no publication."""
+    return _rendered(template, here="", **values)
+
+
+@cache
+def stylesheet() -> Answer:
+    """Return the styles of all pages."""
+    text = _templates().get_template(f"{SITE}style.css.j2")
+    body = text.render(colours=COLOURS, dark_colours=DARK_COLOURS)
+    return answer_of(body.encode(), CSS)
+
+
+def _answer(template: str, **values: Any) -> Answer:  # noqa: ANN401 - whatever a page shows
+    return answer_of(_rendered(template, **values).encode(), HTML)
+
+
+def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever a page shows
+    return _templates().get_template(f"{SITE}{template}").render(navigation=NAVIGATION, **values)
+
+
+@cache
+def _templates() -> Environment:
+    made = environment()
+    made.filters["day"] = _day
+    made.filters["month"] = _month
+    return made
+
+
+def _day(moment: object) -> str:
+    """Format a day, from a date or ISO text; a dash where there is none."""
+    return MISSING if moment is None or pd.isna(moment) else f"{pd.Timestamp(moment):%-d %b %Y}"  # type: ignore[call-overload, arg-type]
+
+
+def _month(moment: object) -> str:
+    """Format a month, from a date or ISO text; a dash where there is none."""
+    return MISSING if moment is None or pd.isna(moment) else f"{pd.Timestamp(moment):%b %Y}"  # type: ignore[call-overload, arg-type]

@@ -1,0 +1,155 @@
+"""The routes of the pages; each page is rendered once a publication and day."""
+
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Annotated, Final
+
+import pandas as pd
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from service.answers import Answer, answer_of
+from service.api.replies import reply
+from service.publication import Publication
+from service.queries.history import known_destination
+from service.queries.ledger import Search
+from service.state import Current, Shared, may_read
+from service.web import downloads, fans
+from service.web.destination import destination_page
+from service.web.overview import overview
+from service.web.pages import data_page, policy_page, track_page
+from service.web.render import bare_page, stylesheet
+
+MOST_PAGES: Final = 1000
+
+Code = Annotated[str, Path(max_length=20)]
+Words = Annotated[str, Query(max_length=100)]
+Choice = Annotated[str, Query(max_length=40)]
+Make = Callable[[Publication, pd.Timestamp], Answer]
+
+ICON: Final = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#00507d" d="M2 2h4v6'
+    b'a2 2 0 0 0 4 0V2h4v6a6 6 0 0 1-12 0z"/><path fill="#d55e00" d="M2 2h4v3H2zm8 0h4v3h-4z"/>'
+    b"</svg>"
+)
+
+pages = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
+files = APIRouter(include_in_schema=False)
+
+
+def page_router() -> APIRouter:
+    """Return the routes of the pages; styles and icon need no token."""
+    router = APIRouter()
+    router.include_router(pages)
+    router.include_router(files)
+    return router
+
+
+def warm(publication: Publication) -> Iterator[str]:
+    """Draw what will be asked for first, a chart a step."""
+    yield fans.small_charts(publication)
+    for destination in publication.destinations:
+        yield fans.chart_svg(publication, destination)
+
+
+def error_page(status: int, title: str, detail: str) -> str:
+    """Return the page of an error."""
+    return bare_page("error.html.j2", status=status, title=title, detail=detail)
+
+
+@pages.get("/")
+async def overview_route(request: Request, current: Current, shared: Shared) -> Response:
+    """Show the overview."""
+    return await _page(request, current, shared.live.clock(), "overview", overview)
+
+
+@pages.get("/destinations/{destination}")
+async def destination_route(
+    request: Request, current: Current, shared: Shared, destination: Code
+) -> Response:
+    """Show one destination."""
+    known_destination(current, destination)
+
+    def make(publication: Publication, now: pd.Timestamp) -> Answer:
+        return destination_page(publication, destination, now)
+
+    return await _page(request, current, shared.live.clock(), ("destination", destination), make)
+
+
+@pages.get("/track-record")
+async def track_route(request: Request, current: Current, shared: Shared) -> Response:
+    """Show how good it was."""
+    return await _page(request, current, shared.live.clock(), "track", track_page)
+
+
+@pages.get("/data")
+async def data_route(request: Request, current: Current, shared: Shared) -> Response:
+    """Show what came in."""
+    return await _page(request, current, shared.live.clock(), "data", data_page)
+
+
+@pages.get("/policy")
+async def policy_route(
+    request: Request,
+    *,
+    current: Current,
+    shared: Shared,
+    q: Words = "",
+    destination: Choice = "",
+    instrument: Choice = "",
+    page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
+) -> Response:
+    """Show the policy ledger."""
+    search, now = Search(q, destination, instrument), shared.live.clock()
+    return reply(request, await run_in_threadpool(policy_page, current, now, search, page))
+
+
+@pages.get("/destinations/{destination}/fan.png")
+async def picture_route(request: Request, current: Current, destination: Code) -> Response:
+    """Give the chart of one destination."""
+    known_destination(current, destination)
+    body = await run_in_threadpool(fans.chart_png, current, destination)
+    name = f"magnets_{destination}_{current.as_of:%Y-%m-%d}.png"
+    return reply(request, answer_of(body, "image/png"), _named(name))
+
+
+@pages.get("/destinations/{destination}/forecast.xlsx")
+async def workbook_route(request: Request, current: Current, destination: Code) -> Response:
+    """Give the forecast and the history of one destination as a spreadsheet."""
+    body = await run_in_threadpool(downloads.workbook, current, destination)
+    name = f"magnets_{destination}_{current.as_of:%Y-%m-%d}.xlsx"
+    return reply(request, answer_of(body, downloads.XLSX), _named(name))
+
+
+@files.get("/static/style.css")
+async def style_route(request: Request) -> Response:
+    """Give the styles."""
+    return reply(request, stylesheet())
+
+
+@files.get("/static/icon.svg")
+async def icon_route(request: Request) -> Response:
+    """Give the icon."""
+    return reply(request, answer_of(ICON, "image/svg+xml"))
+
+
+@files.get("/robots.txt")
+async def robots_route() -> Response:
+    """Ask search engines to stay away."""
+    return Response("User-agent: *\nDisallow: /\n", HTTPStatus.OK, media_type="text/plain")
+
+
+async def _page(
+    request: Request, current: Publication, now: pd.Timestamp, key: object, make: Make
+) -> Response:
+    """Return a page, rendered once a publication and day, beside the loop that answers others."""
+    place = ("page", key, now.date())
+    found: Answer | None = current.memo.get(place)
+    if found is None:
+        found = await run_in_threadpool(current.memo.make, place, lambda: make(current, now))
+    return reply(request, found)
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}

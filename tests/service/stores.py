@@ -1,0 +1,91 @@
+"""A store as a run leaves it, made without a model: bundled facts, two published forecasts."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from flows.knowledge import knowledge
+from service.app import Rules, create_app
+from service.knowledge import Stand
+from service.live import Live
+from sources.bundled import load_bundled
+from store.database import open_store
+from store.published import Published
+from store.publishing import Run, finish_run, publish_forecasts, start_run, write_scores
+from store.settings import PROJECT_ROOT
+from store.writing import write_batch
+from tests.service.builders import make_drivers, make_forecasts, make_scores
+
+EARLIER = datetime(2025, 8, 25, tzinfo=UTC)
+NEWEST = datetime(2026, 11, 24, tzinfo=UTC)
+NOW = pd.Timestamp("2026-11-25T10:00", tz="UTC")
+OPEN = Rules(open_reads=True, max_body_bytes=1000, requests_per_s=0)
+VINTAGE = "a1b2c3"
+_STANDS: dict[tuple[pd.Timestamp, int, int], Stand] = {}
+
+
+def fill_store(url: str) -> None:
+    """Take in the bundled facts and publish two forecasts, the newer after a run."""
+    engine = open_store(url)
+    write_batch(engine, load_bundled(PROJECT_ROOT / "data"), ingested_at=NEWEST, actor="test")
+    publish(engine, EARLIER, cutoff="2025-07")
+    for as_of in (EARLIER, NEWEST):
+        run = Run(
+            run_id=f"{as_of:%Y%m}", flow="run", as_of=as_of, data_vintage=VINTAGE, started_at=as_of
+        )
+        start_run(engine, run)
+    write_scores(engine, make_scores().assign(as_of=pd.Timestamp(NEWEST)))
+    publish(engine, NEWEST, cutoff="2026-07")
+    ended = datetime(2026, 11, 25, 3, tzinfo=UTC)
+    for run_id in ("202508", "202611"):
+        finish_run(
+            engine, run_id, status="finished", finished_at=ended, model_version="magnetcast-7"
+        )
+    engine.dispose()
+
+
+def publish(
+    engine: Engine,
+    as_of: datetime,
+    *,
+    cutoff: str,
+    factor: float = 1.0,
+    parts: str | None = None,
+) -> None:
+    """Publish a forecast; ``factor`` multiplies all of its tonnes, ``parts`` made each median."""
+    rows = make_drivers(make_forecasts(cutoff=cutoff)).assign(contributions=parts)
+    numbers = [name for name in rows if name.startswith("p") and name[1:].isdigit()] + ["mean"]
+    rows[numbers] *= factor
+    publish_forecasts(engine, rows, as_of=as_of, data_vintage=VINTAGE)
+
+
+def copied(store: Path, folder: Path) -> str:
+    """Copy a closed SQLite store and return the copy's address."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(store, folder / store.name)
+    return f"sqlite:///{folder / store.name}"
+
+
+def stand_once(published: Published, as_of: pd.Timestamp) -> Stand:
+    """Return what was known at a moment; solved once for all tests that have the same rows."""
+    key = (as_of, len(published.observations), len(published.events))
+    if key not in _STANDS:
+        _STANDS[key] = knowledge().stand_of(published, as_of)
+    return _STANDS[key]
+
+
+def make_live(engine: Engine, *, now: Callable[[], pd.Timestamp] = lambda: NOW) -> Live:
+    """Return a live publication that looks for news often."""
+    known = replace(knowledge(), stand_of=stand_once)
+    return Live(engine, known, clock=now, refresh_s=0.05)
+
+
+def make_app(engine: Engine, rules: Rules = OPEN) -> FastAPI:
+    """Return the app over a store, not started, that draws nothing ahead."""
+    return create_app(make_live(engine), rules, ahead=None)

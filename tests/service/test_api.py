@@ -1,0 +1,210 @@
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from starlette.testclient import TestClient
+
+from service.api import models
+from service.api.models import Page
+from store.vocabulary import FORECAST_COLUMNS
+from tests.service.builders import make_drivers, make_forecasts
+
+API = "/api/v1"
+LISTS: dict[str, type[BaseModel]] = {
+    "forecasts": Page[models.Forecast],
+    "publications": Page[models.Publication],
+    "history/USA": Page[models.HistoryMonth],
+    "figures": Page[models.Figure],
+    "scores": Page[models.Score],
+    "track-record": Page[models.TrackCell],
+    "events": Page[models.Event],
+    "tariffs": Page[models.Tariff],
+    "vintages": Page[models.Vintage],
+    "quarantine": Page[models.Refused],
+}
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_forecast_is_what_was_published(client: TestClient) -> None:
+    told = client.get(f"{API}/forecasts/USA").json()
+
+    published = make_drivers(make_forecasts()).query("destination == 'USA'")
+    assert [month["period"] for month in told["months"]] == list(published["period"])
+    assert [m["p50"] for m in told["months"]] == pytest.approx(list(published["p50"]), abs=5e-4)
+    assert (told["as_of"], told["cutoff"]) == ("2026-11-24T00:00:00Z", "2026-07")
+    assert told["band_hit_rate"] == 0.78
+    assert told["months"][0]["drivers"][0]["name"] == "level of the last three months"
+    models.Forecast.model_validate(told)
+
+
+def test_months_and_quantiles_can_be_chosen(client: TestClient) -> None:
+    asked = f"{API}/forecasts/DEU?horizon=2&horizon=4&quantile=p10&quantile=p90"
+
+    months = client.get(asked).json()["months"]
+
+    assert [month["horizon"] for month in months] == [2, 4]
+    assert {name for name in months[0] if name.startswith("p")} == {"period", "p10", "p90"}
+
+
+def test_a_forecast_of_an_earlier_day_stays_as_it_was(client: TestClient) -> None:
+    told = client.get(f"{API}/forecasts/USA?as_of=2025-08-25").json()
+
+    assert (told["as_of"], told["cutoff"]) == ("2025-08-25T00:00:00Z", "2025-07")
+
+
+def test_all_forecasts_come_as_a_forecast_file(client: TestClient) -> None:
+    answer = client.get(f"{API}/forecasts?limit=1000", headers={"Accept": "text/csv"})
+
+    rows = rows_of(answer.text)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert list(rows[0]) == ["as_of", *FORECAST_COLUMNS]
+    assert len(rows) == 12 * 15 == int(answer.headers["x-total-count"])
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_every_list_answers_as_documented(client: TestClient, path: str) -> None:
+    told = client.get(f"{API}/{path}?limit=1000").json()
+
+    LISTS[path].model_validate(told)
+    assert told["total"] == len(told["items"])
+    assert told["total"] > 0 or path == "quarantine"
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_every_list_comes_as_csv_with_the_same_rows(client: TestClient, path: str) -> None:
+    told = client.get(f"{API}/{path}?limit=1000").json()
+    answer = client.get(f"{API}/{path}?limit=1000&format=csv")
+
+    months = 15 if path == "forecasts" else 1
+    assert len(rows_of(answer.text)) == told["total"] * months
+
+
+def test_lists_come_in_pages_that_lead_to_each_other(client: TestClient) -> None:
+    whole = client.get(f"{API}/events?limit=1000").json()["items"]
+
+    seen: list[Any] = []
+    address = f"{API}/events?limit=50&instrument=&q="
+    while address:
+        answer = client.get(address)
+        seen += answer.json()["items"]
+        address = answer.links.get("next", {}).get("url", "")
+
+    assert seen == whole
+    assert len(whole) > 100
+    assert answer.links["prev"]["url"] == f"{API}/events?instrument=&q=&limit=50&offset=50"
+
+
+def test_an_unchanged_answer_is_not_sent_again(client: TestClient) -> None:
+    for path in ("/api/v1/forecasts/USA", "/api/v1/events", "/", "/static/style.css"):
+        tag = client.get(path).headers["etag"]
+
+        again = client.get(path, headers={"If-None-Match": f'"other", W/{tag}'})
+        other = client.get(path, headers={"If-None-Match": '"other"'})
+
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == tag
+        assert other.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("forecasts/XXX", 404, "No destination 'XXX' in the published forecasts"),
+        ("forecasts/USA?as_of=2020-01-01", 404, "2026-11-24; 2025-08-25"),
+        ("forecasts/USA?as_of=soon", 400, "as_of='soon' is no moment"),
+        ("forecasts/USA?quantile=p33", 422, "p33"),
+        ("scores?limit=0", 422, "limit='0'"),
+        ("figures?period=2025-13", 422, "period='2025-13'"),
+        ("nothing", 404, "Not Found"),
+    ],
+)
+def test_an_error_is_a_problem_document(
+    client: TestClient, path: str, status: int, said: str
+) -> None:
+    answer = client.get(f"{API}/{path}")
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = models.Problem.model_validate(answer.json())
+    assert said in told.detail
+    assert (told.status, told.instance) == (status, f"{API}/{path.split('?', maxsplit=1)[0]}")
+
+
+def test_a_written_method_is_refused_as_a_problem(client: TestClient) -> None:
+    answer = client.post(f"{API}/forecasts/USA")
+
+    assert answer.status_code == 405
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_revisions_of_one_figure_are_rows_of_their_own(client: TestClient) -> None:
+    told = client.get(f"{API}/figures?destination=WLD&period=2025-04&limit=1000").json()["items"]
+
+    moments = [row["available_at"] for row in told]
+    assert moments == sorted(moments, reverse=True)
+    assert all(row["period_from"] <= "2025-04" <= row["period_to"] for row in told)
+    assert {row["vintage"] for row in told} == {2}
+
+
+def test_history_tells_months_by_how_they_are_known(client: TestClient) -> None:
+    rows = client.get(f"{API}/history/USA?limit=1000").json()["items"]
+    known = {row["period"]: row for row in rows}
+
+    assert (known["2025-05"]["kind"], round(known["2025-05"]["tonnes"])) == ("observed", 46)
+    assert known["2026-07"]["kind"] == "estimated"
+    assert max(known) == "2026-07"
+
+
+def test_history_at_an_earlier_forecast_knows_nothing_later(client: TestClient) -> None:
+    rows = client.get(f"{API}/history/USA?as_of=2025-08-25&limit=1000").json()["items"]
+
+    assert max(row["period"] for row in rows) == "2025-07"
+    assert max(row["available_at"] for row in rows) <= "2025-08-25"
+
+
+def test_events_are_searched_by_words_destination_and_instrument(client: TestClient) -> None:
+    found = client.get(
+        f"{API}/events?q=FENTANYL+china&destination=USA&instrument=tariff_increase"
+    ).json()["items"]
+
+    assert found
+    for event in found:
+        said = " ".join(str(value) for value in event.values()).casefold()
+        assert "fentanyl" in said
+        assert "china" in said
+        assert event["instrument"] == "tariff_increase"
+
+
+def test_the_documentation_has_examples_and_an_answer_for_every_error(client: TestClient) -> None:
+    told = client.get(f"{API}/openapi.json").json()
+
+    assert told["openapi"].startswith("3.1")
+    for path, methods in told["paths"].items():
+        answers = methods["get"]["responses"]
+        assert {"404", "422", "429", "503"} <= set(answers), path
+        assert list(answers["404"]["content"]) == ["application/problem+json"]
+    forecast = told["components"]["schemas"]["Forecast"]["properties"]
+    assert all("examples" in about for name, about in forecast.items() if name != "months")
+    assert "Problem" in told["components"]["schemas"]
+    assert not any("cdn" in line for line in json.dumps(told).split())
+
+
+def test_probes_tell_life_readiness_and_counts(client: TestClient) -> None:
+    client.get(f"{API}/forecasts/USA")
+
+    ready = client.get(f"{API}/ready").json()
+    counted = client.get(f"{API}/metrics").text
+
+    assert client.get(f"{API}/health").json() == {"status": "ok"}
+    assert (ready["status"], ready["cutoff"]) == ("ready", "2026-07")
+    assert ready["next_release"] == "2026-12-20"
+    assert 'magnetcast_requests_total{method="GET",route="/api/v1/forecasts/{destination}"' in (
+        counted
+    )
+    assert 'route="/api/v1/forecasts/USA"' not in counted

@@ -1,0 +1,197 @@
+"""The pages in Debian's Chromium, served by a process of their own."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.service.serving import ENDING_S, serving
+from tests.service.stores import copied
+
+CHROMIUM = "MAGNETCAST_TEST_CHROMIUM"
+"""Names the browser to test with; where it is set, one that is missing is a failure."""
+
+PAGES = ["/", "/destinations/USA", "/track-record", "/policy", "/data", "/nothing"]
+OPTIONS = [
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    wanted = os.environ.get(CHROMIUM)
+    found = shutil.which(wanted or "chromium")
+    if found is None and wanted is None:
+        pytest.skip("no chromium on PATH; on Debian: apt-get install chromium")
+    assert found, f"{CHROMIUM}={wanted} is not there"
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=found, args=OPTIONS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("browsed")
+    copied(published_store, home)
+    with serving(home) as (told, _):
+        yield told
+
+
+class Watch:
+    """A page, and all that it asked for or complained of."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.hosts: set[str | None] = set()
+        self.complaints: list[str] = []
+        context.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
+        context.on("console", lambda message: self._hear(message.type, message.text))
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        self.page = context.new_page()
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.complaints.append(text)
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def watch(browser: Browser, address: str) -> Iterator[Watch]:
+    context = browser.new_context(base_url=address)
+    context.set_default_timeout(1000 * ENDING_S)
+    yield Watch(context)
+    context.close()
+
+
+def opened(browser: Browser, address: str, **options: object) -> Watch:
+    context = browser.new_context(base_url=address, **options)
+    context.set_default_timeout(1000 * ENDING_S)
+    return Watch(context)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_complains_of_nothing_and_asks_nobody_else(watch: Watch, path: str) -> None:
+    answer = watch.page.goto(path)
+
+    expected = 404 if path == "/nothing" else 200
+    assert answer is not None
+    assert answer.status == expected
+    missing = [text for text in watch.complaints if "404 (Not Found)" not in text]
+    assert missing == []
+    assert len(watch.complaints) == (path == "/nothing")
+    assert watch.hosts == {"127.0.0.1"}
+    assert watch.page.context.cookies() == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_no_serious_fault_of_accessibility(
+    browser: Browser, address: str, scheme: str, path: str
+) -> None:
+    watch = opened(browser, address, color_scheme=scheme)
+    watch.page.goto(path)
+
+    # The script comes over the driver's own channel: the page's policy allows none.
+    found = Axe().run(watch.page).response["violations"]
+
+    watch.page.context.close()
+    serious = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] != "minor"]
+    assert serious == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_needs_no_sideways_scroll(browser: Browser, address: str, path: str) -> None:
+    watch = opened(browser, address, viewport={"width": 360, "height": 740})
+    watch.page.goto(path)
+
+    widths = watch.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+
+    watch.page.context.close()
+    assert widths == [360, 360]
+
+
+def test_pages_and_charts_follow_the_colour_scheme(browser: Browser, address: str) -> None:
+    seen = {}
+    for scheme in ("light", "dark"):
+        watch = opened(browser, address, color_scheme=scheme)
+        watch.page.goto("/destinations/USA")
+        seen[scheme] = watch.page.evaluate(
+            "[getComputedStyle(document.body).backgroundColor,"
+            " getComputedStyle(document.querySelector('svg [fill=\"var(--c-band80)\"]')).fill]"
+        )
+        watch.page.context.close()
+
+    assert seen["light"] == ["rgb(255, 255, 254)", "rgb(166, 204, 230)"]
+    assert seen["dark"] == ["rgb(23, 27, 32)", "rgb(38, 84, 120)"]
+
+
+def test_pages_are_whole_without_scripts(browser: Browser, address: str) -> None:
+    watch = opened(browser, address, java_script_enabled=False)
+    watch.page.goto("/destinations/USA")
+
+    assert watch.page.locator("svg[role=img]").is_visible()
+    assert watch.page.locator("table").first.is_visible()
+    watch.page.get_by_text("Past months, and how each is known").click()
+    assert watch.page.get_by_role("cell", name="observed").first.is_visible()
+    watch.page.context.close()
+
+
+def test_the_keyboard_alone_reaches_content_and_search(watch: Watch) -> None:
+    page = watch.page
+    page.goto("/policy")
+
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the content"
+    assert page.get_by_text("Skip to the content").bounding_box()["x"] >= 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("fentanyl")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/policy?q=fentanyl&**")
+
+    assert "that fit" in page.locator(".lead").inner_text()
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.textContent"))
+
+
+@pytest.mark.parametrize(
+    ("link", "name", "start"),
+    [
+        ("CSV", "magnets_USA.csv", b"as_of,destination,cutoff,period"),
+        ("XLSX", "magnets_USA_2026-11-24.xlsx", b"PK\x03\x04"),
+        ("PNG", "magnets_USA_2026-11-24.png", b"\x89PNG\r\n"),
+        ("History as CSV", "history_USA.csv", b"destination,period,tonnes"),
+    ],
+)
+def test_files_of_a_destination_can_be_downloaded(
+    watch: Watch, tmp_path: Path, link: str, name: str, start: bytes
+) -> None:
+    watch.page.goto("/destinations/USA")
+    with watch.page.expect_download() as waiting:
+        watch.page.get_by_role("link", name=link, exact=True).click()
+
+    file = tmp_path / "file"
+    waiting.value.save_as(file)
+    assert waiting.value.suggested_filename == name
+    assert file.read_bytes().startswith(start)
+
+
+def test_a_planner_finds_a_destination_from_the_overview(watch: Watch) -> None:
+    watch.page.goto("/")
+    watch.page.get_by_role("link", name="United States").click()
+
+    heading = watch.page.get_by_role("heading", level=1)
+    assert heading.inner_text() == "United States: rare-earth magnets from China"
+    watch.page.get_by_role("link", name="JSON", exact=True).click()
+    assert '"destination":"USA"' in watch.page.locator("body").inner_text()

@@ -1,0 +1,180 @@
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, text
+from starlette.testclient import TestClient
+
+from flows.knowledge import knowledge
+from service.app import create_app
+from service.publication import NothingPublishedError, Stands, make_publication
+from store.database import open_store, writing
+from store.published import read_mark, read_published
+from tests.service.stores import (
+    EARLIER,
+    NEWEST,
+    NOW,
+    OPEN,
+    fill_store,
+    make_app,
+    make_live,
+    publish,
+)
+
+LATER = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def test_the_newest_publication_takes_the_place_of_the_one_before(engine: Engine) -> None:
+    live = make_live(engine)
+    live.refresh()
+    before = live.publication
+
+    publish(engine, LATER, cutoff="2026-07", factor=2.0)
+    changed, again = live.refresh(), live.refresh()
+
+    assert (changed, again) == (True, False)
+    assert (before.as_of, live.publication.as_of) == (NEWEST, LATER)
+    assert before.answers["USA"].body != live.publication.answers["USA"].body
+    assert before.answers["USA"].etag != live.publication.answers["USA"].etag
+
+
+def test_what_was_known_before_is_not_solved_again(engine: Engine) -> None:
+    live = make_live(engine)
+    live.refresh()
+    before = live.publication
+
+    publish(engine, LATER, cutoff="2026-07")
+    live.refresh()
+
+    kept = live.publication
+    assert kept.stands[pd.Timestamp(NEWEST)] is before.stands[pd.Timestamp(NEWEST)]
+    assert kept.stand.cutoff == "2026-07"
+
+
+def test_what_is_known_anew_of_a_past_moment_is_solved_anew(engine: Engine) -> None:
+    published, kept = read_published(engine), Stands()
+    before = make_publication(published, knowledge(), now=NOW, kept=kept)
+    figures = published.observations
+    late = figures["destination"].eq("USA") & figures["period_from"].eq("2026-03-01")
+    fewer = replace(published, observations=figures.loc[~late])
+
+    after = make_publication(fewer, knowledge(), now=NOW, kept=kept)
+
+    moment = pd.Timestamp(NEWEST)
+    assert after.stands[moment].panel["tonnes"].ne(before.stands[moment].panel["tonnes"]).any()
+    assert after.stands[pd.Timestamp(EARLIER)] is before.stands[pd.Timestamp(EARLIER)]
+    assert len(kept) == 2
+
+
+def test_readers_see_one_publication_whole(engine: Engine) -> None:
+    live, seen, done = make_live(engine), list[tuple[str, set[str]]](), threading.Event()
+    live.refresh()
+
+    def read() -> None:
+        while not done.is_set():
+            publication = live.publication
+            moments = {answer.body.split(b'"as_of":"')[1][:20].decode()
+                       for answer in publication.answers.values()}  # fmt: skip
+            seen.append((f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", moments))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for hour in range(3):
+        publish(engine, LATER.replace(hour=hour), cutoff="2026-07")
+        live.refresh()
+    done.set()
+    reader.join()
+
+    assert all(moments == {moment} for moment, moments in seen)
+    assert len({moment for moment, _ in seen}) > 1
+
+
+def test_a_state_that_cannot_be_made_leaves_the_one_before(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(engine)
+    with TestClient(app) as client:
+        live = app.state.shared.live
+        before = client.get("/api/v1/forecasts/USA").content
+        with writing(engine) as connection:
+            connection.execute(text("UPDATE forecasts SET drivers = '{broken' WHERE id > 180"))
+            connection.execute(text("DELETE FROM scores"))
+        for _ in range(200):
+            if live.trouble:
+                break
+            threading.Event().wait(0.05)
+
+        assert "could not be read" in live.trouble
+        assert client.get("/api/v1/forecasts/USA").content == before
+        assert client.get("/api/v1/ready").json()["trouble"] == live.trouble
+    assert "the publication before stays" in caplog.text
+
+
+def test_charts_are_drawn_ahead_of_the_first_who_asks(engine: Engine) -> None:
+    app = create_app(make_live(engine), OPEN)
+    with TestClient(app):
+        memo = app.state.shared.live.publication.memo
+        for _ in range(1200):
+            if memo.get(("svg", "ROW")) is not None:
+                break
+            threading.Event().wait(0.05)
+
+        assert memo.get("small").startswith("<svg")
+        assert memo.get(("svg", "ROW")).startswith("<svg")
+
+
+def test_nothing_published_is_told_and_answers_once_there_is_a_forecast(tmp_path: Path) -> None:
+    engine = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
+    with TestClient(make_app(engine)) as client:
+        answers = [client.get(path) for path in ("/", "/api/v1/forecasts", "/api/v1/ready")]
+        alive = client.get("/api/v1/health")
+
+    assert [answer.status_code for answer in answers] == [503, 503, 503]
+    assert all(answer.headers["retry-after"] == "5" for answer in answers)
+    assert "Run `magnetcast run`" in answers[0].text
+    assert alive.status_code == 200
+    engine.dispose()
+
+
+def test_before_it_is_read_there_is_no_publication(engine: Engine) -> None:
+    with pytest.raises(NothingPublishedError, match="Nothing is read yet"):
+        _ = make_live(engine).publication
+
+
+def test_a_new_day_is_a_new_state_of_the_ledger(engine: Engine) -> None:
+    days = [NOW]
+    live = make_live(engine, now=lambda: days[-1])
+    live.refresh()
+
+    same = live.refresh()
+    days.append(NOW + pd.Timedelta(days=1))
+
+    assert (same, live.refresh()) == (False, True)
+
+
+def test_the_mark_changes_with_every_kind_of_news(store_url: str) -> None:
+    engine = open_store(store_url)
+    marks = [read_mark(engine)]
+    publish(engine, NEWEST, cutoff="2026-07")
+    marks.append(read_mark(engine))
+    publish(engine, NEWEST, cutoff="2026-07")
+    marks.append(read_mark(engine))
+    engine.dispose()
+
+    assert marks[0] == (0, 0, 0, 0, 0, 0, 0)
+    assert marks[1][0] == 180
+    assert marks[2] == marks[1]
+
+
+def test_either_database_gives_the_same_answers(store_url: str, client: TestClient) -> None:
+    fill_store(store_url)
+    engine = open_store(store_url)
+    live = make_live(engine)
+    live.refresh()
+    engine.dispose()
+
+    assert live.publication.answers["USA"].body == client.get("/api/v1/forecasts/USA").content
+    assert len(live.publication.published.observations) > 700

@@ -1,0 +1,189 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+
+from models.explain import RESPONSE
+from models.served import EXPERTS_TONNES
+from service.answers import csv_answer, json_answer, records
+from service.chances import chance_below, chance_words
+from service.publication import Publication
+from service.queries import track
+from service.queries.freshness import freshness_of
+from service.rates import pick_steps
+from tests.service.stores import EARLIER, NOW, make_live
+
+QUANTILES = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]
+
+
+@pytest.fixture
+def publication(engine: Engine) -> Publication:
+    live = make_live(engine)
+    live.refresh()
+    return live.publication
+
+
+@pytest.mark.parametrize(
+    ("level", "chance"),
+    [(40.0, 0.5), (35.0, 0.375), (20.0, 0.1), (9.0, 0.05), (71.0, 0.95), (70.0, 0.95)],
+)
+def test_the_chance_below_a_level_lies_straight_between_quantiles(
+    level: float, chance: float
+) -> None:
+    assert chance_below(QUANTILES, level) == pytest.approx(chance)
+
+
+def test_of_quantiles_that_coincide_the_higher_counts() -> None:
+    assert chance_below([0.0, 0.0, 0.0, 10.0, 20.0, 30.0, 40.0], 0.0) == 0.25
+
+
+def test_no_level_has_no_chance() -> None:
+    assert np.isnan(chance_below(QUANTILES, float("nan")))
+
+
+@pytest.mark.parametrize(
+    ("chance", "words"),
+    [(0.05, "under 5\xa0%"), (0.95, "over 95\xa0%"), (0.333, "33\xa0%"), (float("nan"), "\u2013")],
+)
+def test_a_chance_is_told_no_finer_than_it_is_known(chance: float, words: str) -> None:
+    assert chance_words(chance) == words
+
+
+def test_a_number_that_is_none_is_no_answer() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_answer({"tonnes": float("nan")})
+
+
+def test_what_is_missing_stays_missing_in_plain_rows() -> None:
+    frame = pd.DataFrame(
+        {
+            "day": pd.to_datetime(["2026-01-02", None]),
+            "moment": pd.to_datetime(["2026-01-02T03:04:05Z", None]),
+            "number": [1.5, None],
+            "text": ["=1", None],
+        }
+    )
+
+    rows = records(frame)
+
+    assert rows[0] == {
+        "day": "2026-01-02", "moment": "2026-01-02T03:04:05Z", "number": 1.5, "text": "=1",
+    }  # fmt: skip
+    assert set(rows[1].values()) == {None}
+    assert csv_answer(rows, list(frame)).body.decode().splitlines()[1:] == [
+        "2026-01-02,2026-01-02T03:04:05Z,1.5,'=1",
+        ",,,",
+    ]
+
+
+def test_a_forecast_past_the_next_release_is_stale(publication: Publication) -> None:
+    fresh = freshness_of(publication, now=NOW)
+    old = freshness_of(publication, now=NOW + pd.Timedelta(days=60))
+
+    assert not any("Stale" in notice for notice in fresh.notices)
+    assert old.notices[0] == (
+        "Stale: this forecast is 61 days old; a newer one should have been published."
+    )
+    assert fresh.next_release == pd.Timestamp("2026-12-20")
+    assert old.next_release > NOW.tz_localize(None) + pd.Timedelta(days=60)
+
+
+def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -> None:
+    rows = publication.published.forecasts.assign(status="champion")
+    known = replace(publication.stand, cutoff="2026-10")
+    good = replace(
+        publication,
+        published=replace(publication.published, forecasts=rows),
+        stands={publication.as_of: known},
+    )
+
+    fresh = freshness_of(good, now=NOW)
+
+    assert fresh.is_fresh
+    assert fresh.next_month == pd.Timestamp("2026-11-01")
+
+
+def test_forecasts_are_scored_on_observed_months_only(publication: Publication) -> None:
+    cells = track.cells_of(publication)
+
+    panel = publication.stand.panel.set_index(["destination", "period"])
+    kinds = {panel["kind"][row.destination, row.period] for row in cells.itertuples()}
+    assert kinds == {"observed"}
+    assert set(cells["as_of"]) == {pd.Timestamp(EARLIER)}
+    assert (cells["period"] > "2025-07-01").all()
+
+
+def test_the_rules_of_thumb_know_only_what_the_forecast_knew(publication: Publication) -> None:
+    cells = track.cells_of(publication)
+    usa = cells.loc[cells["destination"].eq("USA") & cells["period"].eq("2025-10-01")].iloc[0]
+
+    then = publication.stands[pd.Timestamp(EARLIER)].panel
+    own = then.loc[then["destination"] == "USA"].set_index("period")["tonnes"]
+    assert usa["last_value"] == own["2025-07-01"]
+    assert usa["seasonal_naive"] == own["2024-10-01"]
+    assert own.index.max() == pd.Timestamp("2025-07-01")
+
+
+def test_scores_are_shares_of_the_tonnes_that_came() -> None:
+    cells = pd.DataFrame(
+        {
+            "destination": ["USA", "DEU", "WLD"],
+            "horizon": [1, 1, 1],
+            "tonnes": [100.0, 300.0, 400.0],
+            "error": [10.0, -30.0, 0.0],
+            "seasonal_naive": [150.0, 300.0, 400.0],
+            "last_value": [100.0, np.nan, 400.0],
+            "inside80": [True, False, True],
+            "pinball": [5.0, 15.0, 0.0],
+        }
+    )
+
+    usa = track.score(cells.head(1), "USA")
+    counted = track.by_horizon(cells)
+
+    assert (usa.wape, usa.seasonal_naive, usa.last_value, usa.pinball) == (0.1, 0.5, 0.0, 0.05)
+    assert usa.loses
+    assert [(score.what, score.cells) for score in counted] == [("1", 1)]
+
+
+def test_the_worst_misses_come_first_with_what_was_announced_since(
+    publication: Publication,
+) -> None:
+    cells = track.cells_of(publication)
+    misses = track.worst_misses(publication, cells)
+
+    sizes = [abs(miss.tonnes - miss.p50) for miss in misses]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len({(miss.destination, miss.period) for miss in misses}) == len(misses)
+    assert not {miss.destination for miss in misses} & {"WLD", "EU27"}
+    autumn = [miss for miss in misses if miss.period >= pd.Timestamp("2025-11-01")]
+    assert autumn
+    assert all("9 Oct 2025: " in " ".join(miss.events) for miss in autumn)
+
+
+def test_tariff_steps_of_a_chart_are_those_of_its_importer(publication: Publication) -> None:
+    tariffs = publication.stand.ledger.tariffs
+    window = {
+        "start": pd.Timestamp("2025-01-01"),
+        "end": pd.Timestamp("2026-12-31"),
+        "as_of": pd.Timestamp("2025-04-09T12:00"),
+    }
+
+    usa = pick_steps(tariffs, destination="USA", **window)
+    world = pick_steps(tariffs, destination="WLD", **window)
+    italy = pick_steps(
+        tariffs, destination="ITA", **{**window, "start": pd.Timestamp("2016-01-01")}
+    )
+
+    april = next(step for step in usa if step.when == pd.Timestamp("2025-04-10"))
+    assert april.ahead
+    assert "IEEPA reciprocal 125 %" in april.changes[0]
+    assert [step.letter for step in usa] == list("abcdefghijklmnopqrstuvwxyz")[: len(usa)]
+    assert world == ()
+    assert "MFN 2.2 %" in " ".join(italy[0].changes)
+
+
+def test_every_driver_that_is_no_feature_has_words(publication: Publication) -> None:
+    assert {RESPONSE, EXPERTS_TONNES} <= set(publication.meanings)

@@ -1,0 +1,127 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from flows.serve_commands import bound, is_loopback, shown
+from store.database import open_store
+from store.errors import DataError
+from tests.service.serving import ENDING_S, START, serving
+from tests.service.stores import copied, publish
+
+LATER = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(published_store: Path, tmp_path: Path) -> Path:
+    copied(published_store, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def reader() -> Iterator[httpx.Client]:
+    """Client whose first answer may take as long as the service takes to start."""
+    with httpx.Client(timeout=ENDING_S, trust_env=False) as client:
+        yield client
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - that it is refused is what is tested
+
+
+def magnetcast(home: Path, *words: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", START, *words]
+    known = {**os.environ, "MAGNETCAST_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(  # noqa: S603 - our own words
+        command, env=known, capture_output=True, text=True, check=False
+    )
+
+
+def test_another_process_publishes_and_the_service_follows_without_a_restart(
+    home: Path, reader: httpx.Client
+) -> None:
+    engine: Engine = open_store(f"sqlite:///{home / 'magnetcast.db'}")
+    with serving(home) as (address, process):
+        path = f"{address}/api/v1/forecasts/USA"
+        before = reader.get(path)
+        publish(engine, LATER, cutoff="2026-07", factor=2.0)
+        seen, end = [before.json()], time.monotonic() + ENDING_S
+        while seen[-1]["as_of"] == seen[0]["as_of"] and time.monotonic() < end:
+            seen.append(reader.get(path).json())
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=ENDING_S)
+    engine.dispose()
+
+    old, new = seen[0], seen[-1]
+    assert all(answer == old for answer in seen[:-1])
+    assert (old["as_of"], new["as_of"]) == ("2026-11-24T00:00:00Z", "2026-11-25T00:00:00Z")
+    for earlier, later in zip(old["months"], new["months"], strict=True):
+        assert later["p50"] == pytest.approx(2 * earlier["p50"], abs=0.002)
+    assert "server" not in before.headers
+    assert code == 0
+
+
+def test_a_public_address_needs_a_token_to_bind_and_to_read(
+    home: Path, reader: httpx.Client
+) -> None:
+    refused = magnetcast(home, "serve", "--host", EVERYWHERE, "--port", "0")
+    made = magnetcast(home, "token", "create", "desk")
+    token = made.stdout.strip()
+    with serving(home, "--host", EVERYWHERE) as (address, _):
+        local = address.replace(EVERYWHERE, "127.0.0.1")
+        closed = reader.get(f"{local}/api/v1/forecasts/USA").status_code
+        headers = {"Authorization": f"Bearer {token}"}
+        opened = reader.get(f"{local}/api/v1/forecasts/USA", headers=headers).status_code
+    listed = magnetcast(home, "token", "list", "--format", "csv")
+    revoked = magnetcast(home, "token", "revoke", "1")
+    again = magnetcast(home, "serve", "--host", EVERYWHERE, "--port", "0")
+
+    for ended in (refused, again):
+        assert ended.returncode == 1
+        assert "--host 0.0.0.0 can be reached by other machines" in ended.stderr
+        assert "Traceback" not in ended.stderr
+    assert token.startswith("mc_")
+    assert token not in made.stderr + listed.stdout
+    assert listed.stdout.splitlines()[1].startswith("1,desk,read,")
+    assert (closed, opened) == (401, 200)
+    assert "token     1 is revoked" in revoked.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "private"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        (EVERYWHERE, False),
+        ("::", False),
+        ("192.168.1.5", False),
+        ("example.org", False),
+    ],
+)
+def test_only_loopback_addresses_are_private(host: str, private: bool) -> None:  # noqa: FBT001
+    assert is_loopback(host) is private
+
+
+def test_a_port_in_use_is_told() -> None:
+    with bound("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+
+        with pytest.raises(DataError, match=rf"Cannot bind to 127.0.0.1:{port} .* another --port"):
+            bound("127.0.0.1", port)
+
+
+def test_an_address_of_the_sixth_version_is_shown_in_brackets() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    with bound("::1", 0) as listener:
+        assert shown(listener) == f"[::1]:{listener.getsockname()[1]}"

@@ -1,0 +1,251 @@
+import io
+import json
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from python_calamine import CalamineWorkbook
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from store.batch import Batch, FileRows
+from store.frames import typed_frame
+from store.reading import read_events
+from store.writing import write_batch
+from tests.service.stores import make_app, publish
+
+LATER = datetime(2026, 11, 25, tzinfo=UTC)
+
+PAGES = ["/", "/destinations/USA", "/destinations/WLD", "/track-record", "/policy", "/data"]
+VOID = {"meta", "link", "br", "input", "path", "rect", "use", "img", "hr"}
+
+
+class Outline(HTMLParser):
+    """What a machine can check of a page: its elements in order, with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(params=PAGES)
+def page(request: pytest.FixtureRequest, client: TestClient) -> Outline:
+    answer = client.get(request.param)
+    assert answer.status_code == 200
+    return Outline(answer.text)
+
+
+def test_a_page_has_nothing_inline_and_nothing_from_elsewhere(page: Outline) -> None:
+    names = {name for name, _ in page.elements}
+    assert not names & {"script", "style", "iframe", "object", "embed"}
+    for _, attributes in page.elements:
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+    loaded = [link["href"] for link in page.all("link")] + [i["src"] for i in page.all("img")]
+    assert all(address and address.startswith("/static/") for address in loaded)
+
+
+def test_a_page_can_be_read_by_machine_and_keyboard(page: Outline) -> None:
+    levels = [int(name[1]) for name, _ in page.elements if re.fullmatch("h[1-6]", name)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(later - before <= 1 for before, later in pairwise(levels))
+    assert page.all("html")[0]["lang"] == "en"
+    assert page.all("a")[0] == {"class": "skip", "href": "#main"}
+    assert page.all("main")[0]["id"] == "main"
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert all("scope" in head for head in page.all("th"))
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in page.all("svg"))
+    scrolled = [box for box in page.all("div") if box.get("class") == "scroll"]
+    assert all(box["tabindex"] == "0" and box["aria-label"] for box in scrolled)
+    ids = [attributes["id"] for _, attributes in page.elements if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    assert "viewport" in {meta.get("name") for meta in page.all("meta")}
+
+
+def test_a_page_bears_the_stamp(page: Outline) -> None:
+    told = " ".join(page.text.split())
+
+    assert "Data to July 2026 (its newest figure came out on 31 Aug 2026)" in told
+    assert "Forecast as of 24 Nov 2026, published 25 Nov 2026; model magnetcast-7" in told
+    assert "Next release expected about 20 Dec 2026, for November 2026" in told
+    assert "Late data: figures for August 2026 to October 2026" in told
+    assert "Fallback: last good champion, training failed its gate: Thailand." in told
+
+
+def test_a_page_sets_no_cookie_and_is_guarded(client: TestClient) -> None:
+    for path in [*PAGES, "/nothing", "/api/v1/forecasts/USA"]:
+        answer = client.get(path)
+
+        assert "set-cookie" not in answer.headers
+        assert "'unsafe" not in answer.headers["content-security-policy"]
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_every_link_within_the_site_leads_somewhere(client: TestClient) -> None:
+    waiting, seen = ["/"], set[str]()
+    while waiting:
+        path = waiting.pop()
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        if not answer.headers["content-type"].startswith("text/html"):
+            continue
+        found = {str(link["href"]) for link in Outline(answer.text).all("a")}
+        inside = {address for address in found if address.startswith("/")} - seen
+        seen |= inside
+        # One list of pages stands for the others.
+        waiting += [address for address in inside if not address.startswith("/policy?")]
+    assert {"/track-record", "/policy", "/data", "/destinations/ROW"} <= seen
+
+
+def test_the_overview_tells_three_months_and_the_chance_of_less_than_last_year(
+    client: TestClient,
+) -> None:
+    page = client.get("/").text
+    told = " ".join(Outline(page).text.split())
+
+    assert "China's exports to the world, November 2026 to January 2027:" in told
+    for column in ("Nov 2026", "Dec 2026", "Jan 2027", "Together", "Change on the year"):
+        assert f">{column}</th>" in page
+    row = page[page.index("/destinations/USA") :].split("</tr>")[0]
+    assert len(re.findall(r'class="band">[\d,]+\u2013[\d,]+<', row)) == 4
+    assert re.search(r"(under|over)? ?\d+\xa0%", row)
+
+
+def test_a_destination_shows_chart_reasons_events_tariffs_and_files(client: TestClient) -> None:
+    page = client.get("/destinations/USA").text
+
+    assert "medians published before" in page
+    assert "tariff step (listed on the page)" in page
+    assert "Level of the last three months: raises it by" in page
+    assert "<strong>10 Apr 2025</strong>: IEEPA reciprocal 125 %" in page
+    assert 'class="text kind-estimated">estimated' in page
+    for file in ("forecast.xlsx", "fan.png", "format=csv", "/api/v1/forecasts/USA"):
+        assert file in page
+
+
+def test_parts_that_add_up_are_told_where_they_were_published(engine: Engine) -> None:
+    parts = json.dumps({"level": 500.0, "season": 20.0, "momentum": -9.0})
+    publish(engine, LATER, cutoff="2026-07", parts=parts)
+
+    with TestClient(make_app(engine)) as client:
+        text = client.get("/destinations/USA").text
+
+    assert (
+        "The last twelve known months alone would give 500 t a month; the season adds 20 t and "
+        "its own recent course takes 9 t."
+    ) in text
+    assert "Level of the last three months" not in text
+
+
+def test_a_forecast_published_for_a_past_day_is_told_as_such(client: TestClient) -> None:
+    page = " ".join(client.get("/track-record").text.split())
+    rows = client.get("/api/v1/publications").json()["items"]
+
+    assert [row["afterwards"] for row in rows] == [False, True]
+    assert "1 of the 2 forecasts were published afterwards, for a past day" in page
+    assert page.count("25 Nov 2026, afterwards") == 1
+
+
+def test_an_unknown_page_or_destination_is_told_as_a_page(client: TestClient) -> None:
+    for path in ("/nothing", "/destinations/XXX", "/policy?page=0"):
+        answer = client.get(path)
+
+        assert answer.status_code in {404, 422}
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "Back to the overview" in answer.text
+
+
+def test_the_policy_ledger_is_searched_and_paged(client: TestClient) -> None:
+    searched = client.get("/policy?q=fentanyl&destination=USA")
+    second = client.get("/policy?page=2")
+
+    assert "that fit" in searched.text
+    assert 'value="fentanyl"' in searched.text
+    assert '<option value="USA" selected>' in searched.text
+    assert 'rel="prev">Newer' in second.text
+    assert "No event fits." in client.get("/policy?q=zzzz").text
+
+
+def test_text_from_data_is_shown_and_never_run(engine: Engine) -> None:
+    attack = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+    event = read_events(engine).tail(1).assign(
+        event_id="evil", summary=attack, note=attack, source_urls=f"javascript:alert(3);{attack}"
+    )  # fmt: skip
+    write_batch(engine, Batch((FileRows("evil", attack, "e" * 64, {"policy_events": event}),)))
+
+    with TestClient(make_app(engine)) as client:
+        pages = [client.get(path).text for path in ("/policy?q=evil", "/data")]
+
+    for text in pages:
+        assert "<script" not in text
+        assert "<img" not in text
+        assert "javascript:" not in text
+        assert "&lt;script&gt;alert(1)" in text
+
+
+def test_what_is_searched_for_is_shown_and_never_run(client: TestClient) -> None:
+    text = client.get("/policy", params={"q": '"><script>alert(1)</script>'}).text
+
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_no_text_becomes_a_formula_in_csv_or_spreadsheet(engine: Engine) -> None:
+    attack = "=cmd|' /C calc'!A0"
+    figure = {
+        "commodity": "85051110", "origin": "CHN", "destination": "USA", "measure": "net_weight_t",
+        "period_from": "2026-08-01", "period_to": "2026-08-01", "value": 512.0, "unit": "t",
+        "half_width": 0.5, "kind": "reported", "usable": False,
+        "available_at": "2026-09-21T00:00:00Z", "source": attack, "source_url": "@SUM(1)",
+        "note": "",
+    }  # fmt: skip
+    rows = typed_frame([figure], "observations")
+    write_batch(engine, Batch((FileRows("evil", "+evil.csv", "e" * 64, {"observations": rows}),)))
+
+    with TestClient(make_app(engine)) as client:
+        figures = client.get("/api/v1/figures?format=csv").text
+        vintages = client.get("/api/v1/vintages?format=csv").text
+
+    assert f"'{attack}" in figures
+    assert "'@SUM(1)" in figures
+    assert ",'+evil.csv," in vintages
+    assert not re.search(r"(^|,)[=+@]", figures + vintages, flags=re.MULTILINE)
+
+
+def test_the_spreadsheet_has_the_published_numbers(client: TestClient) -> None:
+    answer = client.get("/destinations/USA/forecast.xlsx")
+
+    book = CalamineWorkbook.from_filelike(io.BytesIO(answer.content))
+    rows = book.get_sheet_by_name("Forecast").to_python()
+    told = client.get("/api/v1/forecasts/USA").json()
+    assert book.sheet_names == ["Forecast", "History", "About"]
+    place = rows[0].index("p50")
+    assert [row[place] for row in rows[1:]] == [month["p50"] for month in told["months"]]
+    assert 'filename="magnets_USA_2026-11-24.xlsx"' in answer.headers["content-disposition"]
+
+
+def test_the_picture_is_a_picture(client: TestClient) -> None:
+    answer = client.get("/destinations/DEU/fan.png")
+
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.content.startswith(b"\x89PNG\r\n")

@@ -1,0 +1,66 @@
+import re
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import Engine, select
+
+from store.errors import DataError
+from store.tables import tokens
+from store.tokens import create_token, digest_of, read_tokens, revoke_token, scopes_in_force
+
+AT = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def test_a_token_is_told_once_and_kept_as_a_digest(engine: Engine) -> None:
+    token = create_token(engine, name="desk", scopes=["read"], at=AT)
+
+    with engine.begin() as connection:
+        (row,) = connection.execute(select(tokens)).all()
+    assert re.fullmatch(r"mc_[\w-]{43}", token)
+    assert token not in str(tuple(row))
+    assert row.sha256 == digest_of(token)
+    assert "sha256" not in read_tokens(engine)
+
+
+def test_no_two_tokens_are_alike(engine: Engine) -> None:
+    made = {create_token(engine, name="desk", scopes=["read"], at=AT) for _ in range(3)}
+
+    assert len(made) == 3
+    assert list(read_tokens(engine)["id"]) == [1, 2, 3]
+
+
+def test_only_tokens_in_force_allow_anything(engine: Engine) -> None:
+    first = create_token(engine, name="desk", scopes=["write", "read"], at=AT)
+    second = create_token(engine, name="guest", scopes=["read"], at=AT)
+
+    revoke_token(engine, 2, at=AT)
+
+    assert scopes_in_force(engine) == {digest_of(first): {"read", "write"}}
+    assert digest_of(second) not in scopes_in_force(engine)
+    assert read_tokens(engine)["revoked_at"].notna().tolist() == [False, True]
+
+
+def test_what_is_revoked_or_unknown_cannot_be_revoked(engine: Engine) -> None:
+    create_token(engine, name="desk", scopes=["read"], at=AT)
+    revoke_token(engine, 1, at=AT)
+
+    with pytest.raises(DataError, match=r"No token 1 to revoke .* there is none"):
+        revoke_token(engine, 1, at=AT)
+    with pytest.raises(DataError, match="No token 7 to revoke"):
+        revoke_token(engine, 7, at=AT)
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes", "said"),
+    [
+        (" ", ["read"], "without a name"),
+        ("desk", ["root"], "Scopes root for the token 'desk'"),
+        ("desk", [], "Scopes none"),
+    ],
+)
+def test_a_token_needs_a_name_and_known_scopes(
+    engine: Engine, name: str, scopes: list[str], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        create_token(engine, name=name, scopes=scopes, at=AT)
+    assert read_tokens(engine).empty
