@@ -31,8 +31,8 @@ run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, p
 serve: setup  ## Serve the planners' page and API on 127.0.0.1:8510
 	$(BIN)/magnetcast serve
 
-test: setup  ## Run the tests
-	$(PY) -m pytest -q
+test: setup  ## Run the tests, a file at a time on every core
+	$(PY) -m pytest -q -n auto --dist loadfile
 
 fake-providers: setup  ## Serve stand-ins of all providers on 127.0.0.1:8511 and print what to export
 	$(PY) -m tests.providers
@@ -42,7 +42,7 @@ check: setup  ## Everything that guards main: format, lint, types, imports, test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PY) -m pytest -q --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(PY) -m pytest -q -n auto --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 fmt: setup  ## Format and mend what can be mended by machine
 	$(BIN)/ruff format .
