@@ -97,26 +97,32 @@ def _with_steps(origin: Origin, steps: Sequence[TariffLever]) -> pd.DataFrame | 
     if tariffs is None or not steps:
         return tariffs
     highest = highest_rate(origin)
-    rows = [
-        row
-        for place, lever in enumerate(steps)
-        for row in _step_rows(tariffs, lever, place, highest)
-    ]
-    added = pd.DataFrame(rows).reindex(columns=tariffs.columns)
-    return pd.concat([tariffs, added.astype(tariffs.dtypes.to_dict())], ignore_index=True)
+    found = tariffs
+    # One on another: a later rate takes the place of an earlier one and does not add to it.
+    for place, lever in enumerate(sorted(steps, key=lambda one: one.effective_from)):
+        if rows := _step_rows(found, lever, place, highest):
+            added = pd.DataFrame(rows).reindex(columns=tariffs.columns)
+            found = pd.concat([found, added.astype(tariffs.dtypes.to_dict())], ignore_index=True)
+    return found
 
 
 def _step_rows(
     tariffs: pd.DataFrame, lever: TariffLever, place: int, highest: float
 ) -> list[dict[str, object]]:
-    """Return the steps of one more component that make a rate what the lever says."""
+    """Return the steps of one more component that make a rate what the lever says.
+
+    None where it says what is known: an importer whose rate nobody knows stays unknown then.
+    """
     end = lever.effective_to or LAST_DAY
     days = np.arange((lever.effective_from - EPOCH).days, (end - EPOCH).days + 1)
     known = np.nan_to_num(importer_rate(tariffs, lever.importer, days))
     asked = (
         known + lever.add_points if lever.rate_pct is None else np.full(len(days), lever.rate_pct)
     )
-    added = np.round(np.clip(asked, 0.0, max(highest, 0.0)) - known, 9)
+    # A rate announced for later may lie above all that was charged so far.
+    added = np.round(np.clip(asked, 0.0, np.maximum(known, highest)) - known, 9)
+    if not added.any():
+        return []
     starts = np.flatnonzero(np.diff(added, prepend=np.nan) != 0)
     return [
         {
@@ -180,7 +186,8 @@ def warnings_of(origin: Origin, levers: Levers) -> list[Warned]:
 def _start_of(lever: Act | TariffLever) -> pd.Timestamp:
     if isinstance(lever, TariffLever):
         return lever.effective_from
-    days = [day for day in lever.given.values() if isinstance(day, pd.Timestamp)]
+    told = lever.given.items()
+    days = [day for name, day in told if name != "announced_on" and isinstance(day, pd.Timestamp)]
     return min(days, default=lever.announced_on)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from features.analogs import Analog
 from features.controls import Control, controls_at
 from features.levers import Warned, charged_by, news_months, warnings_of, with_levers
-from features.months import month_label
+from features.months import month_label, month_start
 from features.origin import Origin
 from features.own_analogs import own_analogs
 from features.tariffs import monthly_rates
@@ -71,7 +71,9 @@ class Standing:
                 "This forecast knows no policies. Expected policy events and tariffs beside its "
                 "figures. Load them, e.g. by `magnetcast ingest bundled`."
             )
-        return Ground(self.as_of, events, self.origin.series, tuple(charged_by(self.origin)))
+        importers = tuple(charged_by(self.origin))
+        unknown = month_start(self.origin.cutoff + 1)
+        return Ground(self.as_of, events, self.origin.series, importers, felt_before=unknown)
 
 
 @dataclass(frozen=True, slots=True)

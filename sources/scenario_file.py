@@ -4,6 +4,7 @@ A scenario stands on top of what is known at an as_of. Nothing of it is ever sto
 """
 
 from collections.abc import Collection, Mapping, Sequence
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +34,8 @@ _EASING: Final = frozenset(
     {"tariff_decrease", "export_licence_relaxation", "truce", "trade_talks", "supply_deal"}
 )
 DEFAULT_PRODUCTS: Final = "magnets"
-
+_STOPPING: Final = frozenset({"export_ban", "export_control"})
+_NEW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
 
 Cell = str | float | pd.Timestamp | None
 
@@ -98,6 +100,8 @@ class Ground:
     """Series that are forecast, sums among them."""
     importers: Collection[str]
     """Who charges tariffs on them."""
+    felt_before: pd.Timestamp | None = None
+    """First day after the last month known: acts in force before it have been felt."""
 
     @property
     def day(self) -> pd.Timestamp:
@@ -134,11 +138,13 @@ def read_scenario(name: str, content: bytes, ground: Ground) -> Scenario:
     against = _against(parts.get("against"), ground, problems)
     if not {"events", "tariffs"} & set(parts):
         problems.add(top.start_mark.line + 1, "neither events nor tariffs: nothing is asked")
-    title = _words(parts.get("name"))
+    title, description = _words(parts.get("name")), _words(parts.get("description"))
     if not title:
         problems.add(top.start_mark.line + 1, "name: not filled")
+    if not (title + description).isprintable():
+        problems.add(top.start_mark.line + 1, "name or description: not printable text")
     problems.raise_if_any()
-    return Scenario(title, _words(parts.get("description")), levers, against)
+    return Scenario(title, description, levers, against)
 
 
 def _parts(
@@ -195,7 +201,10 @@ def _rows(
         if (event_id := row.cells.get("event_id", "")) and event_id in seen:
             row.bad("event_id", "named once in a list")
         seen.add(event_id)
-    return rows
+        for column, text in row.cells.items():
+            if not text.isprintable():
+                row.bad(column, "printable text on one line")
+    return tuple(row for row in rows if "".join(row.cells.values()).isprintable())
 
 
 def _days(row: Row, names: Sequence[str], ground: Ground, known: Mapping[str, object]) -> None:
@@ -213,27 +222,64 @@ def _act(row: Row, ground: Ground) -> Act | None:
     _days(row, ACT_DAYS, ground, known)
     given = {name: row.day(name) for name in ACT_DAYS if row.text(name)}
     words = {name: row.text(name) for name in _ACT_WORDS if row.text(name)}
-    if not known:
+    announced = given.get("announced_on") or ground.day
+    if known:
+        # The act itself stays announced when it was: the day is that of its new dates.
+        given.pop("announced_on", None)
+        for name, day in given.items():
+            if day is not None and day != known.get(name) and day < announced:
+                row.bad(name, f"on or after announced_on {announced:%Y-%m-%d}")
+        _check_past(row, {**words, **given}, known, ground)
+    else:
         _check_new(row, ground)
         words = {"products": DEFAULT_PRODUCTS, **words}
         words.setdefault("direction", _direction(words.get("instrument", "")))
-        given.setdefault("announced_on", ground.day)
+        given["announced_on"] = announced
+    _check_words(row, words, known, ground)
+    kept = row.number("kept_pct", low=0, high=100, empty=True)
+    _check_order(row, given, known)
+    if not row.is_sound:
+        return None
+    told: dict[str, Cell] = {**words, **given, "kept_pct": kept}
+    return Act(event_id, told, announced, is_new=not known)
+
+
+def _check_past(
+    row: Row, told: Mapping[str, Cell], known: Mapping[str, object], ground: Ground
+) -> None:
+    """Note what would rewrite an act that months have felt: it can end or be suspended."""
+    begun = known.get("effective_from")
+    if ground.felt_before is None or not isinstance(begun, pd.Timestamp):
+        return
+    if begun >= ground.felt_before:
+        return
+    for name in ("effective_from", *_ACT_WORDS):
+        if name in told and told[name] != known.get(name):
+            row.bad(
+                name, f"what months have felt since {begun:%Y-%m-%d}: end or suspend it instead"
+            )
+
+
+def _check_words(
+    row: Row, words: Mapping[str, str], known: Mapping[str, object], ground: Ground
+) -> None:
     if "instrument" in words:
         row.choice("instrument", INSTRUMENTS)
     if row.text("direction"):
         row.choice("direction", ("restrictive", "easing", "neutral"))
-    if "destinations" in words:
+    if "destinations" in words and words["destinations"] != known.get("destinations"):
         _check_places(row, ground)
-    kept = row.number("kept_pct", low=0, high=100, empty=True)
-    _check_order(row, {**known, **given})
-    if not row.is_sound:
-        return None
-    announced = given.get("announced_on", ground.day)
-    told: dict[str, Cell] = {**words, **given, "kept_pct": kept}
-    return Act(event_id, told, announced or ground.day, is_new=not known)
+    kind = {**known, **words}
+    stops = kind.get("instrument") in _STOPPING and kind.get("direction") == "restrictive"
+    if row.text("kept_pct") and not stops:
+        row.bad(
+            "kept_pct", f"for a restrictive {' or '.join(sorted(_STOPPING))}, the acts it is of"
+        )
 
 
 def _check_new(row: Row, ground: Ground) -> None:
+    if not _NEW_NAME.fullmatch(row.text("event_id")):
+        row.bad("event_id", "a name of up to 80 letters, digits, dots, hyphens and underscores")
     for name in ("instrument", "destinations", "effective_from"):
         if not row.text(name):
             row.bad(name, f"filled, as a new act needs ({_nearest(row, ground)})")
@@ -255,13 +301,22 @@ def _check_places(row: Row, ground: Ground) -> None:
             return
 
 
-def _check_order(row: Row, days: Mapping[str, object]) -> None:
-    """Note an end before its start, and an act in force before it is announced."""
+def _check_order(row: Row, given: Mapping[str, object], known: Mapping[str, object]) -> None:
+    """Note an end before its start, and an act in force before it is announced.
+
+    What the known act has already is not the scenario's doing.
+    """
+    days = {**known, **given}
+    new = {name for name, day in given.items() if day != known.get(name)}
     pairs = (("effective_from", "effective_to"), ("suspended_from", "suspended_to"))
     for first, last in (*pairs, ("announced_on", "effective_from")):
         begin, end = days.get(first), days.get(last)
+        if not new & {first, last}:
+            continue
         if isinstance(begin, pd.Timestamp) and isinstance(end, pd.Timestamp) and end < begin:
             row.bad(last, f"on or after {first} {begin:%Y-%m-%d}")
+    if "suspended_to" in new and not isinstance(days.get("suspended_from"), pd.Timestamp):
+        row.bad("suspended_to", "told without suspended_from: no suspension is known")
 
 
 def _tariff(row: Row, ground: Ground) -> TariffLever | None:
@@ -273,7 +328,7 @@ def _tariff(row: Row, ground: Ground) -> TariffLever | None:
     row.text("effective_from", required=True)
     _days(row, _TARIFF_DAYS, ground, {})
     days = {name: row.day(name) for name in _TARIFF_DAYS}
-    _check_order(row, days)
+    _check_order(row, days, {})
     begin = days["effective_from"]
     if not row.is_sound or begin is None:
         return None

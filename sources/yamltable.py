@@ -52,7 +52,11 @@ def rows_of(
         if not isinstance(entry, yaml.MappingNode):
             problems.add(line, "entry: no list of names and values")
             continue
+        seen: set[str] = set()
         for key, value in entry.value:
+            if (name := str(key.value)) in seen:
+                problems.add(key.start_mark.line + 1, f"name {name!r}: given twice in one entry")
+            seen.add(name)
             _fill(cells, key, value, problems)
         rows.append(Row(line, cells, problems))
     return tuple(rows)
@@ -66,7 +70,18 @@ def composed(name: str, content: bytes) -> yaml.Node | None:
     """
     try:
         node: yaml.Node | None = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
-    except (UnicodeDecodeError, yaml.YAMLError) as err:
+    except RecursionError as err:
+        raise DataError(
+            f"{name} is nested too deeply. Expected lists of names and values. "
+            "Write it flat; nothing was taken over."
+        ) from err
+    except UnicodeDecodeError as err:
+        line = content[: err.start].count(b"\n") + 1
+        raise DataError(
+            f"{name} is not UTF-8: byte 0x{content[err.start]:02x} on line {line}. Expected "
+            "UTF-8 text. Save the file as UTF-8; nothing was taken over."
+        ) from err
+    except yaml.YAMLError as err:
         told = " ".join(str(err).split())
         raise DataError(
             f"{name} is not YAML: {told}. Expected names and values in UTF-8. "

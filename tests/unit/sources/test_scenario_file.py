@@ -11,7 +11,10 @@ EVENTS = make_events(
     {"event_id": "2018-09-control", "suspended_from": "2020-01-10", "suspended_to": "2020-12-31"},
     {"event_id": "2020-02-relaxed", "instrument": "export_licence_relaxation"},
 )
-GROUND = Ground(at("2020-07-15"), EVENTS, ("USA", "JPN", "WLD", "EU27"), ("USA", "EU27", "JPN"))
+GROUND = Ground(
+    at("2020-07-15"), EVENTS, ("USA", "JPN", "WLD", "EU27"), ("USA", "EU27", "JPN"),
+    felt_before=pd.Timestamp("2020-07-01"),
+)  # fmt: skip
 
 ACT = "{event_id: new, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01}"
 TARIFF = "{importer: USA, rate_pct: 60, effective_from: 2020-10-01}"
@@ -169,6 +172,55 @@ def test_what_to_compare_with_can_be_told() -> None:
             "line 3, column 'event_id': nested values",
             id="nested",
         ),
+        pytest.param(
+            f"name: n\nevents:\n  - {ACT.replace('}', ', effective_from: 2021-01-01}')}",
+            "line 3, name 'effective_from': given twice in one entry",
+            id="name twice in an entry",
+        ),
+        pytest.param("name: n\nevents: " + "[" * 3000, "nested too deeply", id="deep list"),
+        pytest.param("name: n\nevents:\n" + "- " * 2000, "nested too deeply", id="deep entries"),
+        pytest.param(
+            f"name: n\nevents: [{ACT.replace('new', '=cmd()')}]",
+            "line 2, column 'event_id': '=cmd()' is not a name",
+            id="formula",
+        ),
+        pytest.param(
+            f"name: n\nevents: [{ACT.replace('JPN', '[JPN]').replace('new', '[a, b]')}]",
+            "column 'event_id': 'a;b' is not a name",
+            id="list of names",
+        ),
+        pytest.param(
+            'name: n\nevents: [{event_id: "\\uD800"}]',
+            "is not printable text on one line",
+            id="half a letter",
+        ),
+        pytest.param('name: "a\\e[31m"\nevents: []', "not printable text", id="escape"),
+        pytest.param(
+            f"name: n\nevents: [{ACT.replace('export_ban', 'quota, kept_pct: 0')}]",
+            "column 'kept_pct': '0' is not for a restrictive export_ban or export_control",
+            id="share kept of what stops nothing",
+        ),
+        pytest.param(
+            f"name: n\nevents: [{ACT.replace('}', ', suspended_to: 2021-01-01}')}]",
+            "column 'suspended_to': '2021-01-01' is not told without suspended_from",
+            id="end of no suspension",
+        ),
+        pytest.param(
+            "name: n\nevents: [{event_id: 2018-09-control, announced_on: 2020-12-01, "
+            "suspended_to: 2020-11-30}]",
+            "column 'suspended_to': '2020-11-30' is not on or after announced_on 2020-12-01",
+            id="new dates before they are announced",
+        ),
+        pytest.param(
+            "name: n\nevents: [{event_id: 2018-09-control, effective_from: 2020-09-01}]",
+            "'2020-09-01' is not what months have felt since 2018-09-04",
+            id="start of a felt act",
+        ),
+        pytest.param(
+            "name: n\nevents: [{event_id: 2018-09-control, destinations: [USA]}]",
+            "'USA' is not what months have felt",
+            id="destinations of a felt act",
+        ),
     ],
 )
 def test_what_contradicts_itself_is_refused_with_its_line(text: str, said: str) -> None:
@@ -176,6 +228,38 @@ def test_what_contradicts_itself_is_refused_with_its_line(text: str, said: str) 
         read(text)
 
     assert said in str(caught.value)
+
+
+def test_what_is_no_utf8_is_refused_with_its_line() -> None:
+    with pytest.raises(DataError, match="what.yaml is not UTF-8: byte 0xe9 on line 2"):
+        read_scenario("what.yaml", b"name: n\ndescription: \xe9\n", GROUND)
+
+
+def test_new_dates_of_a_known_act_can_be_announced_later_than_the_act() -> None:
+    text = "{event_id: 2018-09-control, announced_on: 2020-09-01, suspended_to: 2021-06-30}"
+
+    (act,) = read(f"name: n\nevents: [{text}]").levers.acts
+
+    assert act.announced_on == pd.Timestamp("2020-09-01")
+    assert "announced_on" not in act.given
+
+
+def test_a_known_act_can_be_told_again_as_it_is_however_odd() -> None:
+    odd = make_events(
+        {
+            "event_id": "odd", "announced_on": "2020-02-15", "effective_from": "2020-02-01",
+            "destinations": "USA;AUS",
+        },
+    )  # fmt: skip
+    ground = Ground(at("2020-07-15"), odd, ("USA", "WLD"), ("USA",))
+    text = (
+        "name: n\nevents: [{event_id: odd, announced_on: 2020-02-15, effective_from: 2020-02-01, "
+        "destinations: [USA, AUS]}]"
+    )
+
+    (act,) = read_scenario("what.yaml", text.encode(), ground).levers.acts
+
+    assert not act.is_new
 
 
 def test_a_huge_scenario_is_refused() -> None:
