@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.controls import INSTRUMENTS, KEPT_PCT
+from features.controls import INSTRUMENTS, KEPT_PCT, TRUCES, controls_at
 from features.easings import RELAXATION
 from features.months import month_label, month_number
 from features.origin import Origin
@@ -222,12 +222,30 @@ def _of_act(origin: Origin, act: Act) -> list[Warned]:
     instrument, direction = row["instrument"].iloc[0], row["direction"].iloc[0]
     places = row["destinations"].iloc[0].split(";")
     hit = tuple(member for place in places for member in origin.touched_by(place))
-    if (passing := row[KEPT_PCT].iloc[0]) == passing:
-        return [Warned(hit, f"that {passing:g} percent still pass is assumed, not estimated")]
     is_control = instrument in INSTRUMENTS and direction == "restrictive"
     if is_control and float(act_strength(row)[0]) < STRONG:
         return [Warned(hit, f"{act.event_id} is too weak by its wording to count as a control")]
-    if not is_control and instrument != RELAXATION and act.is_new:
+    if (passing := row[KEPT_PCT].iloc[0]) == passing:
+        then = replace(origin, events=changed)
+        spells = [one for one in controls_at(then) if one.event_id == act.event_id]
+        if spells and all(one.seen(origin) for one in spells):
+            text = f"{act.event_id} has been felt: the share assumed to pass is not counted"
+            return [Warned(hit, text)]
+        return [Warned(hit, f"that {passing:g} percent still pass is assumed, not estimated")]
+    if text := _of_easing(act, instrument, row["effective_to"].iloc[0]):
+        return [Warned(hit, text)]
+    if not is_control and instrument not in TRUCES and act.is_new:
         text = f"{instrument} is answered by what the trained model learned of such acts: little"
         return [Warned(hit, text)]
     return []
+
+
+def _of_easing(act: Act, instrument: str, end: pd.Timestamp | None) -> str:
+    """Return what is not counted of a new act that eases, nothing if all is."""
+    if not act.is_new or act.given.get("direction") != "easing":
+        return ""
+    if instrument == RELAXATION and pd.notna(end):
+        return f"{act.event_id} is answered as if it did not end"
+    if instrument in TRUCES and instrument != RELAXATION and pd.isna(end):
+        return f"{act.event_id} puts nothing off without effective_to: a truce needs an end"
+    return ""

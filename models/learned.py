@@ -68,6 +68,8 @@ def _bound(before: Floats, after: Floats, names: list[str]) -> Floats:
         return after
     place = names.index(RATE)
     higher, lower = (after[..., place] > before[..., place], after[..., place] < before[..., place])
+    # Trees have seen no rate of such an importer: what they make of its first one is no answer.
+    unknown = np.isnan(before[..., place])
     found = after.copy()
     for column, name in enumerate(names):
         old, new = before[..., column], after[..., column]
@@ -77,4 +79,6 @@ def _bound(before: Floats, after: Floats, names: list[str]) -> Floats:
             )
         elif name in FREE:
             found[..., column] = np.where(higher | lower, old, new)
+        if name in FALLING | FREE:
+            found[..., column] = np.where(unknown, old, found[..., column])
     return found

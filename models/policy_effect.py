@@ -126,7 +126,10 @@ def effect_of(
         count: As in ``effect_at``.
         seed: As in ``effect_at``.
     """
-    known = tuple(controls) if analogs else ()
+    # What a scenario assumes to pass needs no analog.
+    known = tuple(
+        one for one in controls if analogs or (one.passing is not None and not one.seen(origin))
+    )
     draw = Draw(Response(analogs), count, seed)
     stories = _stories(origin, known)
     easings = easings_at(origin, known)
@@ -227,6 +230,7 @@ def _fresh(
             left = _left(origin, control, known, draw.of(control.event_id))
         else:
             in_force = np.clip(control.age(origin.targets) + 0.5, 0.0, 1.0)
+            in_force *= np.exp(-control.since_end(origin.targets) / FADING)
             left = np.broadcast_to(1.0 - in_force * (1.0 - control.passing), shape)
         hit = (control.hit & ~origin.is_sum)[None, :, None]
         kept = np.where(hit, np.minimum(kept, left), kept)

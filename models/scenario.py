@@ -199,7 +199,8 @@ def _bound(charged: Floats, known: Floats, base: Origin, then: Origin) -> Floats
 
     Nor below them in months of a lower rate, whatever was shipped ahead of either.
     """
-    before, after = (monthly_rates(origin, origin.targets) for origin in (base, then))
+    # A rate nobody knew counts as none, as the tariff response takes it.
+    before, after = (np.nan_to_num(monthly_rates(one, one.targets)) for one in (base, then))
     higher, lower = after > before + LEAST, after < before - LEAST
     capped = np.where(higher[None], np.minimum(charged, known), charged)
     return np.asarray(np.where(lower[None], np.maximum(capped, known), capped))
@@ -236,7 +237,7 @@ def _told(origin: Origin, warned: Sequence[Warned]) -> list[str]:
 def _notes(standing: Standing, scenario: Scenario, *, is_same: bool) -> tuple[str, ...]:
     """Return what the answer to each control of a scenario rests on."""
     if is_same:
-        return ("Nothing differs: what is compared with says the same already.",)
+        return ("Nothing differs: what is asked changes no month of this forecast.",)
     origin = standing.origin
     compared = with_levers(origin, scenario.against or Levers())
     before = {(one.event_id, one.bound) for one in controls_at(compared)}
@@ -245,12 +246,17 @@ def _notes(standing: Standing, scenario: Scenario, *, is_same: bool) -> tuple[st
     new = [
         one for one in known if (one.event_id, one.bound) not in before and one.seen(origin) == 0
     ]
-    lessons = (*standing.analogs, *own_analogs(then, known))
-    return tuple(_note(one, lessons, origin) for one in new if one.passing is None)
+    lessons = (*standing.analogs, *own_analogs(then, known)) if standing.analogs else ()
+    told = tuple(_note(one, lessons, origin) for one in new if one.passing is None)
+    if scenario.against is None:
+        return told
+    return ("Base is what the scenario is compared with (against), not the forecast.", *told)
 
 
 def _note(control: Control, lessons: tuple[Analog, ...], origin: Origin) -> str:
     """Say what a control's answer rests on, and how long its trade would take to come back."""
+    if not lessons:
+        return f"{control.event_id} is not answered: no past control is known by then."
     response = Response(lessons)
     age = control.age(origin.targets)
     counted = response.influence(age[age > 0], instrument=control.instrument)

@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.levers import charged_by
+from features.months import month_number, month_start
 from features.origin import LEVEL_MONTHS, Origin
 from features.tariffs import monthly_rates
 
@@ -54,11 +56,12 @@ def kept_under_tariffs(origin: Origin, *, count: int, seed: int) -> Floats:
     if origin.tariffs is None or origin.tariffs.empty:
         return np.ones(shape)
     months = np.arange(origin.cutoff - LEVEL_MONTHS + 1, origin.targets[-1] + 1)
-    burden = np.log1p(monthly_rates(origin, months) / 100.0)
+    # Of a rate that nobody knows only what is put on top counts.
+    burden = np.log1p(np.nan_to_num(monthly_rates(origin, months)) / 100.0)
     ahead, moved = burden[:, LEVEL_MONTHS:], np.zeros(shape[1:])
     members = ~origin.is_sum
-    change = np.where(members[:, None], np.nan_to_num(_change(burden, origin)), 0.0)
-    moved[members] = _shipped_ahead(ahead[members], origin)
+    change = np.where(members[:, None], _change(burden, origin), 0.0)
+    moved[members] = _shipped_ahead(ahead[members], np.flatnonzero(members), origin)
     random = np.random.default_rng([seed, 3])
     elasticity = ELASTICITY * np.exp(SPREAD * random.standard_normal(count))
     stock = random.beta(*STOCK, count)
@@ -77,20 +80,40 @@ def _change(burden: Floats, origin: Origin) -> Floats:
     return np.asarray(above + below)
 
 
-def _shipped_ahead(burden: Floats, origin: Origin) -> Floats:
+def _shipped_ahead(burden: Floats, rows: NDArray[np.int64], origin: Origin) -> Floats:
     """Return the months' trade that moves to before the first announced rise, series x targets.
 
-    What the months before it gain, those after it lack.
+    What the months before it gain, those after it lack; nothing where it comes without notice.
+
+    Args:
+        burden: Of the series ``rows`` of the origin, series x targets.
+        rows: Which series these are.
+        origin: Where the forecast stands.
     """
     moved = np.zeros_like(burden)
-    rise = np.nan_to_num(np.diff(burden, axis=1))
+    rise = np.diff(burden, axis=1)
     for row in np.flatnonzero((rise >= LEAST_RISE).any(axis=1)):
         steps = (rise[row] >= LEAST_RISE) & (origin.targets[1:] > origin.today)
         if not steps.any():
             continue
         first = int(steps.argmax()) + 1
         full = min(float(rise[row, first - 1]) / FULL_RISE, 1.0)
-        open_months = np.flatnonzero(origin.targets[:first] >= origin.today)[-AHEAD_MONTHS:]
+        known = _known_from(int(rows[row]), int(origin.targets[first]), origin)
+        open_months = np.flatnonzero(origin.targets[:first] >= known)[-AHEAD_MONTHS:]
+        if not len(open_months):
+            continue
         moved[row, open_months] = full / len(open_months)
         moved[row, first : first + AHEAD_MONTHS] = -full / AHEAD_MONTHS
     return moved
+
+
+def _known_from(row: int, month: int, origin: Origin) -> int:
+    """Return the month from which a series' buyers know of a rise that begins in a month."""
+    steps = origin.tariffs
+    assert steps is not None  # noqa: S101 - kept_under_tariffs() returns before
+    name = origin.series[row]
+    charging = {importer for importer, hit in charged_by(origin).items() if name in hit}
+    starts = steps["effective_from"]
+    begun = (starts >= month_start(month)) & (starts < month_start(month + 1))
+    told = steps.loc[begun & steps["importer"].isin(charging), "announced_on"].dropna()
+    return origin.today if told.empty else max(origin.today, month_number(told.min()))

@@ -3,8 +3,8 @@
 A scenario stands on top of what is known at an as_of. Nothing of it is ever stored.
 """
 
-from collections.abc import Collection, Mapping, Sequence
 import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 

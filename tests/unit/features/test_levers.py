@@ -154,10 +154,49 @@ def test_the_eu_charges_its_members() -> None:
             "n is too weak by its wording",
             id="weak wording",
         ),
+        pytest.param(
+            "events: [{event_id: n, instrument: export_control, destinations: [JPN], "
+            "products: dual-use items, effective_from: 2020-10-01, kept_pct: 0}]",
+            "n is too weak by its wording",
+            id="weak wording with a share assumed",
+        ),
+        pytest.param(
+            "events: [{event_id: n, instrument: export_ban, destinations: [JPN], "
+            "effective_from: 2022-10-01}]",
+            "n binds after 2021-06",
+            id="act too late",
+        ),
+        pytest.param(
+            "events: [{event_id: n, instrument: export_licence_relaxation, destinations: [JPN], "
+            "effective_from: 2020-10-01, effective_to: 2020-12-31}]",
+            "n is answered as if it did not end",
+            id="passing relaxation",
+        ),
+        pytest.param(
+            "events: [{event_id: n, instrument: truce, destinations: [JPN], "
+            "effective_from: 2020-10-01}]",
+            "a truce needs an end",
+            id="truce without end",
+        ),
     ],
 )
 def test_what_the_record_cannot_answer_is_warned_of(text: str, said: str) -> None:
     assert [one.text for one in warnings_of(ORIGIN, levers(text)) if said in one.text]
+
+
+def test_a_share_assumed_of_a_felt_control_is_said_not_to_count() -> None:
+    asked = make_standing(events=make_events({"event_id": "felt"}))
+    levers = make_scenario("events: [{event_id: felt, kept_pct: 10}]", asked).levers
+
+    (warned,) = warnings_of(asked.origin, levers)
+
+    assert warned.text == "felt has been felt: the share assumed to pass is not counted"
+
+
+def test_a_truce_with_an_end_gets_no_warning() -> None:
+    act = "event_id: n, instrument: truce, destinations: [WLD], effective_from: 2020-10-01"
+
+    assert warnings_of(ORIGIN, levers(f"events: [{{{act}, effective_to: 2021-01-31}}]")) == []
 
 
 def test_an_ordinary_question_gets_no_warning() -> None:

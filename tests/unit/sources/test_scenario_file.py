@@ -231,7 +231,7 @@ def test_what_contradicts_itself_is_refused_with_its_line(text: str, said: str) 
 
 
 def test_what_is_no_utf8_is_refused_with_its_line() -> None:
-    with pytest.raises(DataError, match="what.yaml is not UTF-8: byte 0xe9 on line 2"):
+    with pytest.raises(DataError, match=r"what\.yaml is not UTF-8: byte 0xe9 on line 2"):
         read_scenario("what.yaml", b"name: n\ndescription: \xe9\n", GROUND)
 
 
