@@ -112,7 +112,7 @@ def _month(text: str) -> str:
     """Return a month as ``YYYY-MM``."""
     try:
         return month_label(month_number(pd.Period(text.strip(), freq="M").to_timestamp()))
-    except ValueError as err:
+    except (ValueError, AttributeError) as err:  # of "" and "NaT" pandas makes NaT, without a start
         raise DataError(
             f"--period {text!r} is no month. Expected YYYY-MM, e.g. 2027-01. Correct it."
         ) from err

@@ -256,6 +256,10 @@ def test_rows_that_came_in_late_are_told_and_never_hidden(magnetcast: Call, home
             "--period 2023-01 is not forecast as of 2020-04-22. Expected 2020-04 to 2021-03.",
         ),
         (
+            ("USA", "--period", "", "--as-of", AS_OF),
+            "--period '' is no month. Expected YYYY-MM",
+        ),
+        (
             ("USA", "--period", "spring", "--as-of", AS_OF),
             "--period 'spring' is no month. Expected YYYY-MM",
         ),
