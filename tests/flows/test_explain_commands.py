@@ -277,7 +277,16 @@ def test_rows_that_came_in_late_are_told_and_never_hidden(magnetcast: Call, home
             "--period 2021-04 is not forecast as of 2020-04-22.",
         ),
     ],
-    ids=["destination", "period", "month", "too-early", "no-day", "wrong-way", "not-in-both"],
+    ids=[
+        "destination",
+        "period",
+        "no-month",
+        "month",
+        "too-early",
+        "no-day",
+        "wrong-way",
+        "not-in-both",
+    ],
 )
 def test_what_cannot_be_explained_is_told(
     magnetcast: Call, words: tuple[str, ...], message: str
