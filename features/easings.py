@@ -31,6 +31,14 @@ class Easing:
     """Share of what a control holds back that it gives free in the end."""
     hit: NDArray[np.bool_]
     """Which series of the origin it reaches."""
+    ends: pd.Timestamp | None = None
+    """Its last day; None if it is to stay."""
+
+    def since_end(self, months: Months) -> Floats:
+        """Return months from its last day to the middle of each month, 0 before it."""
+        if self.ends is None:
+            return np.zeros(len(months))
+        return np.maximum(months_since(self.ends, months), 0.0)
 
     def age(self, months: Months) -> Floats:
         """Return months from its first day to the middle of each month, at least 0."""
@@ -72,6 +80,7 @@ def _relaxations(origin: Origin) -> list[Easing]:
             act["effective_from"],
             float(act["strength"]),
             hit_series(touched(str(act["destinations"]), origin), origin),
+            None if pd.isna(act["effective_to"]) else act["effective_to"],
         )
         for act in events.assign(strength=strength).loc[chosen].to_dict("records")
         if _is_ahead(act["effective_from"], origin)

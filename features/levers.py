@@ -244,8 +244,6 @@ def _of_easing(act: Act, instrument: str, end: pd.Timestamp | None) -> str:
     """Return what is not counted of a new act that eases, nothing if all is."""
     if not act.is_new or act.given.get("direction") != "easing":
         return ""
-    if instrument == RELAXATION and pd.notna(end):
-        return f"{act.event_id} is answered as if it did not end"
     if instrument in TRUCES and instrument != RELAXATION and pd.isna(end):
         return f"{act.event_id} puts nothing off without effective_to: a truce needs an end"
     return ""

@@ -10,7 +10,7 @@ from features.months import month_label
 from flows.cli import AsOf, Commodity, Form, Out, moment
 from flows.console import say
 from flows.output import write_result
-from models.diversion import Question, find_diversion, kept_of_path
+from models.diversion import Question, check_rate, find_diversion, kept_of_path
 from models.diversion_words import COLUMNS, diversion_table, sentences
 from models.trade_flows import TradeFlows
 from store.errors import DataError
@@ -40,6 +40,7 @@ def diversion(
     Each is held against the total of all others that were not hit, so a shock to everybody makes no
     alert. Alerts are told in sentences; with --commodity the same for a full partner table.
     """
+    check_rate(rate)
     settings, stand = Settings(), moment(as_of)
     flows, acts = _known(settings, stand, commodity)
     if event is not None:

@@ -17,6 +17,9 @@ from sources.csvtable import content_of
 from sources.scenario_file import read_scenario
 from store.settings import Settings
 
+TOLD = ("base_mean", "scenario_mean", "warning")
+"""Columns that a table on the terminal leaves out: warnings are told beside it."""
+
 
 def scenario(
     file: Annotated[Path, Parameter(help="YAML file of acts and tariff steps, as in scenarios/.")],
@@ -44,7 +47,8 @@ def scenario(
         say(f"scenario  {note}")
     for warning in found.table["warning"].drop_duplicates().loc[lambda text: text != ""]:
         say(f"warning   {warning}")
-    write_result(_rounded(found.table), out=out, form=format)
+    table = found.table.drop(columns=list(TOLD)) if format == "table" else found.table
+    write_result(_rounded(table), out=out, form=format)
 
 
 def recovery(

@@ -92,12 +92,21 @@ def kept_of_path(
     return sorted(kept, key=lambda one: one[1])
 
 
-def _check(flows: TradeFlows, question: Question, rate: float) -> None:
+def check_rate(rate: float) -> None:
+    """Refuse a false-alarm rate that is none.
+
+    Raises:
+        DataError: It does not lie between 0 and 1.
+    """
     if not 0 < rate < 1:
         raise DataError(
             f"--rate {rate:g} is no share of episodes. Expected a number between 0 and 1, e.g. "
             "0.05. Correct it."
         )
+
+
+def _check(flows: TradeFlows, question: Question, rate: float) -> None:
+    check_rate(rate)
     left = [name for name in flows.names if name not in question.hit]
     if len(left) < FEWEST_OTHERS:
         raise DataError(

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.analogs import Analog
-from features.controls import Control, controls_at, leading, without
+from features.controls import BAN, Control, controls_at, leading, without
 from features.easings import Easing, easings_at, levels_without
 from features.origin import Origin
 from features.own_analogs import own_analogs
@@ -252,10 +252,14 @@ def _left(origin: Origin, control: Control, known: Sequence[Control], draw: Draw
 
 
 def _already(control: Control, known: Sequence[Control]) -> Floats:
-    """Return the share of each series' trade that an earlier control has hold of."""
+    """Return the share of each series' trade that an earlier control of its kind has hold of.
+
+    A licence lets nothing pass a ban.
+    """
     share = np.zeros(len(control.hit))
     for other in known:
-        if other.bound < control.bound and other.ends is None:
+        of_kind = control.instrument != BAN or other.instrument == BAN
+        if of_kind and other.bound < control.bound and other.ends is None:
             share = np.maximum(share, np.where(other.hit, other.share, 0.0))
     return share
 
@@ -278,6 +282,7 @@ def _freed(origin: Origin, easings: Sequence[Easing], draw: Draw) -> Floats:
         worth = SHARE_WORTH * share, max(SHARE_WORTH * (1.0 - share), LEAST)
         strength = random.beta(*worth, draw.count) if share < 1.0 else np.ones(draw.count)
         grown = 1.0 - np.exp(-easing.age(origin.targets) / FADING)
+        grown *= np.exp(-easing.since_end(origin.targets) / FADING)
         reached = (easing.hit & ~origin.is_sum)[None, :, None]
         held *= 1.0 - strength[:, None, None] * grown[None, None, :] * reached
     return np.asarray(1.0 - held)

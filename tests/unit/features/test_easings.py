@@ -78,6 +78,14 @@ def test_no_level_is_told_where_no_control_holds() -> None:
         assert not levels_without(origin, controls_at(origin)).any()
 
 
+def test_a_passing_relaxation_knows_its_end() -> None:
+    (easing,) = easings(FELT, {**RELAXED, "effective_to": "2020-10-31"})
+    origin = make_origin()
+
+    assert not easing.since_end(origin.targets[:4]).any()
+    assert (np.diff(easing.since_end(origin.targets[4:])) > 0).all()
+
+
 def test_a_felt_control_is_an_analog_of_the_next() -> None:
     origin = fallen(FELT)
 

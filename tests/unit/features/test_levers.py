@@ -167,12 +167,6 @@ def test_the_eu_charges_its_members() -> None:
             id="act too late",
         ),
         pytest.param(
-            "events: [{event_id: n, instrument: export_licence_relaxation, destinations: [JPN], "
-            "effective_from: 2020-10-01, effective_to: 2020-12-31}]",
-            "n is answered as if it did not end",
-            id="passing relaxation",
-        ),
-        pytest.param(
             "events: [{event_id: n, instrument: truce, destinations: [JPN], "
             "effective_from: 2020-10-01}]",
             "a truce needs an end",

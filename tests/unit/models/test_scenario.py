@@ -257,3 +257,33 @@ def test_an_instrument_no_response_answers_is_warned_of() -> None:
     )
 
     assert table.loc[("JPN", "2020-12"), "warning"].startswith("quota is answered by what")
+
+
+def test_a_licence_lets_nothing_pass_a_ban() -> None:
+    licensed = make_standing(events=make_events({"event_id": "licence"}))
+
+    ban, duty = (
+        answer(BAN.replace("export_ban", kind), licensed).loc[("JPN", "2020-12")]
+        for kind in ("export_ban", "export_control")
+    )
+
+    assert ban["scenario_p50"] < 0.5 * ban["base_p50"]
+    assert duty["scenario_p50"] > 0.8 * duty["base_p50"]
+
+
+def test_a_relaxation_that_ends_frees_no_more() -> None:
+    events = make_events({"event_id": "felt", "effective_from": "2020-04-04"})
+    asked = make_standing(events=events)
+    low = replace(asked, published=asked.published * 0.4, ordinary=asked.ordinary * 0.4)
+    act = (
+        "event_id: eased, instrument: export_licence_relaxation, destinations: [WLD], "
+        "effective_from: 2020-09-01"
+    )
+
+    lasting, passing = (
+        answer(f"events: [{{{act}{end}}}]", low).loc["USA", "difference_p50"]
+        for end in ("", ", effective_to: 2020-11-30")
+    )
+
+    assert passing["2020-11"] == pytest.approx(lasting["2020-11"])
+    assert passing["2021-05"] < 0.2 * lasting["2021-05"]
