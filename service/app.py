@@ -16,11 +16,15 @@ from service.asking.desk import Desk
 from service.asking.told import WhatIf
 from service.limits import Counts, Gate
 from service.live import Live, Warm
+from service.memo import Recent
 from service.problems import tell_problems
 from service.state import State
 from service.web.routes import error_page, page_router, warm
 
 VERSION: Final = "1"
+
+DRAWN: Final = 64
+"""Pages of scenarios kept; each is some 100 kB."""
 
 ABOUT: Final = (
     "Forecasts of China's monthly exports of rare-earth permanent magnets (HS 85051110) by "
@@ -73,7 +77,7 @@ def create_app(
     desk = None if what_if is None else Desk(what_if)
     counts = Counts(lambda: 0 if desk is None else desk.waiting)
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
-    app.state.shared = State(live, access, counts, desk)
+    app.state.shared = State(live, access, counts, desk, Recent(DRAWN))
     app.include_router(api_router())
     app.include_router(page_router())
     tell_problems(app, error_page)

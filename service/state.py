@@ -10,6 +10,7 @@ from service.asking.desk import Desk
 from service.asking.told import NoAnswerError
 from service.limits import Counts
 from service.live import Live
+from service.memo import Recent
 from service.publication import Publication
 
 
@@ -21,6 +22,8 @@ class State:
     access: Access
     counts: Counts
     desk: Desk | None
+    drawn: Recent
+    """Pages of scenarios drawn last."""
 
 
 async def state_of(request: Request) -> State:

@@ -8,7 +8,6 @@ import logging
 import math
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import pandas as pd
 
 from service.asking.told import NoAnswerError, RefusedError, Told, WhatIf
 from service.asking.worker import Failed, Outcome, Refused, Worker
+from service.memo import Recent
 from service.publication import NothingPublishedError, Publication, PublicationKey
 
 _LOG: Final = logging.getLogger("magnetcast.service")
@@ -60,7 +60,7 @@ class Desk:
         self.what_if = what_if
         self._line: list[_Asked] = []
         self._asked: dict[Name, Future[Outcome]] = {}
-        self._kept: OrderedDict[Name, Outcome] = OrderedDict()
+        self._kept = Recent(KEPT)
         self._count = itertools.count()
         self._changed = threading.Condition()
         self._newest: Callable[[], Publication] | None = None
@@ -127,10 +127,9 @@ class Desk:
         """
         name = (publication.key, hashlib.sha256(text).digest())
         with self._changed:
-            if name in self._kept:
-                self._kept.move_to_end(name)
+            if (kept := self._kept.get(name)) is not None:
                 done: Future[Outcome] = Future()
-                done.set_result(self._kept[name])
+                done.set_result(kept)
                 return done
             if name in self._asked:
                 return self._asked[name]
@@ -177,9 +176,7 @@ class Desk:
         with self._changed:
             del self._asked[asked.name]
             if not isinstance(outcome, Failed):
-                self._kept[asked.name] = outcome
-                if len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
+                self._kept.keep(asked.name, outcome)
         asked.future.set_result(outcome)
 
     def _outcome(self, asked: _Asked) -> Outcome:
