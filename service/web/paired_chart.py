@@ -28,7 +28,6 @@ from store.vocabulary import QUANTILE_COLUMNS
 SEEN_THROUGH: Final = 0.6
 LINES: Final = {"base": "median", "scenario": "scenario"}
 FILLS: Final = {"base": "band80", "scenario": "scenario80"}
-NAMES: Final = {"base": "compared with", "scenario": "scenario"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,7 @@ class Pair:
     """As published, with the history."""
     table: pd.DataFrame
     """Rows of the answer about it, ``period`` as a naive first of the month."""
+    base_label: str
 
     def side(self, name: str) -> Fan:
         """Return one of the two as a fan."""
@@ -105,13 +105,14 @@ def _entries(pair: Pair) -> list[Artist]:
     """Explain every mark."""
     found: list[Artist] = []
     for name in SIDES:
+        told = pair.base_label if name == "base" else name
         dashes = (0, (4, 2)) if name == "base" else "solid"
         ink = COLOURS[LINES[name]]
-        found.append(Line2D([], [], color=ink, lw=2, ls=dashes, label=f"{NAMES[name]}, median"))
+        found.append(Line2D([], [], color=ink, lw=2, ls=dashes, label=f"{told}, median"))
         found.append(
             Patch(
                 facecolor=COLOURS[FILLS[name]], edgecolor=ink, alpha=SEEN_THROUGH,
-                label=f"{NAMES[name]}, 80 % band",
+                label=f"{told}, 80 % band",
             )
         )  # fmt: skip
     found += [dots("observed", [], [], label="observed month")]

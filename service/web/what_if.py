@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from service.answers import Answer
@@ -22,6 +23,8 @@ from service.web.render import page
 from store.vocabulary import WORLD
 
 ADDRESS: Final = "/what-if"
+KILOGRAM: Final = 0.001
+"""To which answers are rounded, in tonnes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Result:
     warnings: tuple[str, ...]
     """Of the destination shown."""
     chart: str
+    base_label: str
+    """What the base is: as published, or what the scenario names to compare with."""
 
 
 def what_if_page(
@@ -113,6 +118,9 @@ def result_of(publication: Publication, view: View, told: Told, text: str) -> Re
     mine = next((hit for hit in hits if hit.destination == view.destination), None)
     headline = _headline(view.destination, mine, span)
     label = f"Chart. {headline} The table below has the numbers."
+    fan = fan_of(publication, view.destination)
+    is_published = np.allclose(own["base_p50"], fan.forecast["p50"], atol=KILOGRAM)
+    base_label = "As published" if is_published else "Compared with"
     return Result(
         told=told,
         text=text,
@@ -121,7 +129,8 @@ def result_of(publication: Publication, view: View, told: Told, text: str) -> Re
         hits=hits,
         rows=[{str(key): value for key, value in row.items()} for row in own.to_dict("records")],
         warnings=tuple(dict.fromkeys(filter(None, own["warning"]))),
-        chart=paired_svg(Pair(fan_of(publication, view.destination), own), label=label),
+        chart=paired_svg(Pair(fan, own, base_label.lower()), label=label),
+        base_label=base_label,
     )
 
 
