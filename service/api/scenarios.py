@@ -72,7 +72,7 @@ async def ask(
     for name in destinations or []:
         known_destination(current, name)
     text = await body_text(request)
-    told = await desk.answer(current, text)
+    told = await desk.answer(current, text, is_gone=request.is_disconnected)
     make = scenario_csv if wants_csv(request, form) else scenario_json
     answer: Answer = await run_in_threadpool(make, told, current.as_of, destinations)
     if answer.etag in tags_of(request):

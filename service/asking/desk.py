@@ -8,7 +8,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
@@ -29,6 +29,9 @@ AGAIN_S: Final = 30.0
 """Seconds after which a worker that could not open is tried again."""
 
 IDLE_S: Final = 0.5
+LOOK_S: Final = 1.0
+"""How often who waits is looked after."""
+
 KEPT: Final = 256
 """Answers kept; each is some 50 kB."""
 
@@ -47,6 +50,8 @@ class _Asked:
     rows: pd.DataFrame = field(compare=False)
     text: bytes = field(compare=False)
     future: "Future[Outcome]" = field(compare=False)
+    callers: int = field(default=1, compare=False)
+    """Who still wait."""
 
 
 class Desk:
@@ -59,7 +64,7 @@ class Desk:
         """Take who answers and the limits; ``start`` opens."""
         self.what_if = what_if
         self._line: list[_Asked] = []
-        self._asked: dict[Name, Future[Outcome]] = {}
+        self._asked: dict[Name, _Asked] = {}
         self._kept = Recent(KEPT)
         self._count = itertools.count()
         self._changed = threading.Condition()
@@ -96,21 +101,35 @@ class Desk:
         if self._thread is not None:
             self._thread.join()
 
-    async def answer(self, publication: Publication, text: bytes, *, first: bool = False) -> Told:
+    async def answer(
+        self,
+        publication: Publication,
+        text: bytes,
+        *,
+        first: bool = False,
+        is_gone: Callable[[], Awaitable[bool]],
+    ) -> Told:
         """Return the answer to a scenario about a publication.
 
         Args:
             publication: What is asked about.
             text: YAML or JSON.
             first: Whether somebody waits before a page: those come before programs.
+            is_gone: Tells whether who asked went away; what nobody waits for is not computed.
 
         Raises:
             RefusedError: It is no scenario, or contradicts itself or what is known.
             NoAnswerError: Too many wait, or it cannot be computed.
         """
         asked = self.ask(publication, text, first=first)
-        # Others may wait for the same answer: who goes away takes nothing with him.
-        outcome = await asyncio.shield(asyncio.wrap_future(asked))
+        waiting = asyncio.wrap_future(asked)
+        while not waiting.done():
+            # Others may wait for the same answer: waiting must not be what ends it.
+            await asyncio.wait({waiting}, timeout=LOOK_S)
+            if not waiting.done() and await is_gone():
+                self._leave(publication, text)
+                raise NoAnswerError("Nobody waits for the answer any more. Ask again.")
+        outcome = waiting.result()
         if isinstance(outcome, Refused):
             raise RefusedError(outcome.message)
         if isinstance(outcome, Failed):
@@ -125,22 +144,35 @@ class Desk:
         Raises:
             NoAnswerError: The line is full.
         """
-        name = (publication.key, hashlib.sha256(text).digest())
+        name = _name(publication, text)
         with self._changed:
             if (kept := self._kept.get(name)) is not None:
                 done: Future[Outcome] = Future()
                 done.set_result(kept)
                 return done
-            if name in self._asked:
-                return self._asked[name]
+            if (same := self._asked.get(name)) is not None:
+                same.callers += 1
+                return same.future
             if not self._is_open or len(self._asked) >= self.what_if.waiting:
                 raise self._busy()
             rank = (0 if first else 1, next(self._count))
             asked = _Asked(rank, name, publication.latest, text, Future())
             heapq.heappush(self._line, asked)
-            self._asked[name] = asked.future
+            self._asked[name] = asked
             self._changed.notify_all()
             return asked.future
+
+    def _leave(self, publication: Publication, text: bytes) -> None:
+        """Take one who waited for a question away, and with the last the question."""
+        with self._changed:
+            asked = self._asked.get(_name(publication, text))
+            if asked is None:
+                return
+            asked.callers -= 1
+            if not asked.callers and asked in self._line:
+                self._line.remove(asked)
+                heapq.heapify(self._line)
+                del self._asked[asked.name]
 
     def _busy(self) -> NoAnswerError:
         wait = math.ceil(self._usual_s * (1 + len(self._asked)))
@@ -240,3 +272,7 @@ class Desk:
 
     def _shall(self) -> bool:
         return self._is_open
+
+
+def _name(publication: Publication, text: bytes) -> Name:
+    return publication.key, hashlib.sha256(text).digest()

@@ -83,7 +83,7 @@ async def what_if_route(
     if found is not None:
         return reply(request, found)
     try:
-        answer = await _page(current, shared, asked)
+        answer = await _page(request, current, shared, asked)
     except (RefusedError, NoAnswerError) as err:
         made = await run_in_threadpool(what_if_page, current, now, asked.view, None, str(err))
         late = isinstance(err, NoAnswerError)
@@ -96,14 +96,16 @@ async def what_if_route(
     return reply(request, answer)
 
 
-async def _page(current: Publication, shared: State, asked: Question) -> Answer:
+async def _page(request: Request, current: Publication, shared: State, asked: Question) -> Answer:
     """Return the page with its answer, if anything is asked."""
     now, view = shared.live.clock(), asked.view
     if not asked.text:
         return await run_in_threadpool(what_if_page, current, now, view)
     if shared.desk is None:
         raise NoAnswerError("This service answers no scenarios. Ask `magnetcast scenario`.")
-    told = await shared.desk.answer(current, asked.text.encode(), first=True)
+    told = await shared.desk.answer(
+        current, asked.text.encode(), first=True, is_gone=request.is_disconnected
+    )
 
     def make() -> Answer:
         return what_if_page(current, now, view, result_of(current, view, told, asked.text))
@@ -114,7 +116,9 @@ async def _page(current: Publication, shared: State, asked: Question) -> Answer:
 @router.get("/what-if/answer.csv")
 async def csv_route(request: Request, current: Current, desk: Asking, asked: Asked) -> Response:
     """Give the months of all destinations with and without the scenario as CSV."""
-    told = await desk.answer(current, _asked_text(asked), first=True)
+    told = await desk.answer(
+        current, _asked_text(asked), first=True, is_gone=request.is_disconnected
+    )
     made = await run_in_threadpool(scenario_csv, told, current.as_of)
     return reply(request, made, _named(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
 
@@ -122,7 +126,9 @@ async def csv_route(request: Request, current: Current, desk: Asking, asked: Ask
 @router.get("/what-if/answer.json")
 async def json_route(request: Request, current: Current, desk: Asking, asked: Asked) -> Response:
     """Give the whole answer as JSON, as the API does."""
-    told = await desk.answer(current, _asked_text(asked), first=True)
+    told = await desk.answer(
+        current, _asked_text(asked), first=True, is_gone=request.is_disconnected
+    )
     return reply(request, await run_in_threadpool(scenario_json, told, current.as_of))
 
 

@@ -32,7 +32,7 @@ def test_the_service_stands_on_the_published_rows_and_answers_as_the_command(
 def test_a_publication_whose_model_is_gone_is_told(published: Published) -> None:
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
 
-    with pytest.raises(DataError, match="Model other.* is not in the registry"):
+    with pytest.raises(DataError, match=r"Model other.* is not in the registry"):
         published_standing(published.settings, rows.assign(model="other"))
 
 

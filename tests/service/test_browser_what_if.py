@@ -63,6 +63,6 @@ def test_the_keyboard_alone_asks_what_if(browser: Browser, asked: Asked) -> None
     lead = page.locator(".lead").inner_text()
     kept = page.get_by_label("Percent", exact=True).input_value()
     page.context.close()
-    assert "January 2027 to October 2027" in lead
+    assert "November 2026 to October 2027" in lead
     assert kept == "60"
     assert watch.complaints == []

@@ -169,6 +169,26 @@ def test_pages_are_answered_while_two_hundred_scenarios_wait(
     assert codes <= {200, 503}
 
 
+def test_what_nobody_waits_for_any_more_leaves_the_line(
+    published_store: Path, tmp_path: Path
+) -> None:
+    with asking(published_store, tmp_path) as service:
+        # The worker starts: both wait.
+        for rate in (70, 71):
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(
+                    f"{service.address}/api/v1/scenarios",
+                    content=tariff(rate).encode(),
+                    headers=YAML,
+                    timeout=0.2,
+                    trust_env=False,
+                )
+        while service.desk.waiting > 1:
+            assert service.desk.worker_pid is None
+
+        assert service.post(tariff(72)).status_code == 200
+
+
 def test_a_scenario_that_takes_too_long_is_given_up(published_store: Path, tmp_path: Path) -> None:
     with asking(published_store, tmp_path, answers(tmp_path, seconds=0.001)) as service:
         answer = service.post(tariff(60))

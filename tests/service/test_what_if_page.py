@@ -133,7 +133,7 @@ def test_a_page_shows_the_answer_and_an_address_that_shows_it_again(asked: Asked
     share = re.search(r'href="([^"]+)">Address to share', page.text)
 
     assert page.status_code == 200
-    assert "United States, January 2027 to October 2027:" in page.text
+    assert "United States, November 2026 to October 2027:" in page.text
     assert 'role="img" aria-label="Chart. United States' in page.text
     assert share is not None
     again = asked.client.get(unescape(share[1]))
