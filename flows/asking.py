@@ -23,8 +23,6 @@ SCENARIOS: Final = PROJECT_ROOT / "scenarios"
 KEPT: Final = 64
 """Answers kept by what they ask, however it is spelled."""
 
-UNPRINTABLE: Final = "\N{REPLACEMENT CHARACTER}"
-
 
 def what_if(settings: Settings) -> WhatIf:
     """Return all that the service needs to answer scenarios."""
@@ -83,25 +81,19 @@ def _plain(levers: Levers) -> list[list[object]]:
 
 
 def told_of(scenario: Scenario, found: Paired) -> Told:
-    """Return an answer as the service tells it: rounded to the kilogram, all text printable."""
+    """Return an answer as the service tells it: rounded to the kilogram."""
     table = pd.concat([found.table, found.bands.drop(columns=["base_p50", "scenario_p50"])], axis=1)
     tonnes = table.select_dtypes("number").columns
     table = table.assign(
         **{str(name): table[name].round(3) for name in tonnes},
-        warning=table["warning"].map(printable),
     )
     return Told(
-        name=printable(scenario.name),
-        description=printable(scenario.description),
+        name=scenario.name,
+        description=scenario.description,
         table=table[list(ANSWER_COLUMNS)],
-        notes=tuple(map(printable, found.notes)),
+        notes=found.notes,
         warnings=tuple(text for text in table["warning"].unique() if text),
     )
-
-
-def printable(text: str) -> str:
-    """Return a text without characters that control, or are none."""
-    return "".join(char if char.isprintable() else UNPRINTABLE for char in text)
 
 
 def worked_scenarios(folder: Path) -> tuple[Worked, ...]:
