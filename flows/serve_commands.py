@@ -35,6 +35,7 @@ def serve(
     """
     import uvicorn
 
+    from flows.asking import what_if
     from flows.clock import utc_now
     from flows.knowledge import knowledge
     from flows.stores import store_of
@@ -59,7 +60,7 @@ def serve(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = Live(engine, knowledge(), clock=utc_now, refresh_s=settings.refresh_s)
     config = uvicorn.Config(
-        create_app(live, rules),
+        create_app(live, rules, what_if=what_if(settings)),
         log_config=None,
         access_log=False,
         server_header=False,

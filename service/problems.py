@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from service.asking.told import NoAnswerError
 from service.publication import NothingPublishedError
 from service.queries.history import UnknownError
 from store.errors import DataError
@@ -61,7 +62,7 @@ def _handler(
         code = err.status_code if isinstance(err, HTTPException) else int(status)
         headers = dict(getattr(err, "headers", None) or {})
         if code == HTTPStatus.SERVICE_UNAVAILABLE:
-            headers["Retry-After"] = str(RETRY_S)
+            headers.setdefault("Retry-After", str(RETRY_S))
         path = request.url.path
         if path.startswith(API):
             return problem(code, worded(err), instance=path, headers=headers)
@@ -94,6 +95,7 @@ _KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = 
     RequestValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, _wrongs),
     UnknownError: (HTTPStatus.NOT_FOUND, str),
     NothingPublishedError: (HTTPStatus.SERVICE_UNAVAILABLE, str),
+    NoAnswerError: (HTTPStatus.SERVICE_UNAVAILABLE, str),
     DataError: (HTTPStatus.BAD_REQUEST, str),
     Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, _no_details),
 }

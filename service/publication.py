@@ -13,11 +13,15 @@ from service.memo import Memo
 from service.names import in_reading_order
 from service.queries.documents import forecast_document
 from store.errors import DataError
-from store.published import Published
+from store.published import Mark, Published
 
 StandKey = tuple[pd.Timestamp, str]
 Stands = dict[StandKey, Stand]
 """Stands made before, by moment and digest of the figures known then."""
+
+
+PublicationKey = tuple[pd.Timestamp, Mark]
+"""Names a publication and the rows beside it."""
 
 
 class NothingPublishedError(DataError):
@@ -39,6 +43,11 @@ class Publication:
     answers: Mapping[str, Answer]
     """The newest forecast of each destination, ready to send."""
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
+
+    @property
+    def key(self) -> PublicationKey:
+        """Return what names this state."""
+        return self.as_of, self.published.mark
 
     @property
     def stand(self) -> Stand:

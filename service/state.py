@@ -6,8 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.access import Access
+from service.asking.desk import Desk
+from service.asking.told import NoAnswerError
 from service.limits import Counts
 from service.live import Live
+from service.memo import Recent
 from service.publication import Publication
 
 
@@ -18,6 +21,9 @@ class State:
     live: Live
     access: Access
     counts: Counts
+    desk: Desk | None
+    drawn: Recent
+    """Pages of scenarios drawn last."""
 
 
 async def state_of(request: Request) -> State:
@@ -27,6 +33,23 @@ async def state_of(request: Request) -> State:
 
 
 Shared = Annotated[State, Depends(state_of)]
+
+
+async def desk_of(shared: Shared) -> Desk:
+    """Return where scenarios are answered.
+
+    Raises:
+        NoAnswerError: This service answers none.
+    """
+    if shared.desk is None:
+        raise NoAnswerError(
+            "This service answers no scenarios. Expected one started by `magnetcast serve`. "
+            "Ask `magnetcast scenario`."
+        )
+    return shared.desk
+
+
+Asking = Annotated[Desk, Depends(desk_of)]
 
 
 async def publication_of(shared: Shared) -> Publication:

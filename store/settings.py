@@ -101,6 +101,12 @@ class Settings(BaseSettings):
     requests_per_s: float = Field(
         default=100.0, ge=0, description="Requests a client may make a second; 0 means no limit."
     )
+    what_if_seconds: float = Field(
+        default=20.0, gt=0, le=600, description="Time the service gives one scenario."
+    )
+    what_if_waiting: int = Field(
+        default=256, ge=1, le=10_000, description="Scenarios that may wait for their turn."
+    )
 
     @field_validator(*PROVIDER_URLS)
     @classmethod

@@ -18,6 +18,7 @@ CSS: Final = "text/css; charset=utf-8"
 
 NAVIGATION: Final = (
     ("/", "Overview"),
+    ("/what-if", "What if"),
     ("/track-record", "Track record"),
     ("/policy", "Policy"),
     ("/data", "Data"),

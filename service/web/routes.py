@@ -15,7 +15,7 @@ from service.publication import Publication
 from service.queries.history import known_destination
 from service.queries.ledger import Search
 from service.state import Current, Shared, may_read
-from service.web import downloads, fans
+from service.web import asking, downloads, fans
 from service.web.destination import destination_page
 from service.web.overview import overview
 from service.web.pages import data_page, policy_page, track_page
@@ -42,6 +42,7 @@ def page_router() -> APIRouter:
     """Return the routes of the pages; styles and icon need no token."""
     router = APIRouter()
     router.include_router(pages)
+    router.include_router(asking.router)
     router.include_router(files)
     return router
 
