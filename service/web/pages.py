@@ -10,7 +10,7 @@ from service.names import name_of
 from service.publication import Publication
 from service.queries import arrivals, history, ledger, track
 from service.web.render import page
-from store.vocabulary import WORLD
+from store.vocabulary import CARRY_OVER, WORLD
 
 ROWS: Final = 50
 """Rows of a long table on one page."""
@@ -41,7 +41,8 @@ def _replay(publication: Publication) -> list[ScoreRow]:
     """Return the newest backtest: our model and the rules of thumb, not its parts."""
     scores = publication.published.scores
     ours = {*publication.published.runs["model_version"], *publication.latest["model"]}
-    shown = scores.loc[scores["model"].isin([*ours, *YARDSTICKS])]
+    errors = scores["metric"] != CARRY_OVER
+    shown = scores.loc[errors & scores["model"].isin([*ours, *YARDSTICKS])]
     return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
 
 
