@@ -45,8 +45,8 @@ def carry_over(cells: pd.DataFrame) -> tuple[float, int]:
         return float("nan"), len(pairs)
     product = pairs["score"] * pairs["score_later"] / float((score**2).mean())
     by_lag = product.groupby(pairs["lag"]).agg(["mean", "size"])
-    return _fitted(*(np.array(by_lag[name].to_numpy(), float) for name in ("mean", "size")),
-                   np.array(by_lag.index.to_numpy(), float)), len(pairs)  # fmt: skip
+    means, weights = (by_lag[name].to_numpy(dtype=float) for name in ("mean", "size"))
+    return _fitted(means, weights, by_lag.index.to_numpy(dtype=float)), len(pairs)
 
 
 def _fitted(means: Floats, weights: Floats, lags: Floats) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from service.access import Access
 from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
+from service.hooks import Hooks
 from service.limits import Counts, Gate
 from service.live import Live, Warm
 from service.problems import tell_problems
@@ -33,6 +34,7 @@ class Rules:
     open_reads: bool
     max_body_bytes: int
     requests_per_s: float
+    hooks: Hooks = field(default_factory=Hooks)
 
 
 def create_app(live: Live, rules: Rules, *, ahead: Warm | None = warm) -> FastAPI:
@@ -62,7 +64,7 @@ def create_app(live: Live, rules: Rules, *, ahead: Warm | None = warm) -> FastAP
     )
     counts = Counts()
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
-    app.state.shared = State(live, access, counts)
+    app.state.shared = State(live, access, counts, rules.hooks)
     app.include_router(api_router())
     app.include_router(page_router())
     tell_problems(app, error_page)

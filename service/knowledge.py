@@ -14,6 +14,10 @@ from store.published import Published
 
 Floats = NDArray[np.float64]
 
+PathsOf = Callable[[Floats, float], Floats]
+"""Returns draws x months of tonnes from the published quantiles of months in a row (months x
+``QUANTILES``) and from the share of a miss that the next month repeats."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -45,6 +49,4 @@ class Knowledge:
     ledger_of: Callable[[Published, pd.Timestamp], Ledger]
     meanings: Mapping[str, str]
     """What a driver's name means, in words."""
-    paths_of: Callable[[Floats, float], Floats]
-    """Draws x months of tonnes from the published quantiles of months in a row (months x
-    ``QUANTILES``), and from the share of a miss that the next month repeats."""
+    paths_of: PathsOf

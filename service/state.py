@@ -5,10 +5,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from service.access import Access
+from service.access import Access, from_own_page
+from service.desk import Desk
+from service.hooks import Hooks
 from service.limits import Counts
 from service.live import Live
 from service.publication import Publication
+from store.audit import Who
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class State:
     live: Live
     access: Access
     counts: Counts
+    hooks: Hooks
 
 
 async def state_of(request: Request) -> State:
@@ -42,6 +46,27 @@ async def may_read(request: Request, shared: Shared) -> None:
     await shared.access.read(request)
 
 
-async def may_write(request: Request, shared: Shared) -> None:
-    """Let a writer pass."""
-    await shared.access.write(request)
+async def may_write(request: Request, shared: Shared) -> Who:
+    """Let a writer pass and tell who it is."""
+    return Who(digest=await shared.access.write(request))
+
+
+Writer = Annotated[Who, Depends(may_write)]
+
+
+async def may_audit(request: Request, shared: Shared) -> None:
+    """Let a reader with a token pass."""
+    await shared.access.known(request)
+
+
+async def own_form(request: Request) -> None:
+    """Let a form of this service's own pages pass."""
+    from_own_page(request)
+
+
+async def desk_of(shared: Shared) -> Desk:
+    """Return the newest state of the desk; a request keeps the one it began with."""
+    return shared.live.desk
+
+
+OnDesk = Annotated[Desk, Depends(desk_of)]

@@ -54,9 +54,7 @@ class Journal:
         """
         told = {"before": _text(before), "after": _text(after)}
         row = {"at": self.at, "token_id": self.token_id, "actor": self.actor}
-        self.connection.execute(
-            insert(audit).values(**row, action=action, object=thing, **told)
-        )
+        self.connection.execute(insert(audit).values(**row, action=action, object=thing, **told))
         self.noted += 1
 
 

@@ -18,6 +18,7 @@ CSS: Final = "text/css; charset=utf-8"
 
 NAVIGATION: Final = (
     ("/", "Overview"),
+    ("/needs", "Needs and alerts"),
     ("/track-record", "Track record"),
     ("/policy", "Policy"),
     ("/data", "Data"),

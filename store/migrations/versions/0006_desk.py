@@ -95,9 +95,12 @@ def _guards(dialect: str) -> list[str]:
             f"BEGIN SELECT RAISE(ABORT, '{_KEPT}'); END"
             for verb in ("UPDATE", "DELETE")
         ]
-    return [
+    function = (
         "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{_KEPT}'; END $$",
+        f"$$ BEGIN RAISE EXCEPTION '{_KEPT}'; END $$"
+    )
+    trigger = (
         "CREATE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
-        "FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()",
-    ]
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()"
+    )
+    return [function, trigger]
