@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import pandas as pd
@@ -52,11 +52,13 @@ def add_override(engine: Engine, told: Override, *, who: Who, at: datetime) -> N
     key = f"{told.destination}|{told.period:%Y-%m}|{told.as_of:%Y-%m-%dT%H:%M:%SZ}"
     with audited(engine, who, at=at) as journal:
         _find(journal.connection, told)
-        before = _newest(journal, key)
+        before, last = _newest(journal, key)
         row = {"value": repr(told.tonnes), "reason": told.reason.strip()}
         named = {"target": TARGET, "target_key": key, "field": FIELD}
         journal.connection.execute(
-            insert(overrides).values(**named, **row, author=journal.actor, available_at=at)
+            insert(overrides).values(
+                **named, **row, author=journal.actor, available_at=_after(last, at)
+            )
         )
         journal.note("override", f"{TARGET} {key}", before=before, after=row)
 
@@ -92,17 +94,24 @@ def _find(connection: Connection, told: Override) -> None:
         )
 
 
-def _newest(journal: Journal, key: str) -> dict[str, str] | None:
-    """Return what was expected before."""
+def _newest(journal: Journal, key: str) -> tuple[dict[str, str] | None, datetime | None]:
+    """Return what was expected before, and since when."""
     own = (overrides.c.target == TARGET) & (overrides.c.target_key == key)
     newest = (
-        select(overrides.c.value, overrides.c.reason)
+        select(overrides.c.value, overrides.c.reason, overrides.c.available_at)
         .where(own & (overrides.c.field == FIELD))
         .order_by(overrides.c.available_at.desc())
         .limit(1)
     )
     row = journal.connection.execute(newest).first()
-    return None if row is None else {"value": row.value, "reason": row.reason}
+    if row is None:
+        return None, None
+    return {"value": row.value, "reason": row.reason}, row.available_at
+
+
+def _after(last: datetime | None, at: datetime) -> datetime:
+    """Return a moment later than the last one, whatever the clock did since."""
+    return at if last is None else max(at, last + timedelta(microseconds=1))
 
 
 def _check(told: Override) -> None:

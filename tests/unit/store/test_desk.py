@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 from alembic import command
-from sqlalchemy import Engine, inspect, insert, text
+from sqlalchemy import Engine, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from store.audit import Who, audited
