@@ -16,7 +16,7 @@ from tests.service.stores import copied
 CHROMIUM = "MAGNETCAST_TEST_CHROMIUM"
 """Names the browser to test with; where it is set, one that is missing is a failure."""
 
-PAGES = ["/", "/destinations/USA", "/track-record", "/policy", "/data", "/nothing"]
+PAGES = ["/", "/destinations/USA", "/needs", "/track-record", "/policy", "/data", "/nothing"]
 OPTIONS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
