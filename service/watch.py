@@ -18,6 +18,9 @@ from store.vocabulary import QUANTILE_COLUMNS
 
 Months = Mapping[pd.Timestamp, float]
 
+ROUNDING: Final = 6
+"""Decimals of points; what is beyond is rounding of the machine."""
+
 WHAT: Final = {
     "shortfall": "chance of a shortfall",
     "below_last_year": "chance to fall below the same month a year before",
@@ -53,8 +56,7 @@ def finding_of(
     moved = _points(rule, old, new)
     return Finding(
         **about,
-        # Shares are told to a millionth of a point; what is left is rounding.
-        fired=round(abs(moved), 6) >= rule["points"],
+        fired=moves[month] >= rule["points"],
         period=month.date(),
         before=old,
         after=new,

@@ -26,7 +26,8 @@ HOUSE = Hooks(KEY, networks_of("10.0.0.0/8, 127.0.0.0/8"))
         "http://8.8.8.8/", "http://example.org/", "ftp://example.org/", "file:///etc/passwd",
         "https://user:pw@example.org/", "https://@example.org/", "https://", "example.org",
         "https://example.org/#x", "https://exam ple.org/", "https://example.org/\n",
-        "https://example.org:99999/", "https://ex\u00e4mple.org/", f"https://example.org/{'x' * 500}",
+        "https://example.org:99999/", "https://ex\u00e4mple.org/",
+        f"https://example.org/{'x' * 500}",
         "https://[::1", "https://8.8.8.8%2e/",
     ],
 )  # fmt: skip
