@@ -49,9 +49,8 @@ def finding_of(
         text = "The two publications have no month in common that the rule watches."
         return Finding(**about, fired=False, period=None, before=None, after=None, message=text)
     # Of equal moves the earliest month is told.
-    month = max(
-        common, key=lambda m: (round(abs(_points(rule, told[1][m], told[0][m])), 6), -m.value)
-    )
+    moves = {m: round(abs(_points(rule, told[1][m], told[0][m])), ROUNDING) for m in common}
+    month = max(common, key=lambda m: (moves[m], -m.value))
     old, new = told[1][month], told[0][month]
     moved = _points(rule, old, new)
     return Finding(

@@ -63,7 +63,7 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
     page.goto("/destinations/USA")
     page.get_by_text("Put a number of your own beside a median").focus()
     page.keyboard.press("Enter")
-    page.get_by_label("Month").select_option("2026-12")
+    page.locator("select[name=period]").select_option("2026-12")
     page.locator("form[action='/overrides'] input[name=tonnes]").focus()
     page.keyboard.type("450.5")
     page.keyboard.press("Tab")
