@@ -225,6 +225,7 @@ def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - 
     write_result(status_table(Settings()), out=out, form=format)
 
 
+app.command("flows.alert_commands:alerts")
 app.command("flows.attribute_commands:attribute")
 app.command("flows.diversion_commands:diversion")
 app.command("flows.explain_commands:explain")

@@ -40,6 +40,7 @@ def serve(
     from flows.knowledge import knowledge
     from flows.stores import store_of
     from service.app import Rules, create_app
+    from service.hooks import Hooks, networks_of
     from service.live import Live
     from store.tokens import scopes_in_force
 
@@ -56,6 +57,7 @@ def serve(
         open_reads=private if settings.open_reads is None else settings.open_reads,
         max_body_bytes=settings.max_body_bytes,
         requests_per_s=settings.requests_per_s,
+        hooks=Hooks(settings.alert_key.get_secret_value(), networks_of(settings.alert_networks)),
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = Live(engine, knowledge(), clock=utc_now, refresh_s=settings.refresh_s)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -14,6 +14,7 @@ from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
 from service.asking.desk import Desk
 from service.asking.told import WhatIf
+from service.hooks import Hooks
 from service.limits import Counts, Gate
 from service.live import Live, Warm
 from service.memo import Recent
@@ -40,6 +41,7 @@ class Rules:
     open_reads: bool
     max_body_bytes: int
     requests_per_s: float
+    hooks: Hooks = field(default_factory=Hooks)
 
 
 def create_app(
@@ -57,11 +59,11 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         live.start(ahead)
-        if desk is not None:
-            desk.start(lambda: live.publication)
+        if asking is not None:
+            asking.start(lambda: live.publication)
         yield
-        if desk is not None:
-            desk.stop()
+        if asking is not None:
+            asking.stop()
         live.stop()
 
     app = FastAPI(
@@ -74,10 +76,10 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    desk = None if what_if is None else Desk(what_if)
-    counts = Counts(lambda: 0 if desk is None else desk.waiting)
+    asking = None if what_if is None else Desk(what_if)
+    counts = Counts(lambda: 0 if asking is None else asking.waiting)
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
-    app.state.shared = State(live, access, counts, desk, Recent(DRAWN))
+    app.state.shared = State(live, access, counts, rules.hooks, asking, Recent(DRAWN))
     app.include_router(api_router())
     app.include_router(page_router())
     tell_problems(app, error_page)
@@ -102,8 +104,8 @@ def _documentation(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = Problem.model_json_schema()
         parts["securitySchemes"] = _SECURITY
         made["security"] = [{}, {"token": []}]
-        desk = app.state.shared.desk
-        worked = () if desk is None else desk.what_if.worked
+        asking = app.state.shared.asking
+        worked = () if asking is None else asking.what_if.worked
         made["paths"][f"{API_PREFIX}/scenarios"]["post"]["requestBody"] = scenarios.body_of(worked)
         app.openapi_schema = made
     return app.openapi_schema

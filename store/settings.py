@@ -108,6 +108,15 @@ class Settings(BaseSettings):
         default=256, ge=1, le=10_000, description="Scenarios that may wait for their turn."
     )
 
+    alert_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secrets of webhooks are derived from it; 32 characters or more.",
+    )
+    alert_networks: str = Field(
+        default="",
+        description="Networks that webhooks may call besides public addresses, e.g. 10.0.0.0/8.",
+    )
+
     @field_validator(*PROVIDER_URLS)
     @classmethod
     def _is_plain_address(cls, address: str | None) -> str | None:

@@ -31,6 +31,15 @@ class Driver(Told):
     tonnes: float = Field(description="What the median would lose without it.", examples=[-44.6])
 
 
+class Expected(Told):
+    """What a planner expects beside the median; the newest counts."""
+
+    tonnes: float = Field(examples=[450.0])
+    author: str = Field(examples=["planning desk"])
+    reason: str = Field(examples=["Two licences were granted on 3 Dec"])
+    available_at: datetime
+
+
 class ForecastMonth(Told):
     """One month; quantiles left out on request are missing."""
 
@@ -46,6 +55,7 @@ class ForecastMonth(Told):
     mean: float = Field(description="t", examples=[498.2])
     status: str = Field(examples=["champion"])
     drivers: list[Driver]
+    override: Expected | None = Field(None, description="Missing where nobody wrote one.")
 
 
 class Forecast(Told):

@@ -46,7 +46,7 @@ async def question_of(
         UnknownError: There is no such destination or worked scenario.
     """
     known_destination(current, destination)
-    offered = () if shared.desk is None else shared.desk.what_if.worked
+    offered = () if shared.asking is None else shared.asking.what_if.worked
     ground = field_of(current)
     if worked:
         picked = _picked(offered, worked)
@@ -101,9 +101,9 @@ async def _page(request: Request, current: Publication, shared: State, asked: Qu
     now, view = shared.live.clock(), asked.view
     if not asked.text:
         return await run_in_threadpool(what_if_page, current, now, view)
-    if shared.desk is None:
+    if shared.asking is None:
         raise NoAnswerError("This service answers no scenarios. Ask `magnetcast scenario`.")
-    told = await shared.desk.answer(
+    told = await shared.asking.answer(
         current, asked.text.encode(), first=True, is_gone=request.is_disconnected
     )
 

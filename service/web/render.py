@@ -19,6 +19,7 @@ CSS: Final = "text/css; charset=utf-8"
 NAVIGATION: Final = (
     ("/", "Overview"),
     ("/what-if", "What if"),
+    ("/needs", "Needs and alerts"),
     ("/track-record", "Track record"),
     ("/policy", "Policy"),
     ("/data", "Data"),

@@ -101,7 +101,7 @@ def asking(store: Path, home: Path, what: WhatIf | None = None) -> Iterator[Aske
         many = httpx.Limits(max_connections=None)
         with httpx.Client(base_url=address, timeout=600, limits=many, trust_env=False) as client:
             client.get("/api/v1/health")
-            yield Asked(home, address, app.state.shared.desk, client)
+            yield Asked(home, address, app.state.shared.asking, client)
         server.should_exit = True
         thread.join()
     engine.dispose()

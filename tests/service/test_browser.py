@@ -11,7 +11,16 @@ from tests.service.browsing import Watch, opened
 from tests.service.serving import ENDING_S, serving
 from tests.service.stores import copied
 
-PAGES = ["/", "/destinations/USA", "/what-if", "/track-record", "/policy", "/data", "/nothing"]
+PAGES = [
+    "/",
+    "/destinations/USA",
+    "/what-if",
+    "/needs",
+    "/track-record",
+    "/policy",
+    "/data",
+    "/nothing",
+]
 
 
 @pytest.fixture(scope="module")
