@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 
 from flows.console import say
+from store.copies import sqlite_file
 from store.errors import StoreError
 from store.settings import PROJECT_ROOT, Settings
 
@@ -51,48 +52,55 @@ class Pid:
 
 def servers(settings: Settings) -> tuple[Server, ...]:
     """Return what a machine runs, in the order it is started."""
-    python = sys.executable
     prefect = f"http://{HOST}:{settings.prefect_port}"
     mlflow = f"http://{HOST}:{settings.mlflow_port}"
     service = f"http://{HOST}:{settings.service_port}"
-    magnetcast = [python, "-c", "from flows.cli import main; main()"]
+    artifacts = settings.artifact_dir.resolve().as_uri()
     return (
         Server(
             "prefect",
-            [python, "-m", "prefect", "server", "start", "--host", HOST]
-            + ["--port", str(settings.prefect_port)],
+            _words(f"-m prefect server start --host {HOST} --port {settings.prefect_port}"),
             prefect,
             f"{prefect}/api/health",
         ),
         Server(
             "mlflow",
-            [python, "-m", "mlflow", "server", "--host", HOST, "--port", str(settings.mlflow_port)]
-            + ["--workers", "1", "--backend-store-uri", settings.tracking_uri]
-            + ["--default-artifact-root", settings.artifact_dir.resolve().as_uri()],
+            (
+                *_words(f"-m mlflow server --host {HOST} --port {settings.mlflow_port}"),
+                *("--workers", "1", "--default-artifact-root", artifacts),
+            ),
             mlflow,
             f"{mlflow}/health",
         ),
-        Server(
-            "worker",
-            [python, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"],
-            "",
-            "",
-        ),
+        Server("worker", _words(f"-m prefect worker start --pool {POOL} --type process"), "", ""),
         Server(
             "service",
-            [*magnetcast, "serve", "--host", HOST, "--port", str(settings.service_port)],
+            (
+                *(sys.executable, "-c", "from flows.cli import main; main()"),
+                *("serve", "--host", HOST, "--port", str(settings.service_port)),
+            ),
             service,
             f"{service}/api/v1/health",
         ),
     )
 
 
+def _words(text: str) -> tuple[str, ...]:
+    """Return the words of a command of this Python."""
+    return (sys.executable, *text.split())
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """Return what the servers are told beside the environment of the command."""
-    home = settings.home.resolve()
+    home, tracking = settings.home.resolve(), settings.tracking_uri
+    if (file := sqlite_file(tracking)) is not None:
+        tracking = f"sqlite:///{file.resolve()}"
     return {
         **os.environ,
         "MAGNETCAST_HOME": str(home),
+        "MAGNETCAST_TRACKING_URI": tracking,
+        "MAGNETCAST_ARTIFACT_DIR": str(settings.artifact_dir.resolve()),
+        "MLFLOW_BACKEND_STORE_URI": tracking,
         "PREFECT_API_URL": f"http://{HOST}:{settings.prefect_port}/api",
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ from store.copies import (
 from store.database import open_store, shown_address
 from store.errors import DataError, first_few
 from store.settings import Settings
-from store.swapping import swap_all, undo
+from store.swapping import remove, swap_all, undo
 
 JOURNAL: Final = "restore.json"
 """File below home that is there while a restore puts things in place."""
@@ -114,36 +113,35 @@ def _put_in_place(
     """Prepare each part beside its place, then swap all of them."""
     moves: dict[Path, Path | None] = {}
     dumps: dict[str, Path] = {}
-    for name, url in (("database", settings.url), ("mlflow", settings.tracking_uri)):
-        copy = _copy_of(manifest, name)
-        if copy is None:
-            continue
-        _check_kind(copy, url, name)
-        target = sqlite_file(url)
-        if target is None:
-            dumps[url] = staged / name
-            continue
-        check_sqlite(staged / name, copy)
-        moves[target] = _beside(staged / name, target)
-    ready = moves.get(sqlite_file(settings.url) or Path())
-    if ready is not None:
-        # Migrates an older schema; a newer one than ours is refused.
-        open_store(f"sqlite:///{ready.resolve()}").dispose()
-        as_one_file(ready)
-    tracking = moves.get(sqlite_file(settings.tracking_uri) or Path())
-    if tracking is not None:
-        _readdress(f"sqlite:///{tracking.resolve()}", settings, manifest)
-    for name, folder in folders(settings, with_cache=bool(manifest.get("with_cache"))).items():
-        source = staged / name
-        moves[folder] = _beside(source, folder) if source.is_dir() else None
     try:
+        for name, url in (("database", settings.url), ("mlflow", settings.tracking_uri)):
+            copy = _copy_of(manifest, name)
+            if copy is None:
+                continue
+            _check_kind(copy, url, name)
+            target = sqlite_file(url)
+            if target is None:
+                dumps[url] = staged / name
+                continue
+            check_sqlite(staged / name, copy)
+            moves[target] = _beside(staged / name, target)
+            _bring_up(f"sqlite:///{target.with_name(_hidden(target)).resolve()}", name, manifest, settings)
+        for name, folder in folders(settings, with_cache=bool(manifest.get("with_cache"))).items():
+            moves[folder] = _beside(staged / name, folder) if (staged / name).is_dir() else None
         swap_all(moves, journal, then=lambda: _load(settings, dumps, manifest, staged))
     finally:
-        for leftover in moves.values():
-            if leftover is not None:
-                shutil.rmtree(leftover, ignore_errors=True)
-                with suppress(OSError):
-                    leftover.unlink(missing_ok=True)
+        for target in moves:
+            remove(target.with_name(_hidden(target)))
+
+
+def _bring_up(url: str, name: str, manifest: Mapping[str, Any], settings: Settings) -> None:
+    """Make a database fit for this release and place: an older schema migrated, files found."""
+    if name == "database":
+        open_store(url).dispose()
+    else:
+        move_addresses(url, str(manifest["artifact_root"]), artifact_root(settings.artifact_dir))
+    if (file := sqlite_file(url)) is not None:
+        as_one_file(file)
 
 
 def _load(
@@ -156,19 +154,13 @@ def _load(
             before[url] = staged / f"before-{number}"
             copy_database(url, before[url])
             load_postgres(url, dump)
-            if url == settings.url:
-                open_store(url).dispose()
-            else:
-                _readdress(url, settings, manifest)
+            name = "database" if url == settings.url else "mlflow"
+            _bring_up(url, name, manifest, settings)
     except BaseException:
         for url, old in before.items():
             if old.exists():
                 load_postgres(url, old)
         raise
-
-
-def _readdress(url: str, settings: Settings, manifest: Mapping[str, Any]) -> None:
-    move_addresses(url, str(manifest["artifact_root"]), artifact_root(settings.artifact_dir))
 
 
 def _copy_of(manifest: Mapping[str, Any], name: str) -> Copy | None:
@@ -201,7 +193,11 @@ def _check_kind(copy: Copy, url: str, name: str) -> None:
 def _beside(source: Path, target: Path) -> Path:
     """Move a staged part to the folder of its place, so that the swap is a rename."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.restoring")
-    shutil.rmtree(beside, ignore_errors=True)
+    beside = target.with_name(_hidden(target))
+    remove(beside)
     shutil.move(source, beside)
     return beside
+
+
+def _hidden(target: Path) -> str:
+    return f".{target.name}.restoring"

@@ -13,7 +13,7 @@ import json
 import re
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ class Entry:
 
 
 class _PlainFile(tarfile.TarInfo):
-    """A tar header that is refused unless it heads a plain file, before anything behind it is read."""
+    """A tar header, refused unless it heads a plain file, before anything behind it is read."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -160,7 +160,7 @@ def _opened(path: Path) -> Iterator[tuple[dict[str, Any], Members]]:
 def _members(tar: tarfile.TarFile, entries: Mapping[str, Entry]) -> Members:
     """Yield each file with its bytes; complain of strangers, of changes and of what is missing."""
     missing = dict(entries)
-    for header in tar:
+    while (header := tar.next()) is not None:
         entry = missing.pop(header.name, None)
         if entry is None:
             raise _refused(f"{header.name!r} is not in the manifest, or comes twice")

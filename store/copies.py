@@ -35,7 +35,7 @@ from store.errors import StoreError
 Kind = Literal["sqlite", "postgresql"]
 
 PAGES: Final = -1
-"""Pages copied in one step: all, so that the copy is one state and no writer makes it begin anew."""
+"""Pages copied in one step: all, so that the copy is one state and no writer delays it."""
 
 
 @dataclass(frozen=True, slots=True)

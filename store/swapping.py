@@ -1,6 +1,6 @@
 """Putting several files and folders in place at once, with a way back at any moment.
 
-Public: :func:`swap_all`, :func:`undo`.
+Public: :func:`swap_all`, :func:`undo`, :func:`remove`.
 
 A journal is on disk before the first move. Whoever finds one knows that a swap was cut off, and
 :func:`undo` puts back what was there before.
@@ -31,7 +31,7 @@ def swap_all(
     """
     places = [_with(target, ending) for target in staged for ending in COMPANIONS]
     for place in places:
-        _remove(_aside(place))
+        remove(_aside(place))
     journal.parent.mkdir(parents=True, exist_ok=True)
     _write(journal, {str(place.resolve()): place.exists() for place in places})
     try:
@@ -49,7 +49,7 @@ def swap_all(
     # From here on the new state counts: what is left aside is only removed.
     journal.unlink()
     for place in places:
-        _remove(_aside(place))
+        remove(_aside(place))
 
 
 def undo(journal: Path) -> bool:
@@ -70,10 +70,10 @@ def undo(journal: Path) -> bool:
     for name, was in was_there:
         place = Path(name)
         if _aside(place).exists():
-            _remove(place)
+            remove(place)
             _aside(place).replace(place)
         elif not was:
-            _remove(place)
+            remove(place)
     journal.unlink()
     return True
 
@@ -87,7 +87,8 @@ def _aside(place: Path) -> Path:
     return place.with_name(f".{place.name}.before-restore")
 
 
-def _remove(place: Path) -> None:
+def remove(place: Path) -> None:
+    """Remove a file or a whole folder, if it is there."""
     if place.is_dir() and not place.is_symlink():
         shutil.rmtree(place)
     else:
