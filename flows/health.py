@@ -14,8 +14,7 @@ from sqlalchemy import Engine
 from features.evidence import evidence_panel
 from features.months import month_start
 from flows.backup import last_backup
-from flows.restore import was_cut_off
-from flows.stores import store_of
+from flows.stores import store_of, was_cut_off
 from models import registry
 from sources.calendar import ReleaseCalendar
 from store.copies import is_sound
@@ -107,6 +106,8 @@ def examine(settings: Settings, now: pd.Timestamp) -> Health:
         free_bytes=shutil.disk_usage(settings.home).free,
         backup_at=last_backup(settings),
     )
+    if seen.cut_off:
+        return _health(seen)
     try:
         if wrong := is_sound(settings.url):
             raise StoreError(wrong)
@@ -122,7 +123,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
     """Yield what is wrong, the worst first for each thing."""
     if facts.cut_off:
         yield Finding("restore", BROKEN, "a restore was cut off while it put things in place")
-    if facts.unreadable:
+    elif facts.unreadable:
         yield Finding("database", BROKEN, facts.unreadable)
     else:
         yield from _freshness(facts)

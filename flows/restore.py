@@ -9,7 +9,7 @@ from typing import Any, Final
 from flows.backup import artifact_root, folders
 from flows.console import say
 from flows.machine import running
-from flows.stores import single_writer, store_of
+from flows.stores import JOURNAL, single_writer, store_of
 from store.archive import extract_archive
 from store.copies import (
     Copy,
@@ -25,9 +25,6 @@ from store.database import open_store, shown_address
 from store.errors import DataError, first_few
 from store.settings import Settings
 from store.swapping import remove, swap_all, undo
-
-JOURNAL: Final = "restore.json"
-"""File below home that is there while a restore puts things in place."""
 
 OWN: Final = (".lock", ".part", JOURNAL)
 """Endings of files that make no home."""
@@ -83,11 +80,6 @@ def restore(settings: Settings, path: Path, *, force: bool = False) -> Mapping[s
     return manifest
 
 
-def was_cut_off(settings: Settings) -> bool:
-    """Tell whether a restore began to replace things and did not end."""
-    return (settings.home / JOURNAL).exists()
-
-
 def _check_empty(settings: Settings) -> None:
     """Refuse to replace what stands there."""
     targets = [settings.home, settings.artifact_dir]
@@ -125,13 +117,16 @@ def _put_in_place(
                 continue
             check_sqlite(staged / name, copy)
             moves[target] = _beside(staged / name, target)
-            _bring_up(f"sqlite:///{target.with_name(_hidden(target)).resolve()}", name, manifest, settings)
+            _bring_up(
+                f"sqlite:///{target.with_name(_hidden(target)).resolve()}", name, manifest, settings
+            )
         for name, folder in folders(settings, with_cache=bool(manifest.get("with_cache"))).items():
             moves[folder] = _beside(staged / name, folder) if (staged / name).is_dir() else None
         swap_all(moves, journal, then=lambda: _load(settings, dumps, manifest, staged))
     finally:
         for target in moves:
             remove(target.with_name(_hidden(target)))
+            remove(target.with_name(f".{_hidden(target)}.lock"))
 
 
 def _bring_up(url: str, name: str, manifest: Mapping[str, Any], settings: Settings) -> None:
