@@ -1,6 +1,6 @@
 """How it is: what stands, what is late and what is wrong, in words and as one code.
 
-:func:`examine` looks, :func:`judge` says what it means. docs/operations.md has a paragraph an alarm.
+:func:`examine` looks, :func:`judge` says what it means; docs/operations.md says what to do.
 """
 
 import shutil
@@ -108,9 +108,9 @@ def examine(settings: Settings, now: pd.Timestamp) -> Health:
     )
     if seen.cut_off:
         return _health(seen)
+    if wrong := is_sound(settings.url):
+        return _health(replace(seen, unreadable=wrong))
     try:
-        if wrong := is_sound(settings.url):
-            raise StoreError(wrong)
         seen = _look(store_of(settings), seen)
         champion = registry.champion(settings)
     except StoreError as err:

@@ -12,7 +12,6 @@ from store.database import open_store
 from store.errors import StoreError
 from store.settings import Settings
 
-
 JOURNAL: Final = "restore.json"
 """File below home that is there while a restore puts things in place."""
 

@@ -1,9 +1,11 @@
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -13,9 +15,10 @@ import pytest
 import yaml
 from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 
-from flows.deploying import POOLS, prepare
+from flows.deploying import DEPLOY, POOLS, prepare
 from flows.deployments import TRAINING
 from sources.calendar import ReleaseCalendar, ReleaseDates
 from sources.live import LIVE
@@ -51,14 +54,10 @@ def deployed() -> dict[str, DeploymentResponse]:
     asked(prepare())
     from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - read within the harness
 
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    import os  # noqa: PLC0415 - only here
-
-    variables = {
-        **os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value()), "PYTHONPATH": str(PROJECT_ROOT)
-    }  # fmt: skip
-    answer = subprocess.run(
-        command, cwd=PROJECT_ROOT, env=variables, capture_output=True, text=True, check=False
+    url = str(PREFECT_API_URL.value())
+    variables = {**os.environ, "PREFECT_API_URL": url, "PYTHONPATH": str(PROJECT_ROOT)}
+    answer = subprocess.run(  # noqa: S603 - our own words
+        DEPLOY, cwd=PROJECT_ROOT, env=variables, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return {one.name: one for one in asked(read_all())}
@@ -115,12 +114,13 @@ def test_the_rest_comes_daily_weekly_and_quarterly(
         asked(next_dates(deployed[name])) for name in ("daily", "weekly", "quarterly")
     )
 
-    assert {(later - one).days for one, later in zip(daily, daily[1:], strict=False)} == {1}
-    assert {(later - one).days for one, later in zip(weekly, weekly[1:], strict=False)} == {7}
+    assert {(later - one).days for one, later in pairwise(daily)} == {1}
+    assert {(later - one).days for one, later in pairwise(weekly)} == {7}
     assert [moment.month for moment in quarterly[:4]] == [1, 4, 7, 10]
 
 
-def test_one_deployment_trains_at_a_time(deployed: dict[str, DeploymentResponse]) -> None:
+@pytest.mark.usefixtures("deployed")
+def test_one_deployment_trains_at_a_time() -> None:
     limit, pools = asked(read_limit())
 
     assert limit == 1
@@ -139,11 +139,11 @@ def test_nothing_in_containers_is_switched_on_beside_its_process(
 def test_a_worker_runs_a_deployment_in_a_process(
     deployed: dict[str, DeploymentResponse], child_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    async def ask() -> Any:
+    async def ask() -> FlowRun:
         async with get_client() as client:
             return await client.create_flow_run_from_deployment(deployed["bundled"].id)
 
-    async def ended(run: Any) -> Any:
+    async def ended(run: FlowRun) -> FlowRun:
         async with get_client() as client:
             return await client.read_flow_run(run.id)
 
@@ -152,7 +152,7 @@ def test_a_worker_runs_a_deployment_in_a_process(
     command += ["--pool", "magnetcast", "--type", "process"]
     variables = {**child_environment, "PYTHONPATH": str(PROJECT_ROOT)}
     with (tmp_path / "worker.log").open("wb") as log:
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - our own words
             command,
             cwd=PROJECT_ROOT,
             env=variables,

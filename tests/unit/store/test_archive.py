@@ -88,7 +88,7 @@ def test_a_file_that_was_changed_is_refused_and_leaves_nothing(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "name", ["../escaped", "/tmp/escaped", "a/../../escaped", "a//b", "a\\..\\b", "", "."]
+    "name", ["../escaped", "/var/escaped", "a/../../escaped", "a//b", "a\\..\\b", "", "."]
 )
 def test_a_path_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     told = manifest_of((name, b"x"))

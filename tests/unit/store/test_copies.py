@@ -33,7 +33,7 @@ while True:
 def writer(database: Path) -> Iterator[None]:
     """Let a process write pairs of rows without a pause."""
     command = [sys.executable, "-c", WRITER, str(database)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own words
         assert process.stdout is not None
         process.stdout.readline()
         try:
