@@ -29,6 +29,9 @@ START_S: Final = 180.0
 END_S: Final = 20.0
 PAUSE_S: Final = 0.25
 
+_CHILDREN: Final[dict[int, subprocess.Popen[bytes]]] = {}
+"""What this process started, to be told of their end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -160,6 +163,7 @@ def _start(settings: Settings, server: Server, variables: Mapping[str, str]) -> 
             cwd=PROJECT_ROOT,
             start_new_session=True,
         )
+    _CHILDREN[process.pid] = process
     told = json.dumps(asdict(Pid(process.pid, _born(process.pid))))
     _pid_file(settings, server.name).write_text(told + "\n", encoding="utf-8")
 
@@ -253,8 +257,9 @@ def _born(number: int) -> str:
 
 def _reap(number: int) -> None:
     """Let the kernel forget a child that ended; one that is no child of ours has another parent."""
-    with suppress(ChildProcessError):
-        os.waitpid(number, os.WNOHANG)
+    child = _CHILDREN.get(number)
+    if child is not None and child.poll() is not None:
+        del _CHILDREN[number]
 
 
 def _pid_file(settings: Settings, name: str) -> Path:

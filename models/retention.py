@@ -9,23 +9,19 @@ while it goes on.
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol, TypeVar
 
 from models.registry import MODEL
 from models.tracking import connect, is_kept
 from store.errors import StoreError
 from store.settings import Settings
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run
-    from mlflow.entities.model_registry import ModelVersion
-
 PAGE: Final = 1000
+ACTIVE_ONLY: Final = 1
 DELETED_ONLY: Final = 2
-"""MLflow's ``ViewType`` of what lies in its bin."""
+"""MLflow's ``ViewType`` of what does not, and of what does lie in its bin."""
 
 AT_ONCE: Final = 200
 """Runs named in one command line."""
@@ -58,8 +54,17 @@ def old_runs(
     if not is_kept(settings):
         return []
     client, experiment = connect(settings)
-    versions = _versions(client)
-    aliased = _aliased(client)
+    wanted = f"name = '{MODEL}'"
+    newest_first = ["attributes.start_time DESC"]
+    runs = _all(
+        lambda token: client.search_runs([experiment], "", ACTIVE_ONLY, PAGE, newest_first, token)
+    )
+    versions = _all(lambda token: client.search_model_versions(wanted, PAGE, None, token))
+    aliased = {
+        int(version)
+        for model in client.search_registered_models(wanted)
+        for version in model.aliases.values()
+    }
     kept = {
         str(one.run_id)
         for one in versions
@@ -73,7 +78,7 @@ def old_runs(
             tuple(int(one.version) for one in versions if one.run_id == run.info.run_id),
             tuple(one.model_id for one in run.outputs.model_outputs) if run.outputs else (),
         )
-        for run in _runs(client, experiment)[keep:]
+        for run in runs[keep:]
         if run.info.start_time < before_ms
         and run.info.status != "RUNNING"
         and run.info.run_id not in kept
@@ -121,33 +126,24 @@ def _empty_bin(uri: str, run_ids: Sequence[str]) -> None:
         )
 
 
-def _runs(client: "MlflowClient", experiment: str) -> "list[Run]":
-    found: list[Run] = []
+_Item = TypeVar("_Item", covariant=True)
+
+
+class _Page(Protocol[_Item]):
+    """Some of what was asked for, and the way to the rest."""
+
+    token: str | None
+
+    def __iter__(self) -> Iterator[_Item]: ...
+
+
+def _all(ask: Callable[[str | None], _Page[_Item]]) -> list[_Item]:
+    """Return what all pages hold."""
+    found: list[_Item] = []
     token: str | None = None
     while True:
-        page = client.search_runs(
-            [experiment],
-            max_results=PAGE,
-            order_by=["attributes.start_time DESC"],
-            page_token=token,
-        )
+        page = ask(token)
         found.extend(page)
         token = page.token
         if not token:
             return found
-
-
-def _versions(client: "MlflowClient") -> "list[ModelVersion]":
-    found: list[ModelVersion] = []
-    token: str | None = None
-    while True:
-        page = client.search_model_versions(f"name = '{MODEL}'", max_results=PAGE, page_token=token)
-        found.extend(page)
-        token = page.token
-        if not token:
-            return found
-
-
-def _aliased(client: "MlflowClient") -> set[int]:
-    found = client.search_registered_models(f"name = '{MODEL}'")
-    return {int(version) for model in found for version in model.aliases.values()}

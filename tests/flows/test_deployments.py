@@ -17,6 +17,7 @@ from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.server.schemas.schedules import CronSchedule
 
 from flows.deploying import DEPLOY, POOLS, prepare
 from flows.deployments import TRAINING
@@ -65,7 +66,7 @@ def deployed() -> dict[str, DeploymentResponse]:
 
 async def next_dates(deployment: DeploymentResponse, slug: str | None = None) -> list[datetime]:
     (one,) = [it for it in deployment.schedules if it.slug == slug]
-    found = await one.schedule.get_dates(n=12, start=START)
+    found = await CronSchedule(**one.schedule.model_dump()).get_dates(n=12, start=START)
     return [moment.astimezone(SHANGHAI) for moment in found]
 
 

@@ -47,10 +47,9 @@ def settings(place: Path, published: Published) -> Settings:
     """A store in which one publication names the model ``published``; MLflow is empty."""
     found = Settings()
     assert place in found.home.parents
-    rows = published.outcome.forecasts.drop(columns=["as_of", "data_vintage", "commodity"])
     publish_forecasts(
         store_of(found),
-        rows.assign(model="published"),
+        published.outcome.forecasts.assign(model="published"),
         as_of=at("2020-04-22"),
         data_vintage="v",
     )
