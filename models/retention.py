@@ -126,20 +126,20 @@ def _empty_bin(uri: str, run_ids: Sequence[str]) -> None:
         )
 
 
-_Item = TypeVar("_Item", covariant=True)
+_Item_co = TypeVar("_Item_co", covariant=True)
 
 
-class _Page(Protocol[_Item]):
+class _Page(Protocol[_Item_co]):
     """Some of what was asked for, and the way to the rest."""
 
     token: str | None
 
-    def __iter__(self) -> Iterator[_Item]: ...
+    def __iter__(self) -> Iterator[_Item_co]: ...
 
 
-def _all(ask: Callable[[str | None], _Page[_Item]]) -> list[_Item]:
+def _all(ask: Callable[[str | None], _Page[_Item_co]]) -> list[_Item_co]:
     """Return what all pages hold."""
-    found: list[_Item] = []
+    found: list[_Item_co] = []
     token: str | None = None
     while True:
         page = ask(token)
