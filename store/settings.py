@@ -44,6 +44,16 @@ class Settings(BaseSettings):
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )
 
+    prefect_port: int = Field(
+        default=4200, ge=1, le=65535, description="Port of the Prefect server of `make up`."
+    )
+    mlflow_port: int = Field(
+        default=5000, ge=1, le=65535, description="Port of the MLflow server of `make up`."
+    )
+    service_port: int = Field(
+        default=8510, ge=1, le=65535, description="Port of the service of `make up`."
+    )
+
     comtrade_url: str = Field(
         default="https://comtradeapi.un.org", description="UN Comtrade, API version 1."
     )
@@ -147,6 +157,16 @@ class Settings(BaseSettings):
     def reports_dir(self) -> Path:
         """Return the folder of the reports, one subfolder an as_of."""
         return self.home / "reports"
+
+    @property
+    def run_dir(self) -> Path:
+        """Return the folder of the pid files and logs of what `make up` started."""
+        return self.home / "run"
+
+    @property
+    def backups_dir(self) -> Path:
+        """Return the folder of the scheduled backups."""
+        return self.home / "backups"
 
     @property
     def lock_path(self) -> Path:
