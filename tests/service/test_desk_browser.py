@@ -9,9 +9,9 @@ from playwright.sync_api import Browser
 
 from store.database import open_store
 from store.tokens import create_token
+from tests.service.browsing import Watch, opened
 from tests.service.serving import serving
 from tests.service.stores import NEWEST, copied
-from tests.service.test_browser import Watch, browser, opened  # noqa: F401 - a fixture
 
 KEY = "k" * 32
 
@@ -29,14 +29,14 @@ def place(
         yield address, token
 
 
-def planner(browser: Browser, place: tuple[str, str], **options: object) -> Watch:  # noqa: F811
+def planner(browser: Browser, place: tuple[str, str], **options: object) -> Watch:
     address, token = place
     credentials = {"username": "any", "password": token}
     return opened(browser, address, http_credentials=credentials, **options)
 
 
 def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     place: tuple[str, str],
 ) -> None:
     watch = planner(browser, place)
@@ -90,7 +90,7 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/needs", "/audit", "/destinations/USA", "/track-record"])
 def test_a_written_desk_has_no_serious_fault_and_fits_a_phone(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     place: tuple[str, str],
     path: str,
     scheme: str,
@@ -108,7 +108,7 @@ def test_a_written_desk_has_no_serious_fault_and_fits_a_phone(
 
 
 def test_a_form_on_a_page_from_elsewhere_writes_nothing(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     place: tuple[str, str],
     tmp_path: Path,
 ) -> None:
