@@ -20,8 +20,10 @@ from flows.provenance import git_commit
 from flows.train import train
 from flows.unknowns import unknowns
 from flows.workspace import Workspace, open_workspace, single_writer
+from models import registry
 from models.backtest import Backtest
 from service.report import ReportInput, write_report
+from store.errors import StoreError
 from store.publishing import Run, finish_run, publish_forecasts, start_run
 from store.reading import latest_forecast, read_events, read_runs
 from store.schemas import validate
@@ -71,6 +73,8 @@ def published_already(workspace: Workspace) -> Outcome | None:
     folder = report_folder(workspace.settings, latest["as_of"].iloc[0])
     if not _was_trained(workspace) or not (folder / "index.html").exists():
         return None
+    if not _is_by_champion(workspace, latest):
+        return None
     day = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
     say(f"run       nothing new since the forecast of {day}; nothing was published")
     return Outcome(latest, folder / "index.html", 0, "", [], is_new=False)
@@ -82,6 +86,17 @@ def _was_trained(workspace: Workspace) -> bool:
     alike = runs["status"].eq("finished") & runs["data_vintage"].eq(workspace.fingerprint)
     trained = runs.loc[alike, "model_version"].fillna("")
     return bool(trained.str.contains(workspace.spec.digest, regex=False).any())
+
+
+def _is_by_champion(workspace: Workspace, latest: pd.DataFrame) -> bool:
+    """Return whether who publishes now had a say in it: not so after a rollback, say."""
+    try:
+        champion = registry.champion(workspace.settings)
+    except StoreError:
+        return True  # nobody else could be asked
+    if champion is None or pd.Timestamp(champion.as_of) > workspace.as_of:
+        return True
+    return champion.model_version in set(latest["model"])
 
 
 def report_folder(settings: Settings, as_of: pd.Timestamp) -> Path:

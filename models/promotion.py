@@ -181,7 +181,9 @@ def _loss(trial: Trial, limits: Limits) -> Rule:
         return _rule(name, "no month scored for both", expected, False, waived=_no_champion(trial))  # noqa: FBT003
     table = differences(trial.cells, CHALLENGER, [CHAMPION], seed=limits.seed)
     row = table.set_index("metric").loc["sql"]
-    ratio, high = (float(row[name]) / float(row["baseline_score"]) for name in ("difference", "p95"))
+    ratio, high = (
+        float(row[name]) / float(row["baseline_score"]) for name in ("difference", "p95")
+    )
     counted = ratio if trial.is_refit else high
     told = f"{ratio:+.1%}, surely below {high:+.1%}, {row['verdict']}"
     return _rule(name, told, expected, counted <= limits.margin, waived=_no_champion(trial))
@@ -191,8 +193,9 @@ def _destinations(trial: Trial, limits: Limits) -> Rule:
     name, expected = "worst destination", f"at most {limits.destination:+.0%}"
     if trial.cells.empty:
         return _rule(name, "none scored", expected, False, waived=_no_champion(trial))  # noqa: FBT003
-    groups = trial.cells.groupby(["destination", "model"])["scaled_quantile_loss"]
-    mean, count = groups.mean().unstack(), groups.count().unstack().min(axis=1)
+    loss, by = "scaled_quantile_loss", {"index": "destination", "columns": "model"}
+    mean = trial.cells.pivot_table(values=loss, aggfunc="mean", **by)
+    count = trial.cells.pivot_table(values=loss, aggfunc="count", **by).min(axis=1)
     ratio = (mean[CHALLENGER] / mean[CHAMPION] - 1.0).where(count >= limits.destination_cells)
     ratio = ratio.mask(mean[CHALLENGER] == mean[CHAMPION], 0.0).dropna()
     if ratio.empty:
