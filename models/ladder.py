@@ -4,6 +4,7 @@ Rungs are mixed before sums are made to add up, so a mixed forecast is as cohere
 Source: docs/adr/0020-ladder.md.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -129,7 +130,7 @@ def climb(rungs: Sequence[Rung], origin: Origin) -> Climbed:
             said = rung.says()
         except FAULTS as err:
             for row in waiting:
-                wrong[row].append(f"{rung.status}: {err}")
+                wrong[row].append(f"{rung.status}: {_told(err)}")
             continue
         values = said.table[NUMBERS].to_numpy().reshape(len(origin.series), count, -1)
         faults = faults_of(values, origin)
@@ -152,6 +153,11 @@ def climb(rungs: Sequence[Rung], origin: Origin) -> Climbed:
             "Restore what is missing from the evidence; nothing was published."
         )
     return Climbed(table, found, tuple("; ".join(one) for one in wrong), spoken)
+
+
+def _told(err: Exception) -> str:
+    """Return what went wrong for readers of a forecast: no remedy, no place on a disk."""
+    return re.sub(r"\S*/\S*", "...", str(err).partition(" Expected")[0]) or type(err).__name__
 
 
 def faults_of(values: Floats, origin: Origin) -> list[str]:
@@ -181,7 +187,8 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
 def modelled(model: Model, rows: pd.DataFrame) -> Spoken:
     """Return what a model says; rows that lack what it needs stay without an answer."""
     said = predict_quantiles(model.heads, model.card, answerable(rows))
-    return Spoken(said.where(is_answerable(rows), np.nan), model)
+    said.loc[~is_answerable(rows)] = np.nan
+    return Spoken(said, model)
 
 
 def is_answerable(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -222,7 +229,8 @@ def plain(status: str, origin: Origin, memory: Memory, spec: ModelSpec) -> Spoke
     )
     middle = np.zeros(len(rows))
     table = quantiles_of((middle - BASELINE_SPREAD, middle, middle + BASELINE_SPREAD), card, rows)
-    return Spoken(table.where(np.repeat(known, len(origin.targets)), np.nan), None)
+    table.loc[np.repeat(~known, len(origin.targets))] = np.nan
+    return Spoken(table, None)
 
 
 def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> Memory:

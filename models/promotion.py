@@ -181,9 +181,8 @@ def _loss(trial: Trial, limits: Limits) -> Rule:
         return _rule(name, "no month scored for both", expected, False, waived=_no_champion(trial))  # noqa: FBT003
     table = differences(trial.cells, CHALLENGER, [CHAMPION], seed=limits.seed)
     row = table.set_index("metric").loc["sql"]
-    ratio, high = (
-        float(row[name]) / float(row["baseline_score"]) for name in ("difference", "p95")
-    )
+    numbers = row[["difference", "p95", "baseline_score"]].to_numpy(dtype=float)
+    ratio, high = (numbers[:2] / numbers[2]).tolist()
     counted = ratio if trial.is_refit else high
     told = f"{ratio:+.1%}, surely below {high:+.1%}, {row['verdict']}"
     return _rule(name, told, expected, counted <= limits.margin, waived=_no_champion(trial))
@@ -193,9 +192,9 @@ def _destinations(trial: Trial, limits: Limits) -> Rule:
     name, expected = "worst destination", f"at most {limits.destination:+.0%}"
     if trial.cells.empty:
         return _rule(name, "none scored", expected, False, waived=_no_champion(trial))  # noqa: FBT003
-    loss, by = "scaled_quantile_loss", {"index": "destination", "columns": "model"}
-    mean = trial.cells.pivot_table(values=loss, aggfunc="mean", **by)
-    count = trial.cells.pivot_table(values=loss, aggfunc="count", **by).min(axis=1)
+    groups = trial.cells.groupby(["model", "destination"])["scaled_quantile_loss"]
+    mean = {name: groups.mean()[name] for name in (CHALLENGER, CHAMPION)}
+    count = groups.count()[CHALLENGER]
     ratio = (mean[CHALLENGER] / mean[CHAMPION] - 1.0).where(count >= limits.destination_cells)
     ratio = ratio.mask(mean[CHALLENGER] == mean[CHAMPION], 0.0).dropna()
     if ratio.empty:

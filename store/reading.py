@@ -105,9 +105,9 @@ def read_forecasts(
 
     Returns:
         ``as_of``, the columns of a forecast file, then ``band_hit_rate``, ``drivers``,
-        ``contributions``, ``reason``, ``data_vintage`` and ``commodity``; ``cutoff`` and ``period`` are
-        ``YYYY-MM`` and ``model`` is the model's version. Ordered by commodity, as_of, destination,
-        period, model.
+        ``contributions``, ``reason``, ``data_vintage`` and ``commodity``; ``cutoff`` and ``period``
+        are ``YYYY-MM`` and ``model`` is the model's version. Ordered by commodity, as_of,
+        destination, period, model.
     """
     wanted = [] if as_of is None else [tables.forecasts.c.as_of == as_of]
     if commodity is not None:
