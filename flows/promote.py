@@ -139,14 +139,14 @@ def _trial(
     if champion is None:
         return Trial(pd.DataFrame(), own, is_first=True, is_refit=False, is_older=False)
     is_refit = champion.recipe == challenger.recipe != ""
-    theirs = own_cells(_cells_of(settings, champion))
-    if theirs.empty and is_refit:
-        theirs = own  # one recipe replayed twice says the same
+    pairs = paired_cells(own, own_cells(_cells_of(settings, champion)))
+    if pairs.empty and is_refit:
+        pairs = paired_cells(own, own)  # one recipe, replayed at the same origins
     shadow = ""
     if not is_refit and not is_first:
         shadow = shadow_release(open_workspace(settings, as_of), challenger.recipe)
     return Trial(
-        paired_cells(own, theirs),
+        pairs,
         own,
         is_first=is_first,
         is_refit=is_refit,

@@ -1,7 +1,7 @@
 """Who answers for each destination: the highest rung that can, with the reason it is no higher.
 
 Rungs are mixed before sums are made to add up, so a mixed forecast is as coherent as any.
-Source: docs/adr/0020-ladder.md.
+Source: docs/adr/0019-champion-and-challenger.md.
 """
 
 import re
