@@ -94,7 +94,9 @@ def _is_by_champion(workspace: Workspace, latest: pd.DataFrame) -> bool:
         champion = registry.champion(workspace.settings)
     except StoreError:
         return True  # nobody else could be asked
-    if champion is None or pd.Timestamp(champion.as_of) > workspace.as_of:
+    if champion is None:
+        return False
+    if pd.Timestamp(champion.as_of) > workspace.as_of:
         return True
     return champion.model_version in set(latest["model"])
 
@@ -122,12 +124,21 @@ def _publish_new(workspace: Workspace) -> Outcome:
     status = "failed"
     try:
         seen = backtest(settings, as_of)
-        version = train(settings, as_of, seen)
+        version = _trained(settings, as_of, seen)
         outcome = _publish(workspace, predict(settings, as_of, seen, version), seen)
         status = "finished"
     finally:
         finish_run(workspace.engine, run_id, status=status, finished_at=utc_now())
     return outcome
+
+
+def _trained(settings: Settings, as_of: pd.Timestamp, seen: Backtest) -> int | None:
+    """Train; where models cannot be kept, say so and let the ladder answer."""
+    try:
+        return train(settings, as_of, seen)
+    except StoreError as err:
+        say(f"train     nothing was registered: {err}")
+        return None
 
 
 def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:

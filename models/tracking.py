@@ -25,6 +25,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.telemetry import get_telemetry_client, set_telemetry_client
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from store.errors import StoreError
 from store.settings import Settings
@@ -184,7 +185,8 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
         The client and the identifier of the experiment.
 
     Raises:
-        StoreError: Another process holds the lock too long, or the experiment was deleted.
+        StoreError: It does not answer, another process holds the lock too long, or the experiment
+            was deleted.
     """
     _hush()
     database = _database_file(settings.tracking_uri)
@@ -197,6 +199,12 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
                 registry_uri=_absolute(settings.tracking_uri),
             )
             return client, _experiment_id(client, settings)
+    except (MlflowException, SQLAlchemyError) as err:
+        raise StoreError(
+            f"MLflow's database {settings.tracking_uri} cannot be opened: {type(err).__name__}. "
+            "Expected a database or server that answers. Start the server, or restore the file "
+            "from a backup."
+        ) from err
     except Timeout as err:
         raise StoreError(
             f"MLflow's database {settings.tracking_uri} is being opened by another process "

@@ -1,5 +1,6 @@
 """Break each rung for real: files gone or changed, evidence of one destination lost."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ LATER = "2020-05-22"
 
 @pytest.fixture(scope="module")
 def twice(new_folder: Callable[[], Path], data_dir: Path) -> Settings:
-    """Settings of a store on which the main job ran for two releases; what a test breaks, it mends."""
+    """Settings of a store of two releases; what a test breaks, it mends."""
     settings = settings_of(environment(new_folder(), data_dir))
     run(settings, at(AS_OF))
     run(settings, at(LATER))
@@ -52,7 +53,7 @@ def assert_coherent(made: Forecast) -> None:
 
 
 def assert_explained(made: Forecast) -> None:
-    parts = pd.DataFrame(pd.io.json.loads(text) for text in made.table["contributions"])
+    parts = pd.DataFrame([json.loads(text) for text in made.table["contributions"]])
     assert list(parts) == list(CONTRIBUTIONS)
     np.testing.assert_allclose(parts.sum(axis=1), made.table["p50"], atol=1e-6)
 
