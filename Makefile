@@ -6,7 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run serve test fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value clean
+.PHONY: help setup run serve up down test fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,12 @@ run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, p
 
 serve: setup  ## Serve the planners' page and API on 127.0.0.1:8510
 	$(BIN)/magnetcast serve
+
+up: setup  ## Start Prefect, MLflow, a worker and the service on the loopback, and say where
+	$(BIN)/magnetcast up
+
+down:  ## End what `make up` started
+	$(BIN)/magnetcast down
 
 test: setup  ## Run the tests, a file at a time on every core
 	$(PY) -m pytest -q -n auto --dist loadfile

@@ -14,12 +14,14 @@ from flows.scoreboard import Scoreboard, log_scoreboard, scoreboard_of
 from flows.workspace import Workspace, open_workspace
 from models import tracking
 from models.backtest import Backtest, replay
+from models.carry import LONGEST_LAG, carry_over
 from models.panel import Task
 from models.rolling import MODEL
 from models.scores import ALL, REFERENCE
 from store.errors import StoreError
 from store.publishing import write_scores
 from store.settings import Settings
+from store.vocabulary import CARRY_OVER
 
 replay_task = task(name="replay", cache_policy=NO_CACHE)(replay)
 
@@ -43,13 +45,30 @@ def record(workspace: Workspace, result: Backtest) -> None:
     scores = result.scores.assign(as_of=workspace.as_of)
     own = scores["model"] == MODEL
     named = scores.assign(model=scores["model"].where(~own, workspace.model_version))
-    write_scores(workspace.engine, named)
+    write_scores(workspace.engine, pd.concat([named, carried(workspace, result)]))
     tags = tags_of(workspace, "backtest")
     with tracking.open_run(workspace.settings, name="backtest", tags=tags) as run:
         run.metrics(own_metrics(scores))
         run.table(result.scores, "scores.csv")
         run.table(result.cells, "cells.csv")
         log_scoreboard(run, evidence_scoreboard(workspace, result))
+
+
+def carried(workspace: Workspace, result: Backtest) -> pd.DataFrame:
+    """Return as a score how much of a miss carries over to the next month, if that can be told."""
+    cells = result.cells
+    share, pairs = carry_over(cells.loc[cells["model"] == MODEL])
+    row = {
+        "as_of": workspace.as_of,
+        "model": workspace.model_version,
+        "scope": ALL,
+        "horizon_from": 1,
+        "horizon_to": LONGEST_LAG,
+        "metric": CARRY_OVER,
+        "value": share,
+        "cells": pairs,
+    }
+    return pd.DataFrame([row] if share >= 0 else [], columns=list(row))
 
 
 def record_panel(

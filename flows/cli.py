@@ -217,26 +217,25 @@ def predict(
     write_parts(parts, out=out, form=format)
 
 
-@app.command
-def status(*, format: Form = "table", out: Out = None) -> None:  # noqa: A002 - the option's name
-    """Tell what was ingested, published and which model is champion."""
-    from flows.status import status_table
-
-    write_result(status_table(Settings()), out=out, form=format)
-
-
+app.command("flows.alert_commands:alerts")
 app.command("flows.attribute_commands:attribute")
+app.command("flows.backup_commands:backup")
+app.command("flows.machine_commands:down")
 app.command("flows.diversion_commands:diversion")
 app.command("flows.explain_commands:explain")
 app.command("flows.gap_commands:gaps")
 app.command("flows.ingest_commands:ingest")
 app.command("flows.promote_commands:promote")
 app.command("flows.promote_commands:rollback")
+app.command("flows.backup_commands:prune")
+app.command("flows.backup_commands:restore")
 app.command("flows.review_commands:review")
 app.command("flows.scenario_commands:recovery")
 app.command("flows.scenario_commands:scenario")
 app.command("flows.serve_commands:serve")
+app.command("flows.status:status")
 app.command("flows.token_commands:token", help="Make, list or revoke tokens of the service.")
+app.command("flows.machine_commands:up")
 app.command("flows.vintage_commands:vintages", help="List the ingests, oldest first.")
 app.command("flows.vintage_commands:diff", help="Tell what changed from one ingest to another.")
 app.command("flows.vintage_commands:quarantine", help="See or release what the guards refused.")

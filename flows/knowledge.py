@@ -8,6 +8,7 @@ from features.asof import EVENT_KEY, TARIFF_KEY, known_at
 from features.build import ALL_FEATURES
 from features.evidence import evidence_panel
 from features.months import month_label
+from models.drawing import Floats, drawn, month_ranks
 from service.knowledge import Knowledge, Ledger, Stand
 from store.published import Published
 
@@ -18,10 +19,15 @@ _BEYOND_FEATURES: Final = {
 """Drivers that are no features, by the names of ``models.explain``, which takes seconds to load."""
 
 
+PATHS: Final = 10_000
+SEED: Final = 0
+"""The same quantiles always give the same paths."""
+
+
 def knowledge() -> Knowledge:
     """Return how the service learns what was known at a moment."""
     meanings = {feature.name: feature.meaning for feature in ALL_FEATURES}
-    return Knowledge(stand_at, ledger_at, {**meanings, **_BEYOND_FEATURES})
+    return Knowledge(stand_at, ledger_at, {**meanings, **_BEYOND_FEATURES}, sample_paths)
 
 
 def stand_at(published: Published, as_of: pd.Timestamp) -> Stand:
@@ -42,3 +48,14 @@ def ledger_at(published: Published, as_of: pd.Timestamp) -> Ledger:
         events=known_at(published.events, key=EVENT_KEY, as_of=as_of),
         tariffs=known_at(published.tariffs, key=TARIFF_KEY, as_of=as_of),
     )
+
+
+def sample_paths(quantiles: Floats, carry: float) -> Floats:
+    """Return draws of months in a row, paths x months in tonnes.
+
+    Args:
+        quantiles: Months x ``QUANTILES`` in tonnes, as published.
+        carry: The share of a miss that the next month repeats, 0 to 1.
+    """
+    at = month_ranks(len(quantiles), carry, PATHS, SEED)
+    return drawn(quantiles[None], at[:, None, :])[:, 0]

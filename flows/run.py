@@ -11,6 +11,7 @@ from prefect.artifacts import create_table_artifact
 
 from features.asof import EVENT_KEY, known_at
 from features.months import last_complete_month, month_label
+from flows.alerts import alert_if_possible
 from flows.backtest import backtest, verdict
 from flows.clock import utc_now
 from flows.console import say
@@ -59,6 +60,7 @@ def run(settings: Settings, as_of: pd.Timestamp) -> Outcome:
         workspace = open_workspace(settings, as_of)
         outcome = published_already(workspace) or _publish_new(workspace)
     _leave_artifact(outcome)
+    alert_if_possible(settings, utc_now())
     return outcome
 
 

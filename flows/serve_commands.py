@@ -35,10 +35,12 @@ def serve(
     """
     import uvicorn
 
+    from flows.asking import what_if
     from flows.clock import utc_now
     from flows.knowledge import knowledge
     from flows.stores import store_of
     from service.app import Rules, create_app
+    from service.hooks import Hooks, networks_of
     from service.live import Live
     from store.tokens import scopes_in_force
 
@@ -55,11 +57,12 @@ def serve(
         open_reads=private if settings.open_reads is None else settings.open_reads,
         max_body_bytes=settings.max_body_bytes,
         requests_per_s=settings.requests_per_s,
+        hooks=Hooks(settings.alert_key.get_secret_value(), networks_of(settings.alert_networks)),
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = Live(engine, knowledge(), clock=utc_now, refresh_s=settings.refresh_s)
     config = uvicorn.Config(
-        create_app(live, rules),
+        create_app(live, rules, what_if=what_if(settings)),
         log_config=None,
         access_log=False,
         server_header=False,

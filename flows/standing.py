@@ -8,8 +8,13 @@ from features.table_origin import table_origin
 from flows.predict import made_at
 from flows.table_stand import forecast_of, open_table
 from flows.workspace import open_workspace
+from models import registry
+from models.frame import rows_of
 from models.learned import learned_shift, nothing_learned
+from models.policy_effect import effect_at
 from models.scenario import Standing
+from models.why import stages_of
+from store.errors import DataError
 from store.reading import read_events, read_tariffs
 from store.settings import Settings
 from store.vocabulary import QUANTILE_COLUMNS
@@ -28,6 +33,59 @@ def standing_at(settings: Settings, as_of: pd.Timestamp) -> Standing:
     learned = nothing_learned if model is None else learned_shift(model.heads, model.card)
     published, ordinary = made.stages.published, made.stages.coherent
     return Standing(as_of, made.origin, made.analogs, published, ordinary, learned)
+
+
+def published_standing(settings: Settings, rows: pd.DataFrame) -> Standing:
+    """Return where a publication stands, with the model that made it.
+
+    Args:
+        settings: Where things are kept.
+        rows: All rows of one publication (as ``store.reading.read_forecasts``); not modified.
+
+    Raises:
+        DataError: Its model is gone, or it does not forecast what the store knows of.
+        StoreError: The files of its model cannot be read.
+    """
+    as_of = pd.Timestamp(rows["as_of"].iloc[0])
+    name = str(rows["model"].iloc[0])
+    version = registry.named(settings, name)
+    if version is None:
+        raise DataError(
+            f"Model {name}, which made the forecast as of {as_of:%Y-%m-%d}, is not in the "
+            "registry. Expected it there. Restore the registry, or publish with `magnetcast run`."
+        )
+    model = registry.load(settings, version.version)
+    history = open_workspace(settings, as_of).history
+    origin, analogs = history.origin(as_of), history.analogs(as_of)
+    features = rows_of(origin)
+    effect = effect_at(origin, analogs)
+    stages = stages_of(model.heads, model.card, features, origin, effect)
+    learned = learned_shift(model.heads, model.card)
+    published = in_order(rows, features)
+    return Standing(as_of, origin, analogs, published, stages.coherent, learned)
+
+
+def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers of a publication by series, then target.
+
+    Args:
+        rows: All rows of one publication; not modified.
+        features: As ``models.frame.rows_of`` of its origin; not modified.
+
+    Raises:
+        DataError: A series or month of one is not in the other.
+    """
+    keys = pd.MultiIndex.from_arrays(
+        [features["destination"], features["period"].dt.strftime("%Y-%m")]
+    )
+    found = rows.set_index(["destination", "period"])[NUMBERS]
+    if len(found) != len(keys) or not keys.isin(found.index).all():
+        raise DataError(
+            f"The forecast as of {rows['as_of'].iloc[0]:%Y-%m-%d} has {len(found)} rows that are "
+            f"not the {len(keys)} series and months known there. Expected the same. "
+            "Publish anew with `magnetcast run`."
+        )
+    return found.loc[keys].reset_index(drop=True)
 
 
 def table_standing(settings: Settings, as_of: pd.Timestamp, commodity: str) -> Standing:

@@ -1,12 +1,79 @@
-"""What stands in the store and which model publishes."""
+"""``magnetcast status``: how it is in words, or what stands as a table."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
+from cyclopts import Parameter
 
+from flows.cli import Out
+from flows.clock import utc_now
+from flows.output import Format, write_result
 from flows.workspace import store_of
 from models import registry
 from store.database import shown_address
 from store.reading import latest_forecast, read_runs, read_vintages
 from store.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.health import Health
+
+
+def status(
+    *,
+    format: Annotated[  # noqa: A002 - the option's name
+        Format | None, Parameter(help="Instead tell what stands as a table.")
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Tell in words how it is; the exit code is 0 if fine, 1 if stale or degraded, 2 if broken.
+
+    With --format or --out instead a table of what was ingested, published and which model is
+    champion, with exit code 0.
+    """
+    if format is not None or out is not None:
+        write_result(status_table(Settings()), out=out, form=format or "table")
+        return
+    from flows.health import examine  # noqa: PLC0415 - a table does not need it
+
+    health = examine(Settings(), utc_now())
+    sys.stdout.write("\n".join(in_words(health)) + "\n")
+    sys.exit(health.code)
+
+
+def in_words(health: "Health") -> list[str]:
+    """Say how it is, then what is wrong, each line with the page that says what to do."""
+    from flows.health import WORDS  # noqa: PLC0415 - as above
+
+    facts = health.facts
+    lines = [f"magnetcast is {WORDS[health.code]}."]
+    if facts.due is not None and facts.due_on is not None:
+        known = "none" if facts.newest is None else f"{facts.newest:%Y-%m}"
+        lines.append(
+            f"Figures of {facts.due:%Y-%m} were due on {facts.due_on:%Y-%m-%d}; the newest known "
+            f"are of {known}."
+        )
+    if facts.next_month is not None and facts.next_on is not None:
+        lines.append(f"The next, of {facts.next_month:%Y-%m}, are due on {facts.next_on:%Y-%m-%d}.")
+    if facts.forecast_as_of is not None:
+        lines.append(f"The forecast stands at {facts.forecast_as_of:%Y-%m-%d %H:%M} UTC.")
+    if facts.last_run_at is not None:
+        lines.append(
+            f"The last run began {facts.last_run_at:%Y-%m-%d %H:%M} UTC: {facts.last_run}."
+        )
+    lines.append(f"Champion: {facts.champion or 'none'}.")
+    lines.append(
+        f"Quarantine: {facts.quarantined} files wait. Suspicious statements: {facts.suspicious}. "
+        f"Free disk: {facts.free_bytes / 1e9:.1f} GB."
+    )
+    made = "never" if facts.backup_at is None else f"{facts.backup_at:%Y-%m-%d %H:%M} UTC"
+    lines.append(f"Last backup: {made}.")
+    lines += [
+        f"{'BROKEN' if one.code > 1 else 'WARNING'} {one.alarm}: {one.words} "
+        f"(docs/operations.md#{one.alarm})"
+        for one in health.alarms
+    ]
+    return lines
 
 
 def status_table(settings: Settings) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Final
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine
@@ -11,11 +12,29 @@ from store.database import open_store
 from store.errors import StoreError
 from store.settings import Settings
 
+JOURNAL: Final = "restore.json"
+"""File below home that is there while a restore puts things in place."""
+
 
 @lru_cache(maxsize=8)
 def store_of(settings: Settings) -> Engine:
-    """Return the open store of a process."""
+    """Return the open store of a process.
+
+    Raises:
+        StoreError: It cannot be opened, or a restore was cut off.
+    """
+    if was_cut_off(settings):
+        # A database made or opened now would get in the way of the one that waits aside.
+        raise StoreError(
+            f"A restore into {settings.home} goes on, or was cut off. Expected it to end. Wait for "
+            "it, or run `magnetcast restore FILE` again: it undoes first what was cut off."
+        )
     return open_store(settings.url)
+
+
+def was_cut_off(settings: Settings) -> bool:
+    """Tell whether a restore began to replace things and did not end."""
+    return (settings.home / JOURNAL).exists()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from flows.actor import actor
 from flows.cli import Form, Out
 from flows.clock import utc_now
 from flows.console import say
@@ -27,7 +28,8 @@ def create(
     ] = ("read",),
 ) -> None:
     """Make a token and print it to stdout, this once; only its digest is kept."""
-    made = create_token(store_of(Settings()), name=name, scopes=scope, at=utc_now())
+    engine, who = store_of(Settings()), actor()
+    made = create_token(engine, name=name, scopes=scope, at=utc_now(), actor=who)
     say(f"token     {name}: keep it now, it cannot be shown again")
     sys.stdout.write(f"{made}\n")
 
@@ -46,5 +48,5 @@ def revoke(
     /,
 ) -> None:
     """Revoke a token; a running service follows within a second or two."""
-    revoke_token(store_of(Settings()), number, at=utc_now())
+    revoke_token(store_of(Settings()), number, at=utc_now(), actor=actor())
     say(f"token     {number} is revoked")

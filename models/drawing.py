@@ -16,6 +16,8 @@ TOGETHER: Final = 0.5
 
 LEAST: Final = 1e-6
 
+_LEVELS: Final = np.array([0.0, *QUANTILES, 1.0])
+
 
 def ranks(series: int, count: int, seed: int) -> Floats:
     """Return draws of where each series lies in its distribution, in all its months.
@@ -27,6 +29,19 @@ def ranks(series: int, count: int, seed: int) -> Floats:
     return np.asarray(
         ndtr(shared + draw.standard_normal((count, series)) * np.sqrt(1.0 - TOGETHER))
     )
+
+
+def month_ranks(months: int, carry: float, count: int, seed: int) -> Floats:
+    """Return draws of where one series lies in its distribution, month after month.
+
+    Draws x months, 0 to 1; normal scores of months k apart correlate as ``carry`` to the power of
+    k, from 0 (each month for itself) to 1 (all alike).
+    """
+    steps = np.random.default_rng(seed).standard_normal((count, months))
+    for month in range(1, months):
+        fresh = np.sqrt(1.0 - carry**2) * steps[:, month]
+        steps[:, month] = carry * steps[:, month - 1] + fresh
+    return np.asarray(ndtr(steps))
 
 
 def ranks_of(draws: Floats) -> Floats:
@@ -46,15 +61,32 @@ def drawn(plain: Floats, at: Floats) -> Floats:
         plain: Series x targets x ``QUANTILES``, in tonnes.
         at: Ranks, draws x series x targets.
     """
-    levels = np.array([0.0, *QUANTILES, 1.0])
-    low = plain[..., :1] ** 2 / np.maximum(plain[..., 1:2], LEAST)
-    high = plain[..., -1:] ** 2 / np.maximum(plain[..., -2:-1], LEAST)
-    edges = np.concatenate([low, plain, high], axis=2)
+    levels, edges = _LEVELS, _edges(plain)
     place = np.clip(np.searchsorted(levels, at) - 1, 0, len(levels) - 2)
     part = (at - levels[place]) / (levels[place + 1] - levels[place])
     below = np.take_along_axis(edges[None], place[..., None], axis=3)[..., 0]
     above = np.take_along_axis(edges[None], place[..., None] + 1, axis=3)[..., 0]
     return np.asarray(below + part * (above - below))
+
+
+def ranks_within(plain: Floats, tonnes: Floats) -> Floats:
+    """Return where tonnes lie within quantiles, 0 to 1; what ``drawn`` would draw them at.
+
+    Args:
+        plain: Cells x ``QUANTILES``, in tonnes.
+        tonnes: One a cell.
+    """
+    edges = _edges(plain)
+    return np.array(
+        [np.interp(came, row, _LEVELS) for came, row in zip(tonnes, edges, strict=True)]
+    )
+
+
+def _edges(plain: Floats) -> Floats:
+    """Return quantiles with where they run out at either end."""
+    low = plain[..., :1] ** 2 / np.maximum(plain[..., 1:2], LEAST)
+    high = plain[..., -1:] ** 2 / np.maximum(plain[..., -2:-1], LEAST)
+    return np.concatenate([low, plain, high], axis=-1)
 
 
 def summed(draws: Floats, groups: Sequence[NDArray[np.int64]]) -> Floats:

@@ -36,8 +36,12 @@ COLUMNS: Final = (
     "difference_p90", "base_mean", "scenario_mean", "warning",
 )  # fmt: skip
 
+BANDS: Final = tuple(f"{side}_{name}" for side in ("base", "scenario") for name in QUANTILE_COLUMNS)
+
 CARRIES: Final = 0.4
 """Share of an answer from which one past act is said to carry it."""
+
+MIDDLE: Final = QUANTILES.index(0.5)
 
 FEW_DRAWS: Final = 1000
 MANY_SERIES: Final = 50
@@ -84,6 +88,8 @@ class Paired:
     """``COLUMNS``, one row a series and target; periods are ``YYYY-MM``, numbers tonnes."""
     notes: tuple[str, ...]
     """What the answer rests on, in sentences."""
+    bands: pd.DataFrame
+    """``BANDS`` of the same rows: the quantiles of both, in tonnes."""
 
 
 def paired(standing: Standing, scenario: Scenario, *, draws: int | None = None) -> Paired:
@@ -97,7 +103,8 @@ def paired(standing: Standing, scenario: Scenario, *, draws: int | None = None) 
         draws: How many; enough for smooth bands if None.
     """
     view = _View.of(standing, draws)
-    published = _Drawn(view.published, *(view.numbers(name) for name in ("p50", "mean")))
+    cells = _cells(standing.published, standing.origin)
+    published = _Drawn(view.published, cells, view.numbers("mean"))
     base = published
     if scenario.against is not None:
         base = view.under(scenario.against, published)
@@ -114,7 +121,12 @@ def paired(standing: Standing, scenario: Scenario, *, draws: int | None = None) 
     told = _told(standing.origin, warnings_of(standing.origin, scenario.levers))
     table = _keys(standing.origin).assign(**flat, warning=told)
     is_same = not (numbers["difference_p10"].any() or numbers["difference_p90"].any())
-    return Paired(table[list(COLUMNS)], _notes(standing, scenario, is_same=is_same))
+    bands = np.concatenate([base.quantiles, other.quantiles], axis=-1)
+    return Paired(
+        table[list(COLUMNS)],
+        _notes(standing, scenario, is_same=is_same),
+        pd.DataFrame(bands.reshape(len(table), -1), columns=list(BANDS)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +135,14 @@ class _Drawn:
 
     tonnes: Floats
     """Draws x series x targets."""
-    p50: Floats
+    quantiles: Floats
+    """Series x targets x levels."""
     mean: Floats
+
+    @property
+    def p50(self) -> Floats:
+        """Return the medians."""
+        return np.asarray(self.quantiles[..., MIDDLE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +186,8 @@ class _View:
             new = (members * growth[origin.groups[row]]).sum(axis=0)
             added_up[row] = _ratio(new, members.sum(axis=0))
         tonnes = tonnes * _ratio(added_up, growth)
-        middle = _ratio(np.median(tonnes, axis=0), np.median(self.published, axis=0))
-        return _Drawn(tonnes, published.p50 * middle, published.mean * added_up)
+        levels = published.quantiles * _ratio(_levels(tonnes), _levels(self.published))
+        return _Drawn(tonnes, _ascending(levels), published.mean * added_up)
 
     def _ordinary(self, levers: Levers) -> Floats:
         """Return draws of destinations under levers, month by month as the news is out."""
@@ -192,6 +210,20 @@ class _View:
 def _ratio(one: Floats, other: Floats) -> Floats:
     """Return one over other, 1 where both are nothing."""
     return np.asarray(np.maximum(one, LEAST) / np.maximum(other, LEAST))
+
+
+def _levels(tonnes: Floats) -> Floats:
+    """Return the quantiles of draws, series x targets x levels."""
+    return np.moveaxis(np.quantile(tonnes, QUANTILES, axis=0), 0, -1)
+
+
+def _ascending(levels: Floats) -> Floats:
+    """Return quantiles that do not cross; the median stays."""
+    found = levels.copy()
+    found[..., MIDDLE:] = np.maximum.accumulate(levels[..., MIDDLE:], axis=-1)
+    lower = levels[..., MIDDLE::-1]
+    found[..., MIDDLE::-1] = np.minimum.accumulate(lower, axis=-1)
+    return found
 
 
 def _bound(charged: Floats, known: Floats, base: Origin, then: Origin) -> Floats:

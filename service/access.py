@@ -38,17 +38,26 @@ class Access:
         if not self._open_reads:
             self._demand(request, "read")
 
-    async def write(self, request: Request) -> None:
-        """Let a writer pass; writing needs a token everywhere.
+    async def known(self, request: Request) -> None:
+        """Let a reader with a token pass, even where others need none.
+
+        Raises:
+            HTTPException: 401 without a token in force.
+        """
+        self._demand(request, "read")
+
+    async def write(self, request: Request) -> str:
+        """Let a writer pass and return the token's digest; writing needs a token everywhere.
 
         Raises:
             HTTPException: 401 without a token in force, 403 with one that may only read.
         """
-        self._demand(request, "write")
+        return self._demand(request, "write")
 
-    def _demand(self, request: Request, scope: Scope) -> None:
+    def _demand(self, request: Request, scope: Scope) -> str:
         token = _token_of(request.headers.get("authorization", ""))
-        allowed = self._tokens().get(digest_of(token)) if token else None
+        digest = digest_of(token)
+        allowed = self._tokens().get(digest) if token else None
         if allowed is None:
             scheme = "Bearer" if request.url.path.startswith(API) else "Basic"
             raise HTTPException(
@@ -63,6 +72,28 @@ class Access:
                 f"The token may {', '.join(sorted(allowed))}. Expected one that may {scope}. "
                 f"Make one with `magnetcast token create --scope {scope}`.",
             )
+        return digest
+
+
+def from_own_page(request: Request) -> None:
+    """Let a form pass that a page of this very service sent.
+
+    A browser sends a password to its host whoever wrote the page, so a form from elsewhere could
+    write in the name of its reader. Browsers say by ``Sec-Fetch-Site`` or, where that is not sent,
+    by ``Origin`` where a form is from; no page can change either.
+
+    Raises:
+        HTTPException: 403 if it is from elsewhere, or nothing says where from.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
+    own = origin.partition("://")[2] == request.headers.get("host") and bool(origin)
+    if site == "same-origin" or (site is None and own):
+        return
+    raise HTTPException(
+        HTTPStatus.FORBIDDEN,
+        f"A form from elsewhere (Sec-Fetch-Site {site!r}, Origin {origin!r}). Expected one of this "
+        "service. Open the page here and send it again; programs use /api/v1.",
+    )
 
 
 def _token_of(header: str) -> str:

@@ -2,22 +2,30 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from service.access import Access
+from service.api import scenarios
 from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
+from service.asking.desk import Desk
+from service.asking.told import WhatIf
+from service.hooks import Hooks
 from service.limits import Counts, Gate
 from service.live import Live, Warm
+from service.memo import Recent
 from service.problems import tell_problems
 from service.state import State
 from service.web.routes import error_page, page_router, warm
 
 VERSION: Final = "1"
+
+DRAWN: Final = 64
+"""Pages of scenarios kept; each is some 100 kB."""
 
 ABOUT: Final = (
     "Forecasts of China's monthly exports of rare-earth permanent magnets (HS 85051110) by "
@@ -33,21 +41,29 @@ class Rules:
     open_reads: bool
     max_body_bytes: int
     requests_per_s: float
+    hooks: Hooks = field(default_factory=Hooks)
 
 
-def create_app(live: Live, rules: Rules, *, ahead: Warm | None = warm) -> FastAPI:
+def create_app(
+    live: Live, rules: Rules, *, what_if: WhatIf | None = None, ahead: Warm | None = warm
+) -> FastAPI:
     """Return the app; it reads the store when it starts and looks for news until it ends.
 
     Args:
         live: The publication to show, not started.
         rules: What is allowed.
+        what_if: Who answers scenarios; None answers none.
         ahead: Draws what will be asked for first; None leaves it to the first who asks.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         live.start(ahead)
+        if asking is not None:
+            asking.start(lambda: live.publication)
         yield
+        if asking is not None:
+            asking.stop()
         live.stop()
 
     app = FastAPI(
@@ -60,9 +76,10 @@ def create_app(live: Live, rules: Rules, *, ahead: Warm | None = warm) -> FastAP
         docs_url=None,
         redoc_url=None,
     )
-    counts = Counts()
+    asking = None if what_if is None else Desk(what_if)
+    counts = Counts(lambda: 0 if asking is None else asking.waiting)
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
-    app.state.shared = State(live, access, counts)
+    app.state.shared = State(live, access, counts, rules.hooks, asking, Recent(DRAWN))
     app.include_router(api_router())
     app.include_router(page_router())
     tell_problems(app, error_page)
@@ -87,6 +104,9 @@ def _documentation(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = Problem.model_json_schema()
         parts["securitySchemes"] = _SECURITY
         made["security"] = [{}, {"token": []}]
+        asking = app.state.shared.asking
+        worked = () if asking is None else asking.what_if.worked
+        made["paths"][f"{API_PREFIX}/scenarios"]["post"]["requestBody"] = scenarios.body_of(worked)
         app.openapi_schema = made
     return app.openapi_schema
 

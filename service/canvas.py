@@ -35,6 +35,8 @@ COLOURS: Final[dict[str, str]] = {
     "easing": "#009e73",
     "earlier": "#8a4a76",
     "tariff": "#6b5300",
+    "scenario": "#9a2257",
+    "scenario80": "#edbdd0",
 }
 """Okabe-Ito hues and tints, all different, so that a page can swap each for a darker twin."""
 
@@ -55,6 +57,8 @@ DARK_COLOURS: Final[dict[str, str]] = {
     "easing": "#1cb88b",
     "earlier": "#d99ac3",
     "tariff": "#d8b94a",
+    "scenario": "#ff8fbb",
+    "scenario80": "#6b2546",
 }
 """The same names for a dark page."""
 

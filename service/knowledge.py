@@ -6,9 +6,17 @@ The features' own point-in-time views and evidence panel make it; the service ma
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from store.published import Published
+
+Floats = NDArray[np.float64]
+
+PathsOf = Callable[[Floats, float], Floats]
+"""Returns draws x months of tonnes from the published quantiles of months in a row (months x
+``QUANTILES``) and from the share of a miss that the next month repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +49,4 @@ class Knowledge:
     ledger_of: Callable[[Published, pd.Timestamp], Ledger]
     meanings: Mapping[str, str]
     """What a driver's name means, in words."""
+    paths_of: PathsOf

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -65,8 +65,8 @@ class Allowance:
 class Counts:
     """What ``metrics`` tells, one registry a service."""
 
-    def __init__(self) -> None:
-        """Begin at zero."""
+    def __init__(self, waiting: Callable[[], float] = lambda: 0) -> None:
+        """Begin at zero; ``waiting`` tells how many scenarios wait."""
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "magnetcast_requests", "Answers by route, method and status.",
@@ -77,6 +77,11 @@ class Counts:
             ["route"], registry=self.registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
         )  # fmt: skip
+        waiting_now = Gauge(
+            "magnetcast_what_if_waiting", "Scenarios that wait for their answer.",
+            registry=self.registry,
+        )  # fmt: skip
+        waiting_now.set_function(waiting)
 
 
 class Gate:

@@ -10,6 +10,7 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
+from service.desk import Desk
 from service.knowledge import Knowledge
 from service.publication import (
     NothingPublishedError,
@@ -17,6 +18,7 @@ from service.publication import (
     Stands,
     make_publication,
 )
+from store.desk import read_desk, read_desk_mark
 from store.published import Mark, read_mark, read_published
 from store.tokens import scopes_in_force
 
@@ -42,12 +44,14 @@ class Live:
     ) -> None:
         """Take the store and how to learn from it; ``start`` reads it."""
         self.clock = clock
-        self._engine = engine
+        self.engine = engine
         self._knowledge = knowledge
         self._refresh_s = refresh_s
         self._kept: Stands = {}
         self._seen: tuple[Mark, date] | None = None
         self._publication: Publication | None = None
+        self._desk: Desk | None = None
+        self._desk_guard = threading.Lock()
         self._warm: Warm | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -70,6 +74,19 @@ class Live:
             )
         return found
 
+    @property
+    def desk(self) -> Desk:
+        """Return the newest state of the planners' desk."""
+        return self._desk or self.refresh_desk()
+
+    def refresh_desk(self) -> Desk:
+        """Take over what was written to the desk; who just wrote calls it, to see it at once."""
+        with self._desk_guard:
+            found = self._desk
+            if found is None or found.rows.mark != read_desk_mark(self.engine):
+                found = self._desk = Desk(read_desk(self.engine))
+            return found
+
     def start(self, warm: Warm | None = None) -> None:
         """Read the store once, then keep looking; ``warm`` draws what will be asked for first."""
         self._warm = warm
@@ -85,11 +102,12 @@ class Live:
 
     def refresh(self) -> bool:
         """Look once for a change and take it over; returns whether there was one."""
-        self.tokens = MappingProxyType(dict(scopes_in_force(self._engine)))
+        self.tokens = MappingProxyType(dict(scopes_in_force(self.engine)))
+        self.refresh_desk()
         now = self.clock()
-        if (read_mark(self._engine), now.date()) == self._seen:
+        if (read_mark(self.engine), now.date()) == self._seen:
             return False
-        published = read_published(self._engine)
+        published = read_published(self.engine)
         seen = (published.mark, now.date())
         try:
             made = make_publication(published, self._knowledge, now=now, kept=self._kept)

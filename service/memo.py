@@ -1,6 +1,7 @@
 """What is made once and kept as long as the publication it belongs to."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
@@ -32,3 +33,28 @@ class Memo:
                 self._values[key] = build()
             made: _Made = self._values[key]
             return made
+
+
+class Recent:
+    """The values last used, for keys without end."""
+
+    def __init__(self, most: int) -> None:
+        """Begin empty; ``most`` values are kept."""
+        self._most = most
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def get(self, key: Hashable) -> Any | None:  # noqa: ANN401 - whatever was kept
+        """Return what is kept under a key, if it is there."""
+        with self._guard:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def keep(self, key: Hashable, value: object) -> None:
+        """Keep a value; the one used longest ago goes."""
+        with self._guard:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            if len(self._values) > self._most:
+                self._values.popitem(last=False)

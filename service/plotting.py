@@ -98,10 +98,10 @@ def shade_past(axes: Axes, fan: Fan) -> None:
 
 def plot_fan(axes: Axes, fan: Fan) -> None:
     """Draw the bands, widest first, and the median; they grow out of the last known month."""
-    rows = _with_bridge(fan)
+    rows = with_bridge(fan)
     if rows.empty:
         return
-    days = _days(rows)
+    days = month_days(rows)
     for order, (low, high, colour, _) in enumerate(BANDS):
         axes.fill_between(
             days, rows[low], rows[high], color=COLOURS[colour], lw=0, zorder=1 + order / 10
@@ -113,7 +113,7 @@ def plot_earlier(axes: Axes, fan: Fan) -> None:
     """Draw the medians published before as thin lines behind everything that is known now."""
     for rows in fan.earlier:
         axes.plot(
-            _days(rows),
+            month_days(rows),
             rows["p50"],
             color=COLOURS["earlier"],
             lw=1.0,
@@ -145,7 +145,7 @@ def plot_steps(axes: Axes, fan: Fan, *, width: float) -> None:
         )
 
 
-def _with_bridge(fan: Fan) -> pd.DataFrame:
+def with_bridge(fan: Fan) -> pd.DataFrame:
     """Put the month before the first forecast in front of it, with its own uncertainty."""
     columns = ["period", *QUANTILE_COLUMNS]
     rows = fan.forecast[columns]
@@ -165,7 +165,7 @@ def plot_history(axes: Axes, fan: Fan, *, size: float = 4.6) -> None:
     if fan.history.empty:
         return
     rows = _every_month(fan.history)
-    days, error = _days(rows), STDERR_BAND * rows["stderr_t"].fillna(0.0)
+    days, error = month_days(rows), STDERR_BAND * rows["stderr_t"].fillna(0.0)
     low, high = (rows["tonnes"] - error).clip(lower=0.0), rows["tonnes"] + error
     axes.fill_between(days, low, high, color=COLOURS["doubt"], lw=0, zorder=1.5)
     axes.plot(days, rows["tonnes"], color=COLOURS["faint"], lw=1.3, zorder=2.5)
@@ -202,7 +202,7 @@ def axis_moment(day: float) -> pd.Timestamp:
     return _EPOCH + day * _A_DAY
 
 
-def _days(rows: pd.DataFrame) -> list[float]:
+def month_days(rows: pd.DataFrame) -> list[float]:
     """Return the middle of each month as a position on the axis."""
     return [axis_day(period) + MID_MONTH_DAYS for period in rows["period"]]
 

@@ -10,9 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from service.asking.told import NoAnswerError
 from service.publication import NothingPublishedError
 from service.queries.history import UnknownError
-from store.errors import DataError
+from store.errors import DataError, MissingError, TokenError
 
 PROBLEM: Final = "application/problem+json"
 API: Final = "/api/"
@@ -61,7 +62,9 @@ def _handler(
         code = err.status_code if isinstance(err, HTTPException) else int(status)
         headers = dict(getattr(err, "headers", None) or {})
         if code == HTTPStatus.SERVICE_UNAVAILABLE:
-            headers["Retry-After"] = str(RETRY_S)
+            headers.setdefault("Retry-After", str(RETRY_S))
+        if code == HTTPStatus.UNAUTHORIZED:
+            headers.setdefault("WWW-Authenticate", 'Bearer realm="magnetcast"')
         path = request.url.path
         if path.startswith(API):
             return problem(code, worded(err), instance=path, headers=headers)
@@ -93,7 +96,10 @@ _KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = 
     HTTPException: (HTTPStatus.BAD_REQUEST, _detail),
     RequestValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, _wrongs),
     UnknownError: (HTTPStatus.NOT_FOUND, str),
+    MissingError: (HTTPStatus.NOT_FOUND, str),
+    TokenError: (HTTPStatus.UNAUTHORIZED, str),
     NothingPublishedError: (HTTPStatus.SERVICE_UNAVAILABLE, str),
+    NoAnswerError: (HTTPStatus.SERVICE_UNAVAILABLE, str),
     DataError: (HTTPStatus.BAD_REQUEST, str),
     Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, _no_details),
 }

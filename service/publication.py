@@ -8,16 +8,20 @@ from types import MappingProxyType
 import pandas as pd
 
 from service.answers import Answer, json_answer
-from service.knowledge import Knowledge, Ledger, Stand
+from service.knowledge import Knowledge, Ledger, PathsOf, Stand
 from service.memo import Memo
 from service.names import in_reading_order
 from service.queries.documents import forecast_document
 from store.errors import DataError
-from store.published import Published
+from store.published import Mark, Published
 
 StandKey = tuple[pd.Timestamp, str]
 Stands = dict[StandKey, Stand]
 """Stands made before, by moment and digest of the figures known then."""
+
+
+PublicationKey = tuple[pd.Timestamp, Mark]
+"""Names a publication and the rows beside it."""
 
 
 class NothingPublishedError(DataError):
@@ -36,9 +40,15 @@ class Publication:
     ledger: Ledger
     """Policy as known when this state was read."""
     meanings: Mapping[str, str]
+    paths_of: PathsOf
     answers: Mapping[str, Answer]
     """The newest forecast of each destination, ready to send."""
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
+
+    @property
+    def key(self) -> PublicationKey:
+        """Return what names this state."""
+        return self.as_of, self.published.mark
 
     @property
     def stand(self) -> Stand:
@@ -104,6 +114,7 @@ def make_publication(
         stands=MappingProxyType({moment: kept[key] for moment, key in keys.items()}),
         ledger=knowledge.ledger_of(published, now),
         meanings=knowledge.meanings,
+        paths_of=knowledge.paths_of,
         answers=MappingProxyType(answers),
     )
 

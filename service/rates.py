@@ -39,7 +39,7 @@ def pick_steps(
         end: Last moment of the chart, naive.
         as_of: Naive moment of the forecast.
     """
-    importer = EU27 if destination in {*EU27_MEMBERS, "EU27_REST"} else destination
+    importer = importer_of(destination)
     within = tariffs["effective_from"].between(start, end)
     own = tariffs.loc[tariffs["importer"].eq(importer) & within & tariffs["rate_pct"].notna()]
     days = list(own.groupby("effective_from"))[-len(LETTERS) :]
@@ -47,6 +47,11 @@ def pick_steps(
         _step(letter, pd.Timestamp(str(day)), rows, as_of)
         for letter, (day, rows) in zip(LETTERS, days, strict=False)
     )
+
+
+def importer_of(destination: str) -> str:
+    """Return who charges tariffs on what a destination imports."""
+    return EU27 if destination in {*EU27_MEMBERS, "EU27_REST"} else destination
 
 
 def _step(letter: str, day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestamp) -> RateStep:

@@ -1,14 +1,20 @@
 """What a request finds: the live publication, the counts and the clock of its app."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from service.access import Access
+from service.access import Access, from_own_page
+from service.asking.desk import Desk as AskingDesk
+from service.asking.told import NoAnswerError
+from service.desk import Desk
+from service.hooks import Hooks
 from service.limits import Counts
 from service.live import Live
+from service.memo import Recent
 from service.publication import Publication
+from store.audit import Who
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +24,10 @@ class State:
     live: Live
     access: Access
     counts: Counts
+    hooks: Hooks
+    asking: AskingDesk | None = None
+    drawn: Recent = field(default_factory=lambda: Recent(0))
+    """Pages of scenarios drawn last."""
 
 
 async def state_of(request: Request) -> State:
@@ -27,6 +37,23 @@ async def state_of(request: Request) -> State:
 
 
 Shared = Annotated[State, Depends(state_of)]
+
+
+async def asking_of(shared: Shared) -> AskingDesk:
+    """Return where scenarios are answered.
+
+    Raises:
+        NoAnswerError: This service answers none.
+    """
+    if shared.asking is None:
+        raise NoAnswerError(
+            "This service answers no scenarios. Expected one started by `magnetcast serve`. "
+            "Ask `magnetcast scenario`."
+        )
+    return shared.asking
+
+
+Asking = Annotated[AskingDesk, Depends(asking_of)]
 
 
 async def publication_of(shared: Shared) -> Publication:
@@ -42,6 +69,27 @@ async def may_read(request: Request, shared: Shared) -> None:
     await shared.access.read(request)
 
 
-async def may_write(request: Request, shared: Shared) -> None:
-    """Let a writer pass."""
-    await shared.access.write(request)
+async def may_write(request: Request, shared: Shared) -> Who:
+    """Let a writer pass and tell who it is."""
+    return Who(digest=await shared.access.write(request))
+
+
+Writer = Annotated[Who, Depends(may_write)]
+
+
+async def may_audit(request: Request, shared: Shared) -> None:
+    """Let a reader with a token pass."""
+    await shared.access.known(request)
+
+
+async def own_form(request: Request) -> None:
+    """Let a form of this service's own pages pass."""
+    from_own_page(request)
+
+
+async def desk_of(shared: Shared) -> Desk:
+    """Return the newest state of the desk; a request keeps the one it began with."""
+    return shared.live.desk
+
+
+OnDesk = Annotated[Desk, Depends(desk_of)]

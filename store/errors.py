@@ -10,6 +10,14 @@ class DataError(ValueError):
     """Data broke its contract."""
 
 
+class MissingError(DataError):
+    """Asked for a row that is not there."""
+
+
+class TokenError(DataError):
+    """The token of a writer is not in force, or does not let it write."""
+
+
 class LeakError(DataError):
     """A row was used before the world could have known it."""
 

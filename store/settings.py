@@ -44,6 +44,16 @@ class Settings(BaseSettings):
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )
 
+    prefect_port: int = Field(
+        default=4200, ge=1, le=65535, description="Port of the Prefect server of `make up`."
+    )
+    mlflow_port: int = Field(
+        default=5000, ge=1, le=65535, description="Port of the MLflow server of `make up`."
+    )
+    service_port: int = Field(
+        default=8510, ge=1, le=65535, description="Port of the service of `make up`."
+    )
+
     comtrade_url: str = Field(
         default="https://comtradeapi.un.org", description="UN Comtrade, API version 1."
     )
@@ -101,6 +111,21 @@ class Settings(BaseSettings):
     requests_per_s: float = Field(
         default=100.0, ge=0, description="Requests a client may make a second; 0 means no limit."
     )
+    what_if_seconds: float = Field(
+        default=20.0, gt=0, le=600, description="Time the service gives one scenario."
+    )
+    what_if_waiting: int = Field(
+        default=256, ge=1, le=10_000, description="Scenarios that may wait for their turn."
+    )
+
+    alert_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secrets of webhooks are derived from it; 32 characters or more.",
+    )
+    alert_networks: str = Field(
+        default="",
+        description="Networks that webhooks may call besides public addresses, e.g. 10.0.0.0/8.",
+    )
 
     @field_validator(*PROVIDER_URLS)
     @classmethod
@@ -132,6 +157,16 @@ class Settings(BaseSettings):
     def reports_dir(self) -> Path:
         """Return the folder of the reports, one subfolder an as_of."""
         return self.home / "reports"
+
+    @property
+    def run_dir(self) -> Path:
+        """Return the folder of the pid files and logs of what `make up` started."""
+        return self.home / "run"
+
+    @property
+    def backups_dir(self) -> Path:
+        """Return the folder of the scheduled backups."""
+        return self.home / "backups"
 
     @property
     def lock_path(self) -> Path:

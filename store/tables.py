@@ -1,6 +1,7 @@
 """The tables: what a row is, and which columns name it.
 
-Rows are never edited, ``runs``, ``tokens`` and the two desks (``quarantine``, ``reviews``) apart. A
+Rows are never edited, ``runs``, ``tokens`` and the two desks (``quarantine``, ``reviews``) apart;
+those of the planners' desk are in ``store.desk_tables``. A
 table's natural key names a row; its other columns are what the row says. Columns marked ``WORDING``
 may be phrased anew without changing what is said; columns marked ``BOOKKEEPING`` are the store's
 own.

@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 import pandas as pd
 from sqlalchemy import Engine, insert, select, update
 
-from store.database import writing
+from store.audit import Who, audited
 from store.errors import DataError, first_few
 from store.reading import read_table
 from store.tables import tokens
@@ -27,7 +27,9 @@ RANDOM_BYTES: Final = 32
 SHOWN: Final = ("id", "name", "scopes", "created_at", "revoked_at")
 
 
-def create_token(engine: Engine, *, name: str, scopes: Sequence[str], at: datetime) -> str:
+def create_token(
+    engine: Engine, *, name: str, scopes: Sequence[str], at: datetime, actor: str = ""
+) -> str:
     """Make a token and return it; it is told this once and cannot be had again.
 
     Args:
@@ -35,6 +37,7 @@ def create_token(engine: Engine, *, name: str, scopes: Sequence[str], at: dateti
         name: whose it is, or what for.
         scopes: what it allows, of ``SCOPES``.
         at: the moment, aware.
+        actor: who makes it, for the audit trail.
 
     Raises:
         DataError: the name is empty, or a scope is none.
@@ -42,26 +45,31 @@ def create_token(engine: Engine, *, name: str, scopes: Sequence[str], at: dateti
     _check(name, scopes)
     token = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     row = {"name": name, "sha256": digest_of(token), "scopes": ";".join(sorted(set(scopes)))}
-    with writing(engine) as connection:
-        connection.execute(insert(tokens).values(**row, created_at=at))
+    with audited(engine, Who(actor), at=at) as journal:
+        made = journal.connection.execute(insert(tokens).values(**row, created_at=at))
+        (number,) = made.inserted_primary_key or (0,)
+        journal.note("create", f"token {number}", after={"name": name, "scopes": row["scopes"]})
     return token
 
 
-def revoke_token(engine: Engine, number: int, *, at: datetime) -> None:
-    """Revoke a token for good.
+def revoke_token(engine: Engine, number: int, *, at: datetime, actor: str = "") -> None:
+    """Revoke a token for good; ``actor`` does it, for the audit trail.
 
     Raises:
         DataError: there is no such token, or it was revoked before.
     """
     live = (tokens.c.id == number) & tokens.c.revoked_at.is_(None)
-    with writing(engine) as connection:
-        if connection.execute(update(tokens).where(live).values(revoked_at=at)).rowcount:
-            return
-        known = connection.scalars(select(tokens.c.id).where(tokens.c.revoked_at.is_(None))).all()
-    raise DataError(
-        f"No token {number} to revoke in table tokens. Expected one of those in force: "
-        f"{first_few(known) if known else 'there is none'}. See `magnetcast token list`."
-    )
+    with audited(engine, Who(actor), at=at) as journal:
+        connection = journal.connection
+        if not connection.execute(update(tokens).where(live).values(revoked_at=at)).rowcount:
+            known = connection.scalars(
+                select(tokens.c.id).where(tokens.c.revoked_at.is_(None))
+            ).all()
+            raise DataError(
+                f"No token {number} to revoke in table tokens. Expected one of those in force: "
+                f"{first_few(known) if known else 'there is none'}. See `magnetcast token list`."
+            )
+        journal.note("revoke", f"token {number}")
 
 
 def read_tokens(engine: Engine) -> pd.DataFrame:

@@ -9,11 +9,18 @@ from starlette.responses import Response
 from service.answers import Record, csv_answer, json_answer
 from service.api.models import Forecast, Page
 from service.api.replies import FormQuery, Paging, listed, reply, wants_csv
+from service.desk import Desk
 from service.names import in_reading_order
 from service.publication import Publication
-from service.queries.documents import flat_rows, forecast_document, narrowed
+from service.queries.documents import (
+    OVERRIDE_COLUMNS,
+    beside,
+    flat_rows,
+    forecast_document,
+    narrowed,
+)
 from service.queries.history import known_destination, known_moment
-from service.state import Current
+from service.state import Current, OnDesk
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 
@@ -48,6 +55,7 @@ async def forecast(
     request: Request,
     *,
     current: Current,
+    desk: OnDesk,
     destination: Code,
     as_of: AsOf = None,
     horizon: Horizons = None,
@@ -56,10 +64,11 @@ async def forecast(
 ) -> Response:
     """Return the published forecast of one destination."""
     plain = as_of is None and horizon is None and quantile is None
+    plain = plain and not desk.is_overridden(destination, current.as_of)
     if plain and destination in current.answers and not wants_csv(request, form):
         return reply(request, current.answers[destination])
     moment = known_moment(current, moment_of(as_of))
-    document = _document(current, moment, destination)
+    document = _document(current, desk, moment, destination)
     chosen = narrowed(document, horizons=horizon, quantiles=quantile)
     if wants_csv(request, form):
         return reply(request, csv_answer(flat_rows(chosen), _columns(quantile)))
@@ -71,6 +80,7 @@ def forecasts(
     request: Request,
     *,
     current: Current,
+    desk: OnDesk,
     paging: Annotated[Paging, Depends()],
     as_of: AsOf = None,
     horizon: Horizons = None,
@@ -84,7 +94,7 @@ def forecasts(
     moment = known_moment(current, moment_of(as_of))
     names = in_reading_order(current.forecasts_at(moment)["destination"])
     documents = [
-        narrowed(_document(current, moment, name), horizons=horizon, quantiles=quantile)
+        narrowed(_document(current, desk, moment, name), horizons=horizon, quantiles=quantile)
         for name in names
     ]
     if not wants_csv(request, form):
@@ -110,18 +120,22 @@ def moment_of(text: str | None) -> pd.Timestamp | None:
     return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
 
 
-def _document(current: Publication, moment: pd.Timestamp, destination: str) -> Record:
-    """Return the whole document of a destination, made once."""
+def _document(current: Publication, desk: Desk, moment: pd.Timestamp, destination: str) -> Record:
+    """Return the whole document of a destination, made once, with what is expected beside it."""
     rows = current.forecasts_at(moment)
     if destination not in set(rows["destination"]):
         known_destination(current, destination)
-    return current.memo.make(
+    made: Record = current.memo.make(
         ("document", moment, destination),
         lambda: forecast_document(rows, destination, current.meanings),
     )
+    if not desk.is_overridden(destination, moment):
+        return made
+    return beside(made, desk.newest_overrides(destination, moment))
 
 
 def _columns(quantiles: list[Quantile] | None) -> list[str]:
     """Return the columns of the CSV."""
     dropped = set(QUANTILE_COLUMNS) - set(QUANTILE_COLUMNS if quantiles is None else quantiles)
-    return ["as_of", *(name for name in FORECAST_COLUMNS if name not in dropped)]
+    kept = (name for name in FORECAST_COLUMNS if name not in dropped)
+    return ["as_of", *kept, *OVERRIDE_COLUMNS]

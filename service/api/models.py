@@ -31,6 +31,15 @@ class Driver(Told):
     tonnes: float = Field(description="What the median would lose without it.", examples=[-44.6])
 
 
+class Expected(Told):
+    """What a planner expects beside the median; the newest counts."""
+
+    tonnes: float = Field(examples=[450.0])
+    author: str = Field(examples=["planning desk"])
+    reason: str = Field(examples=["Two licences were granted on 3 Dec"])
+    available_at: datetime
+
+
 class ForecastMonth(Told):
     """One month; quantiles left out on request are missing."""
 
@@ -46,6 +55,7 @@ class ForecastMonth(Told):
     mean: float = Field(description="t", examples=[498.2])
     status: str = Field(examples=["champion"])
     drivers: list[Driver]
+    override: Expected | None = Field(None, description="Missing where nobody wrote one.")
 
 
 class Forecast(Told):
@@ -222,6 +232,76 @@ class Refused(Told):
     released_at: datetime | None
     released_by: str
     note: str
+
+
+class Worked(Told):
+    """A worked scenario."""
+
+    key: str = Field(examples=["us-tariff-60"])
+    name: str = Field(examples=["US tariff to 60 percent"])
+    description: str
+    text: str = Field(description="YAML, ready to be posted.")
+
+
+class ScenarioMonth(Told):
+    """One month of one destination with and without a scenario, in tonnes."""
+
+    destination: str = Field(examples=["USA"])
+    period: str = Field(examples=["2027-02"])
+    base_p05: float = Field(examples=[98.1])
+    base_p10: float = Field(examples=[150.2])
+    base_p25: float = Field(examples=[260.4])
+    base_p50: float = Field(description="As published.", examples=[384.3])
+    base_p75: float = Field(examples=[492.6])
+    base_p90: float = Field(examples=[601.3])
+    base_p95: float = Field(examples=[680.0])
+    base_mean: float = Field(examples=[379.9])
+    scenario_p05: float = Field(examples=[61.5])
+    scenario_p10: float = Field(examples=[93.8])
+    scenario_p25: float = Field(examples=[164.2])
+    scenario_p50: float = Field(examples=[262.7])
+    scenario_p75: float = Field(examples=[354.9])
+    scenario_p90: float = Field(examples=[450.1])
+    scenario_p95: float = Field(examples=[521.4])
+    scenario_mean: float = Field(examples=[268.8])
+    difference_p10: float = Field(description="Of the paired draws.", examples=[-228.6])
+    difference_p50: float = Field(examples=[-118.7])
+    difference_p90: float = Field(examples=[-44.9])
+    warning: str = Field(description="What to know of the answer; empty if there is nothing.")
+
+
+class ScenarioAnswer(Told):
+    """A forecast with and without a scenario."""
+
+    name: str = Field(examples=["US tariff to 60 percent"])
+    description: str
+    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    unit: str = Field(examples=["t"])
+    notes: list[str] = Field(description="What the answer rests on.")
+    warnings: list[str] = Field(description="Where more is asked than the record can answer.")
+    months: list[ScenarioMonth]
+
+
+class ExplainedMonth(Told):
+    """Why one published median is what it is."""
+
+    period: str = Field(examples=["2026-12"])
+    p50: float = Field(description="t", examples=[512.6])
+    parts: dict[str, float] | None = Field(
+        description="Tonnes that add up to the median; missing where none were published.",
+        examples=[{"level": 480.2, "season": 22.1, "tariffs": -9.7, "experts": 20.0}],
+    )
+    sentences: list[str]
+
+
+class Explanation(Told):
+    """Why the published forecast of one destination is what it is."""
+
+    destination: str = Field(examples=["USA"])
+    name: str = Field(examples=["United States"])
+    unit: str = Field(examples=["t"])
+    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    months: list[ExplainedMonth]
 
 
 class Health(Told):

@@ -33,7 +33,7 @@ class Paging:
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
     """Return an answer, or only that it is still the same."""
     told = {"ETag": answer.etag, "Vary": "Accept, Authorization", **(headers or {})}
-    if answer.etag in _tags(request.headers.get("if-none-match", "")):
+    if answer.etag in tags_of(request):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=told)
     return Response(answer.body, headers=told, media_type=answer.media)
 
@@ -82,7 +82,9 @@ def _accepted(header: str) -> list[tuple[str, float]]:
     return found
 
 
-def _tags(header: str) -> set[str]:
+def tags_of(request: Request) -> set[str]:
+    """Return the tags of the answers that the client has already."""
+    header = request.headers.get("if-none-match", "")
     return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 

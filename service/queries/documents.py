@@ -14,6 +14,9 @@ from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 KILOGRAMS: Final = 3
 """Decimals of tonnes."""
 
+OVERRIDE_COLUMNS: Final = ("override_t", "override_by", "override_reason")
+"""Columns of exports beside those of a forecast file."""
+
 NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
 
 
@@ -57,14 +60,40 @@ def narrowed(
     return {**document, "months": months}
 
 
+def beside(document: Record, overrides: Mapping[str, Record]) -> Record:
+    """Return a document with what planners expect beside its medians.
+
+    Args:
+        document: As ``forecast_document``; not modified.
+        overrides: By month ``YYYY-MM``, as ``Desk.newest_overrides``.
+    """
+    months = [
+        {**month, "override": overrides[month["period"]]} if month["period"] in overrides else month
+        for month in document["months"]
+    ]
+    return {**document, "months": months}
+
+
 def flat_rows(document: Record) -> list[Record]:
-    """Return a document as the rows of a forecast file, one a month."""
+    """Return a document as the rows of a forecast file, one a month, with ``OVERRIDE_COLUMNS``."""
     about = {name: document[name] for name in ("as_of", "destination", "cutoff")}
     made_by = {name: document[name] for name in ("model",)}
     return [
-        {**about, **{n: v for n, v in month.items() if n != "drivers"}, **made_by}
+        {
+            **about,
+            **{n: v for n, v in month.items() if n not in {"drivers", "override"}},
+            **made_by,
+            **_expected(month.get("override")),
+        }
         for month in document["months"]
     ]
+
+
+def _expected(override: Record | None) -> Record:
+    """Return the columns that say what is expected, empty where nothing is."""
+    told = override or {}
+    values = (told.get(name) for name in ("tonnes", "author", "reason"))
+    return dict(zip(OVERRIDE_COLUMNS, values, strict=True))
 
 
 def drivers_of(text: object) -> tuple[tuple[str, float], ...]:

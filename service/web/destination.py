@@ -9,6 +9,7 @@ import pandas as pd
 
 from service import view
 from service.answers import Answer
+from service.desk import Desk
 from service.fan import Fan, left_out_note
 from service.names import name_of
 from service.numbers import NBSP, tonnes
@@ -32,8 +33,10 @@ class Reason:
     sentences: tuple[str, ...]
 
 
-def destination_page(publication: Publication, destination: str, now: pd.Timestamp) -> Answer:
-    """Return the page of one destination.
+def destination_page(
+    publication: Publication, destination: str, now: pd.Timestamp, desk: Desk
+) -> Answer:
+    """Return the page of one destination, with what planners expect beside the medians.
 
     Raises:
         UnknownError: It is not forecast.
@@ -42,6 +45,7 @@ def destination_page(publication: Publication, destination: str, now: pd.Timesta
     report, fan = report_of(publication), fan_of(publication, destination)
     outlook = view.outlook_of(report, fan)
     rows = view.month_rows(report, fan)
+    expected = desk.newest_overrides(destination, publication.as_of)
     history = months_of(publication, destination)[-HISTORY_SHOWN:]
     return page(
         "destination.html.j2",
@@ -57,6 +61,8 @@ def destination_page(publication: Publication, destination: str, now: pd.Timesta
         chart=chart_svg(publication, destination),
         left_out=left_out_note(fan) if fan.left_out else "",
         rows=rows,
+        expected={f"{pd.Timestamp(month):%b %Y}": told for month, told in expected.items()},
+        months=list(zip(fan.forecast["period"], rows, strict=True)),
         hit_rate=rows[0].hit_rate if rows else float("nan"),
         reasons=reasons(publication, fan, rows),
         exact=bool(fan.forecast["contributions"].notna().all()),

@@ -8,8 +8,9 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from service.answers import Record
+from service.desk import Desk
 from service.publication import Publication
-from service.queries.documents import flat_rows, forecast_document
+from service.queries.documents import OVERRIDE_COLUMNS, beside, flat_rows, forecast_document
 from service.queries.history import HISTORY_COLUMNS, known_destination, months_of
 from store.vocabulary import FORECAST_COLUMNS
 
@@ -24,20 +25,22 @@ _OPTIONS: Final = {
 _WIDTH: Final = 12
 
 
-def workbook(publication: Publication, destination: str) -> bytes:
+def workbook(publication: Publication, destination: str, desk: Desk) -> bytes:
     """Return the forecast and the history of one destination as a spreadsheet.
 
-    No text in it can act as a formula or a link. The same publication gives the same bytes.
+    What planners expect beside the medians has columns of its own. No text in it can act as a
+    formula or a link. The same publication and overrides give the same bytes.
 
     Raises:
         UnknownError: It is not forecast.
     """
     known_destination(publication, destination)
     document = forecast_document(publication.latest, destination, publication.meanings)
+    document = beside(document, desk.newest_overrides(destination, publication.as_of))
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, _OPTIONS) as book:
         book.set_properties({"created": publication.as_of.to_pydatetime().replace(tzinfo=None)})
-        columns = ("as_of", *FORECAST_COLUMNS)
+        columns = ("as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS)
         _fill(book.add_worksheet("Forecast"), flat_rows(document), columns)
         past = months_of(publication, destination)
         _fill(book.add_worksheet("History"), past, HISTORY_COLUMNS)

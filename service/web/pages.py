@@ -6,11 +6,13 @@ import pandas as pd
 
 from service.answers import Answer, Record
 from service.backtest_view import ALL, YARDSTICKS, ScoreRow, losses, score_rows
+from service.desk import Desk
 from service.names import name_of
 from service.publication import Publication
 from service.queries import arrivals, history, ledger, track
+from service.queries.desk import value_added
 from service.web.render import page
-from store.vocabulary import WORLD
+from store.vocabulary import CARRY_OVER, WORLD
 
 ROWS: Final = 50
 """Rows of a long table on one page."""
@@ -18,8 +20,8 @@ ROWS: Final = 50
 FIGURES: Final = 40
 
 
-def track_page(publication: Publication, now: pd.Timestamp) -> Answer:
-    """Return the track record."""
+def track_page(publication: Publication, now: pd.Timestamp, desk: Desk) -> Answer:
+    """Return the track record, with what overrides added to it."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
     rows = _replay(publication)
     return page(
@@ -34,6 +36,8 @@ def track_page(publication: Publication, now: pd.Timestamp) -> Answer:
         published=arrivals.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],
         losses=losses(rows),
+        overridden=len(desk.rows.overrides),
+        added=value_added(publication, desk),
     )
 
 
@@ -41,7 +45,8 @@ def _replay(publication: Publication) -> list[ScoreRow]:
     """Return the newest backtest: our model and the rules of thumb, not its parts."""
     scores = publication.published.scores
     ours = {*publication.published.runs["model_version"], *publication.latest["model"]}
-    shown = scores.loc[scores["model"].isin([*ours, *YARDSTICKS])]
+    errors = scores["metric"] != CARRY_OVER
+    shown = scores.loc[errors & scores["model"].isin([*ours, *YARDSTICKS])]
     return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
 
 

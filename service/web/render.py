@@ -18,6 +18,8 @@ CSS: Final = "text/css; charset=utf-8"
 
 NAVIGATION: Final = (
     ("/", "Overview"),
+    ("/what-if", "What if"),
+    ("/needs", "Needs and alerts"),
     ("/track-record", "Track record"),
     ("/policy", "Policy"),
     ("/data", "Data"),

@@ -14,8 +14,10 @@ from service.api.replies import reply
 from service.publication import Publication
 from service.queries.history import known_destination
 from service.queries.ledger import Search
-from service.state import Current, Shared, may_read
-from service.web import downloads, fans
+from service.state import Current, OnDesk, Shared, may_read
+from service.web import asking, downloads, fans
+from service.web import desk as desk_routes
+from service.web.desk import form_page
 from service.web.destination import destination_page
 from service.web.overview import overview
 from service.web.pages import data_page, policy_page, track_page
@@ -42,6 +44,8 @@ def page_router() -> APIRouter:
     """Return the routes of the pages; styles and icon need no token."""
     router = APIRouter()
     router.include_router(pages)
+    router.include_router(asking.router)
+    router.include_router(desk_routes.router)
     router.include_router(files)
     return router
 
@@ -66,21 +70,31 @@ async def overview_route(request: Request, current: Current, shared: Shared) -> 
 
 @pages.get("/destinations/{destination}")
 async def destination_route(
-    request: Request, current: Current, shared: Shared, destination: Code
+    request: Request, *, current: Current, shared: Shared, desk: OnDesk, destination: Code
 ) -> Response:
     """Show one destination."""
     known_destination(current, destination)
 
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
-        return destination_page(publication, destination, now)
+        return destination_page(publication, destination, now, desk)
 
-    return await _page(request, current, shared.live.clock(), ("destination", destination), make)
+    # One page more for each override, and no more.
+    expected = desk.newest_overrides(destination, current.as_of)
+    newest = max((told["available_at"] for told in expected.values()), default="")
+    key = ("destination", destination, newest)
+    answer = await _page(request, current, shared.live.clock(), key, make)
+    return form_page(answer)
 
 
 @pages.get("/track-record")
-async def track_route(request: Request, current: Current, shared: Shared) -> Response:
+async def track_route(request: Request, current: Current, shared: Shared, desk: OnDesk) -> Response:
     """Show how good it was."""
-    return await _page(request, current, shared.live.clock(), "track", track_page)
+
+    def make(publication: Publication, now: pd.Timestamp) -> Answer:
+        return track_page(publication, now, desk)
+
+    key = ("track", len(desk.rows.overrides))
+    return await _page(request, current, shared.live.clock(), key, make)
 
 
 @pages.get("/data")
@@ -115,9 +129,11 @@ async def picture_route(request: Request, current: Current, destination: Code) -
 
 
 @pages.get("/destinations/{destination}/forecast.xlsx")
-async def workbook_route(request: Request, current: Current, destination: Code) -> Response:
+async def workbook_route(
+    request: Request, current: Current, desk: OnDesk, destination: Code
+) -> Response:
     """Give the forecast and the history of one destination as a spreadsheet."""
-    body = await run_in_threadpool(downloads.workbook, current, destination)
+    body = await run_in_threadpool(downloads.workbook, current, destination, desk)
     name = f"magnets_{destination}_{current.as_of:%Y-%m-%d}.xlsx"
     return reply(request, answer_of(body, downloads.XLSX), _named(name))
 

@@ -2,8 +2,10 @@
 
 from alembic import context
 
-from store.tables import metadata
+from store.desk_tables import needs
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=needs.metadata
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -33,7 +33,8 @@ PLOTS = [
 ]
 
 VERBS = [
-    "run", "ingest", "review", "panel", "train", "backtest", "predict", "status",
+    "run", "ingest", "review", "panel", "train", "backtest", "predict", "status", "backup",
+    "restore", "prune", "up", "down",
 ]  # fmt: skip
 
 

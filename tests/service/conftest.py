@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from store.database import open_store
+from tests.service.asking import Asked, asking
+from tests.service.browsing import chromium
 from tests.service.stores import copied, fill_store, make_app
 
 
@@ -34,3 +37,17 @@ def engine(published_store: Path, tmp_path: Path) -> Iterator[Engine]:
     opened = open_store(copied(published_store, tmp_path))
     yield opened
     opened.dispose()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; skips where there is none."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def asked(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """A service that answers scenarios; its worker may be killed, the next answers."""
+    with asking(published_store, tmp_path_factory.mktemp("asked")) as opened:
+        yield opened

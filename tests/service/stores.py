@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from flows.knowledge import knowledge
 from service.app import Rules, create_app
+from service.asking.told import WhatIf
 from service.knowledge import Stand
 from service.live import Live
 from sources.bundled import load_bundled
@@ -86,6 +87,6 @@ def make_live(engine: Engine, *, now: Callable[[], pd.Timestamp] = lambda: NOW) 
     return Live(engine, known, clock=now, refresh_s=0.05)
 
 
-def make_app(engine: Engine, rules: Rules = OPEN) -> FastAPI:
+def make_app(engine: Engine, rules: Rules = OPEN, what_if: WhatIf | None = None) -> FastAPI:
     """Return the app over a store, not started, that draws nothing ahead."""
-    return create_app(make_live(engine), rules, ahead=None)
+    return create_app(make_live(engine), rules, what_if=what_if, ahead=None)

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from service.api import models
 from service.api.models import Page
+from service.queries.documents import OVERRIDE_COLUMNS
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import make_drivers, make_forecasts
 
@@ -63,7 +64,7 @@ def test_all_forecasts_come_as_a_forecast_file(client: TestClient) -> None:
 
     rows = rows_of(answer.text)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert list(rows[0]) == ["as_of", *FORECAST_COLUMNS]
+    assert list(rows[0]) == ["as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS]
     assert len(rows) == 12 * 15 == int(answer.headers["x-total-count"])
 
 
@@ -186,9 +187,10 @@ def test_the_documentation_has_examples_and_an_answer_for_every_error(client: Te
 
     assert told["openapi"].startswith("3.1")
     for path, methods in told["paths"].items():
-        answers = methods["get"]["responses"]
-        assert {"404", "422", "429", "503"} <= set(answers), path
-        assert list(answers["404"]["content"]) == ["application/problem+json"]
+        for told_of in methods.values():
+            answers = told_of["responses"]
+            assert {"404", "422", "429", "503"} <= set(answers), path
+            assert list(answers["404"]["content"]) == ["application/problem+json"]
     forecast = told["components"]["schemas"]["Forecast"]["properties"]
     assert all("examples" in about for name, about in forecast.items() if name != "months")
     assert "Problem" in told["components"]["schemas"]

@@ -1,39 +1,26 @@
 """The pages in Debian's Chromium, served by a process of their own."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.service.browsing import Watch, opened
 from tests.service.serving import ENDING_S, serving
 from tests.service.stores import copied
 
-CHROMIUM = "MAGNETCAST_TEST_CHROMIUM"
-"""Names the browser to test with; where it is set, one that is missing is a failure."""
-
-PAGES = ["/", "/destinations/USA", "/track-record", "/policy", "/data", "/nothing"]
-OPTIONS = [
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+PAGES = [
+    "/",
+    "/destinations/USA",
+    "/what-if",
+    "/needs",
+    "/track-record",
+    "/policy",
+    "/data",
+    "/nothing",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    wanted = os.environ.get(CHROMIUM)
-    found = shutil.which(wanted or "chromium")
-    if found is None and wanted is None:
-        pytest.skip("no chromium on PATH; on Debian: apt-get install chromium")
-    assert found, f"{CHROMIUM}={wanted} is not there"
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=found, args=OPTIONS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -42,22 +29,6 @@ def address(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     copied(published_store, home)
     with serving(home) as (told, _):
         yield told
-
-
-class Watch:
-    """A page, and all that it asked for or complained of."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self.hosts: set[str | None] = set()
-        self.complaints: list[str] = []
-        context.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
-        context.on("console", lambda message: self._hear(message.type, message.text))
-        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
-        self.page = context.new_page()
-
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in {"error", "warning"}:
-            self.complaints.append(text)
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -71,12 +42,6 @@ def watch(browser: Browser, address: str) -> Iterator[Watch]:
     context.set_default_timeout(1000 * ENDING_S)
     yield Watch(context)
     context.close()
-
-
-def opened(browser: Browser, address: str, **options: object) -> Watch:
-    context = browser.new_context(base_url=address, **options)
-    context.set_default_timeout(1000 * ENDING_S)
-    return Watch(context)
 
 
 @pytest.mark.parametrize("path", PAGES)

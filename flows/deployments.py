@@ -1,0 +1,113 @@
+"""What the schedule starts: the entry points of ``prefect.yaml``, thin over the flows of people.
+
+Each stands at the moment it starts, so that it knows what an ingest of the same day brought.
+"""
+
+from typing import Final
+
+import pandas as pd
+from prefect import flow
+from prefect.concurrency.sync import concurrency
+
+from flows.backtest import backtest
+from flows.backup import back_up
+from flows.clock import utc_now
+from flows.health import examine
+from flows.ingest import ingest
+from flows.ingest_commands import span_of
+from flows.orders import bundled, live
+from flows.prune import prune
+from flows.run import run
+from flows.stores import single_writer
+from flows.table_commands import run_tables_and_tell
+from flows.tune import Search, tune
+from flows.workspace import open_workspace
+from store.errors import DataError
+from store.settings import Settings
+
+TRAINING: Final = "magnetcast-training"
+"""Prefect's limit that lets one deployment train at a time. A slot is a lease: what a killed
+process held is free again after some minutes."""
+
+TRIALS: Final = 20
+"""Choices a quarterly search tries."""
+
+BACKUPS_KEPT: Final = 8
+
+
+@flow(name="scheduled-ingest", retries=3, retry_delay_seconds=600)
+def ingest_source(source: str) -> None:
+    """Bring one source up to date; a provider that is away is asked again.
+
+    Args:
+        source: Id of a live source, or ``bundled``.
+    """
+    settings = Settings()
+    order = (
+        bundled(settings)
+        if source == "bundled"
+        else live(settings, source, span_of(settings, source, since=None, until=None))
+    )
+    with single_writer(settings):
+        ingest(settings, order)
+
+
+@flow(name="scheduled-publication", retries=3, retry_delay_seconds=900)
+def publish() -> None:
+    """Run the main job; where nothing is new, or it was done before, nothing is published."""
+    settings, now = Settings(), _moment()
+    with concurrency(TRAINING, occupy=1):
+        run_tables_and_tell(settings, now)
+        run(settings, now)
+
+
+@flow(name="scheduled-check")
+def check() -> None:
+    """Fail where anything is stale, degraded or broken: a failed run is what alerts hang on.
+
+    Raises:
+        DataError: What is wrong, in words.
+    """
+    health = examine(Settings(), utc_now())
+    if health.code:
+        raise DataError("\n".join(f"{one.alarm}: {one.words}" for one in health.alarms))
+
+
+@flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900)
+def backtest_week() -> None:
+    """Replay the past with what is known now, and keep the scores."""
+    settings = Settings()
+    with concurrency(TRAINING, occupy=1), single_writer(settings):
+        backtest(settings, _moment())
+
+
+@flow(name="scheduled-tuning")
+def tune_quarter(trials: int = TRIALS) -> None:
+    """Search for better choices on the evidence panel; the find goes to MLflow and is not applied.
+
+    Args:
+        trials: How many choices to try.
+    """
+    settings, now = Settings(), _moment()
+    panel = open_workspace(settings, now).history.panel(now)
+    path = settings.home / "tuning" / f"evidence-{now:%Y%m%d}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    panel.frame[["destination", "period", "tonnes"]].to_csv(path, index=False)
+    with concurrency(TRAINING, occupy=1):
+        tune(settings, Search(trials, str(path), None, "6"))
+
+
+@flow(name="scheduled-backup", retries=2, retry_delay_seconds=900)
+def keep_safe() -> None:
+    """Back up, keep the newest backups, and let old runs and raw answers go."""
+    settings, now = Settings(), utc_now()
+    back_up(settings, settings.backups_dir / f"magnetcast-{now:%Y%m%d-%H%M%S}.tar.zst")
+    made = sorted(settings.backups_dir.glob("magnetcast-*.tar.zst"))
+    for old in made[:-BACKUPS_KEPT]:
+        old.unlink()
+    prune(settings, now)
+
+
+def _moment() -> pd.Timestamp:
+    """Return now, to the second: what is published must be writable as it is named."""
+    return utc_now().floor("s")

@@ -1,0 +1,122 @@
+"""What if over the API: a scenario in, the forecast with and without it out; nothing is kept."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import yaml
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from service.answers import Answer
+from service.api.forecasts import CSV_TOO
+from service.api.models import Page, ScenarioAnswer
+from service.api.models import Worked as WorkedModel
+from service.api.replies import FormQuery, Paging, listed, reply, tags_of, wants_csv
+from service.asking.told import Worked
+from service.problems import PROBLEM
+from service.queries.history import known_destination
+from service.queries.scenarios import scenario_csv, scenario_json
+from service.state import Asking, Current
+
+router = APIRouter(tags=["scenarios"])
+
+KINDS: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml")
+"""Kinds of body taken. No form of another site can send one of them without being asked first."""
+
+WORKED_COLUMNS: Final = ("key", "name", "description", "text")
+
+Wanted = Annotated[
+    list[str] | None,
+    Query(alias="destination", max_length=50, description="Repeat for several; all if left out."),
+]
+
+_PROBLEM: Final = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
+@router.get("/scenarios", response_model=Page[WorkedModel], responses=CSV_TOO)
+def worked(
+    request: Request, desk: Asking, paging: Annotated[Paging, Depends()], form: FormQuery = None
+) -> Response:
+    """Return worked scenarios, ready to be posted."""
+    rows = [asdict(one) for one in desk.what_if.worked]
+    return listed(request, rows, WORKED_COLUMNS, paging=paging, form=form)
+
+
+@router.post(
+    "/scenarios",
+    response_model=ScenarioAnswer,
+    responses={
+        200: CSV_TOO[200],
+        412: {"description": "The answer is the one named in If-None-Match.", **_PROBLEM},
+        413: {"description": "The scenario is too large.", **_PROBLEM},
+        415: {"description": "The body is neither JSON nor YAML.", **_PROBLEM},
+    },
+)
+async def ask(
+    request: Request,
+    *,
+    current: Current,
+    desk: Asking,
+    destinations: Wanted = None,
+    form: FormQuery = None,
+) -> Response:
+    """Answer a scenario: forecasts with and without it, and the difference with its own band.
+
+    Nothing is stored, so who may read may ask. Scenarios are computed one at a time; equal ones
+    once.
+    """
+    for name in destinations or []:
+        known_destination(current, name)
+    text = await body_text(request)
+    told = await desk.answer(current, text, is_gone=request.is_disconnected)
+    make = scenario_csv if wants_csv(request, form) else scenario_json
+    answer: Answer = await run_in_threadpool(make, told, current.as_of, destinations)
+    if answer.etag in tags_of(request):
+        raise HTTPException(
+            HTTPStatus.PRECONDITION_FAILED,
+            f"The answer is still {answer.etag}. Expected another. Keep the one at hand.",
+            headers={"ETag": answer.etag},
+        )
+    return reply(request, answer)
+
+
+async def body_text(request: Request) -> bytes:
+    """Return the body of a request that says it is JSON or YAML.
+
+    Raises:
+        HTTPException: 415 where it says something else.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in KINDS:
+        raise HTTPException(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"Content-Type {kind!r} is not taken. Expected one of {', '.join(KINDS)}. "
+            "Send the scenario as a file in scenarios/ has it, and say what it is.",
+        )
+    return await request.body()
+
+
+def body_of(worked: Sequence[Worked]) -> dict[str, Any]:
+    """Return what the documentation says of the body, with worked scenarios as examples."""
+    asked: dict[str, Any] = {"type": "object", "required": ["name"]}
+    texts = {one.key: {"summary": one.name, "value": one.text} for one in worked}
+    # JSON has no days: they are texts.
+    values = {
+        one.key: {
+            "summary": one.name,
+            "value": json.loads(json.dumps(yaml.safe_load(one.text), default=str)),
+        }
+        for one in worked
+    }
+    return {
+        "required": True,
+        "description": "Acts and tariff steps, as the files in scenarios/.",
+        "content": {
+            "application/yaml": {"schema": {"type": "string"}, "examples": texts},
+            "application/json": {"schema": asked, "examples": values},
+        },
+    }

@@ -1,0 +1,54 @@
+"""One state of the planners' desk: what they need, watch and expect, and who wrote it."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from service.answers import Record, records
+from service.memo import Memo
+from store.desk import DeskRows
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One state, never changed but for the pages kept of it (``memo``)."""
+
+    rows: DeskRows
+    memo: Memo = field(default_factory=Memo, repr=False, compare=False)
+
+    @property
+    def needs(self) -> pd.DataFrame:
+        """Return the needs in force."""
+        return _in_force(self.rows.needs)
+
+    @property
+    def rules(self) -> pd.DataFrame:
+        """Return the alert rules in force."""
+        return _in_force(self.rows.rules)
+
+    def is_overridden(self, destination: str, as_of: pd.Timestamp) -> bool:
+        """Tell whether anything is expected beside a published forecast; asked at every answer."""
+        rows = self.rows.overrides
+        known: set[tuple[str, pd.Timestamp]] = self.memo.make(
+            "overridden", lambda: set(zip(rows["destination"], rows["as_of"], strict=True))
+        )
+        return (destination, as_of) in known
+
+    def newest_overrides(self, destination: str, as_of: pd.Timestamp) -> dict[str, Record]:
+        """Return the override that counts of each month of a published forecast.
+
+        Args:
+            destination: A code.
+            as_of: Moment of the publication.
+
+        Returns:
+            By month, ``YYYY-MM``: tonnes, author, reason and available_at of the newest.
+        """
+        rows = self.rows.overrides
+        own = rows.loc[(rows["destination"] == destination) & (rows["as_of"] == as_of)]
+        shown = own[["period", "tonnes", "author", "reason", "available_at"]]
+        return {row.pop("period")[:7]: row for row in records(shown.sort_values("available_at"))}
+
+
+def _in_force(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.loc[rows["ended_at"].isna()]

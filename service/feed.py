@@ -1,0 +1,64 @@
+"""The alerts as an Atom feed (RFC 4287); ids stay what they are."""
+
+import uuid
+from typing import Final
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+
+from service.answers import Answer, Record, answer_of
+from service.desk import Desk
+from service.queries import desk as queries
+
+ATOM: Final = "application/atom+xml; charset=utf-8"
+SPACE: Final = "http://www.w3.org/2005/Atom"
+ADDRESS: Final = "/alerts.atom"
+FEED_ID: Final = "urn:magnetcast:alerts"
+
+MOST_ENTRIES: Final = 100
+
+
+def alert_id(uid: str, as_of: pd.Timestamp) -> str:
+    """Return what names an alert for good, in the feed as in messages.
+
+    Args:
+        uid: What names its rule.
+        as_of: Moment of the publication it tells of.
+    """
+    return uuid.uuid5(uuid.UUID(hex=uid), f"{as_of:%Y-%m-%dT%H:%M:%SZ}").urn
+
+
+def atom(desk: Desk, *, began: pd.Timestamp) -> Answer:
+    """Return the feed, newest alert first.
+
+    Args:
+        desk: The desk.
+        began: When the feed was last changed if there is no alert.
+    """
+    uids = dict(zip(desk.rows.rules["id"], desk.rows.rules["uid"], strict=True))
+    alerts = queries.alerts(desk)[:MOST_ENTRIES]
+    changed = max((row["evaluated_at"] for row in alerts), default=f"{began:%Y-%m-%dT%H:%M:%SZ}")
+    feed = ET.Element("feed", xmlns=SPACE)
+    _add(feed, "id", FEED_ID)
+    _add(feed, "title", "magnetcast alerts")
+    _add(feed, "updated", changed)
+    ET.SubElement(_add(feed, "author", ""), "name").text = "magnetcast"
+    ET.SubElement(feed, "link", rel="self", href=ADDRESS, type="application/atom+xml")
+    for row in alerts:
+        _entry(feed, row, uids[row["rule_id"]])
+    return answer_of(ET.tostring(feed, encoding="utf-8", xml_declaration=True), ATOM)
+
+
+def _entry(feed: ET.Element, alert: Record, uid: str) -> None:
+    entry = ET.SubElement(feed, "entry")
+    _add(entry, "id", alert_id(uid, pd.Timestamp(alert["as_of"])))
+    _add(entry, "title", alert["rule"])
+    _add(entry, "updated", alert["evaluated_at"])
+    _add(entry, "content", alert["message"]).set("type", "text")
+    ET.SubElement(entry, "link", rel="alternate", href="/needs#alerts")
+
+
+def _add(parent: ET.Element, name: str, text: str) -> ET.Element:
+    made = ET.SubElement(parent, name)
+    made.text = text or None
+    return made

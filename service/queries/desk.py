@@ -1,0 +1,110 @@
+"""Alert rules, alerts, overrides and the audit trail, as they are shown."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+import numpy as np
+import pandas as pd
+
+from service.answers import Record, records
+from service.desk import Desk
+from service.publication import Publication
+from service.queries.track import TRUTH
+
+RULE_COLUMNS: Final = (
+    "id", "name", "measure", "need_id", "destination", "points", "webhook", "since", "author",
+    "created_at",
+)  # fmt: skip
+
+ALERT_COLUMNS: Final = (
+    "rule_id", "rule", "as_of", "against", "period", "before", "after", "message", "evaluated_at",
+    "attempts", "delivered_at", "trouble",
+)  # fmt: skip
+
+OVERRIDE_SHOWN: Final = (
+    "destination", "period", "as_of", "tonnes", "author", "reason", "available_at", "p50",
+    "counts", "came", "scored",
+)  # fmt: skip
+
+AUDIT_COLUMNS: Final = ("id", "at", "token_id", "actor", "action", "object", "before", "after")
+
+_KEY: Final = ["destination", "period", "as_of"]
+
+
+def rules(desk: Desk) -> list[Record]:
+    """Return the alert rules in force, newest first; of a webhook its host alone."""
+    rows = desk.rules.assign(webhook=[urlsplit(url).hostname or "" for url in desk.rules["url"]])
+    return records(rows[list(RULE_COLUMNS)].sort_values("id", ascending=False))
+
+
+def alerts(desk: Desk) -> list[Record]:
+    """Return what rules told of publications, newest first; where nothing was told is left out."""
+    fired = desk.rows.alerts.loc[desk.rows.alerts["fired"]]
+    names = dict(zip(desk.rows.rules["id"], desk.rows.rules["name"], strict=True))
+    rows = fired.assign(rule=fired["rule_id"].map(names).astype("str"))
+    order = ["as_of", "rule_id"]
+    return records(rows[list(ALERT_COLUMNS)].sort_values(order, ascending=[False, True]))
+
+
+def audit(desk: Desk) -> list[Record]:
+    """Return the audit trail, newest first."""
+    return records(desk.rows.audit[list(AUDIT_COLUMNS)].sort_values("id", ascending=False))
+
+
+def override_cells(publication: Publication, desk: Desk) -> pd.DataFrame:
+    """Return every override ever made beside the median and what came: ``OVERRIDE_SHOWN``.
+
+    Of each month and publication the newest counts. The newest of those made before the month's
+    figure was out is scored: who knows what came expects nothing. Newest first; ``period`` is the
+    first day of the month.
+    """
+    rows = desk.rows.overrides
+    medians = publication.published.forecasts
+    medians = medians.assign(period=pd.to_datetime(medians["period"]))[[*_KEY, "p50"]]
+    panel = publication.stand.panel
+    truth = panel.loc[panel["kind"] == TRUTH].rename(
+        columns={"tonnes": "came", "available_at": "out_at"}
+    )
+    # Microseconds as in the store: merging asks for equal types.
+    found = rows.astype({"as_of": medians["as_of"].dtype, "period": medians["period"].dtype})
+    found = found.merge(medians, on=_KEY, how="left", validate="many_to_one")
+    found = found.merge(
+        truth[["destination", "period", "came", "out_at"]],
+        on=["destination", "period"], how="left", validate="many_to_one",
+    ).sort_values("available_at", kind="stable")  # fmt: skip
+    in_time = found["out_at"].notna() & (found["available_at"] < found["out_at"])
+    newest = ~found.duplicated(_KEY, keep="last")
+    last_in_time = found.loc[in_time].drop_duplicates(_KEY, keep="last").index
+    told = found.assign(counts=newest, scored=found.index.isin(last_in_time))
+    return told[list(OVERRIDE_SHOWN)].iloc[::-1].reset_index(drop=True)
+
+
+def overrides(publication: Publication, desk: Desk) -> list[Record]:
+    """Return every override ever made, newest first."""
+    cells = override_cells(publication, desk)
+    return records(cells.assign(period=cells["period"].dt.strftime("%Y-%m")))
+
+
+def value_added(publication: Publication, desk: Desk) -> dict[str, float] | None:
+    """Return what overrides added to the medians they stand beside, None if none is scored yet.
+
+    Returns:
+        ``cells``; ``override`` and ``model``, tonnes missed as a share of the tonnes that came;
+        ``better``, the share of months in which the override missed less; ``value_added``, 1 less
+        the ratio of the two errors, above 0 where overriding helped.
+    """
+    cells = override_cells(publication, desk)
+    scored = cells.loc[cells["scored"] & cells["p50"].notna()]
+    came = float(scored["came"].sum())
+    if scored.empty or came <= 0:
+        return None
+    told = (scored["tonnes"] - scored["came"]).abs().to_numpy(float)
+    model = (scored["p50"] - scored["came"]).abs().to_numpy(float)
+    ratio = told.sum() / model.sum() if model.sum() > 0 else float("nan")
+    return {
+        "cells": len(scored),
+        "override": float(told.sum() / came),
+        "model": float(model.sum() / came),
+        "better": float(np.mean(told < model)),
+        "value_added": float(1 - ratio),
+    }

@@ -1,0 +1,56 @@
+"""Why published medians are what they are: the parts stored beside them."""
+
+import json
+
+import pandas as pd
+
+from service.answers import Record
+from service.names import name_of
+from service.publication import Publication
+from service.queries.documents import KILOGRAMS
+from service.queries.history import UnknownError, known_destination
+from service.why import forecast_sentences
+
+
+def explanation(
+    publication: Publication, destination: str, moment: pd.Timestamp, period: str | None
+) -> Record:
+    """Return what made the medians of a destination.
+
+    Args:
+        publication: What is published.
+        destination: A code.
+        moment: Of a published forecast.
+        period: ``YYYY-MM``; None for all months.
+
+    Raises:
+        UnknownError: The destination or month was not forecast.
+    """
+    rows = publication.forecasts_at(moment)
+    own = rows.loc[rows["destination"] == destination].sort_values("period")
+    if own.empty:
+        known_destination(publication, destination)
+    chosen = own if period is None else own.loc[own["period"] == period]
+    if chosen.empty:
+        raise UnknownError(
+            f"No month {period} in the forecast of {destination!r} as of {moment:%Y-%m-%d}. "
+            f"Expected {own['period'].min()} to {own['period'].max()}. Take one of those."
+        )
+    return {
+        "destination": destination,
+        "name": name_of(destination),
+        "unit": "t",
+        "as_of": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+        "months": [_month(destination, row) for row in chosen.to_dict("records")],
+    }
+
+
+def _month(destination: str, row: dict[object, object]) -> Record:
+    period, stored = str(row["period"]), row["contributions"]
+    parts: dict[str, float] | None = json.loads(stored) if isinstance(stored, str) else None
+    return {
+        "period": period,
+        "p50": round(float(str(row["p50"])), KILOGRAMS),
+        "parts": parts and {name: round(tonnes, KILOGRAMS) for name, tonnes in parts.items()},
+        "sentences": forecast_sentences(destination, period, parts) if parts else [],
+    }

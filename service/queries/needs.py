@@ -1,0 +1,142 @@
+"""Needs beside the newest forecast: chances of a shortfall, and the stock that covers."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from service.answers import Record, records
+from service.chances import chance_below
+from service.desk import Desk
+from service.names import name_of
+from service.publication import Publication
+from service.queries.documents import KILOGRAMS
+from service.queries.history import UnknownError
+from service.shortfall import any_short, buffer_for
+from store.vocabulary import CARRY_OVER, QUANTILE_COLUMNS
+
+COVERS: Final = (0.90, 0.95)
+USUAL_CARRY: Final = 0.7
+"""Share of a miss that the next month repeats, where no backtest was published to tell. Near the
+0.68 of the backtest on the bundled facts."""
+
+NEED_COLUMNS: Final = (
+    "id", "name", "destination", "period_from", "period_to", "tonnes", "author", "created_at",
+    "chance_any_month", "buffer_90_t", "buffer_95_t", "first_month", "last_month", "carry_over",
+    "carry_over_source", "as_of",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """The share of a miss that the next month repeats, and where it is from."""
+
+    share: float
+    source: str
+
+
+def carry_of(publication: Publication) -> Carry:
+    """Return what the newest published backtest told, else what is usual."""
+    scores = publication.published.scores
+    own = scores.loc[scores["metric"].eq(CARRY_OVER) & (scores["as_of"] <= publication.as_of)]
+    if own.empty:
+        return Carry(USUAL_CARRY, "default: no published backtest tells it")
+    newest = own.sort_values("as_of", kind="stable").iloc[-1]
+    return Carry(
+        float(newest["value"]),
+        f"backtest as of {newest['as_of']:%Y-%m-%d}, {newest['cells']} pairs of months",
+    )
+
+
+def need_documents(publication: Publication, desk: Desk) -> list[Record]:
+    """Return the needs in force, newest first, each with its months and buffers."""
+    rows = records(desk.needs.sort_values("id", ascending=False))
+    return [
+        desk.memo.make(
+            ("need", row["id"], publication.as_of, publication.published.mark),
+            lambda row=row: need_document(publication, row),  # type: ignore[misc]
+        )
+        for row in rows
+    ]
+
+
+def need_of(publication: Publication, desk: Desk, number: int) -> Record:
+    """Return one need in force.
+
+    Raises:
+        UnknownError: There is none of that number.
+    """
+    for document in need_documents(publication, desk):
+        if document["id"] == number:
+            return document
+    known = ", ".join(str(value) for value in sorted(desk.needs["id"])) or "there is none"
+    raise UnknownError(f"No need {number} in force. Expected one of: {known}. See /api/v1/needs.")
+
+
+def need_document(publication: Publication, need: Record) -> Record:
+    """Return a need with its months; numbers are tonnes, chances are shares.
+
+    Args:
+        publication: What is published.
+        need: A row of the table, as plain values.
+    """
+    rows = months_needed(publication, need)
+    carry = carry_of(publication)
+    ahead = rows.loc[rows["period"] >= _month_of(publication.as_of)]
+    quantiles = ahead[list(QUANTILE_COLUMNS)].to_numpy(float)
+    paths = publication.paths_of(quantiles, carry.share) if len(ahead) else np.zeros((1, 0))
+    buffers = [
+        round(buffer_for(paths, need["tonnes"], cover), KILOGRAMS) if len(ahead) else None
+        for cover in COVERS
+    ]
+    months = [f"{period:%Y-%m}" for period in ahead["period"]]
+    return {
+        "id": need["id"],
+        "name": need["name"],
+        "destination": need["destination"],
+        "period_from": need["period_from"][:7],
+        "period_to": need["period_to"][:7],
+        "tonnes": need["tonnes"],
+        "author": need["author"],
+        "created_at": need["created_at"],
+        "chance_any_month": round(any_short(paths, need["tonnes"]), 4) if months else None,
+        "buffer_90_t": buffers[0],
+        "buffer_95_t": buffers[1],
+        "first_month": months[0] if months else None,
+        "last_month": months[-1] if months else None,
+        "carry_over": round(carry.share, 4),
+        "carry_over_source": carry.source,
+        "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
+        "destination_name": name_of(need["destination"]),
+        "months": [_month(row, need["tonnes"], publication) for row in rows.to_dict("records")],
+    }
+
+
+def months_needed(publication: Publication, need: Record) -> pd.DataFrame:
+    """Return the forecast of the months of a need, as far as they are forecast, by month."""
+    rows = publication.latest.assign(period=pd.to_datetime(publication.latest["period"]))
+    own = rows.loc[rows["destination"] == need["destination"]]
+    within = own["period"].between(
+        pd.Timestamp(need["period_from"]), pd.Timestamp(need["period_to"])
+    )
+    found: pd.DataFrame = own.loc[within].sort_values("period", ignore_index=True)
+    return found
+
+
+def _month(row: Mapping[Hashable, Any], tonnes: float, publication: Publication) -> Record:
+    """Return one month of a need."""
+    chance = chance_below([float(row[name]) for name in QUANTILE_COLUMNS], tonnes)
+    numbers = {name: round(float(row[name]), KILOGRAMS) for name in ("p10", "p50", "p90")}
+    return {
+        "period": f"{row['period']:%Y-%m}",
+        "past": bool(row["period"] < _month_of(publication.as_of)),
+        **numbers,
+        "chance_of_shortfall": round(chance, 4),
+    }
+
+
+def _month_of(moment: pd.Timestamp) -> pd.Timestamp:
+    """Return the naive first day of the month of a moment."""
+    return moment.tz_convert("UTC").tz_localize(None).normalize().replace(day=1)

@@ -1,0 +1,43 @@
+import pytest
+
+from flows.asking import open_asker
+from flows.standing import published_standing, standing_at
+from flows.stores import store_of
+from models.scenario import COLUMNS, paired
+from sources.scenario_file import read_scenario
+from store.errors import DataError
+from store.reading import latest_forecast
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, Published
+from tests.flows.test_scenario_commands import TARIFF
+
+
+def test_the_service_stands_on_the_published_rows_and_answers_as_the_command(
+    published: Published,
+) -> None:
+    rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
+
+    standing = published_standing(published.settings, rows)
+    told = open_asker(lambda _: standing, rows)(TARIFF.encode()).table
+
+    stored = rows.set_index(["destination", "period"])["p50"]
+    assert sorted(standing.published["p50"]) == sorted(stored)
+    again = standing_at(published.settings, at(AS_OF))
+    table = paired(again, read_scenario("what.yaml", TARIFF.encode(), again.ground)).table
+    for name in set(COLUMNS) - {"destination", "period", "warning"}:
+        assert told[name].to_numpy() == pytest.approx(table[name].to_numpy(), abs=2e-3), name
+    assert (told["difference_p50"] < 0).any()
+
+
+def test_a_publication_whose_model_is_gone_is_told(published: Published) -> None:
+    rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
+
+    with pytest.raises(DataError, match=r"Model other.* is not in the registry"):
+        published_standing(published.settings, rows.assign(model="other"))
+
+
+def test_published_rows_of_other_months_are_told(published: Published) -> None:
+    rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
+
+    with pytest.raises(DataError, match="rows that are not the"):
+        published_standing(published.settings, rows.iloc[1:])

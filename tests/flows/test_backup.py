@@ -1,0 +1,229 @@
+import hashlib
+import io
+import json
+import sqlite3
+import tarfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from alembic import command
+
+from flows.backup import back_up, last_backup
+from flows.health import examine
+from flows.replay import predict_evidence
+from flows.restore import restore, settings_into
+from flows.run import run
+from flows.stores import JOURNAL, store_of
+from models import registry
+from store.archive import extract_archive
+from store.copies import copy_database
+from store.database import migration_config, open_store, writing
+from store.errors import DataError, StoreError
+from store.reading import data_vintage, read_forecasts
+from store.settings import Settings
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, Published
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def archive(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of the store on which the main job ran."""
+    path = tmp_path_factory.mktemp("kept") / "all.tar.zst"
+    back_up(published.settings, path)
+    return path
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+def test_what_was_restored_is_what_was_backed_up(
+    published: Published, archive: Path, tmp_path: Path
+) -> None:
+    there = published.settings
+    here = settings_into(there, tmp_path / "home")
+
+    manifest = restore(here, archive)
+
+    now = copy_database(here.url, tmp_path / "copy")
+    assert now.rows == manifest["database"]["rows"]
+    assert now.rows["forecasts"] == len(published.outcome.forecasts) > 0
+    engines = [store_of(settings) for settings in (there, here)]
+    frames = [read_forecasts(engine) for engine in engines]
+    pd.testing.assert_frame_equal(*frames)
+    assert data_vintage(engines[0]) == data_vintage(engines[1])
+    for folder in ("artifact_dir", "reports_dir"):
+        assert hashes(getattr(here, folder)) == hashes(getattr(there, folder)) != {}
+    leftover = [file.name for file in (tmp_path / "home").iterdir() if "restor" in file.name]
+    assert leftover == []
+
+
+def test_the_restored_champion_and_forecast_are_the_same(
+    published: Published, archive: Path, tmp_path: Path
+) -> None:
+    there = published.settings
+    here = settings_into(there, tmp_path / "home")
+    restore(here, archive)
+
+    made = predict_evidence(here, at(AS_OF))
+    again = run(here, at(AS_OF))
+
+    pd.testing.assert_frame_equal(made, predict_evidence(there, at(AS_OF)))
+    assert not again.is_new
+    assert registry.champion(here) == registry.champion(there)
+    assert dict(registry.load_champion(here).card) == dict(registry.load_champion(there).card)
+
+
+def test_no_secret_is_in_an_archive(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAGNETCAST_COMTRADE_KEY", "hunter2-key")
+    values = published.settings.model_dump()
+    settings = Settings.model_validate({**values, "comtrade_key": "hunter2-key"})
+
+    back_up(settings, tmp_path / "all.tar.gz")
+    extract_archive(tmp_path / "all.tar.gz", tmp_path / "out")
+
+    assert "hunter2" not in (tmp_path / "out" / "settings.json").read_text()
+    told = json.loads((tmp_path / "out" / "settings.json").read_text())
+    assert "comtrade_key" not in told
+    assert told["tracking_uri"] == settings.tracking_uri
+
+
+def test_a_tampered_archive_is_refused_and_the_home_stays(archive: Path, tmp_path: Path) -> None:
+    extract_archive(archive, tmp_path / "out")
+    forged = tmp_path / "forged.tar.gz"
+    manifest = json.dumps(manifest_of(archive, tmp_path / "more")).encode()
+    with tarfile.open(forged, "w:gz", format=tarfile.GNU_FORMAT) as tar:
+        for name, content in {"manifest.json": manifest, **contents(tmp_path / "out")}.items():
+            header = tarfile.TarInfo(name)
+            changed = content.replace(b"tree", b"TREE") if name.endswith("p50.txt") else content
+            header.size = len(changed)
+            tar.addfile(header, io.BytesIO(changed))
+    home = settings_into(Settings(), tmp_path / "home")
+
+    with pytest.raises(DataError, match=r"p50\.txt was changed"):
+        restore(home, forged)
+    assert [file.name for file in home.home.iterdir()] == ["magnetcast.lock"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def manifest_of(archive: Path, folder: Path) -> dict[str, object]:
+    return dict(extract_archive(archive, folder))
+
+
+def test_what_stands_there_is_replaced_only_when_forced(
+    published: Published, archive: Path, tmp_path: Path
+) -> None:
+    here = settings_into(published.settings, tmp_path / "home")
+    open_store(here.url).dispose()
+    (here.reports_dir / "2019-01-01").mkdir(parents=True)
+
+    with pytest.raises(DataError, match="--force"):
+        restore(here, archive)
+    assert len(read_forecasts(store_of(here))) == 0
+    restore(here, archive, force=True)
+
+    assert len(read_forecasts(store_of(here))) > 0
+    assert not (here.reports_dir / "2019-01-01").exists()
+
+
+def test_an_older_schema_is_migrated_before_it_is_put_in_place(
+    published: Published, tmp_path: Path
+) -> None:
+    old = settings_into(published.settings, tmp_path / "old")
+    engine = store_of(old)
+    with writing(engine) as connection:
+        command.downgrade(migration_config(connection), "0001")
+    engine.dispose()
+    path = tmp_path / "old.tar.gz"
+    with closing(sqlite3.connect(tmp_path / "old" / "magnetcast.db")) as connection_:
+        (revision,) = connection_.execute("SELECT version_num FROM alembic_version").fetchone()
+    copied = old_archive(old, path)
+    here = settings_into(published.settings, tmp_path / "here")
+
+    restore(here, path)
+
+    assert copied == revision == "0001"
+    assert copy_database(here.url, tmp_path / "copy").revision > "0001"
+
+
+def old_archive(settings: Settings, path: Path) -> str:
+    """Back up as a release that knew no newer schema would have."""
+    from store import archive  # noqa: PLC0415 - only here
+
+    folder = settings.home / "staged"
+    folder.mkdir()
+    copy = copy_database(settings.url, folder / "database")
+    told = {"kind": copy.kind, "revision": copy.revision, "rows": dict(copy.rows)}
+    about = {"database": told, "mlflow": None, "artifact_root": "file:///old"}
+    archive.write_archive(path, {"database": folder / "database"}, about)
+    return copy.revision
+
+
+def test_a_newer_schema_is_refused(published: Published, tmp_path: Path) -> None:
+    newer = settings_into(published.settings, tmp_path / "newer")
+    with writing(store_of(newer)) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    old_archive(newer, tmp_path / "newer.tar.gz")
+    here = settings_into(published.settings, tmp_path / "here")
+
+    with pytest.raises(StoreError, match="of this or an older release"):
+        restore(here, tmp_path / "newer.tar.gz")
+    assert [file.name for file in here.home.iterdir()] == ["magnetcast.lock"]
+
+
+def test_a_restore_that_was_cut_off_is_told_and_undone_by_the_next(
+    published: Published, archive: Path, tmp_path: Path
+) -> None:
+    here = settings_into(published.settings, tmp_path / "home")
+    restore(here, archive)
+    aside = here.home / ".magnetcast.db.before-restore"
+    (here.home / "magnetcast.db").replace(aside)
+    (here.home / JOURNAL).write_text(json.dumps({str(here.home / "magnetcast.db"): True}))
+
+    seen = examine(here, at("2026-11-25"))
+    with pytest.raises(DataError, match="--force"):
+        restore(here, archive)
+
+    assert seen.code == 2
+    assert [one.alarm for one in seen.alarms if one.code == 2] == ["restore"]
+    assert not aside.exists()
+    assert len(read_forecasts(open_store(here.url))) > 0
+
+
+def test_backup_and_restore_say_what_they_did(
+    published: Published, magnetcast: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = published.settings
+    monkeypatch.setenv("MAGNETCAST_HOME", str(values.home))
+    monkeypatch.setenv("MAGNETCAST_TRACKING_URI", values.tracking_uri)
+    monkeypatch.setenv("MAGNETCAST_ARTIFACT_DIR", str(values.artifact_dir))
+    path, home = tmp_path / "all.tar.zst", tmp_path / "home"
+
+    first = magnetcast("backup", str(path))
+    second = magnetcast("restore", str(path), "--into", str(home))
+
+    assert (first[0], second[0]) == (0, 0)
+    assert "verified, sha256 " in first[2]
+    assert f"export MAGNETCAST_HOME={home}" in second[2]
+    made = last_backup(values)
+    assert made is not None
+    path.unlink()
+    assert last_backup(values) is None

@@ -1,0 +1,99 @@
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas as pd
+import pytest
+
+from flows.health import Alarm, Facts, examine, judge
+from flows.status import in_words
+from store.settings import PROJECT_ROOT, Settings
+from tests.data.builders import at
+
+Call = Callable[..., tuple[int, str, str]]
+
+FINE = Facts(
+    now=at("2026-11-25"),
+    due=pd.Timestamp("2026-10-01"),
+    due_on=pd.Timestamp("2026-11-20"),
+    next_month=pd.Timestamp("2026-11-01"),
+    next_on=pd.Timestamp("2026-12-20"),
+    newest=pd.Timestamp("2026-10-01"),
+    forecast_as_of=at("2026-11-20"),
+    last_run="finished",
+    last_run_at=at("2026-11-20"),
+    champion="version 1, magnetcast-a",
+    free_bytes=50 << 30,
+    backup_at=at("2026-11-22"),
+)
+
+
+def test_nothing_is_wrong_where_all_is_in_time() -> None:
+    assert list(judge(FINE)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "alarm", "code"),
+    [
+        ({"unreadable": "no such server"}, "database", 2),
+        ({"cut_off": True}, "restore", 2),
+        ({"forecast_as_of": None}, "forecast", 2),
+        ({"newest": pd.Timestamp("2026-09-01")}, "late-data", 1),
+        ({"forecast_as_of": at("2026-11-19")}, "stale", 1),
+        ({"last_run": "failed"}, "failed", 1),
+        ({"last_run": "running"}, "stuck", 1),
+        ({"champion": ""}, "champion", 1),
+        ({"quarantined": 2}, "quarantine", 1),
+        ({"free_bytes": 1 << 30}, "disk", 1),
+        ({"free_bytes": 1 << 20}, "disk", 2),
+        ({"backup_at": None}, "backup", 1),
+        ({"backup_at": at("2026-11-16")}, "backup", 1),
+    ],
+)
+def test_each_thing_that_is_wrong_raises_its_own_alarm(
+    change: dict[str, Any], alarm: str, code: int
+) -> None:
+    (found,) = judge(replace(FINE, **change))
+
+    assert (found.alarm, found.code) == (alarm, code)
+
+
+@pytest.mark.parametrize("day", ["2026-11-20", "2026-11-22"])
+def test_figures_and_forecast_have_some_days_after_a_release(day: str) -> None:
+    facts = replace(FINE, now=at(day), newest=pd.Timestamp("2026-09-01"))
+
+    assert list(judge(replace(facts, forecast_as_of=at("2026-10-21")))) == []
+
+
+def test_lateness_is_told_by_days() -> None:
+    (found,) = judge(replace(FINE, newest=pd.Timestamp("2026-08-01")))
+
+    assert "the figures of 2026-10 were due on 2026-11-20 and are 5 days late" in found.words
+
+
+def test_the_runbook_has_a_paragraph_for_each_alarm() -> None:
+    page = (PROJECT_ROOT / "docs" / "operations.md").read_text()
+
+    assert re.findall(r"^### (\S+)$", page, re.MULTILINE) == list(get_args(Alarm))
+
+
+@pytest.mark.usefixtures("place")
+def test_an_empty_store_is_broken_and_says_so(magnetcast: Call) -> None:
+    code, out, _ = magnetcast("status")
+
+    assert code == 2
+    assert out.startswith("magnetcast is broken.")
+    assert "no forecast was ever published" in out
+
+
+def test_a_damaged_database_is_broken(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    settings.home.mkdir()
+    (settings.home / "magnetcast.db").write_bytes(b"no database, " * 1000)
+
+    health = examine(settings, at("2026-11-25"))
+
+    assert health.code == 2
+    assert "BROKEN database:" in "\n".join(in_words(health))

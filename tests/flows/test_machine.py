@@ -1,0 +1,124 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flows import machine
+from flows.machine import HOST, Server, down, environment, running, servers, up
+from flows.restore import restore
+from store.errors import DataError, StoreError
+from store.settings import Settings
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])
+
+
+def page(name: str, port: int) -> Server:
+    """A real server that answers on a port."""
+    command = (sys.executable, "-m", "http.server", str(port), "--bind", HOST)
+    return Server(name, command, f"http://{HOST}:{port}", f"http://{HOST}:{port}/")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "var")
+
+
+def use(monkeypatch: pytest.MonkeyPatch, *made: Server) -> None:
+    monkeypatch.setattr(machine, "servers", lambda _: made)
+
+
+def test_up_waits_for_health_and_down_ends_exactly_what_it_started(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    use(monkeypatch, page("one", port))
+
+    up(settings)
+    answer = httpx.get(f"http://{HOST}:{port}/", trust_env=False).status_code
+    first = (settings.run_dir / "one.json").read_text()
+    up(settings)
+    second = (settings.run_dir / "one.json").read_text()
+    names = running(settings)
+    down(settings)
+
+    assert answer == 200
+    assert first == second
+    assert names == ["one"]
+    assert running(settings) == []
+    assert not (settings.run_dir / "one.json").exists()
+    assert f"http://{HOST}:{port}" in capsys.readouterr().err
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://{HOST}:{port}/", trust_env=False)
+
+
+def test_a_number_that_went_to_another_process_is_not_ended(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, page("one", free_port()))
+    settings.run_dir.mkdir(parents=True)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        told = {"number": stranger.pid, "born": "1"}
+        (settings.run_dir / "one.json").write_text(json.dumps(told))
+
+        down(settings)
+
+        assert stranger.poll() is None
+        os.kill(stranger.pid, 15)
+
+
+def test_one_that_does_not_come_up_takes_down_what_was_started(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = Server("two", (sys.executable, "-c", "raise SystemExit(3)"), "", "http://127.0.0.1:9/")
+    use(monkeypatch, page("one", free_port()), dying)
+
+    with pytest.raises(StoreError, match=r"two did not come up.*two\.log"):
+        up(settings)
+    assert running(settings) == []
+
+
+def test_a_port_that_a_stranger_has_is_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as stranger:
+        stranger.bind((HOST, 0))
+        stranger.listen()
+        use(monkeypatch, page("one", stranger.getsockname()[1]))
+
+        with pytest.raises(DataError, match="free port"):
+            up(settings)
+
+
+def test_nothing_is_restored_under_what_runs(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use(monkeypatch, page("one", free_port()))
+    up(settings)
+
+    try:
+        with pytest.raises(DataError, match="magnetcast down"):
+            restore(settings, tmp_path / "any.tar.gz")
+    finally:
+        down(settings)
+
+
+def test_all_servers_listen_on_the_loopback_and_no_password_is_an_argument() -> None:
+    settings = Settings(tracking_uri="postgresql://me:hunter2@db/mlflow", service_port=9999)
+    found = servers(settings)
+
+    assert [one.name for one in found] == ["prefect", "mlflow", "worker", "service"]
+    for one in found:
+        assert "hunter2" not in " ".join(one.command)
+        if one.address:
+            assert one.command[one.command.index("--host") + 1] == "127.0.0.1"
+    assert found[3].address.endswith(":9999")
+    assert "hunter2" in environment(settings)["MLFLOW_BACKEND_STORE_URI"]

@@ -1,0 +1,109 @@
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from flows.clock import utc_now
+from flows.prune import old_answers, prune
+from flows.stores import store_of
+from models import registry, tracking
+from models.registry import MODEL
+from store.publishing import publish_forecasts
+from store.settings import Settings
+from tests.data.builders import at
+from tests.flows.conftest import Published
+
+Call = Callable[..., tuple[int, str, str]]
+
+LATER = at("2100-01-01")
+"""So that every run is old."""
+
+
+def run_with(settings: Settings, name: str, *, model: str, alias: str | None = None) -> str:
+    """Leave a run with a file and a registered version in MLflow."""
+    tags = {"model_version": model}
+    with tracking.open_run(settings, name=name, tags=tags) as run:
+        run.text("kept", "note.txt")
+    client, _ = tracking.connect(settings)
+    if not client.search_registered_models(f"name = '{MODEL}'"):
+        client.create_registered_model(MODEL)
+    location = str(client.get_run(run.run_id).info.artifact_uri)
+    made = client.create_model_version(MODEL, location, run_id=run.run_id, tags=tags)
+    if alias:
+        client.set_registered_model_alias(MODEL, alias, made.version)
+    return run.run_id
+
+
+def left(client: MlflowClient, experiment: str) -> set[str]:
+    return {run.info.run_name for run in client.search_runs([experiment], max_results=100)}
+
+
+@pytest.fixture
+def settings(place: Path, published: Published) -> Settings:
+    """A store in which one publication names the model ``published``; MLflow is empty."""
+    found = Settings()
+    assert place in found.home.parents
+    publish_forecasts(
+        store_of(found),
+        published.outcome.forecasts.assign(model="published"),
+        as_of=at("2020-04-22"),
+        data_vintage="v",
+    )
+    return found
+
+
+def test_runs_that_an_alias_or_a_publication_needs_stay(settings: Settings) -> None:
+    gone = run_with(settings, "idle", model="other")
+    run_with(settings, "aliased", model="another", alias="champion")
+    run_with(settings, "published", model="published")
+    run_with(settings, "newest", model="more")
+    client, experiment = tracking.connect(settings)
+    folder = settings.artifact_dir / gone
+
+    would = prune(settings, LATER, keep_runs=1, keep_days=1, dry_run=True)
+    before = left(client, experiment)
+    done = prune(settings, LATER, keep_runs=1, keep_days=1)
+
+    assert [run.run_id for run in would.runs] == [run.run_id for run in done.runs] == [gone]
+    assert before == {"idle", "aliased", "published", "newest"}
+    assert left(client, experiment) == {"aliased", "published", "newest"}
+    assert not any(file.is_file() for file in folder.rglob("*"))
+    assert registry.champion(settings) is not None
+    assert len(client.search_model_versions(f"name = '{MODEL}'")) == 3
+
+
+def test_young_runs_and_those_that_go_on_stay(settings: Settings) -> None:
+    run_with(settings, "young", model="other")
+    with tracking.open_run(settings, name="going", tags={}):
+        young = prune(settings, utc_now(), keep_runs=0, keep_days=1, dry_run=True)
+        going = prune(settings, LATER, keep_runs=0, keep_days=1, dry_run=True)
+
+    assert young.runs == ()
+    assert [run.name for run in going.runs] == ["young"]
+
+
+def test_old_answers_go_and_bodies_that_a_young_note_names_stay(tmp_path: Path) -> None:
+    for name, sha, age in [("a", "1", 9), ("b", "2", 9), ("c", "2", 1)]:
+        note, body = tmp_path / f"{name}.json", tmp_path / f"{sha}.body"
+        note.write_text(json.dumps({"sha256": sha}))
+        body.write_text("answer")
+        days = (at("2026-11-25") - pd.Timedelta(days=age)).timestamp()
+        os.utime(note, (days, days))
+        old = (at("2026-11-25") - pd.Timedelta(days=9)).timestamp()
+        os.utime(body, (old, old))
+
+    found = old_answers(tmp_path, at("2026-11-20"))
+
+    assert [file.name for file in found] == ["1.body", "a.json", "b.json"]
+
+
+@pytest.mark.usefixtures("place")
+def test_numbers_that_cannot_be_kept_are_refused(magnetcast: Call) -> None:
+    code, _, err = magnetcast("prune", "--keep-runs=-1")
+
+    assert code == 1
+    assert "Expected 0 or more" in err

@@ -1,0 +1,117 @@
+"""A service that answers scenarios over HTTP, its worker a real process.
+
+The store of these tests was published without a model: the trees say nothing of a scenario there,
+all else is as in a run.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pandas as pd
+import uvicorn
+
+from flows.asking import Asker, open_asker, what_if
+from flows.serve_commands import bound, shown
+from flows.standing import in_order
+from flows.workspace import open_workspace
+from models.frame import rows_of
+from models.learned import nothing_learned
+from models.scenario import Standing
+from service.app import Rules
+from service.asking.desk import Desk
+from service.asking.told import WhatIf
+from store.database import open_store
+from store.settings import Settings
+from tests.service.serving import ENDING_S
+from tests.service.stores import copied, make_app
+
+RULES = Rules(open_reads=True, max_body_bytes=64_000, requests_per_s=0)
+YAML = {"Content-Type": "application/yaml"}
+TARIFF = (
+    "name: Rate of {rate}\n"
+    "tariffs:\n"
+    "  - {{importer: USA, rate_pct: {rate}, effective_from: 2027-01-01}}\n"
+)
+
+
+def tariff(rate: float) -> str:
+    """Return a scenario of a whole rate in the USA."""
+    return TARIFF.format(rate=rate)
+
+
+def standing_without_trees(settings: Settings, rows: pd.DataFrame) -> Standing:
+    """Return where a publication stands if the trees say nothing of policies."""
+    as_of = pd.Timestamp(rows["as_of"].iloc[0])
+    history = open_workspace(settings, as_of).history
+    origin = history.origin(as_of)
+    numbers = in_order(rows, rows_of(origin))
+    return Standing(as_of, origin, history.analogs(as_of), numbers, numbers, nothing_learned)
+
+
+def answers(home: Path, *, waiting: int = 256, seconds: float = 600.0) -> WhatIf:
+    """Return who answers scenarios about the store in a folder."""
+    settings = Settings(home=home)
+    opener = partial(open_asker, partial(standing_without_trees, settings))
+    return replace(what_if(settings), opener=opener, waiting=waiting, seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A service under way."""
+
+    home: Path
+    address: str
+    desk: Desk
+    client: httpx.Client
+
+    def post(self, text: str | bytes, path: str = "", **headers: str) -> httpx.Response:
+        """Ask a scenario."""
+        told = {**YAML, **headers}
+        return self.client.post(f"/api/v1/scenarios{path}", content=text, headers=told)
+
+    def asker(self) -> Asker:
+        """Return the same answers made here."""
+        rows = self.publication_rows()
+        return open_asker(partial(standing_without_trees, Settings(home=self.home)), rows)
+
+    def publication_rows(self) -> pd.DataFrame:
+        """Return the rows of the newest publication."""
+        newest = self.desk._newest
+        assert newest is not None
+        return newest().latest
+
+
+@contextmanager
+def asking(store: Path, home: Path, what: WhatIf | None = None) -> Iterator[Asked]:
+    """Serve a copy of a store in a thread of this process."""
+    engine = open_store(copied(store, home))
+    app = make_app(engine, RULES, answers(home) if what is None else what)
+    config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    with bound("127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        address = f"http://{shown(listener)}"
+        many = httpx.Limits(max_connections=None)
+        with httpx.Client(base_url=address, timeout=600, limits=many, trust_env=False) as client:
+            client.get("/api/v1/health")
+            yield Asked(home, address, app.state.shared.asking, client)
+        server.should_exit = True
+        thread.join()
+    engine.dispose()
+
+
+def until_ready(desk: Desk) -> int:
+    """Wait until a worker is ready; returns the id of its process."""
+    end = time.monotonic() + 10 * ENDING_S
+    while time.monotonic() < end:
+        if (pid := desk.worker_pid) is not None:
+            return pid
+        time.sleep(0.05)
+    raise AssertionError("no worker was ready")

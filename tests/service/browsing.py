@@ -1,0 +1,55 @@
+"""Debian's Chromium, and a page that notes all it asks for or complains of."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.service.serving import ENDING_S
+
+CHROMIUM = "MAGNETCAST_TEST_CHROMIUM"
+"""Names the browser to test with; where it is set, one that is missing is a failure."""
+
+OPTIONS = [
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+]
+
+
+class Watch:
+    """A page, and all that it asked for or complained of."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.hosts: set[str | None] = set()
+        self.complaints: list[str] = []
+        context.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
+        context.on("console", lambda message: self._hear(message.type, message.text))
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        self.page = context.new_page()
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.complaints.append(text)
+
+
+def opened(browser: Browser, address: str, **options: object) -> Watch:
+    context = browser.new_context(base_url=address, **options)
+    context.set_default_timeout(1000 * ENDING_S)
+    return Watch(context)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    wanted = os.environ.get(CHROMIUM)
+    found = shutil.which(wanted or "chromium")
+    if found is None and wanted is None:
+        pytest.skip("no chromium on PATH; on Debian: apt-get install chromium")
+    assert found, f"{CHROMIUM}={wanted} is not there"
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=found, args=OPTIONS)
+        yield opened
+        opened.close()

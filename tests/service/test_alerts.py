@@ -1,0 +1,303 @@
+"""Alert rules over real publications, delivered to a receiver on the loopback."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from flows.alerts import MOST_TRIES, alert, alert_if_possible
+from flows.stores import store_of
+from flows.webhook import Sender
+from service.hooks import Hooks
+from sources.http_waiting import Patience
+from store.audit import Who
+from store.desk import read_desk
+from store.needs import Need, add_need
+from store.rules import Rule, add_rule, end_rule
+from store.settings import Settings
+from tests.service.stores import NEWEST, copied, make_app, publish
+
+LATER = datetime(2026, 11, 25, tzinfo=UTC)
+NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
+KEY = "0123456789abcdef0123456789abcdef"
+WHO = Who("ann")
+
+
+@dataclass
+class Receiver:
+    """A receiver that answers with the statuses it is told, the last one for good."""
+
+    statuses: list[int] = field(default_factory=lambda: [204])
+    taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook?a=b"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    told = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            told.taken.append(({k.lower(): v for k, v in self.headers.items()}, body))
+            status = told.statuses.pop(0) if len(told.statuses) > 1 else told.statuses[0]
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", f"http://127.0.0.1:{told.port}/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    told.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield told
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def settings(published_store: Path, tmp_path: Path) -> Iterator[Settings]:
+    copied(published_store, tmp_path)
+    made = Settings(home=tmp_path, alert_key=KEY, alert_networks="127.0.0.0/8")
+    yield made
+    store_of(made).dispose()
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def sender(waits: list[float]) -> Sender:
+    return Sender(patience=Patience(sleep=waits.append, chance=lambda: 1.0))
+
+
+def median_rule(engine: Engine, *, points: float = 50.0, url: str = "") -> tuple[int, str]:
+    rule = Rule("doubled", "median", points, destination="USA", url=url)
+    return add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
+
+
+def fired(settings: Settings) -> list[bool]:
+    return list(read_desk(store_of(settings)).alerts["fired"])
+
+
+def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
+    engine = store_of(settings)
+    median_rule(engine)
+
+    before = alert(settings, NOW)
+    publish(engine, LATER, cutoff="2026-07", factor=2.0)
+    first, again = alert(settings, NOW), alert(settings, NOW)
+
+    assert (before.looked, first.looked, first.fired, again.looked) == (0, 1, 1, 0)
+    (row,) = read_desk(engine).alerts.to_dict("records")
+    assert (row["as_of"], row["against"]) == (pd.Timestamp(LATER), pd.Timestamp(NEWEST))
+    assert row["after"] == pytest.approx(2 * row["before"])
+    assert row["period"] == pd.Timestamp("2026-11-01")
+    assert "United States: median in November 2026 went from" in row["message"]
+    assert "(+100.0 %; the rule asks for 50)" in row["message"]
+
+
+@pytest.mark.parametrize(("points", "speaks"), [(100.0, True), (100.0001, False)])
+def test_a_move_of_exactly_so_much_is_told_and_less_is_not(
+    settings: Settings,
+    points: float,
+    speaks: bool,  # noqa: FBT001
+) -> None:
+    engine = store_of(settings)
+    rule = Rule("half", "median", min(points, 100.0), destination="USA")
+    add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
+    publish(engine, LATER, cutoff="2026-07", factor=2.0 if speaks else 1.999)
+
+    alert(settings, NOW)
+
+    assert fired(settings) == [speaks]
+
+
+def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
+    engine = store_of(settings)
+    months = (pd.Timestamp("2026-12-01"), pd.Timestamp("2027-03-01"))
+    medians = publish_medians(engine)
+    number = add_need(engine, Need("plant", "USA", *months, medians), who=WHO, at=NOW)
+    for rule in (
+        Rule("short", "shortfall", 10.0, need_id=number),
+        Rule("less", "below_last_year", 10.0, destination="USA"),
+        Rule("calm", "median", 5.0, destination="DEU"),
+    ):
+        add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
+    publish(engine, LATER, cutoff="2026-07", factor=0.6)
+
+    told = alert(settings, NOW)
+
+    rows = read_desk(engine).alerts.sort_values("rule_id")
+    assert (told.looked, told.fired) == (3, 3)
+    short = rows.iloc[0]
+    assert short["after"] - short["before"] >= 0.1
+    assert months[0] <= short["period"] <= months[1]
+    assert "plant (United States" in short["message"]
+    assert "chance of a shortfall in" in short["message"]
+    assert "below the same month a year before" in rows.iloc[1]["message"]
+
+
+def publish_medians(engine: Engine) -> float:
+    """Return the median of the USA in the first published month of the need."""
+    from store.reading import latest_forecast  # noqa: PLC0415
+
+    rows = latest_forecast(engine).query("destination == 'USA' and period == '2026-12'")
+    return float(rows["p50"].iloc[0])
+
+
+def test_a_rule_made_after_a_publication_leaves_it_alone(settings: Settings) -> None:
+    engine = store_of(settings)
+    publish(engine, LATER, cutoff="2026-07", factor=2.0)
+    rule = Rule("late", "median", 1.0, destination="USA")
+    add_rule(engine, rule, who=WHO, at=NOW, since=LATER)
+
+    assert alert(settings, NOW).looked == 0
+
+
+def test_a_webhook_that_fails_twice_takes_the_third_try(
+    settings: Settings, receiver: Receiver, sender: Sender, waits: list[float]
+) -> None:
+    engine = store_of(settings)
+    receiver.statuses = [500, 503, 204]
+    number, uid = median_rule(engine, url=receiver.url)
+    publish(engine, LATER, cutoff="2026-07", factor=2.0)
+
+    told, again = (alert(settings, NOW, sender=sender) for _ in range(2))
+
+    assert (told.taken, told.failed, again.taken, again.failed) == (1, 0, 0, 0)
+    assert waits == [1.0, 2.0]
+    assert len(receiver.taken) == 3
+    ids = {headers["webhook-id"] for headers, _ in receiver.taken}
+    assert len(ids) == 1
+    headers, body = receiver.taken[-1]
+    content = json.loads(body)
+    assert (content["rule"]["id"], content["as_of"]) == (number, "2026-11-25T00:00:00Z")
+    assert content["id"] == headers["webhook-id"]
+    key = base64.b64decode(Hooks(KEY).secret(uid).removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    mark = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{mark}"
+    assert headers["host"] == f"127.0.0.1:{receiver.port}"
+    assert headers["content-type"] == "application/json"
+    (row,) = read_desk(engine).alerts.to_dict("records")
+    assert (row["attempts"], row["trouble"], row["delivered_at"]) == (3, "", NOW)
+
+
+@pytest.mark.parametrize(("status", "tries"), [(404, 1), (302, 1), (410, 1), (429, 3), (500, 3)])
+def test_what_is_refused_for_good_is_not_tried_again_at_once(
+    settings: Settings, receiver: Receiver, sender: Sender, status: int, tries: int
+) -> None:
+    receiver.statuses = [status]
+    median_rule(store_of(settings), url=receiver.url)
+    publish(store_of(settings), LATER, cutoff="2026-07", factor=2.0)
+
+    told = alert(settings, NOW, sender=sender)
+
+    (row,) = read_desk(store_of(settings)).alerts.to_dict("records")
+    assert (told.taken, told.failed, len(receiver.taken)) == (0, 1, tries)
+    assert row["trouble"] == f"HTTP {status} from 127.0.0.1:{receiver.port}"
+    assert pd.isna(row["delivered_at"])
+
+
+def test_what_nobody_took_is_sent_again_later_but_not_for_ever(
+    settings: Settings, receiver: Receiver, sender: Sender
+) -> None:
+    receiver.statuses = [500]
+    median_rule(store_of(settings), url=receiver.url)
+    publish(store_of(settings), LATER, cutoff="2026-07", factor=2.0)
+
+    for _ in range(10):
+        alert(settings, NOW, sender=sender)
+
+    assert MOST_TRIES <= len(receiver.taken) < MOST_TRIES + 3
+
+
+def test_a_rule_that_ended_sends_nothing_more(
+    settings: Settings, receiver: Receiver, sender: Sender
+) -> None:
+    receiver.statuses = [404]
+    number, _ = median_rule(store_of(settings), url=receiver.url)
+    publish(store_of(settings), LATER, cutoff="2026-07", factor=2.0)
+    alert(settings, NOW, sender=sender)
+    end_rule(store_of(settings), number, who=WHO, at=NOW)
+
+    assert alert(settings, NOW, sender=sender).failed == 0
+    assert len(receiver.taken) == 1
+
+
+def test_an_address_that_turned_inward_is_not_called(
+    settings: Settings, receiver: Receiver, sender: Sender
+) -> None:
+    median_rule(store_of(settings), url=receiver.url)
+    publish(store_of(settings), LATER, cutoff="2026-07", factor=2.0)
+    closed = settings.model_copy(update={"alert_networks": ""})
+
+    told = alert(closed, NOW, sender=sender)
+
+    assert (told.failed, receiver.taken) == (1, [])
+    assert "127.0.0.1 is no public address" in read_desk(store_of(settings)).alerts["trouble"][0]
+
+
+def test_no_trouble_with_alerts_fails_a_publication(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = settings.model_copy(update={"alert_networks": "everywhere"})
+
+    alert_if_possible(broken, NOW)
+
+    assert "alerts    not told (DataError: MAGNETCAST_ALERT_NETWORKS" in capsys.readouterr().err
+
+
+def test_the_feed_names_alerts_for_good(settings: Settings) -> None:
+    engine = store_of(settings)
+    rule = Rule("<b>&\"'", "median", 50.0, destination="USA")
+    add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
+    with TestClient(make_app(engine)) as client:
+        empty = client.get("/alerts.atom")
+    publish(engine, LATER, cutoff="2026-07", factor=2.0)
+    alert(settings, NOW)
+    feeds = []
+    for _ in range(2):
+        with TestClient(make_app(engine)) as client:
+            feeds.append(client.get("/alerts.atom"))
+
+    space = "{http://www.w3.org/2005/Atom}"
+    assert feeds[0].headers["content-type"] == "application/atom+xml; charset=utf-8"
+    assert feeds[0].content == feeds[1].content
+    for answer, count in ((empty, 0), (feeds[0], 1)):
+        feed = ET.fromstring(answer.content)  # noqa: S314 - of our own making
+        assert feed.tag == f"{space}feed"
+        assert len(feed.findall(f"{space}entry")) == count
+        for part in (feed, *feed.findall(f"{space}entry")):
+            for name in ("id", "title", "updated"):
+                assert part.findtext(f"{space}{name}")
+            assert pd.Timestamp(part.findtext(f"{space}updated")).tzinfo
+        assert feed.find(f"{space}author/{space}name").text == "magnetcast"
+    entry = ET.fromstring(feeds[0].content).find(f"{space}entry")  # noqa: S314
+    assert entry.findtext(f"{space}title") == "<b>&\"'"
+    assert entry.findtext(f"{space}id").startswith("urn:uuid:")
+    assert "went from" in entry.findtext(f"{space}content")

@@ -1,0 +1,68 @@
+"""The what-if page in Debian's Chromium, answered by a worker."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.service.asking import Asked
+from tests.service.browsing import opened
+
+ANSWERED = "/what-if?destination=USA&worked=us-truce-ends"
+WRONG = "/what-if?destination=USA&tariff_importer=USA&tariff_kind=rate&tariff_value=soon"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", [ANSWERED, WRONG])
+def test_the_page_has_no_serious_fault_of_accessibility(
+    browser: Browser, asked: Asked, scheme: str, path: str
+) -> None:
+    watch = opened(browser, asked.address, color_scheme=scheme)
+    watch.page.goto(path)
+
+    found = Axe().run(watch.page).response["violations"]
+
+    watch.page.context.close()
+    serious = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] != "minor"]
+    assert serious == []
+    assert watch.hosts == {"127.0.0.1"}
+
+
+def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
+    browser: Browser, asked: Asked
+) -> None:
+    size = {"width": 360, "height": 740}
+    watch = opened(browser, asked.address, java_script_enabled=False, viewport=size)
+    watch.page.goto(ANSWERED)
+
+    assert watch.page.locator("svg[role=img]").is_visible()
+    assert watch.page.get_by_role("heading", name="United States, month by month").is_visible()
+    width = watch.page.locator("html").bounding_box()["width"]
+    watch.page.context.close()
+    assert width == 360
+    assert watch.complaints == []
+
+    watch = opened(browser, asked.address, viewport=size)
+    watch.page.goto(ANSWERED)
+    widths = watch.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    watch.page.context.close()
+    assert widths == [360, 360]
+
+
+def test_the_keyboard_alone_asks_what_if(browser: Browser, asked: Asked) -> None:
+    watch = opened(browser, asked.address)
+    page = watch.page
+    page.goto("/what-if")
+    page.get_by_label("Percent", exact=True).focus()
+    page.keyboard.type("60")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("2027-01")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/what-if?*tariff_value=60*")
+
+    lead = page.locator(".lead").inner_text()
+    kept = page.get_by_label("Percent", exact=True).input_value()
+    page.context.close()
+    assert "November 2026 to October 2027" in lead
+    assert kept == "60"
+    assert watch.complaints == []

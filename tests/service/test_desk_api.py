@@ -1,0 +1,466 @@
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+from python_calamine import CalamineWorkbook
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from service.api import desk_models as models
+from service.api.models import Page, Problem
+from service.app import Rules
+from service.chances import chance_below
+from service.hooks import Hooks
+from service.queries.desk import override_cells, value_added
+from service.queries.needs import USUAL_CARRY
+from store.audit import Who
+from store.desk import read_desk
+from store.overrides import Override, add_override
+from store.publishing import write_scores
+from store.tokens import create_token, revoke_token
+from store.vocabulary import CARRY_OVER, QUANTILE_COLUMNS
+from tests.service.stores import EARLIER, NEWEST, make_app, make_live, publish
+
+API = "/api/v1"
+AT = datetime(2026, 11, 25, tzinfo=UTC)
+NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
+        "period_to": "2027-03", "tonnes": 600.0}  # fmt: skip
+RULE = {"name": "down", "measure": "median", "destination": "USA", "points": 5.0}
+OVERRIDE = {"destination": "USA", "period": "2026-12", "tonnes": 450.5, "reason": "two licences"}
+HOOKED = Rules(open_reads=True, max_body_bytes=4000, requests_per_s=0, hooks=Hooks("k" * 32))
+SAME = {"Sec-Fetch-Site": "same-origin"}
+ATTACK = "=<script>alert(1)</script>\"'"
+
+
+@pytest.fixture
+def token(engine: Engine) -> str:
+    return create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+
+
+@pytest.fixture
+def desk(engine: Engine, token: str) -> Iterator[TestClient]:
+    """Client of the app, with a token that may write."""
+    with TestClient(make_app(engine, HOOKED), raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client
+
+
+def posted(client: TestClient, path: str, told: object, **options: object) -> dict:
+    answer = client.post(f"{API}/{path}", json=told, **options)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def test_a_need_tells_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient) -> None:
+    made = posted(desk, "needs", NEED)
+
+    models.Need.model_validate(made)
+    forecast = desk.get(f"{API}/forecasts/USA").json()["months"]
+    own = [m for m in forecast if "2026-12" <= m["period"] <= "2027-03"]
+    wanted = [chance_below([m[name] for name in QUANTILE_COLUMNS], 600.0) for m in own]
+    assert [m["period"] for m in made["months"]] == [m["period"] for m in own]
+    found = [m["chance_of_shortfall"] for m in made["months"]]
+    assert found == pytest.approx(wanted, abs=1e-4)
+    assert max(found) <= made["chance_any_month"] <= min(1, sum(found)) + 0.05
+    assert 0 < made["buffer_90_t"] <= made["buffer_95_t"]
+    assert (made["first_month"], made["last_month"]) == ("2026-12", "2027-03")
+    assert desk.get(f"{API}/needs/{made['id']}").json() == made
+    Page[models.Need].model_validate(desk.get(f"{API}/needs").json())
+
+
+def test_a_larger_need_has_the_larger_buffer(desk: TestClient) -> None:
+    found = [posted(desk, "needs", {**NEED, "tonnes": t}) for t in (300.0, 600.0, 900.0)]
+
+    for name in ("buffer_90_t", "buffer_95_t", "chance_any_month"):
+        assert [need[name] for need in found] == sorted(need[name] for need in found)
+
+
+def test_past_months_have_a_chance_and_no_part_in_the_buffer(desk: TestClient) -> None:
+    made = posted(desk, "needs", {**NEED, "period_from": "2026-07", "period_to": "2026-12"})
+
+    past = {m["period"]: m["past"] for m in made["months"]}
+    assert past == {"2026-08": True, "2026-09": True, "2026-10": True, "2026-11": False,
+                    "2026-12": False}  # fmt: skip
+    assert (made["first_month"], made["last_month"]) == ("2026-11", "2026-12")
+
+
+def test_a_need_beyond_the_forecast_has_no_buffer(desk: TestClient) -> None:
+    made = posted(desk, "needs", {**NEED, "period_from": "2028-01", "period_to": "2028-03"})
+
+    assert (made["months"], made["buffer_90_t"], made["chance_any_month"]) == ([], None, None)
+    assert "there is no buffer to tell" in desk.get("/needs").text
+
+
+def test_how_much_carries_over_comes_from_the_published_backtest(
+    engine: Engine, desk: TestClient
+) -> None:
+    usual = posted(desk, "needs", NEED)
+    row = {"as_of": pd.Timestamp(NEWEST), "model": "m", "scope": "ALL", "horizon_from": 1,
+           "horizon_to": 6, "metric": CARRY_OVER, "value": 0.0, "cells": 99}  # fmt: skip
+    write_scores(engine, pd.DataFrame([row]))
+    desk.app.state.shared.live.refresh()
+    told = desk.get(f"{API}/needs/1").json()
+
+    assert usual["carry_over"] == USUAL_CARRY
+    assert "no published backtest" in usual["carry_over_source"]
+    assert told["carry_over"] == 0.0
+    assert told["carry_over_source"] == "backtest as of 2026-11-24, 99 pairs of months"
+    assert told["buffer_95_t"] < usual["buffer_95_t"]
+    assert "carry_over" not in desk.get("/track-record").text
+
+
+@pytest.mark.parametrize("path", ["needs", "alert-rules", "overrides"])
+def test_writing_needs_a_token_that_may_write(engine: Engine, desk: TestClient, path: str) -> None:
+    told = {"needs": NEED, "alert-rules": RULE, "overrides": OVERRIDE}[path]
+    reader = create_token(engine, name="guest", scopes=["read"], at=NEWEST)
+    desk.app.state.shared.live.refresh()
+
+    codes = [
+        desk.post(f"{API}/{path}", json=told, headers={"Authorization": header})
+        for header in ("", f"Bearer {reader}")
+    ]
+
+    assert [answer.status_code for answer in codes] == [401, 403]
+    assert codes[0].headers["www-authenticate"].startswith("Bearer")
+    for answer in codes:
+        Problem.model_validate(answer.json())
+    assert desk.get(f"{API}/{path}").json()["total"] == 0
+
+
+def test_a_token_revoked_a_moment_ago_writes_nothing(engine: Engine) -> None:
+    token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    live = make_live(engine)
+    live.refresh()
+    app = make_app(engine)
+    with TestClient(app) as client:
+        served = app.state.shared.live
+        served.stop()
+        revoke_token(engine, 1, at=AT)
+        # The service has not looked yet: the transaction knows better.
+        assert served.tokens
+        answer = client.post(
+            f"{API}/needs", json=NEED, headers={"Authorization": f"Bearer {token}"}
+        )
+
+    assert answer.status_code == 401
+    assert "not in force" in answer.json()["detail"]
+    assert read_desk(engine).needs.empty
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "status", "said"),
+    [
+        ("needs", {**NEED, "tonnes": "much"}, 422, "tonnes='much'"),
+        ("needs", {**NEED, "period_to": "2026-1"}, 422, "period_to='2026-1'"),
+        ("needs", {**NEED, "more": 1}, 422, "more=1"),
+        ("needs", {**NEED, "destination": "XXX"}, 400, "No destination 'XXX'"),
+        ("needs", {**NEED, "period_to": "2026-01"}, 400, "-10 months"),
+        ("needs", {}, 422, "name"),
+        ("alert-rules", {**RULE, "measure": "noise"}, 422, "measure='noise'"),
+        ("alert-rules", {**RULE, "measure": "shortfall", "need_id": 9}, 404, "No need 9"),
+        ("alert-rules", {**RULE, "url": "http://169.254.169.254/"}, 400, "no public address"),
+        ("alert-rules", {**RULE, "url": "ftp://x/"}, 400, "no http(s) address"),
+        ("overrides", {**OVERRIDE, "period": "2031-01"}, 404, "No forecast of USA in 2031-01"),
+        ("overrides", {**OVERRIDE, "as_of": "2020-01-01"}, 404, "No forecast as of 2020-01-01"),
+        ("overrides", {**OVERRIDE, "as_of": "soon"}, 400, "as_of='soon' is no moment"),
+        ("overrides", {**OVERRIDE, "reason": ""}, 422, "reason"),
+        ("overrides", {**OVERRIDE, "as_of": "2025-08-25", "period": "2025-10"}, 400,
+         "whose figure is out"),
+    ],
+)  # fmt: skip
+def test_an_error_is_a_problem_and_leaves_nothing(
+    desk: TestClient, path: str, told: dict, status: int, said: str
+) -> None:
+    engine = desk.app.state.shared.live.engine
+    audited = len(read_desk(engine).audit)
+
+    answer = desk.post(f"{API}/{path}", json=told)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert said in Problem.model_validate(answer.json()).detail
+    assert len(read_desk(engine).audit) == audited
+
+
+def test_only_json_is_taken(desk: TestClient) -> None:
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        answer = desk.post(f"{API}/needs", content=b'{"name":"x"}', headers={"Content-Type": kind})
+        assert answer.status_code == 422
+    assert desk.get(f"{API}/needs").json()["total"] == 0
+
+
+def test_what_ended_is_gone_and_its_trail_stays(desk: TestClient) -> None:
+    need = posted(desk, "needs", NEED)["id"]
+    own = {"name": "short", "measure": "shortfall", "need_id": need, "points": 10.0}
+    rule = posted(desk, "alert-rules", own)
+    other = posted(desk, "alert-rules", RULE)
+
+    gone = [desk.delete(f"{API}/{p}").status_code for p in (f"needs/{need}", f"needs/{need}")]
+    ended = desk.delete(f"{API}/alert-rules/{other['id']}").status_code
+
+    assert (gone, ended) == ([204, 404], 204)
+    assert rule["destination"] == "USA"
+    assert desk.get(f"{API}/needs/{need}").status_code == 404
+    assert desk.get(f"{API}/alert-rules").json()["total"] == 0
+    trail = desk.get(f"{API}/audit").json()
+    Page[models.Entry].model_validate(trail)
+    assert [(row["actor"], row["action"], row["object"]) for row in trail["items"][:3]] == [
+        ("desk", "end", "alert rule 2"),
+        ("desk", "end", "alert rule 1"),
+        ("desk", "end", "need 1"),
+    ]
+
+
+def test_the_secret_of_a_webhook_is_told_once(desk: TestClient) -> None:
+    url = "https://hooks.example.org/s3cr3t"
+    made = posted(desk, "alert-rules", {**RULE, "url": url})
+    plain = posted(desk, "alert-rules", RULE)
+
+    models.MadeRule.model_validate(made)
+    assert made["secret"].startswith("whsec_")
+    assert plain["secret"] == ""
+    pages = [desk.get(p).text for p in ("/needs", "/audit", f"{API}/alert-rules", f"{API}/audit")]
+    for text in pages:
+        assert made["secret"] not in text
+        assert "s3cr3t" not in text
+    assert "hooks.example.org" in pages[0]
+
+
+def test_the_audit_trail_needs_a_token_where_reading_needs_none(desk: TestClient) -> None:
+    del desk.headers["Authorization"]
+
+    assert desk.get("/needs").status_code == 200
+    for path, scheme in (("/audit", "Basic"), (f"{API}/audit", "Bearer")):
+        answer = desk.get(path)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith(scheme)
+
+
+def test_an_override_stands_beside_the_median_and_never_in_its_place(desk: TestClient) -> None:
+    before = desk.get(f"{API}/forecasts/USA").json()
+    posted(desk, "overrides", {**OVERRIDE, "tonnes": 1.0})
+    made = posted(desk, "overrides", OVERRIDE)
+
+    after = desk.get(f"{API}/forecasts/USA").json()
+    month = next(m for m in after["months"] if m["period"] == "2026-12")
+    told = month.pop("override")
+    assert after == before
+    assert (told["tonnes"], told["author"], told["reason"]) == (450.5, "desk", "two licences")
+    assert made["p50"] == pytest.approx(month["p50"], abs=1e-3)
+    rows = desk.get(f"{API}/overrides").json()
+    Page[models.Override].model_validate(rows)
+    found = [(row["tonnes"], row["counts"]) for row in rows["items"]]
+    assert found == [(450.5, True), (1.0, False)]
+
+
+def test_exports_have_overrides_in_columns_of_their_own(desk: TestClient) -> None:
+    posted(desk, "overrides", {**OVERRIDE, "reason": "=cmd|' /C calc'!A0"})
+
+    for path in ("forecasts/USA?format=csv", "forecasts?format=csv&limit=1000"):
+        rows = list(csv.DictReader(io.StringIO(desk.get(f"{API}/{path}").text)))
+        own = {r["period"]: r for r in rows if r["destination"] == "USA"}
+        assert own["2026-12"]["override_t"] == "450.5"
+        assert own["2026-12"]["override_by"] == "desk"
+        assert own["2026-12"]["override_reason"] == "'=cmd|' /C calc'!A0"
+        assert own["2027-01"]["override_t"] == ""
+    book = CalamineWorkbook.from_filelike(
+        io.BytesIO(desk.get("/destinations/USA/forecast.xlsx").content)
+    )
+    head, *lines = book.get_sheet_by_name("Forecast").to_python()
+    line = next(line for line in lines if "2026-12" in line)
+    assert line[head.index("override_t")] == 450.5
+    assert line[head.index("override_reason")] == "=cmd|' /C calc'!A0"
+
+
+def test_overrides_are_scored_against_the_model_by_what_came(engine: Engine) -> None:
+    live = make_live(engine)
+    live.refresh()
+    publication = live.publication
+    truth = publication.stand.panel.query("destination == 'USA' and kind == 'observed'")
+    truth = truth.loc[truth["period"] > "2025-08-01"].iloc[0]
+    medians = publication.forecasts_at(pd.Timestamp(EARLIER)).query("destination == 'USA'")
+    p50 = float(medians.set_index("period")["p50"][f"{truth['period']:%Y-%m}"])
+    came = float(truth["tonnes"])
+    early = truth["available_at"] - pd.Timedelta(days=9)
+    nearer = came + (p50 - came) / 4
+
+    def tell(tonnes: float, at: pd.Timestamp) -> None:
+        made = Override("USA", truth["period"], pd.Timestamp(EARLIER), tonnes, "why")
+        add_override(engine, made, who=Who("ann"), at=at)
+
+    tell(99_999.0, early)
+    tell(nearer, early + pd.Timedelta(days=1))
+    # Who knows what came expects nothing: it counts as the newest and is not scored.
+    tell(came, truth["available_at"] + pd.Timedelta(days=1))
+
+    desk = live.refresh_desk()
+    cells = override_cells(publication, desk)
+    added = value_added(publication, desk)
+    assert cells["scored"].tolist() == [False, True, False]
+    assert cells["counts"].tolist() == [True, False, False]
+    assert added is not None
+    assert added["cells"] == 1
+    assert added["value_added"] == pytest.approx(0.75)
+    assert added["model"] == pytest.approx(abs(p50 - came) / came)
+    assert added["override"] == pytest.approx(abs(p50 - came) / came / 4)
+    assert added["better"] == 1.0
+    with TestClient(make_app(engine)) as client:
+        page = " ".join(client.get("/track-record").text.split())
+    assert "Of 1 overridden months whose figure came out" in page
+    assert "+75.0 %</strong> of the model's error" in page
+
+
+@pytest.mark.parametrize("path", ["needs", "alert-rules", "alerts", "overrides", "audit"])
+def test_every_list_comes_as_csv_with_the_same_rows(desk: TestClient, path: str) -> None:
+    posted(desk, "needs", NEED)
+    posted(desk, "alert-rules", RULE)
+    posted(desk, "overrides", OVERRIDE)
+
+    told = desk.get(f"{API}/{path}").json()
+    answer = desk.get(f"{API}/{path}?format=csv")
+
+    assert len(list(csv.DictReader(io.StringIO(answer.text)))) == told["total"]
+    assert told["total"] == {"alerts": 0, "audit": 4}.get(path, 1)
+
+
+def form(client: TestClient, path: str, told: dict, headers: dict | None = None) -> object:
+    return client.post(path, data=told, headers=headers or SAME, follow_redirects=False)
+
+
+RULE_FORM = {"name": "down", "watched": "median:USA", "points": "5", "url": ""}
+
+
+def test_forms_write_and_lead_to_what_was_written(desk: TestClient, token: str) -> None:
+    del desk.headers["Authorization"]
+    desk.auth = ("any", token)
+    overridden = {**OVERRIDE, "tonnes": "450.5", "as_of": "2026-11-24T00:00:00Z"}
+
+    answers = [
+        form(desk, "/needs", {**NEED, "tonnes": "600"}),
+        form(desk, "/alert-rules", {**RULE_FORM, "watched": "shortfall:1"}),
+        form(desk, "/overrides", overridden),
+    ]
+
+    places = [(answer.status_code, answer.headers["location"]) for answer in answers]
+    assert places == [(303, "/needs#need-1"), (303, "/needs#rules"),
+                      (303, "/destinations/USA#months-head")]  # fmt: skip
+    page = desk.get("/needs").text
+    assert "Motor plant: 600&nbsp;t a month for" in page
+    assert "need 1</a>" in page
+    assert "two licences" in desk.get("/destinations/USA").text
+    assert "two licences" not in desk.get("/destinations/DEU").text
+    ended = form(desk, "/needs/1/end", {})
+    assert ended.status_code == 303
+    assert desk.get(f"{API}/alert-rules").json()["total"] == 0
+
+
+def test_a_secret_is_shown_on_the_page_once(desk: TestClient) -> None:
+    answer = form(desk, "/alert-rules", {**RULE_FORM, "url": "https://example.org/hook"})
+
+    assert answer.status_code == 200
+    assert "whsec_" in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert "whsec_" not in desk.get("/needs").text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://testserver"},
+        {"X-Nothing": "said"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/needs", "/needs/1/end", "/alert-rules", "/overrides"])
+def test_a_form_from_elsewhere_is_refused_whoever_sends_it(
+    engine: Engine, desk: TestClient, path: str, headers: dict[str, str]
+) -> None:
+    answer = form(desk, path, NEED, headers)
+
+    assert answer.status_code == 403
+    assert "A form from elsewhere" in answer.text
+    assert read_desk(engine).needs.empty
+
+
+def test_where_a_browser_tells_no_site_its_origin_counts(desk: TestClient) -> None:
+    told = {**NEED, "tonnes": "600"}
+
+    assert form(desk, "/needs", told, {"Origin": "http://testserver"}).status_code == 303
+    assert desk.get("/needs").headers["referrer-policy"] == "same-origin"
+    assert desk.get("/destinations/USA").headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "said"),
+    [
+        ("/needs", {**NEED, "tonnes": "many"}, "tonnes=&#39;many&#39; is no number"),
+        ("/needs", {**NEED, "period_from": "soon"}, "period_from=&#39;soon&#39; is no month"),
+        ("/needs", {"name": "x"}, "No field &#39;destination&#39;"),
+        ("/alert-rules", {**RULE_FORM, "watched": "shortfall:x"}, "need_id=None"),
+        ("/alert-rules", {**RULE_FORM, "watched": "noise"}, "A rule on &#39;noise&#39;"),
+    ],
+)
+def test_a_form_that_makes_no_sense_is_told_as_a_page(
+    desk: TestClient, path: str, told: dict, said: str
+) -> None:
+    answer = form(desk, path, told)
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"].startswith("text/html")
+    assert said in answer.text
+
+
+def test_a_form_asks_for_the_token_as_a_password(desk: TestClient) -> None:
+    del desk.headers["Authorization"]
+
+    answer = form(desk, "/needs", NEED)
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Basic")
+
+
+def test_hostile_words_of_planners_are_shown_and_never_run(engine: Engine) -> None:
+    token = create_token(engine, name=ATTACK, scopes=["write"], at=NEWEST)
+    with TestClient(make_app(engine, HOOKED)) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        posted(client, "needs", {**NEED, "name": ATTACK})
+        posted(client, "alert-rules", {**RULE, "name": ATTACK})
+        posted(client, "overrides", {**OVERRIDE, "reason": ATTACK})
+        pages = [client.get(p).text for p in ("/needs", "/audit", "/destinations/USA")]
+        tables = [client.get(f"{API}/{p}?format=csv").text for p in ("needs", "audit", "overrides")]
+
+    for text in pages:
+        assert "<script" not in text
+        assert "&lt;script&gt;alert(1)" in text
+    for text in tables:
+        for row in csv.reader(io.StringIO(text)):
+            assert not [cell for cell in row if cell.startswith(("=", "+", "@"))]
+
+
+def test_a_new_publication_moves_the_needs(engine: Engine, desk: TestClient) -> None:
+    before = posted(desk, "needs", NEED)
+    publish(engine, AT, cutoff="2026-07", factor=0.5)
+    desk.app.state.shared.live.refresh()
+
+    after = desk.get(f"{API}/needs/1").json()
+    assert after["as_of"] == "2026-11-25T00:00:00Z"
+    assert after["buffer_90_t"] > before["buffer_90_t"]
+
+
+def test_the_documentation_tells_what_writing_takes(desk: TestClient) -> None:
+    told = desk.get(f"{API}/openapi.json").json()
+
+    bodies = {"needs": "NewNeed", "alert-rules": "NewRule", "overrides": "NewOverride"}
+    for path, model in bodies.items():
+        post = told["paths"][f"{API}/{path}"]["post"]
+        assert list(post["requestBody"]["content"]) == ["application/json"]
+        assert "201" in post["responses"]
+        fields = told["components"]["schemas"][model]["properties"].values()
+        assert any("examples" in field for field in fields)

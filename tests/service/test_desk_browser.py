@@ -1,0 +1,133 @@
+"""The planners' desk in Debian's Chromium: forms by keyboard, with the token as password."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from store.database import open_store
+from store.tokens import create_token
+from tests.service.serving import serving
+from tests.service.stores import NEWEST, copied
+from tests.service.test_browser import Watch, browser, opened  # noqa: F401 - a fixture
+
+KEY = "k" * 32
+
+
+@pytest.fixture(scope="module")
+def place(
+    published_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """Address of a service and a token that may write to it."""
+    home = tmp_path_factory.mktemp("desk")
+    engine = open_store(copied(published_store, home))
+    token = create_token(engine, name="planning desk", scopes=["write"], at=NEWEST)
+    engine.dispose()
+    with serving(home, MAGNETCAST_ALERT_KEY=KEY) as (address, _):
+        yield address, token
+
+
+def planner(browser: Browser, place: tuple[str, str], **options: object) -> Watch:  # noqa: F811
+    address, token = place
+    credentials = {"username": "any", "password": token}
+    return opened(browser, address, http_credentials=credentials, **options)
+
+
+def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
+    browser: Browser,  # noqa: F811
+    place: tuple[str, str],
+) -> None:
+    watch = planner(browser, place)
+    page = watch.page
+    page.goto("/needs")
+
+    page.get_by_label("Name").first.focus()
+    page.keyboard.type("Motor plant <b>")
+    page.keyboard.press("Tab")
+    page.keyboard.type("United States")
+    for word in ("2026-12", "2027-05", "650"):
+        page.keyboard.press("Tab")
+        page.keyboard.type(word)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/needs#need-1")
+    told = page.locator("article").inner_text()
+
+    page.locator("form[action='/alert-rules'] input[name=name]").focus()
+    page.keyboard.type("Runs short")
+    page.locator("form[action='/alert-rules'] input[name=url]").fill("https://example.org/hook")
+    page.keyboard.press("Enter")
+    page.get_by_text("whsec_").wait_for()
+
+    page.goto("/destinations/USA")
+    page.get_by_text("Put a number of your own beside a median").focus()
+    page.keyboard.press("Enter")
+    page.locator("select[name=period]").select_option("2026-12")
+    page.locator("form[action='/overrides'] input[name=tonnes]").focus()
+    page.keyboard.type("450.5")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Two licences were granted")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/destinations/USA#months-head")
+
+    assert "Motor plant <b>: 650\u00a0t a month for United States, Dec 2026 to May 2027" in told
+    assert "lasts in 90" in told
+    row = page.get_by_role("row", name="Dec 2026")
+    assert "planning desk" in row.inner_text()
+    assert "Two licences were granted" in row.inner_text()
+    page.goto("/audit")
+    trail = page.locator("tbody").inner_text()
+    for word in ("planning desk", "need 1", "alert rule 1", "override"):
+        assert word in trail
+    # The first write is refused until the browser has its password.
+    assert [text for text in watch.complaints if "401" not in text] == []
+    assert watch.hosts == {"127.0.0.1"}
+    assert page.context.cookies() == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/needs", "/audit", "/destinations/USA", "/track-record"])
+def test_a_written_desk_has_no_serious_fault_and_fits_a_phone(
+    browser: Browser,  # noqa: F811
+    place: tuple[str, str],
+    path: str,
+    scheme: str,
+) -> None:
+    watch = planner(browser, place, color_scheme=scheme, viewport={"width": 360, "height": 740})
+    watch.page.goto(path)
+
+    found = Axe().run(watch.page).response["violations"]
+    widths = watch.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+
+    watch.page.context.close()
+    serious = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] != "minor"]
+    assert serious == []
+    assert widths == [360, 360]
+
+
+def test_a_form_on_a_page_from_elsewhere_writes_nothing(
+    browser: Browser,  # noqa: F811
+    place: tuple[str, str],
+    tmp_path: Path,
+) -> None:
+    watch = planner(browser, place)
+    watch.page.goto("/audit")
+    before = watch.page.locator(".lead").inner_text()
+    evil = tmp_path / "evil.html"
+    fields = {"name": "evil", "destination": "USA", "period_from": "2026-12",
+              "period_to": "2027-01", "tonnes": "1"}  # fmt: skip
+    inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
+    evil.write_text(
+        f'<form method="post" action="{place[0]}/needs">{inputs}<button>Go</button></form>'
+    )
+
+    watch.page.goto(f"file://{evil}")
+    with watch.page.expect_response("**/needs") as answer:
+        watch.page.get_by_role("button").click()
+    assert answer.value.status == 403
+
+    watch.page.goto("/audit")
+    assert watch.page.locator(".lead").inner_text() == before
+    watch.page.context.close()

@@ -1,0 +1,217 @@
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flows.asking import what_if
+from models.scenario import COLUMNS
+from service.api import models
+from service.asking.told import ANSWER_COLUMNS
+from store.settings import Settings
+from tests.service.asking import YAML, Asked, answers, asking, tariff, until_ready
+from tests.service.test_api import rows_of
+
+PROBLEM = "application/problem+json"
+NO_TEXT = tariff(60).replace("Rate of 60", '"\\ud800 \\u0007"')
+BOMB = "\n".join(
+    [
+        "a: &a [x, x, x, x, x, x, x, x, x]",
+        *(f"{n}: &{n} [{', '.join([f'*{p}'] * 9)}]" for p, n in pairwise("abcdefghijk")),
+        "name: bomb",
+        "events: *k",
+    ]
+)
+
+
+def test_a_scenario_is_answered_as_the_command_answers_it(asked: Asked) -> None:
+    told = asked.post(tariff(60)).json()
+
+    expected = asked.asker()(tariff(60).encode()).table
+    assert set(COLUMNS) <= set(ANSWER_COLUMNS)
+    models.ScenarioAnswer.model_validate(told)
+    found = {(row["destination"], row["period"]): row for row in told["months"]}
+    assert len(found) == len(expected) == 12 * 15
+    for row in expected.to_dict("records"):
+        assert found[row["destination"], row["period"]] == row
+    published = asked.publication_rows().query("destination == 'USA'").set_index("period")["p50"]
+    for period, tonnes in published.items():
+        assert found["USA", period]["base_p50"] == pytest.approx(tonnes, abs=5e-4)
+    assert found["USA", "2027-02"]["difference_p90"] < 0
+
+
+def test_destinations_and_csv_can_be_chosen(asked: Asked) -> None:
+    answer = asked.post(tariff(60), "?destination=USA&destination=WLD&format=csv")
+
+    rows = rows_of(answer.text)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert list(rows[0]) == list(ANSWER_COLUMNS)
+    assert [row["destination"] for row in rows] == ["WLD"] * 15 + ["USA"] * 15
+
+
+def test_equal_questions_have_equal_answers_however_they_are_spelled(asked: Asked) -> None:
+    spelled = '{"name": "Rate of 60", "tariffs": [{"importer": "USA", "rate_pct": 60, '
+    spelled += '"effective_from": "2027-01-01"}]}'
+
+    first = asked.post(tariff(60))
+    second = asked.post(spelled, **{"Content-Type": "application/json"})
+    again = asked.post(tariff(60), **{"If-None-Match": first.headers["etag"]})
+
+    assert first.headers["etag"] == second.headers["etag"]
+    assert first.content == second.content
+    assert (again.status_code, again.headers["content-type"]) == (412, PROBLEM)
+    assert again.headers["etag"] == first.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [
+        pytest.param(tariff(-5), 400, "line 3, column 'rate_pct': '-5' is not within", id="rate"),
+        pytest.param("name: nothing", 400, "line 1, neither events nor tariffs", id="nothing"),
+        pytest.param("", 400, "empty", id="empty"),
+        pytest.param(b"\xff\xfe\x00", 400, "is not UTF-8", id="bytes"),
+        pytest.param("name: a\x07b\ntariffs: []", 400, "is not YAML", id="control characters"),
+        pytest.param(
+            NO_TEXT, 400, "not printable", id="surrogate"
+        ),
+        pytest.param("[" * 20_000, 400, "nested too deeply", id="deep"),
+        pytest.param('{"a":' * 9_000, 400, "nested too deeply", id="deep names"),
+        pytest.param("x" * 64_001, 413, "MAGNETCAST_MAX_BODY_BYTES", id="huge"),
+        pytest.param(BOMB, 400, "line 1, name 'a': not one of", id="alias bomb"),
+    ],
+)  # fmt: skip
+def test_what_is_no_scenario_is_refused_with_its_lines(
+    asked: Asked, text: str | bytes, status: int, said: str
+) -> None:
+    answer = asked.post(text)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
+    assert said in models.Problem.model_validate(answer.json()).detail
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+)
+def test_what_a_form_of_another_site_can_send_is_not_taken(asked: Asked, kind: str) -> None:
+    answer = asked.post(tariff(60), **{"Content-Type": kind})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
+
+
+def test_an_unknown_destination_is_told_before_anything_is_computed(asked: Asked) -> None:
+    answer = asked.post(tariff(61), "?destination=XXX")
+
+    assert answer.status_code == 404
+    assert "No destination 'XXX'" in answer.json()["detail"]
+
+
+def test_worked_scenarios_are_listed_and_documented(asked: Asked) -> None:
+    told = asked.client.get("/api/v1/scenarios").json()
+    document = asked.client.get("/api/v1/openapi.json").json()
+
+    models.Page[models.Worked].model_validate(told)
+    keys = [row["key"] for row in told["items"]]
+    body = document["paths"]["/api/v1/scenarios"]["post"]["requestBody"]["content"]
+    assert "us-tariff-60" in keys
+    assert list(body["application/yaml"]["examples"]) == keys
+    assert body["application/json"]["examples"]["us-tariff-60"]["value"]["tariffs"][0] == {
+        "importer": "USA",
+        "rate_pct": 60,
+        "announced_on": "2026-11-25",
+        "effective_from": "2027-01-01",
+    }
+
+
+def test_a_worker_that_is_killed_is_replaced_before_the_next_answer(asked: Asked) -> None:
+    before = until_ready(asked.desk)
+
+    os.kill(before, signal.SIGKILL)
+    answers = [asked.post(tariff(62)) for _ in range(2)]
+
+    # The first may have been on its way to the worker when it died.
+    assert answers[1].status_code == 200, answers[1].text
+    assert until_ready(asked.desk) != before
+
+
+def test_pages_are_answered_while_two_hundred_scenarios_wait(
+    published_store: Path, tmp_path: Path
+) -> None:
+    with (
+        ThreadPoolExecutor(200) as pool,
+        asking(published_store, tmp_path, answers(tmp_path, waiting=200)) as service,
+    ):
+        posts = [pool.submit(service.post, tariff(rate)) for rate in range(200)]
+        while service.desk.waiting < 200:
+            assert not any(one.done() for one in posts)
+        with httpx.Client(base_url=service.address, timeout=600, trust_env=False) as reader:
+            beyond = reader.post("/api/v1/scenarios", content=tariff(201).encode(), headers=YAML)
+            pages = [reader.get(path) for path in ("/", "/data", "/api/v1/forecasts/USA")]
+            counted = reader.get("/api/v1/metrics").text
+        outstanding = sum(not one.done() for one in posts)
+        service.desk.stop()
+        codes = {one.result().status_code for one in posts}
+
+    assert [page.status_code for page in pages] == [200, 200, 200]
+    assert outstanding >= 190
+    assert "magnetcast_what_if_waiting" in counted
+    assert beyond.status_code == 503
+    assert int(beyond.headers["retry-after"]) > 5
+    assert "Expected at most 200" in beyond.json()["detail"]
+    assert codes <= {200, 503}
+
+
+def test_what_nobody_waits_for_any_more_leaves_the_line(
+    published_store: Path, tmp_path: Path
+) -> None:
+    with asking(published_store, tmp_path) as service:
+        # The worker starts: both wait.
+        for rate in (70, 71):
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(
+                    f"{service.address}/api/v1/scenarios",
+                    content=tariff(rate).encode(),
+                    headers=YAML,
+                    timeout=0.2,
+                    trust_env=False,
+                )
+        while service.desk.waiting > 1:
+            assert service.desk.worker_pid is None
+
+        assert service.post(tariff(72)).status_code == 200
+
+
+def test_a_scenario_that_takes_too_long_is_given_up(published_store: Path, tmp_path: Path) -> None:
+    with asking(published_store, tmp_path, answers(tmp_path, seconds=0.001)) as service:
+        answer = service.post(tariff(60))
+        page = service.client.get(
+            "/what-if?tariff_importer=USA&tariff_kind=rate&tariff_value=60&tariff_from=2027-13"
+        )
+
+    assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
+    assert "MAGNETCAST_WHAT_IF_SECONDS" in answer.json()["detail"]
+    assert page.status_code == 400
+
+
+def test_without_the_model_scenarios_are_refused_and_all_else_works(
+    published_store: Path, tmp_path: Path
+) -> None:
+    settings = Settings(
+        home=tmp_path,
+        tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
+        artifact_dir=tmp_path / "artifacts",
+    )
+    with asking(published_store, tmp_path, what_if(settings)) as service:
+        answer = service.post(tariff(60))
+        shown = service.client.get("/what-if?destination=USA&worked=us-tariff-60")
+        others = [service.client.get(path).status_code for path in ("/", "/what-if")]
+
+    assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
+    assert "Model magnetcast-7" in answer.json()["detail"]
+    assert "is not in the registry" in answer.json()["detail"]
+    assert shown.status_code == 503
+    assert "is not in the registry" in shown.text
+    assert others == [200, 200]

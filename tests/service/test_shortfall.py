@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from flows.knowledge import sample_paths
+from service.shortfall import any_short, buffer_for, largest_gap
+
+ALONE = np.array([[50.0, 50.0], [50.0, 150.0], [150.0, 50.0], [150.0, 150.0]])
+"""Two months that know nothing of each other: each is 50 or 150."""
+
+ALIKE = np.array([[50.0, 50.0], [50.0, 50.0], [150.0, 150.0], [150.0, 150.0]])
+"""Two months that are always alike, each as likely 50 or 150 as before."""
+
+
+def test_months_alike_ask_for_a_larger_buffer_than_months_alone() -> None:
+    assert largest_gap(ALONE, 100.0).tolist() == [100.0, 50.0, 50.0, 0.0]
+    assert largest_gap(ALIKE, 100.0).tolist() == [100.0, 100.0, 0.0, 0.0]
+    assert [buffer_for(ALONE, 100.0, cover) for cover in (0.25, 0.75, 0.95)] == [0.0, 50.0, 100.0]
+    assert [buffer_for(ALIKE, 100.0, cover) for cover in (0.5, 0.75, 0.95)] == [0.0, 100.0, 100.0]
+    assert (any_short(ALONE, 100.0), any_short(ALIKE, 100.0)) == (0.75, 0.5)
+
+
+def test_a_surplus_fills_the_stock_up_and_no_further() -> None:
+    paths = np.array([[150.0, 80.0], [60.0, 120.0], [60.0, 60.0]])
+
+    assert largest_gap(paths, 100.0).tolist() == [20.0, 40.0, 80.0]
+    assert largest_gap(np.array([[60.0, 130.0, 50.0]]), 100.0).tolist() == [60.0]
+
+
+def test_joint_paths_of_published_quantiles_need_more_the_more_a_miss_carries_over() -> None:
+    row = [60.0, 70.0, 85.0, 100.0, 115.0, 130.0, 140.0]
+    quantiles = np.array([row] * 6)
+
+    found = [buffer_for(sample_paths(quantiles, share), 100.0, 0.9) for share in (0.0, 0.7, 1.0)]
+
+    assert found == sorted(found)
+    # All months alike: the path at the 10 % quantile falls short by 30 t each month.
+    assert found[-1] == pytest.approx(180.0, abs=6.0)
+    assert found[0] < 110.0
+    single = sample_paths(quantiles, 0.7)
+    assert np.quantile(single, 0.1, axis=0) == pytest.approx([70.0] * 6, abs=1.5)
+    assert (sample_paths(quantiles, 0.7) == single).all()
+
+
+@settings(derandomize=True, deadline=None)
+@given(
+    paths=arrays(float, (7, 4), elements=st.floats(0, 1e4)),
+    needs=st.tuples(st.floats(0, 1e4), st.floats(0, 1e4)),
+    covers=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_a_buffer_never_falls_with_the_need_or_the_cover(
+    paths: np.ndarray, needs: tuple[float, float], covers: tuple[float, float]
+) -> None:
+    (less, more), (low, high) = sorted(needs), sorted(covers)
+
+    assert buffer_for(paths, less, high) <= buffer_for(paths, more, high)
+    assert buffer_for(paths, more, low) <= buffer_for(paths, more, high)
+    gap = largest_gap(paths, more)
+    assert (gap <= buffer_for(paths, more, high)).mean() >= high - 1e-9
+    assert (gap <= np.maximum(more - paths, 0).sum(axis=1) + 1e-6).all()

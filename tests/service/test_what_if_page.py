@@ -1,0 +1,186 @@
+import re
+from html import unescape
+from urllib.parse import urlencode
+
+import pytest
+import yaml
+
+from service.asking.told import Worked
+from service.web.levers import ACTS, Checked, Field, Form, Suspended, check, form_like, form_of
+from tests.service.asking import Asked
+
+GROUND = Field(
+    day="2026-11-24",
+    destinations=("WLD", "USA", "JPN"),
+    importers=("USA", "JPN"),
+    suspended=(Suspended("2025-10-duty", "Licence duty", "2025-11-07", "2026-11-10"),),
+)
+TARIFF = {
+    "tariff_importer": "USA", "tariff_kind": "rate", "tariff_value": "60",
+    "tariff_from": "2027-01",
+}  # fmt: skip
+BAN = {
+    "licence_kind": "export_ban", "licence_for": "JPN", "licence_from": "2027-02-10",
+    "licence_kept": "0",
+}  # fmt: skip
+HOSTILE = '"><script>alert(1)</script>'
+
+
+def checked(*pairs: tuple[str, str], **fields: str) -> Checked:
+    return check(form_of([*pairs, *fields.items()]), GROUND)
+
+
+def test_levers_make_the_scenario_they_say() -> None:
+    found = checked(
+        (ACTS, "2025-10-duty"), **TARIFF, **BAN, suspension_to="2027-01-10",
+        suspension_against="2027-12-31",
+    )  # fmt: skip
+
+    assert found.wrong == {}
+    told = yaml.safe_load(found.text)
+    assert told.pop("name").startswith(
+        "tariff in United States: 60 percent from 2027-01-01; export"
+    )
+    assert told == yaml.safe_load(
+        """
+        tariffs: [{importer: USA, rate_pct: 60, effective_from: 2027-01-01}]
+        events:
+          - {event_id: 2027-02-what-if-export-ban, instrument: export_ban, destinations: [JPN],
+             products: magnets, effective_from: 2027-02-10, kept_pct: 0}
+          - {event_id: 2025-10-duty, suspended_to: 2027-01-10}
+        against: {events: [{event_id: 2025-10-duty, suspended_to: 2027-12-31}]}
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "said"),
+    [
+        ({**TARIFF, "tariff_value": "soon"}, "tariff_value", "'soon' is no number"),
+        ({**TARIFF, "tariff_value": "1001"}, "tariff_value", "1001 is out of range"),
+        ({**TARIFF, "tariff_value": "-1"}, "tariff_value", "-1 is out of range. Expected 0 to"),
+        ({**TARIFF, "tariff_importer": "XXX"}, "tariff_importer", "'XXX' is not offered"),
+        ({**TARIFF, "tariff_from": ""}, "tariff_from", "Not filled"),
+        ({**TARIFF, "tariff_from": "2027-02-30"}, "tariff_from", "'2027-02-30' is no day"),
+        ({**TARIFF, "tariff_from": "2026-11-23"}, "tariff_from", "before 2026-11-24, the day of"),
+        ({**TARIFF, "tariff_to": "2026-12"}, "tariff_to", "before 2027-01-01, what comes first"),
+        ({**TARIFF, "tariff_announced": "2027-02"}, "tariff_from", "2027-01-01 lies before 2027"),
+        ({**BAN, "licence_kept": "101"}, "licence_kept", "101 is out of range"),
+        (
+            {**BAN, "licence_kind": "export_licence_relaxation"},
+            "licence_kept",
+            "A relaxation lets all pass",
+        ),
+        ({"suspension_to": "2027-01"}, ACTS, "No act is chosen"),
+        ({ACTS: "unknown", "suspension_to": "2027-01"}, ACTS, "'unknown' is no act suspended"),
+        ({ACTS: "2025-10-duty"}, "suspension_to", "Not filled"),
+    ],
+)
+def test_what_is_wrong_is_told_beside_its_field(
+    fields: dict[str, str], name: str, said: str
+) -> None:
+    assert said in checked(**fields).wrong[name]
+
+
+def test_points_may_be_taken_off() -> None:
+    found = checked(**{**TARIFF, "tariff_kind": "points", "tariff_value": "-10"})
+
+    assert found.wrong == {}
+    assert yaml.safe_load(found.text)["tariffs"][0]["add_points"] == -10
+
+
+def test_an_address_holds_the_form() -> None:
+    form = form_of([(ACTS, "a"), (ACTS, "b"), *TARIFF.items(), ("other", "left")])
+
+    pairs = re.split("[&=]", form.query(destination="USA"))
+    again = form_of(list(zip(pairs[::2], pairs[1::2], strict=True)))
+    assert again == form
+
+
+def test_choices_alone_ask_nothing() -> None:
+    assert form_of([("tariff_importer", "USA"), ("licence_kind", "export_ban")]).is_empty
+
+
+def test_a_worked_scenario_fills_the_form(asked: Asked) -> None:
+    for one in asked.desk.what_if.worked:
+        form = form_like(one)
+
+        told, made = yaml.safe_load(one.text), yaml.safe_load(worked_again(one, form).text)
+        for side in (told, made):
+            side.pop("name")
+            side.pop("description", None)
+            for event in side.get("events", []):
+                if "instrument" in event:
+                    event.pop("event_id")
+        assert made == told, one.key
+
+
+def worked_again(one: Worked, form: Form) -> Checked:
+    ids = {
+        event["event_id"]: Suspended(event["event_id"], "", "2025-11-07", "2026-11-10")
+        for event in yaml.safe_load(one.text).get("events", [])
+    }
+    ground = Field("2026-11-24", ("WLD", "USA", "JPN"), ("USA",), tuple(ids.values()))
+    found = check(form, ground)
+    assert found.wrong == {}
+    return found
+
+
+def test_a_page_shows_the_answer_and_an_address_that_shows_it_again(asked: Asked) -> None:
+    query = urlencode({"destination": "USA", **TARIFF})
+
+    page = asked.client.get(f"/what-if?{query}")
+    share = re.search(r'href="([^"]+)">Address to share', page.text)
+
+    assert page.status_code == 200
+    assert "United States, November 2026 to October 2027:" in page.text
+    assert 'role="img" aria-label="Chart. United States' in page.text
+    assert share is not None
+    again = asked.client.get(unescape(share[1]))
+    assert again.content == page.content
+    assert again.headers["etag"] == page.headers["etag"]
+    unchanged = asked.client.get(
+        f"/what-if?{query}", headers={"If-None-Match": page.headers["etag"]}
+    )
+    assert unchanged.status_code == 304
+
+
+def test_files_of_the_page_say_what_the_api_says(asked: Asked) -> None:
+    query = urlencode({"destination": "USA", **TARIFF})
+
+    text = asked.client.get(f"/what-if/scenario.yaml?{query}")
+    told = asked.client.get(f"/what-if/answer.json?{query}")
+    rows = asked.client.get(f"/what-if/answer.csv?{query}")
+
+    assert text.headers["content-type"] == "application/yaml"
+    assert asked.post(text.content).content == told.content
+    assert rows.content == asked.post(text.content, "?format=csv").content
+
+
+def test_nothing_filled_in_is_lost_and_nothing_is_taken_for_markup(asked: Asked) -> None:
+    query = urlencode({"destination": "JPN", **TARIFF, "tariff_value": HOSTILE, ACTS: HOSTILE})
+
+    page = asked.client.get(f"/what-if?{query}")
+
+    assert page.status_code == 400
+    assert "<script" not in page.text
+    assert f'value="{HOSTILE}"' in unescape(page.text)
+    assert 'name="tariff_from" value="2027-01"' in page.text
+    assert 'id="tariff_value-wrong"' in page.text
+    assert '<option value="JPN" selected>' in page.text
+
+
+def test_a_file_without_a_sound_scenario_tells_what_is_wrong(asked: Asked) -> None:
+    answer = asked.client.get("/what-if/answer.json?tariff_value=60")
+
+    assert answer.status_code == 400
+    assert "tariff_from: Not filled" in answer.text
+
+
+@pytest.mark.parametrize("query", ["destination=XXX", "worked=none"])
+def test_what_is_not_there_is_not_found(asked: Asked, query: str) -> None:
+    assert asked.client.get(f"/what-if?{query}").status_code == 404
+
+
+def test_a_destination_leads_to_what_if(asked: Asked) -> None:
+    assert 'href="/what-if?destination=USA"' in asked.client.get("/destinations/USA").text

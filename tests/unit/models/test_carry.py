@@ -1,0 +1,61 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import ndtr, ndtri
+
+from models.carry import carry_over
+from models.drawing import drawn, month_ranks, ranks_within
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+
+def cells_of(share: float, *, months: int = 6, forecasts: int = 400) -> pd.DataFrame:
+    """Return cells whose truth lies where joint paths with a known share lie."""
+    at = month_ranks(months, share, forecasts, seed=3)
+    row = 100.0 + 10.0 * ndtri(np.array(QUANTILES))
+    return pd.DataFrame(
+        {
+            "destination": "USA",
+            "cutoff": np.repeat([f"c{n}" for n in range(forecasts)], months),
+            "horizon": np.tile(np.arange(1, months + 1), forecasts),
+            "tonnes": (100.0 + 10.0 * ndtri(at)).ravel(),
+            **dict(zip(QUANTILE_COLUMNS, row, strict=True)),
+        }
+    )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.8])
+def test_the_share_that_made_the_misses_is_found(share: float) -> None:
+    found, pairs = carry_over(cells_of(share))
+
+    assert found == pytest.approx(share, abs=0.05)
+    assert pairs == 400 * (5 + 4 + 3 + 2 + 1)
+
+
+def test_too_few_pairs_tell_nothing() -> None:
+    found, pairs = carry_over(cells_of(0.5, forecasts=3))
+
+    assert np.isnan(found)
+    assert pairs == 45
+
+
+def test_sums_of_destinations_tell_nothing() -> None:
+    found, pairs = carry_over(cells_of(0.5).assign(destination="WLD"))
+
+    assert (np.isnan(found), pairs) == (True, 0)
+
+
+def test_months_for_themselves_and_months_alike() -> None:
+    alone, alike = (month_ranks(3, share, 20_000, seed=1) for share in (0.0, 1.0))
+
+    assert np.allclose(np.corrcoef(ndtri(alone), rowvar=False), np.eye(3), atol=0.03)
+    assert (alike == alike[:, :1]).all()
+    assert np.quantile(alone, [0.1, 0.9]) == pytest.approx([0.1, 0.9], abs=0.01)
+
+
+def test_what_is_drawn_at_ranks_lies_at_these_ranks() -> None:
+    quantiles = np.array([[10.0, 12.0, 20.0, 30.0, 40.0, 60.0, 70.0]])
+    at = ndtr(np.linspace(-2, 2, 9))
+
+    tonnes = drawn(quantiles[None], at[:, None, None])[:, 0, 0]
+
+    assert ranks_within(np.repeat(quantiles, 9, axis=0), tonnes) == pytest.approx(at)

@@ -1,0 +1,283 @@
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+from alembic import command
+from sqlalchemy import Engine, insert, inspect, text
+from sqlalchemy.exc import DatabaseError
+
+from store.audit import Who, audited
+from store.database import migration_config, writing
+from store.desk import read_desk, read_desk_mark
+from store.desk_tables import needs
+from store.errors import DataError, MissingError, StoreError, TokenError
+from store.needs import Need, add_need, end_need
+from store.overrides import Override, add_override
+from store.publishing import publish_forecasts
+from store.rules import Finding, Rule, add_rule, end_rule, keep_findings, note_delivery
+from store.tokens import create_token, digest_of, read_tokens, revoke_token
+from tests.service.builders import make_forecasts
+
+AT = datetime(2026, 11, 25, tzinfo=UTC)
+AS_OF = datetime(2026, 11, 24, tzinfo=UTC)
+DESK = Who("ann")
+
+
+def month(text_: str) -> pd.Timestamp:
+    return pd.Timestamp(f"{text_}-01")
+
+
+def make_need(**changes: object) -> Need:
+    told = {"name": "plant", "destination": "DEU", "period_from": month("2026-12"),
+            "period_to": month("2027-02"), "tonnes": 800.0}  # fmt: skip
+    return Need(**{**told, **changes})
+
+
+def make_rule(**changes: object) -> Rule:
+    return Rule(**{"name": "drop", "measure": "median", "points": 5.0, "destination": "USA",
+                   **changes})  # fmt: skip
+
+
+def make_finding(rule: int) -> Finding:
+    return Finding(
+        rule, AT, AS_OF, fired=True, period=AT.date(), before=1.0, after=2.0, message="moved"
+    )
+
+
+def publish(engine: Engine) -> None:
+    publish_forecasts(engine, make_forecasts(cutoff="2026-07"), as_of=AS_OF, data_vintage="a")
+
+
+def expected(**changes: object) -> Override:
+    told = {"destination": "USA", "period": month("2026-12"), "as_of": pd.Timestamp(AS_OF),
+            "tonnes": 450.0, "reason": "two licences"}  # fmt: skip
+    return Override(**{**told, **changes})
+
+
+def test_a_need_is_kept_with_who_stated_it_and_its_audit_row(engine: Engine) -> None:
+    number = add_need(engine, make_need(), who=DESK, at=AT)
+
+    desk = read_desk(engine)
+    (need,), (entry,) = desk.needs.to_dict("records"), desk.audit.to_dict("records")
+    assert (need["id"], need["author"], need["tonnes"]) == (number, "ann", 800.0)
+    assert (entry["actor"], entry["action"], entry["object"]) == ("ann", "create", f"need {number}")
+    assert '"period_to": "2027-02"' in entry["after"]
+    assert entry["at"] == AT
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": " "}, "'' as the name of a need"),
+        ({"name": "a\nb"}, "printable"),
+        ({"name": "x" * 81}, "1 to 80"),
+        ({"destination": "XXX"}, "No destination 'XXX'"),
+        ({"tonnes": 0.0}, "A need of 0.0 t"),
+        ({"tonnes": float("nan")}, "A need of nan t"),
+        ({"period_to": month("2026-11")}, "from 2026-12 to 2026-11, 0 months"),
+        ({"period_to": month("2030-01")}, "38 months"),
+    ],
+)
+def test_a_need_that_makes_no_sense_leaves_nothing(
+    engine: Engine, changes: dict[str, object], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        add_need(engine, make_need(**changes), who=DESK, at=AT)
+
+    desk = read_desk(engine)
+    assert desk.needs.empty
+    assert desk.audit.empty
+
+
+def test_a_write_without_its_audit_row_is_not_kept(engine: Engine) -> None:
+    row = {"name": "x", "destination": "DEU", "period_from": AT.date(), "period_to": AT.date(),
+           "tonnes": 1.0, "author": "x", "created_at": AT}  # fmt: skip
+
+    with pytest.raises(StoreError, match="without an audit row"), \
+            audited(engine, DESK, at=AT) as journal:  # fmt: skip
+        journal.connection.execute(insert(needs).values(**row))
+
+    assert read_desk(engine).needs.empty
+
+
+def test_an_audit_row_without_its_write_is_not_kept(engine: Engine) -> None:
+    def half() -> None:
+        with audited(engine, DESK, at=AT) as journal:
+            journal.note("create", "need 1")
+            journal.connection.execute(insert(needs).values(name=None))
+
+    with pytest.raises(DatabaseError, match="name"):
+        half()
+
+    assert read_desk(engine).audit.empty
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"])
+def test_the_database_itself_keeps_the_audit_trail(engine: Engine, change: str) -> None:
+    add_need(engine, make_need(), who=DESK, at=AT)
+
+    with pytest.raises(DatabaseError, match="only grows"), writing(engine) as connection:
+        connection.execute(text(change))
+
+    assert read_desk(engine).audit["actor"].tolist() == ["ann"]
+
+
+def test_a_token_writes_in_its_name_until_it_is_revoked(engine: Engine) -> None:
+    token = create_token(engine, name="desk", scopes=["write"], at=AT, actor="ann")
+    who = Who(digest=digest_of(token))
+    add_need(engine, make_need(), who=who, at=AT)
+    revoke_token(engine, 1, at=AT, actor="bob")
+
+    with pytest.raises(TokenError, match="not in force"):
+        add_need(engine, make_need(), who=who, at=AT)
+
+    rows = read_desk(engine).audit
+    assert rows["actor"].tolist() == ["ann", "desk", "bob"]
+    assert rows["action"].tolist() == ["create", "create", "revoke"]
+    assert rows["token_id"].fillna(0).tolist() == [0, 1, 0]
+    assert token not in rows.to_csv()
+    assert digest_of(token) not in rows.to_csv()
+
+
+def test_a_token_that_may_only_read_writes_nothing(engine: Engine) -> None:
+    token = create_token(engine, name="guest", scopes=["read"], at=AT)
+
+    with pytest.raises(TokenError, match="may only read"):
+        add_need(engine, make_need(), who=Who(digest=digest_of(token)), at=AT)
+
+    assert read_desk(engine).needs.empty
+
+
+def test_a_token_that_cannot_be_revoked_leaves_no_audit_row(engine: Engine) -> None:
+    with pytest.raises(DataError, match="No token 9"):
+        revoke_token(engine, 9, at=AT)
+
+    assert read_desk(engine).audit.empty
+    assert read_tokens(engine).empty
+
+
+def test_ending_a_need_ends_the_rules_on_it(engine: Engine) -> None:
+    number = add_need(engine, make_need(), who=DESK, at=AT)
+    own = make_rule(measure="shortfall", need_id=number, destination="")
+    add_rule(engine, own, who=DESK, at=AT, since=None)
+    add_rule(engine, make_rule(), who=DESK, at=AT, since=AS_OF)
+
+    end_need(engine, number, who=DESK, at=AT)
+
+    desk = read_desk(engine)
+    assert desk.needs["ended_at"].notna().tolist() == [True]
+    assert desk.rules["ended_at"].notna().tolist() == [True, False]
+    assert desk.rules["destination"].tolist() == ["DEU", "USA"]
+    assert desk.audit["object"].tolist()[-2:] == ["need 1", "alert rule 1"]
+    with pytest.raises(MissingError, match="No need 1 in force"):
+        end_need(engine, number, who=DESK, at=AT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"measure": "noise"}, DataError, "A rule on 'noise'"),
+        ({"points": 0.0}, DataError, "change of 0.0 points"),
+        ({"measure": "shortfall"}, DataError, "need_id=None"),
+        ({"need_id": 1}, DataError, "none for the others"),
+        ({"destination": "XXX"}, DataError, "No destination 'XXX'"),
+        ({"measure": "shortfall", "need_id": 7}, MissingError, "No need 7 in force"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_leaves_nothing(
+    engine: Engine, changes: dict[str, object], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        add_rule(engine, make_rule(**changes), who=DESK, at=AT, since=None)
+
+    assert read_desk(engine).rules.empty
+    assert read_desk(engine).audit.empty
+
+
+def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
+    number, _ = add_rule(
+        engine, make_rule(url="https://example.org/k3y"), who=DESK, at=AT, since=None
+    )
+    found = make_finding(number)
+
+    first = keep_findings(engine, [found], at=AT)
+    again = keep_findings(engine, [found], at=AT)
+    note_delivery(engine, (number, AT), tries=3, at=AT, trouble="HTTP 500")
+    note_delivery(engine, (number, AT), tries=1, at=AT, trouble="")
+
+    (row,) = read_desk(engine).alerts.to_dict("records")
+    assert (first, again) == ([found], [])
+    assert (row["attempts"], row["delivered_at"], row["trouble"]) == (4, AT, "")
+    # The address of a webhook may carry a key.
+    assert "k3y" not in read_desk(engine).audit.to_csv()
+    end_rule(engine, number, who=DESK, at=AT)
+    with pytest.raises(MissingError, match="No alert-rule 1 in force"):
+        end_rule(engine, number, who=DESK, at=AT)
+
+
+def test_earlier_overrides_stay(engine: Engine) -> None:
+    publish(engine)
+    later = AT.replace(hour=5)
+    add_override(engine, expected(), who=DESK, at=AT)
+    add_override(engine, expected(tonnes=500.0, reason="three"), who=Who("bob"), at=later)
+
+    desk = read_desk(engine)
+    assert desk.overrides["tonnes"].tolist() == [450.0, 500.0]
+    assert desk.overrides["author"].tolist() == ["ann", "bob"]
+    assert set(desk.overrides["period"]) == {month("2026-12")}
+    assert set(desk.overrides["as_of"]) == {pd.Timestamp(AS_OF)}
+    assert '"value": "450.0"' in desk.audit["before"].iloc[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"period": month("2031-01")}, MissingError, "No forecast of USA in 2031-01"),
+        ({"as_of": pd.Timestamp("2020-01-01", tz="UTC")}, MissingError, "as of 2020-01-01"),
+        ({"tonnes": -1.0}, DataError, "An override of -1.0 t"),
+        ({"reason": "  "}, DataError, "name of a reason"),
+    ],
+)
+def test_an_override_stands_beside_something_published(
+    engine: Engine, changes: dict[str, object], error: type[Exception], said: str
+) -> None:
+    publish(engine)
+
+    with pytest.raises(error, match=said):
+        add_override(engine, expected(**changes), who=DESK, at=AT)
+
+    assert read_desk(engine).overrides.empty
+    assert read_desk(engine).audit.empty
+
+
+def test_the_mark_changes_with_every_write(engine: Engine) -> None:
+    marks = [read_desk_mark(engine)]
+    number, _ = add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
+    marks.append(read_desk_mark(engine))
+    keep_findings(engine, [make_finding(number)], at=AT)
+    marks.append(read_desk_mark(engine))
+    note_delivery(engine, (number, AT), tries=1, at=AT, trouble="")
+    marks.append(read_desk_mark(engine))
+
+    assert len(set(marks)) == 4
+    assert read_desk(engine).mark == marks[-1]
+
+
+def test_going_back_takes_the_desk_away_and_forward_makes_it_anew(engine: Engine) -> None:
+    add_need(engine, make_need(), who=DESK, at=AT)
+
+    with writing(engine) as connection:
+        command.downgrade(migration_config(connection), "0005")
+    assert not {"needs", "audit"} & set(inspect(engine).get_table_names())
+    with writing(engine) as connection:
+        command.upgrade(migration_config(connection), "head")
+
+    assert read_desk(engine).audit.empty
+
+
+def test_the_tables_are_those_of_the_migrations(engine: Engine) -> None:
+    made = inspect(engine)
+    for name in ("needs", "alert_rules", "alerts", "audit"):
+        told = {c["name"]: c["nullable"] for c in made.get_columns(name)}
+        meant = {c.name: bool(c.nullable) for c in needs.metadata.tables[name].columns}
+        assert told == meant
