@@ -18,6 +18,7 @@ from models.carry import LONGEST_LAG, carry_over
 from models.panel import Task
 from models.rolling import MODEL
 from models.scores import ALL, REFERENCE
+from store.errors import StoreError
 from store.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import CARRY_OVER
@@ -31,7 +32,10 @@ def backtest(settings: Settings, as_of: pd.Timestamp) -> Backtest:
     workspace = open_workspace(settings, as_of)
     result = replay_task(workspace.history, as_of, spec=workspace.spec, track=track)
     if len(result.scores):
-        record(workspace, result)
+        try:
+            record(workspace, result)
+        except StoreError as err:
+            say(f"backtest  its record is incomplete: {err}")
         say(f"backtest  {verdict(result)}")
     return result
 

@@ -21,8 +21,10 @@ from flows.provenance import git_commit
 from flows.train import train
 from flows.unknowns import unknowns
 from flows.workspace import Workspace, open_workspace, single_writer
+from models import registry
 from models.backtest import Backtest
 from service.report import ReportInput, write_report
+from store.errors import StoreError
 from store.publishing import Run, finish_run, publish_forecasts, start_run
 from store.reading import latest_forecast, read_events, read_runs
 from store.schemas import validate
@@ -73,6 +75,8 @@ def published_already(workspace: Workspace) -> Outcome | None:
     folder = report_folder(workspace.settings, latest["as_of"].iloc[0])
     if not _was_trained(workspace) or not (folder / "index.html").exists():
         return None
+    if not _is_by_champion(workspace, latest):
+        return None
     day = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
     say(f"run       nothing new since the forecast of {day}; nothing was published")
     return Outcome(latest, folder / "index.html", 0, "", [], is_new=False)
@@ -84,6 +88,19 @@ def _was_trained(workspace: Workspace) -> bool:
     alike = runs["status"].eq("finished") & runs["data_vintage"].eq(workspace.fingerprint)
     trained = runs.loc[alike, "model_version"].fillna("")
     return bool(trained.str.contains(workspace.spec.digest, regex=False).any())
+
+
+def _is_by_champion(workspace: Workspace, latest: pd.DataFrame) -> bool:
+    """Return whether who publishes now had a say in it: not so after a rollback, say."""
+    try:
+        champion = registry.champion(workspace.settings)
+    except StoreError:
+        return True  # nobody else could be asked
+    if champion is None:
+        return False
+    if pd.Timestamp(champion.as_of) > workspace.as_of:
+        return True
+    return champion.model_version in set(latest["model"])
 
 
 def report_folder(settings: Settings, as_of: pd.Timestamp) -> Path:
@@ -109,12 +126,21 @@ def _publish_new(workspace: Workspace) -> Outcome:
     status = "failed"
     try:
         seen = backtest(settings, as_of)
-        version = train(settings, as_of, seen)
+        version = _trained(settings, as_of, seen)
         outcome = _publish(workspace, predict(settings, as_of, seen, version), seen)
         status = "finished"
     finally:
         finish_run(workspace.engine, run_id, status=status, finished_at=utc_now())
     return outcome
+
+
+def _trained(settings: Settings, as_of: pd.Timestamp, seen: Backtest) -> int | None:
+    """Train; where models cannot be kept, say so and let the ladder answer."""
+    try:
+        return train(settings, as_of, seen)
+    except StoreError as err:
+        say(f"train     nothing was registered: {err}")
+        return None
 
 
 def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:

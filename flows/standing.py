@@ -29,7 +29,8 @@ def standing_at(settings: Settings, as_of: pd.Timestamp) -> Standing:
         DataError: The store held too little by then.
     """
     made = made_at(open_workspace(settings, as_of), None, None)
-    learned = learned_shift(made.model.heads, made.model.card)
+    model = made.model
+    learned = nothing_learned if model is None else learned_shift(model.heads, model.card)
     published, ordinary = made.stages.published, made.stages.coherent
     return Standing(as_of, made.origin, made.analogs, published, ordinary, learned)
 

@@ -1,9 +1,11 @@
 """Models by version and alias: a trained model in, a served model out.
 
-Public: :func:`register`, :func:`promote`, :func:`champion`, :func:`previous`, :func:`named`,
-:func:`load`, :func:`load_champion`, :func:`pass_gate`, :class:`Champion`, :class:`LoadedModel`.
+Public: :func:`register`, :func:`nominate`, :func:`promote`, :func:`roll_back`, :func:`note`,
+:func:`champion`, :func:`challenger`, :func:`previous`, :func:`at_version`, :func:`named`,
+:func:`rolled_back`, :func:`load`, :func:`load_champion`, :class:`Champion`, :class:`LoadedModel`.
 
-A stored model is code, text and JSON; nothing in it is unpickled.
+A stored model is code, text and JSON; nothing in it is unpickled, and nothing in it runs before
+:mod:`models.stored` found it to be what training stored.
 """
 
 import json
@@ -26,7 +28,7 @@ from mlflow.models import Model, infer_signature
 from mlflow.pyfunc import PyFuncModel
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from models import served
+from models import served, stored
 from models.tracking import Run, connect, is_kept
 from store.errors import StoreError
 from store.settings import Settings
@@ -37,8 +39,14 @@ MODEL: Final = "magnetcast"
 CHAMPION: Final = "champion"
 """Alias of the version that publishes."""
 
+CHALLENGER: Final = "challenger"
+"""Alias of the version on trial: the newest that is not champion."""
+
 PREVIOUS: Final = "previous"
 """Alias of the version that published before: the way back."""
+
+ROLLED_BACK_TAG: Final = "rolled_back"
+"""Tag of a version that was taken back as champion; says why."""
 
 EXAMPLE_ROWS: Final = 5
 """Rows kept beside the model to show what it takes."""
@@ -57,8 +65,11 @@ class Champion:
     as_of: str
     data_vintage: str
     score: float
-    """Error in its own backtest that a candidate is held to (tag ``gate_score``), NaN if it was not
-    recorded."""
+    """Error in its own backtest (tag ``gate_score``), NaN if it was not recorded."""
+    recipe: str = ""
+    """How it was made (``models.contract.recipe_of``), empty for versions older than the tag."""
+    rolled_back: str = ""
+    """Why it was taken back as champion; empty if it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +131,7 @@ def register(
         )
         try:
             _save(Path(scratch) / "stored", parts=parts, example=example, logged=logged)
+            tags = {**tags, stored.HASH_TAG: stored.folder_hash(Path(scratch) / "stored")}
             client.log_model_artifacts(logged.model_id, f"{scratch}/stored")
         except BaseException:
             client.finalize_logged_model(logged.model_id, "FAILED")
@@ -134,9 +146,32 @@ def champion(settings: Settings) -> Champion | None:
     return _holder(settings, CHAMPION)
 
 
+def challenger(settings: Settings) -> Champion | None:
+    """Return the version on trial, or None."""
+    return _holder(settings, CHALLENGER)
+
+
 def previous(settings: Settings) -> Champion | None:
     """Return the version that published before the champion, or None."""
     return _holder(settings, PREVIOUS)
+
+
+def at_version(settings: Settings, version: int) -> Champion:
+    """Return what is known of a registered version.
+
+    Raises:
+        StoreError: There is no such version.
+    """
+    client, _ = connect(settings)
+    return _version(client, settings, version)
+
+
+def rolled_back(settings: Settings) -> list[Champion]:
+    """Return the versions that were taken back as champions, oldest first."""
+    client, _ = connect(settings)
+    found = client.search_model_versions(f"name = '{MODEL}'")
+    bad = sorted(int(one.version) for one in found if one.tags.get(ROLLED_BACK_TAG))
+    return [_version(client, settings, version) for version in bad]
 
 
 def named(settings: Settings, model_version: str) -> Champion | None:
@@ -154,6 +189,12 @@ def named(settings: Settings, model_version: str) -> Champion | None:
     return _version(client, settings, max(versions)) if versions else None
 
 
+def nominate(settings: Settings, version: int) -> None:
+    """Put a version on trial, in the place of the challenger before it."""
+    client, _ = connect(settings)
+    client.set_registered_model_alias(MODEL, CHALLENGER, str(version))
+
+
 def promote(settings: Settings, version: int) -> None:
     """Let a version publish; the one that did until now stays at hand as :func:`previous`.
 
@@ -166,10 +207,49 @@ def promote(settings: Settings, version: int) -> None:
     """
     client, _ = connect(settings)
     _version(client, settings, version)
-    holder = _aliases(client).get(CHAMPION)
+    aliases = _aliases(client)
+    holder = aliases.get(CHAMPION)
     if holder is not None and int(holder) != version:
         client.set_registered_model_alias(MODEL, PREVIOUS, holder)
     client.set_registered_model_alias(MODEL, CHAMPION, str(version))
+    if aliases.get(CHALLENGER) == str(version):
+        client.delete_registered_model_alias(MODEL, CHALLENGER)
+
+
+def roll_back(settings: Settings, *, reason: str) -> tuple[Champion, Champion]:
+    """Let the previous champion publish again and mark the one that did as rolled back.
+
+    There is no previous champion afterwards: the one taken back must not stand in for it.
+
+    Args:
+        settings: Where MLflow's database is.
+        reason: Why; kept with the version that is taken back.
+
+    Returns:
+        The version that publishes now and the one that was taken back.
+
+    Raises:
+        StoreError: There is no champion, or none before it.
+    """
+    now, before = champion(settings), previous(settings)
+    if now is None or before is None:
+        raise StoreError(
+            f"Model {MODEL!r} in {settings.tracking_uri} has no version with alias "
+            f"{CHAMPION if now is None else PREVIOUS!r}. Expected a champion and one before it to "
+            "go back to. Promote a version with `magnetcast promote VERSION --force --reason`."
+        )
+    client, _ = connect(settings)
+    client.set_model_version_tag(MODEL, str(now.version), ROLLED_BACK_TAG, reason)
+    client.set_registered_model_alias(MODEL, CHAMPION, str(before.version))
+    client.delete_registered_model_alias(MODEL, PREVIOUS)
+    return before, at_version(settings, now.version)
+
+
+def note(settings: Settings, version: int, tags: Mapping[str, str]) -> None:
+    """Keep further tags with a version."""
+    client, _ = connect(settings)
+    for name, value in tags.items():
+        client.set_model_version_tag(MODEL, str(version), name, value)
 
 
 def load(settings: Settings, version: int) -> LoadedModel:
@@ -183,16 +263,19 @@ def load(settings: Settings, version: int) -> LoadedModel:
         The model, running the script that was stored beside it.
 
     Raises:
-        StoreError: There is no such version, or its files cannot be read.
+        StoreError: There is no such version, its files cannot be read or are not those that
+            training stored, or it was made for other features or an older schema.
     """
     client, _ = connect(settings)
     _version(client, settings, version)
+    expected = client.get_model_version(MODEL, str(version)).tags.get(stored.HASH_TAG, "")
     source = client.get_model_version_download_uri(MODEL, str(version))
     try:
         folder = mlflow.artifacts.download_artifacts(
             artifact_uri=source, tracking_uri=client.tracking_uri
         )
-        pyfunc = mlflow.pyfunc.load_model(folder)
+        with stored.checked_copy(Path(folder), expected) as safe:
+            pyfunc = mlflow.pyfunc.load_model(str(safe))
     except (MlflowException, OSError, ValueError) as err:
         raise StoreError(
             f"Version {version} of model {MODEL!r} cannot be read from {source}: {err} "
@@ -216,22 +299,6 @@ def load_champion(settings: Settings) -> LoadedModel:
             "Expected one to be promoted. Run `magnetcast train`, then `magnetcast promote`."
         )
     return load(settings, holder.version)
-
-
-def pass_gate(candidate_score: float, champion_score: float | None, tolerance: float = 0.0) -> bool:
-    """Return whether a candidate may be promoted.
-
-    Args:
-        candidate_score: Error of the candidate, lower is better; NaN never passes.
-        champion_score: Error of the champion on the same rows; None without a champion.
-        tolerance: By how much the candidate may be worse, in the unit of the scores.
-
-    Returns:
-        Whether the candidate is not worse by more than the tolerance.
-    """
-    if np.isnan(candidate_score):
-        return False
-    return champion_score is None or candidate_score <= champion_score + tolerance
 
 
 def _write_parts(folder: Path, heads: Mapping[str, str], card: Mapping[str, object]) -> Path:
@@ -328,6 +395,7 @@ def _version(client: MlflowClient, settings: Settings, version: int) -> Champion
             "Expected a version that training registered. Run `magnetcast train`, or choose one "
             "shown by `mlflow ui`."
         ) from err
-    named = {name: found.tags.get(name, "") for name in ("model_version", "as_of", "data_vintage")}
+    names = ("model_version", "as_of", "data_vintage", "recipe", ROLLED_BACK_TAG)
+    named = {name: found.tags.get(name, "") for name in names}
     score = float(found.tags.get("gate_score", "nan"))
     return Champion(version=int(found.version), run_id=found.run_id or "", **named, score=score)

@@ -231,3 +231,14 @@ def _errors(said: Said, now: Origin) -> tuple[Floats, Floats, Floats, Floats]:
         (ratio.reshape(-1) - middle)[sure],
         ((high - low) / 2.0)[sure],
     )
+
+
+def plainly(model: str, origin: Origin) -> Said:
+    """Return what the experts or a baseline say at an origin, as ``walk`` remembers it.
+
+    Args:
+        model: ``EXPERTS`` or a name of ``BASELINES``.
+        origin: Where the forecast stands.
+    """
+    said = experts_middle(origin) if model == EXPERTS else BASELINES[model](origin)
+    return Said(origin, _plain(said, origin))

@@ -1,6 +1,7 @@
 """The record of every run in MLflow; nothing else writes there but :mod:`models.registry`.
 
-Public: :func:`open_run`, :class:`Run`, :func:`find_run`; :func:`connect` and :func:`is_kept` for
+Public: :func:`open_run`, :class:`Run`, :func:`find_run`, :func:`find_runs`, :class:`KeptRun`,
+:func:`read_text`; :func:`connect` and :func:`is_kept` for
 :mod:`models.registry`.
 
 All calls name their database; MLflow's process-wide "current" database and run are not used, so
@@ -14,14 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, ViewType
+from mlflow.exceptions import MlflowException
 from mlflow.telemetry import get_telemetry_client, set_telemetry_client
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from store.errors import StoreError
 from store.settings import Settings
@@ -80,6 +84,14 @@ class Run:
         self.client.log_text(self.run_id, text, name)
 
 
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A finished run: its identifier and tags."""
+
+    run_id: str
+    tags: Mapping[str, str]
+
+
 @contextmanager
 def open_run(
     settings: Settings, *, name: str, tags: Mapping[str, str], parent: str | None = None
@@ -124,19 +136,40 @@ def find_run(settings: Settings, tags: Mapping[str, str]) -> str | None:
     Returns:
         Identifier of the run.
     """
+    runs = find_runs(settings, tags)
+    return runs[0].run_id if runs else None
+
+
+def find_runs(settings: Settings, tags: Mapping[str, str]) -> list[KeptRun]:
+    """Return the finished runs that carry all these tags, newest first; never makes a database.
+
+    Args:
+        settings: Where MLflow's database is.
+        tags: Names and exact values.
+    """
     if not is_kept(settings):
-        return None
+        return []
     client, experiment_id = connect(settings)
     conditions = ["attributes.status = 'FINISHED'"]
     conditions += [f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items()]
-    runs = client.search_runs(
+    found = client.search_runs(
         [experiment_id],
         " and ".join(conditions),
         ViewType.ACTIVE_ONLY,
-        max_results=1,
         order_by=["attributes.start_time DESC"],
     )
-    return runs[0].info.run_id if runs else None
+    return [KeptRun(run.info.run_id, dict(run.data.tags)) for run in found]
+
+
+def read_text(settings: Settings, run_id: str, name: str) -> str | None:
+    """Return a text that a run kept as the file ``name``; None where it is gone."""
+    client, _ = connect(settings)
+    with TemporaryDirectory() as scratch:
+        try:
+            path = client.download_artifacts(run_id, name, scratch)
+            return Path(path).read_text(encoding="utf-8")
+        except (MlflowException, OSError):
+            return None
 
 
 def connect(settings: Settings) -> tuple[MlflowClient, str]:
@@ -152,7 +185,8 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
         The client and the identifier of the experiment.
 
     Raises:
-        StoreError: Another process holds the lock too long, or the experiment was deleted.
+        StoreError: It does not answer, another process holds the lock too long, or the experiment
+            was deleted.
     """
     _hush()
     database = _database_file(settings.tracking_uri)
@@ -165,6 +199,12 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
                 registry_uri=_absolute(settings.tracking_uri),
             )
             return client, _experiment_id(client, settings)
+    except (MlflowException, SQLAlchemyError) as err:
+        raise StoreError(
+            f"MLflow's database {settings.tracking_uri} cannot be opened: {type(err).__name__}. "
+            "Expected a database or server that answers. Start the server, or restore the file "
+            "from a backup."
+        ) from err
     except Timeout as err:
         raise StoreError(
             f"MLflow's database {settings.tracking_uri} is being opened by another process "

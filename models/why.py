@@ -62,7 +62,17 @@ def stages_of(
     Raises:
         ValueError: As ``models.served.predict_quantiles``.
     """
-    model = predict_quantiles(heads, card, rows)
+    return stages_from(predict_quantiles(heads, card, rows), origin, effect)
+
+
+def stages_from(model: pd.DataFrame, origin: Origin, effect: Effect) -> Stages:
+    """Return a forecast stage by stage, from quantiles and means that need not add up.
+
+    Args:
+        model: Quantiles and mean of every series and target, in tonnes.
+        origin: Where the forecast stands.
+        effect: Of the controls there.
+    """
     plain = coherent(model, origin)
     if effect.is_none:
         return Stages(model, plain, plain, plain)
@@ -119,10 +129,37 @@ def contributions(
     Returns:
         One row per row of ``rows``, columns ``CONTRIBUTIONS``; a row adds up to its published p50.
     """
+    return _parts(_model_shares(heads, card, rows), rows, origin, stages)
+
+
+def plain_contributions(
+    said: Floats, rows: pd.DataFrame, origin: Origin, stages: Stages
+) -> pd.DataFrame:
+    """Return the parts of medians that no model made: level, season, experts, past errors, rest.
+
+    Args:
+        said: What the experts or the seasonal naive say of each row, in tonnes.
+        rows: The rows of the origin; their level may be unknown, and then nothing starts it.
+        origin: Where the forecast stands.
+        stages: Of the forecast.
+
+    Returns:
+        As ``contributions``.
+    """
+    shares = {name: np.zeros(len(rows)) for name in (*FAMILIES, "experts", "past_mean")}
     offset = rows[OFFSET].to_numpy(dtype=float)
-    level = np.repeat(origin.level, len(origin.targets))
-    shares = _model_shares(heads, card, rows)
-    base = rows[LEVEL].to_numpy(dtype=float)
+    base = np.nan_to_num(rows[LEVEL].to_numpy(dtype=float))
+    shares["experts"] = _log_ratio(np.maximum(np.nan_to_num(said), 0.0), base, offset)
+    return _parts(shares, rows, origin, stages)
+
+
+def _parts(
+    shares: dict[str, Floats], rows: pd.DataFrame, origin: Origin, stages: Stages
+) -> pd.DataFrame:
+    """Return in tonnes what the speaker's log shares, season, past errors and stages add."""
+    offset = rows[OFFSET].to_numpy(dtype=float)
+    level = np.nan_to_num(np.repeat(origin.level, len(origin.targets)))
+    base = np.nan_to_num(rows[LEVEL].to_numpy(dtype=float))
     shares["season"] += _log_ratio(base, level, offset)
     said = stages.model["p50"].to_numpy()
     shares["past_errors"] = _log_ratio(said, level, offset) - sum(shares.values())

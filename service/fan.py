@@ -81,6 +81,13 @@ def status_of(fan: Fan) -> str:
     return "; ".join(dict.fromkeys(fan.forecast["status"].astype(str))) or "no forecast"
 
 
+def reason_of(fan: Fan) -> str:
+    """Return why no higher rung made the forecast, empty where none should have."""
+    if "reason" not in fan.forecast:
+        return ""
+    return "; ".join(text for text in fan.forecast["reason"].dropna().unique() if text)
+
+
 def _end(forecast: pd.DataFrame, cutoff_end: pd.Timestamp) -> pd.Timestamp:
     """Return the end of the last month forecast, a year after the cutoff where there is none."""
     if forecast.empty:

@@ -70,7 +70,9 @@ def _head(destination: str, forecasts: pd.DataFrame) -> Text:
 def _exceptions(forecasts: pd.DataFrame) -> dict[str, str]:
     """Return each destination another than the champion answered for, and how."""
     other = forecasts[forecasts["status"] != CHAMPION]
-    return {str(d): str(s) for d, s in zip(other["destination"], other["status"], strict=True)}
+    why = other["reason"].fillna("") if "reason" in other else pd.Series("", index=other.index)
+    told = other["status"].astype(str).where(why == "", other["status"] + ", because " + why)
+    return {str(d): str(s) for d, s in zip(other["destination"], told, strict=True)}
 
 
 def _caption(forecasts: pd.DataFrame) -> Text | None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from service.chances import chance_below
 from service.charts import fan_svg
-from service.fan import Fan, left_out_note, status_of
+from service.fan import Fan, left_out_note, reason_of, status_of
 from service.inputs import ReportInput
 from service.markers import Marker
 from service.names import name_of
@@ -178,10 +178,12 @@ def alt_text(fan: Fan) -> str:
 
 
 def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
-    """Return each status with the destinations it holds for."""
+    """Return each status, with its reason, and the destinations it holds for."""
     groups: dict[str, list[str]] = {}
     for fan in fans:
-        groups.setdefault(status_of(fan), []).append(name_of(fan.destination))
+        reason = reason_of(fan)
+        told = f"{status_of(fan)}, because {reason}" if reason else status_of(fan)
+        groups.setdefault(told, []).append(name_of(fan.destination))
     return [(status, ", ".join(names)) for status, names in groups.items()]
 
 

@@ -29,7 +29,8 @@ def publish_forecasts(
     Args:
         engine: an opened store.
         frame: columns of a forecast file, ``model`` being the model's version; ``band_hit_rate``
-            (0..1), ``drivers`` and ``contributions`` (JSON) if there are any. Not modified.
+            (0..1), ``drivers`` and ``contributions`` (JSON) and ``reason`` (why no higher rung
+            answered) if there are any. Not modified.
         as_of: the moment the forecaster stood at, aware.
         data_vintage: digest of the evidence used.
         commodity: what they are forecasts of.

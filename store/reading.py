@@ -105,9 +105,9 @@ def read_forecasts(
 
     Returns:
         ``as_of``, the columns of a forecast file, then ``band_hit_rate``, ``drivers``,
-        ``contributions``, ``data_vintage`` and ``commodity``; ``cutoff`` and ``period`` are
-        ``YYYY-MM`` and ``model`` is the model's version. Ordered by commodity, as_of, destination,
-        period, model.
+        ``contributions``, ``reason``, ``data_vintage`` and ``commodity``; ``cutoff`` and ``period``
+        are ``YYYY-MM`` and ``model`` is the model's version. Ordered by commodity, as_of,
+        destination, period, model.
     """
     wanted = [] if as_of is None else [tables.forecasts.c.as_of == as_of]
     if commodity is not None:
@@ -193,5 +193,5 @@ def published_columns(rows: pd.DataFrame) -> pd.DataFrame:
     """Show stored forecasts as the columns of a forecast file, with what was published beside."""
     months = {name: rows[name].dt.strftime("%Y-%m") for name in ("cutoff", "period")}
     frame = rows.assign(**months).rename(columns={"model_version": "model"})
-    extra = ["band_hit_rate", "drivers", "contributions", "data_vintage", "commodity"]
+    extra = ["band_hit_rate", "drivers", "contributions", "reason", "data_vintage", "commodity"]
     return frame[["as_of", *FORECAST_COLUMNS, *extra]].reset_index(drop=True)

@@ -172,6 +172,7 @@ forecasts: Final = Table(
     Column("band_hit_rate", Float, info=WORDING),
     _text("drivers", wording=True, nullable=True),
     _text("contributions", wording=True, nullable=True),
+    _text("reason", wording=True, nullable=True),
     _text("data_vintage", wording=True),
     UniqueConstraint("commodity", "as_of", "destination", "period", "model_version"),
 )

@@ -40,6 +40,7 @@ def forecast_document(rows: pd.DataFrame, destination: str, meanings: Mapping[st
         "cutoff": str(first["cutoff"]),
         "model": str(first["model"]),
         "status": "; ".join(dict.fromkeys(own["status"].astype(str))),
+        "reason": "; ".join(dict.fromkeys(own["reason"].dropna().astype(str))),
         "data_vintage": str(first["data_vintage"]),
         "band_hit_rate": None if math.isnan(rate) else round(rate, 4),
         "months": [_month(row, meanings) for row in own.to_dict("records")],

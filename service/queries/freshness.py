@@ -133,11 +133,12 @@ def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> li
 
 
 def _statuses(publication: Publication) -> list[str]:
-    """Say which destinations another than the champion answered for."""
-    rows = publication.latest
+    """Say which destinations another than the champion answered for, and why."""
+    rows = publication.latest.fillna({"reason": ""})
     other = rows.loc[rows["status"] != "champion"].drop_duplicates(["destination", "status"])
-    groups = {str(status): list(rows["destination"]) for status, rows in other.groupby("status")}
-    return [
-        f"{status[:1].upper()}{status[1:]}: {', '.join(map(name_of, names))}."
-        for status, names in groups.items()
-    ]
+    told = []
+    for (status, reason), group in other.groupby(["status", "reason"]):
+        why = f", because {reason}" if reason else "."
+        names = ", ".join(map(name_of, group["destination"]))
+        told.append(f"{str(status)[:1].upper()}{str(status)[1:]}: {names}{why}")
+    return told

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import registry, served, tracking
+from models import contract, registry, served, tracking
 from store.settings import PROJECT_ROOT, Settings
 
 HORIZONS = 18
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-FEATURES = ["tonnes_lag_1m", "tariff_rate_pct", "horizon"]
+FEATURES = ["tonnes_lag_1m_log", "tariff_rate_pct", "horizon"]
 OPEN = """
 import sys
 from models.tracking import connect
@@ -97,7 +97,7 @@ def mlflow_rows() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "destination": "DEU",
-            "tonnes_lag_1m": lag,
+            "tonnes_lag_1m_log": lag,
             "tariff_rate_pct": rng.choice([0.0, 10.0, 35.0], size=240),
             "horizon": rng.integers(1, HORIZONS + 1, size=240),
             "level_tonnes": rng.integers(0, 900, size=240),
@@ -112,7 +112,7 @@ def mlflow_rows() -> pd.DataFrame:
 def mlflow_heads(mlflow_rows: pd.DataFrame) -> dict[str, str]:
     """Three small boosters in text form, trained for real."""
     rng = np.random.default_rng(8)
-    target = mlflow_rows["tonnes_lag_1m"].fillna(0.0) * 0.3 + rng.normal(size=len(mlflow_rows))
+    target = mlflow_rows["tonnes_lag_1m_log"].fillna(0.0) * 0.3 + rng.normal(size=len(mlflow_rows))
     common = {
         "objective": "quantile",
         "num_leaves": 7,
@@ -148,6 +148,7 @@ def mlflow_card() -> dict[str, object]:
         "quantiles": list(LEVELS),
         "spec": {"leaves": 7},
         "threads": 1,
+        **contract.stamp(),
     }
 
 

@@ -14,6 +14,7 @@ from mlflow.models import Model
 from models import registry, served, tracking
 from store.errors import StoreError
 from store.settings import Settings
+from tests.unit.models.conftest import FEATURES
 
 NAMES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95", "mean"]
 TAGS = {"model_version": "m1", "as_of": "2026-02-25", "data_vintage": "abc"}
@@ -145,7 +146,7 @@ def test_a_stored_model_says_what_it_takes_and_gives(mlflow_stored_folder: Path)
     model = Model.load(str(mlflow_stored_folder))
 
     scaling = ["horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"]
-    taken = ["tonnes_lag_1m", "tariff_rate_pct", *scaling]
+    taken = ["tonnes_lag_1m_log", "tariff_rate_pct", *scaling]
     assert model.signature.inputs.input_names() == taken
     assert model.signature.outputs.input_names() == NAMES
     assert {
@@ -300,20 +301,112 @@ def test_lost_files_are_told_with_their_place(
         registry.load(mlflow_settings, version)
 
 
-@pytest.mark.parametrize(
-    ("candidate", "champion", "tolerance", "passes"),
-    [
-        (0.5, None, 0.0, True),
-        (0.4, 0.5, 0.0, True),
-        (0.5, 0.5, 0.0, True),
-        (0.51, 0.5, 0.0, False),
-        (0.51, 0.5, 0.02, True),
-        (float("nan"), 0.5, 0.0, False),
-        (float("nan"), None, 0.0, False),
-    ],
-    ids=["no-champion", "better", "equal", "worse", "within", "nan", "nan-no-champion"],
-)
-def test_the_gate_lets_no_worse_candidate_pass(
-    candidate: float, champion: float | None, tolerance: float, *, passes: bool
+@pytest.mark.parametrize("name", ["p50.txt", "served.py", "card.json"])
+def test_a_file_changed_after_training_is_refused_and_nothing_of_it_runs(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+    name: str,
 ) -> None:
-    assert registry.pass_gate(candidate, champion, tolerance) is passes
+    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    ran = mlflow_settings.artifact_dir.parent / "ran"
+    [file] = mlflow_settings.artifact_dir.rglob(name)
+    text = file.read_text(encoding="utf-8")
+    harm = f"__import__('pathlib').Path({str(ran)!r}).touch()\n"
+    file.write_text(harm + text if name == "served.py" else text[:-9], encoding="utf-8")
+
+    with pytest.raises(StoreError, match=r"its files have SHA-256 .* none of them was run"):
+        registry.load(mlflow_settings, version)
+
+    assert not ran.exists()
+
+
+def test_byte_code_beside_the_script_is_not_taken_over(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    [script] = mlflow_settings.artifact_dir.rglob("served.py")
+    planted = script.parent / "__pycache__" / f"served.cpython-{sys.version_info.minor}.pyc"
+    planted.parent.mkdir()
+    planted.write_bytes(b"no byte code")
+
+    assert registry.load(mlflow_settings, version).card == mlflow_card
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ({"schema": 0}, "trained on schema 0. Expected 1"),
+        ({"catalogue": "old"}, "features had other meanings"),
+    ],
+    ids=["schema", "catalogue"],
+)
+def test_a_model_for_other_rows_is_refused_with_the_reason(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+    case: tuple[Mapping[str, object], str],
+) -> None:
+    changed, message = case
+    version = register(mlflow_settings, mlflow_heads, {**mlflow_card, **changed}, mlflow_rows)
+
+    with pytest.raises(StoreError, match=message):
+        registry.load(mlflow_settings, version)
+
+
+def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    old = ["tonnes_lag_9m", *FEATURES[1:]]
+    rows = mlflow_rows.rename(columns={FEATURES[0]: old[0]})
+    version = register(mlflow_settings, mlflow_heads, {**mlflow_card, "features": old}, rows)
+
+    with pytest.raises(StoreError, match="features that are no more: tonnes_lag_9m"):
+        registry.load(mlflow_settings, version)
+
+
+def test_a_rollback_brings_the_previous_champion_back_and_says_why(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    for _ in range(2):
+        version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+        registry.promote(mlflow_settings, version)
+
+    now, bad = registry.roll_back(mlflow_settings, reason="bands too narrow")
+
+    assert (now.version, bad.version, bad.rolled_back) == (1, 2, "bands too narrow")
+    champion = registry.champion(mlflow_settings)
+    assert champion is not None
+    assert champion.version == 1
+    assert registry.previous(mlflow_settings) is None
+    assert [one.version for one in registry.rolled_back(mlflow_settings)] == [2]
+    with pytest.raises(StoreError, match="no version with alias 'previous'"):
+        registry.roll_back(mlflow_settings, reason="again")
+
+
+def test_a_challenger_that_is_promoted_is_on_trial_no_more(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    registry.nominate(mlflow_settings, version)
+    on_trial = registry.challenger(mlflow_settings)
+    assert on_trial is not None
+    assert on_trial.version == version
+
+    registry.promote(mlflow_settings, version)
+
+    assert registry.challenger(mlflow_settings) is None

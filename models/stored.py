@@ -1,0 +1,68 @@
+"""Stored models that are what training stored: hashed when registered, checked before any runs."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from models.contract import refusal
+
+HASH_TAG: Final = "sha256"
+"""Tag of a version: digest of names and bytes of all files of the stored model."""
+
+BYTE_CODE: Final = "__pycache__"
+"""Left beside a script by whoever runs it; neither stored by training nor taken over."""
+
+CARD: Final = "card.json"
+
+
+def folder_hash(folder: Path) -> str:
+    """Return a digest of names and bytes of all files below a folder, byte code apart."""
+    digest = hashlib.sha256()
+    files = (path for path in folder.rglob("*") if path.is_file())
+    for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
+        name = path.relative_to(folder)
+        if BYTE_CODE not in name.parts:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{name.as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+@contextmanager
+def checked_copy(folder: Path, expected: str) -> Iterator[Path]:
+    """Yield a private copy of a stored model that nobody changed since training stored it.
+
+    The copy is what is hashed and what may be run, so nothing can be exchanged in between.
+
+    Args:
+        folder: The stored model.
+        expected: Its digest when it was registered.
+
+    Raises:
+        OSError: A file is missing or cannot be read.
+        ValueError: The digest is another, or the card is for other features or an older schema.
+    """
+    with TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "model"
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(BYTE_CODE))
+        found = folder_hash(copy)
+        if found != expected:
+            raise ValueError(
+                f"its files have SHA-256 {found[:12]}, and {expected[:12] or 'none'} was recorded "
+                "when it was registered; none of them was run."
+            )
+        why = refusal(_card_in(copy))
+        if why:
+            raise ValueError(why)
+        yield copy
+
+
+def _card_in(folder: Path) -> dict[str, object]:
+    """Return the card of a stored model."""
+    [path] = folder.rglob(CARD)
+    card: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    return card

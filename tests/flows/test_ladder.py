@@ -1,0 +1,135 @@
+"""Break each rung for real: files gone or changed, evidence of one destination lost."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flows.predict import Forecast, forecast_of, made_on, predict, rungs_of
+from flows.run import run
+from flows.workspace import open_workspace, store_of
+from models import registry
+from store.publishing import publish_forecasts
+from store.reading import latest_forecast
+from store.settings import Settings
+from store.vocabulary import AGGREGATES, CONTRIBUTIONS
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, environment, settings_of
+
+LATER = "2020-05-22"
+
+
+@pytest.fixture(scope="module")
+def twice(new_folder: Callable[[], Path], data_dir: Path) -> Settings:
+    """Settings of a store of two releases; what a test breaks, it mends."""
+    settings = settings_of(environment(new_folder(), data_dir))
+    run(settings, at(AS_OF))
+    run(settings, at(LATER))
+    return settings
+
+
+def folder_of(settings: Settings, version: int) -> Path:
+    """Return the folder of a version's heads."""
+    name = registry.at_version(settings, version).model_version
+    wanted = [
+        path.parent
+        for path in settings.artifact_dir.rglob("p50.txt")
+        if name in (path.parents[2] / "MLmodel").read_text(encoding="utf-8")
+        or registry.load(settings, version).heads["p50"].model_to_string()
+        == path.read_text(encoding="utf-8")
+    ]
+    assert len(wanted) == 1
+    return wanted[0]
+
+
+def assert_coherent(made: Forecast) -> None:
+    mean = made.table.pivot_table(index="period", columns="destination", values="mean")
+    for name, members in AGGREGATES.items():
+        np.testing.assert_allclose(mean[list(members)].sum(axis=1), mean[name], rtol=1e-6)
+
+
+def assert_explained(made: Forecast) -> None:
+    parts = pd.DataFrame([json.loads(text) for text in made.table["contributions"]])
+    assert list(parts) == list(CONTRIBUTIONS)
+    np.testing.assert_allclose(parts.sum(axis=1), made.table["p50"], atol=1e-6)
+
+
+def test_a_champion_whose_file_is_gone_gives_way_to_the_previous(
+    twice: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = folder_of(twice, 2) / "p10.txt"
+    hidden = head.rename(head.with_suffix(".hidden"))
+    try:
+        made = predict(twice, at(LATER))
+    finally:
+        hidden.rename(head)
+
+    assert set(made.table["status"]) == {"previous champion"}
+    [reason] = set(made.table["reason"])
+    assert reason.startswith("champion: Version 2 of model 'magnetcast' cannot be read")
+    assert "/" not in reason
+    assert "previous champion answers for" in capsys.readouterr().err
+    assert_coherent(made)
+    assert_explained(made)
+
+
+def test_changed_texts_of_both_champions_leave_the_experts(twice: Settings) -> None:
+    kept = {path: path.read_bytes() for path in twice.artifact_dir.rglob("p50.txt")}
+    assert len(kept) == 2
+    for path, content in kept.items():
+        path.write_bytes(content.replace(b"leaf_value", b"leaf_valve"))
+    try:
+        made = predict(twice, at(LATER))
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+
+    assert set(made.table["status"]) == {"statistical ensemble"}
+    assert made.table["model"].str.startswith("statistical-").all()
+    [reason] = set(made.table["reason"])
+    assert reason.startswith("champion: ")
+    assert "; previous champion: " in reason
+    assert_coherent(made)
+    assert_explained(made)
+
+
+def test_a_registry_that_is_gone_leaves_the_experts(twice: Settings, tmp_path: Path) -> None:
+    database = tmp_path / "mlflow.db"
+    database.write_bytes(b"no database at all" * 100)
+    lost = twice.model_copy(update={"tracking_uri": f"sqlite:///{database}"})
+
+    made = predict(lost, at(LATER))
+
+    assert set(made.table["status"]) == {"statistical ensemble"}
+    assert_coherent(made)
+
+
+def test_evidence_lost_for_one_destination_is_forecast_by_the_experts_and_published(
+    twice: Settings,
+) -> None:
+    workspace = open_workspace(twice, at(LATER))
+    origin = workspace.history.origin(workspace.as_of)
+    tonnes = origin.tonnes.copy()
+    tonnes[origin.series.index("JPN"), -12:] = np.nan
+    lost = replace(origin, tonnes=tonnes)
+
+    made = forecast_of(made_on(workspace, rungs_of(workspace, lost, None, None), lost), None)
+
+    status = made.table.groupby("destination")["status"].agg(set)
+    assert status.pop("JPN") == {"statistical ensemble"}
+    assert all(one == {"champion"} for one in status)
+    assert np.isfinite(made.table["p50"]).all()
+    assert_coherent(made)
+    assert_explained(made)
+    rows = publish_forecasts(
+        store_of(twice), made.table, as_of=at("2020-05-23"), data_vintage="lost"
+    )
+    assert rows == 144
+    latest = latest_forecast(store_of(twice))
+    told = latest.loc[latest["destination"] == "JPN", "reason"]
+    assert told.str.contains("no finite forecast from what is known").all()
+    assert set(latest.loc[latest["destination"] != "JPN", "reason"]) == {""}

@@ -1,0 +1,160 @@
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.origin import Origin
+from models.absurdity import absurdities, explained_series
+from models.frame import rows_of
+from models.ladder import (
+    CHAMPION,
+    NAIVE,
+    NUMBERS,
+    PREVIOUS,
+    STATISTICAL,
+    Model,
+    Rung,
+    Spoken,
+    climb,
+    modelled,
+    plain,
+    remembered,
+)
+from models.policy_effect import effect_at
+from models.rolling import Memory, Trained, train
+from models.why import stages_from
+from store.errors import DataError, StoreError
+from tests.data.builders import QUICK, at, make_world
+
+MOMENT = at("2020-06-26")
+
+
+@cache
+def origin_at() -> Origin:
+    return make_world().history().origin(MOMENT)
+
+
+@cache
+def trained() -> Trained:
+    return train(make_world().history(), MOMENT, spec=QUICK, memory=Memory())
+
+
+@cache
+def memory() -> Memory:
+    return remembered(make_world().history(), MOMENT)
+
+
+def rungs(origin: Origin, *above: Rung) -> list[Rung]:
+    model = Model(trained().heads, trained().card)
+    return [
+        *above,
+        Rung(PREVIOUS, "m1", lambda: modelled(model, rows_of(origin))),
+        Rung(STATISTICAL, "s", lambda: plain(STATISTICAL, origin, memory(), QUICK)),
+        Rung(NAIVE, "n", lambda: plain(NAIVE, origin, memory(), QUICK)),
+    ]
+
+
+def without(origin: Origin, name: str, months: int) -> Origin:
+    """Return an origin whose evidence of a series is NaN in its last months."""
+    tonnes = origin.tonnes.copy()
+    tonnes[origin.series.index(name), -months:] = np.nan
+    return replace(origin, tonnes=tonnes)
+
+
+def broken() -> Spoken:
+    raise StoreError("Version 3 cannot be read from file:///srv/a. Expected files. Restore them.")
+
+
+def assert_coherent(table: pd.DataFrame, origin: Origin) -> None:
+    mean = table["mean"].to_numpy().reshape(len(origin.series), -1)
+    for row, members in enumerate(origin.groups):
+        np.testing.assert_allclose(mean[members].sum(axis=0), mean[row], rtol=1e-6)
+
+
+def test_a_rung_that_cannot_be_read_gives_way_to_the_next_for_all() -> None:
+    origin = origin_at()
+
+    found = climb(rungs(origin, Rung(CHAMPION, "m2", broken)), origin)
+
+    assert {one.status for one in found.taken} == {PREVIOUS}
+    assert set(found.reasons) == {"champion: Version 3 cannot be read from ..."}
+
+
+def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -> None:
+    origin = without(origin_at(), "JPN", 12)
+
+    found = climb(rungs(origin), origin)
+
+    status = dict(zip(origin.series, (one.status for one in found.taken), strict=True))
+    assert status.pop("JPN") == STATISTICAL
+    assert set(status.values()) == {PREVIOUS}
+    reason = found.reasons[origin.series.index("JPN")]
+    assert reason == "previous champion: no finite forecast from what is known"
+
+
+def test_mixed_rungs_add_up_and_keep_their_quantiles_in_order() -> None:
+    origin = without(origin_at(), "DEU", 12)
+    found = climb(rungs(origin), origin)
+
+    stages = stages_from(found.table, origin, effect_at(origin, ()))
+
+    assert np.isfinite(stages.published[NUMBERS]).all(axis=None)
+    assert_coherent(stages.published, origin)
+    quantiles = stages.published[NUMBERS[:-1]].to_numpy()
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+
+
+def test_a_destination_that_no_rung_can_forecast_is_named() -> None:
+    origin = without(origin_at(), "KOR", origin_at().tonnes.shape[1])
+
+    with pytest.raises(DataError, match="No rung can forecast KOR"):
+        climb(rungs(origin), origin)
+
+
+@pytest.mark.parametrize("status", [STATISTICAL, NAIVE])
+def test_a_rung_without_a_model_has_bands_from_its_own_errors(status: str) -> None:
+    origin = origin_at()
+
+    learned = plain(status, origin, memory(), QUICK).table
+    unlearned = plain(status, origin, Memory(), QUICK).table
+
+    width, default = (table["p90"] - table["p10"] for table in (learned, unlearned))
+    assert (width > 0).all()
+    assert not np.allclose(width, default)
+
+
+def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
+    origin = replace(origin_at(), events=None, tariffs=None)
+    model = Model(trained().heads, trained().card)
+    wild = modelled(model, rows_of(origin_at())).table.copy()
+    row = origin.series.index("ITA")
+    count = len(origin.targets)
+    wild.iloc[row * count : (row + 1) * count] *= 50.0
+
+    found = climb(rungs(origin_at(), Rung(CHAMPION, "m2", lambda: Spoken(wild, model))), origin)
+
+    status = dict(zip(origin.series, (one.status for one in found.taken), strict=True))
+    assert status.pop("ITA") == PREVIOUS
+    assert set(status.values()) == {CHAMPION}
+    assert "absurd median" in found.reasons[row]
+
+
+def test_an_event_explains_what_would_else_be_absurd() -> None:
+    origin = replace(origin_at(), events=None, tariffs=None)
+    values = np.full((len(origin.series), len(origin.targets), 8), 1e-3)
+
+    assert all("absurd median" in text for text in absurdities(values, origin))
+
+    tariffs = origin_at().tariffs
+    assert tariffs is not None
+    step = tariffs.iloc[[0]].assign(importer="USA", effective_from=pd.Timestamp("2020-05-01"))
+    touched = replace(origin, tariffs=step)
+    explained = dict(zip(origin.series, explained_series(touched), strict=True))
+    assert explained["USA"]
+    assert explained["WLD"]
+    assert not explained["JPN"]
+    calm = dict(zip(origin.series, absurdities(values, touched), strict=True))
+    assert calm["USA"] == ""
+    assert "absurd median" in calm["JPN"]
