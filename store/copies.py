@@ -133,8 +133,16 @@ def is_sound(url: str) -> str:
     return "" if answer == "ok" else f"{file} is damaged ({answer})"
 
 
+_OWN_FUNCTIONS: Final = """
+SELECT oid::regprocedure::text FROM pg_proc
+WHERE pronamespace = current_schema()::regnamespace
+  AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+"""
+"""Functions of the schema that no extension brought, such as the audit trail's guard."""
+
+
 def load_postgres(url: str, dump: Path) -> None:
-    """Replace all tables of a PostgreSQL database by those of a dump.
+    """Replace all tables and functions of a PostgreSQL database by those of a dump.
 
     Raises:
         StoreError: ``pg_restore`` is missing or fails; the database may then hold no tables.
@@ -146,6 +154,8 @@ def load_postgres(url: str, dump: Path) -> None:
             for name in inspect(connection).get_table_names():
                 quoted = connection.dialect.identifier_preparer.quote(name)
                 connection.execute(text(f"DROP TABLE {quoted} CASCADE"))
+            for name in connection.scalars(text(_OWN_FUNCTIONS)):
+                connection.execute(text(f"DROP FUNCTION {name} CASCADE"))
     except SQLAlchemyError as err:
         raise StoreError(
             f"The tables of {shown_address(url)} cannot be replaced ({err}). Expected a "

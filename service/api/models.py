@@ -69,7 +69,10 @@ class Forecast(Told):
     cutoff: str = Field(description="Last month known.", examples=["2026-07"])
     model: str = Field(examples=["magnetcast-ce73e51d-897354e0-20261124"])
     status: str = Field(examples=["champion"])
-    reason: str = Field(description="Why no higher rung answered; empty for the champion.")
+    reason: str = Field(
+        description="Why no higher rung answered; empty for the champion.",
+        examples=["champion magnetcast-ce73e51d: the files of the model are missing"],
+    )
     data_vintage: str = Field(examples=["897354e071c474eb"])
     band_hit_rate: float | None = Field(
         description="How often the 80 % band held in the backtest.", examples=[0.6065]
