@@ -125,7 +125,7 @@ def register(
     """
     client, experiment_id = connect(settings)
     with TemporaryDirectory() as scratch:
-        parts = _write_parts(Path(scratch) / "model", heads, card)
+        parts = stored.write_parts(Path(scratch) / "model", heads, card)
         logged = client.create_logged_model(
             experiment_id, name=MODEL, source_run_id=run.run_id, tags=dict(tags)
         )
@@ -299,21 +299,6 @@ def load_champion(settings: Settings) -> LoadedModel:
             "Expected one to be promoted. Run `magnetcast train`, then `magnetcast promote`."
         )
     return load(settings, holder.version)
-
-
-def _write_parts(folder: Path, heads: Mapping[str, str], card: Mapping[str, object]) -> Path:
-    """Write the heads and the card as ``served.read_model`` reads them."""
-    if set(heads) != set(served.HEADS):
-        raise ValueError(
-            f"A model of heads {sorted(heads)} was to be registered. "
-            f"Expected exactly {list(served.HEADS)}. Train one booster for each."
-        )
-    folder.mkdir()
-    for name, text in heads.items():
-        (folder / f"{name}.txt").write_text(text, encoding="utf-8", newline="\n")
-    text = json.dumps(card, allow_nan=False, indent=1)
-    (folder / "card.json").write_text(text, encoding="utf-8", newline="\n")
-    return folder
 
 
 def _save(folder: Path, *, parts: Path, example: pd.DataFrame, logged: LoggedModel) -> None:

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from models import served
 from models.contract import refusal
 
 HASH_TAG: Final = "sha256"
@@ -18,6 +19,30 @@ BYTE_CODE: Final = "__pycache__"
 """Left beside a script by whoever runs it; neither stored by training nor taken over."""
 
 CARD: Final = "card.json"
+
+
+def write_parts(folder: Path, heads: Mapping[str, str], card: Mapping[str, object]) -> Path:
+    """Write the heads and the card as ``served.read_model`` reads them, and return their folder.
+
+    Args:
+        folder: To be made.
+        heads: Boosters in LightGBM's text form by the names in ``served.HEADS``.
+        card: What training measured.
+
+    Raises:
+        ValueError: Other heads, or a card that is no JSON.
+    """
+    if set(heads) != set(served.HEADS):
+        raise ValueError(
+            f"A model of heads {sorted(heads)} was to be registered. "
+            f"Expected exactly {list(served.HEADS)}. Train one booster for each."
+        )
+    folder.mkdir()
+    for name, text in heads.items():
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8", newline="\n")
+    text = json.dumps(card, allow_nan=False, indent=1)
+    (folder / CARD).write_text(text, encoding="utf-8", newline="\n")
+    return folder
 
 
 def folder_hash(folder: Path) -> str:

@@ -19,7 +19,8 @@ from service.publication import (
     make_publication,
 )
 from store.desk import read_desk, read_desk_mark
-from store.published import Mark, read_mark, read_published
+from store.marks import Mark
+from store.published import read_mark, read_published
 from store.tokens import scopes_in_force
 
 _LOG: Final = logging.getLogger("magnetcast.service")

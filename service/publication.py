@@ -13,7 +13,8 @@ from service.memo import Memo
 from service.names import in_reading_order
 from service.queries.documents import forecast_document
 from store.errors import DataError
-from store.published import Mark, Published
+from store.marks import Mark
+from store.published import Published
 
 StandKey = tuple[pd.Timestamp, str]
 Stands = dict[StandKey, Stand]

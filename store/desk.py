@@ -1,23 +1,29 @@
 """All of the planners' desk, read in one transaction, and a cheap mark of whether it changed."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import pandas as pd
-from sqlalchemy import Engine, Select, func, select
+from sqlalchemy import Engine, func
 
 from store import desk_tables as tables
+from store.marks import Mark, mark_of
 from store.overrides import override_rows
 from store.reading import fetch
 
-DeskMark = tuple[int, ...]
+_COUNTED: Final = (
+    func.max(tables.audit.c.id),
+    func.count(tables.alerts.c.rule_id),
+    func.sum(tables.alerts.c.attempts),
+)
+"""Every write of a planner leaves an audit row; findings and their deliveries are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeskRows:
     """Rows of one state of the desk, those that ended too; nothing in here is modified."""
 
-    mark: DeskMark
+    mark: Mark
     needs: pd.DataFrame
     rules: pd.DataFrame
     alerts: pd.DataFrame
@@ -29,9 +35,8 @@ class DeskRows:
 def read_desk(engine: Engine) -> DeskRows:
     """Read the desk, all of one state."""
     with engine.begin() as connection:
-        marked = connection.execute(_mark_query()).one()
         return DeskRows(
-            mark=tuple(marked),
+            mark=mark_of(connection, _COUNTED),
             needs=fetch(connection, tables.needs),
             rules=fetch(connection, tables.alert_rules),
             alerts=fetch(connection, tables.alerts),
@@ -40,20 +45,7 @@ def read_desk(engine: Engine) -> DeskRows:
         )
 
 
-def read_desk_mark(engine: Engine) -> DeskMark:
+def read_desk_mark(engine: Engine) -> Mark:
     """Return a mark that changes with every write to the desk, finding and delivery."""
     with engine.begin() as connection:
-        return tuple(connection.execute(_mark_query()).one())
-
-
-def _mark_query() -> Select[Any]:
-    """Every write of a planner leaves an audit row; findings and their deliveries are counted."""
-    parts = [
-        select(func.coalesce(value, 0)).scalar_subquery()
-        for value in (
-            func.max(tables.audit.c.id),
-            func.count(tables.alerts.c.rule_id),
-            func.sum(tables.alerts.c.attempts),
-        )
-    ]
-    return select(*parts)
+        return mark_of(connection, _COUNTED)

@@ -1,16 +1,26 @@
 """All that the service shows, read in one transaction, and a cheap mark of whether it changed."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
-from sqlalchemy import Engine, Select, func, select
+from sqlalchemy import Engine, func
 
 from store import tables
+from store.marks import Mark, mark_of
 from store.reading import fetch, published_columns
 from store.vocabulary import COMMODITY
 
-Mark = tuple[int, ...]
+_COUNTED: Final = (
+    func.max(tables.forecasts.c.id),
+    func.max(tables.vintages.c.id),
+    func.max(tables.quarantine.c.id),
+    func.count(tables.quarantine.c.released_at),
+    func.count(tables.scores.c.model),
+    func.count(tables.runs.c.run_id),
+    func.count(tables.runs.c.finished_at),
+)
+"""Count what only ever grows; the newest ids are found without reading the tables."""
 
 _REFUSED: Final = (
     "id", "source", "file_name", "reasons", "quarantined_at", "actor", "released_at",
@@ -42,14 +52,13 @@ class Published:
 def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
     """Read what the service shows of a commodity, all of one state of the store."""
     with engine.begin() as connection:
-        marked = connection.execute(_mark_query()).one()
         own = [tables.forecasts.c.commodity == commodity]
         scored = [tables.scores.c.commodity == commodity]
         figures = [tables.observations.c.commodity == commodity]
         rows = fetch(connection, tables.forecasts, wanted=own)
         newest = rows.groupby(["as_of", "destination", "period"])["id"].transform("max")
         return Published(
-            mark=tuple(marked),
+            mark=mark_of(connection, _COUNTED),
             forecasts=published_columns(rows[rows["id"] == newest]),
             scores=fetch(connection, tables.scores, wanted=scored),
             runs=fetch(connection, tables.runs),
@@ -65,21 +74,4 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
 def read_mark(engine: Engine) -> Mark:
     """Return a mark that changes with every publication, ingest, release and run."""
     with engine.begin() as connection:
-        return tuple(connection.execute(_mark_query()).one())
-
-
-def _mark_query() -> Select[Any]:
-    """Count what only ever grows; the newest ids are found without reading the tables."""
-    parts = [
-        select(func.coalesce(value, 0)).scalar_subquery()
-        for value in (
-            func.max(tables.forecasts.c.id),
-            func.max(tables.vintages.c.id),
-            func.max(tables.quarantine.c.id),
-            func.count(tables.quarantine.c.released_at),
-            func.count(tables.scores.c.model),
-            func.count(tables.runs.c.run_id),
-            func.count(tables.runs.c.finished_at),
-        )
-    ]
-    return select(*parts)
+        return mark_of(connection, _COUNTED)
