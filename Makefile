@@ -61,7 +61,7 @@ docs: setup  ## Rewrite the generated pages and the README's pictures and tables
 	$(PY) -m docs.generate
 
 lock: setup  ## Resolve the packages anew
-	$(UV) pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
+	$(UV) pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
 
 bench: bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -store, -tables and -kills measure time and harm)
 
