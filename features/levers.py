@@ -13,7 +13,7 @@ from features.easings import RELAXATION
 from features.months import month_label, month_number
 from features.origin import Origin
 from features.policy import STRONG, act_strength
-from features.tariffs import importer_rate
+from features.tariffs import importer_rate, importer_rates
 from sources.scenario_file import Act, Levers, TariffLever
 from store.vocabulary import EU27, EU27_MEMBERS, HISTORY_START
 
@@ -147,8 +147,8 @@ def highest_rate(origin: Origin) -> float:
         return 0.0
     first = (pd.Timestamp(HISTORY_START) - EPOCH).days
     days = np.arange(first, (_first_day(origin.today + 1) - EPOCH).days)
-    rates = [importer_rate(tariffs, name, days) for name in sorted(set(tariffs["importer"]))]
-    return float(np.nan_to_num(np.stack(rates)).max())
+    rates = list(importer_rates(tariffs, days).values())
+    return float(np.nan_to_num(np.stack(rates)).max()) if rates else 0.0
 
 
 def _first_day(month: int) -> pd.Timestamp:

@@ -133,12 +133,8 @@ def _series_rates(origin: Origin, days: Days) -> Floats:
     assert tariffs is not None  # noqa: S101 - compute() returns before
     charged = [EU27 if name in _CHARGED_BY_EU else name for name in origin.series]
     unknown = np.full(len(days), np.nan)
-    known = set(tariffs["importer"])
-    rate_of = {
-        name: importer_rate(tariffs, name, days) if name in known else unknown
-        for name in dict.fromkeys(charged)
-    }
-    own = np.stack([rate_of[name] for name in charged])
+    rate_of = importer_rates(tariffs.loc[tariffs["importer"].isin(charged)], days)
+    own = np.stack([rate_of.get(name, unknown) for name in charged])
     rates = own.copy()
     for row, members in enumerate(origin.groups):
         if len(members) > 1:
@@ -159,21 +155,30 @@ def importer_rate(tariffs: pd.DataFrame, importer: str, days: Days) -> Floats:
         importer: Importer as in the table.
         days: Days since 1970-01-01, ascending.
     """
-    wanted = (tariffs["importer"] == importer) & tariffs["rate_pct"].notna()
-    wanted &= ~tariffs["component"].isin(NOT_A_TARIFF)
+    own = tariffs.loc[tariffs["importer"] == importer]
+    return importer_rates(own, days).get(importer, np.full(len(days), np.nan))
+
+
+def importer_rates(tariffs: pd.DataFrame, days: Days) -> dict[str, Floats]:
+    """Return the daily rate, as of :func:`importer_rate`, of each importer that has one."""
+    wanted = tariffs["rate_pct"].notna() & ~tariffs["component"].isin(NOT_A_TARIFF)
     wanted &= ~tariffs["product_scope"].str.contains(OTHER_SUFFIXES, regex=False)
     steps = tariffs.loc[wanted].sort_values(["component", "effective_from", "rate_pct"])
-    components: dict[str, Floats] = {}
+    components: dict[str, dict[str, Floats]] = {}
     starts = _day_numbers(pd.DatetimeIndex(steps["effective_from"]))
     ends = _day_numbers(pd.DatetimeIndex(steps["effective_to"].fillna(pd.Timestamp("2100-01-01"))))
-    for name, rate, start, end in zip(
-        steps["component"], steps["rate_pct"], starts, ends, strict=True
+    for importer, name, rate, start, end in zip(
+        steps["importer"], steps["component"], steps["rate_pct"], starts, ends, strict=True
     ):
-        daily = components.setdefault(str(name), np.full(len(days), np.nan))
-        daily[days >= start] = np.where(days[days >= start] <= end, rate, 0.0)
-    if not components:
-        return np.full(len(days), np.nan)
-    stack = np.stack(list(components.values()))
+        of_importer = components.setdefault(str(importer), {})
+        daily = of_importer.setdefault(str(name), np.full(len(days), np.nan))
+        first = np.searchsorted(days, start)
+        daily[first:] = np.where(days[first:] <= end, rate, 0.0)
+    return {importer: _sum_of(list(parts.values())) for importer, parts in components.items()}
+
+
+def _sum_of(components: list[Floats]) -> Floats:
+    stack = np.stack(components)
     return np.where(np.isfinite(stack).any(axis=0), np.nansum(stack, axis=0), np.nan)
 
 
