@@ -6,7 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run serve up down test fake-providers check fmt golden docs site docs-test lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value clean
+.PHONY: help setup run serve up down test fake-providers check fmt golden docs site docs-test lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value bench-beat-us clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,10 @@ bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-s
 
 bench-policy-value: setup
 	$(PY) benchmarks/policy_value.py
+
+bench-beat-us: setup  ## Lay out the task that others may enter, and score the entries that need nothing more
+	$(PY) -m benchmarks.beat_us.lay
+	$(PY) benchmarks/beat_us/run.py benchmarks/beat_us/entries/seasonal_naive.py var/beat_us/magnetcast.csv
 
 bench-store: setup
 	$(PY) benchmarks/storage.py

@@ -28,8 +28,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are not below ``docs`` or are made here."""
     for path, content in _made():
         files.append(File.generated(config, path, content=content))
-    for page in sorted((ROOT / "benchmarks").glob("*.md")):
-        path = f"benchmarks/{page.name}"
+    for page in sorted((ROOT / "benchmarks").rglob("*.md")):
+        path = page.relative_to(ROOT).as_posix()
         files.append(File.generated(config, path, content=page.read_text(encoding="utf-8")))
     return files
 
@@ -69,9 +69,11 @@ def _made() -> Iterator[tuple[str, str]]:
 
 
 def _listed(title: str, folder: Path) -> str:
-    pages = sorted(folder.glob("*.md"))
+    pages = sorted(folder.rglob("*.md"))
     titles = [page.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for page in pages]
-    lines = [f"- [{name}]({page.name})" for name, page in zip(titles, pages, strict=True)]
+    lines = [
+        f"- [{name}]({page.relative_to(folder)})" for name, page in zip(titles, pages, strict=True)
+    ]
     return "\n".join([f"# {title}", "", *lines, ""])
 
 
