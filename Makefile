@@ -6,7 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run serve up down test fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value clean
+.PHONY: help setup run serve up down test fake-providers check fmt golden docs site docs-test lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value bench-beat-us clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,12 @@ golden: setup  ## Rewrite the golden scores; say in the commit why they moved
 docs: setup  ## Rewrite the generated pages and the README's pictures and tables
 	$(PY) -m docs.generate
 
+site: setup  ## Build the documentation's site into var/site
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+
+docs-test: setup  ## Follow every command of the documentation on the bundled facts (minutes)
+	MAGNETCAST_DOCS=all $(PY) -m pytest -q tests/docs/test_commands.py
+
 lock: setup  ## Resolve the packages anew
 	$(UV) pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
 
@@ -70,6 +76,10 @@ bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-s
 
 bench-policy-value: setup
 	$(PY) benchmarks/policy_value.py
+
+bench-beat-us: setup  ## Lay out the task that others may enter, and score the entries that need nothing more
+	$(PY) -m benchmarks.beat_us.lay
+	$(PY) benchmarks/beat_us/run.py benchmarks/beat_us/entries/seasonal_naive.py var/beat_us/magnetcast.csv
 
 bench-store: setup
 	$(PY) benchmarks/storage.py

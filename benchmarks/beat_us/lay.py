@@ -1,0 +1,106 @@
+"""Lay out the task in `var/beat_us`, with our own forecasts as an entry: a few minutes.
+
+Facts are the bundled tables; panels, questions and truth come from the replay of magnets.py, so
+our row of the table is the one of magnets.md.
+"""
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from benchmarks.beat_us.task import FACTS, KEY, LEVELS
+from benchmarks.page import DATA, ROOT
+from features.history import EvidenceHistory
+from features.months import month_label
+from models.backtest import SCORED_HORIZONS, Backtest, replay, scale_rows
+from models.rolling import MODEL
+from models.spec import ModelSpec
+from sources.bundled import load_bundled
+
+AS_OF = pd.Timestamp("2026-11-24", tz="UTC")
+"""The truth is what was known on this day."""
+FIRST, LAST = "2024-06-01", "2026-02-28"
+"""Days that are asked about; the ones of magnets.md."""
+
+Item = TypeVar("Item")
+
+
+def track(items: Sequence[Item], label: str) -> Iterable[Item]:
+    print(f"{label}: {len(items)}", flush=True)
+    return items
+
+
+def lay(
+    facts: Mapping[str, pd.DataFrame],
+    folder: Path,
+    *,
+    as_of: pd.Timestamp,
+    spec: ModelSpec,
+    days: tuple[str, str],
+) -> None:
+    """Write the task of some facts.
+
+    Args:
+        facts: By name of ``FACTS``, rows of all times.
+        folder: Where to; made if missing.
+        as_of: The truth is what was known then.
+        spec: Choices of our own entry.
+        days: First and last day that may be asked about.
+    """
+    history = EvidenceHistory(*(facts[name] for name in FACTS))
+    result = replay(history, as_of, spec=spec, track=track)
+    own = said_on(result, days)
+    for name in ("facts", "panels"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name in FACTS:
+        facts[name].to_csv(folder / "facts" / f"{name}.csv", index=False)
+    scales = []
+    for day in own["as_of"].unique():
+        moment = pd.Timestamp(day, tz="UTC")
+        history.panel(moment).frame.to_csv(folder / "panels" / f"{day}.csv", index=False)
+        origin = history.origin(moment)
+        scales.append(scale_rows(origin.series, origin.cutoff, origin.tonnes).assign(as_of=day))
+    pd.concat(scales).drop(columns="cutoff").to_csv(folder / "scale.csv", index=False)
+    own[[*KEY, "horizon"]].to_csv(folder / "asked.csv", index=False)
+    truth_of(history, as_of).to_csv(folder / "truth.csv", index=False)
+    own[[*KEY, *LEVELS]].to_csv(folder / "magnetcast.csv", index=False)
+
+
+def said_on(result: Backtest, days: tuple[str, str]) -> pd.DataFrame:
+    """Return our forecasts of the days and horizons that are asked about."""
+    said = result.forecasts
+    day = said["as_of"].dt.strftime("%Y-%m-%d")
+    low, high = SCORED_HORIZONS
+    wanted = (said["model"] == MODEL) & day.between(*days) & said["horizon"].between(low, high)
+    period = said["period"].dt.strftime("%Y-%m")
+    return said.assign(as_of=day, period=period).loc[wanted].reset_index(drop=True)
+
+
+def truth_of(history: EvidenceHistory, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return the months with a published level: destination, period, tonnes."""
+    now = history.origin(as_of)
+    return pd.DataFrame(
+        [
+            (name, month_label(now.first + column), now.tonnes[row, column])
+            for row, name in enumerate(now.series)
+            for column in now.is_observed[row].nonzero()[0]
+        ],
+        columns=["destination", "period", "tonnes"],
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=ROOT / "var" / "beat_us")
+    chosen = parser.parse_args()
+    batch = load_bundled(DATA)
+    facts = {name: batch.frame(name) for name in FACTS}
+    lay(facts, chosen.folder, as_of=AS_OF, spec=ModelSpec(), days=(FIRST, LAST))
+    print(f"the task is in {chosen.folder}")
+
+
+if __name__ == "__main__":
+    main()

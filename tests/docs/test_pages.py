@@ -1,0 +1,114 @@
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cyclopts import CycloptsError
+
+from features.origin import Origin
+from flows.cli import app
+from models.experts import Expert
+from models.season import season_profiles
+from store.settings import PROJECT_ROOT
+from tests.data.builders import at, make_world
+from tests.docs.pages import DOCS, Page, followed, mentioned
+
+ELSEWHERE = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"?(?:https?:)?//[^\s>]+")
+OPTIONAL = re.compile(r"[\[\]]")
+STANDS_FOR_SOMETHING = re.compile(r"\.\.\.|\b(?:FILE|NUMBER|EVENT_ID|DAY|A B)\b|\|")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the site, built with warnings as errors."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=PROJECT_ROOT,
+        check=False,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_site_holds_every_page_of_the_documentation(site: Path) -> None:
+    sources = {path.relative_to(DOCS).with_suffix("") for path in DOCS.rglob("*.md")}
+    built = {
+        path.relative_to(site).parent
+        for path in site.rglob("index.html")
+        if not path.parent.name.startswith("_")
+    }
+
+    missing = {path for path in sources if path.name != "README"} - built
+    assert not missing
+    assert (site / "reference" / "models" / "index.html").stat().st_size > 100_000
+
+
+def test_no_page_loads_anything_from_another_host(site: Path) -> None:
+    found = {
+        match for page in site.rglob("*.html") for match in ELSEWHERE.findall(page.read_text())
+    }
+
+    assert not {tag for tag in found if 'rel="canonical"' not in tag}
+
+
+def test_the_reference_tells_each_verb(site: Path) -> None:
+    page = (site / "reference" / "commands" / "index.html").read_text()
+
+    verbs = [name for name in app if not name.startswith("-")]
+    assert len(verbs) > 20
+    assert [verb for verb in verbs if f"magnetcast {verb}" not in page] == []
+
+
+@pytest.mark.parametrize(("where", "command"), mentioned())
+def test_a_command_that_a_page_mentions_is_one(where: str, command: str) -> None:
+    words = shlex.split(OPTIONAL.sub("", STANDS_FOR_SOMETHING.sub("1", command)))[1:]
+    try:
+        app.parse_args(words, exit_on_error=False, print_error=False)
+    except CycloptsError as err:
+        pytest.fail(f"{where}: `{command}` is not understood: {err}")
+
+
+@pytest.mark.parametrize("page", followed(), ids=lambda page: page.name)
+def test_a_page_asks_for_something_and_every_make_target_exists(page: Page) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert page.commands
+    asked = {line.split()[1] for line in page.commands if line.startswith("make ")}
+    assert asked <= targets
+
+
+def test_the_feature_of_the_page_is_one() -> None:
+    world = executed("how-to/add-a-feature.md")
+    origin: Origin = make_world().history().origin(at("2020-07-25"))
+
+    values = world["compute"](origin)
+
+    assert world["DAYS"].name in values
+    assert values["days_of_month"].shape == (1, len(origin.targets))
+    assert set(values["days_of_month"][0]) <= {28.0, 29.0, 30.0, 31.0}
+
+
+def test_the_model_of_the_page_is_one() -> None:
+    expert: Expert = executed("how-to/add-a-model.md")["HALFWAY"]
+    values = np.array([[1.0, 2.0, 4.0, np.nan, 8.0]])
+
+    fitted = expert(values, np.ones((1, 12)), 3)
+
+    np.testing.assert_allclose(fitted.forecast, [[6.0, 6.0, 6.0]])
+    assert season_profiles(values).shape == (1, 12)
+
+
+def executed(path: str) -> dict[str, object]:
+    """Return the names that a page's Python defines."""
+    names: dict[str, object] = {}
+    for block in Page(DOCS / path).code:
+        exec(block, names)  # noqa: S102 - the documentation's own words
+    return names
