@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.asking.told import NoAnswerError
+from service.methods import allowed
 from service.publication import NothingPublishedError
 from service.queries.history import UnknownError
 from store.errors import DataError, MissingError, TokenError
@@ -65,6 +66,10 @@ def _handler(
             headers.setdefault("Retry-After", str(RETRY_S))
         if code == HTTPStatus.UNAUTHORIZED:
             headers.setdefault("WWW-Authenticate", 'Bearer realm="magnetcast"')
+        if code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed(request.app, request.scope)
+            if request.method == "OPTIONS":
+                return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
         path = request.url.path
         if path.startswith(API):
             return problem(code, worded(err), instance=path, headers=headers)

@@ -15,6 +15,7 @@ from service.answers import Answer
 from service.api.forecasts import CSV_TOO
 from service.api.models import Page, ScenarioAnswer
 from service.api.models import Worked as WorkedModel
+from service.api.scenario_models import AskedScenario
 from service.api.replies import FormQuery, Paging, listed, reply, tags_of, wants_csv
 from service.asking.told import Worked
 from service.problems import PROBLEM
@@ -100,23 +101,22 @@ async def body_text(request: Request) -> bytes:
     return await request.body()
 
 
-def body_of(worked: Sequence[Worked]) -> dict[str, Any]:
-    """Return what the documentation says of the body, with worked scenarios as examples."""
-    asked: dict[str, Any] = {"type": "object", "required": ["name"]}
-    texts = {one.key: {"summary": one.name, "value": one.text} for one in worked}
+def body_of(worked: Sequence[Worked]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the documentation says of the body, and the schemas that it refers to."""
+    schema = AskedScenario.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts = schema.pop("$defs")
     # JSON has no days: they are texts.
-    values = {
+    examples = {
         one.key: {
             "summary": one.name,
             "value": json.loads(json.dumps(yaml.safe_load(one.text), default=str)),
         }
         for one in worked
     }
-    return {
+    content = {"schema": schema, "examples": examples}
+    body = {
         "required": True,
         "description": "Acts and tariff steps, as the files in scenarios/.",
-        "content": {
-            "application/yaml": {"schema": {"type": "string"}, "examples": texts},
-            "application/json": {"schema": asked, "examples": values},
-        },
+        "content": {"application/json": content, "application/yaml": content},
     }
+    return body, parts
