@@ -132,6 +132,12 @@ class Settings(BaseSettings):
         description="Networks that webhooks may call besides public addresses, e.g. 10.0.0.0/8.",
     )
 
+    alert_ca: Path | None = Field(
+        default=None,
+        description="Certificate authorities in PEM that receivers of webhooks may have besides "
+        "public ones.",
+    )
+
     @field_validator(*PROVIDER_URLS)
     @classmethod
     def _is_plain_address(cls, address: str | None) -> str | None:
