@@ -88,9 +88,7 @@ def deliver(
     """
     body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
     trouble = ""
-    with httpx.Client(
-        trust_env=False, timeout=sender.timeout_s, verify=sender.trust
-    ) as client:
+    with httpx.Client(trust_env=False, timeout=sender.timeout_s, verify=sender.trust) as client:
         for tries in range(1, TRIES + 1):
             try:
                 place = hooks.place(rule["url"], sender.resolve)

@@ -28,9 +28,7 @@ class Act(Part):
     instrument: str = Field(
         None, description="A new act needs it.", json_schema_extra={"enum": sorted(INSTRUMENTS)}
     )
-    direction: str = Field(
-        None, json_schema_extra={"enum": ["restrictive", "easing", "neutral"]}
-    )
+    direction: str = Field(None, json_schema_extra={"enum": ["restrictive", "easing", "neutral"]})
     destinations: list[str] = Field(None, description="A new act needs them.")
     products: str = Field(None)
     kept_pct: float = Field(None, ge=0, le=100, description="Percent that still passes.")

@@ -8,6 +8,7 @@ from service import view
 from service.answers import Answer
 from service.inputs import ReportInput
 from service.publication import Publication
+from service.web.destination import reasons
 from service.web.fans import fan_of, report_of, small_charts
 from service.web.render import page
 
@@ -27,6 +28,7 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         line for name in publication.destinations if (line := _line(publication, report, name))
     ]
     world = fan_of(publication, publication.destinations[0])
+    rows = view.month_rows(report, world)
     return page(
         "overview.html.j2",
         publication,
@@ -34,6 +36,9 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         here="/",
         lines=lines,
         headline=view.headline(lines[0].outlook) if lines else "No month ahead is forecast.",
+        outlook=lines[0].outlook if lines else None,
+        hit_rate=rows[0].hit_rate if rows else float("nan"),
+        reason=next(iter(reasons(publication, world, rows)), None),
         nowcast=view.nowcast(world),
         charts=small_charts(publication),
     )

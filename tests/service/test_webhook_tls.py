@@ -87,7 +87,9 @@ def told_over_tls(
     """Let a rule speak to a host, with authorities of one's own, and return the trouble."""
     receiver.taken.clear()
     engine = store_of(settings)
-    rule = Rule("doubled", "median", 50.0, destination="USA", url=f"https://{host}:{receiver.port}/")
+    rule = Rule(
+        "doubled", "median", 50.0, destination="USA", url=f"https://{host}:{receiver.port}/"
+    )
     add_rule(engine, rule, who=Who("ann"), at=NOW, since=NEWEST)
     publish(engine, LATER, cutoff="2026-07", factor=2.0)
     sender = Sender(
