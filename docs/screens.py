@@ -37,7 +37,7 @@ def draw(folder: Path) -> str:
     if found is None:
         return "no chromium on PATH: the pictures of the pages stay as they are"
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - of the tests' packages
     except ImportError:
         return "no playwright: the pictures of the pages stay as they are"
     with served() as address, sync_playwright() as driver:

@@ -12,6 +12,7 @@ from service.access import Access
 from service.api import scenarios
 from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
+from service.api.scenario_models import PARTS
 from service.asking.desk import Desk
 from service.asking.told import WhatIf
 from service.hooks import Hooks
@@ -109,9 +110,8 @@ def _documentation(app: FastAPI, rules: Rules) -> dict[str, Any]:
         made["security"] = [*([{}] if rules.open_reads else []), {"token": []}]
         asking = app.state.shared.asking
         worked = () if asking is None else asking.what_if.worked
-        body, beside = scenarios.body_of(worked)
-        schemas |= beside
-        made["paths"][f"{API_PREFIX}/scenarios"]["post"]["requestBody"] = body
+        schemas |= PARTS
+        made["paths"][f"{API_PREFIX}/scenarios"]["post"]["requestBody"] = scenarios.body_of(worked)
         app.openapi_schema = made
     return app.openapi_schema
 

@@ -1,66 +1,81 @@
 """What the API's documentation says of a scenario; the reader of scenario files checks it."""
 
-from datetime import date
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from sources.scenario_file import MOST_ENTRIES
-from sources.tariffs import HIGHEST_RATE_PCT
 from store.vocabulary import INSTRUMENTS
 
+Schema = dict[str, Any]
 
-class Part(BaseModel):
-    """A part of a scenario: these fields and no others."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Act(Part):
-    """A new act, or other dates of a known one; no day lies before the forecast's."""
-
-    event_id: str = Field(min_length=1, description="Known, or a new name.")
-    announced_on: date = Field(None, description="The day of the forecast if left out.")
-    effective_from: date = Field(None, description="A new act needs it.")
-    effective_to: date = Field(None)
-    suspended_from: date = Field(None)
-    suspended_to: date = Field(None)
-    instrument: str = Field(
-        None, description="A new act needs it.", json_schema_extra={"enum": sorted(INSTRUMENTS)}
-    )
-    direction: str = Field(None, json_schema_extra={"enum": ["restrictive", "easing", "neutral"]})
-    destinations: list[str] = Field(None, description="A new act needs them.")
-    products: str = Field(None)
-    kept_pct: float = Field(None, ge=0, le=100, description="Percent that still passes.")
+_DAY: Final[Schema] = {"type": "string", "format": "date"}
+_TEXT: Final[Schema] = {"type": "string"}
 
 
-class Step(Part):
-    """A tariff on magnets from China, as a whole rate or as points added."""
-
-    importer: str = Field(examples=["USA"])
-    rate_pct: float = Field(None, ge=0, le=HIGHEST_RATE_PCT)
-    add_points: float = Field(None, ge=-HIGHEST_RATE_PCT, le=HIGHEST_RATE_PCT)
-    announced_on: date = Field(None)
-    effective_from: date
-    effective_to: date = Field(None)
-
-
-Acts = Annotated[list[Act], Field(max_length=MOST_ENTRIES)]
-Steps = Annotated[list[Step], Field(max_length=MOST_ENTRIES)]
+def _object(needed: list[str], fields: Mapping[str, Schema]) -> Schema:
+    """Return an object that has these fields and no others."""
+    return {
+        "type": "object",
+        "required": needed,
+        "properties": dict(fields),
+        "additionalProperties": False,
+    }
 
 
-class Levers(Part):
-    """What to compare with instead of what is known."""
-
-    events: Acts = Field(None)
-    tariffs: Steps = Field(None)
+def _list(name: str) -> Schema:
+    return {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
 
 
-class AskedScenario(Part):
-    """A question: what if; with events or tariffs."""
+_LEVERS: Final = {"events": _list("ScenarioAct"), "tariffs": _list("ScenarioTariff")}
 
-    name: str = Field(min_length=1)
-    description: str = Field(None)
-    events: Acts = Field(None)
-    tariffs: Steps = Field(None)
-    against: Levers = Field(None)
+PARTS: Final[Mapping[str, Schema]] = {
+    "ScenarioAct": _object(
+        ["event_id"],
+        {
+            "event_id": {
+                "type": "string",
+                "description": "Of a known act, to change its days; or a new name, with instrument, "
+                "destinations and effective_from.",
+            },
+            "announced_on": {**_DAY, "description": "The day of the forecast if left out."},
+            "effective_from": _DAY,
+            "effective_to": _DAY,
+            "suspended_from": _DAY,
+            "suspended_to": _DAY,
+            "instrument": {"type": "string", "enum": sorted(INSTRUMENTS)},
+            "direction": {"type": "string", "enum": ["restrictive", "easing", "neutral"]},
+            "destinations": {"type": "array", "items": _TEXT, "minItems": 1},
+            "products": _TEXT,
+            "kept_pct": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 100,
+                "description": "Percent that still passes.",
+            },
+        },
+    ),
+    "ScenarioTariff": _object(
+        ["importer", "effective_from"],
+        {
+            "importer": {"type": "string", "examples": ["USA"]},
+            "rate_pct": {"type": "number", "minimum": 0, "description": "The whole rate; or"},
+            "add_points": {"type": "number", "description": "points added."},
+            "announced_on": {**_DAY, "description": "The day of the forecast if left out."},
+            "effective_from": _DAY,
+            "effective_to": _DAY,
+        },
+    ),
+}
+"""Schemas that the scenario refers to, by name."""
+
+SCENARIO: Final[Schema] = _object(
+    ["name"],
+    {
+        "name": {"type": "string", "minLength": 1},
+        "description": _TEXT,
+        **_LEVERS,
+        "against": {
+            **_object([], _LEVERS),
+            "description": "What to compare with instead of what is known.",
+        },
+    },
+)

@@ -15,8 +15,8 @@ from service.answers import Answer
 from service.api.forecasts import CSV_TOO
 from service.api.models import Page, ScenarioAnswer
 from service.api.models import Worked as WorkedModel
-from service.api.scenario_models import AskedScenario
 from service.api.replies import FormQuery, Paging, listed, reply, tags_of, wants_csv
+from service.api.scenario_models import SCENARIO
 from service.asking.told import Worked
 from service.problems import PROBLEM
 from service.queries.history import known_destination
@@ -101,10 +101,8 @@ async def body_text(request: Request) -> bytes:
     return await request.body()
 
 
-def body_of(worked: Sequence[Worked]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what the documentation says of the body, and the schemas that it refers to."""
-    schema = AskedScenario.model_json_schema(ref_template="#/components/schemas/{model}")
-    parts = schema.pop("$defs")
+def body_of(worked: Sequence[Worked]) -> dict[str, Any]:
+    """Return what the documentation says of the body, with worked scenarios as examples."""
     # JSON has no days: they are texts.
     examples = {
         one.key: {
@@ -113,10 +111,9 @@ def body_of(worked: Sequence[Worked]) -> tuple[dict[str, Any], dict[str, Any]]:
         }
         for one in worked
     }
-    content = {"schema": schema, "examples": examples}
-    body = {
+    content = {"schema": SCENARIO, "examples": examples}
+    return {
         "required": True,
         "description": "Acts and tariff steps, as the files in scenarios/.",
         "content": {"application/json": content, "application/yaml": content},
     }
-    return body, parts

@@ -15,8 +15,8 @@ from service.names import name_of
 from service.numbers import NBSP, tonnes
 from service.publication import Publication
 from service.queries.history import known_destination, months_of, titles
-from service.web.forms import Refused
 from service.web.fans import chart_svg, fan_of, report_of
+from service.web.forms import Refused
 from service.web.render import page
 from service.why import forecast_sentences
 

@@ -167,7 +167,8 @@ def test_the_service_answers_to_the_loopback_and_to_its_public_names(
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "localhost.evil.example", "evil.example:8510", "10.0.0.5", "", "localhost@x",
-     "magnets.example.org.evil.example", "127.0.0.1.evil.example", "[::1", "localhost, evil.example"],
+     "magnets.example.org.evil.example", "127.0.0.1.evil.example", "[::1",
+     "localhost, evil.example"],
 )  # fmt: skip
 def test_a_name_that_was_pointed_here_is_refused_as_a_problem(engine: Engine, host: str) -> None:
     hosts = Hosts(names_of("magnets.example.org"))
