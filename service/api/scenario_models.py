@@ -33,8 +33,8 @@ PARTS: Final[Mapping[str, Schema]] = {
         {
             "event_id": {
                 "type": "string",
-                "description": "Of a known act, to change its days; or a new name, with instrument, "
-                "destinations and effective_from.",
+                "description": "Of a known act, or new: then with instrument, destinations and "
+                "effective_from.",
             },
             "announced_on": {**_DAY, "description": "The day of the forecast if left out."},
             "effective_from": _DAY,
