@@ -79,11 +79,22 @@ def _handler(
     return answer
 
 
+_BARE: Final[dict[int, str]] = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this address. Expected a path of "
+    "/api/v1/openapi.json, or a page that the overview leads to. Correct the address.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method. Expected one of those "
+    "in the Allow header. Use one of them.",
+}
+
+
 def _no_details(_: Exception) -> str:
     return "The service failed; the error is in its log. Try again, or tell who runs it."
 
 
 def _detail(err: HTTPException) -> str:
+    """Return what an error says, in a sentence where the framework only names its status."""
+    if err.detail == HTTPStatus(err.status_code).phrase:
+        return _BARE.get(err.status_code, err.detail)
     return str(err.detail)
 
 
