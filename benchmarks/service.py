@@ -225,6 +225,7 @@ def first_loads(address: str) -> list[float]:
         browser = driver.chromium.launch(executable_path=path, args=options)
         for _ in range(LOADS):
             context = browser.new_context(base_url=address)
+            context.set_default_timeout(1000 * READY_S)
             opened = context.new_page()
             opened.goto("/", wait_until="load")
             found.append(
