@@ -423,7 +423,7 @@ def test_a_form_that_makes_no_sense_is_shown_again_as_it_was_typed(
     shown = rest.partition("</form>")[0]
     for name, value in told.items():
         if name not in {"destination", "watched", "reason"}:
-            assert re.search(f'name="{name}"[^>]* value="{re.escape(value)}"', shown)
+            assert re.search(f'name="{name}"[^>]* value="{re.escape(str(value))}"', shown)
 
 
 def test_an_override_that_makes_no_sense_is_shown_again_on_its_page(
