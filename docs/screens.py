@@ -1,5 +1,6 @@
 """Pictures of the planners' pages, through Chromium."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -61,7 +62,10 @@ def draw(folder: Path) -> str:
 def served() -> Iterator[str]:
     """Serve the home on a free port and yield the address."""
     command = [sys.executable, "-c", START, "serve", "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603 - ours
+    patient = {**os.environ, "MAGNETCAST_WHAT_IF_SECONDS": "600"}
+    process = subprocess.Popen(  # noqa: S603 - ours
+        command, stderr=subprocess.PIPE, text=True, env=patient
+    )
     try:
         said = process.stderr.readline() if process.stderr else ""
         told = re.search(r"http://\S+(?=/ )", said)
