@@ -6,10 +6,12 @@ works on a copy. Takes some fifteen minutes: two hundred scenarios are computed.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -90,12 +92,15 @@ def process(
     """Run a server as long as it is needed; what it says goes to a file."""
     with log.open("wb") as sink:
         started = subprocess.Popen(  # noqa: S603 - our own words
-            command, stdout=sink, stderr=sink, env={**os.environ, **environment}
-        )
+            command, stdout=sink, stderr=sink, env={**os.environ, **environment},
+            start_new_session=True,
+        )  # fmt: skip
         try:
             yield started
         finally:
-            started.terminate()
+            # mlflow starts its server as a child.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGTERM)
             started.wait(timeout=60)
 
 
@@ -142,7 +147,10 @@ def served_by_mlflow(settings: Settings, folder: Path) -> Iterator[str]:
     port, log = free_port(), folder / "mlflow.log"
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
     command += ["-m", f"models:/{registry.MODEL}@{registry.CHAMPION}", "-p", str(port)]
-    with process(command, log, {"MLFLOW_TRACKING_URI": settings.tracking_uri}) as server:
+    # mlflow looks for uvicorn on PATH.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    known = {"MLFLOW_TRACKING_URI": settings.tracking_uri, "PATH": path}
+    with process(command, log, known) as server:
         until_answered(f"http://127.0.0.1:{port}/ping", server, log)
         yield f"http://127.0.0.1:{port}/invocations"
 
