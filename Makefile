@@ -6,7 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run serve up down test fake-providers check fmt golden docs site docs-test lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value bench-beat-us clean
+.PHONY: help setup run serve up down test fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value bench-service site docs-test bench-beat-us clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,9 +69,9 @@ docs-test: setup  ## Follow every command of the documentation on the bundled fa
 lock: setup  ## Resolve the packages anew
 	$(UV) pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
 
-bench: bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -store, -tables and -kills measure time and harm)
+bench: bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -service, -store, -tables and -kills measure time and harm)
 
-bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-tables bench-kills: bench-%: setup
+bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-service bench-tables bench-kills: bench-%: setup
 	$(PY) benchmarks/$*.py
 
 bench-policy-value: setup

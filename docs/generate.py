@@ -1,7 +1,8 @@
 """Rewrite the generated parts of the documentation.
 
-The feature catalogue, the README's picture (the newest report's; run the main job first) and the
-attribution of April 2025 from the bundled facts (a minute or two).
+The feature catalogue, the README's pictures (the newest report's and, through Chromium, two of the
+planners' pages; run the main job first) and the attribution of April 2025 from the bundled facts (a
+minute or two).
 """
 
 import shutil
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from docs.screens import draw
 from features.build import catalogue_page
 from features.history import EvidenceHistory
 from flows.attribute import attribution_view
-from flows.console import track
+from flows.console import say, track
 from models.counterfactual import act_of
 from models.spec import ModelSpec
 from service.attribution_chart import attribution_png
@@ -51,11 +53,12 @@ def write_april_2025(view: AttributionView) -> None:
 
 
 def main() -> None:
-    """Write docs/features.md, docs/pictures/fan_USA.png and the attribution of April 2025."""
+    """Write docs/features.md, the pictures and the attribution of April 2025."""
     (DOCS / "features.md").write_text(catalogue_page(), encoding="utf-8")
     picture = newest_fan("USA")
     if picture is not None:
         shutil.copyfile(picture, DOCS / "pictures" / "fan_USA.png")
+    say(f"docs      {draw(DOCS / 'pictures')}")
     write_april_2025(april_2025())
 
 

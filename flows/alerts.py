@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from flows.console import say
 from flows.knowledge import knowledge
 from flows.stores import store_of
-from flows.webhook import Sender, deliver
+from flows.webhook import Sender, deliver, trusting
 from service.answers import Record, records
 from service.desk import Desk
 from service.feed import alert_id
@@ -53,7 +53,8 @@ def alert(settings: Settings, now: pd.Timestamp, *, sender: Sender | None = None
     new = _look(engine, desk, now) if len(desk.rules) else []
     hooks = Hooks(settings.alert_key.get_secret_value(), networks_of(settings.alert_networks))
     desk = Desk(read_desk(engine))
-    outcomes = [_send(engine, due, hooks, now, sender or Sender()) for due in _due(desk)]
+    sender = sender or Sender(trust=trusting(settings.alert_ca))
+    outcomes = [_send(engine, due, hooks, now, sender) for due in _due(desk)]
     return Told(
         looked=len(new),
         fired=sum(found.fired for found in new),

@@ -41,6 +41,7 @@ def serve(
     from flows.stores import store_of
     from service.app import Rules, create_app
     from service.hooks import Hooks, networks_of
+    from service.hosts import Hosts, names_of
     from service.live import Live
     from store.tokens import scopes_in_force
 
@@ -58,6 +59,7 @@ def serve(
         max_body_bytes=settings.max_body_bytes,
         requests_per_s=settings.requests_per_s,
         hooks=Hooks(settings.alert_key.get_secret_value(), networks_of(settings.alert_networks)),
+        hosts=Hosts(names_of(settings.public_names), any_address=not private),
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = Live(engine, knowledge(), clock=utc_now, refresh_s=settings.refresh_s)

@@ -1,9 +1,11 @@
 """Sending one message to one webhook: signed, to an address judged first, tried again in vain."""
 
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -32,6 +34,7 @@ class Sender:
     resolve: Resolve = resolved
     patience: Patience = field(default_factory=Patience)
     timeout_s: float = TIMEOUT_S
+    trust: ssl.SSLContext = field(default_factory=lambda: trusting(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,25 @@ class Delivery:
 
     tries: int
     trouble: str
+
+
+def trusting(own: Path | None) -> ssl.SSLContext:
+    """Return whose certificates count: public authorities, and those of a PEM file if there is one.
+
+    Raises:
+        DataError: The file cannot be read or holds no certificate.
+    """
+    made = httpx.create_ssl_context(trust_env=False)
+    if own is None:
+        return made
+    try:
+        made.load_verify_locations(own)
+    except OSError as err:
+        raise DataError(
+            f"MAGNETCAST_ALERT_CA: {own} cannot be taken ({err}). Expected a file of certificates "
+            "in PEM. Correct the path or the file."
+        ) from err
+    return made
 
 
 def deliver(
@@ -66,7 +88,7 @@ def deliver(
     """
     body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
     trouble = ""
-    with httpx.Client(trust_env=False, timeout=sender.timeout_s) as client:
+    with httpx.Client(trust_env=False, timeout=sender.timeout_s, verify=sender.trust) as client:
         for tries in range(1, TRIES + 1):
             try:
                 place = hooks.place(rule["url"], sender.resolve)

@@ -12,9 +12,11 @@ from service.access import Access
 from service.api import scenarios
 from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
+from service.api.scenario_models import PARTS
 from service.asking.desk import Desk
 from service.asking.told import WhatIf
 from service.hooks import Hooks
+from service.hosts import Hosts
 from service.limits import Counts, Gate
 from service.live import Live, Warm
 from service.memo import Recent
@@ -42,6 +44,7 @@ class Rules:
     max_body_bytes: int
     requests_per_s: float
     hooks: Hooks = field(default_factory=Hooks)
+    hosts: Hosts = field(default_factory=Hosts)
 
 
 def create_app(
@@ -88,12 +91,13 @@ def create_app(
         counts=counts,
         max_body_bytes=rules.max_body_bytes,
         requests_per_s=rules.requests_per_s,
+        hosts=rules.hosts,
     )
-    app.openapi = lambda: _documentation(app)  # type: ignore[method-assign]  # FastAPI's own way
+    app.openapi = lambda: _documentation(app, rules)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
 
-def _documentation(app: FastAPI) -> dict[str, Any]:
+def _documentation(app: FastAPI, rules: Rules) -> dict[str, Any]:
     """Return the OpenAPI document, made once, with the problems it refers to."""
     if app.openapi_schema is None:
         made = get_openapi(
@@ -103,9 +107,10 @@ def _documentation(app: FastAPI) -> dict[str, Any]:
         schemas: dict[str, Any] = parts.setdefault("schemas", {})
         schemas["Problem"] = Problem.model_json_schema()
         parts["securitySchemes"] = _SECURITY
-        made["security"] = [{}, {"token": []}]
+        made["security"] = [*([{}] if rules.open_reads else []), {"token": []}]
         asking = app.state.shared.asking
         worked = () if asking is None else asking.what_if.worked
+        schemas |= PARTS
         made["paths"][f"{API_PREFIX}/scenarios"]["post"]["requestBody"] = scenarios.body_of(worked)
         app.openapi_schema = made
     return app.openapi_schema

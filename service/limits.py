@@ -12,6 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.hosts import Hosts
+from service.methods import without_body
 from service.problems import problem
 
 CSP: Final = (
@@ -88,11 +90,18 @@ class Gate:
     """The outermost layer of the service."""
 
     def __init__(
-        self, app: ASGIApp, *, counts: Counts, max_body_bytes: int, requests_per_s: float
+        self,
+        app: ASGIApp,
+        *,
+        counts: Counts,
+        max_body_bytes: int,
+        requests_per_s: float,
+        hosts: Hosts,
     ) -> None:
-        """Take the app to stand before and its limits; no rate limit if it is 0."""
+        """Take the app to stand before, its limits and names; no rate limit if it is 0."""
         self._app = app
         self._counts = counts
+        self._hosts = hosts
         self._most = max_body_bytes
         self._allowance = Allowance(requests_per_s) if requests_per_s > 0 else None
 
@@ -103,6 +112,10 @@ class Gate:
             return
         begun, status = time.perf_counter(), [int(HTTPStatus.INTERNAL_SERVER_ERROR)]
         answer = _with_headers(send, status)
+        method = scope["method"]
+        if method == "HEAD":
+            # Answered as GET is, the body left out.
+            scope, answer = {**scope, "method": "GET"}, without_body(answer)
         try:
             refused = self._refusal(scope)
             if refused is not None:
@@ -110,7 +123,7 @@ class Gate:
             else:
                 await self._app(scope, self._counted(receive), answer)
         finally:
-            self._count(scope, status[0], time.perf_counter() - begun)
+            self._count(scope, method, status[0], time.perf_counter() - begun)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         """Return what to answer to a request that is over a limit, else None."""
@@ -123,7 +136,15 @@ class Gate:
                 instance=scope["path"],
                 headers={"Retry-After": "1"},
             )
-        told = Headers(scope=scope).get("content-length", "0")
+        headers = Headers(scope=scope)
+        if not self._hosts.admits(host := ", ".join(headers.getlist("host"))):
+            return problem(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                f"Host {host[:100]!r} is no name of this service. Expected localhost, an address "
+                "it is bound to, or one of MAGNETCAST_PUBLIC_NAMES. Ask it by such a name.",
+                instance=scope["path"],
+            )
+        told = headers.get("content-length", "0")
         if told.isdigit() and int(told) > self._most:
             return problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -153,9 +174,11 @@ class Gate:
 
         return counted
 
-    def _count(self, scope: MutableMapping[str, Any], status: int, seconds: float) -> None:
+    def _count(
+        self, scope: MutableMapping[str, Any], method: str, status: int, seconds: float
+    ) -> None:
         route = _route_of(scope)
-        self._counts.requests.labels(route, scope["method"], str(status)).inc()
+        self._counts.requests.labels(route, method, str(status)).inc()
         self._counts.seconds.labels(route).observe(seconds)
 
 

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.asking.told import NoAnswerError
+from service.methods import allowed
 from service.publication import NothingPublishedError
 from service.queries.history import UnknownError
 from store.errors import DataError, MissingError, TokenError
@@ -65,6 +66,10 @@ def _handler(
             headers.setdefault("Retry-After", str(RETRY_S))
         if code == HTTPStatus.UNAUTHORIZED:
             headers.setdefault("WWW-Authenticate", 'Bearer realm="magnetcast"')
+        if code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed(request.app, request.scope)
+            if request.method == "OPTIONS":
+                return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
         path = request.url.path
         if path.startswith(API):
             return problem(code, worded(err), instance=path, headers=headers)
@@ -74,11 +79,22 @@ def _handler(
     return answer
 
 
+_BARE: Final[dict[int, str]] = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this address. Expected a path of "
+    "/api/v1/openapi.json, or a page that the overview leads to. Correct the address.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method. Expected one of those "
+    "in the Allow header. Use one of them.",
+}
+
+
 def _no_details(_: Exception) -> str:
     return "The service failed; the error is in its log. Try again, or tell who runs it."
 
 
 def _detail(err: HTTPException) -> str:
+    """Return what an error says, in a sentence where the framework only names its status."""
+    if err.detail == HTTPStatus(err.status_code).phrase:
+        return _BARE.get(err.status_code, err.detail)
     return str(err.detail)
 
 

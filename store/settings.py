@@ -102,6 +102,11 @@ class Settings(BaseSettings):
         description="Whether pages and API may be read without a token; empty means only where "
         "they are served on the loopback.",
     )
+    public_names: str = Field(
+        default="",
+        description="Names the service is asked by besides those of the loopback, e.g. "
+        "magnets.example.org.",
+    )
     refresh_s: float = Field(
         default=1.0, gt=0, le=60, description="How often the service looks for a new publication."
     )
@@ -125,6 +130,12 @@ class Settings(BaseSettings):
     alert_networks: str = Field(
         default="",
         description="Networks that webhooks may call besides public addresses, e.g. 10.0.0.0/8.",
+    )
+
+    alert_ca: Path | None = Field(
+        default=None,
+        description="Certificate authorities in PEM that receivers of webhooks may have besides "
+        "public ones.",
     )
 
     @field_validator(*PROVIDER_URLS)

@@ -30,8 +30,9 @@ Part = Annotated[Paging, Depends()]
 MOST: Final = 2**31 - 1
 Number = Annotated[int, Path(ge=1, le=MOST)]
 
-_MADE: Final[dict[str, Any]] = {"status_code": HTTPStatus.CREATED}
-_GONE: Final[dict[str, Any]] = {"status_code": HTTPStatus.NO_CONTENT}
+_TOKEN: Final[dict[str, Any]] = {"openapi_extra": {"security": [{"token": []}]}}
+_MADE: Final[dict[str, Any]] = {"status_code": HTTPStatus.CREATED, **_TOKEN}
+_GONE: Final[dict[str, Any]] = {"status_code": HTTPStatus.NO_CONTENT, **_TOKEN}
 
 
 @router.get("/needs", response_model=Page[models.Need], responses=CSV_TOO)
@@ -70,7 +71,7 @@ def overrides(
     return listed(request, rows, queries.OVERRIDE_SHOWN, paging=paging, form=form)
 
 
-@trail.get("/audit", response_model=Page[models.Entry], responses=CSV_TOO)
+@trail.get("/audit", response_model=Page[models.Entry], responses=CSV_TOO, **_TOKEN)
 def audit(request: Request, desk: OnDesk, paging: Part, form: FormQuery = None) -> Response:
     """Return the audit trail, newest first; it always needs a token."""
     return listed(request, queries.audit(desk), queries.AUDIT_COLUMNS, paging=paging, form=form)

@@ -1,5 +1,6 @@
 """Forecasts over the API: from memory, narrowed on request."""
 
+import re
 from typing import Annotated, Any, Final, Literal
 
 import pandas as pd
@@ -28,11 +29,15 @@ router = APIRouter(tags=["forecasts"])
 
 Quantile = Literal["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
 
+MOMENT: Final = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?$"
+"""A day, or a moment: nothing that would be read off a clock, such as ``now``."""
+
 AsOf = Annotated[
     str | None,
     Query(
         description="Day or UTC moment of a published forecast; the newest if left out.",
         examples=["2026-11-24"],
+        json_schema_extra={"pattern": MOMENT},
     ),
 ]
 Horizons = Annotated[
@@ -111,7 +116,8 @@ def moment_of(text: str | None) -> pd.Timestamp | None:
     """
     if text is None:
         return None
-    stamp = pd.to_datetime(text, errors="coerce")
+    known = re.fullmatch(MOMENT, text, re.ASCII)
+    stamp = pd.to_datetime(text, errors="coerce") if known else pd.NaT
     if pd.isna(stamp):
         raise DataError(
             f"as_of={text!r} is no moment. Expected YYYY-MM-DD or a UTC moment, e.g. 2025-04-10. "

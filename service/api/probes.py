@@ -1,8 +1,10 @@
 """For machines that look after the service: alive, ready, figures."""
 
+from typing import Any, Final
+
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from service.api.models import Health, Ready
 from service.queries.freshness import freshness_of
@@ -10,14 +12,16 @@ from service.state import Current, Shared
 
 router = APIRouter(tags=["probes"])
 
+_OPEN: Final[dict[str, Any]] = {"openapi_extra": {"security": []}}
 
-@router.get("/health")
+
+@router.get("/health", **_OPEN)
 async def health() -> Health:
     """Tell that the process lives."""
     return Health(status="ok")
 
 
-@router.get("/ready")
+@router.get("/ready", **_OPEN)
 async def ready(current: Current, shared: Shared) -> Ready:
     """Tell whether there is a forecast to show (else 503), and how fresh it is."""
     fresh = freshness_of(current, now=shared.live.clock())
@@ -32,7 +36,10 @@ async def ready(current: Current, shared: Shared) -> Ready:
 
 
 @router.get(
-    "/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    **_OPEN,
 )
 async def metrics(shared: Shared) -> Response:
     """Return counts and times for Prometheus."""

@@ -16,6 +16,7 @@ from service.api.forecasts import CSV_TOO
 from service.api.models import Page, ScenarioAnswer
 from service.api.models import Worked as WorkedModel
 from service.api.replies import FormQuery, Paging, listed, reply, tags_of, wants_csv
+from service.api.scenario_models import SCENARIO
 from service.asking.told import Worked
 from service.problems import PROBLEM
 from service.queries.history import known_destination
@@ -102,21 +103,17 @@ async def body_text(request: Request) -> bytes:
 
 def body_of(worked: Sequence[Worked]) -> dict[str, Any]:
     """Return what the documentation says of the body, with worked scenarios as examples."""
-    asked: dict[str, Any] = {"type": "object", "required": ["name"]}
-    texts = {one.key: {"summary": one.name, "value": one.text} for one in worked}
     # JSON has no days: they are texts.
-    values = {
+    examples = {
         one.key: {
             "summary": one.name,
             "value": json.loads(json.dumps(yaml.safe_load(one.text), default=str)),
         }
         for one in worked
     }
+    content = {"schema": SCENARIO, "examples": examples}
     return {
         "required": True,
         "description": "Acts and tariff steps, as the files in scenarios/.",
-        "content": {
-            "application/yaml": {"schema": {"type": "string"}, "examples": texts},
-            "application/json": {"schema": asked, "examples": values},
-        },
+        "content": {"application/json": content, "application/yaml": content},
     }

@@ -1,5 +1,6 @@
 """The policy ledger: events and tariff steps, searchable, each with its source."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,7 @@ TARIFF_COLUMNS: Final = (
 )  # fmt: skip
 
 SEARCHED: Final = ("event_id", "issuer", "summary", "legal_reference", "products", "note")
+SEARCHED_STEPS: Final = ("importer", "component", "legal_reference", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,7 @@ def events(publication: Publication, search: Search) -> list[Record]:
     if search.destination:
         fits = [touches(search.destination, _codes(told)) for told in rows["destinations"]]
         rows = rows.loc[fits]
-    for word in search.text.casefold().split():
-        said = rows[list(SEARCHED)].astype(str).agg(" ".join, axis=1).str.casefold()
-        rows = rows.loc[said.str.contains(word, regex=False)]
+    rows = _saying(rows, SEARCHED, search.text)
     order = ["announced_on", "severity", "event_id"]
     return records(rows.sort_values(order, ascending=False)[list(EVENT_COLUMNS)])
 
@@ -53,9 +53,7 @@ def tariffs(publication: Publication, *, importer: str = "", text: str = "") -> 
     rows = publication.ledger.tariffs
     if importer:
         rows = rows.loc[rows["importer"] == importer]
-    for word in text.casefold().split():
-        said = rows[["importer", "component", "legal_reference", "note"]].agg(" ".join, axis=1)
-        rows = rows.loc[said.str.casefold().str.contains(word, regex=False)]
+    rows = _saying(rows, SEARCHED_STEPS, text)
     order = ["effective_from", "importer", "component"]
     return records(rows.sort_values(order, ascending=[False, True, True])[list(TARIFF_COLUMNS)])
 
@@ -68,6 +66,14 @@ def instruments(publication: Publication) -> list[str]:
 def importers(publication: Publication) -> list[str]:
     """Return the importers whose tariffs are known."""
     return sorted(set(publication.ledger.tariffs["importer"]))
+
+
+def _saying(rows: pd.DataFrame, columns: Sequence[str], text: str) -> pd.DataFrame:
+    """Return the rows whose columns together say every word of a text."""
+    words = text.casefold().split()
+    told = rows[list(columns)].astype(str).to_numpy()
+    said = [" ".join(cells).casefold() for cells in told]
+    return rows.loc[[all(word in row for word in words) for row in said]]
 
 
 def _codes(told: object) -> list[str]:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Final
-from urllib.parse import parse_qsl
 
 import pandas as pd
 from fastapi import APIRouter, Depends, Path, Request
@@ -16,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from service import actions
-from service.api.desk import MOST, month_start
+from service.api.desk import MOST
 from service.api.forecasts import moment_of
 from service.api.replies import reply
 from service.desk import Desk
@@ -24,19 +23,27 @@ from service.feed import ADDRESS, atom
 from service.names import name_of
 from service.publication import Publication
 from service.queries import desk as queries
+from service.queries.history import known_destination
 from service.queries.needs import carry_of, need_documents
-from service.state import Current, OnDesk, Shared, Writer, may_audit, may_read, own_form
+from service.state import (
+    Current,
+    OnDesk,
+    Shared,
+    State,
+    Writer,
+    may_audit,
+    may_read,
+    own_form,
+)
+from service.web.destination import destination_page
+from service.web.forms import Fields, Refused, month_in, number_in, text_in
 from service.web.render import page
-from store.errors import DataError
+from store.errors import DataError, TokenError
 from store.needs import Need
 from store.rules import Rule
-from store.schemas import MONTH_PATTERN
 
 ENTRIES: Final = 200
 """Rows of the audit trail on its page; the API has all."""
-
-MOST_FIELDS: Final = 20
-FORM: Final = "application/x-www-form-urlencoded"
 
 reading = [Depends(may_read)]
 # First whether the form is our own: nobody is asked for a password over a form from elsewhere.
@@ -45,28 +52,6 @@ sending = [Depends(own_form)]
 router = APIRouter(include_in_schema=False)
 
 Number = Annotated[int, Path(ge=1, le=MOST)]
-
-
-async def form_of(request: Request) -> Mapping[str, str]:
-    """Return the fields of a form; each comes once.
-
-    Raises:
-        DataError: The body is no form.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    try:
-        text = (await request.body()).decode()
-        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except (UnicodeDecodeError, ValueError) as err:
-        raise DataError(
-            f"A form that cannot be read ({err}). Expected {FORM}. Send it anew."
-        ) from err
-    if kind != FORM:
-        raise DataError(f"A body of {kind!r}. Expected {FORM}. Programs use /api/v1.")
-    return dict(fields)
-
-
-Fields = Annotated[Mapping[str, str], Depends(form_of)]
 
 
 def form_page(answer: Response) -> Response:
@@ -105,16 +90,23 @@ def feed_route(request: Request, current: Current, desk: OnDesk) -> Response:
 
 
 @router.post("/needs", dependencies=sending)
-def add_need(fields: Fields, who: Writer, shared: Shared) -> Response:
-    """State a need."""
-    need = Need(
-        name=_text(fields, "name"),
-        destination=_text(fields, "destination"),
-        period_from=_month(fields, "period_from"),
-        period_to=_month(fields, "period_to"),
-        tonnes=_number(fields, "tonnes"),
-    )
-    number = actions.state_need(shared, who, need)
+def add_need(
+    request: Request, *, fields: Fields, who: Writer, shared: Shared, current: Current
+) -> Response:
+    """State a need; one that makes no sense is shown again with what is wrong."""
+    try:
+        need = Need(
+            name=text_in(fields, "name"),
+            destination=text_in(fields, "destination"),
+            period_from=month_in(fields, "period_from"),
+            period_to=month_in(fields, "period_to"),
+            tonnes=number_in(fields, "tonnes"),
+        )
+        number = actions.state_need(shared, who, need)
+    except TokenError:
+        raise
+    except DataError as err:
+        return _again(request, current, shared, Refused("need", fields, str(err)))
     return _see(f"/needs#need-{number}")
 
 
@@ -130,17 +122,12 @@ def add_rule(
     request: Request, *, fields: Fields, who: Writer, shared: Shared, current: Current
 ) -> Response:
     """Make an alert rule; with a webhook its secret is shown this once."""
-    watched, _, which = _text(fields, "watched").partition(":")
-    need = int(which) if watched == "shortfall" and re.fullmatch(r"[1-9]\d{0,8}", which) else None
-    rule = Rule(
-        name=_text(fields, "name"),
-        measure=watched,
-        points=_number(fields, "points"),
-        need_id=need,
-        destination="" if need is not None else which,
-        url=_text(fields, "url"),
-    )
-    number, secret = actions.watch(shared, who, rule)
+    try:
+        number, secret = actions.watch(shared, who, _rule(fields))
+    except TokenError:
+        raise
+    except DataError as err:
+        return _again(request, current, shared, Refused("rule", fields, str(err)))
     if not secret:
         return _see("/needs#rules")
     told = {"number": number, "value": secret}
@@ -157,17 +144,26 @@ def end_rule(number: Number, who: Writer, shared: Shared) -> Response:
 
 
 @router.post("/overrides", dependencies=sending)
-def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
-    """Put an override beside a median."""
-    asked = actions.Expected(
-        destination=_text(fields, "destination"),
-        period=_month(fields, "period"),
-        as_of=moment_of(_text(fields, "as_of")),
-        tonnes=_number(fields, "tonnes"),
-        reason=_text(fields, "reason"),
-    )
-    made = actions.expect(shared, who, asked)
-    return _see(f"/destinations/{made.destination}#months-head")
+def add_override(fields: Fields, who: Writer, shared: Shared, current: Current) -> Response:
+    """Put an override beside a median; one that makes no sense is shown again."""
+    destination = known_destination(current, text_in(fields, "destination"))
+    try:
+        asked = actions.Expected(
+            destination=destination,
+            period=month_in(fields, "period"),
+            as_of=moment_of(text_in(fields, "as_of")),
+            tonnes=number_in(fields, "tonnes"),
+            reason=text_in(fields, "reason"),
+        )
+        actions.expect(shared, who, asked)
+    except TokenError:
+        raise
+    except DataError as err:
+        refused = Refused("override", fields, str(err))
+        now, desk = shared.live.clock(), shared.live.desk
+        shown = destination_page(current, destination, now, desk, refused)
+        return form_page(Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media))
+    return _see(f"/destinations/{destination}#months-head")
 
 
 def needs_page(
@@ -177,6 +173,7 @@ def needs_page(
     now: pd.Timestamp,
     *,
     secret: Mapping[str, object] | None = None,
+    refused: Refused | None = None,
 ) -> Response:
     """Return the page of needs, alert rules and alerts.
 
@@ -186,6 +183,7 @@ def needs_page(
         desk: The desk.
         now: The moment of asking.
         secret: Number of a rule just made and its secret, to be shown this once.
+        refused: A form that was not taken, to be shown again.
     """
     ahead = sorted(set(publication.latest["period"]))
     shown = page(
@@ -201,40 +199,37 @@ def needs_page(
         first=ahead[0],
         last=ahead[-1],
         secret=secret,
+        refused=refused,
     )
+    if refused is not None:
+        return Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media)
     return reply(request, shown)
+
+
+def _again(request: Request, current: Publication, shared: State, refused: Refused) -> Response:
+    """Show the page of needs once more, with a form that was not taken."""
+    now, desk = shared.live.clock(), shared.live.desk
+    return form_page(needs_page(request, current, desk, now, refused=refused))
+
+
+def _rule(fields: Mapping[str, str]) -> Rule:
+    """Return the rule of a form.
+
+    Raises:
+        DataError: A field is missing or is no number.
+    """
+    watched, _, which = text_in(fields, "watched").partition(":")
+    need = int(which) if watched == "shortfall" and re.fullmatch(r"[1-9]\d{0,8}", which) else None
+    return Rule(
+        name=text_in(fields, "name"),
+        measure=watched,
+        points=number_in(fields, "points"),
+        need_id=need,
+        destination="" if need is not None else which,
+        url=text_in(fields, "url"),
+    )
 
 
 def _see(place: str) -> Response:
     """Lead a browser to a page after its form was taken."""
     return RedirectResponse(place, HTTPStatus.SEE_OTHER)
-
-
-def _text(fields: Mapping[str, str], name: str) -> str:
-    """Return a field of a form.
-
-    Raises:
-        DataError: It is missing.
-    """
-    if name not in fields:
-        raise DataError(f"No field {name!r} in the form. Expected one. Send the page's own form.")
-    return fields[name].strip()
-
-
-def _number(fields: Mapping[str, str], name: str) -> float:
-    text = _text(fields, name)
-    try:
-        return float(text)
-    except ValueError as err:
-        raise DataError(
-            f"{name}={text[:40]!r} is no number. Expected one such as 450.5. Correct it."
-        ) from err
-
-
-def _month(fields: Mapping[str, str], name: str) -> pd.Timestamp:
-    text = _text(fields, name)
-    if not re.fullmatch(MONTH_PATTERN, text):
-        raise DataError(
-            f"{name}={text[:40]!r} is no month. Expected YYYY-MM, e.g. 2026-12. Correct it."
-        )
-    return month_start(text)

@@ -16,6 +16,7 @@ from service.numbers import NBSP, tonnes
 from service.publication import Publication
 from service.queries.history import known_destination, months_of, titles
 from service.web.fans import chart_svg, fan_of, report_of
+from service.web.forms import Refused
 from service.web.render import page
 from service.why import forecast_sentences
 
@@ -34,9 +35,15 @@ class Reason:
 
 
 def destination_page(
-    publication: Publication, destination: str, now: pd.Timestamp, desk: Desk
+    publication: Publication,
+    destination: str,
+    now: pd.Timestamp,
+    desk: Desk,
+    refused: Refused | None = None,
 ) -> Answer:
     """Return the page of one destination, with what planners expect beside the medians.
+
+    ``refused`` is an override that was not taken, to be shown again.
 
     Raises:
         UnknownError: It is not forecast.
@@ -68,6 +75,7 @@ def destination_page(
         exact=bool(fan.forecast["contributions"].notna().all()),
         history=history[::-1],
         others=titles(publication),
+        refused=refused,
     )
 
 

@@ -7,7 +7,9 @@ import pandas as pd
 from service import view
 from service.answers import Answer
 from service.inputs import ReportInput
+from service.names import name_of
 from service.publication import Publication
+from service.web.destination import reasons
 from service.web.fans import fan_of, report_of, small_charts
 from service.web.render import page
 
@@ -27,6 +29,11 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         line for name in publication.destinations if (line := _line(publication, report, name))
     ]
     world = fan_of(publication, publication.destinations[0])
+    rows = view.month_rows(report, world)
+    reason = next(iter(reasons(publication, world, rows)), None)
+    # The sentence that names month and median again is left out.
+    opening = f"{name_of(world.destination)}, "
+    moved = [said for said in reason.sentences if not said.startswith(opening)] if reason else []
     return page(
         "overview.html.j2",
         publication,
@@ -34,6 +41,10 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         here="/",
         lines=lines,
         headline=view.headline(lines[0].outlook) if lines else "No month ahead is forecast.",
+        outlook=lines[0].outlook if lines else None,
+        hit_rate=rows[0].hit_rate if rows else float("nan"),
+        reason=reason,
+        moved=moved,
         nowcast=view.nowcast(world),
         charts=small_charts(publication),
     )

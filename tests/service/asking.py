@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import uvicorn
+from fastapi import FastAPI
 
 from flows.asking import Asker, open_asker, what_if
 from flows.serve_commands import bound, shown
@@ -92,19 +93,28 @@ def asking(store: Path, home: Path, what: WhatIf | None = None) -> Iterator[Aske
     """Serve a copy of a store in a thread of this process."""
     engine = open_store(copied(store, home))
     app = make_app(engine, RULES, answers(home) if what is None else what)
+    many = httpx.Limits(max_connections=None)
+    with (
+        online(app) as address,
+        httpx.Client(base_url=address, timeout=600, limits=many, trust_env=False) as client,
+    ):
+        yield Asked(home, address, app.state.shared.asking, client)
+    engine.dispose()
+
+
+@contextmanager
+def online(app: FastAPI) -> Iterator[str]:
+    """Serve an app in a thread of this process and yield its address once it is ready."""
     config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     with bound("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         address = f"http://{shown(listener)}"
-        many = httpx.Limits(max_connections=None)
-        with httpx.Client(base_url=address, timeout=600, limits=many, trust_env=False) as client:
-            client.get("/api/v1/health")
-            yield Asked(home, address, app.state.shared.asking, client)
+        httpx.get(f"{address}/api/v1/health", timeout=600, trust_env=False)
+        yield address
         server.should_exit = True
         thread.join()
-    engine.dispose()
 
 
 def until_ready(desk: Desk) -> int:

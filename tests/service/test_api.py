@@ -119,10 +119,12 @@ def test_an_unchanged_answer_is_not_sent_again(client: TestClient) -> None:
         ("forecasts/XXX", 404, "No destination 'XXX' in the published forecasts"),
         ("forecasts/USA?as_of=2020-01-01", 404, "2026-11-24; 2025-08-25"),
         ("forecasts/USA?as_of=soon", 400, "as_of='soon' is no moment"),
+        ("forecasts/USA?as_of=now", 400, "as_of='now' is no moment"),
+        ("forecasts/USA?as_of=2026-13-01", 400, "as_of='2026-13-01' is no moment"),
         ("forecasts/USA?quantile=p33", 422, "p33"),
         ("scores?limit=0", 422, "limit='0'"),
         ("figures?period=2025-13", 422, "period='2025-13'"),
-        ("nothing", 404, "Not Found"),
+        ("nothing", 404, "There is nothing at this address. Expected"),
     ],
 )
 def test_an_error_is_a_problem_document(
@@ -210,3 +212,10 @@ def test_probes_tell_life_readiness_and_counts(client: TestClient) -> None:
         counted
     )
     assert 'route="/api/v1/forecasts/USA"' not in counted
+
+
+@pytest.mark.parametrize("path", ["events?q=zzz export", "tariffs?importer=XXX&q=two words"])
+def test_words_after_one_that_finds_nothing_find_nothing(client: TestClient, path: str) -> None:
+    answer = client.get(f"{API}/{path}")
+
+    assert (answer.status_code, answer.json()["items"]) == (200, [])

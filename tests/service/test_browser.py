@@ -84,6 +84,23 @@ def test_a_phone_needs_no_sideways_scroll(browser: Browser, address: str, path: 
     assert widths == [360, 360]
 
 
+@pytest.mark.parametrize("path", ["/", "/destinations/USA"])
+def test_a_desk_screen_needs_no_scrolling_within_the_page(
+    browser: Browser, address: str, path: str
+) -> None:
+    # What a window of 1,200 pixels leaves beside its own scrollbar.
+    watch = opened(browser, address, viewport={"width": 1180, "height": 800})
+    watch.page.goto(path)
+
+    wide = watch.page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+        ".map(e => e.getAttribute('aria-label'))"
+    )
+
+    watch.page.context.close()
+    assert wide == []
+
+
 def test_pages_and_charts_follow_the_colour_scheme(browser: Browser, address: str) -> None:
     seen = {}
     for scheme in ("light", "dark"):

@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -407,14 +408,41 @@ def test_where_a_browser_tells_no_site_its_origin_counts(desk: TestClient) -> No
         ("/alert-rules", {**RULE_FORM, "watched": "noise"}, "A rule on &#39;noise&#39;"),
     ],
 )
-def test_a_form_that_makes_no_sense_is_told_as_a_page(
+def test_a_form_that_makes_no_sense_is_shown_again_as_it_was_typed(
     desk: TestClient, path: str, told: dict, said: str
 ) -> None:
     answer = form(desk, path, told)
 
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("text/html")
-    assert said in answer.text
+    assert answer.headers["referrer-policy"] == "same-origin"
+    _, _, after = answer.text.partition('role="alert">')
+    complaint, _, rest = after.partition(f'action="{path}"')
+    assert complaint.startswith("Not kept. ")
+    assert said in complaint
+    shown = rest.partition("</form>")[0]
+    for name, value in told.items():
+        if name not in {"destination", "watched", "reason"}:
+            assert re.search(f'name="{name}"[^>]* value="{re.escape(str(value))}"', shown)
+
+
+def test_an_override_that_makes_no_sense_is_shown_again_on_its_page(
+    desk: TestClient, engine: Engine
+) -> None:
+    told = {"destination": "USA", "period": "2026-12", "as_of": "2026-11-24T00:00:00Z",
+            "tonnes": "-5", "reason": 'say "no"'}  # fmt: skip
+
+    answer = form(desk, "/overrides", told)
+
+    assert answer.status_code == 400
+    assert "Not kept. " in answer.text
+    assert "<details open>" in answer.text
+    assert 'value="-5" autofocus' in answer.text
+    assert 'value="say &#34;no&#34;"' in answer.text
+    assert '<option value="2026-12" selected>' in answer.text
+    assert read_desk(engine).overrides.empty
+    assert "Not kept" not in desk.get("/destinations/USA").text
+    assert form(desk, "/overrides", {**told, "destination": "XXX"}).status_code == 404
 
 
 def test_a_form_asks_for_the_token_as_a_password(desk: TestClient) -> None:

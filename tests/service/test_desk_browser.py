@@ -87,6 +87,31 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
     page.context.close()
 
 
+def test_a_need_that_makes_no_sense_stays_in_its_form_with_what_is_wrong_in_sight(
+    browser: Browser,
+    place: tuple[str, str],
+) -> None:
+    watch = planner(browser, place)
+    page = watch.page
+    page.goto("/needs")
+    form = page.locator("form[action='/needs']")
+    words = {"name": "Backwards", "period_from": "2027-05", "period_to": "2026-12", "tonnes": "9"}
+    for name, word in words.items():
+        form.locator(f"input[name={name}]").fill(word)
+    form.get_by_role("button").click()
+
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    box = alert.bounding_box()
+    assert alert.inner_text().startswith("Not kept. ")
+    assert box is not None
+    assert 0 <= box["y"] < page.viewport_size["height"]
+    for name, word in words.items():
+        assert form.locator(f"input[name={name}]").input_value() == word
+    assert page.evaluate("document.activeElement.name") == "name"
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/needs", "/audit", "/destinations/USA", "/track-record"])
 def test_a_written_desk_has_no_serious_fault_and_fits_a_phone(

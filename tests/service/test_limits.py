@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from fastapi import Body, Depends
@@ -6,8 +7,10 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.app import Rules
+from service.hosts import Hosts, names_of
 from service.limits import BURST_S, MOST_CLIENTS, Allowance
 from service.state import may_write
+from store.errors import DataError
 from store.tokens import create_token, read_tokens, revoke_token
 from tests.service.stores import NEWEST, OPEN, make_app
 
@@ -145,3 +148,83 @@ def test_a_failure_of_ours_tells_no_details(engine: Engine) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (500, PROBLEM)
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "localhost:8510", "127.0.0.1", "127.0.0.1:8510", "[::1]:8510", "127.8.9.1",
+     "LOCALHOST.", "magnets.example.org", "Magnets.Example.org:443"],
+)  # fmt: skip
+def test_the_service_answers_to_the_loopback_and_to_its_public_names(
+    engine: Engine, host: str
+) -> None:
+    hosts = Hosts(names_of("magnets.example.org, desk"))
+    client = TestClient(make_app(engine, replace(OPEN, hosts=hosts)))
+
+    assert client.get("/api/v1/health", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "localhost.evil.example", "evil.example:8510", "10.0.0.5", "", "localhost@x",
+     "magnets.example.org.evil.example", "127.0.0.1.evil.example", "[::1",
+     "localhost, evil.example"],
+)  # fmt: skip
+def test_a_name_that_was_pointed_here_is_refused_as_a_problem(engine: Engine, host: str) -> None:
+    hosts = Hosts(names_of("magnets.example.org"))
+    client = TestClient(make_app(engine, replace(OPEN, hosts=hosts)))
+
+    for path in ("/api/v1/forecasts/USA", "/", "/static/style.css"):
+        answer = client.get(path, headers={"Host": host})
+
+        assert (answer.status_code, answer.headers["content-type"]) == (421, PROBLEM)
+        assert "MAGNETCAST_PUBLIC_NAMES" in answer.json()["detail"]
+
+
+def test_beyond_the_loopback_any_address_by_number_is_answered_and_no_name() -> None:
+    bound = Hosts(any_address=True)
+
+    assert bound.admits("10.0.0.5:8510")
+    assert bound.admits("[2001:db8::1]")
+    assert not bound.admits("evil.example")
+
+
+def test_a_public_name_that_is_none_is_told() -> None:
+    with pytest.raises(DataError, match=r"MAGNETCAST_PUBLIC_NAMES: 'https://x' is no name"):
+        names_of("desk, https://x")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/destinations/USA", "/what-if", "/needs", "/track-record", "/policy", "/data",
+     "/alerts.atom", "/destinations/USA/forecast.xlsx", "/static/style.css", "/robots.txt",
+     "/api/v1/forecasts/USA", "/api/v1/events?format=csv", "/api/v1/openapi.json",
+     "/api/v1/health", "/api/v1/ready", "/api/v1/forecasts/XXX", "/nothing"],
+)  # fmt: skip
+def test_head_has_the_headers_of_get_and_no_body(client: TestClient, path: str) -> None:
+    whole, head = client.get(path), client.head(path)
+
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert dict(head.headers) == dict(whole.headers)
+    assert int(head.headers["content-length"]) == len(whole.content) > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/", "GET, HEAD, OPTIONS"),
+        ("/needs", "GET, POST, HEAD, OPTIONS"),
+        ("/needs/1/end", "POST, OPTIONS"),
+        ("/api/v1/forecasts/USA", "GET, HEAD, OPTIONS"),
+        ("/api/v1/needs", "GET, POST, HEAD, OPTIONS"),
+        ("/api/v1/needs/1", "GET, DELETE, HEAD, OPTIONS"),
+        ("/api/v1/scenarios", "GET, POST, HEAD, OPTIONS"),
+    ],
+)
+def test_a_path_tells_its_methods(client: TestClient, path: str, methods: str) -> None:
+    told, refused = client.options(path), client.patch(path)
+
+    assert (told.status_code, told.content, told.headers["allow"]) == (204, b"", methods)
+    assert (refused.status_code, refused.headers["allow"]) == (405, methods)
+    assert not any(name.startswith("access-control") for name in told.headers)
+    assert client.options("/nothing").status_code == 404

@@ -140,6 +140,14 @@ def test_the_overview_tells_three_months_and_the_chance_of_less_than_last_year(
     assert re.search(r"(under|over)? ?\d+\xa0%", row)
 
 
+def test_the_overview_tells_how_sure_it_is_and_what_moves_it(client: TestClient) -> None:
+    text = client.get("/").text
+
+    assert "Chance that these months together fall below the year before" in text
+    assert "80&nbsp;% band held" in text
+    assert "<strong>What moves it</strong> (Nov 2026, median" in text
+
+
 def test_a_destination_shows_chart_reasons_events_tariffs_and_files(client: TestClient) -> None:
     page = client.get("/destinations/USA").text
 

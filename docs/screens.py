@@ -1,0 +1,77 @@
+"""Pictures of the planners' pages, through Chromium."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+CHROMIUM: Final = "chromium"
+START: Final = "from flows.cli import main; main()"
+PATIENCE_MS: Final = 600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One picture: the head of a page, 1,200 pixels wide."""
+
+    name: str
+    path: str
+    scheme: str
+    height: int
+
+
+SCREENS: Final = (
+    Screen("page_overview.png", "/", "light", 1000),
+    Screen("page_what_if_dark.png", "/what-if?destination=USA&worked=us-tariff-60", "dark", 1000),
+)
+
+
+def draw(folder: Path) -> str:
+    """Draw what is published in the home; returns what was done, or why nothing was."""
+    found = shutil.which(CHROMIUM)
+    if found is None:
+        return "no chromium on PATH: the pictures of the pages stay as they are"
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - of the tests' packages
+    except ImportError:
+        return "no playwright: the pictures of the pages stay as they are"
+    with served() as address, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        for screen in SCREENS:
+            page = browser.new_page(
+                base_url=address,
+                color_scheme=screen.scheme,  # type: ignore[arg-type]  # light or dark
+                viewport={"width": 1200, "height": screen.height},
+            )
+            page.set_default_timeout(PATIENCE_MS)
+            answer = page.goto(screen.path)
+            if answer is None or not answer.ok:
+                return f"{screen.path} is not shown: the pictures of the pages stay as they are"
+            page.screenshot(path=folder / screen.name)
+        browser.close()
+    return f"drew {', '.join(screen.name for screen in SCREENS)}"
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """Serve the home on a free port and yield the address."""
+    command = [sys.executable, "-c", START, "serve", "--port", "0"]
+    patient = {**os.environ, "MAGNETCAST_WHAT_IF_SECONDS": "600"}
+    process = subprocess.Popen(  # noqa: S603 - ours
+        command, stderr=subprocess.PIPE, text=True, env=patient
+    )
+    try:
+        said = process.stderr.readline() if process.stderr else ""
+        told = re.search(r"http://\S+(?=/ )", said)
+        if told is None:
+            raise SystemExit(f"The service does not start: {said}")
+        yield told.group()
+    finally:
+        process.terminate()
+        process.communicate()

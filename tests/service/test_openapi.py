@@ -1,0 +1,132 @@
+"""Schemathesis asks the API what its own description allows, and what it forbids."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import Case
+from schemathesis.config import SchemathesisConfig
+from schemathesis.schemas import BaseSchema
+from sqlalchemy import create_engine
+
+from service.app import Rules
+from service.asking.told import WhatIf
+from store.database import open_store
+from store.tokens import create_token
+from tests.service.asking import RULES, answers, online
+from tests.service.stores import NEWEST, copied, make_app
+
+CLOSED = replace(RULES, open_reads=False)
+TIMEOUT_S = 600
+SCENARIOS = "POST /api/v1/scenarios"
+relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def schema_of(rules: Rules, *, examples: int, coverage: bool) -> BaseSchema:
+    """Return the API as it describes itself under some rules."""
+    told: dict[str, Any] = {
+        "seed": 7,
+        "generation": {
+            "mode": "all", "max-examples": examples, "deterministic": True, "database": "none",
+            "no-shrink": True,
+        },
+        "phases": {"stateful": {"enabled": False}, "coverage": {"enabled": coverage}},
+        # A day, a need or a scenario may be well formed and make no sense; writing needs a token.
+        "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", 400, 401, 404]}},
+        "operations": [
+            {
+                "include-name": SCENARIOS,
+                # Bounded: what is sound goes through the process that answers.
+                "phases": {"coverage": {"enabled": False}},
+                "generation": {"max-examples": 5 * examples},
+                "parameters": {"query.destination": ["USA"]},
+            }
+        ],
+    }  # fmt: skip
+    what_if = answers(Path())
+    worked_one = replace(what_if, worked=what_if.worked[-1:])
+    app = make_app(create_engine("sqlite://"), rules, worked_one)
+    config = SchemathesisConfig.from_dict(told)
+    return schemathesis.openapi.from_dict(app.openapi(), config=config)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A service under way, and who asks it."""
+
+    address: str
+    session: requests.Session
+
+    def check(self, case: Case) -> None:
+        """Ask and hold the answer against the description."""
+        case.call_and_validate(self.address, self.session, timeout=TIMEOUT_S)
+
+
+@contextmanager
+def served(
+    store: Path, home: Path, rules: Rules, what_if: WhatIf | None = None
+) -> Iterator[tuple[Served, str]]:
+    """Serve a copy of a store; yields a token that may write too."""
+    engine = open_store(copied(store, home))
+    token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    app = make_app(engine, rules, what_if)
+    with online(app) as address, requests.Session() as session:
+        yield Served(address, session), token
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def writer(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Who may write, at a service that tells nothing without a token."""
+    home = tmp_path_factory.mktemp("closed")
+    with served(published_store, home, CLOSED, answers(home)) as (told, token):
+        told.session.headers["Authorization"] = f"Bearer {token}"
+        yield told
+
+
+@pytest.fixture(scope="module")
+def stranger(writer: Served) -> Iterator[Served]:
+    """Who has no token, at the same service."""
+    with requests.Session() as session:
+        yield Served(writer.address, session)
+
+
+@pytest.fixture(scope="module")
+def reader(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Who has no token, at a service that may be read without one and answers no scenarios."""
+    with served(published_store, tmp_path_factory.mktemp("open"), RULES) as (told, _):
+        yield told
+
+
+closed = schema_of(CLOSED, examples=4, coverage=True)
+closed_briefly = schema_of(CLOSED, examples=2, coverage=False)
+opened = schema_of(RULES, examples=2, coverage=False)
+
+
+@closed.parametrize()
+@relaxed
+def test_a_writer_is_answered_as_described(case: Case, writer: Served) -> None:
+    writer.check(case)
+
+
+@opened.exclude(tag="scenarios").parametrize()
+@relaxed
+def test_a_reader_without_a_token_is_answered_as_described(case: Case, reader: Served) -> None:
+    reader.check(case)
+
+
+@closed_briefly.exclude(tag="probes").parametrize()
+@relaxed
+def test_a_stranger_is_told_nothing(case: Case, stranger: Served) -> None:
+    answer = case.call(stranger.address, stranger.session, timeout=TIMEOUT_S)
+
+    # A body that cannot be read is refused before anybody is asked for a token.
+    sound = case.meta is None or case.meta.generation.mode.is_positive
+    assert answer.status_code in ({401} if sound else {400, 401, 422})
+    assert answer.headers["content-type"] == ["application/problem+json"]

@@ -1,0 +1,147 @@
+"""Webhooks over real TLS to a receiver on the loopback, under authorities of these tests' own."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
+
+import pandas as pd
+import pytest
+import trustme
+
+from flows.alerts import alert
+from flows.stores import store_of
+from flows.webhook import Sender, trusting
+from sources.http_waiting import Patience
+from store.audit import Who
+from store.desk import read_desk
+from store.errors import DataError
+from store.rules import Rule, add_rule
+from store.settings import Settings
+from tests.service.stores import NEWEST, copied, publish
+from tests.service.test_alerts import KEY, LATER, NOW
+
+HOST = "hooks.example"
+
+
+@dataclass
+class Receiver:
+    """A receiver with a certificate, and what it took."""
+
+    port: int
+    taken: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def house() -> trustme.CA:
+    return trustme.CA(organization_name="The house")
+
+
+@pytest.fixture(scope="module")
+def receiver(house: trustme.CA) -> Iterator[Receiver]:
+    """Receiver whose certificate is of the house and for ``HOST`` alone."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            told.taken.append(self.headers["Host"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    house.issue_cert(HOST).configure_cert(context)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # a handshake that its client broke off
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    told = Receiver(server.server_port)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield told
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def settings(published_store: Path, tmp_path: Path) -> Iterator[Settings]:
+    copied(published_store, tmp_path)
+    made = Settings(home=tmp_path, alert_key=KEY, alert_networks="127.0.0.0/8")
+    yield made
+    store_of(made).dispose()
+
+
+def pem(authority: trustme.CA, folder: Path) -> Path:
+    file = folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return file
+
+
+def told_over_tls(
+    settings: Settings, receiver: Receiver, own: Path | None, host: str = HOST
+) -> str:
+    """Let a rule speak to a host, with authorities of one's own, and return the trouble."""
+    receiver.taken.clear()
+    engine = store_of(settings)
+    rule = Rule(
+        "doubled", "median", 50.0, destination="USA", url=f"https://{host}:{receiver.port}/"
+    )
+    add_rule(engine, rule, who=Who("ann"), at=NOW, since=NEWEST)
+    publish(engine, LATER, cutoff="2026-07", factor=2.0)
+    sender = Sender(
+        resolve=lambda *_: ["127.0.0.1"],
+        patience=Patience(sleep=lambda _: None, chance=lambda: 1.0),
+        trust=trusting(own),
+    )
+    alert(settings, NOW, sender=sender)
+    (row,) = read_desk(engine).alerts.to_dict("records")
+    assert (row["trouble"] == "") == pd.notna(row["delivered_at"])
+    return str(row["trouble"])
+
+
+def test_a_receiver_whose_authority_is_trusted_takes_the_message(
+    settings: Settings, receiver: Receiver, house: trustme.CA, tmp_path: Path
+) -> None:
+    assert told_over_tls(settings, receiver, pem(house, tmp_path)) == ""
+    assert receiver.taken == [f"{HOST}:{receiver.port}"]
+
+
+@pytest.mark.parametrize("own", [None, "another"])
+def test_a_receiver_of_an_unknown_authority_gets_nothing_and_that_is_said(
+    settings: Settings,
+    receiver: Receiver,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    own: str | None,
+) -> None:
+    other = None if own is None else pem(trustme.CA(), tmp_path)
+
+    trouble = told_over_tls(settings, receiver, other)
+
+    assert "CERTIFICATE_VERIFY_FAILED" in trouble
+    assert receiver.taken == []
+    assert "CERTIFICATE_VERIFY_FAILED" in capsys.readouterr().err
+
+
+def test_a_certificate_of_another_host_counts_for_nothing(
+    settings: Settings, receiver: Receiver, house: trustme.CA, tmp_path: Path
+) -> None:
+    trouble = told_over_tls(settings, receiver, pem(house, tmp_path), host="other.example")
+
+    assert "certificate is not valid for 'other.example'" in trouble
+    assert receiver.taken == []
+
+
+def test_the_setting_names_the_authorities_of_the_house(
+    settings: Settings, tmp_path: Path, house: trustme.CA
+) -> None:
+    made = trusting(pem(house, tmp_path))
+
+    subjects = [dict(part[0] for part in ca["subject"]) for ca in made.get_ca_certs()]
+    assert {"organizationName": "The house"}.items() <= subjects[-1].items()
+    with pytest.raises(DataError, match=r"MAGNETCAST_ALERT_CA: .*nothing\.pem cannot be taken"):
+        alert(settings.model_copy(update={"alert_ca": tmp_path / "nothing.pem"}), NOW)
