@@ -6,7 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run serve up down test fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value bench-service site docs-test bench-beat-us clean
+.PHONY: help setup run serve up down test faults fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value bench-service site docs-test bench-beat-us clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,11 @@ down:  ## End what `make up` started
 
 test: setup  ## Run the tests, a file at a time on every core
 	$(PY) -m pytest -q -n auto --dist loadfile
+
+faults: setup  ## Break everything for real (an hour) and write down in docs/faults.md what was seen
+	@rm -f var/faults.jsonl && mkdir -p var
+	MAGNETCAST_FAULTS=all MAGNETCAST_FAULTS_SEEN=$(CURDIR)/var/faults.jsonl $(PY) -m pytest -q tests/faults
+	$(PY) -m tests.faults.page var/faults.jsonl
 
 fake-providers: setup  ## Serve stand-ins of all providers on 127.0.0.1:8511 and print what to export
 	$(PY) -m tests.providers

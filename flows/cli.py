@@ -273,3 +273,9 @@ def main() -> None:
     except (DataError, SourceError, StoreError) as err:
         say(f"error: {err}")
         sys.exit(1)
+    except OSError as err:
+        say(
+            f"error: The system refused: {err}. Expected room on the disk and the right to read "
+            "and write below MAGNETCAST_HOME and MAGNETCAST_ARTIFACT_DIR. See `magnetcast status`."
+        )
+        sys.exit(1)

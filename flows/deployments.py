@@ -13,9 +13,8 @@ from flows.backtest import backtest
 from flows.backup import back_up
 from flows.clock import utc_now
 from flows.health import examine
-from flows.ingest import ingest
-from flows.ingest_commands import span_of
-from flows.orders import bundled, live
+from flows.ingest_commands import span_of, take
+from flows.orders import live
 from flows.prune import prune
 from flows.run import run
 from flows.stores import single_writer
@@ -43,13 +42,11 @@ def ingest_source(source: str) -> None:
         source: Id of a live source, or ``bundled``.
     """
     settings = Settings()
-    order = (
-        bundled(settings)
-        if source == "bundled"
-        else live(settings, source, span_of(settings, source, since=None, until=None))
-    )
-    with single_writer(settings):
-        ingest(settings, order)
+    if source == "bundled":
+        take(settings, None, source="the bundled tables")
+        return
+    order = live(settings, source, span_of(settings, source, since=None, until=None))
+    take(settings, order, source=source)
 
 
 @flow(name="scheduled-publication", retries=3, retry_delay_seconds=900)

@@ -14,7 +14,9 @@ from sqlalchemy import Engine
 from features.evidence import evidence_panel
 from features.months import month_start
 from flows.backup import last_backup
+from flows.machine import missing
 from flows.stores import store_of, was_cut_off
+from flows.work import Note, is_at_work, notes
 from models import registry
 from sources.calendar import ReleaseCalendar
 from store.copies import is_sound
@@ -26,7 +28,7 @@ from store.vocabulary import COMMODITY
 
 Alarm = Literal[
     "database", "restore", "forecast", "late-data", "stale", "failed", "stuck", "champion",
-    "quarantine", "disk", "backup",
+    "servers", "quarantine", "disk", "backup",
 ]  # fmt: skip
 
 BROKEN: Final = 2
@@ -64,8 +66,14 @@ class Facts:
     last_run: str = ""
     last_run_at: pd.Timestamp | None = None
     champion: str = ""
+    champion_trouble: str = ""
+    """Why the champion cannot be loaded; empty if it can."""
+    missing: tuple[str, ...] = ()
+    """Servers that `magnetcast up` started and that do not run."""
     quarantined: int = 0
     suspicious: int = 0
+    broken_off: tuple[Note, ...] = ()
+    """Works that failed, or were killed, and have not succeeded since."""
     free_bytes: int = 0
     backup_at: pd.Timestamp | None = None
 
@@ -105,6 +113,8 @@ def examine(settings: Settings, now: pd.Timestamp) -> Health:
         cut_off=was_cut_off(settings),
         free_bytes=shutil.disk_usage(settings.home).free,
         backup_at=last_backup(settings),
+        broken_off=_broken_off(settings),
+        missing=tuple(missing(settings)),
     )
     if seen.cut_off:
         return _health(seen)
@@ -116,7 +126,8 @@ def examine(settings: Settings, now: pd.Timestamp) -> Health:
     except StoreError as err:
         return _health(replace(seen, unreadable=str(err)))
     name = "" if champion is None else f"version {champion.version}, {champion.model_version}"
-    return _health(replace(seen, champion=name))
+    trouble = "" if champion is None else _trouble_of(settings, champion.version)
+    return _health(replace(seen, champion=name, champion_trouble=trouble))
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -130,10 +141,18 @@ def judge(facts: Facts) -> Iterator[Finding]:
         yield from _last_run(facts)
         if not facts.champion:
             yield Finding("champion", WORSE, "no model is champion")
+        elif facts.champion_trouble:
+            yield Finding("champion", WORSE, f"it cannot answer: {facts.champion_trouble}")
         if facts.quarantined:
             yield Finding(
                 "quarantine", WORSE, f"{facts.quarantined} refused files wait for a person"
             )
+    if facts.missing:
+        names = ", ".join(facts.missing)
+        yield Finding("servers", WORSE, f"{names} of `magnetcast up` ended and does not run")
+    for one in facts.broken_off:
+        how = f"failed: {one.error}" if one.error else "was cut off before it ended"
+        yield Finding("failed", WORSE, f"{one.what}, begun {one.began_at}, {how}")
     if facts.free_bytes < LOW_BYTES:
         code = BROKEN if facts.free_bytes < NO_BYTES else WORSE
         yield Finding("disk", code, f"{facts.free_bytes / 1e9:.1f} GB are free on the disk of home")
@@ -147,6 +166,23 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 def _health(facts: Facts) -> Health:
     return Health(facts, tuple(judge(facts)))
+
+
+def _trouble_of(settings: Settings, version: int) -> str:
+    """Return why a model cannot be loaded, empty if it can."""
+    try:
+        registry.load(settings, version)
+    except StoreError as err:
+        return str(err)
+    return ""
+
+
+def _broken_off(settings: Settings) -> tuple[Note, ...]:
+    """Return the works that failed; those without an error too, if nobody is at work any more."""
+    found = notes(settings)
+    if all(one.error for one in found) or is_at_work(settings):
+        return tuple(one for one in found if one.error)
+    return found
 
 
 def _look(engine: Engine, seen: Facts) -> Facts:
@@ -203,7 +239,7 @@ def _last_run(facts: Facts) -> Iterator[Finding]:
     if facts.last_run_at is None:
         return
     when = f"{facts.last_run_at:%Y-%m-%d %H:%M} UTC"
-    if facts.last_run == "failed":
+    if facts.last_run == "failed" and not facts.broken_off:
         yield Finding("failed", WORSE, f"the last run, of {when}, failed")
     hours = (facts.now - facts.last_run_at) / pd.Timedelta(hours=1)
     if facts.last_run == "running" and hours > STUCK_HOURS:

@@ -1,5 +1,6 @@
 """``magnetcast ingest ...``: one command a source, one way for all of them."""
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Final
 
 import pandas as pd
@@ -37,7 +38,7 @@ Until = Annotated[
 @ingest.command
 def bundled() -> None:
     """Load the bundled tables; files already known are left as they are."""
-    take(Settings(), None)
+    take(Settings(), None, source="the bundled tables")
 
 
 def _live(name: str) -> None:
@@ -47,7 +48,8 @@ def _live(name: str) -> None:
         from flows.orders import live
 
         settings = Settings()
-        take(settings, live(settings, name, span_of(settings, name, since=since, until=until)))
+        span = span_of(settings, name, since=since, until=until)
+        take(settings, live(settings, name, span), source=name)
 
     command.__doc__ = _HELP[name]
     ingest.command(command, name=name)
@@ -110,10 +112,19 @@ def _month(option: str, text: str) -> pd.Period:
     return pd.Period(period.first, "M")
 
 
-def take(settings: Settings, order: "Order | None") -> None:
-    """Ingest an order while no other process writes."""
+def take(settings: Settings, order: "Order | None", *, source: str = "") -> None:
+    """Ingest an order while no other process writes.
+
+    Args:
+        settings: Where things are kept.
+        order: What to take, the bundled tables if None.
+        source: What comes again by itself, so that trouble with it is noted until it succeeds;
+            empty for what a person hands in and sees fail.
+    """
     from flows.ingest import ingest as flow
     from flows.stores import single_writer
+    from flows.work import noted
 
-    with single_writer(settings):
+    note = noted(settings, f"the ingest of {source}") if source else nullcontext()
+    with single_writer(settings), note:
         flow(settings, order)

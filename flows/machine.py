@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+from filelock import FileLock
 
 from flows.console import say
 from store.copies import sqlite_file
@@ -24,6 +25,9 @@ HOST: Final = "127.0.0.1"
 
 POOL: Final = "magnetcast"
 """Name of the work pool whose jobs run as processes of this machine."""
+
+KEEPER: Final = "keeper"
+"""Name of what starts the others again (:mod:`flows.keeping`)."""
 
 START_S: Final = 180.0
 END_S: Final = 20.0
@@ -85,6 +89,7 @@ def servers(settings: Settings) -> tuple[Server, ...]:
             service,
             f"{service}/api/v1/health",
         ),
+        Server(KEEPER, _words("-m flows.keeping"), "", ""),
     )
 
 
@@ -124,12 +129,13 @@ def up(settings: Settings) -> None:
     variables, begun = environment(settings), list[str]()
     try:
         for server in servers(settings):
-            if _living(settings, server.name) is None:
-                _check_free(server)
-                begun.append(server.name)
-                _start(settings, server, variables)
+            with _starting(settings):
+                if _living(settings, server.name) is None:
+                    _check_free(server)
+                    begun.append(server.name)
+                    _start(settings, server, variables)
             _wait(settings, server)
-            say(f"up        {server.name:<8} {server.address or f'pool {POOL}'}")
+            say(f"up        {server.name:<8} {server.address or server.name}")
             if server.name == "prefect":
                 _deploy(variables)
     except BaseException:
@@ -148,6 +154,42 @@ def down(settings: Settings) -> None:
 def running(settings: Settings) -> list[str]:
     """Return the names of the servers that run."""
     return [one.name for one in servers(settings) if _living(settings, one.name) is not None]
+
+
+def missing(settings: Settings) -> list[str]:
+    """Return the names of the servers that were started, not ended, and do not run."""
+    return [one.name for one in servers(settings) if is_missing(settings, one.name)]
+
+
+def is_missing(settings: Settings, name: str) -> bool:
+    """Tell whether a server was started and ended though nobody ended it."""
+    return _pid_file(settings, name).exists() and _living(settings, name) is None
+
+
+def start_again(settings: Settings, server: Server) -> bool:
+    """Start a server that is missing, unless another process just did; returns whether it did."""
+    with _starting(settings):
+        if not is_missing(settings, server.name):
+            return False
+        _end_rest(settings, server.name)
+        _start(settings, server, environment(settings))
+    return True
+
+
+def _end_rest(settings: Settings, name: str) -> None:
+    """End what is left of the group of a server whose head is gone: it may hold the port."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        told = json.loads(_pid_file(settings, name).read_text(encoding="utf-8"))
+        number = int(told["number"])
+        # The kernel gives no number away that names a group; one that lives is a stranger's.
+        if not _born(number):
+            os.killpg(number, signal.SIGKILL)
+
+
+def _starting(settings: Settings) -> FileLock:
+    """Return the lock under which one process at a time starts servers."""
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    return FileLock(settings.run_dir / "starting.lock")
 
 
 def _start(settings: Settings, server: Server, variables: Mapping[str, str]) -> None:

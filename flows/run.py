@@ -20,12 +20,13 @@ from flows.predict import Forecast, predict
 from flows.provenance import git_commit
 from flows.train import train
 from flows.unknowns import unknowns
-from flows.workspace import Workspace, open_workspace, single_writer
+from flows.work import noted
+from flows.workspace import Workspace, open_workspace, single_writer, store_of
 from models import registry
 from models.backtest import Backtest
 from service.report import ReportInput, write_report
 from store.errors import StoreError
-from store.publishing import Run, finish_run, publish_forecasts, start_run
+from store.publishing import Run, finish_run, publish_forecasts, settle_runs, start_run
 from store.reading import latest_forecast, read_events, read_runs
 from store.schemas import validate
 from store.settings import Settings
@@ -33,6 +34,9 @@ from store.vocabulary import MONTHS_AHEAD
 
 ARTIFACT: Final = "world-forecast"
 """Key of the table that every run leaves in Prefect."""
+
+WORK: Final = "the main job"
+"""Name of the run in alarms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,9 @@ def run(settings: Settings, as_of: pd.Timestamp) -> Outcome:
         settings: Where things are kept.
         as_of: The moment to forecast at (UTC).
     """
-    with single_writer(settings):
+    with single_writer(settings), noted(settings, WORK):
         ingest(settings)
+        settle_runs(store_of(settings), at=utc_now())
         workspace = open_workspace(settings, as_of)
         outcome = published_already(workspace) or _publish_new(workspace)
     _leave_artifact(outcome)

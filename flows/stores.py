@@ -8,6 +8,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 
+from store.copies import sqlite_file
 from store.database import open_store
 from store.errors import StoreError
 from store.settings import Settings
@@ -21,7 +22,7 @@ def store_of(settings: Settings) -> Engine:
     """Return the open store of a process.
 
     Raises:
-        StoreError: It cannot be opened, or a restore was cut off.
+        StoreError: It cannot be opened, is gone, or a restore was cut off.
     """
     if was_cut_off(settings):
         # A database made or opened now would get in the way of the one that waits aside.
@@ -29,7 +30,22 @@ def store_of(settings: Settings) -> Engine:
             f"A restore into {settings.home} goes on, or was cut off. Expected it to end. Wait for "
             "it, or run `magnetcast restore FILE` again: it undoes first what was cut off."
         )
+    if was_lost(settings):
+        # Opening would make an empty one, and all would begin anew.
+        raise StoreError(
+            f"{sqlite_file(settings.url)} is gone, and reports of forecasts are still in "
+            f"{settings.reports_dir}. Expected the database they came from. Mount its disk or put "
+            "it back, run `magnetcast restore FILE --force`, or remove the reports to begin anew."
+        )
     return open_store(settings.url)
+
+
+def was_lost(settings: Settings) -> bool:
+    """Tell whether forecasts were published here and the SQLite file they stood in is gone."""
+    file = sqlite_file(settings.url)
+    if file is None or (file.exists() and file.stat().st_size):
+        return False
+    return settings.reports_dir.is_dir() and any(settings.reports_dir.iterdir())
 
 
 def was_cut_off(settings: Settings) -> bool:

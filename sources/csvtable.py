@@ -20,6 +20,9 @@ _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 T = TypeVar("T")
 
+LARGEST: Final = 64 << 20
+"""Bytes a file that a person hands in may have: a thousand times what customs publish a month."""
+
 
 @dataclass(slots=True)
 class Problems:
@@ -169,16 +172,23 @@ def content_of(path: Path) -> bytes:
     """Return the bytes of a file.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: it cannot be read, or is larger than ``LARGEST``.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except OSError as err:
         raise DataError(
             f"Cannot read {path.name} ({err.strerror}) in {path.parent}. Expected a file there. "
             "Correct the path; for a bundled table restore it, or point MAGNETCAST_DATA_DIR at the "
             "folder that holds it."
         ) from err
+    if len(content) > LARGEST:
+        raise DataError(
+            f"{path.name} has more than {LARGEST >> 20} MB. Expected a table of figures, some kB a "
+            "month. Look whether it is the right file, or split it; nothing was taken over."
+        )
+    return content
 
 
 def _decoded(path: Path, content: bytes) -> str:

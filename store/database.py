@@ -12,8 +12,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from store.errors import StoreError
 
@@ -45,6 +51,7 @@ def open_store(url: str) -> Engine:
         engine = _engine(url)
         with _opening_lock(engine):
             _migrate(engine)
+        event.listen(engine, "handle_error", _worded)
     except (SQLAlchemyError, CommandError, OSError, ImportError, Timeout) as err:
         if engine is not None:
             engine.dispose()
@@ -102,6 +109,20 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _worded(context: ExceptionContext) -> StoreError | None:
+    """Word what is no slip of ours: a database that is full, locked, damaged or gone."""
+    err = context.sqlalchemy_exception
+    if not isinstance(err, (OperationalError, InterfaceError)) and type(err) is not DatabaseError:
+        return None
+    engine = context.engine
+    where = "" if engine is None else engine.url.render_as_string(hide_password=True)
+    return StoreError(
+        f"The database {where} does not answer as it should ({context.original_exception}). "
+        "Expected one that is sound, reachable and has room on its disk. See `magnetcast status`; "
+        "what was not yet kept is as it was before."
+    )
 
 
 def _file(engine: Engine) -> Path | None:

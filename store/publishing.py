@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, case, exists, insert, update
 
 from store.database import writing
 from store.errors import StoreError
@@ -110,3 +110,21 @@ def finish_run(
                 f"No run {run_id!r} in table runs. Expected one noted by start_run. "
                 "Start the run first."
             )
+
+
+def settle_runs(engine: Engine, *, at: datetime) -> int:
+    """Note how runs ended that were killed before they could, and return how many there were.
+
+    One that had published did its work: it is finished. The caller knows that no run goes on.
+
+    Args:
+        engine: an opened store.
+        at: the moment to note, aware.
+    """
+    published = exists().where(
+        forecasts.c.as_of == runs.c.as_of, forecasts.c.data_vintage == runs.c.data_vintage
+    )
+    change = update(runs).where(runs.c.status == "running")
+    ended = change.values(status=case((published, "finished"), else_="failed"), finished_at=at)
+    with writing(engine) as connection:
+        return connection.execute(ended).rowcount

@@ -115,7 +115,7 @@ def test_all_servers_listen_on_the_loopback_and_no_password_is_an_argument() -> 
     settings = Settings(tracking_uri="postgresql://me:hunter2@db/mlflow", service_port=9999)
     found = servers(settings)
 
-    assert [one.name for one in found] == ["prefect", "mlflow", "worker", "service"]
+    assert [one.name for one in found] == ["prefect", "mlflow", "worker", "service", "keeper"]
     for one in found:
         assert "hunter2" not in " ".join(one.command)
         if one.address:

@@ -1,0 +1,303 @@
+"""A home on which the main job ran, its processes, and what it keeps."""
+
+import hashlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+
+from store.settings import PROJECT_ROOT, Settings
+from store.tables import natural_key
+from store.tables import metadata as kept_tables
+from tests.faults.nursery import Birth, order
+from tests.flows.conftest import environment, settings_of
+
+PATIENCE_S = 600
+"""Far more than anything here takes; what hangs is a failure."""
+PAUSE_S = 0.02
+GONE = -signal.SIGKILL
+
+Rows = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a process ended and what it told."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """Return its message from where it says that something is wrong."""
+        found = self.err.find("error: ")
+        return " ".join(self.err[found:].split()) if found >= 0 else self.err[-1500:]
+
+
+class Nursery:
+    """Makes processes; see :mod:`tests.faults.nursery`."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._guard = threading.Lock()
+        self.ended: dict[int, int] = {}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.nursery"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT_ROOT,
+            env={**os.environ, **variables},
+        )
+        self._pids: list[int] = []
+        self._ready = threading.Event()
+        self._news = threading.Condition()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            told = json.loads(line)
+            with self._news:
+                if "pid" in told:
+                    self._pids.append(told["pid"])
+                if "ended" in told:
+                    self.ended[told["ended"]] = told["code"]
+                if "ready" in told:
+                    self._ready.set()
+                self._news.notify_all()
+
+    def born(self, birth: Birth) -> int:
+        """Make a process and return its pid."""
+        assert self._ready.wait(PATIENCE_S), "the nursery did not load"
+        with self._guard, self._news:
+            assert self._process.stdin is not None
+            self._process.stdin.write(order(birth))
+            self._process.stdin.flush()
+            assert self._news.wait_for(lambda: bool(self._pids), PATIENCE_S)
+            return self._pids.pop()
+
+    def wait(self, pid: int, seconds: float = PATIENCE_S) -> int | None:
+        """Return the exit code of a process, None where it lives on."""
+        with self._news:
+            self._news.wait_for(lambda: pid in self.ended, seconds)
+            return self.ended.get(pid)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._listener.join(60)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+@dataclass(slots=True)
+class Process:
+    """One process of a home."""
+
+    nursery: Nursery
+    pid: int
+    birth: Birth
+
+    @property
+    def is_alive(self) -> bool:
+        return self.nursery.wait(self.pid, 0) is None
+
+    @property
+    def err(self) -> str:
+        return Path(self.birth.stderr).read_text(errors="replace")
+
+    def kill(self) -> None:
+        """Kill it and all it started, at once (SIGKILL)."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self.nursery.wait(self.pid)
+
+    def wait_for(self, words: str) -> None:
+        """Wait until it says something, or ends."""
+        end = time.monotonic() + PATIENCE_S
+        while words not in self.err and self.is_alive and time.monotonic() < end:
+            time.sleep(PAUSE_S)
+
+    def ended(self) -> Said:
+        """Wait for its end."""
+        code = self.nursery.wait(self.pid)
+        if code is None:
+            self.kill()
+            raise AssertionError(f"{self.birth.words} hangs: {self.err[-2000:]}")
+        return Said(code, Path(self.birth.stdout).read_text(errors="replace"), self.err)
+
+
+@dataclass(slots=True)
+class Home:
+    """A folder with all that an installation keeps."""
+
+    folder: Path
+    nursery: Nursery
+    day: str
+    """The day its processes believe it is, noon when this was made; goes on by itself."""
+    more: dict[str, str] = field(default_factory=dict)
+    _made: int = 0
+    _ahead_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.set_clock(self.day)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def var(self) -> Path:
+        return self.folder / "var"
+
+    @property
+    def database(self) -> Path:
+        return self.var / "magnetcast.db"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {**environment(self.folder, self.data), **self.more}
+
+    @property
+    def settings(self) -> Settings:
+        return settings_of(self.variables)
+
+    def set_clock(self, day: str) -> None:
+        """Let the processes made from now on believe it is noon of a day."""
+        self.day = day
+        noon = pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=12)
+        self._ahead_s = noon.timestamp() - time.time()
+
+    def start(self, *words: str, **changes: Any) -> Process:
+        """Start a command; ``changes`` are fields of ``Birth``, ``variables`` on top of ours."""
+        self._made += 1
+        logs = self.folder / "logs"
+        logs.mkdir(exist_ok=True)
+        logs.chmod(0o777)
+        birth = Birth(
+            words=words,
+            variables={**self.variables, **changes.pop("variables", {})},
+            stdout=str(logs / f"{self._made}.out"),
+            stderr=str(logs / f"{self._made}.err"),
+            ahead_s=self._ahead_s,
+        )
+        birth = replace(birth, **changes)
+        return Process(self.nursery, self.nursery.born(birth), birth)
+
+    def call(self, *words: str, **changes: Any) -> Said:
+        """Run a command to its end."""
+        return self.start(*words, **changes).ended()
+
+    def status(self) -> Said:
+        """Return ``magnetcast status``: its words and its exit code."""
+        said = self.call("status")
+        assert said.out, f"status said nothing: {said.err[-2000:]}"
+        return said
+
+
+def alarms(said: Said) -> list[str]:
+    """Return the alarms of a status, each as ``name: words``."""
+    lines = [line.partition(" ") for line in said.out.splitlines()]
+    return [rest for word, _, rest in lines if word in {"WARNING", "BROKEN"}]
+
+
+def kept(database: Path) -> Rows:
+    """Return a digest of every row of each table of a store that must be sound, by table."""
+    found = {}
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        (answer,) = connection.execute("PRAGMA integrity_check").fetchone()
+        assert answer == "ok", answer
+        for name in sorted(kept_tables.tables):
+            rows = connection.execute(f"SELECT * FROM {name}").fetchall()  # noqa: S608 - our names
+            found[name] = frozenset(hashlib.sha256(repr(row).encode()).hexdigest() for row in rows)
+            assert len(found[name]) == len(rows), f"rows of {name} are doubled"
+    return found
+
+
+def assert_nothing_doubled(database: Path) -> None:
+    """Hold the store against: one row a natural key, one publication of the same facts."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        for name in ("forecasts", "observations", "vintages"):
+            key = ", ".join(natural_key(kept_tables.tables[name]))
+            twice = connection.execute(
+                f"SELECT {key}, COUNT(*) FROM {name} GROUP BY {key} HAVING COUNT(*) > 1"  # noqa: S608
+            ).fetchall()
+            assert not twice, f"{name} holds a key twice: {twice[:3]}"
+        made = connection.execute(
+            "SELECT data_vintage, MAX(period), COUNT(DISTINCT as_of) FROM forecasts "
+            "GROUP BY data_vintage HAVING COUNT(DISTINCT as_of) > 1"
+        ).fetchall()
+        assert not made, f"the same facts were published more than once: {made}"
+
+
+class Service:
+    """The real service over a home, asked over HTTP."""
+
+    def __init__(self, home: Home, **changes: Any) -> None:
+        self.home, self.changes = home, changes
+        self.process = self.started()
+
+    def started(self) -> Process:
+        quick = {"MAGNETCAST_REFRESH_S": "0.1", "MAGNETCAST_REQUESTS_PER_S": "0"}
+        return self.home.start("serve", "--port", "0", variables=quick, **self.changes)
+
+    @property
+    def address(self) -> str:
+        self.process.wait_for("end with Ctrl-C")
+        found = [word for word in self.process.err.split() if word.startswith("http://")]
+        assert found, f"the service did not come up: {self.process.err[-2000:]}"
+        return found[0].rstrip("/")
+
+    def forecast(self) -> str:
+        """Return the published forecast of the world as the service tells it; the page must open.
+
+        A service that has just begun is waited for.
+        """
+        end = time.monotonic() + 60
+        with httpx.Client(base_url=self.address, timeout=60, trust_env=False) as client:
+            while True:
+                answer = client.get("/api/v1/forecasts/WLD")
+                if answer.status_code == httpx.codes.OK or time.monotonic() > end:
+                    break
+                time.sleep(0.1)
+            assert answer.status_code == httpx.codes.OK, answer.text
+            page = client.get("/")
+        assert page.status_code == httpx.codes.OK, page.text
+        return answer.text
+
+    def shows(self, as_of: str) -> None:
+        """Wait until the forecast of a day is shown."""
+        end = time.monotonic() + 60
+        while as_of not in (told := self.forecast()):
+            assert time.monotonic() < end, f"{as_of} is not shown: {told[:300]}"
+            time.sleep(0.1)
+
+    def end(self) -> None:
+        if self.process.is_alive:
+            os.killpg(self.process.pid, signal.SIGINT)
+            if self.home.nursery.wait(self.process.pid, 60) is None:
+                self.process.kill()
+
+
+@contextmanager
+def serving(home: Home, **changes: Any) -> Iterator[Service]:
+    """Serve a home while the block lasts."""
+    service = Service(home, **changes)
+    try:
+        yield service
+    finally:
+        service.end()

@@ -1,0 +1,115 @@
+"""Processes killed (SIGKILL) at random moments; the seeds are written down."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from tests.faults.checking import Watch
+from tests.faults.conftest import ALL
+from tests.faults.home import GONE, Home, Service, alarms
+from tests.faults.world import publish_until
+
+Served = tuple[Home, Service]
+Enduring = Callable[[Home, Service, str], Watch]
+
+SEED = 850511
+KILLS = int(os.environ.get("MAGNETCAST_FAULTS_KILLS", "100" if ALL else "6"))
+"""Kills in all; of these four in ten hit an ingest, one a run, and the rest the servers."""
+
+
+def share(tenths: int) -> int:
+    return max(1, KILLS * tenths // 10)
+
+
+def moments(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - moments, not secrets
+
+
+def test_an_ingest_is_killed(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    kills = share(4)
+    watch = enduring(home, service, f"{kills} ingests killed (seed {SEED})")
+    random_, cut_off, life = moments(SEED), 0, 0.0
+    months = [str(month) for month in pd.period_range("2016-01", "2019-12", freq="M")]
+
+    for number in range(kills + 1):
+        publish_until(home.data, "2020-03", revised=months[: number + 1])
+        before = time.monotonic()
+        process = home.start("ingest", "bundled")
+        if number == 0:  # measures how long one lives
+            assert process.ended().code == 0
+            life = time.monotonic() - before
+            continue
+        ended = home.nursery.wait(process.pid, random_.uniform(0, life))
+        if ended is None:
+            process.kill()
+            assert home.nursery.wait(process.pid) == GONE
+            cut_off += any("cut off before it ended" in one for one in alarms(home.status()))
+        watch.still_served()
+        watch.is_kept()
+        assert home.call("ingest", "bundled").code == 0
+        watch.unalarmed()
+
+    watch.told("each left the old vintage alone or both whole")
+    watch.noted(f"`failed: the ingest of the bundled tables ... was cut off` after {cut_off}")
+    watch.healed(home.call("ingest", "bundled"), by="the next ingest completed it, each time")
+
+
+def test_the_service_is_killed(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    kills = share(2) if ALL else 1
+    watch = enduring(home, service, f"the service killed {kills} times (seed {SEED + 1})")
+    random_ = moments(SEED + 1)
+
+    for _ in range(kills):
+        time.sleep(random_.uniform(0, 1.0))
+        os.kill(service.process.pid, signal.SIGKILL)
+        assert home.nursery.wait(service.process.pid) == GONE
+        service.process = service.started()
+        watch.still_served()
+
+    watch.told("begun anew, it read the forecast from the store")
+    watch.no_alarm("`status` tells of one that `magnetcast up` started, see below")
+    watch.healed(home.call("ingest", "bundled"), by="a new process shows the same")
+
+
+@pytest.mark.long
+def test_a_run_is_killed(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    kills = share(1)
+    watch = enduring(home, service, f"{kills} runs killed (seed {SEED + 2})")
+    random_, life, told = moments(SEED + 2), 60.0, []
+    months = pd.period_range("2020-04", "2020-12", freq="M")
+
+    for number in range(kills):
+        month = months[number % len(months)]
+        publish_until(home.data, str(month))
+        day = f"{(month + 1).start_time + pd.Timedelta(days=21):%Y-%m-%d}"
+        home.set_clock(day)
+        shown, begun = service.forecast(), time.monotonic()
+        process = home.start("run")
+        if home.nursery.wait(process.pid, random_.uniform(0, life)) is None:
+            process.kill()
+            told += [one for one in alarms(home.status()) if "cut off" in one]
+            now = service.forecast()
+            assert now == shown or f'"as_of":"{day}' in now.replace(" ", "")
+        else:
+            life = time.monotonic() - begun
+        watch.is_kept()
+        said = home.call("run")
+        assert said.code == 0, said.err[-2000:]
+        service.shows(day)
+        watch.is_kept()
+
+    assert told or kills < 3
+    watch.seen_served()
+    watch.told("no half publication was ever seen")
+    watch.noted(f"`{told[0] if told else 'none met'}`")
+    home.set_clock(home.day)
+    watch.healed(home.call("run"), by="the next run published, once", new=home.day)
+

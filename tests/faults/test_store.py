@@ -1,0 +1,170 @@
+"""The database damaged, locked, gone, without room and out of reach."""
+
+import os
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.faults.checking import Watch
+from tests.faults.home import Home, Service, kept
+from tests.faults.world import NEXT, publish_until
+
+Served = tuple[Home, Service]
+Enduring = Callable[[Home, Service, str], Watch]
+
+
+def flip_bytes(database: Path) -> None:
+    """Overwrite the middle of a database: pages of its tables and indexes."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        file.seek(size // 4)
+        file.write(b"\xa5" * (size // 2))
+
+
+def test_a_corrupted_database(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    watch = enduring(home, service, "bytes of the database flipped")
+    good = kept(home.database)
+
+    flip_bytes(home.database)
+    said = home.call("run")
+
+    watch.happened(said, "malformed|damaged|no sound database|not a database")
+    watch.still_served()
+    watch.alarm("database", "damaged|no sound database", code=2)
+    service.end()
+    restored = home.call("restore", str(home.folder / "backup.tar.gz"), "--force")
+    assert restored.code == 0, restored.err
+    assert kept(home.database) == good
+    service.process = service.started()
+    watch.healed(home.call("run"), by="`magnetcast restore FILE --force`, then the next run")
+
+
+def test_a_locked_database(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    watch = enduring(home, service, "the database locked by a stranger for 5 s")
+    publish_until(home.data, "2020-03", revised=["2020-02"])
+
+    with closing(sqlite3.connect(home.database, isolation_level=None)) as stranger:
+        stranger.execute("BEGIN EXCLUSIVE")
+        waiting = home.start("ingest", "bundled")
+        watch.still_served()
+        assert home.nursery.wait(waiting.pid, 5) is None
+        stranger.execute("ROLLBACK")
+    said = waiting.ended()
+
+    assert said.code == 0, said.err
+    watch.told("the ingest waited, then wrote")
+    watch.no_alarm("none is due: nothing failed")
+    watch.healed(home.call("ingest", "bundled"), by="the same ingest went on")
+
+
+def test_a_database_that_is_gone_for_a_while(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    watch = enduring(home, service, "the database file moved away, then back")
+    hidden = home.var / "elsewhere"
+    hidden.mkdir()
+
+    for path in home.var.glob("magnetcast.db*"):
+        path.rename(hidden / path.name)
+    said = home.call("run")
+    watch.still_served()
+    watch.alarm("database", "is gone", code=2)
+    for path in home.var.glob("magnetcast.db*"):
+        path.unlink()
+    for path in hidden.glob("magnetcast.db*"):
+        path.rename(home.var / path.name)
+
+    watch.happened(said, r"magnetcast\.db is gone")
+    watch.healed(home.call("run"), by="the next run, the file being back")
+
+
+@pytest.fixture
+def no_room(home: Home) -> Iterator[Callable[[int], None]]:
+    """Mount a small disk over the home; returns how to leave only some kB free."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    aside = home.folder / "aside"
+    home.var.rename(aside)
+    home.var.mkdir()
+    answer = subprocess.run(  # noqa: S603
+        ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=2300m", "tmpfs", str(home.var)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if answer.returncode:
+        pytest.skip(f"no small disk can be mounted here: {answer.stderr}")
+    subprocess.run(["/usr/bin/cp", "-a", f"{aside}/.", str(home.var)], check=True)  # noqa: S603
+
+    def leave(kilobytes: int) -> None:
+        free = os.statvfs(home.var)
+        size = free.f_bavail * free.f_frsize - (kilobytes << 10)
+        with (home.var / "filler").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+
+    yield leave
+    subprocess.run(["/usr/bin/umount", "--lazy", str(home.var)], check=True)  # noqa: S603
+
+
+def test_a_full_disk_while_facts_are_written(
+    no_room: Callable[[int], None], home: Home, enduring: Enduring
+) -> None:
+    service = Service(home)
+    watch = enduring(home, service, "disk full (a small tmpfs) while facts are written")
+    publish_until(home.data, "2020-04")
+    home.set_clock(NEXT)
+
+    no_room(8)
+    said = home.call("ingest", "bundled")
+
+    watch.happened(said, "full|No space left")
+    watch.still_served()
+    watch.alarm("disk", "0.0 GB are free", code=2)
+    (home.var / "filler").unlink()
+    watch.healed(home.call("ingest", "bundled"), by="the next ingest, once there was room")
+    service.end()
+
+
+@pytest.mark.long
+def test_a_full_disk_while_a_forecast_is_published(
+    no_room: Callable[[int], None], home: Home, enduring: Enduring
+) -> None:
+    service = Service(home)
+    watch = enduring(home, service, "disk full (a small tmpfs) while a forecast is published")
+    publish_until(home.data, "2020-04")
+    home.set_clock(NEXT)
+
+    running = home.start("run")
+    running.wait_for("backtest  error")
+    no_room(8)
+    said = running.ended()
+
+    watch.happened(said, "full|No space left")
+    watch.still_served()
+    watch.alarm("disk", "0.0 GB are free", code=2)
+    (home.var / "filler").unlink()
+    watch.healed(home.call("run"), by="the next run published", new=NEXT)
+    service.end()
+
+
+def test_permission_denied(served: Served, enduring: Enduring) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("another user can be taken on by root alone")
+    home, service = served
+    watch = enduring(home, service, "no right to write (a run as user 65534)")
+    for path in (home.folder, *home.folder.parents):
+        if path.stat().st_uid == 0 and path != Path("/") and "pytest" in str(path):
+            path.chmod(0o755)
+    publish_until(home.data, "2020-03", revised=["2020-02"])
+
+    said = home.call("ingest", "bundled", user=65534)
+
+    watch.happened(said, "Permission denied|readonly|unable to open")
+    watch.still_served()
+    watch.alarm_is_message()
+    watch.healed(home.call("ingest", "bundled"), by="the next ingest, with its rights")
