@@ -14,11 +14,13 @@ DEFAULTS = {
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "DO_NOT_TRACK": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 """For the libraries beneath, unless the environment says otherwise: no telemetry, no tracebacks
-beside our own message, patience with a busy machine and no threads that spin while they wait."""
+beside our own message, patience with a busy machine but not minutes a call for an MLflow that is
+away (the ladder answers then), and no threads that spin while they wait."""
 for _name, _value in DEFAULTS.items():
     os.environ.setdefault(_name, _value)
 

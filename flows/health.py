@@ -22,12 +22,18 @@ from sources.calendar import ReleaseCalendar
 from store.copies import is_sound
 from store.errors import StoreError
 from store.quarantine import read_quarantine
-from store.reading import latest_forecast, read_calendar, read_observations, read_runs
+from store.reading import (
+    latest_forecast,
+    read_calendar,
+    read_observations,
+    read_runs,
+    read_vintages,
+)
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
 Alarm = Literal[
-    "database", "restore", "forecast", "late-data", "stale", "failed", "stuck", "champion",
+    "database", "restore", "clock", "forecast", "late-data", "stale", "failed", "stuck", "champion",
     "servers", "quarantine", "disk", "backup",
 ]  # fmt: skip
 
@@ -63,6 +69,7 @@ class Facts:
     newest: pd.Timestamp | None = None
     """First day of the last month that a figure of China's speaks of."""
     forecast_as_of: pd.Timestamp | None = None
+    last_ingest_at: pd.Timestamp | None = None
     last_run: str = ""
     last_run_at: pd.Timestamp | None = None
     champion: str = ""
@@ -122,12 +129,9 @@ def examine(settings: Settings, now: pd.Timestamp) -> Health:
         return _health(replace(seen, unreadable=wrong))
     try:
         seen = _look(store_of(settings), seen)
-        champion = registry.champion(settings)
     except StoreError as err:
         return _health(replace(seen, unreadable=str(err)))
-    name = "" if champion is None else f"version {champion.version}, {champion.model_version}"
-    trouble = "" if champion is None else _trouble_of(settings, champion.version)
-    return _health(replace(seen, champion=name, champion_trouble=trouble))
+    return _health(_with_champion(settings, seen))
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -137,16 +141,26 @@ def judge(facts: Facts) -> Iterator[Finding]:
     elif facts.unreadable:
         yield Finding("database", BROKEN, facts.unreadable)
     else:
+        yield from _clock(facts)
         yield from _freshness(facts)
         yield from _last_run(facts)
-        if not facts.champion:
-            yield Finding("champion", WORSE, "no model is champion")
-        elif facts.champion_trouble:
-            yield Finding("champion", WORSE, f"it cannot answer: {facts.champion_trouble}")
+        yield from _champion(facts)
         if facts.quarantined:
             yield Finding(
                 "quarantine", WORSE, f"{facts.quarantined} refused files wait for a person"
             )
+    yield from _machine(facts)
+
+
+def _champion(facts: Facts) -> Iterator[Finding]:
+    if not facts.champion:
+        yield Finding("champion", WORSE, "no model is champion")
+    elif facts.champion_trouble:
+        yield Finding("champion", WORSE, f"it cannot answer: {facts.champion_trouble}")
+
+
+def _machine(facts: Facts) -> Iterator[Finding]:
+    """Tell of processes, works, disk and backup, which the store knows nothing of."""
     if facts.missing:
         names = ", ".join(facts.missing)
         yield Finding("servers", WORSE, f"{names} of `magnetcast up` ended and does not run")
@@ -168,13 +182,17 @@ def _health(facts: Facts) -> Health:
     return Health(facts, tuple(judge(facts)))
 
 
-def _trouble_of(settings: Settings, version: int) -> str:
-    """Return why a model cannot be loaded, empty if it can."""
+def _with_champion(settings: Settings, seen: Facts) -> Facts:
+    """Add who publishes, and why it cannot answer if it cannot: MLflow away, files changed."""
+    name = "unknown"
     try:
-        registry.load(settings, version)
+        if (champion := registry.champion(settings)) is None:
+            return seen
+        name = f"version {champion.version}, {champion.model_version}"
+        registry.load(settings, champion.version)
     except StoreError as err:
-        return str(err)
-    return ""
+        return replace(seen, champion=name, champion_trouble=str(err))
+    return replace(seen, champion=name)
 
 
 def _broken_off(settings: Settings) -> tuple[Note, ...]:
@@ -194,6 +212,7 @@ def _look(engine: Engine, seen: Facts) -> Facts:
     if coming.month == 1:
         coming += pd.DateOffset(months=1)
     observations = read_observations(engine, as_of=now, commodity=COMMODITY)
+    vintages = read_vintages(engine)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
     panel = evidence_panel(observations, as_of=now) if len(observations) else None
     return replace(
@@ -204,11 +223,26 @@ def _look(engine: Engine, seen: Facts) -> Facts:
         next_on=calendar.released_on(coming),
         newest=None if panel is None else month_start(panel.cutoff),
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
+        last_ingest_at=vintages.sort_values("id")["ingested_at"].iloc[-1]
+        if len(vintages)
+        else None,
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         suspicious=0 if panel is None else len(panel.suspicious),
     )
+
+
+def _clock(facts: Facts) -> Iterator[Finding]:
+    """Hold this machine's clock against the last thing that was noted by it."""
+    last = facts.last_ingest_at
+    if last is not None and last > facts.now + pd.Timedelta(days=1):
+        yield Finding(
+            "clock",
+            WORSE,
+            f"this machine's clock says {facts.now:%Y-%m-%d}, and the last ingest was on "
+            f"{last:%Y-%m-%d}: the clock was moved",
+        )
 
 
 def _freshness(facts: Facts) -> Iterator[Finding]:

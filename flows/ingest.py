@@ -115,10 +115,25 @@ def _is_known(engine: Engine, file: FileRows, order: Order) -> bool:
     return file.sha256 in set(taken)
 
 
+def _later_ingest(engine: Engine, now: pd.Timestamp) -> pd.Timestamp | None:
+    """Return when the last ingest was if that is yet to come by this machine's clock."""
+    made = read_vintages(engine)
+    if made.empty:
+        return None
+    last = made.sort_values("id")["ingested_at"].iloc[-1]
+    return last if last > now + pd.Timedelta(days=1) else None
+
+
 def _refusal(
     engine: Engine, refused: Sequence[Refused], order: Order, *, now: pd.Timestamp, who: str
 ) -> DataError:
-    """Keep refused files in quarantine and word why."""
+    """Keep refused files in quarantine and word why; where the clock is wrong, keep none."""
+    if last := _later_ingest(engine, now):
+        return DataError(
+            f"This machine's clock says {now:%Y-%m-%d %H:%M} UTC, and the last ingest was on "
+            f"{last:%Y-%m-%d %H:%M} UTC; so {len(refused)} files seem to come from the future. "
+            "Expected a clock that goes forwards. Set the clock; nothing was taken over."
+        )
     told = []
     for file, reasons in refused:
         number = put_aside(

@@ -38,9 +38,7 @@ def keep(settings: Settings, *, is_over: Callable[[], bool] = lambda: False) -> 
             if lived < waits.get(server.name, 0.0):
                 continue
             waits[server.name] = (
-                LOOK_S
-                if lived > STEADY_S
-                else min(2 * waits.get(server.name, LOOK_S), LONGEST_S)
+                LOOK_S if lived > STEADY_S else min(2 * waits.get(server.name, LOOK_S), LONGEST_S)
             )
             begun[server.name] = now
             if machine.start_again(settings, server):

@@ -25,7 +25,7 @@ from flows.workspace import Workspace, open_workspace, single_writer, store_of
 from models import registry
 from models.backtest import Backtest
 from service.report import ReportInput, write_report
-from store.errors import StoreError
+from store.errors import DataError, StoreError
 from store.publishing import Run, finish_run, publish_forecasts, settle_runs, start_run
 from store.reading import latest_forecast, read_events, read_runs
 from store.schemas import validate
@@ -34,6 +34,9 @@ from store.vocabulary import MONTHS_AHEAD
 
 ARTIFACT: Final = "world-forecast"
 """Key of the table that every run leaves in Prefect."""
+
+MOST_LATE: Final = 12
+"""Months without figures after which nothing is published any more."""
 
 WORK: Final = "the main job"
 """Name of the run in alarms."""
@@ -63,10 +66,27 @@ def run(settings: Settings, as_of: pd.Timestamp) -> Outcome:
         ingest(settings)
         settle_runs(store_of(settings), at=utc_now())
         workspace = open_workspace(settings, as_of)
+        _check_not_ancient(workspace)
         outcome = published_already(workspace) or _publish_new(workspace)
     _leave_artifact(outcome)
     alert_if_possible(settings, utc_now())
     return outcome
+
+
+def _check_not_ancient(workspace: Workspace) -> None:
+    """Refuse to forecast from figures so old that the clock, or all providers, must be wrong.
+
+    Raises:
+        DataError: They are.
+    """
+    known = workspace.history.panel(workspace.as_of).cutoff
+    late = last_complete_month(workspace.as_of) - known
+    if late > MOST_LATE:
+        raise DataError(
+            f"The newest figures are of {month_label(known)}, {late} months before "
+            f"{workspace.as_of:%Y-%m-%d}. Expected at most {MOST_LATE}: beyond, a forecast would "
+            "be nonsense. Look at this machine's clock, then at the ingests; nothing was published."
+        )
 
 
 def published_already(workspace: Workspace) -> Outcome | None:

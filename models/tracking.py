@@ -11,7 +11,7 @@ threads and nested runs cannot write into each other's record.
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from store.database import shown_address
 from store.errors import StoreError
 from store.settings import Settings
 
@@ -109,19 +110,23 @@ def open_run(
         The open run.
 
     Raises:
-        StoreError: The database cannot be opened in time, or its experiment was deleted.
+        StoreError: The database cannot be opened in time, its experiment was deleted, or what is
+            written cannot be kept.
     """
     client, experiment_id = connect(settings)
     lineage = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
-    info = client.create_run(experiment_id, run_name=name, tags={**tags, **lineage}).info
-    try:
-        yield Run(info.run_id, experiment_id, info.start_time, client)
-    except BaseException as err:
-        status = "FAILED" if isinstance(err, Exception) else "KILLED"
-        client.set_tag(info.run_id, ERROR_TAG, f"{type(err).__name__}: {err}"[:ERROR_SHOWN])
-        client.set_terminated(info.run_id, status)
-        raise
-    client.set_terminated(info.run_id, "FINISHED")
+    with _answering(settings):
+        info = client.create_run(experiment_id, run_name=name, tags={**tags, **lineage}).info
+        try:
+            yield Run(info.run_id, experiment_id, info.start_time, client)
+        except BaseException as err:
+            status = "FAILED" if isinstance(err, Exception) else "KILLED"
+            # Where MLflow itself is away, why it failed is what the caller must hear of.
+            with suppress(MlflowException, SQLAlchemyError):
+                client.set_tag(info.run_id, ERROR_TAG, f"{type(err).__name__}: {err}"[:ERROR_SHOWN])
+                client.set_terminated(info.run_id, status)
+            raise
+        client.set_terminated(info.run_id, "FINISHED")
 
 
 def find_run(settings: Settings, tags: Mapping[str, str]) -> str | None:
@@ -193,24 +198,31 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
     lock = settings.home / "mlflow.lock" if database is None else Path(f"{database}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(lock, timeout=settings.lock_timeout_s):
+        with FileLock(lock, timeout=settings.lock_timeout_s), _answering(settings):
             client = MlflowClient(
                 tracking_uri=_absolute(settings.tracking_uri),
                 registry_uri=_absolute(settings.tracking_uri),
             )
             return client, _experiment_id(client, settings)
-    except (MlflowException, SQLAlchemyError) as err:
-        raise StoreError(
-            f"MLflow's database {settings.tracking_uri} cannot be opened: {type(err).__name__}. "
-            "Expected a database or server that answers. Start the server, or restore the file "
-            "from a backup."
-        ) from err
     except Timeout as err:
         raise StoreError(
             f"MLflow's database {settings.tracking_uri} is being opened by another process "
             f"for more than {settings.lock_timeout_s:g} s (lock {lock}). "
             "Expected to wait a few seconds. Stop the other process, or raise "
             "MAGNETCAST_LOCK_TIMEOUT_S."
+        ) from err
+
+
+@contextmanager
+def _answering(settings: Settings) -> Iterator[None]:
+    """Word what MLflow says where its database, server or disk of artifacts does not do."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as err:
+        raise StoreError(
+            f"MLflow's database {shown_address(settings.tracking_uri)} cannot be opened: "
+            f"{type(err).__name__}. Expected a database or server that answers. Start the server, "
+            "or restore the file from a backup."
         ) from err
 
 

@@ -19,8 +19,11 @@ from tests.flows.conftest import mlflow_template, new_folder, prefect_server
 __all__ = ["mlflow_template", "new_folder", "prefect_server"]
 
 if "LABAPI" in os.environ:
+
     @pytest.fixture(scope="session")
-    def prefect_server(): yield
+    def prefect_server():
+        yield
+
 
 ALL = os.environ.get("MAGNETCAST_FAULTS") == "all"
 
@@ -49,7 +52,7 @@ def template(
     """Folder of a published, backed-up home; one for all workers of a test run."""
     root = tmp_path_factory.getbasetemp()
     root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    root = Path(os.environ.get('LAB', root))
+    root = Path(os.environ.get("LAB", root))
     told = root / "faults-template"
     with FileLock(root / "faults-template.lock"):
         if not told.exists():

@@ -112,4 +112,3 @@ def test_a_run_is_killed(served: Served, enduring: Enduring) -> None:
     watch.noted(f"`{told[0] if told else 'none met'}`")
     home.set_clock(home.day)
     watch.healed(home.call("run"), by="the next run published, once", new=home.day)
-

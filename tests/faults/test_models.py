@@ -73,6 +73,7 @@ def test_a_model_that_is_not_what_training_stored(
     shared: Shared,
     enduring: Enduring,
     tmp_path: Path,
+    *,
     fault: str,
     harm: Callable[[Path, Path], None],
     words: str,

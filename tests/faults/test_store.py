@@ -30,7 +30,7 @@ def flip_bytes(database: Path) -> None:
 def test_a_corrupted_database(served: Served, enduring: Enduring) -> None:
     home, service = served
     watch = enduring(home, service, "bytes of the database flipped")
-    good = kept(home.database)
+    good = kept(home)
 
     flip_bytes(home.database)
     said = home.call("run")
@@ -41,7 +41,7 @@ def test_a_corrupted_database(served: Served, enduring: Enduring) -> None:
     service.end()
     restored = home.call("restore", str(home.folder / "backup.tar.gz"), "--force")
     assert restored.code == 0, restored.err
-    assert kept(home.database) == good
+    assert kept(home) == good
     service.process = service.started()
     watch.healed(home.call("run"), by="`magnetcast restore FILE --force`, then the next run")
 

@@ -1,0 +1,108 @@
+"""Late releases, revised months, clocks that were moved, and jobs that come twice."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.checking import Watch
+from tests.faults.home import Home, Service
+from tests.faults.world import NEXT, RELEASED, publish_until
+
+Served = tuple[Home, Service]
+Enduring = Callable[[Home, Service, str], Watch]
+
+PUBLISH = "flows.deployments:publish"
+"""What the schedule starts."""
+
+
+def test_a_late_release(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    watch = enduring(home, service, "a release four days late")
+
+    home.set_clock("2020-05-24")
+    said = home.call("run")
+
+    assert said.code == 0, said.err
+    watch.told("the run found nothing new and published nothing")
+    watch.still_served()
+    watch.alarm("late-data", "figures of 2020-04 were due on 2020-05-20 and are 4 days late")
+    home.set_clock(RELEASED)
+    watch.healed(home.call("ingest", "bundled"), by="see the next line")
+
+
+@pytest.mark.long
+def test_a_late_release_that_comes(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    watch = enduring(home, service, "a release four days late, then published")
+    home.set_clock("2020-05-24")
+    watch.alarm("late-data", "figures of 2020-04 were due on 2020-05-20 and are 4 days late")
+    watch.still_served()
+
+    publish_until(home.data, "2020-04")
+
+    watch.told("nothing was published until the figures came")
+    watch.healed(home.call(PUBLISH), by="the job of the next morning", new="2020-05-24")
+
+
+@pytest.mark.long
+def test_a_revised_month(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    watch = enduring(home, service, "a month revised after it was published")
+    publish_until(home.data, "2020-04", revised=["2020-03"])
+    home.set_clock(NEXT)
+
+    said = home.call("ingest", "bundled")
+
+    assert said.code == 0, said.err
+    watch.told("the revision is a new vintage; the figures before it stay")
+    watch.still_served()
+    watch.no_alarm("a revision is no fault")
+    watch.healed(home.call(PUBLISH), by="the next job published with it", new=NEXT)
+
+
+def test_a_clock_moved_forwards(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    watch = enduring(home, service, "the clock moved five years forwards")
+
+    home.set_clock("2025-04-22")
+    said = home.call("run")
+    watch.still_served()
+    watch.alarm("stale", "the forecast of 2020-04-22 is older than the release")
+    home.set_clock(RELEASED)
+
+    watch.happened(said, "clock", code=1)
+    watch.healed(home.call("run"), by="the next run, the clock being right again")
+
+
+def test_a_clock_moved_backwards(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    watch = enduring(home, service, "the clock moved a year backwards")
+    publish_until(home.data, "2020-03", revised=["2020-02"])
+
+    home.set_clock("2019-04-22")
+    said = home.call("run")
+    watch.still_served()
+    watch.alarm("clock", "2019-04-22.*2020-04-22")
+    home.set_clock(RELEASED)
+
+    watch.happened(said, "clock")
+    watch.healed(home.call("ingest", "bundled"), by="the next ingest, the clock being right again")
+
+
+@pytest.mark.long
+def test_the_same_job_twice_and_two_at_once(served: Served, enduring: Enduring) -> None:
+    home, service = served
+    watch = enduring(home, service, "the job of a release started twice at once, then again")
+    publish_until(home.data, "2020-04")
+    home.set_clock(NEXT)
+
+    both = [home.start(PUBLISH) for _ in range(2)]
+    watch.still_served()
+    said = [one.ended() for one in both]
+    again = home.call(PUBLISH)
+
+    assert [one.code for one in (*said, again)] == [0, 0, 0], [one.err for one in said]
+    assert sum("nothing new since the forecast" in one.err for one in (*said, again)) == 2
+    watch.told("one published, the other waited and found nothing new")
+    watch.healed(again, by="nothing was published twice", new=NEXT)
+    watch.no_alarm("each said what it did")

@@ -1,0 +1,310 @@
+"""MLflow, Prefect and PostgreSQL going away while a forecast is made; servers killed under `up`."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flows import machine
+from flows.keeping import keep
+from flows.machine import HOST, Server, down, missing, running, up
+from store.settings import PROJECT_ROOT, Settings
+from tests.faults.checking import Watch
+from tests.faults.home import PATIENCE_S, Home, Service
+from tests.faults.test_kills import SEED, moments, share
+from tests.faults.world import NEXT, publish_until
+
+Served = tuple[Home, Service]
+Enduring = Callable[[Home, Service, str], Watch]
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def server(words: list[str], health: str, log: Path, **more: str) -> Iterator[subprocess.Popen]:
+    """Run a server of Python's and wait until it is well."""
+    with log.open("ab") as file:
+        process = subprocess.Popen(  # noqa: S603 - our own words
+            [sys.executable, *words],
+            env={**os.environ, **more},
+            stdout=file,
+            stderr=file,
+            cwd=log.parent,
+            start_new_session=True,
+        )
+    try:
+        end = time.monotonic() + PATIENCE_S
+        while not answers(health):
+            assert process.poll() is None, log.read_text()[-2000:]
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def test_a_server_that_is_killed_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, port = Settings(home=tmp_path / "var"), free_port()
+    address = f"http://{HOST}:{port}/"
+    command = (sys.executable, "-m", "http.server", str(port), "--bind", HOST)
+    monkeypatch.setattr(machine, "servers", lambda _: (Server("one", command, address, address),))
+    over = threading.Event()
+    up(settings)
+    first = machine._living(settings, "one")
+    assert first is not None
+    os.kill(first.number, signal.SIGKILL)
+    while answers(address):
+        time.sleep(0.05)
+    told = missing(settings)
+
+    keeper = threading.Thread(target=keep, args=(settings,), kwargs={"is_over": over.is_set})
+    keeper.start()
+    try:
+        end = time.monotonic() + PATIENCE_S
+        while not answers(address):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        second = machine._living(settings, "one")
+    finally:
+        over.set()
+        keeper.join()
+        down(settings)
+
+    assert told == ["one"]
+    assert second not in {None, first}
+    assert running(settings) == missing(settings) == []
+
+
+class Postgres:
+    """A cluster of this test's own that can be stopped and started on its port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        answer = subprocess.run(  # noqa: S603 - our own script
+            [PROJECT_ROOT / ".ci" / "postgres", "start", str(folder)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if answer.returncode == 3:
+            pytest.skip("PostgreSQL is not installed and could not be")
+        assert answer.returncode == 0, answer.stderr
+        self.address = answer.stdout.strip()
+        (self.control,) = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))[-1:]
+
+    def _ask(self, *words: str) -> None:
+        owner = ["/usr/sbin/runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        command = [*owner, str(self.control), f"--pgdata={self.folder / 'data'}", "--wait"]
+        log = f"--log={self.folder / 'server.log'}"
+        subprocess.run([*command, log, *words], check=True, cwd="/", stdout=subprocess.DEVNULL)  # noqa: S603
+
+    def stop(self) -> None:
+        self._ask("--mode=immediate", "stop")
+
+    def start(self) -> None:
+        port = self.address.rpartition(":")[2].partition("/")[0]
+        self._ask("-o", f"-h 127.0.0.1 -p {port} -k {self.folder}", "start")
+
+    def remove(self) -> None:
+        script = PROJECT_ROOT / ".ci" / "postgres"
+        subprocess.run([script, "stop", str(self.folder)], check=True)  # noqa: S603
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    # Beside the tests' folders, which PostgreSQL's own user may not enter.
+    with tempfile.TemporaryDirectory(prefix="magnetcast-") as folder:
+        Path(folder).chmod(0o755)
+        made = Postgres(Path(folder) / "cluster")
+        yield made
+        made.remove()
+
+
+@pytest.mark.long
+def test_postgresql_is_gone_for_a_minute(
+    home: Home, postgres: Postgres, enduring: Enduring
+) -> None:
+    home.more["MAGNETCAST_DATABASE_URL"] = postgres.address
+    shutil.rmtree(home.var)
+    for name in ("artifacts", "mlflow.db"):  # all of it begins anew
+        place = home.folder / name
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+    assert (said := home.call("run")).code == 0, said.err
+    service = Service(home)
+    watch = enduring(home, service, "PostgreSQL stopped for a minute, in the middle of a run")
+    publish_until(home.data, "2020-04")
+    home.set_clock(NEXT)
+
+    run = home.start("run")
+    run.wait_for("backtest: ")
+    postgres.stop()
+    stopped = time.monotonic()
+    said = run.ended()
+    watch.happened(said, "does not answer as it should|Cannot open the database")
+    while time.monotonic() < stopped + 60:
+        watch.still_served()
+        time.sleep(5)
+    watch.alarm("database", "Cannot open the database", code=2)
+    postgres.start()
+    watch.healed(home.call("run"), by="the next run published", new=NEXT)
+    service.end()
+
+
+@pytest.mark.long
+def test_mlflow_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
+    port = free_port()
+    address = f"http://{HOST}:{port}"
+    words = ["-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    words += ["--backend-store-uri", f"sqlite:///{home.folder / 'mlflow.db'}"]
+    words += ["--default-artifact-root", (home.folder / "artifacts").as_uri()]
+    log = home.folder / "mlflow.log"
+    home.more["MAGNETCAST_TRACKING_URI"] = address
+    with server(words, f"{address}/health", log) as process:
+        service = Service(home)
+        watch = enduring(home, service, "the MLflow server killed during a run")
+        publish_until(home.data, "2020-04")
+        home.set_clock(NEXT)
+        run = home.start("run")
+        run.wait_for("backtest: ")
+        os.killpg(process.pid, signal.SIGKILL)
+        said = run.ended()
+
+    watch.happened(said, "MLflow's.*cannot be|nothing was registered", code=0)
+    assert "144 rows" in said.err, said.err
+    service.shows(NEXT)
+    watch.seen_served()
+    watch.alarm("champion", "it cannot answer: MLflow")
+    watch.again = True
+    home.set_clock("2020-05-23")
+    with server(words, f"{address}/health", log):
+        watch.healed(home.call("run"), by="the next run trained and published by champion",
+                     new="2020-05-23")  # fmt: skip
+    service.end()
+
+
+@pytest.mark.long
+def test_prefect_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
+    port = free_port()
+    api = f"http://{HOST}:{port}/api"
+    words = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    folder = {"PREFECT_HOME": str(home.folder / "prefect")}
+    with server(words, f"{api}/health", home.folder / "prefect.log", **folder) as process:
+        service = Service(home)
+        watch = enduring(home, service, "the Prefect server killed during a run")
+        publish_until(home.data, "2020-04")
+        home.set_clock(NEXT)
+        with (home.folder / "run.log").open("wb") as file:
+            run = subprocess.Popen(  # noqa: S603 - our own words
+                [sys.executable, "-c", LATER.format(ahead=home._ahead_s)],
+                env={**os.environ, **home.variables, "PREFECT_API_URL": api},
+                stdout=file,
+                stderr=file,
+                cwd=PROJECT_ROOT,
+            )
+        end = time.monotonic() + PATIENCE_S
+        while "backtest: " not in (home.folder / "run.log").read_text():
+            assert run.poll() is None, (home.folder / "run.log").read_text()
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+        code = run.wait()
+
+    assert code == 1
+    watch.told(last_error((home.folder / "run.log").read_text()))
+    watch.still_served()
+    watch.alarm("failed", "the main job")
+    watch.healed(home.call("run"), by="the next run, Prefect being back", new=NEXT)
+    service.end()
+
+
+LATER = (
+    "from flows.cli import main; import sys; from tests.faults.nursery import move_clock; "
+    "move_clock({ahead}); sys.argv = ['magnetcast', 'run']; main()"
+)
+
+
+def last_error(text: str) -> str:
+    found = re.findall(r"^error: .*$", text, re.MULTILINE)
+    assert found, text[-3000:]
+    return found[-1].removeprefix("error: ")[:240]
+
+
+@pytest.mark.long
+def test_servers_are_killed_under_up(home: Home, enduring: Enduring) -> None:
+    ports = {f"MAGNETCAST_{name}_PORT": str(free_port()) for name in ("PREFECT", "MLFLOW")}
+    home.more |= {**ports, "MAGNETCAST_SERVICE_PORT": str(free_port())}
+    kills, random_ = share(3), moments(SEED + 3)
+    assert (said := home.call("up")).code == 0, said.err
+    try:
+        service = Standing(home)
+        watch = enduring(
+            home, service, f"servers of `make up` killed {kills} times (seed {SEED + 3})"
+        )
+        names = ("worker", "prefect", "mlflow", "service")
+        for number in range(kills):
+            kill_one(home, names[number % len(names)], random_)
+        until(lambda: not missing(home.settings))
+        watch.still_served()
+        watch.told("each was started again by `keeper`")
+        keeper = machine._living(home.settings, "keeper")
+        assert keeper is not None
+        os.kill(keeper.number, signal.SIGKILL)
+        watch.alarm("servers", "keeper of `magnetcast up` ended and does not run")
+        assert home.call("up").code == 0
+        watch.healed(home.call("ingest", "bundled"), by="the keeper started them; `up` the keeper")
+    finally:
+        assert home.call("down").code == 0
+
+
+class Standing(Service):
+    """The service that ``up`` started."""
+
+    def __init__(self, home: Home) -> None:
+        self.home, self.changes = home, {}
+
+    @property
+    def address(self) -> str:
+        return f"http://{HOST}:{self.home.settings.service_port}"
+
+
+def kill_one(home: Home, name: str, random_: random.Random) -> None:
+    """Kill a server at a random moment and wait until it runs again and is well."""
+    time.sleep(random_.uniform(0, 2))
+    pid = machine._living(home.settings, name)
+    assert pid is not None
+    os.kill(pid.number, signal.SIGKILL)
+    (found,) = [one for one in machine.servers(home.settings) if one.name == name]
+    until(lambda: machine._living(home.settings, name) not in {None, pid})
+    until(lambda: not found.health or answers(found.health))
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.2)
