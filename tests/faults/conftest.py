@@ -84,7 +84,7 @@ def shared(
 
 def copied(template: Path, folder: Path, nursery: Nursery) -> Home:
     """Return a copy of the template at another place."""
-    shutil.copytree(template, folder)
+    shutil.copytree(template, folder, ignore=shutil.ignore_patterns("logs"))
     move_addresses(
         f"sqlite:///{folder / 'mlflow.db'}",
         (template / "artifacts").as_uri(),

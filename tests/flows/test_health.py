@@ -9,6 +9,8 @@ import pytest
 
 from flows.health import Alarm, Facts, examine, judge
 from flows.status import in_words
+from flows.stores import single_writer
+from flows.work import Note, is_at_work, noted, notes
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at
 
@@ -45,6 +47,10 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
         ({"last_run": "failed"}, "failed", 1),
         ({"last_run": "running"}, "stuck", 1),
         ({"champion": ""}, "champion", 1),
+        ({"champion_trouble": "its files have SHA-256 0"}, "champion", 1),
+        ({"missing": ("worker",)}, "servers", 1),
+        ({"broken_off": (Note("the main job", "2026-11-20 09:30 UTC", ""),)}, "failed", 1),
+        ({"last_ingest_at": at("2026-12-20")}, "clock", 1),
         ({"quarantined": 2}, "quarantine", 1),
         ({"free_bytes": 1 << 30}, "disk", 1),
         ({"free_bytes": 1 << 20}, "disk", 2),
@@ -97,3 +103,46 @@ def test_a_damaged_database_is_broken(tmp_path: Path) -> None:
 
     assert health.code == 2
     assert "BROKEN database:" in "\n".join(in_words(health))
+
+
+def test_work_that_failed_is_noted_until_it_succeeds(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+
+    with pytest.raises(ValueError, match="no figures"), noted(settings, "the main job"):
+        raise ValueError("no figures")
+    (failed,) = notes(settings)
+    with noted(settings, "the main job"):
+        (begun,) = notes(settings)
+
+    assert (failed.error, begun.error) == ("no figures", "")
+    assert notes(settings) == ()
+
+
+def test_a_note_under_a_free_lock_tells_of_a_killed_process(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    with single_writer(settings):
+        busy = is_at_work(settings)
+        with noted(settings, "the main job"):
+            during = examine(settings, at("2026-11-25"))
+            left = (settings.home / "work.json").read_text()
+    (settings.home / "work.json").write_text(left)
+
+    after = examine(settings, at("2026-11-25"))
+
+    assert busy
+    assert not is_at_work(settings)
+    assert "failed" not in {one.alarm for one in during.alarms}
+    (told,) = [one.words for one in after.alarms if one.alarm == "failed"]
+    assert "the main job" in told
+    assert "was cut off before it ended" in told
+
+
+def test_a_database_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (settings.reports_dir / "2026-10-20").mkdir(parents=True)
+
+    health = examine(settings, at("2026-11-25"))
+
+    assert [one.alarm for one in health.alarms if one.code == 2] == ["database"]
+    assert "magnetcast.db is gone" in health.alarms[0].words
+    assert not (settings.home / "magnetcast.db").exists()

@@ -1,4 +1,6 @@
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
@@ -183,3 +185,14 @@ def test_waiting_for_another_process_ends(mlflow_settings: Settings, tmp_path: P
         pytest.raises(StoreError, match="opened by another process"),
     ):
         tracking.connect(hurried)
+
+
+def test_what_mlflow_cannot_keep_is_told_as_such(mlflow_settings: Settings, tmp_path: Path) -> None:
+    def lose() -> None:
+        with tracking.open_run(mlflow_settings, name="train", tags=TAGS) as run:
+            with closing(sqlite3.connect(tmp_path / "mlruns" / "mlflow.db")) as connection:
+                connection.execute("DROP TABLE metrics")
+            run.metrics({"wql": 1.0})
+
+    with pytest.raises(StoreError, match=r"MLflow's database .* cannot be opened"):
+        lose()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.csvtable import parse_day, read_table
+from sources.csvtable import content_of, parse_day, read_table
 from store.errors import DataError
 
 
@@ -103,3 +103,8 @@ def test_only_days_of_the_calendar_are_days(text: str) -> None:
 
 def test_a_day_is_a_naive_midnight() -> None:
     assert parse_day("2024-02-29") == pd.Timestamp("2024-02-29")
+
+
+def test_a_file_without_end_is_refused_before_it_is_parsed() -> None:
+    with pytest.raises(DataError, match="zero has more than 64 MB"):
+        content_of(Path("/dev/zero"))

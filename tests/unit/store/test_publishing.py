@@ -5,7 +5,14 @@ import pytest
 from sqlalchemy import Engine
 
 from store.errors import DataError, StoreError
-from store.publishing import Run, finish_run, publish_forecasts, start_run, write_scores
+from store.publishing import (
+    Run,
+    finish_run,
+    publish_forecasts,
+    settle_runs,
+    start_run,
+    write_scores,
+)
 from store.reading import latest_forecast, read_forecasts, read_runs, read_scores
 from store.vocabulary import FORECAST_COLUMNS
 from tests.data.store_builders import make_forecasts
@@ -175,3 +182,17 @@ def test_a_run_is_noted_and_finished(engine: Engine) -> None:
 def test_a_run_never_started_cannot_finish(engine: Engine) -> None:
     with pytest.raises(StoreError, match="No run 'ghost'"):
         finish_run(engine, "ghost", status="ok", finished_at=APRIL)
+
+
+def test_a_killed_run_is_settled_by_whether_its_forecast_stands(engine: Engine) -> None:
+    for name, as_of in (("told", APRIL), ("silent", MAY)):
+        start_run(
+            engine, Run(run_id=name, flow="run", as_of=as_of, data_vintage="f00d", started_at=as_of)
+        )
+    publish(engine, make_forecasts({}))
+
+    settled = settle_runs(engine, at=MAY)
+
+    status = read_runs(engine).set_index("run_id")["status"].to_dict()
+    assert (settled, status) == (2, {"told": "finished", "silent": "failed"})
+    assert settle_runs(engine, at=MAY) == 0
