@@ -80,12 +80,20 @@ def _forget(settings: Settings, what: str) -> None:
 
 
 def _write(settings: Settings, found: dict[str, Note]) -> None:
-    """Write the notes whole; on a full disk the work goes on without them."""
+    """Write the notes whole, on a full disk over the old ones; the work goes on without them."""
     told = {name: {"began_at": one.began_at, "error": one.error} for name, one in found.items()}
     unfinished = settings.home / f".{FILE}.part"
-    with suppress(OSError):
-        unfinished.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    content = json.dumps(told, indent=1) + "\n"
+    try:
+        unfinished.write_text(content, encoding="utf-8")
         unfinished.replace(_file(settings))
+    except OSError:
+        # The room that the notes had is still theirs.
+        with suppress(OSError), _file(settings).open("r+", encoding="utf-8") as file:
+            file.write(content)
+            file.truncate()
+    with suppress(OSError):
+        unfinished.unlink(missing_ok=True)
 
 
 def _file(settings: Settings) -> Path:

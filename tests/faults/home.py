@@ -181,6 +181,11 @@ class Home:
         self.day = day
         noon = pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=12)
         self._ahead_s = noon.timestamp() - time.time()
+        record = self.var / "last-backup.json"
+        if record.exists():
+            # The weekly job went on meanwhile.
+            told = json.loads(record.read_text())
+            record.write_text(json.dumps({**told, "created_at": noon.isoformat()}))
 
     def start(self, *words: str, **changes: Any) -> Process:  # noqa: ANN401 - fields of Birth
         """Start a command; ``changes`` are fields of ``Birth``, ``variables`` on top of ours."""

@@ -72,7 +72,7 @@ def test_a_server_that_is_killed_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, port = Settings(home=tmp_path / "var"), free_port()
-    address = f"http://{HOST}:{port}/"
+    address = f"http://{HOST}:{port}"
     command = (sys.executable, "-m", "http.server", str(port), "--bind", HOST)
     monkeypatch.setattr(machine, "servers", lambda _: (Server("one", command, address, address),))
     over = threading.Event()
