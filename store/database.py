@@ -114,12 +114,14 @@ def _engine(url: str) -> Engine:
 def _worded(context: ExceptionContext) -> StoreError | None:
     """Word what is no slip of ours: a database that is full, locked, damaged or gone."""
     err = context.sqlalchemy_exception
+    if context.is_pre_ping:
+        return None  # the pool finds out by itself, and connects anew
     if not isinstance(err, (OperationalError, InterfaceError)) and type(err) is not DatabaseError:
         return None
-    engine = context.engine
-    where = "" if engine is None else engine.url.render_as_string(hide_password=True)
+    engine = context.engine or (context.connection and context.connection.engine)
+    where = f" at {shown_address(str(engine.url))}" if engine else ""
     return StoreError(
-        f"The database {where} does not answer as it should ({context.original_exception}). "
+        f"The database{where} does not answer as it should ({context.original_exception}). "
         "Expected one that is sound, reachable and has room on its disk. See `magnetcast status`; "
         "what was not yet kept is as it was before."
     )
