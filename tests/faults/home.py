@@ -280,8 +280,8 @@ class Service:
 
         A service that has just begun is waited for.
         """
-        end = time.monotonic() + 60
-        with httpx.Client(base_url=self.address, timeout=60, trust_env=False) as client:
+        end = time.monotonic() + PATIENCE_S
+        with httpx.Client(base_url=self.address, timeout=PATIENCE_S, trust_env=False) as client:
             while True:
                 answer = client.get("/api/v1/forecasts/WLD")
                 if answer.status_code == httpx.codes.OK or time.monotonic() > end:
@@ -294,7 +294,7 @@ class Service:
 
     def shows(self, as_of: str) -> None:
         """Wait until the forecast of a day is shown."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE_S
         while as_of not in (told := self.forecast()):
             assert time.monotonic() < end, f"{as_of} is not shown: {told[:300]}"
             time.sleep(0.1)
