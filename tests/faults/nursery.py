@@ -118,14 +118,18 @@ def main() -> None:
     for name in LOADED:
         import_module(name)
     say(ready=True)
+    living: set[int] = set()
     while True:
         readable, _, _ = select.select([sys.stdin], [], [], POLL_S)
         if readable:
             line = sys.stdin.readline()
             if not line:
+                end(living)
                 return
             told = json.loads(line)
-            say(pid=born(Birth(**{**told, "words": tuple(told["words"])})))
+            pid = born(Birth(**{**told, "words": tuple(told["words"])}))
+            living.add(pid)
+            say(pid=pid)
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -133,7 +137,14 @@ def main() -> None:
                 break
             if pid == 0:
                 break
+            living.discard(pid)
             say(ended=pid, code=os.waitstatus_to_exitcode(status))
+
+
+def end(living: set[int]) -> None:
+    """Kill what still lives: nobody is left to ask it anything."""
+    for pid in living:
+        os.killpg(pid, signal.SIGKILL)
 
 
 def order(birth: Birth) -> str:
