@@ -18,13 +18,6 @@ from tests.flows.conftest import mlflow_template, new_folder, prefect_server
 
 __all__ = ["mlflow_template", "new_folder", "prefect_server"]
 
-if "LABAPI" in os.environ:
-
-    @pytest.fixture(scope="session")
-    def prefect_server():
-        yield
-
-
 ALL = os.environ.get("MAGNETCAST_FAULTS") == "all"
 
 
@@ -40,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def nursery(prefect_server: None) -> Iterator[Nursery]:  # noqa: ARG001 - must be up
-    made = Nursery({"PREFECT_API_URL": os.environ.get("LABAPI") or str(PREFECT_API_URL.value())})
+    made = Nursery({"PREFECT_API_URL": str(PREFECT_API_URL.value())})
     yield made
     made.close()
 
@@ -52,7 +45,6 @@ def template(
     """Folder of a published, backed-up home; one for all workers of a test run."""
     root = tmp_path_factory.getbasetemp()
     root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    root = Path(os.environ.get("LAB", root))
     told = root / "faults-template"
     with FileLock(root / "faults-template.lock"):
         if not told.exists():

@@ -201,6 +201,9 @@ class Home:
             ahead_s=self._ahead_s,
         )
         birth = replace(birth, **changes)
+        for path in (birth.stdout, birth.stderr):
+            Path(path).touch()
+            Path(path).chmod(0o666)
         return Process(self.nursery, self.nursery.born(birth), birth)
 
     def call(self, *words: str, **changes: Any) -> Said:  # noqa: ANN401 - fields of Birth

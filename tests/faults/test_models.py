@@ -62,10 +62,20 @@ def plant_code(folder: Path, mark: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "harm", "words"),
     [
-        ("a file of the champion missing", remove_head, "its files have SHA-256"),
+        pytest.param(
+            "a file of the champion missing",
+            remove_head,
+            "its files have SHA-256",
+            marks=pytest.mark.long,
+        ),
         ("a tree of the champion changed", change_trees, "its files have SHA-256"),
         ("a pickle planted in the champion", plant_pickle, "its files have SHA-256"),
-        ("code planted in the champion's script", plant_code, "its files have SHA-256"),
+        pytest.param(
+            "code planted in the champion's script",
+            plant_code,
+            "its files have SHA-256",
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["missing", "changed", "pickle", "code"],
 )
