@@ -118,7 +118,9 @@ def _worded(context: ExceptionContext) -> StoreError | None:
         return None  # the pool finds out by itself, and connects anew
     if not isinstance(err, (OperationalError, InterfaceError)) and type(err) is not DatabaseError:
         return None
-    engine = context.engine or (context.connection and context.connection.engine)
+    engine = context.engine
+    if engine is None and context.connection is not None:
+        engine = context.connection.engine
     where = f" at {shown_address(str(engine.url))}" if engine else ""
     return StoreError(
         f"The database{where} does not answer as it should ({context.original_exception}). "
