@@ -21,6 +21,7 @@ from flows.run import run
 from flows.stores import single_writer
 from flows.table_commands import run_tables_and_tell
 from flows.tune import Search, tune
+from flows.watching import watch_if_possible
 from flows.workspace import open_workspace
 from store.errors import DataError
 from store.settings import Settings
@@ -63,12 +64,14 @@ def publish() -> None:
 
 @flow(name="scheduled-check")
 def check() -> None:
-    """Fail where anything is stale, degraded or broken: a failed run is what alerts hang on.
+    """Measure, then fail where anything is stale, degraded or broken: alerts hang on failed runs.
 
     Raises:
         DataError: What is wrong, in words.
     """
-    health = examine(Settings(), utc_now())
+    settings, now = Settings(), utc_now()
+    watch_if_possible(settings, now)
+    health = examine(settings, now)
     if health.code:
         raise DataError("\n".join(f"{one.alarm}: {one.words}" for one in health.alarms))
 

@@ -20,6 +20,7 @@ from flows.predict import Forecast, predict
 from flows.provenance import git_commit
 from flows.train import train
 from flows.unknowns import unknowns
+from flows.watching import watch_if_possible
 from flows.workspace import Workspace, open_workspace, single_writer
 from models import registry
 from models.backtest import Backtest
@@ -61,6 +62,8 @@ def run(settings: Settings, as_of: pd.Timestamp) -> Outcome:
         outcome = published_already(workspace) or _publish_new(workspace)
     _leave_artifact(outcome)
     alert_if_possible(settings, utc_now())
+    if outcome.is_new:
+        watch_if_possible(settings, utc_now())
     return outcome
 
 

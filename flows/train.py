@@ -14,6 +14,7 @@ from flows.workspace import Workspace, open_workspace
 from models import contract, registry, tracking
 from models.backtest import Backtest
 from models.boosting import texts_of
+from models.feature_drift import REFERENCE, reference_of
 from models.frame import rows_of
 from models.rolling import MODEL, Trained
 from models.rolling import train as fit
@@ -50,7 +51,8 @@ def train(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = Non
 def record(workspace: Workspace, trained: Trained, seen: Backtest) -> int:
     """Log and register a trained model and return its version."""
     tags = tags_of(workspace, "train")
-    card = {**trained.card, **contract.stamp()}
+    past = workspace.history.past(workspace.as_of)
+    card = {**trained.card, **contract.stamp(), REFERENCE: reference_of(past)}
     score = score_of(seen, MODEL, "sql")
     example = rows_of(workspace.history.origin(workspace.as_of))
     with tracking.open_run(workspace.settings, name="train", tags=tags) as run:

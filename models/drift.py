@@ -34,8 +34,8 @@ def standing_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataFr
     """Return the replay's cells, those that were published as they stood.
 
     Args:
-        replayed: As ``Backtest.cells``: as_of, destination, cutoff, period, horizon, quantiles, model,
-            tonnes, scale, absolute_error, is_covered. Not modified.
+        replayed: As ``Backtest.cells``: as_of, destination, cutoff, period, horizon, model,
+            quantiles, tonnes, scale, absolute_error, is_covered. Not modified.
         published: destination, cutoff, period (a date) and quantiles; of several of one key the
             last counts.
 

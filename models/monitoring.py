@@ -105,7 +105,8 @@ def months_worth(shares: Floats, count: Floats, expected: float) -> float:
 
 def binomial_limits(worth: int, expected: float, *, level: float = LEVEL) -> tuple[float, float]:
     """Return between which shares chance keeps ``worth`` independent cells."""
-    low, high = stats.binom.ppf([level / 2.0, 1.0 - level / 2.0], worth, expected) / worth
+    tails = np.array([level / 2.0, 1.0 - level / 2.0])
+    low, high = np.asarray(stats.binom.ppf(tails, worth, expected)) / worth
     return float(low), float(high)
 
 
