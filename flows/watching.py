@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
 
 from flows.console import say
+from flows.events import alarm
 from flows.stores import store_of
 from flows.workspace import Workspace, open_workspace
 from models import registry, tracking
@@ -67,6 +68,7 @@ def watch_if_possible(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     for one in found:
         if one.fired:
             say(f"watch     ALARM {one.monitor}: {one.words}")
+            alarm(one.monitor, one.words)
     if found:
         say(f"watch     {len(found)} things measured, {sum(one.fired for one in found)} alarms")
     return found

@@ -87,20 +87,27 @@ def likeness(values: Floats) -> float:
     return float(np.clip((found * count + 1.0) / max(count - 4.0, 1.0), 0.0, MOST_ALIKE))
 
 
-def months_worth(shares: Floats, count: Floats, expected: float) -> float:
-    """Return how many independent cells the cells of a month count for, on average.
+def worth_of(shares: Floats, cells: Floats, recent: int, expected: float) -> float:
+    """Return how many independent cells those of the last months count for.
 
-    A shock hits all destinations at once, so hits within a month go together.
+    A shock hits all destinations at once and goes on for months, so hits go together: the spread
+    and the likeness of all months tell how much.
 
     Args:
-        shares: Share of each month's cells that held.
-        count: Cells of each month.
+        shares: Share of each month's cells that held, oldest first.
+        cells: Cells of each month.
+        recent: How many months are the last.
         expected: Share that should hold.
     """
-    spread = float(((shares - shares.mean()) ** 2).sum()) / max(len(shares) - 1, 1)
-    alone = expected * (1.0 - expected)
-    worth = alone / spread if spread > 0 else np.inf
-    return float(np.clip(worth, 1.0, count.mean()))
+    alike, count = likeness(shares), len(shares)
+    within = float(toeplitz(alike ** np.arange(count)).mean())
+    square = float(((shares - shares.mean()) ** 2).sum())
+    variance = square / max(count * (1.0 - within), 1e-12)
+    around = variance * float(toeplitz(alike ** np.arange(recent)).mean())
+    most = float(cells[-recent:].sum())
+    return (
+        most if around == 0.0 else float(np.clip(expected * (1.0 - expected) / around, 1.0, most))
+    )
 
 
 def binomial_limits(worth: int, expected: float, *, level: float = LEVEL) -> tuple[float, float]:

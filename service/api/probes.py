@@ -35,5 +35,5 @@ async def ready(current: Current, shared: Shared) -> Ready:
     "/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 )
 async def metrics(shared: Shared) -> Response:
-    """Return counts and times for Prometheus."""
+    """Return counts, times and what the monitors found, for Prometheus."""
     return Response(generate_latest(shared.counts.registry), media_type=CONTENT_TYPE_LATEST)
