@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from models.monitoring import Reading, binomial_limits, excess_of, worth_of, shift_of
+from models.monitoring import Reading, binomial_limits, excess_of, shift_of, worth_of
 from models.rolling import MODEL
 from models.scores import REFERENCE
 from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS
