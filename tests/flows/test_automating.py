@@ -62,6 +62,7 @@ def receiver() -> Iterator[Receiver]:
     yield made
     asyncio.run(automate(Settings()))
     made.server.shutdown()
+    made.server.server_close()
 
 
 async def named() -> list[str]:

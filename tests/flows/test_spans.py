@@ -49,6 +49,7 @@ def collector(
     monkeypatch.setenv(request.param, made.url)
     yield made
     made.server.shutdown()
+    made.server.server_close()
 
 
 @spanned("train", lambda version: {"version": version})

@@ -101,7 +101,8 @@ def cells(periods: list[str], *, p50: float = 100.0) -> pd.DataFrame:
     rows = [
         {
             "model": model, "as_of": "2024-12-25", "destination": name, "cutoff": "2024-11",
-            "period": pd.Timestamp(period), "horizon": i + 1, **dict.fromkeys(QUANTILE_COLUMNS, p50),
+            "period": pd.Timestamp(period), "horizon": i + 1,
+            **dict.fromkeys(QUANTILE_COLUMNS, p50),
             "tonnes": 110.0, "scale": 20.0, "absolute_error": 10.0, "is_covered": False,
         }
         for model in (MODEL, REFERENCE, "drift")
