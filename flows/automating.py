@@ -89,7 +89,7 @@ async def automate(settings: Settings) -> int:
         if not url:
             await _take_away(client)
             return 0
-        block = await Webhook(url=url).asave(BLOCK, overwrite=True)
+        block = await Webhook(url=settings.alarm_url).asave(BLOCK, overwrite=True)
         wanted = automations(block)
         for one in wanted:
             found = await client.read_automations_by_name(one.name)

@@ -80,14 +80,13 @@ def _judged(
     share = float(counted.mean()) if days else 1.0
     late = len(fresh) - days
     left = int((1.0 - target) * window) - missed
+    if not len(fresh):
+        words = "no full day has passed since the first publication"
+        return Reading("slo", f"{window} days", share, target, 0, False, words)  # noqa: FBT003
     words = (
-        "no full day has passed since the first publication"
-        if not len(fresh)
-        else (
-            f"a forecast from the newest due release stood on {days - missed} of {days} days of the "
-            f"last {window} ({share:.1%}; target {target:.0%}); {max(left, 0)} more may be missed"
-            + (f"; on {late} days the figures themselves were late" if late else "")
-            + (f"; the budget is overdrawn by {-left} days" if left < 0 else "")
-        )
+        f"a forecast from the newest due release stood on {days - missed} of {days} days of the "
+        f"last {window} ({share:.1%}; target {target:.0%}); {max(left, 0)} more may be missed"
+        + (f"; on {late} days the figures themselves were late" if late else "")
+        + (f"; the budget is overdrawn by {-left} days" if left < 0 else "")
     )
     return Reading("slo", f"{window} days", share, target, days, left < 0, words)
