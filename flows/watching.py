@@ -50,7 +50,7 @@ def watch(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     if forecasts.empty:
         return []
     as_of = pd.Timestamp(forecasts["as_of"].max())
-    found = list(_measured(settings, engine, forecasts, now))
+    found = list(measured(settings, engine, forecasts, now))
     keep_readings(engine, [_told(one) for one in found], at=now, as_of=as_of)
     return found
 
@@ -88,9 +88,10 @@ def slo_readings(engine: Engine, forecasts: pd.DataFrame, now: pd.Timestamp) -> 
     return freshness(_stood(forecasts, read_runs(engine)), own, calendar, now=now)
 
 
-def _measured(
+def measured(
     settings: Settings, engine: Engine, forecasts: pd.DataFrame, now: pd.Timestamp
 ) -> Iterator[Reading]:
+    """Yield what every monitor finds, without keeping it; arguments as for ``slo_readings``."""
     moments = sorted(pd.Timestamp(moment) for moment in forecasts["as_of"].unique())
     workspace = open_workspace(settings, moments[-1])
     yield from slo_readings(engine, forecasts, now)
