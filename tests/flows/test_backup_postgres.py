@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -104,17 +105,25 @@ def onto(there: Settings, home: Path, url: str) -> Settings:
     return settings_into(there, home).model_copy(update={"database_url": url})
 
 
+def closed_restore(
+    there: Settings, here: Settings, archive: Path, *, force: bool = False
+) -> Mapping[str, Any]:
+    """Restore, having closed what a restore forgets to be open."""
+    store_of(there).dispose()
+    return restore(here, archive, force=force)
+
+
 def test_all_comes_back_in_a_fresh_database_as_one_state(
     there: Settings, archive: Path, empty_postgres: str, tmp_path: Path
 ) -> None:
     here = onto(there, tmp_path / "home", empty_postgres)
 
-    manifest = restore(here, archive)
+    manifest = closed_restore(there, here, archive)
 
     engine = store_of(here)
     pairs = read_table(engine, readings, columns=SHOWN)
-    assert len(pairs) == manifest["database"]["rows"]["readings"] >= 3
-    assert len(pairs) == manifest["database"]["rows"]["tokens"]
+    assert len(pairs) == manifest["database"]["rows"]["readings"]
+    assert len(pairs.loc[pairs["words"] == ""]) == manifest["database"]["rows"]["tokens"] >= 3
     assert len(read_table(store_of(there), readings, columns=SHOWN)) > len(pairs)
     pd.testing.assert_frame_equal(read_forecasts(engine), read_forecasts(store_of(there)))
     assert len(read_forecasts(engine)) > 0
@@ -138,10 +147,10 @@ def test_rows_in_the_database_are_replaced_only_when_forced(
         ))  # fmt: skip
 
     with pytest.raises(DataError, match="rows in readings"):
-        restore(here, archive)
+        closed_restore(there, here, archive)
     assert read_table(engine, readings, columns=SHOWN)["subject"].tolist() == ["mine"]
     engine.dispose()
-    restore(here, archive, force=True)
+    closed_restore(there, here, archive, force=True)
 
     assert "mine" not in set(read_table(store_of(here), readings, columns=SHOWN)["subject"])
     store_of(here).dispose()
