@@ -128,7 +128,7 @@ def test_every_release_on_record_is_taken_up_by_the_next_morning(
 
     runs = [asked(first_after(deployed["monthly"], moment)) for moment in moments]
 
-    assert {day.dayofweek for day in days} >= {5, 6}
+    assert {day.day_of_week for day in days} >= {5, 6}
     assert [day for day, m, r in zip(days, moments, runs, strict=True) if r - m > ONE_DAY] == []
 
 
