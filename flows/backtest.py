@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.console import say, track
 from flows.provenance import git_commit
 from flows.scoreboard import Scoreboard, log_scoreboard, scoreboard_of
+from flows.spans import spanned
 from flows.workspace import Workspace, open_workspace
 from models import tracking
 from models.backtest import Backtest, replay
@@ -27,6 +28,7 @@ replay_task = task(name="replay", cache_policy=NO_CACHE)(replay)
 
 
 @flow(name="backtest", validate_parameters=False)
+@spanned("backtest", lambda result: {"cells": len(result.cells)})
 def backtest(settings: Settings, as_of: pd.Timestamp) -> Backtest:
     """Forecast from every past origin as it was then, score, and log scores and plots to MLflow."""
     workspace = open_workspace(settings, as_of)

@@ -1,4 +1,4 @@
-"""Registers with a Prefect server what ``prefect.yaml`` needs, then the deployments in it.
+"""Registers with a Prefect server what ``prefect.yaml`` needs, its deployments, and automations.
 
 ``python -m flows.deploying``, with ``PREFECT_API_URL`` naming the server; again changes nothing.
 """
@@ -12,10 +12,11 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
+from flows.automating import automate
 from flows.deployments import TRAINING
 from flows.machine import POOL
 from store.errors import StoreError
-from store.settings import PROJECT_ROOT
+from store.settings import PROJECT_ROOT, Settings
 
 POOLS: Final = {POOL: "process", f"{POOL}-docker": "docker"}
 """Kind of each work pool of ``prefect.yaml``."""
@@ -59,3 +60,4 @@ if __name__ == "__main__":
 
     asyncio.run(prepare())
     deploy()
+    asyncio.run(automate(Settings()))

@@ -3,7 +3,7 @@
 Each stands at the moment it starts, so that it knows what an ingest of the same day brought.
 """
 
-from typing import Final
+from typing import Final, get_args
 
 import pandas as pd
 from prefect import flow
@@ -12,6 +12,7 @@ from prefect.concurrency.sync import concurrency
 from flows.backtest import backtest
 from flows.backup import back_up
 from flows.clock import utc_now
+from flows.events import CHECKED, alarm, tell
 from flows.health import examine
 from flows.ingest_commands import span_of, take
 from flows.orders import live
@@ -20,7 +21,9 @@ from flows.run import run
 from flows.stores import single_writer
 from flows.table_commands import run_tables_and_tell
 from flows.tune import Search, tune
+from flows.watching import watch_if_possible
 from flows.workspace import open_workspace
+from models.monitoring import Monitor
 from store.errors import DataError
 from store.settings import Settings
 
@@ -60,12 +63,18 @@ def publish() -> None:
 
 @flow(name="scheduled-check")
 def check() -> None:
-    """Fail where anything is stale, degraded or broken: a failed run is what alerts hang on.
+    """Measure, then fail where anything is stale, degraded or broken: alerts hang on failed runs.
 
     Raises:
         DataError: What is wrong, in words.
     """
-    health = examine(Settings(), utc_now())
+    settings, now = Settings(), utc_now()
+    watch_if_possible(settings, now)
+    health = examine(settings, now)
+    for one in health.alarms:
+        if one.alarm not in get_args(Monitor):
+            alarm(one.alarm, one.words)  # of the others the monitors told themselves
+    tell(CHECKED, "check", {"code": health.code})
     if health.code:
         raise DataError("\n".join(f"{one.alarm}: {one.words}" for one in health.alarms))
 

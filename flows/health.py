@@ -5,7 +5,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final, Literal
 
 import pandas as pd
@@ -16,8 +16,11 @@ from features.months import month_start
 from flows.backup import last_backup
 from flows.machine import missing
 from flows.stores import store_of, was_cut_off
+from flows.watching import slo_readings
 from flows.work import Note, is_at_work, notes
 from models import registry
+from models.monitoring import Reading
+from models.slo import GRACE_DAYS
 from sources.calendar import ReleaseCalendar
 from store.copies import is_sound
 from store.errors import StoreError
@@ -25,16 +28,19 @@ from store.quarantine import read_quarantine
 from store.reading import (
     latest_forecast,
     read_calendar,
+    read_forecasts,
     read_observations,
     read_runs,
     read_vintages,
 )
+from store.readings import latest_readings
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
 Alarm = Literal[
     "database", "restore", "clock", "forecast", "late-data", "stale", "failed", "stuck", "champion",
-    "servers", "quarantine", "disk", "backup",
+    "servers", "quarantine", "disk", "backup", "unwatched", "slo", "score-drift", "naive",
+    "coverage-drift", "feature-drift", "contradictions", "slow",
 ]  # fmt: skip
 
 BROKEN: Final = 2
@@ -43,8 +49,6 @@ FINE: Final = 0
 
 WORDS: Final = {FINE: "fine", WORSE: "stale or degraded", BROKEN: "broken"}
 
-GRACE_DAYS: Final = 2
-"""Days after a release that the figures and the forecast may take."""
 STUCK_HOURS: Final = 6
 BACKUP_DAYS: Final = 8
 """A weekly backup, and a day for it to be late."""
@@ -81,6 +85,10 @@ class Facts:
     suspicious: int = 0
     broken_off: tuple[Note, ...] = ()
     """Works that failed, or were killed, and have not succeeded since."""
+    readings: tuple[Reading, ...] = ()
+    """What the monitors found last; freshness as of now."""
+    watched: pd.Timestamp | None = None
+    """Moment of the forecast that stood when they did."""
     free_bytes: int = 0
     backup_at: pd.Timestamp | None = None
 
@@ -145,6 +153,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         yield from _freshness(facts)
         yield from _last_run(facts)
         yield from _champion(facts)
+        yield from _drift(facts)
         if facts.quarantined:
             yield Finding(
                 "quarantine", WORSE, f"{facts.quarantined} refused files wait for a person"
@@ -214,6 +223,7 @@ def _look(engine: Engine, seen: Facts) -> Facts:
     observations = read_observations(engine, as_of=now, commodity=COMMODITY)
     vintages = read_vintages(engine)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
+    kept = latest_readings(engine)
     panel = evidence_panel(observations, as_of=now) if len(observations) else None
     return replace(
         seen,
@@ -228,6 +238,8 @@ def _look(engine: Engine, seen: Facts) -> Facts:
         else None,
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
+        readings=(*_kept(kept), *slo_readings(engine, read_forecasts(engine), now)),
+        watched=kept["as_of"].max() if len(kept) else None,
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         suspicious=0 if panel is None else len(panel.suspicious),
     )
@@ -243,6 +255,13 @@ def _clock(facts: Facts) -> Iterator[Finding]:
             f"this machine's clock says {facts.now:%Y-%m-%d}, and the last ingest was on "
             f"{last:%Y-%m-%d}: the clock was moved",
         )
+
+
+def _kept(rows: pd.DataFrame) -> list[Reading]:
+    """Return a measurement as it was made; freshness is told anew, it ages by itself."""
+    names = [field.name for field in fields(Reading)]
+    own = rows.loc[rows["monitor"] != "slo", names]
+    return [Reading(**{str(k): v for k, v in row.items()}) for row in own.to_dict("records")]
 
 
 def _freshness(facts: Facts) -> Iterator[Finding]:
@@ -278,6 +297,17 @@ def _last_run(facts: Facts) -> Iterator[Finding]:
     hours = (facts.now - facts.last_run_at) / pd.Timedelta(hours=1)
     if facts.last_run == "running" and hours > STUCK_HOURS:
         yield Finding("stuck", WORSE, f"the run of {when} has not ended for {hours:.0f} hours")
+
+
+def _drift(facts: Facts) -> Iterator[Finding]:
+    """Tell what the monitors found, or that they did not look at the newest forecast."""
+    stood = facts.forecast_as_of
+    if stood is not None and (facts.watched is None or facts.watched < stood):
+        words = f"the forecast of {stood:%Y-%m-%d} was not measured for drift"
+        yield Finding("unwatched", WORSE, words)
+    for one in facts.readings:
+        if one.fired:
+            yield Finding(one.monitor, WORSE, one.words)
 
 
 def _days(facts: Facts, since: pd.Timestamp) -> int:

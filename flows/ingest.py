@@ -14,6 +14,7 @@ from flows.actor import actor
 from flows.clock import utc_now
 from flows.console import say
 from flows.orders import Order, Past, Received, bundled
+from flows.spans import spanned
 from flows.stores import store_of
 from sources.guards import objections
 from store.batch import Batch, FileRows, WriteReport
@@ -51,6 +52,7 @@ write_batch_task = task(name="write-batch", cache_policy=NO_CACHE)(write_batch)
 
 
 @flow(name="ingest", validate_parameters=False)
+@spanned("ingest", lambda report: {"rows": report.total})
 def ingest(settings: Settings, order: Order | None = None) -> WriteReport:
     """Take one order into the store, the bundled tables if none is given; known bytes do nothing.
 

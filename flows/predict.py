@@ -15,6 +15,7 @@ from features.analogs import Analog
 from features.months import month_label
 from features.origin import Origin
 from flows.console import say, track
+from flows.spans import span, spanned
 from flows.workspace import Workspace, open_workspace
 from models import registry
 from models.backtest import Backtest, replay
@@ -63,6 +64,7 @@ class Forecast:
 
 
 @flow(name="predict", validate_parameters=False)
+@spanned("predict", lambda made: {"rows": len(made.table), "model_version": made.model_version})
 def predict(
     settings: Settings,
     as_of: pd.Timestamp,
@@ -102,7 +104,9 @@ class Made:
 
 def made_at(workspace: Workspace, result: Backtest | None, version: int | None) -> Made:
     """Return the forecast at an as_of and what it was made of; arguments as for ``predict``."""
-    origin = workspace.history.origin(workspace.as_of)
+    with span("features", {"as_of": str(workspace.as_of)}) as told:
+        origin = workspace.history.origin(workspace.as_of)
+        told["rows"] = len(rows_of(origin))
     return made_on(workspace, rungs_of(workspace, origin, result, version), origin)
 
 

@@ -16,6 +16,7 @@ from store.copies import (
     as_one_file,
     check_sqlite,
     copy_database,
+    filled_tables,
     kind_of,
     load_postgres,
     move_addresses,
@@ -92,6 +93,12 @@ def _check_empty(settings: Settings) -> None:
     ]
     tracking = sqlite_file(settings.tracking_uri)
     found += [str(tracking)] if tracking is not None and tracking.exists() else []
+    found += [
+        f"rows in {name} of {shown_address(url)}"
+        for url in {settings.url, settings.tracking_uri}
+        if url.startswith("postgresql")
+        for name in filled_tables(url)
+    ]
     if found:
         raise DataError(
             f"Something stands where the backup would go: {first_few(found)}. Expected an empty "

@@ -15,11 +15,14 @@ from flows.alerts import alert_if_possible
 from flows.backtest import backtest, verdict
 from flows.clock import utc_now
 from flows.console import say
+from flows.events import PUBLISHED, tell
 from flows.ingest import ingest
 from flows.predict import Forecast, predict
 from flows.provenance import git_commit
+from flows.spans import spanned
 from flows.train import train
 from flows.unknowns import unknowns
+from flows.watching import watch_if_possible
 from flows.work import noted
 from flows.workspace import Workspace, open_workspace, single_writer, store_of
 from models import registry
@@ -70,6 +73,9 @@ def run(settings: Settings, as_of: pd.Timestamp) -> Outcome:
         outcome = published_already(workspace) or _publish_new(workspace)
     _leave_artifact(outcome)
     alert_if_possible(settings, utc_now())
+    if outcome.is_new:
+        tell(PUBLISHED, f"{as_of:%Y-%m-%d}", {"rows": outcome.rows_published})
+        watch_if_possible(settings, utc_now())
     return outcome
 
 
@@ -168,6 +174,7 @@ def _trained(settings: Settings, as_of: pd.Timestamp, seen: Backtest) -> int | N
         return None
 
 
+@spanned("publish", lambda outcome: {"rows": outcome.rows_published})
 def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
     panel = workspace.history.panel(workspace.as_of)

@@ -1,7 +1,7 @@
 """``magnetcast status``: how it is in words, or what stands as a table."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import pandas as pd
 from cyclopts import Parameter
@@ -14,6 +14,9 @@ from models import registry
 from store.database import shown_address
 from store.reading import latest_forecast, read_runs, read_vintages
 from store.settings import Settings
+
+TOLD: Final = frozenset({"slo", "score-drift", "naive", "coverage-drift", "slow"})
+"""Monitors whose findings are told though nothing is wrong."""
 
 if TYPE_CHECKING:
     from flows.health import Health
@@ -66,6 +69,7 @@ def in_words(health: "Health") -> list[str]:
         f"Quarantine: {facts.quarantined} files wait. Suspicious statements: {facts.suspicious}. "
         f"Free disk: {facts.free_bytes / 1e9:.1f} GB."
     )
+    lines += [f"Measured: {one.words}." for one in facts.readings if one.monitor in TOLD]
     made = "never" if facts.backup_at is None else f"{facts.backup_at:%Y-%m-%d %H:%M} UTC"
     lines.append(f"Last backup: {made}.")
     lines += [

@@ -8,12 +8,16 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.backtest import backtest, score_of, tags_of
 from flows.console import say
+from flows.events import REFUSED
+from flows.events import tell as tell_event
 from flows.promote import promote, tell
 from flows.shadow import keep_shadow
+from flows.spans import spanned
 from flows.workspace import Workspace, open_workspace
 from models import contract, registry, tracking
 from models.backtest import Backtest
 from models.boosting import texts_of
+from models.feature_drift import REFERENCE, reference_of
 from models.frame import rows_of
 from models.rolling import MODEL, Trained
 from models.rolling import train as fit
@@ -23,6 +27,7 @@ fit_task = task(name="fit", cache_policy=NO_CACHE)(fit)
 
 
 @flow(name="train", validate_parameters=False)
+@spanned("train", lambda version: {"version": version})
 def train(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = None) -> int:
     """Return the registered version: champion if every rule held, else in shadow.
 
@@ -43,6 +48,8 @@ def train(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = Non
     outcome = promote(settings, as_of, version, result=seen)
     tell(outcome, workspace.model_version)
     if not outcome.is_champion:
+        words = "the challenger did not pass: `magnetcast promote` says why"
+        tell_event(REFUSED, f"version-{version}", {"alarm": "gate", "words": words})
         keep_shadow(workspace, version)
     return version
 
@@ -50,7 +57,8 @@ def train(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = Non
 def record(workspace: Workspace, trained: Trained, seen: Backtest) -> int:
     """Log and register a trained model and return its version."""
     tags = tags_of(workspace, "train")
-    card = {**trained.card, **contract.stamp()}
+    past = workspace.history.past(workspace.as_of)
+    card = {**trained.card, **contract.stamp(), REFERENCE: reference_of(past)}
     score = score_of(seen, MODEL, "sql")
     example = rows_of(workspace.history.origin(workspace.as_of))
     with tracking.open_run(workspace.settings, name="train", tags=tags) as run:

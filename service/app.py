@@ -15,6 +15,7 @@ from service.api.routes import API_PREFIX, api_router
 from service.api.scenario_models import PARTS
 from service.asking.desk import Desk
 from service.asking.told import WhatIf
+from service.gauges import Gauges
 from service.hooks import Hooks
 from service.hosts import Hosts
 from service.limits import Counts, Gate
@@ -81,6 +82,7 @@ def create_app(
     )
     asking = None if what_if is None else Desk(what_if)
     counts = Counts(lambda: 0 if asking is None else asking.waiting)
+    counts.registry.register(Gauges(lambda: live.publication, live.clock))
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
     app.state.shared = State(live, access, counts, rules.hooks, asking, Recent(DRAWN))
     app.include_router(api_router())

@@ -1,7 +1,7 @@
 """Copies of whole databases, consistent though others write meanwhile, and the way back.
 
 Public: :func:`copy_database`, :func:`check_sqlite`, :func:`as_one_file`, :func:`load_postgres`,
-:func:`move_addresses`, :func:`kind_of`, :func:`sqlite_file`, :class:`Copy`.
+:func:`filled_tables`, :func:`move_addresses`, :func:`kind_of`, :func:`sqlite_file`, :class:`Copy`.
 """
 
 import os
@@ -168,6 +168,26 @@ def load_postgres(url: str, dump: Path) -> None:
         [program, "--no-owner", "--exit-on-error", "--single-transaction", "--dbname"],
         [str(dump)],
     )
+
+
+def filled_tables(url: str) -> list[str]:
+    """Return the tables of a PostgreSQL database that hold rows, the schema's own note apart.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    engine = create_engine(_driven(url))
+    try:
+        with engine.begin() as connection:
+            rows = _describe(connection, "postgresql").rows
+    except SQLAlchemyError as err:
+        raise StoreError(
+            f"{shown_address(url)} cannot be read ({err}). Expected a reachable database. "
+            "Check the address."
+        ) from err
+    finally:
+        engine.dispose()
+    return [name for name, count in rows.items() if count and name != "alembic_version"]
 
 
 def move_addresses(url: str, old: str, new: str) -> int:

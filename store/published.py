@@ -9,6 +9,7 @@ from sqlalchemy import Engine, func
 from store import tables
 from store.marks import Mark, mark_of
 from store.reading import fetch, published_columns
+from store.readings import newest_readings
 from store.vocabulary import COMMODITY
 
 _COUNTED: Final = (
@@ -19,6 +20,7 @@ _COUNTED: Final = (
     func.count(tables.scores.c.model),
     func.count(tables.runs.c.run_id),
     func.count(tables.runs.c.finished_at),
+    func.max(tables.readings.c.id),
 )
 """Count what only ever grows; the newest ids are found without reading the tables."""
 
@@ -47,6 +49,8 @@ class Published:
     calendar: pd.DataFrame
     vintages: pd.DataFrame
     quarantine: pd.DataFrame
+    readings: pd.DataFrame
+    """The newest measurement of the monitors."""
 
 
 def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
@@ -68,6 +72,7 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
             calendar=fetch(connection, tables.release_calendar),
             vintages=fetch(connection, tables.vintages),
             quarantine=fetch(connection, tables.quarantine, columns=_REFUSED),
+            readings=fetch(connection, tables.readings, wanted=[newest_readings()]),
         )
 
 

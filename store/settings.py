@@ -9,9 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
-PROVIDER_URLS = (
+PLAIN_URLS = (
     "comtrade_url", "census_url", "comext_url", "fx_url", "gpr_url", "hts_url",
-    "federal_register_url",
+    "federal_register_url", "otlp_url",
 )  # fmt: skip
 
 
@@ -123,6 +123,15 @@ class Settings(BaseSettings):
         default=256, ge=1, le=10_000, description="Scenarios that may wait for their turn."
     )
 
+    otlp_url: str | None = Field(
+        default=None, description="Collector of OpenTelemetry, e.g. http://127.0.0.1:4318."
+    )
+    alarm_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Where Prefect posts that a run failed or that nothing was heard of us; "
+        "empty means nowhere.",
+    )
+
     alert_key: SecretStr = Field(
         default=SecretStr(""),
         description="Secrets of webhooks are derived from it; 32 characters or more.",
@@ -138,10 +147,10 @@ class Settings(BaseSettings):
         "public ones.",
     )
 
-    @field_validator(*PROVIDER_URLS)
+    @field_validator(*PLAIN_URLS)
     @classmethod
     def _is_plain_address(cls, address: str | None) -> str | None:
-        """Refuse what is no address of a provider, or carries a password that rows would keep."""
+        """Refuse what is no web address, or carries a password that rows would keep."""
         if address is None:
             return None
         parts = urlsplit(address)

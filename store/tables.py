@@ -209,6 +209,22 @@ runs: Final = Table(
     Column("finished_at", UtcMoment),
 )
 
+readings: Final = Table(
+    "readings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("measured_at", UtcMoment, nullable=False),
+    Column("as_of", UtcMoment, nullable=False),
+    _text("monitor"),
+    _text("subject"),
+    Column("value", Float),
+    Column("bound", Float),
+    Column("size", Integer, nullable=False),
+    Column("fired", Boolean, nullable=False),
+    _text("words"),
+    UniqueConstraint("measured_at", "monitor", "subject"),
+)
+
 overrides: Final = Table(
     "overrides",
     metadata,

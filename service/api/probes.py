@@ -42,5 +42,5 @@ async def ready(current: Current, shared: Shared) -> Ready:
     **_OPEN,
 )
 async def metrics(shared: Shared) -> Response:
-    """Return counts and times for Prometheus."""
+    """Return counts, times and what the monitors found, for Prometheus."""
     return Response(generate_latest(shared.counts.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,11 +1,17 @@
 """What can be held to without a container engine."""
 
 import re
+from collections.abc import Callable
+from importlib.util import find_spec
+from inspect import signature
 from typing import Any
 
 import pytest
 import yaml
 from cyclopts import App
+from mlflow.cli import server as mlflow_server
+from prefect.cli.server import start as prefect_server
+from prefect.cli.worker import start as prefect_worker
 
 from flows.cli import app
 from flows.deploying import POOLS
@@ -56,6 +62,39 @@ def test_commands_of_ours_exist() -> None:
     for words in told:
         if words[0] == "magnetcast":
             assert isinstance(app[words[1]], App)
+
+
+def options_of(command: Callable[..., None]) -> set[str]:
+    """Return the options of a command of Prefect, as it declares them."""
+    return {
+        name
+        for one in signature(command, eval_str=True).parameters.values()
+        for mark in getattr(one.annotation, "__metadata__", ())
+        for name in mark.name
+    }
+
+
+def test_the_servers_take_the_options_they_are_given() -> None:
+    options = {
+        ("mlflow", "server"): {name for one in mlflow_server.params for name in one.opts},
+        ("prefect", "server"): options_of(prefect_server),
+        ("prefect", "worker"): options_of(prefect_worker),
+    }
+
+    for words in [service["command"] for service in SERVICES.values()]:
+        known = options.get((words[0], words[1]))
+        if known is not None:
+            assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_modules_that_containers_run_exist_and_are_in_the_image() -> None:
+    kept_out = (PROJECT_ROOT / ".dockerignore").read_text().split()
+    for words in [service["command"] for service in SERVICES.values()]:
+        if words[:2] == ["python", "-m"]:
+            assert find_spec(words[2]) is not None
+            assert words[2].split(".")[0] not in kept_out
+    sources = [s for word, rest in instructions() if word == "COPY" for s in rest.split()[:-1]]
+    assert not set(sources) & set(kept_out)
 
 
 def test_jobs_in_containers_use_the_same_image_and_volume() -> None:

@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +28,8 @@ from store.settings import PROJECT_ROOT
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FILE = PROJECT_ROOT / "prefect.yaml"
 START = datetime(2026, 11, 25, tzinfo=UTC)
+
+ONE_DAY = timedelta(days=1)
 
 Got = TypeVar("Got")
 
@@ -106,6 +108,28 @@ def test_the_monthly_run_follows_each_expected_release(
 
     assert [moment.date() for moment in dates] == expected[: len(dates)]
     assert {(moment.hour, moment.minute) for moment in dates} == {(19, 30)}
+
+
+async def first_after(deployment: DeploymentResponse, moment: datetime) -> datetime:
+    found = [
+        (await CronSchedule(**one.schedule.model_dump()).get_dates(n=1, start=moment))[0]
+        for one in deployment.schedules
+    ]
+    return min(found)
+
+
+def test_every_release_on_record_is_taken_up_by_the_next_morning(
+    deployed: dict[str, DeploymentResponse],
+) -> None:
+    loaded = ReleaseDates(PROJECT_ROOT / "data" / "release_dates.csv").load()
+    calendar = ReleaseCalendar.from_frame(loaded.tables["release_calendar"])
+    days = sorted(set(calendar.recorded.values()))
+    moments = [day.to_pydatetime().replace(tzinfo=SHANGHAI, hour=15) for day in days]
+
+    runs = [asked(first_after(deployed["monthly"], moment)) for moment in moments]
+
+    assert {day.day_of_week for day in days} >= {5, 6}
+    assert [day for day, m, r in zip(days, moments, runs, strict=True) if r - m > ONE_DAY] == []
 
 
 def test_the_rest_comes_daily_weekly_and_quarterly(

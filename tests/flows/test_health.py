@@ -11,6 +11,7 @@ from flows.health import Alarm, Facts, examine, judge
 from flows.status import in_words
 from flows.stores import single_writer
 from flows.work import Note, is_at_work, noted, notes
+from models.monitoring import Monitor, Reading
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at
 
@@ -29,7 +30,18 @@ FINE = Facts(
     champion="version 1, magnetcast-a",
     free_bytes=50 << 30,
     backup_at=at("2026-11-22"),
+    watched=at("2026-11-20"),
 )
+
+
+def found(monitor: Monitor, *, fired: bool = True) -> Reading:
+    return Reading(monitor, "all", 2.0, 1.0, 12, fired, "two, where chance allows one")
+
+
+def test_what_was_measured_and_lies_within_chance_is_no_alarm() -> None:
+    facts = replace(FINE, readings=tuple(found(one, fired=False) for one in get_args(Monitor)))
+
+    assert list(judge(facts)) == []
 
 
 def test_nothing_is_wrong_where_all_is_in_time() -> None:
@@ -54,6 +66,8 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
         ({"quarantined": 2}, "quarantine", 1),
         ({"free_bytes": 1 << 30}, "disk", 1),
         ({"free_bytes": 1 << 20}, "disk", 2),
+        ({"watched": at("2026-11-19")}, "unwatched", 1),
+        *[({"readings": (found(name),)}, name, 1) for name in get_args(Monitor)],
         ({"backup_at": None}, "backup", 1),
         ({"backup_at": at("2026-11-16")}, "backup", 1),
     ],

@@ -59,6 +59,8 @@ def settings(place: Path, published: Published) -> Settings:
 def test_runs_that_an_alias_or_a_publication_needs_stay(settings: Settings) -> None:
     gone = run_with(settings, "idle", model="other")
     run_with(settings, "aliased", model="another", alias="champion")
+    run_with(settings, "on trial", model="yet another", alias="challenger")
+    run_with(settings, "before", model="one more", alias="previous")
     run_with(settings, "published", model="published")
     run_with(settings, "newest", model="more")
     client, experiment = tracking.connect(settings)
@@ -69,11 +71,14 @@ def test_runs_that_an_alias_or_a_publication_needs_stay(settings: Settings) -> N
     done = prune(settings, LATER, keep_runs=1, keep_days=1)
 
     assert [run.run_id for run in would.runs] == [run.run_id for run in done.runs] == [gone]
-    assert before == {"idle", "aliased", "published", "newest"}
-    assert left(client, experiment) == {"aliased", "published", "newest"}
+    stay = {"aliased", "on trial", "before", "published", "newest"}
+    assert before == {"idle", *stay}
+    assert left(client, experiment) == stay
     assert not any(file.is_file() for file in folder.rglob("*"))
     assert registry.champion(settings) is not None
-    assert len(client.search_model_versions(f"name = '{MODEL}'")) == 3
+    assert registry.challenger(settings) is not None
+    assert registry.previous(settings) is not None
+    assert len(client.search_model_versions(f"name = '{MODEL}'")) == len(stay)
 
 
 def test_young_runs_and_those_that_go_on_stay(settings: Settings) -> None:

@@ -1,0 +1,50 @@
+import json
+from pathlib import Path
+from typing import get_args
+
+from features.build import ALL_FEATURES
+from flows.health import examine
+from flows.stores import store_of
+from flows.watching import measured
+from models import registry
+from models.feature_drift import REFERENCE
+from models.monitoring import Monitor
+from store.reading import read_forecasts
+from store.readings import latest_readings
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, Published
+
+
+def test_a_publication_is_measured_by_every_monitor(published: Published) -> None:
+    rows = latest_readings(store_of(published.settings))
+
+    assert set(rows["monitor"]) == set(get_args(Monitor))
+    assert (rows["as_of"] == at(AS_OF)).all()
+    said = rows.set_index("monitor")["words"]
+    assert "are needed to judge" in said["score-drift"]
+    assert said["slow"] == "1 finished runs; 6 are needed to judge"
+
+
+def test_a_model_keeps_what_its_later_questions_are_held_against(published: Published) -> None:
+    card = registry.load_champion(published.settings).card
+
+    reference = json.loads(json.dumps(card[REFERENCE]))
+    assert set(reference["features"]) <= {feature.name for feature in ALL_FEATURES}
+    assert len(reference["edges"]) == len(reference["low"]) == len(reference["features"])
+
+
+def test_status_knows_that_the_newest_forecast_was_measured(published: Published) -> None:
+    health = examine(published.settings, at("2020-04-23"))
+
+    assert health.facts.watched == at(AS_OF)
+    assert "unwatched" not in {one.alarm for one in health.alarms}
+
+
+def test_where_mlflow_is_gone_the_rest_is_measured(published: Published, tmp_path: Path) -> None:
+    gone = {"tracking_uri": f"sqlite:///{tmp_path / 'none.db'}"}
+    settings = published.settings.model_copy(update=gone)
+    engine = store_of(published.settings)
+
+    found = list(measured(settings, engine, read_forecasts(engine), at("2020-04-25")))
+
+    assert {one.monitor for one in found} == {"slo", "slow", "contradictions"}

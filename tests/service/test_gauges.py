@@ -1,0 +1,46 @@
+import pandas as pd
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from store.readings import keep_readings
+from tests.service.stores import NEWEST, NOW, make_app
+
+METRICS = "/api/v1/metrics"
+
+
+def reading(
+    monitor: str, subject: str, *, fired: bool, bound: float | None = 0.5
+) -> dict[str, object]:
+    return {
+        "monitor": monitor, "subject": subject, "value": 1.5, "bound": bound, "size": 12,
+        "fired": fired, "words": "told",
+    }  # fmt: skip
+
+
+def test_what_the_monitors_found_last_is_told_and_nothing_older(engine: Engine) -> None:
+    older, newer = NOW - pd.Timedelta(days=1), NOW - pd.Timedelta(hours=1)
+    keep_readings(engine, [reading("naive", "all", fired=True)], at=older, as_of=NEWEST)
+    rows = [
+        reading("feature-drift", "policy", fired=True),
+        reading("feature-drift", "trade", fired=False),
+        reading("score-drift", "all", fired=False, bound=None),
+    ]
+    keep_readings(engine, rows, at=newer, as_of=NEWEST)
+
+    with TestClient(make_app(engine)) as client:
+        told = client.get(METRICS).text.splitlines()
+
+    assert 'magnetcast_alarm{alarm="feature-drift"} 1.0' in told
+    assert 'magnetcast_alarm{alarm="score-drift"} 0.0' in told
+    assert 'magnetcast_reading{monitor="feature-drift",subject="trade"} 1.5' in told
+    assert 'magnetcast_reading_bound{monitor="score-drift",subject="all"} NaN' in told
+    assert "magnetcast_measured_age_seconds 3600.0" in told
+    assert not any("naive" in line for line in told)
+
+
+def test_a_store_that_was_never_measured_tells_of_its_forecast_alone(engine: Engine) -> None:
+    with TestClient(make_app(engine)) as client:
+        told = client.get(METRICS).text
+
+    assert "magnetcast_forecast_age_seconds" in told
+    assert "magnetcast_alarm" not in told

@@ -1,0 +1,191 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.drift import (
+    RECENT,
+    against_naive,
+    coverage_drift,
+    error_readings,
+    score_drift,
+    standing_cells,
+)
+from models.monitoring import binomial_limits, likeness, shift_of, worth_of
+from models.rolling import MODEL
+from models.scores import REFERENCE
+from models.slo import Stood, freshness
+from models.upkeep import contradictions, durations
+from sources.calendar import ReleaseCalendar
+from store.vocabulary import QUANTILE_COLUMNS
+from tests.data.builders import at
+
+
+def worlds(count: int, months: int, alike: float) -> np.ndarray:
+    """Rows of a stationary series whose neighbours correlate."""
+    rng = np.random.default_rng(11)
+    found = rng.standard_normal((count, months))
+    for i in range(1, months):
+        found[:, i] = alike * found[:, i - 1] + np.sqrt(1 - alike**2) * found[:, i]
+    return found
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.6])
+def test_a_world_that_stays_as_it_was_seldom_sets_off_an_alarm(alike: float) -> None:
+    fired = [shift_of(one, RECENT).is_beyond for one in worlds(600, 24, alike)]
+
+    assert np.mean(fired) < 0.03
+
+
+def test_errors_three_times_as_large_as_before_are_found_most_of_the_time() -> None:
+    moved = 0.5 * worlds(200, 24, 0.0)
+    moved[:, -RECENT:] += np.log(3.0)
+
+    assert np.mean([shift_of(one, RECENT).is_beyond for one in moved]) > 0.6
+
+
+def test_errors_that_fall_are_no_drift() -> None:
+    values = np.r_[np.tile([0.0, 0.1], 10), -5.0, -5.0, -5.0]
+
+    assert not shift_of(values, 3).is_beyond
+
+
+def test_likeness_is_zero_for_a_flat_line_and_never_above_what_few_months_can_tell() -> None:
+    assert likeness(np.ones(12)) == 0.0
+    assert likeness(np.arange(40.0)) == 0.8
+
+
+def test_cells_that_hit_and_miss_together_count_for_few() -> None:
+    cells = np.full(24, 10.0)
+    apart, together = np.tile([0.8, 0.79], 12), np.tile([1.0, 1.0, 1.0, 1.0, 0.0, 1.0], 4)
+
+    assert worth_of(apart, cells, 12, 0.8) == 120.0
+    assert worth_of(together, cells, 12, 0.8) < 15.0
+
+
+def test_limits_are_the_binomials() -> None:
+    assert binomial_limits(100, 0.8, level=0.05) == (0.72, 0.88)
+
+
+def months(own: float, *, last: float = 0.0, covered: float = 0.8, count: int = 24) -> pd.DataFrame:
+    wave = np.tile([-0.1, 0.1], count // 2)
+    table = pd.DataFrame({"own": own + wave, "naive": -wave, "covered": covered, "cells": 10})
+    table.loc[table.index[-RECENT:], "own"] += last
+    return table
+
+
+def test_errors_that_grew_are_told_with_both_numbers() -> None:
+    found = score_drift(months(0.0, last=1.0))
+
+    assert found.fired
+    assert "errors of the last 3 scored months are 2.82 times those of the 21 before" in found.words
+
+
+def test_a_model_worse_than_the_seasonal_naive_is_told() -> None:
+    assert against_naive(months(0.5)).fired
+    assert not against_naive(months(-0.5)).fired
+
+
+@pytest.mark.parametrize(("covered", "fired"), [(0.8, False), (0.55, True), (1.0, True)])
+def test_a_band_that_holds_too_little_or_too_much_is_told(covered: float, fired: bool) -> None:  # noqa: FBT001
+    assert coverage_drift(months(0.0, covered=covered)).fired == fired
+
+
+def test_too_few_months_judge_nothing_and_say_how_many_are_needed() -> None:
+    found = error_readings(cells(["2025-01", "2025-02"]))
+
+    assert not any(one.fired for one in found)
+    assert found[0].words == "2 scored months; 15 are needed to judge"
+
+
+def cells(periods: list[str], *, p50: float = 100.0) -> pd.DataFrame:
+    rows = [
+        {
+            "model": model, "as_of": "2024-12-25", "destination": name, "cutoff": "2024-11",
+            "period": pd.Timestamp(period), "horizon": i + 1,
+            **dict.fromkeys(QUANTILE_COLUMNS, p50),
+            "tonnes": 110.0, "scale": 20.0, "absolute_error": 10.0, "is_covered": False,
+        }
+        for model in (MODEL, REFERENCE, "drift")
+        for name in ("USA", "WLD")
+        for i, period in enumerate(periods)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_what_was_published_is_scored_as_it_stood_and_sums_are_left_out() -> None:
+    stood = cells(["2025-01"], p50=90.0).assign(p10=80.0, p90=120.0)
+
+    found = standing_cells(cells(["2025-01", "2025-02"]), stood)
+
+    own = found.loc[found["model"] == MODEL].set_index("period")
+    assert set(found["destination"]) == {"USA"}
+    assert set(found["model"]) == {MODEL, REFERENCE}
+    assert own["absolute_error"].tolist() == [20.0, 10.0]
+    assert own["is_covered"].tolist() == [True, False]
+    assert own["is_published"].tolist() == [True, False]
+
+
+CALENDAR = ReleaseCalendar({})
+FIGURES = pd.DataFrame(
+    {
+        "period_to": pd.to_datetime(["2026-08-01", "2026-09-01", "2026-10-01"]),
+        "available_at": [at("2026-09-20"), at("2026-10-20"), at("2026-11-23T12:00")],
+    }
+)
+
+
+def test_days_after_a_release_without_a_new_forecast_use_up_the_budget() -> None:
+    stood = [Stood(at("2026-09-20"), at("2026-09-20"))]
+
+    (quarter, year) = freshness(stood, FIGURES, CALENDAR, now=at("2026-10-28"))
+
+    assert quarter.fired
+    assert year.fired
+    assert "stood on 31 of 37 days" in quarter.words
+    assert "overdrawn by 4 days" in quarter.words
+
+
+def test_days_on_which_customs_were_late_are_not_counted() -> None:
+    stood = [Stood(at("2026-10-20"), at("2026-10-20"))]
+
+    quarter, _ = freshness(stood, FIGURES, CALENDAR, now=at("2026-11-25"))
+
+    assert not quarter.fired
+    assert "stood on 32 of 34 days" in quarter.words
+    assert "on 1 days the figures themselves were late" in quarter.words
+
+
+def test_a_forecast_of_a_past_moment_stands_only_from_when_it_was_made() -> None:
+    late = [
+        Stood(at("2026-09-20"), at("2026-09-20")),
+        Stood(at("2026-10-20"), at("2026-10-27")),
+    ]
+
+    quarter, _ = freshness(late, FIGURES, CALENDAR, now=at("2026-10-28"))
+
+    assert "stood on 33 of 37 days" in quarter.words
+
+
+def test_before_the_first_publication_nothing_is_asked() -> None:
+    assert freshness([], FIGURES, CALENDAR, now=at("2026-10-28")) == []
+
+
+def suspicious(*statements: str) -> pd.DataFrame:
+    return pd.DataFrame({"statement": statements, "source_url": "https://example.org"})
+
+
+def test_only_figures_that_are_newly_contradicted_are_an_alarm_and_they_are_named() -> None:
+    known, more = suspicious("USA 2025-01 46 t"), suspicious("USA 2025-01 46 t", "DEU 2025-08 9 t")
+
+    assert not contradictions(known, known).fired
+    found = contradictions(more, known)
+    assert found.fired
+    assert found.words.endswith("1 of them newly: DEU 2025-08 9 t")
+
+
+@pytest.mark.parametrize(("last", "fired"), [(100.0, False), (350.0, False), (500.0, True)])
+def test_a_run_is_slow_beyond_thrice_and_five_minutes_more_than_usual(
+    last: float,
+    fired: bool,  # noqa: FBT001
+) -> None:
+    assert durations([100.0] * 6 + [last]).fired == fired
