@@ -18,15 +18,16 @@ from flows.stores import store_of, was_cut_off
 from models import registry
 from sources.calendar import ReleaseCalendar
 from store.copies import is_sound
-from store.errors import StoreError
+from store.errors import StoreError, first_few
+from store.publications import tampered, waiting
 from store.quarantine import read_quarantine
 from store.reading import latest_forecast, read_calendar, read_observations, read_runs
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
 Alarm = Literal[
-    "database", "restore", "forecast", "late-data", "stale", "failed", "stuck", "champion",
-    "quarantine", "disk", "backup",
+    "database", "restore", "tampered", "held", "forecast", "late-data", "stale", "failed", "stuck",
+    "champion", "quarantine", "disk", "backup",
 ]  # fmt: skip
 
 BROKEN: Final = 2
@@ -64,6 +65,10 @@ class Facts:
     last_run: str = ""
     last_run_at: pd.Timestamp | None = None
     champion: str = ""
+    tampered: tuple[str, ...] = ()
+    """Publications that are not what was frozen."""
+    held: tuple[str, ...] = ()
+    """Publications that wait for a person."""
     quarantined: int = 0
     suspicious: int = 0
     free_bytes: int = 0
@@ -126,6 +131,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
     elif facts.unreadable:
         yield Finding("database", BROKEN, facts.unreadable)
     else:
+        yield from _publications(facts)
         yield from _freshness(facts)
         yield from _last_run(facts)
         if not facts.champion:
@@ -170,9 +176,18 @@ def _look(engine: Engine, seen: Facts) -> Facts:
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
+        tampered=tampered(engine),
+        held=waiting(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         suspicious=0 if panel is None else len(panel.suspicious),
     )
+
+
+def _publications(facts: Facts) -> Iterator[Finding]:
+    if facts.tampered:
+        yield Finding("tampered", BROKEN, first_few(facts.tampered))
+    if facts.held:
+        yield Finding("held", WORSE, first_few(facts.held))
 
 
 def _freshness(facts: Facts) -> Iterator[Finding]:

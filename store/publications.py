@@ -15,8 +15,8 @@ from store.audit import Journal, Who, audited
 from store.errors import DataError
 from store.freezing import HASHED, Freezing, content_hash
 from store.payload import tables_from_json, tables_to_json
-from store.reading import fetch
-from store.tables import forecasts, publications
+from store.reading import fetch, published_columns
+from store.tables import forecasts, publications, told_columns
 from store.writing import insert_new
 
 State = Literal["published", "held", "rejected", "superseded"]
@@ -51,9 +51,7 @@ def fetch_publications(connection: Connection, *, commodity: str | None = None) 
     )
 
 
-def keep_published(
-    connection: Connection, rows: pd.DataFrame, head: Head, frozen: Freezing
-) -> int:
+def keep_published(connection: Connection, rows: pd.DataFrame, head: Head, frozen: Freezing) -> int:
     """Insert the new rows of a publication, freeze them and return how many there were."""
     number = _add(connection, head, frozen, state="published", published_at=frozen.at)
     new = insert_new(
@@ -124,7 +122,9 @@ def approve(
             connection, forecasts, rows.assign(publication=number), where="what is held"
         )
         decided = {"decided_by": journal.actor, "note": reason, "payload": ""}
-        _set(connection, number, state="published", published_at=at, ahead_from=ahead_from, **decided)
+        _set(
+            connection, number, state="published", published_at=at, ahead_from=ahead_from, **decided
+        )
         _tell(journal, "approve", entry, reason)
         return new
 
@@ -142,20 +142,58 @@ def reject(engine: Engine, number: int, *, at: datetime, actor: str, reason: str
         _tell(journal, "reject", entry, reason)
 
 
-def held_rows(engine: Engine, number: int) -> pd.DataFrame:
-    """Return the rows of a publication that is held or was never published.
+def held_forecasts(engine: Engine, number: int) -> pd.DataFrame:
+    """Return what was held back, columns as ``store.reading.read_forecasts``.
 
     Raises:
-        DataError: There is none, or it is published.
+        DataError: There is none of that number, or it was published at once.
     """
     with engine.begin() as connection:
         entry = _entry(connection, number)
     if not entry.payload:
         raise DataError(
-            f"Publication {number} is published. Expected one that is held. Its rows are in "
-            "`magnetcast serve`, /api/v1/forecasts."
+            f"Publication {number} was not held back. Expected one that was. "
+            "Its rows are among the published; see `magnetcast publications list`."
         )
-    return tables_from_json(entry.payload)[_ROWS]
+    rows = tables_from_json(entry.payload)[_ROWS].reindex(
+        columns=[column.name for column in told_columns(forecasts)]
+    )
+    return published_columns(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is on record of a publication."""
+
+    number: int
+    made_with: str
+    wrong: tuple[str, ...]
+    """What of it is not as it was frozen."""
+
+
+def kept_at(engine: Engine, as_of: datetime, commodity: str) -> Kept | None:
+    """Return the record of the last publication of a moment; None where none was kept."""
+    table = publications.c
+    own = (table.commodity == commodity, table.as_of == as_of, table.state == "published")
+    with engine.begin() as connection:
+        entry = connection.execute(
+            select(publications).where(*own).order_by(table.id.desc())
+        ).first()
+        if entry is None:
+            return None
+        intact = content_hash(rows_of(connection, entry.id)) == entry.sha256
+    wrong = () if intact else (f"its rows as they were frozen (SHA-256 {entry.sha256[:12]})",)
+    return Kept(int(entry.id), str(entry.made_with), wrong)
+
+
+def waiting(engine: Engine) -> tuple[str, ...]:
+    """Say which publications wait for a person and why, each in a clause."""
+    known = read_publications(engine)
+    return tuple(
+        f"publication {one.id} as of {one.as_of:%Y-%m-%d} ({one.commodity}) is held: "
+        f"{one.held_because}"
+        for one in known.loc[known["state"] == "held"].itertuples(index=False)
+    )
 
 
 def tampered(engine: Engine) -> tuple[str, ...]:
@@ -165,7 +203,9 @@ def tampered(engine: Engine) -> tuple[str, ...]:
         rows = fetch(connection, forecasts, columns=[*HASHED, "publication", "id"])
         payloads = dict(
             connection.execute(
-                select(publications.c.id, publications.c.payload).where(publications.c.payload != "")
+                select(publications.c.id, publications.c.payload).where(
+                    publications.c.payload != ""
+                )
             ).all()
         )
     return tuple(_differences(known, rows, payloads))
@@ -180,15 +220,16 @@ def rows_of(connection: Connection, number: int) -> pd.DataFrame:
 def _differences(
     known: pd.DataFrame, rows: pd.DataFrame, payloads: dict[int, str]
 ) -> Iterator[str]:
-    groups = dict(list(rows.groupby("publication")))
+    groups = {int(str(number)): part for number, part in rows.groupby("publication")}
     empty = rows.iloc[:0]
-    for one in known.itertuples(index=False):
-        waits = payloads.get(one.id)
-        own = groups.pop(one.id, empty) if waits is None else tables_from_json(waits)[_ROWS]
-        if content_hash(own) != one.sha256:
+    for one in known.to_dict("records"):
+        number = int(one["id"])
+        waits = payloads.get(number)
+        own = groups.pop(number, empty) if waits is None else tables_from_json(waits)[_ROWS]
+        if content_hash(own) != one["sha256"]:
             yield (
-                f"publication {one.id} as of {one.as_of:%Y-%m-%d} ({one.commodity}) is not what was "
-                f"frozen: {len(own)} rows, of {one.rows}"
+                f"publication {number} as of {one['as_of']:%Y-%m-%d} ({one['commodity']}) is not "
+                f"what was frozen: {len(own)} rows, of {one['rows']}"
             )
     strange = sum(len(part) for part in groups.values())
     if len(known):
@@ -249,7 +290,11 @@ def _held(connection: Connection, number: int) -> "Row[tuple[object, ...]]":
 
 def _tell(journal: Journal, action: str, entry: "Row[tuple[object, ...]]", reason: str) -> None:
     """Write a decision to the audit trail."""
-    before = {"state": entry.state, "sha256": entry.sha256, "as_of": f"{entry.as_of:%Y-%m-%dT%H:%M:%SZ}"}
+    before = {
+        "state": entry.state,
+        "sha256": entry.sha256,
+        "as_of": f"{entry.as_of:%Y-%m-%dT%H:%M:%SZ}",
+    }
     journal.note(
         action,
         f"publication {entry.id}",

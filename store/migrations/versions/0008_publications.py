@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the table; forecasts published before belong to no publication, and no digest is made up."""
+    """Add the table; what was published before belongs to none, and no digest is made up."""
     op.create_table(
         "publications",
         sa.Column("id", sa.Integer(), primary_key=True, autoincrement=True),
