@@ -77,7 +77,9 @@ def reproduce(settings: Settings, stand: pd.Timestamp, commodity: str = COMMODIT
     kept = kept_at(engine, as_of, commodity)
     made_with = json.loads(kept.made_with) if kept and kept.made_with else {}
     missing = list(kept.wrong) if kept else []
-    changed = _changed(made_with) if made_with else ["what it was frozen as and ran on was not recorded"]
+    changed = (
+        _changed(made_with) if made_with else ["what it was frozen as and ran on was not recorded"]
+    )
     try:
         if commodity == COMMODITY:
             until = _until(engine, rows, made_with, missing)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, func
 
 from store import tables
 from store.marks import Mark, mark_of
+from store.publications import fetch_publications
 from store.reading import fetch, published_columns
 from store.vocabulary import COMMODITY
 
@@ -19,6 +20,8 @@ _COUNTED: Final = (
     func.count(tables.scores.c.model),
     func.count(tables.runs.c.run_id),
     func.count(tables.runs.c.finished_at),
+    func.max(tables.publications.c.id),
+    func.count(func.nullif(tables.publications.c.decided_by, "")),
 )
 """Count what only ever grows; the newest ids are found without reading the tables."""
 
@@ -47,6 +50,8 @@ class Published:
     calendar: pd.DataFrame
     vintages: pd.DataFrame
     quarantine: pd.DataFrame
+    publications: pd.DataFrame
+    """As ``store.publications.read_publications``."""
 
 
 def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
@@ -68,6 +73,7 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
             calendar=fetch(connection, tables.release_calendar),
             vintages=fetch(connection, tables.vintages),
             quarantine=fetch(connection, tables.quarantine, columns=_REFUSED),
+            publications=fetch_publications(connection, commodity=commodity),
         )
 
 
