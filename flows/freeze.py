@@ -142,12 +142,9 @@ def held_folder(folder: Path) -> Path:
 
 def _freezing(draft: Draft) -> Freezing:
     now = utc_now()
-    known = evidence(draft.engine, as_of=draft.as_of)
-    made_with = {
-        **environment(),
-        "evidence": dict(known.tables),
-        "ingest": newest_ingest(draft.engine),
-    }
+    made_with: dict[str, object] = {**environment(), "ingest": newest_ingest(draft.engine)}
+    if draft.published_as == COMMODITY:  # the figures of a partner table have a digest of their own
+        made_with["evidence"] = dict(evidence(draft.engine, as_of=draft.as_of).tables)
     return Freezing(
         at=now,
         ahead_from=ahead_from(draft.engine, figures=draft.figures, now=now),
