@@ -19,7 +19,8 @@ from models import registry
 from sources.calendar import ReleaseCalendar
 from store.copies import is_sound
 from store.errors import StoreError, first_few
-from store.publications import tampered, waiting
+from store.intact import tampered
+from store.publications import waiting
 from store.quarantine import read_quarantine
 from store.reading import latest_forecast, read_calendar, read_observations, read_runs
 from store.settings import Settings

@@ -14,8 +14,9 @@ from flows.freeze import ahead_from, held_folder
 from flows.output import write_result
 from flows.stores import single_writer, store_of
 from store.errors import DataError
+from store.intact import tampered
 from store.publications import approve as publish_held
-from store.publications import held_forecasts, read_publications, tampered
+from store.publications import held_forecasts, read_publications
 from store.publications import reject as reject_held
 from store.settings import Settings
 from store.vocabulary import COMMODITY, FORECAST_COLUMNS

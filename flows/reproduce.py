@@ -15,7 +15,7 @@ from flows.reanswer import Gone, answered_again, table_again
 from flows.standing import NUMBERS
 from flows.workspace import open_workspace, store_of
 from store.errors import DataError, first_few
-from store.publications import kept_at
+from store.intact import kept_at
 from store.reading import Evidence, evidence, latest_forecast, read_forecasts
 from store.settings import Settings
 from store.vocabulary import COMMODITY

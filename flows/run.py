@@ -206,8 +206,9 @@ def _leave_artifact(outcome: Outcome) -> None:
     """Leave the world's forecast as a table in Prefect."""
     world = outcome.forecasts.loc[outcome.forecasts["destination"] == "WLD"]
     table = world[["period", "p10", "p50", "p90"]].round(0).to_dict(orient="list")
+    told = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} rows published."
     create_table_artifact(
         table={str(name): values for name, values in table.items()},
         key=ARTIFACT,
-        description=f"World, tonnes. {outcome.rows_published} rows published. {outcome.verdict}",
+        description=f"World, tonnes. {told} {outcome.verdict}",
     )

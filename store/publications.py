@@ -3,7 +3,6 @@
 A held publication's rows are JSON in its own row, so that no reader of forecasts can meet them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -23,7 +22,7 @@ State = Literal["published", "held", "rejected", "superseded"]
 
 SHOWN: Final = tuple(column.name for column in publications.columns if column.name != "payload")
 
-_ROWS: Final = "forecasts"
+HELD_ROWS: Final = "forecasts"
 """Name of the table in the payload of a held publication."""
 
 
@@ -78,7 +77,7 @@ def keep_held(
         return int(found)
     supersede(connection, head)
     number = _add(connection, head, frozen, state="held", published_at=None)
-    payload = tables_to_json({_ROWS: rows})
+    payload = tables_to_json({HELD_ROWS: rows})
     told = {"sha256": digest, "rows": len(rows), "payload": payload, "held_because": because}
     _set(connection, number, **told)
     return number
@@ -111,7 +110,7 @@ def approve(
     with audited(engine, Who(actor), at=at) as journal:
         connection = journal.connection
         entry = _held(connection, number)
-        rows = tables_from_json(entry.payload)[_ROWS]
+        rows = tables_from_json(entry.payload)[HELD_ROWS]
         if (found := content_hash(rows)) != entry.sha256:
             raise DataError(
                 f"The rows of held publication {number} have SHA-256 {found[:12]}. Expected "
@@ -155,35 +154,10 @@ def held_forecasts(engine: Engine, number: int) -> pd.DataFrame:
             f"Publication {number} was not held back. Expected one that was. "
             "Its rows are among the published; see `magnetcast publications list`."
         )
-    rows = tables_from_json(entry.payload)[_ROWS].reindex(
+    rows = tables_from_json(entry.payload)[HELD_ROWS].reindex(
         columns=[column.name for column in told_columns(forecasts)]
     )
     return published_columns(rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is on record of a publication."""
-
-    number: int
-    made_with: str
-    wrong: tuple[str, ...]
-    """What of it is not as it was frozen."""
-
-
-def kept_at(engine: Engine, as_of: datetime, commodity: str) -> Kept | None:
-    """Return the record of the last publication of a moment; None where none was kept."""
-    table = publications.c
-    own = (table.commodity == commodity, table.as_of == as_of, table.state == "published")
-    with engine.begin() as connection:
-        entry = connection.execute(
-            select(publications).where(*own).order_by(table.id.desc())
-        ).first()
-        if entry is None:
-            return None
-        intact = content_hash(rows_of(connection, entry.id)) == entry.sha256
-    wrong = () if intact else (f"its rows as they were frozen (SHA-256 {entry.sha256[:12]})",)
-    return Kept(int(entry.id), str(entry.made_with), wrong)
 
 
 def waiting(engine: Engine) -> tuple[str, ...]:
@@ -196,47 +170,10 @@ def waiting(engine: Engine) -> tuple[str, ...]:
     )
 
 
-def tampered(engine: Engine) -> tuple[str, ...]:
-    """Say which publications are not what was frozen, each in a clause; empty where all are."""
-    with engine.begin() as connection:
-        known = fetch_publications(connection)
-        rows = fetch(connection, forecasts, columns=[*HASHED, "publication", "id"])
-        payloads = dict(
-            connection.execute(
-                select(publications.c.id, publications.c.payload).where(
-                    publications.c.payload != ""
-                )
-            ).all()
-        )
-    return tuple(_differences(known, rows, payloads))
-
-
 def rows_of(connection: Connection, number: int) -> pd.DataFrame:
     """Return the rows that a publication brought, columns ``HASHED``."""
     wanted = [forecasts.c.publication == number]
     return fetch(connection, forecasts, wanted=wanted, columns=list(HASHED))
-
-
-def _differences(
-    known: pd.DataFrame, rows: pd.DataFrame, payloads: dict[int, str]
-) -> Iterator[str]:
-    groups = {int(str(number)): part for number, part in rows.groupby("publication")}
-    empty = rows.iloc[:0]
-    for one in known.to_dict("records"):
-        number = int(one["id"])
-        waits = payloads.get(number)
-        own = groups.pop(number, empty) if waits is None else tables_from_json(waits)[_ROWS]
-        if content_hash(own) != one["sha256"]:
-            yield (
-                f"publication {number} as of {one['as_of']:%Y-%m-%d} ({one['commodity']}) is not "
-                f"what was frozen: {len(own)} rows, of {one['rows']}"
-            )
-    strange = sum(len(part) for part in groups.values())
-    if len(known):
-        first = rows.loc[rows["publication"].notna(), "id"].min()
-        strange += int((rows["publication"].isna() & (rows["id"] > first)).sum())
-    if strange:
-        yield f"{strange} rows of the forecasts were brought by no publication"
 
 
 def _add(

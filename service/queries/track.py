@@ -163,7 +163,7 @@ def _frozen_ahead(publication: Publication, cells: pd.DataFrame) -> "pd.Series[b
     own = known.loc[known["state"] == "published"]
     # Of several publications of one moment the latest first month counts.
     first = own.groupby("as_of")["ahead_from"].max()
-    return cells["period"] >= cells["as_of"].map(first)
+    return cells["period"] >= first.reindex(cells["as_of"]).set_axis(cells.index)
 
 
 def _with_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,8 @@ from flows.reproduce import reproduce
 from flows.workspace import store_of
 from models import registry
 from service.report import ReportInput
-from store.publications import read_publications, tampered
+from store.intact import tampered
+from store.publications import read_publications
 from store.reading import latest_forecast, read_forecasts, read_runs
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import QUICK, at, make_levels

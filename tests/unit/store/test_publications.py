@@ -6,13 +6,12 @@ from store.database import writing
 from store.desk_tables import audit
 from store.errors import DataError
 from store.freezing import Freezing, content_hash
+from store.intact import kept_at, tampered
 from store.publications import (
     approve,
     held_forecasts,
-    kept_at,
     read_publications,
     reject,
-    tampered,
 )
 from store.publishing import hold_forecasts, publish_forecasts
 from store.reading import latest_forecast, read_forecasts
