@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 from flows.freeze import Draft, ahead_from, freeze, held_like, objections
 from flows.health import examine
 from flows.reproduce import reproduce
+from flows.run import run
 from flows.workspace import store_of
 from store.errors import DataError
 from store.publications import read_publications
@@ -142,6 +144,26 @@ def test_what_moves_too_far_is_held_and_served_once_it_is_approved(
     assert "tampered" not in alarms(copy)
     assert (copy.reports_dir / LATER).exists()
     assert magnetcast("publications", "verify")[0] == 0
+
+
+@pytest.mark.parametrize("decided", ["held", "rejected"])
+def test_the_same_facts_are_not_forecast_again_while_a_person_decides(
+    copy: Settings, capsys: pytest.CaptureFixture[str], decided: str
+) -> None:
+    moment = at(AS_OF) + pd.Timedelta(hours=1)
+    facts = str(latest_forecast(store_of(copy))["data_vintage"].iloc[0])
+    made = replace(draft(copy, 1.5), as_of=moment, data_vintage=facts)
+    freeze(made, objections(made))
+    if decided == "rejected":
+        change(copy, "UPDATE publications SET state = 'rejected', note = 'no' WHERE id = 2")
+    change(copy, "DELETE FROM forecasts")
+
+    outcome = run(copy, moment + pd.Timedelta(hours=12))
+
+    assert (outcome.is_new, outcome.rows_published) == (False, 0)
+    assert outcome.held.startswith(f"{decided}: ")
+    assert f"nothing new; publication 2 is {decided}" in capsys.readouterr().err
+    assert read_forecasts(store_of(copy)).empty
 
 
 def test_what_is_rejected_leaves_the_last_good_one(copy: Settings, magnetcast: Call) -> None:

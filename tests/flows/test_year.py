@@ -1,7 +1,7 @@
 """A year of the schedule under a simulated clock: twelve releases, and no publication is missed.
 
-The world is small: a few small trees, seven past origins to learn from and one or two to be measured on,
-and no pictures, which other tests draw. All else is what runs unattended.
+The world is small: a few small trees, seven past origins to learn from and one or two to be
+measured on, and no pictures, which other tests draw. All else is what runs unattended.
 """
 
 import asyncio
