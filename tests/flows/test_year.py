@@ -1,6 +1,6 @@
 """A year of the schedule under a simulated clock: twelve releases, and no publication is missed.
 
-The world is small: a few small trees, seven past origins to learn from and one or two to be
+The world is small: a few small trees, nine past origins to learn from and two to be
 measured on, and no pictures, which other tests draw. All else is what runs unattended.
 """
 
@@ -99,9 +99,9 @@ class World:
         simulated = SimpleNamespace(Timestamp=SimpleNamespace(now=lambda tz: moment))  # noqa: ARG005
         self.monkeypatch.setattr("flows.clock.pd", simulated)
         for name, months in (
-            ("features.history.FIRST_TRAINING", 7),
-            ("models.backtest.FIRST_TRAINING", 7),
-            ("models.backtest.FIRST_REPLAY", 1),
+            ("features.history.FIRST_TRAINING", 9),
+            ("models.backtest.FIRST_TRAINING", 9),
+            ("models.backtest.FIRST_REPLAY", 2),
         ):
             self.monkeypatch.setattr(name, f"{moment - pd.DateOffset(months=months):%Y-%m-%d}")
 
