@@ -23,7 +23,9 @@ from models.monitoring import Reading
 from models.slo import GRACE_DAYS
 from sources.calendar import ReleaseCalendar
 from store.copies import is_sound
-from store.errors import StoreError
+from store.errors import StoreError, first_few
+from store.intact import tampered
+from store.publications import waiting
 from store.quarantine import read_quarantine
 from store.reading import (
     latest_forecast,
@@ -38,9 +40,9 @@ from store.settings import Settings
 from store.vocabulary import COMMODITY
 
 Alarm = Literal[
-    "database", "restore", "clock", "forecast", "late-data", "stale", "failed", "stuck", "champion",
-    "servers", "quarantine", "disk", "backup", "unwatched", "slo", "score-drift", "naive",
-    "coverage-drift", "feature-drift", "contradictions", "slow",
+    "database", "restore", "clock", "tampered", "held", "forecast", "late-data", "stale", "failed",
+    "stuck", "champion", "servers", "quarantine", "disk", "backup", "unwatched", "slo",
+    "score-drift", "naive", "coverage-drift", "feature-drift", "contradictions", "slow",
 ]  # fmt: skip
 
 BROKEN: Final = 2
@@ -81,6 +83,10 @@ class Facts:
     """Why the champion cannot be loaded; empty if it can."""
     missing: tuple[str, ...] = ()
     """Servers that `magnetcast up` started and that do not run."""
+    tampered: tuple[str, ...] = ()
+    """Publications that are not what was frozen."""
+    held: tuple[str, ...] = ()
+    """Publications that wait for a person."""
     quarantined: int = 0
     suspicious: int = 0
     broken_off: tuple[Note, ...] = ()
@@ -150,6 +156,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         yield Finding("database", BROKEN, facts.unreadable)
     else:
         yield from _clock(facts)
+        yield from _publications(facts)
         yield from _freshness(facts)
         yield from _last_run(facts)
         yield from _champion(facts)
@@ -240,6 +247,8 @@ def _look(engine: Engine, seen: Facts) -> Facts:
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
         readings=(*_kept(kept), *slo_readings(engine, read_forecasts(engine), now)),
         watched=kept["as_of"].max() if len(kept) else None,
+        tampered=tampered(engine),
+        held=waiting(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         suspicious=0 if panel is None else len(panel.suspicious),
     )
@@ -262,6 +271,13 @@ def _kept(rows: pd.DataFrame) -> list[Reading]:
     names = [field.name for field in fields(Reading)]
     own = rows.loc[rows["monitor"] != "slo", names]
     return [Reading(**{str(k): v for k, v in row.items()}) for row in own.to_dict("records")]
+
+
+def _publications(facts: Facts) -> Iterator[Finding]:
+    if facts.tampered:
+        yield Finding("tampered", BROKEN, first_few(facts.tampered))
+    if facts.held:
+        yield Finding("held", WORSE, first_few(facts.held))
 
 
 def _freshness(facts: Facts) -> Iterator[Finding]:

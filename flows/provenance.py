@@ -1,9 +1,37 @@
-"""Which code made a result."""
+"""Which code made a result, and what it ran on."""
 
+import os
+import platform
 import shutil
 import subprocess
+from functools import cache
+from importlib.metadata import version
+from typing import Final
 
 from store.settings import PROJECT_ROOT
+
+PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scipy", "scikit-learn", "threadpoolctl")
+"""Packages whose arithmetic may reach a published number."""
+
+THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def environment() -> dict[str, object]:
+    """Return what a number may depend on beside rows and code: versions, platform, threads."""
+    return {
+        "code": git_commit(),
+        "packages": {"python": platform.python_version(), **_packages()},
+        "platform": f"{platform.system()} {platform.machine()} {platform.libc_ver()[1]}".strip(),
+        "threads": {
+            "processors": os.cpu_count(),
+            **{name: os.environ.get(name, "") for name in THREADS},
+        },
+    }
+
+
+@cache
+def _packages() -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES}
 
 
 def git_commit() -> str:

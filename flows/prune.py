@@ -9,6 +9,7 @@ import pandas as pd
 from flows.backup_commands import KEEP_DAYS, KEEP_RUNS
 from flows.stores import single_writer, store_of
 from models.retention import OldRun, forget, old_runs
+from store.publications import read_publications
 from store.reading import read_forecasts
 from store.settings import Settings
 
@@ -43,7 +44,11 @@ def prune(
     """
     before = now - pd.Timedelta(days=keep_days)
     with single_writer(settings):
-        published = set(read_forecasts(store_of(settings), commodity=None)["model"])
+        engine = store_of(settings)
+        published = set(read_forecasts(engine, commodity=None)["model"])
+        # What is held may be published yet.
+        for models in read_publications(engine)["models"]:
+            published |= set(models.split("; "))
         runs = old_runs(
             settings,
             published=published,

@@ -16,6 +16,7 @@ from flows.backtest import backtest, verdict
 from flows.clock import utc_now
 from flows.console import say
 from flows.events import PUBLISHED, tell
+from flows.freeze import Draft, freeze, held_folder, held_like, objections
 from flows.ingest import ingest
 from flows.predict import Forecast, predict
 from flows.provenance import git_commit
@@ -29,7 +30,8 @@ from models import registry
 from models.backtest import Backtest
 from service.report import ReportInput, write_report
 from store.errors import DataError, StoreError
-from store.publishing import Run, finish_run, publish_forecasts, settle_runs, start_run
+from store.publications import held_forecasts
+from store.publishing import Run, finish_run, settle_runs, start_run
 from store.reading import latest_forecast, read_events, read_runs
 from store.schemas import validate
 from store.settings import Settings
@@ -55,6 +57,8 @@ class Outcome:
     verdict: str
     unknowns: list[str]
     is_new: bool
+    held: str = ""
+    """Why the forecast waits for a person; the one before it still stands."""
 
 
 @flow(name="run", validate_parameters=False)
@@ -70,7 +74,7 @@ def run(settings: Settings, as_of: pd.Timestamp) -> Outcome:
         settle_runs(store_of(settings), at=utc_now())
         workspace = open_workspace(settings, as_of)
         _check_not_ancient(workspace)
-        outcome = published_already(workspace) or _publish_new(workspace)
+        outcome = published_already(workspace) or held_already(workspace) or _publish_new(workspace)
     _leave_artifact(outcome)
     alert_if_possible(settings, utc_now())
     if outcome.is_new:
@@ -106,11 +110,25 @@ def published_already(workspace: Workspace) -> Outcome | None:
     folder = report_folder(workspace.settings, latest["as_of"].iloc[0])
     if not _was_trained(workspace) or not (folder / "index.html").exists():
         return None
-    if not _is_by_champion(workspace, latest):
+    if not _is_by_champion(workspace, set(latest["model"])):
         return None
     day = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
     say(f"run       nothing new since the forecast of {day}; nothing was published")
     return Outcome(latest, folder / "index.html", 0, "", [], is_new=False)
+
+
+def held_already(workspace: Workspace) -> Outcome | None:
+    """Return the forecast that a person holds back if the same facts made it, else None."""
+    found = held_like(workspace.engine, workspace.as_of, workspace.fingerprint)
+    if found is None or not _was_trained(workspace):
+        return None
+    last = month_label(last_complete_month(workspace.as_of) + MONTHS_AHEAD)
+    table = held_forecasts(workspace.engine, found.number)
+    if table["period"].max() != last or not _is_by_champion(workspace, set(table["model"])):
+        return None
+    say(f"run       nothing new; publication {found.number} is {found.told}")
+    folder = held_folder(report_folder(workspace.settings, found.as_of))
+    return Outcome(table, folder / "index.html", 0, "", [], is_new=False, held=found.told)
 
 
 def _was_trained(workspace: Workspace) -> bool:
@@ -121,7 +139,7 @@ def _was_trained(workspace: Workspace) -> bool:
     return bool(trained.str.contains(workspace.spec.digest, regex=False).any())
 
 
-def _is_by_champion(workspace: Workspace, latest: pd.DataFrame) -> bool:
+def _is_by_champion(workspace: Workspace, models: set[str]) -> bool:
     """Return whether who publishes now had a say in it: not so after a rollback, say."""
     try:
         champion = registry.champion(workspace.settings)
@@ -131,7 +149,7 @@ def _is_by_champion(workspace: Workspace, latest: pd.DataFrame) -> bool:
         return False
     if pd.Timestamp(champion.as_of) > workspace.as_of:
         return True
-    return champion.model_version in set(latest["model"])
+    return champion.model_version in models
 
 
 def report_folder(settings: Settings, as_of: pd.Timestamp) -> Path:
@@ -177,12 +195,29 @@ def _trained(settings: Settings, as_of: pd.Timestamp, seen: Backtest) -> int | N
 @spanned("publish", lambda outcome: {"rows": outcome.rows_published})
 def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
+    draft = Draft(
+        settings=workspace.settings,
+        engine=workspace.engine,
+        as_of=workspace.as_of,
+        data_vintage=workspace.fingerprint,
+        table=made.table,
+        origin=workspace.history.origin(workspace.as_of),
+    )
+    held = objections(draft)
+    folder = report_folder(workspace.settings, workspace.as_of)
+    report = _report(workspace, made, seen, held_folder(folder) if held else folder)
+    rows = freeze(draft, held)
+    said = verdict(seen) if len(seen.scores) else "no past origin could be scored"
+    missing = unknowns(workspace, workspace.history.panel(workspace.as_of))
+    return Outcome(made.table, report, rows, said, missing, is_new=True, held=held)
+
+
+def _report(workspace: Workspace, made: Forecast, seen: Backtest, folder: Path) -> Path:
     panel = workspace.history.panel(workspace.as_of)
-    missing = unknowns(workspace, panel)
     events = known_at(
         read_events(workspace.engine, as_of=workspace.as_of), key=EVENT_KEY, as_of=workspace.as_of
     )
-    report = write_report(
+    return write_report(
         ReportInput(
             as_of=workspace.as_of,
             cutoff=month_label(panel.cutoff),
@@ -191,29 +226,21 @@ def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:
             events=events,
             scores=seen.scores,
             suspicious=panel.suspicious,
-            unknowns=missing,
+            unknowns=unknowns(workspace, panel),
             model_version=made.model_version,
             data_vintage=workspace.fingerprint,
         ),
-        report_folder(workspace.settings, workspace.as_of),
+        folder,
     )
-    rows = publish_forecasts(
-        workspace.engine,
-        made.table,
-        as_of=workspace.as_of,
-        data_vintage=workspace.fingerprint,
-    )
-    say(f"publish   {rows} rows as of {workspace.as_of:%Y-%m-%d}")
-    said = verdict(seen) if len(seen.scores) else "no past origin could be scored"
-    return Outcome(made.table, report, rows, said, missing, is_new=True)
 
 
 def _leave_artifact(outcome: Outcome) -> None:
     """Leave the world's forecast as a table in Prefect."""
     world = outcome.forecasts.loc[outcome.forecasts["destination"] == "WLD"]
     table = world[["period", "p10", "p50", "p90"]].round(0).to_dict(orient="list")
+    told = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} rows published."
     create_table_artifact(
         table={str(name): values for name, values in table.items()},
         key=ARTIFACT,
-        description=f"World, tonnes. {outcome.rows_published} rows published. {outcome.verdict}",
+        description=f"World, tonnes. {told} {outcome.verdict}",
     )

@@ -14,6 +14,7 @@ from features.partner_table import PartnerTable
 from flows.backtest import verdict
 from flows.clock import utc_now
 from flows.console import say, track
+from flows.freeze import Draft, freeze, held_folder, held_like, objections
 from flows.provenance import git_commit
 from flows.table_records import FLOW, record
 from flows.table_stand import TableStand, forecast_of, open_table
@@ -21,7 +22,8 @@ from flows.workspace import single_writer
 from models.backtest import Backtest
 from models.tables import backtest_tables, history_of
 from service.table_report import TableReport, write_table_report
-from store.publishing import Run, finish_run, publish_forecasts, start_run
+from store.publications import held_forecasts
+from store.publishing import Run, finish_run, start_run
 from store.reading import latest_forecast
 from store.settings import Settings
 
@@ -55,7 +57,7 @@ def run_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableO
     """
     with single_writer(settings):
         stand = open_table(settings, as_of, commodity)
-        return published_already(stand) or _publish_new(stand)
+        return published_already(stand) or held_already(stand) or _publish_new(stand)
 
 
 def published_already(stand: TableStand) -> TableOutcome | None:
@@ -71,6 +73,21 @@ def published_already(stand: TableStand) -> TableOutcome | None:
     day = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
     say(f"run       {stand.published_as}: nothing new since the forecast of {day}")
     return TableOutcome(stand.published_as, latest, page, 0, "", is_new=False)
+
+
+def held_already(stand: TableStand) -> TableOutcome | None:
+    """Return the forecast that a person holds back if the same figures made it, else None."""
+    key = stand.published_as
+    found = held_like(stand.engine, stand.as_of, stand.table.digest, published_as=key)
+    if found is None:
+        return None
+    table = held_forecasts(stand.engine, found.number)
+    last = month_label(stand.table.cutoff + stand.table.horizon)
+    if table["period"].max() != last or not table["model"].str.startswith(stand.model_family).all():
+        return None
+    say(f"run       {key}: nothing new; publication {found.number} is {found.told}")
+    page = held_folder(report_folder(stand, found.as_of)) / "index.html"
+    return TableOutcome(key, table, page, 0, "", is_new=False)
 
 
 def report_folder(stand: TableStand, as_of: pd.Timestamp) -> Path:
@@ -124,16 +141,22 @@ def _publish(
     stand: TableStand, made: pd.DataFrame, seen: Backtest, notes: tuple[str, ...]
 ) -> TableOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
-    page = write_table_report(_report(stand, made, seen, notes), report_folder(stand, stand.as_of))
     key = stand.published_as
-    rows = publish_forecasts(
-        stand.engine,
-        made,
+    draft = Draft(
+        settings=stand.settings,
+        engine=stand.engine,
         as_of=stand.as_of,
         data_vintage=stand.table.digest,
-        commodity=key,
+        table=made,
+        figures=stand.table.commodity,
+        published_as=key,
     )
-    say(f"publish   {key}: {rows} rows as of {stand.as_of:%Y-%m-%d}")
+    held = objections(draft)
+    folder = report_folder(stand, stand.as_of)
+    page = write_table_report(
+        _report(stand, made, seen, notes), held_folder(folder) if held else folder
+    )
+    rows = freeze(draft, held)
     said = verdict(seen) if len(seen.scores) else "no past origin could be scored"
     return TableOutcome(key, made, page, rows, said, is_new=True)
 

@@ -89,14 +89,22 @@ class TableStand:
         return then
 
 
-def open_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableStand:
+def open_table(
+    settings: Settings, as_of: pd.Timestamp, commodity: str, *, until: int | None = None
+) -> TableStand:
     """Return the table of a commodity at an as_of; rows known later are not even read.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to stand at (UTC).
+        commodity: Whose table.
+        until: Leave out figures that later ingests than this one brought; None takes all.
 
     Raises:
         DataError: The store held no full table of it by then; names those it held.
     """
     engine = store_of(settings)
-    observations = read_observations(engine, as_of=as_of, commodity=commodity)
+    observations = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
     try:
         table = partner_table(observations, commodity=commodity, as_of=as_of)
     except DataError as err:

@@ -11,7 +11,7 @@ from flows.stores import single_writer, store_of
 from models.spec import ModelSpec
 from store.errors import DataError
 from store.reading import (
-    data_vintage,
+    evidence,
     read_analog_events,
     read_events,
     read_observations,
@@ -40,8 +40,15 @@ class Workspace:
         return f"magnetcast-{self.spec.digest}-{self.fingerprint[:8]}-{self.as_of:%Y%m%d}"
 
 
-def open_workspace(settings: Settings, as_of: pd.Timestamp) -> Workspace:
+def open_workspace(
+    settings: Settings, as_of: pd.Timestamp, *, until: int | None = None
+) -> Workspace:
     """Return the workspace of an as_of; rows that became known later are not even read.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to stand at (UTC).
+        until: Leave out figures that later ingests than this one brought; None takes all.
 
     Raises:
         DataError: ``as_of`` has no time zone, or the store holds nothing yet.
@@ -51,14 +58,20 @@ def open_workspace(settings: Settings, as_of: pd.Timestamp) -> Workspace:
             f"as_of={as_of} has no time zone. Expected a UTC moment. Localise it first."
         )
     engine = store_of(settings)
-    fingerprint = data_vintage(engine, as_of=as_of)
-    return _cached(settings, as_of, fingerprint, engine)
+    fingerprint = evidence(engine, as_of=as_of, until=until).digest
+    return _cached(settings, as_of, fingerprint, engine, until)
 
 
 @lru_cache(maxsize=2)
-def _cached(settings: Settings, as_of: pd.Timestamp, fingerprint: str, engine: Engine) -> Workspace:
+def _cached(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    fingerprint: str,
+    engine: Engine,
+    until: int | None,
+) -> Workspace:
     history = EvidenceHistory(
-        read_observations(engine, as_of=as_of),
+        read_observations(engine, as_of=as_of, until=until),
         read_events(engine, as_of=as_of),
         read_tariffs(engine, as_of=as_of),
         read_analog_events(engine, as_of=as_of),

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from service.answers import Answer, Record, answer_of
+from service.answers import Answer, Record, answer_of, records
 from service.desk import Desk
 from service.queries import desk as queries
 
@@ -28,22 +28,27 @@ def alert_id(uid: str, as_of: pd.Timestamp) -> str:
     return uuid.uuid5(uuid.UUID(hex=uid), f"{as_of:%Y-%m-%dT%H:%M:%SZ}").urn
 
 
-def atom(desk: Desk, *, began: pd.Timestamp) -> Answer:
-    """Return the feed, newest alert first.
+def atom(desk: Desk, *, began: pd.Timestamp, publications: pd.DataFrame) -> Answer:
+    """Return the feed: what is held and waits for a person, then alerts, newest first.
 
     Args:
         desk: The desk.
-        began: When the feed was last changed if there is no alert.
+        began: When the feed was last changed if there is nothing in it.
+        publications: As ``store.publications.read_publications``; not modified.
     """
+    held = _held(publications)
     uids = dict(zip(desk.rows.rules["id"], desk.rows.rules["uid"], strict=True))
     alerts = queries.alerts(desk)[:MOST_ENTRIES]
-    changed = max((row["evaluated_at"] for row in alerts), default=f"{began:%Y-%m-%dT%H:%M:%SZ}")
+    moments = [row["evaluated_at"] for row in alerts] + [row["frozen_at"] for row in held]
+    changed = max(moments, default=f"{began:%Y-%m-%dT%H:%M:%SZ}")
     feed = ET.Element("feed", xmlns=SPACE)
     _add(feed, "id", FEED_ID)
     _add(feed, "title", "magnetcast alerts")
     _add(feed, "updated", changed)
     ET.SubElement(_add(feed, "author", ""), "name").text = "magnetcast"
     ET.SubElement(feed, "link", rel="self", href=ADDRESS, type="application/atom+xml")
+    for row in held:
+        _held_entry(feed, row)
     for row in alerts:
         _entry(feed, row, uids[row["rule_id"]])
     return answer_of(ET.tostring(feed, encoding="utf-8", xml_declaration=True), ATOM)
@@ -56,6 +61,25 @@ def _entry(feed: ET.Element, alert: Record, uid: str) -> None:
     _add(entry, "updated", alert["evaluated_at"])
     _add(entry, "content", alert["message"]).set("type", "text")
     ET.SubElement(entry, "link", rel="alternate", href="/needs#alerts")
+
+
+def _held(publications: pd.DataFrame) -> list[Record]:
+    """Return the publications that wait, newest first."""
+    waiting = publications.loc[
+        (publications["state"] == "held") & publications["frozen_at"].notna()
+    ]
+    return records(waiting.sort_values("id", ascending=False))
+
+
+def _held_entry(feed: ET.Element, held: Record) -> None:
+    entry = ET.SubElement(feed, "entry")
+    name = f"{held['commodity']} {held['as_of']} {held['sha256']}"
+    _add(entry, "id", uuid.uuid5(uuid.NAMESPACE_OID, name).urn)
+    _add(entry, "title", f"The forecast as of {held['as_of'][:10]} is held")
+    _add(entry, "updated", held["frozen_at"])
+    told = f"It waits for a person (publication {held['id']}): {held['held_because']}"
+    _add(entry, "content", told).set("type", "text")
+    ET.SubElement(entry, "link", rel="alternate", href="/")
 
 
 def _add(parent: ET.Element, name: str, text: str) -> ET.Element:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, func
 
 from store import tables
 from store.marks import Mark, mark_of
+from store.publications import fetch_publications
 from store.reading import fetch, published_columns
 from store.readings import newest_readings
 from store.vocabulary import COMMODITY
@@ -21,6 +22,8 @@ _COUNTED: Final = (
     func.count(tables.runs.c.run_id),
     func.count(tables.runs.c.finished_at),
     func.max(tables.readings.c.id),
+    func.max(tables.publications.c.id),
+    func.count(func.nullif(tables.publications.c.decided_by, "")),
 )
 """Count what only ever grows; the newest ids are found without reading the tables."""
 
@@ -51,6 +54,8 @@ class Published:
     quarantine: pd.DataFrame
     readings: pd.DataFrame
     """The newest measurement of the monitors."""
+    publications: pd.DataFrame
+    """As ``store.publications.read_publications``."""
 
 
 def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
@@ -73,6 +78,7 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
             vintages=fetch(connection, tables.vintages),
             quarantine=fetch(connection, tables.quarantine, columns=_REFUSED),
             readings=fetch(connection, tables.readings, wanted=[newest_readings()]),
+            publications=fetch_publications(connection, commodity=commodity),
         )
 
 

@@ -8,6 +8,9 @@ from sqlalchemy import Engine, case, exists, insert, update
 
 from store.database import writing
 from store.errors import StoreError
+from store.frames import as_table
+from store.freezing import Freezing
+from store.publications import Head, keep_held, keep_published
 from store.schemas import validate
 from store.tables import forecasts, runs, scores
 from store.vocabulary import COMMODITY
@@ -21,10 +24,12 @@ def publish_forecasts(
     as_of: datetime,
     data_vintage: str,
     commodity: str = COMMODITY,
+    frozen: Freezing | None = None,
 ) -> int:
     """Publish forecasts in one transaction and return how many rows are new.
 
-    Publishing the same rows again does nothing.
+    Publishing the same rows again does nothing. The new rows are frozen as one publication; one
+    that was held back and stands no later gives way to it.
 
     Args:
         engine: an opened store.
@@ -34,10 +39,49 @@ def publish_forecasts(
         as_of: the moment the forecaster stood at, aware.
         data_vintage: digest of the evidence used.
         commodity: what they are forecasts of.
+        frozen: when, and made with what, if the caller can tell.
 
     Raises:
         DataError: a row breaks the contract, or other numbers stand published under its key.
     """
+    head, rows = _prepared(frame, as_of, data_vintage, commodity)
+    with writing(engine) as connection:
+        return keep_published(connection, rows, head, frozen or Freezing())
+
+
+def hold_forecasts(
+    engine: Engine,
+    frame: pd.DataFrame,
+    *,
+    as_of: datetime,
+    data_vintage: str,
+    because: str,
+    commodity: str = COMMODITY,
+    frozen: Freezing | None = None,
+) -> int:
+    """Keep forecasts apart, frozen, until a person decides; return the publication's number.
+
+    Args:
+        engine: an opened store.
+        frame: as for ``publish_forecasts``; not modified.
+        as_of: the moment the forecaster stood at, aware.
+        data_vintage: digest of the evidence used.
+        because: what a person must look at.
+        commodity: what they are forecasts of.
+        frozen: when, and made with what, if the caller can tell.
+
+    Raises:
+        DataError: a row breaks the contract.
+    """
+    head, rows = _prepared(frame, as_of, data_vintage, commodity)
+    with writing(engine) as connection:
+        return keep_held(connection, rows, head, frozen or Freezing(), because=because)
+
+
+def _prepared(
+    frame: pd.DataFrame, as_of: datetime, data_vintage: str, commodity: str
+) -> tuple[Head, pd.DataFrame]:
+    """Return what names a publication and its rows as the table has them."""
     checked = validate(frame, "forecasts", where=f"the forecasts of {as_of:%Y-%m-%d}")
     rows = checked.rename(columns={"model": "model_version"}).assign(
         commodity=commodity,
@@ -46,8 +90,8 @@ def publish_forecasts(
         cutoff=pd.to_datetime(checked["cutoff"], format="%Y-%m"),
         period=pd.to_datetime(checked["period"], format="%Y-%m"),
     )
-    with writing(engine) as connection:
-        return insert_new(connection, forecasts, rows, where="the published forecasts")
+    models = "; ".join(dict.fromkeys(checked["model"]))
+    return Head(commodity, as_of, data_vintage, models), as_table(rows, forecasts)
 
 
 def write_scores(engine: Engine, frame: pd.DataFrame, *, commodity: str = COMMODITY) -> int:

@@ -1,17 +1,27 @@
 """Reading rows: typed frames in one order, whatever order they were written in."""
 
 import hashlib
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, Table, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from store import tables
 from store.frames import frame_of
 from store.tables import natural_key, told_columns
-from store.vocabulary import COMMODITY, FORECAST_COLUMNS
+from store.vocabulary import COMMODITY, FORECAST_COLUMNS, ORIGIN
 
 _EVIDENCE: Final = (
     tables.observations,
@@ -32,6 +42,7 @@ def read_observations(
     as_of: datetime | None = None,
     commodity: str | None = None,
     source: str | None = None,
+    until: int | None = None,
 ) -> pd.DataFrame:
     """Read published figures, every version of them, ordered by natural key.
 
@@ -40,10 +51,12 @@ def read_observations(
         as_of: leave out rows that became known later; None reads all.
         commodity: only this commodity or analog material; None reads all.
         source: only what this source told; None reads all.
+        until: leave out what later ingests than this one brought; None reads all.
     """
     table = tables.observations
     asked = ((table.c.commodity, commodity), (table.c.source, source))
     wanted = [column == value for column, value in asked if value is not None]
+    wanted += _brought_by(until)
     return read_table(engine, table, as_of=as_of, wanted=wanted)
 
 
@@ -135,17 +148,70 @@ def latest_forecast(
     return published_columns(rows[rows["id"] == latest])
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was known at a moment, as digests: equal rows give equal ones."""
+
+    digest: str
+    """Of all of it: the ``data_vintage`` of what is made from it."""
+    tables: Mapping[str, str]
+    """Of each table: number of rows and the start of a digest."""
+
+
 def data_vintage(engine: Engine, *, as_of: datetime | None = None) -> str:
     """Return a digest of all evidence known at ``as_of``; equal rows give equal digests."""
-    digest = hashlib.sha256()
+    return evidence(engine, as_of=as_of).digest
+
+
+def evidence(
+    engine: Engine, *, as_of: datetime | None = None, until: int | None = None
+) -> Evidence:
+    """Return digests of the evidence known at ``as_of``.
+
+    Args:
+        engine: an opened store.
+        as_of: leave out rows that became known later; None takes all.
+        until: leave out figures that later ingests than this one brought; None takes all.
+    """
+    digest, parts = hashlib.sha256(), {}
     with engine.begin() as connection:
         for table in (*_EVIDENCE, *_LATER_EVIDENCE):
-            frame = fetch(connection, table, as_of=as_of)
+            wanted = _brought_by(until) if table is tables.observations else []
+            frame = fetch(connection, table, as_of=as_of, wanted=wanted)
             if frame.empty and table in _LATER_EVIDENCE:
                 continue
+            text = frame.to_csv(index=False, lineterminator="\n").encode()
             digest.update(table.name.encode())
-            digest.update(frame.to_csv(index=False, lineterminator="\n").encode())
-    return digest.hexdigest()
+            digest.update(text)
+            parts[table.name] = f"{len(frame)} rows, {hashlib.sha256(text).hexdigest()[:16]}"
+    return Evidence(digest.hexdigest(), parts)
+
+
+def newest_ingest(engine: Engine) -> int:
+    """Return the number of the last ingest, 0 before the first."""
+    with engine.begin() as connection:
+        return connection.scalar(select(func.max(tables.vintages.c.id))) or 0
+
+
+def newest_level(engine: Engine, *, as_of: datetime, commodity: str) -> date | None:
+    """Return the first day of the last month that a figure of China's known at ``as_of`` tells of.
+
+    None where there is none.
+    """
+    table = tables.observations.c
+    own = (table.commodity == commodity, table.available_at <= as_of, table.origin == ORIGIN)
+    levels = table.measure.in_(("net_weight_t", "value_musd"))
+    with engine.begin() as connection:
+        found: date | None = connection.scalar(
+            select(func.max(table.period_to)).where(*own, levels)
+        )
+        return found
+
+
+def _brought_by(until: int | None) -> list[ColumnElement[bool]]:
+    """Return what is true of figures that an ingest, or one before it, brought."""
+    vintage = tables.observations.c.vintage
+    return [] if until is None else [or_(vintage.is_(None), vintage <= until)]
 
 
 def read_table(

@@ -44,6 +44,13 @@ class Settings(BaseSettings):
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )
 
+    gate_pct: float | None = Field(
+        default=None,
+        gt=0,
+        description="Change of the next three months, in percent, from which a person must approve "
+        "a publication; empty means never.",
+    )
+
     prefect_port: int = Field(
         default=4200, ge=1, le=65535, description="Port of the Prefect server of `make up`."
     )

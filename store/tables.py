@@ -1,7 +1,7 @@
 """The tables: what a row is, and which columns name it.
 
-Rows are never edited, ``runs``, ``tokens`` and the two desks (``quarantine``, ``reviews``) apart;
-those of the planners' desk are in ``store.desk_tables``. A
+Rows are never edited, ``runs``, ``tokens``, ``publications`` and the two desks (``quarantine``,
+``reviews``) apart; those of the planners' desk are in ``store.desk_tables``. A
 table's natural key names a row; its other columns are what the row says. Columns marked ``WORDING``
 may be phrased anew without changing what is said; columns marked ``BOOKKEEPING`` are the store's
 own.
@@ -174,7 +174,33 @@ forecasts: Final = Table(
     _text("contributions", wording=True, nullable=True),
     _text("reason", wording=True, nullable=True),
     _text("data_vintage", wording=True),
+    Column("publication", Integer, info=BOOKKEEPING),
     UniqueConstraint("commodity", "as_of", "destination", "period", "model_version"),
+)
+
+publications: Final = Table(
+    "publications",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _text("commodity"),
+    Column("as_of", UtcMoment, nullable=False),
+    _text("sha256"),
+    Column("rows", Integer, nullable=False),
+    _text("models"),
+    _text("data_vintage"),
+    _text("state"),
+    # When the digest was made; NULL where the publisher had no clock.
+    Column("frozen_at", UtcMoment),
+    Column("published_at", UtcMoment),
+    # First month whose release was still to come when it was published.
+    Column("ahead_from", Date),
+    _text("made_with"),
+    _text("held_because"),
+    _text("decided_by"),
+    _text("note"),
+    # The rows of what is held, as JSON; empty for what is published.
+    _text("payload"),
+    UniqueConstraint("commodity", "as_of", "sha256"),
 )
 
 scores: Final = Table(

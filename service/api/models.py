@@ -163,6 +163,11 @@ class TrackCell(Told):
     error: float = Field(examples=[-108.0])
     inside80: bool = Field(examples=[True])
     pinball: float = Field(examples=[61.2])
+    frozen_ahead: bool = Field(
+        description="Published, with a digest, before the month came out; others are no track "
+        "record.",
+        examples=[True],
+    )
 
 
 class Event(Told):

@@ -66,6 +66,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
         next_month=next_month,
         next_release=due[next_month],
         notices=(
+            *_held(publication),
             *_aged(publication.as_of, now),
             *_late(publication, {m: d for m, d in due.items() if d <= today}),
             *_statuses(publication),
@@ -102,6 +103,17 @@ def _lag_days(publication: Publication) -> int:
         return USUAL_LAG_DAYS
     ends = recent["period_to"] + pd.offsets.MonthEnd(0)
     return round(float((recent["released_on"] - ends).dt.days.median()))
+
+
+def _held(publication: Publication) -> list[str]:
+    """Say that a newer forecast waits for a person."""
+    known = publication.published.publications
+    newer = known.loc[(known["state"] == "held") & (known["as_of"] > publication.as_of)]
+    return [
+        f"Held: a newer forecast, of {one['as_of']:%-d %B %Y}, waits for a person to approve it: "
+        f"{one['held_because']}."
+        for one in newer.to_dict("records")
+    ]
 
 
 def _aged(as_of: pd.Timestamp, now: pd.Timestamp) -> list[str]:

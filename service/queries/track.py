@@ -21,6 +21,7 @@ WEIGHTY: Final = 2
 CELL_COLUMNS: Final = (
     "as_of", "destination", "period", "horizon", "model", "status", *QUANTILE_COLUMNS, "tonnes",
     "seasonal_naive", "last_value", "error", "inside80", "pinball",
+    "frozen_ahead",
 )  # fmt: skip
 
 
@@ -59,7 +60,8 @@ class Miss:
 def cells_of(publication: Publication) -> pd.DataFrame:
     """Return one row a published month whose truth came out since: ``CELL_COLUMNS``.
 
-    ``seasonal_naive`` and ``last_value`` use only what was known at the forecast's own moment.
+    ``seasonal_naive`` and ``last_value`` use only what was known at the forecast's own moment;
+    ``frozen_ahead`` tells whether the forecast was published before the month came out.
     Ordered by moment, destination and period; tonnes throughout, ``pinball`` the mean quantile
     loss.
     """
@@ -79,6 +81,7 @@ def cells_of(publication: Publication) -> pd.DataFrame:
         error=cells["p50"] - cells["tonnes"],
         inside80=cells["tonnes"].between(cells["p10"], cells["p90"]),
         pinball=_pinball(cells),
+        frozen_ahead=_frozen_ahead(publication, cells),
     )
     order = ["as_of", "destination", "period"]
     return scored[list(CELL_COLUMNS)].sort_values(order, ignore_index=True)
@@ -142,6 +145,25 @@ def worst_misses(publication: Publication, cells: pd.DataFrame) -> list[Miss]:
         )
         for row in worst.to_dict("records")
     ]
+
+
+def live(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of forecasts that were frozen before the month came out."""
+    return cells.loc[cells["frozen_ahead"].astype(bool)]
+
+
+def afterwards(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the other cells: of forecasts that nothing proves to be early."""
+    return cells.loc[~cells["frozen_ahead"].astype(bool)]
+
+
+def _frozen_ahead(publication: Publication, cells: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which months were still to come when their forecast was published."""
+    known = publication.published.publications
+    own = known.loc[known["state"] == "published"]
+    # Of several publications of one moment the latest first month counts.
+    first = own.groupby("as_of")["ahead_from"].max()
+    return cells["period"] >= first.reindex(cells["as_of"]).set_axis(cells.index)
 
 
 def _with_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:

@@ -86,7 +86,9 @@ def audit_route(request: Request, current: Current, shared: Shared, desk: OnDesk
 @router.get(ADDRESS, dependencies=reading)
 def feed_route(request: Request, current: Current, desk: OnDesk) -> Response:
     """Give the alerts as a feed."""
-    return reply(request, atom(desk, began=current.as_of))
+    return reply(
+        request, atom(desk, began=current.as_of, publications=current.published.publications)
+    )
 
 
 @router.post("/needs", dependencies=sending)

@@ -24,15 +24,18 @@ def track_page(publication: Publication, now: pd.Timestamp, desk: Desk) -> Answe
     """Return the track record, with what overrides added to it."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
     rows = _replay(publication)
+    live, later = track.live(cells), track.afterwards(cells)
+    counted = live if len(live) else later
     return page(
         "track.html.j2",
         publication,
         now=now,
         here="/track-record",
-        overall=track.score(track.without_sums(cells), "All destinations"),
-        by_horizon=track.by_horizon(cells),
-        by_destination=track.by_destination(cells, publication.destinations),
-        misses=track.worst_misses(publication, cells),
+        overall=track.score(track.without_sums(live), "Frozen ahead"),
+        later=track.score(track.without_sums(later), "Afterwards"),
+        by_horizon=track.by_horizon(counted),
+        by_destination=track.by_destination(counted, publication.destinations),
+        misses=track.worst_misses(publication, counted),
         published=arrivals.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],
         losses=losses(rows),

@@ -53,6 +53,8 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
     [
         ({"unreadable": "no such server"}, "database", 2),
         ({"cut_off": True}, "restore", 2),
+        ({"tampered": ("publication 3 is not what was frozen",)}, "tampered", 2),
+        ({"held": ("publication 4 is held: WLD +60%",)}, "held", 1),
         ({"forecast_as_of": None}, "forecast", 2),
         ({"newest": pd.Timestamp("2026-09-01")}, "late-data", 1),
         ({"forecast_as_of": at("2026-11-19")}, "stale", 1),

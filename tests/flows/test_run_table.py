@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from flows.reproduce import reproduce
 from flows.run_table import TableOutcome, hindsight, run_table
 from flows.table_commands import predict_table, run_tables_and_tell
 from flows.table_stand import full_commodities, open_table
@@ -71,6 +72,14 @@ def test_a_second_run_publishes_nothing(filled: Filled) -> None:
     assert (again.is_new, again.rows_published) == (False, 0)
     assert again.report == filled.outcome.report
     pd.testing.assert_frame_equal(read_forecasts(engine, commodity=None), before)
+
+
+def test_a_published_table_is_made_again_bit_for_bit(filled: Filled) -> None:
+    found = reproduce(filled.settings, at(NOW), "850511")
+
+    assert found.missing == ()
+    assert found.difference == ""
+    assert len(found.rows) == 62 * 12
 
 
 def test_a_run_on_all_tables_tells_one_line_of_each(

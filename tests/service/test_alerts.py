@@ -24,9 +24,12 @@ from service.hooks import Hooks
 from sources.http_waiting import Patience
 from store.audit import Who
 from store.desk import read_desk
+from store.freezing import Freezing
 from store.needs import Need, add_need
+from store.publishing import hold_forecasts
 from store.rules import Rule, add_rule, end_rule
 from store.settings import Settings
+from tests.service.builders import make_forecasts
 from tests.service.stores import NEWEST, copied, make_app, publish
 
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
@@ -270,6 +273,30 @@ def test_no_trouble_with_alerts_fails_a_publication(
     alert_if_possible(broken, NOW)
 
     assert "alerts    not told (DataError: MAGNETCAST_ALERT_NETWORKS" in capsys.readouterr().err
+
+
+def test_the_feed_and_the_pages_tell_what_is_held(settings: Settings) -> None:
+    engine = store_of(settings)
+    hold_forecasts(
+        engine,
+        make_forecasts(cutoff="2026-07"),
+        as_of=LATER,
+        data_vintage="beef",
+        because="WLD +60%",
+        frozen=Freezing(at=LATER),
+    )
+
+    with TestClient(make_app(engine)) as client:
+        feeds = [client.get("/alerts.atom").content for _ in range(2)]
+        page = client.get("/policy").text
+
+    space = "{http://www.w3.org/2005/Atom}"
+    [entry] = ET.fromstring(feeds[0]).findall(f"{space}entry")  # noqa: S314 - of our own making
+    assert feeds[0] == feeds[1]
+    assert entry.findtext(f"{space}title") == "The forecast as of 2026-11-25 is held"
+    assert entry.findtext(f"{space}updated") == "2026-11-25T00:00:00Z"
+    assert "WLD +60%" in str(entry.findtext(f"{space}content"))
+    assert "Held: a newer forecast, of 25 November 2026" in page
 
 
 def test_the_feed_names_alerts_for_good(settings: Settings) -> None:

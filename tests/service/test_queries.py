@@ -115,6 +115,38 @@ def test_forecasts_are_scored_on_observed_months_only(publication: Publication) 
     assert (cells["period"] > "2025-07-01").all()
 
 
+def test_only_months_frozen_before_their_release_are_a_track_record(
+    publication: Publication,
+) -> None:
+    nothing_proven = track.cells_of(publication)
+    assert not nothing_proven["frozen_ahead"].any()
+    known = publication.published.publications
+    told = known.assign(ahead_from=pd.Timestamp("2025-10-01"), state="published")
+    proven = replace(publication, published=replace(publication.published, publications=told))
+
+    cells = track.cells_of(proven)
+
+    assert len(track.live(cells)) + len(track.afterwards(cells)) == len(nothing_proven)
+    assert track.live(cells)["period"].min() == pd.Timestamp("2025-10-01")
+    assert track.afterwards(cells)["period"].max() < pd.Timestamp("2025-10-01")
+    held = replace(proven.published, publications=told.assign(state="held"))
+    assert not track.cells_of(replace(proven, published=held))["frozen_ahead"].any()
+
+
+def test_a_newer_forecast_that_is_held_is_told(publication: Publication) -> None:
+    known = publication.published.publications.tail(1)
+    told = known.assign(
+        state="held", as_of=pd.Timestamp("2026-12-20", tz="UTC"), held_because="WLD +60%"
+    )
+    waiting = replace(publication, published=replace(publication.published, publications=told))
+
+    fresh = freshness_of(waiting, now=NOW)
+
+    assert fresh.notices[0] == (
+        "Held: a newer forecast, of 20 December 2026, waits for a person to approve it: WLD +60%."
+    )
+
+
 def test_the_rules_of_thumb_know_only_what_the_forecast_knew(publication: Publication) -> None:
     cells = track.cells_of(publication)
     usa = cells.loc[cells["destination"].eq("USA") & cells["period"].eq("2025-10-01")].iloc[0]

@@ -1,0 +1,301 @@
+"""Publications of a real run: held, decided on, tampered with, made again."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.freeze import Draft, ahead_from, freeze, held_like, objections
+from flows.health import examine
+from flows.reproduce import reproduce
+from flows.run import run
+from flows.workspace import store_of
+from store.errors import DataError
+from store.publications import read_publications
+from store.reading import latest_forecast, read_forecasts
+from store.settings import Settings
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, Published
+
+Call = Callable[..., tuple[int, str, str]]
+
+LATER = "2020-05-22"
+
+
+@pytest.fixture
+def copy(published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return the settings of a copy of the published store; the models are those of the first."""
+    home = tmp_path / "var"
+    home.mkdir()
+    source = sqlite3.connect(published.settings.home / "magnetcast.db")
+    target = sqlite3.connect(home / "magnetcast.db")
+    source.backup(target)
+    source.close()
+    target.close()
+    shutil.copytree(published.settings.reports_dir, home / "reports")
+    settings = published.settings.model_copy(update={"home": home})
+    for name in ("home", "data_dir", "tracking_uri", "artifact_dir"):
+        monkeypatch.setenv(f"MAGNETCAST_{name.upper()}", str(getattr(settings, name)))
+    return settings
+
+
+def change(settings: Settings, statement: str) -> None:
+    connection = sqlite3.connect(settings.home / "magnetcast.db")
+    with connection:
+        assert connection.execute(statement).rowcount > 0
+    connection.close()
+
+
+def draft(settings: Settings, factor: float, *, limit: float | None = 30.0) -> Draft:
+    """Return a forecast of a month later: what stands, times a factor."""
+    table = latest_forecast(store_of(settings))
+    numbers = [name for name in table if name.startswith("p") and name[1:].isdigit()] + ["mean"]
+    return Draft(
+        settings=settings.model_copy(update={"gate_pct": limit}),
+        engine=store_of(settings),
+        as_of=at(LATER),
+        data_vintage="later",
+        table=table.assign(**{name: table[name] * factor for name in numbers}),
+    )
+
+
+def alarms(settings: Settings) -> set[str]:
+    return {one.alarm for one in examine(settings, at(LATER)).alarms}
+
+
+def test_a_run_freezes_what_it_publishes_with_what_it_was_made_with(published: Published) -> None:
+    [one] = read_publications(store_of(published.settings)).to_dict("records")
+
+    assert (one["state"], one["rows"]) == ("published", 144)
+    assert one["models"] == published.outcome.forecasts["model"].iloc[0]
+    for told in ("numpy", "lightgbm", "OMP_NUM_THREADS", "observations", "ingest", "code"):
+        assert f'"{told}"' in one["made_with"]
+
+
+def test_a_forecast_of_a_past_day_is_not_frozen_ahead_of_what_came_out_since(
+    published: Published,
+) -> None:
+    [one] = read_publications(store_of(published.settings)).to_dict("records")
+    last = read_forecasts(store_of(published.settings))["period"].max()
+
+    assert one["ahead_from"] > pd.Timestamp(last)
+
+
+@pytest.mark.parametrize(
+    ("now", "first"),
+    [
+        ("2020-04-19T23:59", "2020-03-01"),
+        ("2020-04-20", "2020-04-01"),
+        ("2020-05-19", "2020-04-01"),
+    ],
+)
+def test_a_month_is_ahead_until_the_day_of_its_release(
+    published: Published, now: str, first: str
+) -> None:
+    found = ahead_from(store_of(published.settings), figures="85051110", now=at(now))
+
+    assert found == pd.Timestamp(first).date()
+
+
+def test_nothing_is_held_without_a_limit_or_within_it(copy: Settings) -> None:
+    assert objections(draft(copy, 3.0, limit=None)) == ""
+    assert objections(draft(copy, 1.29)) == ""
+
+
+def test_a_forecast_that_does_not_add_up_is_refused(copy: Settings) -> None:
+    made = draft(copy, 1.0)
+    made.table.loc[made.table["destination"] == "USA", "mean"] *= 1.01
+
+    with pytest.raises(DataError, match=r"does not add up: WLD has .* nothing was published"):
+        objections(made)
+
+
+def test_what_moves_too_far_is_held_and_served_once_it_is_approved(
+    copy: Settings, magnetcast: Call
+) -> None:
+    before = latest_forecast(store_of(copy))
+    made = draft(copy, 1.5)
+    because = objections(made)
+    assert "WLD" in because
+    (copy.reports_dir / f"{LATER}-held").mkdir()
+
+    assert freeze(made, because) == 0
+
+    pd.testing.assert_frame_equal(latest_forecast(store_of(copy)), before)
+    assert "held" in alarms(copy)
+    waiting = held_like(store_of(copy), at(LATER), "later")
+    assert waiting is not None
+    code, out, _ = magnetcast("publications", "show", str(waiting.number))
+    assert (code, len(out.splitlines())) == (0, 145)
+    code, _, err = magnetcast("publications", "approve", str(waiting.number), "--reason", " ")
+    assert (code, "--reason is empty" in err) == (1, True)
+
+    code, _, _ = magnetcast("publications", "approve", str(waiting.number), "--reason", "licences")
+
+    assert code == 0
+    now = latest_forecast(store_of(copy))
+    assert now["p50"].tolist() == (before["p50"] * 1.5).tolist()
+    assert "held" not in alarms(copy)
+    assert "tampered" not in alarms(copy)
+    assert (copy.reports_dir / LATER).exists()
+    assert magnetcast("publications", "verify")[0] == 0
+
+
+@pytest.mark.parametrize("decided", ["held", "rejected"])
+def test_the_same_facts_are_not_forecast_again_while_a_person_decides(
+    copy: Settings, capsys: pytest.CaptureFixture[str], decided: str
+) -> None:
+    moment = at(AS_OF) + pd.Timedelta(hours=1)
+    facts = str(latest_forecast(store_of(copy))["data_vintage"].iloc[0])
+    made = replace(draft(copy, 1.5), as_of=moment, data_vintage=facts)
+    freeze(made, objections(made))
+    if decided == "rejected":
+        change(copy, "UPDATE publications SET state = 'rejected', note = 'no' WHERE id = 2")
+    change(copy, "DELETE FROM forecasts")
+
+    outcome = run(copy, moment + pd.Timedelta(hours=12))
+
+    assert (outcome.is_new, outcome.rows_published) == (False, 0)
+    assert outcome.held.startswith(f"{decided}: ")
+    assert f"nothing new; publication 2 is {decided}" in capsys.readouterr().err
+    assert read_forecasts(store_of(copy)).empty
+
+
+def test_what_is_rejected_leaves_the_last_good_one(copy: Settings, magnetcast: Call) -> None:
+    before = latest_forecast(store_of(copy))
+    made = draft(copy, 0.4)
+    freeze(made, objections(made))
+
+    code, _, _ = magnetcast("publications", "reject", "2", "--reason", "the feed was cut")
+
+    assert code == 0
+    pd.testing.assert_frame_equal(latest_forecast(store_of(copy)), before)
+    assert "held" not in alarms(copy)
+    found = held_like(store_of(copy), at(LATER), "later")
+    assert found is not None
+    assert found.told == "rejected: the feed was cut"
+    assert magnetcast("publications", "approve", "2", "--reason", "after all")[0] == 1
+
+
+def test_rows_changed_in_the_database_are_an_alarm_and_no_replay(
+    copy: Settings, magnetcast: Call
+) -> None:
+    change(copy, "UPDATE forecasts SET p50 = p50 * 1.001 WHERE destination = 'USA' AND horizon = 2")
+
+    assert "tampered" in alarms(copy)
+    code, out, _ = magnetcast("status")
+    assert code == 2
+    assert (
+        "BROKEN tampered: publication 1 as of 2020-04-22 (85051110) is not what was frozen" in out
+    )
+    code, _, err = magnetcast("replay", "--as-of", AS_OF)
+    assert code == 1
+    assert "missing   its rows as they were frozen" in err
+    assert "1 of 1152 numbers differ, most of all p50 of USA in 2020-05" in err
+
+
+def test_an_old_publication_is_made_again_bit_for_bit(
+    copy: Settings, magnetcast: Call, tmp_path: Path
+) -> None:
+    out = tmp_path / "again.csv"
+
+    code, _, err = magnetcast("replay", "--as-of", AS_OF, "--out", str(out))
+
+    assert code == 0, err
+    assert "every number is the same, bit for bit" in err
+    again = pd.read_csv(out)
+    rows = read_forecasts(store_of(copy))
+    assert again["p95"].tolist() == rows["p95"].tolist()
+
+
+def test_figures_dated_back_by_a_later_ingest_do_not_reach_a_replay(copy: Settings) -> None:
+    change(
+        copy,
+        "INSERT INTO observations SELECT commodity, origin, destination, measure, period_from, "
+        "period_to, value * 3, unit, half_width, kind, usable, available_at, source, "
+        "'https://example.org/later', note, 999 FROM observations WHERE destination = 'USA' AND "
+        "period_from >= '2019-06-01' AND available_at < '2020-04-01'",
+    )
+
+    found = reproduce(copy, at(AS_OF))
+
+    assert found.missing == ()
+    assert found.difference == ""
+
+
+def test_a_fact_that_is_gone_is_named_with_its_table(copy: Settings) -> None:
+    change(
+        copy, "DELETE FROM observations WHERE destination = 'USA' AND period_from = '2020-01-01'"
+    )
+
+    found = reproduce(copy, at(AS_OF))
+
+    assert not found.is_same
+    [told] = found.missing
+    assert told.startswith("the facts of observations: ")
+    assert "numbers differ, most of all" in found.difference
+
+
+def test_other_versions_of_packages_are_named(copy: Settings) -> None:
+    change(
+        copy,
+        'UPDATE publications SET made_with = replace(made_with, \'"numpy": "\', \'"numpy": "0.\')',
+    )
+
+    found = reproduce(copy, at(AS_OF))
+
+    assert found.is_same
+    assert any(told.startswith("numpy was 0.") for told in found.changed)
+
+
+@contextmanager
+def broken(path: Path, content: bytes | None) -> Iterator[None]:
+    """Replace a file, or hide it, and mend it afterwards."""
+    kept = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.write_bytes(kept)
+
+
+def test_a_model_that_was_changed_or_is_gone_is_named_and_not_run(copy: Settings) -> None:
+    [path] = copy.artifact_dir.rglob("p50.txt")
+
+    with broken(path, path.read_bytes().replace(b"leaf_value", b"leaf_valve")):
+        changed = reproduce(copy, at(AS_OF))
+    with broken(path, None):
+        gone = reproduce(copy, at(AS_OF))
+
+    for found in (changed, gone):
+        assert found.again is None
+        assert found.difference == "nothing could be made"
+        assert "Version 1 of model 'magnetcast' cannot be read" in found.missing[0]
+    assert "none of them was run" in changed.missing[0]
+
+
+def test_a_model_that_no_registry_knows_is_named(copy: Settings) -> None:
+    change(copy, "UPDATE forecasts SET model_version = 'magnetcast-forgotten'")
+
+    found = reproduce(copy, at(AS_OF))
+
+    assert "model magnetcast-forgotten: it is not in the registry" in "; ".join(found.missing)
+
+
+def test_a_day_without_a_publication_names_the_days_that_have_one(
+    copy: Settings, magnetcast: Call
+) -> None:
+    assert copy.home.exists()
+
+    code, _, err = magnetcast("replay", "--as-of", "2020-04-23")
+
+    assert code == 1
+    assert "Nothing of 85051110 was published as of 2020-04-23" in err
+    assert "2020-04-22T00:00:00Z" in err

@@ -1,0 +1,336 @@
+"""A year of the schedule under a simulated clock: twelve releases, and no publication is missed.
+
+The world is small: a few small trees, nine past origins to learn from and two to be
+measured on, and no pictures, which other tests draw. All else is what runs unattended.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.exceptions import ObjectNotFound
+
+from flows.deployments import TRAINING, publish
+from flows.reproduce import reproduce
+from flows.workspace import store_of
+from models import registry
+from service.report import ReportInput
+from store.intact import tampered
+from store.publications import read_publications
+from store.reading import latest_forecast, read_forecasts, read_runs
+from store.settings import PROJECT_ROOT, Settings
+from tests.data.builders import QUICK, at, make_levels
+from tests.data.store_builders import EVENT, FIGURE, TARIFF, write_csv
+from tests.flows.conftest import with_eu27
+
+Call = Callable[..., tuple[int, str, str]]
+
+EVENING = pd.Timedelta(hours=11, minutes=30)
+"""19:30 in Beijing, when the schedule tries for the first time."""
+
+ALWAYS = {"backup"}
+"""Nobody backs this world up."""
+
+CHILD = """
+import sys, types
+import pandas as pd
+from flows import clock
+moment = pd.Timestamp(sys.argv[1])
+clock.pd = types.SimpleNamespace(Timestamp=types.SimpleNamespace(now=lambda tz: moment))
+from flows.deployments import publish
+publish.with_options(retries=0)()
+"""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release of the customs."""
+
+    due: str
+    months: tuple[str, ...]
+    late_days: int = 0
+    revises: str = ""
+    """Month whose figure for the USA is told anew, five percent higher."""
+    fault: str = ""
+
+
+YEAR = (
+    Release("2020-04-20", ("2020-03",)),
+    Release("2020-05-20", ("2020-04",), revises="2020-03"),
+    Release("2020-06-20", ("2020-05",), fault="killed"),
+    Release("2020-07-20", ("2020-06",), late_days=4),
+    Release("2020-08-20", ("2020-07",)),
+    Release("2020-09-20", ("2020-08",), fault="truncated"),
+    Release("2020-10-20", ("2020-09",), revises="2020-07"),
+    Release("2020-11-20", ("2020-10",), fault="tampered"),
+    Release("2020-12-20", ("2020-11",)),
+    Release("2021-01-20", ("2020-12",), late_days=3),
+    Release("2021-03-20", ("2021-01", "2021-02")),
+    Release("2021-04-20", ("2021-03",), revises="2021-02"),
+)
+
+
+@dataclass
+class World:
+    """The clock, the figures and the store of the year."""
+
+    settings: Settings
+    levels: pd.DataFrame
+    folder: Path
+    magnetcast: Call
+    monkeypatch: pytest.MonkeyPatch
+
+    def stand(self, moment: pd.Timestamp) -> None:
+        """Set the clock, and how far back this small world learns and measures itself."""
+        simulated = SimpleNamespace(Timestamp=SimpleNamespace(now=lambda tz: moment))  # noqa: ARG005
+        self.monkeypatch.setattr("flows.clock.pd", simulated)
+        for name, months in (
+            ("features.history.FIRST_TRAINING", 9),
+            ("models.backtest.FIRST_TRAINING", 9),
+            ("models.backtest.FIRST_REPLAY", 2),
+        ):
+            self.monkeypatch.setattr(name, f"{moment - pd.DateOffset(months=months):%Y-%m-%d}")
+
+    def hand_in(self, release: Release, day: pd.Timestamp, *, cut: bool = False) -> int:
+        """Ingest the figures of a release, perhaps cut off; return the exit code."""
+        told = self.levels.loc[self.levels["period_from"].isin(pd.to_datetime(release.months))]
+        again = self.levels.loc[
+            (self.levels["period_from"] == pd.Timestamp(release.revises or "1900-01"))
+            & self.levels["destination"].isin(["USA", "WLD"])
+        ]
+        change = 0.05 * again.loc[again["destination"] == "USA", "value"].sum()
+        rows = pd.concat([told, again.assign(value=again["value"] + change)])
+        path = self.folder / f"{release.months[-1]}{'-cut' if cut else ''}.csv"
+        write_figures(path, rows, day)
+        if cut:
+            content = path.read_bytes()
+            path.write_bytes(content[: len(content) * 2 // 3])
+        return self.magnetcast("ingest", "figures", str(path))[0]
+
+    def run(self) -> None:
+        """Do what the schedule does."""
+        publish.with_options(retries=0)()
+
+    def alarms(self, moment: pd.Timestamp) -> set[str]:
+        """Return what the status says is wrong."""
+        self.stand(moment)
+        code, told, _ = self.magnetcast("status")
+        assert code == 1
+        return set(re.findall(r"^(?:WARNING|BROKEN) (\S+):", told, re.MULTILINE)) - ALWAYS
+
+
+def write_figures(path: Path, levels: pd.DataFrame, day: pd.Timestamp | None = None) -> None:
+    """Write levels as published figures, of their own days if none is told."""
+    changes = [
+        {
+            "period": f"{row.period_from:%Y-%m}",
+            "destination": str(row.destination),
+            "value": f"{row.value:.0f}",
+            "published_on": f"{row.available_at if day is None else day:%Y-%m-%d}",
+        }
+        for row in levels.itertuples(index=False)
+    ]
+    write_csv(path, FIGURE, *changes)
+
+
+def know_only_the_past(data: Path) -> None:
+    """Leave of the other tables what was known in early 2020: guards refuse facts of the future."""
+    for name in ("release_dates.csv", "analog_events.csv"):
+        table = pd.read_csv(data / name, dtype=str, keep_default_na=False)
+        table.iloc[:0].to_csv(data / name, index=False)
+    quota = {"announced_on": "2019-11-08", "effective_from": "2019-11-08", "instrument": "quota"}
+    write_csv(data / "policy_events.csv", EVENT, {"event_id": "2019-11-cn-quota", **quota})
+    step = {"component": "MFN", "rate_pct": "2.1"}
+    write_csv(
+        data / "tariff_rates.csv",
+        TARIFF,
+        {**step, "announced_on": "2015-12-01", "effective_from": "2016-01-01"},
+    )
+
+
+def page_only(report: ReportInput, folder: Path) -> Path:
+    """Write the numbers of a report, without its pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "index.html"
+    page.write_text(report.forecasts.to_html(), encoding="utf-8")
+    return page
+
+
+@pytest.fixture
+def world(
+    place: Path,
+    data_dir: Path,
+    magnetcast: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> World:
+    """Point everything at a folder in which the figures up to February 2020 are known."""
+    assert place.exists()
+    shutil.copytree(data_dir, tmp_path / "data")
+    monkeypatch.setenv("MAGNETCAST_DATA_DIR", str(tmp_path / "data"))
+    levels = with_eu27(make_levels(last="2021-03"))
+    before = levels.loc[levels["period_from"] < pd.Timestamp("2020-03-01")]
+    write_figures(tmp_path / "data" / "published_figures.csv", before)
+    know_only_the_past(tmp_path / "data")
+    monkeypatch.setattr("flows.workspace.ModelSpec", lambda: QUICK)
+    monkeypatch.setattr("flows.run.write_report", page_only)
+    monkeypatch.setattr("flows.backtest.log_scoreboard", lambda _run, _board: None)
+    return World(Settings(), levels, tmp_path, magnetcast, monkeypatch)
+
+
+def test_a_year_of_releases_is_published_without_a_miss(
+    world: World, child_environment: dict[str, str]
+) -> None:
+    for release in YEAR:
+        evening = at(release.due) + EVENING
+        came = evening + pd.Timedelta(days=release.late_days)
+        before = read_publications(store_of(world.settings))
+        world.stand(evening)
+        if release.late_days:
+            arrive_late(world, release, came)
+        else:
+            came = BREAK.get(release.fault, arrive)(world, release, evening, child_environment)
+        assert_stands(world, release, came, before)
+
+    engine = store_of(world.settings)
+    cutoffs = set(read_forecasts(engine)["cutoff"])
+    assert {release.months[-1] for release in YEAR} <= cutoffs
+    live = read_publications(engine)
+    assert set(live["state"]) == {"published"}
+    assert all(later > one for one, later in pairwise(live["as_of"]))
+    first = reproduce(world.settings, at(YEAR[0].due))
+    assert first.missing == ()
+    assert first.difference == ""
+
+
+def arrive(
+    world: World, release: Release, evening: pd.Timestamp, child: dict[str, str]
+) -> pd.Timestamp:
+    """Let the figures come in time and the schedule run."""
+    del child
+    assert world.hand_in(release, evening.normalize()) == 0
+    world.run()
+    return evening
+
+
+def arrive_late(world: World, release: Release, came: pd.Timestamp) -> None:
+    """Let the schedule run without figures; the alarm comes and goes with the lateness."""
+    evening = at(release.due) + EVENING
+    world.run()
+    stands = latest_forecast(store_of(world.settings))
+    assert stands["as_of"].max() == evening
+    assert stands["cutoff"].max() < release.months[-1]
+    assert world.alarms(at(release.due) + pd.Timedelta(days=2, hours=1)) == set()
+    assert world.alarms(at(release.due) + pd.Timedelta(days=3)) == {"late-data"}
+    world.stand(came)
+    assert world.hand_in(release, came.normalize()) == 0
+    world.run()
+
+
+def killed(
+    world: World, release: Release, evening: pd.Timestamp, child: dict[str, str]
+) -> pd.Timestamp:
+    """Kill the run at work; the last forecast stands, and the next morning's run heals."""
+    assert world.hand_in(release, evening.normalize()) == 0
+    engine = store_of(world.settings)
+    before, runs = latest_forecast(engine), len(read_runs(engine))
+    variables = {**os.environ, **child, "PYTHONPATH": str(PROJECT_ROOT)}
+    variables["MAGNETCAST_DATA_DIR"] = str(world.settings.data_dir)
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-c", CHILD, evening.isoformat()],
+        cwd=PROJECT_ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while len(read_runs(engine)) == runs and process.poll() is None:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    asyncio.run(let_go())
+
+    pd.testing.assert_frame_equal(latest_forecast(engine), before)
+    assert world.alarms(evening + pd.Timedelta(hours=7)) == {"stuck"}
+    morning = evening + pd.Timedelta(hours=12)
+    world.stand(morning)
+    world.run()
+    return morning
+
+
+async def let_go() -> None:
+    """Free the training slot at once, as the end of its lease does some minutes after a kill."""
+    async with get_client() as client:
+        try:
+            await client.update_global_concurrency_limit(
+                TRAINING, GlobalConcurrencyLimitUpdate(active_slots=0)
+            )
+        except ObjectNotFound:
+            return  # no test deployed anything before
+
+
+def truncated(
+    world: World, release: Release, evening: pd.Timestamp, child: dict[str, str]
+) -> pd.Timestamp:
+    """Let a file come cut off: it is refused whole, and the whole one comes the next day."""
+    assert world.hand_in(release, evening.normalize(), cut=True) == 1
+    world.run()
+    assert latest_forecast(store_of(world.settings))["cutoff"].max() < release.months[-1]
+    morning = evening + pd.Timedelta(hours=12)
+    world.stand(morning)
+    return arrive(world, release, morning, child)
+
+
+def champion_tampered(
+    world: World, release: Release, evening: pd.Timestamp, child: dict[str, str]
+) -> pd.Timestamp:
+    """Change a file of the champion: it is refused, and its successor publishes."""
+    champion = registry.champion(world.settings)
+    assert champion is not None
+    wanted = registry.load(world.settings, champion.version).heads["p50"].model_to_string()
+    paths = [
+        path
+        for path in world.settings.artifact_dir.rglob("p50.txt")
+        if path.read_text(encoding="utf-8") == wanted
+    ]
+    for path in paths:
+        path.write_text(wanted.replace("leaf_value", "leaf_valve"), encoding="utf-8")
+    assert paths
+    return arrive(world, release, evening, child)
+
+
+BREAK = {"killed": killed, "truncated": truncated, "tampered": champion_tampered}
+
+
+def assert_stands(world: World, release: Release, came: pd.Timestamp, before: pd.DataFrame) -> None:
+    """Hold what stands against what must: for the coming months, of this moment, once, intact."""
+    engine = store_of(world.settings)
+    stands = latest_forecast(engine)
+    assert set(stands["as_of"]) == {came}
+    assert set(stands["cutoff"]) == {release.months[-1]}
+    ahead = pd.period_range(pd.Period(release.months[-1], "M") + 1, periods=12, freq="M")
+    assert sorted(set(stands["period"]))[:12] == [str(month) for month in ahead]
+    everything = read_forecasts(engine)
+    assert not everything.duplicated(["as_of", "destination", "period"]).any()
+    known = read_publications(engine)
+    assert len(known) == len(before) + 1 + (
+        came != at(release.due) + EVENING and release.fault != "killed"
+    )
+    assert known["ahead_from"].iloc[-1] == ahead[0].start_time
+    assert known["frozen_at"].iloc[-1] == came
+    assert tampered(engine) == ()
+    assert world.alarms(came + pd.Timedelta(days=4)) == set()
+    if release.fault or release.late_days:
+        world.stand(came + pd.Timedelta(days=1))
+        world.run()
+        assert len(read_publications(engine)) == len(known)

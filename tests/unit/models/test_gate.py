@@ -1,0 +1,67 @@
+import pandas as pd
+import pytest
+
+from models.gate import moves, too_far
+from models.sums import broken_sums
+
+
+def table(**tonnes: float) -> pd.DataFrame:
+    """Build four equal months of each destination."""
+    rows = [
+        {"destination": name, "period": f"2026-0{month}", "p50": value, "mean": value}
+        for name, value in tonnes.items()
+        for month in (1, 2, 3, 4)
+    ]
+    return pd.DataFrame(rows)
+
+
+STANDING = table(WLD=1000.0, USA=600.0, DEU=370.0, ITA=30.0)
+
+
+def test_a_small_destination_may_move_as_it_likes() -> None:
+    found = moves(table(WLD=1000.0, USA=600.0, DEU=370.0, ITA=3.0), STANDING)
+
+    assert [move.destination for move in found] == ["DEU", "USA", "WLD"]
+    assert too_far(found, 1.0) == ""
+
+
+@pytest.mark.parametrize(("limit", "told"), [(49.0, True), (51.0, False)])
+def test_a_large_destination_that_moves_beyond_the_limit_is_told(
+    limit: float, *, told: bool
+) -> None:
+    found = moves(table(WLD=700.0, USA=300.0, DEU=370.0, ITA=30.0), STANDING)
+
+    said = too_far(found, limit)
+
+    assert ("USA 1,800 to 900 t (-50%)" in said) is told
+
+
+def test_one_that_becomes_large_is_looked_at_too() -> None:
+    found = moves(table(WLD=1300.0, USA=600.0, DEU=370.0, ITA=330.0), STANDING)
+
+    assert found[0].destination == "ITA"
+    assert too_far(found, 100.0).endswith("ITA 90 to 990 t (+1000%)")
+
+
+def test_only_the_first_three_months_of_the_new_one_count() -> None:
+    later = STANDING.assign(p50=STANDING["p50"].where(STANDING["period"] < "2026-04", 9e9))
+
+    assert too_far(moves(later, STANDING), 1.0) == ""
+
+
+def test_forecasts_without_common_months_cannot_be_compared() -> None:
+    assert moves(STANDING.assign(period="2027-01"), STANDING) == []
+
+
+def test_sums_that_add_up_are_not_told() -> None:
+    assert (
+        broken_sums(table(WLD=100.0, USA=60.0, DEU=10.0, ITA=10.0, EU27_REST=20.0, EU27=40.0)) == []
+    )
+
+
+def test_sums_that_do_not_add_up_are_told_by_month() -> None:
+    found = broken_sums(table(WLD=100.1, USA=60.0, DEU=10.0, ITA=10.0, EU27_REST=20.0, EU27=9.0))
+
+    assert found[0] == "WLD has 100.1 t in 2026-01, its members 100.0 t"
+    assert "EU27 has 9.0 t in 2026-01, its members 40.0 t" in found
+    assert "EU27 is below DEU in 2026-03" in found

@@ -1,0 +1,175 @@
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, select, text
+
+from store.database import writing
+from store.desk_tables import audit
+from store.errors import DataError
+from store.freezing import Freezing, content_hash
+from store.intact import kept_at, tampered
+from store.publications import (
+    approve,
+    held_forecasts,
+    read_publications,
+    reject,
+)
+from store.publishing import hold_forecasts, publish_forecasts
+from store.reading import latest_forecast, read_forecasts
+from store.tables import forecasts
+from tests.data.store_builders import make_forecasts
+
+APRIL = pd.Timestamp("2025-04-22T11:30", tz="UTC")
+MAY = pd.Timestamp("2025-05-22T11:30", tz="UTC")
+FROZEN = Freezing(at=APRIL, ahead_from=pd.Timestamp("2025-04-01").date(), made_with='{"code": "c"}')
+
+
+def publish(engine: Engine, frame: pd.DataFrame, *, as_of: pd.Timestamp = APRIL) -> int:
+    return publish_forecasts(engine, frame, as_of=as_of, data_vintage="f00d", frozen=FROZEN)
+
+
+def hold(engine: Engine, frame: pd.DataFrame, *, as_of: pd.Timestamp = MAY) -> int:
+    return hold_forecasts(
+        engine, frame, as_of=as_of, data_vintage="beef", because="WLD +60%", frozen=FROZEN
+    )
+
+
+def change(engine: Engine, statement: str) -> None:
+    with writing(engine) as connection:
+        connection.execute(text(statement))
+
+
+def test_a_publication_is_frozen_with_the_digest_of_its_rows(engine: Engine) -> None:
+    publish(engine, make_forecasts({}, {"period": "2025-05", "horizon": 2}))
+
+    [one] = read_publications(engine).to_dict("records")
+    assert (one["state"], one["rows"], one["models"], one["data_vintage"]) == (
+        "published", 2, make_forecasts()["model"][0], "f00d",
+    )  # fmt: skip
+    assert (one["frozen_at"], one["published_at"]) == (APRIL, APRIL)
+    assert one["ahead_from"] == pd.Timestamp("2025-04-01")
+    assert len(one["sha256"]) == 64
+    assert tampered(engine) == ()
+
+
+def test_the_digest_hangs_on_every_number_and_on_no_order(engine: Engine) -> None:
+    publish(engine, make_forecasts({}, {"period": "2025-05", "horizon": 2}))
+    with engine.begin() as connection:
+        found = connection.execute(select(forecasts)).mappings().all()
+    rows = pd.DataFrame([dict(row) for row in found])
+    rows = rows.assign(**{n: pd.to_datetime(rows[n]) for n in ("as_of", "period", "cutoff")})
+
+    digest = content_hash(rows)
+
+    assert content_hash(rows.iloc[::-1]) == digest
+    assert content_hash(rows.assign(reason="told anew")) == digest
+    nudged = rows.assign(p50=rows["p50"].where(rows.index > 0, rows["p50"] * (1 + 2**-52)))
+    assert content_hash(nudged) != digest
+    assert content_hash(rows.assign(data_vintage="other")) != digest
+
+
+def test_publishing_the_same_again_makes_no_second_publication(engine: Engine) -> None:
+    publish(engine, make_forecasts())
+    publish(engine, make_forecasts())
+
+    assert len(read_publications(engine)) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE forecasts SET p95 = p95 + 1 WHERE horizon = 2", "2 rows, of 2"),
+        ("UPDATE forecasts SET model_version = 'another'", "2 rows, of 2"),
+        ("DELETE FROM forecasts WHERE horizon = 2", "1 rows, of 2"),
+        ("UPDATE forecasts SET publication = NULL WHERE horizon = 2", "1 rows, of 2"),
+        ("UPDATE publications SET sha256 = 'f00'", "2 rows, of 2"),
+    ],
+)
+def test_rows_that_are_not_what_was_frozen_are_found(
+    engine: Engine, statement: str, told: str
+) -> None:
+    publish(engine, make_forecasts({}, {"period": "2025-05", "horizon": 2}))
+
+    change(engine, statement)
+
+    assert told in tampered(engine)[0]
+
+
+def test_rows_smuggled_in_beside_a_publication_are_found(engine: Engine) -> None:
+    publish(engine, make_forecasts())
+    publish(engine, make_forecasts(), as_of=MAY)
+
+    change(engine, "DELETE FROM publications WHERE id = 2")
+
+    assert tampered(engine) == ("1 rows of the forecasts were brought by no publication",)
+
+
+def test_what_was_published_before_digests_were_kept_is_no_alarm(engine: Engine) -> None:
+    publish(engine, make_forecasts())
+    change(engine, "DELETE FROM publications")
+    change(engine, "UPDATE forecasts SET publication = NULL")
+    assert tampered(engine) == ()
+
+    publish(engine, make_forecasts(), as_of=MAY)
+
+    assert tampered(engine) == ()
+    assert kept_at(engine, APRIL, "85051110") is None
+
+
+def test_what_is_held_is_not_among_the_published_until_it_is_approved(engine: Engine) -> None:
+    publish(engine, make_forecasts())
+    before = read_forecasts(engine)
+    number = hold(engine, make_forecasts({"p50": 41.5}))
+    pd.testing.assert_frame_equal(read_forecasts(engine), before)
+    assert held_forecasts(engine, number)["p50"].tolist() == [41.5]
+
+    day = pd.Timestamp("2025-05-23T08:00", tz="UTC")
+    first = pd.Timestamp("2025-05-01").date()
+    rows = approve(engine, number, at=day, ahead_from=first, actor="ada", reason="licences")
+
+    assert rows == 1
+    assert latest_forecast(engine)["p50"].tolist() == [41.5]
+    assert tampered(engine) == ()
+    told = read_publications(engine).iloc[-1]
+    assert (told["state"], told["decided_by"], told["note"]) == ("published", "ada", "licences")
+    assert (told["frozen_at"], told["published_at"]) == (APRIL, day)
+    with engine.begin() as connection:
+        [trail] = connection.execute(select(audit)).all()
+    assert (trail.action, trail.object, trail.actor) == ("approve", f"publication {number}", "ada")
+    assert "licences" in trail.after
+
+
+def test_what_is_held_and_was_changed_is_an_alarm_and_cannot_be_approved(engine: Engine) -> None:
+    number = hold(engine, make_forecasts({"p50": 41.5}))
+
+    change(engine, "UPDATE publications SET payload = replace(payload, '41.5', '45.5')")
+
+    assert "is not what was frozen" in tampered(engine)[0]
+    with pytest.raises(DataError, match="somebody changed them, and nothing was published"):
+        approve(engine, number, at=MAY, ahead_from=None, actor="ada", reason="licences")
+    assert read_forecasts(engine).empty
+
+
+def test_a_rejected_publication_is_kept_and_never_published(engine: Engine) -> None:
+    number = hold(engine, make_forecasts())
+
+    reject(engine, number, at=MAY, actor="ada", reason="the feed was wrong")
+
+    assert read_publications(engine)["state"].tolist() == ["rejected"]
+    with pytest.raises(DataError, match=f"Publication {number} is rejected. Expected one that is"):
+        approve(engine, number, at=MAY, ahead_from=None, actor="ada", reason="after all")
+    assert read_forecasts(engine).empty
+    assert tampered(engine) == ()
+
+
+@pytest.mark.parametrize("how", [publish, hold])
+def test_a_newer_publication_supersedes_one_that_is_held(engine: Engine, how) -> None:  # noqa: ANN001
+    first = hold(engine, make_forecasts(), as_of=APRIL)
+
+    how(engine, make_forecasts({"p50": 42.0}), as_of=MAY)
+
+    known = read_publications(engine).set_index("id")
+    assert known.loc[first, "state"] == "superseded"
+
+
+def test_the_same_held_twice_waits_once(engine: Engine) -> None:
+    assert hold(engine, make_forecasts()) == hold(engine, make_forecasts())
