@@ -15,7 +15,7 @@ from flows.alerts import alert_if_possible
 from flows.backtest import backtest, verdict
 from flows.clock import utc_now
 from flows.console import say
-from flows.events import PUBLISHED, tell
+from flows.events import PUBLISHED, alarm, tell
 from flows.freeze import Draft, freeze, held_folder, held_like, objections
 from flows.ingest import ingest
 from flows.predict import Forecast, predict
@@ -77,7 +77,9 @@ def run(settings: Settings, as_of: pd.Timestamp) -> Outcome:
         outcome = published_already(workspace) or held_already(workspace) or _publish_new(workspace)
     _leave_artifact(outcome)
     alert_if_possible(settings, utc_now())
-    if outcome.is_new:
+    if outcome.held:
+        alarm("held", outcome.held)
+    elif outcome.is_new:
         tell(PUBLISHED, f"{as_of:%Y-%m-%d}", {"rows": outcome.rows_published})
         watch_if_possible(settings, utc_now())
     return outcome
