@@ -33,9 +33,9 @@ NAMES: Final = (
 )
 """Of the target month: strength of the control in force on the good itself and years since it binds
 (``LONGEST`` if none); share of the sibling goods under control, their mean strength, years since
-the last control on any; strength announced on siblings and not yet in force; whether the announcement
-that bound the good named a sibling too; and the mean log of what siblings under control keep of the
-level before, as far as months up to the origin show it."""
+the last control on any; strength announced on siblings and not yet in force; whether the
+announcement that bound the good named a sibling too; and the mean log of what siblings under
+control keep of the level before, as far as months up to the origin show it."""
 
 LONGEST: Final = 3.0
 """Years after which a control is as old as any."""
@@ -43,6 +43,9 @@ LONGEST: Final = 3.0
 BEFORE: Final = 12
 AFTER: Final = 3
 """Months of the level before a control, and of the level of late, that tell what is kept."""
+
+LEAST_RATIO: Final = 1e-6
+"""Added to a ratio before its log is taken."""
 
 LEAST_KEPT, MOST_KEPT = -3.0, 1.0
 """Bounds of the log of what is kept."""
@@ -79,7 +82,7 @@ class CrossMaterial:
     """Controls with their materials, all versions (``analog_events`` contract)."""
 
     def known_on(self, origin: int) -> pd.Timestamp:
-        """Return the moment an origin stands at: as long after its month as now after the cutoff."""
+        """Return the moment an origin stands at: as far from it as now from the cutoff."""
         return self.as_of - pd.DateOffset(months=self.last - origin)
 
     @cached_property
@@ -135,7 +138,7 @@ class CrossMaterial:
             before = months[max(column - BEFORE, 0) : column]
             if np.isfinite(late).any() and np.nansum(before) > 0:
                 ratio = np.nanmean(late) / np.nanmean(before)
-                found[good] = np.clip(np.log(max(ratio, 1e-9)), LEAST_KEPT, MOST_KEPT)
+                found[good] = np.clip(np.log(float(ratio) + LEAST_RATIO), LEAST_KEPT, MOST_KEPT)
         return found
 
 
@@ -182,9 +185,10 @@ def _features(
 
 def _most_of_others(values: Floats, nothing: float) -> Floats:
     """Return by row the greatest value of all other rows, ``nothing`` where there is none."""
-    if len(values) < 2:
+    if len(values) <= 1:
         return np.full(values.shape, nothing)
     order = np.sort(values, axis=0)
     greatest, second = order[-1], order[-2]
     is_first = np.arange(len(values))[:, None, None] == values.argmax(axis=0)
-    return np.where(is_first, second, greatest)
+    found: Floats = np.where(is_first, second, greatest)
+    return found

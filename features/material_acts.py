@@ -3,9 +3,9 @@
 Private to ``features.cross_material``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -61,9 +61,7 @@ class Acts:
         return found
 
 
-def acts_of(
-    controls: pd.DataFrame, materials: Sequence[Sequence[str]], targets: Months
-) -> Acts:
+def acts_of(controls: pd.DataFrame, materials: Sequence[Sequence[str]], targets: Months) -> Acts:
     """Return controls as arrays, first bound first.
 
     Args:
@@ -76,8 +74,8 @@ def acts_of(
     named = [set(str(text).lower().split(";")) for text in rows["material"]]
     names = np.array([[not own.isdisjoint(of) for of in materials] for own in named])
     names = names.reshape(len(rows), len(materials))
-    kept = names.any(axis=1)
-    rows, names = rows.loc[kept].reset_index(drop=True), names[kept]
+    kept = np.flatnonzero(names.any(axis=1))
+    rows, names = rows.iloc[kept].reset_index(drop=True), names[kept]
     announcement = rows["announced_on"].astype(str) + rows["issuer"].astype(str)
     together = [int(names[announcement.eq(one)].any(axis=0).sum()) for one in announcement]
     middles = [month_start(int(month)) + MID_MONTH for month in targets]
@@ -97,12 +95,12 @@ def acts_of(
     )
 
 
-def _binds(act: dict[str, object], day: pd.Timestamp) -> bool:
+def _binds(act: Mapping[Hashable, Any], day: pd.Timestamp) -> bool:
     """Tell whether an act is in force and not suspended on a day, as known."""
     start, end, paused, resumed = (
-        pd.Timestamp(act[name])  # type: ignore[arg-type]  # a day or NaT
+        act[name]
         for name in ("effective_from", "effective_to", "suspended_from", "suspended_to")
     )
     if day < start or (pd.notna(end) and day > end):
         return False
-    return pd.isna(paused) or day < paused or (pd.notna(resumed) and day > resumed)
+    return bool(pd.isna(paused) or day < paused or (pd.notna(resumed) and day > resumed))

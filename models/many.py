@@ -177,9 +177,7 @@ def _cross_material(
     )
 
 
-def _rows_of_part(
-    engine: Engine, part: _Part, others: Sequence[str], cutoff: int
-) -> pd.DataFrame:
+def _rows_of_part(engine: Engine, part: _Part, others: Sequence[str], cutoff: int) -> pd.DataFrame:
     """Return what is said of one table, the product's means added up along its tree."""
     own = whole(engine.forecast(rows) for rows in _chunks(engine, part))
     names = part.table.index.to_numpy(dtype=object)
