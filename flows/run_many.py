@@ -87,11 +87,13 @@ def _run_group(group: GroupStand) -> dict[str, Told]:
 
 
 def _publish_one(
-    stand: TableStand, made: pd.DataFrame, seen: Backtest, notes: tuple[str, ...]
+    stand: TableStand, made: pd.DataFrame | DataError, seen: Backtest, notes: tuple[str, ...]
 ) -> Told:
     """Publish one commodity, or return why it was not."""
     try:
         with noted(stand) as note:
+            if isinstance(made, DataError):
+                raise made
             note.mlflow_run_id = record(stand, seen)
             return publish(stand, finished(stand, made, seen), seen, notes)
     except (DataError, StoreError, OSError) as err:

@@ -19,6 +19,7 @@ from models.panel import YEAR, expert_said, known_months, rows_of, summed, whole
 from models.rolling import MODEL, Memory
 from models.tables import COMPARED, scored_table, task_of
 from models.tree import Tree
+from store.errors import DataError
 from store.vocabulary import WORLD
 
 Floats = NDArray[np.float64]
@@ -63,18 +64,20 @@ class _Part:
         return slice(self.first_row, self.first_row + len(self.table))
 
 
-def forecast_group(group: Group, status: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+def forecast_group(group: Group, status: Mapping[str, str]) -> dict[str, pd.DataFrame | DataError]:
     """Return by commodity the coherent forecast of its table in the columns of a forecast file.
 
     Tables end where their sources do. For each last month there is a model, which sees of every
-    table what lies up to it.
+    table what lies up to it. A table that cannot be forecast is told with why.
 
     Args:
         group: What to forecast.
         status: What is published of each commodity.
     """
     return {
-        commodity: forecast_file(said.assign(model=MODEL), status=status[commodity])
+        commodity: said
+        if isinstance(said, DataError)
+        else forecast_file(said, status=status[commodity])
         for commodity, said in _said(group, ())
     }
 
@@ -93,6 +96,8 @@ def replay_group(
     scales: dict[str, list[pd.DataFrame]] = {name: [] for name in now.tables}
     for group in track(past, "past tables"):
         for name, rows in _said(group, COMPARED):
+            if isinstance(rows, DataError):
+                continue
             table = task_of(group.tables[name], group.spec).table
             cutoff = group.tables[name].cutoff
             said[name].append(rows)
@@ -115,14 +120,20 @@ def _scored(
     return scored_table(pd.concat(said, ignore_index=True), truth, pd.concat(scales))
 
 
-def _said(group: Group, others: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+def _said(
+    group: Group, others: Sequence[str]
+) -> Iterator[tuple[str, pd.DataFrame | DataError]]:
     """Yield commodity and rows of what the product and others say, one common cutoff at a time."""
     for cutoff in sorted({table.cutoff for table in group.tables.values()}):
         parts = _parts(group, cutoff)
         engine = _engine(group, parts, cutoff)
         for part in parts:
-            if part.is_due:
+            if not part.is_due:
+                continue
+            try:
                 yield part.commodity, _rows_of_part(engine, part, others, cutoff)
+            except DataError as err:
+                yield part.commodity, err
 
 
 def _parts(group: Group, cutoff: int) -> list[_Part]:
