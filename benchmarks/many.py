@@ -1,7 +1,7 @@
-"""What one model of many commodities is worth, and controls on one material as a signal for others.
+"""What one model of many commodities is worth, and controls on one material as signal for others.
 
-Four ways on the same cells: a model a commodity or one for all, each with and without the features of
-``features.cross_material``. Real data: the bundled figures on minerals under Chinese controls, and
+Four ways on the same cells: a model a commodity or one for all, each with and without the features
+of ``features.cross_material``. Real data: the bundled figures on minerals under Chinese controls, and
 the panels that MAGNETCAST_PANELS names. Writes many.md.
 """
 
@@ -18,11 +18,12 @@ from scoring import CELL, LEVELS, measured, scores_of, shared
 sys.path.insert(0, str(page.ROOT))
 
 from features.asof import OBSERVATION_KEY, known_at
-from features.months import month_label, month_number, month_numbers, month_start
+from features.months import month_number, month_numbers, month_start
 from features.partner_table import PartnerTable
 from flows.many_stand import material_events
 from models.engine.spec import EngineSpec
 from models.many import Group, forecast_group
+from models.panel import known_months
 from sources.bundled import load_bundled
 from sources.panel_file import read_panel
 from store.database import open_store
@@ -57,11 +58,12 @@ LEAST_KNOWN = 8
 """Months of a bundled material that must be known to be forecast."""
 
 INTRODUCTION = f"""
-Errors on months 1 to {MOST_AHEAD} ahead, of the leaves (no sums), on cells that all four forecast. MASE and
-SQL (scaled quantile loss) are in units of the mean absolute change over a year; the band is that of
-80 %. Features of controls are those on the good itself, its siblings, and what siblings keep; what was
-announced after the moment of a forecast, on the 25th after its last month, is not seen. Cutoffs are those
-of the panels' protocol. US imports are under no Chinese control: there one model is compared with many only.
+Errors on months 1 to {MOST_AHEAD} ahead, of the leaves (no sums), on cells that all forecast. MASE
+and SQL (scaled quantile loss) are in units of the mean absolute change over a year; the band is
+that of 80 %. Features of controls are those on the good itself, its siblings, and what siblings
+keep; what was announced after the moment of a forecast, on the 25th after its last month, is not
+seen. Cutoffs are those of the panels' protocol. US imports are under no Chinese control: there
+one model is compared with many only.
 """
 
 
@@ -140,9 +142,7 @@ def bundled_at(figures: pd.DataFrame, cutoff: int, known: pd.Timestamp) -> pd.Da
     """Return materials x months as known at a moment, up to a cutoff."""
     rows = known_at(figures, key=OBSERVATION_KEY, as_of=known)
     rows = rows.assign(month=month_numbers(rows["period_from"])).sort_values("available_at")
-    wide = rows.drop_duplicates(["commodity", "month"], keep="last").pivot(
-        index="commodity", columns="month", values="value"
-    )
+    wide = rows.pivot_table(index="commodity", columns="month", values="value", aggfunc="last")
     first = month_number("2015-01")
     return wide.reindex(columns=range(first, cutoff + 1))
 
@@ -164,11 +164,11 @@ def of_bundled(acts: pd.DataFrame) -> pd.DataFrame:
         parts += said_at(tables, materials, acts, cutoff)
     last = month_number("2026-12")
     now = bundled_at(figures, last, pd.Timestamp("2100-01-01", tz="UTC"))
-    told = now.rename_axis(columns="month").stack().rename("tonnes").reset_index()
+    told = known_months(now).dropna(subset=["tonnes"])
     truth = pd.DataFrame(
         {
-            "destination": "all|" + told["commodity"].astype(str),
-            "period": [month_label(int(month)) for month in told["month"]],
+            "destination": "all|" + told["destination"].astype(str),
+            "period": told["period"].dt.strftime("%Y-%m"),
             "tonnes": told["tonnes"],
         }
     )

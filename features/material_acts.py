@@ -98,8 +98,7 @@ def acts_of(controls: pd.DataFrame, materials: Sequence[Sequence[str]], targets:
 def _binds(act: Mapping[Hashable, Any], day: pd.Timestamp) -> bool:
     """Tell whether an act is in force and not suspended on a day, as known."""
     start, end, paused, resumed = (
-        act[name]
-        for name in ("effective_from", "effective_to", "suspended_from", "suspended_to")
+        act[name] for name in ("effective_from", "effective_to", "suspended_from", "suspended_to")
     )
     if day < start or (pd.notna(end) and day > end):
         return False

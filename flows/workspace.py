@@ -12,6 +12,7 @@ from models.spec import ModelSpec
 from store.errors import DataError
 from store.reading import (
     data_vintage,
+    evidence_commodities,
     read_analog_events,
     read_events,
     read_observations,
@@ -58,7 +59,7 @@ def open_workspace(settings: Settings, as_of: pd.Timestamp) -> Workspace:
 @lru_cache(maxsize=2)
 def _cached(settings: Settings, as_of: pd.Timestamp, fingerprint: str, engine: Engine) -> Workspace:
     history = EvidenceHistory(
-        read_observations(engine, as_of=as_of),
+        read_observations(engine, as_of=as_of, commodities=evidence_commodities(engine)),
         read_events(engine, as_of=as_of),
         read_tariffs(engine, as_of=as_of),
         read_analog_events(engine, as_of=as_of),

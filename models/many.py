@@ -120,9 +120,7 @@ def _scored(
     return scored_table(pd.concat(said, ignore_index=True), truth, pd.concat(scales))
 
 
-def _said(
-    group: Group, others: Sequence[str]
-) -> Iterator[tuple[str, pd.DataFrame | DataError]]:
+def _said(group: Group, others: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame | DataError]]:
     """Yield commodity and rows of what the product and others say, one common cutoff at a time."""
     for cutoff in sorted({table.cutoff for table in group.tables.values()}):
         parts = _parts(group, cutoff)

@@ -79,9 +79,7 @@ def test_each_commodity_is_published_under_its_key_by_the_model_of_its_group(
 ) -> None:
     rows = read_forecasts(store_of(filled.settings), commodity=None)
 
-    assert rows.groupby("commodity")["destination"].nunique().to_dict() == {
-        code: 26 for code in CODES
-    }
+    assert rows.groupby("commodity")["destination"].nunique().to_dict() == dict.fromkeys(CODES, 26)
     models = rows.groupby("commodity")["model"].unique().map(list).to_dict()
     assert models["811292"] == models["250410"] != models["392690"]
     assert models["811292"][0].startswith("group-")
@@ -101,7 +99,7 @@ def test_each_table_is_forecast_from_its_own_last_month_and_adds_up(filled: Fill
     engine = store_of(filled.settings)
     for code, cutoff in (("811292", "2024-01"), ("392690", "2023-11")):
         rows = latest_forecast(engine, commodity=code)
-        mean = rows.pivot(index="period", columns="destination", values="mean")
+        mean = rows.pivot_table(index="period", columns="destination", values="mean")
 
         assert set(rows["cutoff"]) == {cutoff}
         assert rows["period"].max() == "2025-01"
