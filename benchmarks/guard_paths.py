@@ -46,9 +46,9 @@ def _engine_paths() -> Iterator[tuple[str, Path]]:
         return PanelView(values, 0, 6).at(last, slice(None))
 
     def train() -> object:
-        return engine_at(values[:30], last=last, horizon=6, first_month=0, spec=small)
+        return engine_at(values[:16], last=last, horizon=3, first_month=0, spec=small)
 
-    small = replace(BRIEF, pairs=120, rows=400)
+    small = replace(BRIEF, pairs=60, rows=200, rounds=2, leaves=3)
     season = season_profiles(values)
     yield "engine features", features
     yield "experts", lambda: [one(values, season, 6) for one in EXPERTS.values()]

@@ -1,8 +1,8 @@
 """What one model of many commodities is worth, and controls on one material as signal for others.
 
 Four ways on the same cells: a model a commodity or one for all, each with and without the features
-of ``features.cross_material``. Real data: the bundled figures on minerals under Chinese controls, and
-the panels that MAGNETCAST_PANELS names. Writes many.md.
+of ``features.cross_material``. Real data: the bundled figures on minerals under Chinese controls,
+and the panels that MAGNETCAST_PANELS names. Writes many.md.
 """
 
 import sys

@@ -169,7 +169,8 @@ def _refuse_gaps(rows: pd.DataFrame, releases: pd.DataFrame, side: Side) -> None
     if gaps := sorted(listed - set(rows["period"].dt.strftime("%Y%m"))):
         raise SourceError(
             f"comtrade lists {first_few(gaps)} as available and has no rows of "
-            f"{side.fixed['cmdCode']} for it. Expected rows for every month listed. Try again later; nothing was taken over."
+            f"{side.fixed['cmdCode']} for it. Expected rows for every month listed. Try again "
+            "later; nothing was taken over."
         )
 
 

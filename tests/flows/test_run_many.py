@@ -5,9 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flows.health import examine
 from flows.many_stand import open_group
 from flows.run_many import Told, run_many
 from flows.run_table import TableOutcome
+from flows.status import in_words
 from flows.workspace import store_of
 from sources.commodities_file import Commodity, read_commodities
 from store.batch import Batch, FileRows
@@ -163,6 +165,10 @@ def test_a_table_that_cannot_be_published_takes_no_other_down(
 
     assert isinstance(told["811292"], str)
     assert outcomes(told).keys() == {"250410"}
+    failed = [
+        one.words for one in examine(settings, at("2024-03-01")).alarms if one.alarm == "failed"
+    ]
+    assert failed == ["the last run of 811292 failed"]
     runs = read_runs(store_of(settings)).set_index("commodity")["status"]
     assert runs.to_dict() == {"811292": "failed", "250410": "finished"}
 
@@ -191,6 +197,17 @@ def test_news_of_a_control_makes_a_new_model(filled: Filled) -> None:
 
     assert earlier.stands["811292"].table.digest == later.stands["811292"].table.digest
     assert earlier.stands["811292"].data_vintage != later.stands["811292"].data_vintage
+
+
+def test_status_tells_each_commodity(filled: Filled) -> None:
+    lines = in_words(examine(filled.settings, at("2024-03-01")))
+
+    assert "811292: forecast as of 2024-02-26, 2024-02 to 2025-01, champion. Its last run: " in (
+        "\n".join(lines)
+    )
+    assert [line[:7] for line in lines if "forecast as of 2024-02-26" in line] == [
+        "250410:", "392690:", "811292:",
+    ]  # fmt: skip
 
 
 def test_a_file_of_commodities_is_read_with_what_may_be_empty(tmp_path: Path) -> None:
