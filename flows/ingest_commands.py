@@ -146,8 +146,11 @@ def _usual_first(settings: Settings, name: str, codes: Sequence[str], this: pd.P
 
     vintages = read_vintages(store_of(settings))
     files = vintages.loc[vintages["source"].eq(name), "file_name"]
-    begins = [name if code == HS6 else f"{name} {code}" for code in codes] or [name]
-    known = all(files.str.match(rf"{begin} \d{{4}}-").any() for begin in begins)
+    if name in BY_CODE:
+        begins = [name if code == HS6 else f"{name} {code}" for code in codes or (HS6,)]
+        known = all(files.str.match(rf"{begin} \d{{4}}-").any() for begin in begins)
+    else:
+        known = len(files) > 0
     return this - AGAIN if known else pd.Period(FIRST, "M")
 
 
