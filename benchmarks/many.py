@@ -210,7 +210,9 @@ def main() -> None:
     started = time.perf_counter()
     lines = page.prose(INTRODUCTION)
     for title, cells in sections():
-        lines += ["", f"## {title}", *page.table(page_table(cells))]
+        section = ["", f"## {title}", *page.table(page_table(cells))]
+        print("\n".join(section), flush=True)
+        lines += section
     told = f"Took {time.perf_counter() - started:.0f} s."
     page.write("many.md", [*page.heading("Many commodities", "make bench-many", told), *lines])
 
