@@ -62,7 +62,7 @@ def _coded(name: str) -> None:
 
         settings, codes = Settings(), codes_of(commodity)
         span = span_of(settings, name, since=since, until=until, codes=codes)
-        take(settings, live(settings, name, span, codes=codes))
+        take(settings, live(settings, name, span, codes=codes), source=name)
 
     command.__doc__ = _HELP[name]
     ingest.command(command, name=name)
