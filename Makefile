@@ -6,7 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run serve up down test faults fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value bench-service site docs-test bench-beat-us clean
+.PHONY: help setup run serve up down test faults fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value bench-service site docs-test bench-beat-us bench-many guard guard-baseline clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,6 +85,15 @@ bench-policy-value: setup
 bench-beat-us: setup  ## Lay out the task that others may enter, and score the entries that need nothing more
 	$(PY) -m benchmarks.beat_us.lay
 	$(PY) benchmarks/beat_us/run.py benchmarks/beat_us/entries/seasonal_naive.py var/beat_us/magnetcast.csv
+
+bench-many: setup
+	$(PY) benchmarks/many.py
+
+guard: setup  ## Count the instructions of the hot paths and fail on a fifth more than before (valgrind)
+	$(PY) benchmarks/guard.py
+
+guard-baseline: setup  ## Write the counts anew; say in the commit why they moved
+	$(PY) benchmarks/guard.py --write
 
 bench-store: setup
 	$(PY) benchmarks/storage.py

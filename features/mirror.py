@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from features.mirror_bias import MEMORY_MONTHS, Belief, Compared, Habit, learn, mixed
 from features.months import Months, month_numbers, month_starts
 from features.statements import Cells, Statement, members_of
+from store.reading import MAGNETS
 from store.vocabulary import COMMODITY, ORIGIN
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,7 @@ SAME_MONTH_NEAR, SAME_MONTH_FAR = 0.7, 0.4
 LEARNED_STDERR: Final = 0.1
 """Habits are learned, and gaps judged, where exports are known to ten percent (log units)."""
 
-PARTNER_KEY: Final = r"(?:[A-Z]{2})?850511\d*"
+PARTNER_KEY: Final = MAGNETS.pattern
 """Commodity keys of importers: six digits, or the nomenclature and its own line."""
 
 LINE_DIGITS: Final = 8

@@ -12,7 +12,13 @@ from flows.workspace import store_of
 from models import registry
 from models.change import Facts, Replay, Stand, news_of, split, words_of
 from store.errors import DataError
-from store.reading import read_analog_events, read_events, read_observations, read_tariffs
+from store.reading import (
+    evidence_commodities,
+    read_analog_events,
+    read_events,
+    read_observations,
+    read_tariffs,
+)
 from store.settings import Settings
 from store.vocabulary import CHANGES, NOT_REPRODUCED
 
@@ -63,7 +69,7 @@ def changes(settings: Settings, asked: Asked, since: pd.Timestamp) -> pd.DataFra
 
 def _facts(engine: Engine, moment: pd.Timestamp) -> Facts:
     return Facts(
-        read_observations(engine, as_of=moment),
+        read_observations(engine, as_of=moment, commodities=evidence_commodities(engine)),
         read_events(engine, as_of=moment),
         read_tariffs(engine, as_of=moment),
         read_analog_events(engine, as_of=moment),

@@ -65,16 +65,30 @@ Form = Annotated[Format, Parameter(name="--format", help="Form of the result.")]
 
 
 @app.command
-def run(*, as_of: AsOf = None, commodity: Commodity = None) -> None:
+def run(
+    *,
+    as_of: AsOf = None,
+    commodity: Commodity = None,
+    commodities: Annotated[
+        Path | None,
+        Parameter(help="Commodities to forecast together: commodity, group, materials, label."),
+    ] = None,
+) -> None:
     """Run the main job: ingest, backtest, train, predict, publish and report.
 
     First the same for every full partner table in the store, which is quickly done; with
-    --commodity only for that one, without the magnets.
+    --commodity only for that one, without the magnets. With --commodities only for those of the
+    file, with one model for each group of them.
     """
     from flows.main import run_and_tell
     from flows.table_commands import run_table_and_tell, run_tables_and_tell
 
     settings, stand = Settings(), moment(as_of)
+    if commodities is not None:
+        from flows.many_commands import run_many_and_tell
+
+        run_many_and_tell(settings, stand, commodities, commodity=commodity)
+        return
     if commodity is not None:
         run_table_and_tell(settings, stand, commodity)
         return

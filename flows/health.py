@@ -25,6 +25,7 @@ from sources.calendar import ReleaseCalendar
 from store.copies import is_sound
 from store.errors import StoreError, first_few
 from store.intact import tampered
+from store.newest import read_newest
 from store.publications import waiting
 from store.quarantine import read_quarantine
 from store.reading import (
@@ -56,6 +57,20 @@ BACKUP_DAYS: Final = 8
 """A weekly backup, and a day for it to be late."""
 LOW_BYTES: Final = 2 << 30
 NO_BYTES: Final = 200 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What stands of a commodity beside the magnets."""
+
+    commodity: str
+    forecast_as_of: pd.Timestamp | None
+    """Moment of its newest forecast, None if there is none."""
+    months: str
+    """First and last month of that forecast."""
+    status: str
+    last_run: str
+    """How its last run ended; empty where none is noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +112,8 @@ class Facts:
     """Moment of the forecast that stood when they did."""
     free_bytes: int = 0
     backup_at: pd.Timestamp | None = None
+    others: tuple[Other, ...] = ()
+    """Commodities beside the magnets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +248,7 @@ def _look(engine: Engine, seen: Facts) -> Facts:
     vintages = read_vintages(engine)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
     kept = latest_readings(engine)
+    runs = runs.loc[runs["commodity"] == COMMODITY]
     panel = evidence_panel(observations, as_of=now) if len(observations) else None
     return replace(
         seen,
@@ -251,6 +269,23 @@ def _look(engine: Engine, seen: Facts) -> Facts:
         held=waiting(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         suspicious=0 if panel is None else len(panel.suspicious),
+        others=_others(engine),
+    )
+
+
+def _others(engine: Engine) -> tuple[Other, ...]:
+    rows = read_newest(engine)
+    return tuple(
+        Other(
+            commodity=str(row["commodity"]),
+            forecast_as_of=None if pd.isna(row["as_of"]) else row["as_of"],
+            months=""
+            if pd.isna(row["as_of"])
+            else f"{row['cutoff'] + pd.DateOffset(months=1):%Y-%m} to {row['last_period']:%Y-%m}",
+            status="" if pd.isna(row["as_of"]) else str(row["status"]),
+            last_run=str(row["last_run"]),
+        )
+        for row in rows.loc[rows["commodity"] != COMMODITY].to_dict("records")
     )
 
 
@@ -305,6 +340,8 @@ def _freshness(facts: Facts) -> Iterator[Finding]:
 
 
 def _last_run(facts: Facts) -> Iterator[Finding]:
+    if failed := [one.commodity for one in facts.others if one.last_run == "failed"]:
+        yield Finding("failed", WORSE, f"the last run of {first_few(failed)} failed")
     if facts.last_run_at is None:
         return
     when = f"{facts.last_run_at:%Y-%m-%d %H:%M} UTC"

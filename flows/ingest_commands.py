@@ -1,5 +1,7 @@
 """``magnetcast ingest ...``: one command a source, one way for all of them."""
 
+import re
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -7,10 +9,11 @@ import pandas as pd
 from cyclopts import App, Parameter
 
 from flows.clock import utc_now
-from sources.live import LIVE
+from sources.live import BY_CODE, LIVE
 from sources.span import Span
-from store.errors import DataError
+from store.errors import DataError, first_few
 from store.settings import Settings
+from store.vocabulary import HS6
 
 if TYPE_CHECKING:
     from flows.orders import Order
@@ -20,6 +23,8 @@ FIRST: Final = "2017-01"
 
 AGAIN: Final = 24
 """Months asked for anew, for providers revise them."""
+
+_CODE: Final = re.compile(r"\d{6}", re.ASCII)
 
 ingest = App(name="ingest", help="Load facts into the store; without a name the bundled tables.")
 
@@ -41,6 +46,43 @@ def bundled() -> None:
     take(Settings(), None, source="the bundled tables")
 
 
+Codes = Annotated[
+    str | None,
+    Parameter(
+        name="--commodity", help="Six-digit codes, CODE[,CODE...]; that of magnets if left out."
+    ),
+]
+
+
+def _coded(name: str) -> None:
+    """Add the command of a provider that tells of any six-digit code."""
+
+    def command(*, commodity: Codes = None, since: Since = None, until: Until = None) -> None:
+        from flows.orders import live
+
+        settings, codes = Settings(), codes_of(commodity)
+        span = span_of(settings, name, since=since, until=until, codes=codes)
+        take(settings, live(settings, name, span, codes=codes), source=name)
+
+    command.__doc__ = _HELP[name]
+    ingest.command(command, name=name)
+
+
+def codes_of(text: str | None) -> tuple[str, ...]:
+    """Return the codes of a list.
+
+    Raises:
+        DataError: One has not six digits.
+    """
+    codes = () if text is None else tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if wrong := [code for code in codes if not _CODE.fullmatch(code)]:
+        raise DataError(
+            f"--commodity {first_few(wrong)} is no six-digit code. Expected CODE[,CODE...], e.g. "
+            "811292,250410. Correct it."
+        )
+    return codes
+
+
 def _live(name: str) -> None:
     """Add the command of a provider."""
 
@@ -56,8 +98,8 @@ def _live(name: str) -> None:
 
 
 _HELP: Final = {
-    "comtrade": "Fetch China's exports of metal magnets (HS6) by partner from UN Comtrade.",
-    "comtrade_mirror": "Fetch what partners report importing from China (HS6), UN Comtrade.",
+    "comtrade": "Fetch China's exports of magnets, or other codes, by partner from UN Comtrade.",
+    "comtrade_mirror": "Fetch what partners report importing from China, UN Comtrade.",
     "census": "Fetch US imports of magnets by ten-digit line, with the duty paid, US Census.",
     "comext": "Fetch EU imports of magnets by member, Eurostat Comext.",
     "fx": "Fetch monthly exchange rates, ECB or FRED.",
@@ -67,20 +109,27 @@ _HELP: Final = {
 }
 
 for _name in LIVE:
-    _live(_name)
+    (_coded if _name in BY_CODE else _live)(_name)
 for _name in ("customs", "figure", "figures", "events", "tariffs"):
     ingest.command(f"flows.by_hand_commands:{_name}")
 
 
-def span_of(settings: Settings, name: str, *, since: str | None, until: str | None) -> Span:
-    """Return the months to ask for.
+def span_of(
+    settings: Settings,
+    name: str,
+    *,
+    since: str | None,
+    until: str | None,
+    codes: Sequence[str] = (),
+) -> Span:
+    """Return the months to ask for; all of them where the store holds nothing of some code.
 
     Raises:
         DataError: A month is none, or the last lies before the first.
     """
     this = pd.Period(utc_now().tz_localize(None), "M")
     last = this if until is None else _month("--until", until)
-    first = _usual_first(settings, name, this) if since is None else _month("--since", since)
+    first = _usual_first(settings, name, codes, this) if since is None else _month("--since", since)
     if first > this:
         raise DataError(
             f"--since {first} lies in the future. Expected {this} or earlier. Correct it."
@@ -91,12 +140,17 @@ def span_of(settings: Settings, name: str, *, since: str | None, until: str | No
         raise DataError(str(err)) from err
 
 
-def _usual_first(settings: Settings, name: str, this: pd.Period) -> pd.Period:
+def _usual_first(settings: Settings, name: str, codes: Sequence[str], this: pd.Period) -> pd.Period:
     from flows.stores import store_of
     from store.reading import read_vintages
 
     vintages = read_vintages(store_of(settings))
-    known = bool(vintages["source"].eq(name).any())
+    files = vintages.loc[vintages["source"].eq(name), "file_name"]
+    if name in BY_CODE:
+        begins = [name if code == HS6 else f"{name} {code}" for code in codes or (HS6,)]
+        known = all(files.str.match(rf"{begin} \d{{4}}-").any() for begin in begins)
+    else:
+        known = len(files) > 0
     return this - AGAIN if known else pd.Period(FIRST, "M")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from sources.base import Source, SourceInfo
 from sources.bundled import bundled_sources
-from sources.live import live_source
+from sources.live import coded_source, live_source
 from sources.span import Span
 from store.batch import FileRows
 from store.settings import Settings
@@ -53,12 +53,22 @@ def bundled(settings: Settings) -> Order:
     )
 
 
-def live(settings: Settings, name: str, span: Span) -> Order:
-    """Return the order of a provider's months."""
+def live(settings: Settings, name: str, span: Span, *, codes: Sequence[str] = ()) -> Order:
+    """Return the order of a provider's months.
+
+    Args:
+        settings: Where the provider is.
+        name: Its id.
+        span: The months.
+        codes: Six-digit codes, of a provider that tells of any; of magnets if none is named.
+    """
 
     def receive(now: pd.Timestamp) -> list[Received]:
-        source = live_source(name, settings)
-        return [Received(source.info, source.fetch(span, now=now))]
+        sources = [coded_source(name, settings, code) for code in codes]
+        return [
+            Received(source.info, source.fetch(span, now=now))
+            for source in sources or [live_source(name, settings)]
+        ]
 
     return Order(place=f"at {name} for {span}", receive=receive)
 

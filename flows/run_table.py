@@ -1,7 +1,8 @@
 """The main job on a full partner table: replayed, forecast, published and reported, once."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def run_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableO
 def published_already(stand: TableStand) -> TableOutcome | None:
     """Return the standing forecast if the same figures, months and choices made it, else None."""
     latest = latest_forecast(stand.engine, as_of=stand.as_of, commodity=stand.published_as)
-    if latest.empty or set(latest["data_vintage"]) != {stand.table.digest}:
+    if latest.empty or set(latest["data_vintage"]) != {stand.data_vintage}:
         return None
     made_alike = latest["model"].str.startswith(stand.model_family).all()
     last = month_label(stand.table.cutoff + stand.table.horizon)
@@ -96,32 +97,57 @@ def report_folder(stand: TableStand, as_of: pd.Timestamp) -> Path:
 
 
 def _publish_new(stand: TableStand) -> TableOutcome:
-    run_id = uuid.uuid4().hex
+    with noted(stand) as note:
+        past = stand.past()
+        notes = notes_of(stand, past)
+        seen = replay_task(past, stand.table, stand.spec, track=track)
+        note.mlflow_run_id = record(stand, seen)
+        return publish(stand, forecast_task(stand, seen), seen, notes)
+
+
+@dataclass(slots=True)
+class Note:
+    """What becomes known of a run while it runs."""
+
+    mlflow_run_id: str | None = None
+    failed: bool = False
+
+
+@contextmanager
+def noted(stand: TableStand) -> Iterator[Note]:
+    """Note in the store that a run on a table began, and how it ended."""
+    run_id, note = uuid.uuid4().hex, Note()
     started = Run(
         run_id=run_id,
         flow=FLOW,
         as_of=stand.as_of,
-        data_vintage=stand.table.digest,
+        data_vintage=stand.data_vintage,
         started_at=utc_now(),
         git_commit=git_commit(),
         model_version=stand.model_version,
+        commodity=stand.published_as,
     )
     start_run(stand.engine, started)
-    status, recorded = "failed", None
+    status = "failed"
     try:
-        past = stand.past()
-        notes = (*stand.table.notes, *hindsight(past))
-        for note in notes:
-            say(f"table     {note}")
-        seen = replay_task(past, stand.table, stand.spec, track=track)
-        recorded = record(stand, seen)
-        outcome = _publish(stand, forecast_task(stand, seen), seen, notes)
-        status = "finished"
+        yield note
+        status = "failed" if note.failed else "finished"
     finally:
         finish_run(
-            stand.engine, run_id, status=status, finished_at=utc_now(), mlflow_run_id=recorded
+            stand.engine,
+            run_id,
+            status=status,
+            finished_at=utc_now(),
+            mlflow_run_id=note.mlflow_run_id,
         )
-    return outcome
+
+
+def notes_of(stand: TableStand, past: Sequence[PartnerTable]) -> tuple[str, ...]:
+    """Return what is odd of a table and its past, and say it."""
+    notes = (*stand.table.notes, *hindsight(past))
+    for note in notes:
+        say(f"table     {note}")
+    return notes
 
 
 def hindsight(past: Sequence[PartnerTable]) -> tuple[str, ...]:
@@ -137,7 +163,7 @@ def hindsight(past: Sequence[PartnerTable]) -> tuple[str, ...]:
     return (told,)
 
 
-def _publish(
+def publish(
     stand: TableStand, made: pd.DataFrame, seen: Backtest, notes: tuple[str, ...]
 ) -> TableOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
@@ -146,7 +172,7 @@ def _publish(
         settings=stand.settings,
         engine=stand.engine,
         as_of=stand.as_of,
-        data_vintage=stand.table.digest,
+        data_vintage=stand.data_vintage,
         table=made,
         figures=stand.table.commodity,
         published_as=key,
@@ -173,5 +199,5 @@ def _report(
         scores=seen.scores,
         notes=notes,
         model_version=stand.model_version,
-        data_vintage=stand.table.digest,
+        data_vintage=stand.data_vintage,
     )

@@ -19,7 +19,7 @@ TOLD: Final = frozenset({"slo", "score-drift", "naive", "coverage-drift", "slow"
 """Monitors whose findings are told though nothing is wrong."""
 
 if TYPE_CHECKING:
-    from flows.health import Health
+    from flows.health import Health, Other
 
 
 def status(
@@ -64,6 +64,7 @@ def in_words(health: "Health") -> list[str]:
         lines.append(
             f"The last run began {facts.last_run_at:%Y-%m-%d %H:%M} UTC: {facts.last_run}."
         )
+    lines += [_of_other(one) for one in facts.others]
     lines.append(f"Champion: {facts.champion or 'none'}.")
     lines.append(
         f"Quarantine: {facts.quarantined} files wait. Suspicious statements: {facts.suspicious}. "
@@ -78,6 +79,17 @@ def in_words(health: "Health") -> list[str]:
         for one in health.alarms
     ]
     return lines
+
+
+def _of_other(one: "Other") -> str:
+    """Say what stands of a commodity beside the magnets."""
+    run = f" Its last run: {one.last_run}." if one.last_run else ""
+    if one.forecast_as_of is None:
+        return f"{one.commodity}: no forecast.{run}"
+    return (
+        f"{one.commodity}: forecast as of {one.forecast_as_of:%Y-%m-%d}, {one.months}, "
+        f"{one.status}.{run}"
+    )
 
 
 def status_table(settings: Settings) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def _tags(stand: TableStand) -> dict[str, str]:
         "flow": FLOW,
         "commodity": stand.published_as,
         "as_of": stand.as_of.isoformat(),
-        "data_vintage": stand.table.digest,
+        "data_vintage": stand.data_vintage,
         "git_commit": git_commit(),
         "model_version": stand.model_version,
     }

@@ -39,6 +39,15 @@ class TableStand:
     engine: Engine = field(repr=False)
     observations: pd.DataFrame = field(repr=False)
     """All versions of the commodity's figures known at as_of."""
+    made_by: str = "partners"
+    """How the names of its models begin."""
+    vintage: str = ""
+    """Digest of all that its forecast rests on, where that is more than its own table."""
+
+    @property
+    def data_vintage(self) -> str:
+        """Return the digest of all that its forecast rests on."""
+        return self.vintage or self.table.digest
 
     @property
     def published_as(self) -> str:
@@ -53,12 +62,12 @@ class TableStand:
     @property
     def model_family(self) -> str:
         """Return how the names of models of the same choices begin."""
-        return f"partners-{self.spec.digest}-"
+        return f"{self.made_by}-{self.spec.digest}-"
 
     @property
     def model_version(self) -> str:
         """Return the name of the model: the same figures and choices give the same name."""
-        return f"{self.model_family}{self.table.digest[:8]}-{self.as_of:%Y%m%d}"
+        return f"{self.model_family}{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
 
     @property
     def status(self) -> str:
@@ -71,12 +80,17 @@ class TableStand:
         Where nothing tells what was known then (a history loaded at once has one release day,
         months released anew have the last one), the table of now ends as many months earlier.
         """
-        found: dict[int, PartnerTable] = {}
+        found = {table.cutoff: table for table in self.past_by_months().values()}
+        return [found[cutoff] for cutoff in sorted(found)]
+
+    def past_by_months(self) -> dict[int, PartnerTable]:
+        """Return by months back (``MONTHS_BACK``) the table as it was known then, as ``past``."""
+        found = {}
         for months in MONTHS_BACK:
-            moment = self.as_of - pd.DateOffset(months=months)
-            if (table := self._at(moment, months)) is not None:
-                found[table.cutoff] = table
-        return [found[cutoff] for cutoff in sorted(found) if cutoff < self.table.cutoff]
+            table = self._at(self.as_of - pd.DateOffset(months=months), months)
+            if table is not None and table.cutoff < self.table.cutoff:
+                found[months] = table
+        return found
 
     def _at(self, moment: pd.Timestamp, months: int) -> PartnerTable | None:
         code = self.table.commodity
@@ -103,14 +117,25 @@ def open_table(
     Raises:
         DataError: The store held no full table of it by then; names those it held.
     """
-    engine = store_of(settings)
-    observations = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
     try:
-        table = partner_table(observations, commodity=commodity, as_of=as_of)
+        return open_listed(settings, as_of, commodity, until=until)
     except DataError as err:
         others = [code for code in full_commodities(settings, as_of) if code != commodity]
         told = first_few(others) or "none"
         raise DataError(f"{err} Other full tables known by then: {told}.") from err
+
+
+def open_listed(
+    settings: Settings, as_of: pd.Timestamp, commodity: str, *, until: int | None = None
+) -> TableStand:
+    """Return the table of a commodity that a list names; as ``open_table``, looks at no other.
+
+    Raises:
+        DataError: The store held no full table of it by then.
+    """
+    engine = store_of(settings)
+    observations = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
+    table = partner_table(observations, commodity=commodity, as_of=as_of)
     spec = EngineSpec(threads=settings.threads)
     return TableStand(settings, as_of, table, spec, engine, observations)
 
@@ -123,6 +148,11 @@ def forecast_of(stand: TableStand, seen: Backtest | None = None) -> pd.DataFrame
         seen: How past forecasts turned out.
     """
     made = forecast_table(stand.table, stand.spec, status=stand.status)
+    return finished(stand, made, seen)
+
+
+def finished(stand: TableStand, made: pd.DataFrame, seen: Backtest | None) -> pd.DataFrame:
+    """Return a forecast under its model's name, with how often its bands held."""
     made = made.assign(model=stand.model_version)
     if seen is None or seen.cells.empty:
         return made

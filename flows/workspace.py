@@ -12,6 +12,7 @@ from models.spec import ModelSpec
 from store.errors import DataError
 from store.reading import (
     evidence,
+    evidence_commodities,
     read_analog_events,
     read_events,
     read_observations,
@@ -71,7 +72,9 @@ def _cached(
     until: int | None,
 ) -> Workspace:
     history = EvidenceHistory(
-        read_observations(engine, as_of=as_of, until=until),
+        read_observations(
+            engine, as_of=as_of, until=until, commodities=evidence_commodities(engine)
+        ),
         read_events(engine, as_of=as_of),
         read_tariffs(engine, as_of=as_of),
         read_analog_events(engine, as_of=as_of),

@@ -1,6 +1,6 @@
 """Forecast and replay any panel with the engine: tables in, tables of forecasts out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -116,7 +116,7 @@ def said_at(task: Task, cutoff: int, others: Sequence[str] = (MIDDLE, *EXPERTS))
         DataError: The cutoff lies outside the panel, or a covariate is not known.
     """
     spoken = _spoken(task, task.engine(cutoff), others)
-    tables = [_rows(task, said, cutoff).assign(model=model) for model, said in spoken]
+    tables = [rows_of(task.names, said, cutoff).assign(model=model) for model, said in spoken]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -132,29 +132,33 @@ def predict_panel(task: Task, *, track: Track = untracked) -> Iterator[pd.DataFr
     cutoff = int(task.table.columns[-1])
     engine = task.engine(cutoff)
     if task.tree is not None:
-        yield _rows(task, _summed(task, engine, _whole(engine.forecasts())), cutoff)
+        yield rows_of(task.names, _summed(task, engine, whole(engine.forecasts())), cutoff)
         return
     if task.response is not None:
-        yield _rows(task, _answered(task, engine, _whole(engine.forecasts())), cutoff)
+        yield rows_of(task.names, _answered(task, engine, whole(engine.forecasts())), cutoff)
         return
     for rows in track(engine.chunks(), "series"):
-        yield _rows(task, engine.forecast(rows), cutoff)
+        yield rows_of(task.names, engine.forecast(rows), cutoff)
 
 
 def _spoken(task: Task, engine: Engine, others: Sequence[str]) -> Iterator[tuple[str, Quantiles]]:
     """Yield what the product and each of the others say, by name."""
-    own = _whole(engine.forecasts())
+    own = whole(engine.forecasts())
     if task.response is not None:
         yield MODEL, _answered(task, engine, own)
         yield UNANSWERED, own
     else:
         yield MODEL, own if task.tree is None else _summed(task, engine, own)
-    levels = np.asarray(QUANTILES)
     for name in others:
-        values = expert_quantiles(engine, own, name)
-        flat = values.reshape(-1, len(levels))
-        mean = mean_of_quantiles(flat, levels).reshape(values.shape[:2])
-        yield name, Quantiles(own.rows, values, mean, own.middle, own.experts)
+        yield name, expert_said(engine, own, name)
+
+
+def expert_said(engine: Engine, own: Quantiles, name: str) -> Quantiles:
+    """Return what an expert says of some series; as ``expert_quantiles``."""
+    values, levels = expert_quantiles(engine, own, name), np.asarray(QUANTILES)
+    flat = values.reshape(-1, len(levels))
+    mean = mean_of_quantiles(flat, levels).reshape(values.shape[:2])
+    return Quantiles(own.rows, values, mean, own.middle, own.experts)
 
 
 def _answered(task: Task, engine: Engine, own: Quantiles) -> Quantiles:
@@ -163,8 +167,12 @@ def _answered(task: Task, engine: Engine, own: Quantiles) -> Quantiles:
     return task.response.answered(own, engine.view.tonnes, first=int(task.table.columns[0]))
 
 
-def _whole(parts: Iterator[Quantiles]) -> Quantiles:
-    """Return the forecasts of all chunks as one."""
+def whole(parts: Iterable[Quantiles]) -> Quantiles:
+    """Return the forecasts of all chunks as one.
+
+    Raises:
+        DataError: There is none.
+    """
     some = list(parts)
     if not some:
         raise DataError(
@@ -182,26 +190,42 @@ def _whole(parts: Iterator[Quantiles]) -> Quantiles:
 
 
 def _summed(task: Task, engine: Engine, own: Quantiles) -> Quantiles:
-    """Return forecasts whose means add up along the tree, in the order of the tree's series."""
     assert task.tree is not None  # noqa: S101 - callers ask first
-    count, (months, levels) = len(task.table), own.tonnes.shape[1:]
+    return summed(own, engine.view.tonnes, engine.view.gauge(engine.last).season, task.tree)
+
+
+def summed(own: Quantiles, history: Floats, season: Floats, tree: Tree) -> Quantiles:
+    """Return forecasts whose means add up along a tree, in the order of the tree's series.
+
+    Args:
+        own: Forecasts of some of the tree's series.
+        history: Tonnes of all of them up to the cutoff, series x months.
+        season: Their seasons, series x 12.
+        tree: What adds up to what.
+    """
+    count, (months, levels) = len(history), own.tonnes.shape[1:]
     mean = np.full((count, months), np.nan)
     values = np.full((count, months, levels), np.nan)
     mean[own.rows], values[own.rows] = own.mean, own.tonnes
-    history = engine.view.tonnes
-    errors = EXPERTS[ERRORS_OF](history, engine.view.gauge(engine.last).season, 1).residual
-    mean, values = reconcile(mean, values, errors, task.tree)
+    errors = EXPERTS[ERRORS_OF](history, season, 1).residual
+    mean, values = reconcile(mean, values, errors, tree)
     rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
     return Quantiles(rows, values[rows], mean[rows], mean[rows], {})
 
 
-def _rows(task: Task, found: Quantiles, cutoff: int) -> pd.DataFrame:
-    """Return forecasts as rows: destination, cutoff, period, horizon, quantiles, mean."""
+def rows_of(names: NDArray[np.object_], found: Quantiles, cutoff: int) -> pd.DataFrame:
+    """Return forecasts as rows: destination, cutoff, period, horizon, quantiles, mean.
+
+    Args:
+        names: Of all series that ``found.rows`` may speak of.
+        found: Forecasts.
+        cutoff: Last known month, as a month number.
+    """
     count, months = found.mean.shape
     ahead = np.arange(1, months + 1)
     frame = pd.DataFrame(
         {
-            "destination": np.repeat(task.names[found.rows], months),
+            "destination": np.repeat(names[found.rows], months),
             "cutoff": month_label(cutoff),
             "period": np.tile(month_starts(cutoff + ahead).to_numpy(), count),
             "horizon": np.tile(ahead, count),

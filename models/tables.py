@@ -50,8 +50,18 @@ def backtest_tables(
     if not said:
         return Backtest(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), Memory())
     truth = known_months(task_of(now, spec).table)
-    found = scored(pd.concat(said, ignore_index=True), truth, pd.concat(scales, ignore_index=True))
-    # Where nothing was shipped, an error is no share of it.
+    return scored_table(pd.concat(said, ignore_index=True), truth, pd.concat(scales))
+
+
+def scored_table(said: pd.DataFrame, truth: pd.DataFrame, scales: pd.DataFrame) -> Backtest:
+    """Return the backtest of tables; where nothing was shipped, an error is no share of it.
+
+    Args:
+        said: Rows as ``models.panel.said_at``; not modified.
+        truth: destination, period, tonnes; not modified.
+        scales: Rows as ``models.backtest.scale_rows``, any index; not modified.
+    """
+    found = scored(said, truth, scales.reset_index(drop=True))
     return replace(found, scores=found.scores.loc[np.isfinite(found.scores["value"])])
 
 

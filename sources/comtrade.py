@@ -17,6 +17,7 @@ from sources.comtrade_calls import (
     Trade,
     ask_releases,
     ask_trade,
+    of_commodity,
 )
 from sources.countries import comtrade_place
 from sources.http import Http
@@ -54,10 +55,11 @@ class _Measures(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ComtradeExports:
-    """China's exports of metal magnets (HS6) by partner, the world among them."""
+    """China's exports of a six-digit code by partner, the world among them."""
 
     settings: Settings
     patience: Patience = field(default_factory=Patience)
+    commodity: str = HS6
 
     @property
     def info(self) -> SourceInfo:
@@ -78,10 +80,11 @@ class ComtradeExports:
 
 @dataclass(frozen=True, slots=True)
 class ComtradeMirror:
-    """Imports of metal magnets (HS6) from China, by the country that reports them."""
+    """Imports of a six-digit code from China, by the country that reports them."""
 
     settings: Settings
     patience: Patience = field(default_factory=Patience)
+    commodity: str = HS6
 
     @property
     def info(self) -> SourceInfo:
@@ -109,7 +112,8 @@ def _fetch(
     now: pd.Timestamp,
 ) -> FileRows:
     """Ask for one side, date its rows and put them into tables."""
-    settings, name = source.settings, source.info.id
+    settings, name, code = source.settings, source.info.id, source.commodity
+    side = of_commodity(side, code)
     secrets = Secrets(headers=sent_as(KEY_HEADER, settings.comtrade_key))
     http = Http(
         settings,
@@ -130,7 +134,8 @@ def _fetch(
         source_url=f"{settings.comtrade_url}{WITH_KEY}?{urlencode(side.fixed)}",
     )
     ignored = _ignored(trades, rows)
-    return FileRows(name, f"{name} {span}", http.sha256, {"observations": frame}, ignored)
+    told = name if code == HS6 else f"{name} {code}"
+    return FileRows(name, f"{told} {span}", http.sha256, {"observations": frame}, ignored)
 
 
 def _dated(trades: Sequence[Trade], releases: pd.DataFrame, *, now: pd.Timestamp) -> pd.DataFrame:
@@ -158,18 +163,21 @@ def _refuse_gaps(rows: pd.DataFrame, releases: pd.DataFrame, side: Side) -> None
         SourceError: There are such months; names them.
     """
     reporters = releases.groupby("period")["reporterCode"].nunique()
-    listed = set(reporters.index[reporters >= (1 if side is EXPORTS else ENOUGH_REPORTERS)])
+    listed = set(
+        reporters.index[reporters >= (1 if side.other == EXPORTS.other else ENOUGH_REPORTERS)]
+    )
     if gaps := sorted(listed - set(rows["period"].dt.strftime("%Y%m"))):
         raise SourceError(
-            f"comtrade lists {first_few(gaps)} as available and has no rows of {HS6} for it. "
-            "Expected rows for every month listed. Try again later; nothing was taken over."
+            f"comtrade lists {first_few(gaps)} as available and has no rows of "
+            f"{side.fixed['cmdCode']} for it. Expected rows for every month listed. Try again "
+            "later; nothing was taken over."
         )
 
 
 def _measured(rows: pd.DataFrame, side: Side, measures: _Measures) -> list[pd.DataFrame]:
     """Return weights and values; a missing weight is no weight of zero."""
     base = rows[["period", "available_at", "note"]].assign(
-        commodity=HS6, destination=rows[side.other].map(comtrade_place)
+        commodity=side.fixed["cmdCode"], destination=rows[side.other].map(comtrade_place)
     )
     weighed = rows["kilograms"].mask(_weightless(rows))
     guess = rows["estimated"].map({True: "weight estimated by Comtrade", False: ""}).astype("str")

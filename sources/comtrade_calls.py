@@ -51,6 +51,11 @@ class Side:
     """Parameter of the other side, which is left open."""
 
 
+def of_commodity(side: Side, code: str) -> Side:
+    """Return a side of the trade in another HS6 code."""
+    return replace(side, fixed={**side.fixed, "cmdCode": code})
+
+
 EXPORTS: Final = Side({"reporterCode": "156", "flowCode": "X", "cmdCode": HS6}, "partnerCode")
 IMPORTS: Final = Side({"partnerCode": "156", "flowCode": "M", "cmdCode": HS6}, "reporterCode")
 """Imports from China as every other country reports them."""

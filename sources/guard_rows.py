@@ -5,6 +5,7 @@ from typing import Final
 import pandas as pd
 
 from sources.guard_cells import listed, reason
+from sources.live import BY_CODE
 from store.batch import FileRows
 from store.errors import SHOWN, DataError
 from store.reviews import PROPOSALS
@@ -118,6 +119,8 @@ def _unknown_keys(file: FileRows, frame: pd.DataFrame) -> list[str]:
     keys = frame["commodity"].drop_duplicates()
     is_code = keys.str.fullmatch(r"[A-Z]{0,2}\d+")
     is_ours = keys.str.fullmatch(_OURS)
+    if file.source in BY_CODE:
+        is_ours |= keys.str.fullmatch(_SIX)  # asked for by their code
     strange = keys[is_code & ~is_ours].tolist()
     if not strange:
         return []
@@ -130,6 +133,9 @@ def _unknown_keys(file: FileRows, frame: pd.DataFrame) -> list[str]:
         )
     ]
 
+
+_SIX: Final = r"\d{6}"
+"""Six digits, which all countries share."""
 
 _OURS: Final = r"850511(10)?|CN850511(10|00)|US8505110[0-9]{3}"
 """Keys of magnets; other commodities have names."""

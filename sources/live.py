@@ -26,6 +26,18 @@ LIVE: Final = tuple(_MAKERS)
 """Ids of all live sources."""
 
 
+BY_CODE: Final = ("comtrade", "comtrade_mirror")
+"""Ids of those that tell of any six-digit code."""
+
+
+def coded_source(name: str, settings: Settings, code: str) -> LiveSource:
+    """Return one of ``BY_CODE`` for a six-digit code."""
+    from sources.comtrade import ComtradeExports, ComtradeMirror  # noqa: PLC0415 - as the others
+
+    make = ComtradeExports if name == "comtrade" else ComtradeMirror
+    return make(settings, commodity=code)
+
+
 def live_source(name: str, settings: Settings, patience: Patience | None = None) -> LiveSource:
     """Return the source called ``name``.
 

@@ -122,6 +122,8 @@ class Run:
     model_version: str | None = None
     git_commit: str | None = None
     mlflow_run_id: str | None = None
+    commodity: str = COMMODITY
+    """What it forecasts."""
 
 
 def start_run(engine: Engine, run: Run) -> None:

@@ -1,7 +1,8 @@
 """Reading rows: typed frames in one order, whatever order they were written in."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -32,6 +33,11 @@ _EVIDENCE: Final = (
 )
 """Tables a forecast may rest on."""
 
+MAGNETS: Final = re.compile(r"(?:[A-Z]{2})?850511\d*")
+"""Codes of magnets, in China's own nomenclature or a partner's."""
+
+_CODE: Final = re.compile(r"[A-Z]{0,2}\d+")
+
 _LATER_EVIDENCE: Final = (tables.covariates,)
 """The same, but younger than some digests: told of only where it holds rows."""
 
@@ -43,6 +49,7 @@ def read_observations(
     commodity: str | None = None,
     source: str | None = None,
     until: int | None = None,
+    commodities: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Read published figures, every version of them, ordered by natural key.
 
@@ -52,12 +59,40 @@ def read_observations(
         commodity: only this commodity or analog material; None reads all.
         source: only what this source told; None reads all.
         until: leave out what later ingests than this one brought; None reads all.
+        commodities: only these; None reads all.
     """
     table = tables.observations
     asked = ((table.c.commodity, commodity), (table.c.source, source))
     wanted = [column == value for column, value in asked if value is not None]
     wanted += _brought_by(until)
+    if commodities is not None:
+        wanted.append(table.c.commodity.in_(list(commodities)))
     return read_table(engine, table, as_of=as_of, wanted=wanted)
+
+
+def read_commodities(engine: Engine) -> list[str]:
+    """Read which commodities and materials are told of, sorted, without reading their rows."""
+    column = tables.observations.c.commodity
+    found: list[str] = []
+    with engine.begin() as connection:
+        # One look into the key's index a commodity: DISTINCT would read every row.
+        query = select(func.min(column))
+        while (name := connection.scalar(query)) is not None:
+            found.append(str(name))
+            query = select(func.min(column)).where(column > name)
+    return sorted(found)
+
+
+def evidence_commodities(engine: Engine) -> list[str]:
+    """Return the commodities that forecasts of the magnets may rest on, sorted.
+
+    Their own, those of partners' records of them, and materials, which have names and no code.
+    """
+    return [
+        name
+        for name in read_commodities(engine)
+        if MAGNETS.fullmatch(name) or not _CODE.fullmatch(name)
+    ]
 
 
 def read_covariates(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
@@ -159,14 +194,14 @@ class Evidence:
 
 
 def data_vintage(engine: Engine, *, as_of: datetime | None = None) -> str:
-    """Return a digest of all evidence known at ``as_of``; equal rows give equal digests."""
+    """Return a digest of all evidence on magnets known at ``as_of``; equal rows, equal digests."""
     return evidence(engine, as_of=as_of).digest
 
 
 def evidence(
     engine: Engine, *, as_of: datetime | None = None, until: int | None = None
 ) -> Evidence:
-    """Return digests of the evidence known at ``as_of``.
+    """Return digests of the evidence on magnets known at ``as_of``.
 
     Args:
         engine: an opened store.
@@ -174,9 +209,10 @@ def evidence(
         until: leave out figures that later ingests than this one brought; None takes all.
     """
     digest, parts = hashlib.sha256(), {}
+    own = tables.observations.c.commodity.in_(evidence_commodities(engine))
     with engine.begin() as connection:
         for table in (*_EVIDENCE, *_LATER_EVIDENCE):
-            wanted = _brought_by(until) if table is tables.observations else []
+            wanted = [own, *_brought_by(until)] if table is tables.observations else []
             frame = fetch(connection, table, as_of=as_of, wanted=wanted)
             if frame.empty and table in _LATER_EVIDENCE:
                 continue

@@ -225,6 +225,7 @@ runs: Final = Table(
     metadata,
     Column("run_id", Text, primary_key=True),
     _text("flow"),
+    _text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
     _text("data_vintage"),
     _text("model_version", nullable=True),

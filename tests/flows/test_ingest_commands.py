@@ -6,7 +6,7 @@ import pytest
 
 from flows.stores import store_of
 from store.database import open_store
-from store.reading import read_events, read_observations, read_vintages
+from store.reading import latest_forecast, read_events, read_observations, read_vintages
 from store.reviews import read_reviews
 from store.settings import Settings
 from tests.data.store_builders import EVENT, write_csv
@@ -241,3 +241,33 @@ def test_a_store_that_holds_nothing_of_a_source_is_asked_from_the_beginning(
     span = span_of(settings, "comtrade", since=None, until="2020-12")
 
     assert str(span) == "2017-01..2020-12"
+
+
+@pytest.mark.usefixtures("at_providers")
+def test_other_goods_are_ingested_by_their_code_and_forecast_in_their_groups(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    span = ("--since", "2024-01", "--until", "2025-12")
+
+    code, _, said = magnetcast("ingest", "comtrade", "--commodity", "811292,250410", *span)
+
+    assert code == 0, said
+    assert stored()["commodity"].unique().tolist() == ["250410", "811292"]
+    assert stored(commodity="811292")["value"].sum() != stored(commodity="250410")["value"].sum()
+    file = tmp_path / "commodities.csv"
+    file.write_text(
+        "commodity,group,materials,label\n811292,a,gallium,\n250410,b,natural graphite,\n"
+    )
+    code, _, said = magnetcast("run", "--commodities", str(file))
+    assert code == 0, said
+    for commodity in ("250410", "811292"):
+        assert f"publish   {commodity}: " in said
+        assert not latest_forecast(store_of(Settings()), commodity=commodity).empty
+
+
+@pytest.mark.usefixtures("at_providers")
+def test_a_code_without_six_digits_is_refused(magnetcast: Call) -> None:
+    code, _, said = magnetcast("ingest", "comtrade", "--commodity", "811292,8505")
+
+    assert code == 1
+    assert "--commodity 8505 is no six-digit code" in said

@@ -64,6 +64,10 @@ class ComtradeWorld:
                 table[self.months.index(month)] *= kept
         return np.where(table < 40, 0.0, table.round())
 
+    def factor(self, code: str) -> float:
+        """Return how much of another good is shipped for a kilogram of magnets."""
+        return 1.0 if code == "850511" else 0.2 + int(code) % 97 / 97
+
     @cached_property
     def usd(self) -> np.ndarray:
         rng = np.random.default_rng(156)
@@ -106,44 +110,57 @@ def _answer(world: ComtradeWorld, call: Call) -> Answer:
 
 def _rows(world: ComtradeWorld, call: Call) -> Iterator[dict[str, object]]:
     exports = call.one("flowCode") == "X"
+    good = call.one("cmdCode")
     wanted = {int(code) for code in call.many("partnerCode" if exports else "reporterCode")}
     for month in call.many("period"):
         if month in world.months:
-            for row in _month(world, month, exports=exports):
+            for row in _month(world, month, good, exports=exports):
                 if not wanted or row["partnerCode" if exports else "reporterCode"] in wanted:
                     yield row
                     yield from _by_mode(row) if world.splits else ()
 
 
-def _month(world: ComtradeWorld, month: str, *, exports: bool) -> Iterator[dict[str, object]]:
+def _month(
+    world: ComtradeWorld, month: str, good: str, *, exports: bool
+) -> Iterator[dict[str, object]]:
     weight = value = 0.0
     for place, code in enumerate(world.codes):
-        if (cell := world.cell(month, place)) is None:
+        if (magnets := world.cell(month, place)) is None:
             continue
+        cell = tuple(round(amount * world.factor(good), 2) for amount in magnets)
         weight, value = weight + cell[0], value + cell[1]
         unknown = (month, code) in world.weightless
         if exports:
             yield _row(
-                month, "X", reporter=CHINA, partner=code,
+                month, "X", good, reporter=CHINA, partner=code,
                 kilograms=None if unknown else cell[0], usd=cell[1],
             )  # fmt: skip
         elif code != AREAS_NES and place < 90:
             told = round(cell[0] * (0.9 + code % 7 / 30))
             yield _row(
-                month, "M", reporter=code, partner=CHINA,
+                month, "M", good, reporter=code, partner=CHINA,
                 kilograms=None if unknown else told, usd=round(cell[1] * 1.06, 2),
             )  # fmt: skip
     if exports:
-        yield _row(month, "X", reporter=CHINA, partner=0, kilograms=weight, usd=round(value, 2))
+        yield _row(
+            month, "X", good, reporter=CHINA, partner=0, kilograms=weight, usd=round(value, 2)
+        )
 
 
 def _row(
-    month: str, flow: str, *, reporter: int, partner: int, kilograms: float | None, usd: float
+    month: str,
+    flow: str,
+    good: str,
+    *,
+    reporter: int,
+    partner: int,
+    kilograms: float | None,
+    usd: float,
 ) -> dict[str, object]:
     return {
         "typeCode": "C", "freqCode": "M", "refPeriodId": int(f"{month}01"), "period": month,
         "reporterCode": reporter, "flowCode": flow, "partnerCode": partner, "partner2Code": 0,
-        "classificationCode": "H6", "cmdCode": "850511", "customsCode": "C00", "mosCode": "0",
+        "classificationCode": "H6", "cmdCode": good, "customsCode": "C00", "mosCode": "0",
         "motCode": 0, "qtyUnitCode": 8, "qty": kilograms, "isQtyEstimated": False,
         "netWgt": kilograms, "isNetWgtEstimated": False, "grossWgt": None,
         "cifvalue": usd if flow == "M" else None, "fobvalue": usd if flow == "X" else None,

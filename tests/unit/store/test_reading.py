@@ -4,8 +4,10 @@ from sqlalchemy import Engine
 
 from store.reading import (
     data_vintage,
+    evidence_commodities,
     read_analog_events,
     read_calendar,
+    read_commodities,
     read_events,
     read_observations,
     read_scores,
@@ -70,3 +72,23 @@ def test_the_fingerprint_ignores_writing_order_and_later_rows(engine: Engine) ->
 
     assert data_vintage(engine, as_of=JULY_20) == before
     assert data_vintage(engine) != before
+
+
+def test_commodities_are_listed_without_their_rows(engine: Engine) -> None:
+    rows = ({"commodity": code} for code in ("850511", "gallium", "811292", "US8505110070"))
+    write_batch(engine, make_batch(make_observations(*rows)))
+
+    assert read_commodities(engine) == ["811292", "850511", "US8505110070", "gallium"]
+    assert evidence_commodities(engine) == ["850511", "US8505110070", "gallium"]
+
+
+def test_other_goods_leave_the_fingerprint_of_the_magnets_alone(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations({})))
+    before = data_vintage(engine)
+
+    others = make_observations({"commodity": "811292"})
+    write_batch(engine, make_batch(others, sha256="b" * 64))
+
+    assert data_vintage(engine) == before
+    seen = read_observations(engine, commodities=evidence_commodities(engine))
+    assert seen["commodity"].unique().tolist() == ["85051110"]

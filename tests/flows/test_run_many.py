@@ -1,0 +1,217 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.health import examine
+from flows.many_stand import open_group
+from flows.run_many import Told, run_many
+from flows.run_table import TableOutcome
+from flows.status import in_words
+from flows.workspace import store_of
+from sources.commodities_file import Commodity, read_commodities
+from store.batch import Batch, FileRows
+from store.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.settings import Settings
+from store.writing import write_batch
+from tests.data.builders import at
+from tests.data.material_builders import make_material_events
+from tests.data.partner_builders import make_partner_world
+from tests.flows.conftest import environment, settings_of
+
+NOW = "2024-02-26"
+MINERALS = (
+    Commodity("811292", "minerals", ("gallium",), "gallium"),
+    Commodity("250410", "minerals", ("natural graphite",), "natural graphite"),
+)
+OTHERS = (Commodity("392690", "others", (), ""), Commodity("999999", "others", (), "lost"))
+ALL = (*MINERALS, *OTHERS)
+CODES = ("811292", "250410", "392690")
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    """Build the observations of three commodities; the plastics end two months early."""
+    worlds = {
+        code: make_partner_world(partners=24, months=37, first="2021-01", seed=seed)
+        for seed, code in enumerate(CODES)
+    }
+    rows = {code: world.rows().assign(commodity=code) for code, world in worlds.items()}
+    late = rows["392690"]
+    rows["392690"] = late.loc[late["period_from"] < "2023-12-01"]
+    return rows
+
+
+def fill(settings: Settings, rows: pd.DataFrame, *, name: str, table: str = "observations") -> None:
+    source = "comtrade" if table == "observations" else "analog_events"
+    write_batch(store_of(settings), Batch((FileRows(source, name, name, {table: rows}),)))
+
+
+def filled_settings(settings: Settings, *events: dict[str, str]) -> Settings:
+    for code, rows in tables().items():
+        fill(settings, rows, name=code)
+    fill(settings, make_material_events(GALLIUM, *events), name="events", table="analog_events")
+    return settings
+
+
+GALLIUM = {"announced_on": "2023-07-03", "effective_from": "2023-08-01", "event_id": "ga"}
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A store with three commodities, and what the first run on four did."""
+
+    settings: Settings
+    told: dict[str, Told]
+
+
+@pytest.fixture(scope="module")
+def filled(new_folder: Callable[[], Path], data_dir: Path) -> Filled:
+    settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
+    return Filled(settings, run_many(settings, at(NOW), ALL))
+
+
+def outcomes(told: dict[str, Told]) -> dict[str, TableOutcome]:
+    return {code: one for code, one in told.items() if isinstance(one, TableOutcome)}
+
+
+def test_each_commodity_is_published_under_its_key_by_the_model_of_its_group(
+    filled: Filled,
+) -> None:
+    rows = read_forecasts(store_of(filled.settings), commodity=None)
+
+    assert rows.groupby("commodity")["destination"].nunique().to_dict() == dict.fromkeys(CODES, 26)
+    models = rows.groupby("commodity")["model"].unique().map(list).to_dict()
+    assert models["811292"] == models["250410"] != models["392690"]
+    assert models["811292"][0].startswith("group-")
+    assert {code: one.rows_published for code, one in outcomes(filled.told).items()} == {
+        "811292": 26 * 12, "250410": 26 * 12, "392690": 26 * 14,
+    }  # fmt: skip
+
+
+def test_a_commodity_without_a_table_is_named_and_takes_no_other_down(filled: Filled) -> None:
+    said = filled.told["999999"]
+
+    assert isinstance(said, str)
+    assert said.startswith("No full partner table of commodity 999999")
+
+
+def test_each_table_is_forecast_from_its_own_last_month_and_adds_up(filled: Filled) -> None:
+    engine = store_of(filled.settings)
+    for code, cutoff in (("811292", "2024-01"), ("392690", "2023-11")):
+        rows = latest_forecast(engine, commodity=code)
+        mean = rows.pivot_table(index="period", columns="destination", values="mean")
+
+        assert set(rows["cutoff"]) == {cutoff}
+        assert rows["period"].max() == "2025-01"
+        parts = mean.drop(columns=["WLD", "EU27"]).sum(axis=1)
+        pd.testing.assert_series_equal(mean["WLD"], parts, check_names=False)
+
+
+def test_scores_and_runs_are_kept_by_commodity(filled: Filled) -> None:
+    engine = store_of(filled.settings)
+
+    runs = read_runs(engine)
+    assert dict(zip(runs["commodity"], runs["status"], strict=True)) == dict.fromkeys(
+        CODES, "finished"
+    )
+    scores = read_scores(engine, commodity="250410")
+    assert {"seasonal_naive", "last_value"} < set(scores["model"])
+
+
+def test_a_second_run_with_nothing_new_publishes_nothing(filled: Filled) -> None:
+    engine = store_of(filled.settings)
+    before = read_forecasts(engine, commodity=None)
+
+    again = run_many(filled.settings, at(NOW) + pd.Timedelta(days=1), ALL)
+
+    assert [one.is_new for one in outcomes(again).values()] == [False] * 3
+    pd.testing.assert_frame_equal(read_forecasts(engine, commodity=None), before)
+    assert len(read_runs(engine)) == 3
+
+
+def test_the_command_names_what_was_not_forecast_and_fails(
+    filled: Filled,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    magnetcast: Callable[..., tuple[int, str, str]],
+) -> None:
+    monkeypatch.setenv("MAGNETCAST_HOME", str(filled.settings.home))
+    monkeypatch.setenv("MAGNETCAST_TRACKING_URI", filled.settings.tracking_uri)
+    file = tmp_path / "commodities.csv"
+    file.write_text(
+        "commodity,group,materials,label\n"
+        "811292,minerals,gallium,gallium\n250410,minerals,natural graphite,natural graphite\n"
+        "999999,others,,lost\n"
+    )
+
+    code, _, said = magnetcast("run", "--commodities", str(file), "--as-of", NOW)
+
+    assert code == 1
+    assert "table     811292 (gallium): 24 destinations, 2024-02 to 2025-01, 0 rows" in said
+    assert "table     999999 (lost): not forecast. No full partner table" in said
+    assert "error: 1 of 3 commodities were not forecast: 999999." in said
+
+
+def test_a_table_that_cannot_be_published_takes_no_other_down(
+    new_folder: Callable[[], Path], data_dir: Path
+) -> None:
+    settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
+    (settings.reports_dir).mkdir(parents=True)
+    (settings.reports_dir / "2024-02-26-811292").write_text("a file where its report should go")
+
+    told = run_many(settings, at(NOW), MINERALS)
+
+    assert isinstance(told["811292"], str)
+    assert outcomes(told).keys() == {"250410"}
+    failed = [
+        one.words for one in examine(settings, at("2024-03-01")).alarms if one.alarm == "failed"
+    ]
+    assert failed == ["the last run of 811292 failed"]
+    runs = read_runs(store_of(settings)).set_index("commodity")["status"]
+    assert runs.to_dict() == {"811292": "failed", "250410": "finished"}
+
+
+def test_a_control_announced_after_the_moment_changes_no_bit(
+    new_folder: Callable[[], Path], data_dir: Path, filled: Filled
+) -> None:
+    later = {
+        "event_id": "later", "announced_on": "2024-02-27", "effective_from": "2024-02-27",
+        "material": "natural graphite", "available_at": "2024-02-27",
+    }  # fmt: skip
+    settings = filled_settings(settings_of(environment(new_folder(), data_dir)), later)
+
+    honest = open_group(filled.settings, at(NOW), "minerals", MINERALS)
+    rich = open_group(settings, at(NOW), "minerals", MINERALS)
+
+    assert honest.stands["811292"].model_version == rich.stands["811292"].model_version
+    run_many(settings, at(NOW), MINERALS)
+    said = [latest_forecast(store_of(s), commodity="811292") for s in (filled.settings, settings)]
+    pd.testing.assert_frame_equal(said[0], said[1], check_exact=True)
+
+
+def test_news_of_a_control_makes_a_new_model(filled: Filled) -> None:
+    earlier = open_group(filled.settings, at("2023-07-02"), "minerals", MINERALS)
+    later = open_group(filled.settings, at("2023-07-03"), "minerals", MINERALS)
+
+    assert earlier.stands["811292"].table.digest == later.stands["811292"].table.digest
+    assert earlier.stands["811292"].data_vintage != later.stands["811292"].data_vintage
+
+
+def test_status_tells_each_commodity(filled: Filled) -> None:
+    lines = in_words(examine(filled.settings, at("2024-03-01")))
+
+    assert "811292: forecast as of 2024-02-26, 2024-02 to 2025-01, champion. Its last run: " in (
+        "\n".join(lines)
+    )
+    assert [line[:7] for line in lines if "forecast as of 2024-02-26" in line] == [
+        "250410:", "392690:", "811292:",
+    ]  # fmt: skip
+
+
+def test_a_file_of_commodities_is_read_with_what_may_be_empty(tmp_path: Path) -> None:
+    file = tmp_path / "some.csv"
+    file.write_text("commodity,group,materials,label\n811292,,Gallium;germanium,\n")
+
+    assert read_commodities(file) == (Commodity("811292", "all", ("gallium", "germanium"), ""),)
