@@ -6,7 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run serve up down test faults fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value bench-service site docs-test bench-beat-us bench-many guard guard-baseline clean
+.PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :)
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
