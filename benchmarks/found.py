@@ -239,10 +239,10 @@ def case_lines(found: Found) -> list[str]:
 
 def own_forecasts(task: Task, cutoffs: Sequence[int]) -> pd.DataFrame:
     """Return what the product and each expert forecast."""
-    rows = backtest_panel(task, cutoffs, track=track).forecasts
+    rows = backtest_panel(task, cutoffs, spread=told).forecasts
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
 
 
-def track(items: Sequence[Item], label: str) -> Iterable[Item]:
+def told(work: Callable[[Item], Found], items: Sequence[Item], label: str) -> Iterator[Found]:
     print(f"{label}: {len(items)}", flush=True)
-    return items
+    return map(work, items)

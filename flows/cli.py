@@ -181,7 +181,7 @@ def backtest(
         replay_evidence(Settings(), moment(as_of), out=out)
         return
     files = PanelFiles(panel, covariates, tree, controls)
-    replay_panel(Settings(), files, horizon=horizon, cutoffs=cutoffs, out=out, track=track)
+    replay_panel(Settings(), files, horizon=horizon, cutoffs=cutoffs, out=out)
 
 
 @app.command
@@ -215,6 +215,11 @@ def predict(
         write_result(predict_evidence(Settings(), moment(as_of)), out=out, form=format)
         return
     files = PanelFiles(panel, covariates, tree, controls)
+    if panel.is_dir():
+        from flows.parted_panel import predict_parts
+
+        predict_parts(Settings(), files, horizon=horizon, out=out)
+        return
     parts = forecast_panel(Settings(), files, horizon=horizon, track=track)
     write_parts(parts, out=out, form=format)
 
@@ -227,6 +232,7 @@ app.command("flows.diversion_commands:diversion")
 app.command("flows.explain_commands:explain")
 app.command("flows.gap_commands:gaps")
 app.command("flows.ingest_commands:ingest")
+app.command("flows.partition_commands:partition")
 app.command("flows.promote_commands:promote")
 app.command("flows.promote_commands:rollback")
 app.command("flows.publication_commands:publications")

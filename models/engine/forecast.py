@@ -1,7 +1,7 @@
 """Forecast a panel from a cutoff: lessons, trial, learner, and the quantiles of every series."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -56,6 +56,10 @@ class Engine:
     known: Lessons
     """What past origins taught."""
 
+    def on(self, view: PanelView) -> "Engine":
+        """Return the engine with what it learned, ready to forecast other series."""
+        return replace(self, view=view)
+
     def chunks(self) -> list[Ints]:
         """Return the series with a value in the last year, some at a time."""
         rows = np.flatnonzero(self.view.gauge(self.last).current)
@@ -108,21 +112,28 @@ def engine_at(
         extra_names: Their names.
     """
     view = PanelView(values[:, : last + 1], first_month, horizon, extra)
-    known = lessons(_taught(view, spec), last, spec)
-    before = before_trial(known, trial_start(last, horizon, spec))
+    rows = taught_rows(len(values), spec)
+    return taught(view if rows is None else view.part(rows), last, spec, extra_names).on(view)
+
+
+def taught_rows(count: int, spec: EngineSpec) -> Ints | None:
+    """Return which of some series lessons are drawn from, ascending; None for all."""
+    if count <= spec.most_series:
+        return None
+    draw = np.random.default_rng(spec.seed)
+    return np.sort(draw.choice(count, spec.most_series, replace=False))
+
+
+def taught(
+    view: PanelView, last: int, spec: EngineSpec, extra_names: tuple[str, ...] = ()
+) -> Engine:
+    """Return the engine that some series teach at a cutoff, ready to forecast those."""
+    known = lessons(view, last, spec)
+    before = before_trial(known, trial_start(last, view.horizon, spec))
     teacher = Teacher(known, (*NAMES, *extra_names), last, spec)
     tried, final = teacher.learners([before, np.ones(len(known), dtype=bool)])
-    verdict = judge(tried, known, horizon=horizon, last=last, spec=spec)
+    verdict = judge(tried, known, horizon=view.horizon, last=last, spec=spec)
     return Engine(view, last, final, verdict, known)
-
-
-def _taught(view: PanelView, spec: EngineSpec) -> PanelView:
-    """Return the series that lessons are drawn from: all, or some of very many."""
-    count = len(view.tonnes)
-    if count <= spec.most_series:
-        return view
-    draw = np.random.default_rng(spec.seed)
-    return view.part(np.sort(draw.choice(count, spec.most_series, replace=False)))
 
 
 def in_tonnes(rows: Ints, point: Standpoint, distance: Floats) -> Quantiles:

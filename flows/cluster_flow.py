@@ -1,0 +1,47 @@
+"""A group of like tasks as a Prefect flow on a Dask cluster."""
+
+import pickle
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
+
+import cloudpickle
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
+from prefect_dask import DaskTaskRunner
+
+from flows.console import track
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
+
+
+def _done(work: Callable[[_Item], _Found], item: bytes) -> _Found:
+    return work(pickle.loads(item))  # noqa: S301 - our own, from the process that asks
+
+
+one_item: Final = task(name="item", cache_policy=NO_CACHE, persist_result=False)(_done)
+
+
+def run_group(
+    address: str, work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
+) -> Iterator[_Found]:
+    """Yield what the work found, in the order of the items, once all are done.
+
+    The work itself is sent once: the scheduler keeps it and has it unpacked again where the worker
+    that held it is lost.
+    """
+
+    @flow(name=label, task_runner=DaskTaskRunner(address=address), persist_result=False)
+    def group() -> list[_Found]:
+        context = FlowRunContext.get()
+        assert context is not None  # noqa: S101 - within a flow
+        client = context.task_runner.client
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+            shared = client.submit(cloudpickle.loads, cloudpickle.dumps(work), pure=False)
+            futures = [one_item.submit(shared, cloudpickle.dumps(item)) for item in items]
+        return [future.result() for future in track(futures, label)]
+
+    yield from group()

@@ -1,0 +1,158 @@
+"""Forecast a panel that is never held whole: part by part, with the same bits as all at once.
+
+What series say of each other, the panel's season and how its middle series moves, is gathered in
+two passes before the last; what the engine learns comes from the series it would draw anyway.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.engine.forecast import Engine, taught, taught_rows
+from models.engine.lessons import Common, PanelView
+from models.engine.spec import EngineSpec
+from models.engine.standpoint import gauge, panel_momentum
+from models.panel import YEAR, forecast_rows
+from models.season import LEAST_MONTHS, Profiles, measured_profiles, panel_profile
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Names = NDArray[np.object_]
+
+NO_SEASON: Final = np.ones(YEAR)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The months of a panel, as month numbers, both ends included."""
+
+    first: int
+    last: int
+
+    @property
+    def width(self) -> int:
+        """Return the number of months."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The series of one part of a panel."""
+
+    names: Names
+    values: Floats
+    """Series x months of the panel's span, NaN where missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """Where the series of a panel lie in its parts and in the order of their names."""
+
+    places: tuple[Ints, ...]
+    """By part: place of each of its series among all names in order."""
+
+    @classmethod
+    def of(cls, names: Sequence[Names]) -> "Division":
+        """Return the division of a panel whose parts have these names."""
+        together = np.concatenate(names)
+        place = np.empty(len(together), dtype=np.int64)
+        place[np.argsort(together, kind="stable")] = np.arange(len(together))
+        return cls(tuple(np.split(place, np.cumsum([len(some) for some in names])[:-1])))
+
+    @property
+    def count(self) -> int:
+        """Return the number of series."""
+        return sum(len(some) for some in self.places)
+
+    def teachers(self, spec: EngineSpec) -> list[Ints]:
+        """Return by part the rows of the series that lessons are drawn from."""
+        drawn = taught_rows(self.count, spec)
+        if drawn is None:
+            return [np.arange(len(some)) for some in self.places]
+        return [np.flatnonzero(np.isin(some, drawn)) for some in self.places]
+
+    def ordered(self, parts: Sequence[Ints] | None = None) -> Ints:
+        """Return the order that brings what the parts say one after the other to that of names.
+
+        Args:
+            parts: By part, the rows that say something; None for all.
+        """
+        rows = [slice(None)] * len(self.places) if parts is None else parts
+        told = [some[own] for some, own in zip(self.places, rows, strict=True)]
+        return np.argsort(np.concatenate(told), kind="stable")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a part says in the first pass."""
+
+    profiles: Profiles | None
+    """None in a panel too short for a season."""
+    lessons: Floats
+    """Series that teach x months."""
+
+
+def first_pass(block: Block, teachers: Ints) -> Told:
+    """Return the seasons that a part shows on its own, and the series of it that teach."""
+    is_long = block.values.shape[1] >= LEAST_MONTHS
+    profiles = measured_profiles(block.values) if is_long else None
+    return Told(profiles, block.values[teachers])
+
+
+def profile_of(told: Sequence[Told], division: Division) -> Floats:
+    """Return the panel's season; the sum is taken in the order of names, however it is divided."""
+    parts = [one.profiles for one in told if one.profiles is not None]
+    if not parts:
+        return NO_SEASON
+    return panel_profile(Profiles.joined(parts).part(division.ordered()))
+
+
+def second_pass(block: Block, profile: Floats) -> Floats:
+    """Return how each series of a part moves of late, in spreads."""
+    return gauge(block.values, profile).momentum
+
+
+def common_of(momenta: Sequence[Floats], profile: Floats) -> Common:
+    """Return what all series of a panel say together."""
+    return Common(profile, panel_momentum(np.concatenate(momenta)))
+
+
+def learned(
+    told: Sequence[Told],
+    teachers: Sequence[Ints],
+    division: Division,
+    *,
+    span: Span,
+    horizon: int,
+    spec: EngineSpec,
+) -> Engine:
+    """Return the engine that a panel teaches at its last month; it has no series to forecast."""
+    values = np.concatenate([one.lessons for one in told])[division.ordered(teachers)]
+    engine = taught(PanelView(values, span.first % YEAR, horizon), span.width - 1, spec)
+    nothing = np.empty(0, dtype=np.int64)
+    return replace(
+        engine.on(PanelView(values[:0], span.first % YEAR, horizon)),
+        known=engine.known.part(nothing),
+    )
+
+
+def last_pass(block: Block, engine: Engine, common: Common, span: Span) -> Iterator[pd.DataFrame]:
+    """Yield the forecasts of a part as ``models.panel.predict_panel`` does, some series at a time.
+
+    Args:
+        block: The part.
+        engine: By ``learned``.
+        common: Of the whole panel.
+        span: Months of the panel; the last is the cutoff.
+    """
+    last = span.width - 1
+    view = PanelView(
+        block.values, engine.view.first_month, engine.view.horizon, common={last: common}
+    )
+    own = engine.on(view)
+    for rows in own.chunks():
+        yield forecast_rows(block.names, own.forecast(rows), span.last)
