@@ -1,6 +1,6 @@
 """What was measured of one panel, as tables for accuracy.md."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from models.regimes import CALM, SHOCK, regime_of
 from models.rolling import MODEL
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 INFORMED = f"{MODEL} with tariffs"
 OWN = {MODEL, INFORMED, MIDDLE, *EXPERTS, *MIXES}
 """All that is ours; the others are peers."""
@@ -243,6 +244,6 @@ def own_forecasts(task: Task, cutoffs: Sequence[int]) -> pd.DataFrame:
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
 
 
-def told(work: Callable[[Item], Found], items: Sequence[Item], label: str) -> Iterator[Found]:
+def told(work: Callable[[Item], Made], items: Sequence[Item], label: str) -> Iterator[Made]:
     print(f"{label}: {len(items)}", flush=True)
     return map(work, items)

@@ -4,19 +4,23 @@
 has its tasks done again by another. Nothing of this is loaded without a cluster.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 from flows.console import track
+from flows.part_files import read_cells
+from models.engine.learner import Heads
+from models.engine.spec import EngineSpec
+from models.part_lessons import trained_here
 from models.spread import Spread
 from store.errors import DataError
 from store.settings import Settings
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
@@ -31,18 +35,35 @@ def here(work: Callable[[_Item], _Found], items: Sequence[_Item], label: str) ->
         yield work(item)
 
 
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who does the work."""
+
+    spread: Spread
+    heads: Callable[[Sequence[Path], Sequence[int], EngineSpec], Heads]
+    """Train heads on the lessons in some files, given the cells of each."""
+
+
 @contextmanager
-def workers(settings: Settings) -> Iterator[Spread]:
+def workers(settings: Settings) -> Iterator[Staff]:
     """Open what ``settings.dask`` names and hand out who does the work.
 
     Raises:
         DataError: The cluster cannot be reached.
     """
     if settings.dask is None:
-        yield here
+        yield Staff(here, _heads_here)
         return
-    with address_of(settings.dask) as address:
-        yield partial(on_cluster, address)
+    from flows.cluster_flow import prefect_api  # noqa: PLC0415 - loaded for a cluster only
+    from flows.cluster_trees import trained_on  # noqa: PLC0415 - loaded for a cluster only
+
+    with address_of(settings.dask) as address, prefect_api(address):
+        yield Staff(partial(on_cluster, address), partial(trained_on, address))
+
+
+def _heads_here(files: Sequence[Path], counts: Sequence[int], spec: EngineSpec) -> Heads:
+    some = [file for file, count in zip(files, counts, strict=True) if count]
+    return trained_here([read_cells(file) for file in some], spec)
 
 
 @contextmanager
@@ -57,12 +78,13 @@ def address_of(dask: str) -> Iterator[str]:
         return
     from distributed import LocalCluster  # noqa: PLC0415 - loaded for a cluster only
 
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     _, _, count = dask.partition(":")
     with LocalCluster(
         n_workers=int(count) if count else os.cpu_count(),
         threads_per_worker=1,
         host=HOST,
-        dashboard_address=None,
+        dashboard_address=f"{HOST}:0",
     ) as cluster:
         yield cluster.scheduler_address
 

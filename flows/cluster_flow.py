@@ -3,18 +3,51 @@
 import pickle
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 import cloudpickle
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
+)
 from prefect_dask import DaskTaskRunner
 
 from flows.console import track
+from store.errors import DataError
 
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
+
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+@contextmanager
+def prefect_api(address: str) -> Iterator[None]:
+    """Have one Prefect server for this process and all workers; else each would start its own.
+
+    Raises:
+        DataError: None is named and the workers may be on other machines.
+    """
+    if PREFECT_API_URL.value():
+        yield
+        return
+    if urlsplit(address).hostname not in LOOPBACK:
+        raise DataError(
+            f"PREFECT_API_URL is not set and Dask's scheduler at {address} is on another machine. "
+            "Expected the address of a Prefect server that its workers reach. Set it."
+        )
+    server = SubprocessASGIServer()
+    server.start(PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value())
+    with temporary_settings({PREFECT_API_URL: server.api_url}):
+        yield
 
 
 def _done(work: Callable[[_Item], _Found], item: bytes) -> _Found:

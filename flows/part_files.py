@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from models.backtest import forecast_file
 from models.engine.forecast import Engine
 from models.engine.lessons import Common
+from models.engine.spec import EngineSpec
+from models.part_lessons import PartCells, part_cells
 from models.parted import Block, Floats, Ints, Names, Span, Told, first_pass, last_pass, second_pass
 from models.rolling import MODEL
 from sources.panel_file import read_part
@@ -86,6 +88,24 @@ def moved_by(found: Condensed, *, span: Span, profile: Floats) -> Floats:
     return second_pass(read_block(found, span), profile)
 
 
+def teach(
+    found: Condensed, *, span: Span, commons: dict[int, Common], horizon: int, spec: EngineSpec
+) -> tuple[Path, Path, tuple[int, int]]:
+    """Write the lessons of a part; return the files and counts: before the trial, and all."""
+    cells = part_cells(read_block(found, span), commons, span=span, horizon=horizon, spec=spec)
+    before = cells.known_before()
+    files = found.block.with_suffix(".before.npz"), found.block.with_suffix(".all.npz")
+    for file, some in zip(files, (before, cells), strict=True):
+        _write_cells(file, some)
+    return *files, (len(before), len(cells))
+
+
+def read_cells(file: Path) -> PartCells:
+    """Return the lessons of a part."""
+    with np.load(file) as told:
+        return PartCells(told["features"], told["target"], told["weight"], told["before"])
+
+
 def forecast_part(
     found: Condensed, *, span: Span, engine: Engine, common: Common, out: Path
 ) -> tuple[int, list[str]]:
@@ -107,6 +127,18 @@ def _write_block(path: Path, values: Floats) -> None:
         pa.ipc.new_file(file, table.schema) as writer,
     ):
         writer.write_table(table)
+    unfinished.replace(path)
+
+
+def _write_cells(path: Path, cells: PartCells) -> None:
+    unfinished = path.with_name(f"{uuid4().hex}.npz")
+    np.savez(
+        unfinished,
+        features=cells.features,
+        target=cells.target,
+        weight=cells.weight,
+        before=cells.before,
+    )
     unfinished.replace(path)
 
 

@@ -2,26 +2,53 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from flows.cluster import workers
+from flows.cluster import Staff, workers
 from flows.console import say
 from flows.panel_files import PanelFiles, check_horizon, say_left_out
-from flows.part_files import Condensed, condense, forecast_part, moved_by, told_by
+from flows.part_files import Condensed, condense, forecast_part, moved_by, teach, told_by
+from models.engine.forecast import Engine
+from models.engine.learner import Heads
+from models.engine.lessons import Common
 from models.engine.spec import EngineSpec
-from models.parted import Division, Span, common_of, learned, profile_of
-from models.spread import Spread
+from models.part_lessons import past_commons
+from models.parted import Division, Floats, Span, common_of, learned, profile_of, teaching
 from sources.month_text import month_label
 from sources.panel_file import SPARSE_END
 from sources.panel_parts import parts_of
 from store.errors import DataError, first_few
 from store.settings import Settings
 
+Teachers = Literal["sample", "all"]
+"""Whose lessons the trees see: of some series as where a panel is held whole, or of all parts."""
 
-def predict_parts(settings: Settings, files: PanelFiles, *, horizon: int, out: Path | None) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is asked for."""
+
+    parts: Sequence[Path]
+    scratch: Path
+    """Folder of our own."""
+    horizon: int
+    spec: EngineSpec
+    teachers: Teachers
+
+
+def predict_parts(
+    settings: Settings,
+    files: PanelFiles,
+    *,
+    horizon: int,
+    out: Path | None,
+    teachers: Teachers = "sample",
+) -> None:
     """Write the forecasts of a panel in parts to a folder of parts.
 
     The folder is there only when it is whole.
@@ -31,38 +58,30 @@ def predict_parts(settings: Settings, files: PanelFiles, *, horizon: int, out: P
     """
     check_horizon(horizon)
     target = _target(files, out)
-    parts = parts_of(files.panel)
-    scratch = target.with_name(f".{target.name}.part")
+    parts = [part.absolute() for part in parts_of(files.panel)]
+    scratch = target.absolute().with_name(f".{target.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
-    spec = EngineSpec(threads=settings.threads)
+    job = _Job(parts, scratch, horizon, EngineSpec(threads=settings.threads), teachers)
     try:
-        with workers(settings) as spread:
-            rows = _forecast(parts, scratch, horizon=horizon, spec=spec, spread=spread)
+        with workers(settings) as staff:
+            rows = _forecast(job, staff)
         (scratch / "forecasts").replace(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     say(f"wrote {rows:,} rows to {target}")
 
 
-def _forecast(
-    parts: Sequence[Path], scratch: Path, *, horizon: int, spec: EngineSpec, spread: Spread
-) -> int:
+def _forecast(job: _Job, staff: Staff) -> int:
     """Write the forecasts below a folder of our own and return their number."""
-    blocks = scratch.absolute() / "blocks"
-    paths = [part.absolute() for part in parts]
-    read = list(spread(partial(condense, folder=blocks), paths, "parts read"))
+    spread = staff.spread
+    read = list(spread(partial(condense, folder=job.scratch / "blocks"), job.parts, "parts read"))
     sound = _told(read)
     span = _span(sound)
     division = Division.of([one.names for one in sound])
-    teachers = division.teachers(spec)
-    work = list(zip(sound, teachers, strict=True))
-    told = list(spread(partial(told_by, span=span), work, "parts' seasons"))
-    profile = profile_of(told, division)
+    engine, profile = _learned(job, staff, sound, division, span)
     momenta = spread(partial(moved_by, span=span, profile=profile), sound, "parts' gauges")
     common = common_of(list(momenta), profile)
-    engine = learned(told, teachers, division, span=span, horizon=horizon, spec=spec)
-    del told
-    out = scratch.absolute() / "forecasts"
+    out = job.scratch / "forecasts"
     last = partial(forecast_part, span=span, engine=engine, common=common, out=out)
     found = list(spread(last, sound, "parts forecast"))
     rows = sum(count for count, _ in found)
@@ -73,6 +92,35 @@ def _forecast(
         )
     say_left_out({name for _, names in found for name in names})
     return rows
+
+
+def _learned(
+    job: _Job, staff: Staff, sound: Sequence[Condensed], division: Division, span: Span
+) -> tuple[Engine, Floats]:
+    """Return the engine that the panel teaches, and the panel's season."""
+    rows = division.teachers(job.spec)
+    work = list(zip(sound, rows, strict=True))
+    told = list(staff.spread(partial(told_by, span=span), work, "parts' seasons"))
+    trained = None
+    if job.teachers == "all" and division.count > job.spec.most_series:
+        values = teaching(told, rows, division)
+        commons = past_commons(values, span=span, horizon=job.horizon, spec=job.spec)
+        trained = _trained(job, staff, sound, span, commons)
+    engine = learned(
+        told, rows, division, span=span, horizon=job.horizon, spec=job.spec, trained=trained
+    )
+    return engine, profile_of(told, division)
+
+
+def _trained(
+    job: _Job, staff: Staff, sound: Sequence[Condensed], span: Span, commons: dict[int, Common]
+) -> tuple[Heads, Heads]:
+    """Return heads trained on the lessons of all parts: before the trial, and all."""
+    lesson = partial(teach, span=span, commons=commons, horizon=job.horizon, spec=job.spec)
+    found = list(staff.spread(lesson, sound, "parts' lessons"))
+    before = staff.heads([one[0] for one in found], [one[2][0] for one in found], job.spec)
+    whole = staff.heads([one[1] for one in found], [one[2][1] for one in found], job.spec)
+    return before, whole
 
 
 def _target(files: PanelFiles, out: Path | None) -> Path:

@@ -45,8 +45,8 @@ def replay_panel(
     """
     months = _months(cutoffs)
     task = panel_task(settings, files, horizon)
-    with workers(settings) as spread:
-        result = backtest_panel(task, months, spread=spread)
+    with workers(settings) as staff:
+        result = backtest_panel(task, months, spread=staff.spread)
     say_left_out(set(task.table.index) - set(result.forecasts["destination"]))
     board = None
     if len(result.scores):

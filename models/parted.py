@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.engine.forecast import Engine, taught, taught_rows
+from models.engine.learner import Heads
 from models.engine.lessons import Common, PanelView
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import gauge, panel_momentum
@@ -44,7 +45,7 @@ class Block:
     """The series of one part of a panel."""
 
     names: Names
-    values: Floats
+    tonnes: Floats
     """Series x months of the panel's span, NaN where missing."""
 
 
@@ -98,9 +99,9 @@ class Told:
 
 def first_pass(block: Block, teachers: Ints) -> Told:
     """Return the seasons that a part shows on its own, and the series of it that teach."""
-    is_long = block.values.shape[1] >= LEAST_MONTHS
-    profiles = measured_profiles(block.values) if is_long else None
-    return Told(profiles, block.values[teachers])
+    is_long = block.tonnes.shape[1] >= LEAST_MONTHS
+    profiles = measured_profiles(block.tonnes) if is_long else None
+    return Told(profiles, block.tonnes[teachers])
 
 
 def profile_of(told: Sequence[Told], division: Division) -> Floats:
@@ -113,12 +114,18 @@ def profile_of(told: Sequence[Told], division: Division) -> Floats:
 
 def second_pass(block: Block, profile: Floats) -> Floats:
     """Return how each series of a part moves of late, in spreads."""
-    return gauge(block.values, profile).momentum
+    return gauge(block.tonnes, profile).momentum
 
 
 def common_of(momenta: Sequence[Floats], profile: Floats) -> Common:
     """Return what all series of a panel say together."""
     return Common(profile, panel_momentum(np.concatenate(momenta)))
+
+
+def teaching(told: Sequence[Told], teachers: Sequence[Ints], division: Division) -> Floats:
+    """Return the series that teach x months, in the order of their names."""
+    values: Floats = np.concatenate([one.lessons for one in told])[division.ordered(teachers)]
+    return values
 
 
 def learned(
@@ -129,10 +136,22 @@ def learned(
     span: Span,
     horizon: int,
     spec: EngineSpec,
+    trained: Sequence[Heads] | None = None,
 ) -> Engine:
-    """Return the engine that a panel teaches at its last month; it has no series to forecast."""
-    values = np.concatenate([one.lessons for one in told])[division.ordered(teachers)]
-    engine = taught(PanelView(values, span.first % YEAR, horizon), span.width - 1, spec)
+    """Return the engine that a panel teaches at its last month; it has no series to forecast.
+
+    Args:
+        told: By part, in the first pass.
+        teachers: By part, the rows that teach.
+        division: Of the panel.
+        span: Its months.
+        horizon: Months to forecast.
+        spec: Choices of the engine.
+        trained: Heads that were trained on lessons of all series (``models.part_lessons``).
+    """
+    values = teaching(told, teachers, division)
+    view = PanelView(values, span.first % YEAR, horizon)
+    engine = taught(view, span.width - 1, spec, trained=trained)
     nothing = np.empty(0, dtype=np.int64)
     return replace(
         engine.on(PanelView(values[:0], span.first % YEAR, horizon)),
@@ -151,7 +170,7 @@ def last_pass(block: Block, engine: Engine, common: Common, span: Span) -> Itera
     """
     last = span.width - 1
     view = PanelView(
-        block.values, engine.view.first_month, engine.view.horizon, common={last: common}
+        block.tonnes, engine.view.first_month, engine.view.horizon, common={last: common}
     )
     own = engine.on(view)
     for rows in own.chunks():

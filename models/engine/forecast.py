@@ -1,13 +1,13 @@
 """Forecast a panel from a cutoff: lessons, trial, learner, and the quantiles of every series."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engine.learner import CANDIDATES, Learner, Said, Teacher
+from models.engine.learner import CANDIDATES, Heads, Learner, Said, Teacher
 from models.engine.lessons import Extra, Lessons, PanelView, lessons
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import NAMES, Standpoint
@@ -125,13 +125,26 @@ def taught_rows(count: int, spec: EngineSpec) -> Ints | None:
 
 
 def taught(
-    view: PanelView, last: int, spec: EngineSpec, extra_names: tuple[str, ...] = ()
+    view: PanelView,
+    last: int,
+    spec: EngineSpec,
+    extra_names: tuple[str, ...] = (),
+    trained: Sequence[Heads] | None = None,
 ) -> Engine:
-    """Return the engine that some series teach at a cutoff, ready to forecast those."""
+    """Return the engine that some series teach at a cutoff, ready to forecast those.
+
+    Args:
+        view: The series.
+        last: Column of the cutoff.
+        spec: Choices of the engine.
+        extra_names: Of further features.
+        trained: Heads trained elsewhere on more series: on what was known before the trial, and on
+            all.
+    """
     known = lessons(view, last, spec)
     before = before_trial(known, trial_start(last, view.horizon, spec))
     teacher = Teacher(known, (*NAMES, *extra_names), last, spec)
-    tried, final = teacher.learners([before, np.ones(len(known), dtype=bool)])
+    tried, final = teacher.learners([before, np.ones(len(known), dtype=bool)], trained)
     verdict = judge(tried, known, horizon=view.horizon, last=last, spec=spec)
     return Engine(view, last, final, verdict, known)
 
