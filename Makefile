@@ -6,7 +6,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run serve up down test faults fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-store bench-tables bench-kills bench-policy-value bench-service site docs-test bench-beat-us clean
+.PHONY: help setup run serve up down test faults fake-providers check fmt golden docs lock bench bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-scale bench-store bench-tables bench-kills bench-policy-value bench-service site docs-test bench-beat-us clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,7 +76,7 @@ lock: setup  ## Resolve the packages anew
 
 bench: bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -service, -store, -tables and -kills measure time and harm)
 
-bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-service bench-tables bench-kills: bench-%: setup
+bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-service bench-scale bench-tables bench-kills: bench-%: setup
 	$(PY) benchmarks/$*.py
 
 bench-policy-value: setup

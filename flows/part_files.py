@@ -96,7 +96,7 @@ def teach(
     before = cells.known_before()
     files = found.block.with_suffix(".before.npz"), found.block.with_suffix(".all.npz")
     for file, some in zip(files, (before, cells), strict=True):
-        _write_cells(file, some)
+        write_cells(file, some)
     return *files, (len(before), len(cells))
 
 
@@ -130,7 +130,8 @@ def _write_block(path: Path, values: Floats) -> None:
     unfinished.replace(path)
 
 
-def _write_cells(path: Path, cells: PartCells) -> None:
+def write_cells(path: Path, cells: PartCells) -> None:
+    """Write the lessons of a part."""
     unfinished = path.with_name(f"{uuid4().hex}.npz")
     np.savez(
         unfinished,
