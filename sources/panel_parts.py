@@ -106,7 +106,7 @@ def write_parts(panel: Path, out: Path, *, count: int | None) -> int:
         raise DataError(
             f"--parts {number} is no number of parts. Expected 1 to {MOST_PARTS}. Take another."
         )
-    schema = pa.schema([rows.schema.field(name) for name in COLUMNS])
+    schema = pa.schema([(name, _plain(rows.schema.field(name).type)) for name in COLUMNS])
     placed = pa.schema([(KEY, pa.string()), *schema])
     try:
         pads.write_dataset(
@@ -177,7 +177,13 @@ def _batch(
 ) -> pa.RecordBatch:
     labels = [_label(place, count) for place in range(count)]
     parts = pa.DictionaryArray.from_arrays(homes, labels).cast(pa.string())
-    return pa.record_batch([parts, *(batch.column(name) for name in COLUMNS)], schema=schema)
+    cells = [batch.column(name).cast(schema.field(name).type) for name in COLUMNS]
+    return pa.record_batch([parts, *cells], schema=schema)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Return the type of a column's values: a dictionary would follow its rows into every part."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _label(place: int, count: int) -> str:
