@@ -170,7 +170,8 @@ def measure_size(place: Place, python: str | None, *, again: bool) -> None:
 def measured(series: int) -> set[tuple[str, int]]:
     if not FILE.exists():
         return set()
-    rows = pd.read_csv(FILE).query("series == @series")
+    table = pd.read_csv(FILE)
+    rows = table.loc[table["series"] == series]
     return set(zip(rows["step"], rows["workers"], strict=True))
 
 

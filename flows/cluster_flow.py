@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-import cloudpickle
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
@@ -73,8 +72,8 @@ def run_group(
         client = context.task_runner.client
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-            shared = client.submit(cloudpickle.loads, cloudpickle.dumps(work), pure=False)
-            futures = [one_item.submit(shared, cloudpickle.dumps(item)) for item in items]
+            shared = client.submit(pickle.loads, pickle.dumps(work), pure=False)
+            futures = [one_item.submit(shared, pickle.dumps(item)) for item in items]
         return [future.result() for future in track(futures, label)]
 
     yield from group()
