@@ -4,19 +4,21 @@ import pickle
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
+from prefect.futures import PrefectFuture
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
     temporary_settings,
 )
-from prefect_dask import DaskTaskRunner
+from prefect.task_runners import TaskRunner
+from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.console import track
 from store.errors import DataError
@@ -65,11 +67,14 @@ def run_group(
     that held it is lost.
     """
 
-    @flow(name=label, task_runner=DaskTaskRunner(address=address), persist_result=False)
+    # prefect-dask types its futures more narrowly than the runner it derives from.
+    runner = cast("TaskRunner[PrefectFuture[Any]]", DaskTaskRunner(address=address))
+
+    @flow(name=label, task_runner=runner, persist_result=False)
     def group() -> list[_Found]:
         context = FlowRunContext.get()
         assert context is not None  # noqa: S101 - within a flow
-        client = context.task_runner.client
+        client = cast("DaskTaskRunner", context.task_runner).client
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
             shared = client.submit(pickle.loads, pickle.dumps(work), pure=False)

@@ -4,15 +4,16 @@ LightGBM's workers talk to each other directly and none can be replaced in their
 lost the training begins anew, on the same parts in the same order.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dask.array as da
 import lightgbm as lgb
 import numpy as np
-from dask import delayed
+from dask.delayed import delayed
 from distributed import Client
 from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
@@ -110,11 +111,14 @@ def _heads(client: Client, files: Sequence[Path], counts: Sequence[int], spec: E
     for name, level in HEAD_LEVELS.items():
         told = head_parameters(spec, level, sum(counts))
         told.pop("num_threads")
-        parameters = {SKLEARN.get(key, key): value for key, value in told.items()}
+        parameters: dict[str, Any] = {SKLEARN.get(key, key): told[key] for key in told}
         model = lgb.DaskLGBMRegressor(
             client=client, n_estimators=spec.rounds, tree_learner="data", **parameters
         )
-        heads[name] = model.fit(features, target, sample_weight=weight).booster_
+        with warnings.catch_warnings():
+            # Threads are those of the workers, and LightGBM says so each time.
+            warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored", UserWarning)
+            heads[name] = model.fit(features, target, sample_weight=weight).booster_
     return heads
 
 

@@ -12,8 +12,8 @@ from models.engine.lessons import Common, PanelView, lessons, past_origins
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import panel_momentum
 from models.engine.trial import before_trial, trial_start
-from models.parted import NO_SEASON, YEAR, Block, Floats, Span
-from models.season import LEAST_MONTHS, measured_profiles, panel_profile
+from models.parted import NO_SEASON, Block, Floats, Span
+from models.season import LEAST_MONTHS, YEAR, measured_profiles, panel_profile
 from models.spec import HEAD_LEVELS
 
 

@@ -17,8 +17,8 @@ from models.engine.learner import Heads
 from models.engine.lessons import Common, PanelView
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import gauge, panel_momentum
-from models.panel import YEAR, forecast_rows
-from models.season import LEAST_MONTHS, Profiles, measured_profiles, panel_profile
+from models.panel import forecast_rows
+from models.season import LEAST_MONTHS, YEAR, Profiles, measured_profiles, panel_profile
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,8 +82,9 @@ class Division:
         Args:
             parts: By part, the rows that say something; None for all.
         """
-        rows = [slice(None)] * len(self.places) if parts is None else parts
-        told = [some[own] for some, own in zip(self.places, rows, strict=True)]
+        told = self.places
+        if parts is not None:
+            told = tuple(some[own] for some, own in zip(self.places, parts, strict=True))
         return np.argsort(np.concatenate(told), kind="stable")
 
 
