@@ -115,7 +115,7 @@ def _heads(client: Client, files: Sequence[Path], counts: Sequence[int], spec: E
         model = lgb.DaskLGBMRegressor(
             client=client, n_estimators=spec.rounds, tree_learner="data", **parameters
         )
-        with warnings.catch_warnings():
+        with client.as_current(), warnings.catch_warnings():
             # Threads are those of the workers, and LightGBM says so each time.
             warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored", UserWarning)
             heads[name] = model.fit(features, target, sample_weight=weight).booster_
