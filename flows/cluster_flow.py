@@ -66,7 +66,6 @@ def run_group(
     The work itself is sent once: the scheduler keeps it and has it unpacked again where the worker
     that held it is lost.
     """
-
     # prefect-dask types its futures more narrowly than the runner it derives from.
     runner = cast("TaskRunner[PrefectFuture[Any]]", DaskTaskRunner(address=address))
 

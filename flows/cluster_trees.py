@@ -4,6 +4,7 @@ LightGBM's workers talk to each other directly and none can be replaced in their
 lost the training begins anew, on the same parts in the same order.
 """
 
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -28,6 +29,9 @@ from models.spec import HEAD_LEVELS
 
 ATTEMPTS: Final = 3
 POLL_S: Final = 0.5
+NOTICE_S: Final = 3.0
+"""How long the scheduler may take to notice a loss that LightGBM's other workers felt at once."""
+
 RETURN_S: Final = 60.0
 """How long a lost worker may take to come back."""
 
@@ -65,7 +69,6 @@ def trained_on(
         say(f"trees     {sum(counts):,} cells on {machines} workers")
 
         def attempt() -> Heads:
-            client.wait_for_workers(machines, timeout=RETURN_S)
             return _heads(client, files, counts, spec=spec)
 
         for _ in range(ATTEMPTS - 1):
@@ -73,6 +76,8 @@ def trained_on(
                 return _watched(client, attempt)
             except LostWorkerError:
                 say("trees     a worker was lost: training anew")
+                time.sleep(NOTICE_S)
+                client.wait_for_workers(machines, timeout=RETURN_S)
         return _watched(client, attempt)
 
 

@@ -55,7 +55,6 @@ def test_trees_of_a_cluster_are_near_those_of_one_process(
     for name in here:
         one, other = there[name].predict(unseen.features), here[name].predict(unseen.features)
         apart = np.abs(np.asarray(one) - np.asarray(other)) / np.std(np.asarray(other))
-        print(name, np.median(apart), np.quantile(apart, 0.95), apart.max())
         assert np.median(apart) < 0.10
 
 

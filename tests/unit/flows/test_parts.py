@@ -185,7 +185,6 @@ def test_a_panel_in_parts_is_never_held_whole(tmp_path: Path) -> None:
 
     there, here = (peak_kb(panel, tmp_path / "out") for panel in (parts, file))
 
-    print(there, here)
     assert there < here / 2
 
 
