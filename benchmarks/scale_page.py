@@ -33,10 +33,10 @@ files written.
 RACE = """
 The last twelve of 120 months held out. mlforecast: three LightGBM quantiles of 100 rounds, one
 model a month ahead (`max_horizon`), features as in speed.md, fitted and asked; two threads, in
-its own environment, twenty series first untimed. The engine gives seven quantiles. Neither's reading is
-timed. MASE is over all months held out. Our features and mlforecast's are not the same table:
-mlforecast prepares every month of every series, the engine the lessons it learns from and the
-cutoff; both are what the forecast needs.
+its own environment, twenty series first untimed. The engine gives seven quantiles. Neither's
+reading is timed. MASE is over all months held out. Our features and mlforecast's are not the same
+table: mlforecast prepares every month of every series, the engine the lessons it learns from and
+the cutoff, with what ten experts say; both are what the forecast needs.
 """
 
 ESTIMATE = """

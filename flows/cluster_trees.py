@@ -29,10 +29,10 @@ from models.spec import HEAD_LEVELS
 
 ATTEMPTS: Final = 3
 POLL_S: Final = 0.5
-NOTICE_S: Final = 3.0
+NOTICE_S: Final = 30.0
 """How long the scheduler may take to notice a loss that LightGBM's other workers felt at once."""
 
-RETURN_S: Final = 60.0
+RETURN_S: Final = 300.0
 """How long a lost worker may take to come back."""
 
 SKLEARN: Final = {
@@ -76,7 +76,6 @@ def trained_on(
                 return _watched(client, attempt)
             except LostWorkerError:
                 say("trees     a worker was lost: training anew")
-                time.sleep(NOTICE_S)
                 client.wait_for_workers(machines, timeout=RETURN_S)
         return _watched(client, attempt)
 
@@ -96,11 +95,22 @@ def _watched(client: Client, attempt: Callable[[], Heads]) -> Heads:
                 raise LostWorkerError
         return running.result()
     except LightGBMError as err:
-        raise LostWorkerError from err
+        if _is_missed(client, before):
+            raise LostWorkerError from err
+        raise
     finally:
         if not running.done():
             _released(client, before)
         pool.shutdown(wait=False)
+
+
+def _is_missed(client: Client, workers: set[str]) -> bool:
+    """Tell whether one of some workers is gone, as the scheduler notices sooner or later."""
+    for _ in range(int(NOTICE_S / POLL_S)):
+        if workers - _workers(client):
+            return True
+        time.sleep(POLL_S)
+    return False
 
 
 def _released(client: Client, workers: set[str]) -> None:

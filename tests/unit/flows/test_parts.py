@@ -141,7 +141,7 @@ def test_parts_of_two_divisions_are_refused(tmp_path: Path) -> None:
     _, parts = make_parts(tmp_path, make_table())
     (parts / part_name(0, 9)).mkdir()
 
-    with pytest.raises(DataError, match=r"has parts of 4, 9\. Expected one division"):
+    with pytest.raises(DataError, match=r"has parts of 4; 9\. Expected one division"):
         parts_of(parts)
 
 
