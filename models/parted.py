@@ -98,10 +98,16 @@ class Told:
     """Series that teach x months."""
 
 
+def never_alone(values: Floats) -> Floats:
+    """Return series x months, a single one twice: numpy adds up a lone column in another order."""
+    return np.repeat(values, 2, axis=0) if len(values) == 1 else values
+
+
 def first_pass(block: Block, teachers: Ints) -> Told:
     """Return the seasons that a part shows on its own, and the series of it that teach."""
-    is_long = block.tonnes.shape[1] >= LEAST_MONTHS
-    profiles = measured_profiles(block.tonnes) if is_long else None
+    profiles = None
+    if block.tonnes.shape[1] >= LEAST_MONTHS:
+        profiles = measured_profiles(never_alone(block.tonnes)).part(np.arange(len(block.names)))
     return Told(profiles, block.tonnes[teachers])
 
 
@@ -115,7 +121,7 @@ def profile_of(told: Sequence[Told], division: Division) -> Floats:
 
 def second_pass(block: Block, profile: Floats) -> Floats:
     """Return how each series of a part moves of late, in spreads."""
-    return gauge(block.tonnes, profile).momentum
+    return gauge(never_alone(block.tonnes), profile).momentum[: len(block.names)]
 
 
 def common_of(momenta: Sequence[Floats], profile: Floats) -> Common:
@@ -170,9 +176,18 @@ def last_pass(block: Block, engine: Engine, common: Common, span: Span) -> Itera
         span: Months of the panel; the last is the cutoff.
     """
     last = span.width - 1
+    count = len(block.names)
     view = PanelView(
-        block.tonnes, engine.view.first_month, engine.view.horizon, common={last: common}
+        never_alone(block.tonnes),
+        engine.view.first_month,
+        engine.view.horizon,
+        common={last: common},
     )
     own = engine.on(view)
     for rows in own.chunks():
-        yield forecast_rows(block.names, own.forecast(rows), span.last)
+        some = rows[rows < count]
+        if len(some) == 1:
+            found = own.forecast(np.repeat(some, 2)).first()
+        else:
+            found = own.forecast(some)
+        yield forecast_rows(block.names, found, span.last)

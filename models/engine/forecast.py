@@ -43,6 +43,11 @@ class Quantiles:
     experts: dict[str, Floats]
     """What each expert said, series x months."""
 
+    def first(self) -> "Quantiles":
+        """Return the forecast of the first series."""
+        experts = {name: said[:1] for name, said in self.experts.items()}
+        return Quantiles(self.rows[:1], self.tonnes[:1], self.mean[:1], self.middle[:1], experts)
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:

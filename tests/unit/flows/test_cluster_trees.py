@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
+import lightgbm as lgb
 import numpy as np
 import pytest
 from distributed import Client
@@ -68,7 +69,12 @@ def test_a_worker_killed_amid_training_changes_no_tree(address: str, lessons: li
 
     killer.join()
     for name, head in expected.items():
-        assert found[name].model_to_string() == head.model_to_string()
+        assert trees_of(found[name]) == trees_of(head)
+
+
+def trees_of(head: lgb.Booster) -> str:
+    """Return the text of a model without its parameters, where LightGBM tells the ports it used."""
+    return head.model_to_string().partition("\nparameters:")[0]
 
 
 def kill_when_training(address: str) -> None:
