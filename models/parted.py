@@ -186,8 +186,6 @@ def last_pass(block: Block, engine: Engine, common: Common, span: Span) -> Itera
     own = engine.on(view)
     for rows in own.chunks():
         some = rows[rows < count]
-        if len(some) == 1:
-            found = own.forecast(np.repeat(some, 2)).first()
-        else:
-            found = own.forecast(some)
+        lone = len(some) == 1
+        found = own.forecast(np.repeat(some, 2)).first() if lone else own.forecast(some)
         yield forecast_rows(block.names, found, span.last)
