@@ -1,7 +1,7 @@
 """One LightGBM model over the parts of a panel, trained by the workers of a Dask cluster.
 
 LightGBM's workers talk to each other directly and none can be replaced in their midst: where one is
-lost the training begins anew, on the same parts in the same order.
+lost the training begins anew on the same parts.
 """
 
 import time
