@@ -20,7 +20,7 @@ from store.settings import PROJECT_ROOT, Settings
 from tests.data.part_builders import make_parts, make_table, read_forecasts, rows_of
 
 WHOLE = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from flows.panel_files import PanelFiles, forecast_panel
 from flows.parted_panel import predict_parts
@@ -29,13 +29,20 @@ from store.settings import Settings
 
 panel, out = Path(sys.argv[1]), Path(sys.argv[2])
 settings = Settings(threads=1)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def peak() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+
+
+before = peak()
 if panel.is_dir():
     predict_parts(settings, PanelFiles(panel), horizon=1, out=out)
 else:
     for part in forecast_panel(settings, PanelFiles(panel), horizon=1, track=untracked):
         pass
-print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+print(json.dumps(peak() - before))
 """
 
 
