@@ -1,6 +1,6 @@
 """What was measured of one panel, as tables for accuracy.md."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from models.regimes import CALM, SHOCK, regime_of
 from models.rolling import MODEL
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 INFORMED = f"{MODEL} with tariffs"
 OWN = {MODEL, INFORMED, MIDDLE, *EXPERTS, *MIXES}
 """All that is ours; the others are peers."""
@@ -239,10 +240,10 @@ def case_lines(found: Found) -> list[str]:
 
 def own_forecasts(task: Task, cutoffs: Sequence[int]) -> pd.DataFrame:
     """Return what the product and each expert forecast."""
-    rows = backtest_panel(task, cutoffs, track=track).forecasts
+    rows = backtest_panel(task, cutoffs, spread=told).forecasts
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
 
 
-def track(items: Sequence[Item], label: str) -> Iterable[Item]:
+def told(work: Callable[[Item], Made], items: Sequence[Item], label: str) -> Iterator[Made]:
     print(f"{label}: {len(items)}", flush=True)
-    return items
+    return map(work, items)

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pandas as pd
 from cyclopts import App, Parameter
@@ -195,7 +195,7 @@ def backtest(
         replay_evidence(Settings(), moment(as_of), out=out)
         return
     files = PanelFiles(panel, covariates, tree, controls)
-    replay_panel(Settings(), files, horizon=horizon, cutoffs=cutoffs, out=out, track=track)
+    replay_panel(Settings(), files, horizon=horizon, cutoffs=cutoffs, out=out)
 
 
 @app.command
@@ -208,12 +208,17 @@ def predict(
     covariates: Covariates = None,
     tree: Sums = None,
     controls: Controls = None,
+    teachers: Annotated[
+        Literal["sample", "all"],
+        Parameter(help="Whose past the trees of a panel in parts see: some series or all parts."),
+    ] = "sample",
     out: Out = None,
     format: Form = "csv",  # noqa: A002 - the option's name
 ) -> None:
     """Forecast as it could have been made that day, or the months after any panel.
 
-    With --commodity forecast the partner table of that one.
+    With --commodity forecast the partner table of that one. A panel that is a folder of parts, as
+    `magnetcast partition` makes it, is forecast part by part into a folder.
     """
     from flows.panel_files import PanelFiles, forecast_panel
 
@@ -229,6 +234,11 @@ def predict(
         write_result(predict_evidence(Settings(), moment(as_of)), out=out, form=format)
         return
     files = PanelFiles(panel, covariates, tree, controls)
+    if panel.is_dir():
+        from flows.parted_panel import predict_parts
+
+        predict_parts(Settings(), files, horizon=horizon, out=out, teachers=teachers)
+        return
     parts = forecast_panel(Settings(), files, horizon=horizon, track=track)
     write_parts(parts, out=out, form=format)
 
@@ -241,6 +251,7 @@ app.command("flows.diversion_commands:diversion")
 app.command("flows.explain_commands:explain")
 app.command("flows.gap_commands:gaps")
 app.command("flows.ingest_commands:ingest")
+app.command("flows.partition_commands:partition")
 app.command("flows.promote_commands:promote")
 app.command("flows.promote_commands:rollback")
 app.command("flows.publication_commands:publications")

@@ -52,16 +52,25 @@ def forecast_panel(
     say_left_out(set(task.table.index) - forecast)
 
 
+def check_horizon(horizon: int) -> None:
+    """Check that months can be forecast.
+
+    Raises:
+        DataError: There is none.
+    """
+    if horizon < 1:
+        raise DataError(
+            f"--horizon {horizon} is no number of months. Expected 1 or more. Take another."
+        )
+
+
 def panel_task(settings: Settings, files: PanelFiles, horizon: int) -> Task:
     """Return what to forecast, read and told of.
 
     Raises:
         DataError: The panel, what goes with it or the horizon cannot be used.
     """
-    if horizon < 1:
-        raise DataError(
-            f"--horizon {horizon} is no number of months. Expected 1 or more. Take another."
-        )
+    check_horizon(horizon)
     panel = _told(read_panel(files.panel))
     table, tree = _with_sums(panel, files)
     covariates = None

@@ -7,13 +7,14 @@ import pandas as pd
 
 from features.months import month_label, month_number
 from flows.backtest import backtest, evidence_scoreboard, record_panel, verdict
+from flows.cluster import workers
 from flows.console import say
 from flows.output import write_result
 from flows.panel_files import PanelFiles, panel_task, say_left_out
 from flows.predict import predict
 from flows.scoreboard import Scoreboard, scoreboard_of, write_scoreboard
 from flows.workspace import open_workspace
-from models.backtest import Backtest, Track, forecast_file
+from models.backtest import Backtest, forecast_file
 from models.panel import backtest_panel
 from store.errors import DataError
 from store.settings import Settings
@@ -36,7 +37,6 @@ def replay_panel(
     horizon: int,
     cutoffs: str | None,
     out: Path | None,
-    track: Track,
 ) -> None:
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files.
 
@@ -45,7 +45,8 @@ def replay_panel(
     """
     months = _months(cutoffs)
     task = panel_task(settings, files, horizon)
-    result = backtest_panel(task, months, track=track)
+    with workers(settings) as staff:
+        result = backtest_panel(task, months, spread=staff.spread)
     say_left_out(set(task.table.index) - set(result.forecasts["destination"]))
     board = None
     if len(result.scores):

@@ -10,12 +10,14 @@ import pandas as pd
 from prefect import flow
 
 from features.months import month_label, month_number
+from flows.cluster import workers
 from flows.console import say, track
 from flows.provenance import git_commit
 from models import tracking
 from models.engine import tuning
 from models.engine.spec import EngineSpec
 from models.engine.tuning import Tuned, TunedPanel
+from models.spread import in_turn
 from sources.panel_file import read_panel
 from store.errors import DataError, first_few
 from store.settings import Settings
@@ -57,8 +59,14 @@ def tune(settings: Settings, search: Search) -> str:
     """
     spec = EngineSpec(threads=settings.threads)
     panels = read_panels(search, spec)
-    with tracking.open_run(settings, name="tune", tags=_tags(panels, spec)) as run:
-        found = tuning.tune(panels, trials=search.trials, spec=spec, seed=spec.seed, track=track)
+    with (
+        tracking.open_run(settings, name="tune", tags=_tags(panels, spec)) as run,
+        workers(settings) as staff,
+    ):
+        spread = in_turn if settings.dask is None else staff.spread
+        found = tuning.tune(
+            panels, trials=search.trials, spec=spec, seed=spec.seed, track=track, spread=spread
+        )
         text = json.dumps(told(found, panels), indent=1) + "\n"
         run.params({**found.spec.choices, "trials": search.trials, "best_trial": found.best})
         run.metrics({"searched": found.searched, "held_out": found.held_out})

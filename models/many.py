@@ -15,7 +15,7 @@ from features.partner_table import PartnerTable
 from models.backtest import Backtest, Track, forecast_file, scale_rows, untracked
 from models.engine.forecast import Engine, Quantiles, engine_at
 from models.engine.spec import EngineSpec
-from models.panel import YEAR, expert_said, known_months, rows_of, summed, whole
+from models.panel import YEAR, expert_said, forecast_rows, known_months, summed, whole
 from models.rolling import MODEL, Memory
 from models.tables import COMPARED, scored_table, task_of
 from models.tree import Tree
@@ -194,7 +194,7 @@ def _rows_of_part(engine: Engine, part: _Part, others: Sequence[str], cutoff: in
     season = engine.view.gauge(engine.last).season[part.rows]
     product = summed(_local(own, part), engine.view.tonnes[part.rows], season, part.tree)
     tables = [
-        rows_of(names, found, cutoff).assign(model=model)
+        forecast_rows(names, found, cutoff).assign(model=model)
         for model, found in [(MODEL, product), *said]
     ]
     return pd.concat(tables, ignore_index=True)

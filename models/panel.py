@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from models.panel_response import PanelResponse
 from models.reconcile import reconcile
 from models.rolling import MODEL, UNANSWERED
 from models.served import mean_of_quantiles
+from models.spread import Spread, in_turn
 from models.tree import Tree
 from sources.covariates import Covariates
 from store.errors import DataError
@@ -88,18 +90,20 @@ class Task:
         )
 
 
-def backtest_panel(task: Task, cutoffs: Sequence[int], *, track: Track = untracked) -> Backtest:
+def backtest_panel(task: Task, cutoffs: Sequence[int], *, spread: Spread = in_turn) -> Backtest:
     """Return the backtest of a panel: at each cutoff from what lies up to it, scored on the rest.
 
     Args:
         task: What to forecast.
         cutoffs: Last known months, as month numbers.
-        track: Shows progress.
+        spread: Who does the cutoffs.
 
     Raises:
         DataError: A cutoff lies outside the panel, or a covariate is not known.
     """
-    tables = [said_at(task, cutoff) for cutoff in track(sorted(cutoffs), "cutoffs")]
+    for cutoff in cutoffs:
+        task.column(cutoff)
+    tables = spread(partial(said_at, task), sorted(cutoffs), "cutoffs")
     forecasts = pd.concat(tables, ignore_index=True)
     return scored(forecasts, known_months(task.table), _scales(task.table, cutoffs))
 
@@ -116,7 +120,7 @@ def said_at(task: Task, cutoff: int, others: Sequence[str] = (MIDDLE, *EXPERTS))
         DataError: The cutoff lies outside the panel, or a covariate is not known.
     """
     spoken = _spoken(task, task.engine(cutoff), others)
-    tables = [rows_of(task.names, said, cutoff).assign(model=model) for model, said in spoken]
+    tables = [forecast_rows(task.names, said, cutoff).assign(model=model) for model, said in spoken]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -132,13 +136,13 @@ def predict_panel(task: Task, *, track: Track = untracked) -> Iterator[pd.DataFr
     cutoff = int(task.table.columns[-1])
     engine = task.engine(cutoff)
     if task.tree is not None:
-        yield rows_of(task.names, _summed(task, engine, whole(engine.forecasts())), cutoff)
+        yield forecast_rows(task.names, _summed(task, engine, whole(engine.forecasts())), cutoff)
         return
     if task.response is not None:
-        yield rows_of(task.names, _answered(task, engine, whole(engine.forecasts())), cutoff)
+        yield forecast_rows(task.names, _answered(task, engine, whole(engine.forecasts())), cutoff)
         return
     for rows in track(engine.chunks(), "series"):
-        yield rows_of(task.names, engine.forecast(rows), cutoff)
+        yield forecast_rows(task.names, engine.forecast(rows), cutoff)
 
 
 def _spoken(task: Task, engine: Engine, others: Sequence[str]) -> Iterator[tuple[str, Quantiles]]:
@@ -213,12 +217,12 @@ def summed(own: Quantiles, history: Floats, season: Floats, tree: Tree) -> Quant
     return Quantiles(rows, values[rows], mean[rows], mean[rows], {})
 
 
-def rows_of(names: NDArray[np.object_], found: Quantiles, cutoff: int) -> pd.DataFrame:
+def forecast_rows(names: NDArray[np.object_], found: Quantiles, cutoff: int) -> pd.DataFrame:
     """Return forecasts as rows: destination, cutoff, period, horizon, quantiles, mean.
 
     Args:
-        names: Of all series that ``found.rows`` may speak of.
-        found: Forecasts.
+        names: Of all series that ``found`` tells rows of.
+        found: Forecasts of some.
         cutoff: Last known month, as a month number.
     """
     count, months = found.mean.shape

@@ -1,5 +1,6 @@
 """How each series' months differ over the year, steadied by the panel it belongs to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,8 +32,8 @@ LEAST_PANEL: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Raw:
-    """Profiles as measured, before they are steadied."""
+class Profiles:
+    """Profiles of series as measured, before they are steadied."""
 
     profile: Floats
     """Series x 12, mean 1."""
@@ -40,6 +41,19 @@ class _Raw:
     """Squared standard error of a profile's months, one number a series."""
     is_whole: NDArray[np.bool_]
     """Whether each month of the year was measured at least once."""
+
+    @classmethod
+    def joined(cls, parts: Sequence["Profiles"]) -> "Profiles":
+        """Return the profiles of all parts, one after the other."""
+        return cls(
+            np.concatenate([part.profile for part in parts]),
+            np.concatenate([part.variance for part in parts]),
+            np.concatenate([part.is_whole for part in parts]),
+        )
+
+    def part(self, rows: NDArray[np.int64]) -> "Profiles":
+        """Return the profiles of some of the series."""
+        return Profiles(self.profile[rows], self.variance[rows], self.is_whole[rows])
 
 
 def season_profiles(values: Floats) -> Floats:
@@ -60,13 +74,47 @@ def season_profiles(values: Floats) -> Floats:
     """
     if values.shape[1] < LEAST_MONTHS or not len(values):
         return np.ones((len(values), YEAR))
-    blocks = [_measured(values[at : at + BLOCK].T) for at in range(0, len(values), BLOCK)]
-    raw = _Raw(
-        np.concatenate([block.profile for block in blocks]),
-        np.concatenate([block.variance for block in blocks]),
-        np.concatenate([block.is_whole for block in blocks]),
-    )
-    return np.maximum(_steadied(raw), LOWEST)
+    raw = measured_profiles(values)
+    return steadied_profiles(raw, panel_profile(raw))
+
+
+def measured_profiles(values: Floats) -> Profiles:
+    """Return what each series shows on its own, without regard to the others.
+
+    Args:
+        values: Series x months, NaN where missing, at least ``LEAST_MONTHS``; not modified.
+    """
+    blocks = [_measured(values[at : at + BLOCK].T) for at in range(0, max(len(values), 1), BLOCK)]
+    return Profiles.joined(blocks)
+
+
+def panel_profile(raw: Profiles) -> Floats:
+    """Return the profile of a panel, by month of the year: a mean that trusts the calm ones more.
+
+    Args:
+        raw: Of all its series; their order decides how the sums are rounded.
+    """
+    whole = raw.is_whole
+    if whole.sum() < LEAST_PANEL:
+        return np.ones(YEAR)
+    variance = raw.variance[whole]
+    trust = 1.0 / np.maximum(variance + np.median(variance), 1e-12)
+    weighed = np.ascontiguousarray(raw.profile[whole]) * trust[:, None]
+    panel: Floats = weighed.sum(axis=0) / trust.sum()
+    return panel
+
+
+def steadied_profiles(raw: Profiles, panel: Floats) -> Floats:
+    """Return profiles drawn towards the panel's as far as noise explains their difference.
+
+    Returns:
+        Series x 12, at least 0.3.
+    """
+    apart = raw.profile - panel
+    between = (apart**2).sum(axis=1) / (YEAR - 1)
+    noise = NOISE_WEIGHT * raw.variance
+    kept = np.clip(1.0 - noise / np.maximum(between, 1e-12), 0.0, 1.0)
+    return np.maximum(panel + apart * np.where(raw.is_whole, kept, 0.0)[:, None], LOWEST)
 
 
 def seasonal_scale(values: Floats) -> Floats:
@@ -103,7 +151,7 @@ def moving_sums(months: Floats, width: int) -> Floats:
     return pair if width % 2 == 0 else pair[:-1] + months[width - 1 :]
 
 
-def _measured(months: Floats) -> _Raw:
+def _measured(months: Floats) -> Profiles:
     """Return the profiles that months x series show on their own."""
     ratio, weight = _ratios(months)
     place = np.arange(len(ratio)) + YEAR // 2
@@ -118,7 +166,7 @@ def _measured(months: Floats) -> _Raw:
     is_whole = (count > 0).all(axis=0) & (middle > 0)
     noise = scatter.sum(axis=0) / np.maximum(count.sum(axis=0) - YEAR, 1.0)
     variance = noise / np.maximum(count.mean(axis=0), 1.0)
-    return _Raw((mean / np.where(is_whole, middle, 1.0)).T, variance, is_whole)
+    return Profiles((mean / np.where(is_whole, middle, 1.0)).T, variance, is_whole)
 
 
 def _ratios(months: Floats) -> tuple[Floats, Floats]:
@@ -144,18 +192,3 @@ def _weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     count = total**2 / np.where(total > 0, (weight**2).sum(axis=0), 1.0)
     spread = (weight * (ratio - mean) ** 2).sum(axis=0) / some
     return np.where(total > 0, mean, 1.0), spread * count, count
-
-
-def _steadied(raw: _Raw) -> Floats:
-    """Return profiles drawn towards the panel's as far as noise explains their difference."""
-    whole = raw.is_whole
-    panel = np.ones(YEAR)
-    if whole.sum() >= LEAST_PANEL:
-        variance = raw.variance[whole]
-        trust = 1.0 / np.maximum(variance + np.median(variance), 1e-12)
-        panel = (raw.profile[whole] * trust[:, None]).sum(axis=0) / trust.sum()
-    apart = raw.profile - panel
-    between = (apart**2).sum(axis=1) / (YEAR - 1)
-    noise = NOISE_WEIGHT * raw.variance
-    kept = np.clip(1.0 - noise / np.maximum(between, 1e-12), 0.0, 1.0)
-    return panel + apart * np.where(whole, kept, 0.0)[:, None]

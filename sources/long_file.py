@@ -134,7 +134,7 @@ def read_long_file(
     """Read columns of a file.
 
     Args:
-        path: CSV, compressed CSV (by its suffix) or Parquet (``PARQUET``).
+        path: CSV, compressed CSV (by its suffix), Parquet (``PARQUET``) or a folder of that.
         what: Kind of file, to begin a message with, e.g. ``Panel``.
         pick: Returns which of the columns there are to read; raises DataError where one lacks.
 
@@ -142,7 +142,7 @@ def read_long_file(
         DataError: The file does not exist, is empty, is not UTF-8, has no rows or cannot be read.
     """
     named = f"{what} {path}"
-    read = _parquet if path.suffix.lower() in PARQUET else _csv
+    read = _parquet if path.is_dir() or path.suffix.lower() in PARQUET else _csv
     try:
         file = read(path, named, pick)
     except DataError:

@@ -55,6 +55,43 @@ def read_panel(path: Path) -> Panel:
         DataError: The file cannot be read, lacks a column, names no series in most of its rows or
             has no sound series.
     """
+    if path.is_dir():
+        raise DataError(
+            f"Panel {path} cannot be read: it is a folder. Expected a file. Check the path."
+        )
+    panel, faults = _read(path)
+    if not len(panel.table):
+        raise _nothing_left(faults)
+    return panel
+
+
+def read_part(path: Path) -> Panel:
+    """Return a part of a panel as ``read_panel`` does; the table is empty if no series is sound.
+
+    Args:
+        path: Folder of Parquet files.
+
+    Raises:
+        DataError: The part cannot be read or lacks a column.
+    """
+    return _read(path)[0]
+
+
+def check_columns(path: Path, names: Sequence[str]) -> None:
+    """Check that a panel has all columns.
+
+    Raises:
+        DataError: One is missing.
+    """
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise DataError(
+            f"Panel {path} has no column {', '.join(missing)}. Expected {', '.join(COLUMNS)}. "
+            f"It has {', '.join(names[:8])}. Rename or add the column."
+        )
+
+
+def _read(path: Path) -> tuple[Panel, SeriesFaults]:
     rows = _decoded(read_long_file(path, what="Panel", pick=lambda names: _columns(path, names)))
     notes = [_nameless_note(rows), form_note(rows.texts, rows.periods), _mark_note(rows)]
     faults = SeriesFaults(rows.file, rows.series.texts)
@@ -69,18 +106,14 @@ def read_panel(path: Path) -> Panel:
     ):
         check(rows, faults)
     table = _dense(rows, faults)
-    notes += [_again_note(rows, faults, table), _gap_note(table), _end_note(table)]
+    if len(table):
+        notes += [_again_note(rows, faults, table), _gap_note(table), _end_note(table)]
     told = tuple(note for note in notes if note)
-    return Panel(table, faults.reasons(), told, _tree_rows(rows, table))
+    return Panel(table, faults.reasons(), told, _tree_rows(rows, table)), faults
 
 
 def _columns(path: Path, names: Sequence[str]) -> list[str]:
-    missing = [name for name in COLUMNS if name not in names]
-    if missing:
-        raise DataError(
-            f"Panel {path} has no column {', '.join(missing)}. Expected {', '.join(COLUMNS)}. "
-            f"It has {', '.join(names[:8])}. Rename or add the column."
-        )
+    check_columns(path, names)
     return [name for name in (*COLUMNS, PART_OF) if name in names]
 
 
@@ -127,7 +160,7 @@ def _dense(rows: PanelRows, faults: SeriesFaults) -> pd.DataFrame:
     """Return the table of the series nothing is wrong with."""
     usable = checks.usable_rows(rows, faults)
     if not len(usable):
-        raise _nothing_left(faults)
+        return pd.DataFrame()
     cells = checks.cells_of(rows, usable)
     grid = np.full(cells.size, np.nan)
     grid[cells.keys] = rows.tonnes.floats[usable] + 0.0  # a negative zero becomes zero

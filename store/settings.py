@@ -1,5 +1,6 @@
 """Everything the environment may change, read once and checked on entry."""
 
+import re
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -39,6 +40,11 @@ class Settings(BaseSettings):
     )
     threads: int = Field(
         default=2, ge=1, le=64, description="Threads LightGBM may use on panels from files."
+    )
+    dask: str | None = Field(
+        default=None,
+        description="Where groups of tasks run: a Dask scheduler, tcp://HOST:PORT, or worker "
+        "processes of this machine, local or local:N; empty means in the process itself.",
     )
     lock_timeout_s: float = Field(
         default=900.0, gt=0, description="How long a second writer waits for the first."
@@ -153,6 +159,14 @@ class Settings(BaseSettings):
         description="Certificate authorities in PEM that receivers of webhooks may have besides "
         "public ones.",
     )
+
+    @field_validator("dask")
+    @classmethod
+    def _is_cluster(cls, dask: str | None) -> str | None:
+        """Refuse what names no cluster."""
+        if dask and not re.fullmatch(r"local(:[1-9]\d{0,2})?|(tcp|tls)://[^\s/]+:\d+", dask):
+            raise ValueError("no Dask cluster. Expected tcp://HOST:PORT, local or local:N")
+        return dask or None
 
     @field_validator(*PLAIN_URLS)
     @classmethod

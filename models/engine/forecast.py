@@ -1,13 +1,13 @@
 """Forecast a panel from a cutoff: lessons, trial, learner, and the quantiles of every series."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engine.learner import CANDIDATES, Learner, Said, Teacher
+from models.engine.learner import CANDIDATES, Heads, Learner, Said, Teacher
 from models.engine.lessons import Extra, Lessons, PanelView, lessons
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import NAMES, Standpoint
@@ -43,6 +43,11 @@ class Quantiles:
     experts: dict[str, Floats]
     """What each expert said, series x months."""
 
+    def first(self) -> "Quantiles":
+        """Return the forecast of the first series."""
+        experts = {name: said[:1] for name, said in self.experts.items()}
+        return Quantiles(self.rows[:1], self.tonnes[:1], self.mean[:1], self.middle[:1], experts)
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -55,6 +60,10 @@ class Engine:
     verdict: Verdict
     known: Lessons
     """What past origins taught."""
+
+    def on(self, view: PanelView) -> "Engine":
+        """Return the engine with what it learned, ready to forecast other series."""
+        return replace(self, view=view)
 
     def chunks(self) -> list[Ints]:
         """Return the series with a value in the last year, some at a time."""
@@ -108,21 +117,41 @@ def engine_at(
         extra_names: Their names.
     """
     view = PanelView(values[:, : last + 1], first_month, horizon, extra)
-    known = lessons(_taught(view, spec), last, spec)
-    before = before_trial(known, trial_start(last, horizon, spec))
-    teacher = Teacher(known, (*NAMES, *extra_names), last, spec)
-    tried, final = teacher.learners([before, np.ones(len(known), dtype=bool)])
-    verdict = judge(tried, known, horizon=horizon, last=last, spec=spec)
-    return Engine(view, last, final, verdict, known)
+    rows = taught_rows(len(values), spec)
+    return taught(view if rows is None else view.part(rows), last, spec, extra_names).on(view)
 
 
-def _taught(view: PanelView, spec: EngineSpec) -> PanelView:
-    """Return the series that lessons are drawn from: all, or some of very many."""
-    count = len(view.tonnes)
+def taught_rows(count: int, spec: EngineSpec) -> Ints | None:
+    """Return which of some series lessons are drawn from, ascending; None for all."""
     if count <= spec.most_series:
-        return view
+        return None
     draw = np.random.default_rng(spec.seed)
-    return view.part(np.sort(draw.choice(count, spec.most_series, replace=False)))
+    return np.sort(draw.choice(count, spec.most_series, replace=False))
+
+
+def taught(
+    view: PanelView,
+    last: int,
+    spec: EngineSpec,
+    extra_names: tuple[str, ...] = (),
+    trained: Sequence[Heads] | None = None,
+) -> Engine:
+    """Return the engine that some series teach at a cutoff, ready to forecast those.
+
+    Args:
+        view: The series.
+        last: Column of the cutoff.
+        spec: Choices of the engine.
+        extra_names: Of further features.
+        trained: Heads trained elsewhere on more series: on what was known before the trial, and on
+            all.
+    """
+    known = lessons(view, last, spec)
+    before = before_trial(known, trial_start(last, view.horizon, spec))
+    teacher = Teacher(known, (*NAMES, *extra_names), last, spec)
+    tried, final = teacher.learners([before, np.ones(len(known), dtype=bool)], trained)
+    verdict = judge(tried, known, horizon=view.horizon, last=last, spec=spec)
+    return Engine(view, last, final, verdict, known)
 
 
 def in_tonnes(rows: Ints, point: Standpoint, distance: Floats) -> Quantiles:

@@ -17,6 +17,9 @@ from models.spec import HEAD_LEVELS
 
 Floats = NDArray[np.float64]
 
+Heads = dict[str, lgb.Booster]
+"""By name of ``HEAD_LEVELS``."""
+
 LEAST_CELLS: Final = 200
 """Cells below which nothing is learned."""
 
@@ -45,7 +48,7 @@ class Learner:
     """A fitted stack and heads."""
 
     stack: Stack
-    heads: dict[str, lgb.Booster]
+    heads: Heads
 
     def says(self, features: NDArray[np.float32]) -> Said:
         """Return what is said of cells x features."""
@@ -64,16 +67,23 @@ class Teacher:
         self._known = known
         self._names = names
         self._spec = spec
-        age = (last - known.origin) / spec.half_life
-        self._weight = known.weight * 0.5**age
+        self._weight = recency(known, last, spec)
 
-    def learners(self, parts: Sequence[NDArray[np.bool_]]) -> list[Learner | None]:
+    def learners(
+        self, parts: Sequence[NDArray[np.bool_]], trained: Sequence[Heads] | None = None
+    ) -> list[Learner | None]:
         """Return one learner a part of the cells, fitted at once; None where cells are too few.
 
         Args:
             parts: Which cells; at most ``spec.rows`` of each part are seen.
+            trained: Heads that were trained elsewhere on more, one set a part.
         """
         chosen = [self._chosen(part) for part in parts]
+        if trained is not None:
+            return [
+                Learner(self._stack(cells), heads) if len(cells) >= LEAST_CELLS else None
+                for cells, heads in zip(chosen, trained, strict=True)
+            ]
         seen = np.unique(np.concatenate(chosen))
         whole = self._binned(seen)
         tables = [_part_of(whole, np.searchsorted(seen, cells)) for cells in chosen]
@@ -106,39 +116,50 @@ class Teacher:
     def _fitted(self, cells: NDArray[np.intp], table: lgb.Dataset | None) -> Learner | None:
         if table is None:
             return None
+        heads = {
+            name: lgb.train(
+                head_parameters(self._spec, level, len(cells)), table, self._spec.rounds
+            )
+            for name, level in HEAD_LEVELS.items()
+        }
+        return Learner(self._stack(cells), heads)
+
+    def _stack(self, cells: NDArray[np.intp]) -> Stack:
         known = self._known
-        stack = fit_stack(
+        return fit_stack(
             known.features[cells],
             known.target[cells],
             self._weight[cells],
             names=self._names,
             ridge=self._spec.ridge,
         )
-        heads = {
-            name: lgb.train(self._parameters(level, len(cells)), table, self._spec.rounds)
-            for name, level in HEAD_LEVELS.items()
-        }
-        return Learner(stack, heads)
 
-    def _parameters(self, level: float, cells: int) -> dict[str, object]:
-        spec = self._spec
-        return {
-            "objective": "quantile",
-            "alpha": level,
-            "learning_rate": spec.learning_rate,
-            "num_leaves": spec.leaves,
-            "min_data_in_leaf": min(spec.least_rows, cells // 20),
-            "lambda_l2": spec.l2,
-            "feature_fraction": spec.feature_share,
-            "bagging_fraction": spec.row_share,
-            "bagging_freq": 1,
-            "max_bin": spec.bins,
-            "seed": spec.seed,
-            "deterministic": True,
-            "force_col_wise": True,
-            "num_threads": 1,
-            "verbosity": -1,
-        }
+
+def head_parameters(spec: EngineSpec, level: float, cells: int) -> dict[str, object]:
+    """Return LightGBM's parameters of a quantile head that sees some cells."""
+    return {
+        "objective": "quantile",
+        "alpha": level,
+        "learning_rate": spec.learning_rate,
+        "num_leaves": spec.leaves,
+        "min_data_in_leaf": min(spec.least_rows, cells // 20),
+        "lambda_l2": spec.l2,
+        "feature_fraction": spec.feature_share,
+        "bagging_fraction": spec.row_share,
+        "bagging_freq": 1,
+        "max_bin": spec.bins,
+        "seed": spec.seed,
+        "deterministic": True,
+        "force_col_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+    }
+
+
+def recency(known: Lessons, last: int, spec: EngineSpec) -> Floats:
+    """Return what each cell counts at the column ``last``."""
+    weight: Floats = known.weight * 0.5 ** ((last - known.origin) / spec.half_life)
+    return weight
 
 
 def _part_of(whole: lgb.Dataset, cells: NDArray[np.intp]) -> lgb.Dataset | None:

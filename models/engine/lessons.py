@@ -1,6 +1,6 @@
 """Rows to learn from: what past origins said and how it turned out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import repeat
@@ -23,6 +23,16 @@ Extra = Callable[[int, Ints | slice], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
+class Common:
+    """What all series of a panel say together at one origin."""
+
+    profile: Floats
+    """Season, by month of the year."""
+    momentum: float
+    """What the middle series does, in spreads."""
+
+
+@dataclass(frozen=True, slots=True)
 class PanelView:
     """A panel as the engine sees it: at each origin the columns up to it, nothing else."""
 
@@ -32,6 +42,8 @@ class PanelView:
     """Month of the year, 0 to 11, of the first column."""
     horizon: int
     extra: Extra | None = None
+    common: Mapping[int, Common] = field(default_factory=dict)
+    """By origin, where these are some series of a panel; else all series tell it together."""
     _gauges: dict[int, Gauge] = field(default_factory=dict, init=False, repr=False)
 
     def part(self, rows: Ints) -> "PanelView":
@@ -43,7 +55,9 @@ class PanelView:
     def gauge(self, origin: int) -> Gauge:
         """Return the gauge of all series at an origin; made once."""
         if origin not in self._gauges:
-            self._gauges[origin] = gauge(self.tonnes[:, : origin + 1])
+            common = self.common.get(origin)
+            profile = None if common is None else common.profile
+            self._gauges[origin] = gauge(self.tonnes[:, : origin + 1], profile)
         return self._gauges[origin]
 
     def at(self, origin: int, rows: Ints | slice) -> Standpoint:
@@ -54,12 +68,13 @@ class PanelView:
             rows: Which series.
         """
         whole = self.gauge(origin)
+        common = self.common.get(origin)
         found = standpoint(
             np.ascontiguousarray(self.tonnes[rows, : origin + 1]),
             whole.part(rows),
             horizon=self.horizon,
             first_month=self.first_month,
-            momentum=panel_momentum(whole),
+            momentum=panel_momentum(whole.momentum) if common is None else common.momentum,
         )
         extra = self.extra
         if extra is None:

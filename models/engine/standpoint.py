@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.experts import EXPERTS
-from models.season import BLOCK, YEAR, carried, season_profiles, seasonal_scale
+from models.season import (
+    BLOCK,
+    LEAST_MONTHS,
+    YEAR,
+    carried,
+    measured_profiles,
+    season_profiles,
+    seasonal_scale,
+    steadied_profiles,
+)
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -101,13 +110,18 @@ NAMES: Final = (
 """Features: distances from the base in spreads, logs of ratios, shares and counts."""
 
 
-def gauge(values: Floats) -> Gauge:
-    """Return size and temper of all series of a panel; draws their season towards the panel's.
+def gauge(values: Floats, profile: Floats | None = None) -> Gauge:
+    """Return size and temper of series; draws their season towards the panel's.
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
+        profile: The panel's season, by ``season.panel_profile``, where these are some of its
+            series; None where they are all.
     """
-    season = season_profiles(values)
+    if profile is None or values.shape[1] < LEAST_MONTHS:
+        season = season_profiles(values)
+    else:
+        season = steadied_profiles(measured_profiles(values), profile)
     parts = [
         _measured(values[at : at + BLOCK], season[at : at + BLOCK])
         for at in range(0, max(len(values), 1), BLOCK)
@@ -123,9 +137,9 @@ def gauge(values: Floats) -> Gauge:
     )
 
 
-def panel_momentum(whole: Gauge) -> float:
-    """Return what the middle series of a panel does, in spreads."""
-    known = whole.momentum[np.isfinite(whole.momentum)]
+def panel_momentum(momentum: Floats) -> float:
+    """Return what the middle series of a panel does, given what each does, in spreads."""
+    known = momentum[np.isfinite(momentum)]
     return float(np.median(known)) if known.size else 0.0
 
 

@@ -6,6 +6,7 @@ once the search is over, whether its gain is more than luck.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from models.engine.forecast import engine_at
 from models.engine.spec import EngineSpec
 from models.engine.trial import trial_start
 from models.season import seasonal_scale
+from models.spread import Spread, in_turn
 from store.errors import DataError
 from store.vocabulary import QUANTILES
 
@@ -125,6 +127,7 @@ def tune(
     spec: EngineSpec,
     seed: int,
     track: Track = untracked,
+    spread: Spread = in_turn,
 ) -> Tuned:
     """Return the best of some trials; the first is the present spec.
 
@@ -138,6 +141,7 @@ def tune(
         spec: The present spec.
         seed: Of the search.
         track: Shows progress.
+        spread: Who does the cutoffs of a trial; trials learn from those before.
 
     Raises:
         DataError: A panel has no cell to score.
@@ -150,7 +154,9 @@ def tune(
     for _ in track(range(trials), "trials"):
         trial = study.ask()
         specs.append(suggested(trial, spec))
-        errors.append(np.array([panel_errors(one, one.cutoffs, specs[-1]) for one in panels]))
+        errors.append(
+            np.array([panel_errors(one, one.cutoffs, specs[-1], spread) for one in panels])
+        )
         study.tell(trial, float((errors[-1] / errors[0]).mean()))
     ratios = np.array([(error / errors[0]).mean(axis=1) for error in errors])
     best = int(ratios.mean(axis=1).argmin())
@@ -166,13 +172,16 @@ def tune(
     return Tuned(spec, specs[best], best, table, gains)
 
 
-def panel_errors(panel: TunedPanel, cutoffs: Sequence[int], spec: EngineSpec) -> Floats:
+def panel_errors(
+    panel: TunedPanel, cutoffs: Sequence[int], spec: EngineSpec, spread: Spread = in_turn
+) -> Floats:
     """Return the errors (``METRICS``) of a spec, means over all cells of some cutoffs.
 
     Raises:
         DataError: There is no cell to score, or not even an error in one.
     """
-    cells = np.concatenate([_cell_errors(panel, cutoff, spec) for cutoff in cutoffs])
+    found = spread(partial(_cell_errors, panel, spec), cutoffs, f"cutoffs of {panel.name}")
+    cells = np.concatenate(list(found))
     errors = cells.mean(axis=0) if len(cells) else np.zeros(len(METRICS))
     if not (errors > 0).all():
         raise DataError(
@@ -184,7 +193,7 @@ def panel_errors(panel: TunedPanel, cutoffs: Sequence[int], spec: EngineSpec) ->
     return errors
 
 
-def _cell_errors(panel: TunedPanel, cutoff: int, spec: EngineSpec) -> Floats:
+def _cell_errors(panel: TunedPanel, spec: EngineSpec, cutoff: int) -> Floats:
     """Return cells x ``METRICS`` of the forecasts at one cutoff, in the series' seasonal scale."""
     first = int(panel.table.columns[0])
     seen = panel.table.loc[:, :cutoff].to_numpy(dtype=float)

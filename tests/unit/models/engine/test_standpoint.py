@@ -33,7 +33,7 @@ def stand(values: Floats, *, horizon: int = 6, first_month: int = 0) -> Standpoi
         whole,
         horizon=horizon,
         first_month=first_month,
-        momentum=panel_momentum(whole),
+        momentum=panel_momentum(whole.momentum),
     )
 
 
@@ -94,10 +94,10 @@ class TestGauge:
         rows = [[10.0, 12.0] * 6 + [end] * 3 for end in (5.0, 15.0, 90.0)]
         found = measured(*rows, [NAN] * 14 + [1.0])
 
-        assert panel_momentum(found) == found.momentum[1]
+        assert panel_momentum(found.momentum) == found.momentum[1]
 
     def test_momentum_of_a_young_panel_is_nothing(self) -> None:
-        assert panel_momentum(measured([1.0, 2.0])) == 0.0
+        assert panel_momentum(measured([1.0, 2.0]).momentum) == 0.0
 
     def test_a_panel_may_be_larger_than_what_is_worked_on_at_a_time(self) -> None:
         values = make_values(series=BLOCK + 2, months=20)

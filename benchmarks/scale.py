@@ -1,0 +1,224 @@
+"""What each step costs from a thousand to a million series, with one and two workers.
+
+Usage: scale.py [--sizes 1000,10000,100000,1000000] [--keep FOLDER] [--again] [--page]. Each figure
+goes to scale.csv as soon as it is measured, and one that is there is not measured again, so a
+broken run goes on where it ended; the page is made from that file. MAGNETCAST_PEERS names the
+python of an environment with mlforecast (see peers.py); without it nothing is raced.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import growth
+import numpy as np
+import page
+import pandas as pd
+from scale_page import FILE, page_lines
+from watch import Measured, measure
+
+from sources.panel_file import read_panel
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+MOST_BACKTEST = 100_000
+"""Series that a backtest is measured with; it holds its panel and all it says."""
+
+MOST_RACED = 10_000
+HORIZON = 12
+CUTOFFS = "2022-12,2023-12"
+PEERS = "MAGNETCAST_PEERS"
+HERE = Path(__file__).resolve().parent
+CLI = (sys.executable, "-c", "from flows.cli import main; main()")
+KEY = ["step", "series", "workers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The panel of one size on disk."""
+
+    folder: Path
+    series: int
+
+    @property
+    def panel(self) -> Path:
+        return self.folder / f"{self.series}.parquet"
+
+    @property
+    def parts(self) -> Path:
+        return self.folder / f"{self.series}-parts"
+
+    def run(self, command: list[str], **environment: str) -> tuple[Measured, dict[str, float]]:
+        """Return what a command took, and what its last line says if that is JSON."""
+        log = self.folder / "log"
+        paths = os.pathsep.join([str(page.ROOT), str(HERE)])
+        home = str(self.folder / "home")
+        surroundings = {**os.environ, "PYTHONPATH": paths, "MAGNETCAST_HOME": home, **environment}
+        took = measure(command, log=log, environment=surroundings)
+        last = log.read_text(encoding="utf-8").splitlines()[-1:]
+        told = json.loads(last[0]) if last and last[0].startswith("{") else {}
+        return took, told
+
+
+Row = dict[str, float | int | str]
+
+
+def step(place: Place, name: str) -> Row:
+    """Time a step of the engine, part by part."""
+    script = str(HERE / "scale_steps.py")
+    took, told = place.run([sys.executable, script, name, str(place.parts), str(HORIZON)])
+    return {"seconds": told["seconds"], "peak_mb": took.peak_mb, "bytes": told["bytes"]}
+
+
+def divide(place: Place) -> Row:
+    command = [*CLI, "partition", "--panel", str(place.panel), "--out", str(place.parts)]
+    took, _ = place.run(command)
+    return {"seconds": took.seconds, "peak_mb": took.peak_mb, "bytes": size_of(place.parts)}
+
+
+def predict(place: Place, workers: int) -> Row:
+    """Time the whole command on parts, on a local cluster if there are workers."""
+    out = place.folder / "forecast"
+    command = [*CLI, "predict", "--panel", str(place.parts), "--horizon", str(HORIZON)]
+    cluster = {"MAGNETCAST_DASK": f"local:{workers}"} if workers else {}
+    took, _ = place.run([*command, "--out", str(out)], **cluster)
+    made = size_of(out)
+    remove(out)
+    return {"seconds": took.seconds, "peak_mb": took.peak_mb, "bytes": made}
+
+
+def backtest(place: Place) -> Row:
+    out = place.folder / "backtest"
+    command = [*CLI, "backtest", "--panel", str(place.panel), "--horizon", str(HORIZON)]
+    took, _ = place.run([*command, "--cutoffs", CUTOFFS, "--out", str(out)])
+    made = size_of(out)
+    remove(out)
+    return {"seconds": took.seconds, "peak_mb": took.peak_mb, "bytes": made}
+
+
+def race_own(place: Place) -> Row:
+    script = str(HERE / "scale_steps.py")
+    took, told = place.run([sys.executable, script, "race", str(place.panel), str(HORIZON)])
+    median = np.load(place.panel.with_suffix(".median.npy"))
+    return {
+        "seconds": told["seconds"],
+        "peak_mb": took.peak_mb,
+        "bytes": told["bytes"],
+        "mase": mase(place.panel, median),
+    }
+
+
+def race_peer(place: Place, python: str, timed: str) -> Row:
+    out = place.folder / "peer.parquet"
+    script = [python, str(HERE / "scale_peers.py"), str(place.panel)]
+    took, told = place.run([*script, str(growth.MONTHS - HORIZON), str(HORIZON), str(out)])
+    found = pd.read_parquet(out).sort_values(["unique_id", "ds"])
+    median = found["p50"].to_numpy().reshape(-1, HORIZON)
+    return {
+        "seconds": told[timed],
+        "peak_mb": took.peak_mb,
+        "bytes": told["bytes"],
+        "mase": mase(place.panel, median),
+    }
+
+
+def mase(panel: Path, median: np.ndarray) -> float:
+    """Return the mean absolute error of the last months in each series' seasonal scale."""
+    values = read_panel(panel).table.to_numpy(dtype=float)
+    known, later = values[:, :-HORIZON], values[:, -HORIZON:]
+    scale = np.abs(known[:, 12:] - known[:, :-12]).mean(axis=1)
+    usable = scale > 0
+    error = np.abs(np.maximum(median, 0.0) - later)[usable] / scale[usable, None]
+    return float(np.nanmean(error))
+
+
+def jobs(place: Place, python: str | None) -> dict[tuple[str, int], Callable[[], Row]]:
+    """Return what is to be measured of a size, by step and workers."""
+    found: dict[tuple[str, int], Callable[[], Row]] = {
+        (name, 0): partial(step, place, name) for name in ("features", "experts", "train")
+    }
+    found |= {("predict", workers): partial(predict, place, workers) for workers in (0, 1, 2)}
+    if place.series <= MOST_BACKTEST:
+        found["backtest", 0] = partial(backtest, place)
+    if place.series <= MOST_RACED:
+        found["race engine", 0] = partial(race_own, place)
+    if place.series <= MOST_RACED and python is not None:
+        found["race mlforecast", 0] = partial(race_peer, place, python, "forecast")
+        found["mlforecast preprocess", 0] = partial(race_peer, place, python, "preprocess")
+    return found
+
+
+def measure_size(place: Place, python: str | None, *, again: bool) -> None:
+    """Measure what is not in the file yet, and add it there."""
+    done = set() if again else measured(place.series)
+    wanted = {key: job for key, job in jobs(place, python).items() if key not in done}
+    if not wanted:
+        return
+    if not place.panel.exists():
+        growth.write_panel(place.panel, place.series)
+    if not place.parts.exists():
+        record(place.series, ("divide", 0), divide(place))
+    for key, job in wanted.items():
+        record(place.series, key, job())
+
+
+def measured(series: int) -> set[tuple[str, int]]:
+    if not FILE.exists():
+        return set()
+    table = pd.read_csv(FILE)
+    rows = table.loc[table["series"] == series]
+    return set(zip(rows["step"], rows["workers"], strict=True))
+
+
+def record(series: int, key: tuple[str, int], row: Row) -> None:
+    """Put a row into the file, in the place of what was measured before."""
+    new = pd.DataFrame(
+        [
+            {
+                "step": key[0],
+                "series": series,
+                "workers": key[1],
+                **row,
+                "load": round(os.getloadavg()[0], 1),
+                "commit": page.commit(),
+            }
+        ]
+    )
+    rows = pd.concat([pd.read_csv(FILE), new]) if FILE.exists() else new
+    rows = rows.drop_duplicates(KEY, keep="last").sort_values(KEY)
+    rows.to_csv(FILE, index=False, float_format="%.6g")
+    print(new.to_string(index=False), flush=True)
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def remove(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    folder.rmdir()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    parser.add_argument("--keep", type=Path, help="folder for the panels, to be used again")
+    parser.add_argument("--again", action="store_true", help="measure anew what is measured")
+    parser.add_argument("--page", action="store_true", help="only make the page")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="magnetcast-") as scratch:
+        folder = chosen.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        for size in [] if chosen.page else map(int, chosen.sizes.split(",")):
+            measure_size(Place(folder, size), os.environ.get(PEERS), again=chosen.again)
+    page.write("scale.md", page_lines(pd.read_csv(FILE)))
+
+
+if __name__ == "__main__":
+    main()

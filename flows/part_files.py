@@ -1,0 +1,163 @@
+"""The parts of a panel on disk: condensed once, read in every pass, forecast into a part each.
+
+Whatever is written stands under its name only when it is whole, so that work that is done again
+after a worker was lost finds nothing half done.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.backtest import forecast_file
+from models.engine.forecast import Engine
+from models.engine.lessons import Common
+from models.engine.spec import EngineSpec
+from models.part_lessons import PartCells, part_cells
+from models.parted import Block, Floats, Ints, Names, Span, Told, first_pass, last_pass, second_pass
+from models.rolling import MODEL
+from sources.panel_file import read_part
+from sources.panel_parts import check_homes
+
+STATUS: Final = "panel"
+FILE: Final = "forecast.parquet"
+TEXTS: Final = ("destination", "cutoff", "period", "model", "status")
+"""Columns of few different texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condensed:
+    """A part as a dense block on disk, and what was told of it."""
+
+    part: Path
+    block: Path
+    names: Names
+    span: Span | None
+    """Months with a value; None where no series is sound."""
+    reach: int
+    """Series with a value in the last of them."""
+    refused: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def condense(part: Path, *, folder: Path) -> Condensed:
+    """Read and check a part and write its sound series as a block.
+
+    Raises:
+        DataError: The part cannot be read, or has series that belong elsewhere.
+    """
+    panel = read_part(part)
+    table = panel.table
+    check_homes(part, [*map(str, table.index), *panel.refused])
+    block = folder / f"{part.name}.arrow"
+    names = table.index.to_numpy(dtype=object)
+    if not len(table):
+        return Condensed(part, block, names, None, 0, panel.refused, panel.notes)
+    values = table.to_numpy(dtype=float)
+    _write_block(block, values)
+    span = Span(int(table.columns[0]), int(table.columns[-1]))
+    reach = int(np.isfinite(values[:, -1]).sum())
+    return Condensed(part, block, names, span, reach, panel.refused, panel.notes)
+
+
+def read_block(found: Condensed, span: Span) -> Block:
+    """Return a condensed part with the months of the whole panel."""
+    assert found.span is not None  # noqa: S101 - only parts with series are worked on
+    with pa.OSFile(str(found.block)) as file:
+        flat = pa.ipc.open_file(file).read_all().column("tonnes").combine_chunks()
+    values = np.full((len(found.names), span.width), np.nan)
+    own = slice(found.span.first - span.first, found.span.last - span.first + 1)
+    values[:, own] = flat.to_numpy().reshape(len(found.names), -1)
+    return Block(found.names, values)
+
+
+def told_by(work: tuple[Condensed, Ints], *, span: Span) -> Told:
+    """Return what a part says in the first pass, given the rows that teach."""
+    found, teachers = work
+    return first_pass(read_block(found, span), teachers)
+
+
+def moved_by(found: Condensed, *, span: Span, profile: Floats) -> Floats:
+    """Return what a part says in the second pass."""
+    return second_pass(read_block(found, span), profile)
+
+
+def teach(
+    found: Condensed, *, span: Span, commons: dict[int, Common], horizon: int, spec: EngineSpec
+) -> tuple[Path, Path, tuple[int, int]]:
+    """Write the lessons of a part; return the files and counts: before the trial, and all."""
+    cells = part_cells(read_block(found, span), commons, span=span, horizon=horizon, spec=spec)
+    before = cells.known_before()
+    files = found.block.with_suffix(".before.npz"), found.block.with_suffix(".all.npz")
+    for file, some in zip(files, (before, cells), strict=True):
+        write_cells(file, some)
+    return *files, (len(before), len(cells))
+
+
+def read_cells(file: Path) -> PartCells:
+    """Return the lessons of a part."""
+    with np.load(file) as told:
+        return PartCells(told["features"], told["target"], told["weight"], told["before"])
+
+
+def forecast_part(
+    found: Condensed, *, span: Span, engine: Engine, common: Common, out: Path
+) -> tuple[int, list[str]]:
+    """Write the forecasts of a part; return their number and the series without one."""
+    block = read_block(found, span)
+    target = out / found.part.name / FILE
+    parts = last_pass(block, engine, common, span)
+    said = (forecast_file(part.assign(model=MODEL), status=STATUS) for part in parts)
+    rows, forecast = _write_forecasts(target, said, beside=found.block.parent)
+    return rows, [str(name) for name in found.names if name not in forecast]
+
+
+def _write_block(path: Path, values: Floats) -> None:
+    table = pa.table({"tonnes": pa.array(values.reshape(-1))})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(uuid4().hex)
+    with (
+        pa.OSFile(str(unfinished), "wb") as file,
+        pa.ipc.new_file(file, table.schema) as writer,
+    ):
+        writer.write_table(table)
+    unfinished.replace(path)
+
+
+def write_cells(path: Path, cells: PartCells) -> None:
+    """Write the lessons of a part."""
+    unfinished = path.with_name(f"{uuid4().hex}.npz")
+    np.savez(
+        unfinished,
+        features=cells.features,
+        target=cells.target,
+        weight=cells.weight,
+        before=cells.before,
+    )
+    unfinished.replace(path)
+
+
+def _write_forecasts(
+    path: Path, parts: Iterable[pd.DataFrame], *, beside: Path
+) -> tuple[int, set[str]]:
+    """Write tables one after the other, at first into a folder beside; nothing without a table."""
+    rows, names, writer = 0, set[str](), None
+    unfinished = beside / uuid4().hex
+    for part in parts:
+        table = pa.Table.from_pandas(part, preserve_index=False)
+        if writer is None:
+            writer = pq.ParquetWriter(unfinished, table.schema, use_dictionary=list(TEXTS))
+        writer.write_table(table)
+        rows += len(part)
+        names |= set(part["destination"])
+    if writer is not None:
+        writer.close()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.replace(path)
+    return rows, names

@@ -1,0 +1,186 @@
+"""Forecast a panel in parts, from a folder into a folder, never holding the whole of it."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from flows.cluster import Staff, workers
+from flows.console import say
+from flows.panel_files import PanelFiles, check_horizon, say_left_out
+from flows.part_files import Condensed, condense, forecast_part, moved_by, teach, told_by
+from models.engine.forecast import Engine
+from models.engine.learner import Heads
+from models.engine.lessons import Common
+from models.engine.spec import EngineSpec
+from models.part_lessons import past_commons
+from models.parted import Division, Floats, Span, common_of, learned, profile_of, teaching
+from sources.month_text import month_label
+from sources.panel_file import SPARSE_END
+from sources.panel_parts import parts_of
+from store.errors import DataError, first_few
+from store.settings import Settings
+
+Teachers = Literal["sample", "all"]
+"""Whose lessons the trees see: of some series as where a panel is held whole, or of all parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is asked for."""
+
+    parts: Sequence[Path]
+    scratch: Path
+    """Folder of our own."""
+    horizon: int
+    spec: EngineSpec
+    teachers: Teachers
+
+
+def predict_parts(
+    settings: Settings,
+    files: PanelFiles,
+    *,
+    horizon: int,
+    out: Path | None,
+    teachers: Teachers = "sample",
+) -> None:
+    """Write the forecasts of a panel in parts to a folder of parts.
+
+    The folder is there only when it is whole.
+
+    Raises:
+        DataError: The panel, what goes with it or the folder cannot be used.
+    """
+    check_horizon(horizon)
+    target = _target(files, out)
+    parts = [part.absolute() for part in parts_of(files.panel)]
+    scratch = target.absolute().with_name(f".{target.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    job = _Job(parts, scratch, horizon, EngineSpec(threads=settings.threads), teachers)
+    try:
+        with workers(settings) as staff:
+            rows = _forecast(job, staff)
+        (scratch / "forecasts").replace(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    say(f"wrote {rows:,} rows to {target}")
+
+
+def _forecast(job: _Job, staff: Staff) -> int:
+    """Write the forecasts below a folder of our own and return their number."""
+    spread = staff.spread
+    read = list(spread(partial(condense, folder=job.scratch / "blocks"), job.parts, "parts read"))
+    sound = _told(read)
+    span = _span(sound)
+    division = Division.of([one.names for one in sound])
+    engine, profile = _learned(job, staff, sound, division, span)
+    momenta = spread(partial(moved_by, span=span, profile=profile), sound, "parts' gauges")
+    common = common_of(list(momenta), profile)
+    out = job.scratch / "forecasts"
+    last = partial(forecast_part, span=span, engine=engine, common=common, out=out)
+    found = list(spread(last, sound, "parts forecast"))
+    rows = sum(count for count, _ in found)
+    if not rows:
+        raise DataError(
+            "No series has a value in the year before the cutoff. Expected at least one. "
+            "Take an earlier cutoff."
+        )
+    say_left_out({name for _, names in found for name in names})
+    return rows
+
+
+def _learned(
+    job: _Job, staff: Staff, sound: Sequence[Condensed], division: Division, span: Span
+) -> tuple[Engine, Floats]:
+    """Return the engine that the panel teaches, and the panel's season."""
+    rows = division.teachers(job.spec)
+    work = list(zip(sound, rows, strict=True))
+    told = list(staff.spread(partial(told_by, span=span), work, "parts' seasons"))
+    trained = None
+    if job.teachers == "all" and division.count > job.spec.most_series:
+        values = teaching(told, rows, division)
+        commons = past_commons(values, span=span, horizon=job.horizon, spec=job.spec)
+        trained = _trained(job, staff, sound, span, commons)
+    engine = learned(
+        told, rows, division, span=span, horizon=job.horizon, spec=job.spec, trained=trained
+    )
+    return engine, profile_of(told, division)
+
+
+def _trained(
+    job: _Job, staff: Staff, sound: Sequence[Condensed], span: Span, commons: dict[int, Common]
+) -> tuple[Heads, Heads]:
+    """Return heads trained on the lessons of all parts: before the trial, and all."""
+    lesson = partial(teach, span=span, commons=commons, horizon=job.horizon, spec=job.spec)
+    found = list(staff.spread(lesson, sound, "parts' lessons"))
+    before = staff.heads([one[0] for one in found], [one[2][0] for one in found], job.spec)
+    whole = staff.heads([one[1] for one in found], [one[2][1] for one in found], job.spec)
+    return before, whole
+
+
+def _target(files: PanelFiles, out: Path | None) -> Path:
+    """Return where the forecasts go.
+
+    Raises:
+        DataError: There is no place for them, or the panel cannot be forecast part by part.
+    """
+    beside = {
+        "--covariates": files.covariates,
+        "--tree": files.tree,
+        "--controls": files.controls,
+    }
+    given = [name for name, path in beside.items() if path is not None]
+    if given:
+        raise DataError(
+            f"Panel {files.panel} is a folder and cannot be forecast with {first_few(given)}, "
+            "which look at all series at once. Expected a panel in one file. Use one, or leave "
+            "them out."
+        )
+    if out is None or out.exists():
+        raise DataError(
+            f"--out {out} cannot take the forecasts of a panel in parts. Expected a new folder. "
+            "Name one."
+        )
+    return out
+
+
+def _told(read: Sequence[Condensed]) -> list[Condensed]:
+    """Say which series were refused and what was noted; return the parts that have any left.
+
+    Raises:
+        DataError: None has.
+    """
+    refused = {name: reason for one in read for name, reason in one.refused.items()}
+    told = [f"{name}: {reason}" for name, reason in refused.items()]
+    if refused:
+        say(f"panel: {len(refused)} series refused, the others are forecast: {first_few(told)}")
+    noted = [one for one in read if one.notes]
+    if noted:
+        said = first_few([f"{one.part.name}: {'; '.join(one.notes)}" for one in noted[:1]])
+        say(f"panel: notes on {len(noted)} of {len(read)} parts, the first: {said}")
+    sound = [one for one in read if one.span is not None]
+    if not sound:
+        raise DataError(
+            f"No part has a series that can be used. {first_few(told)}. Expected a series name, a "
+            "month as YYYY-MM and one number of at least 0 a row. Correct the rows."
+        )
+    return sound
+
+
+def _span(sound: Sequence[Condensed]) -> Span:
+    """Return the months of the panel and say so if few series reach the last."""
+    spans = [one.span for one in sound if one.span is not None]
+    span = Span(min(one.first for one in spans), max(one.last for one in spans))
+    count = sum(len(one.names) for one in sound)
+    reach = int(np.sum([one.reach for one in sound if one.span and one.span.last == span.last]))
+    if reach < SPARSE_END * count:
+        say(
+            f"panel: the last month, {month_label(span.last)}, has a value of {reach} of {count} "
+            "series only"
+        )
+    return span

@@ -1,0 +1,79 @@
+"""A real Dask cluster of two worker processes: the same numbers, also where a worker is killed."""
+
+import os
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.cluster import address_of, on_cluster
+from flows.panel_files import PanelFiles
+from flows.parted_panel import predict_parts
+from models.engine.tuning import TunedPanel, panel_errors
+from models.panel import Task, backtest_panel, said_at
+from models.spread import in_turn
+from store.settings import Settings
+from tests.data.engine_builders import BRIEF
+from tests.data.part_builders import FIRST, make_parts, make_table, read_forecasts
+
+CUTOFFS = [FIRST + month for month in (47, 49, 51, 53)]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Address of a cluster of two worker processes on the loopback."""
+    with address_of("local:2") as found:
+        yield found
+
+
+def said_once_killed(task: Task, marker: Path, cutoff: int) -> pd.DataFrame:
+    """Say what the panel says; the first worker that is asked dies of it."""
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return said_at(task, cutoff)
+
+
+def test_a_backtest_says_the_same_on_a_cluster(address: str) -> None:
+    task = Task(make_table(), 6, BRIEF)
+
+    found = backtest_panel(task, CUTOFFS, spread=partial(on_cluster, address))
+
+    expected = backtest_panel(task, CUTOFFS)
+    pd.testing.assert_frame_equal(found.forecasts, expected.forecasts, check_exact=True)
+    pd.testing.assert_frame_equal(found.scores, expected.scores, check_exact=True)
+
+
+def test_a_worker_killed_amid_a_backtest_changes_nothing(address: str, tmp_path: Path) -> None:
+    task = Task(make_table(), 6, BRIEF)
+    work = partial(said_once_killed, task, tmp_path / "killed")
+
+    found = list(on_cluster(address, work, CUTOFFS, "cutoffs"))
+
+    assert (tmp_path / "killed").exists()
+    expected = list(in_turn(partial(said_at, task), CUTOFFS, "cutoffs"))
+    for one, other in zip(found, expected, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_trial_of_a_search_errs_the_same_on_a_cluster(address: str) -> None:
+    panel = TunedPanel("one", make_table(), 6, tuple(CUTOFFS[:2]), CUTOFFS[-1])
+
+    found = panel_errors(panel, panel.cutoffs, BRIEF, partial(on_cluster, address))
+
+    assert found.tolist() == panel_errors(panel, panel.cutoffs, BRIEF).tolist()
+
+
+def test_parts_are_forecast_the_same_on_a_cluster(address: str, tmp_path: Path) -> None:
+    _, parts = make_parts(tmp_path, make_table(series=60))
+    files = PanelFiles(parts)
+
+    predict_parts(Settings(dask=address), files, horizon=6, out=tmp_path / "there")
+    predict_parts(Settings(), files, horizon=6, out=tmp_path / "here")
+
+    pd.testing.assert_frame_equal(
+        read_forecasts(tmp_path / "there"), read_forecasts(tmp_path / "here"), check_exact=True
+    )
