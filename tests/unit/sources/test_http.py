@@ -22,7 +22,9 @@ from tests.providers.answers import Fault
 from tests.providers.server import Providers
 
 PREVIEW = "/public/v1/preview/C/M/HS"
-ASKED = [("period", "202401"), ("flowCode", "X"), ("reporterCode", "156")]
+ASKED = [
+    ("cmdCode", "850511"), ("period", "202401"), ("flowCode", "X"), ("reporterCode", "156")
+]  # fmt: skip
 KEY = "s3cr3t/with+odd=signs"
 
 
