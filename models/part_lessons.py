@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.learner import FURTHEST_OUTCOME, Heads, head_parameters, recency
-from models.engine.lessons import Common, PanelView, lessons, past_origins
+from models.engine.lessons import PanelView, lessons, past_origins
+from models.engine.past import Pasts
 from models.engine.spec import EngineSpec
-from models.engine.standpoint import panel_momentum
+from models.engine.standpoint import Common
 from models.engine.trial import before_trial, trial_start
-from models.parted import NO_SEASON, Block, Floats, Span
-from models.season import LEAST_MONTHS, YEAR, measured_profiles, panel_profile
+from models.parted import Block, Floats, Span
+from models.season import YEAR
 from models.spec import HEAD_LEVELS
 
 
@@ -53,14 +54,9 @@ def past_commons(
 
     They stand for the panel there, as they do where it is held whole.
     """
-    view = PanelView(values, span.first % YEAR, horizon)
     last = span.width - 1
-    return {
-        origin: Common(
-            _profile(values[:, : origin + 1]), panel_momentum(view.gauge(origin).momentum)
-        )
-        for origin in past_origins(last, horizon, spec)
-    }
+    pasts = Pasts(values, last)
+    return {origin: pasts.at(origin).common for origin in past_origins(last, horizon, spec)}
 
 
 def part_cells(
@@ -111,9 +107,3 @@ def trained_here(parts: Sequence[PartCells], spec: EngineSpec) -> Heads:
         name: lgb.train(head_parameters(spec, level, len(cells)), table, spec.rounds)
         for name, level in HEAD_LEVELS.items()
     }
-
-
-def _profile(values: Floats) -> Floats:
-    return (
-        panel_profile(measured_profiles(values)) if values.shape[1] >= LEAST_MONTHS else NO_SEASON
-    )

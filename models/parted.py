@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from models.engine.forecast import Engine, taught, taught_rows
 from models.engine.learner import Heads
-from models.engine.lessons import Common, PanelView
+from models.engine.lessons import PanelView
 from models.engine.spec import EngineSpec
-from models.engine.standpoint import gauge, panel_momentum
+from models.engine.standpoint import Common, gauge, panel_momentum
 from models.panel import forecast_rows
 from models.season import LEAST_MONTHS, YEAR, Profiles, measured_profiles, panel_profile
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
 
 YEAR: Final = 12
 """Months of a season."""
@@ -84,7 +85,8 @@ def measured_profiles(values: Floats) -> Profiles:
     Args:
         values: Series x months, NaN where missing, at least ``LEAST_MONTHS``; not modified.
     """
-    blocks = [_measured(values[at : at + BLOCK].T) for at in range(0, max(len(values), 1), BLOCK)]
+    places = range(0, max(len(values), 1), BLOCK)
+    blocks = [profiles_of(*ratios(values[at : at + BLOCK].T)) for at in places]
     return Profiles.joined(blocks)
 
 
@@ -99,8 +101,8 @@ def panel_profile(raw: Profiles) -> Floats:
         return np.ones(YEAR)
     variance = raw.variance[whole]
     trust = 1.0 / np.maximum(variance + np.median(variance), 1e-12)
-    weighed = np.ascontiguousarray(raw.profile[whole]) * trust[:, None]
-    panel: Floats = weighed.sum(axis=0) / trust.sum()
+    weighed = np.ascontiguousarray(raw.profile.T[:, whole]) * trust
+    panel: Floats = np.cumsum(weighed, axis=1)[:, -1] / trust.sum()
     return panel
 
 
@@ -151,13 +153,18 @@ def moving_sums(months: Floats, width: int) -> Floats:
     return pair if width % 2 == 0 else pair[:-1] + months[width - 1 :]
 
 
-def _measured(months: Floats) -> Profiles:
-    """Return the profiles that months x series show on their own."""
-    ratio, weight = _ratios(months)
+def ratio_ages(months: int) -> Floats:
+    """Return how old each ratio of so many months is at the last of them, in months."""
+    ages: Floats = months - 1.0 - (np.arange(max(months - YEAR, 0)) + YEAR // 2)
+    return ages
+
+
+def profiles_of(ratio: Floats, usable: Booleans) -> Profiles:
+    """Return the profiles that the ratios of some series, by ``ratios``, add up to."""
     place = np.arange(len(ratio)) + YEAR // 2
-    age = len(months) - 1 - place
-    weight = weight * (0.5 ** (age / HALF_LIFE))[:, None]
-    shape = (YEAR, months.shape[1])
+    age = ratio_ages(len(ratio) + YEAR)
+    weight = usable * (0.5 ** (age / HALF_LIFE))[:, None]
+    shape = (YEAR, ratio.shape[1])
     mean, scatter, count = np.ones(shape), np.zeros(shape), np.zeros(shape)
     for month in range(YEAR):
         own = place % YEAR == month
@@ -169,10 +176,14 @@ def _measured(months: Floats) -> Profiles:
     return Profiles((mean / np.where(is_whole, middle, 1.0)).T, variance, is_whole)
 
 
-def _ratios(months: Floats) -> tuple[Floats, Floats]:
-    """Return months over their centred moving average from the seventh month on, and 0/1 weights.
+def ratios(months: Floats) -> tuple[Floats, Booleans]:
+    """Return months over their centred moving average from the seventh month on, and which count.
 
-    Gaps inside a series count in the average as the last value before them.
+    Gaps inside a series count in the average as the last value before them. No ratio changes with
+    months later than the sixth after it.
+
+    Args:
+        months: Months x series, NaN where missing; not modified.
     """
     filled = carried(months)
     half = YEAR // 2
@@ -181,7 +192,7 @@ def _ratios(months: Floats) -> tuple[Floats, Floats]:
     inner = months[half : half + len(average)]
     usable = np.isfinite(inner) & (average > 0)
     ratio = np.divide(inner, average, out=np.zeros_like(average), where=usable)
-    return ratio, usable.astype(float)
+    return ratio, usable
 
 
 def _weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:

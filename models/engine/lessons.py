@@ -9,8 +9,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.engine.past import Past, Pasts
 from models.engine.spec import EngineSpec
-from models.engine.standpoint import Gauge, Standpoint, gauge, panel_momentum, standpoint
+from models.engine.standpoint import (
+    Common,
+    Gauge,
+    Standpoint,
+    gauge,
+    panel_momentum,
+    standpoint,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,16 +28,6 @@ LEAST_SCALE: Final = 0.3
 
 Extra = Callable[[int, Ints | slice], NDArray[np.float32]]
 """Further features of some series at an origin, a column of the table: series x months x extras."""
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """What all series of a panel say together at one origin."""
-
-    profile: Floats
-    """Season, by month of the year."""
-    momentum: float
-    """What the middle series does, in spreads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +67,17 @@ class PanelView:
         """
         whole = self.gauge(origin)
         common = self.common.get(origin)
+        momentum = panel_momentum(whole.momentum) if common is None else common.momentum
+        return self.seen(origin, rows, whole.part(rows), momentum)
+
+    def seen(self, origin: int, rows: Ints | slice, own: Gauge, momentum: float) -> Standpoint:
+        """Return what some series say at an origin, given their gauge and the panel's momentum."""
         found = standpoint(
             np.ascontiguousarray(self.tonnes[rows, : origin + 1]),
-            whole.part(rows),
+            own,
             horizon=self.horizon,
             first_month=self.first_month,
-            momentum=panel_momentum(whole.momentum) if common is None else common.momentum,
+            momentum=momentum,
         )
         extra = self.extra
         if extra is None:
@@ -136,29 +139,50 @@ def lessons(view: PanelView, last: int, spec: EngineSpec) -> Lessons:
     without regard to size.
     """
     origins = past_origins(last, view.horizon, spec)
+    pasts = Pasts(view.tonnes, origins[0] if origins else last)
     if not origins:
-        return _of_origin(view, last, np.empty(0, dtype=np.int64), last)
+        return _of_origin(view, _Seen.of(pasts.at(last), last, np.empty(0, dtype=np.int64)), last)
     draw = np.random.default_rng(spec.seed)
     each = -(-spec.pairs // len(origins))
-    chosen = [_drawn(view.gauge(origin), each, draw) for origin in origins]
+    chosen = [
+        _Seen.of(past, origin, _drawn(past, each, draw))
+        for origin in origins
+        for past in [pasts.at(origin, view.common.get(origin))]
+    ]
     with ThreadPoolExecutor(spec.threads) as pool:
-        parts = list(pool.map(_of_origin, repeat(view), origins, chosen, repeat(last)))
+        parts = list(pool.map(_of_origin, repeat(view), chosen, repeat(last)))
     return _joined(parts)
 
 
-def _drawn(whole: Gauge, count: int, draw: np.random.Generator) -> Ints:
-    """Return rows of series that can teach: forecast, scored and not all still."""
-    able = np.flatnonzero(whole.current & (whole.scale > 0) & (whole.spread > 0))
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Series to learn from at one origin."""
+
+    origin: int
+    rows: Ints
+    own: Gauge
+    momentum: float
+    """Of the panel."""
+
+    @classmethod
+    def of(cls, past: Past, origin: int, rows: Ints) -> "_Seen":
+        return cls(origin, rows, past.gauge(rows), past.common.momentum)
+
+
+def _drawn(past: Past, count: int, draw: np.random.Generator) -> Ints:
+    """Return rows of series that can teach."""
+    able = np.flatnonzero(past.able)
     if len(able) <= count:
         return able
     return np.sort(draw.choice(able, count, replace=False))
 
 
-def _of_origin(view: PanelView, origin: int, rows: Ints, last: int) -> Lessons:
+def _of_origin(view: PanelView, seen: _Seen, last: int) -> Lessons:
     """Return what some series say at an origin, where the outcome is known at column ``last``."""
+    origin, rows = seen.origin, seen.rows
     outcome = view.after(origin, rows, last)
     known = np.isfinite(outcome)
-    point = view.at(origin, rows)
+    point = view.seen(origin, rows, seen.own, seen.momentum)
     spread = point.gauge.spread[:, None]
     worth = spread / np.maximum(point.gauge.scale[:, None], LEAST_SCALE * spread)
 

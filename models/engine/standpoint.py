@@ -87,6 +87,16 @@ class Gauge:
 
 
 @dataclass(frozen=True, slots=True)
+class Common:
+    """What all series of a panel say together at one origin."""
+
+    profile: Floats
+    """Season, by month of the year."""
+    momentum: float
+    """What the middle series does, in spreads."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standpoint:
     """What an origin says; arrays are by series, then month to forecast."""
 
@@ -123,7 +133,7 @@ def gauge(values: Floats, profile: Floats | None = None) -> Gauge:
     else:
         season = steadied_profiles(measured_profiles(values), profile)
     parts = [
-        _measured(values[at : at + BLOCK], season[at : at + BLOCK])
+        measured(values[at : at + BLOCK], season[at : at + BLOCK])
         for at in range(0, max(len(values), 1), BLOCK)
     ]
     return Gauge(
@@ -174,7 +184,8 @@ def adjusted(values: Floats, season: Floats) -> Floats:
     return values / season[:, np.arange(values.shape[1]) % YEAR]
 
 
-def _measured(values: Floats, season: Floats) -> Gauge:
+def measured(values: Floats, season: Floats) -> Gauge:
+    """Return the gauge of series whose season is known, series x 12."""
     known = np.isfinite(values)
     count = known.sum(axis=1)
     mean = _mean(values)

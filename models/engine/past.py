@@ -1,0 +1,247 @@
+"""What a panel was at its past origins: seasons, common moves, and which series can teach.
+
+Each origin sees the months up to it only, but how a month compares with the year around it does not
+change once six months have passed: such ratios are taken once. Bit for bit what ``gauge`` says at
+each origin.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.engine.standpoint import (
+    CURRENT,
+    LEAST_LEVEL,
+    LEAST_SPREAD,
+    MOVE_TO_SPREAD,
+    SPREAD_HALF_LIFE,
+    SPREAD_MONTHS,
+    TREND_MONTHS,
+    Common,
+    Gauge,
+    measured,
+    panel_momentum,
+)
+from models.season import (
+    BLOCK,
+    HALF_LIFE,
+    LEAST_MONTHS,
+    YEAR,
+    Profiles,
+    panel_profile,
+    profiles_of,
+    ratio_ages,
+    ratios,
+    steadied_profiles,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Booleans = NDArray[np.bool_]
+
+TILE: Final = 256
+"""Series whose ratios are weighed at a time, so that they stay near the processor."""
+
+SEEN: Final = SPREAD_MONTHS + 1
+"""Months at an origin that spread and momentum are read from."""
+
+DOUBT: Final = 1.001
+"""How many times its bound, which is rounded, a level must be to need no closer look."""
+
+
+LANES: Final = 8
+"""Running sums that numpy adds a row up in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All series of a panel at one origin."""
+
+    tonnes: Floats
+    """Series x months up to the origin."""
+    season: Floats
+    """Series x 12."""
+    common: Common
+    able: Booleans
+    """Which can teach: forecast, scored and not all still."""
+
+    def gauge(self, rows: Ints) -> Gauge:
+        """Return the gauge of some of the series."""
+        return _gauge(self.tonnes, self.season, rows).part(np.arange(len(rows)))
+
+
+class Pasts:
+    """A panel whose origins are asked one after the other."""
+
+    def __init__(self, tonnes: Floats, last: int) -> None:
+        """Take series x months; no origin is later than the column ``last``."""
+        self._tonnes = tonnes[:, : last + 1]
+        self._months = np.ascontiguousarray(self._tonnes.T)
+        known = np.isfinite(self._months)
+        self._sums = np.cumsum(np.where(known, self._months, 0.0), axis=0)
+        self._counts = np.cumsum(known, axis=0)
+        self._scored = np.logical_or.accumulate(
+            np.abs(self._months[YEAR:] - self._months[:-YEAR]) > 0, axis=0
+        )
+        self._seasons = None if last + 1 < LEAST_MONTHS else _Seasons(self._tonnes)
+
+    def at(self, origin: int, common: Common | None = None) -> Past:
+        """Return the panel at an origin.
+
+        Args:
+            origin: Column of the last month known.
+            common: Of the panel of which these are some series; None where they are all.
+        """
+        values = self._tonnes[:, : origin + 1]
+        profile = None if common is None else common.profile
+        season, profile = self._season(origin, profile)
+        spread, momentum = self._moved(origin, season)
+        if common is None:
+            common = Common(profile, panel_momentum(momentum))
+        current = self._known(origin, CURRENT) > 0
+        scored = self._scored[origin - YEAR] if origin >= YEAR else np.zeros_like(current)
+        return Past(values, season, common, current & scored & (spread > 0))
+
+    def _season(self, origin: int, profile: Floats | None) -> tuple[Floats, Floats]:
+        """Return the season of each series, and the panel's."""
+        if self._seasons is None or origin + 1 < LEAST_MONTHS:
+            return np.ones((YEAR, len(self._tonnes))).T, np.ones(YEAR)
+        raw = self._seasons.at(origin)
+        profile = panel_profile(raw) if profile is None else profile
+        return steadied_profiles(raw, profile), profile
+
+    def _known(self, origin: int, width: int) -> Ints:
+        """Return how many of the last months at an origin are known."""
+        known: Ints = self._counts[origin]
+        return known if origin < width else known - self._counts[origin - width]
+
+    def _moved(self, origin: int, season: Floats) -> tuple[Floats, Floats]:
+        """Return spread and momentum of each series."""
+        spread, momentum = (np.full(len(self._tonnes), np.nan) for _ in range(2))
+        is_plain = np.zeros(len(self._tonnes), dtype=bool)
+        if origin + 1 >= SEEN:
+            level = _row_sums(self._months[origin + 1 - YEAR : origin + 1]) / YEAR
+            mean = self._sums[origin] / np.maximum(self._counts[origin], 1)
+            is_plain = (level > DOUBT * LEAST_LEVEL * mean) & (self._known(origin, SEEN) == SEEN)
+            spread, momentum = self._plainly_moved(origin, season, level)
+        odd = np.flatnonzero(~is_plain)
+        own = _gauge(self._tonnes[:, : origin + 1], season, odd)
+        spread[odd], momentum[odd] = own.spread, own.momentum
+        return spread, momentum
+
+    def _plainly_moved(self, origin: int, season: Floats, level: Floats) -> tuple[Floats, Floats]:
+        """Return spread and momentum of series without gaps of late and with some level."""
+        place = np.arange(origin + 1 - SEEN, origin + 1)
+        flat = self._months[place] / season.T[place % YEAR]
+        late = 0.5 ** (np.arange(SPREAD_MONTHS)[::-1] / SPREAD_HALF_LIFE)
+        moves = np.diff(flat, axis=0)
+        np.abs(moves, out=moves)
+        moves *= late[:, None]
+        usual = _row_sums(moves) / late.sum()
+        spread = np.fmax(MOVE_TO_SPREAD * usual, LEAST_SPREAD * level)
+        before = flat[-TREND_MONTHS:-3]
+        rise = _row_sums(flat[-3:]) / 3.0 - _row_sums(before) / len(before)
+        return spread, np.divide(rise, spread, out=np.zeros_like(rise), where=spread > 0)
+
+
+class _Seasons:
+    """The ratios of a panel, and the profiles they add up to at an origin."""
+
+    def __init__(self, tonnes: Floats) -> None:
+        blocks = [ratios(tonnes[at : at + BLOCK].T) for at in range(0, len(tonnes), BLOCK)]
+        self._ratio, self._usable = (np.concatenate(own, axis=1) for own in zip(*blocks, strict=True))
+        whole = self._usable.all(axis=0) & (len(tonnes) > 1)
+        self._plain, self._odd = np.flatnonzero(whole), np.flatnonzero(~whole)
+        self._tiles = list(self._tiled())
+
+    def _tiled(self) -> Iterator[Floats]:
+        """Yield ratios of series that lack none, years x 12 x series, 0 where no month is."""
+        first, end = YEAR // 2, YEAR // 2 + len(self._ratio)
+        years = -(-end // YEAR)
+        for at in range(0, len(self._plain), TILE):
+            own = self._plain[at : at + TILE]
+            rows = np.zeros((years * YEAR, len(own)))
+            rows[first:end] = self._ratio[:, own]
+            yield rows.reshape(years, YEAR, len(own))
+
+    def at(self, origin: int) -> Profiles:
+        """Return the profiles of all series at an origin."""
+        count = self._ratio.shape[1]
+        profile = np.empty((YEAR, count))
+        variance, is_whole = np.empty(count), np.zeros(count, dtype=bool)
+        length = origin + 1 - YEAR
+        odd = _never_alone(self._odd, count)
+        own = profiles_of(self._ratio[:length, odd], self._usable[:length, odd])
+        profile[:, odd], variance[odd], is_whole[odd] = own.profile.T, own.variance, own.is_whole
+        weights = _Weights.of(length)
+        plain = [weights.profiles(tile) for tile in self._tiles]
+        if plain:
+            own = Profiles.joined(plain)
+            profile[:, self._plain] = own.profile.T
+            variance[self._plain], is_whole[self._plain] = own.variance, own.is_whole
+        return Profiles(profile.T, variance, is_whole)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """What ratios count where a series lacks none."""
+
+    weight: Floats
+    """Years x 12 x 1, 0 where there is no ratio."""
+    total: Floats
+    """12 x 1."""
+    count: Floats
+    """Effective number, 12 x 2: both columns alike."""
+
+    @classmethod
+    def of(cls, length: int) -> "_Weights":
+        """Return the weights of so many ratios."""
+        first = YEAR // 2
+        years = -(-(first + length) // YEAR)
+        weight = np.zeros(years * YEAR)
+        weight[first : first + length] = 0.5 ** (ratio_ages(length + YEAR) / HALF_LIFE)
+        weight = weight.reshape(years, YEAR, 1)
+        total = weight.sum(axis=0)
+        count = total**2 / (weight**2).sum(axis=0)
+        return cls(weight, total, np.repeat(count, 2, axis=1))
+
+    def profiles(self, tile: Floats) -> Profiles:
+        """Return the profiles of ratios, years x 12 x series."""
+        ratio = tile[: len(self.weight)]
+        mean = (self.weight * ratio).sum(axis=0) / self.total
+        apart = ratio - mean
+        np.multiply(apart, apart, out=apart)
+        apart *= self.weight
+        scatter = apart.sum(axis=0) / self.total * self.count[:, :1]
+        middle = mean.mean(axis=0)
+        is_whole = middle > 0
+        noise = scatter.sum(axis=0) / np.maximum(self.count.sum(axis=0) - YEAR, 1.0)[0]
+        variance = noise / np.maximum(self.count.mean(axis=0), 1.0)[0]
+        return Profiles((mean / np.where(is_whole, middle, 1.0)).T, variance, is_whole)
+
+
+def _gauge(tonnes: Floats, season: Floats, rows: Ints) -> Gauge:
+    """Return the gauge of some series, their seasons laid out as those of all are."""
+    return measured(tonnes[rows], season.T[:, rows].T)
+
+
+def _never_alone(rows: Ints, count: int) -> Ints:
+    """Return rows, a single one of many twice: numpy adds up a lone column in another order."""
+    return np.repeat(rows, 2) if len(rows) == 1 and count > 1 else rows
+
+
+def _row_sums(months: Floats) -> Floats:
+    """Return the sums of months x series, added up in numpy's order for rows of series x months.
+
+    Eight running sums, then those two by two, then what is left over.
+    """
+    even = len(months) - len(months) % LANES
+    if even == 0:
+        return months.sum(axis=0)
+    total = months[:even].reshape(-1, LANES, months.shape[1]).sum(axis=0)
+    while len(total) > 1:
+        total = total[0::2] + total[1::2]
+    return np.concatenate([total, months[even:]]).sum(axis=0)
