@@ -99,9 +99,11 @@ def panel_profile(raw: Profiles) -> Floats:
     whole = raw.is_whole
     if whole.sum() < LEAST_PANEL:
         return np.ones(YEAR)
-    variance = raw.variance[whole]
+    if not whole.all():
+        raw = Profiles(raw.profile.T[:, whole].T, raw.variance[whole], whole[whole])
+    variance = raw.variance
     trust = 1.0 / np.maximum(variance + np.median(variance), 1e-12)
-    weighed = np.ascontiguousarray(raw.profile.T[:, whole]) * trust
+    weighed = np.ascontiguousarray(raw.profile.T) * trust
     panel: Floats = np.cumsum(weighed, axis=1)[:, -1] / trust.sum()
     return panel
 

@@ -42,7 +42,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Booleans = NDArray[np.bool_]
 
-TILE: Final = 256
+TILE: Final = 1024
 """Series whose ratios are weighed at a time, so that they stay near the processor."""
 
 SEEN: Final = SPREAD_MONTHS + 1
@@ -210,12 +210,17 @@ class _Weights:
 
     def profiles(self, tile: Floats) -> Profiles:
         """Return the profiles of ratios, years x 12 x series."""
-        ratio = tile[: len(self.weight)]
-        mean = (self.weight * ratio).sum(axis=0) / self.total
-        apart = ratio - mean
-        np.multiply(apart, apart, out=apart)
-        apart *= self.weight
-        scatter = apart.sum(axis=0) / self.total * self.count[:, :1]
+        mean, scatter = np.zeros(tile.shape[1:]), np.zeros(tile.shape[1:])
+        room = np.empty_like(mean)
+        for year, weight in zip(tile, self.weight, strict=False):
+            mean += np.multiply(year, weight, out=room)
+        mean /= self.total
+        for year, weight in zip(tile, self.weight, strict=False):
+            np.subtract(year, mean, out=room)
+            room *= room
+            scatter += np.multiply(room, weight, out=room)
+        scatter /= self.total
+        scatter *= self.count[:, :1]
         middle = mean.mean(axis=0)
         is_whole = middle > 0
         noise = scatter.sum(axis=0) / np.maximum(self.count.sum(axis=0) - YEAR, 1.0)[0]
