@@ -72,7 +72,12 @@ def step(place: Place, name: str) -> Row:
     """Time a step of the engine, part by part."""
     script = str(HERE / "scale_steps.py")
     took, told = place.run([sys.executable, script, name, str(place.parts), str(HORIZON)])
-    return {"seconds": told["seconds"], "peak_mb": took.peak_mb, "bytes": told["bytes"]}
+    return timed_of(took, told)
+
+
+def timed_of(took: Measured, told: dict[str, float]) -> Row:
+    figures = {name: told[name] for name in ("seconds", "cpu", "rows", "bytes")}
+    return {**figures, "peak_mb": took.peak_mb}
 
 
 def divide(place: Place) -> Row:
@@ -105,26 +110,19 @@ def race_own(place: Place) -> Row:
     script = str(HERE / "scale_steps.py")
     took, told = place.run([sys.executable, script, "race", str(place.panel), str(HORIZON)])
     median = np.load(place.panel.with_suffix(".median.npy"))
-    return {
-        "seconds": told["seconds"],
-        "peak_mb": took.peak_mb,
-        "bytes": told["bytes"],
-        "mase": mase(place.panel, median),
-    }
+    return {**timed_of(took, told), "mase": mase(place.panel, median)}
 
 
-def race_peer(place: Place, python: str, timed: str) -> Row:
+def race_peer(place: Place, python: str, what: str) -> Row:
     out = place.folder / "peer.parquet"
-    script = [python, str(HERE / "scale_peers.py"), str(place.panel)]
-    took, told = place.run([*script, str(growth.MONTHS - HORIZON), str(HORIZON), str(out)])
+    script = [python, str(HERE / "scale_peers.py"), what, str(place.panel)]
+    known = growth.MONTHS - (HORIZON if what == "forecast" else 0)
+    took, told = place.run([*script, str(known), str(HORIZON), str(out)])
+    if what == "preprocess":
+        return timed_of(took, told)
     found = pd.read_parquet(out).sort_values(["unique_id", "ds"])
     median = found["p50"].to_numpy().reshape(-1, HORIZON)
-    return {
-        "seconds": told[timed],
-        "peak_mb": took.peak_mb,
-        "bytes": told["bytes"],
-        "mase": mase(place.panel, median),
-    }
+    return {**timed_of(took, told), "mase": mase(place.panel, median)}
 
 
 def mase(panel: Path, median: np.ndarray) -> float:
@@ -140,7 +138,8 @@ def mase(panel: Path, median: np.ndarray) -> float:
 def jobs(place: Place, python: str | None) -> dict[tuple[str, int], Callable[[], Row]]:
     """Return what is to be measured of a size, by step and workers."""
     found: dict[tuple[str, int], Callable[[], Row]] = {
-        (name, 0): partial(step, place, name) for name in ("features", "experts", "train")
+        (name, 0): partial(step, place, name)
+        for name in ("features", "plain features", "experts", "train")
     }
     found |= {("predict", workers): partial(predict, place, workers) for workers in (0, 1, 2)}
     if place.series <= MOST_BACKTEST:

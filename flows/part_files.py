@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from models.backtest import forecast_file
 from models.engine.forecast import Engine
-from models.engine.standpoint import Common
 from models.engine.spec import EngineSpec
+from models.engine.standpoint import Common
 from models.part_lessons import PartCells, part_cells
 from models.parted import Block, Floats, Ints, Names, Span, Told, first_pass, last_pass, second_pass
 from models.rolling import MODEL

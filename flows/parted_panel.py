@@ -15,8 +15,8 @@ from flows.panel_files import PanelFiles, check_horizon, say_left_out
 from flows.part_files import Condensed, condense, forecast_part, moved_by, teach, told_by
 from models.engine.forecast import Engine
 from models.engine.learner import Heads
-from models.engine.standpoint import Common
 from models.engine.spec import EngineSpec
+from models.engine.standpoint import Common
 from models.part_lessons import past_commons
 from models.parted import Division, Floats, Span, common_of, learned, profile_of, teaching
 from sources.month_text import month_label

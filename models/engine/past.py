@@ -151,8 +151,9 @@ class _Seasons:
     """The ratios of a panel, and the profiles they add up to at an origin."""
 
     def __init__(self, tonnes: Floats) -> None:
-        blocks = [ratios(tonnes[at : at + BLOCK].T) for at in range(0, len(tonnes), BLOCK)]
-        self._ratio, self._usable = (np.concatenate(own, axis=1) for own in zip(*blocks, strict=True))
+        places = range(0, len(tonnes), BLOCK)
+        told = zip(*(ratios(tonnes[at : at + BLOCK].T) for at in places), strict=True)
+        self._ratio, self._usable = (np.concatenate(own, axis=1) for own in told)
         whole = self._usable.all(axis=0) & (len(tonnes) > 1)
         self._plain, self._odd = np.flatnonzero(whole), np.flatnonzero(~whole)
         self._tiles = list(self._tiled())
