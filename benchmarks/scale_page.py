@@ -132,7 +132,7 @@ def raced(rows: pd.DataFrame) -> pd.DataFrame:
         peer = rows.loc[rows["step"] == peer_name].set_index("series")
         for size in sorted(set(own.index) & set(peer.index)):
             times = peer.loc[size, "cpu"] / own.loc[size, "cpu"]
-            rows = [f"{one.loc[size, 'rows']:,.0f}" for one in (own, peer)]
+            made = [f"{one.loc[size, 'rows']:,.0f}" for one in (own, peer)]
             is_aim = size == RACED
             found.append(
                 {
@@ -142,8 +142,8 @@ def raced(rows: pd.DataFrame) -> pd.DataFrame:
                     "mlforecast s": f"{peer.loc[size, 'seconds']:.2f}",
                     "engine CPU s": f"{own.loc[size, 'cpu']:.2f}",
                     "mlforecast CPU s": f"{peer.loc[size, 'cpu']:.2f}",
-                    "engine rows": rows[0],
-                    "mlforecast rows": rows[1],
+                    "engine rows": made[0],
+                    "mlforecast rows": made[1],
                     "times less CPU": f"{times:.1f}",
                     "aim": f">= {aim:g}" if is_aim else "",
                     "": ("met" if times >= aim else "**missed**") if is_aim else "",
