@@ -1,5 +1,6 @@
 """Commodities in words, and where their pages and answers are found."""
 
+import re
 from typing import Final
 from urllib.parse import quote
 
@@ -27,6 +28,11 @@ def words_of(commodity: str) -> str:
 def home_of(commodity: str) -> str:
     """Return what addresses of a commodity's pages begin with; the magnets need nothing."""
     return "" if commodity == COMMODITY else f"/goods/{quote(commodity, safe='')}"
+
+
+def file_of(commodity: str) -> str:
+    """Return what names of a commodity's files begin with."""
+    return "magnets" if commodity == COMMODITY else re.sub(r"[^A-Za-z0-9]+", "_", commodity)
 
 
 def asked_of(commodity: str) -> str:

@@ -105,8 +105,8 @@ def make_publication(
     moments = [pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique()]
     if not moments:
         raise NothingPublishedError(
-            f"No forecast of {words_of(published.commodity)} in the published forecasts. Expected one. "
-            "Run `magnetcast run`."
+            f"No forecast of {words_of(published.commodity)} in the published forecasts. Expected "
+            "one. Run `magnetcast run`."
         )
     keys = {moment: _stand_key(published, moment) for moment in moments}
     for key in set(kept) - set(keys.values()):

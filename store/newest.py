@@ -29,9 +29,9 @@ _TOLD: Final = (
 def read_newest(engine: Engine) -> pd.DataFrame:
     """Return one row a commodity that was published or run, sorted: ``COLUMNS``.
 
-    ``as_of`` (UTC), ``cutoff``, ``first_period`` and ``last_period`` (first days), the numbers of
-    ``months`` and ``destinations`` and ``status`` are those of its newest forecast, missing where there is none; ``last_run`` is how its last run ended, empty
-    where none is noted.
+    ``as_of`` (UTC), ``cutoff``, ``first_period`` and ``last_period`` (first days), the
+    numbers of ``months`` and ``destinations`` and ``status`` are those of its newest forecast,
+    missing where there is none; ``last_run`` is how its last run ended, empty where none is noted.
     """
     row, run = forecasts.c, runs.c
     newest = select(row.commodity, func.max(row.as_of).label("as_of")).group_by(row.commodity)

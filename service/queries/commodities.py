@@ -2,7 +2,6 @@
 
 from typing import Final
 
-import pandas as pd
 from sqlalchemy import Engine
 
 from service.answers import Record, records
@@ -31,7 +30,7 @@ def _rows(engine: Engine) -> list[Record]:
     told = told.assign(
         label=[LABELS.get(str(code), "") for code in told["commodity"]],
         **{name: told[name].dt.strftime("%Y-%m") for name in _MONTHS},
-        **{name: pd.array(told[name], dtype="int64") for name in ("months", "destinations")},
+        **{name: told[name].astype("int64") for name in ("months", "destinations")},
     )
     magnets_first = told.assign(other=told["commodity"] != COMMODITY).sort_values(
         ["other", "commodity"]

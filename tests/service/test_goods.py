@@ -1,7 +1,10 @@
 """Other commodities than the magnets, over the API and on pages."""
 
 import csv
+import html
 import io
+import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +130,87 @@ def test_a_destination_that_only_magnets_have_is_none_of_another_commodity(
 
     assert answer.status_code == 404
     assert f"/api/v1/forecasts?{OTHER}" in answer.json()["detail"]
+
+
+def test_other_goods_are_in_the_navigation_only_where_there_are_any(
+    shop: TestClient, client: TestClient
+) -> None:
+    assert '<a href="/goods">Other goods</a>' in shop.get("/").text
+    assert "/goods" not in client.get("/").text
+
+
+def test_the_first_page_of_the_magnets_is_but_a_link_longer(
+    shop: TestClient, client: TestClient
+) -> None:
+    link = '<li><a href="/goods">Other goods</a></li>\n'
+
+    assert shop.get("/").text.replace(link, "") == client.get("/").text
+
+
+def test_the_page_of_other_goods_leads_to_their_own(shop: TestClient) -> None:
+    page = shop.get("/goods").text
+
+    assert "1 commodity is forecast" in page
+    assert f'<a href="/goods/{GOODS}">{GOODS}</a>' in page
+    assert f"<td>{PARTNERS + 2}</td>" in page
+
+
+def test_an_overview_of_other_goods_shows_the_largest_first_and_leads_to_each(
+    shop: TestClient,
+) -> None:
+    page = shop.get(f"/goods/{GOODS}").text
+
+    rows = re.findall(
+        rf'<th scope="row" class="text"><a href="/goods/{GOODS}/destinations/(\w+)', page
+    )
+    assert len(rows) == PARTNERS + 2
+    assert rows[0] == "WLD"
+    assert f"What will arrive from China: goods {GOODS}" in page
+    assert "12 largest of" in page
+    assert f"/api/v1/scores?{OTHER}" in page
+    assert "Next release" not in page
+
+
+def test_a_destination_of_other_goods_has_its_chart_table_and_files(shop: TestClient) -> None:
+    home = f"/goods/{GOODS}/destinations/USA"
+
+    page = shop.get(home).text
+
+    assert f"United States: goods {GOODS} from China" in page
+    assert "<svg" in page
+    assert page.count('<th scope="row" class="text">Oct 2026') == 1
+    files = [f"{home}/forecast.xlsx", f"{home}/fan.png", f"{API}/forecasts/USA?{OTHER}"]
+    csv_file = f"{API}/forecasts/USA?format=csv&{OTHER}"
+    assert all(f'href="{file}"' in page for file in files)
+    assert f'href="{csv_file.replace("&", "&amp;")}" download="{GOODS}_USA.csv"' in page
+    assert all(shop.get(file).status_code == 200 for file in (*files, csv_file))
+    assert "/what-if?" not in page
+
+
+def test_links_of_pages_of_other_goods_all_answer(shop: TestClient) -> None:
+    pages = ["/goods", f"/goods/{GOODS}", f"/goods/{GOODS}/destinations/DEU"]
+    links = {
+        html.unescape(link)
+        for page in pages
+        for link in re.findall(r'href="(/[^"#]*)"', shop.get(page).text)
+        if "destinations/X" not in link
+    }
+
+    assert len(links) > 20
+    assert {link: shop.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+def test_a_workbook_of_other_goods_says_what_it_is_of(shop: TestClient) -> None:
+    answer = shop.get(f"/goods/{GOODS}/destinations/USA/forecast.xlsx")
+
+    assert answer.headers["content-disposition"].startswith(f'attachment; filename="{GOODS}_USA_2')
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+        assert GOODS in book.read("xl/sharedStrings.xml").decode()
+
+
+@pytest.mark.parametrize("page", ["/goods/999999", "/goods/999999/destinations/USA"])
+def test_pages_of_goods_that_are_not_forecast_are_told_so(shop: TestClient, page: str) -> None:
+    answer = shop.get(page)
+
+    assert answer.status_code == 404
+    assert "No forecasts of commodity" in answer.text
