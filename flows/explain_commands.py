@@ -68,8 +68,8 @@ def _check_has_parts(commodity: str | None) -> None:
     if commodity not in {None, COMMODITY}:
         raise DataError(
             f"--commodity {commodity}: forecasts of partner tables have no parts. Expected "
-            f"{COMMODITY}, whose medians are added up from parts. Leave --commodity out, or see the "
-            f"forecast itself with `magnetcast predict --commodity {commodity}`."
+            f"{COMMODITY}, whose medians are added up from parts. Leave --commodity out, or see "
+            f"the forecast itself with `magnetcast predict --commodity {commodity}`."
         )
 
 

@@ -6,8 +6,10 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
@@ -15,7 +17,7 @@ from service.api import models
 from service.api.models import Page
 from store.database import open_store
 from tests.service.other_goods import GOODS, PARTNERS, add_goods
-from tests.service.stores import copied, make_app
+from tests.service.stores import NEWEST, copied, make_app, make_live
 
 API = "/api/v1"
 OTHER = f"commodity={GOODS}"
@@ -214,3 +216,22 @@ def test_pages_of_goods_that_are_not_forecast_are_told_so(shop: TestClient, page
 
     assert answer.status_code == 404
     assert "No forecasts of commodity" in answer.text
+
+
+def test_other_goods_are_kept_until_the_store_changes(two_goods: Path, tmp_path: Path) -> None:
+    engine = open_store(copied(two_goods, tmp_path))
+    live = make_live(engine)
+    live.refresh()
+    first, again = live.of(GOODS), live.of(GOODS)
+
+    later = NEWEST + timedelta(days=1)
+    add_goods(engine, as_of=later, factor=2.0)
+    live.refresh()
+    anew = live.of(GOODS)
+
+    engine.dispose()
+    assert again is first
+    assert (first.as_of, anew.as_of) == (pd.Timestamp(NEWEST), pd.Timestamp(later))
+    assert anew.answers["USA"].body != first.answers["USA"].body
+    assert anew.stands[first.as_of] is first.stand
+    assert live.publication.as_of == pd.Timestamp(NEWEST)
