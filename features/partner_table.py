@@ -103,7 +103,7 @@ def partner_table(
         DataError: No source listed the partners by then, or too few months of them.
         LeakError: ``as_of`` has no time zone.
     """
-    figures = observations.loc[_is_cell(observations, commodity)]
+    figures = observations.loc[is_cell(observations, commodity)]
     known = known_at(figures, key=OBSERVATION_KEY, as_of=as_of)
     is_weight = known["measure"] == MEASURE
     of_full = known["source"].isin(full_sources(known.loc[is_weight]))
@@ -125,7 +125,7 @@ def full_sources(figures: pd.DataFrame) -> list[str]:
     return sorted(set(count.index[count >= LEAST_PARTNERS].get_level_values("source")))
 
 
-def _is_cell(observations: pd.DataFrame, commodity: str) -> "pd.Series[bool]":
+def is_cell(observations: pd.DataFrame, commodity: str) -> "pd.Series[bool]":
     """Tell which figures are China's tonnes or money of one month that may be used."""
     return (
         observations["commodity"].eq(commodity)

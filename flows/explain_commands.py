@@ -6,12 +6,13 @@ from typing import Annotated, Any, Final
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli import AsOf, Form, Out, moment
+from flows.cli import AsOf, Commodity, Form, Out, moment
 from flows.console import say
 from flows.output import write_result
 from service.why import change_sentences, forecast_sentences
+from store.errors import DataError
 from store.settings import Settings
-from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED, WORLD
+from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED, WORLD
 
 _ONE_DAY: Final = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
@@ -31,6 +32,7 @@ def explain(
         Parameter(help="Day of an earlier publication: explain the change since it instead."),
     ] = None,
     period: Annotated[str | None, Parameter(help="Month, YYYY-MM; all if left out.")] = None,
+    commodity: Commodity = None,
     as_of: AsOf = None,
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
@@ -39,6 +41,7 @@ def explain(
 
     The parts are tonnes and add up to the median, or to its change. Sentences go to stderr.
     """
+    _check_has_parts(commodity)
     from flows.changes import changes
     from flows.explain import why
     from flows.publications import Asked
@@ -54,6 +57,20 @@ def explain(
     for start in range(0, len(frame), _MONTHS_BESIDE):
         shown = readable(frame.iloc[start : start + _MONTHS_BESIDE])
         write_result(shown, out=None, form="table")
+
+
+def _check_has_parts(commodity: str | None) -> None:
+    """Check that medians of a commodity are made of parts.
+
+    Raises:
+        DataError: It is forecast from its partner table, by one model that tells of none.
+    """
+    if commodity not in {None, COMMODITY}:
+        raise DataError(
+            f"--commodity {commodity}: forecasts of partner tables have no parts. Expected "
+            f"{COMMODITY}, whose medians are added up from parts. Leave --commodity out, or see "
+            f"the forecast itself with `magnetcast predict --commodity {commodity}`."
+        )
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

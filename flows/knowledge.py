@@ -8,6 +8,7 @@ from features.asof import EVENT_KEY, TARIFF_KEY, known_at
 from features.build import ALL_FEATURES
 from features.evidence import evidence_panel
 from features.months import month_label
+from flows.table_knowledge import no_doubts, table_known_at
 from models.drawing import Floats, drawn, month_ranks
 from service.knowledge import Knowledge, Ledger, Stand
 from store.published import Published
@@ -32,6 +33,9 @@ def knowledge() -> Knowledge:
 
 def stand_at(published: Published, as_of: pd.Timestamp) -> Stand:
     """Return the trade and the policy as known at a moment."""
+    if not published.is_magnets:
+        cutoff, known = table_known_at(published, as_of)
+        return Stand(as_of, cutoff, known, no_doubts(), ledger_at(published, as_of))
     panel = evidence_panel(published.observations, as_of=as_of)
     return Stand(
         as_of=as_of,

@@ -19,7 +19,7 @@ from store.publications import approve as publish_held
 from store.publications import held_forecasts, read_publications
 from store.publications import reject as reject_held
 from store.settings import Settings
-from store.vocabulary import COMMODITY, FORECAST_COLUMNS
+from store.vocabulary import BY_PARTNER, COMMODITY, FORECAST_COLUMNS
 
 QUIET: Final = ["data_vintage", "made_with", "models"]
 """Columns a terminal has no room for; files hold them."""
@@ -54,7 +54,7 @@ def approve(number: Number, /, *, reason: Reason) -> None:
     engine, now = store_of(settings), utc_now()
     with single_writer(settings):
         commodity, folder = _place(settings, number)
-        first = ahead_from(engine, figures=commodity.removesuffix("-partners"), now=now)
+        first = ahead_from(engine, figures=commodity.removesuffix(BY_PARTNER), now=now)
         rows = publish_held(
             engine, number, at=now, ahead_from=first, actor=actor(), reason=_told(reason)
         )

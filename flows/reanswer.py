@@ -19,6 +19,7 @@ from models.rolling import Memory
 from models.why import stages_from
 from store.errors import StoreError
 from store.settings import Settings
+from store.vocabulary import BY_PARTNER
 
 WITHOUT_MODEL: Final = {"statistical-": STATISTICAL, "seasonal-naive-": NAIVE}
 """How rows name who speaks without a model, before the digest of the choices."""
@@ -72,7 +73,7 @@ def table_again(settings: Settings, rows: pd.DataFrame, ingest: int | None) -> p
         Gone: Its figures or choices are others now.
     """
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
-    commodity = str(rows["commodity"].iloc[0]).removesuffix("-partners")
+    commodity = str(rows["commodity"].iloc[0]).removesuffix(BY_PARTNER)
     stand = open_table(settings, as_of, commodity, until=ingest)
     wanted, name = str(rows["data_vintage"].iloc[0]), str(rows["model"].iloc[0])
     gone = []

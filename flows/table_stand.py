@@ -17,7 +17,7 @@ from store.errors import DataError, first_few
 from store.partners import read_partner_counts
 from store.reading import read_observations
 from store.settings import Settings
-from store.vocabulary import COMMODITY, MAX_HORIZON, MONTHS_AHEAD
+from store.vocabulary import BY_PARTNER, COMMODITY, MAX_HORIZON, MONTHS_AHEAD
 
 MONTHS_BACK: Final = (12, 9, 6, 3)
 """Months before the as_of of the past origins that a table is replayed from."""
@@ -57,7 +57,7 @@ class TableStand:
         another, so that no reader mixes the two.
         """
         code = self.table.commodity
-        return f"{code}-partners" if code == COMMODITY else code
+        return f"{code}{BY_PARTNER}" if code == COMMODITY else code
 
     @property
     def model_family(self) -> str:

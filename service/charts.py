@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter
 
 from service.canvas import COLOURS, png, printable, svg
 from service.fan import Fan, left_out_note, status_of
+from service.goods import MAGNETS
 from service.markers import Marker
 from service.names import name_of
 from service.plotting import (
@@ -37,7 +38,7 @@ from service.plotting import (
     shade_past,
 )
 
-OVERVIEW_TITLE: Final = "China's exports of rare-earth magnets by destination, tonnes a month"
+OVERVIEW_TITLE: Final = f"China's exports of {MAGNETS} by destination, tonnes a month"
 
 _ACROSS: Final = 4
 _CAPTION_CHARACTERS: Final = 130
@@ -118,7 +119,7 @@ def _write_head(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
     figure.text(
         0.022,
         1 - 0.24 / sheet.height,
-        f"{name_of(fan.destination)}: rare-earth magnets from China",
+        f"{name_of(fan.destination)}: {fan.goods} from China",
         fontsize=14,
         fontweight="bold",
         va="center",

@@ -5,6 +5,7 @@ from typing import Final
 
 import pandas as pd
 
+from service.goods import MAGNETS
 from service.inputs import ReportInput
 from service.markers import Marker, pick_markers
 from service.names import in_reading_order, name_of
@@ -28,6 +29,8 @@ class Fan:
     earlier: tuple[pd.DataFrame, ...] = ()
     """Medians published before, oldest first: as_of, period, p50."""
     steps: tuple[RateStep, ...] = ()
+    goods: str = MAGNETS
+    """What it is of, in words."""
 
     @property
     def start(self) -> pd.Timestamp:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from service.desk import Desk
 from service.knowledge import Knowledge
+from service.others import Others
 from service.publication import (
     NothingPublishedError,
     Publication,
@@ -48,6 +49,7 @@ class Live:
         self.engine = engine
         self._knowledge = knowledge
         self._refresh_s = refresh_s
+        self._others = Others(engine, knowledge)
         self._kept: Stands = {}
         self._seen: tuple[Mark, date] | None = None
         self._publication: Publication | None = None
@@ -74,6 +76,15 @@ class Live:
                 self.trouble or "Nothing is read yet. Expected a forecast. Try again in a moment."
             )
         return found
+
+    def of(self, commodity: str) -> Publication:
+        """Return the newest publication of a commodity; others than the magnets are made on demand.
+
+        Raises:
+            NothingPublishedError: There is none of the magnets yet.
+            UnknownError: There is none of it.
+        """
+        return self._others.beside(self.publication, commodity, clock=self.clock())
 
     @property
     def desk(self) -> Desk:

@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.asking.told import NoAnswerError
+from service.goods import UnknownError
 from service.methods import allowed
 from service.publication import NothingPublishedError
-from service.queries.history import UnknownError
 from store.errors import DataError, MissingError, TokenError
 
 PROBLEM: Final = "application/problem+json"

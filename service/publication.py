@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from service.answers import Answer, json_answer
+from service.goods import words_of
 from service.knowledge import Knowledge, Ledger, PathsOf, Stand
 from service.memo import Memo
 from service.names import in_reading_order
@@ -45,6 +46,16 @@ class Publication:
     answers: Mapping[str, Answer]
     """The newest forecast of each destination, ready to send."""
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
+
+    @property
+    def commodity(self) -> str:
+        """Return what it forecasts."""
+        return self.published.commodity
+
+    @property
+    def is_magnets(self) -> bool:
+        """Tell whether it is of the magnets, whose policy, needs and scenarios are kept."""
+        return self.published.is_magnets
 
     @property
     def key(self) -> PublicationKey:
@@ -94,8 +105,8 @@ def make_publication(
     moments = [pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique()]
     if not moments:
         raise NothingPublishedError(
-            "No forecast of the magnets in the published forecasts. Expected one. "
-            "Run `magnetcast run`."
+            f"No forecast of {words_of(published.commodity)} in the published forecasts. Expected "
+            "one. Run `magnetcast run`."
         )
     keys = {moment: _stand_key(published, moment) for moment in moments}
     for key in set(kept) - set(keys.values()):

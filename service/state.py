@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
 
 from service.access import Access, from_own_page
 from service.asking.desk import Desk as AskingDesk
@@ -15,6 +16,7 @@ from service.live import Live
 from service.memo import Recent
 from service.publication import Publication
 from store.audit import Who
+from store.vocabulary import COMMODITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,27 @@ async def publication_of(shared: Shared) -> Publication:
 
 
 Current = Annotated[Publication, Depends(publication_of)]
+
+
+Commodity = Annotated[
+    str,
+    Query(
+        description="What the forecasts are of; see /api/v1/commodities.",
+        examples=[COMMODITY],
+        max_length=100,
+    ),
+]
+
+
+async def chosen_of(shared: Shared, commodity: Commodity = COMMODITY) -> Publication:
+    """Return the newest publication of the commodity asked for."""
+    if commodity == COMMODITY:
+        return shared.live.publication
+    return await run_in_threadpool(shared.live.of, commodity)
+
+
+Chosen = Annotated[Publication, Depends(chosen_of)]
+"""As ``Current``, of a commodity that the query names."""
 
 
 async def may_read(request: Request, shared: Shared) -> None:

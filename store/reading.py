@@ -72,14 +72,19 @@ def read_observations(
 
 def read_commodities(engine: Engine) -> list[str]:
     """Read which commodities and materials are told of, sorted, without reading their rows."""
-    column = tables.observations.c.commodity
-    found: list[str] = []
     with engine.begin() as connection:
-        # One look into the key's index a commodity: DISTINCT would read every row.
-        query = select(func.min(column))
-        while (name := connection.scalar(query)) is not None:
-            found.append(str(name))
-            query = select(func.min(column)).where(column > name)
+        return fetch_commodities(connection, tables.observations)
+
+
+def fetch_commodities(connection: Connection, table: Table) -> list[str]:
+    """Fetch which commodities a table is of, sorted, without reading its rows."""
+    column = table.c.commodity
+    found: list[str] = []
+    # One look into the key's index a commodity: DISTINCT would read every row.
+    query = select(func.min(column))
+    while (name := connection.scalar(query)) is not None:
+        found.append(str(name))
+        query = select(func.min(column)).where(column > name)
     return sorted(found)
 
 

@@ -5,6 +5,9 @@ from typing import Final, Literal, get_args
 COMMODITY: Final = "85051110"
 """China's 8-digit export code for rare-earth permanent magnets."""
 
+BY_PARTNER: Final = "-partners"
+"""Ends the key that forecasts of the magnets' own partner table are published under."""
+
 HS6: Final = "850511"
 """The six digits all countries share; other metal magnets are in it. Never mixed with COMMODITY."""
 

@@ -11,7 +11,7 @@ from service.api.models import Explanation
 from service.api.replies import FormQuery, reply, wants_csv
 from service.queries.explain import explanation
 from service.queries.history import known_moment
-from service.state import Current
+from service.state import Chosen
 from store.vocabulary import CONTRIBUTIONS
 
 router = APIRouter(tags=["forecasts"])
@@ -28,7 +28,7 @@ Month = Annotated[
 def explain(
     request: Request,
     *,
-    current: Current,
+    current: Chosen,
     destination: Code,
     as_of: AsOf = None,
     period: Month = None,

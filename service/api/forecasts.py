@@ -21,7 +21,7 @@ from service.queries.documents import (
     narrowed,
 )
 from service.queries.history import known_destination, known_moment
-from service.state import Current, OnDesk
+from service.state import Chosen, OnDesk
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 
@@ -59,7 +59,7 @@ CSV_TOO: Final[dict[int | str, dict[str, Any]]] = {
 async def forecast(
     request: Request,
     *,
-    current: Current,
+    current: Chosen,
     desk: OnDesk,
     destination: Code,
     as_of: AsOf = None,
@@ -84,7 +84,7 @@ async def forecast(
 def forecasts(
     request: Request,
     *,
-    current: Current,
+    current: Chosen,
     desk: OnDesk,
     paging: Annotated[Paging, Depends()],
     as_of: AsOf = None,

@@ -99,6 +99,20 @@ class Publication(Told):
     data_vintage: str = Field(examples=["897354e071c474eb"])
 
 
+class Commodity(Told):
+    """What forecasts are published of, and the newest of them."""
+
+    commodity: str = Field(examples=["85051110"])
+    label: str = Field(description="Empty where none is known.", examples=["rare-earth magnets"])
+    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    cutoff: str = Field(examples=["2026-07"])
+    first_period: str = Field(examples=["2026-08"])
+    last_period: str = Field(examples=["2027-10"])
+    months: int = Field(examples=[15])
+    destinations: int = Field(examples=[12])
+    status: str = Field(examples=["champion"])
+
+
 class HistoryMonth(Told):
     """One past month as known at a published forecast."""
 

@@ -12,8 +12,8 @@ from service.answers import records
 from service.api import models
 from service.api.forecasts import CSV_TOO, AsOf, Code, moment_of
 from service.api.replies import FormQuery, Paging, listed
-from service.queries import arrivals, history, ledger, track
-from service.state import Current
+from service.queries import arrivals, commodities, history, ledger, track
+from service.state import Chosen, Current, Shared
 
 router = APIRouter(responses=CSV_TOO)
 
@@ -25,11 +25,20 @@ Month = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", descript
 
 @router.get("/publications", response_model=models.Page[models.Publication], tags=["forecasts"])
 def publications(
-    request: Request, current: Current, paging: Part, form: FormQuery = None
+    request: Request, current: Chosen, paging: Part, form: FormQuery = None
 ) -> Response:
     """Return the forecasts published so far, newest first."""
     rows = arrivals.publications(current)
     return listed(request, rows, arrivals.PUBLICATION_COLUMNS, paging=paging, form=form)
+
+
+@router.get("/commodities", response_model=models.Page[models.Commodity], tags=["forecasts"])
+def published_commodities(
+    request: Request, current: Current, shared: Shared, paging: Part, form: FormQuery = None
+) -> Response:
+    """Return what forecasts are published of, the magnets first, each with its newest forecast."""
+    rows = commodities.listing(current, shared.live.engine)
+    return listed(request, rows, commodities.COMMODITY_COLUMNS, paging=paging, form=form)
 
 
 @router.get(
@@ -38,7 +47,7 @@ def publications(
 def months(
     request: Request,
     *,
-    current: Current,
+    current: Chosen,
     destination: Code,
     paging: Part,
     as_of: AsOf = None,
@@ -53,7 +62,7 @@ def months(
 def figures(
     request: Request,
     *,
-    current: Current,
+    current: Chosen,
     paging: Part,
     destination: Choice = "",
     period: Month = None,
@@ -68,7 +77,7 @@ def figures(
 def scores(
     request: Request,
     *,
-    current: Current,
+    current: Chosen,
     paging: Part,
     scope: Choice = "",
     metric: Choice = "",
@@ -81,7 +90,7 @@ def scores(
 
 @router.get("/track-record", response_model=models.Page[models.TrackCell], tags=["scores"])
 def track_record(
-    request: Request, current: Current, paging: Part, form: FormQuery = None
+    request: Request, current: Chosen, paging: Part, form: FormQuery = None
 ) -> Response:
     """Return every published month whose truth came out since, beside what came."""
     cells = current.memo.make("cells", lambda: track.cells_of(current))

@@ -72,8 +72,9 @@ def publications(publication: Publication) -> list[Record]:
 def published_at(publication: Publication, moment: pd.Timestamp) -> pd.Timestamp | None:
     """Return when the run that published the forecast of a moment ended, None if none is noted."""
     runs = publication.published.runs
-    own = runs.loc[runs["as_of"].eq(moment) & runs["status"].eq("finished"), "finished_at"]
-    return None if own.isna().all() else pd.Timestamp(own.max())
+    own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(moment)
+    ended = runs.loc[own & runs["status"].eq("finished"), "finished_at"]
+    return None if ended.isna().all() else pd.Timestamp(ended.max())
 
 
 def _summary(publication: Publication, moment: pd.Timestamp, rows: pd.DataFrame) -> Record:

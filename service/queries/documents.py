@@ -9,7 +9,7 @@ import pandas as pd
 
 from service.answers import Record
 from service.names import name_of
-from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
+from store.vocabulary import QUANTILE_COLUMNS
 
 KILOGRAMS: Final = 3
 """Decimals of tonnes."""
@@ -34,7 +34,7 @@ def forecast_document(rows: pd.DataFrame, destination: str, meanings: Mapping[st
     return {
         "destination": destination,
         "name": name_of(destination),
-        "commodity": COMMODITY,
+        "commodity": str(first["commodity"]),
         "unit": "t",
         "as_of": f"{first['as_of']:%Y-%m-%dT%H:%M:%SZ}",
         "cutoff": str(first["cutoff"]),

@@ -5,10 +5,11 @@ import json
 import pandas as pd
 
 from service.answers import Record
+from service.goods import UnknownError
 from service.names import name_of
 from service.publication import Publication
 from service.queries.documents import KILOGRAMS
-from service.queries.history import UnknownError, known_destination
+from service.queries.history import known_destination
 from service.why import forecast_sentences
 
 

@@ -56,6 +56,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
     cutoff = pd.Timestamp(f"{publication.stand.cutoff}-01")
     due = _due_days(publication, cutoff, today)
     next_month = next(month for month, day in due.items() if day > today)
+    past = {month: day for month, day in due.items() if day <= today}
     models = publication.latest["model"].unique()
     return Freshness(
         cutoff=cutoff,
@@ -68,7 +69,8 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
         notices=(
             *_held(publication),
             *_aged(publication.as_of, now),
-            *_late(publication, {m: d for m, d in due.items() if d <= today}),
+            # When tables of other goods are due, nothing in the store tells.
+            *(_late(publication, past) if publication.is_magnets else ()),
             *_statuses(publication),
         ),
     )
@@ -151,6 +153,7 @@ def _statuses(publication: Publication) -> list[str]:
     told = []
     for (status, reason), group in other.groupby(["status", "reason"]):
         why = f", because {reason}" if reason else "."
-        names = ", ".join(map(name_of, group["destination"]))
+        whole = not publication.is_magnets and len(group) == len(publication.destinations)
+        names = "all destinations" if whole else ", ".join(map(name_of, group["destination"]))
         told.append(f"{str(status)[:1].upper()}{str(status)[1:]}: {names}{why}")
     return told

@@ -5,9 +5,10 @@ from typing import Final
 import pandas as pd
 
 from service.answers import Record, records
+from service.goods import UnknownError, asked_of
 from service.names import name_of
 from service.publication import Publication
-from store.errors import DataError, first_few
+from store.errors import first_few
 
 FIGURE_COLUMNS: Final = (
     "destination", "measure", "period_from", "period_to", "value", "unit", "half_width", "kind",
@@ -15,10 +16,6 @@ FIGURE_COLUMNS: Final = (
 )  # fmt: skip
 
 HISTORY_COLUMNS: Final = ("destination", "period", "tonnes", "stderr_t", "kind", "available_at")
-
-
-class UnknownError(DataError):
-    """Asked for something that is not there."""
 
 
 def months_of(
@@ -74,7 +71,7 @@ def known_destination(publication: Publication, destination: str) -> str:
     if destination not in publication.answers:
         raise UnknownError(
             f"No destination {destination!r} in the published forecasts. Expected one of "
-            f"{', '.join(publication.destinations)}. See /api/v1/forecasts."
+            f"{', '.join(publication.destinations)}. See /api/v1/forecasts{_query(publication)}."
         )
     return destination
 
@@ -93,9 +90,14 @@ def known_moment(publication: Publication, as_of: pd.Timestamp | None) -> pd.Tim
         days = [f"{moment:%Y-%m-%d}" for moment in publication.moments]
         raise UnknownError(
             f"No forecast as of {as_of:%Y-%m-%dT%H:%M:%SZ}. Expected one of those published: "
-            f"{first_few(days)}. See /api/v1/publications."
+            f"{first_few(days)}. See /api/v1/publications{_query(publication)}."
         )
     return as_of
+
+
+def _query(publication: Publication) -> str:
+    asked = asked_of(publication.commodity)
+    return f"?{asked}" if asked else ""
 
 
 def titles(publication: Publication) -> list[tuple[str, str]]:

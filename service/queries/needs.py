@@ -10,10 +10,10 @@ import pandas as pd
 from service.answers import Record, records
 from service.chances import chance_below
 from service.desk import Desk
+from service.goods import UnknownError
 from service.names import name_of
 from service.publication import Publication
 from service.queries.documents import KILOGRAMS
-from service.queries.history import UnknownError
 from service.shortfall import any_short, buffer_for
 from store.vocabulary import CARRY_OVER, QUANTILE_COLUMNS
 

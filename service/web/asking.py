@@ -11,8 +11,9 @@ from starlette.responses import Response
 from service.answers import Answer, answer_of
 from service.api.replies import reply
 from service.asking.told import NoAnswerError, RefusedError, Worked
+from service.goods import UnknownError
 from service.publication import Publication
-from service.queries.history import UnknownError, known_destination
+from service.queries.history import known_destination
 from service.queries.scenarios import scenario_csv, scenario_json
 from service.state import Asking, Current, Shared, State, may_read
 from service.web.levers import check, field_of, form_like, form_of

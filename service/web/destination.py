@@ -11,6 +11,7 @@ from service import view
 from service.answers import Answer
 from service.desk import Desk
 from service.fan import Fan, left_out_note
+from service.goods import home_of
 from service.names import name_of
 from service.numbers import NBSP, tonnes
 from service.publication import Publication
@@ -58,7 +59,7 @@ def destination_page(
         "destination.html.j2",
         publication,
         now=now,
-        here=f"/destinations/{destination}",
+        here=f"{home_of(publication.commodity)}/destinations/{destination}",
         destination=destination,
         name=name_of(destination),
         headline=view.headline(outlook) if outlook else "No month ahead is forecast.",

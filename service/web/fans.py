@@ -7,6 +7,7 @@ import pandas as pd
 
 from service.charts import fan_png, fan_svg, overview_svg
 from service.fan import Fan, make_fan
+from service.goods import words_of
 from service.inputs import ReportInput
 from service.publication import Publication
 from service.rates import pick_steps
@@ -17,6 +18,14 @@ MOST_EARLIER: Final = 12
 
 _OVERVIEW_ALT: Final = (
     "Small fan charts of every destination, each on its own scale; the table above has the numbers."
+)
+
+MOST_SMALL: Final = 12
+"""Small charts of a commodity with hundreds of destinations; more take long and say little."""
+
+_LARGEST_ALT: Final = (
+    "Small fan charts of the largest destinations and sums, each on its own scale; the table above "
+    "has the numbers."
 )
 
 
@@ -55,9 +64,23 @@ def chart_png(publication: Publication, destination: str) -> bytes:
 
 
 def small_charts(publication: Publication) -> str:
-    """Return the small charts of all destinations; drawn once."""
-    fans = [fan_of(publication, name) for name in publication.destinations]
-    return publication.memo.make("small", lambda: overview_svg(fans, label=_OVERVIEW_ALT))
+    """Return the small charts of all destinations, or of the largest ones; drawn once."""
+    return publication.memo.make("small", lambda: _small(publication))
+
+
+def _small(publication: Publication) -> str:
+    names = publication.destinations
+    if publication.is_magnets:
+        fans = [fan_of(publication, name) for name in names]
+        return overview_svg(fans, label=_OVERVIEW_ALT)
+    size = publication.latest.groupby("destination")["p50"].sum()
+    drawn = size.nlargest(MOST_SMALL).index
+    fans = [fan_of(publication, str(name)) for name in drawn]
+    title = (
+        f"China's exports of {words_of(publication.commodity)}, tonnes a month: the {len(fans)} "
+        f"largest of {len(names)} destinations and sums"
+    )
+    return overview_svg(fans, label=_LARGEST_ALT, title=title)
 
 
 def _fan(publication: Publication, destination: str) -> Fan:
@@ -69,7 +92,8 @@ def _fan(publication: Publication, destination: str) -> Fan:
         end=fan.end,
         as_of=fan.as_of,
     )
-    return replace(fan, earlier=_earlier(publication, fan), steps=steps)
+    goods = words_of(publication.commodity)
+    return replace(fan, goods=goods, earlier=_earlier(publication, fan), steps=steps)
 
 
 def _earlier(publication: Publication, fan: Fan) -> tuple[pd.DataFrame, ...]:

@@ -1,11 +1,12 @@
 """The overview: every destination, the next three months, against the year before."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from service import view
 from service.answers import Answer
+from service.goods import home_of
 from service.inputs import ReportInput
 from service.names import name_of
 from service.publication import Publication
@@ -25,11 +26,19 @@ class Line:
 def overview(publication: Publication, now: pd.Timestamp) -> Answer:
     """Return the overview."""
     report = report_of(publication)
-    lines = [
-        line for name in publication.destinations if (line := _line(publication, report, name))
-    ]
+    # Each destination looks into its own rows alone, for there may be hundreds.
+    panels = dict(list(report.panel.groupby("destination")))
+    reports = {
+        name: replace(report, panel=panels.get(name, report.panel.iloc[:0]))
+        for name in publication.destinations
+    }
+    found = [_line(publication, own, name) for name, own in reports.items()]
+    lines = [line for line in found if line is not None]
+    if not publication.is_magnets:
+        lines.sort(key=lambda line: -line.outlook.middle)
     world = fan_of(publication, publication.destinations[0])
-    rows = view.month_rows(report, world)
+    outlook = view.outlook_of(reports[world.destination], world)
+    rows = view.month_rows(reports[world.destination], world)
     reason = next(iter(reasons(publication, world, rows)), None)
     # The sentence that names month and median again is left out.
     opening = f"{name_of(world.destination)}, "
@@ -38,10 +47,10 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         "overview.html.j2",
         publication,
         now=now,
-        here="/",
+        here=f"{home_of(publication.commodity)}/",
         lines=lines,
-        headline=view.headline(lines[0].outlook) if lines else "No month ahead is forecast.",
-        outlook=lines[0].outlook if lines else None,
+        headline=view.headline(outlook) if outlook else "No month ahead is forecast.",
+        outlook=outlook,
         hit_rate=rows[0].hit_rate if rows else float("nan"),
         reason=reason,
         moved=moved,

@@ -8,6 +8,7 @@ from jinja2 import Environment
 
 from service.answers import HTML, Answer, answer_of
 from service.canvas import COLOURS, DARK_COLOURS
+from service.goods import asked_of, file_of, home_of, words_of
 from service.numbers import MISSING
 from service.pages import environment
 from service.publication import Publication
@@ -26,6 +27,9 @@ NAVIGATION: Final = (
 )
 """The pages in the head of each; a new page adds itself here."""
 
+OTHERS: Final = ("/goods", "Other goods")
+"""One more, where there are others."""
+
 
 def page(
     template: str, publication: Publication, *, now: pd.Timestamp, here: str, **values: object
@@ -40,12 +44,26 @@ def page(
         values: What the template shows beside.
     """
     fresh = freshness_of(publication, now=now)
-    return _answer(template, here=here, fresh=fresh, publication=publication, **values)
+    others = len(publication.published.commodities) > 1
+    commodity = publication.commodity
+    return _answer(
+        template,
+        here=here,
+        fresh=fresh,
+        publication=publication,
+        navigation=(*NAVIGATION, OTHERS) if others else NAVIGATION,
+        goods=words_of(commodity),
+        is_magnets=publication.is_magnets,
+        home=home_of(commodity),
+        asked=asked_of(commodity),
+        file=file_of(commodity),
+        **values,
+    )
 
 
 def bare_page(template: str, **values: object) -> str:
     """Return a page that needs no publication."""
-    return _rendered(template, here="", **values)
+    return _rendered(template, here="", navigation=NAVIGATION, is_magnets=True, asked="", **values)
 
 
 @cache
@@ -61,7 +79,7 @@ def _answer(template: str, **values: Any) -> Answer:  # noqa: ANN401 - whatever 
 
 
 def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever a page shows
-    return _templates().get_template(f"{SITE}{template}").render(navigation=NAVIGATION, **values)
+    return _templates().get_template(f"{SITE}{template}").render(**values)
 
 
 @cache

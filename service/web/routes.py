@@ -11,14 +11,18 @@ from starlette.responses import Response
 
 from service.answers import Answer, answer_of
 from service.api.replies import reply
+from service.desk import Desk
+from service.goods import file_of
 from service.publication import Publication
+from service.queries.commodities import listing
 from service.queries.history import known_destination
 from service.queries.ledger import Search
-from service.state import Current, OnDesk, Shared, may_read
+from service.state import Current, OnDesk, Shared, State, may_read
 from service.web import asking, downloads, fans
 from service.web import desk as desk_routes
 from service.web.desk import form_page
 from service.web.destination import destination_page
+from service.web.goods import goods_page
 from service.web.overview import overview
 from service.web.pages import data_page, policy_page, track_page
 from service.web.render import bare_page, stylesheet
@@ -29,6 +33,14 @@ Code = Annotated[str, Path(max_length=20)]
 Words = Annotated[str, Query(max_length=100)]
 Choice = Annotated[str, Query(max_length=40)]
 Make = Callable[[Publication, pd.Timestamp], Answer]
+
+
+async def goods_of(shared: Shared, commodity: Annotated[str, Path(max_length=100)]) -> Publication:
+    """Return the newest publication of the commodity that the address names."""
+    return await run_in_threadpool(shared.live.of, commodity)
+
+
+Goods = Annotated[Publication, Depends(goods_of)]
 
 ICON: Final = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#00507d" d="M2 2h4v6'
@@ -68,11 +80,41 @@ async def overview_route(request: Request, current: Current, shared: Shared) -> 
     return await _page(request, current, shared.live.clock(), "overview", overview)
 
 
+@pages.get("/goods")
+async def goods_list_route(request: Request, current: Current, shared: Shared) -> Response:
+    """Show what else is forecast."""
+
+    def make(publication: Publication, now: pd.Timestamp) -> Answer:
+        return goods_page(publication, now, listing(publication, shared.live.engine))
+
+    return await _page(request, current, shared.live.clock(), "goods", make)
+
+
+@pages.get("/goods/{commodity}")
+async def goods_route(request: Request, goods: Goods, shared: Shared) -> Response:
+    """Show the overview of another commodity."""
+    return await _page(request, goods, shared.live.clock(), "overview", overview)
+
+
 @pages.get("/destinations/{destination}")
 async def destination_route(
     request: Request, *, current: Current, shared: Shared, desk: OnDesk, destination: Code
 ) -> Response:
     """Show one destination."""
+    return await _destination(request, current, shared, desk, destination)
+
+
+@pages.get("/goods/{commodity}/destinations/{destination}")
+async def goods_destination_route(
+    request: Request, *, goods: Goods, shared: Shared, desk: OnDesk, destination: Code
+) -> Response:
+    """Show one destination of another commodity."""
+    return await _destination(request, goods, shared, desk, destination)
+
+
+async def _destination(
+    request: Request, current: Publication, shared: State, desk: Desk, destination: str
+) -> Response:
     known_destination(current, destination)
 
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
@@ -122,10 +164,19 @@ async def policy_route(
 @pages.get("/destinations/{destination}/fan.png")
 async def picture_route(request: Request, current: Current, destination: Code) -> Response:
     """Give the chart of one destination."""
+    return await _picture(request, current, destination)
+
+
+@pages.get("/goods/{commodity}/destinations/{destination}/fan.png")
+async def goods_picture_route(request: Request, goods: Goods, destination: Code) -> Response:
+    """Give the chart of one destination of another commodity."""
+    return await _picture(request, goods, destination)
+
+
+async def _picture(request: Request, current: Publication, destination: str) -> Response:
     known_destination(current, destination)
     body = await run_in_threadpool(fans.chart_png, current, destination)
-    name = f"magnets_{destination}_{current.as_of:%Y-%m-%d}.png"
-    return reply(request, answer_of(body, "image/png"), _named(name))
+    return reply(request, answer_of(body, "image/png"), _named(current, destination, "png"))
 
 
 @pages.get("/destinations/{destination}/forecast.xlsx")
@@ -133,9 +184,22 @@ async def workbook_route(
     request: Request, current: Current, desk: OnDesk, destination: Code
 ) -> Response:
     """Give the forecast and the history of one destination as a spreadsheet."""
+    return await _workbook(request, current, desk, destination)
+
+
+@pages.get("/goods/{commodity}/destinations/{destination}/forecast.xlsx")
+async def goods_workbook_route(
+    request: Request, goods: Goods, desk: OnDesk, destination: Code
+) -> Response:
+    """Give the same of another commodity."""
+    return await _workbook(request, goods, desk, destination)
+
+
+async def _workbook(
+    request: Request, current: Publication, desk: Desk, destination: str
+) -> Response:
     body = await run_in_threadpool(downloads.workbook, current, destination, desk)
-    name = f"magnets_{destination}_{current.as_of:%Y-%m-%d}.xlsx"
-    return reply(request, answer_of(body, downloads.XLSX), _named(name))
+    return reply(request, answer_of(body, downloads.XLSX), _named(current, destination, "xlsx"))
 
 
 @files.get("/static/style.css")
@@ -167,5 +231,6 @@ async def _page(
     return reply(request, found)
 
 
-def _named(name: str) -> dict[str, str]:
+def _named(current: Publication, destination: str, ending: str) -> dict[str, str]:
+    name = f"{file_of(current.commodity)}_{destination}_{current.as_of:%Y-%m-%d}.{ending}"
     return {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -1,0 +1,38 @@
+"""What forecasts are published of, each with the newest of them."""
+
+from typing import Final
+
+from sqlalchemy import Engine
+
+from service.answers import Record, records
+from service.goods import LABELS
+from service.publication import Publication
+from store.newest import read_newest
+from store.vocabulary import COMMODITY
+
+COMMODITY_COLUMNS: Final = (
+    "commodity", "label", "as_of", "cutoff", "first_period", "last_period", "months",
+    "destinations", "status",
+)  # fmt: skip
+
+_MONTHS: Final = ("cutoff", "first_period", "last_period")
+
+
+def listing(publication: Publication, engine: Engine) -> list[Record]:
+    """Return one row a commodity, the magnets first; gathered once a publication."""
+    rows: list[Record] = publication.memo.make("commodities", lambda: _rows(engine))
+    return rows
+
+
+def _rows(engine: Engine) -> list[Record]:
+    found = read_newest(engine)
+    told = found.loc[found["as_of"].notna()]
+    told = told.assign(
+        label=[LABELS.get(str(code), "") for code in told["commodity"]],
+        **{name: told[name].dt.strftime("%Y-%m") for name in _MONTHS},
+        **{name: told[name].astype("int64") for name in ("months", "destinations")},
+    )
+    magnets_first = told.assign(other=told["commodity"] != COMMODITY).sort_values(
+        ["other", "commodity"]
+    )
+    return records(magnets_first[list(COMMODITY_COLUMNS)])

@@ -1,0 +1,24 @@
+"""The page that lists other commodities than the magnets."""
+
+import pandas as pd
+
+from service.answers import Answer, Record
+from service.goods import home_of
+from service.publication import Publication
+from service.web.render import OTHERS, page
+
+
+def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) -> Answer:
+    """Return the list, each with where its own pages are.
+
+    Args:
+        publication: That of the magnets.
+        now: The moment of asking.
+        rows: As ``queries.commodities.listing``.
+    """
+    others = [
+        {**row, "home": home_of(row["commodity"])}
+        for row in rows
+        if row["commodity"] != publication.commodity
+    ]
+    return page("goods.html.j2", publication, now=now, here=OTHERS[0], others=others)
