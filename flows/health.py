@@ -17,7 +17,7 @@ from flows.backup import last_backup
 from flows.machine import missing
 from flows.stores import store_of, was_cut_off
 from flows.watching import slo_readings
-from flows.work import Note, is_at_work, notes
+from flows.work import Note, is_at_work, notes, run_on
 from models import registry
 from models.monitoring import Reading
 from models.slo import GRACE_DAYS
@@ -340,7 +340,9 @@ def _freshness(facts: Facts) -> Iterator[Finding]:
 
 
 def _last_run(facts: Facts) -> Iterator[Finding]:
-    if failed := [one.commodity for one in facts.others if one.last_run == "failed"]:
+    told = {note.what for note in facts.broken_off}
+    failed = [one.commodity for one in facts.others if one.last_run == "failed"]
+    if failed := [code for code in failed if run_on(code) not in told]:
         yield Finding("failed", WORSE, f"the last run of {first_few(failed)} failed")
     if facts.last_run_at is None:
         return
