@@ -21,7 +21,7 @@ TOLD: Final = (ALL, WORLD, EU27)
 
 
 def record(stand: TableStand, seen: Backtest) -> str | None:
-    """Keep what a backtest found and return MLflow's identifier of the run, None where it is away."""
+    """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
     scores = seen.scores
     if len(scores):
         own = scores["model"] == MODEL

@@ -46,6 +46,7 @@ def test_a_corrupted_database(served: Served, enduring: Enduring) -> None:
     watch.healed(home.call("run"), by="`magnetcast restore FILE --force`, then the next run")
 
 
+@pytest.mark.long
 def test_a_locked_database(served: Served, enduring: Enduring) -> None:
     home, service = served
     watch = enduring(home, service, "the database locked by a stranger for 5 s")
@@ -154,6 +155,7 @@ def test_a_full_disk_while_a_forecast_is_published(
     service.end()
 
 
+@pytest.mark.long
 def test_permission_denied(served: Served, enduring: Enduring) -> None:
     if os.geteuid() != 0:
         pytest.skip("another user can be taken on by root alone")
