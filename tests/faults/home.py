@@ -42,9 +42,9 @@ class Said:
 
     @property
     def error(self) -> str:
-        """Return its message from where it says that something is wrong."""
+        """Return its message from where it says that something is wrong; empty if it does not."""
         found = self.err.find("error: ")
-        return " ".join(self.err[found:].split()) if found >= 0 else self.err[-1500:]
+        return " ".join(self.err[found:].split()) if found >= 0 else ""
 
 
 class Nursery:
