@@ -132,7 +132,8 @@ def line_with(words: str, text: str) -> str:
 
 def _short(text: str) -> str:
     """Return the first sentences of a message, without the place on this machine."""
-    plain = re.sub(r"(sqlite:///|(?<![:/]))/\S*/", "", " ".join(text.split()).removeprefix("error: "))
+    said = " ".join(text.split()).removeprefix("error: ")
+    plain = re.sub(r"(sqlite:///|(?<![:/]))/\S*/", "", said)
     return plain if len(plain) <= 240 else f"{plain[:240]}..."
 
 
