@@ -150,7 +150,7 @@ def worded(
     """Let what asks MLflow raise a StoreError where MLflow does not answer, at whatever call."""
 
     @wraps(ask)
-    def asked(settings: Settings, *args: _Args.args, **kwargs: _Args.kwargs) -> _Found:
+    def asked(settings: Settings, /, *args: _Args.args, **kwargs: _Args.kwargs) -> _Found:
         with _answering(settings):
             return ask(settings, *args, **kwargs)
 
