@@ -27,6 +27,7 @@ def flip_bytes(database: Path) -> None:
         file.write(b"\xa5" * (size // 2))
 
 
+@pytest.mark.long
 def test_a_corrupted_database(served: Served, enduring: Enduring) -> None:
     home, service = served
     watch = enduring(home, service, "bytes of the database flipped")
@@ -66,6 +67,7 @@ def test_a_locked_database(served: Served, enduring: Enduring) -> None:
     watch.healed(home.call("ingest", "bundled"), by="the same ingest went on")
 
 
+@pytest.mark.long
 def test_a_database_that_is_gone_for_a_while(served: Served, enduring: Enduring) -> None:
     home, service = served
     watch = enduring(home, service, "the database file moved away, then back")
