@@ -308,3 +308,20 @@ def main() -> None:
             "and write below MAGNETCAST_HOME and MAGNETCAST_ARTIFACT_DIR. See `magnetcast status`."
         )
         sys.exit(1)
+    except Exception as err:
+        if not _is_of_prefect(err):
+            raise
+        say(
+            f"error: Prefect's server does not answer ({type(err).__name__}: {str(err)[:200]}). "
+            "Expected one that lasts as long as the run. `magnetcast up` starts it; then run again."
+        )
+        sys.exit(1)
+
+
+def _is_of_prefect(err: BaseException | None) -> bool:
+    """Tell whether Prefect's client, which speaks by httpx, could not reach its server."""
+    while err is not None:
+        if type(err).__module__.split(".")[0] in {"httpx", "httpcore"}:
+            return True
+        err = err.__cause__ or err.__context__
+    return False

@@ -17,7 +17,7 @@ from flows.backup import last_backup
 from flows.machine import missing
 from flows.stores import store_of, was_cut_off
 from flows.watching import slo_readings
-from flows.work import Note, is_at_work, notes
+from flows.work import Note, is_at_work, notes, run_on
 from models import registry
 from models.monitoring import Reading
 from models.slo import GRACE_DAYS
@@ -85,6 +85,9 @@ class Facts:
     due: pd.Timestamp | None = None
     """First day of the last month whose detail was due."""
     due_on: pd.Timestamp | None = None
+    owed: pd.Timestamp | None = None
+    """First day of the last month whose days of grace are over."""
+    owed_on: pd.Timestamp | None = None
     next_month: pd.Timestamp | None = None
     next_on: pd.Timestamp | None = None
     newest: pd.Timestamp | None = None
@@ -241,6 +244,7 @@ def _look(engine: Engine, seen: Facts) -> Facts:
     now = seen.now
     calendar = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now))
     due = calendar.last_released(now)
+    owed = calendar.last_released(now - pd.Timedelta(days=GRACE_DAYS + 1))
     coming = due + pd.DateOffset(months=1)
     if coming.month == 1:
         coming += pd.DateOffset(months=1)
@@ -254,6 +258,8 @@ def _look(engine: Engine, seen: Facts) -> Facts:
         seen,
         due=due,
         due_on=calendar.released_on(due),
+        owed=owed,
+        owed_on=calendar.released_on(owed),
         next_month=coming,
         next_on=calendar.released_on(coming),
         newest=None if panel is None else month_start(panel.cutoff),
@@ -319,28 +325,28 @@ def _freshness(facts: Facts) -> Iterator[Finding]:
     """Hold figures and forecast against the release calendar."""
     if facts.forecast_as_of is None:
         yield Finding("forecast", BROKEN, "no forecast was ever published")
-    if facts.due is None or facts.due_on is None:
+    if facts.owed is None or facts.owed_on is None:
         return
-    month, late = f"{facts.due:%Y-%m}", _days(facts, facts.due_on.tz_localize("UTC"))
-    if late <= GRACE_DAYS:
-        return
-    if facts.newest is None or facts.newest < facts.due:
+    month, late = f"{facts.owed:%Y-%m}", _days(facts, facts.owed_on.tz_localize("UTC"))
+    if facts.newest is None or facts.newest < facts.owed:
         yield Finding(
             "late-data",
             WORSE,
-            f"the figures of {month} were due on {facts.due_on:%Y-%m-%d} and are {late} days late",
+            f"the figures of {month} were due on {facts.owed_on:%Y-%m-%d} and are {late} days late",
         )
-    if facts.forecast_as_of is not None and facts.forecast_as_of < facts.due_on.tz_localize("UTC"):
+    if facts.forecast_as_of is not None and facts.forecast_as_of < facts.owed_on.tz_localize("UTC"):
         yield Finding(
             "stale",
             WORSE,
             f"the forecast of {facts.forecast_as_of:%Y-%m-%d} is older than the release of "
-            f"{facts.due_on:%Y-%m-%d}, {late} days ago",
+            f"{facts.owed_on:%Y-%m-%d}, {late} days ago",
         )
 
 
 def _last_run(facts: Facts) -> Iterator[Finding]:
-    if failed := [one.commodity for one in facts.others if one.last_run == "failed"]:
+    told = {note.what for note in facts.broken_off}
+    failed = [one.commodity for one in facts.others if one.last_run == "failed"]
+    if failed := [code for code in failed if run_on(code) not in told]:
         yield Finding("failed", WORSE, f"the last run of {first_few(failed)} failed")
     if facts.last_run_at is None:
         return

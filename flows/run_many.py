@@ -2,31 +2,32 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Final
 
 import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from flows.clock import utc_now
 from flows.console import say, track
 from flows.many_stand import GroupStand, open_group
-from flows.run_table import (
-    TableOutcome,
-    hindsight,
-    noted,
-    publish,
-    published_already,
-)
+from flows.run_table import TableOutcome, hindsight, open_table_run, publish, published_already
 from flows.table_records import record
 from flows.table_stand import TableStand, finished
-from flows.workspace import single_writer
+from flows.work import noted
+from flows.workspace import single_writer, store_of
 from models.backtest import Backtest
 from models.many import forecast_group, replay_group
 from sources.commodities_file import Commodity
 from store.errors import DataError, StoreError
+from store.publishing import settle_runs
 from store.settings import Settings
 
 replay_task = task(name="replay-group", cache_policy=NO_CACHE)(replay_group)
 forecast_task = task(name="forecast-group", cache_policy=NO_CACHE)(forecast_group)
+
+WORK: Final = "the run on many commodities"
+"""Name of the run in alarms; of one commodity that failed the store tells."""
 
 Told = TableOutcome | str
 """What a run left behind of a commodity, or why it left nothing."""
@@ -49,7 +50,8 @@ def run_many(
         By commodity what became of it, in the order of the groups.
     """
     told: dict[str, Told] = {}
-    with single_writer(settings):
+    with single_writer(settings), noted(settings, WORK):
+        settle_runs(store_of(settings), at=utc_now())
         for name, members in _groups(commodities):
             told |= _run_group(open_group(settings, as_of, name, members))
     return told
@@ -91,10 +93,10 @@ def _publish_one(
 ) -> Told:
     """Publish one commodity, or return why it was not."""
     try:
-        with noted(stand) as note:
+        with open_table_run(stand) as kept:
             if isinstance(made, DataError):
                 raise made
-            note.mlflow_run_id = record(stand, seen)
+            kept.mlflow_run_id = record(stand, seen)
             return publish(stand, finished(stand, made, seen), seen, notes)
     except (DataError, StoreError, OSError) as err:
         return str(err)
@@ -103,5 +105,5 @@ def _publish_one(
 def _note_failure(group: GroupStand) -> None:
     """Note of every commodity of a group that its run failed."""
     for stand in group.stands.values():
-        with noted(stand) as note:
-            note.failed = True
+        with open_table_run(stand) as kept:
+            kept.failed = True

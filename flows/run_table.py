@@ -19,12 +19,13 @@ from flows.freeze import Draft, freeze, held_folder, held_like, objections
 from flows.provenance import git_commit
 from flows.table_records import FLOW, record
 from flows.table_stand import TableStand, forecast_of, open_table
-from flows.workspace import single_writer
+from flows.work import noted, run_on
+from flows.workspace import single_writer, store_of
 from models.backtest import Backtest
 from models.tables import backtest_tables, history_of
 from service.table_report import TableReport, write_table_report
 from store.publications import held_forecasts
-from store.publishing import Run, finish_run, start_run
+from store.publishing import Run, finish_run, settle_runs, start_run
 from store.reading import latest_forecast
 from store.settings import Settings
 
@@ -57,8 +58,11 @@ def run_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableO
         DataError: The store held no full table of it by then.
     """
     with single_writer(settings):
+        settle_runs(store_of(settings), at=utc_now())
+        # A table too short to forecast is no work that broke off: the caller hears of it.
         stand = open_table(settings, as_of, commodity)
-        return published_already(stand) or held_already(stand) or _publish_new(stand)
+        with noted(settings, run_on(stand.published_as)):
+            return published_already(stand) or held_already(stand) or _publish_new(stand)
 
 
 def published_already(stand: TableStand) -> TableOutcome | None:
@@ -97,16 +101,16 @@ def report_folder(stand: TableStand, as_of: pd.Timestamp) -> Path:
 
 
 def _publish_new(stand: TableStand) -> TableOutcome:
-    with noted(stand) as note:
+    with open_table_run(stand) as kept:
         past = stand.past()
         notes = notes_of(stand, past)
         seen = replay_task(past, stand.table, stand.spec, track=track)
-        note.mlflow_run_id = record(stand, seen)
+        kept.mlflow_run_id = record(stand, seen)
         return publish(stand, forecast_task(stand, seen), seen, notes)
 
 
 @dataclass(slots=True)
-class Note:
+class TableRun:
     """What becomes known of a run while it runs."""
 
     mlflow_run_id: str | None = None
@@ -114,9 +118,9 @@ class Note:
 
 
 @contextmanager
-def noted(stand: TableStand) -> Iterator[Note]:
-    """Note in the store that a run on a table began, and how it ended."""
-    run_id, note = uuid.uuid4().hex, Note()
+def open_table_run(stand: TableStand) -> Iterator[TableRun]:
+    """Keep in the store that a run on a table began, and how it ended."""
+    run_id, kept = uuid.uuid4().hex, TableRun()
     started = Run(
         run_id=run_id,
         flow=FLOW,
@@ -130,15 +134,15 @@ def noted(stand: TableStand) -> Iterator[Note]:
     start_run(stand.engine, started)
     status = "failed"
     try:
-        yield note
-        status = "failed" if note.failed else "finished"
+        yield kept
+        status = "failed" if kept.failed else "finished"
     finally:
         finish_run(
             stand.engine,
             run_id,
             status=status,
             finished_at=utc_now(),
-            mlflow_run_id=note.mlflow_run_id,
+            mlflow_run_id=kept.mlflow_run_id,
         )
 
 

@@ -11,7 +11,7 @@ from flows.run_table import TableOutcome, run_table
 from flows.table_stand import forecast_of, full_commodities, open_table
 from models.tables import history_of
 from service.tables import forecast_table
-from store.errors import DataError
+from store.errors import DataError, StoreError
 from store.settings import Settings
 from store.vocabulary import EU27, FORECAST_COLUMNS, WORLD
 
@@ -36,7 +36,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     for commodity in full_commodities(settings, as_of):
         try:
             say(summary(run_table(settings, as_of, commodity)))
-        except DataError as err:
+        except (DataError, StoreError) as err:
             say(f"table     {commodity}: not forecast. {err}")
 
 

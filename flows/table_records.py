@@ -3,12 +3,14 @@
 from typing import Final
 
 from flows.backtest import own_metrics
+from flows.console import say
 from flows.provenance import git_commit
 from flows.table_stand import TableStand
 from models import tracking
 from models.backtest import Backtest
 from models.rolling import MODEL
 from models.scores import ALL
+from store.errors import StoreError
 from store.publishing import write_scores
 from store.vocabulary import EU27, WORLD
 
@@ -18,8 +20,8 @@ TOLD: Final = (ALL, WORLD, EU27)
 """Scopes whose scores MLflow keeps as metrics; the others are in its table."""
 
 
-def record(stand: TableStand, seen: Backtest) -> str:
-    """Keep what a backtest found and return MLflow's identifier of the run."""
+def record(stand: TableStand, seen: Backtest) -> str | None:
+    """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
     scores = seen.scores
     if len(scores):
         own = scores["model"] == MODEL
@@ -30,12 +32,16 @@ def record(stand: TableStand, seen: Backtest) -> str:
             commodity=stand.published_as,
         )
     name = f"table {stand.published_as}"
-    with tracking.open_run(stand.settings, name=name, tags=_tags(stand)) as run:
-        run.params(stand.spec.choices)
-        if len(scores):
-            run.metrics(own_metrics(scores.loc[scores["scope"].isin(TOLD)]))
-            run.table(scores, "scores.csv")
-        return run.run_id
+    try:
+        with tracking.open_run(stand.settings, name=name, tags=_tags(stand)) as run:
+            run.params(stand.spec.choices)
+            if len(scores):
+                run.metrics(own_metrics(scores.loc[scores["scope"].isin(TOLD)]))
+                run.table(scores, "scores.csv")
+            return run.run_id
+    except StoreError as err:
+        say(f"table     {stand.published_as}: its record is incomplete: {err}")
+        return None
 
 
 def _tags(stand: TableStand) -> dict[str, str]:

@@ -51,6 +51,11 @@ def noted(settings: Settings, what: str) -> Iterator[None]:
     _forget(settings, what)
 
 
+def run_on(commodity: str) -> str:
+    """Return the name, in alarms, of a run on the table of a commodity."""
+    return f"the run on {commodity}"
+
+
 def notes(settings: Settings) -> tuple[Note, ...]:
     """Return what began and has not succeeded since; empty where the file says nothing."""
     try:

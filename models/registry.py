@@ -29,7 +29,7 @@ from mlflow.pyfunc import PyFuncModel
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from models import served, stored
-from models.tracking import Run, connect, is_kept
+from models.tracking import Run, connect, is_kept, worded
 from store.errors import StoreError
 from store.settings import Settings
 
@@ -98,6 +98,7 @@ class LoadedModel:
         return cast("pd.DataFrame", self.pyfunc.predict(_inputs(self.card, rows)))
 
 
+@worded
 def register(
     settings: Settings,
     run: Run,
@@ -141,21 +142,25 @@ def register(
     return _next_version(client, logged, tags)
 
 
+@worded
 def champion(settings: Settings) -> Champion | None:
     """Return the version that publishes, or None before the first promotion."""
     return _holder(settings, CHAMPION)
 
 
+@worded
 def challenger(settings: Settings) -> Champion | None:
     """Return the version on trial, or None."""
     return _holder(settings, CHALLENGER)
 
 
+@worded
 def previous(settings: Settings) -> Champion | None:
     """Return the version that published before the champion, or None."""
     return _holder(settings, PREVIOUS)
 
 
+@worded
 def at_version(settings: Settings, version: int) -> Champion:
     """Return what is known of a registered version.
 
@@ -166,6 +171,7 @@ def at_version(settings: Settings, version: int) -> Champion:
     return _version(client, settings, version)
 
 
+@worded
 def rolled_back(settings: Settings) -> list[Champion]:
     """Return the versions that were taken back as champions, oldest first."""
     client, _ = connect(settings)
@@ -174,6 +180,7 @@ def rolled_back(settings: Settings) -> list[Champion]:
     return [_version(client, settings, version) for version in bad]
 
 
+@worded
 def named(settings: Settings, model_version: str) -> Champion | None:
     """Return the newest version that training registered under a name, or None.
 
@@ -189,12 +196,14 @@ def named(settings: Settings, model_version: str) -> Champion | None:
     return _version(client, settings, max(versions)) if versions else None
 
 
+@worded
 def nominate(settings: Settings, version: int) -> None:
     """Put a version on trial, in the place of the challenger before it."""
     client, _ = connect(settings)
     client.set_registered_model_alias(MODEL, CHALLENGER, str(version))
 
 
+@worded
 def promote(settings: Settings, version: int) -> None:
     """Let a version publish; the one that did until now stays at hand as :func:`previous`.
 
@@ -216,6 +225,7 @@ def promote(settings: Settings, version: int) -> None:
         client.delete_registered_model_alias(MODEL, CHALLENGER)
 
 
+@worded
 def roll_back(settings: Settings, *, reason: str) -> tuple[Champion, Champion]:
     """Let the previous champion publish again and mark the one that did as rolled back.
 
@@ -245,6 +255,7 @@ def roll_back(settings: Settings, *, reason: str) -> tuple[Champion, Champion]:
     return before, at_version(settings, now.version)
 
 
+@worded
 def note(settings: Settings, version: int, tags: Mapping[str, str]) -> None:
     """Keep further tags with a version."""
     client, _ = connect(settings)
@@ -252,6 +263,7 @@ def note(settings: Settings, version: int, tags: Mapping[str, str]) -> None:
         client.set_model_version_tag(MODEL, str(version), name, value)
 
 
+@worded
 def load(settings: Settings, version: int) -> LoadedModel:
     """Return a registered version, ready to predict.
 
@@ -375,6 +387,8 @@ def _version(client: MlflowClient, settings: Settings, version: int) -> Champion
     try:
         found = client.get_model_version(MODEL, str(version))
     except MlflowException as err:
+        if err.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
         raise StoreError(
             f"Model {MODEL!r} in {settings.tracking_uri} has no version {version}. "
             "Expected a version that training registered. Run `magnetcast train`, or choose one "

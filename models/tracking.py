@@ -1,8 +1,7 @@
 """The record of every run in MLflow; nothing else writes there but :mod:`models.registry`.
 
 Public: :func:`open_run`, :class:`Run`, :func:`find_run`, :func:`find_runs`, :class:`KeptRun`,
-:func:`read_text`; :func:`connect` and :func:`is_kept` for
-:mod:`models.registry`.
+:func:`read_text`; :func:`connect`, :func:`worded` and :func:`is_kept` for :mod:`models.registry`.
 
 All calls name their database; MLflow's process-wide "current" database and run are not used, so
 threads and nested runs cannot write into each other's record.
@@ -10,13 +9,14 @@ threads and nested runs cannot write into each other's record.
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import wraps
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
@@ -47,6 +47,8 @@ ERROR_TAG: Final = "error"
 ERROR_SHOWN: Final = 1000
 
 _Item = TypeVar("_Item")
+_Args = ParamSpec("_Args")
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,32 @@ def open_run(
         client.set_terminated(info.run_id, "FINISHED")
 
 
+@contextmanager
+def _answering(settings: Settings) -> Iterator[None]:
+    """Word what MLflow says where its database, server or disk of artifacts does not do."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as err:
+        raise StoreError(
+            f"MLflow's database {shown_address(settings.tracking_uri)} cannot be opened: "
+            f"{type(err).__name__}. Expected a database or server that answers. Start the server, "
+            "or restore the file from a backup."
+        ) from err
+
+
+def worded(
+    ask: Callable[Concatenate[Settings, _Args], _Found],
+) -> Callable[Concatenate[Settings, _Args], _Found]:
+    """Let what asks MLflow raise a StoreError where MLflow does not answer, at whatever call."""
+
+    @wraps(ask)
+    def asked(settings: Settings, /, *args: _Args.args, **kwargs: _Args.kwargs) -> _Found:
+        with _answering(settings):
+            return ask(settings, *args, **kwargs)
+
+    return asked
+
+
 def find_run(settings: Settings, tags: Mapping[str, str]) -> str | None:
     """Return the newest finished run that carries all these tags, or None.
 
@@ -145,6 +173,7 @@ def find_run(settings: Settings, tags: Mapping[str, str]) -> str | None:
     return runs[0].run_id if runs else None
 
 
+@worded
 def find_runs(settings: Settings, tags: Mapping[str, str]) -> list[KeptRun]:
     """Return the finished runs that carry all these tags, newest first; never makes a database.
 
@@ -210,19 +239,6 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
             f"for more than {settings.lock_timeout_s:g} s (lock {lock}). "
             "Expected to wait a few seconds. Stop the other process, or raise "
             "MAGNETCAST_LOCK_TIMEOUT_S."
-        ) from err
-
-
-@contextmanager
-def _answering(settings: Settings) -> Iterator[None]:
-    """Word what MLflow says where its database, server or disk of artifacts does not do."""
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError) as err:
-        raise StoreError(
-            f"MLflow's database {shown_address(settings.tracking_uri)} cannot be opened: "
-            f"{type(err).__name__}. Expected a database or server that answers. Start the server, "
-            "or restore the file from a backup."
         ) from err
 
 

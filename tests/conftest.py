@@ -66,6 +66,15 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("empty_postgres"))
 
 
+@pytest.fixture(scope="session")
+def prefect_api() -> Iterator[None]:
+    """One Prefect server for a worker of the test run, whatever folders its tests are in."""
+    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - seconds
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
 @contextmanager
 def database_on(server: URL, *, template: str | None = None) -> Iterator[URL]:
     """Make a database on a server and drop it afterwards."""

@@ -43,7 +43,7 @@ class Watch:
         assert said.code == code, (said.code, said.err[-3000:])
         assert re.search(words, " ".join(said.err.split())), said.err[-3000:]
         assert "Traceback" not in said.err, said.err[-3000:]
-        self.seen = replace(self.seen, happened=_short(said.error))
+        self.seen = replace(self.seen, happened=_short(said.error or line_with(words, said.err)))
 
     def told(self, happened: str) -> None:
         """Note what happened where no process could say so."""
@@ -124,9 +124,16 @@ class Watch:
         assert not empty, f"not looked at: {empty}"
 
 
+def line_with(words: str, text: str) -> str:
+    """Return the first line that says this; all of it where the words span lines."""
+    lines = " ".join(text.split())
+    return next((line for line in text.splitlines() if re.search(words, line)), lines)
+
+
 def _short(text: str) -> str:
     """Return the first sentences of a message, without the place on this machine."""
-    plain = re.sub(r"(sqlite:///)?/\S*/", "", " ".join(text.split()).removeprefix("error: "))
+    said = " ".join(text.split()).removeprefix("error: ")
+    plain = re.sub(r"(sqlite:///|(?<![:/]))/\S*/", "", said)
     return plain if len(plain) <= 240 else f"{plain[:240]}..."
 
 

@@ -14,9 +14,9 @@ from store.copies import move_addresses
 from tests.faults.checking import Watch, note
 from tests.faults.home import Home, Nursery, Service, serving
 from tests.faults.world import RELEASED, make_data
-from tests.flows.conftest import mlflow_template, new_folder, prefect_server
+from tests.flows.conftest import mlflow_template, new_folder
 
-__all__ = ["mlflow_template", "new_folder", "prefect_server"]
+__all__ = ["mlflow_template", "new_folder"]
 
 ALL = os.environ.get("MAGNETCAST_FAULTS") == "all"
 
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def nursery(prefect_server: None) -> Iterator[Nursery]:  # noqa: ARG001 - must be up
+def nursery(prefect_api: None) -> Iterator[Nursery]:  # noqa: ARG001 - must be up
     made = Nursery({"PREFECT_API_URL": str(PREFECT_API_URL.value())})
     yield made
     made.close()

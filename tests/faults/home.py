@@ -42,9 +42,9 @@ class Said:
 
     @property
     def error(self) -> str:
-        """Return its message from where it says that something is wrong."""
+        """Return its message from where it says that something is wrong; empty if it does not."""
         found = self.err.find("error: ")
-        return " ".join(self.err[found:].split()) if found >= 0 else self.err[-1500:]
+        return " ".join(self.err[found:].split()) if found >= 0 else ""
 
 
 class Nursery:
@@ -241,7 +241,12 @@ def kept(home: Home) -> Rows:
 
 
 def assert_nothing_doubled(home: Home, *, again: bool = False) -> None:
-    """Hold the store: one row a natural key, one publication of the same facts unless ``again``."""
+    """Hold the store: one row a natural key, the same months from the same facts published once.
+
+    Args:
+        home: Whose store.
+        again: A lower rung answered, and the champion spoke after it.
+    """
     engine = create_engine(home.settings.url)
     with engine.connect() as connection:
         for name in ("forecasts", "observations", "vintages"):
@@ -252,8 +257,10 @@ def assert_nothing_doubled(home: Home, *, again: bool = False) -> None:
             assert not twice, f"{name} holds a key twice: {twice[:3]}"
         made = connection.execute(
             text(
-                "SELECT data_vintage, COUNT(DISTINCT as_of) FROM forecasts "
-                "GROUP BY data_vintage HAVING COUNT(DISTINCT as_of) > 1"
+                "SELECT commodity, data_vintage, last, COUNT(*) FROM (SELECT commodity, "
+                "data_vintage, as_of, MAX(period) AS last FROM forecasts "
+                "GROUP BY commodity, data_vintage, as_of) AS made "
+                "GROUP BY commodity, data_vintage, last HAVING COUNT(*) > 1"
             )
         ).all()
         assert again or not made, f"the same facts were published more than once: {made}"

@@ -4,7 +4,9 @@ python -m tests.faults.page FILE
 """
 
 import json
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from store.settings import PROJECT_ROOT
@@ -21,6 +23,9 @@ COLUMNS = {
 }
 
 
+KILLED = re.compile(r"(\d+) \w+ killed|killed (\d+) times")
+
+
 def table(lines: list[str]) -> str:
     """Return the table of what was seen; of a fault brought about twice the last counts."""
     seen = {told["fault"]: told for told in map(json.loads, lines)}
@@ -29,7 +34,13 @@ def table(lines: list[str]) -> str:
         "| " + " | ".join(told[name].replace("|", "\\|") for name in COLUMNS) + " |"
         for told in seen.values()
     ]
-    return "\n".join([*head, *rows])
+    return "\n".join([f"{len(rows)} faults, {kills(seen)} kills among them.\n", *head, *rows])
+
+
+def kills(faults: Iterable[str]) -> int:
+    """Return how many processes were killed in all, as the faults say."""
+    found = [match for fault in faults for match in KILLED.findall(fault)]
+    return sum(int(number) for pair in found for number in pair if number)
 
 
 def main() -> None:

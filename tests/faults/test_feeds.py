@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.faults.checking import Watch
-from tests.faults.conftest import ALL
 from tests.faults.home import Home, Said, Service
 from tests.faults.world import FIGURES
 
 Shared = tuple[Home, Service]
 Enduring = Callable[[Home, Service, str], Watch]
 
-POISONED_MB = 1024 if ALL else 100
+pytestmark = pytest.mark.long
+
+POISONED_MB = 1024
 ROOM = 3 << 30
 """Bytes of address space for a process that meets a poisoned file; it has 2 GB before."""
 

@@ -10,15 +10,16 @@ import pandas as pd
 import pytest
 
 from tests.faults.checking import Watch
-from tests.faults.conftest import ALL
 from tests.faults.home import GONE, Home, Service, alarms
 from tests.faults.world import publish_until
 
 Served = tuple[Home, Service]
 Enduring = Callable[[Home, Service, str], Watch]
 
+pytestmark = pytest.mark.long
+
 SEED = 850511
-KILLS = int(os.environ.get("MAGNETCAST_FAULTS_KILLS", "100" if ALL else "6"))
+KILLS = int(os.environ.get("MAGNETCAST_FAULTS_KILLS", "100"))
 """Kills in all; of these four in ten hit an ingest, one a run, and the rest the servers."""
 
 
@@ -62,7 +63,7 @@ def test_an_ingest_is_killed(served: Served, enduring: Enduring) -> None:
 
 def test_the_service_is_killed(served: Served, enduring: Enduring) -> None:
     home, service = served
-    kills = share(2) if ALL else 1
+    kills = share(2)
     watch = enduring(home, service, f"the service killed {kills} times (seed {SEED + 1})")
     random_ = moments(SEED + 1)
 
@@ -78,7 +79,6 @@ def test_the_service_is_killed(served: Served, enduring: Enduring) -> None:
     watch.healed(home.call("ingest", "bundled"), by="a new process shows the same")
 
 
-@pytest.mark.long
 def test_a_run_is_killed(served: Served, enduring: Enduring) -> None:
     home, service = served
     kills = share(1)

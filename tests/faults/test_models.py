@@ -15,6 +15,8 @@ from tests.faults.world import NEXT, publish_until
 Shared = tuple[Home, Service]
 Enduring = Callable[[Home, Service, str], Watch]
 
+pytestmark = pytest.mark.long
+
 
 class Bomb:
     """Makes a file when it is unpickled."""
@@ -62,20 +64,10 @@ def plant_code(folder: Path, mark: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "harm", "words"),
     [
-        pytest.param(
-            "a file of the champion missing",
-            remove_head,
-            "its files have SHA-256",
-            marks=pytest.mark.long,
-        ),
+        ("a file of the champion missing", remove_head, "its files have SHA-256"),
         ("a tree of the champion changed", change_trees, "its files have SHA-256"),
         ("a pickle planted in the champion", plant_pickle, "its files have SHA-256"),
-        pytest.param(
-            "code planted in the champion's script",
-            plant_code,
-            "its files have SHA-256",
-            marks=pytest.mark.long,
-        ),
+        ("code planted in the champion's script", plant_code, "its files have SHA-256"),
     ],
     ids=["missing", "changed", "pickle", "code"],
 )
@@ -110,7 +102,6 @@ def test_a_model_that_is_not_what_training_stored(
     watch.healed(home.call("run"), by="lower rungs answer meanwhile; the file was put back")
 
 
-@pytest.mark.long
 def test_the_next_run_replaces_a_champion_that_is_gone(home: Home, enduring: Enduring) -> None:
     service = Service(home)
     watch = enduring(home, service, "the champion's whole folder gone before a release")

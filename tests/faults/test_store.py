@@ -27,6 +27,7 @@ def flip_bytes(database: Path) -> None:
         file.write(b"\xa5" * (size // 2))
 
 
+@pytest.mark.long
 def test_a_corrupted_database(served: Served, enduring: Enduring) -> None:
     home, service = served
     watch = enduring(home, service, "bytes of the database flipped")
@@ -46,6 +47,7 @@ def test_a_corrupted_database(served: Served, enduring: Enduring) -> None:
     watch.healed(home.call("run"), by="`magnetcast restore FILE --force`, then the next run")
 
 
+@pytest.mark.long
 def test_a_locked_database(served: Served, enduring: Enduring) -> None:
     home, service = served
     watch = enduring(home, service, "the database locked by a stranger for 5 s")
@@ -65,6 +67,7 @@ def test_a_locked_database(served: Served, enduring: Enduring) -> None:
     watch.healed(home.call("ingest", "bundled"), by="the same ingest went on")
 
 
+@pytest.mark.long
 def test_a_database_that_is_gone_for_a_while(served: Served, enduring: Enduring) -> None:
     home, service = served
     watch = enduring(home, service, "the database file moved away, then back")
@@ -154,6 +157,7 @@ def test_a_full_disk_while_a_forecast_is_published(
     service.end()
 
 
+@pytest.mark.long
 def test_permission_denied(served: Served, enduring: Enduring) -> None:
     if os.geteuid() != 0:
         pytest.skip("another user can be taken on by root alone")

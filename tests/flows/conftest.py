@@ -5,13 +5,12 @@ import shutil
 import sqlite3
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
 from flows import cli
 from flows.run import Outcome, run
@@ -34,9 +33,8 @@ class Published:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prefect_server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+def prefect_server(prefect_api: None) -> None:
+    """Let every flow of these tests find a server."""
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ FINE = Facts(
     now=at("2026-11-25"),
     due=pd.Timestamp("2026-10-01"),
     due_on=pd.Timestamp("2026-11-20"),
+    owed=pd.Timestamp("2026-10-01"),
+    owed_on=pd.Timestamp("2026-11-20"),
     next_month=pd.Timestamp("2026-11-01"),
     next_on=pd.Timestamp("2026-12-20"),
     newest=pd.Timestamp("2026-10-01"),
@@ -32,6 +34,10 @@ FINE = Facts(
     backup_at=at("2026-11-22"),
     watched=at("2026-11-20"),
 )
+
+
+OCTOBER = {"owed": pd.Timestamp("2026-09-01"), "owed_on": pd.Timestamp("2026-10-20")}
+"""What is owed while the release of November has its days of grace."""
 
 
 def found(monitor: Monitor, *, fired: bool = True) -> Reading:
@@ -84,9 +90,17 @@ def test_each_thing_that_is_wrong_raises_its_own_alarm(
 
 @pytest.mark.parametrize("day", ["2026-11-20", "2026-11-22"])
 def test_figures_and_forecast_have_some_days_after_a_release(day: str) -> None:
-    facts = replace(FINE, now=at(day), newest=pd.Timestamp("2026-09-01"))
+    facts = replace(FINE, now=at(day), newest=pd.Timestamp("2026-09-01"), **OCTOBER)
 
     assert list(judge(replace(facts, forecast_as_of=at("2026-10-21")))) == []
+
+
+def test_what_was_missed_before_is_told_of_on_the_day_of_the_next_release() -> None:
+    facts = replace(FINE, now=at("2026-11-20"), newest=pd.Timestamp("2026-08-01"), **OCTOBER)
+
+    found = judge(replace(facts, forecast_as_of=at("2026-09-21")))
+
+    assert [one.alarm for one in found] == ["late-data", "stale"]
 
 
 def test_lateness_is_told_by_days() -> None:

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,9 +9,13 @@ from mlflow import MlflowClient
 from flows.reproduce import reproduce
 from flows.run_table import TableOutcome, hindsight, run_table
 from flows.table_commands import predict_table, run_tables_and_tell
+from flows.table_records import record
 from flows.table_stand import full_commodities, open_table
+from flows.work import notes
 from flows.workspace import store_of
 from models import tracking
+from models.backtest import Backtest
+from models.rolling import Memory
 from store.batch import Batch, FileRows
 from store.errors import DataError
 from store.reading import latest_forecast, read_forecasts, read_runs, read_scores
@@ -240,3 +244,38 @@ def test_predict_refuses_a_commodity_and_a_panel_at_once(
 
     assert code == 1
     assert "name two things to forecast" in said
+
+
+def test_an_mlflow_that_is_broken_costs_a_table_its_record_alone(
+    filled: Filled, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database, " * 1000)
+    stand = open_table(filled.settings, at(NOW), "850511")
+    away = filled.settings.model_copy(
+        update={"tracking_uri": f"sqlite:///{tmp_path / 'mlflow.db'}"}
+    )
+    nothing = pd.DataFrame()
+    seen = Backtest(nothing, nothing, nothing, Memory())
+
+    kept = record(replace(stand, settings=away), seen)
+
+    assert kept is None
+    assert "850511: its record is incomplete: MLflow's database" in capsys.readouterr().err
+
+
+def test_a_run_that_came_to_grief_leaves_a_note_until_one_succeeds(
+    place: Path,  # noqa: ARG001 - a store of its own
+) -> None:
+    settings = Settings()
+    fill(settings, make_partner_world(partners=40, months=40, first="2021-01").rows())
+    settings.reports_dir.write_text("no folder")
+
+    with pytest.raises(OSError, match="reports"):
+        run_table(settings, at("2024-05-26"), "850511")
+    (left,) = notes(settings)
+    settings.reports_dir.unlink()
+    run_table(settings, at("2024-05-26"), "850511")
+
+    assert left.what == "the run on 850511"
+    assert "reports" in left.error
+    assert notes(settings) == ()

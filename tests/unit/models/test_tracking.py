@@ -1,5 +1,6 @@
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from filelock import FileLock
 from matplotlib.figure import Figure
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from models import tracking
+from models import registry, tracking
 from store.errors import StoreError
 from store.settings import Settings
 
@@ -196,3 +197,25 @@ def test_what_mlflow_cannot_keep_is_told_as_such(mlflow_settings: Settings, tmp_
 
     with pytest.raises(StoreError, match=r"MLflow's database .* cannot be opened"):
         lose()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda settings: tracking.find_run(settings, {"flow": "train"}),
+        registry.champion,
+        lambda settings: registry.promote(settings, 1),
+        lambda settings: registry.note(settings, 1, {"decision": "promoted"}),
+    ],
+    ids=["find_run", "champion", "promote", "note"],
+)
+def test_an_mlflow_that_breaks_off_after_it_was_opened_is_told_as_such(
+    mlflow_settings: Settings, tmp_path: Path, ask: Callable[[Settings], object]
+) -> None:
+    tracking.connect(mlflow_settings)
+    with closing(sqlite3.connect(tmp_path / "mlruns" / "mlflow.db")) as connection:
+        for table in ("runs", "registered_models", "model_versions", "model_version_tags"):
+            connection.execute(f"DROP TABLE {table}")
+
+    with pytest.raises(StoreError, match=r"MLflow's database .* cannot be opened"):
+        ask(mlflow_settings)
