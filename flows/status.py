@@ -19,7 +19,8 @@ TOLD: Final = frozenset({"slo", "score-drift", "naive", "coverage-drift", "slow"
 """Monitors whose findings are told though nothing is wrong."""
 
 if TYPE_CHECKING:
-    from flows.health import Health, Other
+    from flows.health import Health
+    from flows.judging import Other
 
 
 def status(
@@ -46,7 +47,7 @@ def status(
 
 def in_words(health: "Health") -> list[str]:
     """Say how it is, then what is wrong, each line with the page that says what to do."""
-    from flows.health import WORDS  # noqa: PLC0415 - as above
+    from flows.judging import WORDS  # noqa: PLC0415 - as above
 
     facts = health.facts
     lines = [f"magnetcast is {WORDS[health.code]}."]

@@ -157,8 +157,7 @@ def moving_sums(months: Floats, width: int) -> Floats:
 
 def ratio_ages(months: int) -> Floats:
     """Return how old each ratio of so many months is at the last of them, in months."""
-    ages: Floats = months - 1.0 - (np.arange(max(months - YEAR, 0)) + YEAR // 2)
-    return ages
+    return np.asarray(months - 1.0 - (np.arange(max(months - YEAR, 0)) + YEAR // 2))
 
 
 def profiles_of(ratio: Floats, usable: Booleans) -> Profiles:

@@ -7,6 +7,7 @@ import pandas as pd
 from service.answers import Record, records
 from service.memo import Memo
 from store.desk import DeskRows
+from store.vocabulary import COMMODITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +27,29 @@ class Desk:
         """Return the alert rules in force."""
         return _in_force(self.rows.rules)
 
-    def is_overridden(self, destination: str, as_of: pd.Timestamp) -> bool:
+    def is_overridden(self, commodity: str, destination: str, as_of: pd.Timestamp) -> bool:
         """Tell whether anything is expected beside a published forecast; asked at every answer."""
         rows = self.rows.overrides
         known: set[tuple[str, pd.Timestamp]] = self.memo.make(
             "overridden", lambda: set(zip(rows["destination"], rows["as_of"], strict=True))
         )
-        return (destination, as_of) in known
+        return commodity == COMMODITY and (destination, as_of) in known
 
-    def newest_overrides(self, destination: str, as_of: pd.Timestamp) -> dict[str, Record]:
+    def newest_overrides(
+        self, commodity: str, destination: str, as_of: pd.Timestamp
+    ) -> dict[str, Record]:
         """Return the override that counts of each month of a published forecast.
 
         Args:
+            commodity: What is forecast; planners write beside the magnets alone.
             destination: A code.
             as_of: Moment of the publication.
 
         Returns:
             By month, ``YYYY-MM``: tonnes, author, reason and available_at of the newest.
         """
+        if commodity != COMMODITY:
+            return {}
         rows = self.rows.overrides
         own = rows.loc[(rows["destination"] == destination) & (rows["as_of"] == as_of)]
         shown = own[["period", "tonnes", "author", "reason", "available_at"]]

@@ -202,9 +202,9 @@ class _Weights:
         """Return the weights of so many ratios."""
         first = YEAR // 2
         years = -(-(first + length) // YEAR)
-        weight = np.zeros(years * YEAR)
-        weight[first : first + length] = 0.5 ** (ratio_ages(length + YEAR) / HALF_LIFE)
-        weight = weight.reshape(years, YEAR, 1)
+        flat = np.zeros(years * YEAR)
+        flat[first : first + length] = 0.5 ** (ratio_ages(length + YEAR) / HALF_LIFE)
+        weight = flat.reshape(years, YEAR, 1)
         total = weight.sum(axis=0)
         count = total**2 / (weight**2).sum(axis=0)
         return cls(weight, total, np.repeat(count, 2, axis=1))
@@ -246,8 +246,8 @@ def _row_sums(months: Floats) -> Floats:
     """
     even = len(months) - len(months) % LANES
     if even == 0:
-        return months.sum(axis=0)
+        return np.asarray(months.sum(axis=0))
     total = months[:even].reshape(-1, LANES, months.shape[1]).sum(axis=0)
     while len(total) > 1:
         total = total[0::2] + total[1::2]
-    return np.concatenate([total, months[even:]]).sum(axis=0)
+    return np.asarray(np.concatenate([total, months[even:]]).sum(axis=0))

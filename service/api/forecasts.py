@@ -69,7 +69,7 @@ async def forecast(
 ) -> Response:
     """Return the published forecast of one destination."""
     plain = as_of is None and horizon is None and quantile is None
-    plain = plain and not desk.is_overridden(destination, current.as_of)
+    plain = plain and not desk.is_overridden(current.commodity, destination, current.as_of)
     if plain and destination in current.answers and not wants_csv(request, form):
         return reply(request, current.answers[destination])
     moment = known_moment(current, moment_of(as_of))
@@ -135,9 +135,9 @@ def _document(current: Publication, desk: Desk, moment: pd.Timestamp, destinatio
         ("document", moment, destination),
         lambda: forecast_document(rows, destination, current.meanings),
     )
-    if not desk.is_overridden(destination, moment):
+    if not desk.is_overridden(current.commodity, destination, moment):
         return made
-    return beside(made, desk.newest_overrides(destination, moment))
+    return beside(made, desk.newest_overrides(current.commodity, destination, moment))
 
 
 def _columns(quantiles: list[Quantile] | None) -> list[str]:

@@ -53,7 +53,7 @@ def destination_page(
     report, fan = report_of(publication), fan_of(publication, destination)
     outlook = view.outlook_of(report, fan)
     rows = view.month_rows(report, fan)
-    expected = desk.newest_overrides(destination, publication.as_of)
+    expected = desk.newest_overrides(publication.commodity, destination, publication.as_of)
     history = months_of(publication, destination)[-HISTORY_SHOWN:]
     return page(
         "destination.html.j2",

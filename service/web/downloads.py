@@ -36,7 +36,8 @@ def workbook(publication: Publication, destination: str, desk: Desk) -> bytes:
     """
     known_destination(publication, destination)
     document = forecast_document(publication.latest, destination, publication.meanings)
-    document = beside(document, desk.newest_overrides(destination, publication.as_of))
+    expected = desk.newest_overrides(publication.commodity, destination, publication.as_of)
+    document = beside(document, expected)
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, _OPTIONS) as book:
         book.set_properties({"created": publication.as_of.to_pydatetime().replace(tzinfo=None)})

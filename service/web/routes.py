@@ -121,7 +121,7 @@ async def _destination(
         return destination_page(publication, destination, now, desk)
 
     # One page more for each override, and no more.
-    expected = desk.newest_overrides(destination, current.as_of)
+    expected = desk.newest_overrides(current.commodity, destination, current.as_of)
     newest = max((told["available_at"] for told in expected.values()), default="")
     key = ("destination", destination, newest)
     answer = await _page(request, current, shared.live.clock(), key, make)

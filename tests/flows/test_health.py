@@ -7,7 +7,8 @@ from typing import Any, get_args
 import pandas as pd
 import pytest
 
-from flows.health import Alarm, Facts, examine, judge
+from flows.health import examine
+from flows.judging import Alarm, Facts, judge
 from flows.status import in_words
 from flows.stores import single_writer
 from flows.work import Note, is_at_work, noted, notes

@@ -15,7 +15,9 @@ from starlette.testclient import TestClient
 
 from service.api import models
 from service.api.models import Page
+from store.audit import Who
 from store.database import open_store
+from store.overrides import Override, add_override
 from tests.service.other_goods import GOODS, PARTNERS, add_goods
 from tests.service.stores import NEWEST, copied, make_app, make_live
 
@@ -235,3 +237,25 @@ def test_other_goods_are_kept_until_the_store_changes(two_goods: Path, tmp_path:
     assert anew.answers["USA"].body != first.answers["USA"].body
     assert anew.stands[first.as_of] is first.stand
     assert live.publication.as_of == pd.Timestamp(NEWEST)
+
+
+def test_what_a_planner_writes_beside_the_magnets_stands_beside_no_other_good(
+    two_goods: Path, tmp_path: Path
+) -> None:
+    engine = open_store(copied(two_goods, tmp_path))
+    told = Override("USA", pd.Timestamp("2026-12-01"), pd.Timestamp(NEWEST), 450.5, "a large order")
+    add_override(engine, told, who=Who("desk"), at=NEWEST + timedelta(days=1))
+
+    with TestClient(make_app(engine)) as opened:
+        magnets, other = (
+            opened.get(f"{API}/forecasts/USA{ending}") for ending in ("", f"?{OTHER}")
+        )
+        page = opened.get(f"/goods/{GOODS}/destinations/USA")
+    engine.dispose()
+
+    assert [
+        name
+        for name, answer in (("magnets", magnets), ("other", other))
+        if "a large order" in answer.text
+    ] == ["magnets"]
+    assert "450.5" not in page.text
