@@ -76,7 +76,7 @@ lock: setup  ## Resolve the packages anew
 
 bench: bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -service, -store, -tables and -kills measure time and harm)
 
-bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-service bench-scale bench-tables bench-kills: bench-%: setup
+bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-scale bench-tables bench-kills: bench-%: setup
 	$(PY) benchmarks/$*.py
 
 bench-policy-value: setup
@@ -94,6 +94,9 @@ guard: setup  ## Count the instructions of the hot paths and fail on a fifth mor
 
 guard-baseline: setup  ## Write the counts anew; say in the commit why they moved
 	$(PY) benchmarks/guard.py --write
+
+bench-service: setup
+	$(PY) benchmarks/serving.py
 
 bench-store: setup
 	$(PY) benchmarks/storage.py
