@@ -261,7 +261,8 @@ def killed(
     asyncio.run(let_go())
 
     pd.testing.assert_frame_equal(latest_forecast(engine), before)
-    assert world.alarms(evening + pd.Timedelta(hours=7)) == {"stuck"}
+    assert world.alarms(evening + pd.Timedelta(minutes=1)) == {"failed"}
+    assert world.alarms(evening + pd.Timedelta(hours=7)) == {"failed", "stuck"}
     morning = evening + pd.Timedelta(hours=12)
     world.stand(morning)
     world.run()
