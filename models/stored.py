@@ -15,8 +15,9 @@ from models.contract import refusal
 HASH_TAG: Final = "sha256"
 """Tag of a version: digest of names and bytes of all files of the stored model."""
 
-BYTE_CODE: Final = "__pycache__"
-"""Left beside a script by whoever runs it; neither stored by training nor taken over."""
+LEFT_BEHIND: Final = ("__pycache__", "registered_model_meta")
+"""What whoever runs a script and `mlflow models serve` leave beside the files; neither stored by
+training nor taken over."""
 
 CARD: Final = "card.json"
 
@@ -46,12 +47,12 @@ def write_parts(folder: Path, heads: Mapping[str, str], card: Mapping[str, objec
 
 
 def folder_hash(folder: Path) -> str:
-    """Return a digest of names and bytes of all files below a folder, byte code apart."""
+    """Return a digest of names and bytes of all files below a folder but what readers left."""
     digest = hashlib.sha256()
     files = (path for path in folder.rglob("*") if path.is_file())
     for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
         name = path.relative_to(folder)
-        if BYTE_CODE not in name.parts:
+        if not set(LEFT_BEHIND) & set(name.parts):
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             digest.update(f"{name.as_posix()}\0{content}\n".encode())
     return digest.hexdigest()
@@ -73,7 +74,7 @@ def checked_copy(folder: Path, expected: str) -> Iterator[Path]:
     """
     with TemporaryDirectory() as scratch:
         copy = Path(scratch) / "model"
-        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(BYTE_CODE))
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
         found = folder_hash(copy)
         if found != expected:
             raise ValueError(

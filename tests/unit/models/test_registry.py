@@ -337,6 +337,23 @@ def test_byte_code_beside_the_script_is_not_taken_over(
     assert registry.load(mlflow_settings, version).card == mlflow_card
 
 
+def test_what_mlflow_notes_beside_a_model_it_serves_does_not_disable_it(
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> None:
+    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    registry.load(mlflow_settings, version)
+    [script] = mlflow_settings.artifact_dir.rglob("served.py")
+
+    mlflow.set_tracking_uri(mlflow_settings.tracking_uri)
+    mlflow.pyfunc.load_model(f"models:/magnetcast/{version}")
+
+    assert (script.parent / "registered_model_meta").exists()
+    assert registry.load(mlflow_settings, version).card == mlflow_card
+
+
 @pytest.mark.parametrize(
     "case",
     [
