@@ -88,6 +88,8 @@ async def run(target: Target, *, rate: float, seconds: float, connections: int) 
     seen, begin = Seen(), time.perf_counter() + 0.2
     due = [begin + number / rate for number in range(int(rate * seconds))] if rate else []
     place = [0]
+    if rate:  # a connection that idles for seconds is closed by the server
+        connections = min(connections, max(1, round(rate)))
     workers = (worker(target, due, begin + seconds, place, seen) for _ in range(connections))
     await asyncio.gather(*workers)
     return seen
