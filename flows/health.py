@@ -119,6 +119,7 @@ def _look(engine: Engine, seen: Facts) -> Facts:
     vintages = read_vintages(engine)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
     kept = latest_readings(engine)
+    fresh = slo_readings(read_forecasts(engine), runs, observations, calendar, now)
     runs = runs.loc[runs["commodity"] == COMMODITY]
     panel = evidence_panel(observations, as_of=now) if len(observations) else None
     return replace(
@@ -136,7 +137,7 @@ def _look(engine: Engine, seen: Facts) -> Facts:
         else None,
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
-        readings=(*_kept(kept), *slo_readings(engine, read_forecasts(engine), now)),
+        readings=(*_kept(kept), *fresh),
         watched=kept["as_of"].max() if len(kept) else None,
         tampered=tampered(engine),
         held=waiting(engine),

@@ -74,28 +74,44 @@ def watch_if_possible(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     return found
 
 
-def slo_readings(engine: Engine, forecasts: pd.DataFrame, now: pd.Timestamp) -> list[Reading]:
+def slo_readings(
+    forecasts: pd.DataFrame,
+    runs: pd.DataFrame,
+    figures: pd.DataFrame,
+    calendar: ReleaseCalendar,
+    now: pd.Timestamp,
+) -> list[Reading]:
     """Return the freshness of the published forecasts, as of this moment.
 
     Args:
-        engine: An opened store.
         forecasts: As ``read_forecasts``.
+        runs: As ``read_runs``.
+        figures: Of magnets, known by now.
+        calendar: As known by now.
         now: The moment (UTC).
     """
-    figures = read_observations(engine, as_of=now, commodity=COMMODITY)
     own = figures.loc[(figures["origin"] == ORIGIN) & figures["usable"]]
-    calendar = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now))
-    return freshness(_stood(forecasts, read_runs(engine)), own, calendar, now=now)
+    return freshness(_stood(forecasts, runs), own, calendar, now=now)
 
 
 def measured(
     settings: Settings, engine: Engine, forecasts: pd.DataFrame, now: pd.Timestamp
 ) -> Iterator[Reading]:
-    """Yield what every monitor finds, without keeping it; arguments as for ``slo_readings``."""
+    """Yield what every monitor finds, without keeping it.
+
+    Args:
+        settings: Where things are kept.
+        engine: An opened store.
+        forecasts: As ``read_forecasts``.
+        now: The moment (UTC).
+    """
     moments = sorted(pd.Timestamp(moment) for moment in forecasts["as_of"].unique())
     workspace = open_workspace(settings, moments[-1])
-    yield from slo_readings(engine, forecasts, now)
-    yield durations(_seconds(read_runs(engine)))
+    runs = read_runs(engine)
+    figures = read_observations(engine, as_of=now, commodity=COMMODITY)
+    calendar = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now))
+    yield from slo_readings(forecasts, runs, figures, calendar, now)
+    yield durations(_seconds(runs))
     panels = [workspace.history.panel(moment).suspicious for moment in moments[-2:]]
     yield contradictions(panels[-1], panels[0])
     yield from _if_kept(lambda: _errors(settings, forecasts))
