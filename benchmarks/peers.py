@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,18 +23,36 @@ WARM_UP_SERIES = 20
 SEASON = 12
 
 
-def mlforecast(train: pd.DataFrame, horizon: int) -> pd.DataFrame:
-    """LightGBM on standardised log differences with a conformal band of two windows."""
-    import lightgbm as lgb  # noqa: PLC0415 - only the peer that is timed
-    from mlforecast import MLForecast  # noqa: PLC0415
+def features() -> dict[str, Any]:
+    """Return what mlforecast makes of a series: standardised log differences, lags, rolling."""
     from mlforecast.lag_transforms import RollingMean, RollingStd  # noqa: PLC0415
     from mlforecast.target_transforms import (  # noqa: PLC0415
         Differences,
         GlobalSklearnTransformer,
         LocalStandardScaler,
     )
-    from mlforecast.utils import PredictionIntervals  # noqa: PLC0415
     from sklearn.preprocessing import FunctionTransformer  # noqa: PLC0415
+
+    return {
+        "lags": range(1, SEASON + 1),
+        "lag_transforms": {
+            1: [RollingMean(3), RollingMean(6), RollingMean(12), RollingStd(12)],
+            12: [RollingMean(3)],
+        },
+        "date_features": ["month"],
+        "target_transforms": [
+            GlobalSklearnTransformer(FunctionTransformer(np.log1p, np.expm1)),
+            Differences([1]),
+            LocalStandardScaler(),
+        ],
+    }
+
+
+def mlforecast(train: pd.DataFrame, horizon: int) -> pd.DataFrame:
+    """LightGBM on standardised log differences with a conformal band of two windows."""
+    import lightgbm as lgb  # noqa: PLC0415 - only the peer that is timed
+    from mlforecast import MLForecast  # noqa: PLC0415
+    from mlforecast.utils import PredictionIntervals  # noqa: PLC0415
 
     booster = lgb.LGBMRegressor(
         objective="l1",
@@ -42,21 +61,7 @@ def mlforecast(train: pd.DataFrame, horizon: int) -> pd.DataFrame:
         num_threads=THREADS,
         verbosity=-1,
     )
-    model = MLForecast(
-        [booster],
-        freq="MS",
-        lags=range(1, SEASON + 1),
-        lag_transforms={
-            1: [RollingMean(3), RollingMean(6), RollingMean(12), RollingStd(12)],
-            12: [RollingMean(3)],
-        },
-        date_features=["month"],
-        target_transforms=[
-            GlobalSklearnTransformer(FunctionTransformer(np.log1p, np.expm1)),
-            Differences([1]),
-            LocalStandardScaler(),
-        ],
-    )
+    model = MLForecast([booster], freq="MS", **features())
     model.fit(train, prediction_intervals=PredictionIntervals(n_windows=2, h=horizon))
     return model.predict(horizon, level=LEVEL)
 

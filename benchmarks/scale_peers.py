@@ -1,9 +1,9 @@
-"""mlforecast on a panel file, in its own environment; run by scale.py, imports nothing of ours.
+"""mlforecast on a panel file, in its own environment; imports nothing of the product.
 
-Usage: scale_peers.py WHAT PANEL KNOWN HORIZON OUT; WHAT is preprocess or forecast, KNOWN how many
-months of the panel it may see. A forecast writes its medians to OUT. Prints one line of JSON: wall
-and processor seconds (preprocessing: the least of some rounds), rows, columns and bytes of the
-features, versions.
+Run by scale.py. Usage: scale_peers.py WHAT PANEL KNOWN HORIZON OUT; WHAT is preprocess or forecast,
+KNOWN how many months of the panel it may see. A forecast writes its medians to OUT. Prints one line
+of JSON: wall and processor seconds (preprocessing: the least of some rounds), rows, columns and
+bytes of the features, versions.
 """
 
 import json
@@ -17,16 +17,8 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from mlforecast import MLForecast
-from mlforecast.lag_transforms import RollingMean, RollingStd
-from mlforecast.target_transforms import (
-    Differences,
-    GlobalSklearnTransformer,
-    LocalStandardScaler,
-)
-from sklearn.preprocessing import FunctionTransformer
+from peers import THREADS, features
 
-THREADS = 2
-SEASON = 12
 ROUNDS = 100
 ROUNDS_OF_FEATURES = 3
 WARM_UP_SERIES = 20
@@ -46,22 +38,7 @@ def forecaster() -> MLForecast:
         )
         for name, level in LEVELS.items()
     }
-    return MLForecast(
-        heads,
-        freq="MS",
-        num_threads=THREADS,
-        lags=range(1, SEASON + 1),
-        lag_transforms={
-            1: [RollingMean(3), RollingMean(6), RollingMean(12), RollingStd(12)],
-            12: [RollingMean(3)],
-        },
-        date_features=["month"],
-        target_transforms=[
-            GlobalSklearnTransformer(FunctionTransformer(np.log1p, np.expm1)),
-            Differences([1]),
-            LocalStandardScaler(),
-        ],
-    )
+    return MLForecast(heads, freq="MS", num_threads=THREADS, **features())
 
 
 def forecast(train: pd.DataFrame, horizon: int) -> pd.DataFrame:
