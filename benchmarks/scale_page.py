@@ -41,7 +41,8 @@ model a month ahead (`max_horizon`), features as in speed.md, fitted and asked; 
 its own environment, twenty series first untimed. The engine gives seven quantiles. Neither's
 reading is timed. MASE is over all months held out. Ratios are of processor seconds, which other
 work on the machine disturbs least; preprocessing and our features without experts are timed in one
-process three times and the least counts. Our features and mlforecast's are not the same table: `preprocess` makes 12 lags, 5 rolling
+process three times and the least counts. Our features and mlforecast's
+are not the same table: `preprocess` makes 12 lags, 5 rolling
 means and deviations and the month of the year for every month of every series that has them all;
 the engine makes 32 features for at most 8,000 pairs of series and past origin by 12 months ahead,
 and for every series at the cutoff by 12 months ahead. Both are what one fit and forecast needs.
