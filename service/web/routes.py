@@ -158,7 +158,13 @@ async def policy_route(
 ) -> Response:
     """Show the policy ledger."""
     search, now = Search(q, destination, instrument), shared.live.clock()
-    return reply(request, await run_in_threadpool(policy_page, current, now, search, page))
+
+    def make(publication: Publication, now: pd.Timestamp) -> Answer:
+        return policy_page(publication, now, search, page)
+
+    if search == Search() and page == 1:  # what most ask for; of searches there is no end
+        return await _page(request, current, now, "policy", make)
+    return reply(request, await run_in_threadpool(make, current, now))
 
 
 @pages.get("/destinations/{destination}/fan.png")
