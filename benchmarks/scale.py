@@ -26,9 +26,6 @@ from watch import Measured, measure
 from sources.panel_file import read_panel
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-MOST_BACKTEST = 100_000
-"""Series that a backtest is measured with; it holds its panel and all it says."""
-
 MOST_RACED = 10_000
 HORIZON = 12
 CUTOFFS = "2022-12,2023-12"
@@ -80,10 +77,15 @@ def timed_of(took: Measured, told: dict[str, float]) -> Row:
     return {**figures, "peak_mb": took.peak_mb}
 
 
+def whole_of(took: Measured, made: int) -> Row:
+    """Return what a whole command took and how many bytes it made."""
+    return {"seconds": took.seconds, "cpu": took.cpu, "peak_mb": took.peak_mb, "bytes": made}
+
+
 def divide(place: Place) -> Row:
     command = [*CLI, "partition", "--panel", str(place.panel), "--out", str(place.parts)]
     took, _ = place.run(command)
-    return {"seconds": took.seconds, "peak_mb": took.peak_mb, "bytes": size_of(place.parts)}
+    return whole_of(took, size_of(place.parts))
 
 
 def predict(place: Place, workers: int) -> Row:
@@ -94,16 +96,16 @@ def predict(place: Place, workers: int) -> Row:
     took, _ = place.run([*command, "--out", str(out)], **cluster)
     made = size_of(out)
     remove(out)
-    return {"seconds": took.seconds, "peak_mb": took.peak_mb, "bytes": made}
+    return whole_of(took, made)
 
 
 def backtest(place: Place) -> Row:
     out = place.folder / "backtest"
-    command = [*CLI, "backtest", "--panel", str(place.panel), "--horizon", str(HORIZON)]
+    command = [*CLI, "backtest", "--panel", str(place.parts), "--horizon", str(HORIZON)]
     took, _ = place.run([*command, "--cutoffs", CUTOFFS, "--out", str(out)])
     made = size_of(out)
     remove(out)
-    return {"seconds": took.seconds, "peak_mb": took.peak_mb, "bytes": made}
+    return whole_of(took, made)
 
 
 def race_own(place: Place) -> Row:
@@ -142,8 +144,7 @@ def jobs(place: Place, python: str | None) -> dict[tuple[str, int], Callable[[],
         for name in ("features", "plain features", "experts", "train")
     }
     found |= {("predict", workers): partial(predict, place, workers) for workers in (0, 1, 2)}
-    if place.series <= MOST_BACKTEST:
-        found["backtest", 0] = partial(backtest, place)
+    found["backtest", 0] = partial(backtest, place)
     if place.series <= MOST_RACED:
         found["race engine", 0] = partial(race_own, place)
     if place.series <= MOST_RACED and python is not None:

@@ -1,6 +1,7 @@
 """Time and peak memory of a command with all its processes (Linux)."""
 
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ class Measured:
 
     seconds: float
     peak_mb: float
+    cpu: float = 0.0
+    """Processor seconds of the command and all it started and waited for."""
 
 
 def measure(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> Measured:
@@ -30,7 +33,7 @@ def measure(command: Sequence[str], *, log: Path, environment: Mapping[str, str]
     Raises:
         SystemExit: The command failed.
     """
-    started = time.perf_counter()
+    started, before = time.perf_counter(), processor_seconds()
     with log.open("w", encoding="utf-8") as sink:
         process = subprocess.Popen(  # noqa: S603 - our own command, no shell
             list(command),
@@ -47,7 +50,13 @@ def measure(command: Sequence[str], *, log: Path, environment: Mapping[str, str]
     if process.returncode:
         tail = log.read_text(encoding="utf-8").splitlines()[-TAIL_LINES:]
         raise SystemExit("\n".join([f"{' '.join(command)} failed after {seconds:.0f} s:", *tail]))
-    return Measured(seconds, peak / MEGABYTE)
+    return Measured(seconds, peak / MEGABYTE, processor_seconds() - before)
+
+
+def processor_seconds() -> float:
+    """Return the processor time of all ended children and of what these waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def resident(root: int) -> int:

@@ -16,6 +16,7 @@ from flows.workspace import Workspace, open_workspace
 from models import tracking
 from models.backtest import Backtest, replay
 from models.carry import LONGEST_LAG, carry_over
+from models.engine.spec import EngineSpec
 from models.panel import Task
 from models.rolling import MODEL
 from models.scores import ALL, REFERENCE
@@ -83,18 +84,25 @@ def record_panel(
     cutoffs: Sequence[str],
 ) -> None:
     """Keep the scores of a panel from a file in MLflow, without the panel or its forecasts."""
-    tags = {
-        "flow": "backtest-panel",
-        "panel": path.name,
-        "cutoffs": ",".join(cutoffs),
-        "horizon": str(task.horizon),
-        "spec": task.spec.digest,
-        "git_commit": git_commit(),
-    }
+    tags = panel_tags(path, cutoffs, horizon=task.horizon, spec=task.spec)
     with tracking.open_run(settings, name=f"backtest {path.name}", tags=tags) as run:
         run.params(task.spec.choices)
         run.metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
         log_scoreboard(run, board)
+
+
+def panel_tags(
+    path: Path, cutoffs: Sequence[str], *, horizon: int, spec: EngineSpec
+) -> dict[str, str]:
+    """Return the tags that the MLflow run of a panel's backtest carries."""
+    return {
+        "flow": "backtest-panel",
+        "panel": path.name,
+        "cutoffs": ",".join(cutoffs),
+        "horizon": str(horizon),
+        "spec": spec.digest,
+        "git_commit": git_commit(),
+    }
 
 
 def evidence_scoreboard(workspace: Workspace, result: Backtest) -> Scoreboard:
@@ -134,7 +142,11 @@ def score_of(result: Backtest, model: str, metric: str, scope: str = ALL) -> flo
 def verdict(result: Backtest) -> str:
     """Say in one line how the model did against the seasonal naive, where it loses too."""
     own, naive = (score_of(result, model, "wape") for model in (MODEL, REFERENCE))
-    covered = score_of(result, MODEL, "coverage80")
+    return compared(own, naive, score_of(result, MODEL, "coverage80"))
+
+
+def compared(own: float, naive: float, covered: float) -> str:
+    """Say the same given both errors and the share of months in the band, at horizons 1 to 6."""
     if not (own >= 0 and naive > 0):
         return "no error to compare: every scored month, or every error of the naive, is zero"
     better = 1 - own / naive

@@ -187,7 +187,11 @@ def backtest(
         Path | None, Parameter(help="Folder for forecasts, scores, differences and plots.")
     ] = None,
 ) -> None:
-    """Replay the past: of the evidence panel, or of any panel at given cutoffs."""
+    """Replay the past: of the evidence panel, or of any panel at given cutoffs.
+
+    A panel that is a folder of parts, as `magnetcast partition` makes it, is replayed part by part,
+    against the seasonal naive and the middle of the experts, into a folder.
+    """
     from flows.panel_files import PanelFiles
     from flows.replay import replay_evidence, replay_panel
 

@@ -19,13 +19,27 @@ from models.backtest import forecast_file
 from models.engine.forecast import Engine
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import Common
+from models.panel import forecast_rows
 from models.part_lessons import PartCells, part_cells
-from models.parted import Block, Floats, Ints, Names, Span, Told, first_pass, last_pass, second_pass
+from models.part_scores import part_totals
+from models.parted import (
+    Block,
+    Floats,
+    Ints,
+    Names,
+    Span,
+    Told,
+    first_pass,
+    last_pass,
+    second_pass,
+    spoken_pass,
+)
 from models.rolling import MODEL
 from sources.panel_file import read_part
 from sources.panel_parts import check_homes
 
 STATUS: Final = "panel"
+BACKTEST: Final = "backtest"
 FILE: Final = "forecast.parquet"
 TEXTS: Final = ("destination", "cutoff", "period", "model", "status")
 """Columns of few different texts."""
@@ -67,13 +81,18 @@ def condense(part: Path, *, folder: Path) -> Condensed:
 
 
 def read_block(found: Condensed, span: Span) -> Block:
-    """Return a condensed part with the months of the whole panel."""
+    """Return a condensed part with the months of a span, all of the panel or those to a cutoff."""
     assert found.span is not None  # noqa: S101 - only parts with series are worked on
+    own = found.span
     with pa.OSFile(str(found.block)) as file:
         flat = pa.ipc.open_file(file).read_all().column("tonnes").combine_chunks()
+    told = flat.to_numpy().reshape(len(found.names), own.width)
     values = np.full((len(found.names), span.width), np.nan)
-    own = slice(found.span.first - span.first, found.span.last - span.first + 1)
-    values[:, own] = flat.to_numpy().reshape(len(found.names), -1)
+    first, end = max(own.first, span.first), min(own.last, span.last) + 1
+    if first < end:
+        values[:, first - span.first : end - span.first] = told[
+            :, first - own.first : end - own.first
+        ]
     return Block(found.names, values)
 
 
@@ -116,6 +135,47 @@ def forecast_part(
     said = (forecast_file(part.assign(model=MODEL), status=STATUS) for part in parts)
     rows, forecast = _write_forecasts(target, said, beside=found.block.parent)
     return rows, [str(name) for name in found.names if name not in forecast]
+
+
+def score_part(
+    found: Condensed,
+    *,
+    span: Span,
+    known: Span,
+    engine: Engine,
+    common: Common,
+    bands: dict[str, Floats],
+    out: Path,
+) -> tuple[int, list[str], pd.DataFrame]:
+    """Write the forecasts of a part at a past cutoff and score them on what came.
+
+    Args:
+        found: The part.
+        span: Months of the panel.
+        known: Those up to the cutoff; the forecasts see no other.
+        engine: Taught at the cutoff.
+        common: Of the panel at the cutoff.
+        bands: Of the rivals, by name.
+        out: Folder for the forecasts of this cutoff.
+
+    Returns:
+        The number of forecasts, the series without one, and ``part_totals``.
+    """
+    whole = read_block(found, span)
+    past = Block(whole.names, np.ascontiguousarray(whole.tonnes[:, : known.width]))
+    spoken = list(spoken_pass(past, engine, common, bands=bands))
+    said = (
+        forecast_file(
+            forecast_rows(whole.names, one[MODEL], known.last).assign(model=MODEL),
+            status=BACKTEST,
+        )
+        for one in spoken
+    )
+    target = out / found.part.name / FILE
+    rows, forecast = _write_forecasts(target, said, beside=found.block.parent)
+    totals = [part_totals(whole, one, known) for one in spoken]
+    left_out = [str(name) for name in found.names if name not in forecast]
+    return rows, left_out, pd.concat(totals) if totals else pd.DataFrame()
 
 
 def _write_block(path: Path, values: Floats) -> None:

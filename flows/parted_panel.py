@@ -1,8 +1,9 @@
 """Forecast a panel in parts, from a folder into a folder, never holding the whole of it."""
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,16 @@ from models.engine.learner import Heads
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import Common
 from models.part_lessons import past_commons
-from models.parted import Division, Floats, Span, common_of, learned, profile_of, teaching
+from models.parted import (
+    Division,
+    Floats,
+    Span,
+    common_of,
+    learned,
+    profile_of,
+    teaching,
+    without_lessons,
+)
 from sources.month_text import month_label
 from sources.panel_file import SPARSE_END
 from sources.panel_parts import parts_of
@@ -30,15 +40,27 @@ Teachers = Literal["sample", "all"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
     """What is asked for."""
 
     parts: Sequence[Path]
     scratch: Path
     """Folder of our own."""
+    made: Path
+    """Folder in it for what is to be kept; put in place whole, or not at all."""
     horizon: int
     spec: EngineSpec
-    teachers: Teachers
+    teachers: Teachers = "sample"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A panel whose parts were read."""
+
+    sound: Sequence[Condensed]
+    """The parts with series that can be used."""
+    division: Division
+    span: Span
 
 
 def predict_parts(
@@ -56,56 +78,95 @@ def predict_parts(
     Raises:
         DataError: The panel, what goes with it or the folder cannot be used.
     """
+    with opened(settings, files, horizon=horizon, out=out) as found, workers(settings) as staff:
+        rows = _forecast(replace(found, teachers=teachers), staff)
+    say(f"wrote {rows:,} rows to {out}")
+
+
+@contextmanager
+def opened(
+    settings: Settings, files: PanelFiles, *, horizon: int, out: Path | None
+) -> Iterator[Job]:
+    """Give a job whose folder is put in place at the end, if nothing went wrong.
+
+    Raises:
+        DataError: The panel, what goes with it or the folder cannot be used.
+    """
     check_horizon(horizon)
     target = _target(files, out)
     parts = [part.absolute() for part in parts_of(files.panel)]
     scratch = target.absolute().with_name(f".{target.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
-    job = _Job(parts, scratch, horizon, EngineSpec(threads=settings.threads), teachers)
+    spec = EngineSpec(threads=settings.threads)
     try:
-        with workers(settings) as staff:
-            rows = _forecast(job, staff)
-        (scratch / "forecasts").replace(target)
+        job = Job(parts, scratch, scratch / "made", horizon, spec)
+        yield job
+        job.made.replace(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    say(f"wrote {rows:,} rows to {target}")
 
 
-def _forecast(job: _Job, staff: Staff) -> int:
-    """Write the forecasts below a folder of our own and return their number."""
-    spread = staff.spread
-    read = list(spread(partial(condense, folder=job.scratch / "blocks"), job.parts, "parts read"))
-    sound = _told(read)
-    span = _span(sound)
-    division = Division.of([one.names for one in sound])
-    engine, profile = _learned(job, staff, sound, division, span)
-    momenta = spread(partial(moved_by, span=span, profile=profile), sound, "parts' gauges")
-    common = common_of(list(momenta), profile)
-    out = job.scratch / "forecasts"
-    last = partial(forecast_part, span=span, engine=engine, common=common, out=out)
-    found = list(spread(last, sound, "parts forecast"))
-    rows = sum(count for count, _ in found)
+def gathered(job: Job, staff: Staff) -> Gathered:
+    """Return the panel, its parts read and told of.
+
+    Raises:
+        DataError: No part has a series that can be used.
+    """
+    condensed = partial(condense, folder=job.scratch / "blocks")
+    sound = _told(list(staff.spread(condensed, job.parts, "parts read")))
+    return Gathered(sound, Division.of([one.names for one in sound]), _span(sound))
+
+
+def stand(job: Job, staff: Staff, panel: Gathered, span: Span) -> tuple[Engine, Common]:
+    """Return what a panel teaches up to the end of a span, and what its series say together."""
+    engine, profile = _learned(job, staff, panel, span)
+    moved = partial(moved_by, span=span, profile=profile)
+    momenta = staff.spread(moved, panel.sound, "parts' gauges")
+    return engine, common_of(list(momenta), profile)
+
+
+def tell(rows: int, left_out: Iterable[str]) -> None:
+    """Say which series were not forecast.
+
+    Raises:
+        DataError: None was.
+    """
     if not rows:
         raise DataError(
             "No series has a value in the year before the cutoff. Expected at least one. "
             "Take an earlier cutoff."
         )
-    say_left_out({name for _, names in found for name in names})
+    say_left_out(set(left_out))
+
+
+def _forecast(job: Job, staff: Staff) -> int:
+    """Write the forecasts below a folder of our own and return their number."""
+    panel = gathered(job, staff)
+    engine, common = stand(job, staff, panel, panel.span)
+    last = partial(
+        forecast_part,
+        span=panel.span,
+        engine=without_lessons(engine),
+        common=common,
+        out=job.made,
+    )
+    found = list(staff.spread(last, panel.sound, "parts forecast"))
+    rows = sum(count for count, _ in found)
+    tell(rows, (name for _, names in found for name in names))
     return rows
 
 
-def _learned(
-    job: _Job, staff: Staff, sound: Sequence[Condensed], division: Division, span: Span
-) -> tuple[Engine, Floats]:
+def _learned(job: Job, staff: Staff, panel: Gathered, span: Span) -> tuple[Engine, Floats]:
     """Return the engine that the panel teaches, and the panel's season."""
+    division = panel.division
     rows = division.teachers(job.spec)
-    work = list(zip(sound, rows, strict=True))
+    work = list(zip(panel.sound, rows, strict=True))
     told = list(staff.spread(partial(told_by, span=span), work, "parts' seasons"))
     trained = None
     if job.teachers == "all" and division.count > job.spec.most_series:
         values = teaching(told, rows, division)
         commons = past_commons(values, span=span, horizon=job.horizon, spec=job.spec)
-        trained = _trained(job, staff, sound, span, commons)
+        trained = _trained(job, staff, panel.sound, span, commons)
     engine = learned(
         told, rows, division, span=span, horizon=job.horizon, spec=job.spec, trained=trained
     )
@@ -113,7 +174,7 @@ def _learned(
 
 
 def _trained(
-    job: _Job, staff: Staff, sound: Sequence[Condensed], span: Span, commons: dict[int, Common]
+    job: Job, staff: Staff, sound: Sequence[Condensed], span: Span, commons: dict[int, Common]
 ) -> tuple[Heads, Heads]:
     """Return heads trained on the lessons of all parts: before the trial, and all."""
     lesson = partial(teach, span=span, commons=commons, horizon=job.horizon, spec=job.spec)

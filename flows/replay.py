@@ -11,6 +11,7 @@ from flows.cluster import workers
 from flows.console import say
 from flows.output import write_result
 from flows.panel_files import PanelFiles, panel_task, say_left_out
+from flows.parted_backtest import replay_parts
 from flows.predict import predict
 from flows.scoreboard import Scoreboard, scoreboard_of, write_scoreboard
 from flows.workspace import open_workspace
@@ -40,10 +41,15 @@ def replay_panel(
 ) -> None:
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files.
 
+    A panel that is a folder of parts is worked through part by part.
+
     Raises:
         DataError: The panel, what goes with it or a cutoff cannot be used.
     """
     months = _months(cutoffs)
+    if files.panel.is_dir():
+        replay_parts(settings, files, horizon=horizon, cutoffs=months, out=out)
+        return
     task = panel_task(settings, files, horizon)
     with workers(settings) as staff:
         result = backtest_panel(task, months, spread=staff.spread)

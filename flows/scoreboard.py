@@ -78,13 +78,18 @@ def write_scoreboard(board: Scoreboard, folder: Path) -> list[str]:
 
 def log_scoreboard(run: Run, board: Scoreboard) -> None:
     """Keep tables, plots and the product's own curves by horizon and scores by regime in MLflow."""
-    own = board.board.loc[board.board["model"] == MODEL]
+    log_board(run, board.board)
+    for name, table in board.tables.items():
+        run.table(table, name)
+    for name, figure in board.figures().items():
+        run.figure(figure, name)
+
+
+def log_board(run: Run, board: pd.DataFrame) -> None:
+    """Keep the product's own curves by horizon, and its scores by regime where it is told."""
+    own = board.loc[board["model"] == MODEL]
     for row in own.loc[own["kind"] == "horizon"].to_dict("records"):
         scores = {f"{name}_by_horizon": row[name] for name in CURVES if pd.notna(row[name])}
         run.metrics(scores, step=int(row["value"]))
     for row in own.loc[own["kind"] == "regime"].to_dict("records"):
         run.metrics({f"{name}_{row['value']}": row[name] for name in CURVES if pd.notna(row[name])})
-    for name, table in board.tables.items():
-        run.table(table, name)
-    for name, figure in board.figures().items():
-        run.figure(figure, name)

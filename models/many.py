@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features.cross_material import NAMES, CrossMaterial, Good
 from features.partner_table import PartnerTable
 from models.backtest import Backtest, Track, forecast_file, scale_rows, untracked
+from models.engine.baselines import expert_quantiles
 from models.engine.forecast import Engine, Quantiles, engine_at
 from models.engine.spec import EngineSpec
 from models.panel import YEAR, expert_said, forecast_rows, known_months, summed, whole
@@ -190,7 +191,10 @@ def _rows_of_part(engine: Engine, part: _Part, others: Sequence[str], cutoff: in
     """Return what is said of one table, the product's means added up along its tree."""
     own = whole(engine.forecast(rows) for rows in _chunks(engine, part))
     names = part.table.index.to_numpy(dtype=object)
-    said = [(name, _local(expert_said(engine, own, name), part)) for name in others]
+    said = [
+        (name, _local(expert_said(own, expert_quantiles(engine, own, name)), part))
+        for name in others
+    ]
     season = engine.view.gauge(engine.last).season[part.rows]
     product = summed(_local(own, part), engine.view.tonnes[part.rows], season, part.tree)
     tables = [

@@ -154,12 +154,12 @@ def _spoken(task: Task, engine: Engine, others: Sequence[str]) -> Iterator[tuple
     else:
         yield MODEL, own if task.tree is None else _summed(task, engine, own)
     for name in others:
-        yield name, expert_said(engine, own, name)
+        yield name, expert_said(own, expert_quantiles(engine, own, name))
 
 
-def expert_said(engine: Engine, own: Quantiles, name: str) -> Quantiles:
-    """Return what an expert says of some series; as ``expert_quantiles``."""
-    values, levels = expert_quantiles(engine, own, name), np.asarray(QUANTILES)
+def expert_said(own: Quantiles, values: Floats) -> Quantiles:
+    """Return what an expert says of some series, given its ``expert_quantiles``."""
+    levels = np.asarray(QUANTILES)
     flat = values.reshape(-1, len(levels))
     mean = mean_of_quantiles(flat, levels).reshape(values.shape[:2])
     return Quantiles(own.rows, values, mean, own.middle, own.experts)

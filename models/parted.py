@@ -4,7 +4,7 @@ What series say of each other, the panel's season and how its middle series move
 two passes before the last; what the engine learns comes from the series it would draw anyway.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.engine.forecast import Engine, taught, taught_rows
+from models.engine.baselines import around, error_quantiles
+from models.engine.forecast import Engine, Quantiles, taught, taught_rows
 from models.engine.learner import Heads
 from models.engine.lessons import PanelView
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import Common, gauge, panel_momentum
-from models.panel import forecast_rows
+from models.panel import expert_said, forecast_rows
+from models.rolling import MODEL
 from models.season import LEAST_MONTHS, YEAR, Profiles, measured_profiles, panel_profile
 
 Floats = NDArray[np.float64]
@@ -145,7 +147,7 @@ def learned(
     spec: EngineSpec,
     trained: Sequence[Heads] | None = None,
 ) -> Engine:
-    """Return the engine that a panel teaches at its last month; it has no series to forecast.
+    """Return the engine that a panel teaches at the last month; it has no series to forecast.
 
     Args:
         told: By part, in the first pass.
@@ -159,11 +161,17 @@ def learned(
     values = teaching(told, teachers, division)
     view = PanelView(values, span.first % YEAR, horizon)
     engine = taught(view, span.width - 1, spec, trained=trained)
-    nothing = np.empty(0, dtype=np.int64)
-    return replace(
-        engine.on(PanelView(values[:0], span.first % YEAR, horizon)),
-        known=engine.known.part(nothing),
-    )
+    return engine.on(PanelView(values[:0], span.first % YEAR, horizon))
+
+
+def bands_of(engine: Engine, names: Sequence[str]) -> dict[str, Floats]:
+    """Return how far experts err, by name, as ``error_quantiles``: all that rivals are made of."""
+    return {name: error_quantiles(engine.known, name, engine.view.horizon) for name in names}
+
+
+def without_lessons(engine: Engine) -> Engine:
+    """Return the engine without what only training needs, small enough to send to workers."""
+    return replace(engine, known=engine.known.part(np.empty(0, dtype=np.int64)))
 
 
 def last_pass(block: Block, engine: Engine, common: Common, span: Span) -> Iterator[pd.DataFrame]:
@@ -175,17 +183,29 @@ def last_pass(block: Block, engine: Engine, common: Common, span: Span) -> Itera
         common: Of the whole panel.
         span: Months of the panel; the last is the cutoff.
     """
-    last = span.width - 1
-    count = len(block.names)
-    view = PanelView(
-        never_alone(block.tonnes),
-        engine.view.first_month,
-        engine.view.horizon,
-        common={last: common},
-    )
-    own = engine.on(view)
+    for spoken in spoken_pass(block, engine, common, bands={}):
+        yield forecast_rows(block.names, spoken[MODEL], span.last)
+
+
+def spoken_pass(
+    block: Block, engine: Engine, common: Common, *, bands: Mapping[str, Floats]
+) -> Iterator[dict[str, Quantiles]]:
+    """Yield by name what the product and its rivals say of a part, some series at a time.
+
+    Args:
+        block: The part, up to the cutoff.
+        engine: By ``learned``.
+        common: Of the whole panel.
+        bands: By rival, as ``bands_of``.
+    """
+    count, last = len(block.names), block.tonnes.shape[1] - 1
+    tonnes = never_alone(block.tonnes)
+    old = engine.view
+    own = engine.on(PanelView(tonnes, old.first_month, old.horizon, common={last: common}))
     for rows in own.chunks():
         some = rows[rows < count]
         lone = len(some) == 1
-        found = own.forecast(np.repeat(some, 2)).first() if lone else own.forecast(some)
-        yield forecast_rows(block.names, found, span.last)
+        said = own.forecast(np.repeat(some, 2) if lone else some)
+        spoken = {MODEL: said}
+        spoken |= {name: expert_said(said, around(own, said, name, bands[name])) for name in bands}
+        yield {name: one.first() for name, one in spoken.items()} if lone else spoken

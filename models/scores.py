@@ -3,6 +3,7 @@
 All against known months.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,14 @@ REFERENCE: Final = "seasonal_naive"
 
 CUTS: Final = ("horizon", "destination", "regime", "cutoff")
 """Columns of cells that a scoreboard is cut by."""
+
+SUMMED: Final = [
+    "tonnes", "absolute_error", "scaled_error", "scaled_quantile_loss", "symmetric_error",
+    "is_covered",
+]  # fmt: skip
+"""What ``totals`` adds up of cells."""
+
+ADDED: Final = [*SUMMED, "cells", "scaled_cells"]
 
 SCOREBOARD_COLUMNS: Final = (
     "model", "kind", "value", "wape", "mase", "sql", "smape", "coverage80", "cells",
@@ -100,29 +109,68 @@ def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
         |median|), 0 where both are 0; a share, so a hundredth of M3's figure), coverage80 and the
         number of cells. NaN where there is nothing to divide by.
     """
+    counted = _with_symmetric(cells).assign(all="all")
+    return _board(counted.columns, lambda kind: _totals(counted, (kind, "model")))
+
+
+def totals(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return sums over cells that scores are shares of; those of parts may be added up.
+
+    Args:
+        cells: As ``cell_scores`` returns; not modified.
+        by: Columns to cut by.
+    """
+    return _totals(_with_symmetric(cells), by).reset_index()
+
+
+def board_of(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return the scoreboard of totals of parts.
+
+    Args:
+        sums: As ``totals`` by model and some of ``CUTS``, one part after the other.
+
+    Returns:
+        As ``scoreboard``, cut by what the totals are told by.
+    """
+    counted = sums.assign(all="all")
+    return _board(counted.columns, lambda kind: counted.groupby([kind, "model"])[ADDED].sum())
+
+
+def _with_symmetric(cells: pd.DataFrame) -> pd.DataFrame:
     size = (cells["tonnes"].abs() + cells["p50"].abs()) / 2.0
     symmetric = (cells["absolute_error"] / size.where(size > 0)).mask(size == 0, 0.0)
-    counted = cells.assign(symmetric_error=symmetric)
-    everything = _cut(counted.assign(all="all"), "all")
-    parts = [_cut(counted, kind) for kind in CUTS if kind in cells]
-    return pd.concat([everything, *parts], ignore_index=True)[list(SCOREBOARD_COLUMNS)]
+    return cells.assign(symmetric_error=symmetric)
 
 
-def _cut(cells: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Return the scores of each model by the values of one column, in their order."""
-    groups = cells.groupby([kind, "model"], sort=True, observed=True)
-    tonnes = groups["tonnes"].sum()
+def _totals(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    groups = cells.groupby(list(by), sort=True, observed=True)
+    sums = groups[SUMMED].sum()
+    return sums.assign(cells=groups.size(), scaled_cells=groups["scaled_error"].count())
+
+
+def _board(columns: pd.Index, sums_by: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
+    """Return scores by each cut there is, given what gives the totals by it and model."""
+    cuts = ("all", *(kind for kind in CUTS if kind in columns))
+    return pd.concat([_cut(sums_by(kind).reset_index(), kind) for kind in cuts], ignore_index=True)
+
+
+def _cut(sums: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the scores of each model by the values of one column, given ``totals`` by both."""
+    tonnes, cells, scaled = sums["tonnes"], sums["cells"], sums["scaled_cells"]
     table = pd.DataFrame(
         {
-            "wape": groups["absolute_error"].sum() / tonnes.where(tonnes > 0),
-            "mase": groups["scaled_error"].mean(),
-            "sql": groups["scaled_quantile_loss"].mean(),
-            "smape": groups["symmetric_error"].mean(),
-            "coverage80": groups["is_covered"].mean(),
-            "cells": groups.size(),
+            "model": sums["model"],
+            "kind": kind,
+            "value": sums[kind].astype(str),
+            "wape": sums["absolute_error"] / tonnes.where(tonnes > 0),
+            "mase": sums["scaled_error"] / scaled,
+            "sql": sums["scaled_quantile_loss"] / scaled,
+            "smape": sums["symmetric_error"] / cells,
+            "coverage80": sums["is_covered"] / cells,
+            "cells": cells,
         }
-    ).reset_index()
-    return table.assign(kind=kind, value=table[kind].astype(str))
+    )
+    return table[list(SCOREBOARD_COLUMNS)]
 
 
 def hit_rates(cells: pd.DataFrame, model: str) -> pd.Series:

@@ -36,9 +36,20 @@ def expert_quantiles(engine: Engine, own: Quantiles, name: str) -> Floats:
     Returns:
         Series x months x quantiles.
     """
-    spread = engine.view.gauge(engine.last).spread[own.rows]
     band_of = "seasonal_naive" if name == LAST_VALUE else name
-    distance = error_quantiles(engine.known, band_of, engine.view.horizon)
+    return around(engine, own, name, error_quantiles(engine.known, band_of, engine.view.horizon))
+
+
+def around(engine: Engine, own: Quantiles, name: str, distance: Floats) -> Floats:
+    """Return an expert's forecast with a given band; as ``expert_quantiles``.
+
+    Args:
+        engine: At the cutoff.
+        own: The forecasts of the series asked for.
+        name: As for ``expert_quantiles``.
+        distance: Of the quantiles from what the expert says, in spreads, months x quantiles.
+    """
+    spread = engine.view.gauge(engine.last).spread[own.rows]
     said = _last_value(engine, own) if name == LAST_VALUE else _said(own, name)
     values = said[:, :, None] + distance * spread[:, None, None]
     return np.sort(np.maximum(values, 0.0), axis=2)

@@ -105,7 +105,7 @@ def test_a_need_that_makes_no_sense_stays_in_its_form_with_what_is_wrong_in_sigh
     page.wait_for_function("document.activeElement.name === 'name'")
     # A browser scrolls to what it focuses in a later frame than it focuses it.
     page.wait_for_function(
-        "alert => { const { top } = alert.getBoundingClientRect(); return 0 <= top && top < innerHeight; }",
+        "it => it.getBoundingClientRect().y >= 0 && it.getBoundingClientRect().y < innerHeight",
         arg=alert.element_handle(),
     )
     assert alert.inner_text().startswith("Not kept. ")
