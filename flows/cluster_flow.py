@@ -29,6 +29,12 @@ _Found = TypeVar("_Found")
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
+TASKS: Final = 16
+"""Tasks of a group, or four a worker if that is more; more items than that share tasks, because
+Prefect spends a second of processor time on each."""
+
+TASKS_A_WORKER: Final = 4
+
 
 @contextmanager
 def prefect_api(address: str) -> Iterator[None]:
@@ -51,11 +57,17 @@ def prefect_api(address: str) -> Iterator[None]:
         yield
 
 
-def _done(work: Callable[[_Item], _Found], item: bytes) -> _Found:
-    return work(pickle.loads(item))  # noqa: S301 - our own, from the process that asks
+def _done(work: Callable[[_Item], _Found], items: bytes) -> list[_Found]:
+    return [work(item) for item in pickle.loads(items)]  # noqa: S301 - our own, from who asks
 
 
-one_item: Final = task(name="item", cache_policy=NO_CACHE, persist_result=False)(_done)
+some_items: Final = task(name="items", cache_policy=NO_CACHE, persist_result=False)(_done)
+
+
+def batches(items: Sequence[_Item], most: int) -> list[list[_Item]]:
+    """Return items in turn in at most so many batches, all but the last of the same size."""
+    size = max(1, -(-len(items) // most))
+    return [list(items[at : at + size]) for at in range(0, len(items), size)]
 
 
 def run_group(
@@ -77,7 +89,9 @@ def run_group(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
             shared = client.submit(pickle.loads, pickle.dumps(work), pure=False)
-            futures = [one_item.submit(shared, pickle.dumps(item)) for item in items]
-        return [future.result() for future in track(futures, label)]
+            most = max(TASKS, TASKS_A_WORKER * len(client.nthreads()))
+            some = [pickle.dumps(batch) for batch in batches(items, most)]
+            futures = [some_items.submit(shared, batch) for batch in some]
+        return [found for future in track(futures, label) for found in future.result()]
 
     yield from group()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from flows.cluster import address_of, on_cluster
+from flows.cluster_flow import TASKS, batches
 from flows.panel_files import PanelFiles
 from flows.parted_panel import predict_parts
 from models.engine.tuning import TunedPanel, panel_errors
@@ -67,8 +68,17 @@ def test_a_trial_of_a_search_errs_the_same_on_a_cluster(address: str) -> None:
     assert found.tolist() == panel_errors(panel, panel.cutoffs, BRIEF).tolist()
 
 
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 33, 240])
+def test_many_items_share_tasks_in_order(count: int) -> None:
+    found = batches(range(count), TASKS)
+
+    assert [item for batch in found for item in batch] == list(range(count))
+    assert len(found) <= TASKS
+    assert len({len(batch) for batch in found[:-1]}) <= 1
+
+
 def test_parts_are_forecast_the_same_on_a_cluster(address: str, tmp_path: Path) -> None:
-    _, parts = make_parts(tmp_path, make_table(series=60))
+    _, parts = make_parts(tmp_path, make_table(series=60), count=TASKS + 1)
     files = PanelFiles(parts)
 
     predict_parts(Settings(dask=address), files, horizon=6, out=tmp_path / "there")
