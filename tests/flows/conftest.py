@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,18 +14,25 @@ import pytest
 
 from flows import cli
 from flows.run import Outcome, run
+from flows.workspace import store_of
 from models import tracking
+from store.copies import move_addresses
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at, make_levels
 from tests.data.store_builders import FIGURE, write_csv
+from tests.made_once import made_once
 
 AS_OF = "2020-04-22"
 """Two days after the world of March came out, so that one month of the backtest can be scored."""
 
 
+LATER = "2020-05-22"
+"""A release later: the world of April is out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A store on which the main job ran once."""
+    """A store on which the main job ran, and what its last run did."""
 
     folder: Path
     settings: Settings
@@ -73,15 +80,19 @@ def with_eu27(levels: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a migrated MLflow database without runs."""
-    folder = tmp_path_factory.mktemp("template")
-    tracking.connect(
-        Settings(
-            home=folder / "var",
-            tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
-            artifact_dir=folder / "artifacts",
+
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp("template")
+        tracking.connect(
+            Settings(
+                home=folder / "var",
+                tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
+                artifact_dir=folder / "artifacts",
+            )
         )
-    )
-    return folder
+        return folder
+
+    return made_once(tmp_path_factory, "mlflow", make)
 
 
 def environment(folder: Path, data_dir: Path) -> dict[str, str]:
@@ -124,21 +135,69 @@ def new_folder(
     return make
 
 
+def ran(settings: Settings, folder: Path, day: str) -> Published:
+    """Run the main job and leave its store as a copier needs it."""
+    outcome = run(settings, at(day))
+    store_of(settings).dispose()
+    return Published(folder, settings, outcome)
+
+
 @pytest.fixture(scope="session")
-def published(new_folder: Callable[[], Path], data_dir: Path) -> Published:
-    """Run the main job once; only read, or run again with nothing new."""
-    folder = new_folder()
+def first_run(
+    new_folder: Callable[[], Path], data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Published:
+    """A store on which the main job ran once; one for all workers, only copied."""
+
+    def make() -> Published:
+        folder = new_folder()
+        return ran(settings_of(environment(folder, data_dir)), folder, AS_OF)
+
+    return made_once(tmp_path_factory, "first-run", make)
+
+
+@pytest.fixture(scope="session")
+def second_run(
+    first_run: Published, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Published:
+    """A store on which the main job ran again a release later; one for all workers, only copied."""
+
+    def make() -> Published:
+        before = copied(first_run, tmp_path_factory.mktemp("second") / "place", data_dir)
+        return ran(before.settings, before.folder, LATER)
+
+    return made_once(tmp_path_factory, "second-run", make)
+
+
+@pytest.fixture(scope="session")
+def published(
+    first_run: Published, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Published:
+    """A store on which the main job ran once; only read, or run again with nothing new."""
+    return copied(first_run, tmp_path_factory.mktemp("published") / "place", data_dir)
+
+
+def copied(there: Published, folder: Path, data_dir: Path) -> Published:
+    """Return a copy of a published store in a folder that is not there yet."""
+    shutil.copytree(there.folder, folder)
     settings = settings_of(environment(folder, data_dir))
-    return Published(folder, settings, run(settings, at(AS_OF)))
+    artifacts = (there.settings.artifact_dir.as_uri(), settings.artifact_dir.as_uri())
+    move_addresses(settings.tracking_uri, *artifacts)
+    report = folder / there.outcome.report.relative_to(there.folder)
+    return Published(folder, settings, replace(there.outcome, report=report))
 
 
 @pytest.fixture
 def place(new_folder: Callable[[], Path], data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Point the environment of this test at a folder of its own."""
     folder = new_folder()
+    point_at(folder, data_dir, monkeypatch)
+    return folder
+
+
+def point_at(folder: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point the environment of a test at a folder."""
     for name, value in environment(folder, data_dir).items():
         monkeypatch.setenv(name, value)
-    return folder
 
 
 @pytest.fixture

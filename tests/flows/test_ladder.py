@@ -1,7 +1,6 @@
 """Break each rung for real: files gone or changed, evidence of one destination lost."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pandas as pd
 import pytest
 
 from flows.predict import Forecast, forecast_of, made_on, predict, rungs_of
-from flows.run import run
 from flows.workspace import open_workspace, store_of
 from models import registry
 from store.publishing import publish_forecasts
@@ -18,18 +16,15 @@ from store.reading import latest_forecast
 from store.settings import Settings
 from store.vocabulary import AGGREGATES, CONTRIBUTIONS
 from tests.data.builders import at
-from tests.flows.conftest import AS_OF, environment, settings_of
-
-LATER = "2020-05-22"
+from tests.flows.conftest import LATER, Published, copied
 
 
 @pytest.fixture(scope="module")
-def twice(new_folder: Callable[[], Path], data_dir: Path) -> Settings:
+def twice(
+    second_run: Published, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
     """Settings of a store of two releases; what a test breaks, it mends."""
-    settings = settings_of(environment(new_folder(), data_dir))
-    run(settings, at(AS_OF))
-    run(settings, at(LATER))
-    return settings
+    return copied(second_run, tmp_path_factory.mktemp("twice") / "place", data_dir).settings
 
 
 def folder_of(settings: Settings, version: int) -> Path:

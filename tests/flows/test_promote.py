@@ -17,18 +17,19 @@ from store.errors import DataError, StoreError
 from store.reading import latest_forecast, read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
-from tests.flows.conftest import AS_OF, environment, settings_of
-
-LATER = "2020-05-22"
-"""A release later: the world of April is out."""
+from tests.flows.conftest import LATER, Published, copied, point_at
 
 
 @pytest.fixture
-def own(new_folder: Callable[[], Path], data_dir: Path) -> Settings:
+def own(first_run: Published, data_dir: Path, tmp_path: Path) -> Settings:
     """Settings of a store of this test's own on which the main job ran once."""
-    settings = settings_of(environment(new_folder(), data_dir))
-    run(settings, at(AS_OF))
-    return settings
+    return copied(first_run, tmp_path / "place", data_dir).settings
+
+
+@pytest.fixture
+def released(second_run: Published, data_dir: Path, tmp_path: Path) -> Published:
+    """A store of this test's own on which it ran again a release later."""
+    return copied(second_run, tmp_path / "place", data_dir)
 
 
 def holder(found: Champion | None) -> int:
@@ -50,8 +51,10 @@ def broken(table: pd.DataFrame) -> set[str]:
     return set(table.loc[table["verdict"] == "broken", "rule"])
 
 
-def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(own: Settings) -> None:
-    outcome = run(own, at(LATER))
+def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(
+    released: Published,
+) -> None:
+    own, outcome = released.settings, released.outcome
 
     assert outcome.is_new
     assert holder(registry.champion(own)) == 2
@@ -125,8 +128,8 @@ def test_force_needs_a_reason_and_keeps_it(own: Settings) -> None:
     assert (tags["decision"], tags["decision_reason"]) == ("forced", "checked by hand")
 
 
-def test_a_rollback_is_not_undone_by_the_next_run_on_the_same_facts(own: Settings) -> None:
-    run(own, at(LATER))
+def test_a_rollback_is_not_undone_by_the_next_run_on_the_same_facts(released: Published) -> None:
+    own = released.settings
 
     now, bad = rollback(own, at(LATER), "bands too narrow")
     outcome = run(own, at(LATER))
@@ -161,12 +164,14 @@ def test_what_is_on_trial_nowhere_cannot_be_promoted(own: Settings) -> None:
 
 
 def test_the_commands_show_the_rules_and_tell_by_their_exit_code(
-    place: Path, magnetcast: Callable[..., tuple[int, str, str]]
+    own: Settings,
+    data_dir: Path,
+    magnetcast: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert place.exists()
-    run(Settings(), at(AS_OF))
-    as_other_recipe(Settings(), 1)
-    train(Settings(), at(LATER))
+    point_at(own.home.parent, data_dir, monkeypatch)
+    as_other_recipe(own, 1)
+    train(own, at(LATER))
 
     code, out, err = magnetcast("promote", "--as-of", LATER, "--format", "csv")
     assert code == 1
@@ -183,4 +188,4 @@ def test_the_commands_show_the_rules_and_tell_by_their_exit_code(
     assert code == 0
     assert "version 1" in err
     assert "version 2 was taken back: worse in use" in err
-    assert holder(registry.champion(Settings())) == 1
+    assert holder(registry.champion(own)) == 1
