@@ -38,7 +38,7 @@ down:  ## End what `make up` started
 	$(BIN)/magnetcast down
 
 test: setup  ## Run the tests, a file at a time on every core
-	$(PY) -m pytest -q -n auto --dist loadfile
+	$(PY) -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 faults: setup  ## Break everything for real (an hour) and write down in docs/faults.md what was seen
 	@rm -f var/faults.jsonl && mkdir -p var
@@ -53,7 +53,7 @@ check: setup  ## Everything that guards main: format, lint, types, imports, test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PY) -m pytest -q -n auto --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(PY) -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 fmt: setup  ## Format and mend what can be mended by machine
 	$(BIN)/ruff format .

@@ -18,6 +18,48 @@ from tests.providers.world import World
 POSTGRES = "MAGNETCAST_TEST_POSTGRES"
 """Names the variable with the address of a PostgreSQL server that tests may make databases on."""
 
+LONGEST = (
+    "flows/test_promote.py",
+    "service/test_web_pages.py",
+    "flows/test_year.py",
+    "service/test_openapi.py",
+    "unit/models/test_attribution.py",
+    "flows/test_ingest_commands.py",
+    "flows/test_run.py",
+    "flows/test_kills.py",
+    "flows/test_machine.py",
+    "unit/models/test_registry.py",
+    "flows/test_cli.py",
+    "flows/test_publications.py",
+    "service/test_serve.py",
+    "property/test_guards.py",
+    "property/test_scenarios.py",
+    "flows/test_ladder.py",
+    "flows/test_run_table.py",
+    "faults/test_store.py",
+    "faults/test_models.py",
+    "faults/test_feeds.py",
+    "faults/test_moments.py",
+    "flows/test_run_many.py",
+    "flows/test_cluster.py",
+    "flows/test_deployments.py",
+    "flows/test_attribute_commands.py",
+    "flows/test_explain_commands.py",
+    "flows/test_predict.py",
+    "replay/test_april_2025.py",
+    "property/test_time_honesty.py",
+    "unit/models/test_counterfactual.py",
+    "unit/models/engine/test_forecast.py",
+    "service/test_browser.py",
+    "service/test_desk_api.py",
+    "service/test_live.py",
+    "service/test_table_report.py",
+    "docs/test_pages.py",
+    "unit/flows/test_parts.py",
+)
+"""Files that take long, about the longest first: who begins with them ends with short ones, and no
+worker of the test run is left alone with a long one. The first do not ask for the same things."""
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> URL:
@@ -71,7 +113,7 @@ def prefect_api() -> Iterator[None]:
     """One Prefect server for a worker of the test run, whatever folders its tests are in."""
     from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - seconds
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_test_harness(server_startup_timeout=600):
         yield
 
 
@@ -109,6 +151,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    place = {tests / name: number for number, name in enumerate(LONGEST)}
+    if gone := [path.name for path in place if not path.exists()]:
+        raise pytest.UsageError(f"LONGEST in tests/conftest.py names {gone}, which is not there")
+    items.sort(key=lambda item: place.get(item.path, len(place)))
     if config.getoption("--run-network"):
         return
     for item in items:

@@ -18,7 +18,7 @@ from flows.events import ALARM
 from store.errors import DataError
 from store.settings import Settings
 
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 
 
 class Receiver:

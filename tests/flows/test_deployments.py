@@ -184,7 +184,7 @@ def test_a_worker_runs_a_deployment_in_a_process(
             stdout=log,
             stderr=log,
             check=True,
-            timeout=300,
+            timeout=900,
         )
 
     state = asked(ended(run)).state

@@ -43,7 +43,7 @@ def test_up_waits_for_health_and_down_ends_exactly_what_it_started(
     use(monkeypatch, page("one", port))
 
     up(settings)
-    answer = httpx.get(f"http://{HOST}:{port}/", trust_env=False).status_code
+    answer = httpx.get(f"http://{HOST}:{port}/", timeout=300, trust_env=False).status_code
     first = (settings.run_dir / "one.json").read_text()
     up(settings)
     second = (settings.run_dir / "one.json").read_text()

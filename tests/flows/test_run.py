@@ -146,7 +146,7 @@ def test_two_runs_at_once_leave_one_forecast_and_a_sound_store(
         )
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=300)[1] for process in both]
+    said = [process.communicate(timeout=900)[1] for process in both]
 
     assert [process.returncode for process in both] == [0, 0], said
     assert sum("nothing new since the forecast" in text for text in said) == 1

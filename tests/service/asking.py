@@ -119,7 +119,7 @@ def online(app: FastAPI) -> Iterator[str]:
 
 def until_ready(desk: Desk) -> int:
     """Wait until a worker is ready; returns the id of its process."""
-    end = time.monotonic() + 10 * ENDING_S
+    end = time.monotonic() + 2 * ENDING_S
     while time.monotonic() < end:
         if (pid := desk.worker_pid) is not None:
             return pid

@@ -1,4 +1,6 @@
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ from service.app import create_app
 from service.publication import NothingPublishedError, Stands, make_publication
 from store.database import open_store, writing
 from store.published import read_mark, read_published
+from tests.service.serving import ENDING_S
 from tests.service.stores import (
     EARLIER,
     NEWEST,
@@ -25,6 +28,13 @@ from tests.service.stores import (
 )
 
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what another thread does; what follows tells whether it did."""
+    end = time.monotonic() + ENDING_S
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def test_the_newest_publication_takes_the_place_of_the_one_before(engine: Engine) -> None:
@@ -102,10 +112,7 @@ def test_a_state_that_cannot_be_made_leaves_the_one_before(
         with writing(engine) as connection:
             connection.execute(text("UPDATE forecasts SET drivers = '{broken' WHERE id > 180"))
             connection.execute(text("DELETE FROM scores"))
-        for _ in range(200):
-            if live.trouble:
-                break
-            threading.Event().wait(0.05)
+        wait_until(lambda: bool(live.trouble))
 
         assert "could not be read" in live.trouble
         assert client.get("/api/v1/forecasts/USA").content == before
@@ -117,10 +124,7 @@ def test_charts_are_drawn_ahead_of_the_first_who_asks(engine: Engine) -> None:
     app = create_app(make_live(engine), OPEN)
     with TestClient(app):
         memo = app.state.shared.live.publication.memo
-        for _ in range(1200):
-            if memo.get(("svg", "ROW")) is not None:
-                break
-            threading.Event().wait(0.05)
+        wait_until(lambda: memo.get(("svg", "ROW")) is not None)
 
         assert memo.get("small").startswith("<svg")
         assert memo.get(("svg", "ROW")).startswith("<svg")

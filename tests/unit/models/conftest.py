@@ -54,7 +54,7 @@ def mlflow_first_openings(mlflow_folder: Path) -> list[tuple[int, str]]:
         )
         for _ in range(2)
     ]
-    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    outputs = [process.communicate(timeout=600)[0] for process in processes]
     return [
         (process.returncode, output) for process, output in zip(processes, outputs, strict=True)
     ]

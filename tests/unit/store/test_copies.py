@@ -17,7 +17,7 @@ from tests.conftest import POSTGRES
 
 WRITER = """
 import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+connection = sqlite3.connect(sys.argv[1], timeout=300, isolation_level=None)
 print("ready", flush=True)
 number = 0
 while True:

@@ -78,7 +78,7 @@ def test_processes_that_open_one_fresh_store_at_once_all_succeed(empty_url: str)
         )
         for _ in range(4)
     ]
-    errors = [process.communicate(timeout=60)[1] for process in started]
+    errors = [process.communicate(timeout=600)[1] for process in started]
 
     assert [
         (process.returncode, error) for process, error in zip(started, errors, strict=True)
@@ -97,7 +97,7 @@ def test_opening_waits_for_whoever_is_creating_the_file(tmp_path: Path) -> None:
         opening.start()
         waited = not done.wait(0.3)
 
-    opening.join(timeout=30)
+    opening.join(timeout=300)
     assert (waited, done.is_set()) == (True, True)
 
 

@@ -199,7 +199,7 @@ def test_two_writers_at_once_both_succeed_and_write_a_row_once(engine: Engine) -
         file = make_file(
             make_observations({}, {"destination": f"X{number}"}), sha256=str(number) * 64
         )
-        both_ready.wait(30)
+        both_ready.wait(300)
         return write_batch(engine, Batch((file,))).total
 
     with ThreadPoolExecutor(2) as pool:
