@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from store.database import open_store
+from tests.made_once import made_once
 from tests.service.asking import Asked, asking
 from tests.service.browsing import chromium
 from tests.service.stores import copied, fill_store, make_app
@@ -17,9 +18,13 @@ from tests.service.stores import copied, fill_store, make_app
 @pytest.fixture(scope="session")
 def published_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """File of a store with two forecasts; copied, never written."""
-    file = tmp_path_factory.mktemp("published") / "magnetcast.db"
-    fill_store(f"sqlite:///{file}")
-    return file
+
+    def make() -> Path:
+        file = tmp_path_factory.mktemp("published") / "magnetcast.db"
+        fill_store(f"sqlite:///{file}")
+        return file
+
+    return made_once(tmp_path_factory, "published-store", make)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import pytest
 
 from models import contract, registry, served, tracking
 from store.settings import PROJECT_ROOT, Settings
+from tests.made_once import made_once
 
 HORIZONS = 18
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -36,13 +37,19 @@ def settings_in(folder: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def mlflow_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("mlflow")
+    return made_once(tmp_path_factory, "mlflow-folder", lambda: tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture(scope="session")
-def mlflow_first_openings(mlflow_folder: Path) -> list[tuple[int, str]]:
+def mlflow_first_openings(
+    mlflow_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[int, str]]:
     """Two processes that made the same database at once: exit code and output of each."""
-    settings = settings_in(mlflow_folder)
+    return made_once(tmp_path_factory, "mlflow-openings", lambda: opened_at_once(mlflow_folder))
+
+
+def opened_at_once(folder: Path) -> list[tuple[int, str]]:
+    settings = settings_in(folder)
     paths = [str(settings.home), settings.tracking_uri, str(settings.artifact_dir)]
     processes = [
         subprocess.Popen(  # noqa: S603 - our own interpreter and script
