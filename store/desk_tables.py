@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from store.columns import UtcMoment
 from store.tables import metadata
+from store.vocabulary import COMMODITY
 
 
 def _text(name: str) -> Column[str]:
@@ -26,11 +27,17 @@ def _text(name: str) -> Column[str]:
     return Column(name, Text, nullable=False)
 
 
+def _commodity() -> Column[str]:
+    """Make the column that says what a row is of; the default is of rows before there was any."""
+    return Column("commodity", Text, nullable=False, server_default=COMMODITY)
+
+
 needs: Final = Table(
     "needs",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     _text("name"),
+    _commodity(),
     _text("destination"),
     Column("period_from", Date, nullable=False),
     Column("period_to", Date, nullable=False),
@@ -49,6 +56,7 @@ alert_rules: Final = Table(
     _text("name"),
     _text("measure"),
     Column("need_id", Integer, ForeignKey("needs.id", name="fk_alert_rules_need_id")),
+    _commodity(),
     _text("destination"),
     Column("points", Float, nullable=False),
     _text("url"),

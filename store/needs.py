@@ -6,19 +6,21 @@ from datetime import datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from store.audit import LONGEST_NAME, Journal, Who, audited
 from store.desk_tables import alert_rules, needs
 from store.errors import DataError, MissingError, first_few
-from store.vocabulary import AGGREGATES, DESTINATIONS
+from store.reading import fetch_commodities
+from store.tables import forecasts
+from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
 
 LONGEST_MONTHS: Final = 36
 MOST_TONNES: Final = 1e6
 """Tonnes a month, some hundred times what China exports."""
 
 FORECAST: Final = (*AGGREGATES, *DESTINATIONS)
-"""What is forecast, sums included."""
+"""What is forecast of the magnets, sums included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Need:
     period_from: pd.Timestamp
     period_to: pd.Timestamp
     tonnes: float
+    commodity: str = COMMODITY
 
 
 def add_need(engine: Engine, need: Need, *, who: Who, at: datetime) -> int:
@@ -43,13 +46,16 @@ def add_need(engine: Engine, need: Need, *, who: Who, at: datetime) -> int:
 
     Raises:
         DataError: the need makes no sense.
+        MissingError: there is no forecast of its commodity.
         TokenError: the token may not write.
     """
     checked_name(need.name, "need")
     _check(need)
     months = {n: getattr(need, n) for n in ("period_from", "period_to")}
-    row = {"name": need.name.strip(), "destination": need.destination, "tonnes": need.tonnes}
+    row = {"name": need.name.strip(), "tonnes": need.tonnes}
+    row |= {name: getattr(need, name) for name in ("commodity", "destination")}
     with audited(engine, who, at=at) as journal:
+        check_place(journal.connection, need.commodity, need.destination)
         days = {name: month.date() for name, month in months.items()}
         made = journal.connection.execute(
             insert(needs).values(**row, **days, author=journal.actor, created_at=at)
@@ -95,18 +101,35 @@ def checked_name(text: str, what: str, *, longest: int = LONGEST_NAME) -> str:
     return name
 
 
-def checked_destination(code: str) -> str:
-    """Return a code that is forecast.
+def check_place(connection: Connection, commodity: str, destination: str) -> None:
+    """Check that a destination of a commodity is forecast.
 
     Raises:
-        DataError: it is none.
+        DataError: the destination is not.
+        MissingError: there is no forecast of the commodity.
     """
-    if code not in FORECAST:
+    known: tuple[str, ...] = FORECAST
+    if commodity != COMMODITY:
+        known = _forecast_of(connection, commodity)
+    if destination not in known:
+        told = ", ".join(known) if known is FORECAST else first_few(known)
+        of = "" if commodity == COMMODITY else f" of commodity {commodity}"
         raise DataError(
-            f"No destination {code!r} is forecast. Expected one of {', '.join(FORECAST)}. "
-            "Correct it."
+            f"No destination {destination!r}{of} is forecast. Expected one of {told}. Correct it."
         )
-    return code
+
+
+def _forecast_of(connection: Connection, commodity: str) -> tuple[str, ...]:
+    """Return the destinations that forecasts of a commodity were ever published of, sorted."""
+    own = select(forecasts.c.destination).where(forecasts.c.commodity == commodity).distinct()
+    found = tuple(sorted(connection.scalars(own)))
+    if not found:
+        published = first_few(fetch_commodities(connection, forecasts)) or "there is none"
+        raise MissingError(
+            f"No forecasts of commodity {commodity!r}. Expected one of those published: "
+            f"{published}. See /api/v1/commodities."
+        )
+    return found
 
 
 def no_such(what: str, number: int, live: list[int]) -> str:
@@ -121,7 +144,6 @@ def _live(journal: Journal) -> list[int]:
 
 
 def _check(need: Need) -> None:
-    checked_destination(need.destination)
     if not (math.isfinite(need.tonnes) and 0 < need.tonnes <= MOST_TONNES):
         raise DataError(
             f"A need of {need.tonnes} t a month. Expected more than 0 and at most "

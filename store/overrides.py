@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, func, insert, select
 
 from store.audit import LONGEST_REASON, Journal, Who, audited
 from store.errors import DataError, MissingError
-from store.needs import MOST_TONNES, checked_destination, checked_name
+from store.needs import MOST_TONNES, check_place, checked_name
 from store.reading import fetch
 from store.tables import forecasts, overrides
 from store.vocabulary import COMMODITY
@@ -18,7 +18,7 @@ from store.vocabulary import COMMODITY
 TARGET: Final = "forecast"
 FIELD: Final = "p50"
 OVERRIDE_COLUMNS: Final = (
-    "destination", "period", "as_of", "tonnes", "author", "reason", "available_at",
+    "commodity", "destination", "period", "as_of", "tonnes", "author", "reason", "available_at",
 )  # fmt: skip
 
 
@@ -32,6 +32,7 @@ class Override:
     """Moment of the publication it speaks of."""
     tonnes: float
     reason: str
+    commodity: str = COMMODITY
 
 
 def add_override(engine: Engine, told: Override, *, who: Who, at: datetime) -> None:
@@ -51,16 +52,20 @@ def add_override(engine: Engine, told: Override, *, who: Who, at: datetime) -> N
     _check(told)
     key = f"{told.destination}|{told.period:%Y-%m}|{told.as_of:%Y-%m-%dT%H:%M:%SZ}"
     with audited(engine, who, at=at) as journal:
+        check_place(journal.connection, told.commodity, told.destination)
         _find(journal.connection, told)
-        before, last = _newest(journal, key)
+        before, last = _newest(journal, told.commodity, key)
         row = {"value": repr(told.tonnes), "reason": told.reason.strip()}
-        named = {"target": TARGET, "target_key": key, "field": FIELD}
+        named = {
+            "commodity": told.commodity, "target": TARGET, "target_key": key, "field": FIELD
+        }  # fmt: skip
         journal.connection.execute(
             insert(overrides).values(
                 **named, **row, author=journal.actor, available_at=_after(last, at)
             )
         )
-        journal.note("override", f"{TARGET} {key}", before=before, after=row)
+        thing = f"{TARGET} {told.commodity}|{key}"
+        journal.note("override", thing, before=before, after=row)
 
 
 def override_rows(connection: Connection) -> pd.DataFrame:
@@ -82,7 +87,7 @@ def override_rows(connection: Connection) -> pd.DataFrame:
 def _find(connection: Connection, told: Override) -> None:
     """See that the month was published."""
     own = (
-        (forecasts.c.commodity == COMMODITY)
+        (forecasts.c.commodity == told.commodity)
         & (forecasts.c.destination == told.destination)
         & (forecasts.c.period == told.period.date())
         & (forecasts.c.as_of == told.as_of)
@@ -90,13 +95,17 @@ def _find(connection: Connection, told: Override) -> None:
     if not connection.scalar(select(func.count()).select_from(forecasts).where(own)):
         raise MissingError(
             f"No forecast of {told.destination} in {told.period:%Y-%m} as of "
-            f"{told.as_of:%Y-%m-%d}. Expected a published one. See /api/v1/publications."
+            f"{told.as_of:%Y-%m-%d}, commodity {told.commodity}. Expected a published one. See "
+            "/api/v1/publications."
         )
 
 
-def _newest(journal: Journal, key: str) -> tuple[dict[str, str] | None, datetime | None]:
+def _newest(
+    journal: Journal, commodity: str, key: str
+) -> tuple[dict[str, str] | None, datetime | None]:
     """Return what was expected before, and since when."""
-    own = (overrides.c.target == TARGET) & (overrides.c.target_key == key)
+    of = overrides.c
+    own = (of.commodity == commodity) & (of.target == TARGET) & (of.target_key == key)
     newest = (
         select(overrides.c.value, overrides.c.reason, overrides.c.available_at)
         .where(own & (overrides.c.field == FIELD))
@@ -115,7 +124,6 @@ def _after(last: datetime | None, at: datetime) -> datetime:
 
 
 def _check(told: Override) -> None:
-    checked_destination(told.destination)
     checked_name(told.reason, "reason", longest=LONGEST_REASON)
     if not (math.isfinite(told.tonnes) and 0 <= told.tonnes <= MOST_TONNES):
         raise DataError(

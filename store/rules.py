@@ -13,7 +13,8 @@ from store.audit import Journal, Who, audited
 from store.database import writing
 from store.desk_tables import alert_rules, alerts, needs
 from store.errors import DataError, MissingError
-from store.needs import checked_destination, checked_name, no_such
+from store.needs import check_place, checked_name, no_such
+from store.vocabulary import COMMODITY
 
 Watched = Literal["shortfall", "below_last_year", "median"]
 WATCHED: Final[tuple[str, ...]] = get_args(Watched)
@@ -33,6 +34,8 @@ class Rule:
     """Percentage points of a chance; percent of the earlier median."""
     need_id: int | None = None
     destination: str = ""
+    commodity: str = ""
+    """Empty: that of the need, or the magnets."""
     url: str = ""
     """Address of a webhook; empty means the feed alone."""
 
@@ -66,16 +69,14 @@ def add_rule(
 
     Raises:
         DataError: the rule makes no sense.
-        MissingError: it watches a need that is not in force.
+        MissingError: it watches a need that is not in force, or there is no forecast of its
+            commodity.
         TokenError: the token may not write.
     """
     _check(rule)
     uid = uuid.uuid4().hex
     with audited(engine, who, at=at) as journal:
-        destination = rule.destination
-        if rule.need_id is not None:
-            destination = _needed(journal, rule.need_id)
-        row = {**asdict(rule), "name": rule.name.strip(), "destination": destination}
+        row = {**asdict(rule), "name": rule.name.strip(), **_place(journal, rule)}
         made = journal.connection.execute(
             insert(alert_rules).values(
                 **row, uid=uid, since=since, author=journal.actor, created_at=at
@@ -129,13 +130,24 @@ def note_delivery(
         connection.execute(update(alerts).where(own).values(**told, **delivered))
 
 
-def _needed(journal: Journal, number: int) -> str:
-    """Return the destination of a need in force."""
-    live = select(needs.c.id, needs.c.destination).where(needs.c.ended_at.is_(None))
-    found = {row.id: row.destination for row in journal.connection.execute(live)}
-    if number not in found:
-        raise MissingError(no_such("need", number, sorted(found)))
-    return str(found[number])
+def _place(journal: Journal, rule: Rule) -> dict[str, str]:
+    """Return commodity and destination of what a rule watches: those of its need if it has one."""
+    if rule.need_id is None:
+        commodity = rule.commodity or COMMODITY
+        check_place(journal.connection, commodity, rule.destination)
+        return {"commodity": commodity, "destination": rule.destination}
+    of = needs.c
+    live = select(of.id, of.commodity, of.destination).where(of.ended_at.is_(None))
+    found = {row.id: row for row in journal.connection.execute(live)}
+    if rule.need_id not in found:
+        raise MissingError(no_such("need", rule.need_id, sorted(found)))
+    need = found[rule.need_id]
+    if rule.commodity not in {"", need.commodity}:
+        raise DataError(
+            f"A rule on need {need.id} with commodity={rule.commodity!r}. Expected that of the "
+            f"need, {need.commodity}. Leave commodity out."
+        )
+    return {"commodity": need.commodity, "destination": need.destination}
 
 
 def _check(rule: Rule) -> None:
@@ -154,5 +166,3 @@ def _check(rule: Rule) -> None:
             f"A rule on {rule.measure} with need_id={rule.need_id}. Expected the number of a need "
             "for shortfall, and none for the others. Correct need_id."
         )
-    if rule.need_id is None:
-        checked_destination(rule.destination)

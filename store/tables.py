@@ -255,6 +255,7 @@ readings: Final = Table(
 overrides: Final = Table(
     "overrides",
     metadata,
+    _text("commodity"),
     _text("target"),
     _text("target_key"),
     _text("field"),
@@ -262,7 +263,16 @@ overrides: Final = Table(
     _text("value"),
     _text("author"),
     _text("reason", wording=True),
-    PrimaryKeyConstraint("target", "target_key", "field", "available_at"),
+    PrimaryKeyConstraint("commodity", "target", "target_key", "field", "available_at"),
+)
+
+labels: Final = Table(
+    "labels",
+    metadata,
+    _text("commodity"),
+    Column("available_at", UtcMoment, nullable=False),
+    _text("label"),
+    PrimaryKeyConstraint("commodity", "available_at"),
 )
 
 vintages: Final = Table(

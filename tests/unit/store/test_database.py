@@ -59,7 +59,7 @@ def test_every_connection_to_sqlite_is_set_up_safely(
 def test_opening_an_existing_store_again_keeps_its_rows(engine: Engine) -> None:
     with writing(engine) as connection:
         connection.execute(
-            text("INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f')")
+            text("INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f', 'g')")
         )
 
     again = open_store(engine.url.render_as_string(hide_password=False))
@@ -107,7 +107,7 @@ def test_a_reader_keeps_its_state_while_a_writer_commits(engine: Engine) -> None
         before = reader.execute(count).scalar()
         with writing(engine) as writer:
             writer.execute(
-                text("INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f')")
+                text("INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f', 'g')")
             )
         during = reader.execute(count).scalar()
 
