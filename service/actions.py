@@ -14,6 +14,7 @@ from store.errors import DataError
 from store.needs import Need, add_need, end_need
 from store.overrides import Override, add_override
 from store.rules import Rule, add_rule, end_rule
+from store.vocabulary import COMMODITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Expected:
     as_of: pd.Timestamp | None
     tonnes: float
     reason: str
+    commodity: str = COMMODITY
 
 
 def state_need(state: State, who: Who, need: Need) -> int:
@@ -44,14 +46,15 @@ def watch(state: State, who: Who, rule: Rule) -> tuple[int, str]:
     """Keep an alert rule and return its number and its secret, empty without a webhook.
 
     As ``store.rules.add_rule``.
+
+    Raises:
+        UnknownError: There is no forecast of its commodity.
     """
     url = rule.url.strip()
     if url:
         url = state.hooks.checked(url)
-    made = replace(rule, url=url)
-    number, uid = add_rule(
-        state.live.engine, made, who=who, at=state.live.clock(), since=_newest(state)
-    )
+    made, since = replace(rule, url=url), _newest(state, _watched(state, rule))
+    number, uid = add_rule(state.live.engine, made, who=who, at=state.live.clock(), since=since)
     state.live.refresh_desk()
     return number, state.hooks.secret(uid) if url else ""
 
@@ -67,8 +70,9 @@ def expect(state: State, who: Who, told: Expected) -> Override:
 
     Raises:
         DataError: The month's figure is out: there is nothing to expect.
+        UnknownError: There is no forecast of its commodity.
     """
-    publication = state.live.publication
+    publication = state.live.of(told.commodity)
     as_of = known_moment(publication, told.as_of)
     panel = publication.stand.panel
     own = panel["destination"].eq(told.destination) & panel["period"].eq(told.period)
@@ -77,15 +81,22 @@ def expect(state: State, who: Who, told: Expected) -> Override:
             f"An override of {told.destination} in {told.period:%Y-%m}, whose figure is out. "
             "Expected a month that is not yet known. Take a later one."
         )
-    made = Override(told.destination, told.period, as_of, told.tonnes, told.reason)
+    made = Override(told.destination, told.period, as_of, told.tonnes, told.reason, told.commodity)
     add_override(state.live.engine, made, who=who, at=state.live.clock())
     state.live.refresh_desk()
     return made
 
 
-def _newest(state: State) -> datetime | None:
-    """Return the moment of the newest publication, None while there is none."""
+def _watched(state: State, rule: Rule) -> str:
+    """Return the commodity that a rule watches."""
+    needs = state.live.desk.needs
+    own = needs.loc[needs["id"].isin([rule.need_id]), "commodity"]
+    return rule.commodity or next(iter(own.astype(str)), COMMODITY)
+
+
+def _newest(state: State, commodity: str) -> datetime | None:
+    """Return the moment of the newest publication of a commodity, None while there is none."""
     try:
-        return state.live.publication.as_of.to_pydatetime()
+        return state.live.of(commodity).as_of.to_pydatetime()
     except NothingPublishedError:
         return None

@@ -7,7 +7,6 @@ import pandas as pd
 from service.answers import Record, records
 from service.memo import Memo
 from store.desk import DeskRows
-from store.vocabulary import COMMODITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +29,16 @@ class Desk:
     def is_overridden(self, commodity: str, destination: str, as_of: pd.Timestamp) -> bool:
         """Tell whether anything is expected beside a published forecast; asked at every answer."""
         rows = self.rows.overrides
-        known: set[tuple[str, pd.Timestamp]] = self.memo.make(
-            "overridden", lambda: set(zip(rows["destination"], rows["as_of"], strict=True))
+        known: set[tuple[str, str, pd.Timestamp]] = self.memo.make(
+            "overridden",
+            lambda: set(zip(rows["commodity"], rows["destination"], rows["as_of"], strict=True)),
         )
-        return commodity == COMMODITY and (destination, as_of) in known
+        return (commodity, destination, as_of) in known
+
+    def overrides_of(self, commodity: str) -> pd.DataFrame:
+        """Return every override ever made of a commodity, oldest first."""
+        rows = self.rows.overrides
+        return rows.loc[rows["commodity"] == commodity]
 
     def newest_overrides(
         self, commodity: str, destination: str, as_of: pd.Timestamp
@@ -41,16 +46,14 @@ class Desk:
         """Return the override that counts of each month of a published forecast.
 
         Args:
-            commodity: What is forecast; planners write beside the magnets alone.
+            commodity: What is forecast.
             destination: A code.
             as_of: Moment of the publication.
 
         Returns:
             By month, ``YYYY-MM``: tonnes, author, reason and available_at of the newest.
         """
-        if commodity != COMMODITY:
-            return {}
-        rows = self.rows.overrides
+        rows = self.overrides_of(commodity)
         own = rows.loc[(rows["destination"] == destination) & (rows["as_of"] == as_of)]
         shown = own[["period", "tonnes", "author", "reason", "available_at"]]
         return {row.pop("period")[:7]: row for row in records(shown.sort_values("available_at"))}

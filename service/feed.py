@@ -60,6 +60,7 @@ def _entry(feed: ET.Element, alert: Record, uid: str) -> None:
     _add(entry, "title", alert["rule"])
     _add(entry, "updated", alert["evaluated_at"])
     _add(entry, "content", alert["message"]).set("type", "text")
+    ET.SubElement(entry, "category", term=alert["commodity"])
     ET.SubElement(entry, "link", rel="alternate", href="/needs#alerts")
 
 

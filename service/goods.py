@@ -1,6 +1,7 @@
 """Commodities in words, and where their pages and answers are found."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -13,16 +14,23 @@ LABELS: Final = {
     COMMODITY: MAGNETS,
     f"{COMMODITY}{BY_PARTNER}": f"{MAGNETS}, by the full partner table",
 }
-"""Commodities that have a name of their own here; others are told by their code."""
+"""Commodities that have a name of their own here; others are told by label and code."""
 
 
 class UnknownError(DataError):
     """Asked for something that is not there."""
 
 
-def words_of(commodity: str) -> str:
-    """Return a commodity in words."""
-    return LABELS.get(commodity) or f"goods {commodity}"
+def label_of(commodity: str, labels: Mapping[str, str]) -> str:
+    """Return what a commodity is called, empty where nobody told; ``labels`` as published."""
+    return LABELS.get(commodity) or labels.get(commodity, "")
+
+
+def words_of(commodity: str, labels: Mapping[str, str]) -> str:
+    """Return a commodity in words; labels of two may be alike, so their code is said too."""
+    label = labels.get(commodity)
+    told = f"{label} ({commodity})" if label else f"goods {commodity}"
+    return LABELS.get(commodity) or told
 
 
 def home_of(commodity: str) -> str:

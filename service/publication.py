@@ -53,8 +53,13 @@ class Publication:
         return self.published.commodity
 
     @property
+    def goods(self) -> str:
+        """Return what it forecasts, in words."""
+        return words_of(self.commodity, self.published.labels)
+
+    @property
     def is_magnets(self) -> bool:
-        """Tell whether it is of the magnets, whose policy, needs and scenarios are kept."""
+        """Tell whether it is of the magnets, whose policy and scenarios are kept."""
         return self.published.is_magnets
 
     @property
@@ -105,8 +110,8 @@ def make_publication(
     moments = [pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique()]
     if not moments:
         raise NothingPublishedError(
-            f"No forecast of {words_of(published.commodity)} in the published forecasts. Expected "
-            "one. Run `magnetcast run`."
+            f"No forecast of {words_of(published.commodity, published.labels)} in the published "
+            "forecasts. Expected one. Run `magnetcast run`."
         )
     keys = {moment: _stand_key(published, moment) for moment in moments}
     for key in set(kept) - set(keys.values()):

@@ -10,6 +10,7 @@ from service.access import Access, from_own_page
 from service.asking.desk import Desk as AskingDesk
 from service.asking.told import NoAnswerError
 from service.desk import Desk
+from service.goods import known_commodity
 from service.hooks import Hooks
 from service.limits import Counts
 from service.live import Live
@@ -85,6 +86,16 @@ async def chosen_of(shared: Shared, commodity: Commodity = COMMODITY) -> Publica
 
 Chosen = Annotated[Publication, Depends(chosen_of)]
 """As ``Current``, of a commodity that the query names."""
+
+
+async def named_of(shared: Shared, commodity: Commodity = COMMODITY) -> str:
+    """Return the commodity asked for; it needs no publication unless another is named."""
+    if commodity == COMMODITY:
+        return commodity
+    return known_commodity(commodity, shared.live.publication.published.commodities)
+
+
+Named = Annotated[str, Depends(named_of)]
 
 
 async def may_read(request: Request, shared: Shared) -> None:

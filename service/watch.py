@@ -117,7 +117,9 @@ def _sentence(
 ) -> str:
     """Say the move in one line."""
     old, new, moved = move
-    where = name_of(rule["destination"])
+    newest, before = told
+    goods = "" if newest.is_magnets else f"{newest.goods}, "
+    where = f"{goods}{name_of(rule['destination'])}"
     about = f"{need['name']} ({where}, {tonnes(need['tonnes'])} t a month)" if need else where
     is_median = rule["measure"] == "median"
     said = [f"{tonnes(v)} t" if is_median else chance_words(v) for v in (old, new)]
@@ -125,5 +127,5 @@ def _sentence(
     return (
         f"{about}: {WHAT[rule['measure']]} in {month:%B %Y} went from {said[0]} to {said[1]} "
         f"({moved:+.1f} {unit}; the rule asks for {rule['points']:g}). Forecast as of "
-        f"{told[0].as_of:%Y-%m-%d}, before it {told[1].as_of:%Y-%m-%d}."
+        f"{newest.as_of:%Y-%m-%d}, before it {before.as_of:%Y-%m-%d}."
     )

@@ -1,5 +1,6 @@
 """All that the service shows, read in one transaction, and a cheap mark of whether it changed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, func
 
 from store import tables
+from store.labels import fetch_labels
 from store.marks import Mark, mark_of
 from store.publications import fetch_publications
 from store.reading import fetch, fetch_commodities, published_columns
@@ -23,6 +25,7 @@ _COUNTED: Final = (
     func.count(tables.runs.c.finished_at),
     func.max(tables.readings.c.id),
     func.max(tables.publications.c.id),
+    func.count(tables.labels.c.label),
     func.count(func.nullif(tables.publications.c.decided_by, "")),
 )
 """Count what only ever grows; the newest ids are found without reading the tables."""
@@ -62,6 +65,8 @@ class Published:
     """As ``store.publications.read_publications``."""
     commodities: tuple[str, ...]
     """All that forecasts are published of, sorted."""
+    labels: Mapping[str, str]
+    """What commodities are called, of those that were told."""
 
     @property
     def is_magnets(self) -> bool:
@@ -83,6 +88,7 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
             quarantine=fetch(connection, tables.quarantine, columns=_REFUSED),
             readings=fetch(connection, tables.readings, wanted=[newest_readings()]),
             commodities=tuple(fetch_commodities(connection, tables.forecasts)),
+            labels=fetch_labels(connection),
         )
 
 

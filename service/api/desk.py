@@ -18,7 +18,7 @@ from service.api.models import Page
 from service.api.replies import FormQuery, Paging, listed, reply
 from service.queries import desk as queries
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
-from service.state import Current, OnDesk, Shared, Writer, may_audit, may_read
+from service.state import Chosen, Named, OnDesk, Shared, Writer, may_audit, may_read
 from store.needs import Need
 from store.rules import Rule
 
@@ -37,7 +37,7 @@ _GONE: Final[dict[str, Any]] = {"status_code": HTTPStatus.NO_CONTENT, **_TOKEN}
 
 @router.get("/needs", response_model=Page[models.Need], responses=CSV_TOO)
 def needs(
-    request: Request, *, current: Current, desk: OnDesk, paging: Part, form: FormQuery = None
+    request: Request, *, current: Chosen, desk: OnDesk, paging: Part, form: FormQuery = None
 ) -> Response:
     """Return the needs in force beside the newest forecast; CSV without the months."""
     rows = need_documents(current, desk)
@@ -45,26 +45,32 @@ def needs(
 
 
 @router.get("/needs/{number}", response_model=models.Need)
-def need(request: Request, current: Current, desk: OnDesk, number: Number) -> Response:
+def need(request: Request, shared: Shared, desk: OnDesk, number: Number) -> Response:
     """Return one need: the chance of a shortfall of each month, and the stock that covers."""
-    return reply(request, json_answer(need_of(current, desk, number)))
+    return reply(request, json_answer(need_of(shared.live.of, desk, number)))
 
 
 @router.get("/alert-rules", response_model=Page[models.Rule], responses=CSV_TOO)
-def alert_rules(request: Request, desk: OnDesk, paging: Part, form: FormQuery = None) -> Response:
+def alert_rules(
+    request: Request, *, named: Named, desk: OnDesk, paging: Part, form: FormQuery = None
+) -> Response:
     """Return the alert rules in force, newest first."""
-    return listed(request, queries.rules(desk), queries.RULE_COLUMNS, paging=paging, form=form)
+    rows = queries.rules(desk, named)
+    return listed(request, rows, queries.RULE_COLUMNS, paging=paging, form=form)
 
 
 @router.get("/alerts", response_model=Page[models.Alert], responses=CSV_TOO)
-def alerts(request: Request, desk: OnDesk, paging: Part, form: FormQuery = None) -> Response:
+def alerts(
+    request: Request, *, named: Named, desk: OnDesk, paging: Part, form: FormQuery = None
+) -> Response:
     """Return what the rules told of publications, newest first."""
-    return listed(request, queries.alerts(desk), queries.ALERT_COLUMNS, paging=paging, form=form)
+    rows = queries.alerts(desk, named)
+    return listed(request, rows, queries.ALERT_COLUMNS, paging=paging, form=form)
 
 
 @router.get("/overrides", response_model=Page[models.Override], responses=CSV_TOO)
 def overrides(
-    request: Request, *, current: Current, desk: OnDesk, paging: Part, form: FormQuery = None
+    request: Request, *, current: Chosen, desk: OnDesk, paging: Part, form: FormQuery = None
 ) -> Response:
     """Return every override ever made beside the model's median, newest first."""
     rows = queries.overrides(current, desk)
@@ -78,12 +84,13 @@ def audit(request: Request, desk: OnDesk, paging: Part, form: FormQuery = None) 
 
 
 @writing.post("/needs", response_model=models.Need, **_MADE)
-def add_need(told: models.NewNeed, *, who: Writer, current: Current, shared: Shared) -> Record:
+def add_need(told: models.NewNeed, *, who: Writer, shared: Shared) -> Record:
     """State a need."""
+    current = shared.live.of(told.commodity)
     months = (month_start(told.period_from), month_start(told.period_to))
-    made = Need(told.name, told.destination, *months, told.tonnes)
+    made = Need(told.name, told.destination, *months, told.tonnes, current.commodity)
     number = actions.state_need(shared, who, made)
-    return need_of(current, shared.live.desk, number)
+    return need_of(lambda _: current, shared.live.desk, number)
 
 
 @writing.delete("/needs/{number}", **_GONE)
@@ -95,7 +102,8 @@ def end_need(number: Number, *, who: Writer, shared: Shared) -> None:
 @writing.post("/alert-rules", response_model=models.MadeRule, **_MADE)
 def add_rule(told: models.NewRule, *, who: Writer, shared: Shared) -> Record:
     """Make an alert rule; its secret is told this once."""
-    number, secret = actions.watch(shared, who, Rule(**told.model_dump()))
+    asked = {**told.model_dump(), "commodity": told.commodity or ""}
+    number, secret = actions.watch(shared, who, Rule(**asked))
     made = next(row for row in queries.rules(shared.live.desk) if row["id"] == number)
     return {**made, "secret": secret}
 
@@ -107,9 +115,7 @@ def end_rule(number: Number, *, who: Writer, shared: Shared) -> None:
 
 
 @writing.post("/overrides", response_model=models.Override, **_MADE)
-def add_override(
-    told: models.NewOverride, *, who: Writer, current: Current, shared: Shared
-) -> Record:
+def add_override(told: models.NewOverride, *, who: Writer, shared: Shared) -> Record:
     """Put an override beside a published median; earlier ones stay."""
     asked = actions.Expected(
         destination=told.destination,
@@ -117,10 +123,11 @@ def add_override(
         as_of=moment_of(told.as_of),
         tonnes=told.tonnes,
         reason=told.reason,
+        commodity=told.commodity,
     )
     made = actions.expect(shared, who, asked)
     key = (made.destination, f"{made.period:%Y-%m}", f"{made.as_of:%Y-%m-%dT%H:%M:%SZ}")
-    rows = queries.overrides(current, shared.live.desk)
+    rows = queries.overrides(shared.live.of(told.commodity), shared.live.desk)
     return next(r for r in rows if (r["destination"], r["period"], r["as_of"]) == key)
 
 

@@ -1,17 +1,21 @@
 """What the API's documentation says of the planners' desk: what it takes and what it answers."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from service.api.models import Told
 from store.audit import LONGEST_NAME, LONGEST_REASON
 from store.rules import Watched
+from store.vocabulary import COMMODITY
 
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 Code = Annotated[str, StringConstraints(max_length=20)]
+Goods = Annotated[str, StringConstraints(max_length=100)]
+
+OF_WHAT: Final = "What it is of; see /api/v1/commodities."
 
 
 class Asked(BaseModel):
@@ -24,6 +28,7 @@ class NewNeed(Asked):
     """What is needed each month."""
 
     name: Name = Field(examples=["Motor plant Stuttgart"])
+    commodity: Goods = Field(COMMODITY, description=OF_WHAT, examples=[COMMODITY])
     destination: Code = Field(examples=["DEU"])
     period_from: Month = Field(examples=["2026-12"])
     period_to: Month = Field(examples=["2027-06"])
@@ -42,6 +47,11 @@ class NewRule(Asked):
         gt=0, description="Percentage points; of a median percent.", examples=[10.0]
     )
     need_id: int | None = Field(None, description="For shortfall.", examples=[1])
+    commodity: Goods | None = Field(
+        None,
+        description="For the others, 85051110 if left out; of a shortfall it is the need's.",
+        examples=[None],
+    )
     destination: Code = Field("", description="For the others.", examples=[""])
     url: str = Field(
         "", max_length=500, description="Webhook; empty: the feed alone.", examples=[""]
@@ -51,6 +61,7 @@ class NewRule(Asked):
 class NewOverride(Asked):
     """What is expected instead of a published median, and why."""
 
+    commodity: Goods = Field(COMMODITY, description=OF_WHAT, examples=[COMMODITY])
     destination: Code = Field(examples=["USA"])
     period: Month = Field(examples=["2026-12"])
     as_of: str | None = Field(
@@ -81,6 +92,7 @@ class Need(Told):
 
     id: int = Field(examples=[1])
     name: str = Field(examples=["Motor plant Stuttgart"])
+    commodity: str = Field(examples=[COMMODITY])
     destination: str = Field(examples=["DEU"])
     period_from: str = Field(examples=["2026-12"])
     period_to: str = Field(examples=["2027-06"])
@@ -113,6 +125,7 @@ class Rule(Told):
     name: str
     measure: str = Field(examples=["shortfall"])
     need_id: int | None
+    commodity: str = Field(examples=[COMMODITY])
     destination: str = Field(examples=["DEU"])
     points: float = Field(examples=[10.0])
     webhook: str = Field(description="Host alone: an address may carry a key of its receiver.")
@@ -134,6 +147,7 @@ class Alert(Told):
 
     rule_id: int
     rule: str
+    commodity: str = Field(examples=[COMMODITY])
     as_of: datetime
     against: datetime = Field(description="The publication before.")
     period: date = Field(description="First day of the month that moved most.")
@@ -149,6 +163,7 @@ class Alert(Told):
 class Override(Told):
     """What somebody expects beside a published median."""
 
+    commodity: str = Field(examples=[COMMODITY])
     destination: str = Field(examples=["USA"])
     period: str = Field(examples=["2026-12"])
     as_of: datetime

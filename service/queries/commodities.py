@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from service.answers import Record, records
-from service.goods import LABELS
+from service.goods import label_of
 from service.publication import Publication
 from store.newest import read_newest
 from store.vocabulary import COMMODITY
@@ -20,15 +20,16 @@ _MONTHS: Final = ("cutoff", "first_period", "last_period")
 
 def listing(publication: Publication, engine: Engine) -> list[Record]:
     """Return one row a commodity, the magnets first; gathered once a publication."""
-    rows: list[Record] = publication.memo.make("commodities", lambda: _rows(engine))
+    rows: list[Record] = publication.memo.make("commodities", lambda: _rows(publication, engine))
     return rows
 
 
-def _rows(engine: Engine) -> list[Record]:
+def _rows(publication: Publication, engine: Engine) -> list[Record]:
     found = read_newest(engine)
     told = found.loc[found["as_of"].notna()]
+    labels = publication.published.labels
     told = told.assign(
-        label=[LABELS.get(str(code), "") for code in told["commodity"]],
+        label=[label_of(str(code), labels) for code in told["commodity"]],
         **{name: told[name].dt.strftime("%Y-%m") for name in _MONTHS},
         **{name: told[name].astype("int64") for name in ("months", "destinations")},
     )

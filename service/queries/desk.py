@@ -12,18 +12,18 @@ from service.publication import Publication
 from service.queries.track import TRUTH
 
 RULE_COLUMNS: Final = (
-    "id", "name", "measure", "need_id", "destination", "points", "webhook", "since", "author",
-    "created_at",
+    "id", "name", "measure", "need_id", "commodity", "destination", "points", "webhook", "since",
+    "author", "created_at",
 )  # fmt: skip
 
 ALERT_COLUMNS: Final = (
-    "rule_id", "rule", "as_of", "against", "period", "before", "after", "message", "evaluated_at",
-    "attempts", "delivered_at", "trouble",
+    "rule_id", "rule", "commodity", "as_of", "against", "period", "before", "after", "message",
+    "evaluated_at", "attempts", "delivered_at", "trouble",
 )  # fmt: skip
 
 OVERRIDE_SHOWN: Final = (
-    "destination", "period", "as_of", "tonnes", "author", "reason", "available_at", "p50",
-    "counts", "came", "scored",
+    "commodity", "destination", "period", "as_of", "tonnes", "author", "reason", "available_at",
+    "p50", "counts", "came", "scored",
 )  # fmt: skip
 
 AUDIT_COLUMNS: Final = ("id", "at", "token_id", "actor", "action", "object", "before", "after")
@@ -31,19 +31,28 @@ AUDIT_COLUMNS: Final = ("id", "at", "token_id", "actor", "action", "object", "be
 _KEY: Final = ["destination", "period", "as_of"]
 
 
-def rules(desk: Desk) -> list[Record]:
-    """Return the alert rules in force, newest first; of a webhook its host alone."""
+def rules(desk: Desk, commodity: str | None = None) -> list[Record]:
+    """Return the alert rules in force, newest first; of a webhook its host alone.
+
+    Of one commodity, or of all if None.
+    """
     rows = desk.rules.assign(webhook=[urlsplit(url).hostname or "" for url in desk.rules["url"]])
-    return records(rows[list(RULE_COLUMNS)].sort_values("id", ascending=False))
+    own = _of(rows, commodity)
+    return records(own[list(RULE_COLUMNS)].sort_values("id", ascending=False))
 
 
-def alerts(desk: Desk) -> list[Record]:
-    """Return what rules told of publications, newest first; where nothing was told is left out."""
+def alerts(desk: Desk, commodity: str | None = None) -> list[Record]:
+    """Return what rules told of publications, newest first; where nothing was told is left out.
+
+    Of one commodity, or of all if None.
+    """
     fired = desk.rows.alerts.loc[desk.rows.alerts["fired"]]
-    names = dict(zip(desk.rows.rules["id"], desk.rows.rules["name"], strict=True))
-    rows = fired.assign(rule=fired["rule_id"].map(names).astype("str"))
+    of = desk.rows.rules.set_index("id")
+    told = {"rule": of["name"], "commodity": of["commodity"]}
+    rows = fired.assign(**{n: fired["rule_id"].map(v).astype("str") for n, v in told.items()})
     order = ["as_of", "rule_id"]
-    return records(rows[list(ALERT_COLUMNS)].sort_values(order, ascending=[False, True]))
+    own = _of(rows, commodity)
+    return records(own[list(ALERT_COLUMNS)].sort_values(order, ascending=[False, True]))
 
 
 def audit(desk: Desk) -> list[Record]:
@@ -52,13 +61,13 @@ def audit(desk: Desk) -> list[Record]:
 
 
 def override_cells(publication: Publication, desk: Desk) -> pd.DataFrame:
-    """Return every override ever made beside the median and what came: ``OVERRIDE_SHOWN``.
+    """Return every override of a commodity beside the median and what came: ``OVERRIDE_SHOWN``.
 
     Of each month and publication the newest counts. The newest of those made before the month's
     figure was out is scored: who knows what came expects nothing. Newest first; ``period`` is the
     first day of the month.
     """
-    rows = desk.rows.overrides
+    rows = desk.overrides_of(publication.commodity)
     medians = publication.published.forecasts
     medians = medians.assign(period=pd.to_datetime(medians["period"]))[[*_KEY, "p50"]]
     panel = publication.stand.panel
@@ -80,7 +89,7 @@ def override_cells(publication: Publication, desk: Desk) -> pd.DataFrame:
 
 
 def overrides(publication: Publication, desk: Desk) -> list[Record]:
-    """Return every override ever made, newest first."""
+    """Return every override ever made of a commodity, newest first."""
     cells = override_cells(publication, desk)
     return records(cells.assign(period=cells["period"].dt.strftime("%Y-%m")))
 
@@ -108,3 +117,8 @@ def value_added(publication: Publication, desk: Desk) -> dict[str, float] | None
         "better": float(np.mean(told < model)),
         "value_added": float(1 - ratio),
     }
+
+
+def _of(rows: pd.DataFrame, commodity: str | None) -> pd.DataFrame:
+    """Return the rows of a commodity, all if None."""
+    return rows if commodity is None else rows.loc[rows["commodity"] == commodity]

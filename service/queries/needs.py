@@ -1,6 +1,6 @@
 """Needs beside the newest forecast: chances of a shortfall, and the stock that covers."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,9 +23,9 @@ USUAL_CARRY: Final = 0.7
 0.68 of the backtest on the bundled facts."""
 
 NEED_COLUMNS: Final = (
-    "id", "name", "destination", "period_from", "period_to", "tonnes", "author", "created_at",
-    "chance_any_month", "buffer_90_t", "buffer_95_t", "first_month", "last_month", "carry_over",
-    "carry_over_source", "as_of",
+    "id", "name", "commodity", "destination", "period_from", "period_to", "tonnes", "author",
+    "created_at", "chance_any_month", "buffer_90_t", "buffer_95_t", "first_month", "last_month",
+    "carry_over", "carry_over_source", "as_of",
 )  # fmt: skip
 
 
@@ -50,9 +50,14 @@ def carry_of(publication: Publication) -> Carry:
     )
 
 
+Of = Callable[[str], Publication]
+"""Returns the newest publication of a commodity."""
+
+
 def need_documents(publication: Publication, desk: Desk) -> list[Record]:
-    """Return the needs in force, newest first, each with its months and buffers."""
-    rows = records(desk.needs.sort_values("id", ascending=False))
+    """Return the needs of a commodity in force, newest first, each with its months and buffers."""
+    own = desk.needs.loc[desk.needs["commodity"] == publication.commodity]
+    rows = records(own.sort_values("id", ascending=False))
     return [
         desk.memo.make(
             ("need", row["id"], publication.as_of, publication.published.mark),
@@ -62,15 +67,23 @@ def need_documents(publication: Publication, desk: Desk) -> list[Record]:
     ]
 
 
-def need_of(publication: Publication, desk: Desk, number: int) -> Record:
+def all_needs(of: Of, desk: Desk) -> list[Record]:
+    """Return the needs of all commodities in force as ``need_documents``, newest first."""
+    told = [
+        need for code in desk.needs["commodity"].unique() for need in need_documents(of(code), desk)
+    ]
+    return sorted(told, key=lambda need: -need["id"])
+
+
+def need_of(of: Of, desk: Desk, number: int) -> Record:
     """Return one need in force.
 
     Raises:
         UnknownError: There is none of that number.
     """
-    for document in need_documents(publication, desk):
-        if document["id"] == number:
-            return document
+    own = desk.needs.loc[desk.needs["id"] == number]
+    for commodity in own["commodity"]:
+        return next(d for d in need_documents(of(str(commodity)), desk) if d["id"] == number)
     known = ", ".join(str(value) for value in sorted(desk.needs["id"])) or "there is none"
     raise UnknownError(f"No need {number} in force. Expected one of: {known}. See /api/v1/needs.")
 
@@ -95,6 +108,7 @@ def need_document(publication: Publication, need: Record) -> Record:
     return {
         "id": need["id"],
         "name": need["name"],
+        "commodity": need["commodity"],
         "destination": need["destination"],
         "period_from": need["period_from"][:7],
         "period_to": need["period_to"][:7],

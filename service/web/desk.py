@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Final
 
-import pandas as pd
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
@@ -18,14 +17,13 @@ from service import actions
 from service.api.desk import MOST
 from service.api.forecasts import moment_of
 from service.api.replies import reply
-from service.desk import Desk
 from service.feed import ADDRESS, atom
-from service.names import name_of
+from service.goods import home_of
 from service.publication import Publication
 from service.queries import desk as queries
 from service.queries.history import known_destination
-from service.queries.needs import carry_of, need_documents
 from service.state import (
+    Chosen,
     Current,
     OnDesk,
     Shared,
@@ -37,10 +35,12 @@ from service.state import (
 )
 from service.web.destination import destination_page
 from service.web.forms import Fields, Refused, month_in, number_in, text_in
+from service.web.needs import needs_at, needs_page
 from service.web.render import page
 from store.errors import DataError, TokenError
 from store.needs import Need
 from store.rules import Rule
+from store.vocabulary import COMMODITY
 
 ENTRIES: Final = 200
 """Rows of the audit trail on its page; the API has all."""
@@ -52,6 +52,7 @@ sending = [Depends(own_form)]
 router = APIRouter(include_in_schema=False)
 
 Number = Annotated[int, Path(ge=1, le=MOST)]
+Picked = Annotated[str, Query(max_length=20)]
 
 
 def form_page(answer: Response) -> Response:
@@ -61,10 +62,19 @@ def form_page(answer: Response) -> Response:
 
 
 @router.get("/needs", dependencies=reading)
-async def needs_route(request: Request, current: Current, shared: Shared, desk: OnDesk) -> Response:
-    """Show needs, alert rules and alerts."""
-    now = shared.live.clock()
-    answer = await run_in_threadpool(needs_page, request, current, desk, now)
+async def needs_route(
+    request: Request, *, chosen: Chosen, shared: Shared, desk: OnDesk, destination: Picked = ""
+) -> Response:
+    """Show needs, alert rules and alerts, with forms for a commodity."""
+    answer = await run_in_threadpool(
+        needs_page,
+        request,
+        chosen,
+        desk,
+        shared.live.clock(),
+        of=shared.live.of,
+        picked=destination,
+    )
     return form_page(answer)
 
 
@@ -92,10 +102,9 @@ def feed_route(request: Request, current: Current, desk: OnDesk) -> Response:
 
 
 @router.post("/needs", dependencies=sending)
-def add_need(
-    request: Request, *, fields: Fields, who: Writer, shared: Shared, current: Current
-) -> Response:
+def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
     """State a need; one that makes no sense is shown again with what is wrong."""
+    current = _chosen(shared, fields)
     try:
         need = Need(
             name=text_in(fields, "name"),
@@ -103,13 +112,14 @@ def add_need(
             period_from=month_in(fields, "period_from"),
             period_to=month_in(fields, "period_to"),
             tonnes=number_in(fields, "tonnes"),
+            commodity=current.commodity,
         )
         number = actions.state_need(shared, who, need)
     except TokenError:
         raise
     except DataError as err:
         return _again(request, current, shared, Refused("need", fields, str(err)))
-    return _see(f"/needs#need-{number}")
+    return _see(needs_at(current.commodity, f"need-{number}"))
 
 
 @router.post("/needs/{number}/end", dependencies=sending)
@@ -120,10 +130,9 @@ def end_need(number: Number, who: Writer, shared: Shared) -> Response:
 
 
 @router.post("/alert-rules", dependencies=sending)
-def add_rule(
-    request: Request, *, fields: Fields, who: Writer, shared: Shared, current: Current
-) -> Response:
+def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
     """Make an alert rule; with a webhook its secret is shown this once."""
+    current = _chosen(shared, fields)
     try:
         number, secret = actions.watch(shared, who, _rule(fields))
     except TokenError:
@@ -131,9 +140,10 @@ def add_rule(
     except DataError as err:
         return _again(request, current, shared, Refused("rule", fields, str(err)))
     if not secret:
-        return _see("/needs#rules")
+        return _see(needs_at(current.commodity, "rules"))
     told = {"number": number, "value": secret}
-    answer = needs_page(request, current, shared.live.desk, shared.live.clock(), secret=told)
+    live = shared.live
+    answer = needs_page(request, current, live.desk, live.clock(), of=live.of, secret=told)
     answer.headers["Cache-Control"] = "no-store"
     return form_page(answer)
 
@@ -146,8 +156,9 @@ def end_rule(number: Number, who: Writer, shared: Shared) -> Response:
 
 
 @router.post("/overrides", dependencies=sending)
-def add_override(fields: Fields, who: Writer, shared: Shared, current: Current) -> Response:
+def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
     """Put an override beside a median; one that makes no sense is shown again."""
+    current = _chosen(shared, fields)
     destination = known_destination(current, text_in(fields, "destination"))
     try:
         asked = actions.Expected(
@@ -156,6 +167,7 @@ def add_override(fields: Fields, who: Writer, shared: Shared, current: Current) 
             as_of=moment_of(text_in(fields, "as_of")),
             tonnes=number_in(fields, "tonnes"),
             reason=text_in(fields, "reason"),
+            commodity=current.commodity,
         )
         actions.expect(shared, who, asked)
     except TokenError:
@@ -165,53 +177,23 @@ def add_override(fields: Fields, who: Writer, shared: Shared, current: Current) 
         now, desk = shared.live.clock(), shared.live.desk
         shown = destination_page(current, destination, now, desk, refused)
         return form_page(Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media))
-    return _see(f"/destinations/{destination}#months-head")
+    return _see(f"{home_of(current.commodity)}/destinations/{destination}#months-head")
 
 
-def needs_page(
-    request: Request,
-    publication: Publication,
-    desk: Desk,
-    now: pd.Timestamp,
-    *,
-    secret: Mapping[str, object] | None = None,
-    refused: Refused | None = None,
-) -> Response:
-    """Return the page of needs, alert rules and alerts.
+def _chosen(shared: State, fields: Mapping[str, str]) -> Publication:
+    """Return what is published of the commodity of a form; forms without one are the magnets'.
 
-    Args:
-        request: Who asks.
-        publication: What is published.
-        desk: The desk.
-        now: The moment of asking.
-        secret: Number of a rule just made and its secret, to be shown this once.
-        refused: A form that was not taken, to be shown again.
+    Raises:
+        UnknownError: There is no forecast of it.
     """
-    ahead = sorted(set(publication.latest["period"]))
-    shown = page(
-        "needs.html.j2",
-        publication,
-        now=now,
-        here="/needs",
-        needs=need_documents(publication, desk),
-        rules=queries.rules(desk),
-        alerts=queries.alerts(desk),
-        carry=carry_of(publication),
-        destinations=[(code, name_of(code)) for code in publication.destinations],
-        first=ahead[0],
-        last=ahead[-1],
-        secret=secret,
-        refused=refused,
-    )
-    if refused is not None:
-        return Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media)
-    return reply(request, shown)
+    return shared.live.of(fields.get("commodity", COMMODITY))
 
 
 def _again(request: Request, current: Publication, shared: State, refused: Refused) -> Response:
     """Show the page of needs once more, with a form that was not taken."""
-    now, desk = shared.live.clock(), shared.live.desk
-    return form_page(needs_page(request, current, desk, now, refused=refused))
+    live = shared.live
+    answer = needs_page(request, current, live.desk, live.clock(), of=live.of, refused=refused)
+    return form_page(answer)
 
 
 def _rule(fields: Mapping[str, str]) -> Rule:
@@ -228,6 +210,7 @@ def _rule(fields: Mapping[str, str]) -> Rule:
         points=number_in(fields, "points"),
         need_id=need,
         destination="" if need is not None else which,
+        commodity="" if need is not None else fields.get("commodity", ""),
         url=text_in(fields, "url"),
     )
 

@@ -7,7 +7,6 @@ import pandas as pd
 
 from service.charts import fan_png, fan_svg, overview_svg
 from service.fan import Fan, make_fan
-from service.goods import words_of
 from service.inputs import ReportInput
 from service.publication import Publication
 from service.rates import pick_steps
@@ -77,7 +76,7 @@ def _small(publication: Publication) -> str:
     drawn = size.nlargest(MOST_SMALL).index
     fans = [fan_of(publication, str(name)) for name in drawn]
     title = (
-        f"China's exports of {words_of(publication.commodity)}, tonnes a month: the {len(fans)} "
+        f"China's exports of {publication.goods}, tonnes a month: the {len(fans)} "
         f"largest of {len(names)} destinations and sums"
     )
     return overview_svg(fans, label=_LARGEST_ALT, title=title)
@@ -92,8 +91,7 @@ def _fan(publication: Publication, destination: str) -> Fan:
         end=fan.end,
         as_of=fan.as_of,
     )
-    goods = words_of(publication.commodity)
-    return replace(fan, goods=goods, earlier=_earlier(publication, fan), steps=steps)
+    return replace(fan, goods=publication.goods, earlier=_earlier(publication, fan), steps=steps)
 
 
 def _earlier(publication: Publication, fan: Fan) -> tuple[pd.DataFrame, ...]:

@@ -8,7 +8,7 @@ from jinja2 import Environment
 
 from service.answers import HTML, Answer, answer_of
 from service.canvas import COLOURS, DARK_COLOURS
-from service.goods import asked_of, file_of, home_of, words_of
+from service.goods import asked_of, file_of, home_of
 from service.numbers import MISSING
 from service.pages import environment
 from service.publication import Publication
@@ -52,7 +52,7 @@ def page(
         fresh=fresh,
         publication=publication,
         navigation=(*NAVIGATION, OTHERS) if others else NAVIGATION,
-        goods=words_of(commodity),
+        goods=publication.goods,
         is_magnets=publication.is_magnets,
         home=home_of(commodity),
         asked=asked_of(commodity),

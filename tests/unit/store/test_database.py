@@ -107,7 +107,9 @@ def test_a_reader_keeps_its_state_while_a_writer_commits(engine: Engine) -> None
         before = reader.execute(count).scalar()
         with writing(engine) as writer:
             writer.execute(
-                text("INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f', 'g')")
+                text(
+                    "INSERT INTO overrides VALUES ('a', 'b', 'c', '2025-01-01', 'd', 'e', 'f', 'g')"
+                )
             )
         during = reader.execute(count).scalar()
 

@@ -1,0 +1,93 @@
+"""The page of needs, alert rules and alerts, of all goods; its forms are of one of them."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+import pandas as pd
+from fastapi import Request
+from starlette.responses import Response
+
+from service.answers import Record
+from service.api.replies import reply
+from service.desk import Desk
+from service.goods import asked_of, home_of, words_of
+from service.names import name_of
+from service.publication import Publication
+from service.queries import desk as queries
+from service.queries.needs import Of, all_needs, carry_of
+from service.web.forms import Refused
+from service.web.render import page
+from store.vocabulary import COMMODITY
+
+PLACE: Final = "/needs"
+
+
+def needs_page(
+    request: Request,
+    publication: Publication,
+    desk: Desk,
+    now: pd.Timestamp,
+    *,
+    of: Of,
+    picked: str = "",
+    secret: Mapping[str, object] | None = None,
+    refused: Refused | None = None,
+) -> Response:
+    """Return the page of needs, alert rules and alerts.
+
+    Args:
+        request: Who asks.
+        publication: What is published of the commodity that the forms are for.
+        desk: The desk.
+        now: The moment of asking.
+        of: What is published of the others.
+        picked: Destination that the forms begin with.
+        secret: Number of a rule just made and its secret, to be shown this once.
+        refused: A form that was not taken, to be shown again.
+    """
+    ahead = sorted(set(publication.latest["period"]))
+    codes = publication.published.commodities
+    shown = page(
+        "needs.html.j2",
+        publication,
+        now=now,
+        here=PLACE,
+        needs=[_with_home(need) for need in all_needs(of, desk)],
+        rules=queries.rules(desk),
+        alerts=queries.alerts(desk),
+        carry=carry_of(publication),
+        destinations=[(code, name_of(code)) for code in publication.destinations],
+        picked=picked,
+        first=ahead[0],
+        last=ahead[-1],
+        commodities={code: words_of(code, publication.published.labels) for code in codes},
+        listed=[code for code in codes if _is_shown(code, publication, desk)],
+        magnets=COMMODITY,
+        secret=secret,
+        refused=refused,
+    )
+    if refused is not None:
+        return Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media)
+    return reply(request, shown)
+
+
+def needs_at(commodity: str, part: str = "") -> str:
+    """Return the address of the page with forms of a commodity, or of a part of it."""
+    asked = asked_of(commodity)
+    return f"{PLACE}{f'?{asked}' if asked else ''}{f'#{part}' if part else ''}"
+
+
+def _with_home(need: Record) -> Record:
+    return {**need, "home": home_of(need["commodity"])}
+
+
+def _is_shown(commodity: str, publication: Publication, desk: Desk) -> bool:
+    """Tell whether the page has anything of a commodity that a file could hold."""
+    own = {
+        publication.commodity,
+        COMMODITY,
+        *desk.needs["commodity"],
+        *desk.rows.rules["commodity"],
+    }
+    return commodity in own
