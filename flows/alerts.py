@@ -18,12 +18,16 @@ from service.hooks import Hooks, networks_of
 from service.publication import Publication, make_publication
 from service.watch import finding_of
 from store.desk import read_desk
-from store.published import Published, read_published
+from store.errors import DataError
+from store.published import Published, read_other, read_published
 from store.rules import Finding, keep_findings, note_delivery
 from store.settings import Settings
 
 MOST_TRIES: Final = 20
 """Tries of one message over all runs; then it stays in the feed alone."""
+
+TOLD_OF_RULES: Final = ("id", "name", "measure", "points", "commodity", "destination")
+"""What a message says of its rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +82,43 @@ def alert_if_possible(settings: Settings, now: pd.Timestamp) -> None:
 
 
 def _look(engine: Engine, desk: Desk, now: pd.Timestamp) -> list[Finding]:
-    """Let the rules that have not yet seen the newest publication look at it."""
-    published = read_published(engine)
+    """Let the rules that have not yet seen the newest publication of their commodity look at it.
+
+    A commodity whose publications cannot be compared takes no other down.
+    """
+    magnets = read_published(engine)
+    new: list[Finding] = []
+    for commodity in desk.rules["commodity"].unique():
+        try:
+            own = (
+                magnets
+                if commodity == magnets.commodity
+                else read_other(engine, magnets, commodity=commodity)
+            )
+            new += keep_findings(engine, _found(own, desk, now), at=now)
+        except DataError as err:
+            say(f"alerts    rules on {commodity} did not look. {err}")
+    return new
+
+
+def _found(published: Published, desk: Desk, now: pd.Timestamp) -> list[Finding]:
+    """Return what the rules on a commodity find of its newest publication."""
     moments = sorted(pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique())
     if len(moments) < 2:  # noqa: PLR2004 - one publication has nothing to be compared with
         return []
     before, newest = moments[-2:]
     rows = desk.rows.alerts
     seen = set(rows.loc[rows["as_of"] == newest, "rule_id"])
-    rules = desk.rules.loc[~desk.rules["id"].isin(list(seen))]
+    own = desk.rules["commodity"].eq(published.commodity)
+    rules = desk.rules.loc[own & ~desk.rules["id"].isin(list(seen))]
     rules = rules.loc[rules["since"].isna() | (rules["since"] < newest)]
     if rules.empty:
         return []
     parts = [_only(published, moment, now) for moment in (newest, before)]
     needs = {row["id"]: row for row in records(desk.needs)}
-    found = [
+    return [
         finding_of(rule, needs.get(rule["need_id"]), parts[0], parts[1]) for rule in records(rules)
     ]
-    return keep_findings(engine, found, at=now)
 
 
 def _only(published: Published, moment: pd.Timestamp, now: pd.Timestamp) -> Publication:
@@ -129,7 +152,7 @@ def _send(
     content = {
         "type": "alert",
         "id": message,
-        "rule": {name: rule[name] for name in ("id", "name", "measure", "points", "destination")},
+        "rule": {name: rule[name] for name in TOLD_OF_RULES},
         "need_id": rule["need_id"],
         **{name: row[name] for name in ("as_of", "against", "period", "before", "after")},
         "message": row["message"],

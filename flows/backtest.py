@@ -48,7 +48,8 @@ def record(workspace: Workspace, result: Backtest) -> None:
     scores = result.scores.assign(as_of=workspace.as_of)
     own = scores["model"] == MODEL
     named = scores.assign(model=scores["model"].where(~own, workspace.model_version))
-    write_scores(workspace.engine, pd.concat([named, carried(workspace, result)]))
+    told = carried(result.cells, as_of=workspace.as_of, model_version=workspace.model_version)
+    write_scores(workspace.engine, pd.concat([named, told]))
     tags = tags_of(workspace, "backtest")
     with tracking.open_run(workspace.settings, name="backtest", tags=tags) as run:
         run.metrics(own_metrics(scores))
@@ -57,13 +58,18 @@ def record(workspace: Workspace, result: Backtest) -> None:
         log_scoreboard(run, evidence_scoreboard(workspace, result))
 
 
-def carried(workspace: Workspace, result: Backtest) -> pd.DataFrame:
-    """Return as a score how much of a miss carries over to the next month, if that can be told."""
-    cells = result.cells
+def carried(cells: pd.DataFrame, *, as_of: pd.Timestamp, model_version: str) -> pd.DataFrame:
+    """Return as a score how much of a miss carries over to the next month, if that can be told.
+
+    Args:
+        cells: Those of a backtest; not modified.
+        as_of: The moment of the backtest.
+        model_version: Whose score it is.
+    """
     share, pairs = carry_over(cells.loc[cells["model"] == MODEL])
     row = {
-        "as_of": workspace.as_of,
-        "model": workspace.model_version,
+        "as_of": as_of,
+        "model": model_version,
         "scope": ALL,
         "horizon_from": 1,
         "horizon_to": LONGEST_LAG,

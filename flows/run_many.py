@@ -8,6 +8,7 @@ import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from flows.alerts import alert_if_possible
 from flows.clock import utc_now
 from flows.console import say, track
 from flows.many_stand import GroupStand, open_group
@@ -20,6 +21,7 @@ from models.backtest import Backtest
 from models.many import forecast_group, replay_group
 from sources.commodities_file import Commodity
 from store.errors import DataError, StoreError
+from store.labels import keep_label
 from store.publishing import settle_runs
 from store.settings import Settings
 
@@ -50,10 +52,16 @@ def run_many(
         By commodity what became of it, in the order of the groups.
     """
     told: dict[str, Told] = {}
+    engine = store_of(settings)
     with single_writer(settings), noted(settings, WORK):
-        settle_runs(store_of(settings), at=utc_now())
+        settle_runs(engine, at=utc_now())
         for name, members in _groups(commodities):
             told |= _run_group(open_group(settings, as_of, name, members))
+        for one in commodities:
+            outcome = told[one.code]
+            if isinstance(outcome, TableOutcome):
+                keep_label(engine, outcome.commodity, one.label, at=utc_now())
+    alert_if_possible(settings, utc_now())
     return told
 
 

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from flows.backtest import own_metrics
+import pandas as pd
+
+from flows.backtest import carried, own_metrics
 from flows.console import say
 from flows.provenance import git_commit
 from flows.table_stand import TableStand
@@ -26,11 +28,9 @@ def record(stand: TableStand, seen: Backtest) -> str | None:
     if len(scores):
         own = scores["model"] == MODEL
         named = scores["model"].where(~own, stand.model_version)
-        write_scores(
-            stand.engine,
-            scores.assign(as_of=stand.as_of, model=named),
-            commodity=stand.published_as,
-        )
+        told = carried(seen.cells, as_of=stand.as_of, model_version=stand.model_version)
+        rows = pd.concat([scores.assign(as_of=stand.as_of, model=named), told])
+        write_scores(stand.engine, rows, commodity=stand.published_as)
     name = f"table {stand.published_as}"
     try:
         with tracking.open_run(stand.settings, name=name, tags=_tags(stand)) as run:

@@ -16,6 +16,8 @@ SEPARATOR: Final = ";"
 ONE_GROUP: Final = "all"
 """Name of the group of commodities that name none."""
 
+LONGEST_LABEL: Final = 80
+
 _CODE: Final = re.compile(r"[A-Z]{0,2}\d{4,10}", re.ASCII)
 
 
@@ -65,8 +67,14 @@ def _commodity(row: Row, code: str) -> Commodity:
         code=code,
         group=row.text("group") or ONE_GROUP,
         materials=tuple(name for name in names if name),
-        label=row.text("label"),
+        label=row.parsed("label", _label) or "",
     )
+
+
+def _label(text: str) -> str:
+    if len(text) > LONGEST_LABEL or not all(one.isprintable() for one in text):
+        raise ValueError(f"at most {LONGEST_LABEL} printable characters on one line")
+    return text
 
 
 def _code(text: str) -> str:
