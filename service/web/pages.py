@@ -7,6 +7,7 @@ import pandas as pd
 from service.answers import Answer, Record
 from service.backtest_view import ALL, YARDSTICKS, ScoreRow, losses, score_rows
 from service.desk import Desk
+from service.goods import home_of
 from service.names import name_of
 from service.publication import Publication
 from service.queries import arrivals, history, ledger, track
@@ -30,7 +31,7 @@ def track_page(publication: Publication, now: pd.Timestamp, desk: Desk) -> Answe
         "track.html.j2",
         publication,
         now=now,
-        here="/track-record",
+        here=f"{home_of(publication.commodity)}/track-record",
         overall=track.score(track.without_sums(live), "Frozen ahead"),
         later=track.score(track.without_sums(later), "Afterwards"),
         by_horizon=track.by_horizon(counted),
@@ -39,7 +40,7 @@ def track_page(publication: Publication, now: pd.Timestamp, desk: Desk) -> Answe
         published=arrivals.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],
         losses=losses(rows),
-        overridden=len(desk.rows.overrides),
+        overridden=len(desk.overrides_of(publication.commodity)),
         added=value_added(publication, desk),
     )
 

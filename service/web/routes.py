@@ -131,11 +131,22 @@ async def _destination(
 @pages.get("/track-record")
 async def track_route(request: Request, current: Current, shared: Shared, desk: OnDesk) -> Response:
     """Show how good it was."""
+    return await _track(request, current, shared, desk)
 
+
+@pages.get("/goods/{commodity}/track-record")
+async def goods_track_route(
+    request: Request, goods: Goods, shared: Shared, desk: OnDesk
+) -> Response:
+    """Show how good it was of another commodity."""
+    return await _track(request, goods, shared, desk)
+
+
+async def _track(request: Request, current: Publication, shared: State, desk: Desk) -> Response:
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
         return track_page(publication, now, desk)
 
-    key = ("track", len(desk.rows.overrides))
+    key = ("track", len(desk.overrides_of(current.commodity)))
     return await _page(request, current, shared.live.clock(), key, make)
 
 

@@ -12,6 +12,7 @@ from store.database import open_store
 from tests.made_once import made_once
 from tests.service.asking import Asked, asking
 from tests.service.browsing import chromium
+from tests.service.other_goods import add_goods
 from tests.service.stores import copied, fill_store, make_app
 
 
@@ -42,6 +43,16 @@ def engine(published_store: Path, tmp_path: Path) -> Iterator[Engine]:
     opened = open_store(copied(published_store, tmp_path))
     yield opened
     opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def two_goods(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File of a store with forecasts of two commodities; copied, never written."""
+    folder = tmp_path_factory.mktemp("goods")
+    engine = open_store(copied(published_store, folder))
+    add_goods(engine)
+    engine.dispose()
+    return folder / published_store.name
 
 
 @pytest.fixture(scope="module")

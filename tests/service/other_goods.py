@@ -26,6 +26,7 @@ def add_goods(
     partners: int = PARTNERS,
     as_of: datetime = NEWEST,
     factor: float = 1.0,
+    cutoff: str = CUTOFF,
 ) -> None:
     """Take in a full table that ends in September 2026 and publish a forecast of it."""
     world = make_partner_world(partners=partners, months=57, first="2022-01")
@@ -37,15 +38,19 @@ def add_goods(
     members = levels[levels.index.isin(EU27_MEMBERS)].sum()
     levels = pd.concat([pd.Series({WORLD: levels.sum(), EU27: members}), levels])
     publish_forecasts(
-        engine, _forecast(levels * factor), as_of=as_of, data_vintage="d4e5f6", commodity=commodity
+        engine,
+        _forecast(levels * factor, cutoff),
+        as_of=as_of,
+        data_vintage="d4e5f6",
+        commodity=commodity,
     )
 
 
-def _forecast(levels: pd.Series) -> pd.DataFrame:
-    months = pd.date_range(f"{CUTOFF}-01", periods=MONTHS + 1, freq="MS")[1:]
+def _forecast(levels: pd.Series, cutoff: str) -> pd.DataFrame:
+    months = pd.date_range(f"{cutoff}-01", periods=MONTHS + 1, freq="MS")[1:]
     spread = np.linspace(0.7, 1.3, len(QUANTILE_COLUMNS))
     rows = [
-        (name, CUTOFF, f"{month:%Y-%m}", step, *(level * spread), level, "group-1", "champion")
+        (name, cutoff, f"{month:%Y-%m}", step, *(level * spread), level, "group-1", "champion")
         for name, level in levels.items()
         for step, month in enumerate(months, start=1)
     ]

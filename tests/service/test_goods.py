@@ -26,16 +26,6 @@ OTHER = f"commodity={GOODS}"
 
 
 @pytest.fixture(scope="module")
-def two_goods(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """File of a store with forecasts of two commodities; copied, never written."""
-    folder = tmp_path_factory.mktemp("goods")
-    engine = open_store(copied(published_store, folder))
-    add_goods(engine)
-    engine.dispose()
-    return folder / published_store.name
-
-
-@pytest.fixture(scope="module")
 def shop(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """Client of the app over the two; tests do not write to it."""
     engine = open_store(copied(two_goods, tmp_path_factory.mktemp("shop")))

@@ -1,0 +1,374 @@
+"""The planners' desk on other goods than magnets: needs, rules, overrides, alerts and labels."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from flows.alerts import alert
+from flows.stores import store_of
+from service.api import desk_models as models
+from service.api.models import Page
+from service.app import Rules
+from service.chances import chance_below
+from service.hooks import Hooks
+from service.queries.desk import override_cells, value_added
+from service.queries.needs import USUAL_CARRY
+from store.audit import Who
+from store.database import open_store
+from store.desk import read_desk
+from store.labels import keep_label
+from store.overrides import Override, add_override
+from store.publishing import write_scores
+from store.rules import Rule, add_rule
+from store.settings import Settings
+from store.tokens import create_token
+from store.vocabulary import CARRY_OVER, QUANTILE_COLUMNS
+from tests.service.other_goods import GOODS, add_goods
+from tests.service.stores import NEWEST, copied, make_app, make_live, publish
+
+API = "/api/v1"
+OTHER = f"commodity={GOODS}"
+LATER = datetime(2026, 11, 25, tzinfo=UTC)
+NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
+NEED = {"name": "Chip plant", "commodity": GOODS, "destination": "FRA", "period_from": "2026-12",
+        "period_to": "2027-03", "tonnes": 50.0}  # fmt: skip
+RULE = {"name": "down", "commodity": GOODS, "measure": "median", "destination": "FRA", "points": 5}
+OVERRIDE = {"commodity": GOODS, "destination": "USA", "period": "2026-12", "tonnes": 77.5,
+            "reason": "a new licence"}  # fmt: skip
+HOOKED = Rules(open_reads=True, max_body_bytes=4000, requests_per_s=0, hooks=Hooks("k" * 32))
+SAME = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+def store(two_goods: Path, tmp_path: Path) -> Iterator[Engine]:
+    """A store with two commodities of this test's own."""
+    opened = open_store(copied(two_goods, tmp_path))
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def desk(store: Engine) -> Iterator[TestClient]:
+    """Client of the app, with a token that may write."""
+    token = create_token(store, name="desk", scopes=["write"], at=NEWEST)
+    with TestClient(make_app(store, HOOKED), raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client
+
+
+def posted(client: TestClient, path: str, told: object) -> dict:
+    answer = client.post(f"{API}/{path}", json=told)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def form(client: TestClient, path: str, told: dict) -> object:
+    return client.post(path, data=told, headers=SAME, follow_redirects=False)
+
+
+def test_a_need_of_other_goods_is_told_by_their_own_forecast(desk: TestClient) -> None:
+    forecast = desk.get(f"{API}/forecasts/FRA?{OTHER}").json()["months"]
+    own = [m for m in forecast if "2026-12" <= m["period"] <= "2027-03"]
+    needed = own[0]["p50"]
+
+    made = posted(desk, "needs", {**NEED, "tonnes": needed})
+
+    models.Need.model_validate(made)
+    assert (made["commodity"], made["destination_name"]) == (GOODS, "France")
+    wanted = [chance_below([m[name] for name in QUANTILE_COLUMNS], needed) for m in own]
+    assert [m["chance_of_shortfall"] for m in made["months"]] == pytest.approx(wanted, abs=1e-3)
+    # Half of the paths of one month are short; along four more of them are.
+    assert 0.5 < made["chance_any_month"] < 1.0
+    assert 0 < made["buffer_90_t"] <= made["buffer_95_t"]
+    assert made["carry_over"] == USUAL_CARRY
+    assert desk.get(f"{API}/needs/{made['id']}").json() == made
+
+
+def test_a_backtest_of_the_goods_tells_how_much_carries_over(
+    store: Engine, desk: TestClient
+) -> None:
+    row = {"as_of": pd.Timestamp(NEWEST), "model": "group-1", "scope": "ALL", "horizon_from": 1,
+           "horizon_to": 6, "metric": CARRY_OVER, "value": 0.0, "cells": 99}  # fmt: skip
+    usual = posted(desk, "needs", NEED)
+    write_scores(store, pd.DataFrame([row]), commodity=GOODS)
+    desk.app.state.shared.live.refresh()
+
+    told = desk.get(f"{API}/needs/{usual['id']}").json()
+
+    assert (told["carry_over"], usual["carry_over"]) == (0.0, USUAL_CARRY)
+    assert told["buffer_95_t"] < usual["buffer_95_t"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "model"),
+    [
+        ("needs", NEED, models.Need),
+        ("alert-rules", RULE, models.Rule),
+        ("overrides", OVERRIDE, models.Override),
+    ],
+)
+def test_lists_are_of_the_magnets_unless_others_are_named(
+    desk: TestClient, path: str, told: dict, model: type
+) -> None:
+    posted(desk, path, told)
+
+    plain, named = (desk.get(f"{API}/{path}{ending}").json() for ending in ("", f"?{OTHER}"))
+
+    assert plain["total"] == 0
+    Page[model].model_validate(named)
+    assert [row["commodity"] for row in named["items"]] == [GOODS]
+    rows = list(csv.DictReader(io.StringIO(desk.get(f"{API}/{path}?{OTHER}&format=csv").text)))
+    assert [row["commodity"] for row in rows] == [GOODS]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"), [("needs", NEED), ("alert-rules", RULE), ("overrides", OVERRIDE)]
+)
+def test_a_commodity_that_is_not_forecast_is_a_problem_that_names_the_known(
+    store: Engine, desk: TestClient, path: str, told: dict
+) -> None:
+    answers = [
+        desk.post(f"{API}/{path}", json={**told, "commodity": "999999"}),
+        desk.get(f"{API}/{path}?commodity=999999"),
+    ]
+
+    for answer in answers:
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "'999999'. Expected one of those published: 811292" in answer.json()["detail"]
+    state = read_desk(store)
+    assert len(state.needs) + len(state.rules) + len(state.overrides) == 0
+
+
+def test_a_destination_that_only_magnets_have_takes_no_need_of_other_goods(
+    desk: TestClient,
+) -> None:
+    answer = desk.post(f"{API}/needs", json={**NEED, "destination": "EU27_REST"})
+
+    assert answer.status_code == 400
+    assert f"No destination 'EU27_REST' of commodity {GOODS}" in answer.json()["detail"]
+
+
+def test_a_rule_on_a_need_is_of_the_commodity_of_the_need(desk: TestClient) -> None:
+    number = posted(desk, "needs", NEED)["id"]
+    short = {"name": "short", "measure": "shortfall", "points": 5, "need_id": number}
+
+    made = posted(desk, "alert-rules", short)
+    refused = desk.post(f"{API}/alert-rules", json={**short, "commodity": "85051110"})
+
+    assert (made["commodity"], made["destination"]) == (GOODS, "FRA")
+    assert refused.status_code == 400
+    assert f"that of the need, {GOODS}" in refused.json()["detail"]
+
+
+def test_an_override_of_other_goods_stands_beside_their_median_alone(desk: TestClient) -> None:
+    made = posted(desk, "overrides", OVERRIDE)
+
+    assert (made["commodity"], made["tonnes"], made["counts"]) == (GOODS, 77.5, True)
+    magnets, other = (desk.get(f"{API}/forecasts/USA{ending}").text for ending in ("", f"?{OTHER}"))
+    assert ("a new licence" in magnets, "a new licence" in other) == (False, True)
+    pages = {place: desk.get(place).text for place in (
+        "/destinations/USA", f"/goods/{GOODS}/destinations/USA", "/track-record",
+        f"/goods/{GOODS}/track-record",
+    )}  # fmt: skip
+    told = {place: "a new licence" in text or "no month of theirs" in text
+            for place, text in pages.items()}  # fmt: skip
+    assert list(told.values()) == [False, True, False, True]
+    trail = desk.get(f"{API}/audit").json()["items"][0]
+    assert trail["object"] == f"forecast {GOODS}|USA|2026-12|2026-11-24T00:00:00Z"
+
+
+def test_one_month_of_two_goods_has_an_override_each(desk: TestClient) -> None:
+    of_magnets = {name: value for name, value in OVERRIDE.items() if name != "commodity"}
+
+    posted(desk, "overrides", OVERRIDE)
+    posted(desk, "overrides", {**of_magnets, "tonnes": 450.5})
+
+    found = {
+        ending: desk.get(f"{API}/overrides{ending}").json()["items"] for ending in ("", f"?{OTHER}")
+    }
+    assert [[(r["tonnes"], r["counts"]) for r in rows] for rows in found.values()] == [
+        [(450.5, True)], [(77.5, True)],
+    ]  # fmt: skip
+
+
+def test_overrides_of_other_goods_are_scored_by_what_came_of_them(store: Engine) -> None:
+    early = datetime(2026, 4, 26, tzinfo=UTC)
+    add_goods(store, as_of=early, cutoff="2026-03")
+    live = make_live(store)
+    live.refresh()
+    publication = live.of(GOODS)
+    truth = publication.stand.panel.query("destination == 'FRA' and kind == 'observed'")
+    truth = truth.loc[truth["period"] > "2026-04-01"].iloc[0]
+    month, came = truth["period"], float(truth["tonnes"])
+    medians = publication.forecasts_at(pd.Timestamp(early)).query("destination == 'FRA'")
+    p50 = float(medians.set_index("period")["p50"][f"{month:%Y-%m}"])
+    nearer = Override(
+        "FRA",
+        month,
+        pd.Timestamp(early),
+        came + (p50 - came) / 4,
+        "why",
+        GOODS,
+    )
+    add_override(store, nearer, who=Who("ann"), at=early + timedelta(days=1))
+
+    desk = live.refresh_desk()
+
+    added = value_added(publication, desk)
+    assert added is not None
+    assert (added["cells"], added["value_added"]) == (1, pytest.approx(0.75))
+    assert value_added(live.publication, desk) is None
+    assert override_cells(live.publication, desk).empty
+    with TestClient(make_app(store)) as client:
+        page = " ".join(client.get(f"/goods/{GOODS}/track-record").text.split())
+    assert "Of 1 overridden months whose figure came out" in page
+    assert "+75.0 %</strong>" in page
+
+
+def test_the_forms_are_for_the_goods_that_are_chosen(desk: TestClient, client: TestClient) -> None:
+    magnets, other = (desk.get(f"/needs{ending}").text for ending in ("", f"?{OTHER}"))
+
+    assert f'<option value="{GOODS}">goods {GOODS}</option>' in magnets
+    assert '<option value="FRA">France</option>' not in magnets
+    assert '<option value="FRA">France</option>' in other
+    assert f"State a need of goods {GOODS}" in other
+    assert other.count(f'<input type="hidden" name="commodity" value="{GOODS}">') == 2
+    picked = desk.get(f"/needs?{OTHER}&destination=FRA").text
+    assert '<option value="FRA" selected>France</option>' in picked
+    # Where there is one commodity there is nothing to choose.
+    assert 'name="commodity"' not in client.get("/needs").text
+
+
+def test_forms_of_other_goods_write_and_lead_back_to_them(desk: TestClient) -> None:
+    overridden = {**OVERRIDE, "tonnes": "77.5", "as_of": "2026-11-24T00:00:00Z"}
+    rule = {"name": "down", "commodity": GOODS, "watched": "median:FRA", "points": "5", "url": ""}
+
+    answers = [
+        form(desk, "/needs", {**NEED, "tonnes": "50"}),
+        form(desk, "/alert-rules", rule),
+        form(desk, "/overrides", overridden),
+    ]
+
+    assert [(answer.status_code, answer.headers["location"]) for answer in answers] == [
+        (303, f"/needs?{OTHER}#need-1"), (303, f"/needs?{OTHER}#rules"),
+        (303, f"/goods/{GOODS}/destinations/USA#months-head"),
+    ]  # fmt: skip
+    page = desk.get("/needs").text
+    assert f"50&nbsp;t a month of goods {GOODS} for" in page
+    assert f'<a href="/goods/{GOODS}/destinations/FRA">France</a>' in page
+    assert f"goods {GOODS}, France" in page
+    assert f"/api/v1/needs?format=csv&amp;limit=1000&amp;{OTHER}" in page
+
+
+def test_a_form_of_other_goods_that_makes_no_sense_is_shown_again_on_their_page(
+    desk: TestClient,
+) -> None:
+    need = form(desk, "/needs", {**NEED, "tonnes": "many"})
+    override = form(desk, "/overrides", {**OVERRIDE, "as_of": "2026-11-24", "tonnes": "-5"})
+
+    for answer in (need, override):
+        assert answer.status_code == 400
+        assert "Not kept. " in answer.text
+        assert f'<input type="hidden" name="commodity" value="{GOODS}">' in answer.text
+    assert 'action="/needs" aria-describedby="need-wrong"' in need.text
+    assert f"United States: goods {GOODS} from China" in override.text
+    unknown = form(desk, "/needs", {**NEED, "commodity": "999999"})
+    assert unknown.status_code == 404
+
+
+def test_needs_of_all_goods_stand_on_the_page_newest_first(desk: TestClient) -> None:
+    posted(desk, "needs", NEED)
+    posted(desk, "needs", {**NEED, "commodity": "85051110", "destination": "USA"})
+    posted(desk, "needs", {**NEED, "destination": "USA"})
+
+    page = desk.get("/needs").text
+
+    places = [page.index(f'<article id="need-{number}"') for number in (3, 2, 1)]
+    assert places == sorted(places)
+    assert "3 needs in force" in page
+
+
+@pytest.fixture
+def settings(two_goods: Path, tmp_path: Path) -> Iterator[Settings]:
+    copied(two_goods, tmp_path)
+    made = Settings(home=tmp_path)
+    yield made
+    store_of(made).dispose()
+
+
+def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Settings) -> None:
+    engine = store_of(settings)
+    for commodity, destination in ((GOODS, "FRA"), ("", "USA")):
+        rule = Rule("doubled", "median", 50.0, destination=destination, commodity=commodity)
+        add_rule(engine, rule, who=Who("ann"), at=NOW, since=NEWEST)
+    keep_label(engine, GOODS, "gallium", at=NOW)
+
+    add_goods(engine, as_of=LATER, factor=2.0)
+    first = alert(settings, NOW)
+    publish(engine, LATER, cutoff="2026-07", factor=3.0)
+    second, third = alert(settings, NOW), alert(settings, NOW)
+
+    assert [(t.looked, t.fired) for t in (first, second, third)] == [(1, 1), (1, 1), (0, 0)]
+    rows = read_desk(engine).alerts.sort_values("rule_id")
+    other, magnets = rows["message"]
+    assert f"gallium ({GOODS}), France: median in November 2026 went from" in other
+    assert magnets.startswith("United States: median in")
+
+
+def test_rules_on_goods_that_cannot_be_compared_take_no_others_down(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = store_of(settings)
+    for commodity, destination in ((GOODS, "FRA"), ("", "USA")):
+        rule = Rule("doubled", "median", 50.0, destination=destination, commodity=commodity)
+        add_rule(engine, rule, who=Who("ann"), at=NOW, since=None)
+    # Of the day of this forecast no table of the goods was known.
+    add_goods(engine, as_of=datetime(2021, 1, 1, tzinfo=UTC), cutoff="2020-11")
+    publish(engine, LATER, cutoff="2026-07", factor=3.0)
+
+    told = alert(settings, NOW)
+
+    assert (told.looked, told.fired) == (1, 1)
+    assert f"rules on {GOODS} did not look. No full partner table" in capsys.readouterr().err
+
+
+def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -> None:
+    posted(desk, "alert-rules", RULE)
+    add_goods(store, as_of=LATER, factor=2.0)
+    home = Path(str(store.url.database)).parent
+    settings = Settings(home=home)
+    alert(settings, NOW)
+    store_of(settings).dispose()
+    desk.app.state.shared.live.refresh()
+
+    feed = ET.fromstring(desk.get("/alerts.atom").text)  # noqa: S314 - our own feed
+    space = {"a": "http://www.w3.org/2005/Atom"}
+    terms = [found.attrib["term"] for found in feed.findall("a:entry/a:category", space)]
+    rows = {e: desk.get(f"{API}/alerts{e}").json()["items"] for e in ("", f"?{OTHER}")}
+    assert terms == [GOODS]
+    assert [[row["commodity"] for row in told] for told in rows.values()] == [[], [GOODS]]
+    assert f"goods {GOODS}, France" in json.dumps(rows[f"?{OTHER}"])
+
+
+def test_a_label_is_shown_with_the_code_once_it_is_told(store: Engine, desk: TestClient) -> None:
+    before = desk.get(f"/goods/{GOODS}").text
+    keep_label(store, GOODS, "unwrought <gallium>", at=NOW)
+    desk.app.state.shared.live.refresh()
+
+    listed = desk.get(f"{API}/commodities").json()["items"]
+    pages = [desk.get(f"/goods{rest}").text for rest in ("", f"/{GOODS}")]
+    assert f"goods {GOODS}" in before
+    assert [row["label"] for row in listed] == ["rare-earth magnets", "unwrought <gallium>"]
+    assert f"{GOODS}</a>: unwrought &lt;gallium&gt;" in pages[0]
+    assert f"What will arrive from China: unwrought &lt;gallium&gt; ({GOODS})" in pages[1]
+    assert f"goods {GOODS}" not in pages[1]
