@@ -250,6 +250,79 @@ def test_an_override_stands_beside_something_published(
     assert read_desk(engine).audit.empty
 
 
+GOODS = "811292"
+
+
+def publish_goods(engine: Engine) -> None:
+    rows = make_forecasts(cutoff="2026-07").replace({"destination": {"JPN": "FRA"}})
+    publish_forecasts(engine, rows, as_of=AS_OF, data_vintage="a", commodity=GOODS)
+
+
+def test_what_is_written_of_other_goods_says_so_in_row_and_trail(engine: Engine) -> None:
+    publish_goods(engine)
+    need = make_need(commodity=GOODS, destination="FRA")
+    number = add_need(engine, need, who=DESK, at=AT)
+    short = make_rule(measure="shortfall", need_id=number, destination="")
+    add_rule(engine, short, who=DESK, at=AT, since=None)
+    add_rule(engine, make_rule(commodity=GOODS), who=DESK, at=AT, since=None)
+    add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
+
+    desk = read_desk(engine)
+
+    assert desk.needs[["commodity", "destination"]].to_numpy().tolist() == [[GOODS, "FRA"]]
+    assert desk.rules[["commodity", "destination"]].to_numpy().tolist() == [
+        [GOODS, "FRA"], [GOODS, "USA"], ["85051110", "USA"],
+    ]  # fmt: skip
+    assert [GOODS in told for told in desk.audit["after"]] == [True, True, True, False]
+
+
+def test_one_month_of_two_goods_is_overridden_apart(engine: Engine) -> None:
+    publish(engine)
+    publish_goods(engine)
+    for told in (expected(), expected(commodity=GOODS, tonnes=9.0)):
+        add_override(engine, told, who=DESK, at=AT)
+
+    desk = read_desk(engine)
+
+    found = dict(zip(desk.overrides["commodity"], desk.overrides["tonnes"], strict=True))
+    assert found == {"85051110": 450.0, GOODS: 9.0}
+    assert desk.audit["before"].tolist() == ["", ""]
+    assert desk.audit["object"].tolist() == [
+        f"forecast {code}|USA|2026-12|2026-11-24T00:00:00Z" for code in ("85051110", GOODS)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"commodity": "999999"}, MissingError, "'999999'. Expected one of those published: 811"),
+        ({"commodity": GOODS, "destination": "JPN"}, DataError, f"'JPN' of commodity {GOODS} is"),
+        ({"destination": "FRA"}, DataError, "No destination 'FRA' is forecast"),
+    ],
+)
+def test_a_need_is_of_a_destination_that_is_forecast_of_its_commodity(
+    engine: Engine, changes: dict[str, object], error: type[Exception], said: str
+) -> None:
+    publish_goods(engine)
+
+    with pytest.raises(error, match=said):
+        add_need(engine, make_need(**changes), who=DESK, at=AT)
+
+    assert read_desk(engine).needs.empty
+    assert read_desk(engine).audit.empty
+
+
+def test_a_rule_that_says_another_commodity_than_its_need_leaves_nothing(engine: Engine) -> None:
+    publish_goods(engine)
+    number = add_need(engine, make_need(), who=DESK, at=AT)
+    told = make_rule(measure="shortfall", need_id=number, destination="", commodity=GOODS)
+
+    with pytest.raises(DataError, match="Expected that of the need, 85051110"):
+        add_rule(engine, told, who=DESK, at=AT, since=None)
+
+    assert read_desk(engine).rules.empty
+
+
 def test_the_mark_changes_with_every_write(engine: Engine) -> None:
     marks = [read_desk_mark(engine)]
     number, _ = add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
