@@ -1,6 +1,7 @@
 """The alerts as an Atom feed (RFC 4287); ids stay what they are."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -8,7 +9,9 @@ import pandas as pd
 
 from service.answers import Answer, Record, answer_of, records
 from service.desk import Desk
+from service.goods import home_of, words_of
 from service.queries import desk as queries
+from store.vocabulary import COMMODITY
 
 ATOM: Final = "application/atom+xml; charset=utf-8"
 SPACE: Final = "http://www.w3.org/2005/Atom"
@@ -28,13 +31,16 @@ def alert_id(uid: str, as_of: pd.Timestamp) -> str:
     return uuid.uuid5(uuid.UUID(hex=uid), f"{as_of:%Y-%m-%dT%H:%M:%SZ}").urn
 
 
-def atom(desk: Desk, *, began: pd.Timestamp, publications: pd.DataFrame) -> Answer:
+def atom(
+    desk: Desk, *, began: pd.Timestamp, publications: pd.DataFrame, labels: Mapping[str, str]
+) -> Answer:
     """Return the feed: what is held and waits for a person, then alerts, newest first.
 
     Args:
         desk: The desk.
         began: When the feed was last changed if there is nothing in it.
         publications: As ``store.publications.read_publications``; not modified.
+        labels: What commodities are called.
     """
     held = _held(publications)
     uids = dict(zip(desk.rows.rules["id"], desk.rows.rules["uid"], strict=True))
@@ -48,7 +54,7 @@ def atom(desk: Desk, *, began: pd.Timestamp, publications: pd.DataFrame) -> Answ
     ET.SubElement(_add(feed, "author", ""), "name").text = "magnetcast"
     ET.SubElement(feed, "link", rel="self", href=ADDRESS, type="application/atom+xml")
     for row in held:
-        _held_entry(feed, row)
+        _held_entry(feed, row, words_of(row["commodity"], labels))
     for row in alerts:
         _entry(feed, row, uids[row["rule_id"]])
     return answer_of(ET.tostring(feed, encoding="utf-8", xml_declaration=True), ATOM)
@@ -72,15 +78,17 @@ def _held(publications: pd.DataFrame) -> list[Record]:
     return records(waiting.sort_values("id", ascending=False))
 
 
-def _held_entry(feed: ET.Element, held: Record) -> None:
+def _held_entry(feed: ET.Element, held: Record, goods: str) -> None:
     entry = ET.SubElement(feed, "entry")
     name = f"{held['commodity']} {held['as_of']} {held['sha256']}"
     _add(entry, "id", uuid.uuid5(uuid.NAMESPACE_OID, name).urn)
-    _add(entry, "title", f"The forecast as of {held['as_of'][:10]} is held")
+    of = "" if held["commodity"] == COMMODITY else f" of {goods}"
+    _add(entry, "title", f"The forecast{of} as of {held['as_of'][:10]} is held")
     _add(entry, "updated", held["frozen_at"])
     told = f"It waits for a person (publication {held['id']}): {held['held_because']}"
     _add(entry, "content", told).set("type", "text")
-    ET.SubElement(entry, "link", rel="alternate", href="/")
+    ET.SubElement(entry, "category", term=held["commodity"])
+    ET.SubElement(entry, "link", rel="alternate", href=home_of(held["commodity"]) or "/")
 
 
 def _add(parent: ET.Element, name: str, text: str) -> ET.Element:

@@ -11,7 +11,7 @@ from store.errors import DataError, first_few
 from store.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.vocabulary import INSTRUMENTS, MEASURES, QUANTILE_COLUMNS, UNITS
 
-MONTH_PATTERN: Final = r"^\d{4}-(0[1-9]|1[0-2])$"
+MONTH_PATTERN: Final = r"^[1-9]\d{3}-(0[1-9]|1[0-2])$"
 
 
 def _text(*checks: Check, filled: bool = False) -> Column:

@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from service.api.models import Told
 from store.audit import LONGEST_NAME, LONGEST_REASON
 from store.rules import Watched
+from store.schemas import MONTH_PATTERN
 from store.vocabulary import COMMODITY
 
-Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str, StringConstraints(pattern=MONTH_PATTERN)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 Code = Annotated[str, StringConstraints(max_length=20)]
 Goods = Annotated[str, StringConstraints(max_length=100)]

@@ -39,6 +39,7 @@ from service.web.needs import needs_at, needs_page
 from service.web.render import page
 from store.errors import DataError, TokenError
 from store.needs import Need
+from store.publications import read_publications
 from store.rules import Rule
 from store.vocabulary import COMMODITY
 
@@ -94,11 +95,11 @@ def audit_route(request: Request, current: Current, shared: Shared, desk: OnDesk
 
 
 @router.get(ADDRESS, dependencies=reading)
-def feed_route(request: Request, current: Current, desk: OnDesk) -> Response:
-    """Give the alerts as a feed."""
-    return reply(
-        request, atom(desk, began=current.as_of, publications=current.published.publications)
-    )
+def feed_route(request: Request, current: Current, shared: Shared, desk: OnDesk) -> Response:
+    """Give the alerts as a feed, and what is held of any commodity."""
+    known = current.memo.make("publications", lambda: read_publications(shared.live.engine))
+    labels = current.published.labels
+    return reply(request, atom(desk, began=current.as_of, publications=known, labels=labels))
 
 
 @router.post("/needs", dependencies=sending)

@@ -403,6 +403,7 @@ def test_where_a_browser_tells_no_site_its_origin_counts(desk: TestClient) -> No
     [
         ("/needs", {**NEED, "tonnes": "many"}, "tonnes=&#39;many&#39; is no number"),
         ("/needs", {**NEED, "period_from": "soon"}, "period_from=&#39;soon&#39; is no month"),
+        ("/needs", {**NEED, "period_to": "0000-01"}, "period_to=&#39;0000-01&#39; is no month"),
         ("/needs", {"name": "x"}, "No field &#39;destination&#39;"),
         ("/alert-rules", {**RULE_FORM, "watched": "shortfall:x"}, "need_id=None"),
         ("/alert-rules", {**RULE_FORM, "watched": "noise"}, "A rule on &#39;noise&#39;"),

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -25,9 +25,11 @@ from service.queries.needs import USUAL_CARRY
 from store.audit import Who
 from store.database import open_store
 from store.desk import read_desk
+from store.freezing import Freezing
 from store.labels import keep_label
 from store.overrides import Override, add_override
-from store.publishing import write_scores
+from store.publishing import hold_forecasts, write_scores
+from store.reading import latest_forecast
 from store.rules import Rule, add_rule
 from store.settings import Settings
 from store.tokens import create_token
@@ -45,6 +47,7 @@ RULE = {"name": "down", "commodity": GOODS, "measure": "median", "destination": 
 OVERRIDE = {"commodity": GOODS, "destination": "USA", "period": "2026-12", "tonnes": 77.5,
             "reason": "a new licence"}  # fmt: skip
 HOOKED = Rules(open_reads=True, max_body_bytes=4000, requests_per_s=0, hooks=Hooks("k" * 32))
+SPACE = "{http://www.w3.org/2005/Atom}"
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -352,12 +355,32 @@ def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -
     desk.app.state.shared.live.refresh()
 
     feed = ET.fromstring(desk.get("/alerts.atom").text)  # noqa: S314 - our own feed
-    space = {"a": "http://www.w3.org/2005/Atom"}
-    terms = [found.attrib["term"] for found in feed.findall("a:entry/a:category", space)]
+    terms = [found.attrib["term"] for found in feed.findall(f"{SPACE}entry/{SPACE}category")]
     rows = {e: desk.get(f"{API}/alerts{e}").json()["items"] for e in ("", f"?{OTHER}")}
     assert terms == [GOODS]
     assert [[row["commodity"] for row in told] for told in rows.values()] == [[], [GOODS]]
     assert f"goods {GOODS}, France" in json.dumps(rows[f"?{OTHER}"])
+
+
+def test_the_feed_tells_what_is_held_of_other_goods(store: Engine, desk: TestClient) -> None:
+    rows = latest_forecast(store, commodity=GOODS).drop(columns="as_of")
+    frozen = Freezing(at=LATER, ahead_from=date(2026, 12, 1), made_with="{}")
+    hold_forecasts(
+        store, rows, as_of=LATER, data_vintage="a", because="it moved too far", commodity=GOODS,
+        frozen=frozen,
+    )  # fmt: skip
+    desk.app.state.shared.live.refresh()
+
+    feed = ET.fromstring(desk.get("/alerts.atom").text)  # noqa: S314 - our own feed
+    (entry,) = feed.findall(f"{SPACE}entry")
+
+    assert entry.findtext(f"{SPACE}title") == (
+        f"The forecast of goods {GOODS} as of 2026-11-25 is held"
+    )
+    link, term = entry.find(f"{SPACE}link"), entry.find(f"{SPACE}category")
+    assert link is not None
+    assert term is not None
+    assert (link.attrib["href"], term.attrib["term"]) == (f"/goods/{GOODS}", GOODS)
 
 
 def test_a_label_is_shown_with_the_code_once_it_is_told(store: Engine, desk: TestClient) -> None:
