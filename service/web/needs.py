@@ -47,7 +47,7 @@ def needs_page(
         refused: A form that was not taken, to be shown again.
     """
     ahead = sorted(set(publication.latest["period"]))
-    codes = publication.published.commodities
+    codes = sorted(publication.published.commodities, key=lambda code: (code != COMMODITY, code))
     shown = page(
         "needs.html.j2",
         publication,
