@@ -1,5 +1,6 @@
 """What changed published medians from one publication to another."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from store.reading import (
     read_tariffs,
 )
 from store.settings import Settings
-from store.vocabulary import CHANGES, NOT_REPRODUCED
+from store.vocabulary import CHANGES, COMMODITY, NOT_REPRODUCED
 
 COLUMNS: Final = (
     "destination", "period", "since", "as_of", "before_p50", "after_p50", "change", *CHANGES,
@@ -46,14 +47,9 @@ def changes(settings: Settings, asked: Asked, since: pd.Timestamp) -> pd.DataFra
         DataError: There is no publication that early, the days are the wrong way round, or the
             destination or month is not in both.
     """
-    old, new = common(publication(settings, since), publication(settings, asked.as_of), asked)
+    old, new = pair_of(settings, asked, since)
     before, after = old["p50"].to_numpy(), new["p50"].to_numpy()
     earlier, later = old["as_of"].iloc[0], new["as_of"].iloc[0]
-    if earlier > later:
-        raise DataError(
-            f"--since {since:%Y-%m-%d} lies after --as-of {asked.as_of:%Y-%m-%d}. "
-            "Expected the earlier day in --since. Exchange them."
-        )
     facts = _facts(store_of(settings), later)
     news = news_of(facts, earlier)
     say(f"explain   news since {earlier:%Y-%m-%d}: {words_of(news, facts)}")
@@ -63,8 +59,35 @@ def changes(settings: Settings, asked: Asked, since: pd.Timestamp) -> pd.DataFra
     if stands is not None:
         replay = Replay(facts, *stands, asked.destination, list(new["period"]), news)
         parts = split(before, after, replay.value, changed=replay.changed)
+    return with_parts(old, new, parts)
+
+
+def pair_of(
+    settings: Settings, asked: Asked, since: pd.Timestamp, *, commodity: str = COMMODITY
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows asked for of an earlier and a later publication, month beside month.
+
+    Raises:
+        DataError: There is no publication that early, the days are the wrong way round, or the
+            destination or month is not in both.
+    """
+    before = publication(settings, since, commodity=commodity)
+    old, new = common(before, publication(settings, asked.as_of, commodity=commodity), asked)
+    if old["as_of"].iloc[0] > new["as_of"].iloc[0]:
+        raise DataError(
+            f"--since {since:%Y-%m-%d} lies after --as-of {asked.as_of:%Y-%m-%d}. "
+            "Expected the earlier day in --since. Exchange them."
+        )
+    return old, new
+
+
+def with_parts(
+    old: pd.DataFrame, new: pd.DataFrame, parts: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Return the rows of a change, ``COLUMNS``, from two publications and its parts by name."""
+    before, after = old["p50"].to_numpy(), new["p50"].to_numpy()
     medians = {"before_p50": before, "after_p50": after, "change": after - before}
-    return new.assign(since=earlier, **medians, **parts)[list(COLUMNS)]
+    return new.assign(since=old["as_of"].iloc[0], **medians, **parts)[list(COLUMNS)]
 
 
 def _facts(engine: Engine, moment: pd.Timestamp) -> Facts:

@@ -1,7 +1,7 @@
 """``magnetcast explain``: why a forecast is what it is, or what changed it."""
 
 from collections.abc import Hashable, Mapping
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pandas as pd
 from cyclopts import Parameter
@@ -13,6 +13,9 @@ from service.why import change_sentences, forecast_sentences
 from store.errors import DataError
 from store.settings import Settings
 from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED, WORLD
+
+if TYPE_CHECKING:
+    from flows.publications import Asked
 
 _ONE_DAY: Final = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
@@ -41,13 +44,10 @@ def explain(
 
     The parts are tonnes and add up to the median, or to its change. Sentences go to stderr.
     """
-    _check_has_parts(commodity)
-    from flows.changes import changes
-    from flows.explain import why
     from flows.publications import Asked
 
-    settings, asked = Settings(), Asked(destination, period, moment(as_of))
-    frame = why(settings, asked) if since is None else changes(settings, asked, _last(since))
+    asked = Asked(destination, period, moment(as_of))
+    frame = _explained(Settings(), asked, since, commodity or COMMODITY)
     for row in frame.to_dict("records"):
         say(" ".join(_why(row) if since is None else _change(row)))
     days = {name: frame[name].dt.strftime("%Y-%m-%d") for name in _DAYS if name in frame}
@@ -59,18 +59,27 @@ def explain(
         write_result(shown, out=None, form="table")
 
 
-def _check_has_parts(commodity: str | None) -> None:
-    """Check that medians of a commodity are made of parts.
+def _explained(
+    settings: Settings, asked: "Asked", since: str | None, commodity: str
+) -> pd.DataFrame:
+    """Return the parts of medians, or of their changes since a day.
 
     Raises:
-        DataError: It is forecast from its partner table, by one model that tells of none.
+        DataError: Parts are asked of a partner table, whose one model tells of none.
     """
-    if commodity not in {None, COMMODITY}:
+    from flows.changes import changes
+    from flows.explain import why
+    from flows.table_changes import table_changes
+
+    if commodity != COMMODITY and since is not None:
+        return table_changes(settings, asked, _last(since), commodity)
+    if commodity != COMMODITY:
         raise DataError(
             f"--commodity {commodity}: forecasts of partner tables have no parts. Expected "
-            f"{COMMODITY}, whose medians are added up from parts. Leave --commodity out, or see "
-            f"the forecast itself with `magnetcast predict --commodity {commodity}`."
+            f"{COMMODITY}, whose medians are added up from parts. Leave --commodity out, or "
+            f"tell by --since from which day on to see what changed the medians of {commodity}."
         )
+    return why(settings, asked) if since is None else changes(settings, asked, _last(since))
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

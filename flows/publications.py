@@ -11,7 +11,7 @@ from models import registry
 from store.errors import DataError, StoreError
 from store.reading import latest_forecast, read_forecasts
 from store.settings import Settings
-from store.vocabulary import NOT_REPRODUCED
+from store.vocabulary import COMMODITY, NOT_REPRODUCED
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +25,26 @@ class Asked:
     """Only what was published by then counts (UTC)."""
 
 
-def publication(settings: Settings, moment: pd.Timestamp) -> pd.DataFrame:
-    """Return the newest publication up to a moment.
+def publication(
+    settings: Settings, moment: pd.Timestamp, *, commodity: str = COMMODITY
+) -> pd.DataFrame:
+    """Return the newest publication of a commodity up to a moment.
 
     Raises:
         DataError: There is none that early.
     """
     engine = store_of(settings)
-    found = latest_forecast(engine, as_of=moment)
+    found = latest_forecast(engine, as_of=moment, commodity=commodity)
     if found.empty:
-        known = read_forecasts(engine)["as_of"]
+        known = read_forecasts(engine, commodity=commodity)["as_of"]
         expected = (
             f"Expected {known.min():%Y-%m-%d} or later, the first publication"
             if len(known)
             else "Expected a published forecast, and there is none"
         )
+        of = "" if commodity == COMMODITY else f" of {commodity}"
         raise DataError(
-            f"Nothing was published by {moment:%Y-%m-%d}. {expected}. "
+            f"Nothing{of} was published by {moment:%Y-%m-%d}. {expected}. "
             "Take a later day, or publish with `magnetcast run --as-of`."
         )
     return found

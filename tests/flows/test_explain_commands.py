@@ -305,9 +305,8 @@ def test_without_any_publication_there_is_no_change(magnetcast: Call) -> None:
     assert "Expected a published forecast, and there is none." in err
 
 
-@pytest.mark.parametrize("since", [(), ("--since", AS_OF)], ids=["why", "change"])
-def test_a_table_is_said_to_have_no_parts(magnetcast: Call, since: tuple[str, ...]) -> None:
-    code, text, err = magnetcast("explain", "USA", "--commodity", "811292", *since)
+def test_a_table_is_said_to_have_no_parts(magnetcast: Call) -> None:
+    code, text, err = magnetcast("explain", "USA", "--commodity", "811292")
 
     assert (code, text) == (1, "")
     assert "--commodity 811292: forecasts of partner tables have no parts." in err

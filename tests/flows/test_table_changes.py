@@ -1,0 +1,144 @@
+"""What changed the medians of a partner table from one publication to the next."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.partner_table import partner_table
+from flows.publications import Asked
+from flows.table_changes import between, table_changes
+from flows.table_stand import forecast_of, open_table
+from flows.workspace import store_of
+from store.batch import Batch, FileRows
+from store.errors import DataError
+from store.publishing import publish_forecasts
+from store.reading import latest_forecast
+from store.settings import Settings
+from store.vocabulary import CHANGES
+from store.writing import write_batch
+from tests.data.builders import at
+from tests.data.partner_builders import COMMODITY, make_cells, make_partner_rows, make_partner_world
+from tests.flows.conftest import environment, settings_of
+
+BEFORE, AFTER, SAME_DAY = "2023-11-26", "2024-01-26", "2024-01-27"
+REVISED = "2023-06"
+
+
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """A store with two publications of one table: two months and a revision lie between."""
+
+    settings: Settings
+    rows: pd.DataFrame
+
+
+def publish(settings: Settings, day: str, *, renamed: str = "") -> None:
+    stand = open_table(settings, at(day), COMMODITY)
+    made = forecast_of(stand)
+    made = made.assign(model=renamed or made["model"])
+    publish_forecasts(
+        stand.engine, made, as_of=at(day), data_vintage=stand.data_vintage, commodity=COMMODITY
+    )
+
+
+@pytest.fixture(scope="module")
+def twice(new_folder: Callable[[], Path], data_dir: Path) -> Twice:
+    settings = settings_of(environment(new_folder(), data_dir))
+    world = make_partner_world(partners=40, months=48)
+    told = float(world.tonnes.loc["USA", f"{REVISED}-01"])
+    revision = make_partner_rows(
+        make_cells({"USA": {REVISED: 3.0 * told}}).assign(available_at=at("2023-12-15"))
+    )
+    rows = pd.concat([world.rows(), revision], ignore_index=True)
+    write_batch(
+        store_of(settings), Batch((FileRows("comtrade", "t", "t", {"observations": rows}),))
+    )
+    publish(settings, BEFORE)
+    publish(settings, AFTER)
+    return Twice(settings, rows)
+
+
+def changes(settings: Settings, *, since: str = BEFORE, until: str = AFTER) -> pd.DataFrame:
+    return table_changes(settings, Asked("USA", None, at(until)), at(since), COMMODITY)
+
+
+def test_a_change_is_split_into_what_came_in_and_what_was_revised(
+    twice: Twice, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = changes(twice.settings)
+
+    engine = store_of(twice.settings)
+    for day, name in ((BEFORE, "before_p50"), (AFTER, "after_p50")):
+        rows = latest_forecast(engine, as_of=at(day), commodity=COMMODITY)
+        own = rows.loc[rows["destination"] == "USA"].set_index("period")["p50"]
+        assert found.set_index("period")[name].tolist() == own[found["period"]].tolist()
+    parts = found[list(CHANGES)].sum(axis=1)
+    np.testing.assert_allclose(parts, found["change"], atol=1e-9)
+    # Same store, same program: every number is made again.
+    np.testing.assert_allclose(found["not_reproduced"], 0.0, atol=1e-9)
+    assert (found[["new_actuals", "revised_actuals"]].abs() > 0).all(axis=None)
+    assert (found[["tariffs", "policy", "model", "reconciliation"]] == 0).all(axis=None)
+    assert "months 2, figures revised 1" in capsys.readouterr().err
+
+
+def test_between_a_publication_and_itself_nothing_changed(twice: Twice) -> None:
+    found = changes(twice.settings, since=AFTER, until=SAME_DAY)
+
+    assert (found[["change", *CHANGES]] == 0).all(axis=None)
+
+
+def test_the_steps_replace_one_input_after_the_other(twice: Twice) -> None:
+    first, last = (
+        partner_table(twice.rows, commodity=COMMODITY, as_of=at(day)) for day in (BEFORE, AFTER)
+    )
+
+    steps = between(first, last)
+
+    month = pd.Period(REVISED, "M")
+    place = list(last.tonnes.columns)[-1] - (pd.Period("2023-12", "M") - month).n
+    told = [float(step.tonnes.loc["USA", place]) for step in steps]
+    assert [step.cutoff - first.cutoff for step in steps] == [0, 0, 2, 2]
+    assert told[3] == pytest.approx(3.0 * told[0])
+    assert told[:3] == [told[0]] * 3
+    assert steps[2].tonnes.iloc[:, -2:].equals(last.tonnes.iloc[:, -2:])
+
+
+def test_days_the_wrong_way_round_or_before_any_publication_are_told(twice: Twice) -> None:
+    with pytest.raises(DataError, match="Exchange them"):
+        changes(twice.settings, since=AFTER, until=BEFORE)
+    with pytest.raises(DataError, match=f"Nothing of {COMMODITY} was published by 2020-01-01"):
+        changes(twice.settings, since="2020-01-01")
+
+
+def test_a_forecast_that_a_group_made_is_refused(
+    new_folder: Callable[[], Path], data_dir: Path, twice: Twice
+) -> None:
+    settings = settings_of(environment(new_folder(), data_dir))
+    rows = {"observations": twice.rows}
+    write_batch(store_of(settings), Batch((FileRows("comtrade", "t", "t", rows),)))
+    publish(settings, BEFORE, renamed="group-ab12")
+
+    with pytest.raises(DataError, match="the model of a group, and who was in the group is not"):
+        changes(settings, since=BEFORE, until=BEFORE)
+
+
+def test_the_command_tells_what_changed_a_table(
+    twice: Twice,
+    monkeypatch: pytest.MonkeyPatch,
+    magnetcast: Callable[..., tuple[int, str, str]],
+) -> None:
+    monkeypatch.setenv("MAGNETCAST_HOME", str(twice.settings.home))
+
+    code, text, said = magnetcast(
+        "explain", "USA", "--commodity", COMMODITY, "--since", BEFORE, "--as-of", AFTER,
+        "--period", "2024-06",
+    )  # fmt: skip
+
+    assert code == 0
+    assert "United States, June 2024:" in said
+    assert f"as of {AFTER}" in said
+    assert "revised_actuals" in text
