@@ -1,9 +1,10 @@
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from sqlalchemy import Engine
 
 from flows.health import examine
 from flows.many_stand import open_group
@@ -11,10 +12,18 @@ from flows.run_many import Told, run_many
 from flows.run_table import TableOutcome
 from flows.status import in_words
 from flows.workspace import store_of
+from models.carry import FEWEST_PAIRS
 from sources.commodities_file import Commodity, read_commodities
+from store.audit import Who
 from store.batch import Batch, FileRows
+from store.desk import read_desk
+from store.errors import DataError
+from store.labels import fetch_labels
+from store.publishing import publish_forecasts
 from store.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.rules import Rule, add_rule
 from store.settings import Settings
+from store.vocabulary import CARRY_OVER, FORECAST_COLUMNS, QUANTILE_COLUMNS
 from store.writing import write_batch
 from tests.data.builders import at
 from tests.data.material_builders import make_material_events
@@ -215,3 +224,57 @@ def test_a_file_of_commodities_is_read_with_what_may_be_empty(tmp_path: Path) ->
     file.write_text("commodity,group,materials,label\n811292,,Gallium;germanium,\n")
 
     assert read_commodities(file) == (Commodity("811292", "all", ("gallium", "germanium"), ""),)
+
+
+@pytest.mark.parametrize("label", ["x" * 81, "gal\u200blium", '"two\nlines"'])
+def test_a_label_that_is_no_line_of_words_is_refused(tmp_path: Path, label: str) -> None:
+    file = tmp_path / "some.csv"
+    file.write_text(f"commodity,group,materials,label\n811292,,,{label}\n")
+
+    with pytest.raises(DataError, match="is not at most 80 printable characters"):
+        read_commodities(file)
+
+
+def test_labels_of_what_stands_published_are_kept_and_may_change(filled: Filled) -> None:
+    engine = store_of(filled.settings)
+    first = labels_of(engine)
+
+    renamed = (replace(MINERALS[0], label="unwrought gallium"), replace(MINERALS[1], label=""))
+    run_many(filled.settings, at(NOW) + pd.Timedelta(days=1), renamed)
+
+    assert first == {"811292": "gallium", "250410": "natural graphite"}
+    assert labels_of(engine) == {**first, "811292": "unwrought gallium"}
+
+
+def labels_of(engine: Engine) -> dict[str, str]:
+    with engine.begin() as connection:
+        return fetch_labels(connection)
+
+
+def test_how_much_of_a_miss_carries_over_is_a_score_of_each_table(filled: Filled) -> None:
+    for code in CODES:
+        scores = read_scores(store_of(filled.settings), commodity=code)
+        (told,) = scores.loc[scores["metric"] == CARRY_OVER].to_dict("records")
+
+        assert 0.0 <= told["value"] <= 1.0
+        assert told["cells"] >= FEWEST_PAIRS
+        assert told["model"].startswith("group-")
+
+
+def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
+    engine = store_of(filled.settings)
+    rows = latest_forecast(engine, commodity="250410")[list(FORECAST_COLUMNS)]
+    numbers = [*QUANTILE_COLUMNS, "mean"]
+    rows = rows.assign(**{name: rows[name] / 2 for name in numbers})
+    publish_forecasts(
+        engine, rows, as_of=at("2023-11-26"), data_vintage="earlier", commodity="250410"
+    )
+    rule = Rule("moved", "median", 5.0, destination="USA", commodity="250410")
+    add_rule(engine, rule, who=Who("ann"), at=at(NOW), since=None)
+
+    run_many(filled.settings, at(NOW) + pd.Timedelta(days=1), MINERALS)
+
+    (told,) = read_desk(engine).alerts.to_dict("records")
+    assert told["fired"]
+    assert told["after"] == pytest.approx(2 * told["before"])
+    assert "natural graphite (250410), United States: median in" in told["message"]

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 from store.database import open_store
 from store.tokens import create_token
 from tests.service.browsing import Watch, opened
+from tests.service.other_goods import GOODS
 from tests.service.serving import serving
 from tests.service.stores import NEWEST, copied
 
@@ -17,12 +18,10 @@ KEY = "k" * 32
 
 
 @pytest.fixture(scope="module")
-def place(
-    published_store: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, str]]:
+def place(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """Address of a service and a token that may write to it."""
     home = tmp_path_factory.mktemp("desk")
-    engine = open_store(copied(published_store, home))
+    engine = open_store(copied(two_goods, home))
     token = create_token(engine, name="planning desk", scopes=["write"], at=NEWEST)
     engine.dispose()
     with serving(home, MAGNETCAST_ALERT_KEY=KEY) as (address, _):
@@ -115,7 +114,12 @@ def test_a_need_that_makes_no_sense_stays_in_its_form_with_what_is_wrong_in_sigh
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/needs", "/audit", "/destinations/USA", "/track-record"])
+@pytest.mark.parametrize("path",
+    [
+        "/needs", "/audit", "/destinations/USA", "/track-record", f"/needs?commodity={GOODS}",
+        f"/goods/{GOODS}/destinations/USA", f"/goods/{GOODS}/track-record",
+    ],
+)  # fmt: skip
 def test_a_written_desk_has_no_serious_fault_and_fits_a_phone(
     browser: Browser,
     place: tuple[str, str],
