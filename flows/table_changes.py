@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.listing import REMAINDER
 from features.partner_table import PartnerTable
 from flows.changes import pair_of, with_parts
 from flows.console import say
@@ -93,7 +92,7 @@ def _medians(stand: TableStand, destination: str, months: list[str]) -> Value:
 
 def _news(first: PartnerTable, last: PartnerTable) -> str:
     """Say what came in between."""
-    told = last.tonnes.drop(index=REMAINDER, errors="ignore")  # follows from the others
+    told = last.tonnes.loc[list(last.destinations)]  # sums and the remainder follow from them
     known = first.tonnes.reindex_like(told)
     revised = int((known.notna() & told.notna() & (known != told)).to_numpy().sum())
     return f"months {last.cutoff - first.cutoff}, figures revised {revised}"

@@ -1,6 +1,5 @@
 """What changed the medians of a partner table from one publication to the next."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pandas as pd
 import pytest
 
 from features.partner_table import partner_table
+from flows.explain_commands import explain
 from flows.publications import Asked
 from flows.table_changes import between, table_changes
 from flows.table_stand import forecast_of, open_table
@@ -18,11 +18,10 @@ from store.errors import DataError
 from store.publishing import publish_forecasts
 from store.reading import latest_forecast
 from store.settings import Settings
-from store.vocabulary import CHANGES
+from store.vocabulary import CHANGES, FORECAST_COLUMNS
 from store.writing import write_batch
 from tests.data.builders import at
 from tests.data.partner_builders import COMMODITY, make_cells, make_partner_rows, make_partner_world
-from tests.flows.conftest import environment, settings_of
 
 BEFORE, AFTER, SAME_DAY = "2023-11-26", "2024-01-26", "2024-01-27"
 REVISED = "2023-06"
@@ -36,18 +35,17 @@ class Twice:
     rows: pd.DataFrame
 
 
-def publish(settings: Settings, day: str, *, renamed: str = "") -> None:
+def publish(settings: Settings, day: str) -> None:
     stand = open_table(settings, at(day), COMMODITY)
-    made = forecast_of(stand)
-    made = made.assign(model=renamed or made["model"])
+    vintage = stand.data_vintage
     publish_forecasts(
-        stand.engine, made, as_of=at(day), data_vintage=stand.data_vintage, commodity=COMMODITY
+        stand.engine, forecast_of(stand), as_of=at(day), data_vintage=vintage, commodity=COMMODITY
     )
 
 
 @pytest.fixture(scope="module")
-def twice(new_folder: Callable[[], Path], data_dir: Path) -> Twice:
-    settings = settings_of(environment(new_folder(), data_dir))
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    settings = Settings(home=tmp_path_factory.mktemp("twice"), threads=1)
     world = make_partner_world(partners=40, months=48)
     told = float(world.tonnes.loc["USA", f"{REVISED}-01"])
     revision = make_partner_rows(
@@ -114,31 +112,27 @@ def test_days_the_wrong_way_round_or_before_any_publication_are_told(twice: Twic
         changes(twice.settings, since="2020-01-01")
 
 
-def test_a_forecast_that_a_group_made_is_refused(
-    new_folder: Callable[[], Path], data_dir: Path, twice: Twice
-) -> None:
-    settings = settings_of(environment(new_folder(), data_dir))
-    rows = {"observations": twice.rows}
-    write_batch(store_of(settings), Batch((FileRows("comtrade", "t", "t", rows),)))
-    publish(settings, BEFORE, renamed="group-ab12")
+def test_a_forecast_that_a_group_made_is_refused(twice: Twice, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    made = latest_forecast(store_of(twice.settings), commodity=COMMODITY)
+    renamed = made[list(FORECAST_COLUMNS)].assign(model="group-ab12")
+    publish_forecasts(
+        store_of(settings), renamed, as_of=at(AFTER), data_vintage="x", commodity=COMMODITY
+    )
 
     with pytest.raises(DataError, match="the model of a group, and who was in the group is not"):
-        changes(settings, since=BEFORE, until=BEFORE)
+        changes(settings, since=AFTER)
 
 
 def test_the_command_tells_what_changed_a_table(
-    twice: Twice,
-    monkeypatch: pytest.MonkeyPatch,
-    magnetcast: Callable[..., tuple[int, str, str]],
+    twice: Twice, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MAGNETCAST_HOME", str(twice.settings.home))
+    monkeypatch.setenv("MAGNETCAST_THREADS", "1")
 
-    code, text, said = magnetcast(
-        "explain", "USA", "--commodity", COMMODITY, "--since", BEFORE, "--as-of", AFTER,
-        "--period", "2024-06",
-    )  # fmt: skip
+    explain("USA", commodity=COMMODITY, since=BEFORE, as_of=AFTER, period="2024-06")
 
-    assert code == 0
+    text, said = capsys.readouterr()
     assert "United States, June 2024:" in said
     assert f"as of {AFTER}" in said
     assert "revised_actuals" in text
