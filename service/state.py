@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from service.access import Access, from_own_page
@@ -86,6 +86,14 @@ async def chosen_of(shared: Shared, commodity: Commodity = COMMODITY) -> Publica
 
 Chosen = Annotated[Publication, Depends(chosen_of)]
 """As ``Current``, of a commodity that the query names."""
+
+
+async def goods_of(shared: Shared, commodity: Annotated[str, Path(max_length=100)]) -> Publication:
+    """Return the newest publication of the commodity that the address names."""
+    return await run_in_threadpool(shared.live.of, commodity)
+
+
+Goods = Annotated[Publication, Depends(goods_of)]
 
 
 async def named_of(shared: Shared, commodity: Commodity = COMMODITY) -> str:

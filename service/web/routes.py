@@ -17,7 +17,7 @@ from service.publication import Publication
 from service.queries.commodities import listing
 from service.queries.history import known_destination
 from service.queries.ledger import Search
-from service.state import Current, OnDesk, Shared, State, may_read
+from service.state import Current, Goods, OnDesk, Shared, State, may_read
 from service.web import asking, downloads, fans
 from service.web import desk as desk_routes
 from service.web.desk import form_page
@@ -34,13 +34,6 @@ Words = Annotated[str, Query(max_length=100)]
 Choice = Annotated[str, Query(max_length=40)]
 Make = Callable[[Publication, pd.Timestamp], Answer]
 
-
-async def goods_of(shared: Shared, commodity: Annotated[str, Path(max_length=100)]) -> Publication:
-    """Return the newest publication of the commodity that the address names."""
-    return await run_in_threadpool(shared.live.of, commodity)
-
-
-Goods = Annotated[Publication, Depends(goods_of)]
 
 ICON: Final = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#00507d" d="M2 2h4v6'
