@@ -14,6 +14,7 @@ from features.evidence import evidence_panel
 from features.months import month_start
 from flows.backup import last_backup
 from flows.judging import FINE, Facts, Finding, Other, judge
+from flows.keeping import started_again
 from flows.machine import missing
 from flows.stores import store_of, was_cut_off
 from flows.watching import slo_readings
@@ -69,6 +70,7 @@ def examine(settings: Settings, now: pd.Timestamp) -> Health:
         backup_at=last_backup(settings),
         broken_off=_broken_off(settings),
         missing=tuple(missing(settings)),
+        started_again=started_again(settings, now),
     )
     if seen.cut_off:
         return _health(seen)

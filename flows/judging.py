@@ -1,7 +1,7 @@
 """What is wrong, judged from what was seen: alarms, each with a paragraph in docs/operations.md."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import pandas as pd
@@ -71,6 +71,8 @@ class Facts:
     """Why the champion cannot be loaded; empty if it can."""
     missing: tuple[str, ...] = ()
     """Servers that `magnetcast up` started and that do not run."""
+    started_again: Mapping[str, Sequence[pd.Timestamp]] = field(default_factory=dict)
+    """When the keeper started which server again in the last day."""
     tampered: tuple[str, ...] = ()
     """Publications that are not what was frozen."""
     held: tuple[str, ...] = ()

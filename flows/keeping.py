@@ -3,11 +3,17 @@
 ``python -m flows.keeping`` is the last thing that ``up`` starts and the first that ``down`` ends.
 """
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from flows import machine
+from flows.clock import utc_now
 from flows.console import say
 from store.settings import Settings
 
@@ -18,6 +24,11 @@ STEADY_S: Final = 60.0
 """A server that lived that long is started again at once; others wait ever longer."""
 
 LONGEST_S: Final = 120.0
+
+FILE: Final = "started-again.json"
+"""File beside the pids with the moments of the last day, by server."""
+
+TOLD_FOR: Final = pd.Timedelta(days=1)
 
 
 def keep(settings: Settings, *, is_over: Callable[[], bool] = lambda: False) -> None:
@@ -42,8 +53,38 @@ def keep(settings: Settings, *, is_over: Callable[[], bool] = lambda: False) -> 
             )
             begun[server.name] = now
             if machine.start_again(settings, server):
+                _note(settings, server.name, utc_now())
                 say(f"keeper    {server.name} had ended; it was started again")
         time.sleep(LOOK_S)
+
+
+def started_again(settings: Settings, now: pd.Timestamp) -> Mapping[str, Sequence[pd.Timestamp]]:
+    """Return when the keeper started which server again in the day before a moment.
+
+    Args:
+        settings: Where things are kept.
+        now: The moment (UTC).
+    """
+    try:
+        told = json.loads(_file(settings).read_text(encoding="utf-8"))
+        found = {str(name): [pd.Timestamp(one) for one in told[name]] for name in told}
+    except (OSError, ValueError, TypeError):
+        return {}
+    late = {name: [one for one in found[name] if now - one <= TOLD_FOR] for name in found}
+    return {name: moments for name, moments in late.items() if moments}
+
+
+def _note(settings: Settings, name: str, now: pd.Timestamp) -> None:
+    """Note that a server was started again; a full disk keeps no server down."""
+    found = dict(started_again(settings, now))
+    found[name] = [*found.get(name, []), now]
+    told = {name: [one.isoformat() for one in moments] for name, moments in found.items()}
+    with suppress(OSError):
+        _file(settings).write_text(json.dumps(told) + "\n", encoding="utf-8")
+
+
+def _file(settings: Settings) -> Path:
+    return settings.run_dir / FILE
 
 
 if __name__ == "__main__":

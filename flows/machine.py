@@ -29,6 +29,10 @@ POOL: Final = "magnetcast"
 KEEPER: Final = "keeper"
 """Name of what starts the others again (:mod:`flows.keeping`)."""
 
+LEASES: Final = "prefect.server.concurrency.lease_storage.filesystem"
+"""Prefect keeps who holds a training slot in memory: a server that is killed would forget the
+holder, not the slot, and nothing would ever train again."""
+
 START_S: Final = 180.0
 END_S: Final = 20.0
 PAUSE_S: Final = 0.25
@@ -113,6 +117,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PYTHONPATH": os.pathsep.join(
             [str(PROJECT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         ),

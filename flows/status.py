@@ -1,6 +1,7 @@
 """``magnetcast status``: how it is in words, or what stands as a table."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import pandas as pd
@@ -72,6 +73,7 @@ def in_words(health: "Health") -> list[str]:
         f"Free disk: {facts.free_bytes / 1e9:.1f} GB."
     )
     lines += [f"Measured: {one.words}." for one in facts.readings if one.monitor in TOLD]
+    lines += [_of_restarts(name, facts.started_again[name]) for name in sorted(facts.started_again)]
     made = "never" if facts.backup_at is None else f"{facts.backup_at:%Y-%m-%d %H:%M} UTC"
     lines.append(f"Last backup: {made}.")
     lines += [
@@ -80,6 +82,13 @@ def in_words(health: "Health") -> list[str]:
         for one in health.alarms
     ]
     return lines
+
+
+def _of_restarts(name: str, moments: Sequence[pd.Timestamp]) -> str:
+    """Say that a server had ended and was started again."""
+    times = "once" if len(moments) == 1 else f"{len(moments)} times"
+    last = f"{max(moments):%Y-%m-%d %H:%M} UTC"
+    return f"Started again in the last day: {name}, {times}, last at {last}."
 
 
 def _of_other(one: "Other") -> str:

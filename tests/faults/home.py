@@ -165,6 +165,11 @@ class Home:
         return self.folder / "var"
 
     @property
+    def clock(self) -> Path:
+        """Return the file with the seconds by which its clock is ahead of this machine's."""
+        return self.folder / "ahead"
+
+    @property
     def database(self) -> Path:
         return self.var / "magnetcast.db"
 
@@ -181,6 +186,7 @@ class Home:
         self.day = day
         noon = pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=12)
         self._ahead_s = noon.timestamp() - time.time()
+        self.clock.write_text(str(self._ahead_s))
         record = self.var / "last-backup.json"
         if record.exists():
             # The weekly job went on meanwhile.

@@ -45,14 +45,14 @@ class Birth:
     """Number of the user it runs as; 0 leaves it."""
 
 
-def move_clock(ahead_s: float) -> None:
+def move_clock(ahead_s: Callable[[], float]) -> None:
     """Move the clock where magnetcast reads it: flows/clock.py alone may."""
     import pandas as pd
 
     import flows.clock
 
     def now(tz: str) -> pd.Timestamp:
-        return pd.Timestamp.now(tz=tz) + pd.Timedelta(seconds=ahead_s)
+        return pd.Timestamp.now(tz=tz) + pd.Timedelta(seconds=ahead_s())
 
     moved: Any = SimpleNamespace(Timestamp=SimpleNamespace(now=now))
     flows.clock.pd = moved
@@ -66,7 +66,7 @@ def live(birth: Birth) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.update(birth.variables)
     if birth.ahead_s:
-        move_clock(birth.ahead_s)
+        move_clock(lambda: birth.ahead_s)
     if birth.largest_file:
         # A write beyond is an error (EFBIG), as on a full disk, and no signal.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
