@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,9 @@ KEEPER: Final = "keeper"
 LEASES: Final = "prefect.server.concurrency.lease_storage.filesystem"
 """Prefect keeps who holds a training slot in memory: a server that is killed would forget the
 holder, not the slot, and nothing would ever train again."""
+
+DEPLOYED: Final = "deployed"
+"""File beside the pids with the digest of the prefect.yaml that was taken; gone after `down`."""
 
 START_S: Final = 180.0
 END_S: Final = 20.0
@@ -142,7 +146,7 @@ def up(settings: Settings) -> None:
             _wait(settings, server)
             say(f"up        {server.name:<8} {server.address or server.name}")
             if server.name == "prefect":
-                _deploy(variables)
+                _deploy(settings, variables)
     except BaseException:
         for name in reversed(begun):
             _end(settings, name)
@@ -154,6 +158,7 @@ def down(settings: Settings) -> None:
     for server in reversed(servers(settings)):
         if _end(settings, server.name):
             say(f"down      {server.name}")
+    (settings.run_dir / DEPLOYED).unlink(missing_ok=True)
 
 
 def running(settings: Settings) -> list[str]:
@@ -215,8 +220,12 @@ def _start(settings: Settings, server: Server, variables: Mapping[str, str]) -> 
     _pid_file(settings, server.name).write_text(told + "\n", encoding="utf-8")
 
 
-def _deploy(variables: Mapping[str, str]) -> None:
-    """Register work pools, limits and deployments with the server that has just come up."""
+def _deploy(settings: Settings, variables: Mapping[str, str]) -> None:
+    """Register work pools, limits and deployments with the server, unless it has these already."""
+    noted = settings.run_dir / DEPLOYED
+    digest = sha256((PROJECT_ROOT / "prefect.yaml").read_bytes()).hexdigest()
+    if noted.exists() and noted.read_text(encoding="utf-8") == digest:
+        return
     command = [sys.executable, "-m", "flows.deploying"]
     # The command is our own list of words.
     answer = subprocess.run(  # noqa: S603
@@ -227,6 +236,7 @@ def _deploy(variables: Mapping[str, str]) -> None:
             f"The deployments of prefect.yaml were not taken: {answer.stderr.strip()[-2000:]} "
             "Expected Prefect to take them all. Correct prefect.yaml."
         )
+    noted.write_text(digest, encoding="utf-8")
 
 
 def _wait(settings: Settings, server: Server) -> None:

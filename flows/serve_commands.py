@@ -37,6 +37,7 @@ def serve(
 
     from flows.asking import what_if
     from flows.clock import utc_now
+    from flows.condition import examiner
     from flows.knowledge import knowledge
     from flows.stores import store_of
     from service.app import Rules, create_app
@@ -64,7 +65,7 @@ def serve(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = Live(engine, knowledge(), clock=utc_now, refresh_s=settings.refresh_s)
     config = uvicorn.Config(
-        create_app(live, rules, what_if=what_if(settings)),
+        create_app(live, rules, what_if=what_if(settings), examine=examiner(settings)),
         log_config=None,
         access_log=False,
         server_header=False,

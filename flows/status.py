@@ -48,10 +48,24 @@ def status(
 
 def in_words(health: "Health") -> list[str]:
     """Say how it is, then what is wrong, each line with the page that says what to do."""
+    alarms = [
+        f"{'BROKEN' if one.code > 1 else 'WARNING'} {one.alarm}: {one.words} "
+        f"(docs/operations.md#{one.alarm})"
+        for one in health.alarms
+    ]
+    return [headline(health), *lines_of(health), *alarms]
+
+
+def headline(health: "Health") -> str:
+    """Say in a sentence how it is."""
     from flows.judging import WORDS  # noqa: PLC0415 - as above
 
-    facts = health.facts
-    lines = [f"magnetcast is {WORDS[health.code]}."]
+    return f"magnetcast is {WORDS[health.code]}."
+
+
+def lines_of(health: "Health") -> list[str]:
+    """Say what stands and what is due next, a sentence or two a line."""
+    facts, lines = health.facts, list[str]()
     if facts.due is not None and facts.due_on is not None:
         known = "none" if facts.newest is None else f"{facts.newest:%Y-%m}"
         lines.append(
@@ -76,11 +90,6 @@ def in_words(health: "Health") -> list[str]:
     lines += [_of_restarts(name, facts.started_again[name]) for name in sorted(facts.started_again)]
     made = "never" if facts.backup_at is None else f"{facts.backup_at:%Y-%m-%d %H:%M} UTC"
     lines.append(f"Last backup: {made}.")
-    lines += [
-        f"{'BROKEN' if one.code > 1 else 'WARNING'} {one.alarm}: {one.words} "
-        f"(docs/operations.md#{one.alarm})"
-        for one in health.alarms
-    ]
     return lines
 
 

@@ -45,8 +45,8 @@ def noted(settings: Settings, what: str) -> Iterator[None]:
     try:
         yield
     except BaseException as err:
-        told = " ".join(str(err).split()) or type(err).__name__
-        _change(settings, Note(what, began_at, told[:SHOWN]))
+        told = " ".join(str(err).split()) if isinstance(err, Exception) else "it was told to end"
+        _change(settings, Note(what, began_at, told[:SHOWN] or type(err).__name__))
         raise
     _forget(settings, what)
 

@@ -15,6 +15,7 @@ from service.api.routes import API_PREFIX, api_router
 from service.api.scenario_models import PARTS
 from service.asking.desk import Desk
 from service.asking.told import WhatIf
+from service.condition import Conditions, Examine
 from service.gauges import Gauges
 from service.hooks import Hooks
 from service.hosts import Hosts
@@ -49,7 +50,12 @@ class Rules:
 
 
 def create_app(
-    live: Live, rules: Rules, *, what_if: WhatIf | None = None, ahead: Warm | None = warm
+    live: Live,
+    rules: Rules,
+    *,
+    what_if: WhatIf | None = None,
+    examine: Examine | None = None,
+    ahead: Warm | None = warm,
 ) -> FastAPI:
     """Return the app; it reads the store when it starts and looks for news until it ends.
 
@@ -57,6 +63,7 @@ def create_app(
         live: The publication to show, not started.
         rules: What is allowed.
         what_if: Who answers scenarios; None answers none.
+        examine: Who looks how the installation is; None tells nothing of it.
         ahead: Draws what will be asked for first; None leaves it to the first who asks.
     """
 
@@ -84,7 +91,10 @@ def create_app(
     counts = Counts(lambda: 0 if asking is None else asking.waiting)
     counts.registry.register(Gauges(lambda: live.publication, live.clock))
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
-    app.state.shared = State(live, access, counts, rules.hooks, asking, Recent(DRAWN))
+    conditions = None if examine is None else Conditions(examine, live.clock)
+    app.state.shared = State(
+        live, access, counts, rules.hooks, asking, Recent(DRAWN), conditions=conditions
+    )
     app.include_router(api_router())
     app.include_router(page_router())
     tell_problems(app, error_page)

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from service.access import Access, from_own_page
 from service.asking.desk import Desk as AskingDesk
 from service.asking.told import NoAnswerError
+from service.condition import Condition, Conditions
 from service.desk import Desk
 from service.goods import known_commodity
 from service.hooks import Hooks
@@ -31,6 +32,7 @@ class State:
     asking: AskingDesk | None = None
     drawn: Recent = field(default_factory=lambda: Recent(0))
     """Pages of scenarios drawn last."""
+    conditions: Conditions | None = None
 
 
 async def state_of(request: Request) -> State:
@@ -57,6 +59,23 @@ async def asking_of(shared: Shared) -> AskingDesk:
 
 
 Asking = Annotated[AskingDesk, Depends(asking_of)]
+
+
+async def condition_of(shared: Shared) -> Condition:
+    """Return how the installation is.
+
+    Raises:
+        NoAnswerError: This service does not look after it.
+    """
+    if shared.conditions is None:
+        raise NoAnswerError(
+            "This service does not know how the installation is. Expected one started by "
+            "`magnetcast serve`. Ask `magnetcast status`."
+        )
+    return await run_in_threadpool(shared.conditions.newest)
+
+
+HowItIs = Annotated[Condition, Depends(condition_of)]
 
 
 async def publication_of(shared: Shared) -> Publication:

@@ -343,6 +343,25 @@ class Ready(Told):
     trouble: str = Field(description="Why the newest state is not shown; empty if it is.")
 
 
+class Alarm(Told):
+    """What is wrong."""
+
+    alarm: str = Field(description="Its paragraph in docs/operations.md.", examples=["late-data"])
+    broken: bool = Field(description="Whether the service cannot be relied on meanwhile.")
+    words: str
+    remedy: list[str] = Field(description="What to do, in paragraphs.")
+
+
+class Status(Told):
+    """How the installation is, as `magnetcast status` tells it."""
+
+    at: datetime = Field(description="When this was looked at; once a minute at most.")
+    code: int = Field(ge=0, le=2, description="0 fine, 1 stale or degraded, 2 broken.")
+    headline: str = Field(examples=["magnetcast is fine."])
+    lines: list[str] = Field(examples=[["The forecast stands at 2026-11-24 00:00 UTC."]])
+    alarms: list[Alarm]
+
+
 class Problem(Told):
     """An error (RFC 9457)."""
 

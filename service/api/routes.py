@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Depends
 
-from service.api import desk, explain, forecasts, probes, scenarios, tables
+from service.api import desk, explain, forecasts, probes, scenarios, status, tables
 from service.api.models import Problem
 from service.problems import PROBLEM
 from service.state import may_read
@@ -16,7 +16,7 @@ def api_router() -> APIRouter:
     """Return the routes under ``/api/v1``; probes need no token."""
     api = APIRouter(prefix=API_PREFIX, responses=_problems())
     api.include_router(probes.router)
-    for part in (forecasts.router, explain.router, scenarios.router, tables.router):
+    for part in (forecasts.router, explain.router, scenarios.router, status.router, tables.router):
         api.include_router(part, dependencies=[Depends(may_read)])
     for part in (desk.router, desk.trail, desk.writing):
         api.include_router(part)
@@ -32,7 +32,7 @@ def _problems() -> dict[int | str, dict[str, Any]]:
         404: "There is no such thing.",
         422: "A parameter that does not fit.",
         429: "Too many requests a second.",
-        503: "Nothing is published yet, or no scenario can be answered now.",
+        503: "Nothing is published yet, or what is asked for cannot be answered now.",
     }
     schema = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
     return {

@@ -61,9 +61,11 @@ def page(
     )
 
 
-def bare_page(template: str, **values: object) -> str:
+def bare_page(template: str, *, here: str = "", **values: object) -> str:
     """Return a page that needs no publication."""
-    return _rendered(template, here="", navigation=NAVIGATION, is_magnets=True, asked="", **values)
+    return _rendered(
+        template, here=here, navigation=NAVIGATION, is_magnets=True, asked="", **values
+    )
 
 
 @cache

@@ -13,11 +13,11 @@ from service.answers import Answer, answer_of
 from service.api.replies import reply
 from service.desk import Desk
 from service.goods import file_of
-from service.publication import Publication
 from service.queries.commodities import listing
 from service.queries.history import known_destination
 from service.queries.ledger import Search
-from service.state import Current, Goods, OnDesk, Shared, State, may_read
+from service.publication import NothingPublishedError, Publication
+from service.state import Current, Goods, HowItIs, OnDesk, Shared, State, may_read
 from service.web import asking, downloads, fans
 from service.web import desk as desk_routes
 from service.web.desk import form_page
@@ -26,6 +26,7 @@ from service.web.goods import goods_page
 from service.web.overview import overview
 from service.web.pages import data_page, policy_page, track_page
 from service.web.render import bare_page, stylesheet
+from service.web.status import status_page
 
 MOST_PAGES: Final = 1000
 
@@ -147,6 +148,16 @@ async def _track(request: Request, current: Publication, shared: State, desk: De
 async def data_route(request: Request, current: Current, shared: Shared) -> Response:
     """Show what came in."""
     return await _page(request, current, shared.live.clock(), "data", data_page)
+
+
+@pages.get("/status")
+async def status_route(request: Request, shared: Shared, found: HowItIs) -> Response:
+    """Show how the installation is, a forecast or none."""
+    try:
+        current = shared.live.publication
+    except NothingPublishedError:
+        current = None
+    return reply(request, await run_in_threadpool(status_page, found, current))
 
 
 @pages.get("/policy")

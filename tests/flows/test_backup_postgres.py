@@ -1,4 +1,4 @@
-"""A backup of PostgreSQL made while a process writes, put back into a fresh database."""
+"""A backup of store and MLflow on PostgreSQL while a process writes, put back elsewhere."""
 
 import subprocess
 import sys
@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import URL, Engine, func, select
+from sqlalchemy import URL, Engine, MetaData, create_engine, func, select
 
 from flows.backup import back_up
 from flows.replay import predict_evidence
 from flows.restore import restore, settings_into
 from flows.stores import store_of
-from models import registry
+from models import registry, tracking
 from store import desk_tables
 from store.database import open_store, writing
 from store.errors import DataError
@@ -77,16 +77,37 @@ def fill(source: Engine, target: Engine) -> None:
                     new.execute(select(func.setval(place, max(row["id"] for row in rows))))
 
 
+def fill_mlflow(source: Settings, target: Settings) -> None:
+    """Copy every row of one MLflow database to another, whatever they are."""
+    tracking.connect(target)
+    old, new = create_engine(source.tracking_uri), create_engine(target.tracking_uri)
+    tables = MetaData()
+    with old.connect() as read, new.begin() as write:
+        tables.reflect(write)
+        for table in reversed(tables.sorted_tables):
+            write.execute(table.delete())
+        for table in tables.sorted_tables:
+            if rows := [dict(row) for row in read.execute(select(table)).mappings()]:
+                write.execute(table.insert(), rows)
+    old.dispose()
+    new.dispose()
+
+
 @pytest.fixture(scope="module")
 def there(
     published: Published, postgres_server: URL, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Settings]:
-    """What the main job left, the store on PostgreSQL."""
-    with database_on(postgres_server) as address:
+    """What the main job left, the store and MLflow on PostgreSQL."""
+    with database_on(postgres_server) as address, database_on(postgres_server) as mlflow:
         folder = tmp_path_factory.mktemp("postgres") / "var"
-        update = {"home": folder, "database_url": shown(address)}
+        update = {
+            "home": folder,
+            "database_url": shown(address),
+            "tracking_uri": shown(mlflow),
+        }
         settings = published.settings.model_copy(update=update)
         fill(store_of(published.settings), store_of(settings))
+        fill_mlflow(published.settings, settings)
         yield settings
         store_of(settings).dispose()
         store_of.cache_clear()
@@ -101,8 +122,16 @@ def archive(there: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def onto(there: Settings, home: Path, url: str) -> Settings:
-    return settings_into(there, home).model_copy(update={"database_url": url})
+@pytest.fixture
+def here(
+    there: Settings, empty_postgres: str, postgres_server: URL, tmp_path: Path
+) -> Iterator[Settings]:
+    """Where nothing stands yet."""
+    with database_on(postgres_server) as mlflow:
+        update = {"database_url": empty_postgres, "tracking_uri": shown(mlflow)}
+        settings = settings_into(there, tmp_path / "home").model_copy(update=update)
+        yield settings
+        store_of(settings).dispose()
 
 
 def closed_restore(
@@ -114,10 +143,8 @@ def closed_restore(
 
 
 def test_all_comes_back_in_a_fresh_database_as_one_state(
-    there: Settings, archive: Path, empty_postgres: str, tmp_path: Path
+    there: Settings, here: Settings, archive: Path
 ) -> None:
-    here = onto(there, tmp_path / "home", empty_postgres)
-
     manifest = closed_restore(there, here, archive)
 
     engine = store_of(here)
@@ -128,18 +155,20 @@ def test_all_comes_back_in_a_fresh_database_as_one_state(
     pd.testing.assert_frame_equal(read_forecasts(engine), read_forecasts(store_of(there)))
     assert len(read_forecasts(engine)) > 0
     assert data_vintage(engine) == data_vintage(store_of(there))
-    assert registry.champion(here) == registry.champion(there)
+    assert manifest["mlflow"]["kind"] == "postgresql"
+    assert registry.champion(here) == registry.champion(there) is not None
+    artifacts = tracking.find_runs(here, {"flow": "backtest"})
+    assert artifacts == tracking.find_runs(there, {"flow": "backtest"})
+    assert tracking.read_text(here, artifacts[0].run_id, "cells.csv")
     pd.testing.assert_frame_equal(
         predict_evidence(here, at(AS_OF)), predict_evidence(there, at(AS_OF))
     )
-    engine.dispose()
 
 
 def test_rows_in_the_database_are_replaced_only_when_forced(
-    there: Settings, archive: Path, empty_postgres: str, tmp_path: Path
+    there: Settings, here: Settings, archive: Path
 ) -> None:
-    here = onto(there, tmp_path / "home", empty_postgres)
-    engine = open_store(empty_postgres)
+    engine = open_store(here.url)
     with writing(engine) as connection:
         connection.execute(readings.insert().values(
             measured_at=at("2026-11-25"), as_of=at("2026-11-25"), monitor="slow", subject="mine",
@@ -153,4 +182,3 @@ def test_rows_in_the_database_are_replaced_only_when_forced(
     closed_restore(there, here, archive, force=True)
 
     assert "mine" not in set(read_table(store_of(here), readings, columns=SHOWN)["subject"])
-    store_of(here).dispose()

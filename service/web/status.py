@@ -1,0 +1,64 @@
+"""The page of how it is: what is wrong and what to do, who answers and why, the last runs."""
+
+from typing import Final
+
+import pandas as pd
+
+from service.answers import HTML, Answer, Record, answer_of
+from service.condition import Condition
+from service.names import name_of
+from service.publication import Publication
+from service.web.render import bare_page
+
+RUNS: Final = 10
+
+
+def status_page(found: Condition, publication: Publication | None) -> Answer:
+    """Return the page; without a publication it tells of the installation alone.
+
+    Args:
+        found: How the installation is.
+        publication: What is published, None if nothing is.
+    """
+    shown = bare_page(
+        "status.html.j2",
+        here="/status",
+        found=found,
+        as_of=None if publication is None else publication.as_of,
+        answering=() if publication is None else answering(publication),
+        runs=() if publication is None else last_runs(publication),
+    )
+    return answer_of(shown.encode(), HTML)
+
+
+def answering(publication: Publication) -> list[Record]:
+    """Return who answers for each destination in the newest forecast, and why not the champion."""
+    rows = publication.latest.fillna({"reason": ""})
+    parts = rows.drop_duplicates(["destination", "status", "reason"])
+    return [
+        {
+            "destination": row["destination"],
+            "name": name_of(row["destination"]),
+            "status": row["status"],
+            "model": row["model"],
+            "reason": row["reason"],
+        }
+        for row in parts.to_dict("records")
+    ]
+
+
+def last_runs(publication: Publication) -> list[Record]:
+    """Return the last runs on anything, newest first; minutes are None where one has not ended."""
+    runs = publication.published.runs.sort_values("started_at", ascending=False).head(RUNS)
+    return [
+        {
+            "began": f"{row['started_at']:%Y-%m-%d %H:%M}",
+            "flow": row["flow"],
+            "commodity": row["commodity"],
+            "status": row["status"],
+            "minutes": None
+            if pd.isna(row["finished_at"])
+            else (row["finished_at"] - row["started_at"]).total_seconds() / 60,
+        }
+        for row in runs.to_dict("records")
+    ]
