@@ -123,9 +123,9 @@ class Waiting:
 def held_like(
     engine: Engine, as_of: pd.Timestamp, data_vintage: str, *, published_as: str = COMMODITY
 ) -> Waiting | None:
-    """Return the newest publication up to a moment if it was held or rejected on these facts."""
+    """Return the newest publication up to a day if it was held or rejected on these facts."""
     known = read_publications(engine, commodity=published_as)
-    known = known.loc[known["as_of"] <= as_of]
+    known = known.loc[known["as_of"] <= day_of(as_of)]
     if known.empty:
         return None
     last = known.iloc[-1]
@@ -133,6 +133,14 @@ def held_like(
         return None
     told = f"{last['state']}: {last['note'] or last['held_because']}"
     return Waiting(int(last["id"]), pd.Timestamp(last["as_of"]), told)
+
+
+def day_of(as_of: pd.Timestamp) -> pd.Timestamp:
+    """Return the last moment of a day: what was published on it stands for all of it.
+
+    A person who runs after the schedule did names no moment, and so stands at the day's first.
+    """
+    return as_of.normalize() + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
 
 def held_folder(folder: Path) -> Path:

@@ -67,6 +67,7 @@ def examine(settings: Settings, now: pd.Timestamp) -> Health:
         now=now,
         cut_off=was_cut_off(settings),
         free_bytes=shutil.disk_usage(settings.home).free,
+        mlflow_free_bytes=_free_of_mlflow(settings),
         backup_at=last_backup(settings),
         broken_off=_broken_off(settings),
         missing=tuple(missing(settings)),
@@ -81,6 +82,14 @@ def examine(settings: Settings, now: pd.Timestamp) -> Health:
     except StoreError as err:
         return _health(replace(seen, unreadable=str(err)))
     return _health(_with_champion(settings, seen))
+
+
+def _free_of_mlflow(settings: Settings) -> int | None:
+    """Return what is free on the disk of MLflow's files, None where it is home's or has none."""
+    folder = settings.artifact_dir
+    if not folder.is_dir() or folder.stat().st_dev == settings.home.stat().st_dev:
+        return None
+    return shutil.disk_usage(folder).free
 
 
 def _health(facts: Facts) -> Health:

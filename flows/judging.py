@@ -86,6 +86,8 @@ class Facts:
     watched: pd.Timestamp | None = None
     """Moment of the forecast that stood when they did."""
     free_bytes: int = 0
+    mlflow_free_bytes: int | None = None
+    """On the disk of MLflow's files; None where it is home's, or has none."""
     backup_at: pd.Timestamp | None = None
     others: tuple[Other, ...] = ()
     """Commodities beside the magnets."""
@@ -202,15 +204,21 @@ def _machine(facts: Facts) -> Iterator[Finding]:
     for one in facts.broken_off:
         how = f"failed: {one.error}" if one.error else "was cut off before it ended"
         yield Finding("failed", WORSE, f"{one.what}, begun {one.began_at}, {how}")
-    if facts.free_bytes < LOW_BYTES:
-        code = BROKEN if facts.free_bytes < NO_BYTES else WORSE
-        yield Finding("disk", code, f"{facts.free_bytes / 1e9:.1f} GB are free on the disk of home")
+    yield from _disk("home", facts.free_bytes)
+    if facts.mlflow_free_bytes is not None:
+        yield from _disk("MLflow", facts.mlflow_free_bytes)
     if facts.backup_at is None:
         yield Finding("backup", WORSE, "there is no backup")
     elif facts.now - facts.backup_at > pd.Timedelta(days=BACKUP_DAYS):
         yield Finding(
             "backup", WORSE, f"the last backup is {_days(facts, facts.backup_at)} days old"
         )
+
+
+def _disk(whose: str, free_bytes: int) -> Iterator[Finding]:
+    if free_bytes < LOW_BYTES:
+        code = BROKEN if free_bytes < NO_BYTES else WORSE
+        yield Finding("disk", code, f"{free_bytes / 1e9:.1f} GB are free on the disk of {whose}")
 
 
 def _days(facts: Facts, since: pd.Timestamp) -> int:

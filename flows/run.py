@@ -16,7 +16,7 @@ from flows.backtest import backtest, verdict
 from flows.clock import utc_now
 from flows.console import say
 from flows.events import PUBLISHED, alarm, tell
-from flows.freeze import Draft, freeze, held_folder, held_like, objections
+from flows.freeze import Draft, day_of, freeze, held_folder, held_like, objections
 from flows.ingest import ingest
 from flows.predict import Forecast, predict
 from flows.provenance import git_commit
@@ -102,8 +102,8 @@ def _check_not_ancient(workspace: Workspace) -> None:
 
 
 def published_already(workspace: Workspace) -> Outcome | None:
-    """Return the standing forecast if the same facts, months and choices made it, else None."""
-    latest = latest_forecast(workspace.engine, as_of=workspace.as_of)
+    """Return the day's forecast if the same facts, months and choices made it, else None."""
+    latest = latest_forecast(workspace.engine, as_of=day_of(workspace.as_of))
     if latest.empty:
         return None
     last = month_label(last_complete_month(workspace.as_of) + MONTHS_AHEAD)

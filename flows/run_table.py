@@ -15,7 +15,7 @@ from features.partner_table import PartnerTable
 from flows.backtest import verdict
 from flows.clock import utc_now
 from flows.console import say, track
-from flows.freeze import Draft, freeze, held_folder, held_like, objections
+from flows.freeze import Draft, day_of, freeze, held_folder, held_like, objections
 from flows.provenance import git_commit
 from flows.table_records import FLOW, record
 from flows.table_stand import TableStand, forecast_of, open_table
@@ -67,7 +67,7 @@ def run_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableO
 
 def published_already(stand: TableStand) -> TableOutcome | None:
     """Return the standing forecast if the same figures, months and choices made it, else None."""
-    latest = latest_forecast(stand.engine, as_of=stand.as_of, commodity=stand.published_as)
+    latest = latest_forecast(stand.engine, as_of=day_of(stand.as_of), commodity=stand.published_as)
     if latest.empty or set(latest["data_vintage"]) != {stand.data_vintage}:
         return None
     made_alike = latest["model"].str.startswith(stand.model_family).all()

@@ -7,6 +7,7 @@ All calls name their database; MLflow's process-wide "current" database and run 
 threads and nested runs cannot write into each other's record.
 """
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,6 +46,9 @@ ERROR_TAG: Final = "error"
 """Tag of a failed run: the class and the first characters of the message."""
 
 ERROR_SHOWN: Final = 1000
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What the system says of a disk that takes nothing more."""
 
 _Item = TypeVar("_Item")
 _Args = ParamSpec("_Args")
@@ -141,6 +145,13 @@ def _answering(settings: Settings) -> Iterator[None]:
             f"MLflow's database {shown_address(settings.tracking_uri)} cannot be opened: "
             f"{type(err).__name__}. Expected a database or server that answers. Start the server, "
             "or restore the file from a backup."
+        ) from err
+    except OSError as err:
+        if err.errno not in FULL:
+            raise
+        raise StoreError(
+            f"MLflow's files in {settings.artifact_dir} cannot be written: {err.strerror}. "
+            "Expected room on their disk. Make some, e.g. by `magnetcast prune`."
         ) from err
 
 
@@ -292,6 +303,8 @@ def _hush() -> None:
         logger.setLevel(max(logger.level, logging.WARNING))
     # Warns of an environment without pip, such as uv's, at each registration.
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
+    # Prints a traceback where the database does not answer, which our own error tells in words.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:

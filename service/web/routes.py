@@ -13,10 +13,10 @@ from service.answers import Answer, answer_of
 from service.api.replies import reply
 from service.desk import Desk
 from service.goods import file_of
+from service.publication import NothingPublishedError, Publication
 from service.queries.commodities import listing
 from service.queries.history import known_destination
 from service.queries.ledger import Search
-from service.publication import NothingPublishedError, Publication
 from service.state import Current, Goods, HowItIs, OnDesk, Shared, State, may_read
 from service.web import asking, downloads, fans
 from service.web import desk as desk_routes

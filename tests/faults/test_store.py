@@ -4,11 +4,12 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from store.copies import move_addresses
 from tests.faults.checking import Watch
 from tests.faults.home import Home, Service, kept
 from tests.faults.world import NEXT, publish_until
@@ -88,30 +89,51 @@ def test_a_database_that_is_gone_for_a_while(served: Served, enduring: Enduring)
     watch.healed(home.call("run"), by="the next run, the file being back")
 
 
-@pytest.fixture
-def no_room(home: Home) -> Iterator[Callable[[int], None]]:
-    """Mount a small disk over the home; returns how to leave only some kB free."""
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Callable[[int], None]]:
+    """Mount a small disk over a folder; yields how to leave only some kB free."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
-    aside = home.folder / "aside"
-    home.var.rename(aside)
-    home.var.mkdir()
+    aside = folder.with_name("aside")
+    folder.rename(aside)
+    folder.mkdir()
     answer = subprocess.run(  # noqa: S603
-        ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=2300m", "tmpfs", str(home.var)],
+        ["/usr/bin/mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if answer.returncode:
         pytest.skip(f"no small disk can be mounted here: {answer.stderr}")
-    subprocess.run(["/usr/bin/cp", "-a", f"{aside}/.", str(home.var)], check=True)  # noqa: S603
+    subprocess.run(["/usr/bin/cp", "-a", f"{aside}/.", str(folder)], check=True)  # noqa: S603
 
     def leave(kilobytes: int) -> None:
-        free = os.statvfs(home.var)
+        free = os.statvfs(folder)
         size = free.f_bavail * free.f_frsize - (kilobytes << 10)
-        with (home.var / "filler").open("wb") as file:
+        with (folder / "filler").open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, size)
 
     yield leave
-    subprocess.run(["/usr/bin/umount", "--lazy", str(home.var)], check=True)  # noqa: S603
+    subprocess.run(["/usr/bin/umount", "--lazy", str(folder)], check=True)  # noqa: S603
+
+
+@pytest.fixture
+def no_room(home: Home) -> Iterator[Callable[[int], None]]:
+    with small_disk(home.var, 2300) as leave:
+        yield leave
+
+
+@pytest.fixture
+def no_room_for_mlflow(home: Home) -> Iterator[Callable[[int], None]]:
+    """As ``no_room``, for the disk of MLflow's database and files alone."""
+    mlruns = home.folder / "mlruns"
+    mlruns.mkdir()
+    for name in ("mlflow.db", "artifacts"):
+        (home.folder / name).rename(mlruns / name)
+    address = f"sqlite:///{mlruns / 'mlflow.db'}"
+    old, new = home.folder / "artifacts", mlruns / "artifacts"
+    move_addresses(address, old.as_uri(), new.as_uri())
+    home.more |= {"MAGNETCAST_TRACKING_URI": address, "MAGNETCAST_ARTIFACT_DIR": str(new)}
+    with small_disk(mlruns, 2300) as leave:
+        yield leave
 
 
 def test_a_full_disk_while_facts_are_written(
@@ -154,6 +176,31 @@ def test_a_full_disk_while_a_forecast_is_published(
     watch.alarm("failed", "is full|No space left", code=2)
     (home.var / "filler").unlink()
     watch.healed(home.call("run"), by="the next run published", new=NEXT)
+    service.end()
+
+
+@pytest.mark.long
+def test_a_full_disk_of_mlflow_during_a_run(
+    no_room_for_mlflow: Callable[[int], None], home: Home, enduring: Enduring
+) -> None:
+    service = Service(home)
+    watch = enduring(home, service, "the disk of MLflow's database and files full during a run")
+    publish_until(home.data, "2020-04")
+    home.set_clock(NEXT)
+
+    running = home.start("run")
+    running.wait_for("backtest  error")
+    no_room_for_mlflow(8)
+    said = running.ended()
+
+    watch.happened(said, "MLflow's .*cannot be", code=0)
+    service.shows(NEXT)
+    watch.seen_served()
+    watch.alarm("disk", "0.0 GB are free on the disk of MLflow", code=2)
+    (home.folder / "mlruns" / "filler").unlink()
+    watch.healed(
+        home.call("run"), by="the champion published; the next release trains again", new=NEXT
+    )
     service.end()
 
 

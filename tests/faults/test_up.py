@@ -104,7 +104,7 @@ def up(home: Home) -> Any:  # noqa: ANN401 - as Home.call
 
 
 def test_servers_are_killed_while_the_worker_publishes(home: Home, enduring: Enduring) -> None:
-    kills, random_, met = share(3), moments(SEED + 3), 0
+    kills, random_, met = share(2), moments(SEED + 3), 0
     rounds = victims(kills, random_)
     months = pd.period_range("2020-04", periods=len(rounds), freq="M")
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from flows.knowledge import knowledge
 from service.app import Rules, create_app
 from service.asking.told import WhatIf
+from service.condition import Alarm, Condition, Examine
 from service.knowledge import Stand
 from service.live import Live
 from sources.bundled import load_bundled
@@ -87,8 +88,25 @@ def make_live(engine: Engine, *, now: Callable[[], pd.Timestamp] = lambda: NOW) 
     return Live(engine, known, clock=now, refresh_s=0.05)
 
 
-def make_app(engine: Engine, rules: Rules = OPEN, what_if: WhatIf | None = None) -> FastAPI:
+def condition_at(now: pd.Timestamp) -> Condition:
+    """Return how an installation is whose figures are late."""
+    alarm = Alarm(
+        "late-data",
+        is_broken=False,
+        words="the figures are late",
+        remedy=("Look at `var/run`, then wait.",),
+    )
+    lines = ("The forecast stands.", "Champion: version 1.")
+    return Condition(now, 1, "magnetcast is stale or degraded.", lines, (alarm,))
+
+
+def make_app(
+    engine: Engine,
+    rules: Rules = OPEN,
+    what_if: WhatIf | None = None,
+    examine: Examine | None = condition_at,
+) -> FastAPI:
     """Return the app over a store, not started, that draws nothing ahead."""
     asked_by_client = replace(rules.hosts, names=rules.hosts.names | {"testserver"})
     rules = replace(rules, hosts=asked_by_client)
-    return create_app(make_live(engine), rules, what_if=what_if, ahead=None)
+    return create_app(make_live(engine), rules, what_if=what_if, examine=examine, ahead=None)

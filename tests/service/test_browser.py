@@ -19,6 +19,7 @@ PAGES = [
     "/track-record",
     "/policy",
     "/data",
+    "/status",
     "/nothing",
 ]
 

@@ -196,7 +196,7 @@ def test_a_public_name_that_is_none_is_told() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/destinations/USA", "/what-if", "/needs", "/track-record", "/policy", "/data",
+    ["/", "/destinations/USA", "/what-if", "/needs", "/track-record", "/policy", "/data", "/status",
      "/alerts.atom", "/destinations/USA/forecast.xlsx", "/static/style.css", "/robots.txt",
      "/api/v1/forecasts/USA", "/api/v1/events?format=csv", "/api/v1/openapi.json",
      "/api/v1/health", "/api/v1/ready", "/api/v1/forecasts/XXX", "/nothing"],

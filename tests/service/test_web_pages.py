@@ -20,6 +20,7 @@ LATER = datetime(2026, 11, 25, tzinfo=UTC)
 
 PAGES = [
     "/", "/destinations/USA", "/destinations/WLD", "/needs", "/track-record", "/policy", "/data",
+    "/status",
 ]  # fmt: skip
 WITH_FORMS = {"/needs", "/destinations/USA", "/destinations/WLD"}
 TOKENS_ALONE = {"/audit", "/api/v1/audit"}
@@ -123,7 +124,7 @@ def test_every_link_within_the_site_leads_somewhere(client: TestClient) -> None:
         seen |= inside
         # One list of pages stands for the others.
         waiting += [address for address in inside if not address.startswith("/policy?")]
-    assert {"/track-record", "/policy", "/data", "/destinations/ROW"} <= seen
+    assert {"/track-record", "/policy", "/data", "/status", "/destinations/ROW"} <= seen
 
 
 def test_the_overview_tells_three_months_and_the_chance_of_less_than_last_year(

@@ -1,0 +1,40 @@
+from pathlib import Path
+from typing import get_args
+
+from flows.condition import RUNBOOK, condition, runbook
+from flows.health import examine
+from flows.judging import Alarm
+from flows.status import in_words
+from tests.data.builders import at
+from tests.flows.conftest import Published
+
+LATER = at("2020-06-30")
+"""A release and its days of grace after what was published."""
+
+
+def test_the_service_is_told_what_status_tells(published: Published) -> None:
+    said = in_words(examine(published.settings, LATER))
+
+    found = condition(published.settings, LATER)
+
+    assert [found.headline, *found.lines] == said[: 1 + len(found.lines)]
+    alarms = [
+        f"{'BROKEN' if one.is_broken else 'WARNING'} {one.name}: {one.words} "
+        f"(docs/operations.md#{one.name})"
+        for one in found.alarms
+    ]
+    assert alarms == said[1 + len(found.lines) :]
+    assert {"late-data", "stale"} <= {one.name for one in found.alarms}
+    assert all(one.remedy for one in found.alarms)
+
+
+def test_the_runbook_has_a_paragraph_for_each_alarm_without_its_links() -> None:
+    told = runbook(RUNBOOK)
+
+    assert set(get_args(Alarm)) <= set(told)
+    assert all(told[name] for name in get_args(Alarm))
+    assert not any("](" in paragraph for paragraphs in told.values() for paragraph in paragraphs)
+
+
+def test_without_the_docs_there_are_no_remedies(tmp_path: Path) -> None:
+    assert runbook(tmp_path / "operations.md") == {}

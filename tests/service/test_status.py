@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from service.condition import KEPT_FOR, Condition, Conditions
+from store.database import open_store
+from tests.service.stores import NOW, condition_at, make_app
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_page_tells_what_is_wrong_and_what_to_do_about_it(client: TestClient) -> None:
+    page = words(client.get("/status").text)
+
+    assert "magnetcast is stale or degraded." in page
+    assert '<h3 id="late-data">late-data</h3> <p>the figures are late</p>' in page
+    assert "<p>Look at <code>var/run</code>, then wait.</p>" in page
+    assert "<li>The forecast stands.</li>" in page
+    assert 'href="/destinations/USA"' in page
+
+
+def test_the_page_tells_who_answers_for_each_destination_and_the_last_runs(
+    client: TestClient,
+) -> None:
+    page = words(client.get("/status").text)
+    answers = client.get("/api/v1/forecasts?limit=1000").json()["items"]
+
+    names = {row["destination"] for row in answers}
+    assert all(f'href="/destinations/{name}"' in page for name in names)
+    assert page.count('<th scope="row"') >= len(names)
+
+
+def test_programs_are_told_the_same(client: TestClient) -> None:
+    told = client.get("/api/v1/status").json()
+
+    assert told["code"] == 1
+    assert told["lines"] == ["The forecast stands.", "Champion: version 1."]
+    assert told["alarms"] == [
+        {
+            "alarm": "late-data",
+            "broken": False,
+            "words": "the figures are late",
+            "remedy": ["Look at `var/run`, then wait."],
+        }
+    ]
+
+
+def test_it_is_told_where_nothing_was_ever_published(tmp_path: Path) -> None:
+    empty = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
+    with TestClient(make_app(empty)) as client:
+        assert client.get("/").status_code == 503
+        page = client.get("/status")
+
+    empty.dispose()
+    assert page.status_code == 200
+    assert "magnetcast is stale or degraded." in page.text
+
+
+def test_a_service_that_looks_after_nothing_says_so(engine: Engine) -> None:
+    with TestClient(make_app(engine, examine=None), raise_server_exceptions=False) as client:
+        answer = client.get("/api/v1/status")
+
+    assert answer.status_code == 503
+    assert "Ask `magnetcast status`" in answer.json()["detail"]
+
+
+def test_it_is_looked_at_once_a_minute_and_again_where_the_clock_was_set_back() -> None:
+    moments: list[pd.Timestamp] = []
+    now = NOW
+
+    def look(moment: pd.Timestamp) -> Condition:
+        moments.append(moment)
+        return condition_at(moment)
+
+    conditions = Conditions(look, lambda: now)
+    first = conditions.newest()
+    now = NOW + KEPT_FOR / 2
+    assert conditions.newest() is first
+    now = NOW + KEPT_FOR
+    conditions.newest()
+    now = NOW
+    conditions.newest()
+
+    assert moments == [NOW, NOW + KEPT_FOR, NOW]
