@@ -1,6 +1,6 @@
 """How often the monitors speak without a cause, and how often with one, in made-up worlds.
 
-Prints the table of ADR 24. Months are logs of errors: neighbours alike by ``alike``, normal or with
+Prints the table of ADR 24 and, for twelve months, of ADR 28. Months are logs of errors: neighbours alike by ``alike``, normal or with
 heavy tails. A cause is a jump of the level (errors), or a band too narrow (coverage).
 """
 
@@ -13,7 +13,7 @@ from models.drift import RECENT, YEAR, against_naive, coverage_drift, score_drif
 from models.upkeep import durations
 
 ALIKE = (0.0, 0.3, 0.6)
-MONTHS = (15, 24, 36)
+MONTHS = (12, 15, 24, 36)
 CELLS = 30
 SPREAD = 0.5
 """Standard deviation of a month's log error, as in the replay of magnets."""

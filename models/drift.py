@@ -16,8 +16,8 @@ HORIZONS: Final = 3
 RECENT: Final = 3
 """Scored months that are held against those before."""
 
-FEWEST: Final = 12
-"""Scored months before that; fewer tell nothing."""
+FEWEST: Final = 9
+"""Scored months before that: a year in all. Of fewer the chance of an alarm was not measured."""
 
 YEAR: Final = 12
 """Scored months over which the seasonal naive and the band are judged."""

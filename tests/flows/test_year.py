@@ -1,7 +1,7 @@
 """A year of the schedule under a simulated clock: twelve releases, and no publication is missed.
 
 The world is small: a few small trees, nine past origins to learn from and two to be
-measured on, and no pictures, which other tests draw. All else is what runs unattended.
+measured on, and pictures of the first and the last release alone. All else is what runs unattended.
 """
 
 import asyncio
@@ -26,9 +26,10 @@ from prefect.exceptions import ObjectNotFound
 
 from flows.deployments import TRAINING, publish
 from flows.reproduce import reproduce
+from flows.scoreboard import Scoreboard, log_scoreboard
 from flows.workspace import store_of
-from models import registry
-from service.report import ReportInput
+from models import registry, tracking
+from service.report import ReportInput, write_report
 from store.intact import tampered
 from store.publications import read_publications
 from store.reading import latest_forecast, read_forecasts, read_runs
@@ -83,6 +84,9 @@ YEAR = (
     Release("2021-04-20", ("2021-03",), revises="2021-02"),
 )
 
+DRAWN = (YEAR[0].due, YEAR[-1].due)
+"""Releases with the whole report and all plots in MLflow."""
+
 
 @dataclass
 class World:
@@ -104,6 +108,11 @@ class World:
             ("models.backtest.FIRST_REPLAY", 2),
         ):
             self.monkeypatch.setattr(name, f"{moment - pd.DateOffset(months=months):%Y-%m-%d}")
+        drawn = f"{moment:%Y-%m-%d}" in DRAWN
+        self.monkeypatch.setattr("flows.run.write_report", write_report if drawn else page_only)
+        self.monkeypatch.setattr(
+            "flows.backtest.log_scoreboard", log_scoreboard if drawn else no_plots
+        )
 
     def hand_in(self, release: Release, day: pd.Timestamp, *, cut: bool = False) -> int:
         """Ingest the figures of a release, perhaps cut off; return the exit code."""
@@ -170,6 +179,11 @@ def page_only(report: ReportInput, folder: Path) -> Path:
     return page
 
 
+def no_plots(run: tracking.Run, board: Scoreboard) -> None:
+    """Log no plots."""
+    del run, board
+
+
 @pytest.fixture
 def world(
     place: Path,
@@ -187,8 +201,6 @@ def world(
     write_figures(tmp_path / "data" / "published_figures.csv", before)
     know_only_the_past(tmp_path / "data")
     monkeypatch.setattr("flows.workspace.ModelSpec", lambda: QUICK)
-    monkeypatch.setattr("flows.run.write_report", page_only)
-    monkeypatch.setattr("flows.backtest.log_scoreboard", lambda _run, _board: None)
     return World(Settings(), levels, tmp_path, magnetcast, monkeypatch)
 
 
@@ -212,6 +224,10 @@ def test_a_year_of_releases_is_published_without_a_miss(
     live = read_publications(engine)
     assert set(live["state"]) == {"published"}
     assert all(later > one for one, later in pairwise(live["as_of"]))
+    for due in DRAWN:
+        report = world.settings.reports_dir / due
+        assert "<svg" in (report / "index.html").read_text(encoding="utf-8")
+        assert (report / "fan_USA.png").stat().st_size > 0
     first = reproduce(world.settings, at(YEAR[0].due))
     assert first.missing == ()
     assert first.difference == ""
