@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -122,9 +122,16 @@ class Process:
         return Path(self.birth.stderr).read_text(errors="replace")
 
     def kill(self) -> None:
-        """Kill it and all it started, at once (SIGKILL)."""
-        os.killpg(self.pid, signal.SIGKILL)
+        """Kill it and all it started, at once (SIGKILL); one that just ended is not there."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self.nursery.wait(self.pid)
+
+    def is_killed_within(self, seconds: float) -> bool:
+        """Kill it after some time; tells whether that met it alive."""
+        if self.nursery.wait(self.pid, seconds) is None:
+            self.kill()
+        return self.nursery.wait(self.pid) == GONE
 
     def wait_for(self, words: str) -> None:
         """Wait until it says something, or ends."""

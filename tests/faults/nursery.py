@@ -49,13 +49,11 @@ def move_clock(ahead_s: Callable[[], float]) -> None:
     """Move the clock where magnetcast reads it: flows/clock.py alone may."""
     import pandas as pd
 
-    import flows.clock
-
     def now(tz: str) -> pd.Timestamp:
         return pd.Timestamp.now(tz=tz) + pd.Timedelta(seconds=ahead_s())
 
     moved: Any = SimpleNamespace(Timestamp=SimpleNamespace(now=now))
-    flows.clock.pd = moved
+    import_module("flows.clock").pd = moved
 
 
 def live(birth: Birth) -> None:
