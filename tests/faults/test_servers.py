@@ -15,10 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pandas as pd
 import pytest
 
 from flows import machine
-from flows.keeping import keep
+from flows.clock import utc_now
+from flows.keeping import keep, started_again
 from flows.machine import HOST, Server, down, missing, running, up
 from store.settings import PROJECT_ROOT, Settings
 from tests.faults.checking import Watch
@@ -98,6 +100,9 @@ def test_a_server_that_is_killed_is_started_again(
     assert told == ["one"]
     assert second not in {None, first}
     assert running(settings) == missing(settings) == []
+    ((name, [moment]),) = started_again(settings, utc_now()).items()
+    assert name == "one"
+    assert started_again(settings, moment + pd.Timedelta(hours=25)) == {}
 
 
 class Postgres:

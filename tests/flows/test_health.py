@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pandas as pd
 import pytest
 
-from flows.health import examine
+from flows.health import Health, examine
 from flows.judging import Alarm, Facts, judge
 from flows.status import in_words
 from flows.stores import single_writer
@@ -75,6 +75,7 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
         ({"quarantined": 2}, "quarantine", 1),
         ({"free_bytes": 1 << 30}, "disk", 1),
         ({"free_bytes": 1 << 20}, "disk", 2),
+        ({"mlflow_free_bytes": 1 << 20}, "disk", 2),
         ({"watched": at("2026-11-19")}, "unwatched", 1),
         *[({"readings": (found(name),)}, name, 1) for name in get_args(Monitor)],
         ({"backup_at": None}, "backup", 1),
@@ -87,6 +88,16 @@ def test_each_thing_that_is_wrong_raises_its_own_alarm(
     (found,) = judge(replace(FINE, **change))
 
     assert (found.alarm, found.code) == (alarm, code)
+
+
+def test_a_server_that_was_started_again_is_told_and_is_no_alarm() -> None:
+    twice = {"worker": [at("2026-11-24"), at("2026-11-25")]}
+    health = Health(replace(FINE, started_again=twice), ())
+
+    told = in_words(health)
+
+    assert list(judge(health.facts)) == []
+    assert "Started again in the last day: worker, 2 times, last at 2026-11-25 00:00 UTC." in told
 
 
 @pytest.mark.parametrize("day", ["2026-11-20", "2026-11-22"])
@@ -147,6 +158,15 @@ def test_work_that_failed_is_noted_until_it_succeeds(tmp_path: Path) -> None:
 
     assert (failed.error, begun.error) == ("no figures", "")
     assert notes(settings) == ()
+
+
+def test_work_that_was_told_to_end_is_noted_as_such(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+
+    with pytest.raises(SystemExit), noted(settings, "the main job"):
+        raise SystemExit(1)
+
+    assert [note.error for note in notes(settings)] == ["it was told to end"]
 
 
 def test_a_note_under_a_free_lock_tells_of_a_killed_process(tmp_path: Path) -> None:
