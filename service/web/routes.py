@@ -157,7 +157,7 @@ async def status_route(request: Request, shared: Shared, found: HowItIs) -> Resp
         current = shared.live.publication
     except NothingPublishedError:
         current = None
-    return reply(request, await run_in_threadpool(status_page, found, current))
+    return reply(request, await run_in_threadpool(status_page, found, current, shared.live.clock()))
 
 
 @pages.get("/policy")

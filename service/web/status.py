@@ -8,27 +8,34 @@ from service.answers import HTML, Answer, Record, answer_of
 from service.condition import Condition
 from service.names import name_of
 from service.publication import Publication
-from service.web.render import bare_page
+from service.web.render import bare_page, page
+
+ADDRESS: Final = "/status"
+TEMPLATE: Final = "status.html.j2"
 
 RUNS: Final = 10
 
 
-def status_page(found: Condition, publication: Publication | None) -> Answer:
+def status_page(found: Condition, publication: Publication | None, now: pd.Timestamp) -> Answer:
     """Return the page; without a publication it tells of the installation alone.
 
     Args:
         found: How the installation is.
         publication: What is published, None if nothing is.
+        now: The moment of asking.
     """
-    shown = bare_page(
-        "status.html.j2",
-        here="/status",
+    if publication is None:
+        shown = bare_page(TEMPLATE, here=ADDRESS, found=found, answering=(), runs=())
+        return answer_of(shown.encode(), HTML)
+    return page(
+        TEMPLATE,
+        publication,
+        now=now,
+        here=ADDRESS,
         found=found,
-        as_of=None if publication is None else publication.as_of,
-        answering=() if publication is None else answering(publication),
-        runs=() if publication is None else last_runs(publication),
+        answering=answering(publication),
+        runs=last_runs(publication),
     )
-    return answer_of(shown.encode(), HTML)
 
 
 def answering(publication: Publication) -> list[Record]:
