@@ -51,10 +51,16 @@ class Schedule:
         self._api = f"http://{HOST}:{home.settings.prefect_port}/api"
 
     def _ask(self, method: str, path: str, **body: object) -> Any:  # noqa: ANN401 - JSON
-        answer = httpx.request(
-            method, f"{self._api}{path}", json=body, timeout=60, trust_env=False
-        ).raise_for_status()
-        return answer.json() if answer.content else None
+        """Ask; where its database is busy Prefect wants to be asked again (503)."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            answer = httpx.request(
+                method, f"{self._api}{path}", json=body, timeout=60, trust_env=False
+            )
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > end:
+                break
+            time.sleep(1)
+        return answer.raise_for_status().json() if answer.content else None
 
     def pause(self) -> None:
         """Let nothing start by this machine's clock, which is not the home's."""
