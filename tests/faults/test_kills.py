@@ -90,6 +90,8 @@ def test_a_run_is_killed(served: Served, enduring: Enduring) -> None:
     random_, life, told, killed = moments(SEED + 2), 60.0, list[str](), 0
 
     for month in pd.period_range("2020-04", periods=3 * kills, freq="M"):
+        if month.month == 1:
+            continue  # comes out with February
         publish_until(home.data, str(month))
         day = f"{(month + 1).start_time + pd.Timedelta(days=21):%Y-%m-%d}"
         home.set_clock(day)
