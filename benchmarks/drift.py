@@ -1,7 +1,8 @@
 """How often the monitors speak without a cause, and how often with one, in made-up worlds.
 
 Prints the tables of ADR 24 and ADR 28. Months are logs of errors: neighbours alike by
-``alike``, normal or with heavy tails. A cause is a jump of the level (errors), or a band too narrow (coverage).
+``alike``, normal or with heavy tails. A cause is a jump of the level (errors), or a band too
+narrow (coverage).
 """
 
 import argparse
