@@ -26,6 +26,9 @@ from watch import Measured, measure
 from sources.panel_file import read_panel
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
+MOST_SPREAD = 100_000
+"""Series that a cluster on this one machine is measured with."""
+
 MOST_RACED = 10_000
 HORIZON = 12
 CUTOFFS = "2022-12,2023-12"
@@ -143,7 +146,8 @@ def jobs(place: Place, python: str | None) -> dict[tuple[str, int], Callable[[],
         (name, 0): partial(step, place, name)
         for name in ("features", "plain features", "experts", "train")
     }
-    found |= {("predict", workers): partial(predict, place, workers) for workers in (0, 1, 2)}
+    spread = (0, 1, 2) if place.series <= MOST_SPREAD else (0,)
+    found |= {("predict", workers): partial(predict, place, workers) for workers in spread}
     found["backtest", 0] = partial(backtest, place)
     if place.series <= MOST_RACED:
         found["race engine", 0] = partial(race_own, place)

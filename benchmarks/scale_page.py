@@ -26,13 +26,14 @@ EFFICIENCY = 0.7
 INTRODUCTION = """
 Generated panels of 120 months, twelve months forecast. *Features*: the lessons of past origins and
 the features of every series at the cutoff, what experts say among them. *Experts*: what ten experts
-say of every series. *Train*: lessons, stack, trees, trial and bands; from 6,000 series on the
-same work. These are timed in the process, reading left out. *Predict* is the whole command from
-parts to parts, its start counted; workers are processes of a local Dask cluster, 0 the command's
-own. *Backtest* is the whole command at two cutoffs from parts to parts, scored beside the seasonal
-naive and the middle of the experts. Processor seconds are those of all processes of a command;
-other work on the machine disturbs them least. Memory is the largest sum of resident memory over all
-processes; bytes are of the table made, or of the files written.
+say of every series. *Train*: lessons, stack, trees, trial and bands; from 6,000 series on the same
+work. These are timed in the process, reading left out. *Predict* is the whole command from parts to
+parts, its start counted; workers are processes of a local Dask cluster, 0 the command's own; a
+cluster on this machine is not measured at a million. *Backtest* is the whole command at two cutoffs
+from parts to parts, scored beside the seasonal naive and the middle of the experts. Processor
+seconds are those of all processes of a command; other work on the machine disturbs them least.
+Memory is the largest sum of resident memory over all processes; bytes are of the table made, or of
+the files written.
 """
 
 RACE = """
