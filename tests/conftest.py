@@ -111,9 +111,17 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def prefect_api() -> Iterator[None]:
     """One Prefect server for a worker of the test run, whatever folders its tests are in."""
+    from prefect.settings import (  # noqa: PLC0415 - seconds
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        temporary_settings,
+    )
     from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - seconds
 
-    with prefect_test_harness(server_startup_timeout=600):
+    # A flow with a heartbeat waits a second at its end for the thread that beats.
+    with (
+        prefect_test_harness(server_startup_timeout=600),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
         yield
 
 
