@@ -31,9 +31,9 @@ work. These are timed in the process, reading left out. *Predict* is the whole c
 parts, its start counted; workers are processes of a local Dask cluster, 0 the command's own; a
 cluster on this machine is not measured at a million. *Backtest* is the whole command at two cutoffs
 from parts to parts, scored beside the seasonal naive and the middle of the experts. Processor
-seconds are those of all processes of a command; other work on the machine disturbs them least.
-Memory is the largest sum of resident memory over all processes; bytes are of the table made, or of
-the files written.
+seconds are those of all processes of a command; other work on the machine disturbs them least;
+*seconds* tell little where the load is far above 2. Memory is the largest sum of resident memory
+over all processes; bytes are of the table made, or of the files written.
 """
 
 RACE = """
@@ -55,9 +55,10 @@ ESTIMATE = """
 On paper: all that China ships, 5,000 products x 200 destinations x 120 months, is {china:,} series.
 At {cost:.2f} ms of a processor a series (predict at {size:,}, the straight line through the sizes)
 that is {hours:.2f} processor hours. A cluster of {nodes} nodes of {cores} virtual cores (EC2
-c7i.4xlarge, 32 GB) that works {efficiency:.0%} of its time takes {minutes:.1f} minutes and the
-{constant:.0f} s that one process learns and starts. A worker holds one part; the process that asks
-holds names and seasons, some 0.2 kB a series.
+c7i.4xlarge, 32 GB) that works {efficiency:.0%} of its time computes that in {seconds:.0f} s, beside
+the {constant:.0f} s in which one process learns and starts. On top come Prefect's tasks, a second
+of a processor each, four a worker and pass, and what the shared disk takes for its gigabytes. A
+worker holds one part; the process that asks holds names and seasons, some 0.2 kB a series.
 """
 
 
@@ -178,7 +179,7 @@ def estimate(rows: pd.DataFrame) -> list[str]:
         nodes=NODES,
         cores=CORES,
         efficiency=EFFICIENCY,
-        minutes=60 * hours / (NODES * CORES * EFFICIENCY),
+        seconds=3600 * hours / (NODES * CORES * EFFICIENCY),
         constant=max(constant, 0.0),
     )
     return ["## All that China ships", *page.prose(text)]
