@@ -4,7 +4,7 @@ Whatever is written stands under its name only when it is whole, so that work th
 after a worker was lost finds nothing half done.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.backtest import forecast_file
-from models.engine.forecast import Engine
+from models.engine.forecast import Engine, Quantiles
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import Common
 from models.panel import forecast_rows
@@ -30,7 +30,6 @@ from models.parted import (
     Span,
     Told,
     first_pass,
-    last_pass,
     second_pass,
     spoken_pass,
 )
@@ -129,12 +128,8 @@ def forecast_part(
     found: Condensed, *, span: Span, engine: Engine, common: Common, out: Path
 ) -> tuple[int, list[str]]:
     """Write the forecasts of a part; return their number and the series without one."""
-    block = read_block(found, span)
-    target = out / found.part.name / FILE
-    parts = last_pass(block, engine, common, span)
-    said = (forecast_file(part.assign(model=MODEL), status=STATUS) for part in parts)
-    rows, forecast = _write_forecasts(target, said, beside=found.block.parent)
-    return rows, [str(name) for name in found.names if name not in forecast]
+    spoken = spoken_pass(read_block(found, span), engine, common, bands={})
+    return _write_own(found, spoken, last=span.last, status=STATUS, out=out)
 
 
 def score_part(
@@ -164,18 +159,24 @@ def score_part(
     whole = read_block(found, span)
     past = Block(whole.names, np.ascontiguousarray(whole.tonnes[:, : known.width]))
     spoken = list(spoken_pass(past, engine, common, bands=bands))
-    said = (
-        forecast_file(
-            forecast_rows(whole.names, one[MODEL], known.last).assign(model=MODEL),
-            status=BACKTEST,
-        )
-        for one in spoken
-    )
-    target = out / found.part.name / FILE
-    rows, forecast = _write_forecasts(target, said, beside=found.block.parent)
+    told = _write_own(found, spoken, last=known.last, status=BACKTEST, out=out)
     totals = [part_totals(whole, one, known) for one in spoken]
-    left_out = [str(name) for name in found.names if name not in forecast]
-    return rows, left_out, pd.concat(totals) if totals else pd.DataFrame()
+    return *told, pd.concat(totals) if totals else pd.DataFrame()
+
+
+def _write_own(
+    found: Condensed,
+    spoken: Iterable[Mapping[str, Quantiles]],
+    *,
+    last: int,
+    status: str,
+    out: Path,
+) -> tuple[int, list[str]]:
+    """Write what the product says of a part; return the number of rows and the series without."""
+    said = (forecast_rows(found.names, one[MODEL], last).assign(model=MODEL) for one in spoken)
+    files = (forecast_file(rows, status=status) for rows in said)
+    rows, names = _write_forecasts(out / found.part.name / FILE, files, beside=found.block.parent)
+    return rows, [str(name) for name in found.names if name not in names]
 
 
 def _write_block(path: Path, values: Floats) -> None:

@@ -18,11 +18,11 @@ from flows.parted_panel import Gathered, Job, gathered, opened, stand, tell
 from flows.scoreboard import CURVES, log_board
 from models import tracking
 from models.backtest import SCORED_HORIZONS
+from models.panel import check_cutoff
 from models.part_scores import RIVALS
 from models.parted import Span, bands_of, without_lessons
 from models.rolling import MODEL
 from models.scores import ALL, REFERENCE, board_of
-from store.errors import DataError
 from store.settings import Settings
 
 FORECASTS: Final = "forecasts"
@@ -57,12 +57,7 @@ def _scored(job: Job, staff: Staff, cutoffs: Sequence[int]) -> pd.DataFrame:
     """Return the totals of all parts and cutoffs, and write the forecasts."""
     panel = gathered(job, staff)
     for cutoff in cutoffs:
-        if not panel.span.first <= cutoff <= panel.span.last:
-            raise DataError(
-                f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
-                f"{month_label(panel.span.first)} to {month_label(panel.span.last)}. "
-                "Expected a month within it. Take another --cutoffs."
-            )
+        check_cutoff(cutoff, first=panel.span.first, final=panel.span.last)
     return pd.concat([_scored_at(job, staff, panel, cutoff) for cutoff in cutoffs])
 
 

@@ -58,13 +58,8 @@ class Task:
         Raises:
             DataError: It lies outside the table.
         """
-        first, final = int(self.table.columns[0]), int(self.table.columns[-1])
-        if not first <= cutoff <= final:
-            raise DataError(
-                f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
-                f"{month_label(first)} to {month_label(final)}. "
-                "Expected a month within it. Take another --cutoffs."
-            )
+        first = int(self.table.columns[0])
+        check_cutoff(cutoff, first=first, final=int(self.table.columns[-1]))
         return cutoff - first
 
     def engine(self, cutoff: int) -> Engine:
@@ -87,6 +82,20 @@ class Task:
             spec=self.spec,
             extra=planned,
             extra_names=() if planned is None else planned.names,
+        )
+
+
+def check_cutoff(cutoff: int, *, first: int, final: int) -> None:
+    """Check that a cutoff lies within the months of a panel, all as month numbers.
+
+    Raises:
+        DataError: It does not.
+    """
+    if not first <= cutoff <= final:
+        raise DataError(
+            f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
+            f"{month_label(first)} to {month_label(final)}. "
+            "Expected a month within it. Take another --cutoffs."
         )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from models.engine.baselines import around, error_quantiles
@@ -18,7 +17,7 @@ from models.engine.learner import Heads
 from models.engine.lessons import PanelView
 from models.engine.spec import EngineSpec
 from models.engine.standpoint import Common, gauge, panel_momentum
-from models.panel import expert_said, forecast_rows
+from models.panel import expert_said
 from models.rolling import MODEL
 from models.season import LEAST_MONTHS, YEAR, Profiles, measured_profiles, panel_profile
 
@@ -172,19 +171,6 @@ def bands_of(engine: Engine, names: Sequence[str]) -> dict[str, Floats]:
 def without_lessons(engine: Engine) -> Engine:
     """Return the engine without what only training needs, small enough to send to workers."""
     return replace(engine, known=engine.known.part(np.empty(0, dtype=np.int64)))
-
-
-def last_pass(block: Block, engine: Engine, common: Common, span: Span) -> Iterator[pd.DataFrame]:
-    """Yield the forecasts of a part as ``models.panel.predict_panel`` does, some series at a time.
-
-    Args:
-        block: The part.
-        engine: By ``learned``.
-        common: Of the whole panel.
-        span: Months of the panel; the last is the cutoff.
-    """
-    for spoken in spoken_pass(block, engine, common, bands={}):
-        yield forecast_rows(block.names, spoken[MODEL], span.last)
 
 
 def spoken_pass(
