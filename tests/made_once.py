@@ -1,15 +1,12 @@
 """What is expensive is made by one worker of a test run; the others wait for it and share it."""
 
 import os
-import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from filelock import FileLock
-
-Made = TypeVar("Made")
 
 
 def shared_root(factory: pytest.TempPathFactory) -> Path:
@@ -18,14 +15,19 @@ def shared_root(factory: pytest.TempPathFactory) -> Path:
     return root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[], Made]) -> Made:
-    """Return what ``make`` returned in the first worker that asked; nobody may write to it."""
-    told = shared_root(factory) / f"{name}.pickle"
-    with FileLock(told.with_suffix(".lock")):
-        if not told.exists():
-            found = make()
-            told.write_bytes(pickle.dumps(found))
-            return found
-    # Written by another worker of this very run.
-    kept: Made = pickle.loads(told.read_bytes())  # noqa: S301
-    return kept
+def made_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], object]) -> Path:
+    """Return the folder that the first worker that asked filled; nobody may write to it.
+
+    Args:
+        factory: Of the session.
+        name: Of the folder, one for all workers.
+        fill: Makes the folder, which is not there yet.
+    """
+    folder = shared_root(factory) / name
+    whole = folder.with_suffix(".whole")
+    with FileLock(folder.with_suffix(".lock")):
+        if not whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            fill(folder)
+            whole.touch()
+    return folder

@@ -1,12 +1,13 @@
 """One Prefect server for all flows, a migrated MLflow database to copy, a small bundled world."""
 
+import json
 import os
 import shutil
 import sqlite3
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +29,9 @@ AS_OF = "2020-04-22"
 
 LATER = "2020-05-22"
 """A release later: the world of April is out."""
+
+TOLD = ("rows_published", "verdict", "unknowns", "is_new", "held")
+"""What else an outcome tells beside forecasts and report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,8 @@ def with_eu27(levels: pd.DataFrame) -> pd.DataFrame:
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a migrated MLflow database without runs."""
 
-    def make() -> Path:
-        folder = tmp_path_factory.mktemp("template")
+    def fill(folder: Path) -> None:
+        folder.mkdir()
         tracking.connect(
             Settings(
                 home=folder / "var",
@@ -90,9 +94,8 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 artifact_dir=folder / "artifacts",
             )
         )
-        return folder
 
-    return made_once(tmp_path_factory, "mlflow", make)
+    return made_once(tmp_path_factory, "mlflow", fill)
 
 
 def environment(folder: Path, data_dir: Path) -> dict[str, str]:
@@ -119,40 +122,53 @@ def new_folder(
 ) -> Callable[[], Path]:
     """Return a maker of folders that hold a migrated, empty MLflow database."""
 
-    def make() -> Path:
-        folder = tmp_path_factory.mktemp("place")
-        (folder / "artifacts").mkdir()
-        shutil.copy(mlflow_template / "mlflow.db", folder / "mlflow.db")
-        connection = sqlite3.connect(folder / "mlflow.db")
-        with connection:
-            connection.execute(
-                "UPDATE experiments SET artifact_location = ? WHERE name = ?",
-                ((folder / "artifacts").as_uri(), tracking.EXPERIMENT),
-            )
-        connection.close()
-        return folder
-
-    return make
+    return lambda: with_mlflow(mlflow_template, tmp_path_factory.mktemp("place"))
 
 
-def ran(settings: Settings, folder: Path, day: str) -> Published:
-    """Run the main job and leave its store as a copier needs it."""
+def with_mlflow(template: Path, folder: Path) -> Path:
+    """Copy a migrated, empty MLflow database into a folder and return that."""
+    (folder / "artifacts").mkdir()
+    shutil.copy(template / "mlflow.db", folder / "mlflow.db")
+    connection = sqlite3.connect(folder / "mlflow.db")
+    with connection:
+        connection.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE name = ?",
+            ((folder / "artifacts").as_uri(), tracking.EXPERIMENT),
+        )
+    connection.close()
+    return folder
+
+
+def ran(folder: Path, data_dir: Path, day: str) -> None:
+    """Run the main job in a folder and leave its store as a copier needs it."""
+    settings = settings_of(environment(folder, data_dir))
     outcome = run(settings, at(day))
     store_of(settings).dispose()
-    return Published(folder, settings, outcome)
+    told = {name: getattr(outcome, name) for name in TOLD}
+    told["report"] = outcome.report.relative_to(folder).as_posix()
+    (folder / "outcome.json").write_text(json.dumps(told), encoding="utf-8")
+    outcome.forecasts.to_parquet(folder / "outcome.parquet")
+
+
+def published_in(folder: Path, data_dir: Path) -> Published:
+    """Return what ``ran`` left in a folder."""
+    told = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
+    report = folder / told.pop("report")
+    outcome = Outcome(forecasts=pd.read_parquet(folder / "outcome.parquet"), report=report, **told)
+    return Published(folder, settings_of(environment(folder, data_dir)), outcome)
 
 
 @pytest.fixture(scope="session")
 def first_run(
-    new_folder: Callable[[], Path], data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+    mlflow_template: Path, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Published:
     """A store on which the main job ran once; one for all workers, only copied."""
 
-    def make() -> Published:
-        folder = new_folder()
-        return ran(settings_of(environment(folder, data_dir)), folder, AS_OF)
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        ran(with_mlflow(mlflow_template, folder), data_dir, AS_OF)
 
-    return made_once(tmp_path_factory, "first-run", make)
+    return published_in(made_once(tmp_path_factory, "first-run", fill), data_dir)
 
 
 @pytest.fixture(scope="session")
@@ -161,11 +177,10 @@ def second_run(
 ) -> Published:
     """A store on which the main job ran again a release later; one for all workers, only copied."""
 
-    def make() -> Published:
-        before = copied(first_run, tmp_path_factory.mktemp("second") / "place", data_dir)
-        return ran(before.settings, before.folder, LATER)
+    def fill(folder: Path) -> None:
+        ran(copied(first_run, folder, data_dir).folder, data_dir, LATER)
 
-    return made_once(tmp_path_factory, "second-run", make)
+    return published_in(made_once(tmp_path_factory, "second-run", fill), data_dir)
 
 
 @pytest.fixture(scope="session")
@@ -182,8 +197,7 @@ def copied(there: Published, folder: Path, data_dir: Path) -> Published:
     settings = settings_of(environment(folder, data_dir))
     artifacts = (there.settings.artifact_dir.as_uri(), settings.artifact_dir.as_uri())
     move_addresses(settings.tracking_uri, *artifacts)
-    report = folder / there.outcome.report.relative_to(there.folder)
-    return Published(folder, settings, replace(there.outcome, report=report))
+    return published_in(folder, data_dir)
 
 
 @pytest.fixture

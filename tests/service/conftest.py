@@ -20,12 +20,11 @@ from tests.service.stores import copied, fill_store, make_app
 def published_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """File of a store with two forecasts; copied, never written."""
 
-    def make() -> Path:
-        file = tmp_path_factory.mktemp("published") / "magnetcast.db"
-        fill_store(f"sqlite:///{file}")
-        return file
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        fill_store(f"sqlite:///{folder / 'magnetcast.db'}")
 
-    return made_once(tmp_path_factory, "published-store", make)
+    return made_once(tmp_path_factory, "published-store", fill) / "magnetcast.db"
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """MLflow is expensive to set up: one migrated database and one stored model for all tests."""
 
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -37,7 +38,7 @@ def settings_in(folder: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def mlflow_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_once(tmp_path_factory, "mlflow-folder", lambda: tmp_path_factory.mktemp("mlflow"))
+    return made_once(tmp_path_factory, "mlflow-folder", Path.mkdir)
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +46,15 @@ def mlflow_first_openings(
     mlflow_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[tuple[int, str]]:
     """Two processes that made the same database at once: exit code and output of each."""
-    return made_once(tmp_path_factory, "mlflow-openings", lambda: opened_at_once(mlflow_folder))
+
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        told = json.dumps(opened_at_once(mlflow_folder))
+        (folder / "told.json").write_text(told, encoding="utf-8")
+
+    folder = made_once(tmp_path_factory, "mlflow-openings", fill)
+    told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
+    return [(code, output) for code, output in told]
 
 
 def opened_at_once(folder: Path) -> list[tuple[int, str]]:
