@@ -1,11 +1,12 @@
 """How the installation is, in the words of `magnetcast status`; looked at once a minute at most."""
 
-import threading
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
+from starlette.concurrency import run_in_threadpool
 
 KEPT_FOR: Final = pd.Timedelta(minutes=1)
 """Looking loads the champion and weighs all figures: seconds that nobody should ask for often."""
@@ -40,19 +41,22 @@ Examine = Callable[[pd.Timestamp], Condition]
 
 
 class Conditions:
-    """Looks when asked and not more often than it must; who asks meanwhile waits for the answer."""
+    """Looks when asked and not more often than it must.
+
+    Who asks meanwhile waits for the answer, in the loop: only who looks takes a thread.
+    """
 
     def __init__(self, examine: Examine, clock: Callable[[], pd.Timestamp]) -> None:
         """Take who looks, and what tells the time."""
         self._examine = examine
         self._clock = clock
-        self._guard = threading.Lock()
+        self._guard = asyncio.Lock()
         self._found: Condition | None = None
 
-    def newest(self) -> Condition:
+    async def newest(self) -> Condition:
         """Return how it is, no older than a minute."""
-        with self._guard:
+        async with self._guard:
             now, found = self._clock(), self._found
             if found is None or not pd.Timedelta(0) <= now - found.at < KEPT_FOR:
-                found = self._found = self._examine(now)
+                found = self._found = await run_in_threadpool(self._examine, now)
             return found

@@ -72,7 +72,7 @@ async def condition_of(shared: Shared) -> Condition:
             "This service does not know how the installation is. Expected one started by "
             "`magnetcast serve`. Ask `magnetcast status`."
         )
-    return await run_in_threadpool(shared.conditions.newest)
+    return await shared.conditions.newest()
 
 
 HowItIs = Annotated[Condition, Depends(condition_of)]

@@ -1,7 +1,10 @@
+import asyncio
+import threading
 from pathlib import Path
 
 import pandas as pd
 from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 
 from service.condition import KEPT_FOR, Condition, Conditions
@@ -76,13 +79,34 @@ def test_it_is_looked_at_once_a_minute_and_again_where_the_clock_was_set_back() 
         moments.append(moment)
         return condition_at(moment)
 
-    conditions = Conditions(look, lambda: now)
-    first = conditions.newest()
-    now = NOW + KEPT_FOR / 2
-    assert conditions.newest() is first
-    now = NOW + KEPT_FOR
-    conditions.newest()
-    now = NOW
-    conditions.newest()
+    async def ask() -> None:
+        nonlocal now
+        conditions = Conditions(look, lambda: now)
+        first = await conditions.newest()
+        now = NOW + KEPT_FOR / 2
+        assert await conditions.newest() is first
+        now = NOW + KEPT_FOR
+        await conditions.newest()
+        now = NOW
+        await conditions.newest()
+
+    asyncio.run(ask())
 
     assert moments == [NOW, NOW + KEPT_FOR, NOW]
+
+
+def test_many_who_wait_for_a_look_leave_threads_for_others() -> None:
+    over = threading.Event()
+
+    def look(moment: pd.Timestamp) -> Condition:
+        assert over.wait(300)
+        return condition_at(moment)
+
+    async def ask() -> list[Condition]:
+        conditions = Conditions(look, lambda: NOW)
+        waiting = [asyncio.create_task(conditions.newest()) for _ in range(200)]
+        await asyncio.sleep(0)
+        await run_in_threadpool(over.set)
+        return list(await asyncio.gather(*waiting))
+
+    assert len({id(found) for found in asyncio.run(ask())}) == 1
