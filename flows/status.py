@@ -86,9 +86,10 @@ def lines_of(health: "Health") -> list[str]:
         f"Quarantine: {facts.quarantined} files wait. Suspicious statements: {facts.suspicious}. "
         f"Free disk: {facts.free_bytes / 1e9:.1f} GB."
     )
-    lines += [
+    # Two targets of one monitor may say the same.
+    lines += dict.fromkeys(
         f"Measured, {one.monitor}: {one.words}." for one in facts.readings if one.monitor in TOLD
-    ]
+    )
     lines += [_of_restarts(name, facts.started_again[name]) for name in sorted(facts.started_again)]
     made = "never" if facts.backup_at is None else f"{facts.backup_at:%Y-%m-%d %H:%M} UTC"
     lines.append(f"Last backup: {made}.")

@@ -42,6 +42,8 @@ def answering(publication: Publication) -> list[Record]:
     """Return who answers for each destination in the newest forecast, and why not the champion."""
     rows = publication.latest.fillna({"reason": ""})
     parts = rows.drop_duplicates(["destination", "status", "reason"])
+    place = {code: number for number, code in enumerate(publication.destinations)}
+    parts = parts.sort_values("destination", key=lambda own: own.map(place), kind="stable")
     return [
         {
             "destination": row["destination"],
