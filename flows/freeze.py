@@ -14,6 +14,7 @@ from features.months import month_label
 from features.origin import Origin
 from flows.clock import utc_now
 from flows.console import say
+from flows.group_record import GroupRecord
 from flows.provenance import environment
 from models.absurdity import absurdities
 from models.gate import moves, too_far
@@ -51,6 +52,8 @@ class Draft:
     figures: str = COMMODITY
     """Commodity whose figures it rests on."""
     published_as: str = COMMODITY
+    group: GroupRecord | None = None
+    """Whose model made it; None where it is of one commodity alone."""
 
 
 def objections(draft: Draft) -> str:
@@ -153,6 +156,8 @@ def _freezing(draft: Draft) -> Freezing:
     made_with: dict[str, object] = {**environment(), "ingest": newest_ingest(draft.engine)}
     if draft.published_as == COMMODITY:  # the figures of a partner table have a digest of their own
         made_with["evidence"] = dict(evidence(draft.engine, as_of=draft.as_of).tables)
+    if draft.group is not None:
+        made_with |= draft.group.written()
     return Freezing(
         at=now,
         ahead_from=ahead_from(draft.engine, figures=draft.figures, now=now),

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from features.partner_table import PartnerTable
 from features.policy import STRONG, product_share
+from flows.group_record import GroupRecord
 from flows.table_stand import MONTHS_BACK, TableStand, open_listed
 from flows.workspace import store_of
 from models.engine.spec import EngineSpec
@@ -22,9 +23,6 @@ from store.settings import Settings
 MAGNETS: Final = "rare-earth magnets"
 """What the ledger of policy speaks of, where a commodity's materials name it."""
 
-FAMILY: Final = "group"
-"""How the names of models of groups begin."""
-
 
 @dataclass(frozen=True, slots=True)
 class GroupStand:
@@ -32,7 +30,7 @@ class GroupStand:
 
     name: str
     stands: Mapping[str, TableStand]
-    """By commodity; each names the group's model and all that it rests on."""
+    """By commodity; each knows who is in the group."""
     refused: Mapping[str, str]
     """By commodity why it has no table."""
     group: Group
@@ -50,28 +48,42 @@ class GroupStand:
 
 
 def open_group(
-    settings: Settings, as_of: pd.Timestamp, name: str, members: Sequence[Commodity]
+    settings: Settings,
+    as_of: pd.Timestamp,
+    name: str,
+    members: Sequence[Commodity],
+    *,
+    until: int | None = None,
 ) -> GroupStand:
     """Return a group at an as_of; rows known later are not even read.
 
     A commodity without a full table takes no other down. Where all are without, no table stands.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to stand at (UTC).
+        name: What the group is called.
+        members: The commodities in it.
+        until: Leave out figures that later ingests than this one brought; None takes all.
     """
     opened: dict[str, TableStand] = {}
     refused: dict[str, str] = {}
     for one in members:
         try:
-            opened[one.code] = open_listed(settings, as_of, one.code)
+            opened[one.code] = open_listed(settings, as_of, one.code, until=until)
         except DataError as err:
             refused[one.code] = str(err)
-    events = material_events(store_of(settings), as_of)
+    tables = {code: opened[code].table for code in sorted(opened)}
     materials = {one.code: one.materials for one in members if one.code in opened}
-    vintage = _vintage(opened, materials, events)
-    stands = {
-        code: replace(stand, made_by=FAMILY, vintage=vintage) for code, stand in opened.items()
-    }
-    tables = {code: stand.table for code, stand in opened.items()}
-    told = events if any(materials.values()) else None
-    group = Group(tables, materials, told, EngineSpec(threads=settings.threads), as_of)
+    events = material_events(store_of(settings), as_of) if any(materials.values()) else None
+    record = GroupRecord(
+        name=name,
+        materials={code: materials[code] for code in tables},
+        figures={code: table.digest for code, table in tables.items()},
+        controls="" if events is None else _digest(events),
+    )
+    stands = {code: replace(stand, group=record) for code, stand in opened.items()}
+    group = Group(tables, materials, events, EngineSpec(threads=settings.threads), as_of)
     return GroupStand(name, stands, refused, group)
 
 
@@ -83,16 +95,6 @@ def material_events(engine: Engine, as_of: pd.Timestamp) -> pd.DataFrame:
     return pd.concat([others, own[others.columns]], ignore_index=True)
 
 
-def _vintage(
-    opened: Mapping[str, TableStand],
-    materials: Mapping[str, Sequence[str]],
-    events: pd.DataFrame,
-) -> str:
-    """Return a digest of all that the forecasts of a group rest on."""
-    digest = hashlib.sha256()
-    for code in sorted(opened):
-        told = f"{code} {opened[code].table.digest} {';'.join(materials[code])}\n"
-        digest.update(told.encode())
-    if any(materials.values()):
-        digest.update(events.to_csv(index=False, lineterminator="\n").encode())
-    return digest.hexdigest()
+def _digest(events: pd.DataFrame) -> str:
+    text = events.to_csv(index=False, lineterminator="\n")
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -8,7 +8,6 @@ import pandas as pd
 from features.origin import Origin
 from flows.console import track
 from flows.standing import NUMBERS, in_order
-from flows.table_stand import forecast_of, open_table
 from flows.workspace import Workspace
 from models import registry
 from models.backtest import replay
@@ -19,7 +18,6 @@ from models.rolling import Memory
 from models.why import stages_from
 from store.errors import StoreError
 from store.settings import Settings
-from store.vocabulary import BY_PARTNER
 
 WITHOUT_MODEL: Final = {"statistical-": STATISTICAL, "seasonal-naive-": NAIVE}
 """How rows name who speaks without a model, before the digest of the choices."""
@@ -59,35 +57,6 @@ def answered_again(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame:
     effect = effect_at(origin, workspace.history.analogs(workspace.as_of))
     made = stages_from(table, origin, effect).published
     return _put_back(rows, features, made)
-
-
-def table_again(settings: Settings, rows: pd.DataFrame, ingest: int | None) -> pd.DataFrame:
-    """Return published rows of a full partner table with their numbers made again.
-
-    Args:
-        settings: Where things are kept.
-        rows: One publication (as ``store.reading.read_forecasts``); not modified.
-        ingest: Number of the last ingest then; None takes all.
-
-    Raises:
-        Gone: Its figures or choices are others now.
-    """
-    as_of = pd.Timestamp(rows["as_of"].iloc[0])
-    commodity = str(rows["commodity"].iloc[0]).removesuffix(BY_PARTNER)
-    stand = open_table(settings, as_of, commodity, until=ingest)
-    wanted, name = str(rows["data_vintage"].iloc[0]), str(rows["model"].iloc[0])
-    gone = []
-    if stand.table.digest != wanted:
-        gone.append(
-            f"the figures of {commodity}: digest {wanted[:12]} then, {stand.table.digest[:12]} now"
-        )
-    if not name.startswith(stand.model_family):
-        gone.append(f"the choices of {name}; today's are {stand.model_family.rstrip('-')}")
-    if gone:
-        raise Gone(*gone)
-    made = forecast_of(stand).set_index(["destination", "period"])[NUMBERS]
-    keys = pd.MultiIndex.from_frame(rows[["destination", "period"]])
-    return rows.assign(**{number: made.loc[keys, number].to_numpy() for number in NUMBERS})
 
 
 def _said(

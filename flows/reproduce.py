@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 
 from flows.console import say
 from flows.provenance import environment
-from flows.reanswer import Gone, answered_again, table_again
+from flows.reanswer import Gone, answered_again
 from flows.standing import NUMBERS
+from flows.table_again import table_again
 from flows.workspace import open_workspace, store_of
 from store.errors import DataError, first_few
 from store.intact import kept_at
@@ -86,7 +87,7 @@ def reproduce(settings: Settings, stand: pd.Timestamp, commodity: str = COMMODIT
             workspace = open_workspace(settings, as_of, until=until)
             again = answered_again(workspace, rows)
         else:
-            again = table_again(settings, rows, made_with.get("ingest"))
+            again = table_again(settings, rows, made_with)
     except Gone as err:
         return Reproduced(as_of, rows, None, (*missing, *err.things), tuple(changed))
     return Reproduced(as_of, rows, again, tuple(missing), tuple(changed))

@@ -12,7 +12,14 @@ from flows.alerts import alert_if_possible
 from flows.clock import utc_now
 from flows.console import say, track
 from flows.many_stand import GroupStand, open_group
-from flows.run_table import TableOutcome, hindsight, open_table_run, publish, published_already
+from flows.run_table import (
+    TableOutcome,
+    held_already,
+    hindsight,
+    open_table_run,
+    publish,
+    published_already,
+)
 from flows.table_records import record
 from flows.table_stand import TableStand, finished
 from flows.work import noted
@@ -77,7 +84,10 @@ def _group_of(commodity: Commodity) -> str:
 def _run_group(group: GroupStand) -> dict[str, Told]:
     """Return what became of each commodity of a group."""
     told: dict[str, Told] = dict(group.refused)
-    standing = {code: published_already(stand) for code, stand in group.stands.items()}
+    standing = {
+        code: published_already(stand) or held_already(stand)
+        for code, stand in group.stands.items()
+    }
     if all(standing.values()):
         return told | {code: one for code, one in standing.items() if one is not None}
     say(f"group     {group.name}: one model of {len(group.stands)} commodities")

@@ -83,7 +83,7 @@ def published_already(stand: TableStand) -> TableOutcome | None:
 def held_already(stand: TableStand) -> TableOutcome | None:
     """Return the forecast that a person holds back if the same figures made it, else None."""
     key = stand.published_as
-    found = held_like(stand.engine, stand.as_of, stand.table.digest, published_as=key)
+    found = held_like(stand.engine, stand.as_of, stand.data_vintage, published_as=key)
     if found is None:
         return None
     table = held_forecasts(stand.engine, found.number)
@@ -180,6 +180,7 @@ def publish(
         table=made,
         figures=stand.table.commodity,
         published_as=key,
+        group=stand.group,
     )
     held = objections(draft)
     folder = report_folder(stand, stand.as_of)

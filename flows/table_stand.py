@@ -7,6 +7,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from features.partner_table import LEAST_PARTNERS, PartnerTable, partner_table
+from flows.group_record import GroupRecord
 from flows.workspace import store_of
 from models.backtest import Backtest
 from models.engine.spec import EngineSpec
@@ -27,6 +28,10 @@ MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
 
 STALE: Final = "stale"
 
+OF_TABLE: Final = "partners-"
+OF_GROUP: Final = "group-"
+"""How the names of models begin: of a table's own, and of a group's."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableStand:
@@ -39,15 +44,13 @@ class TableStand:
     engine: Engine = field(repr=False)
     observations: pd.DataFrame = field(repr=False)
     """All versions of the commodity's figures known at as_of."""
-    made_by: str = "partners"
-    """How the names of its models begin."""
-    vintage: str = ""
-    """Digest of all that its forecast rests on, where that is more than its own table."""
+    group: GroupRecord | None = None
+    """Whose model forecasts it; None has its own."""
 
     @property
     def data_vintage(self) -> str:
         """Return the digest of all that its forecast rests on."""
-        return self.vintage or self.table.digest
+        return self.table.digest if self.group is None else self.group.vintage
 
     @property
     def published_as(self) -> str:
@@ -62,7 +65,7 @@ class TableStand:
     @property
     def model_family(self) -> str:
         """Return how the names of models of the same choices begin."""
-        return f"{self.made_by}-{self.spec.digest}-"
+        return f"{OF_TABLE if self.group is None else OF_GROUP}{self.spec.digest}-"
 
     @property
     def model_version(self) -> str:

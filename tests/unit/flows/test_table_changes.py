@@ -13,6 +13,8 @@ from flows.publications import Asked
 from flows.table_changes import between, table_changes
 from flows.table_stand import forecast_of, open_table
 from flows.workspace import store_of
+from models.engine.spec import EngineSpec
+from models.many import Group
 from store.batch import Batch, FileRows
 from store.errors import DataError
 from store.publishing import publish_forecasts
@@ -89,20 +91,24 @@ def test_between_a_publication_and_itself_nothing_changed(twice: Twice) -> None:
     assert (found[["change", *CHANGES]] == 0).all(axis=None)
 
 
+def alone(rows: pd.DataFrame, day: str) -> Group:
+    table = partner_table(rows, commodity=COMMODITY, as_of=at(day))
+    return Group({COMMODITY: table}, {}, None, EngineSpec(), at(day))
+
+
 def test_the_steps_replace_one_input_after_the_other(twice: Twice) -> None:
-    first, last = (
-        partner_table(twice.rows, commodity=COMMODITY, as_of=at(day)) for day in (BEFORE, AFTER)
-    )
+    first, last = (alone(twice.rows, day) for day in (BEFORE, AFTER))
 
-    steps = between(first, last)
+    steps = [facts.tables[COMMODITY] for facts in between(first, last)]
 
+    assert steps[-1] is last.tables[COMMODITY]
     month = pd.Period(REVISED, "M")
-    place = list(last.tonnes.columns)[-1] - (pd.Period("2023-12", "M") - month).n
+    place = steps[-1].cutoff - (pd.Period("2023-12", "M") - month).n
     told = [float(step.tonnes.loc["USA", place]) for step in steps]
-    assert [step.cutoff - first.cutoff for step in steps] == [0, 0, 2, 2]
+    assert [step.cutoff - steps[0].cutoff for step in steps] == [0, 0, 2, 2, 2]
     assert told[3] == pytest.approx(3.0 * told[0])
     assert told[:3] == [told[0]] * 3
-    assert steps[2].tonnes.iloc[:, -2:].equals(last.tonnes.iloc[:, -2:])
+    assert steps[2].tonnes.iloc[:, -2:].equals(steps[-1].tonnes.iloc[:, -2:])
 
 
 def test_days_the_wrong_way_round_or_before_any_publication_are_told(twice: Twice) -> None:

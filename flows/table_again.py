@@ -1,0 +1,86 @@
+"""Forecasts of partner tables made again, by a table's own model or that of its group."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from flows.group_record import GroupRecord
+from flows.many_stand import open_group
+from flows.reanswer import Gone
+from flows.standing import NUMBERS
+from flows.table_stand import OF_GROUP, TableStand, forecast_of, open_table
+from models.many import forecast_group
+from store.errors import DataError
+from store.settings import Settings
+from store.vocabulary import BY_PARTNER
+
+
+def table_again(
+    settings: Settings, rows: pd.DataFrame, made_with: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return published rows of a full partner table with their numbers made again.
+
+    Args:
+        settings: Where things are kept.
+        rows: One publication (as ``store.reading.read_forecasts``); not modified.
+        made_with: The record of the publication; one without an ingest takes all figures.
+
+    Raises:
+        Gone: Its figures, its group or its choices are others now.
+        DataError: It cannot be forecast now.
+    """
+    is_of_group = str(rows["model"].iloc[0]).startswith(OF_GROUP)
+    make = _by_its_group if is_of_group else _by_itself
+    made = make(settings, rows, made_with).set_index(["destination", "period"])[NUMBERS]
+    keys = pd.MultiIndex.from_frame(rows[["destination", "period"]])
+    return rows.assign(**{number: made.loc[keys, number].to_numpy() for number in NUMBERS})
+
+
+def _by_itself(
+    settings: Settings, rows: pd.DataFrame, made_with: Mapping[str, Any]
+) -> pd.DataFrame:
+    code, as_of = _code(rows), pd.Timestamp(rows["as_of"].iloc[0])
+    stand = open_table(settings, as_of, code, until=made_with.get("ingest"))
+    wanted, digest = str(rows["data_vintage"].iloc[0]), stand.table.digest
+    same = digest == wanted
+    figures = f"the figures of {code}: digest {wanted[:12]} then, {digest[:12]} now"
+    _check(rows, stand, [] if same else [figures])
+    return forecast_of(stand)
+
+
+def _by_its_group(
+    settings: Settings, rows: pd.DataFrame, made_with: Mapping[str, Any]
+) -> pd.DataFrame:
+    then, code = GroupRecord.read(made_with), _code(rows)
+    if then is None:
+        raise Gone("who was in its group: it was published before that was recorded")
+    as_of = pd.Timestamp(rows["as_of"].iloc[0])
+    group = open_group(settings, as_of, then.name, then.members, until=made_with.get("ingest"))
+    if code not in group.stands:
+        raise Gone(f"the table of {code}")
+    stand = group.stands[code]
+    assert stand.group is not None  # noqa: S101 - it was opened with its group
+    _check(rows, stand, then.apart(stand.group))
+    status = {name: one.status for name, one in group.stands.items()}
+    made = forecast_group(group.group, status)[code]
+    if isinstance(made, DataError):
+        raise made
+    return made
+
+
+def _check(rows: pd.DataFrame, stand: TableStand, facts: list[str]) -> None:
+    """Check that nothing that made a publication is gone.
+
+    Raises:
+        Gone: Some facts are, or today's choices are others.
+    """
+    name = str(rows["model"].iloc[0])
+    if not name.startswith(stand.model_family):
+        facts = [*facts, f"the choices of {name}; today's are {stand.model_family.rstrip('-')}"]
+    if facts:
+        raise Gone(*facts)
+
+
+def _code(rows: pd.DataFrame) -> str:
+    return str(rows["commodity"].iloc[0]).removesuffix(BY_PARTNER)

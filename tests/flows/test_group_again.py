@@ -1,0 +1,173 @@
+"""Forecasts by the model of a group: made again, and told apart from an earlier one."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import text
+
+from flows.publications import Asked
+from flows.reproduce import reproduce
+from flows.run_many import run_many
+from flows.table_changes import table_changes
+from flows.workspace import store_of
+from sources.commodities_file import Commodity
+from store.copies import move_addresses
+from store.publications import read_publications, reject
+from store.settings import Settings
+from store.vocabulary import CHANGES
+from tests.data.builders import at
+from tests.data.material_builders import make_material_events
+from tests.data.partner_builders import make_cells, make_partner_rows, make_partner_world
+from tests.flows.conftest import environment, settings_of
+from tests.flows.test_run_many import fill
+
+GALLIUM, GRAPHITE, PLASTICS = "811292", "250410", "392690"
+MINERALS = (
+    Commodity(GALLIUM, "minerals", ("gallium",), ""),
+    Commodity(GRAPHITE, "minerals", ("natural graphite",), ""),
+)
+WIDER = (*MINERALS, Commodity(PLASTICS, "minerals", (), ""))
+BEFORE, AFTER, WIDENED = "2024-01-26", "2024-03-26", "2024-03-27"
+REVISED = "2023-06"
+
+
+@pytest.fixture(scope="module")
+def filled(new_folder: Callable[[], Path], data_dir: Path) -> Settings:
+    """A store with three publications of a group: months, a revision and a control lie between
+    the first two, the third has one table more."""
+    settings = settings_of(environment(new_folder(), data_dir))
+    for seed, code in enumerate((GALLIUM, GRAPHITE, PLASTICS)):
+        world = make_partner_world(partners=24, months=39, first="2021-01", seed=seed)
+        fill(settings, world.rows().assign(commodity=code), name=code)
+        if code == GALLIUM:
+            told = float(world.tonnes.loc["USA", f"{REVISED}-01"])
+            cells = make_cells({"USA": {REVISED: 3.0 * told}})
+            revised = make_partner_rows(cells.assign(available_at=at("2024-02-15")))
+            fill(settings, revised.assign(commodity=code), name="revised")
+    acts = (
+        {"event_id": "ga", "announced_on": "2023-07-03", "effective_from": "2023-08-01"},
+        {
+            "event_id": "c", "announced_on": "2024-02-20", "effective_from": "2024-04-01",
+            "material": "natural graphite", "available_at": "2024-02-20",
+        },
+    )  # fmt: skip
+    fill(settings, make_material_events(*acts), name="events", table="analog_events")
+    for day, members in ((BEFORE, MINERALS), (AFTER, MINERALS), (WIDENED, WIDER)):
+        run_many(settings, at(day), members)
+    return settings
+
+
+@pytest.fixture
+def copy(filled: Settings, data_dir: Path, tmp_path: Path) -> Settings:
+    """A copy of that store, to be changed."""
+    store_of(filled).dispose()
+    shutil.copytree(filled.home.parent, tmp_path / "copy")
+    settings = settings_of(environment(tmp_path / "copy", data_dir))
+    addresses = (filled.artifact_dir.as_uri(), settings.artifact_dir.as_uri())
+    move_addresses(settings.tracking_uri, *addresses)
+    return settings
+
+
+def test_a_publication_of_a_group_is_made_again_bit_for_bit(
+    filled: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    magnetcast: Callable[..., tuple[int, str, str]],
+) -> None:
+    monkeypatch.setenv("MAGNETCAST_HOME", str(filled.home))
+
+    for day in (BEFORE, WIDENED):
+        code, _, said = magnetcast("replay", "--as-of", day, "--commodity", GRAPHITE)
+
+        assert (code, "every number is the same, bit for bit" in said) == (0, True), said
+
+
+def test_figures_of_others_in_the_group_that_are_gone_are_named(
+    copy: Settings,
+) -> None:
+    change(copy, "DELETE FROM observations WHERE commodity = '811292' AND destination = 'DEU'")
+    change(copy, "UPDATE analog_events SET instrument = 'ban' WHERE event_id = 'ga'")
+
+    found = reproduce(copy, at(BEFORE), GRAPHITE)
+
+    assert found.again is None
+    assert [told.split(":")[0] for told in found.missing] == [
+        f"the figures of {GALLIUM}",
+        "the controls on materials",
+    ]
+
+
+def test_figures_dated_back_by_a_later_ingest_do_not_reach_a_replay(
+    copy: Settings,
+) -> None:
+    late = make_cells({"USA": {REVISED: 1e6}}).assign(available_at=at("2024-01-02"))
+    fill(copy, make_partner_rows(late).assign(commodity=GALLIUM), name="dated back")
+
+    found = reproduce(copy, at(BEFORE), GRAPHITE)
+
+    assert found.is_same, (found.missing, found.difference)
+
+
+def test_a_publication_before_members_were_recorded_is_told(
+    copy: Settings,
+) -> None:
+    change(copy, "UPDATE publications SET made_with = json_remove(made_with, '$.group')")
+
+    found = reproduce(copy, at(BEFORE), GRAPHITE)
+
+    assert found.missing == ("who was in its group: it was published before that was recorded",)
+
+
+def test_a_change_is_split_into_months_revisions_and_controls(
+    filled: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = changes(filled, BEFORE, AFTER)
+
+    parts = found[list(CHANGES)].sum(axis=1)
+    np.testing.assert_allclose(parts, found["change"], atol=1e-9)
+    np.testing.assert_allclose(found["not_reproduced"], 0.0, atol=1e-9)
+    moved = ["new_actuals", "revised_actuals", "policy"]
+    assert (found[moved].abs() > 0).all(axis=None)
+    assert (found[["tariffs", "model", "reconciliation"]] == 0).all(axis=None)
+    said = capsys.readouterr().err
+    assert "months 2, figures revised 0; of the 1 others in the group months 2, revised 1" in said
+    assert "versions of controls 1" in said
+
+
+def test_another_table_in_the_group_is_a_change_of_the_model(filled: Settings) -> None:
+    found = changes(filled, AFTER, WIDENED)
+
+    assert (found["model"].abs() > 0).any()
+    np.testing.assert_allclose(found["model"], found["change"] - found["passing_time"], atol=1e-9)
+    np.testing.assert_allclose(found["not_reproduced"], 0.0, atol=1e-9)
+
+
+def test_what_a_person_rejected_of_a_group_is_not_forecast_again(
+    copy: Settings,
+) -> None:
+    settings = copy.model_copy(update={"gate_pct": 0.001})
+    news = make_cells({"USA": {"2024-02": 5000.0}}).assign(available_at=at("2024-03-28"))
+    fill(settings, make_partner_rows(news).assign(commodity=GRAPHITE), name="news")
+    run_many(settings, at("2024-03-29"), WIDER)
+    engine = store_of(settings)
+    held = read_publications(engine).query("state == 'held'")
+    for number in held["id"]:
+        reject(engine, int(number), at=at("2024-03-29"), actor="test", reason="no")
+
+    run_many(settings, at("2024-03-30"), WIDER)
+
+    known = read_publications(engine)
+    assert len(held) == len(WIDER)
+    assert known["state"].value_counts().to_dict() == {"published": 7, "rejected": 3}
+
+
+def changes(settings: Settings, since: str, until: str) -> pd.DataFrame:
+    return table_changes(settings, Asked("USA", None, at(until)), at(since), GRAPHITE)
+
+
+def change(settings: Settings, statement: str) -> None:
+    with store_of(settings).begin() as connection:
+        connection.execute(text(statement))
