@@ -69,7 +69,7 @@ site: setup  ## Build the documentation's site into var/site
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 docs-test: setup  ## Follow every command of the documentation on the bundled facts (minutes)
-	MAGNETCAST_DOCS=all $(PY) -m pytest -q tests/docs/test_commands.py
+	MAGNETCAST_DOCS=all $(PY) -m pytest -q -n auto --dist load tests/docs/test_commands.py
 
 lock: setup  ## Resolve the packages anew
 	$(UV) pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock

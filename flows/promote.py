@@ -114,7 +114,8 @@ def _on_trial(settings: Settings, version: int | None) -> Champion:
     if found is None:
         raise StoreError(
             f"No version of model {registry.MODEL!r} in {settings.tracking_uri} is on trial. "
-            "Expected one with alias 'challenger'. Run `magnetcast train`, or name a version."
+            "Expected one with alias 'challenger', which the last training leaves where it did "
+            "not pass at once. Run `magnetcast train`, or name a version."
         )
     champion = registry.champion(settings)
     if champion is not None and champion.version == found.version:

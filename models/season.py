@@ -155,21 +155,38 @@ def moving_sums(months: Floats, width: int) -> Floats:
     return pair if width % 2 == 0 else pair[:-1] + months[width - 1 :]
 
 
-def ratio_ages(months: int) -> Floats:
-    """Return how old each ratio of so many months is at the last of them, in months."""
-    return np.asarray(months - 1.0 - (np.arange(max(months - YEAR, 0)) + YEAR // 2))
+def of_month(month: int) -> slice:
+    """Return which ratios, by ``ratios``, are of a month of the year, by place modulo 12."""
+    return slice((month - YEAR // 2) % YEAR, None, YEAR)
+
+
+def year_weights(years: int) -> Floats:
+    """Return what the ratios of one month of the year count, oldest first, the newest 1.
+
+    Months are weighed by themselves: how old the newest is makes no difference to any of them.
+    """
+    return np.asarray(0.5 ** (YEAR / HALF_LIFE * np.arange(years)[::-1]))
 
 
 def profiles_of(ratio: Floats, usable: Booleans) -> Profiles:
     """Return the profiles that the ratios of some series, by ``ratios``, add up to."""
-    place = np.arange(len(ratio)) + YEAR // 2
-    age = ratio_ages(len(ratio) + YEAR)
-    weight = usable * (0.5 ** (age / HALF_LIFE))[:, None]
     shape = (YEAR, ratio.shape[1])
     mean, scatter, count = np.ones(shape), np.zeros(shape), np.zeros(shape)
     for month in range(YEAR):
-        own = place % YEAR == month
-        mean[month], scatter[month], count[month] = _weighted(ratio[own], weight[own])
+        told = ratio[of_month(month)]
+        weight = usable[of_month(month)] * year_weights(len(told))[:, None]
+        mean[month], scatter[month], count[month] = _weighted(told, weight)
+    return profiles_from(mean, scatter, count)
+
+
+def profiles_from(mean: Floats, scatter: Floats, count: Floats) -> Profiles:
+    """Return profiles from the ratios of each month of the year, all 12 x series.
+
+    Args:
+        mean: Weighted mean; not modified.
+        scatter: Weighted mean square around it, times the count.
+        count: Effective number.
+    """
     middle = mean.mean(axis=0)
     is_whole = (count > 0).all(axis=0) & (middle > 0)
     noise = scatter.sum(axis=0) / np.maximum(count.sum(axis=0) - YEAR, 1.0)

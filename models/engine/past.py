@@ -5,7 +5,6 @@ change once six months have passed: such ratios are taken once. Bit for bit what
 each origin.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,23 +26,21 @@ from models.engine.standpoint import (
 )
 from models.season import (
     BLOCK,
-    HALF_LIFE,
     LEAST_MONTHS,
     YEAR,
     Profiles,
+    of_month,
     panel_profile,
+    profiles_from,
     profiles_of,
-    ratio_ages,
     ratios,
     steadied_profiles,
+    year_weights,
 )
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Booleans = NDArray[np.bool_]
-
-TILE: Final = 1024
-"""Series whose ratios are weighed at a time, so that they stay near the processor."""
 
 SEEN: Final = SPREAD_MONTHS + 1
 """Months at an origin that spread and momentum are read from."""
@@ -148,7 +145,11 @@ class Pasts:
 
 
 class _Seasons:
-    """The ratios of a panel, and the profiles they add up to at an origin."""
+    """The ratios of a panel, and the profiles they add up to at an origin.
+
+    From one origin to the next a month of the year is weighed anew only where a ratio of it comes
+    or goes.
+    """
 
     def __init__(self, tonnes: Floats) -> None:
         places = range(0, len(tonnes), BLOCK)
@@ -156,77 +157,54 @@ class _Seasons:
         self._ratio, self._usable = (np.concatenate(own, axis=1) for own in told)
         whole = self._usable.all(axis=0) & (len(tonnes) > 1)
         self._plain, self._odd = np.flatnonzero(whole), np.flatnonzero(~whole)
-        self._tiles = list(self._tiled())
-
-    def _tiled(self) -> Iterator[Floats]:
-        """Yield ratios of series that lack none, years x 12 x series, 0 where no month is."""
-        first, end = YEAR // 2, YEAR // 2 + len(self._ratio)
-        years = -(-end // YEAR)
-        for at in range(0, len(self._plain), TILE):
-            own = self._plain[at : at + TILE]
-            rows = np.zeros((years * YEAR, len(own)))
-            rows[first:end] = self._ratio[:, own]
-            yield rows.reshape(years, YEAR, len(own))
+        self._of_plain = self._ratio if whole.all() else self._ratio[:, self._plain]
+        shape = (YEAR, len(self._plain))
+        self._mean, self._scatter, self._count = np.ones(shape), np.zeros(shape), np.zeros(shape)
+        self._years = [0] * YEAR
 
     def at(self, origin: int) -> Profiles:
         """Return the profiles of all series at an origin."""
-        count = self._ratio.shape[1]
-        profile = np.empty((YEAR, count))
-        variance, is_whole = np.empty(count), np.zeros(count, dtype=bool)
         length = origin + 1 - YEAR
+        plain = self._plainly(length)
+        if not len(self._odd):
+            return plain
+        count = self._ratio.shape[1]
         odd = _never_alone(self._odd, count)
         own = profiles_of(self._ratio[:length, odd], self._usable[:length, odd])
-        profile[:, odd], variance[odd], is_whole[odd] = own.profile.T, own.variance, own.is_whole
-        weights = _Weights.of(length)
-        plain = [weights.profiles(tile) for tile in self._tiles]
-        if plain:
-            own = Profiles.joined(plain)
-            profile[:, self._plain] = own.profile.T
-            variance[self._plain], is_whole[self._plain] = own.variance, own.is_whole
+        profile = np.empty((YEAR, count))
+        variance, is_whole = np.empty(count), np.zeros(count, dtype=bool)
+        for rows, part in ((odd, own), (self._plain, plain)):
+            profile[:, rows], variance[rows] = part.profile.T, part.variance
+            is_whole[rows] = part.is_whole
         return Profiles(profile.T, variance, is_whole)
 
+    def _plainly(self, length: int) -> Profiles:
+        """Return the profiles that so many ratios of series that lack none add up to."""
+        for month in range(YEAR):
+            told = self._of_plain[:length][of_month(month)]
+            if len(told) != self._years[month]:
+                self._years[month] = len(told)
+                self._weigh(month, told)
+        return profiles_from(self._mean, self._scatter, self._count)
 
-@dataclass(frozen=True, slots=True)
-class _Weights:
-    """What ratios count where a series lacks none."""
-
-    weight: Floats
-    """Years x 12 x 1, 0 where there is no ratio."""
-    total: Floats
-    """12 x 1."""
-    count: Floats
-    """Effective number, 12 x 2: both columns alike."""
-
-    @classmethod
-    def of(cls, length: int) -> "_Weights":
-        """Return the weights of so many ratios."""
-        first = YEAR // 2
-        years = -(-(first + length) // YEAR)
-        flat = np.zeros(years * YEAR)
-        flat[first : first + length] = 0.5 ** (ratio_ages(length + YEAR) / HALF_LIFE)
-        weight = flat.reshape(years, YEAR, 1)
-        total = weight.sum(axis=0)
-        count = total**2 / (weight**2).sum(axis=0)
-        return cls(weight, total, np.repeat(count, 2, axis=1))
-
-    def profiles(self, tile: Floats) -> Profiles:
-        """Return the profiles of ratios, years x 12 x series."""
-        mean, scatter = np.zeros(tile.shape[1:]), np.zeros(tile.shape[1:])
+    def _weigh(self, month: int, told: Floats) -> None:
+        """Take in the ratios of one month of the year, years x series."""
+        weight = year_weights(len(told))
+        total = np.cumsum(weight)[-1]
+        mean, scatter = self._mean[month], self._scatter[month]
         room = np.empty_like(mean)
-        for year, weight in zip(tile, self.weight, strict=False):
-            mean += np.multiply(year, weight, out=room)
-        mean /= self.total
-        for year, weight in zip(tile, self.weight, strict=False):
+        mean[:] = 0.0
+        for year, counts in zip(told, weight, strict=True):
+            mean += np.multiply(year, counts, out=room)
+        mean /= total
+        scatter[:] = 0.0
+        for year, counts in zip(told, weight, strict=True):
             np.subtract(year, mean, out=room)
             room *= room
-            scatter += np.multiply(room, weight, out=room)
-        scatter /= self.total
-        scatter *= self.count[:, :1]
-        middle = mean.mean(axis=0)
-        is_whole = middle > 0
-        noise = scatter.sum(axis=0) / np.maximum(self.count.sum(axis=0) - YEAR, 1.0)[0]
-        variance = noise / np.maximum(self.count.mean(axis=0), 1.0)[0]
-        return Profiles((mean / np.where(is_whole, middle, 1.0)).T, variance, is_whole)
+            scatter += np.multiply(room, counts, out=room)
+        scatter /= total
+        self._count[month] = total**2 / np.cumsum(weight**2)[-1]
+        scatter *= self._count[month]
 
 
 def _gauge(tonnes: Floats, season: Floats, rows: Ints) -> Gauge:
