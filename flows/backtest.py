@@ -55,7 +55,8 @@ def record(workspace: Workspace, result: Backtest) -> None:
         run.metrics(own_metrics(scores))
         run.table(result.scores, "scores.csv")
         run.table(result.cells, "cells.csv")
-        log_scoreboard(run, evidence_scoreboard(workspace, result))
+        board = evidence_scoreboard(workspace, result)
+        log_scoreboard(run, board, pictures=workspace.settings.pictures)
 
 
 def carried(cells: pd.DataFrame, *, as_of: pd.Timestamp, model_version: str) -> pd.DataFrame:
@@ -94,7 +95,7 @@ def record_panel(
     with tracking.open_run(settings, name=f"backtest {path.name}", tags=tags) as run:
         run.params(task.spec.choices)
         run.metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
-        log_scoreboard(run, board)
+        log_scoreboard(run, board, pictures=settings.pictures)
 
 
 def panel_tags(

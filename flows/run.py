@@ -231,6 +231,7 @@ def _report(workspace: Workspace, made: Forecast, seen: Backtest, folder: Path) 
             unknowns=unknowns(workspace, panel),
             model_version=made.model_version,
             data_vintage=workspace.fingerprint,
+            pictures=workspace.settings.pictures,
         ),
         folder,
     )

@@ -205,4 +205,5 @@ def _report(
         notes=notes,
         model_version=stand.model_version,
         data_vintage=stand.data_vintage,
+        pictures=stand.settings.pictures,
     )

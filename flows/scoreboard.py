@@ -76,12 +76,18 @@ def write_scoreboard(board: Scoreboard, folder: Path) -> list[str]:
     return [*board.tables, *figures]
 
 
-def log_scoreboard(run: Run, board: Scoreboard) -> None:
-    """Keep tables, plots and the product's own curves by horizon and scores by regime in MLflow."""
+def log_scoreboard(run: Run, board: Scoreboard, *, pictures: bool) -> None:
+    """Keep tables, the product's own curves by horizon and scores by regime in MLflow, and plots.
+
+    Args:
+        run: An open run.
+        board: What to keep.
+        pictures: Whether to keep plots too.
+    """
     log_board(run, board.board)
     for name, table in board.tables.items():
         run.table(table, name)
-    for name, figure in board.figures().items():
+    for name, figure in board.figures().items() if pictures else ():
         run.figure(figure, name)
 
 

@@ -22,6 +22,7 @@ class ReportInput:
         unknowns: Plain sentences on what the forecast could not know.
         model_version: The model that made the forecasts.
         data_vintage: Hash of the rows the forecasts rest on.
+        pictures: Whether it is drawn, or holds the numbers alone.
     """
 
     as_of: pd.Timestamp
@@ -34,6 +35,7 @@ class ReportInput:
     unknowns: list[str]
     model_version: str
     data_vintage: str
+    pictures: bool = True
 
     @property
     def as_of_date(self) -> pd.Timestamp:

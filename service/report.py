@@ -35,8 +35,8 @@ def write_report(report: ReportInput, folder: Path) -> Path:
         folder: The report's own folder; a report already there is replaced.
 
     Returns:
-        The path of ``index.html``; beside it lie ``forecasts.csv``, ``overview.png`` and a
-        ``fan_<DESTINATION>.png`` for every destination.
+        The path of ``index.html``; beside it lie ``forecasts.csv`` and, if it is drawn,
+        ``overview.png`` and a ``fan_<DESTINATION>.png`` for every destination.
 
     Raises:
         DataError: The forecasts miss a column or are empty, or ``folder`` holds other things.
@@ -76,9 +76,10 @@ def _check_forecasts(report: ReportInput) -> None:
 def _fill(report: ReportInput, folder: Path) -> None:
     """Write every file of the report."""
     fans = make_fans(report)
-    for fan in fans:
-        (folder / f"fan_{fan.destination}.png").write_bytes(fan_png(fan))
-    (folder / "overview.png").write_bytes(overview_png(fans))
+    if report.pictures:
+        for fan in fans:
+            (folder / f"fan_{fan.destination}.png").write_bytes(fan_png(fan))
+        (folder / "overview.png").write_bytes(overview_png(fans))
     table = report.forecasts[list(FORECAST_COLUMNS)]
     table.to_csv(folder / "forecasts.csv", index=False, lineterminator="\n")
     (folder / PAGE).write_text(_render_page(report, fans), encoding="utf-8")
@@ -97,7 +98,7 @@ def _render_page(report: ReportInput, fans: list[Fan]) -> str:
             outlooks=outlooks,
             headline=view.headline(outlooks[0]) if outlooks else "No month ahead is forecast.",
             nowcast=view.nowcast(fans[0]),
-            overview=overview_svg(fans, label=_OVERVIEW_ALT),
+            overview=overview_svg(fans, label=_OVERVIEW_ALT) if report.pictures else "",
             sections=[view.section_of(report, fan) for fan in fans],
             overall=[row for row in scores if row.scope == ALL],
             by_destination=comparisons(single),

@@ -42,6 +42,8 @@ class TableReport:
     notes: tuple[str, ...]
     model_version: str
     data_vintage: str
+    pictures: bool = True
+    """Whether it is drawn, or holds the numbers alone."""
 
     def as_input(self) -> ReportInput:
         """Return the same in the form of the planners' report."""
@@ -74,8 +76,8 @@ class Line:
 def write_table_report(report: TableReport, folder: Path) -> Path:
     """Write the report and return the path of its page.
 
-    Beside it lie ``forecasts.csv``, ``scores.csv`` and ``overview.png``. The whole is put in its
-    place at the end; the same input gives the same bytes.
+    Beside it lie ``forecasts.csv``, ``scores.csv`` and, if it is drawn, ``overview.png``. The whole
+    is put in its place at the end; the same input gives the same bytes.
 
     Args:
         report: What to show; not modified.
@@ -91,8 +93,10 @@ def write_table_report(report: TableReport, folder: Path) -> Path:
         table = report.forecasts[list(FORECAST_COLUMNS)]
         table.to_csv(fresh / "forecasts.csv", index=False, lineterminator="\n")
         report.scores.to_csv(fresh / "scores.csv", index=False, lineterminator="\n")
-        (fresh / "overview.png").write_bytes(overview_png(charts, title=title))
-        overview = overview_svg(charts, label=_ALT, title=title)
+        overview = ""
+        if report.pictures:
+            (fresh / "overview.png").write_bytes(overview_png(charts, title=title))
+            overview = overview_svg(charts, label=_ALT, title=title)
         (fresh / PAGE).write_text(_page(report, fans, overview), encoding="utf-8")
     return folder / PAGE
 

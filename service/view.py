@@ -74,6 +74,7 @@ class Section:
     destination: str
     name: str
     picture: str
+    """Empty where the report is not drawn."""
     markers: tuple[Marker, ...]
     left_out: str
     rows: tuple[MonthRow, ...]
@@ -149,7 +150,7 @@ def section_of(report: ReportInput, fan: Fan) -> Section:
     return Section(
         destination=fan.destination,
         name=name_of(fan.destination),
-        picture=fan_svg(fan, label=alt_text(fan)),
+        picture=fan_svg(fan, label=alt_text(fan)) if report.pictures else "",
         markers=fan.markers,
         left_out=left_out_note(fan) if fan.left_out else "",
         rows=month_rows(report, fan),

@@ -50,6 +50,11 @@ class Settings(BaseSettings):
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )
 
+    pictures: bool = Field(
+        default=True,
+        description="Whether reports, and backtests in MLflow, are drawn; without, they hold the "
+        "numbers alone, and the service draws as ever.",
+    )
     gate_pct: float | None = Field(
         default=None,
         gt=0,

@@ -12,13 +12,11 @@ from prefect.settings import PREFECT_API_URL
 
 from store.copies import move_addresses
 from tests.faults.checking import Watch, note
-from tests.faults.home import Home, Nursery, Service, serving
+from tests.faults.home import ALL, Home, Nursery, Service, serving
 from tests.faults.world import RELEASED, make_data
 from tests.flows.conftest import mlflow_template, new_folder
 
 __all__ = ["mlflow_template", "new_folder"]
-
-ALL = os.environ.get("MAGNETCAST_FAULTS") == "all"
 
 
 def pytest_configure(config: pytest.Config) -> None:

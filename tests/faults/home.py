@@ -24,6 +24,9 @@ from store.tables import natural_key
 from tests.faults.nursery import Birth, order
 from tests.flows.conftest import environment, settings_of
 
+ALL = os.environ.get("MAGNETCAST_FAULTS") == "all"
+"""Whether each fault is brought about, with reports drawn; else some, with numbers alone."""
+
 PATIENCE_S = 600
 """Far more than anything here takes; what hangs is a failure."""
 PAUSE_S = 0.02
@@ -182,7 +185,8 @@ class Home:
 
     @property
     def variables(self) -> dict[str, str]:
-        return {**environment(self.folder, self.data), **self.more}
+        drawn = {"MAGNETCAST_PICTURES": str(ALL)}
+        return {**environment(self.folder, self.data), **drawn, **self.more}
 
     @property
     def settings(self) -> Settings:

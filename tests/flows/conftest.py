@@ -99,13 +99,14 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(folder: Path, data_dir: Path) -> dict[str, str]:
-    """Return what a process must be told to keep everything below a folder."""
+    """Return what a process must be told to keep all below a folder, numbers undrawn."""
     return {
         "MAGNETCAST_HOME": str(folder / "var"),
         "MAGNETCAST_DATA_DIR": str(data_dir),
         "MAGNETCAST_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
         "MAGNETCAST_ARTIFACT_DIR": str(folder / "artifacts"),
         "MAGNETCAST_THREADS": "1",
+        "MAGNETCAST_PICTURES": "false",
         "MAGNETCAST_LOCK_TIMEOUT_S": "300",
     }
 
@@ -139,9 +140,9 @@ def with_mlflow(template: Path, folder: Path) -> Path:
     return folder
 
 
-def ran(folder: Path, data_dir: Path, day: str) -> None:
+def ran(folder: Path, data_dir: Path, day: str, *, pictures: bool = False) -> None:
     """Run the main job in a folder and leave its store as a copier needs it."""
-    settings = settings_of(environment(folder, data_dir))
+    settings = settings_of(environment(folder, data_dir)).model_copy(update={"pictures": pictures})
     outcome = run(settings, at(day))
     store_of(settings).dispose()
     told = {name: getattr(outcome, name) for name in TOLD}
@@ -166,7 +167,7 @@ def first_run(
 
     def fill(folder: Path) -> None:
         folder.mkdir()
-        ran(with_mlflow(mlflow_template, folder), data_dir, AS_OF)
+        ran(with_mlflow(mlflow_template, folder), data_dir, AS_OF, pictures=True)
 
     return published_in(made_once(tmp_path_factory, "first-run", fill), data_dir)
 

@@ -293,8 +293,10 @@ def test_backtest_of_a_panel_writes_its_scoreboard_and_plots(
 
 
 def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(
-    magnetcast: Call, panel: Path, place: Path
+    magnetcast: Call, panel: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MAGNETCAST_PICTURES", "true")
+
     magnetcast(
         *("backtest", "--panel", str(panel), "--horizon", "3", "--cutoffs", "2022-06,2021-12")
     )

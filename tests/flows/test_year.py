@@ -26,10 +26,8 @@ from prefect.exceptions import ObjectNotFound
 
 from flows.deployments import TRAINING, publish
 from flows.reproduce import reproduce
-from flows.scoreboard import Scoreboard, log_scoreboard
 from flows.workspace import store_of
-from models import registry, tracking
-from service.report import ReportInput, write_report
+from models import registry
 from store.intact import tampered
 from store.publications import read_publications
 from store.reading import latest_forecast, read_forecasts, read_runs
@@ -109,10 +107,7 @@ class World:
         ):
             self.monkeypatch.setattr(name, f"{moment - pd.DateOffset(months=months):%Y-%m-%d}")
         drawn = f"{moment:%Y-%m-%d}" in DRAWN
-        self.monkeypatch.setattr("flows.run.write_report", write_report if drawn else page_only)
-        self.monkeypatch.setattr(
-            "flows.backtest.log_scoreboard", log_scoreboard if drawn else no_plots
-        )
+        self.monkeypatch.setenv("MAGNETCAST_PICTURES", str(drawn))
 
     def hand_in(self, release: Release, day: pd.Timestamp, *, cut: bool = False) -> int:
         """Ingest the figures of a release, perhaps cut off; return the exit code."""
@@ -169,19 +164,6 @@ def know_only_the_past(data: Path) -> None:
         TARIFF,
         {**step, "announced_on": "2015-12-01", "effective_from": "2016-01-01"},
     )
-
-
-def page_only(report: ReportInput, folder: Path) -> Path:
-    """Write the numbers of a report, without its pictures."""
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / "index.html"
-    page.write_text(report.forecasts.to_html(), encoding="utf-8")
-    return page
-
-
-def no_plots(run: tracking.Run, board: Scoreboard) -> None:
-    """Log no plots."""
-    del run, board
 
 
 @pytest.fixture

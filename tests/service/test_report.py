@@ -23,6 +23,8 @@ from tests.service.builders import (
     make_suspicious,
 )
 
+PICTURES = " , overview.png , fan_WLD.png , fan_THA.png"
+
 LOADING = ("src", "srcset", "data", "poster", "background", "action")
 
 
@@ -66,6 +68,17 @@ def test_every_file_is_written_and_nothing_else(folder: Path) -> None:
         *pictures,
     }
     assert [path.name for path in folder.parent.iterdir()] == ["2026-11-24"]
+
+
+def test_a_report_that_is_not_drawn_has_all_numbers_and_promises_no_picture(tmp_path: Path) -> None:
+    drawn, bare = make_small_report(), make_small_report(pictures=False)
+
+    page = write_report(bare, tmp_path / "bare").read_text(encoding="utf-8")
+
+    assert {path.name for path in (tmp_path / "bare").iterdir()} == {"index.html", "forecasts.csv"}
+    assert "<svg" not in page
+    assert ".png" not in page
+    assert _text(page) == _text(render_page(drawn)).replace(PICTURES, "")
 
 
 def test_forecast_file_has_exactly_the_contracted_columns_and_all_rows(folder: Path) -> None:

@@ -58,6 +58,16 @@ def test_the_page_names_every_destination_the_commodity_and_the_oddities(folder:
     assert "<script" not in page
 
 
+def test_a_report_that_is_not_drawn_has_the_numbers_alone(tmp_path: Path) -> None:
+    page = write_table_report(make_table_report(pictures=False), tmp_path / "bare")
+
+    text = page.read_text(encoding="utf-8")
+    assert not (tmp_path / "bare" / "overview.png").exists()
+    assert text.count('<td class="text wrap">') == 12
+    assert "<svg" not in text
+    assert ".png" not in text
+
+
 def test_sums_come_first_and_then_the_largest() -> None:
     assert by_size(make_table_report())[:4] == ["WLD", "EU27", "MEX", "DEU"]
 
