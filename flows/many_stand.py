@@ -82,7 +82,11 @@ def open_group(
         figures={code: table.digest for code, table in tables.items()},
         controls="" if events is None else _digest(events),
     )
-    stands = {code: replace(stand, group=record) for code, stand in opened.items()}
+    labels = {one.code: one.label for one in members if one.label}
+    stands = {
+        code: replace(stand, group=record, label=labels.get(code, stand.label))
+        for code, stand in opened.items()
+    }
     group = Group(tables, materials, events, EngineSpec(threads=settings.threads), as_of)
     return GroupStand(name, stands, refused, group)
 

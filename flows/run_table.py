@@ -206,4 +206,5 @@ def _report(
         model_version=stand.model_version,
         data_vintage=stand.data_vintage,
         pictures=stand.settings.pictures,
+        label=stand.label,
     )

@@ -15,6 +15,7 @@ from models.rolling import MODEL
 from models.scores import hit_rates
 from models.tables import forecast_table
 from store.errors import DataError, first_few
+from store.labels import read_labels
 from store.partners import read_partner_counts
 from store.reading import read_observations
 from store.settings import Settings
@@ -44,6 +45,8 @@ class TableStand:
     engine: Engine = field(repr=False)
     observations: pd.DataFrame = field(repr=False)
     """All versions of the commodity's figures known at as_of."""
+    label: str = ""
+    """What the commodity is called; empty where nobody told."""
     group: GroupRecord | None = None
     """Whose model forecasts it; None has its own."""
 
@@ -140,7 +143,8 @@ def open_listed(
     observations = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
     table = partner_table(observations, commodity=commodity, as_of=as_of)
     spec = EngineSpec(threads=settings.threads)
-    return TableStand(settings, as_of, table, spec, engine, observations)
+    label = read_labels(engine).get(commodity, "")
+    return TableStand(settings, as_of, table, spec, engine, observations, label)
 
 
 def forecast_of(stand: TableStand, seen: Backtest | None = None) -> pd.DataFrame:

@@ -308,7 +308,7 @@ def _write_overview_head(figure: Figure, fan: Fan, title: str, *, height: float)
     figure.text(
         0.012,
         1 - 0.22 / height,
-        title,
+        printable(title),
         fontsize=14,
         fontweight="bold",
         va="center",

@@ -44,6 +44,14 @@ class TableReport:
     data_vintage: str
     pictures: bool = True
     """Whether it is drawn, or holds the numbers alone."""
+    label: str = ""
+    """What the commodity is called; empty where nobody told."""
+
+    @property
+    def goods(self) -> str:
+        """Return the commodity in words."""
+        told = f"{self.label} ({self.commodity})"
+        return told if self.label else f"commodity {self.commodity}"
 
     def as_input(self) -> ReportInput:
         """Return the same in the form of the planners' report."""
@@ -88,7 +96,7 @@ def write_table_report(report: TableReport, folder: Path) -> Path:
     """
     fans = fans_of(report)
     charts = fans[:CHARTS]
-    title = f"China's exports of {report.commodity}: the largest destinations, tonnes a month"
+    title = f"China's exports of {report.goods}: the largest destinations, tonnes a month"
     with fresh_folder(folder) as fresh:
         table = report.forecasts[list(FORECAST_COLUMNS)]
         table.to_csv(fresh / "forecasts.csv", index=False, lineterminator="\n")

@@ -34,6 +34,12 @@ def keep_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> b
     return True
 
 
+def read_labels(engine: Engine) -> dict[str, str]:
+    """Read by commodity what it is called last."""
+    with engine.begin() as connection:
+        return fetch_labels(connection)
+
+
 def fetch_labels(connection: Connection) -> dict[str, str]:
     """Fetch by commodity what it is called last."""
     rows = connection.execute(select(labels).order_by(labels.c.available_at))

@@ -235,6 +235,15 @@ def test_a_label_that_is_no_line_of_words_is_refused(tmp_path: Path, label: str)
         read_commodities(file)
 
 
+def test_a_report_calls_a_commodity_by_its_label(filled: Filled) -> None:
+    pages = {
+        code: one.report.read_text(encoding="utf-8") for code, one in outcomes(filled.told).items()
+    }
+
+    assert "China's exports of gallium (811292) to 24 destinations" in pages["811292"]
+    assert "China's exports of commodity 392690 to 24 destinations" in pages["392690"]
+
+
 def test_labels_of_what_stands_published_are_kept_and_may_change(filled: Filled) -> None:
     engine = store_of(filled.settings)
     first = labels_of(engine)

@@ -68,6 +68,14 @@ def test_a_report_that_is_not_drawn_has_the_numbers_alone(tmp_path: Path) -> Non
     assert ".png" not in text
 
 
+def test_a_label_is_said_with_the_code_and_may_be_anything_that_prints(tmp_path: Path) -> None:
+    told = make_table_report(label="磁 <magnets>")
+
+    page = write_table_report(told, tmp_path / "told").read_text(encoding="utf-8")
+
+    assert "<h1>China's exports of 磁 &lt;magnets&gt; (850511) to 10 destinations" in page
+
+
 def test_sums_come_first_and_then_the_largest() -> None:
     assert by_size(make_table_report())[:4] == ["WLD", "EU27", "MEX", "DEU"]
 
