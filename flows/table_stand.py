@@ -15,7 +15,7 @@ from models.rolling import MODEL
 from models.scores import hit_rates
 from models.tables import forecast_table
 from store.errors import DataError, first_few
-from store.labels import read_labels
+from store.labels import read_label
 from store.partners import read_partner_counts
 from store.reading import read_observations
 from store.settings import Settings
@@ -143,7 +143,7 @@ def open_listed(
     observations = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
     table = partner_table(observations, commodity=commodity, as_of=as_of)
     spec = EngineSpec(threads=settings.threads)
-    label = read_labels(engine).get(commodity, "")
+    label = read_label(engine, commodity)
     return TableStand(settings, as_of, table, spec, engine, observations, label)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, Select, insert, select
 
 from store.database import writing
 from store.tables import labels
@@ -21,10 +21,8 @@ def keep_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> b
     """
     if not label:
         return False
-    own = labels.c.commodity == commodity
-    newest = select(labels).where(own).order_by(labels.c.available_at.desc()).limit(1)
     with writing(engine) as connection:
-        before = connection.execute(newest).first()
+        before = connection.execute(_newest(commodity)).first()
         if before is not None and before.label == label:
             return False
         # Later than the one before, whatever the clock did since.
@@ -34,13 +32,19 @@ def keep_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> b
     return True
 
 
-def read_labels(engine: Engine) -> dict[str, str]:
-    """Read by commodity what it is called last."""
+def read_label(engine: Engine, commodity: str) -> str:
+    """Read what a commodity is called last; empty where nobody told."""
     with engine.begin() as connection:
-        return fetch_labels(connection)
+        found = connection.execute(_newest(commodity)).first()
+    return "" if found is None else str(found.label)
 
 
 def fetch_labels(connection: Connection) -> dict[str, str]:
     """Fetch by commodity what it is called last."""
     rows = connection.execute(select(labels).order_by(labels.c.available_at))
     return {str(row.commodity): str(row.label) for row in rows}
+
+
+def _newest(commodity: str) -> Select[tuple[object, ...]]:
+    own = labels.c.commodity == commodity
+    return select(labels).where(own).order_by(labels.c.available_at.desc()).limit(1)

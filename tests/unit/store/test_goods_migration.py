@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from store.audit import Who
 from store.database import migration_config, open_store, writing
 from store.desk import read_desk
-from store.labels import fetch_labels, keep_label
+from store.labels import fetch_labels, keep_label, read_label
 from store.needs import Need, add_need
 from store.overrides import Override, add_override
 from store.publishing import publish_forecasts
@@ -117,4 +117,5 @@ def test_the_label_told_last_counts_and_an_empty_one_says_nothing(engine: Engine
         rows = connection.execute(text("SELECT count(*) FROM labels")).scalar()
     assert told == [True, False, False, True]
     assert labels == {GOODS: "unwrought gallium"}
+    assert [read_label(engine, code) for code in (GOODS, "999999")] == ["unwrought gallium", ""]
     assert rows == 2
