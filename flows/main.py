@@ -1,9 +1,9 @@
 """The main job as a person sees it: progress, then the forecast and where to look next."""
 
 import pandas as pd
-from rich.console import Console
 
 from flows.console import say
+from flows.output import show
 from flows.run import Outcome, run
 from service.tables import forecast_table
 from store.database import shown_address
@@ -14,7 +14,7 @@ def run_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run the main job and print its forecast to stdout and the rest to stderr."""
     say(f"magnetcast as of {as_of:%Y-%m-%d}")
     outcome = run(settings, as_of)
-    Console().print(forecast_table(outcome.forecasts))
+    show(forecast_table(outcome.forecasts))
     _tell(settings, outcome)
 
 

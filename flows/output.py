@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import pandas as pd
 from rich.console import Console
@@ -11,11 +11,14 @@ from rich.table import Table
 
 Format = Literal["table", "csv", "json"]
 
+NO_EDGE: Final = 10_000
+"""Characters in a line that nobody reads at once."""
+
 
 def write_result(frame: pd.DataFrame, *, out: Path | None, form: Format) -> None:
     """Write a table to a file (its folder is made) or to stdout."""
     if out is None and form == "table":
-        Console().print(_table(frame))
+        show(_table(frame))
         return
     text = (
         frame.to_json(orient="records", indent=1, date_format="iso")
@@ -27,6 +30,15 @@ def write_result(frame: pd.DataFrame, *, out: Path | None, form: Format) -> None
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
+
+
+def show(table: Table) -> None:
+    """Print a table to stdout; a pipe or file, which has no edge, gets every word whole."""
+    console = Console()
+    if not console.is_terminal:
+        needed = console.measure(table, options=console.options.update(max_width=NO_EDGE))
+        console.width = max(console.width, needed.maximum)
+    console.print(table)
 
 
 def write_parts(parts: Iterable[pd.DataFrame], *, out: Path | None, form: Format) -> None:
@@ -51,7 +63,12 @@ def write_parts(parts: Iterable[pd.DataFrame], *, out: Path | None, form: Format
 def _table(frame: pd.DataFrame) -> Table:
     table = Table(*map(str, frame.columns), box=None, header_style="bold")
     for row in frame.itertuples(index=False):
-        table.add_row(
-            *(f"{value:,.1f}" if isinstance(value, float) else str(value) for value in row)
-        )
+        table.add_row(*map(_cell, row))
     return table
+
+
+def _cell(value: object) -> str:
+    """Return what a person reads; moments to the minute."""
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
+    return f"{value:,.1f}" if isinstance(value, float) else str(value)

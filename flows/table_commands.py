@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from rich.console import Console
 
 from flows.alerts import alert_if_possible
 from flows.clock import utc_now
 from flows.console import say
+from flows.output import show
 from flows.run_table import TableOutcome, run_table
 from flows.table_stand import forecast_of, full_commodities, open_table
 from models.tables import history_of
@@ -30,7 +30,7 @@ def run_table_and_tell(settings: Settings, as_of: pd.Timestamp, commodity: str) 
     say(f"magnetcast as of {as_of:%Y-%m-%d}, commodity {commodity}")
     outcome = run_table(settings, as_of, commodity)
     alert_if_possible(settings, utc_now())
-    Console().print(forecast_table(largest(outcome.forecasts)))
+    show(forecast_table(largest(outcome.forecasts)))
     say(summary(outcome))
 
 
