@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -160,8 +161,13 @@ def _is_current(engine: Engine) -> bool:
     """Tell whether there is nothing to migrate, so that opening waits for no writer."""
     with engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
-        script = ScriptDirectory.from_config(migration_config(connection))
-    return found == script.get_current_head()
+    return found == _newest_revision()
+
+
+@cache
+def _newest_revision() -> str | None:
+    """Return the newest revision there is; finding it runs every migration's file."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

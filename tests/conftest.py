@@ -1,6 +1,7 @@
 """Options of the whole test run, stores on both databases, providers on the loopback."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,12 +93,23 @@ def postgres_url(postgres_server: URL, postgres_template: URL) -> Iterator[str]:
         yield shown(address)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty, migrated database, to be copied and never opened."""
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    open_store(f"sqlite:///{path}").dispose()
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Address of a store of this test's own, on either database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'deep' / 'store.db'}"
-    return str(request.getfixturevalue("postgres_url"))
+    """Address of a migrated store of this test's own, on either database."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    path = tmp_path / "deep" / "store.db"
+    path.parent.mkdir()
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,5 +1,6 @@
 """Serve the fake providers by hand: ``make fake-providers``."""
 
+import signal
 import sys
 import threading
 
@@ -8,6 +9,8 @@ from tests.providers.server import Providers
 
 def main() -> None:
     """Serve until interrupted, after printing what to export."""
+    # A shell lets what it begins in the background ignore interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8511
     with Providers(port=port) as providers:
         for name, url in providers.urls().items():
