@@ -5,6 +5,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PY := .venv/bin/python
 BIN := .venv/bin
 READY := .venv/.ready
+# One more than there are processors: tests wait for servers and processes they start.
+WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 
 .PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :)
 
@@ -38,7 +40,7 @@ down:  ## End what `make up` started
 	$(BIN)/magnetcast down
 
 test: setup  ## Run the tests, a file at a time on every core
-	$(PY) -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 faults: setup  ## Break everything for real (an hour) and write down in docs/faults.md what was seen
 	@rm -f var/faults.jsonl && mkdir -p var
@@ -53,7 +55,7 @@ check: setup  ## Everything that guards main: format, lint, types, imports, test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PY) -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 fmt: setup  ## Format and mend what can be mended by machine
 	$(BIN)/ruff format .
