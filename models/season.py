@@ -175,7 +175,7 @@ def profiles_of(ratio: Floats, usable: Booleans) -> Profiles:
     for month in range(YEAR):
         told = ratio[of_month(month)]
         weight = usable[of_month(month)] * year_weights(len(told))[:, None]
-        mean[month], scatter[month], count[month] = _weighted(told, weight)
+        mean[month], scatter[month], count[month] = weighted(told, weight)
     return profiles_from(mean, scatter, count)
 
 
@@ -213,11 +213,38 @@ def ratios(months: Floats) -> tuple[Floats, Booleans]:
     return ratio, usable
 
 
-def _weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return weighted mean, scatter (squares added up) and effective count of each column."""
+def weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return weighted mean, scatter (squares added up) and effective count of each column.
+
+    Args:
+        ratio: Ratios of one month of the year, years x series; not modified.
+        weight: What each counts.
+    """
     total = weight.sum(axis=0)
     some = np.where(total > 0, total, 1.0)
     mean = (weight * ratio).sum(axis=0) / some
     count = total**2 / np.where(total > 0, (weight**2).sum(axis=0), 1.0)
     spread = (weight * (ratio - mean) ** 2).sum(axis=0) / some
     return np.where(total > 0, mean, 1.0), spread * count, count
+
+
+def evenly_weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, float]:
+    """Return what ``weighted`` says, bit for bit, where all of a year's ratios count alike.
+
+    Args:
+        ratio: Ratios of one month of the year, years x series, at least one year; not modified.
+        weight: What each year counts.
+    """
+    total = np.cumsum(weight)[-1]
+    mean, scatter = np.zeros((2, ratio.shape[1]))
+    room = np.empty_like(mean)
+    for year, counts in zip(ratio, weight, strict=True):
+        mean += np.multiply(year, counts, out=room)
+    mean /= total
+    for year, counts in zip(ratio, weight, strict=True):
+        np.subtract(year, mean, out=room)
+        room *= room
+        scatter += np.multiply(room, counts, out=room)
+    scatter /= total
+    count = float(total**2 / np.cumsum(weight**2)[-1])
+    return mean, scatter * count, count

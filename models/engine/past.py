@@ -29,12 +29,13 @@ from models.season import (
     LEAST_MONTHS,
     YEAR,
     Profiles,
+    evenly_weighted,
     of_month,
     panel_profile,
     profiles_from,
-    profiles_of,
     ratios,
     steadied_profiles,
+    weighted,
     year_weights,
 )
 
@@ -156,55 +157,32 @@ class _Seasons:
         told = zip(*(ratios(tonnes[at : at + BLOCK].T) for at in places), strict=True)
         self._ratio, self._usable = (np.concatenate(own, axis=1) for own in told)
         whole = self._usable.all(axis=0) & (len(tonnes) > 1)
-        self._plain, self._odd = np.flatnonzero(whole), np.flatnonzero(~whole)
-        self._of_plain = self._ratio if whole.all() else self._ratio[:, self._plain]
-        shape = (YEAR, len(self._plain))
+        self._plain = np.flatnonzero(whole)
+        self._odd = _never_alone(np.flatnonzero(~whole), len(tonnes))
+        shape = (YEAR, len(tonnes))
         self._mean, self._scatter, self._count = np.ones(shape), np.zeros(shape), np.zeros(shape)
         self._years = [0] * YEAR
 
     def at(self, origin: int) -> Profiles:
         """Return the profiles of all series at an origin."""
         length = origin + 1 - YEAR
-        plain = self._plainly(length)
-        if not len(self._odd):
-            return plain
-        count = self._ratio.shape[1]
-        odd = _never_alone(self._odd, count)
-        own = profiles_of(self._ratio[:length, odd], self._usable[:length, odd])
-        profile = np.empty((YEAR, count))
-        variance, is_whole = np.empty(count), np.zeros(count, dtype=bool)
-        for rows, part in ((odd, own), (self._plain, plain)):
-            profile[:, rows], variance[rows] = part.profile.T, part.variance
-            is_whole[rows] = part.is_whole
-        return Profiles(profile.T, variance, is_whole)
-
-    def _plainly(self, length: int) -> Profiles:
-        """Return the profiles that so many ratios of series that lack none add up to."""
         for month in range(YEAR):
-            told = self._of_plain[:length][of_month(month)]
+            told, usable = self._ratio[:length][of_month(month)], self._usable[:length]
             if len(told) != self._years[month]:
                 self._years[month] = len(told)
-                self._weigh(month, told)
+                self._weigh(month, told, usable[of_month(month)])
         return profiles_from(self._mean, self._scatter, self._count)
 
-    def _weigh(self, month: int, told: Floats) -> None:
-        """Take in the ratios of one month of the year, years x series."""
+    def _weigh(self, month: int, told: Floats, usable: Booleans) -> None:
+        """Take in the ratios of one month of the year, years x series, and which of them count."""
         weight = year_weights(len(told))
-        total = np.cumsum(weight)[-1]
-        mean, scatter = self._mean[month], self._scatter[month]
-        room = np.empty_like(mean)
-        mean[:] = 0.0
-        for year, counts in zip(told, weight, strict=True):
-            mean += np.multiply(year, counts, out=room)
-        mean /= total
-        scatter[:] = 0.0
-        for year, counts in zip(told, weight, strict=True):
-            np.subtract(year, mean, out=room)
-            room *= room
-            scatter += np.multiply(room, counts, out=room)
-        scatter /= total
-        self._count[month] = total**2 / np.cumsum(weight**2)[-1]
-        scatter *= self._count[month]
+        plain, odd = self._plain, self._odd
+        counts = usable[:, odd] * weight[:, None]
+        for rows, found in (
+            (plain, evenly_weighted(told[:, plain], weight)),
+            (odd, weighted(told[:, odd], counts)),
+        ):
+            self._mean[month, rows], self._scatter[month, rows], self._count[month, rows] = found
 
 
 def _gauge(tonnes: Floats, season: Floats, rows: Ints) -> Gauge:
