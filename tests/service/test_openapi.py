@@ -25,11 +25,6 @@ from tests.service.stores import NEWEST, copied, make_app
 CLOSED = replace(RULES, open_reads=False)
 TIMEOUT_S = 600
 SCENARIOS = "POST /api/v1/scenarios"
-# The service answers in a thread of this process: what it draws at random there, while a case is
-# being made here, hypothesis takes for the strategy's own.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
-)
 relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
