@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sources.commodities_file import Commodity
@@ -16,8 +16,8 @@ KEY: Final = "group"
 class GroupRecord:
     """All that the forecasts of a group rest on, by name or digest."""
 
-    name: str = field(compare=False)
-    """What it is called; the same members by another name are the same group."""
+    name: str
+    """What it is called; no forecast rests on it."""
     materials: Mapping[str, Sequence[str]]
     """By commodity, in order, what controls on it are called after."""
     figures: Mapping[str, str]
@@ -59,14 +59,13 @@ class GroupRecord:
     def apart(self, now: "GroupRecord") -> list[str]:
         """Say what of the group is not as it was, each in a clause."""
         found = [
-            f"the figures of {code}: digest {then[:12]} then, {now.figures[code][:12]} now"
+            changed(f"the figures of {code}", then, now.figures[code])
             for code, then in self.figures.items()
             if code in now.figures and now.figures[code] != then
         ]
         found += [f"the table of {code}" for code in self.figures if code not in now.figures]
         if self.controls != now.controls:
-            then, today = self.controls[:12], now.controls[:12]
-            found.append(f"the controls on materials: digest {then} then, {today} now")
+            found.append(changed("the controls on materials", self.controls, now.controls))
         return found
 
     def _contents(self) -> dict[str, object]:
@@ -75,3 +74,8 @@ class GroupRecord:
             for code, own in self.materials.items()
         }
         return {"members": members, "controls": self.controls}
+
+
+def changed(what: str, then: str, now: str) -> str:
+    """Say that facts are others now than then, by their digests."""
+    return f"{what}: digest {then[:12]} then, {now[:12]} now"

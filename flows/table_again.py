@@ -5,13 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from flows.group_record import GroupRecord
+from flows.group_record import GroupRecord, changed
 from flows.many_stand import open_group
 from flows.reanswer import Gone
 from flows.standing import NUMBERS
 from flows.table_stand import OF_GROUP, TableStand, forecast_of, open_table
-from models.many import forecast_group
-from store.errors import DataError
+from models.many import forecast_member
 from store.settings import Settings
 from store.vocabulary import BY_PARTNER
 
@@ -44,8 +43,7 @@ def _by_itself(
     stand = open_table(settings, as_of, code, until=made_with.get("ingest"))
     wanted, digest = str(rows["data_vintage"].iloc[0]), stand.table.digest
     same = digest == wanted
-    figures = f"the figures of {code}: digest {wanted[:12]} then, {digest[:12]} now"
-    _check(rows, stand, [] if same else [figures])
+    _check(rows, stand, [] if same else [changed(f"the figures of {code}", wanted, digest)])
     return forecast_of(stand)
 
 
@@ -62,11 +60,7 @@ def _by_its_group(
     stand = group.stands[code]
     assert stand.group is not None  # noqa: S101 - it was opened with its group
     _check(rows, stand, then.apart(stand.group))
-    status = {name: one.status for name, one in group.stands.items()}
-    made = forecast_group(group.group, status)[code]
-    if isinstance(made, DataError):
-        raise made
-    return made
+    return forecast_member(group.group, code, status=stand.status)
 
 
 def _check(rows: pd.DataFrame, stand: TableStand, facts: list[str]) -> None:

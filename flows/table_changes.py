@@ -17,7 +17,7 @@ from flows.many_stand import open_group
 from flows.publications import Asked
 from flows.table_stand import OF_GROUP, open_listed
 from flows.workspace import store_of
-from models.many import Group, forecast_group
+from models.many import Group, forecast_member
 from models.tables import forecast_table
 from sources.commodities_file import Commodity
 from store.errors import DataError
@@ -168,10 +168,7 @@ def _forecast(facts: Group, code: str) -> pd.DataFrame:
     """
     if not facts.materials:
         return forecast_table(facts.tables[code], facts.spec, status=COMPARED)
-    made = forecast_group(facts, dict.fromkeys(facts.tables, COMPARED))[code]
-    if isinstance(made, DataError):
-        raise made
-    return made
+    return forecast_member(facts, code, status=COMPARED)
 
 
 def _news(first: Group, last: Group, code: str) -> str:

@@ -83,6 +83,18 @@ def forecast_group(group: Group, status: Mapping[str, str]) -> dict[str, pd.Data
     }
 
 
+def forecast_member(group: Group, commodity: str, *, status: str) -> pd.DataFrame:
+    """Return the forecast of one table of a group, as ``forecast_group`` says it.
+
+    Raises:
+        DataError: It cannot be forecast.
+    """
+    made = forecast_group(group, dict.fromkeys(group.tables, status))[commodity]
+    if isinstance(made, DataError):
+        raise made
+    return made
+
+
 def replay_group(
     past: Sequence[Group], now: Group, *, track: Track = untracked
 ) -> dict[str, Backtest]:

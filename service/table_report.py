@@ -13,6 +13,7 @@ from service.canvas import COLOURS, DARK_COLOURS
 from service.charts import overview_png, overview_svg
 from service.fan import HISTORY_MONTHS, Fan
 from service.folders import PAGE, fresh_folder
+from service.goods import words_of
 from service.inputs import ReportInput
 from service.pages import environment
 from store.vocabulary import EU27, FORECAST_COLUMNS, WORLD
@@ -50,8 +51,9 @@ class TableReport:
     @property
     def goods(self) -> str:
         """Return the commodity in words."""
-        told = f"{self.label} ({self.commodity})"
-        return told if self.label else f"commodity {self.commodity}"
+        if not self.label:
+            return f"commodity {self.commodity}"
+        return words_of(self.commodity, {self.commodity: self.label})
 
     def as_input(self) -> ReportInput:
         """Return the same in the form of the planners' report."""
