@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.months import month_label, month_number, month_starts
-from models.panel_response import LAG, known_on
-from sources.controls_file import PanelControl
-from sources.covariates import Covariates
-from sources.covariates_file import read_covariates
+from models.policy.panel_response import LAG, known_on
+from sources.files.controls import PanelControl
+from sources.files.covariates import Covariates
+from sources.files.covariates_file import read_covariates
 
 Floats = NDArray[np.float64]
 

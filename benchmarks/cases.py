@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from features.months import month_number
-from models.panel import Task
-from sources.covariates_file import read_covariates
-from sources.panel_file import read_panel
+from models.forecasting.any_panel import PanelTask
+from sources.files.covariates_file import read_covariates
+from sources.files.panel import read_panel
 
 VARIABLE = "MAGNETCAST_PANELS"
 SKIPPED = f"Skipped: {VARIABLE} is not set. Expected a folder of panels and peers' forecasts."
@@ -40,9 +40,9 @@ class Case:
         """Return the cutoffs as month numbers."""
         return [month_number(cutoff) for cutoff in self.cutoffs]
 
-    def task(self, folder: Path) -> Task:
+    def task(self, folder: Path) -> PanelTask:
         """Return what to forecast, as `magnetcast backtest --panel` reads it."""
-        return Task(read_panel(self.file(folder)).table, self.horizon)
+        return PanelTask(read_panel(self.file(folder)).table, self.horizon)
 
     def file(self, folder: Path) -> Path:
         """Return where the panel lies."""
@@ -89,7 +89,7 @@ TARIFFS = "us_imports_naics3_by_country_tariff_paid"
 TARIFF_CUTOFFS = ("2018-06", "2025-05")
 
 
-def with_tariffs(task: Task, folder: Path) -> tuple[Task, int]:
+def with_tariffs(task: PanelTask, folder: Path) -> tuple[PanelTask, int]:
     """Return a task of ``IMPORTS`` with the tariffs as covariate, and how many cells were filled.
 
     A rate is paid on trade; months without trade take that of the month before, as
@@ -97,7 +97,7 @@ def with_tariffs(task: Task, folder: Path) -> tuple[Task, int]:
     """
     found = read_covariates(folder / f"{TARIFFS}.csv.gz", table=task.table)
     covariates, filled = found.carried(task.table)
-    return Task(task.table, task.horizon, task.spec, covariates), filled
+    return PanelTask(task.table, task.horizon, task.spec, covariates), filled
 
 
 def panels_folder() -> Path | None:

@@ -10,7 +10,7 @@ import page
 import pandas as pd
 from diversion_worlds import HIT, Plan, Planted, make_world
 
-from models.diversion import find_diversion
+from models.event_study.diversion import find_diversion
 
 RATE = 0.05
 OURS, SHARE_RISE, YEAR_RISE = "magnetcast", "share + 2 sd", "year on year > 50 %"

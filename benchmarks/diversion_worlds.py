@@ -5,10 +5,10 @@ from typing import Final
 
 import numpy as np
 
-from features.lunar import lunar_new_year_days
+from features.families.lunar import lunar_new_year_days
 from features.months import month_number
-from models.diversion import Question
-from models.trade_flows import TradeFlows
+from models.event_study.diversion import DiversionQuestion
+from models.event_study.trade_flows import TradeFlows
 
 FIRST: Final = month_number("2016-01")
 SHARES: Final = {
@@ -54,7 +54,7 @@ class Planted:
     """What a world got beyond its own path."""
 
     flows: TradeFlows
-    question: Question
+    question: DiversionQuestion
     takers: frozenset[str]
     tonnes: float
     """Tonnes planted at each taker."""
@@ -77,7 +77,7 @@ def make_world(seed: int, plan: Plan) -> Planted:
     span = slice(from_month, from_month + plan.lasting)
     for taker in takers:
         tonnes[taker, act:][span] += plan.share * lost[span] / plan.takers
-    question = Question(frozenset([HIT]), FIRST + act, FIRST + act, FIRST + plan.months)
+    question = DiversionQuestion(frozenset([HIT]), FIRST + act, FIRST + act, FIRST + plan.months)
     planted = plan.share * float(lost[span].sum()) / plan.takers
     return Planted(
         published(rng, names, tonnes, plan),

@@ -10,8 +10,8 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from models.drift import RECENT, YEAR, against_naive, coverage_drift, score_drift
-from models.upkeep import durations
+from models.monitoring.drift import RECENT, YEAR, against_naive, coverage_drift, score_drift
+from models.monitoring.upkeep import durations
 
 ALIKE = (0.0, 0.3, 0.6)
 MONTHS = (12, 15, 24, 36)
@@ -44,7 +44,8 @@ EDGE = {(heavy, alike): edge_of(alike, heavy=heavy) for heavy in (False, True) f
 def world(
     rng: np.random.Generator, count: int, alike: float, *, heavy: bool, jump: float, band: float
 ) -> pd.DataFrame:
-    """Return months as ``models.drift.monthly``: our errors, the naive's, hits of the band.
+    """Return months as ``models.monitoring.drift.monthly``: our errors, the naive's, hits of the
+    band.
 
     A common shock of each month moves all cells, so hits go together.
     """

@@ -16,21 +16,21 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from features.asof import OBSERVATION_KEY, known_at
-from features.evidence import PANEL_DESTINATIONS, evidence_panel
 from features.months import last_complete_month, month_label, month_number
-from features.solver import Solution, solve
-from features.statements import (
+from features.panel.evidence import PANEL_DESTINATIONS, evidence_panel
+from features.panel.solver import Solution, solve
+from features.panel.statements import (
     REVISION_NOISE,
-    Cells,
+    CellBlock,
     Statement,
     is_cell_level,
     last_evidence_month,
     members_of,
     read_statements,
 )
-from features.system import WIDTH, Prior, System, build_system
-from flows.cli import moment
-from sources.bundled import load_bundled
+from features.panel.system import WIDTH, LinearSystem, PanelPrior, build_system
+from flows.cli.app import moment
+from sources.bundled.all_tables import load_bundled
 from store.vocabulary import COMMODITY, DESTINATIONS, HISTORY_START
 
 BAND = 1.2816
@@ -73,9 +73,9 @@ Student-t reweighting leaves of it.
 """
 GRID_TEXT = """
 As in [evidence.md](evidence.md), each published month is left out in turn. Each choice of
-`features.system.Prior`, and the noise of figures beside their rounding
-(`features.statements.REVISION_NOISE`), is changed alone. Error is the median, coverage that of the
-80 % band.
+`features.panel.system.Prior`, and the noise of figures beside their rounding
+(`features.panel.statements.REVISION_NOISE`), is changed alone. Error is the median, coverage that
+of the 80 % band.
 """
 
 
@@ -97,9 +97,9 @@ def known_statements(observations: pd.DataFrame, as_of: pd.Timestamp) -> Known:
     return Known(read_statements(figures, first=first, last=last), first, last)
 
 
-def published_months(statements: Sequence[Statement]) -> dict[Cells, list[int]]:
+def published_months(statements: Sequence[Statement]) -> dict[CellBlock, list[int]]:
     """Return the statements that give each published month of a row of the panel."""
-    months: dict[Cells, list[int]] = {}
+    months: dict[CellBlock, list[int]] = {}
     for i, statement in enumerate(statements):
         cells = statement.above
         if cells is not None and is_cell_level(statement) and cells.destinations in NAMES:
@@ -107,7 +107,7 @@ def published_months(statements: Sequence[Statement]) -> dict[Cells, list[int]]:
     return months
 
 
-def leave_out(known: Known, prior: Prior) -> pd.DataFrame:
+def leave_out(known: Known, prior: PanelPrior) -> pd.DataFrame:
     """Return one row a published month: truth, estimate, relative error, and error in scales."""
     system = build_system(known.statements, first=known.first, last=known.last, prior=prior)
     rows = [
@@ -117,7 +117,9 @@ def leave_out(known: Known, prior: Prior) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def left_out(known: Known, system: System, cells: Cells, places: list[int]) -> dict[str, object]:
+def left_out(
+    known: Known, system: LinearSystem, cells: CellBlock, places: list[int]
+) -> dict[str, object]:
     """Return the row of one month, solved from scratch without its statements."""
     keep = np.ones(len(system.target), dtype=bool)
     keep[places] = False
@@ -136,7 +138,7 @@ def left_out(known: Known, system: System, cells: Cells, places: list[int]) -> d
     }
 
 
-def total_of(solution: Solution, cells: Cells, first: int) -> tuple[float, float]:
+def total_of(solution: Solution, cells: CellBlock, first: int) -> tuple[float, float]:
     """Return tonnes and log standard error of a sum of cells of one month."""
     row = (cells.start - first) * WIDTH
     inside = [row + DESTINATIONS.index(name) for name in cells.destinations]
@@ -216,14 +218,14 @@ def suspicious_text(observations: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataF
 
 def grid_text(known: Known) -> pd.DataFrame:
     """Return how each choice, changed alone, moves error and coverage."""
-    rows = [grid_row("the product's", "", leave_out(known, Prior()))]
+    rows = [grid_row("the product's", "", leave_out(known, PanelPrior()))]
     for name, values in VARIANTS.items():
-        own = f"{getattr(Prior(), name):g}"
+        own = f"{getattr(PanelPrior(), name):g}"
         for value in values:
-            prior = replace(Prior(), **{name: value})
+            prior = replace(PanelPrior(), **{name: value})
             rows.append(grid_row(f"{name} {value:g}", own, leave_out(known, prior)))
     for noise in NOISES:
-        found = leave_out(with_noise(known, noise), Prior())
+        found = leave_out(with_noise(known, noise), PanelPrior())
         rows.append(grid_row(f"revision noise {noise:g}", f"{REVISION_NOISE:g}", found))
     return pd.DataFrame(rows)
 
@@ -253,7 +255,7 @@ def grid_row(choice: str, own: str, results: pd.DataFrame) -> dict[str, str]:
 
 
 def page_lines(known: Known, observations: pd.DataFrame, as_of: pd.Timestamp) -> list[str]:
-    results = leave_out(known, Prior())
+    results = leave_out(known, PanelPrior())
     months = f"{month_label(known.first)} to {month_label(known.last)}"
     solved = f"""
         One whole panel, from figures to cells, takes {solve_seconds(observations, as_of):.2f} s

@@ -10,12 +10,12 @@ from cases import Case
 from parts import MIXES
 from scoring import FORECAST, heaviest, months_of, scores_of
 
-from models.compare import differences
 from models.engine.baselines import MIDDLE
-from models.experts import EXPERTS
-from models.panel import Task, backtest_panel
-from models.regimes import CALM, SHOCK, regime_of
-from models.rolling import MODEL
+from models.evaluation.compare import differences
+from models.evaluation.market_regimes import CALM, SHOCK, regime_of
+from models.forecasting.any_panel import PanelTask, backtest_panel
+from models.forecasting.rolling import MODEL
+from models.statistical.experts import EXPERTS
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -29,9 +29,9 @@ HEAVY = 0.05
 """Share of MASE from which one series at one cutoff is told of."""
 
 DIFFERENCE_TEXT = """
-Less the best peer's, with the 5 and 95 percent of resampled cutoffs and series (`models.compare`;
-wide where cutoffs are few; a single cutoff says nothing of other times). Below 0 the engine is
-better.
+Less the best peer's, with the 5 and 95 percent of resampled cutoffs and series
+(`models.evaluation.compare`; wide where cutoffs are few; a single cutoff says nothing of other
+times). Below 0 the engine is better.
 """
 CUTOFF_TEXT = """
 By cutoff, beside {peer}, the best peer over all of them. Shocks are marked by hand: they are what
@@ -39,7 +39,7 @@ the months after the cutoff became known for.
 """
 REGIME_TEXT = """
 Calm and shock apart, beside the same peer: by the cutoffs marked above, and by the months forecast
-as `models.regimes` tells them from the panel alone.
+as `models.evaluation.market_regimes` tells them from the panel alone.
 """
 HEAVY_TEXT = """
 One series, {name} at {cutoff}, makes {low:.0%} to {high:.0%} of the MASE of every model above.
@@ -58,7 +58,7 @@ class Found:
     """What was measured of one panel."""
 
     case: Case
-    task: Task
+    task: PanelTask
     cells: pd.DataFrame
     """As ``scoring.measured``, all models."""
 
@@ -238,7 +238,7 @@ def case_lines(found: Found) -> list[str]:
     return [*lines, *page.prose(PARTS_TEXT), *page.table(parts_text(found))]
 
 
-def own_forecasts(task: Task, cutoffs: Sequence[int]) -> pd.DataFrame:
+def own_forecasts(task: PanelTask, cutoffs: Sequence[int]) -> pd.DataFrame:
     """Return what the product and each expert forecast."""
     rows = backtest_panel(task, cutoffs, spread=told).forecasts
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]

@@ -7,20 +7,20 @@ import numpy as np
 import pandas as pd
 
 from features.asof import OBSERVATION_KEY, known_at
-from features.evidence import evidence_panel
-from features.trade import compute
+from features.families.trade import compute
+from features.panel.evidence import evidence_panel
 from models.engine.forecast import engine_at
-from models.engine.lessons import PanelView
-from models.experts import EXPERTS
-from models.season import season_profiles
-from service.answers import csv_answer, json_answer
+from models.engine.training_set import PanelView
+from models.statistical.experts import EXPERTS
+from models.statistical.seasonality import season_profiles
+from service.http.responses import csv_answer, json_answer
 from service.queries.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document
-from store.batch import Batch, FileRows
 from store.database import open_store
-from store.publishing import publish_forecasts
-from store.reading import latest_forecast, read_observations
+from store.facts.batch import Batch, FileRows
+from store.facts.reading import latest_forecast, read_observations
+from store.facts.writing import write_batch
+from store.publications.publishing import publish_forecasts
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
-from store.writing import write_batch
 from tests.data.builders import at, make_levels, make_origin
 from tests.data.engine_builders import BRIEF, make_values
 from tests.data.partner_builders import make_partner_world

@@ -26,11 +26,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.cli import DEFAULTS  # sets what Prefect reads on import: first
-from flows.ingest import ingest
-from flows.orders import live
-from flows.stores import single_writer, store_of
-from sources.span import Span
+from flows.cli.app import DEFAULTS  # sets what Prefect reads on import: first
+from flows.context.stores import single_writer, store_of
+from flows.ingest.ingest import ingest
+from flows.ingest.sources import live
+from sources.providers.month_range import MonthRange
 from store.settings import PROJECT_ROOT, Settings
 from tests.providers.comtrade import ComtradeWorld
 from tests.providers.server import Providers
@@ -40,7 +40,7 @@ SINCE = "2017-01"
 OLD_UNTIL = "2025-12"
 KEY = "not-a-real-key"
 PAUSE_S = 0.005
-COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from flows.cli.app import main; main()"]
 WORDS = ["ingest", "comtrade", "--since", SINCE]
 
 
@@ -62,7 +62,7 @@ class Scene:
         self.home = folder / "var"
         self.settings = Settings(home=self.home, comtrade_key=KEY, **providers.urls())
         self.world(revised=False)
-        ingest(self.settings, live(self.settings, "comtrade", Span.of(SINCE, OLD_UNTIL)))
+        ingest(self.settings, live(self.settings, "comtrade", MonthRange.of(SINCE, OLD_UNTIL)))
         self.world(revised=True)
         self.old = self.rows()
         store_of(self.settings).dispose()
@@ -96,7 +96,9 @@ class Scene:
     def complete(self) -> None:
         """Ingest in this process, as the next run would."""
         with single_writer(self.settings):
-            ingest(self.settings, live(self.settings, "comtrade", Span.of(SINCE, this_month())))
+            ingest(
+                self.settings, live(self.settings, "comtrade", MonthRange.of(SINCE, this_month()))
+            )
 
     def rows(self) -> pd.DataFrame:
         """Read all that the database keeps, as it lies there; it must be sound."""

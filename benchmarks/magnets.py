@@ -11,18 +11,18 @@ from typing import TypeVar
 import page
 import pandas as pd
 
-from features.history import EvidenceHistory
 from features.months import month_label, month_number
-from flows.cli import moment
-from models.backtest import Backtest, replay
-from models.frame import rows_of
-from models.policy_effect import effect_at
-from models.rolling import EXPERTS, MODEL, TREES, UNANSWERED, answered, coherent
-from models.rolling import train as fit
-from models.scores import REFERENCE, summarise
-from models.served import predict_quantiles
-from models.spec import ModelSpec
-from sources.bundled import load_bundled
+from features.panel.history import EvidenceHistory
+from flows.cli.app import moment
+from models.evaluation.backtest import Backtest, replay
+from models.evaluation.scores import REFERENCE, summarise
+from models.forecasting.model_frame import rows_of
+from models.forecasting.rolling import EXPERTS, MODEL, TREES, UNANSWERED, answered, coherent
+from models.forecasting.rolling import train as fit
+from models.forecasting.spec import ModelSpec
+from models.policy.policy_effect import effect_at
+from models.registry.served import predict_quantiles
+from sources.bundled.all_tables import load_bundled
 
 Item = TypeVar("Item")
 SCOPES = ("WLD", "USA", "ALL")

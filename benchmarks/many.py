@@ -1,8 +1,8 @@
 """What one model of many commodities is worth, and controls on one material as signal for others.
 
 Four ways on the same cells: a model a commodity or one for all, each with and without the features
-of ``features.cross_material``. Real data: the bundled figures on minerals under Chinese controls,
-and the panels that MAGNETCAST_PANELS names. Writes many.md.
+of ``features.controls.cross_material``. Real data: the bundled figures on minerals under Chinese
+controls, and the panels that MAGNETCAST_PANELS names. Writes many.md.
 """
 
 import sys
@@ -19,17 +19,17 @@ sys.path.insert(0, str(page.ROOT))
 
 from features.asof import OBSERVATION_KEY, known_at
 from features.months import month_number, month_numbers, month_start
-from features.partner_table import PartnerTable
-from flows.many_stand import material_events
+from features.panel.partner_table import PartnerTable
+from flows.publishing.group_snapshot import material_events
 from models.engine.spec import EngineSpec
-from models.many import Group, forecast_group
-from models.panel import known_months
-from sources.bundled import load_bundled
-from sources.panel_file import read_panel
+from models.forecasting.any_panel import known_months
+from models.forecasting.commodity_groups import Group, forecast_group
+from sources.bundled.all_tables import load_bundled
+from sources.files.panel import read_panel
 from store.database import open_store
 from store.errors import DataError
+from store.facts.writing import write_batch
 from store.vocabulary import WORLD
-from store.writing import write_batch
 
 MOST_AHEAD = 6
 YEAR = 12

@@ -22,9 +22,9 @@ from mirror_worlds import (
     make_world,
 )
 
-from features.history import EvidenceHistory
 from features.months import month_start
-from models.staircase import staircase_plot
+from features.panel.history import EvidenceHistory
+from models.evaluation.staircase import staircase_plot
 from store.vocabulary import DESTINATIONS, EU27, WORLD
 
 BAND = 1.2816

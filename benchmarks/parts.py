@@ -10,10 +10,10 @@ from scoring import FORECAST, LEVELS, rows_of
 
 from features.months import month_label
 from models.engine.forecast import Engine
-from models.engine.learner import CANDIDATES, Learner, Said, Teacher
-from models.engine.standpoint import NAMES
-from models.engine.trial import before_trial, judge, trial_start
-from models.panel import Task
+from models.engine.quantile_model import CANDIDATES, QuantileModel, QuantilePrediction, Trainer
+from models.engine.series_stats import NAMES
+from models.engine.validation_window import before_trial, judge, trial_start
+from models.forecasting.any_panel import PanelTask
 from store.vocabulary import QUANTILE_COLUMNS
 
 MIXES = {
@@ -30,17 +30,17 @@ PLACES = [QUANTILE_COLUMNS.index(name) for name in LEVELS]
 class Mixed:
     """A learner whose candidates are all one mix of them, so that no weight matters."""
 
-    learner: Learner
+    learner: QuantileModel
     mix: tuple[float, ...]
 
-    def says(self, features: NDArray[np.float32]) -> Said:
+    def says(self, features: NDArray[np.float32]) -> QuantilePrediction:
         """Return what is said of cells x features."""
         said = self.learner.says(features)
         middle = said.candidates @ np.array(self.mix)
         return replace(said, candidates=np.repeat(middle[:, None], len(CANDIDATES), axis=1))
 
 
-def part_forecasts(task: Task, cutoffs: list[int]) -> pd.DataFrame:
+def part_forecasts(task: PanelTask, cutoffs: list[int]) -> pd.DataFrame:
     """Return what the engine says with each of ``MIXES``, its bands made anew for it."""
     rows = [
         part
@@ -51,12 +51,12 @@ def part_forecasts(task: Task, cutoffs: list[int]) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=FORECAST)
 
 
-def mixed_engines(task: Task, cutoff: int) -> Iterator[tuple[str, Engine]]:
+def mixed_engines(task: PanelTask, cutoff: int) -> Iterator[tuple[str, Engine]]:
     """Yield the engine of a cutoff with each mix; none where it learned nothing."""
     engine = task.engine(cutoff)
     told = {"horizon": task.horizon, "last": engine.last, "spec": task.spec}
     start = trial_start(engine.last, task.horizon, task.spec)
-    teacher = Teacher(engine.known, NAMES, engine.last, task.spec)
+    teacher = Trainer(engine.known, NAMES, engine.last, task.spec)
     (tried,) = teacher.learners([before_trial(engine.known, start)])
     if engine.learner is None or tried is None:
         return
@@ -65,7 +65,9 @@ def mixed_engines(task: Task, cutoff: int) -> Iterator[tuple[str, Engine]]:
         yield name, replace(engine, learner=Mixed(engine.learner, mix), verdict=verdict)
 
 
-def forecast_rows(task: Task, engine: Engine, cutoff: int, model: str) -> Iterator[pd.DataFrame]:
+def forecast_rows(
+    task: PanelTask, engine: Engine, cutoff: int, model: str
+) -> Iterator[pd.DataFrame]:
     periods = [month_label(cutoff + ahead) for ahead in range(1, task.horizon + 1)]
     for found in engine.forecasts():
         quantiles = found.tonnes[:, :, PLACES]

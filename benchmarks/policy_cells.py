@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from models.backtest import scale_rows
-from models.panel import Task, known_months
-from models.scores import cell_scores
+from models.evaluation.backtest import scale_rows
+from models.evaluation.scores import cell_scores
+from models.forecasting.any_panel import PanelTask, known_months
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Window:
     panel: str
     name: str
     cells: pd.DataFrame
-    """As ``models.scores.cell_scores``; models are without, features, response."""
+    """As ``models.evaluation.scores.cell_scores``; models are without, features, response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Found:
     detail: Sequence[Window]
 
 
-def scored(task: Task, forecasts: pd.DataFrame, cutoffs: Sequence[int]) -> pd.DataFrame:
+def scored(task: PanelTask, forecasts: pd.DataFrame, cutoffs: Sequence[int]) -> pd.DataFrame:
     """Return the cells of forecasts of a panel with their errors."""
     values = task.table.to_numpy(dtype=float)
     first = int(task.table.columns[0])

@@ -11,8 +11,8 @@ from cases import IMPORTS
 from policy_cells import Found, Window, scored
 
 from features.months import month_label, month_number
-from models.panel import Task, said_at
-from models.panel_response import known_on
+from models.forecasting.any_panel import PanelTask, said_at
+from models.policy.panel_response import known_on
 
 PANEL = "US imports"
 SPANS = {"2018-19": ("2018-01", "2019-12", 1), "2025": ("2025-01", "2025-08", 1)}
@@ -69,7 +69,7 @@ def cutoffs_of(spans: Sequence[tuple[str, str, int]]) -> list[int]:
     ]
 
 
-def rise_of(task: Task, steps: pd.DataFrame, cutoff: int) -> pd.DataFrame:
+def rise_of(task: PanelTask, steps: pd.DataFrame, cutoff: int) -> pd.DataFrame:
     """Return by how much the last month of news raises each series' duty in months to forecast."""
     series = [str(name) for name in task.table.index]
     ahead = cutoff + 1 + np.arange(task.horizon)

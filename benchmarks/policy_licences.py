@@ -10,12 +10,12 @@ from cases import GRAPHITE
 from policy_cells import Found, Window, scored
 from policy_imports import cutoffs_of
 
-from features.controls import INSTRUMENTS
-from models.panel import Task, said_at
-from models.panel_response import PanelResponse
-from models.rolling import MODEL, UNANSWERED
-from sources.bundled import load_bundled
-from sources.controls_file import PanelControl, read_controls
+from features.controls.controls import INSTRUMENTS
+from models.forecasting.any_panel import PanelTask, said_at
+from models.forecasting.rolling import MODEL, UNANSWERED
+from models.policy.panel_response import PanelResponse
+from sources.bundled.all_tables import load_bundled
+from sources.files.controls import PanelControl, read_controls
 
 PANEL = "graphite, gallium"
 CONTROLS = Path(__file__).resolve().parent / "graphite_controls.csv"
@@ -76,7 +76,7 @@ def licence_cells(folder: Path, scratch: Path) -> Found:
     return Found(TEXT, *windows_of(cells.assign(month=month)))
 
 
-def answering(task: Task, controls: tuple[PanelControl, ...]) -> Task:
+def answering(task: PanelTask, controls: tuple[PanelControl, ...]) -> PanelTask:
     """Return the task with the answer to controls, as `--controls FILE` makes it."""
     bundled = load_bundled(page.DATA)
     frames = (bundled.frame(name) for name in ("analog_events", "observations"))

@@ -7,13 +7,13 @@ import pandas as pd
 from magnets import BUNDLED
 from policy_cells import Found, Window
 
-from features.history import EvidenceHistory
 from features.origin import Origin
-from flows.cli import moment
-from models.backtest import replay
-from models.rolling import MODEL, UNANSWERED
-from models.spec import ModelSpec
-from sources.bundled import load_bundled
+from features.panel.history import EvidenceHistory
+from flows.cli.app import moment
+from models.evaluation.backtest import replay
+from models.forecasting.rolling import MODEL, UNANSWERED
+from models.forecasting.spec import ModelSpec
+from sources.bundled.all_tables import load_bundled
 from store.vocabulary import AGGREGATES, WORLD
 
 PANEL = "magnets"
@@ -36,10 +36,10 @@ CALM = {
 """First and last origin, first and last month."""
 
 TEXT = """
-**Magnets.** `models.backtest.replay` at the 25th of each month; scored only where a level was
-published, so few cells are. Without: the same model with no event and no tariff in any origin, past
-ones too. The row *destinations* holds all but the sums. How the response fares is not blind: it was
-made knowing of April 2025, though no month of magnets after it was fitted to.
+**Magnets.** `models.evaluation.backtest.replay` at the 25th of each month; scored only where a
+level was published, so few cells are. Without: the same model with no event and no tariff in any
+origin, past ones too. The row *destinations* holds all but the sums. How the response fares is not
+blind: it was made knowing of April 2025, though no month of magnets after it was fitted to.
 """
 
 

@@ -19,9 +19,9 @@ from policy_imports import import_cells
 from policy_licences import licence_cells
 from policy_magnets import magnet_cells
 
-from models.compare import differences
 from models.engine.spec import EngineSpec
-from models.spec import ModelSpec
+from models.evaluation.compare import differences
+from models.forecasting.spec import ModelSpec
 
 AIM = 0.85
 WITHOUT = "without"
@@ -33,8 +33,8 @@ on what lay up to it, and policy is what was announced by the day its last month
 knows no policy; *with features* has it as features or covariates; *with response* also answers
 controls that no, or few, months have felt from other materials under Chinese controls. Error is
 WAPE; a ratio is to *without*, its interval the 5 and 95 percent of resampled origins and series
-(`models.compare`; "-" where there is nothing to resample). The aim is a ratio of 0.85 or less on
-what a shock hit, and 1 in calm months.
+(`models.evaluation.compare`; "-" where there is nothing to resample). The aim is a ratio of 0.85 or
+less on what a shock hit, and 1 in calm months.
 """
 OUT_TEXT = """
 Left out. In rows that say *first origin*, and in all of US imports, the last month trained on is

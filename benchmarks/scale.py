@@ -23,7 +23,7 @@ import pandas as pd
 from scale_page import FILE, page_lines
 from watch import Measured, measure
 
-from sources.panel_file import read_panel
+from sources.files.panel import read_panel
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 MOST_SPREAD = 100_000
@@ -34,7 +34,7 @@ HORIZON = 12
 CUTOFFS = "2022-12,2023-12"
 PEERS = "MAGNETCAST_PEERS"
 HERE = Path(__file__).resolve().parent
-CLI = (sys.executable, "-c", "from flows.cli import main; main()")
+CLI = (sys.executable, "-c", "from flows.cli.app import main; main()")
 KEY = ["step", "series", "workers"]
 
 

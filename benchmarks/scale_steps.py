@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.forecast import CHUNK, engine_at, taught, taught_rows
-from models.engine.lessons import PanelView, lessons
 from models.engine.spec import EngineSpec
-from models.experts import EXPERTS, Expert
-from models.season import season_profiles
-from sources.panel_file import read_panel, read_part
-from sources.panel_parts import parts_of
+from models.engine.training_set import PanelView, lessons
+from models.statistical.experts import EXPERTS, Expert
+from models.statistical.seasonality import season_profiles
+from sources.files.panel import read_panel, read_part
+from sources.files.panel_parts import parts_of
 from store.vocabulary import QUANTILES
 
 Floats = NDArray[np.float64]

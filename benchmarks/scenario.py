@@ -12,13 +12,13 @@ import numpy as np
 import page
 import pandas as pd
 
-from features.partner_table import PartnerTable
-from features.table_origin import table_origin
-from flows.cli import moment
-from flows.standing import standing_at
-from models.learned import nothing_learned
-from models.scenario import Standing, paired
-from sources.scenario_file import read_scenario
+from features.panel.partner_table import PartnerTable
+from features.panel.table_origin import table_origin
+from flows.cli.app import moment
+from flows.publishing.snapshot import standing_at
+from models.policy.learned import nothing_learned
+from models.policy.scenario import ScenarioSnapshot, paired
+from sources.files.scenario import read_scenario
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import EU27, EU27_MEMBERS, QUANTILE_COLUMNS, WORLD
 
@@ -34,7 +34,7 @@ TEXT: Final = (
 )
 
 
-def many(standing: Standing) -> Standing:
+def many(standing: ScenarioSnapshot) -> ScenarioSnapshot:
     """Return a made forecast of two hundred destinations under the same policies."""
     named = ["USA", "JPN", "KOR", "VNM", "IND", "THA", *sorted(EU27_MEMBERS)]
     names = sorted([*named, *(f"P{i:03d}" for i in range(MEMBERS - len(named)))])
@@ -53,10 +53,12 @@ def many(standing: Standing) -> Standing:
     mean = np.repeat(origin.level, len(origin.targets))
     numbers = pd.DataFrame(mean[:, None] * SPREAD, columns=list(QUANTILE_COLUMNS))
     numbers["mean"] = mean
-    return Standing(standing.as_of, origin, standing.analogs, numbers, numbers, nothing_learned)
+    return ScenarioSnapshot(
+        standing.as_of, origin, standing.analogs, numbers, numbers, nothing_learned
+    )
 
 
-def seconds(standing: Standing, path: Path) -> list[float]:
+def seconds(standing: ScenarioSnapshot, path: Path) -> list[float]:
     """Return how long each round took."""
     content, taken = path.read_bytes(), []
     for _ in range(ROUNDS):

@@ -28,11 +28,11 @@ import httpx
 import page
 import pandas as pd
 
-from models import registry
+from models.registry import registry
 from store.settings import Settings
 
 LOAD: Final = page.HERE / "load.py"
-START: Final = "from flows.cli import main; main()"
+START: Final = "from flows.cli.app import main; main()"
 CHROMIUM: Final = "chromium"
 
 RATE: Final = 500

@@ -22,10 +22,10 @@ import page
 import pandas as pd
 from cases import IMPORTS, VARIABLE, Case, panels_folder
 
-from flows.cli import DEFAULTS
-from models.experts import EXPERTS
-from models.panel import Task, backtest_panel
-from models.season import season_profiles
+from flows.cli.app import DEFAULTS
+from models.forecasting.any_panel import PanelTask, backtest_panel
+from models.statistical.experts import EXPERTS
+from models.statistical.seasonality import season_profiles
 
 PYTHON = "MAGNETCAST_PEERS"
 ENGINE = "engine with seven quantiles"
@@ -80,7 +80,7 @@ class Round:
 Contestant = Callable[[], Round]
 
 
-def engine_round(task: Task, cutoffs: Sequence[int]) -> Round:
+def engine_round(task: PanelTask, cutoffs: Sequence[int]) -> Round:
     """Return what engine and quantiles took."""
     started = time.perf_counter()
     cells = 0
@@ -90,7 +90,7 @@ def engine_round(task: Task, cutoffs: Sequence[int]) -> Round:
     return Round(time.perf_counter() - started, task.spec.threads, cells)
 
 
-def experts_round(task: Task, cutoffs: Sequence[int]) -> Round:
+def experts_round(task: PanelTask, cutoffs: Sequence[int]) -> Round:
     """Return what the experts took, season included."""
     values = task.table.to_numpy(dtype=float)
     started = time.perf_counter()
@@ -104,7 +104,7 @@ def experts_round(task: Task, cutoffs: Sequence[int]) -> Round:
     return Round(time.perf_counter() - started, 1, cells)
 
 
-def backtest_round(task: Task, cutoffs: Sequence[int]) -> Round:
+def backtest_round(task: PanelTask, cutoffs: Sequence[int]) -> Round:
     """Return what a whole backtest in the process took."""
     started = time.perf_counter()
     rows = len(backtest_panel(task, cutoffs).forecasts)
@@ -128,7 +128,7 @@ def peer_round(python: str, name: str, case: Case, folder: Path) -> tuple[Round,
 def race(case: Case, folder: Path, python: str | None) -> tuple[dict[str, Timed], dict[str, str]]:
     """Return what each contestant took, and the versions of the peers' packages."""
     task = case.task(folder)
-    small = Task(task.table.iloc[:WARM_UP_SERIES], task.horizon)
+    small = PanelTask(task.table.iloc[:WARM_UP_SERIES], task.horizon)
     versions: dict[str, str] = {}
 
     def peer(name: str) -> Round:
@@ -225,7 +225,7 @@ def main() -> None:
     if folder is not None and chosen.only != "growth":
         lines += race_lines(folder, python)
     if chosen.only != "peers":
-        lines += growth.growth_lines(Task(pd.DataFrame(), 1).spec.most_series)
+        lines += growth.growth_lines(PanelTask(pd.DataFrame(), 1).spec.most_series)
     if chosen.only is not None:
         print("\n".join(lines))
         return

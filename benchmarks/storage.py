@@ -23,12 +23,12 @@ import pandas as pd
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from features.asof import OBSERVATION_KEY, known_at
-from store.batch import Batch, FileRows, WriteReport
 from store.database import open_store
-from store.differences import diff_vintages
-from store.reading import read_observations
+from store.facts.batch import Batch, FileRows, WriteReport
+from store.facts.reading import read_observations
+from store.facts.vintage_diff import diff_vintages
+from store.facts.writing import write_batch
 from store.vocabulary import UNITS
-from store.writing import write_batch
 
 POSTGRES = "MAGNETCAST_TEST_POSTGRES"
 ROUNDS = 5
@@ -52,7 +52,7 @@ Every month brings {DESTINATIONS} destinations by {len(MEASURES)} measures for e
 and revises {REVISED:.0%} of the month before; {MONTHS} such ingests fill the store, each one
 transaction of `write_batch(only_news=True)` with its schema check, its search for what is known
 already and its vintage. So the rows of a commodity come in {MONTHS} portions. Reading is
-`store.reading.read_observations(as_of, commodity)`, *as of* is `features.asof.known_at`: the
+`store.facts.reading.read_observations(as_of, commodity)`, *as of* is `features.asof.known_at`: the
 newest version of each cell. Times are the median of {ROUNDS}, in seconds; *first* is the first
 reading after the store was opened anew (the system may still hold parts of the file in memory).
 One month anew is the last month as another file with the same figures, so nothing is written. A

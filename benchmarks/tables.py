@@ -16,18 +16,18 @@ from watch import MEMORY_TEXT, Measured, measure
 
 sys.path.insert(0, str(page.ROOT))
 
-from store.batch import Batch, FileRows
 from store.database import open_store
-from store.reading import read_forecasts, read_scores
+from store.facts.batch import Batch, FileRows
+from store.facts.reading import read_forecasts, read_scores
+from store.facts.writing import write_batch
 from store.settings import Settings
-from store.writing import write_batch
 from tests.data.partner_builders import make_partner_world
 
 COMMODITY = "850511"
 PARTNERS, MONTHS = 150, 118
 AS_OF = "2026-11-25"
 AIM_S = 120
-RUN = "from flows.cli import main; main()"
+RUN = "from flows.cli.app import main; main()"
 SCOPES = {"ALL": "all series", "WLD": "world", "EU27": "EU27"}
 
 INTRODUCTION = f"""

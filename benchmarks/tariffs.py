@@ -11,8 +11,8 @@ from found import INFORMED, RATIOS, Found, interval_text, own_forecasts, ratios_
 from scoring import FORECAST, measured, scores_of, shared
 
 from features.months import month_number
-from models.compare import differences
-from models.rolling import MODEL
+from models.evaluation.compare import differences
+from models.forecasting.rolling import MODEL
 
 TARIFF_TEXT = """
 The same engine with the duty paid over value of each series as covariate (`--covariates`), in the

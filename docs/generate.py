@@ -12,15 +12,15 @@ import pandas as pd
 
 from docs.screens import draw
 from features.build import catalogue_page
-from features.history import EvidenceHistory
-from flows.attribute import attribution_view
-from flows.console import say, track
-from models.counterfactual import act_of
-from models.spec import ModelSpec
-from service.attribution_chart import attribution_png
-from service.attribution_page import attribution_page
-from service.attribution_view import AttributionView
-from sources.bundled import load_bundled
+from features.panel.history import EvidenceHistory
+from flows.analysis.attribute import attribution_view
+from flows.context.console import say, track
+from models.event_study.counterfactual import act_of
+from models.forecasting.spec import ModelSpec
+from service.charts.attribution_chart import attribution_png
+from service.report.attribution_page import attribution_page
+from service.report.attribution_view import AttributionView
+from sources.bundled.all_tables import load_bundled
 from store.settings import PROJECT_ROOT, Settings
 
 DOCS = PROJECT_ROOT / "docs"

@@ -1,6 +1,5 @@
-"""From known rows to a model frame.
+"""From known rows to a model frame, as of one moment.
 
-Public: ``asof`` (the leak guard), ``evidence`` (the panel of every month), ``build`` (features of
-a forecast origin), ``catalogue`` (what each feature is). Private: ``statements``, ``system``,
-``solver``, ``months``, and one file a feature family.
+Here: as-of views (``asof``), what a forecaster sees (``origin``), the feature catalogue and the one
+entry point (``build``). Not here: models, or anything that reads a clock.
 """

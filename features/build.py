@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features import calendar, policy, tariffs, trade
 from features.catalogue import Feature, as_markdown
-from features.evidence import evidence_panel
+from features.families import calendar, policy, tariffs, trade
 from features.months import month_starts
 from features.origin import Origin, origin_of
+from features.panel.evidence import evidence_panel
 from store.errors import DataError
 
 Floats = NDArray[np.float64]

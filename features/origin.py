@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.asof import EVENT_KEY, TARIFF_KEY, known_at
-from features.evidence import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.months import Months, last_complete_month
+from features.panel.evidence import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from store.vocabulary import AGGREGATES, MONTHS_AHEAD
 
 Floats = NDArray[np.float64]

@@ -9,21 +9,21 @@ import pandas as pd
 from prefect import flow
 from prefect.concurrency.sync import concurrency
 
-from flows.backtest import backtest
-from flows.backup import back_up
+from flows.backup.backup import back_up
+from flows.backup.prune import prune
+from flows.cli.ingest_commands import span_of, take
+from flows.cli.table_commands import run_tables_and_tell
 from flows.clock import utc_now
-from flows.events import CHECKED, alarm, tell
-from flows.health import examine
-from flows.ingest_commands import span_of, take
-from flows.orders import live
-from flows.prune import prune
+from flows.context.stores import single_writer
+from flows.context.workspace import open_workspace
+from flows.ingest.sources import live
+from flows.monitoring.health import examine
+from flows.monitoring.monitors import watch_if_possible
+from flows.operations.prefect_events import CHECKED, alarm, tell
+from flows.panels.tune import TuningRequest, tune
 from flows.run import run
-from flows.stores import single_writer
-from flows.table_commands import run_tables_and_tell
-from flows.tune import Search, tune
-from flows.watching import watch_if_possible
-from flows.workspace import open_workspace
-from models.monitoring import Monitor
+from flows.training.backtest import backtest
+from models.monitoring.readings import Monitor
 from store.errors import DataError
 from store.settings import Settings
 
@@ -100,7 +100,7 @@ def tune_quarter(trials: int = TRIALS) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     panel.frame[["destination", "period", "tonnes"]].to_csv(path, index=False)
     with concurrency(TRAINING, occupy=1):
-        tune(settings, Search(trials, str(path), None, "6"))
+        tune(settings, TuningRequest(trials, str(path), None, "6"))
 
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900)

@@ -11,29 +11,36 @@ from prefect.artifacts import create_table_artifact
 
 from features.asof import EVENT_KEY, known_at
 from features.months import last_complete_month, month_label
-from flows.alerts import alert_if_possible
-from flows.backtest import backtest, verdict
+from flows.alerts.alerts import alert_if_possible
 from flows.clock import utc_now
-from flows.console import say
-from flows.events import PUBLISHED, alarm, tell
-from flows.freeze import Draft, day_of, freeze, held_folder, held_like, objections
-from flows.ingest import ingest
-from flows.predict import Forecast, predict
-from flows.provenance import git_commit
-from flows.spans import spanned
-from flows.train import train
-from flows.unknowns import unknowns
-from flows.watching import watch_if_possible
-from flows.work import noted
-from flows.workspace import Workspace, open_workspace, single_writer, store_of
-from models import registry
-from models.backtest import Backtest
-from service.report import ReportInput, write_report
+from flows.context.console import say
+from flows.context.provenance import git_commit
+from flows.context.workspace import Workspace, open_workspace, single_writer, store_of
+from flows.ingest.ingest import ingest
+from flows.monitoring.monitors import watch_if_possible
+from flows.monitoring.run_marker import noted
+from flows.monitoring.spans import spanned
+from flows.operations.prefect_events import PUBLISHED, alarm, tell
+from flows.publishing.publish import (
+    PublicationDraft,
+    day_of,
+    freeze,
+    held_folder,
+    held_like,
+    objections,
+)
+from flows.publishing.unknowns import unknowns
+from flows.training.backtest import backtest, verdict
+from flows.training.predict import Forecast, predict
+from flows.training.train import train
+from models.evaluation.backtest import Backtest
+from models.registry import registry
+from service.report.report import ReportInput, write_report
 from store.errors import DataError, StoreError
-from store.publications import held_forecasts
-from store.publishing import Run, finish_run, settle_runs, start_run
-from store.reading import latest_forecast, read_events, read_runs
-from store.schemas import validate
+from store.facts.reading import latest_forecast, read_events, read_runs
+from store.publications.decisions import held_forecasts
+from store.publications.publishing import RunRecord, finish_run, settle_runs, start_run
+from store.schema.frame_schemas import validate
 from store.settings import Settings
 from store.vocabulary import MONTHS_AHEAD
 
@@ -48,7 +55,7 @@ WORK: Final = "the main job"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """What a run left behind."""
 
     forecasts: pd.DataFrame
@@ -62,7 +69,7 @@ class Outcome:
 
 
 @flow(name="run", validate_parameters=False)
-def run(settings: Settings, as_of: pd.Timestamp) -> Outcome:
+def run(settings: Settings, as_of: pd.Timestamp) -> RunOutcome:
     """Ingest, backtest, train, predict, publish and report; does nothing twice.
 
     Args:
@@ -101,7 +108,7 @@ def _check_not_ancient(workspace: Workspace) -> None:
         )
 
 
-def published_already(workspace: Workspace) -> Outcome | None:
+def published_already(workspace: Workspace) -> RunOutcome | None:
     """Return the day's forecast if the same facts, months and choices made it, else None."""
     latest = latest_forecast(workspace.engine, as_of=day_of(workspace.as_of))
     if latest.empty:
@@ -116,10 +123,10 @@ def published_already(workspace: Workspace) -> Outcome | None:
         return None
     day = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
     say(f"run       nothing new since the forecast of {day}; nothing was published")
-    return Outcome(latest, folder / "index.html", 0, "", [], is_new=False)
+    return RunOutcome(latest, folder / "index.html", 0, "", [], is_new=False)
 
 
-def held_already(workspace: Workspace) -> Outcome | None:
+def held_already(workspace: Workspace) -> RunOutcome | None:
     """Return the forecast that a person holds back if the same facts made it, else None."""
     found = held_like(workspace.engine, workspace.as_of, workspace.fingerprint)
     if found is None or not _was_trained(workspace):
@@ -130,7 +137,7 @@ def held_already(workspace: Workspace) -> Outcome | None:
         return None
     say(f"run       nothing new; publication {found.number} is {found.told}")
     folder = held_folder(report_folder(workspace.settings, found.as_of))
-    return Outcome(table, folder / "index.html", 0, "", [], is_new=False, held=found.told)
+    return RunOutcome(table, folder / "index.html", 0, "", [], is_new=False, held=found.told)
 
 
 def _was_trained(workspace: Workspace) -> bool:
@@ -159,12 +166,12 @@ def report_folder(settings: Settings, as_of: pd.Timestamp) -> Path:
     return settings.reports_dir / f"{as_of:%Y-%m-%d}"
 
 
-def _publish_new(workspace: Workspace) -> Outcome:
+def _publish_new(workspace: Workspace) -> RunOutcome:
     settings, as_of = workspace.settings, workspace.as_of
     run_id = uuid.uuid4().hex
     start_run(
         workspace.engine,
-        Run(
+        RunRecord(
             run_id=run_id,
             flow="run",
             as_of=as_of,
@@ -195,9 +202,9 @@ def _trained(settings: Settings, as_of: pd.Timestamp, seen: Backtest) -> int | N
 
 
 @spanned("publish", lambda outcome: {"rows": outcome.rows_published})
-def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:
+def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> RunOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
-    draft = Draft(
+    draft = PublicationDraft(
         settings=workspace.settings,
         engine=workspace.engine,
         as_of=workspace.as_of,
@@ -211,7 +218,7 @@ def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> Outcome:
     rows = freeze(draft, held)
     said = verdict(seen) if len(seen.scores) else "no past origin could be scored"
     missing = unknowns(workspace, workspace.history.panel(workspace.as_of))
-    return Outcome(made.table, report, rows, said, missing, is_new=True, held=held)
+    return RunOutcome(made.table, report, rows, said, missing, is_new=True, held=held)
 
 
 def _report(workspace: Workspace, made: Forecast, seen: Backtest, folder: Path) -> Path:
@@ -237,7 +244,7 @@ def _report(workspace: Workspace, made: Forecast, seen: Backtest, folder: Path) 
     )
 
 
-def _leave_artifact(outcome: Outcome) -> None:
+def _leave_artifact(outcome: RunOutcome) -> None:
     """Leave the world's forecast as a table in Prefect."""
     world = outcome.forecasts.loc[outcome.forecasts["destination"] == "WLD"]
     table = world[["period", "p10", "p50", "p90"]].round(0).to_dict(orient="list")

@@ -8,22 +8,22 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from service.access import Access
 from service.api import scenarios
 from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
 from service.api.scenario_models import PARTS
-from service.asking.desk import Desk
-from service.asking.told import WhatIf
-from service.condition import Conditions, Examine
-from service.gauges import Gauges
-from service.hooks import Hooks
-from service.hosts import Hosts
-from service.limits import Counts, Gate
-from service.live import Live, Warm
-from service.memo import Recent
-from service.problems import tell_problems
-from service.state import State
+from service.http.problems import tell_problems
+from service.live.gauges import StoreMetrics
+from service.live.health import Examine, HealthCache
+from service.live.live import LivePublication, Warm
+from service.live.memo import Recent
+from service.live.state import State
+from service.planning.webhooks import WebhookPolicy
+from service.scenarios.queue import ScenarioQueue
+from service.scenarios.scenario_schema import ScenarioEngine
+from service.security.access import Access
+from service.security.hosts import AllowedHosts
+from service.security.limits import RequestLimits, ServiceMetrics
 from service.web.routes import error_page, page_router, warm
 
 VERSION: Final = "1"
@@ -45,15 +45,15 @@ class Rules:
     open_reads: bool
     max_body_bytes: int
     requests_per_s: float
-    hooks: Hooks = field(default_factory=Hooks)
-    hosts: Hosts = field(default_factory=Hosts)
+    hooks: WebhookPolicy = field(default_factory=WebhookPolicy)
+    hosts: AllowedHosts = field(default_factory=AllowedHosts)
 
 
 def create_app(
-    live: Live,
+    live: LivePublication,
     rules: Rules,
     *,
-    what_if: WhatIf | None = None,
+    what_if: ScenarioEngine | None = None,
     examine: Examine | None = None,
     ahead: Warm | None = warm,
 ) -> FastAPI:
@@ -87,11 +87,11 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    asking = None if what_if is None else Desk(what_if)
-    counts = Counts(lambda: 0 if asking is None else asking.waiting)
-    counts.registry.register(Gauges(lambda: live.publication, live.clock))
+    asking = None if what_if is None else ScenarioQueue(what_if)
+    counts = ServiceMetrics(lambda: 0 if asking is None else asking.waiting)
+    counts.registry.register(StoreMetrics(lambda: live.publication, live.clock))
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
-    conditions = None if examine is None else Conditions(examine, live.clock)
+    conditions = None if examine is None else HealthCache(examine, live.clock)
     app.state.shared = State(
         live, access, counts, rules.hooks, asking, Recent(DRAWN), conditions=conditions
     )
@@ -99,7 +99,7 @@ def create_app(
     app.include_router(page_router())
     tell_problems(app, error_page)
     app.add_middleware(
-        Gate,
+        RequestLimits,
         counts=counts,
         max_body_bytes=rules.max_body_bytes,
         requests_per_s=rules.requests_per_s,

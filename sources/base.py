@@ -5,8 +5,8 @@ from typing import Protocol
 
 import pandas as pd
 
-from sources.span import Span
-from store.batch import FileRows
+from sources.providers.month_range import MonthRange
+from store.facts.batch import FileRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class LiveSource(Protocol):
         """Describe the source."""
         ...
 
-    def fetch(self, span: Span, *, now: pd.Timestamp) -> FileRows:
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Ask for the months of ``span``.
 
         Args:

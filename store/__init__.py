@@ -1,5 +1,5 @@
-"""What is kept and what it means.
+"""What is kept and what it means: the vocabulary, the settings, the errors and the only SQL.
 
-Public: ``vocabulary`` (closed sets, codes, column names), ``schemas`` (pandera), ``settings``,
-``errors``, ``tables`` and ``database`` (the only SQL), ``migrations`` (Alembic).
+Here: rows and how they are written and read. Not here: where rows come from (``sources``) or what
+is computed from them (``features`` and up).
 """

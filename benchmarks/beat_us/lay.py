@@ -13,12 +13,12 @@ import pandas as pd
 
 from benchmarks.beat_us.task import FACTS, KEY, LEVELS
 from benchmarks.page import DATA, ROOT
-from features.history import EvidenceHistory
 from features.months import month_label
-from models.backtest import SCORED_HORIZONS, Backtest, replay, scale_rows
-from models.rolling import MODEL
-from models.spec import ModelSpec
-from sources.bundled import load_bundled
+from features.panel.history import EvidenceHistory
+from models.evaluation.backtest import SCORED_HORIZONS, Backtest, replay, scale_rows
+from models.forecasting.rolling import MODEL
+from models.forecasting.spec import ModelSpec
+from sources.bundled.all_tables import load_bundled
 
 AS_OF = pd.Timestamp("2026-11-24", tz="UTC")
 """The truth is what was known on this day."""

@@ -40,7 +40,7 @@ MEDIAN: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CalibrationCells:
     """Forecasts of the trial whose months are known; arrays are by cell."""
 
     score: Floats
@@ -97,7 +97,7 @@ def groups_of(level: Floats, edges: Floats) -> Ints:
 
 
 def bands_of(
-    checked: Checked, edges: Floats, *, horizon: int, last: int, spec: EngineSpec
+    checked: CalibrationCells, edges: Floats, *, horizon: int, last: int, spec: EngineSpec
 ) -> Bands:
     """Return the scores of each quantile that past bands ask for.
 
@@ -140,7 +140,7 @@ def _quantiles(score: Floats, weight: Floats, levels: Floats, spec: EngineSpec) 
     return np.sign(levels - MEDIAN) * found
 
 
-def _adapted(checked: Checked, spec: EngineSpec) -> float:
+def _adapted(checked: CalibrationCells, spec: EngineSpec) -> float:
     """Return the tail that the misses of the trial, origin by origin, lead to."""
     tail = TAIL
     missed = np.abs(checked.score) > _usual(checked)
@@ -150,7 +150,7 @@ def _adapted(checked: Checked, spec: EngineSpec) -> float:
     return tail
 
 
-def _usual(checked: Checked) -> float:
+def _usual(checked: CalibrationCells) -> float:
     """Return the score that four of five cells of the trial stayed within."""
     return float(np.quantile(np.abs(checked.score), 1 - 2 * TAIL)) if len(checked.score) else 1.0
 

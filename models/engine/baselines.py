@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.engine.bands import HORIZON_REACH
 from models.engine.forecast import Engine, Quantiles
-from models.engine.lessons import Lessons
+from models.engine.training_set import PanelTrainingSet
 from store.vocabulary import QUANTILES
 
 Floats = NDArray[np.float64]
@@ -67,7 +67,7 @@ def _last_value(engine: Engine, own: Quantiles) -> Floats:
     return np.repeat(last[:, None], engine.view.horizon, axis=1)
 
 
-def error_quantiles(known: Lessons, name: str, horizon: int) -> Floats:
+def error_quantiles(known: PanelTrainingSet, name: str, horizon: int) -> Floats:
     """Return quantiles of an expert's past errors in spreads, zero at the median.
 
     Args:

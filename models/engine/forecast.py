@@ -7,12 +7,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engine.learner import CANDIDATES, Heads, Learner, Said, Teacher
-from models.engine.lessons import Extra, Lessons, PanelView, lessons
+from models.engine.quantile_model import (
+    CANDIDATES,
+    Heads,
+    QuantileModel,
+    QuantilePrediction,
+    Trainer,
+)
+from models.engine.series_stats import NAMES, OriginFeatures
 from models.engine.spec import EngineSpec
-from models.engine.standpoint import NAMES, Standpoint
-from models.engine.trial import Verdict, before_trial, judge, trial_start
-from models.served import mean_of_quantiles
+from models.engine.training_set import Extra, PanelTrainingSet, PanelView, lessons
+from models.engine.validation_window import ValidationResult, before_trial, judge, trial_start
+from models.registry.served import mean_of_quantiles
 from store.vocabulary import QUANTILES
 
 Floats = NDArray[np.float64]
@@ -56,9 +62,9 @@ class Engine:
     view: PanelView
     last: int
     """Column of the cutoff."""
-    learner: Learner | None
-    verdict: Verdict
-    known: Lessons
+    learner: QuantileModel | None
+    verdict: ValidationResult
+    known: PanelTrainingSet
     """What past origins taught."""
 
     def on(self, view: PanelView) -> "Engine":
@@ -87,12 +93,12 @@ class Engine:
         distance = bands.quantiles(middle, low, high, bands.group_of(level))
         return in_tonnes(rows, point, distance)
 
-    def _said(self, point: Standpoint) -> Said:
+    def _said(self, point: OriginFeatures) -> QuantilePrediction:
         cells = point.features.reshape(-1, point.features.shape[2])
         if self.learner is not None:
             return self.learner.says(cells)
         side = PLAIN_SIDE * cells[:, NAMES.index("horizon")].astype(np.float64) ** PLAIN_GROWTH
-        return Said(np.zeros((len(cells), len(CANDIDATES))), -side, side)
+        return QuantilePrediction(np.zeros((len(cells), len(CANDIDATES))), -side, side)
 
 
 def engine_at(
@@ -148,13 +154,13 @@ def taught(
     """
     known = lessons(view, last, spec)
     before = before_trial(known, trial_start(last, view.horizon, spec))
-    teacher = Teacher(known, (*NAMES, *extra_names), last, spec)
+    teacher = Trainer(known, (*NAMES, *extra_names), last, spec)
     tried, final = teacher.learners([before, np.ones(len(known), dtype=bool)], trained)
     verdict = judge(tried, known, horizon=view.horizon, last=last, spec=spec)
     return Engine(view, last, final, verdict, known)
 
 
-def in_tonnes(rows: Ints, point: Standpoint, distance: Floats) -> Quantiles:
+def in_tonnes(rows: Ints, point: OriginFeatures, distance: Floats) -> Quantiles:
     """Return the forecasts that distances from the base mean."""
     spread = point.gauge.spread[:, None, None]
     values = np.maximum(point.base[:, :, None] + distance * spread, 0.0)
@@ -164,7 +170,7 @@ def in_tonnes(rows: Ints, point: Standpoint, distance: Floats) -> Quantiles:
     return Quantiles(rows, values, mean, point.base, point.experts)
 
 
-def _level(point: Standpoint) -> Floats:
+def _level(point: OriginFeatures) -> Floats:
     """Return the level of each series in spreads, 0 where nothing moves."""
     gauge = point.gauge
     return np.divide(

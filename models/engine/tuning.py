@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from optuna.samplers import TPESampler
 
 from features.months import month_label
-from models.backtest import Track, untracked
 from models.engine.choices import sought, suggested
 from models.engine.forecast import engine_at
 from models.engine.spec import EngineSpec
-from models.engine.trial import trial_start
-from models.season import seasonal_scale
-from models.spread import Spread, in_turn
+from models.engine.validation_window import trial_start
+from models.evaluation.backtest import Progress, untracked
+from models.executor.executor import Spread, in_turn
+from models.statistical.seasonality import seasonal_scale
 from store.errors import DataError
 from store.vocabulary import QUANTILES
 
@@ -87,7 +87,7 @@ class TunedPanel:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class TuningResult:
     """What a search found and what it is worth."""
 
     untuned: EngineSpec
@@ -126,9 +126,9 @@ def tune(
     trials: int,
     spec: EngineSpec,
     seed: int,
-    track: Track = untracked,
+    track: Progress = untracked,
     spread: Spread = in_turn,
-) -> Tuned:
+) -> TuningResult:
     """Return the best of some trials; the first is the present spec.
 
     A panel's errors are the mean scaled error of the median and the mean scaled quantile loss over
@@ -169,7 +169,7 @@ def tune(
         }
     )
     table = _trial_table(panels, specs, np.array(errors), ratios)
-    return Tuned(spec, specs[best], best, table, gains)
+    return TuningResult(spec, specs[best], best, table, gains)
 
 
 def panel_errors(

@@ -5,13 +5,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from service.answers import Record, csv_answer, json_answer
 from service.api.forecasts import CSV_TOO, AsOf, Code, moment_of
 from service.api.models import Explanation
 from service.api.replies import FormQuery, reply, wants_csv
+from service.http.responses import Record, csv_answer, json_answer
+from service.live.state import Chosen
 from service.queries.explain import explanation
 from service.queries.history import known_moment
-from service.state import Chosen
 from store.vocabulary import CONTRIBUTIONS
 
 router = APIRouter(tags=["forecasts"])

@@ -7,12 +7,12 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from service.answers import Record, csv_answer, json_answer
-from service.api.models import Forecast, Page
+from service.api.models import ForecastResponse, Page
 from service.api.replies import FormQuery, Paging, listed, reply, wants_csv
-from service.desk import Desk
-from service.names import in_reading_order
-from service.publication import Publication
+from service.http.responses import Record, csv_answer, json_answer
+from service.live.publication import Publication
+from service.live.state import Chosen, OnDesk
+from service.planning.planning_state import PlanningState
 from service.queries.documents import (
     OVERRIDE_COLUMNS,
     beside,
@@ -21,7 +21,7 @@ from service.queries.documents import (
     narrowed,
 )
 from service.queries.history import known_destination, known_moment
-from service.state import Chosen, OnDesk
+from service.wording.names import in_reading_order
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 
@@ -55,7 +55,7 @@ CSV_TOO: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.get("/forecasts/{destination}", response_model=Forecast, responses=CSV_TOO)
+@router.get("/forecasts/{destination}", response_model=ForecastResponse, responses=CSV_TOO)
 async def forecast(
     request: Request,
     *,
@@ -80,7 +80,7 @@ async def forecast(
     return reply(request, json_answer(chosen))
 
 
-@router.get("/forecasts", response_model=Page[Forecast], responses=CSV_TOO)
+@router.get("/forecasts", response_model=Page[ForecastResponse], responses=CSV_TOO)
 def forecasts(
     request: Request,
     *,
@@ -126,7 +126,9 @@ def moment_of(text: str | None) -> pd.Timestamp | None:
     return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
 
 
-def _document(current: Publication, desk: Desk, moment: pd.Timestamp, destination: str) -> Record:
+def _document(
+    current: Publication, desk: PlanningState, moment: pd.Timestamp, destination: str
+) -> Record:
     """Return the whole document of a destination, made once, with what is expected beside it."""
     rows = current.forecasts_at(moment)
     if destination not in set(rows["destination"]):

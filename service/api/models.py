@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 Item = TypeVar("Item")
 
 
-class Told(BaseModel):
+class ResponseModel(BaseModel):
     """An answer that has these fields and no others."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Page(Told, Generic[Item]):
+class Page(ResponseModel, Generic[Item]):
     """One page of a list; the Link header leads to the others."""
 
     total: int = Field(examples=[143])
@@ -23,7 +23,7 @@ class Page(Told, Generic[Item]):
     items: list[Item]
 
 
-class Driver(Told):
+class Driver(ResponseModel):
     """One of the three things that moved a month most."""
 
     name: str = Field(examples=["policy_response"])
@@ -31,7 +31,7 @@ class Driver(Told):
     tonnes: float = Field(description="What the median would lose without it.", examples=[-44.6])
 
 
-class Expected(Told):
+class ExpectedResponse(ResponseModel):
     """What a planner expects beside the median; the newest counts."""
 
     tonnes: float = Field(examples=[450.0])
@@ -40,7 +40,7 @@ class Expected(Told):
     available_at: datetime
 
 
-class ForecastMonth(Told):
+class ForecastMonth(ResponseModel):
     """One month; quantiles left out on request are missing."""
 
     period: str = Field(examples=["2026-12"])
@@ -55,10 +55,10 @@ class ForecastMonth(Told):
     mean: float = Field(description="t", examples=[498.2])
     status: str = Field(examples=["champion"])
     drivers: list[Driver]
-    override: Expected | None = Field(None, description="Missing where nobody wrote one.")
+    override: ExpectedResponse | None = Field(None, description="Missing where nobody wrote one.")
 
 
-class Forecast(Told):
+class ForecastResponse(ResponseModel):
     """The published forecast of one destination."""
 
     destination: str = Field(examples=["USA"])
@@ -80,7 +80,7 @@ class Forecast(Told):
     months: list[ForecastMonth]
 
 
-class Publication(Told):
+class PublicationResponse(ResponseModel):
     """A published forecast; its rows are never changed."""
 
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
@@ -99,7 +99,7 @@ class Publication(Told):
     data_vintage: str = Field(examples=["897354e071c474eb"])
 
 
-class Commodity(Told):
+class CommodityResponse(ResponseModel):
     """What forecasts are published of, and the newest of them."""
 
     commodity: str = Field(examples=["85051110"])
@@ -113,7 +113,7 @@ class Commodity(Told):
     status: str = Field(examples=["champion"])
 
 
-class HistoryMonth(Told):
+class HistoryMonth(ResponseModel):
     """One past month as known at a published forecast."""
 
     destination: str = Field(examples=["USA"])
@@ -124,7 +124,7 @@ class HistoryMonth(Told):
     available_at: datetime = Field(examples=["2025-06-20T00:00:00Z"])
 
 
-class Figure(Told):
+class FigureResponse(ResponseModel):
     """One published figure; a revision is one more row."""
 
     destination: str = Field(examples=["USA"])
@@ -142,7 +142,7 @@ class Figure(Told):
     vintage: int | None = Field(description="Ingest that brought it.", examples=[2])
 
 
-class Score(Told):
+class ScoreResponse(ResponseModel):
     """One score of a backtest."""
 
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
@@ -155,7 +155,7 @@ class Score(Told):
     cells: int = Field(examples=[79])
 
 
-class TrackCell(Told):
+class TrackCell(ResponseModel):
     """A published month beside what came; tonnes."""
 
     as_of: datetime = Field(examples=["2025-08-25T00:00:00Z"])
@@ -184,7 +184,7 @@ class TrackCell(Told):
     )
 
 
-class Event(Told):
+class Event(ResponseModel):
     """The newest version of a policy event."""
 
     event_id: str = Field(examples=["2025-04-cn-no18-seven-ree"])
@@ -208,7 +208,7 @@ class Event(Told):
     available_at: datetime
 
 
-class Tariff(Told):
+class Tariff(ResponseModel):
     """The newest version of a tariff step."""
 
     importer: str = Field(examples=["USA"])
@@ -226,7 +226,7 @@ class Tariff(Told):
     available_at: datetime
 
 
-class Vintage(Told):
+class Vintage(ResponseModel):
     """One ingest of one file."""
 
     id: int = Field(examples=[2])
@@ -242,7 +242,7 @@ class Vintage(Told):
     sha256: str
 
 
-class Refused(Told):
+class RefusedFileResponse(ResponseModel):
     """A file the guards refused."""
 
     id: int
@@ -256,7 +256,7 @@ class Refused(Told):
     note: str
 
 
-class Worked(Told):
+class WorkedScenarioResponse(ResponseModel):
     """A worked scenario."""
 
     key: str = Field(examples=["us-tariff-60"])
@@ -265,7 +265,7 @@ class Worked(Told):
     text: str = Field(description="YAML, ready to be posted.")
 
 
-class ScenarioMonth(Told):
+class ScenarioMonth(ResponseModel):
     """One month of one destination with and without a scenario, in tonnes."""
 
     destination: str = Field(examples=["USA"])
@@ -292,7 +292,7 @@ class ScenarioMonth(Told):
     warning: str = Field(description="What to know of the answer; empty if there is nothing.")
 
 
-class ScenarioAnswer(Told):
+class ScenarioAnswer(ResponseModel):
     """A forecast with and without a scenario."""
 
     name: str = Field(examples=["US tariff to 60 percent"])
@@ -304,7 +304,7 @@ class ScenarioAnswer(Told):
     months: list[ScenarioMonth]
 
 
-class ExplainedMonth(Told):
+class ExplainedMonth(ResponseModel):
     """Why one published median is what it is."""
 
     period: str = Field(examples=["2026-12"])
@@ -316,7 +316,7 @@ class ExplainedMonth(Told):
     sentences: list[str]
 
 
-class Explanation(Told):
+class Explanation(ResponseModel):
     """Why the published forecast of one destination is what it is."""
 
     destination: str = Field(examples=["USA"])
@@ -326,13 +326,13 @@ class Explanation(Told):
     months: list[ExplainedMonth]
 
 
-class Health(Told):
+class HealthResponse(ResponseModel):
     """Whether the process lives."""
 
     status: str = Field(examples=["ok"])
 
 
-class Ready(Told):
+class Ready(ResponseModel):
     """Whether there is a forecast to show, and how fresh it is."""
 
     status: str = Field(examples=["ready"])
@@ -343,7 +343,7 @@ class Ready(Told):
     trouble: str = Field(description="Why the newest state is not shown; empty if it is.")
 
 
-class Alarm(Told):
+class AlarmResponse(ResponseModel):
     """What is wrong."""
 
     alarm: str = Field(description="Its paragraph in docs/operations.md.", examples=["late-data"])
@@ -352,17 +352,17 @@ class Alarm(Told):
     remedy: list[str] = Field(description="What to do, in paragraphs.")
 
 
-class Status(Told):
+class Status(ResponseModel):
     """How the installation is, as `magnetcast status` tells it."""
 
     at: datetime = Field(description="When this was looked at; once a minute at most.")
     code: int = Field(ge=0, le=2, description="0 fine, 1 stale or degraded, 2 broken.")
     headline: str = Field(examples=["magnetcast is fine."])
     lines: list[str] = Field(examples=[["The forecast stands at 2026-11-24 00:00 UTC."]])
-    alarms: list[Alarm]
+    alarms: list[AlarmResponse]
 
 
-class Problem(Told):
+class Problem(ResponseModel):
     """An error (RFC 9457)."""
 
     type: str = Field(examples=["urn:magnetcast:problem:not-found"])

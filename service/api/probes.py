@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
 
-from service.api.models import Health, Ready
+from service.api.models import HealthResponse, Ready
+from service.live.state import Current, Shared
 from service.queries.freshness import freshness_of
-from service.state import Current, Shared
 
 router = APIRouter(tags=["probes"])
 
@@ -16,9 +16,9 @@ _OPEN: Final[dict[str, Any]] = {"openapi_extra": {"security": []}}
 
 
 @router.get("/health", **_OPEN)
-async def health() -> Health:
+async def health() -> HealthResponse:
     """Tell that the process lives."""
-    return Health(status="ok")
+    return HealthResponse(status="ok")
 
 
 @router.get("/ready", **_OPEN)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import Query, Request
 from starlette.responses import Response
 
-from service.answers import Answer, Record, csv_answer, json_answer
+from service.http.responses import Answer, Record, csv_answer, json_answer
 
 MOST_ROWS: Final = 1000
 USUAL_ROWS: Final = 100

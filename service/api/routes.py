@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Depends
 
-from service.api import desk, explain, forecasts, probes, scenarios, status, tables
+from service.api import explain, forecasts, planning, probes, scenarios, status, tables
 from service.api.models import Problem
-from service.problems import PROBLEM
-from service.state import may_read
+from service.http.problems import PROBLEM
+from service.live.state import may_read
 
 API_PREFIX: Final = "/api/v1"
 
@@ -18,7 +18,7 @@ def api_router() -> APIRouter:
     api.include_router(probes.router)
     for part in (forecasts.router, explain.router, scenarios.router, status.router, tables.router):
         api.include_router(part, dependencies=[Depends(may_read)])
-    for part in (desk.router, desk.trail, desk.writing):
+    for part in (planning.router, planning.trail, planning.writing):
         api.include_router(part)
     return api
 

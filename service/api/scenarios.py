@@ -11,17 +11,17 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from service.answers import Answer
 from service.api.forecasts import CSV_TOO
 from service.api.models import Page, ScenarioAnswer
-from service.api.models import Worked as WorkedModel
+from service.api.models import WorkedScenarioResponse as WorkedModel
 from service.api.replies import FormQuery, Paging, listed, reply, tags_of, wants_csv
 from service.api.scenario_models import SCENARIO
-from service.asking.told import Worked
-from service.problems import PROBLEM
+from service.http.problems import PROBLEM
+from service.http.responses import Answer
+from service.live.state import Asking, Current
 from service.queries.history import known_destination
 from service.queries.scenarios import scenario_csv, scenario_json
-from service.state import Asking, Current
+from service.scenarios.scenario_schema import WorkedScenario
 
 router = APIRouter(tags=["scenarios"])
 
@@ -101,7 +101,7 @@ async def body_text(request: Request) -> bytes:
     return await request.body()
 
 
-def body_of(worked: Sequence[Worked]) -> dict[str, Any]:
+def body_of(worked: Sequence[WorkedScenario]) -> dict[str, Any]:
     """Return what the documentation says of the body, with worked scenarios as examples."""
     # JSON has no days: they are texts.
     examples = {

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from service.api.models import Alarm, Status
-from service.state import HowItIs
+from service.api.models import AlarmResponse, Status
+from service.live.state import HowItIs
 
 router = APIRouter(tags=["status"])
 
@@ -12,7 +12,9 @@ router = APIRouter(tags=["status"])
 async def status(found: HowItIs) -> Status:
     """Tell what stands, what is wrong and what to do about it, in words."""
     alarms = [
-        Alarm(alarm=one.name, broken=one.is_broken, words=one.words, remedy=list(one.remedy))
+        AlarmResponse(
+            alarm=one.name, broken=one.is_broken, words=one.words, remedy=list(one.remedy)
+        )
         for one in found.alarms
     ]
     return Status(

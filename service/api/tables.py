@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from service.answers import records
 from service.api import models
 from service.api.forecasts import CSV_TOO, AsOf, Code, moment_of
 from service.api.replies import FormQuery, Paging, listed
+from service.http.responses import records
+from service.live.state import Chosen, Current, Shared
 from service.queries import arrivals, commodities, history, ledger, track
-from service.state import Chosen, Current, Shared
 
 router = APIRouter(responses=CSV_TOO)
 
@@ -23,7 +23,9 @@ Choice = Annotated[str, Query(max_length=40)]
 Month = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
 
 
-@router.get("/publications", response_model=models.Page[models.Publication], tags=["forecasts"])
+@router.get(
+    "/publications", response_model=models.Page[models.PublicationResponse], tags=["forecasts"]
+)
 def publications(
     request: Request, current: Chosen, paging: Part, form: FormQuery = None
 ) -> Response:
@@ -32,7 +34,9 @@ def publications(
     return listed(request, rows, arrivals.PUBLICATION_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/commodities", response_model=models.Page[models.Commodity], tags=["forecasts"])
+@router.get(
+    "/commodities", response_model=models.Page[models.CommodityResponse], tags=["forecasts"]
+)
 def published_commodities(
     request: Request, current: Current, shared: Shared, paging: Part, form: FormQuery = None
 ) -> Response:
@@ -58,7 +62,7 @@ def months(
     return listed(request, rows, history.HISTORY_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/figures", response_model=models.Page[models.Figure], tags=["history"])
+@router.get("/figures", response_model=models.Page[models.FigureResponse], tags=["history"])
 def figures(
     request: Request,
     *,
@@ -73,7 +77,7 @@ def figures(
     return listed(request, rows, history.FIGURE_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/scores", response_model=models.Page[models.Score], tags=["scores"])
+@router.get("/scores", response_model=models.Page[models.ScoreResponse], tags=["scores"])
 def scores(
     request: Request,
     *,
@@ -109,7 +113,7 @@ def events(
     form: FormQuery = None,
 ) -> Response:
     """Return policy events, the last announced first."""
-    rows = ledger.events(current, ledger.Search(q, destination, instrument))
+    rows = ledger.events(current, ledger.LedgerQuery(q, destination, instrument))
     return listed(request, rows, ledger.EVENT_COLUMNS, paging=paging, form=form)
 
 
@@ -135,7 +139,7 @@ def vintages(request: Request, current: Current, paging: Part, form: FormQuery =
     return listed(request, rows, arrivals.VINTAGE_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/quarantine", response_model=models.Page[models.Refused], tags=["data"])
+@router.get("/quarantine", response_model=models.Page[models.RefusedFileResponse], tags=["data"])
 def quarantine(
     request: Request, current: Current, paging: Part, form: FormQuery = None
 ) -> Response:

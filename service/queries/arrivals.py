@@ -4,8 +4,8 @@ from typing import Final
 
 import pandas as pd
 
-from service.answers import Record, records
-from service.publication import Publication
+from service.http.responses import Record, records
+from service.live.publication import Publication
 
 VINTAGE_COLUMNS: Final = (
     "id", "ingested_at", "source", "file_name", "rows", "period_from", "period_to",

@@ -4,10 +4,10 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from service.answers import Record, records
-from service.goods import label_of
-from service.publication import Publication
-from store.newest import read_newest
+from service.http.responses import Record, records
+from service.live.publication import Publication
+from service.wording.goods import label_of
+from store.publications.newest import read_newest
 from store.vocabulary import COMMODITY
 
 COMMODITY_COLUMNS: Final = (

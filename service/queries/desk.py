@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
-from service.answers import Record, records
-from service.desk import Desk
-from service.publication import Publication
+from service.http.responses import Record, records
+from service.live.publication import Publication
+from service.planning.planning_state import PlanningState
 from service.queries.track import TRUTH
 
 RULE_COLUMNS: Final = (
@@ -31,7 +31,7 @@ AUDIT_COLUMNS: Final = ("id", "at", "token_id", "actor", "action", "object", "be
 _KEY: Final = ["destination", "period", "as_of"]
 
 
-def rules(desk: Desk, commodity: str | None = None) -> list[Record]:
+def rules(desk: PlanningState, commodity: str | None = None) -> list[Record]:
     """Return the alert rules in force, newest first; of a webhook its host alone.
 
     Of one commodity, or of all if None.
@@ -41,7 +41,7 @@ def rules(desk: Desk, commodity: str | None = None) -> list[Record]:
     return records(own[list(RULE_COLUMNS)].sort_values("id", ascending=False))
 
 
-def alerts(desk: Desk, commodity: str | None = None) -> list[Record]:
+def alerts(desk: PlanningState, commodity: str | None = None) -> list[Record]:
     """Return what rules told of publications, newest first; where nothing was told is left out.
 
     Of one commodity, or of all if None.
@@ -55,12 +55,12 @@ def alerts(desk: Desk, commodity: str | None = None) -> list[Record]:
     return records(own[list(ALERT_COLUMNS)].sort_values(order, ascending=[False, True]))
 
 
-def audit(desk: Desk) -> list[Record]:
+def audit(desk: PlanningState) -> list[Record]:
     """Return the audit trail, newest first."""
     return records(desk.rows.audit[list(AUDIT_COLUMNS)].sort_values("id", ascending=False))
 
 
-def override_cells(publication: Publication, desk: Desk) -> pd.DataFrame:
+def override_cells(publication: Publication, desk: PlanningState) -> pd.DataFrame:
     """Return every override of a commodity beside the median and what came: ``OVERRIDE_SHOWN``.
 
     Of each month and publication the newest counts. The newest of those made before the month's
@@ -88,13 +88,13 @@ def override_cells(publication: Publication, desk: Desk) -> pd.DataFrame:
     return told[list(OVERRIDE_SHOWN)].iloc[::-1].reset_index(drop=True)
 
 
-def overrides(publication: Publication, desk: Desk) -> list[Record]:
+def overrides(publication: Publication, desk: PlanningState) -> list[Record]:
     """Return every override ever made of a commodity, newest first."""
     cells = override_cells(publication, desk)
     return records(cells.assign(period=cells["period"].dt.strftime("%Y-%m")))
 
 
-def value_added(publication: Publication, desk: Desk) -> dict[str, float] | None:
+def value_added(publication: Publication, desk: PlanningState) -> dict[str, float] | None:
     """Return what overrides added to the medians they stand beside, None if none is scored yet.
 
     Returns:

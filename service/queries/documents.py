@@ -7,8 +7,8 @@ from typing import Final
 
 import pandas as pd
 
-from service.answers import Record
-from service.names import name_of
+from service.http.responses import Record
+from service.wording.names import name_of
 from store.vocabulary import QUANTILE_COLUMNS
 
 KILOGRAMS: Final = 3

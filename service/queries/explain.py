@@ -4,13 +4,13 @@ import json
 
 import pandas as pd
 
-from service.answers import Record
-from service.goods import UnknownError
-from service.names import name_of
-from service.publication import Publication
+from service.http.responses import Record
+from service.live.publication import Publication
 from service.queries.documents import KILOGRAMS
 from service.queries.history import known_destination
-from service.why import forecast_sentences
+from service.report.why import forecast_sentences
+from service.wording.goods import UnknownError
+from service.wording.names import name_of
 
 
 def explanation(

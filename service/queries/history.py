@@ -4,10 +4,10 @@ from typing import Final
 
 import pandas as pd
 
-from service.answers import Record, records
-from service.goods import UnknownError, asked_of
-from service.names import name_of
-from service.publication import Publication
+from service.http.responses import Record, records
+from service.live.publication import Publication
+from service.wording.goods import UnknownError, asked_of
+from service.wording.names import name_of
 from store.errors import first_few
 
 FIGURE_COLUMNS: Final = (

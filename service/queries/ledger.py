@@ -6,9 +6,9 @@ from typing import Final
 
 import pandas as pd
 
-from service.answers import Record, records
-from service.markers import touches
-from service.publication import Publication
+from service.charts.markers import touches
+from service.http.responses import Record, records
+from service.live.publication import Publication
 
 EVENT_COLUMNS: Final = (
     "event_id", "announced_on", "effective_from", "effective_to", "suspended_from",
@@ -27,7 +27,7 @@ SEARCHED_STEPS: Final = ("importer", "component", "legal_reference", "note")
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class LedgerQuery:
     """What is looked for; what is empty restricts nothing."""
 
     text: str = ""
@@ -35,7 +35,7 @@ class Search:
     instrument: str = ""
 
 
-def events(publication: Publication, search: Search) -> list[Record]:
+def events(publication: Publication, search: LedgerQuery) -> list[Record]:
     """Return the newest version of each event that fits, the last announced first."""
     rows = publication.ledger.events
     if search.instrument:

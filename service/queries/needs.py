@@ -7,14 +7,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from service.answers import Record, records
-from service.chances import chance_below
-from service.desk import Desk
-from service.goods import UnknownError
-from service.names import name_of
-from service.publication import Publication
+from service.http.responses import Record, records
+from service.live.publication import Publication
+from service.planning.planning_state import PlanningState
+from service.planning.shortfall import any_short, buffer_for
 from service.queries.documents import KILOGRAMS
-from service.shortfall import any_short, buffer_for
+from service.wording.chances import chance_below
+from service.wording.goods import UnknownError
+from service.wording.names import name_of
 from store.vocabulary import CARRY_OVER, QUANTILE_COLUMNS
 
 COVERS: Final = (0.90, 0.95)
@@ -30,21 +30,21 @@ NEED_COLUMNS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Carry:
+class ErrorAutocorrelation:
     """The share of a miss that the next month repeats, and where it is from."""
 
     share: float
     source: str
 
 
-def carry_of(publication: Publication) -> Carry:
+def carry_of(publication: Publication) -> ErrorAutocorrelation:
     """Return what the newest published backtest told, else what is usual."""
     scores = publication.published.scores
     own = scores.loc[scores["metric"].eq(CARRY_OVER) & (scores["as_of"] <= publication.as_of)]
     if own.empty:
-        return Carry(USUAL_CARRY, "default: no published backtest tells it")
+        return ErrorAutocorrelation(USUAL_CARRY, "default: no published backtest tells it")
     newest = own.sort_values("as_of", kind="stable").iloc[-1]
-    return Carry(
+    return ErrorAutocorrelation(
         float(newest["value"]),
         f"backtest as of {newest['as_of']:%Y-%m-%d}, {newest['cells']} pairs of months",
     )
@@ -54,7 +54,7 @@ Of = Callable[[str], Publication]
 """Returns the newest publication of a commodity."""
 
 
-def need_documents(publication: Publication, desk: Desk) -> list[Record]:
+def need_documents(publication: Publication, desk: PlanningState) -> list[Record]:
     """Return the needs of a commodity in force, newest first, each with its months and buffers."""
     own = desk.needs.loc[desk.needs["commodity"] == publication.commodity]
     rows = records(own.sort_values("id", ascending=False))
@@ -67,7 +67,7 @@ def need_documents(publication: Publication, desk: Desk) -> list[Record]:
     ]
 
 
-def all_needs(of: Of, desk: Desk) -> list[Record]:
+def all_needs(of: Of, desk: PlanningState) -> list[Record]:
     """Return the needs of all commodities in force as ``need_documents``, newest first."""
     told = [
         need for code in desk.needs["commodity"].unique() for need in need_documents(of(code), desk)
@@ -75,7 +75,7 @@ def all_needs(of: Of, desk: Desk) -> list[Record]:
     return sorted(told, key=lambda need: -need["id"])
 
 
-def need_of(of: Of, desk: Desk, number: int) -> Record:
+def need_of(of: Of, desk: PlanningState, number: int) -> Record:
     """Return one need in force.
 
     Raises:

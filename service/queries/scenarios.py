@@ -4,12 +4,12 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from service.answers import Answer, csv_answer, json_answer, records
-from service.asking.told import ANSWER_COLUMNS, Told
-from service.names import in_reading_order
+from service.http.responses import Answer, csv_answer, json_answer, records
+from service.scenarios.scenario_schema import ANSWER_COLUMNS, ScenarioResult
+from service.wording.names import in_reading_order
 
 
-def rows_about(told: Told, destinations: Collection[str] | None) -> pd.DataFrame:
+def rows_about(told: ScenarioResult, destinations: Collection[str] | None) -> pd.DataFrame:
     """Return the rows of some destinations, all if None, in reading order."""
     order = in_reading_order(told.table["destination"])
     place = told.table["destination"].map(order.index)
@@ -20,7 +20,7 @@ def rows_about(told: Told, destinations: Collection[str] | None) -> pd.DataFrame
 
 
 def scenario_json(
-    told: Told, as_of: pd.Timestamp, destinations: Collection[str] | None = None
+    told: ScenarioResult, as_of: pd.Timestamp, destinations: Collection[str] | None = None
 ) -> Answer:
     """Return an answer as JSON."""
     return json_answer(
@@ -37,7 +37,7 @@ def scenario_json(
 
 
 def scenario_csv(
-    told: Told,
+    told: ScenarioResult,
     as_of: pd.Timestamp,  # noqa: ARG001 - the form of an answer
     destinations: Collection[str] | None = None,
 ) -> Answer:

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from service.markers import SCHEDULED_PREFIX, touches
-from service.publication import Publication
+from service.charts.markers import SCHEDULED_PREFIX, touches
+from service.live.publication import Publication
 from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS, QUANTILES
 
 TRUTH: Final = "observed"
@@ -26,7 +26,7 @@ CELL_COLUMNS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class TrackScore:
     """Errors over some scored months; shares of the tonnes that came."""
 
     what: str
@@ -87,7 +87,7 @@ def cells_of(publication: Publication) -> pd.DataFrame:
     return scored[list(CELL_COLUMNS)].sort_values(order, ignore_index=True)
 
 
-def score(cells: pd.DataFrame, what: str) -> Score:
+def score(cells: pd.DataFrame, what: str) -> TrackScore:
     """Return the errors over some cells.
 
     Only months that all have an answer for count.
@@ -98,7 +98,7 @@ def score(cells: pd.DataFrame, what: str) -> Score:
     def share(missed: pd.Series) -> float:
         return float(missed.abs().sum()) / came if came > 0 else float("nan")
 
-    return Score(
+    return TrackScore(
         what=what,
         cells=len(both),
         wape=share(both["error"]),
@@ -114,13 +114,13 @@ def without_sums(cells: pd.DataFrame) -> pd.DataFrame:
     return cells.loc[~cells["destination"].isin(list(AGGREGATES))]
 
 
-def by_horizon(cells: pd.DataFrame) -> list[Score]:
+def by_horizon(cells: pd.DataFrame) -> list[TrackScore]:
     """Return the errors by months ahead, sums of destinations left out."""
     own = without_sums(cells)
     return [score(part, str(horizon)) for horizon, part in own.groupby("horizon")]
 
 
-def by_destination(cells: pd.DataFrame, order: list[str]) -> list[Score]:
+def by_destination(cells: pd.DataFrame, order: list[str]) -> list[TrackScore]:
     """Return the errors by destination, in a given order."""
     groups = dict(list(cells.groupby("destination")))
     return [score(groups[name], name) for name in order if name in groups]

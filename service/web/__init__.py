@@ -1,4 +1,4 @@
-"""The planners' pages: rendered here, readable without a script, no cookie.
+"""The planners' pages: rendered on the server, readable without a script, no cookie.
 
-Public: ``routes`` (``page_router``, ``error_page``, ``warm``). Private: the rest, one file a page.
+Here: routes, forms and page content. Not here: charts (``service.charts``).
 """

@@ -7,19 +7,19 @@ from typing import Final
 
 import pandas as pd
 
-from service import view
-from service.answers import Answer
-from service.desk import Desk
-from service.fan import Fan, left_out_note
-from service.goods import home_of
-from service.names import name_of
-from service.numbers import NBSP, tonnes
-from service.publication import Publication
+from service.charts.fan import Fan, left_out_note
+from service.charts.publication_charts import chart_svg, fan_of, report_of
+from service.http.responses import Answer
+from service.live.publication import Publication
+from service.planning.planning_state import PlanningState
 from service.queries.history import known_destination, months_of, titles
-from service.web.fans import chart_svg, fan_of, report_of
-from service.web.forms import Refused
+from service.report import view
+from service.report.why import forecast_sentences
+from service.web.forms import FormErrors
 from service.web.render import page
-from service.why import forecast_sentences
+from service.wording.goods import home_of
+from service.wording.names import name_of
+from service.wording.numbers import NBSP, tonnes
 
 HISTORY_SHOWN: Final = 36
 """Months of history in the table; the CSV has all."""
@@ -39,8 +39,8 @@ def destination_page(
     publication: Publication,
     destination: str,
     now: pd.Timestamp,
-    desk: Desk,
-    refused: Refused | None = None,
+    desk: PlanningState,
+    refused: FormErrors | None = None,
 ) -> Answer:
     """Return the page of one destination, with what planners expect beside the medians.
 

@@ -7,9 +7,9 @@ from typing import Final
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
-from service.answers import Record
-from service.desk import Desk
-from service.publication import Publication
+from service.http.responses import Record
+from service.live.publication import Publication
+from service.planning.planning_state import PlanningState
 from service.queries.documents import OVERRIDE_COLUMNS, beside, flat_rows, forecast_document
 from service.queries.history import HISTORY_COLUMNS, known_destination, months_of
 from store.vocabulary import FORECAST_COLUMNS
@@ -25,7 +25,7 @@ _OPTIONS: Final = {
 _WIDTH: Final = 12
 
 
-def workbook(publication: Publication, destination: str, desk: Desk) -> bytes:
+def workbook(publication: Publication, destination: str, desk: PlanningState) -> bytes:
     """Return the forecast and the history of one destination as a spreadsheet.
 
     What planners expect beside the medians has columns of its own. No text in it can act as a

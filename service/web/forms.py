@@ -9,16 +9,16 @@ from urllib.parse import parse_qsl
 import pandas as pd
 from fastapi import Depends, Request
 
-from service.api.desk import month_start
+from service.api.planning import month_start
 from store.errors import DataError
-from store.schemas import MONTH_PATTERN
+from store.schema.frame_schemas import MONTH_PATTERN
 
 MOST_FIELDS: Final = 20
 FORM: Final = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class FormErrors:
     """A form that was not taken."""
 
     form: str

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from service.answers import Answer, Record
-from service.goods import home_of
-from service.publication import Publication
+from service.http.responses import Answer, Record
+from service.live.publication import Publication
 from service.web.render import OTHERS, page
+from service.wording.goods import home_of
 
 
 def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) -> Answer:

@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 import pandas as pd
 import yaml
 
-from service.asking.told import Worked
-from service.names import in_reading_order, name_of
-from service.publication import Publication
-from service.rates import importer_of
+from service.charts.tariff_markers import importer_of
+from service.live.publication import Publication
+from service.scenarios.scenario_schema import WorkedScenario
+from service.wording.names import in_reading_order, name_of
 from store.vocabulary import WORLD
 
 TARIFF: Final = (
@@ -62,7 +62,7 @@ class Suspended:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class LeverChoices:
     """What a form may speak of at one publication."""
 
     day: str
@@ -72,12 +72,12 @@ class Field:
     suspended: tuple[Suspended, ...]
 
 
-def field_of(publication: Publication) -> Field:
+def field_of(publication: Publication) -> LeverChoices:
     """Return what a form may speak of."""
     destinations = publication.destinations
     importers = {importer_of(name) for name in destinations if name != WORLD}
     day = publication.as_of.tz_convert("UTC").tz_localize(None).normalize()
-    return Field(
+    return LeverChoices(
         day=f"{day:%Y-%m-%d}",
         destinations=tuple(destinations),
         importers=tuple(in_reading_order(importers)),
@@ -101,7 +101,7 @@ def _suspended(events: pd.DataFrame, day: pd.Timestamp) -> tuple[Suspended, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class LeverForm:
     """What somebody filled in, as it was typed."""
 
     texts: Mapping[str, str]
@@ -118,14 +118,14 @@ class Form:
         return urlencode([*more.items(), *filled, *((ACTS, act) for act in self.acts)])
 
 
-def form_of(pairs: Sequence[tuple[str, str]]) -> Form:
+def form_of(pairs: Sequence[tuple[str, str]]) -> LeverForm:
     """Return the form that a query holds; what is no field of it is left."""
     texts = {name: value.strip()[:LONGEST] for name, value in pairs if name in TEXTS}
     acts = dict.fromkeys(value[:LONGEST] for name, value in pairs if name == ACTS)
-    return Form({name: texts.get(name, "") for name in TEXTS}, tuple(acts)[:MOST_ACTS])
+    return LeverForm({name: texts.get(name, "") for name in TEXTS}, tuple(acts)[:MOST_ACTS])
 
 
-def form_like(worked: Worked) -> Form:
+def form_like(worked: WorkedScenario) -> LeverForm:
     """Return a worked scenario as a form, as far as one can tell it."""
     top = yaml.safe_load(worked.text)
     told = dict.fromkeys(TEXTS, "")
@@ -138,7 +138,7 @@ def form_like(worked: Worked) -> Form:
     against = ((top.get("against") or {}).get("events") or [{}])[0]
     for name, act in (("suspension_to", held[0] if held else {}), ("suspension_against", against)):
         told[name] = _said(act.get("suspended_to"))
-    return Form(told, tuple(str(one["event_id"]) for one in held))
+    return LeverForm(told, tuple(str(one["event_id"]) for one in held))
 
 
 def _tariff_fields(step: Mapping[str, Any]) -> dict[str, str]:
@@ -168,11 +168,11 @@ def _said(value: object) -> str:
 
 
 @dataclass(slots=True)
-class Checked:
+class CheckedForm:
     """A form as a scenario, or what is wrong with it."""
 
-    form: Form
-    ground: Field
+    form: LeverForm
+    ground: LeverChoices
     wrong: dict[str, str] = field(default_factory=dict)
     """What is wrong, in words, by field."""
     title: list[str] = field(default_factory=list)
@@ -186,9 +186,9 @@ class Checked:
         return "\n".join([f"name: {name}", *self.lines, ""])
 
 
-def check(form: Form, ground: Field) -> Checked:
+def check(form: LeverForm, ground: LeverChoices) -> CheckedForm:
     """Return a form as a scenario, with what is wrong beside each field."""
-    found = Checked(form, ground)
+    found = CheckedForm(form, ground)
     tariff = _tariff(found) if _filled(form, TARIFF) else []
     events = _licence(found) if _filled(form, LICENCE) else []
     against: list[str] = []
@@ -203,11 +203,11 @@ def check(form: Form, ground: Field) -> Checked:
     return found
 
 
-def _filled(form: Form, names: Collection[str]) -> bool:
+def _filled(form: LeverForm, names: Collection[str]) -> bool:
     return any(form.texts[name] for name in names if name not in CHOICES)
 
 
-def _tariff(found: Checked) -> list[str]:
+def _tariff(found: CheckedForm) -> list[str]:
     """Check the tariff; returns its entry."""
     importer = _choice(found, "tariff_importer", found.ground.importers)
     kind = _choice(found, "tariff_kind", TARIFF_KINDS)
@@ -227,7 +227,7 @@ def _tariff(found: Checked) -> list[str]:
     return _entry(entry)
 
 
-def _licence(found: Checked) -> list[str]:
+def _licence(found: CheckedForm) -> list[str]:
     """Check the licence regime; returns its entry."""
     kind = _choice(found, "licence_kind", LICENCE_KINDS)
     place = _choice(found, "licence_for", found.ground.destinations)
@@ -252,7 +252,7 @@ def _licence(found: Checked) -> list[str]:
     return _entry(entry)
 
 
-def _suspension(found: Checked) -> tuple[str, str]:
+def _suspension(found: CheckedForm) -> tuple[str, str]:
     """Check the end of a suspension; returns it and the one it is compared with."""
     known = {one.event_id: one for one in found.ground.suspended}
     acts = found.form.acts
@@ -279,20 +279,20 @@ def _entry(cells: Mapping[str, str]) -> list[str]:
     return [f"  {'- ' if place == 0 else '  '}{line}" for place, line in enumerate(lines)]
 
 
-def _announced_and_begins(found: Checked, what: str) -> tuple[str, str]:
+def _announced_and_begins(found: CheckedForm, what: str) -> tuple[str, str]:
     announced = _day(found, f"{what}_announced")
     begins = _day(found, f"{what}_from", not_before=announced, needed=True)
     return announced, begins
 
 
-def _choice(found: Checked, name: str, allowed: Collection[str]) -> str:
+def _choice(found: CheckedForm, name: str, allowed: Collection[str]) -> str:
     value = found.form.texts[name]
     if value not in allowed:
         found.wrong[name] = f"{value!r} is not offered. Choose one of the list."
     return value
 
 
-def _number(found: Checked, name: str, low: int, high: int, *, needed: str = "") -> str:
+def _number(found: CheckedForm, name: str, low: int, high: int, *, needed: str = "") -> str:
     value = found.form.texts[name]
     if not value and not needed:
         return ""
@@ -303,7 +303,7 @@ def _number(found: Checked, name: str, low: int, high: int, *, needed: str = "")
     return value
 
 
-def _day(found: Checked, name: str, *, not_before: str = "", needed: bool = False) -> str:
+def _day(found: CheckedForm, name: str, *, not_before: str = "", needed: bool = False) -> str:
     """Return a day as ISO text; a month means its first day."""
     value = found.form.texts[name]
     if not value:

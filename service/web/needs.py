@@ -8,16 +8,16 @@ import pandas as pd
 from fastapi import Request
 from starlette.responses import Response
 
-from service.answers import Record
 from service.api.replies import reply
-from service.desk import Desk
-from service.goods import asked_of, home_of, words_of
-from service.names import name_of
-from service.publication import Publication
+from service.http.responses import Record
+from service.live.publication import Publication
+from service.planning.planning_state import PlanningState
 from service.queries import desk as queries
 from service.queries.needs import Of, all_needs, carry_of
-from service.web.forms import Refused
+from service.web.forms import FormErrors
 from service.web.render import page
+from service.wording.goods import asked_of, home_of, words_of
+from service.wording.names import name_of
 from store.vocabulary import COMMODITY
 
 PLACE: Final = "/needs"
@@ -26,13 +26,13 @@ PLACE: Final = "/needs"
 def needs_page(
     request: Request,
     publication: Publication,
-    desk: Desk,
+    desk: PlanningState,
     now: pd.Timestamp,
     *,
     of: Of,
     picked: str = "",
     secret: Mapping[str, object] | None = None,
-    refused: Refused | None = None,
+    refused: FormErrors | None = None,
 ) -> Response:
     """Return the page of needs, alert rules and alerts.
 
@@ -82,7 +82,7 @@ def _with_home(need: Record) -> Record:
     return {**need, "home": home_of(need["commodity"])}
 
 
-def _is_shown(commodity: str, publication: Publication, desk: Desk) -> bool:
+def _is_shown(commodity: str, publication: Publication, desk: PlanningState) -> bool:
     """Tell whether the page has anything of a commodity that a file could hold."""
     own = {
         publication.commodity,

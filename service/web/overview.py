@@ -4,19 +4,19 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from service import view
-from service.answers import Answer
-from service.goods import home_of
-from service.inputs import ReportInput
-from service.names import name_of
-from service.publication import Publication
+from service.charts.publication_charts import fan_of, report_of, small_charts
+from service.http.responses import Answer
+from service.live.publication import Publication
+from service.report import view
+from service.report.inputs import ReportInput
 from service.web.destination import reasons
-from service.web.fans import fan_of, report_of, small_charts
 from service.web.render import page
+from service.wording.goods import home_of
+from service.wording.names import name_of
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OverviewLine:
     """What the overview says of one destination."""
 
     outlook: view.Outlook
@@ -59,10 +59,10 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
     )
 
 
-def _line(publication: Publication, report: ReportInput, destination: str) -> Line | None:
+def _line(publication: Publication, report: ReportInput, destination: str) -> OverviewLine | None:
     fan = fan_of(publication, destination)
     outlook = view.outlook_of(report, fan)
     if outlook is None:
         return None
     ahead = [row for row in view.month_rows(report, fan) if not row.past]
-    return Line(outlook, tuple(ahead[: view.MONTHS_IN_HEADLINE]))
+    return OverviewLine(outlook, tuple(ahead[: view.MONTHS_IN_HEADLINE]))

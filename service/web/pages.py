@@ -4,15 +4,15 @@ from typing import Final
 
 import pandas as pd
 
-from service.answers import Answer, Record
-from service.backtest_view import ALL, YARDSTICKS, ScoreRow, losses, score_rows
-from service.desk import Desk
-from service.goods import home_of
-from service.names import name_of
-from service.publication import Publication
+from service.http.responses import Answer, Record
+from service.live.publication import Publication
+from service.planning.planning_state import PlanningState
 from service.queries import arrivals, history, ledger, track
 from service.queries.desk import value_added
+from service.report.backtest_view import ALL, YARDSTICKS, ScoreRow, losses, score_rows
 from service.web.render import page
+from service.wording.goods import home_of
+from service.wording.names import name_of
 from store.vocabulary import CARRY_OVER, WORLD
 
 ROWS: Final = 50
@@ -21,7 +21,7 @@ ROWS: Final = 50
 FIGURES: Final = 40
 
 
-def track_page(publication: Publication, now: pd.Timestamp, desk: Desk) -> Answer:
+def track_page(publication: Publication, now: pd.Timestamp, desk: PlanningState) -> Answer:
     """Return the track record, with what overrides added to it."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
     rows = _replay(publication)
@@ -55,7 +55,7 @@ def _replay(publication: Publication) -> list[ScoreRow]:
 
 
 def policy_page(
-    publication: Publication, now: pd.Timestamp, search: ledger.Search, number: int
+    publication: Publication, now: pd.Timestamp, search: ledger.LedgerQuery, number: int
 ) -> Answer:
     """Return one page of the policy ledger, searched."""
     found = ledger.events(publication, search)
@@ -93,7 +93,7 @@ def data_page(publication: Publication, now: pd.Timestamp) -> Answer:
     )
 
 
-def _tariffs(publication: Publication, search: ledger.Search) -> list[Record]:
+def _tariffs(publication: Publication, search: ledger.LedgerQuery) -> list[Record]:
     """Return the tariff steps that fit a search; of an instrument that is none, no steps."""
     if search.instrument and not search.instrument.startswith("tariff"):
         return []

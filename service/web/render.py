@@ -6,13 +6,13 @@ from typing import Any, Final
 import pandas as pd
 from jinja2 import Environment
 
-from service.answers import HTML, Answer, answer_of
-from service.canvas import COLOURS, DARK_COLOURS
-from service.goods import asked_of, file_of, home_of
-from service.numbers import MISSING
-from service.pages import environment
-from service.publication import Publication
+from service.charts.canvas import COLOURS, DARK_COLOURS
+from service.http.responses import HTML, Answer, answer_of
+from service.http.templating import environment
+from service.live.publication import Publication
 from service.queries.freshness import freshness_of
+from service.wording.goods import asked_of, file_of, home_of
+from service.wording.numbers import MISSING
 
 SITE: Final = "site/"
 CSS: Final = "text/css; charset=utf-8"

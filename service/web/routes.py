@@ -9,24 +9,25 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from service.answers import Answer, answer_of
 from service.api.replies import reply
-from service.desk import Desk
-from service.goods import file_of
-from service.publication import NothingPublishedError, Publication
+from service.charts import publication_charts
+from service.http.responses import Answer, answer_of
+from service.live.publication import NothingPublishedError, Publication
+from service.live.state import Current, Goods, HowItIs, OnDesk, Shared, State, may_read
+from service.planning.planning_state import PlanningState
 from service.queries.commodities import listing
 from service.queries.history import known_destination
-from service.queries.ledger import Search
-from service.state import Current, Goods, HowItIs, OnDesk, Shared, State, may_read
-from service.web import asking, downloads, fans
-from service.web import desk as desk_routes
-from service.web.desk import form_page
+from service.queries.ledger import LedgerQuery
+from service.web import downloads, scenario_routes
+from service.web import planning as desk_routes
 from service.web.destination import destination_page
 from service.web.goods import goods_page
 from service.web.overview import overview
 from service.web.pages import data_page, policy_page, track_page
+from service.web.planning import form_page
 from service.web.render import bare_page, stylesheet
 from service.web.status import status_page
+from service.wording.goods import file_of
 
 MOST_PAGES: Final = 1000
 
@@ -50,7 +51,7 @@ def page_router() -> APIRouter:
     """Return the routes of the pages; styles and icon need no token."""
     router = APIRouter()
     router.include_router(pages)
-    router.include_router(asking.router)
+    router.include_router(scenario_routes.router)
     router.include_router(desk_routes.router)
     router.include_router(files)
     return router
@@ -58,9 +59,9 @@ def page_router() -> APIRouter:
 
 def warm(publication: Publication) -> Iterator[str]:
     """Draw what will be asked for first, a chart a step."""
-    yield fans.small_charts(publication)
+    yield publication_charts.small_charts(publication)
     for destination in publication.destinations:
-        yield fans.chart_svg(publication, destination)
+        yield publication_charts.chart_svg(publication, destination)
 
 
 def error_page(status: int, title: str, detail: str) -> str:
@@ -107,7 +108,7 @@ async def goods_destination_route(
 
 
 async def _destination(
-    request: Request, current: Publication, shared: State, desk: Desk, destination: str
+    request: Request, current: Publication, shared: State, desk: PlanningState, destination: str
 ) -> Response:
     known_destination(current, destination)
 
@@ -136,7 +137,9 @@ async def goods_track_route(
     return await _track(request, goods, shared, desk)
 
 
-async def _track(request: Request, current: Publication, shared: State, desk: Desk) -> Response:
+async def _track(
+    request: Request, current: Publication, shared: State, desk: PlanningState
+) -> Response:
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
         return track_page(publication, now, desk)
 
@@ -172,12 +175,12 @@ async def policy_route(
     page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
 ) -> Response:
     """Show the policy ledger."""
-    search, now = Search(q, destination, instrument), shared.live.clock()
+    search, now = LedgerQuery(q, destination, instrument), shared.live.clock()
 
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
         return policy_page(publication, now, search, page)
 
-    if search == Search() and page == 1:  # what most ask for; of searches there is no end
+    if search == LedgerQuery() and page == 1:  # what most ask for; of searches there is no end
         return await _page(request, current, now, "policy", make)
     return reply(request, await run_in_threadpool(make, current, now))
 
@@ -196,7 +199,7 @@ async def goods_picture_route(request: Request, goods: Goods, destination: Code)
 
 async def _picture(request: Request, current: Publication, destination: str) -> Response:
     known_destination(current, destination)
-    body = await run_in_threadpool(fans.chart_png, current, destination)
+    body = await run_in_threadpool(publication_charts.chart_png, current, destination)
     return reply(request, answer_of(body, "image/png"), _named(current, destination, "png"))
 
 
@@ -217,7 +220,7 @@ async def goods_workbook_route(
 
 
 async def _workbook(
-    request: Request, current: Publication, desk: Desk, destination: str
+    request: Request, current: Publication, desk: PlanningState, destination: str
 ) -> Response:
     body = await run_in_threadpool(downloads.workbook, current, destination, desk)
     return reply(request, answer_of(body, downloads.XLSX), _named(current, destination, "xlsx"))

@@ -4,11 +4,11 @@ from typing import Final
 
 import pandas as pd
 
-from service.answers import HTML, Answer, Record, answer_of
-from service.condition import Condition
-from service.names import name_of
-from service.publication import Publication
+from service.http.responses import HTML, Answer, Record, answer_of
+from service.live.health import HealthReport
+from service.live.publication import Publication
 from service.web.render import bare_page, page
+from service.wording.names import name_of
 
 ADDRESS: Final = "/status"
 TEMPLATE: Final = "status.html.j2"
@@ -16,7 +16,7 @@ TEMPLATE: Final = "status.html.j2"
 RUNS: Final = 10
 
 
-def status_page(found: Condition, publication: Publication | None, now: pd.Timestamp) -> Answer:
+def status_page(found: HealthReport, publication: Publication | None, now: pd.Timestamp) -> Answer:
     """Return the page; without a publication it tells of the installation alone.
 
     Args:

@@ -6,20 +6,15 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from service.answers import Answer
-from service.asking.told import Told, Worked
-from service.names import in_reading_order, name_of
-from service.numbers import NBSP, signed_percent, tonnes
-from service.publication import Publication
-from service.web.fans import fan_of
-from service.web.levers import (
-    LICENCE_KINDS,
-    TARIFF_KINDS,
-    Field,
-    Form,
-)
-from service.web.paired_chart import Pair, paired_svg
+from service.charts.paired_chart import Pair, paired_svg
+from service.charts.publication_charts import fan_of
+from service.http.responses import Answer
+from service.live.publication import Publication
+from service.scenarios.scenario_schema import ScenarioResult, WorkedScenario
+from service.web.levers import LICENCE_KINDS, TARIFF_KINDS, LeverChoices, LeverForm
 from service.web.render import page
+from service.wording.names import in_reading_order, name_of
+from service.wording.numbers import NBSP, signed_percent, tonnes
 from store.vocabulary import WORLD
 
 ADDRESS: Final = "/what-if"
@@ -28,27 +23,27 @@ KILOGRAM: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class WhatIfView:
     """What is asked, and of which destination it is shown."""
 
     destination: str
-    form: Form
-    ground: Field
+    form: LeverForm
+    ground: LeverChoices
     wrong: dict[str, str]
-    worked: tuple[Worked, ...]
-    picked: Worked | None
+    worked: tuple[WorkedScenario, ...]
+    picked: WorkedScenario | None
     """The worked scenario that is shown, if one is."""
 
     @property
     def query(self) -> str:
         """Return the query of the address that shows the same."""
         if self.picked is not None:
-            return Form({}).query(destination=self.destination, worked=self.picked.key)
+            return LeverForm({}).query(destination=self.destination, worked=self.picked.key)
         return self.form.query(destination=self.destination)
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class DestinationEffect:
     """What a scenario does to one destination over the months it changes; tonnes are means."""
 
     destination: str
@@ -70,12 +65,12 @@ class Hit:
 class Result:
     """What the page says of an answer."""
 
-    told: Told
+    told: ScenarioResult
     text: str
     """The scenario as YAML."""
     headline: str
     span: str
-    hits: tuple[Hit, ...]
+    hits: tuple[DestinationEffect, ...]
     rows: list[dict[str, object]]
     warnings: tuple[str, ...]
     """Of the destination shown."""
@@ -87,7 +82,7 @@ class Result:
 def what_if_page(
     publication: Publication,
     now: pd.Timestamp,
-    view: View,
+    view: WhatIfView,
     result: Result | None = None,
     trouble: str = "",
 ) -> Answer:
@@ -108,7 +103,9 @@ def what_if_page(
     )
 
 
-def result_of(publication: Publication, view: View, told: Told, text: str) -> Result:
+def result_of(
+    publication: Publication, view: WhatIfView, told: ScenarioResult, text: str
+) -> Result:
     """Return what the page says of an answer about the destination shown."""
     table = told.table.assign(period=pd.to_datetime(told.table["period"]))
     own = table.loc[table["destination"] == view.destination].reset_index(drop=True)
@@ -138,7 +135,7 @@ def _differs(table: pd.DataFrame) -> pd.Series:
     return table["scenario_mean"].ne(table["base_mean"]) | table["difference_p50"].ne(0.0)
 
 
-def _hits(table: pd.DataFrame, changed: pd.Series) -> tuple[Hit, ...]:
+def _hits(table: pd.DataFrame, changed: pd.Series) -> tuple[DestinationEffect, ...]:
     """Return the world and all whom a scenario changes, over its months."""
     if changed.empty:
         return ()
@@ -146,13 +143,15 @@ def _hits(table: pd.DataFrame, changed: pd.Series) -> tuple[Hit, ...]:
     sums = rows.groupby("destination")[["base_mean", "scenario_mean"]].sum()
     touched = {*rows.loc[_differs(rows), "destination"], WORLD}
     return tuple(
-        Hit(name, float(sums.loc[name, "base_mean"]), float(sums.loc[name, "scenario_mean"]))
+        DestinationEffect(
+            name, float(sums.loc[name, "base_mean"]), float(sums.loc[name, "scenario_mean"])
+        )
         for name in in_reading_order(sums.index)
         if name in touched
     )
 
 
-def _headline(destination: str, hit: Hit | None, span: str) -> str:
+def _headline(destination: str, hit: DestinationEffect | None, span: str) -> str:
     if hit is None or hit.difference == 0:
         return f"{name_of(destination)}: no month changes."
     return (

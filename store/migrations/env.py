@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from store.desk_tables import needs
+from store.schema.planning_tables import needs
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=needs.metadata

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.history import EvidenceHistory, release_moments
 from features.months import month_number
-from models import experts as statistical
-from models import served
-from models.boosting import texts_of
+from features.panel.history import EvidenceHistory, release_moments
 from models.engine.spec import EngineSpec
-from models.experts import BASELINES
-from models.frame import rows_of
-from models.panel import Task, backtest_panel
-from models.rolling import EXPERTS, MODEL, TREES, Memory, train, walk
+from models.forecasting.any_panel import PanelTask, backtest_panel
+from models.forecasting.boosting import texts_of
+from models.forecasting.model_frame import rows_of
+from models.forecasting.rolling import EXPERTS, MODEL, TREES, ResidualHistory, train, walk
+from models.registry import served
+from models.statistical import experts as statistical
+from models.statistical.experts import BASELINES
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, make_table, make_world
 
@@ -29,12 +29,12 @@ SMALL = EngineSpec(rounds=12, least_rows=20, threads=1)
 
 def panel_forecasts() -> pd.DataFrame:
     history = make_world().history()
-    steps = walk(history, MOMENTS, spec=QUICK, refit_at=MOMENTS, memory=Memory())
+    steps = walk(history, MOMENTS, spec=QUICK, refit_at=MOMENTS, memory=ResidualHistory())
     return pd.concat([step.forecasts.assign(as_of=step.moment) for step in steps])
 
 
 def table_forecasts() -> pd.DataFrame:
-    result = backtest_panel(Task(make_table(months=60), 3, SMALL), CUTOFFS)
+    result = backtest_panel(PanelTask(make_table(months=60), 3, SMALL), CUTOFFS)
     return result.forecasts.assign(as_of=result.forecasts["cutoff"])
 
 
@@ -95,7 +95,7 @@ def again_of(source: str) -> pd.DataFrame:
 class TestOwnModel:
     def test_a_saved_model_says_the_same_to_the_bit(self, tmp_path: Path) -> None:
         history: EvidenceHistory = make_world().history()
-        trained = train(history, MOMENTS[-1], spec=QUICK, memory=Memory())
+        trained = train(history, MOMENTS[-1], spec=QUICK, memory=ResidualHistory())
         rows = rows_of(history.origin(MOMENTS[-1]))
         for name, text in texts_of(trained.heads).items():
             (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")

@@ -6,16 +6,16 @@ import pandas as pd
 import pytest
 
 from sources.base import LiveSource, Source
-from sources.bundled import bundled_sources
-from sources.http_waiting import Patience
-from sources.live import LIVE, live_source
-from sources.span import Span
-from store.batch import Batch
+from sources.bundled.all_tables import bundled_sources
+from sources.http.backoff import RetryPolicy
+from sources.providers.month_range import MonthRange
+from sources.providers.registry import LIVE, live_source
 from store.database import open_store
-from store.schemas import SCHEMAS, validate
+from store.facts.batch import Batch
+from store.facts.writing import write_batch
+from store.schema.frame_schemas import SCHEMAS, validate
+from store.schema.tables import metadata, natural_key
 from store.settings import PROJECT_ROOT, Settings
-from store.tables import metadata, natural_key
-from store.writing import write_batch
 
 SOURCES = bundled_sources(PROJECT_ROOT / "data")
 
@@ -64,14 +64,14 @@ class TestEverySource:
 
 LIVE_TABLES = {"observations", "covariates", "tariff_steps", "proposals"}
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
-SPAN = Span.of("2024-01", "2025-06")
+SPAN = MonthRange.of("2024-01", "2025-06")
 
 
 @pytest.mark.parametrize("name", LIVE)
 class TestEveryLiveSource:
     @pytest.fixture
     def live(self, name: str, live_settings: Settings) -> LiveSource:
-        return live_source(name, live_settings, Patience(sleep=lambda _: None))
+        return live_source(name, live_settings, RetryPolicy(sleep=lambda _: None))
 
     def test_it_describes_itself(self, name: str, live: LiveSource) -> None:
         info = live.info

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.history import EvidenceHistory
 from features.months import month_number
 from features.origin import Origin, bare_origin
-from models.spec import ModelSpec
-from sources.bundled import load_bundled
-from store.frames import DATE_DTYPE, MOMENT_DTYPE
+from features.panel.history import EvidenceHistory
+from models.forecasting.spec import ModelSpec
+from sources.bundled.all_tables import load_bundled
+from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations
 

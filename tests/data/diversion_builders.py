@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.months import month_number
-from models.diversion import Question
-from models.trade_flows import TradeFlows
+from models.event_study.diversion import DiversionQuestion
+from models.event_study.trade_flows import TradeFlows
 
 NAMES: Final = ("USA", "DEU", "VNM", "KOR", "JPN", "THA", "IND", "ROW")
 SIZES: Final = (600.0, 900.0, 350.0, 450.0, 200.0, 250.0, 300.0, 700.0)
@@ -52,9 +52,11 @@ def flows_of(tonnes: Floats, *, names: tuple[str, ...] = NAMES) -> TradeFlows:
     )
 
 
-def question(*, troubled: tuple[int, ...] = (), hit: frozenset[str] | None = None) -> Question:
+def question(
+    *, troubled: tuple[int, ...] = (), hit: frozenset[str] | None = None
+) -> DiversionQuestion:
     """Return the question about the last months, after an act on the USA."""
-    return Question(
+    return DiversionQuestion(
         hit=frozenset(["USA"]) if hit is None else hit,
         base_end=FIRST + ACT,
         start=FIRST + ACT,

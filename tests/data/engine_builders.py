@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 
 from models.engine.forecast import Engine, Quantiles, engine_at
-from models.engine.lessons import Lessons, PanelView
 from models.engine.spec import EngineSpec
-from models.smoothing import Floats
+from models.engine.training_set import PanelTrainingSet, PanelView
+from models.statistical.smoothing import Floats
 
 BRIEF: Final = EngineSpec(pairs=400, rows=1_500, rounds=6, leaves=6, least_rows=20, threads=1)
 """An engine of a few small trees on one thread."""
@@ -54,10 +54,10 @@ def make_view(values: Floats, *, horizon: int = 6) -> PanelView:
     return PanelView(values, 0, horizon)
 
 
-def make_lessons(features: Floats, target: Floats, **changes: Floats) -> Lessons:
+def make_lessons(features: Floats, target: Floats, **changes: Floats) -> PanelTrainingSet:
     """Build cells of literal features and outcomes, all from one origin a month ahead."""
     count = len(target)
-    plain = Lessons(
+    plain = PanelTrainingSet(
         features=features.astype(np.float32),
         target=target,
         weight=np.ones(count),

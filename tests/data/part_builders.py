@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sources.panel_parts import write_parts
+from sources.files.panel_parts import write_parts
 from tests.data.engine_builders import make_values
 
 FIRST = 2015 * 12

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from store.frames import DATE_DTYPE, MOMENT_DTYPE
+from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 
 COMMODITY: Final = "850511"
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from features.analogs import Analog
+from features.controls.analogs import Analog
 from features.origin import Origin
-from models.learned import nothing_learned
-from models.scenario import Standing
-from sources.scenario_file import Ground, Scenario, read_scenario
+from models.policy.learned import nothing_learned
+from models.policy.scenario import ScenarioSnapshot
+from sources.files.scenario import Scenario, ScenarioContext, read_scenario
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import at, make_events, make_origin, make_tariffs
 
@@ -32,7 +32,7 @@ def make_standing(
     analogs: tuple[Analog, ...] = (halted("ga"), halted("ge", kept=1.2), halted("sb", kept=0.8)),
     learned: Callable[[Origin, Origin], np.ndarray] = nothing_learned,
     tonnes: Mapping[str, float] | None = None,
-) -> Standing:
+) -> ScenarioSnapshot:
     """Build a flat forecast of 2020-07 to 2021-06 of all series as of 2020-07-15."""
     steps = [{"importer": name} for name in ("USA", "EU27", "JPN", "KOR", "VNM", "IND", "THA")]
     past = {
@@ -47,14 +47,14 @@ def make_standing(
     level = np.repeat(origin.level[:, None], len(origin.targets), axis=1).reshape(-1)
     table = pd.DataFrame(level[:, None] * SPREAD, columns=list(QUANTILE_COLUMNS))
     table["mean"] = level
-    return Standing(at("2020-07-15"), origin, analogs, table, table, learned)
+    return ScenarioSnapshot(at("2020-07-15"), origin, analogs, table, table, learned)
 
 
-def make_scenario(text: str, standing: Standing) -> Scenario:
+def make_scenario(text: str, standing: ScenarioSnapshot) -> Scenario:
     """Read the events and tariffs of a scenario written as YAML."""
     return read_scenario("test.yaml", f"name: test\n{text}".encode(), standing.ground)
 
 
-def ground() -> Ground:
+def ground() -> ScenarioContext:
     """Build what the scenarios of the tests may speak of."""
     return make_standing().ground

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from store.batch import Batch, FileRows
-from store.frames import DATE_DTYPE, MOMENT_DTYPE
+from store.facts.batch import Batch, FileRows
+from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.vocabulary import QUANTILE_COLUMNS
 
 FIGURE = {

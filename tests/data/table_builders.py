@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.destinations import COUNTRIES
-from store.batch import FileRows
+from sources.bundled.destinations import COUNTRIES
+from store.facts.batch import FileRows
 from tests.data.store_builders import make_observations
 
 LARGEST = ["USA", "DEU", "JPN", "KOR", "VNM"]

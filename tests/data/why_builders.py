@@ -8,12 +8,12 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from features.analogs import Analog
 from features.build import ALL_FEATURES
-from models.change import Facts, Stand
-from models.intervals import Residuals, card_of
-from models.served import HEADS, TREES_WEIGHT
-from models.spec import ModelSpec
+from features.controls.analogs import Analog
+from models.explain.changes import ForecastSnapshot, KnownFacts
+from models.forecasting.intervals import Residuals, card_of
+from models.forecasting.spec import ModelSpec
+from models.registry.served import HEADS, TREES_WEIGHT
 from tests.data.builders import at, make_events, make_levels, make_tariffs
 from tests.data.store_builders import make_observations
 
@@ -67,13 +67,13 @@ def halted_analog() -> Analog:
     )  # fmt: skip
 
 
-def stand(moment: pd.Timestamp, *, version: int = 1) -> Stand:
+def stand(moment: pd.Timestamp, *, version: int = 1) -> ForecastSnapshot:
     """Return where a model stands; each version learned something else."""
-    return Stand(moment, version, taught_heads(version), taught_card())
+    return ForecastSnapshot(moment, version, taught_heads(version), taught_card())
 
 
 @cache
-def facts_with(*news: str) -> Facts:
+def facts_with(*news: str) -> KnownFacts:
     """Return facts of three years, with these of the inputs told anew between the two moments."""
     levels = make_levels(first="2016-01", last="2019-06")
     first_told = {"destination": "ROW", "value": 900.0}
@@ -95,7 +95,7 @@ def facts_with(*news: str) -> Facts:
         "effective_from": "2019-08-01", "available_at": NEWS_AT,
     }  # fmt: skip
     eased = {"event_id": "2018-01-talks", "announced_on": "2018-01-04", "direction": "neutral"}
-    return Facts(
+    return KnownFacts(
         pd.concat([levels, *figures], ignore_index=True),
         make_events(eased, *([act] if "policy" in news else [])),
         make_tariffs({}, *mfn, *([step] if "tariffs" in news else [])),

@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 from prefect.settings import PREFECT_API_URL
 
-from store.copies import move_addresses
+from store.archive.database_copies import move_addresses
 from tests.faults.checking import Watch, note
 from tests.faults.home import ALL, Home, Nursery, Service, serving
 from tests.faults.world import RELEASED, make_data

@@ -18,9 +18,9 @@ import httpx
 import pandas as pd
 from sqlalchemy import create_engine, text
 
+from store.schema.tables import metadata as kept_tables
+from store.schema.tables import natural_key
 from store.settings import PROJECT_ROOT, Settings
-from store.tables import metadata as kept_tables
-from store.tables import natural_key
 from tests.faults.nursery import Birth, order
 from tests.flows.conftest import environment, settings_of
 

@@ -19,10 +19,21 @@ from types import SimpleNamespace
 from typing import Any
 
 LOADED = (
-    "flows.main", "flows.health", "flows.status", "flows.deployments", "flows.restore",
-    "flows.serve_commands", "flows.asking", "flows.knowledge", "flows.by_hand_commands",
-    "flows.backup_commands", "flows.table_commands", "service.app", "service.live", "uvicorn",
-)  # fmt: skip
+    "flows.cli.main_job",
+    "flows.monitoring.health",
+    "flows.monitoring.status",
+    "flows.deployments",
+    "flows.backup.restore",
+    "flows.cli.serve_commands",
+    "flows.analysis.scenario_answers",
+    "flows.analysis.explanation_inputs",
+    "flows.cli.by_hand_commands",
+    "flows.cli.backup_commands",
+    "flows.cli.table_commands",
+    "service.app",
+    "service.live.live",
+    "uvicorn",
+)
 POLL_S = 0.02
 
 
@@ -85,7 +96,7 @@ def run(words: tuple[str, ...]) -> None:
         function()
         return
     sys.argv = ["magnetcast", *words]
-    import_module("flows.cli").main()
+    import_module("flows.cli.app").main()
 
 
 def born(birth: Birth) -> int:
@@ -112,7 +123,7 @@ def say(**told: object) -> None:
 
 
 def main() -> None:
-    import_module("flows.cli")  # sets what Prefect reads on import: first
+    import_module("flows.cli.app")  # sets what Prefect reads on import: first
     for name in LOADED:
         import_module(name)
     say(ready=True)

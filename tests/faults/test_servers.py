@@ -18,10 +18,10 @@ import httpx
 import pandas as pd
 import pytest
 
-from flows import machine
 from flows.clock import utc_now
-from flows.keeping import keep, started_again
-from flows.machine import HOST, Server, down, missing, running, up
+from flows.operations import local_servers
+from flows.operations.local_servers import HOST, LocalServer, down, missing, running, up
+from flows.operations.supervisor import keep, started_again
 from store.settings import PROJECT_ROOT, Settings
 from tests.faults.checking import Watch
 from tests.faults.home import PATIENCE_S, Home, Service
@@ -74,10 +74,12 @@ def test_a_server_that_is_killed_is_started_again(
     settings, port = Settings(home=tmp_path / "var"), free_port()
     address = f"http://{HOST}:{port}"
     command = (sys.executable, "-m", "http.server", str(port), "--bind", HOST)
-    monkeypatch.setattr(machine, "servers", lambda _: (Server("one", command, address, address),))
+    monkeypatch.setattr(
+        local_servers, "servers", lambda _: (LocalServer("one", command, address, address),)
+    )
     over = threading.Event()
     up(settings)
-    first = machine._living(settings, "one")
+    first = local_servers._living(settings, "one")
     assert first is not None
     os.kill(first.number, signal.SIGKILL)
     while answers(address):
@@ -91,7 +93,7 @@ def test_a_server_that_is_killed_is_started_again(
         while not answers(address):
             assert time.monotonic() < end
             time.sleep(0.1)
-        second = machine._living(settings, "one")
+        second = local_servers._living(settings, "one")
     finally:
         over.set()
         keeper.join()
@@ -246,7 +248,7 @@ def test_prefect_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
 
 
 LATER = (
-    "from flows.cli import main; import sys; from tests.faults.nursery import move_clock; "
+    "from flows.cli.app import main; import sys; from tests.faults.nursery import move_clock; "
     "move_clock(lambda: {ahead}); sys.argv = ['magnetcast', 'run']; main()"
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from store.copies import move_addresses
+from store.archive.database_copies import move_addresses
 from tests.faults.checking import Watch
 from tests.faults.home import Home, Service, kept
 from tests.faults.world import NEXT, publish_until

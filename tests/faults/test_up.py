@@ -13,9 +13,9 @@ import httpx
 import pandas as pd
 import pytest
 
-from flows import machine
-from flows.machine import HOST, KEEPER, missing
-from flows.work import is_at_work
+from flows.monitoring.run_marker import is_at_work
+from flows.operations import local_servers
+from flows.operations.local_servers import HOST, KEEPER, missing
 from tests.faults.checking import Watch
 from tests.faults.home import PATIENCE_S, Home, Service, alarms
 from tests.faults.test_kills import SEED, moments, share
@@ -155,14 +155,14 @@ def fault(kills: int) -> str:
 
 def kill(home: Home, name: str) -> None:
     """Kill a server, hold that it is told of, and wait until it runs again and is well."""
-    pid = machine._living(home.settings, name)
+    pid = local_servers._living(home.settings, name)
     assert pid is not None, name
     os.kill(pid.number, signal.SIGKILL)
     if name == KEEPER:
         assert any("servers: keeper of" in one for one in alarms(home.status()))
         assert (said := up(home)).code == 0, said.err
-    (found,) = [one for one in machine.servers(home.settings) if one.name == name]
-    until(lambda: machine._living(home.settings, name) not in {None, pid})
+    (found,) = [one for one in local_servers.servers(home.settings) if one.name == name]
+    until(lambda: local_servers._living(home.settings, name) not in {None, pid})
     until(lambda: not found.health or answers(found.health))
     until(lambda: not missing(home.settings))
     if name != KEEPER:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows import cli
-from flows.run import Outcome, run
-from flows.workspace import store_of
-from models import tracking
-from store.copies import move_addresses
+from flows.cli import app
+from flows.context.workspace import store_of
+from flows.run import RunOutcome, run
+from models.registry import tracking
+from store.archive.database_copies import move_addresses
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at, make_levels
 from tests.data.store_builders import FIGURE, write_csv
@@ -40,7 +40,7 @@ class Published:
 
     folder: Path
     settings: Settings
-    outcome: Outcome
+    outcome: RunOutcome
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -155,7 +155,9 @@ def published_in(folder: Path, data_dir: Path) -> Published:
     """Return what ``ran`` left in a folder."""
     told = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
     report = folder / told.pop("report")
-    outcome = Outcome(forecasts=pd.read_parquet(folder / "outcome.parquet"), report=report, **told)
+    outcome = RunOutcome(
+        forecasts=pd.read_parquet(folder / "outcome.parquet"), report=report, **told
+    )
     return Published(folder, settings_of(environment(folder, data_dir)), outcome)
 
 
@@ -229,7 +231,7 @@ def magnetcast(
                 # cyclopts 4 takes a call without words under pytest for a slip; ours are in
                 # sys.argv. Delete when app() no longer warns.
                 warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
-                cli.main()
+                app.main()
         except SystemExit as end:
             code = int(end.code or 0)
         else:

@@ -1,12 +1,12 @@
 import pytest
 
-from flows.asking import open_asker
-from flows.standing import published_standing, standing_at
-from flows.stores import store_of
-from models.scenario import COLUMNS, paired
-from sources.scenario_file import read_scenario
+from flows.analysis.scenario_answers import open_asker
+from flows.context.stores import store_of
+from flows.publishing.snapshot import published_standing, standing_at
+from models.policy.scenario import COLUMNS, paired
+from sources.files.scenario import read_scenario
 from store.errors import DataError
-from store.reading import latest_forecast
+from store.facts.reading import latest_forecast
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
 from tests.flows.test_scenario_commands import TARIFF

@@ -4,10 +4,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from store.batch import Batch, FileRows
 from store.database import open_store
+from store.facts.batch import Batch, FileRows
+from store.facts.writing import write_batch
 from store.settings import Settings
-from store.writing import write_batch
 from tests.data.attribution_builders import EVENT, control, world_with_a_fall
 from tests.data.builders import make_events
 

@@ -12,9 +12,9 @@ from prefect.events.clients import get_events_client
 from prefect.events.schemas.events import Event
 from pydantic import SecretStr
 
-from flows.automating import ENDS, WATCHED, automate
 from flows.deployments import backtest_week, ingest_source, keep_safe, publish, tune_quarter
-from flows.events import ALARM
+from flows.operations.automations import ENDS, WATCHED, automate
+from flows.operations.prefect_events import ALARM
 from store.errors import DataError
 from store.settings import Settings
 

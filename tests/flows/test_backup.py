@@ -11,18 +11,18 @@ import pandas as pd
 import pytest
 from alembic import command
 
-from flows.backup import back_up, last_backup
-from flows.health import examine
-from flows.replay import predict_evidence
-from flows.restore import restore, settings_into
+from flows.backup.backup import back_up, last_backup
+from flows.backup.restore import restore, settings_into
+from flows.context.stores import JOURNAL, store_of
+from flows.monitoring.health import examine
+from flows.panels.backtest_files import predict_evidence
 from flows.run import run
-from flows.stores import JOURNAL, store_of
-from models import registry
-from store.archive import extract_archive
-from store.copies import copy_database
+from models.registry import registry
+from store.archive.archive_file import extract_archive
+from store.archive.database_copies import copy_database
 from store.database import migration_config, open_store, writing
 from store.errors import DataError, StoreError
-from store.reading import data_vintage, read_forecasts
+from store.facts.reading import data_vintage, read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
@@ -166,14 +166,14 @@ def test_an_older_schema_is_migrated_before_it_is_put_in_place(
 
 def old_archive(settings: Settings, path: Path) -> str:
     """Back up as a release that knew no newer schema would have."""
-    from store import archive  # noqa: PLC0415 - only here
+    from store.archive import archive_file  # noqa: PLC0415 - only here
 
     folder = settings.home / "staged"
     folder.mkdir()
     copy = copy_database(settings.url, folder / "database")
     told = {"kind": copy.kind, "revision": copy.revision, "rows": dict(copy.rows)}
     about = {"database": told, "mlflow": None, "artifact_root": "file:///old"}
-    archive.write_archive(path, {"database": folder / "database"}, about)
+    archive_file.write_archive(path, {"database": folder / "database"}, about)
     return copy.revision
 
 

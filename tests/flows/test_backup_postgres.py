@@ -11,18 +11,18 @@ import pandas as pd
 import pytest
 from sqlalchemy import URL, Engine, MetaData, create_engine, func, select
 
-from flows.backup import back_up
-from flows.replay import predict_evidence
-from flows.restore import restore, settings_into
-from flows.stores import store_of
-from models import registry, tracking
-from store import desk_tables
+from flows.backup.backup import back_up
+from flows.backup.restore import restore, settings_into
+from flows.context.stores import store_of
+from flows.panels.backtest_files import predict_evidence
+from models.registry import registry, tracking
 from store.database import open_store, writing
 from store.errors import DataError
-from store.reading import data_vintage, read_forecasts, read_table
-from store.readings import SHOWN
+from store.facts.reading import data_vintage, read_forecasts, read_table
+from store.publications.monitor_readings import SHOWN
+from store.schema import planning_tables
+from store.schema.tables import metadata, readings
 from store.settings import PROJECT_ROOT, Settings
-from store.tables import metadata, readings
 from tests.conftest import database_on, shown
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
@@ -32,7 +32,7 @@ import sys
 import pandas as pd
 from sqlalchemy import insert
 from store.database import open_store, writing
-from store.tables import readings, tokens
+from store.schema.tables import readings, tokens
 engine = open_store(sys.argv[1])
 at = pd.Timestamp("2026-11-25", tz="UTC")
 print("ready", flush=True)
@@ -67,7 +67,7 @@ def writer(url: str) -> Iterator[None]:
 
 def fill(source: Engine, target: Engine) -> None:
     """Copy every row of one store to another, whatever their databases."""
-    assert desk_tables.needs.metadata is metadata
+    assert planning_tables.needs.metadata is metadata
     with source.connect() as old, writing(target) as new:
         for table in metadata.sorted_tables:
             if rows := [dict(row) for row in old.execute(select(table)).mappings()]:

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.cli import moment
-from models import tracking
-from models.compare import DIFFERENCE_COLUMNS
-from models.experts import EXPERTS
-from models.rolling import MODEL
-from models.scores import CUTS, SCOREBOARD_COLUMNS
+from flows.cli.app import moment
+from models.evaluation.compare import DIFFERENCE_COLUMNS
+from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
+from models.forecasting.rolling import MODEL
+from models.registry import tracking
+from models.statistical.experts import EXPERTS
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
 from store.vocabulary import FORECAST_COLUMNS, PANEL_COLUMNS
@@ -77,7 +77,7 @@ def test_help_of_each_verb_says_what_it_does(magnetcast: Call, verb: str) -> Non
 
 def test_help_names_every_verb_and_needs_no_store(tmp_path: Path) -> None:
     answer = subprocess.run(
-        [sys.executable, "-c", "from flows.cli import main; main()", "--help"],
+        [sys.executable, "-c", "from flows.cli.app import main; main()", "--help"],
         cwd=tmp_path,
         env={"PYTHONPATH": str(PROJECT_ROOT), "PATH": "", "COLUMNS": "100"},
         capture_output=True,

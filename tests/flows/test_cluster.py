@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.cluster import address_of, on_cluster
-from flows.cluster_flow import TASKS, batches
-from flows.panel_files import PanelFiles
-from flows.parted_panel import predict_parts
+from flows.panels.cluster import address_of, on_cluster
+from flows.panels.cluster_flow import TASKS, batches
+from flows.panels.panel_files import PanelFiles
+from flows.panels.parted_panel import predict_parts
 from models.engine.tuning import TunedPanel, panel_errors
-from models.panel import Task, backtest_panel, said_at
-from models.spread import in_turn
+from models.executor.executor import in_turn
+from models.forecasting.any_panel import PanelTask, backtest_panel, said_at
 from store.settings import Settings
 from tests.data.engine_builders import BRIEF
 from tests.data.part_builders import FIRST, make_parts, make_table, read_forecasts
@@ -30,7 +30,7 @@ def address() -> Iterator[str]:
         yield found
 
 
-def said_once_killed(task: Task, marker: Path, cutoff: int) -> pd.DataFrame:
+def said_once_killed(task: PanelTask, marker: Path, cutoff: int) -> pd.DataFrame:
     """Say what the panel says; the first worker that is asked dies of it."""
     if not marker.exists():
         marker.touch()
@@ -39,7 +39,7 @@ def said_once_killed(task: Task, marker: Path, cutoff: int) -> pd.DataFrame:
 
 
 def test_a_backtest_says_the_same_on_a_cluster(address: str) -> None:
-    task = Task(make_table(), 6, BRIEF)
+    task = PanelTask(make_table(), 6, BRIEF)
 
     found = backtest_panel(task, CUTOFFS, spread=partial(on_cluster, address))
 
@@ -49,7 +49,7 @@ def test_a_backtest_says_the_same_on_a_cluster(address: str) -> None:
 
 
 def test_a_worker_killed_amid_a_backtest_changes_nothing(address: str, tmp_path: Path) -> None:
-    task = Task(make_table(), 6, BRIEF)
+    task = PanelTask(make_table(), 6, BRIEF)
     work = partial(said_once_killed, task, tmp_path / "killed")
 
     found = list(on_cluster(address, work, CUTOFFS, "cutoffs"))

@@ -1,10 +1,10 @@
 from pathlib import Path
 from typing import get_args
 
-from flows.condition import RUNBOOK, condition, runbook
-from flows.health import examine
-from flows.judging import Alarm
-from flows.status import in_words
+from flows.monitoring.condition import RUNBOOK, condition, runbook
+from flows.monitoring.health import examine
+from flows.monitoring.health_checks import Alarm
+from flows.monitoring.status import in_words
 from tests.data.builders import at
 from tests.flows.conftest import Published
 

@@ -13,9 +13,9 @@ from mlflow.cli import server as mlflow_server
 from prefect.cli.server import start as prefect_server
 from prefect.cli.worker import start as prefect_worker
 
-from flows.cli import app
-from flows.deploying import POOLS
-from flows.machine import POOL
+from flows.cli.app import app
+from flows.operations.local_servers import POOL
+from flows.operations.register_deployments import POOLS
 from store.settings import PROJECT_ROOT
 
 DOCKERFILE = (PROJECT_ROOT / "Dockerfile").read_text()

@@ -19,10 +19,10 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.server.schemas.schedules import CronSchedule
 
-from flows.deploying import DEPLOY, POOLS, prepare
 from flows.deployments import TRAINING
-from sources.calendar import ReleaseCalendar, ReleaseDates
-from sources.live import LIVE
+from flows.operations.register_deployments import DEPLOY, POOLS, prepare
+from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
+from sources.providers.registry import LIVE
 from store.settings import PROJECT_ROOT
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

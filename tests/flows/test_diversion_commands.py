@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models.diversion_words import COLUMNS
-from store.batch import Batch, FileRows
+from models.event_study.diversion_words import COLUMNS
 from store.database import open_store
+from store.facts.batch import Batch, FileRows
+from store.facts.writing import write_batch
 from store.settings import Settings
-from store.writing import write_batch
 from tests.data.builders import make_events, make_levels
 from tests.data.partner_builders import make_partner_world
 

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from flows.clock import utc_now
-from flows.predict import predict
-from flows.workspace import store_of
-from store.batch import Batch, FileRows
-from store.publishing import publish_forecasts
-from store.reading import data_vintage, read_forecasts, read_observations
+from flows.context.workspace import store_of
+from flows.training.predict import predict
+from store.facts.batch import Batch, FileRows
+from store.facts.reading import data_vintage, read_forecasts, read_observations
+from store.facts.writing import write_batch
+from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
-from store.writing import write_batch
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published, environment, settings_of
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from features.mirror import GAP_COLUMNS
-from store.batch import Batch, FileRows
+from features.panel.mirror import GAP_COLUMNS
 from store.database import open_store
+from store.facts.batch import Batch, FileRows
+from store.facts.writing import write_batch
 from store.settings import Settings
-from store.writing import write_batch
 from tests.data.builders import make_levels
 from tests.data.mirror_builders import PARTNERS, changed, make_records, with_records
 

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from flows.publications import Asked
-from flows.reproduce import reproduce
-from flows.run_many import run_many
-from flows.table_changes import table_changes
-from flows.workspace import store_of
-from sources.commodities_file import Commodity
-from store.copies import move_addresses
-from store.publications import read_publications, reject
+from flows.analysis.table_changes import table_changes
+from flows.context.workspace import store_of
+from flows.publishing.published_forecasts import ExplainRequest
+from flows.publishing.reproduce import reproduce
+from flows.publishing.run_many import run_many
+from sources.files.commodities import Commodity
+from store.archive.database_copies import move_addresses
+from store.publications.decisions import read_publications, reject
 from store.settings import Settings
 from store.vocabulary import CHANGES
 from tests.data.builders import at
@@ -165,7 +165,7 @@ def test_what_a_person_rejected_of_a_group_is_not_forecast_again(
 
 
 def changes(settings: Settings, since: str, until: str) -> pd.DataFrame:
-    return table_changes(settings, Asked("USA", None, at(until)), at(since), GRAPHITE)
+    return table_changes(settings, ExplainRequest("USA", None, at(until)), at(since), GRAPHITE)
 
 
 def change(settings: Settings, statement: str) -> None:

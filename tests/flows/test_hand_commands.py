@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine
 
 from store.database import open_store
-from store.reading import read_events, read_observations, read_vintages
-from store.reviews import propose, read_reviews
+from store.facts.reading import read_events, read_observations, read_vintages
+from store.facts.reviews import propose, read_reviews
 from store.settings import Settings
 
 Call = Callable[..., tuple[int, str, str]]

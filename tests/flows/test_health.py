@@ -7,18 +7,18 @@ from typing import Any, get_args
 import pandas as pd
 import pytest
 
-from flows.health import Health, examine
-from flows.judging import Alarm, Facts, judge
-from flows.status import in_words
-from flows.stores import single_writer
-from flows.work import Note, is_at_work, noted, notes
-from models.monitoring import Monitor, Reading
+from flows.context.stores import single_writer
+from flows.monitoring.health import SystemHealth, examine
+from flows.monitoring.health_checks import Alarm, HealthFacts, judge
+from flows.monitoring.run_marker import RunMarker, is_at_work, noted, notes
+from flows.monitoring.status import in_words
+from models.monitoring.readings import Monitor, Reading
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at
 
 Call = Callable[..., tuple[int, str, str]]
 
-FINE = Facts(
+FINE = HealthFacts(
     now=at("2026-11-25"),
     due=pd.Timestamp("2026-10-01"),
     due_on=pd.Timestamp("2026-11-20"),
@@ -70,7 +70,7 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
         ({"champion": ""}, "champion", 1),
         ({"champion_trouble": "its files have SHA-256 0"}, "champion", 1),
         ({"missing": ("worker",)}, "servers", 1),
-        ({"broken_off": (Note("the main job", "2026-11-20 09:30 UTC", ""),)}, "failed", 1),
+        ({"broken_off": (RunMarker("the main job", "2026-11-20 09:30 UTC", ""),)}, "failed", 1),
         ({"last_ingest_at": at("2026-12-20")}, "clock", 1),
         ({"quarantined": 2}, "quarantine", 1),
         ({"free_bytes": 1 << 30}, "disk", 1),
@@ -92,7 +92,7 @@ def test_each_thing_that_is_wrong_raises_its_own_alarm(
 
 def test_a_server_that_was_started_again_is_told_and_is_no_alarm() -> None:
     twice = {"worker": [at("2026-11-24"), at("2026-11-25")]}
-    health = Health(replace(FINE, started_again=twice), ())
+    health = SystemHealth(replace(FINE, started_again=twice), ())
 
     told = in_words(health)
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.stores import store_of
+from flows.context.stores import store_of
 from store.database import open_store
-from store.reading import latest_forecast, read_events, read_observations, read_vintages
-from store.reviews import read_reviews
+from store.facts.reading import latest_forecast, read_events, read_observations, read_vintages
+from store.facts.reviews import read_reviews
 from store.settings import Settings
 from tests.data.store_builders import EVENT, write_csv
 from tests.providers.answers import Fault
@@ -233,7 +233,7 @@ def test_an_accept_cut_short_after_the_event_is_finished_by_the_next(
 def test_a_store_that_holds_nothing_of_a_source_is_asked_from_the_beginning(
     tmp_path: Path,
 ) -> None:
-    from flows.ingest_commands import span_of  # noqa: PLC0415 - beside its only use
+    from flows.cli.ingest_commands import span_of  # noqa: PLC0415 - beside its only use
 
     settings = Settings(home=tmp_path)
     open_store(settings.url).dispose()

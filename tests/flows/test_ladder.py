@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows.predict import Forecast, forecast_of, made_on, predict, rungs_of
-from flows.workspace import open_workspace, store_of
-from models import registry
-from store.publishing import publish_forecasts
-from store.reading import latest_forecast
+from flows.context.workspace import open_workspace, store_of
+from flows.training.predict import Forecast, forecast_of, made_on, predict, rungs_of
+from models.registry import registry
+from store.facts.reading import latest_forecast
+from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import AGGREGATES, CONTRIBUTIONS
 from tests.data.builders import at

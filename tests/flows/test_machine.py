@@ -8,9 +8,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows import machine
-from flows.machine import HOST, Server, down, environment, running, servers, up
-from flows.restore import restore
+from flows.backup.restore import restore
+from flows.operations import local_servers
+from flows.operations.local_servers import (
+    HOST,
+    LocalServer,
+    down,
+    environment,
+    running,
+    servers,
+    up,
+)
 from store.errors import DataError, StoreError
 from store.settings import Settings
 
@@ -21,10 +29,10 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def page(name: str, port: int) -> Server:
+def page(name: str, port: int) -> LocalServer:
     """A real server that answers on a port."""
     command = (sys.executable, "-m", "http.server", str(port), "--bind", HOST)
-    return Server(name, command, f"http://{HOST}:{port}", f"http://{HOST}:{port}/")
+    return LocalServer(name, command, f"http://{HOST}:{port}", f"http://{HOST}:{port}/")
 
 
 @pytest.fixture
@@ -32,8 +40,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "var")
 
 
-def use(monkeypatch: pytest.MonkeyPatch, *made: Server) -> None:
-    monkeypatch.setattr(machine, "servers", lambda _: made)
+def use(monkeypatch: pytest.MonkeyPatch, *made: LocalServer) -> None:
+    monkeypatch.setattr(local_servers, "servers", lambda _: made)
 
 
 def test_up_waits_for_health_and_down_ends_exactly_what_it_started(
@@ -78,7 +86,9 @@ def test_a_number_that_went_to_another_process_is_not_ended(
 def test_one_that_does_not_come_up_takes_down_what_was_started(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dying = Server("two", (sys.executable, "-c", "raise SystemExit(3)"), "", "http://127.0.0.1:9/")
+    dying = LocalServer(
+        "two", (sys.executable, "-c", "raise SystemExit(3)"), "", "http://127.0.0.1:9/"
+    )
     use(monkeypatch, page("one", free_port()), dying)
 
     with pytest.raises(StoreError, match=r"two did not come up.*two\.log"):

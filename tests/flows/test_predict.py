@@ -5,19 +5,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flows.cli.output import write_result
 from flows.clock import utc_now
-from flows.output import write_result
-from flows.predict import predict
-from flows.replay import predict_evidence
-from flows.workspace import open_workspace, store_of
-from models import registry
-from sources.bundled import load_bundled
-from store.batch import Batch, FileRows
+from flows.context.workspace import open_workspace, store_of
+from flows.panels.backtest_files import predict_evidence
+from flows.training.predict import predict
+from models.registry import registry
+from sources.bundled.all_tables import load_bundled
 from store.errors import DataError, StoreError
-from store.reading import read_forecasts
+from store.facts.batch import Batch, FileRows
+from store.facts.reading import read_forecasts
+from store.facts.writing import write_batch
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
-from store.writing import write_batch
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published, environment, settings_of
 

@@ -6,15 +6,15 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.promote import Wish, promote, rollback
+from flows.context.workspace import open_workspace, store_of
 from flows.run import run
-from flows.shadow import shadow_release
-from flows.train import train
-from flows.workspace import open_workspace, store_of
-from models import registry, tracking
-from models.registry import Champion
+from flows.training.promote import PromotionRequest, promote, rollback
+from flows.training.shadow import shadow_release
+from flows.training.train import train
+from models.registry import registry, tracking
+from models.registry.registry import Champion
 from store.errors import DataError, StoreError
-from store.reading import latest_forecast, read_forecasts
+from store.facts.reading import latest_forecast, read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
 from tests.flows.conftest import LATER, Published, copied, point_at
@@ -118,8 +118,10 @@ def test_force_needs_a_reason_and_keeps_it(own: Settings) -> None:
     version = train(own, at(LATER))
 
     with pytest.raises(DataError, match="--force without --reason"):
-        promote(own, at(LATER), version, Wish(is_forced=True))
-    outcome = promote(own, at(LATER), version, Wish(is_forced=True, reason="checked by hand"))
+        promote(own, at(LATER), version, PromotionRequest(is_forced=True))
+    outcome = promote(
+        own, at(LATER), version, PromotionRequest(is_forced=True, reason="checked by hand")
+    )
 
     assert outcome.is_champion
     assert {"paired origins", "shadow"} <= broken(outcome.decision.table)

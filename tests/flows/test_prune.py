@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from flows.backup.prune import old_answers, prune
 from flows.clock import utc_now
-from flows.prune import old_answers, prune
-from flows.stores import store_of
-from models import registry, tracking
-from models.registry import MODEL
-from store.publishing import publish_forecasts
+from flows.context.stores import store_of
+from models.registry import registry, tracking
+from models.registry.registry import MODEL
+from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from tests.data.builders import at
 from tests.flows.conftest import Published

@@ -10,14 +10,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.freeze import Draft, ahead_from, freeze, held_like, objections
-from flows.health import examine
-from flows.reproduce import reproduce
+from flows.context.workspace import store_of
+from flows.monitoring.health import examine
+from flows.publishing.publish import (
+    PublicationDraft,
+    ahead_from,
+    freeze,
+    held_like,
+    objections,
+)
+from flows.publishing.reproduce import reproduce
 from flows.run import run
-from flows.workspace import store_of
 from store.errors import DataError
-from store.publications import read_publications
-from store.reading import latest_forecast, read_forecasts
+from store.facts.reading import latest_forecast, read_forecasts
+from store.publications.decisions import read_publications
 from store.settings import Settings
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
@@ -51,11 +57,11 @@ def change(settings: Settings, statement: str) -> None:
     connection.close()
 
 
-def draft(settings: Settings, factor: float, *, limit: float | None = 30.0) -> Draft:
+def draft(settings: Settings, factor: float, *, limit: float | None = 30.0) -> PublicationDraft:
     """Return a forecast of a month later: what stands, times a factor."""
     table = latest_forecast(store_of(settings))
     numbers = [name for name in table if name.startswith("p") and name[1:].isdigit()] + ["mean"]
-    return Draft(
+    return PublicationDraft(
         settings=settings.model_copy(update={"gate_pct": limit}),
         engine=store_of(settings),
         as_of=at(LATER),

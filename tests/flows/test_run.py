@@ -7,18 +7,24 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from flows.context.workspace import single_writer, store_of
 from flows.run import run
-from flows.workspace import single_writer, store_of
-from models import registry, tracking
+from models.registry import registry, tracking
 from store.errors import DataError, StoreError
-from store.publishing import write_scores
-from store.reading import data_vintage, latest_forecast, read_forecasts, read_runs, read_scores
+from store.facts.reading import (
+    data_vintage,
+    latest_forecast,
+    read_forecasts,
+    read_runs,
+    read_scores,
+)
+from store.publications.publishing import write_scores
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import DESTINATIONS
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
 
-LINE = "from flows.cli import main; main()"
+LINE = "from flows.cli.app import main; main()"
 
 
 def test_every_destination_and_month_is_published_once(published: Published) -> None:

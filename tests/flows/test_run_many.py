@@ -6,25 +6,25 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from flows.health import examine
-from flows.many_stand import open_group
-from flows.run_many import Told, run_many
-from flows.run_table import TableOutcome
-from flows.status import in_words
-from flows.workspace import store_of
-from models.carry import FEWEST_PAIRS
-from sources.commodities_file import Commodity, read_commodities
-from store.audit import Who
-from store.batch import Batch, FileRows
-from store.desk import read_desk
+from flows.context.workspace import store_of
+from flows.monitoring.health import examine
+from flows.monitoring.status import in_words
+from flows.publishing.group_snapshot import open_group
+from flows.publishing.run_many import Told, run_many
+from flows.publishing.run_table import TableOutcome
+from models.statistical.error_autocorrelation import FEWEST_PAIRS
+from sources.files.commodities import Commodity, read_commodities
 from store.errors import DataError
-from store.labels import fetch_labels
-from store.publishing import publish_forecasts
-from store.reading import latest_forecast, read_forecasts, read_runs, read_scores
-from store.rules import Rule, add_rule
+from store.facts.batch import Batch, FileRows
+from store.facts.labels import fetch_labels
+from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.facts.writing import write_batch
+from store.planning.alert_rules import AlertRule, add_rule
+from store.planning.audit import Actor
+from store.planning.planning_rows import read_desk
+from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import CARRY_OVER, FORECAST_COLUMNS, QUANTILE_COLUMNS
-from store.writing import write_batch
 from tests.data.builders import at
 from tests.data.material_builders import make_material_events
 from tests.data.partner_builders import make_partner_world
@@ -278,8 +278,8 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
     publish_forecasts(
         engine, rows, as_of=at("2023-11-26"), data_vintage="earlier", commodity="250410"
     )
-    rule = Rule("moved", "median", 5.0, destination="USA", commodity="250410")
-    add_rule(engine, rule, who=Who("ann"), at=at(NOW), since=None)
+    rule = AlertRule("moved", "median", 5.0, destination="USA", commodity="250410")
+    add_rule(engine, rule, who=Actor("ann"), at=at(NOW), since=None)
 
     run_many(filled.settings, at(NOW) + pd.Timedelta(days=1), MINERALS)
 

@@ -6,21 +6,21 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.reproduce import reproduce
-from flows.run_table import TableOutcome, hindsight, run_table
-from flows.table_commands import predict_table, run_tables_and_tell
-from flows.table_records import record
-from flows.table_stand import full_commodities, open_table
-from flows.work import notes
-from flows.workspace import store_of
-from models import tracking
-from models.backtest import Backtest
-from models.rolling import Memory
-from store.batch import Batch, FileRows
+from flows.cli.table_commands import predict_table, run_tables_and_tell
+from flows.context.workspace import store_of
+from flows.monitoring.run_marker import notes
+from flows.publishing.reproduce import reproduce
+from flows.publishing.run_table import TableOutcome, hindsight, run_table
+from flows.publishing.table_records import record
+from flows.publishing.table_snapshot import full_commodities, open_table
+from models.evaluation.backtest import Backtest
+from models.forecasting.rolling import ResidualHistory
+from models.registry import tracking
 from store.errors import DataError
-from store.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.facts.batch import Batch, FileRows
+from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.facts.writing import write_batch
 from store.settings import Settings
-from store.writing import write_batch
 from tests.data.builders import at
 from tests.data.partner_builders import make_cells, make_partner_rows, make_partner_world
 from tests.flows.conftest import environment, settings_of
@@ -255,7 +255,7 @@ def test_an_mlflow_that_is_broken_costs_a_table_its_record_alone(
         update={"tracking_uri": f"sqlite:///{tmp_path / 'mlflow.db'}"}
     )
     nothing = pd.DataFrame()
-    seen = Backtest(nothing, nothing, nothing, Memory())
+    seen = Backtest(nothing, nothing, nothing, ResidualHistory())
 
     kept = record(replace(stand, settings=away), seen)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models.scenario import COLUMNS
-from sources.scenario_file import ACT_DAYS, Ground, read_scenario
+from models.policy.scenario import COLUMNS
+from sources.files.scenario import ACT_DAYS, ScenarioContext, read_scenario
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published, environment
@@ -97,7 +97,7 @@ def test_the_worked_scenarios_can_be_read(path: Path) -> None:
     events = pd.read_csv(PROJECT_ROOT / "data" / "policy_events.csv", parse_dates=list(ACT_DAYS))
     places = ("USA", "JPN", "WLD", "EU27")
 
-    ground = Ground(at("2026-11-25"), events, places, places)
+    ground = ScenarioContext(at("2026-11-25"), events, places, places)
     found = read_scenario(path.name, path.read_bytes(), ground)
 
     assert found.name

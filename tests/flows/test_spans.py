@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from flows import spans
-from flows.spans import flush, span, spanned
+from flows.monitoring import spans
+from flows.monitoring.spans import flush, span, spanned
 from tests.data.builders import at
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from models import tracking
 from models.engine.choices import SPACE
 from models.engine.spec import EngineSpec
+from models.registry import tracking
 
 Call = Callable[..., tuple[int, str, str]]
 

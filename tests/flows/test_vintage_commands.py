@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from flows.workspace import store_of
-from store.batch import Batch, FileRows
-from store.quarantine import put_aside, read_quarantine
-from store.reading import read_observations, read_vintages
+from flows.context.workspace import store_of
+from store.facts.batch import Batch, FileRows
+from store.facts.quarantine import put_aside, read_quarantine
+from store.facts.reading import read_observations, read_vintages
+from store.facts.writing import write_batch
 from store.settings import Settings
-from store.writing import write_batch
 from tests.data.store_builders import make_observations
 
 Call = Callable[..., tuple[int, str, str]]

@@ -3,14 +3,14 @@ from pathlib import Path
 from typing import get_args
 
 from features.build import ALL_FEATURES
-from flows.health import examine
-from flows.stores import store_of
-from flows.watching import measured
-from models import registry
-from models.feature_drift import REFERENCE
-from models.monitoring import Monitor
-from store.reading import read_forecasts
-from store.readings import latest_readings
+from flows.context.stores import store_of
+from flows.monitoring.health import examine
+from flows.monitoring.monitors import measured
+from models.monitoring.feature_drift import REFERENCE
+from models.monitoring.readings import Monitor
+from models.registry import registry
+from store.facts.reading import read_forecasts
+from store.publications.monitor_readings import latest_readings
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
 

@@ -24,13 +24,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.exceptions import ObjectNotFound
 
+from flows.context.workspace import store_of
 from flows.deployments import TRAINING, publish
-from flows.reproduce import reproduce
-from flows.workspace import store_of
-from models import registry
-from store.intact import tampered
-from store.publications import read_publications
-from store.reading import latest_forecast, read_forecasts, read_runs
+from flows.publishing.reproduce import reproduce
+from models.registry import registry
+from store.facts.reading import latest_forecast, read_forecasts, read_runs
+from store.publications.decisions import read_publications
+from store.publications.integrity import tampered
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import QUICK, at, make_levels
 from tests.data.store_builders import EVENT, FIGURE, TARIFF, write_csv
@@ -101,9 +101,9 @@ class World:
         simulated = SimpleNamespace(Timestamp=SimpleNamespace(now=lambda tz: moment))  # noqa: ARG005
         self.monkeypatch.setattr("flows.clock.pd", simulated)
         for name, months in (
-            ("features.history.FIRST_TRAINING", 9),
-            ("models.backtest.FIRST_TRAINING", 9),
-            ("models.backtest.FIRST_REPLAY", 2),
+            ("features.panel.history.FIRST_TRAINING", 9),
+            ("models.evaluation.backtest.FIRST_TRAINING", 9),
+            ("models.evaluation.backtest.FIRST_REPLAY", 2),
         ):
             self.monkeypatch.setattr(name, f"{moment - pd.DateOffset(months=months):%Y-%m-%d}")
         drawn = f"{moment:%Y-%m-%d}" in DRAWN
@@ -182,7 +182,7 @@ def world(
     before = levels.loc[levels["period_from"] < pd.Timestamp("2020-03-01")]
     write_figures(tmp_path / "data" / "published_figures.csv", before)
     know_only_the_past(tmp_path / "data")
-    monkeypatch.setattr("flows.workspace.ModelSpec", lambda: QUICK)
+    monkeypatch.setattr("flows.context.workspace.ModelSpec", lambda: QUICK)
     return World(Settings(), levels, tmp_path, magnetcast, monkeypatch)
 
 

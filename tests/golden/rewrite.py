@@ -8,8 +8,8 @@ import pandas as pd
 
 from features.months import month_number, month_starts
 from models.engine.spec import EngineSpec
-from models.panel import Task, backtest_panel
-from sources.panel_file import read_panel
+from models.forecasting.any_panel import PanelTask, backtest_panel
+from sources.files.panel import read_panel
 
 FOLDER: Final = Path(__file__).parent
 PANEL: Final = FOLDER / "panel.csv"
@@ -53,7 +53,7 @@ def panel() -> pd.DataFrame:
 def scores() -> pd.DataFrame:
     """Return the scores of every model on the committed panel."""
     cutoffs = [month_number(month) for month in CUTOFFS]
-    result = backtest_panel(Task(read_panel(PANEL).table, HORIZON, SPEC), cutoffs)
+    result = backtest_panel(PanelTask(read_panel(PANEL).table, HORIZON, SPEC), cutoffs)
     table = result.scores[[*KEY, "cells", "value"]]
     return table.sort_values(KEY, ignore_index=True)
 

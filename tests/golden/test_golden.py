@@ -1,8 +1,8 @@
 import pandas as pd
 
 from models.engine.baselines import MIDDLE
-from models.experts import EXPERTS
-from models.rolling import MODEL
+from models.forecasting.rolling import MODEL
+from models.statistical.experts import EXPERTS
 from tests.golden.rewrite import KEY, PANEL, SCORES, panel, scores
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.change import Replay, Value, news_of, split
-from models.why import in_tonnes
+from models.explain.changes import ChangeReplay, MedianForecast, news_of, split
+from models.explain.decomposition import in_tonnes
 from store.vocabulary import CHANGED_INPUTS, CHANGES, NOT_REPRODUCED
 from tests.data.why_builders import AFTER, BEFORE, facts_with, stand
 
@@ -47,9 +47,9 @@ def test_tonnes_of_shares_add_up_in_any_order(shares: list[float], start: float,
 def test_parts_of_any_replay_add_up_to_the_published_change(
     values: list[tuple[float, float]], before: float, after: float, changed: frozenset[str]
 ) -> None:
-    def value(replaced: frozenset[str]) -> Value:
+    def value(replaced: frozenset[str]) -> MedianForecast:
         own, summed = values[len(replaced)]
-        return Value(np.array([own]), np.array([summed]))
+        return MedianForecast(np.array([own]), np.array([summed]))
 
     parts = split(np.array([before]), np.array([after]), value, changed=changed)
 
@@ -62,11 +62,11 @@ def test_parts_of_any_replay_add_up_to_the_published_change(
         assert parts[name][0] == 0.0
 
 
-def replay(news: frozenset[str], *, model: int = 1, destination: str = "USA") -> Replay:
+def replay(news: frozenset[str], *, model: int = 1, destination: str = "USA") -> ChangeReplay:
     """Return a replay from noon to evening of one day in a made world."""
     facts = facts_with(*sorted(news))
     stands = stand(BEFORE), stand(AFTER, version=model)
-    return Replay(facts, *stands, destination, PERIODS, news_of(facts, BEFORE))
+    return ChangeReplay(facts, *stands, destination, PERIODS, news_of(facts, BEFORE))
 
 
 @cache

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from features.episodes import Acts
-from features.evidence import evidence_panel
-from flows.diversion_commands import question_of
-from models.diversion import find_diversion
-from models.diversion_words import diversion_table, sentences
-from models.trade_flows import TradeFlows
+from features.controls.episodes import PartialActs
+from features.panel.evidence import evidence_panel
+from flows.cli.diversion_commands import question_of
+from models.event_study.diversion import find_diversion
+from models.event_study.diversion_words import diversion_table, sentences
+from models.event_study.trade_flows import TradeFlows
 from tests.data.builders import World, at, bundled_world, only_known, poisoned, revised
 
 AS_OF = at("2025-12-25")
@@ -19,7 +19,7 @@ Change = Callable[[World, pd.Timestamp], World]
 
 def said(world: World) -> tuple[pd.DataFrame, list[str]]:
     flows = TradeFlows.of_panel(evidence_panel(world.observations, as_of=AS_OF))
-    acts = Acts(world.events, flows.names, as_of=AS_OF)
+    acts = PartialActs(world.events, flows.names, as_of=AS_OF)
     tables, lines = [], []
     for episode in acts.recent():
         found = find_diversion(flows, question_of(flows, acts, episode))

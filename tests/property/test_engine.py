@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 
 from models.engine.forecast import Quantiles, engine_at
 from models.engine.spec import EngineSpec
-from models.smoothing import Floats
+from models.statistical.smoothing import Floats
 from tests.data.engine_builders import said_of
 
 SPEC = EngineSpec(pairs=120, rows=400, rounds=2, leaves=4, least_rows=20, threads=1)

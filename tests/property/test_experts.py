@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.experts import EXPERTS, Fitted
-from models.season import season_profiles
-from models.smoothing import Floats
+from models.statistical.experts import EXPERTS, ExpertForecast
+from models.statistical.seasonality import season_profiles
+from models.statistical.smoothing import Floats
 
 # Two series at least: numpy adds up a single column in another order than many.
 SERIES = st.integers(2, 4)
@@ -18,7 +18,7 @@ PANELS = st.tuples(SERIES, MONTHS).flatmap(lambda shape: hnp.arrays(float, shape
 quick = settings(derandomize=True, deadline=None, max_examples=25)
 
 
-def fit(name: str, values: Floats) -> Fitted:
+def fit(name: str, values: Floats) -> ExpertForecast:
     return EXPERTS[name](values, season_profiles(values), 14)
 
 

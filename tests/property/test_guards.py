@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sources.guards import objections
-from store.frames import typed_frame
+from sources.checks.guards import objections
+from store.schema.frames import typed_frame
 from tests.data.table_builders import INFO, NOW, as_file, make_trade
 
 NOTHING = typed_frame([], "observations")

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from features.evidence import evidence_panel
 from features.months import month_label, month_number, month_start
-from models.experts import BASELINES
-from models.intervals import Residuals, calibrate, card_of
-from models.reconcile import coherent_factors
-from models.scores import cell_scores
-from models.served import quantiles_of
+from features.panel.evidence import evidence_panel
+from models.evaluation.scores import cell_scores
+from models.forecasting.intervals import Residuals, calibrate, card_of
+from models.reconciliation.reconcile import coherent_factors
+from models.registry.served import quantiles_of
+from models.statistical.experts import BASELINES
 from store.vocabulary import AGGREGATES, DESTINATIONS, QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, make_bare, make_levels
 from tests.data.store_builders import make_observations

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.reconcile import coherent_means, reconcile
-from models.tree import Tree, tree_of
+from models.reconciliation.reconcile import coherent_means, reconcile
+from models.reconciliation.tree import Tree, tree_of
 
 MONTHS = 2
 LEVELS = 3

@@ -8,13 +8,13 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.levers import with_levers
+from features.controls.levers import with_levers
 from features.origin import Origin
-from models.boosting import fit_heads
-from models.frame import training_set
-from models.learned import learned_shift
-from models.scenario import Standing, paired
-from models.served import TREES_WEIGHT
+from models.forecasting.boosting import fit_heads
+from models.forecasting.model_frame import training_set
+from models.policy.learned import learned_shift
+from models.policy.scenario import ScenarioSnapshot, paired
+from models.registry.served import TREES_WEIGHT
 from tests.data.builders import QUICK, at, make_world
 from tests.data.scenario_builders import make_scenario, make_standing
 
@@ -23,7 +23,7 @@ RATES = st.floats(0, 120).map(lambda rate: round(rate, 1))
 
 
 @cache
-def standing() -> Standing:
+def standing() -> ScenarioSnapshot:
     """A forecast whose trees have learned from a world with a tariff."""
     history = make_world().history()
     now = history.origin(at("2020-07-25"))
@@ -88,7 +88,7 @@ def test_trees_see_no_higher_forecast_in_a_higher_rate() -> None:
     assert all(np.all(later <= earlier) for earlier, later in itertools.pairwise(shifts))
 
 
-def _shift(asked: Standing, origin: Origin, rate: int) -> np.ndarray:
+def _shift(asked: ScenarioSnapshot, origin: Origin, rate: int) -> np.ndarray:
     text = f"tariffs: [{{importer: USA, rate_pct: {rate}, effective_from: 2020-08-01}}]"
     return asked.learned(origin, with_levers(origin, make_scenario(text, asked).levers))[0, 1:]
 

@@ -8,13 +8,13 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sources.calendar import ReleaseCalendar
-from sources.dating import latest_plausible_day, stated_day
-from sources.periods import end_of_month, parse_period
-from sources.precision import half_width
+from sources.bundled.dating import latest_plausible_day, stated_day
+from sources.bundled.periods import end_of_month, parse_period
+from sources.bundled.precision import half_width
+from sources.bundled.release_calendar import ReleaseCalendar
 from store.database import open_store
-from store.reading import data_vintage, read_observations
-from store.writing import write_batch
+from store.facts.reading import data_vintage, read_observations
+from store.facts.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations
 
 MONTHS = st.dates(pd.Timestamp("2016-01-01").date(), pd.Timestamp("2030-12-31").date()).map(

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.history import EvidenceHistory
-from models.frame import rows_of
-from models.policy_effect import effect_at
-from models.rolling import Memory, answered, coherent, train
-from models.served import predict_quantiles
-from models.spec import ModelSpec
+from features.panel.history import EvidenceHistory
+from models.forecasting.model_frame import rows_of
+from models.forecasting.rolling import ResidualHistory, answered, coherent, train
+from models.forecasting.spec import ModelSpec
+from models.policy.policy_effect import effect_at
+from models.registry.served import predict_quantiles
 from tests.data.builders import World, at, bundled_world, only_known, poisoned, revised
 
 Change = Callable[[World, pd.Timestamp], World]
@@ -32,7 +32,7 @@ def history() -> EvidenceHistory:
 def forecast(day: str) -> pd.DataFrame:
     """Return quantiles by destination and month, and p50 before controls are answered."""
     origin = history().origin(at(day))
-    model = train(history(), at(day), spec=ModelSpec(), memory=Memory())
+    model = train(history(), at(day), spec=ModelSpec(), memory=ResidualHistory())
     rows = rows_of(origin)
     plain = coherent(predict_quantiles(model.heads, model.card, rows), origin)
     table = answered(plain, effect_at(origin, history().analogs(at(day))), origin)

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from docs.generate import APRIL_2025, AS_OF, PICTURE
-from features.evidence import KINDS, PANEL_DESTINATIONS
 from features.months import month_number
+from features.panel.evidence import KINDS, PANEL_DESTINATIONS
 from store.settings import PROJECT_ROOT
 from tests.data.builders import bundled_world
 

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from features.build import build_features, frame_of
-from features.history import release_moments
-from models.backtest import replay
-from models.frame import rows_of
-from models.policy_effect import effect_at
-from models.rolling import MODEL, Memory, Step, train, walk
-from models.why import stages_of
+from features.panel.history import release_moments
+from models.evaluation.backtest import replay
+from models.explain.decomposition import stages_of
+from models.forecasting.model_frame import rows_of
+from models.forecasting.rolling import MODEL, OriginStep, ResidualHistory, train, walk
+from models.policy.policy_effect import effect_at
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, make_world, only_known
 
@@ -21,12 +21,12 @@ MOMENTS = release_moments("2019-12-25", at("2020-04-22"))
 
 
 @cache
-def backtested() -> tuple[tuple[Step, Memory], ...]:
+def backtested() -> tuple[tuple[OriginStep, ResidualHistory], ...]:
     """Walk all moments, keeping what the memory held before each."""
     found = []
-    memory = Memory()
+    memory = ResidualHistory()
     for step in walk(make_world().history(), MOMENTS, spec=QUICK, refit_at=MOMENTS, memory=memory):
-        before = Memory({name: said[:-1] for name, said in memory.said.items()})
+        before = ResidualHistory({name: said[:-1] for name, said in memory.said.items()})
         found.append((step, before))
     return tuple(found)
 
@@ -65,7 +65,7 @@ def test_the_replay_is_the_walk_over_its_moments() -> None:
 
 
 def test_a_longer_walk_says_the_same_at_its_earlier_moments() -> None:
-    memory = Memory()
+    memory = ResidualHistory()
     shorter = list(
         walk(make_world().history(), MOMENTS[:2], spec=QUICK, refit_at=MOMENTS, memory=memory)
     )
@@ -81,7 +81,9 @@ def test_the_number_of_threads_leaves_two_runs_the_same(threads: int) -> None:
     moment = MOMENTS[-1]
 
     one, two = (
-        next(walk(history, [moment], spec=spec, refit_at=[moment], memory=Memory())).forecasts
+        next(
+            walk(history, [moment], spec=spec, refit_at=[moment], memory=ResidualHistory())
+        ).forecasts
         for _ in range(2)
     )
 

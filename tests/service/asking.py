@@ -17,16 +17,16 @@ import pandas as pd
 import uvicorn
 from fastapi import FastAPI
 
-from flows.asking import Asker, open_asker, what_if
-from flows.serve_commands import bound, shown
-from flows.standing import in_order
-from flows.workspace import open_workspace
-from models.frame import rows_of
-from models.learned import nothing_learned
-from models.scenario import Standing
+from flows.analysis.scenario_answers import ScenarioAnswerer, open_asker, what_if
+from flows.cli.serve_commands import bound, shown
+from flows.context.workspace import open_workspace
+from flows.publishing.snapshot import in_order
+from models.forecasting.model_frame import rows_of
+from models.policy.learned import nothing_learned
+from models.policy.scenario import ScenarioSnapshot
 from service.app import Rules
-from service.asking.desk import Desk
-from service.asking.told import WhatIf
+from service.scenarios.queue import ScenarioQueue
+from service.scenarios.scenario_schema import ScenarioEngine
 from store.database import open_store
 from store.settings import Settings
 from tests.service.serving import ENDING_S
@@ -46,16 +46,18 @@ def tariff(rate: float) -> str:
     return TARIFF.format(rate=rate)
 
 
-def standing_without_trees(settings: Settings, rows: pd.DataFrame) -> Standing:
+def standing_without_trees(settings: Settings, rows: pd.DataFrame) -> ScenarioSnapshot:
     """Return where a publication stands if the trees say nothing of policies."""
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
     history = open_workspace(settings, as_of).history
     origin = history.origin(as_of)
     numbers = in_order(rows, rows_of(origin))
-    return Standing(as_of, origin, history.analogs(as_of), numbers, numbers, nothing_learned)
+    return ScenarioSnapshot(
+        as_of, origin, history.analogs(as_of), numbers, numbers, nothing_learned
+    )
 
 
-def answers(home: Path, *, waiting: int = 256, seconds: float = 600.0) -> WhatIf:
+def answers(home: Path, *, waiting: int = 256, seconds: float = 600.0) -> ScenarioEngine:
     """Return who answers scenarios about the store in a folder."""
     settings = Settings(home=home)
     opener = partial(open_asker, partial(standing_without_trees, settings))
@@ -68,7 +70,7 @@ class Asked:
 
     home: Path
     address: str
-    desk: Desk
+    desk: ScenarioQueue
     client: httpx.Client
 
     def post(self, text: str | bytes, path: str = "", **headers: str) -> httpx.Response:
@@ -76,7 +78,7 @@ class Asked:
         told = {**YAML, **headers}
         return self.client.post(f"/api/v1/scenarios{path}", content=text, headers=told)
 
-    def asker(self) -> Asker:
+    def asker(self) -> ScenarioAnswerer:
         """Return the same answers made here."""
         rows = self.publication_rows()
         return open_asker(partial(standing_without_trees, Settings(home=self.home)), rows)
@@ -89,7 +91,7 @@ class Asked:
 
 
 @contextmanager
-def asking(store: Path, home: Path, what: WhatIf | None = None) -> Iterator[Asked]:
+def asking(store: Path, home: Path, what: ScenarioEngine | None = None) -> Iterator[Asked]:
     """Serve a copy of a store in a thread of this process."""
     engine = open_store(copied(store, home))
     app = make_app(engine, RULES, answers(home) if what is None else what)
@@ -117,7 +119,7 @@ def online(app: FastAPI) -> Iterator[str]:
         thread.join()
 
 
-def until_ready(desk: Desk) -> int:
+def until_ready(desk: ScenarioQueue) -> int:
     """Wait until a worker is ready; returns the id of its process."""
     end = time.monotonic() + 2 * ENDING_S
     while time.monotonic() < end:

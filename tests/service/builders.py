@@ -8,8 +8,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from service.report import ReportInput
-from store.vocabulary import AGGREGATES, DESTINATIONS, FORECAST_COLUMNS, QUANTILE_COLUMNS, QUANTILES
+from service.report.report import ReportInput
+from store.vocabulary import (
+    AGGREGATES,
+    DESTINATIONS,
+    FORECAST_COLUMNS,
+    QUANTILE_COLUMNS,
+    QUANTILES,
+)
 
 DATA = Path(__file__).parents[2] / "data"
 AS_OF = pd.Timestamp("2026-11-24", tz="UTC")

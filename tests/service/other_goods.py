@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
-from store.batch import Batch, FileRows
-from store.publishing import publish_forecasts
+from store.facts.batch import Batch, FileRows
+from store.facts.writing import write_batch
+from store.publications.publishing import publish_forecasts
 from store.vocabulary import EU27, EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS, WORLD
-from store.writing import write_batch
 from tests.data.partner_builders import make_partner_world
 from tests.service.stores import NEWEST
 

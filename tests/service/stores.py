@@ -10,18 +10,24 @@ import pandas as pd
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from flows.knowledge import knowledge
+from flows.analysis.explanation_inputs import knowledge
 from service.app import Rules, create_app
-from service.asking.told import WhatIf
-from service.condition import Alarm, Condition, Examine
-from service.knowledge import Stand
-from service.live import Live
-from sources.bundled import load_bundled
+from service.live.explanation_inputs import KnownState
+from service.live.health import Alarm, Examine, HealthReport
+from service.live.live import LivePublication
+from service.scenarios.scenario_schema import ScenarioEngine
+from sources.bundled.all_tables import load_bundled
 from store.database import open_store
-from store.published import Published
-from store.publishing import Run, finish_run, publish_forecasts, start_run, write_scores
+from store.facts.writing import write_batch
+from store.publications.published import Published
+from store.publications.publishing import (
+    RunRecord,
+    finish_run,
+    publish_forecasts,
+    start_run,
+    write_scores,
+)
 from store.settings import PROJECT_ROOT
-from store.writing import write_batch
 from tests.service.builders import make_drivers, make_forecasts, make_scores
 
 EARLIER = datetime(2025, 8, 25, tzinfo=UTC)
@@ -29,7 +35,7 @@ NEWEST = datetime(2026, 11, 24, tzinfo=UTC)
 NOW = pd.Timestamp("2026-11-25T10:00", tz="UTC")
 OPEN = Rules(open_reads=True, max_body_bytes=1000, requests_per_s=0)
 VINTAGE = "a1b2c3"
-_STANDS: dict[tuple[pd.Timestamp, int, int], Stand] = {}
+_STANDS: dict[tuple[pd.Timestamp, int, int], KnownState] = {}
 
 
 def fill_store(url: str) -> None:
@@ -38,7 +44,7 @@ def fill_store(url: str) -> None:
     write_batch(engine, load_bundled(PROJECT_ROOT / "data"), ingested_at=NEWEST, actor="test")
     publish(engine, EARLIER, cutoff="2025-07")
     for as_of in (EARLIER, NEWEST):
-        run = Run(
+        run = RunRecord(
             run_id=f"{as_of:%Y%m}", flow="run", as_of=as_of, data_vintage=VINTAGE, started_at=as_of
         )
         start_run(engine, run)
@@ -74,7 +80,7 @@ def copied(store: Path, folder: Path) -> str:
     return f"sqlite:///{folder / store.name}"
 
 
-def stand_once(published: Published, as_of: pd.Timestamp) -> Stand:
+def stand_once(published: Published, as_of: pd.Timestamp) -> KnownState:
     """Return what was known at a moment; solved once for all tests that have the same rows."""
     key = (as_of, len(published.observations), len(published.events))
     if key not in _STANDS:
@@ -82,13 +88,13 @@ def stand_once(published: Published, as_of: pd.Timestamp) -> Stand:
     return _STANDS[key]
 
 
-def make_live(engine: Engine, *, now: Callable[[], pd.Timestamp] = lambda: NOW) -> Live:
+def make_live(engine: Engine, *, now: Callable[[], pd.Timestamp] = lambda: NOW) -> LivePublication:
     """Return a live publication that looks for news often."""
     known = replace(knowledge(), stand_of=stand_once)
-    return Live(engine, known, clock=now, refresh_s=0.05)
+    return LivePublication(engine, known, clock=now, refresh_s=0.05)
 
 
-def condition_at(now: pd.Timestamp) -> Condition:
+def condition_at(now: pd.Timestamp) -> HealthReport:
     """Return how an installation is whose figures are late."""
     alarm = Alarm(
         "late-data",
@@ -97,13 +103,13 @@ def condition_at(now: pd.Timestamp) -> Condition:
         remedy=("Look at `var/run`, then wait.",),
     )
     lines = ("The forecast stands.", "Champion: version 1.")
-    return Condition(now, 1, "magnetcast is stale or degraded.", lines, (alarm,))
+    return HealthReport(now, 1, "magnetcast is stale or degraded.", lines, (alarm,))
 
 
 def make_app(
     engine: Engine,
     rules: Rules = OPEN,
-    what_if: WhatIf | None = None,
+    what_if: ScenarioEngine | None = None,
     examine: Examine | None = condition_at,
 ) -> FastAPI:
     """Return the app over a store, not started, that draws nothing ahead."""

@@ -17,17 +17,17 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from flows.alerts import MOST_TRIES, alert, alert_if_possible
-from flows.stores import store_of
-from flows.webhook import Sender
-from service.hooks import Hooks
-from sources.http_waiting import Patience
-from store.audit import Who
-from store.desk import read_desk
-from store.freezing import Freezing
-from store.needs import Need, add_need
-from store.publishing import hold_forecasts
-from store.rules import Rule, add_rule, end_rule
+from flows.alerts.alerts import MOST_TRIES, alert, alert_if_possible
+from flows.alerts.webhook import Sender
+from flows.context.stores import store_of
+from service.planning.webhooks import WebhookPolicy
+from sources.http.backoff import RetryPolicy
+from store.planning.alert_rules import AlertRule, add_rule, end_rule
+from store.planning.audit import Actor
+from store.planning.needs import NeedRow, add_need
+from store.planning.planning_rows import read_desk
+from store.publications.digest import PublicationContext
+from store.publications.publishing import hold_forecasts
 from store.settings import Settings
 from tests.service.builders import make_forecasts
 from tests.service.stores import NEWEST, copied, make_app, publish
@@ -35,7 +35,7 @@ from tests.service.stores import NEWEST, copied, make_app, publish
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 KEY = "0123456789abcdef0123456789abcdef"
-WHO = Who("ann")
+WHO = Actor("ann")
 
 
 @dataclass
@@ -94,11 +94,11 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def sender(waits: list[float]) -> Sender:
-    return Sender(patience=Patience(sleep=waits.append, chance=lambda: 1.0))
+    return Sender(patience=RetryPolicy(sleep=waits.append, chance=lambda: 1.0))
 
 
 def median_rule(engine: Engine, *, points: float = 50.0, url: str = "") -> tuple[int, str]:
-    rule = Rule("doubled", "median", points, destination="USA", url=url)
+    rule = AlertRule("doubled", "median", points, destination="USA", url=url)
     return add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
 
 
@@ -130,7 +130,7 @@ def test_a_move_of_exactly_so_much_is_told_and_less_is_not(
     speaks: bool,  # noqa: FBT001
 ) -> None:
     engine = store_of(settings)
-    rule = Rule("half", "median", min(points, 100.0), destination="USA")
+    rule = AlertRule("half", "median", min(points, 100.0), destination="USA")
     add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
     publish(engine, LATER, cutoff="2026-07", factor=2.0 if speaks else 1.999)
 
@@ -143,11 +143,11 @@ def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
     engine = store_of(settings)
     months = (pd.Timestamp("2026-12-01"), pd.Timestamp("2027-03-01"))
     medians = publish_medians(engine)
-    number = add_need(engine, Need("plant", "USA", *months, medians), who=WHO, at=NOW)
+    number = add_need(engine, NeedRow("plant", "USA", *months, medians), who=WHO, at=NOW)
     for rule in (
-        Rule("short", "shortfall", 10.0, need_id=number),
-        Rule("less", "below_last_year", 10.0, destination="USA"),
-        Rule("calm", "median", 5.0, destination="DEU"),
+        AlertRule("short", "shortfall", 10.0, need_id=number),
+        AlertRule("less", "below_last_year", 10.0, destination="USA"),
+        AlertRule("calm", "median", 5.0, destination="DEU"),
     ):
         add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
     publish(engine, LATER, cutoff="2026-07", factor=0.6)
@@ -166,7 +166,7 @@ def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
 
 def publish_medians(engine: Engine) -> float:
     """Return the median of the USA in the first published month of the need."""
-    from store.reading import latest_forecast  # noqa: PLC0415
+    from store.facts.reading import latest_forecast  # noqa: PLC0415
 
     rows = latest_forecast(engine).query("destination == 'USA' and period == '2026-12'")
     return float(rows["p50"].iloc[0])
@@ -175,7 +175,7 @@ def publish_medians(engine: Engine) -> float:
 def test_a_rule_made_after_a_publication_leaves_it_alone(settings: Settings) -> None:
     engine = store_of(settings)
     publish(engine, LATER, cutoff="2026-07", factor=2.0)
-    rule = Rule("late", "median", 1.0, destination="USA")
+    rule = AlertRule("late", "median", 1.0, destination="USA")
     add_rule(engine, rule, who=WHO, at=NOW, since=LATER)
 
     assert alert(settings, NOW).looked == 0
@@ -200,7 +200,7 @@ def test_a_webhook_that_fails_twice_takes_the_third_try(
     content = json.loads(body)
     assert (content["rule"]["id"], content["as_of"]) == (number, "2026-11-25T00:00:00Z")
     assert content["id"] == headers["webhook-id"]
-    key = base64.b64decode(Hooks(KEY).secret(uid).removeprefix("whsec_"))
+    key = base64.b64decode(WebhookPolicy(KEY).secret(uid).removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     mark = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{mark}"
@@ -283,7 +283,7 @@ def test_the_feed_and_the_pages_tell_what_is_held(settings: Settings) -> None:
         as_of=LATER,
         data_vintage="beef",
         because="WLD +60%",
-        frozen=Freezing(at=LATER),
+        frozen=PublicationContext(at=LATER),
     )
 
     with TestClient(make_app(engine)) as client:
@@ -301,7 +301,7 @@ def test_the_feed_and_the_pages_tell_what_is_held(settings: Settings) -> None:
 
 def test_the_feed_names_alerts_for_good(settings: Settings) -> None:
     engine = store_of(settings)
-    rule = Rule("<b>&\"'", "median", 50.0, destination="USA")
+    rule = AlertRule("<b>&\"'", "median", 50.0, destination="USA")
     add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
     with TestClient(make_app(engine)) as client:
         empty = client.get("/alerts.atom")

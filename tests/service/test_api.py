@@ -15,16 +15,16 @@ from tests.service.builders import make_drivers, make_forecasts
 
 API = "/api/v1"
 LISTS: dict[str, type[BaseModel]] = {
-    "forecasts": Page[models.Forecast],
-    "publications": Page[models.Publication],
+    "forecasts": Page[models.ForecastResponse],
+    "publications": Page[models.PublicationResponse],
     "history/USA": Page[models.HistoryMonth],
-    "figures": Page[models.Figure],
-    "scores": Page[models.Score],
+    "figures": Page[models.FigureResponse],
+    "scores": Page[models.ScoreResponse],
     "track-record": Page[models.TrackCell],
     "events": Page[models.Event],
     "tariffs": Page[models.Tariff],
     "vintages": Page[models.Vintage],
-    "quarantine": Page[models.Refused],
+    "quarantine": Page[models.RefusedFileResponse],
 }
 
 
@@ -41,7 +41,7 @@ def test_a_forecast_is_what_was_published(client: TestClient) -> None:
     assert (told["as_of"], told["cutoff"]) == ("2026-11-24T00:00:00Z", "2026-07")
     assert told["band_hit_rate"] == 0.78
     assert told["months"][0]["drivers"][0]["name"] == "level of the last three months"
-    models.Forecast.model_validate(told)
+    models.ForecastResponse.model_validate(told)
 
 
 def test_months_and_quantiles_can_be_chosen(client: TestClient) -> None:

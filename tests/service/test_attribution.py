@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from service.attribution_chart import attribution_png
-from service.attribution_page import attribution_page
-from service.attribution_view import AttributionView, months_in_words
-from service.attribution_words import sentences
+from service.charts.attribution_chart import attribution_png
+from service.report.attribution_page import attribution_page
+from service.report.attribution_view import AttributionView, months_in_words
+from service.report.attribution_words import sentences
 
 PERIODS = [f"2025-{month:02d}" for month in range(4, 10)]
 CAME = [0.4, 0.2, 0.5, 1.0, 1.05, 1.0]

@@ -10,18 +10,18 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.api import desk_models as models
+from service.api import planning_models as models
 from service.api.models import Page, Problem
 from service.app import Rules
-from service.chances import chance_below
-from service.hooks import Hooks
+from service.planning.webhooks import WebhookPolicy
 from service.queries.desk import override_cells, value_added
 from service.queries.needs import USUAL_CARRY
-from store.audit import Who
-from store.desk import read_desk
-from store.overrides import Override, add_override
-from store.publishing import write_scores
-from store.tokens import create_token, revoke_token
+from service.wording.chances import chance_below
+from store.planning.audit import Actor
+from store.planning.overrides import OverrideRow, add_override
+from store.planning.planning_rows import read_desk
+from store.planning.tokens import create_token, revoke_token
+from store.publications.publishing import write_scores
 from store.vocabulary import CARRY_OVER, QUANTILE_COLUMNS
 from tests.service.stores import EARLIER, NEWEST, make_app, make_live, publish
 
@@ -31,7 +31,9 @@ NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
         "period_to": "2027-03", "tonnes": 600.0}  # fmt: skip
 RULE = {"name": "down", "measure": "median", "destination": "USA", "points": 5.0}
 OVERRIDE = {"destination": "USA", "period": "2026-12", "tonnes": 450.5, "reason": "two licences"}
-HOOKED = Rules(open_reads=True, max_body_bytes=4000, requests_per_s=0, hooks=Hooks("k" * 32))
+HOOKED = Rules(
+    open_reads=True, max_body_bytes=4000, requests_per_s=0, hooks=WebhookPolicy("k" * 32)
+)
 SAME = {"Sec-Fetch-Site": "same-origin"}
 ATTACK = "=<script>alert(1)</script>\"'"
 
@@ -58,7 +60,7 @@ def posted(client: TestClient, path: str, told: object, **options: object) -> di
 def test_a_need_tells_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient) -> None:
     made = posted(desk, "needs", NEED)
 
-    models.Need.model_validate(made)
+    models.NeedResponse.model_validate(made)
     forecast = desk.get(f"{API}/forecasts/USA").json()["months"]
     own = [m for m in forecast if "2026-12" <= m["period"] <= "2027-03"]
     wanted = [chance_below([m[name] for name in QUANTILE_COLUMNS], 600.0) for m in own]
@@ -69,7 +71,7 @@ def test_a_need_tells_the_chance_of_a_shortfall_and_the_buffer(desk: TestClient)
     assert 0 < made["buffer_90_t"] <= made["buffer_95_t"]
     assert (made["first_month"], made["last_month"]) == ("2026-12", "2027-03")
     assert desk.get(f"{API}/needs/{made['id']}").json() == made
-    Page[models.Need].model_validate(desk.get(f"{API}/needs").json())
+    Page[models.NeedResponse].model_validate(desk.get(f"{API}/needs").json())
 
 
 def test_a_larger_need_has_the_larger_buffer(desk: TestClient) -> None:
@@ -207,7 +209,7 @@ def test_what_ended_is_gone_and_its_trail_stays(desk: TestClient) -> None:
     assert desk.get(f"{API}/needs/{need}").status_code == 404
     assert desk.get(f"{API}/alert-rules").json()["total"] == 0
     trail = desk.get(f"{API}/audit").json()
-    Page[models.Entry].model_validate(trail)
+    Page[models.AuditEntryResponse].model_validate(trail)
     assert [(row["actor"], row["action"], row["object"]) for row in trail["items"][:3]] == [
         ("desk", "end", "alert rule 2"),
         ("desk", "end", "alert rule 1"),
@@ -220,7 +222,7 @@ def test_the_secret_of_a_webhook_is_told_once(desk: TestClient) -> None:
     made = posted(desk, "alert-rules", {**RULE, "url": url})
     plain = posted(desk, "alert-rules", RULE)
 
-    models.MadeRule.model_validate(made)
+    models.CreatedRuleResponse.model_validate(made)
     assert made["secret"].startswith("whsec_")
     assert plain["secret"] == ""
     pages = [desk.get(p).text for p in ("/needs", "/audit", f"{API}/alert-rules", f"{API}/audit")]
@@ -252,7 +254,7 @@ def test_an_override_stands_beside_the_median_and_never_in_its_place(desk: TestC
     assert (told["tonnes"], told["author"], told["reason"]) == (450.5, "desk", "two licences")
     assert made["p50"] == pytest.approx(month["p50"], abs=1e-3)
     rows = desk.get(f"{API}/overrides").json()
-    Page[models.Override].model_validate(rows)
+    Page[models.OverrideResponse].model_validate(rows)
     found = [(row["tonnes"], row["counts"]) for row in rows["items"]]
     assert found == [(450.5, True), (1.0, False)]
 
@@ -289,8 +291,8 @@ def test_overrides_are_scored_against_the_model_by_what_came(engine: Engine) -> 
     nearer = came + (p50 - came) / 4
 
     def tell(tonnes: float, at: pd.Timestamp) -> None:
-        made = Override("USA", truth["period"], pd.Timestamp(EARLIER), tonnes, "why")
-        add_override(engine, made, who=Who("ann"), at=at)
+        made = OverrideRow("USA", truth["period"], pd.Timestamp(EARLIER), tonnes, "why")
+        add_override(engine, made, who=Actor("ann"), at=at)
 
     tell(99_999.0, early)
     tell(nearer, early + pd.Timedelta(days=1))

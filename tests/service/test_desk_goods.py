@@ -14,26 +14,26 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from flows.alerts import alert
-from flows.stores import store_of
-from service.api import desk_models as models
+from flows.alerts.alerts import alert
+from flows.context.stores import store_of
+from service.api import planning_models as models
 from service.api.models import Page
 from service.app import Rules
-from service.chances import chance_below
-from service.hooks import Hooks
+from service.planning.webhooks import WebhookPolicy
 from service.queries.desk import override_cells, value_added
 from service.queries.needs import USUAL_CARRY
-from store.audit import Who
+from service.wording.chances import chance_below
 from store.database import open_store
-from store.desk import read_desk
-from store.freezing import Freezing
-from store.labels import keep_label
-from store.overrides import Override, add_override
-from store.publishing import hold_forecasts, write_scores
-from store.reading import latest_forecast
-from store.rules import Rule, add_rule
+from store.facts.labels import keep_label
+from store.facts.reading import latest_forecast
+from store.planning.alert_rules import AlertRule, add_rule
+from store.planning.audit import Actor
+from store.planning.overrides import OverrideRow, add_override
+from store.planning.planning_rows import read_desk
+from store.planning.tokens import create_token
+from store.publications.digest import PublicationContext
+from store.publications.publishing import hold_forecasts, write_scores
 from store.settings import Settings
-from store.tokens import create_token
 from store.vocabulary import CARRY_OVER, QUANTILE_COLUMNS
 from tests.service.other_goods import GOODS, add_goods
 from tests.service.stores import NEWEST, copied, make_app, make_live, publish
@@ -47,7 +47,9 @@ NEED = {"name": "Chip plant", "commodity": GOODS, "destination": "FRA", "period_
 RULE = {"name": "down", "commodity": GOODS, "measure": "median", "destination": "FRA", "points": 5}
 OVERRIDE = {"commodity": GOODS, "destination": "USA", "period": "2026-12", "tonnes": 77.5,
             "reason": "a new licence"}  # fmt: skip
-HOOKED = Rules(open_reads=True, max_body_bytes=4000, requests_per_s=0, hooks=Hooks("k" * 32))
+HOOKED = Rules(
+    open_reads=True, max_body_bytes=4000, requests_per_s=0, hooks=WebhookPolicy("k" * 32)
+)
 SPACE = "{http://www.w3.org/2005/Atom}"
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
@@ -86,7 +88,7 @@ def test_a_need_of_other_goods_is_told_by_their_own_forecast(desk: TestClient) -
 
     made = posted(desk, "needs", {**NEED, "tonnes": needed})
 
-    models.Need.model_validate(made)
+    models.NeedResponse.model_validate(made)
     assert (made["commodity"], made["destination_name"]) == (GOODS, "France")
     wanted = [chance_below([m[name] for name in QUANTILE_COLUMNS], needed) for m in own]
     assert [m["chance_of_shortfall"] for m in made["months"]] == pytest.approx(wanted, abs=1e-3)
@@ -115,9 +117,9 @@ def test_a_backtest_of_the_goods_tells_how_much_carries_over(
 @pytest.mark.parametrize(
     ("path", "told", "model"),
     [
-        ("needs", NEED, models.Need),
-        ("alert-rules", RULE, models.Rule),
-        ("overrides", OVERRIDE, models.Override),
+        ("needs", NEED, models.NeedResponse),
+        ("alert-rules", RULE, models.RuleResponse),
+        ("overrides", OVERRIDE, models.OverrideResponse),
     ],
 )
 def test_lists_are_of_the_magnets_unless_others_are_named(
@@ -216,7 +218,7 @@ def test_overrides_of_other_goods_are_scored_by_what_came_of_them(store: Engine)
     month, came = truth["period"], float(truth["tonnes"])
     medians = publication.forecasts_at(pd.Timestamp(early)).query("destination == 'FRA'")
     p50 = float(medians.set_index("period")["p50"][f"{month:%Y-%m}"])
-    nearer = Override(
+    nearer = OverrideRow(
         "FRA",
         month,
         pd.Timestamp(early),
@@ -224,7 +226,7 @@ def test_overrides_of_other_goods_are_scored_by_what_came_of_them(store: Engine)
         "why",
         GOODS,
     )
-    add_override(store, nearer, who=Who("ann"), at=early + timedelta(days=1))
+    add_override(store, nearer, who=Actor("ann"), at=early + timedelta(days=1))
 
     desk = live.refresh_desk()
 
@@ -314,8 +316,8 @@ def settings(two_goods: Path, tmp_path: Path) -> Iterator[Settings]:
 def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Settings) -> None:
     engine = store_of(settings)
     for commodity, destination in ((GOODS, "FRA"), ("", "USA")):
-        rule = Rule("doubled", "median", 50.0, destination=destination, commodity=commodity)
-        add_rule(engine, rule, who=Who("ann"), at=NOW, since=NEWEST)
+        rule = AlertRule("doubled", "median", 50.0, destination=destination, commodity=commodity)
+        add_rule(engine, rule, who=Actor("ann"), at=NOW, since=NEWEST)
     keep_label(engine, GOODS, "gallium", at=NOW)
 
     add_goods(engine, as_of=LATER, factor=2.0)
@@ -335,8 +337,8 @@ def test_rules_on_goods_that_cannot_be_compared_take_no_others_down(
 ) -> None:
     engine = store_of(settings)
     for commodity, destination in ((GOODS, "FRA"), ("", "USA")):
-        rule = Rule("doubled", "median", 50.0, destination=destination, commodity=commodity)
-        add_rule(engine, rule, who=Who("ann"), at=NOW, since=None)
+        rule = AlertRule("doubled", "median", 50.0, destination=destination, commodity=commodity)
+        add_rule(engine, rule, who=Actor("ann"), at=NOW, since=None)
     # Of the day of this forecast no table of the goods was known.
     add_goods(engine, as_of=datetime(2021, 1, 1, tzinfo=UTC), cutoff="2020-11")
     publish(engine, LATER, cutoff="2026-07", factor=3.0)
@@ -366,7 +368,7 @@ def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -
 
 def test_the_feed_tells_what_is_held_of_other_goods(store: Engine, desk: TestClient) -> None:
     rows = latest_forecast(store, commodity=GOODS).drop(columns="as_of")
-    frozen = Freezing(at=LATER, ahead_from=date(2026, 12, 1), made_with="{}")
+    frozen = PublicationContext(at=LATER, ahead_from=date(2026, 12, 1), made_with="{}")
     hold_forecasts(
         store, rows, as_of=LATER, data_vintage="a", because="it moved too far", commodity=GOODS,
         frozen=frozen,

@@ -15,9 +15,9 @@ from starlette.testclient import TestClient
 
 from service.api import models
 from service.api.models import Page
-from store.audit import Who
 from store.database import open_store
-from store.overrides import Override, add_override
+from store.planning.audit import Actor
+from store.planning.overrides import OverrideRow, add_override
 from tests.service.other_goods import GOODS, PARTNERS, add_goods
 from tests.service.stores import NEWEST, copied, make_app, make_live
 
@@ -37,7 +37,7 @@ def shop(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_the_list_names_each_commodity_with_its_newest_forecast(shop: TestClient) -> None:
     told = shop.get(f"{API}/commodities").json()
 
-    Page[models.Commodity].model_validate(told)
+    Page[models.CommodityResponse].model_validate(told)
     assert [row["commodity"] for row in told["items"]] == ["85051110", GOODS]
     magnets, other = told["items"]
     assert (magnets["label"], magnets["months"], magnets["destinations"]) == (
@@ -53,18 +53,18 @@ def test_the_list_names_each_commodity_with_its_newest_forecast(shop: TestClient
 @pytest.mark.parametrize(
     ("path", "model"),
     [
-        ("forecasts", Page[models.Forecast]),
-        ("forecasts/USA", models.Forecast),
+        ("forecasts", Page[models.ForecastResponse]),
+        ("forecasts/USA", models.ForecastResponse),
         ("explain/USA", models.Explanation),
         ("history/USA", Page[models.HistoryMonth]),
-        ("figures", Page[models.Figure]),
-        ("scores", Page[models.Score]),
+        ("figures", Page[models.FigureResponse]),
+        ("scores", Page[models.ScoreResponse]),
         ("track-record", Page[models.TrackCell]),
-        ("publications", Page[models.Publication]),
+        ("publications", Page[models.PublicationResponse]),
     ],
 )
 def test_another_commodity_is_answered_as_documented(
-    shop: TestClient, path: str, model: type[models.Told]
+    shop: TestClient, path: str, model: type[models.ResponseModel]
 ) -> None:
     magnets, other = shop.get(f"{API}/{path}"), shop.get(f"{API}/{path}?{OTHER}")
 
@@ -233,8 +233,10 @@ def test_what_a_planner_writes_beside_the_magnets_stands_beside_no_other_good(
     two_goods: Path, tmp_path: Path
 ) -> None:
     engine = open_store(copied(two_goods, tmp_path))
-    told = Override("USA", pd.Timestamp("2026-12-01"), pd.Timestamp(NEWEST), 450.5, "a large order")
-    add_override(engine, told, who=Who("desk"), at=NEWEST + timedelta(days=1))
+    told = OverrideRow(
+        "USA", pd.Timestamp("2026-12-01"), pd.Timestamp(NEWEST), 450.5, "a large order"
+    )
+    add_override(engine, told, who=Actor("desk"), at=NEWEST + timedelta(days=1))
 
     with TestClient(make_app(engine)) as opened:
         magnets, other = (

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.hooks import Hooks, networks_of, resolved, signed
+from service.planning.webhooks import WebhookPolicy, networks_of, resolved, signed
 from store.errors import DataError
 
 KEY = "k" * 32
-PUBLIC = Hooks(KEY)
-HOUSE = Hooks(KEY, networks_of("10.0.0.0/8, 127.0.0.0/8"))
+PUBLIC = WebhookPolicy(KEY)
+HOUSE = WebhookPolicy(KEY, networks_of("10.0.0.0/8, 127.0.0.0/8"))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_name_nobody_knows_is_told() -> None:
 @pytest.mark.parametrize("key", ["", "short"])
 def test_without_a_key_to_sign_with_there_are_no_webhooks(key: str) -> None:
     with pytest.raises(DataError, match=f"MAGNETCAST_ALERT_KEY has {len(key)} characters"):
-        Hooks(key).checked("https://example.org/hook")
+        WebhookPolicy(key).checked("https://example.org/hook")
 
 
 def test_networks_that_are_none_are_told() -> None:
@@ -103,7 +103,7 @@ def test_a_message_is_signed_as_its_receiver_can_verify() -> None:
 
 
 def test_every_rule_and_every_key_has_a_secret_of_its_own() -> None:
-    found = {hooks.secret(uid) for hooks in (PUBLIC, Hooks("j" * 32)) for uid in ("a", "b")}
+    found = {hooks.secret(uid) for hooks in (PUBLIC, WebhookPolicy("j" * 32)) for uid in ("a", "b")}
 
     assert len(found) == 4
-    assert PUBLIC.secret("a") == Hooks(KEY).secret("a")
+    assert PUBLIC.secret("a") == WebhookPolicy(KEY).secret("a")

@@ -7,11 +7,11 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.app import Rules
-from service.hosts import Hosts, names_of
-from service.limits import BURST_S, MOST_CLIENTS, Allowance
-from service.state import may_write
+from service.live.state import may_write
+from service.security.hosts import AllowedHosts, names_of
+from service.security.limits import BURST_S, MOST_CLIENTS, Allowance
 from store.errors import DataError
-from store.tokens import create_token, read_tokens, revoke_token
+from store.planning.tokens import create_token, read_tokens, revoke_token
 from tests.service.stores import NEWEST, OPEN, make_app
 
 PROBLEM = "application/problem+json"
@@ -158,7 +158,7 @@ def test_a_failure_of_ours_tells_no_details(engine: Engine) -> None:
 def test_the_service_answers_to_the_loopback_and_to_its_public_names(
     engine: Engine, host: str
 ) -> None:
-    hosts = Hosts(names_of("magnets.example.org, desk"))
+    hosts = AllowedHosts(names_of("magnets.example.org, desk"))
     client = TestClient(make_app(engine, replace(OPEN, hosts=hosts)))
 
     assert client.get("/api/v1/health", headers={"Host": host}).status_code == 200
@@ -171,7 +171,7 @@ def test_the_service_answers_to_the_loopback_and_to_its_public_names(
      "localhost, evil.example"],
 )  # fmt: skip
 def test_a_name_that_was_pointed_here_is_refused_as_a_problem(engine: Engine, host: str) -> None:
-    hosts = Hosts(names_of("magnets.example.org"))
+    hosts = AllowedHosts(names_of("magnets.example.org"))
     client = TestClient(make_app(engine, replace(OPEN, hosts=hosts)))
 
     for path in ("/api/v1/forecasts/USA", "/", "/static/style.css"):
@@ -182,7 +182,7 @@ def test_a_name_that_was_pointed_here_is_refused_as_a_problem(engine: Engine, ho
 
 
 def test_beyond_the_loopback_any_address_by_number_is_answered_and_no_name() -> None:
-    bound = Hosts(any_address=True)
+    bound = AllowedHosts(any_address=True)
 
     assert bound.admits("10.0.0.5:8510")
     assert bound.admits("[2001:db8::1]")

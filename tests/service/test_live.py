@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
-from flows.knowledge import knowledge
+from flows.analysis.explanation_inputs import knowledge
 from service.app import create_app
-from service.publication import NothingPublishedError, Stands, make_publication
+from service.live.publication import NothingPublishedError, Stands, make_publication
 from store.database import open_store, writing
-from store.published import read_mark, read_published
+from store.publications.published import read_mark, read_published
 from tests.service.serving import ENDING_S
 from tests.service.stores import (
     EARLIER,

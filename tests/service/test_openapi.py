@@ -16,9 +16,9 @@ from schemathesis.schemas import BaseSchema
 from sqlalchemy import create_engine
 
 from service.app import Rules
-from service.asking.told import WhatIf
+from service.scenarios.scenario_schema import ScenarioEngine
 from store.database import open_store
-from store.tokens import create_token
+from store.planning.tokens import create_token
 from tests.service.asking import RULES, answers, online
 from tests.service.stores import NEWEST, copied, make_app
 
@@ -70,7 +70,7 @@ class Served:
 
 @contextmanager
 def served(
-    store: Path, home: Path, rules: Rules, what_if: WhatIf | None = None
+    store: Path, home: Path, rules: Rules, what_if: ScenarioEngine | None = None
 ) -> Iterator[tuple[Served, str]]:
     """Serve a copy of a store; yields a token that may write too."""
     engine = open_store(copied(store, home))

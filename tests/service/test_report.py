@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from service import report as report_module
-from service.names import DESTINATION_NAMES
-from service.report import render_page, write_report
+from service.report import report as report_module
+from service.report.report import render_page, write_report
+from service.wording.names import DESTINATION_NAMES
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import (

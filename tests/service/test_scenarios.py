@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.asking import what_if
-from models.scenario import COLUMNS
+from flows.analysis.scenario_answers import what_if
+from models.policy.scenario import COLUMNS
 from service.api import models
-from service.asking.told import ANSWER_COLUMNS
+from service.scenarios.scenario_schema import ANSWER_COLUMNS
 from store.settings import Settings
 from tests.service.asking import YAML, Asked, answers, asking, tariff, until_ready
 from tests.service.test_api import rows_of
@@ -113,7 +113,7 @@ def test_worked_scenarios_are_listed_and_documented(asked: Asked) -> None:
     told = asked.client.get("/api/v1/scenarios").json()
     document = asked.client.get("/api/v1/openapi.json").json()
 
-    models.Page[models.Worked].model_validate(told)
+    models.Page[models.WorkedScenarioResponse].model_validate(told)
     keys = [row["key"] for row in told["items"]]
     body = document["paths"]["/api/v1/scenarios"]["post"]["requestBody"]["content"]
     assert "us-tariff-60" in keys

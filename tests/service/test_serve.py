@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from flows.serve_commands import bound, is_loopback, shown
+from flows.cli.serve_commands import bound, is_loopback, shown
 from store.database import open_store
 from store.errors import DataError
 from tests.service.serving import ENDING_S, START, serving

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from flows.knowledge import sample_paths
-from service.shortfall import any_short, buffer_for, largest_gap
+from flows.analysis.explanation_inputs import sample_paths
+from service.planning.shortfall import any_short, buffer_for, largest_gap
 
 ALONE = np.array([[50.0, 50.0], [50.0, 150.0], [150.0, 50.0], [150.0, 150.0]])
 """Two months that know nothing of each other: each is 50 or 150."""

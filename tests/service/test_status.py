@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 
-from service.condition import KEPT_FOR, Condition, Conditions
+from service.live.health import KEPT_FOR, HealthCache, HealthReport
 from store.database import open_store
 from tests.service.stores import NOW, condition_at, make_app
 
@@ -75,13 +75,13 @@ def test_it_is_looked_at_once_a_minute_and_again_where_the_clock_was_set_back() 
     moments: list[pd.Timestamp] = []
     now = NOW
 
-    def look(moment: pd.Timestamp) -> Condition:
+    def look(moment: pd.Timestamp) -> HealthReport:
         moments.append(moment)
         return condition_at(moment)
 
     async def ask() -> None:
         nonlocal now
-        conditions = Conditions(look, lambda: now)
+        conditions = HealthCache(look, lambda: now)
         first = await conditions.newest()
         now = NOW + KEPT_FOR / 2
         assert await conditions.newest() is first
@@ -98,12 +98,12 @@ def test_it_is_looked_at_once_a_minute_and_again_where_the_clock_was_set_back() 
 def test_many_who_wait_for_a_look_leave_threads_for_others() -> None:
     over = threading.Event()
 
-    def look(moment: pd.Timestamp) -> Condition:
+    def look(moment: pd.Timestamp) -> HealthReport:
         assert over.wait(300)
         return condition_at(moment)
 
-    async def ask() -> list[Condition]:
-        conditions = Conditions(look, lambda: NOW)
+    async def ask() -> list[HealthReport]:
+        conditions = HealthCache(look, lambda: NOW)
         waiting = [asyncio.create_task(conditions.newest()) for _ in range(200)]
         await asyncio.sleep(0)
         await run_in_threadpool(over.set)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from service.table_report import TableReport, by_size, write_table_report
+from service.report.table_report import TableReport, by_size, write_table_report
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import (

@@ -10,10 +10,10 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from store.batch import Batch, FileRows
-from store.frames import typed_frame
-from store.reading import read_events
-from store.writing import write_batch
+from store.facts.batch import Batch, FileRows
+from store.facts.reading import read_events
+from store.facts.writing import write_batch
+from store.schema.frames import typed_frame
 from tests.service.stores import make_app, publish
 
 LATER = datetime(2026, 11, 25, tzinfo=UTC)

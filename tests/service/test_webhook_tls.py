@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 import trustme
 
-from flows.alerts import alert
-from flows.stores import store_of
-from flows.webhook import Sender, trusting
-from sources.http_waiting import Patience
-from store.audit import Who
-from store.desk import read_desk
+from flows.alerts.alerts import alert
+from flows.alerts.webhook import Sender, trusting
+from flows.context.stores import store_of
+from sources.http.backoff import RetryPolicy
 from store.errors import DataError
-from store.rules import Rule, add_rule
+from store.planning.alert_rules import AlertRule, add_rule
+from store.planning.audit import Actor
+from store.planning.planning_rows import read_desk
 from store.settings import Settings
 from tests.service.stores import NEWEST, copied, publish
 from tests.service.test_alerts import KEY, LATER, NOW
@@ -87,14 +87,14 @@ def told_over_tls(
     """Let a rule speak to a host, with authorities of one's own, and return the trouble."""
     receiver.taken.clear()
     engine = store_of(settings)
-    rule = Rule(
+    rule = AlertRule(
         "doubled", "median", 50.0, destination="USA", url=f"https://{host}:{receiver.port}/"
     )
-    add_rule(engine, rule, who=Who("ann"), at=NOW, since=NEWEST)
+    add_rule(engine, rule, who=Actor("ann"), at=NOW, since=NEWEST)
     publish(engine, LATER, cutoff="2026-07", factor=2.0)
     sender = Sender(
         resolve=lambda *_: ["127.0.0.1"],
-        patience=Patience(sleep=lambda _: None, chance=lambda: 1.0),
+        patience=RetryPolicy(sleep=lambda _: None, chance=lambda: 1.0),
         trust=trusting(own),
     )
     alert(settings, NOW, sender=sender)

@@ -5,11 +5,20 @@ from urllib.parse import urlencode
 import pytest
 import yaml
 
-from service.asking.told import Worked
-from service.web.levers import ACTS, Checked, Field, Form, Suspended, check, form_like, form_of
+from service.scenarios.scenario_schema import WorkedScenario
+from service.web.levers import (
+    ACTS,
+    CheckedForm,
+    LeverChoices,
+    LeverForm,
+    Suspended,
+    check,
+    form_like,
+    form_of,
+)
 from tests.service.asking import Asked
 
-GROUND = Field(
+GROUND = LeverChoices(
     day="2026-11-24",
     destinations=("WLD", "USA", "JPN"),
     importers=("USA", "JPN"),
@@ -26,7 +35,7 @@ BAN = {
 HOSTILE = '"><script>alert(1)</script>'
 
 
-def checked(*pairs: tuple[str, str], **fields: str) -> Checked:
+def checked(*pairs: tuple[str, str], **fields: str) -> CheckedForm:
     return check(form_of([*pairs, *fields.items()]), GROUND)
 
 
@@ -115,12 +124,12 @@ def test_a_worked_scenario_fills_the_form(asked: Asked) -> None:
         assert made == told, one.key
 
 
-def worked_again(one: Worked, form: Form) -> Checked:
+def worked_again(one: WorkedScenario, form: LeverForm) -> CheckedForm:
     ids = {
         event["event_id"]: Suspended(event["event_id"], "", "2025-11-07", "2026-11-10")
         for event in yaml.safe_load(one.text).get("events", [])
     }
-    ground = Field("2026-11-24", ("WLD", "USA", "JPN"), ("USA",), tuple(ids.values()))
+    ground = LeverChoices("2026-11-24", ("WLD", "USA", "JPN"), ("USA",), tuple(ids.values()))
     found = check(form, ground)
     assert found.wrong == {}
     return found

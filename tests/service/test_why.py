@@ -1,6 +1,6 @@
 import pytest
 
-from service.why import change_sentences, forecast_sentences
+from service.report.why import change_sentences, forecast_sentences
 from store.vocabulary import CHANGES, CONTRIBUTIONS
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from store.columns import UtcMoment
+from store.schema.columns import UtcMoment
 
 revision = "0002"
 down_revision = "0001"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from store.columns import UtcMoment
+from store.schema.columns import UtcMoment
 
 revision = "0005"
 down_revision = "0004"

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.beat_us.lay import lay
 from benchmarks.beat_us.task import FACTS, KEY, LEVELS, Task, checked, entered, scores
-from models import backtest
-from models.scores import cell_scores, summarise
+from models.evaluation import backtest
+from models.evaluation.scores import cell_scores, summarise
 from tests.data.builders import QUICK, at, bundled_world, make_world
 
 ENTRIES = Path(__file__).resolve().parents[3] / "benchmarks" / "beat_us" / "entries"

@@ -17,12 +17,12 @@ from policy_licences import answering
 from policy_magnets import Blind
 from policy_value import compared
 
-from features.controls import INSTRUMENTS
+from features.controls.controls import INSTRUMENTS
 from features.months import month_number
 from models.engine.spec import EngineSpec
-from models.panel import Task, said_at
-from models.panel_response import known_on
-from sources.controls_file import read_controls
+from models.forecasting.any_panel import PanelTask, said_at
+from models.policy.panel_response import known_on
+from sources.files.controls import read_controls
 from tests.data.builders import make_table, make_world
 
 SERIES = ["China|333", "China|334", "Germany|333", "Korea, South|336", "Mexico|311"]
@@ -110,7 +110,7 @@ def test_months_and_acts_after_the_cutoff_change_no_forecast(tmp_path: Path) -> 
 
 
 def test_a_series_is_hit_in_the_month_of_the_news_not_after() -> None:
-    task = Task(imports(), 6)
+    task = PanelTask(imports(), 6)
 
     def rise(cutoff: str) -> float:
         found = rise_of(task, read_steps(), month_number(cutoff)).set_index("destination")
@@ -173,9 +173,9 @@ def test_a_ratio_below_one_is_a_gain() -> None:
     assert told["5 % to 95 %"] == "0.50 to 0.50"
 
 
-def informed(table: pd.DataFrame, folder: Path, steps: pd.DataFrame) -> Task:
+def informed(table: pd.DataFrame, folder: Path, steps: pd.DataFrame) -> PanelTask:
     return replace(quick(table), covariates=duty_covariates(table, 6, folder, steps))
 
 
-def quick(table: pd.DataFrame) -> Task:
-    return Task(table, 6, EngineSpec(rounds=12, least_rows=20, threads=1))
+def quick(table: pd.DataFrame) -> PanelTask:
+    return PanelTask(table, 6, EngineSpec(rounds=12, least_rows=20, threads=1))

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.analogs import analogs_at
+from features.controls.analogs import analogs_at
 from tests.data.builders import at, bundled_world
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from features.build import frame_of
-from features.lunar import lunar_new_year_days
+from features.families.lunar import lunar_new_year_days
 from features.months import (
     last_complete_month,
     month_label,

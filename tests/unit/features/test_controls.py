@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from features.build import base_of
-from features.controls import Control, controls_at, leading, level_in_season, without
+from features.controls.controls import Control, controls_at, leading, level_in_season, without
 from features.origin import Origin
 from tests.data.builders import make_events, make_origin
 

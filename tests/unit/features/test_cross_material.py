@@ -2,12 +2,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.cross_material import LONGEST, NAMES, CrossMaterial, Good
+from features.controls.cross_material import LONGEST, NAMES, CrossMaterial, GroupMember
 from features.months import month_number
 from tests.data.builders import at
 from tests.data.material_builders import make_material_events
 
-GOODS = (Good("811292", ("gallium",)), Good("250410", ("natural graphite",)), Good("999999", ()))
+GOODS = (
+    GroupMember("811292", ("gallium",)),
+    GroupMember("250410", ("natural graphite",)),
+    GroupMember("999999", ()),
+)
 PLACES = ("DEU", "USA", "WLD")
 FIRST = month_number("2022-01")
 CUTOFF = month_number("2023-12")

@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.controls import controls_at
-from features.easings import Easing, easings_at, levels_without
+from features.controls.controls import controls_at
+from features.controls.easings import Easing, easings_at, levels_without
+from features.controls.own_analogs import OWN, own_analogs
 from features.origin import Origin
-from features.own_analogs import OWN, own_analogs
 from tests.data.builders import make_events, make_origin
 
 FELT = {"event_id": "felt", "effective_from": "2020-04-04"}

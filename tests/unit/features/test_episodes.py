@@ -1,6 +1,6 @@
 import pytest
 
-from features.episodes import Acts
+from features.controls.episodes import PartialActs
 from features.months import month_label, month_number
 from store.errors import DataError
 from store.vocabulary import DESTINATIONS
@@ -15,8 +15,8 @@ ON_USA = {
 }
 
 
-def acts(*changes: dict[str, object], as_of: str = "2025-12-25") -> Acts:
-    return Acts(make_events(*changes), DESTINATIONS, as_of=at(as_of))
+def acts(*changes: dict[str, object], as_of: str = "2025-12-25") -> PartialActs:
+    return PartialActs(make_events(*changes), DESTINATIONS, as_of=at(as_of))
 
 
 def test_an_act_on_one_destination_is_an_episode_from_the_month_it_binds() -> None:

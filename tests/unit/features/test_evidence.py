@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.evidence import EvidencePanel, evidence_panel
 from features.months import month_number
+from features.panel.evidence import EvidencePanel, evidence_panel
 from store.errors import DataError, LeakError
 from store.vocabulary import AGGREGATES, DESTINATIONS, PANEL_COLUMNS
 from tests.data.builders import at, bundled_world, make_levels

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from features.history import release_moments
 from features.months import month_label, month_number
+from features.panel.history import release_moments
 from store.errors import DataError
 from tests.data.builders import at, make_world
 

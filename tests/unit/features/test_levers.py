@@ -2,11 +2,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.controls import controls_at
-from features.levers import charged_by, highest_rate, news_months, warnings_of, with_levers
+from features.controls.controls import controls_at
+from features.controls.levers import (
+    charged_by,
+    highest_rate,
+    news_months,
+    warnings_of,
+    with_levers,
+)
+from features.families.tariffs import importer_rate, monthly_rates
 from features.months import month_number
-from features.tariffs import importer_rate, monthly_rates
-from sources.scenario_file import Levers
+from sources.files.scenario import Levers
 from tests.data.builders import make_events, make_tariffs
 from tests.data.scenario_builders import make_scenario, make_standing
 

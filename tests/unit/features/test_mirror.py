@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.evidence import PANEL_DESTINATIONS, EvidencePanel, evidence_panel
-from features.mirror import (
+from features.months import month_number
+from features.panel.evidence import PANEL_DESTINATIONS, EvidencePanel, evidence_panel
+from features.panel.mirror import (
     GAP_COLUMNS,
     Exports,
     Mirror,
@@ -15,7 +16,6 @@ from features.mirror import (
     mirror_statements,
     partner_figures,
 )
-from features.months import month_number
 from tests.data.builders import at, bundled_world, make_levels, true_tonnes
 from tests.data.mirror_builders import (
     PARTNERS,

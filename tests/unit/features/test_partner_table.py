@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from features.months import month_number
-from features.partner_table import PartnerTable, partner_table
+from features.panel.partner_table import PartnerTable, partner_table
 from store.errors import DataError, LeakError
 from store.vocabulary import EU27_MEMBERS
 from tests.data.builders import at

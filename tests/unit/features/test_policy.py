@@ -5,7 +5,7 @@ import pytest
 
 from features.asof import EVENT_KEY, known_at
 from features.build import build_features, feature_block, frame_of
-from features.policy import act_strength, compute
+from features.families.policy import act_strength, compute
 from tests.data.builders import at, bundled_world, make_bare, make_events, make_origin
 
 CONTROL = {

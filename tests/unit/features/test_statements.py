@@ -3,7 +3,7 @@ import math
 import pytest
 
 from features.months import month_number
-from features.statements import Cells, members_of, read_statements
+from features.panel.statements import CellBlock, members_of, read_statements
 from store.vocabulary import DESTINATIONS
 from tests.data.store_builders import make_observations
 
@@ -18,7 +18,7 @@ def read(**change: object) -> list[object]:
 def test_a_level_fixes_its_cell_with_the_scale_of_its_rounding() -> None:
     [statement] = read(value=353.0, half_width=0.5)
 
-    assert statement.above == Cells(("USA",), JUNE, JUNE)
+    assert statement.above == CellBlock(("USA",), JUNE, JUNE)
     assert statement.below is None
     assert statement.target == pytest.approx(math.log(353.0))
     assert statement.scale == pytest.approx(math.hypot(0.91 * 0.5 / 353.0, 1e-4))
@@ -27,21 +27,21 @@ def test_a_level_fixes_its_cell_with_the_scale_of_its_rounding() -> None:
 def test_a_level_of_several_months_is_their_sum() -> None:
     [statement] = read(period_from="2025-01-01")
 
-    assert statement.above == Cells(("USA",), month_number("2025-01"), JUNE)
+    assert statement.above == CellBlock(("USA",), month_number("2025-01"), JUNE)
 
 
 def test_growth_on_the_year_compares_with_twelve_months_earlier() -> None:
     [statement] = read(measure="yoy_pct", value=25.0, half_width=0.05)
 
-    assert statement.above == Cells(("USA",), JUNE, JUNE)
-    assert statement.below == Cells(("USA",), JUNE - 12, JUNE - 12)
+    assert statement.above == CellBlock(("USA",), JUNE, JUNE)
+    assert statement.below == CellBlock(("USA",), JUNE - 12, JUNE - 12)
     assert statement.target == pytest.approx(math.log(1.25))
 
 
 def test_growth_on_the_month_compares_with_the_month_before() -> None:
     [statement] = read(measure="mom_pct", value=-50.0)
 
-    assert statement.below == Cells(("USA",), JUNE - 1, JUNE - 1)
+    assert statement.below == CellBlock(("USA",), JUNE - 1, JUNE - 1)
     assert statement.target == pytest.approx(math.log(0.5))
 
 
@@ -52,7 +52,7 @@ def test_growth_on_the_month_of_several_months_says_nothing() -> None:
 def test_a_share_compares_with_the_world() -> None:
     [statement] = read(measure="share_pct", value=12.5)
 
-    assert statement.below == Cells(DESTINATIONS, JUNE, JUNE)
+    assert statement.below == CellBlock(DESTINATIONS, JUNE, JUNE)
     assert statement.target == pytest.approx(math.log(0.125))
 
 
@@ -61,16 +61,16 @@ def test_a_ranking_is_a_bound() -> None:
 
     assert statement.is_bound
     assert (statement.above, statement.below) == (
-        Cells(("DEU",), JUNE, JUNE),
-        Cells(("USA",), JUNE, JUNE),
+        CellBlock(("DEU",), JUNE, JUNE),
+        CellBlock(("USA",), JUNE, JUNE),
     )
 
 
 def test_a_region_bounds_the_destinations_inside_and_those_with_the_rest_of_it() -> None:
     outer, inner = read(destination="EUROPE", value=1_000.0)
 
-    assert outer.above == Cells(("DEU", "ITA", "EU27_REST", "ROW"), JUNE, JUNE)
-    assert inner.below == Cells(("DEU", "ITA", "EU27_REST"), JUNE, JUNE)
+    assert outer.above == CellBlock(("DEU", "ITA", "EU27_REST", "ROW"), JUNE, JUNE)
+    assert inner.below == CellBlock(("DEU", "ITA", "EU27_REST"), JUNE, JUNE)
     assert outer.is_bound
     assert inner.is_bound
 

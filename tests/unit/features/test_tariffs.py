@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from features.build import feature_block, frame_of
-from features.tariffs import compute, importer_rate
+from features.families.tariffs import compute, importer_rate
 from tests.data.builders import make_bare, make_origin, make_tariffs
 
 MFN = {"importer": "USA", "component": "MFN", "rate_pct": 2.0, "effective_from": "2016-01-01"}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from features.build import base_of, frame_of
-from features.trade import compute
+from features.families.trade import compute
 from tests.data.builders import make_bare, make_origin
 
 NAN = float("nan")

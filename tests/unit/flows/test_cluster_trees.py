@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from distributed import Client
 
-from flows.cluster import address_of
-from flows.cluster_trees import trained_on
-from flows.part_files import read_cells, write_cells
-from models.part_lessons import PartCells, trained_here
+from flows.panels.cluster import address_of
+from flows.panels.cluster_trees import trained_on
+from flows.panels.part_files import read_cells, write_cells
+from models.executor.part_training import PartCells, trained_here
 from tests.data.engine_builders import BRIEF
 
 

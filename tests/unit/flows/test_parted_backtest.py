@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.cli import backtest
-from models.panel import Task, backtest_panel
-from models.part_scores import RIVALS
-from models.rolling import MODEL
-from models.scores import scoreboard
-from sources.panel_file import read_panel
+from flows.cli.app import backtest
+from models.evaluation.part_scores import RIVALS
+from models.evaluation.scores import scoreboard
+from models.forecasting.any_panel import PanelTask, backtest_panel
+from models.forecasting.rolling import MODEL
+from sources.files.panel import read_panel
 from store.errors import DataError
 from store.settings import Settings
 from tests.data.part_builders import FIRST, make_parts, make_table, read_forecasts
@@ -42,7 +42,7 @@ def test_parts_are_scored_as_the_file_is(settings: Settings, tmp_path: Path) -> 
     board = replay(parts, tmp_path / "out", CUTOFFS)
 
     months = [FIRST + 46, FIRST + 57]
-    expected = backtest_panel(Task(read_panel(file).table, 6), months)
+    expected = backtest_panel(PanelTask(read_panel(file).table, 6), months)
     own = expected.forecasts.loc[expected.forecasts["model"] == MODEL]
     for label in CUTOFFS:
         said = read_forecasts(tmp_path / "out" / "forecasts" / label)

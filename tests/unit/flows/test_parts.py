@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from flows.panel_files import PanelFiles, forecast_panel
-from flows.parted_panel import predict_parts
-from models.backtest import untracked
-from sources.panel_parts import part_name, part_of, parts_of, write_parts
+from flows.panels.panel_files import PanelFiles, forecast_panel
+from flows.panels.parted_panel import predict_parts
+from models.evaluation.backtest import untracked
+from sources.files.panel_parts import part_name, part_of, parts_of, write_parts
 from store.errors import DataError
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.part_builders import make_parts, make_table, read_forecasts, rows_of
@@ -22,9 +22,9 @@ from tests.data.part_builders import make_parts, make_table, read_forecasts, row
 WHOLE = """
 import json, sys
 from pathlib import Path
-from flows.panel_files import PanelFiles, forecast_panel
-from flows.parted_panel import predict_parts
-from models.backtest import untracked
+from flows.panels.panel_files import PanelFiles, forecast_panel
+from flows.panels.parted_panel import predict_parts
+from models.evaluation.backtest import untracked
 from store.settings import Settings
 
 panel, out = Path(sys.argv[1]), Path(sys.argv[2])

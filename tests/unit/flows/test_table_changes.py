@@ -7,21 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.partner_table import partner_table
-from flows.explain_commands import explain
-from flows.publications import Asked
-from flows.table_changes import between, table_changes
-from flows.table_stand import forecast_of, open_table
-from flows.workspace import store_of
+from features.panel.partner_table import partner_table
+from flows.analysis.table_changes import between, table_changes
+from flows.cli.explain_commands import explain
+from flows.context.workspace import store_of
+from flows.publishing.published_forecasts import ExplainRequest
+from flows.publishing.table_snapshot import forecast_of, open_table
 from models.engine.spec import EngineSpec
-from models.many import Group
-from store.batch import Batch, FileRows
+from models.forecasting.commodity_groups import Group
 from store.errors import DataError
-from store.publishing import publish_forecasts
-from store.reading import latest_forecast
+from store.facts.batch import Batch, FileRows
+from store.facts.reading import latest_forecast
+from store.facts.writing import write_batch
+from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import CHANGES, FORECAST_COLUMNS
-from store.writing import write_batch
 from tests.data.builders import at
 from tests.data.partner_builders import COMMODITY, make_cells, make_partner_rows, make_partner_world
 
@@ -63,7 +63,7 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
 
 
 def changes(settings: Settings, *, since: str = BEFORE, until: str = AFTER) -> pd.DataFrame:
-    return table_changes(settings, Asked("USA", None, at(until)), at(since), COMMODITY)
+    return table_changes(settings, ExplainRequest("USA", None, at(until)), at(since), COMMODITY)
 
 
 def test_a_change_is_split_into_what_came_in_and_what_was_revised(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import contract, registry, served, tracking
+from models.registry import contract, registry, served, tracking
 from store.settings import PROJECT_ROOT, Settings
 from tests.made_once import made_once
 
@@ -22,7 +22,7 @@ LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 FEATURES = ["tonnes_lag_1m_log", "tariff_rate_pct", "horizon"]
 OPEN = """
 import sys
-from models.tracking import connect
+from models.registry.registry.tracking import connect
 from store.settings import Settings
 connect(Settings(home=sys.argv[1], tracking_uri=sys.argv[2], artifact_dir=sys.argv[3]))
 """

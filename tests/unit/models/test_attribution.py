@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from features.months import month_number
-from models.attribution import Attribution, attribute
-from models.counterfactual import act_of
+from models.event_study.attribution import Attribution, attribute
+from models.event_study.counterfactual import act_of
 from store.vocabulary import DESTINATIONS
 from tests.data.attribution_builders import EVENT, planted_loss, world_with_a_fall
 from tests.data.builders import QUICK, World, at, poisoned

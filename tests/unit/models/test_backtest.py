@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.backtest import Backtest, forecast_file, replay
-from models.experts import BASELINES
-from models.plots import score_plots
-from models.rolling import EXPERTS, MODEL, TREES, UNANSWERED
+from models.evaluation.backtest import Backtest, forecast_file, replay
+from models.evaluation.plots import score_plots
+from models.forecasting.rolling import EXPERTS, MODEL, TREES, UNANSWERED
+from models.statistical.experts import BASELINES
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS
 from tests.data.builders import QUICK, at, make_world

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from features.build import ALL_FEATURES
-from models.boosting import fit_heads, texts_of
-from models.frame import TrainingSet
+from models.forecasting.boosting import fit_heads, texts_of
+from models.forecasting.model_frame import TrainingSet
 from tests.data.builders import QUICK
 
 NAMES = ("horizon", "tonnes_lag_1m_log", "tariff_rate_pct", "tariff_next_change_pct")

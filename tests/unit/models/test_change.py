@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.change import Value, news_of, split, words_of
+from models.explain.changes import MedianForecast, news_of, split, words_of
 from store.vocabulary import CHANGED_INPUTS, CHANGES
 from tests.data.builders import at, make_events, make_tariffs
 from tests.data.store_builders import make_observations
-from tests.data.why_builders import AFTER, BEFORE, Facts, facts_with
+from tests.data.why_builders import AFTER, BEFORE, KnownFacts, facts_with
 
 
 def figure(day: str, **changes: object) -> dict[str, object]:
@@ -16,8 +16,8 @@ def figure(day: str, **changes: object) -> dict[str, object]:
     return {"period_from": june, "period_to": june, "available_at": at(day), **changes}
 
 
-def facts(*figures: dict[str, object]) -> Facts:
-    return Facts(
+def facts(*figures: dict[str, object]) -> KnownFacts:
+    return KnownFacts(
         make_observations(*figures),
         make_events(),
         make_tariffs(),
@@ -92,10 +92,10 @@ def test_a_scheduled_date_is_no_act() -> None:
 def test_inputs_are_replaced_in_their_order_and_each_step_is_a_part() -> None:
     asked: list[frozenset[str]] = []
 
-    def value(replaced: frozenset[str]) -> Value:
+    def value(replaced: frozenset[str]) -> MedianForecast:
         asked.append(replaced)
         size = float(len(replaced))
-        return Value(np.array([100.0 + 10.0 * size**2]), np.array([5.0 + size]))
+        return MedianForecast(np.array([100.0 + 10.0 * size**2]), np.array([5.0 + size]))
 
     changed = frozenset({"model", "tariffs", "passing_time"})
     parts = split(np.array([104.0]), np.array([200.0]), value, changed=changed)

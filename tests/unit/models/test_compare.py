@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.compare import BETTER, DIFFERENCE_COLUMNS, UNSURE, WORSE, differences
+from models.evaluation.compare import BETTER, DIFFERENCE_COLUMNS, UNSURE, WORSE, differences
 
 SEED = 20250404
 METRICS = ["mase", "sql", "wape"]
@@ -158,7 +158,7 @@ def test_memory_bounds_the_batches_and_not_the_result(monkeypatch: pytest.Monkey
     # The two draw in another order, so only the gist is the same.
     cells = simulated(np.random.default_rng(SEED), lead=-0.1)
     whole = differences(cells, "own", ["other"], seed=SEED)
-    monkeypatch.setattr("models.compare.AT_ONCE", 1_000)
+    monkeypatch.setattr("models.evaluation.compare.AT_ONCE", 1_000)
 
     batched = differences(cells, "own", ["other"], seed=SEED)
 

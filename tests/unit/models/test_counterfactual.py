@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 
 from features.months import month_number
-from models.counterfactual import (
-    Act,
+from models.event_study.counterfactual import (
+    StudiedEvent,
     act_of,
     comparable_dates,
     fake_dates,
@@ -18,7 +18,7 @@ from tests.data.builders import at, make_events
 NOW = at("2021-11-25")
 
 
-def make_act(*others: dict[str, object], **changes: object) -> Act:
+def make_act(*others: dict[str, object], **changes: object) -> StudiedEvent:
     return act_of(make_events(control(**changes), *others), EVENT, as_of=at("2026-11-25"))
 
 

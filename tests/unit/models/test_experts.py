@@ -6,10 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.experts import BASELINES, EXPERTS, Fitted, drift, last_value, seasonal_naive
-from models.season import BLOCK
-from models.smoothing import Floats, Months, tsb
-from models.theta import ALPHAS, LARGEST_SHARE, SETTLING_MONTHS
+from models.statistical.experts import (
+    BASELINES,
+    EXPERTS,
+    ExpertForecast,
+    drift,
+    last_value,
+    seasonal_naive,
+)
+from models.statistical.seasonality import BLOCK
+from models.statistical.smoothing import Floats, Months, tsb
+from models.statistical.theta import ALPHAS, LARGEST_SHARE, SETTLING_MONTHS
 from tests.data.builders import make_bare
 
 NAN = float("nan")
@@ -18,7 +25,9 @@ REFERENCE = Path(__file__).parents[2] / "data" / "reference_experts.json"
 HORIZON = 6
 
 
-def fit(name: str, *rows: list[float], season: Floats | None = None, horizon: int = 3) -> Fitted:
+def fit(
+    name: str, *rows: list[float], season: Floats | None = None, horizon: int = 3
+) -> ExpertForecast:
     values = np.array(rows, dtype=float)
     before = values.copy()
     fitted = EXPERTS[name](values, flat(len(rows)) if season is None else season, horizon)

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.explain import drivers
-from models.served import combined
+from models.explain.contributions import drivers
+from models.registry.served import combined
 
 
 @pytest.fixture

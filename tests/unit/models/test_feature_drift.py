@@ -4,7 +4,12 @@ from functools import cache
 import numpy as np
 
 from features.origin import Origin
-from models.feature_drift import FIRST_HELD, REFERENCE, feature_readings, reference_of
+from models.monitoring.feature_drift import (
+    FIRST_HELD,
+    REFERENCE,
+    feature_readings,
+    reference_of,
+)
 from tests.data.builders import make_bare
 
 MONTHS = 36

@@ -7,10 +7,10 @@ import pytest
 
 from features.build import base_of, feature_block, frame_of
 from features.origin import Origin
-from models.engine.standpoint import MIDDLE
-from models.experts import EXPERTS
-from models.frame import experts_middle, outcome, rows_of, training_set
-from models.season import season_profiles
+from models.engine.series_stats import MIDDLE
+from models.forecasting.model_frame import experts_middle, outcome, rows_of, training_set
+from models.statistical.experts import EXPERTS
+from models.statistical.seasonality import season_profiles
 from store.errors import DataError
 from tests.data.builders import QUICK, at, make_bare, make_table, make_world
 

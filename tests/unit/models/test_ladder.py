@@ -6,25 +6,25 @@ import pandas as pd
 import pytest
 
 from features.origin import Origin
-from models.absurdity import absurdities, explained_series
-from models.frame import rows_of
-from models.ladder import (
+from models.explain.decomposition import stages_from
+from models.forecasting.fallback import (
     CHAMPION,
     NAIVE,
     NUMBERS,
     PREVIOUS,
     STATISTICAL,
-    Model,
-    Rung,
-    Spoken,
+    FallbackForecast,
+    FallbackModel,
+    FallbackStep,
     climb,
     modelled,
     plain,
     remembered,
 )
-from models.policy_effect import effect_at
-from models.rolling import Memory, Trained, train
-from models.why import stages_from
+from models.forecasting.model_frame import rows_of
+from models.forecasting.rolling import ResidualHistory, TrainedModel, train
+from models.monitoring.plausibility import absurdities, explained_series
+from models.policy.policy_effect import effect_at
 from store.errors import DataError, StoreError
 from tests.data.builders import QUICK, at, make_world
 
@@ -37,22 +37,22 @@ def origin_at() -> Origin:
 
 
 @cache
-def trained() -> Trained:
-    return train(make_world().history(), MOMENT, spec=QUICK, memory=Memory())
+def trained() -> TrainedModel:
+    return train(make_world().history(), MOMENT, spec=QUICK, memory=ResidualHistory())
 
 
 @cache
-def memory() -> Memory:
+def memory() -> ResidualHistory:
     return remembered(make_world().history(), MOMENT)
 
 
-def rungs(origin: Origin, *above: Rung) -> list[Rung]:
-    model = Model(trained().heads, trained().card)
+def rungs(origin: Origin, *above: FallbackStep) -> list[FallbackStep]:
+    model = FallbackModel(trained().heads, trained().card)
     return [
         *above,
-        Rung(PREVIOUS, "m1", lambda: modelled(model, rows_of(origin))),
-        Rung(STATISTICAL, "s", lambda: plain(STATISTICAL, origin, memory(), QUICK)),
-        Rung(NAIVE, "n", lambda: plain(NAIVE, origin, memory(), QUICK)),
+        FallbackStep(PREVIOUS, "m1", lambda: modelled(model, rows_of(origin))),
+        FallbackStep(STATISTICAL, "s", lambda: plain(STATISTICAL, origin, memory(), QUICK)),
+        FallbackStep(NAIVE, "n", lambda: plain(NAIVE, origin, memory(), QUICK)),
     ]
 
 
@@ -63,7 +63,7 @@ def without(origin: Origin, name: str, months: int) -> Origin:
     return replace(origin, tonnes=tonnes)
 
 
-def broken() -> Spoken:
+def broken() -> FallbackForecast:
     raise StoreError("Version 3 cannot be read from file:///srv/a. Expected files. Restore them.")
 
 
@@ -76,7 +76,7 @@ def assert_coherent(table: pd.DataFrame, origin: Origin) -> None:
 def test_a_rung_that_cannot_be_read_gives_way_to_the_next_for_all() -> None:
     origin = origin_at()
 
-    found = climb(rungs(origin, Rung(CHAMPION, "m2", broken)), origin)
+    found = climb(rungs(origin, FallbackStep(CHAMPION, "m2", broken)), origin)
 
     assert {one.status for one in found.taken} == {PREVIOUS}
     assert set(found.reasons) == {"champion: Version 3 cannot be read from ..."}
@@ -118,7 +118,7 @@ def test_a_rung_without_a_model_has_bands_from_its_own_errors(status: str) -> No
     origin = origin_at()
 
     learned = plain(status, origin, memory(), QUICK).table
-    unlearned = plain(status, origin, Memory(), QUICK).table
+    unlearned = plain(status, origin, ResidualHistory(), QUICK).table
 
     width, default = (table["p90"] - table["p10"] for table in (learned, unlearned))
     assert (width > 0).all()
@@ -127,13 +127,16 @@ def test_a_rung_without_a_model_has_bands_from_its_own_errors(status: str) -> No
 
 def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
     origin = replace(origin_at(), events=None, tariffs=None)
-    model = Model(trained().heads, trained().card)
+    model = FallbackModel(trained().heads, trained().card)
     wild = modelled(model, rows_of(origin_at())).table.copy()
     row = origin.series.index("ITA")
     count = len(origin.targets)
     wild.iloc[row * count : (row + 1) * count] *= 50.0
 
-    found = climb(rungs(origin_at(), Rung(CHAMPION, "m2", lambda: Spoken(wild, model))), origin)
+    found = climb(
+        rungs(origin_at(), FallbackStep(CHAMPION, "m2", lambda: FallbackForecast(wild, model))),
+        origin,
+    )
 
     status = dict(zip(origin.series, (one.status for one in found.taken), strict=True))
     assert status.pop("ITA") == PREVIOUS

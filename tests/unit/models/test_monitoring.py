@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.drift import (
+from models.evaluation.scores import REFERENCE
+from models.forecasting.rolling import MODEL
+from models.monitoring.drift import (
     RECENT,
     against_naive,
     coverage_drift,
@@ -10,12 +12,10 @@ from models.drift import (
     score_drift,
     standing_cells,
 )
-from models.monitoring import binomial_limits, likeness, shift_of, worth_of
-from models.rolling import MODEL
-from models.scores import REFERENCE
-from models.slo import Stood, freshness
-from models.upkeep import contradictions, durations
-from sources.calendar import ReleaseCalendar
+from models.monitoring.readings import binomial_limits, likeness, shift_of, worth_of
+from models.monitoring.slo import PublishedMoment, freshness
+from models.monitoring.upkeep import contradictions, durations
+from sources.bundled.release_calendar import ReleaseCalendar
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import at
 
@@ -135,7 +135,7 @@ FIGURES = pd.DataFrame(
 
 
 def test_days_after_a_release_without_a_new_forecast_use_up_the_budget() -> None:
-    stood = [Stood(at("2026-09-20"), at("2026-09-20"))]
+    stood = [PublishedMoment(at("2026-09-20"), at("2026-09-20"))]
 
     (quarter, year) = freshness(stood, FIGURES, CALENDAR, now=at("2026-10-28"))
 
@@ -146,7 +146,7 @@ def test_days_after_a_release_without_a_new_forecast_use_up_the_budget() -> None
 
 
 def test_days_on_which_customs_were_late_are_not_counted() -> None:
-    stood = [Stood(at("2026-10-20"), at("2026-10-20"))]
+    stood = [PublishedMoment(at("2026-10-20"), at("2026-10-20"))]
 
     quarter, _ = freshness(stood, FIGURES, CALENDAR, now=at("2026-11-25"))
 
@@ -157,8 +157,8 @@ def test_days_on_which_customs_were_late_are_not_counted() -> None:
 
 def test_a_forecast_of_a_past_moment_stands_only_from_when_it_was_made() -> None:
     late = [
-        Stood(at("2026-09-20"), at("2026-09-20")),
-        Stood(at("2026-10-20"), at("2026-10-27")),
+        PublishedMoment(at("2026-09-20"), at("2026-09-20")),
+        PublishedMoment(at("2026-10-20"), at("2026-10-27")),
     ]
 
     quarter, _ = freshness(late, FIGURES, CALENDAR, now=at("2026-10-28"))

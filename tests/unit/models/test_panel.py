@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 
 from features.months import month_number
-from models.backtest import Backtest
 from models.engine.baselines import MIDDLE
 from models.engine.spec import EngineSpec
-from models.experts import EXPERTS
-from models.panel import Task, backtest_panel, predict_panel
-from models.rolling import MODEL
+from models.evaluation.backtest import Backtest
+from models.forecasting.any_panel import PanelTask, backtest_panel, predict_panel
+from models.forecasting.rolling import MODEL
+from models.statistical.experts import EXPERTS
 from store.errors import DataError
 from tests.data.builders import make_table
 
@@ -18,8 +18,8 @@ SPEC = EngineSpec(rounds=12, least_rows=20, threads=1)
 CUTOFFS = (month_number("2021-06"), month_number("2021-12"))
 
 
-def make_task(*, months: int = 60) -> Task:
-    return Task(make_table(months=months), 3, SPEC)
+def make_task(*, months: int = 60) -> PanelTask:
+    return PanelTask(make_table(months=months), 3, SPEC)
 
 
 @cache
@@ -60,7 +60,7 @@ def test_order_of_cutoffs_does_not_matter() -> None:
 
 def test_a_panel_is_forecast_in_the_backtest_as_it_is_live() -> None:
     table = make_table(months=60)
-    live = Task(table.loc[:, : CUTOFFS[0]], 3, SPEC)
+    live = PanelTask(table.loc[:, : CUTOFFS[0]], 3, SPEC)
 
     said = pd.concat(predict_panel(live), ignore_index=True)
 
@@ -79,7 +79,7 @@ def test_series_without_a_value_in_the_last_year_are_left_out() -> None:
     table = make_table(months=60)
     table.loc["S1", table.columns[-20:]] = np.nan
 
-    said = pd.concat(predict_panel(Task(table, 3, SPEC)))
+    said = pd.concat(predict_panel(PanelTask(table, 3, SPEC)))
 
     assert set(said["destination"]) == {"S0", "S2", "S3"}
 
@@ -88,7 +88,7 @@ def test_a_series_of_zeros_is_forecast_as_zeros() -> None:
     table = make_table(months=60)
     table.loc["S0"] = 0.0
 
-    said = pd.concat(predict_panel(Task(table, 3, SPEC)))
+    said = pd.concat(predict_panel(PanelTask(table, 3, SPEC)))
 
     assert (said.query("destination == 'S0'")["p50"] <= 1e-6).all()
 

@@ -7,8 +7,8 @@ import pytest
 
 from features.months import month_number
 from models.engine.forecast import Quantiles
-from models.panel_response import PanelResponse, known_on
-from sources.controls_file import PanelControl
+from models.policy.panel_response import PanelResponse, known_on
+from sources.files.controls import PanelControl
 from store.vocabulary import QUANTILES
 from tests.data.builders import bundled_world
 

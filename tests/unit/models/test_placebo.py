@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from models.placebo import (
-    Found,
-    Window,
+from models.event_study.placebo import (
+    EffectEstimate,
+    PlaceboWindow,
     depth,
     depth_rank,
     fall_months,
@@ -17,20 +17,22 @@ SPREAD = 0.12
 
 def make_window(
     random: np.random.Generator, *, kept: float = 1.0, fall: int = 3, doubt: float = 0.0
-) -> Window:
+) -> PlaceboWindow:
     """Build a path of 100 t a month and what came, off by one lasting and many small errors."""
     off = random.normal(0.0, SPREAD) + random.normal(0.0, SPREAD / 3.0, MONTHS)
     came = 100.0 * np.exp(off)
     came[:fall] *= kept
-    return Window(np.full(MONTHS, 100.0), came, np.full(MONTHS, 100.0 * doubt))
+    return PlaceboWindow(np.full(MONTHS, 100.0), came, np.full(MONTHS, 100.0 * doubt))
 
 
-def make_fakes(random: np.random.Generator, count: int = 30, doubt: float = 0.0) -> list[Window]:
+def make_fakes(
+    random: np.random.Generator, count: int = 30, doubt: float = 0.0
+) -> list[PlaceboWindow]:
     return [make_window(random, doubt=doubt) for _ in range(count)]
 
 
-def literal(came: list[float], *, stderr: float = 0.0) -> Window:
-    return Window(np.full(len(came), 100.0), np.array(came), np.full(len(came), stderr))
+def literal(came: list[float], *, stderr: float = 0.0) -> PlaceboWindow:
+    return PlaceboWindow(np.full(len(came), 100.0), np.array(came), np.full(len(came), stderr))
 
 
 def test_a_planted_fall_is_found_within_the_band() -> None:
@@ -57,7 +59,7 @@ def test_the_band_holds_what_was_planted_four_times_in_five(span: slice, kept: f
         came[:3] *= kept
         planted = (calm.came - came)[span].sum()
 
-        told = found(Window(calm.path, came, calm.stderr), fakes, span)
+        told = found(PlaceboWindow(calm.path, came, calm.stderr), fakes, span)
 
         held += told.low <= planted <= told.high
 
@@ -103,7 +105,7 @@ def test_more_than_the_path_is_a_negative_amount_ranked_among_rises() -> None:
 
     told = found(literal([130.0, 130.0]), fakes, slice(0, 2))
 
-    assert isinstance(told, Found)
+    assert isinstance(told, EffectEstimate)
     assert told.missing == pytest.approx(-60.0)
     assert told.rank == 2
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from models.compare import differences
-from models.plots import score_plots, scoreboard_plots
-from models.regimes import CALM, SHOCK
-from models.rolling import MODEL
+from models.evaluation.compare import differences
+from models.evaluation.market_regimes import CALM, SHOCK
+from models.evaluation.plots import score_plots, scoreboard_plots
+from models.forecasting.rolling import MODEL
 
 PNG = b"\x89PNG"
 

@@ -3,8 +3,8 @@ import pytest
 from scipy import linalg, sparse
 from scipy.optimize import nnls
 
-from models.covariance import shrunk_covariance
-from models.projection import coherent_leaves
+from models.reconciliation.covariance import shrunk_covariance
+from models.reconciliation.projection import coherent_leaves
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -4,9 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.promotion import CHALLENGER, CHAMPION, Decision, Trial, judge, paired_cells
-from models.rolling import MODEL
-from models.scores import cell_scores
+from models.evaluation.scores import cell_scores
+from models.forecasting.rolling import MODEL
+from models.registry.promotion import (
+    CHALLENGER,
+    CHAMPION,
+    Challenge,
+    PromotionDecision,
+    judge,
+    paired_cells,
+)
 from store.vocabulary import QUANTILE_COLUMNS
 
 WIDTH = (-0.33, -0.26, -0.13, 0.0, 0.13, 0.26, 0.33)
@@ -40,8 +47,10 @@ def make_cells(*, origins: int = 20, bias: float = 0.0, narrow: float = 1.0) -> 
     return cell_scores(said, truth, scale)
 
 
-def trial_of(challenger: pd.DataFrame, champion: pd.DataFrame, *, is_refit: bool = False) -> Trial:
-    return Trial(
+def trial_of(
+    challenger: pd.DataFrame, champion: pd.DataFrame, *, is_refit: bool = False
+) -> Challenge:
+    return Challenge(
         paired_cells(challenger, champion),
         challenger,
         is_first=False,
@@ -51,7 +60,7 @@ def trial_of(challenger: pd.DataFrame, champion: pd.DataFrame, *, is_refit: bool
     )
 
 
-def broken(decision: Decision) -> list[str]:
+def broken(decision: PromotionDecision) -> list[str]:
     return [rule.rule for rule in decision.broken]
 
 
@@ -126,7 +135,7 @@ def test_a_challenger_that_is_old_or_was_taken_back_is_refused(
 def test_the_first_champion_needs_no_predecessor_and_no_month_to_score() -> None:
     nothing = pd.DataFrame()
 
-    decision = judge(Trial(nothing, nothing, is_first=True, is_refit=False, is_older=False))
+    decision = judge(Challenge(nothing, nothing, is_first=True, is_refit=False, is_older=False))
 
     assert decision.is_passed
     assert set(decision.table["verdict"]) == {"held", "waived"}

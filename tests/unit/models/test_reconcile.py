@@ -1,9 +1,14 @@
 import numpy as np
 import pytest
 
-from models import projection
-from models.reconcile import coherent_factors, coherent_means, moved_quantiles, reconcile
-from models.tree import Tree, tree_of
+from models.reconciliation import projection
+from models.reconciliation.reconcile import (
+    coherent_factors,
+    coherent_means,
+    moved_quantiles,
+    reconcile,
+)
+from models.reconciliation.tree import Tree, tree_of
 from store.errors import DataError
 
 GROUPS = tuple(np.array(rows) for rows in ([0], [1], [2], [0, 1, 2], [0, 1]))

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.recovery import LONGEST, recoveries_at, recovery_of, recovery_words
-from models.response import OwnMonths, Response
+from models.policy.recovery import LONGEST, recoveries_at, recovery_of, recovery_words
+from models.policy.response import OwnMonths, Response
 from tests.data.builders import make_events
 from tests.data.scenario_builders import AGES, halted, make_standing
 

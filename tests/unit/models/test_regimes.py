@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from features.months import month_label, month_number
-from models.regimes import CALM, SHOCK, regime_of, turmoil_of, with_regime
+from models.evaluation.market_regimes import CALM, SHOCK, regime_of, turmoil_of, with_regime
 
 FIRST = month_number("2015-01")
 MONTHS = 96

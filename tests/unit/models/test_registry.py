@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from mlflow.models import Model
 
-from models import registry, served, tracking
+from models.registry import registry, served, tracking
 from store.errors import StoreError
 from store.settings import Settings
 from tests.unit.models.conftest import FEATURES

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from features.analogs import Analog
-from models.response import MOST, OwnMonths, Response
+from features.controls.analogs import Analog
+from models.policy.response import MOST, OwnMonths, Response
 
 AGES = np.array([0.5, 1.5, 2.5, 3.5, 6.5, 12.5])
 

@@ -1,20 +1,22 @@
 import numpy as np
 import pytest
 
-from models.robust import STEADY, SWIFT, Pace, robust, steady, swift
-from models.smoothing import Floats, Months
+from models.statistical.robust import STEADY, SWIFT, SmoothingWeights, robust, steady, swift
+from models.statistical.smoothing import Floats, Months
 
 NAN = float("nan")
 FLAT = np.ones((12, 1))
 
 
-def ahead(pace: Pace, row: list[float], *, horizon: int = 6, season: Floats = FLAT) -> Floats:
+def ahead(
+    pace: SmoothingWeights, row: list[float], *, horizon: int = 6, season: Floats = FLAT
+) -> Floats:
     """Return what is said of the months after those of one series."""
     return robust(Months.of(np.array([row])), season, horizon, pace)[-horizon:, 0]
 
 
 def test_what_is_said_of_a_month_does_not_depend_on_it_or_later_ones_but_for_the_weights() -> None:
-    only = Pace((0.3,), (0.1,), 0.9, turns=(0.05,))
+    only = SmoothingWeights((0.3,), (0.1,), 0.9, turns=(0.05,))
     draw = np.random.default_rng(3)
     early = draw.gamma(3.0, 10.0, 30)
     # The mean of all months is the unit of the logs, so later ones only change places.
@@ -67,13 +69,13 @@ def test_a_swift_trend_goes_on_and_slows_down() -> None:
 
 @pytest.mark.parametrize("pace", [STEADY, SWIFT], ids=["steady", "swift"])
 class TestEachPace:
-    def test_stays_at_a_constant(self, pace: Pace) -> None:
+    def test_stays_at_a_constant(self, pace: SmoothingWeights) -> None:
         assert ahead(pace, [7.0] * 40) == pytest.approx([7.0] * 6)
 
-    def test_stays_at_zero(self, pace: Pace) -> None:
+    def test_stays_at_zero(self, pace: SmoothingWeights) -> None:
         assert ahead(pace, [0.0] * 40).tolist() == [0.0] * 6
 
-    def test_keeps_the_season_it_is_given(self, pace: Pace) -> None:
+    def test_keeps_the_season_it_is_given(self, pace: SmoothingWeights) -> None:
         season = 1.0 + 0.3 * np.sin(np.arange(12) * np.pi / 6)[:, None]
         row = [100.0 * season[month % 12, 0] for month in range(40)]
 
@@ -82,7 +84,7 @@ class TestEachPace:
         expected = [100.0 * season[month % 12, 0] for month in range(40, 46)]
         assert said == pytest.approx(expected, rel=0.05)
 
-    def test_learns_a_part_of_a_season_it_was_not_given(self, pace: Pace) -> None:
+    def test_learns_a_part_of_a_season_it_was_not_given(self, pace: SmoothingWeights) -> None:
         noise = np.random.default_rng(2).normal(scale=10.0, size=120)
         row = 100.0 + 50.0 * (np.arange(120) % 12 == 3) + noise
 
@@ -91,14 +93,14 @@ class TestEachPace:
         assert said.argmax() == 3
         assert 1.1 < said[3] / np.median(said) < 1.5
 
-    def test_a_gap_passes_time_and_moves_nothing_else(self, pace: Pace) -> None:
+    def test_a_gap_passes_time_and_moves_nothing_else(self, pace: SmoothingWeights) -> None:
         row = [100.0, 104.0, 97.0, 101.0] * 10
 
         gapped = ahead(pace, row + [NAN] * 12)
 
         assert gapped == pytest.approx(ahead(pace, row), rel=0.02)
 
-    def test_no_series_has_a_say_in_another(self, pace: Pace) -> None:
+    def test_no_series_has_a_say_in_another(self, pace: SmoothingWeights) -> None:
         values = np.random.default_rng(1).gamma(3.0, 10.0, (3, 40))
         wild = np.vstack([values[:2], np.full(40, 1e15)])
 
@@ -108,7 +110,7 @@ class TestEachPace:
 
         np.testing.assert_array_equal(both[:, :2], other[:, :2])
 
-    def test_is_finite_whatever_explodes(self, pace: Pace) -> None:
+    def test_is_finite_whatever_explodes(self, pace: SmoothingWeights) -> None:
         said = ahead(pace, [1.0] * 10 + [4.0**month for month in range(40)], horizon=24)
 
         assert np.isfinite(said).all()

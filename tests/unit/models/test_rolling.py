@@ -5,25 +5,25 @@ import pandas as pd
 import pytest
 
 from features.build import ALL_FEATURES
-from features.history import EvidenceHistory, release_moments
 from features.origin import Origin
-from models.boosting import texts_of
-from models.experts import BASELINES
-from models.frame import outcome, rows_of
-from models.rolling import (
+from features.panel.history import EvidenceHistory, release_moments
+from models.forecasting.boosting import texts_of
+from models.forecasting.model_frame import outcome, rows_of
+from models.forecasting.rolling import (
     EXPERTS,
     MODEL,
     TREES,
     UNANSWERED,
-    Memory,
-    Said,
-    Step,
-    Trained,
+    OriginStep,
+    RawPrediction,
+    ResidualHistory,
+    TrainedModel,
     train,
     trees_weight,
     walk,
 )
-from models.served import predict_quantiles
+from models.registry.served import predict_quantiles
+from models.statistical.experts import BASELINES
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, make_world
 
@@ -38,15 +38,15 @@ def history() -> EvidenceHistory:
 
 
 @cache
-def walked() -> tuple[tuple[Step, ...], Memory]:
+def walked() -> tuple[tuple[OriginStep, ...], ResidualHistory]:
     moments = release_moments("2020-05-25", at("2020-10-26"))
-    memory = Memory()
+    memory = ResidualHistory()
     refit_at = [moments[0], moments[-1]]
     return tuple(walk(history(), moments, spec=QUICK, refit_at=refit_at, memory=memory)), memory
 
 
 @cache
-def trained() -> Trained:
+def trained() -> TrainedModel:
     return train(history(), AS_OF, spec=QUICK, memory=walked()[1])
 
 
@@ -101,7 +101,7 @@ def test_errors_are_those_of_months_known_by_now() -> None:
 
 
 def test_a_model_that_never_spoke_has_no_errors() -> None:
-    assert len(Memory().residuals(MODEL, walked()[0][0].origin).distance) == 0
+    assert len(ResidualHistory().residuals(MODEL, walked()[0][0].origin).distance) == 0
 
 
 def test_training_twice_gives_the_same_model() -> None:
@@ -148,7 +148,7 @@ def test_experts_without_an_error_get_all_that_may_be_trusted() -> None:
     memory, now = walked()[1], later()
     perfect = [_knowing(said, now) for said in memory.said[EXPERTS]]
 
-    weight = trees_weight(Memory({**memory.said, EXPERTS: perfect}), now, QUICK)
+    weight = trees_weight(ResidualHistory({**memory.said, EXPERTS: perfect}), now, QUICK)
 
     np.testing.assert_allclose(weight, 1.0 - QUICK.trust, atol=1e-9)
 
@@ -158,10 +158,10 @@ def later() -> Origin:
     return history().origin(at("2021-03-25"))
 
 
-def _knowing(said: Said, now: Origin) -> Said:
+def _knowing(said: RawPrediction, now: Origin) -> RawPrediction:
     """Return what a model would have said that knew the outcome."""
     ratio = np.nan_to_num(outcome(said.origin, now)[0]).reshape(-1)
-    return Said(said.origin, (ratio - 0.1, ratio, ratio + 0.1))
+    return RawPrediction(said.origin, (ratio - 0.1, ratio, ratio + 0.1))
 
 
 @pytest.mark.parametrize("place", [2, 3, 4, 5])
@@ -171,7 +171,7 @@ def test_the_model_says_what_its_parts_say_in_the_weights_known_then(place: int)
     low, middle, high = zip(
         *(memory.said[name][place].heads for name in (MODEL, TREES, EXPERTS)), strict=True
     )
-    before = Memory({name: said[:place] for name, said in memory.said.items()})
+    before = ResidualHistory({name: said[:place] for name, said in memory.said.items()})
 
     by_row = np.tile(origin.horizons - 1, len(origin.series))
     weight = trees_weight(before, origin, QUICK)[by_row]

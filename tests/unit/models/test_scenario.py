@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.scenario import COLUMNS, Standing, paired
+from models.policy.scenario import COLUMNS, ScenarioSnapshot, paired
 from tests.data.builders import make_events, make_tariffs
 from tests.data.scenario_builders import NEUTRAL, halted, make_scenario, make_standing
 
@@ -28,7 +28,7 @@ def months_of(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return table.reset_index().pivot_table(index="period", columns="destination", values=column)
 
 
-def answer(text: str, standing: Standing | None = None) -> pd.DataFrame:
+def answer(text: str, standing: ScenarioSnapshot | None = None) -> pd.DataFrame:
     found = make_standing() if standing is None else standing
     return paired(found, make_scenario(text, found)).table.set_index(["destination", "period"])
 
@@ -150,7 +150,7 @@ def test_a_lapse_of_a_felt_control_brings_trade_back_towards_the_level_before() 
     low = make_standing(events=events)
     tonnes = low.origin.tonnes.copy()
     tonnes[:, -3:] *= 0.3
-    low = Standing(
+    low = ScenarioSnapshot(
         low.as_of, replace(low.origin, tonnes=tonnes), low.analogs, low.published * 0.5,
         low.ordinary * 0.5, low.learned,
     )  # fmt: skip

@@ -1,7 +1,13 @@
 import pandas as pd
 import pytest
 
-from models.scores import SCOREBOARD_COLUMNS, cell_scores, hit_rates, scoreboard, summarise
+from models.evaluation.scores import (
+    SCOREBOARD_COLUMNS,
+    cell_scores,
+    hit_rates,
+    scoreboard,
+    summarise,
+)
 from store.vocabulary import QUANTILE_COLUMNS
 
 MAY, JUNE = pd.Timestamp("2025-05-01"), pd.Timestamp("2025-06-01")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import served
+from models.registry import served
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 NAMES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95"]

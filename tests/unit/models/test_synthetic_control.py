@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.synthetic_control import fitted_weights, remade
+from models.event_study.synthetic_control import fitted_weights, remade
 
 MONTHS = 48
 AFTER = 6

@@ -2,8 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.partner_table import PartnerTable, partner_table
-from models.tables import backtest_tables, forecast_table, history_of, task_of
+from features.panel.partner_table import PartnerTable, partner_table
+from models.forecasting.partner_tables import (
+    backtest_tables,
+    forecast_table,
+    history_of,
+    task_of,
+)
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at
 from tests.data.engine_builders import BRIEF

@@ -11,7 +11,7 @@ from filelock import FileLock
 from matplotlib.figure import Figure
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from models import registry, tracking
+from models.registry import registry, tracking
 from store.errors import StoreError
 from store.settings import Settings
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from features.months import month_number
-from models.tree import add_sums, contradictions, tree_of
+from models.reconciliation.tree import add_sums, contradictions, tree_of
 from store.errors import DataError
 
 NAN = np.nan

@@ -5,14 +5,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.analogs import Analog
 from features.build import ALL_FEATURES
+from features.controls.analogs import Analog
 from features.origin import Origin
-from models.frame import rows_of
-from models.policy_effect import Effect, effect_at
-from models.rolling import answered
-from models.served import LEVEL, OFFSET
-from models.why import EXPLAINS, Stages, contributions, in_tonnes, reconciled_tonnes, stages_of
+from models.explain.decomposition import (
+    EXPLAINS,
+    Stages,
+    contributions,
+    in_tonnes,
+    reconciled_tonnes,
+    stages_of,
+)
+from models.forecasting.model_frame import rows_of
+from models.forecasting.rolling import answered
+from models.policy.policy_effect import PolicyEffect, effect_at
+from models.registry.served import LEVEL, OFFSET
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
 from tests.data.builders import make_events, make_origin
 from tests.data.why_builders import halted_analog, taught_card, taught_heads
@@ -30,7 +37,7 @@ def origin_with(*, control: bool) -> Origin:
     return flat
 
 
-def effect_on(origin: Origin, *analogs: Analog) -> Effect:
+def effect_on(origin: Origin, *analogs: Analog) -> PolicyEffect:
     return effect_at(origin, tuple(analogs), count=200)
 
 

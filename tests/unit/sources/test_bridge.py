@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from sources.bridge import carry_over, learn
+from sources.providers.hs6_bridge import carry_over, learn
 from store.errors import DataError
-from store.schemas import validate
+from store.schema.frame_schemas import validate
 from tests.data.store_builders import make_observations
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.bundled import load_bundled
-from store.batch import Batch
+from sources.bundled.all_tables import load_bundled
 from store.errors import DataError
+from store.facts.batch import Batch
 from store.settings import PROJECT_ROOT
 
 DATA = PROJECT_ROOT / "data"

@@ -3,13 +3,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.calendar import ReleaseCalendar
-from sources.figure import TypedFigure
-from sources.policy_events import PolicyEvents
-from sources.published import PublishedFigures
-from sources.tariffs import TariffRates
+from sources.bundled.policy_events import PolicyEvents
+from sources.bundled.published_figures import PublishedFigures
+from sources.bundled.release_calendar import ReleaseCalendar
+from sources.bundled.tariff_rates import TariffRates
+from sources.bundled.typed_figure import TypedFigure
 from store.errors import DataError
-from store.schemas import validate
+from store.schema.frame_schemas import validate
 from tests.data.store_builders import EVENT, TARIFF, write_csv
 
 NOW = pd.Timestamp("2026-11-25T08:00:00Z")

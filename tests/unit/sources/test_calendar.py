@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.calendar import ReleaseCalendar, ReleaseDates, latest_named_day
+from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates, latest_named_day
 from store.errors import DataError
 from tests.data.store_builders import RELEASE, write_csv
 

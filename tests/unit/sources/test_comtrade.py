@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from sources.comtrade import ComtradeExports, ComtradeMirror
-from sources.countries import comtrade_place
-from sources.http_waiting import Patience
-from sources.span import Span
-from store.batch import FileRows
+from sources.http.backoff import RetryPolicy
+from sources.providers.comtrade import ComtradeExports, ComtradeMirror
+from sources.providers.countries import comtrade_place
+from sources.providers.month_range import MonthRange
 from store.errors import SourceError
+from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.answers import Answer, Call, Fault
 from tests.providers.comtrade import ComtradeWorld
@@ -26,16 +26,16 @@ KEY = "k-4711-geheim"
 AVAILABILITY = "public/v1/getDA/C/M/HS"
 
 
-def patience() -> Patience:
-    return Patience(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
+def patience() -> RetryPolicy:
+    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
 
 
 def exports(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return ComtradeExports(settings, patience()).fetch(Span.of(first, last), now=NOW)
+    return ComtradeExports(settings, patience()).fetch(MonthRange.of(first, last), now=NOW)
 
 
 def mirror(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return ComtradeMirror(settings, patience()).fetch(Span.of(first, last), now=NOW)
+    return ComtradeMirror(settings, patience()).fetch(MonthRange.of(first, last), now=NOW)
 
 
 def rows_of(file: FileRows, measure: str) -> pd.Series:

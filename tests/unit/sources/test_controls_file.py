@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.controls_file import PanelControl, read_controls
+from sources.files.controls import PanelControl, read_controls
 from store.errors import DataError
 
 SERIES = ["Japan|250410", "Japan|380110", "USA|250410"]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.months import month_number
-from sources.covariates import Covariates
-from sources.covariates_file import read_covariates
+from sources.files.covariates import Covariates
+from sources.files.covariates_file import read_covariates
 from store.errors import DataError
 
 FIRST = month_number("2020-01")

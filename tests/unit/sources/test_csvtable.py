@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.csvtable import content_of, parse_day, read_table
+from sources.files.csv_table import content_of, parse_day, read_table
 from store.errors import DataError
 
 

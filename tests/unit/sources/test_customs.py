@@ -3,13 +3,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.calendar import ReleaseCalendar
-from sources.customs import CustomsDownload
-from sources.customs_places import partner_place
-from sources.guards import objections
+from sources.bundled.release_calendar import ReleaseCalendar
+from sources.checks.guards import objections
+from sources.providers.customs import CustomsDownload
+from sources.providers.customs_places import partner_place
 from store.errors import DataError
-from store.frames import typed_frame
-from store.schemas import validate
+from store.schema.frame_schemas import validate
+from store.schema.frames import typed_frame
 
 NOW = pd.Timestamp("2026-11-25T08:00:00Z")
 

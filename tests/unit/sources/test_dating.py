@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from sources.calendar import ReleaseCalendar
-from sources.dating import latest_plausible_day, stated_day
+from sources.bundled.dating import latest_plausible_day, stated_day
+from sources.bundled.release_calendar import ReleaseCalendar
 
 RULE = ReleaseCalendar({})
 

@@ -3,10 +3,10 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from sources.bundled import bundled_sources
-from sources.guards import objections
-from store.batch import FileRows
-from store.frames import typed_frame
+from sources.bundled.all_tables import bundled_sources
+from sources.checks.guards import objections
+from store.facts.batch import FileRows
+from store.schema.frames import typed_frame
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations
 from tests.data.table_builders import INFO, NOW, as_file, make_trade
@@ -150,7 +150,7 @@ def test_weight_under_six_and_eight_digits_of_one_source_is_never_mixed() -> Non
     assert reasons[0].startswith(
         "Codes of different width are mixed: DEU net_weight_t under 850511 and 85051110"
     )
-    assert "sources.bridge" in reasons[0]
+    assert "sources.providers.hs6_bridge" in reasons[0]
 
 
 def test_an_importers_lines_of_one_width_are_not_mixed() -> None:

@@ -11,11 +11,11 @@ from typing import ClassVar
 import pytest
 from pydantic import SecretStr
 
-from sources.http import Http
-from sources.http_cache import HttpCache, Note, sha256
-from sources.http_faults import TooMuchError
-from sources.http_waiting import Patience, asked_wait
-from sources.secrets import Secrets, sent_as
+from sources.http.api_keys import ApiKeys, sent_as
+from sources.http.backoff import RetryPolicy, asked_wait
+from sources.http.cache import CacheEntry, HttpCache, sha256
+from sources.http.client import HttpClient
+from sources.http.faults import TooMuchError
 from store.errors import SourceError
 from store.settings import Settings
 from tests.providers.answers import Fault
@@ -35,8 +35,10 @@ class Waits:
     seconds: list[float] = field(default_factory=list)
     chance: float = 0.5
 
-    def patience(self, stopwatch: Callable[[], float] = lambda: 0.0) -> Patience:
-        return Patience(sleep=self.seconds.append, chance=lambda: self.chance, stopwatch=stopwatch)
+    def patience(self, stopwatch: Callable[[], float] = lambda: 0.0) -> RetryPolicy:
+        return RetryPolicy(
+            sleep=self.seconds.append, chance=lambda: self.chance, stopwatch=stopwatch
+        )
 
 
 @pytest.fixture
@@ -53,10 +55,10 @@ def client(
     settings: Settings,
     waits: Waits,
     *,
-    secrets: Secrets | None = None,
+    secrets: ApiKeys | None = None,
     **patience: Callable[[], float],
-) -> Http:
-    return Http(
+) -> HttpClient:
+    return HttpClient(
         settings,
         provider="comtrade",
         base_url=settings.comtrade_url,
@@ -65,7 +67,7 @@ def client(
     )
 
 
-def rows_of(http: Http) -> int:
+def rows_of(http: HttpClient) -> int:
     value = http.json(PREVIEW, ASKED).value
     assert isinstance(value, dict)
     return len(value["data"])
@@ -187,7 +189,7 @@ def test_a_key_is_asked_for_where_there_is_one(
     providers, live_settings = served
     providers.misbehave(name, Fault.HTML)
     base = f"{providers.url}/{name}"
-    http = Http(live_settings, provider=name, base_url=base, patience=waits.patience())
+    http = HttpClient(live_settings, provider=name, base_url=base, patience=waits.patience())
 
     with http, pytest.raises(SourceError, match=hint):
         http.json("/search", [("keyword", "8505")])
@@ -270,14 +272,14 @@ class TestCache:
 
     def test_a_changed_body_is_no_answer(self, tmp_path: Path) -> None:
         cache = HttpCache(tmp_path)
-        cache.keep(Note("http://x/a", 200, sha256(b"one")), "*/*", b"one")
+        cache.keep(CacheEntry("http://x/a", 200, sha256(b"one")), "*/*", b"one")
         (tmp_path / f"{sha256(b'one')}.body").write_bytes(b"two")
 
         assert cache.find("http://x/a", "*/*") is None
 
     def test_a_note_cut_off_is_no_answer(self, tmp_path: Path) -> None:
         cache = HttpCache(tmp_path)
-        cache.keep(Note("http://x/a", 200, sha256(b"one")), "*/*", b"one")
+        cache.keep(CacheEntry("http://x/a", 200, sha256(b"one")), "*/*", b"one")
         [note] = tmp_path.glob("*.json")
         note.write_text(note.read_text(encoding="utf-8")[:20], encoding="utf-8")
 
@@ -286,7 +288,7 @@ class TestCache:
     def test_an_older_body_stays_beside_the_newer(self, tmp_path: Path) -> None:
         cache = HttpCache(tmp_path)
         for body in (b"one", b"two"):
-            cache.keep(Note("http://x/a", 200, sha256(body)), "*/*", body)
+            cache.keep(CacheEntry("http://x/a", 200, sha256(body)), "*/*", body)
 
         found = cache.find("http://x/a", "*/*")
         assert found is not None
@@ -304,12 +306,12 @@ class TestCache:
 
 
 class TestKeys:
-    HEADER: ClassVar = Secrets(headers={"Ocp-Apim-Subscription-Key": SecretStr(KEY)})
-    PARAM: ClassVar = Secrets(params={"key": SecretStr(KEY)})
+    HEADER: ClassVar = ApiKeys(headers={"Ocp-Apim-Subscription-Key": SecretStr(KEY)})
+    PARAM: ClassVar = ApiKeys(params={"key": SecretStr(KEY)})
 
     @pytest.mark.parametrize("secrets", [HEADER, PARAM], ids=["header", "parameter"])
     def test_a_key_is_sent(
-        self, providers: Providers, live_settings: Settings, waits: Waits, secrets: Secrets
+        self, providers: Providers, live_settings: Settings, waits: Waits, secrets: ApiKeys
     ) -> None:
         with client(live_settings, waits, secrets=secrets) as http:
             rows_of(http)
@@ -324,7 +326,7 @@ class TestKeys:
         self,
         served: tuple[Providers, Settings],
         waits: Waits,
-        secrets: Secrets,
+        secrets: ApiKeys,
         fault: Fault | None,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
@@ -352,7 +354,7 @@ class TestKeys:
     def test_a_key_that_the_provider_echoes_is_hidden(
         self, live_settings: Settings, waits: Waits
     ) -> None:
-        wrong = Secrets(headers=sent_as("Ocp-Apim-Subscription-Key", SecretStr("wrong-4711")))
+        wrong = ApiKeys(headers=sent_as("Ocp-Apim-Subscription-Key", SecretStr("wrong-4711")))
 
         with client(live_settings, waits, secrets=wrong) as http, pytest.raises(SourceError) as err:
             http.json("/data/v1/get/C/M/HS", ASKED)

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sources.fx import ExchangeRates, monthly_means
-from sources.gpr import GeopoliticalRisk
-from sources.http_waiting import Patience
-from sources.span import Span
+from sources.http.backoff import RetryPolicy
+from sources.providers.fx import ExchangeRates, monthly_means
+from sources.providers.gpr import GeopoliticalRisk
+from sources.providers.month_range import MonthRange
 from store.settings import Settings
 from tests.providers.answers import Answer
 from tests.providers.server import Providers
@@ -18,17 +18,17 @@ from tests.providers.server import Providers
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 
 
-def patience() -> Patience:
-    return Patience(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
+def patience() -> RetryPolicy:
+    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
 
 
 def rates(settings: Settings, first: str, last: str | None = None) -> pd.DataFrame:
-    file = ExchangeRates(settings, patience()).fetch(Span.of(first, last), now=NOW)
+    file = ExchangeRates(settings, patience()).fetch(MonthRange.of(first, last), now=NOW)
     return file.tables["covariates"]
 
 
 def risk(settings: Settings, first: str, last: str, now: pd.Timestamp = NOW) -> pd.DataFrame:
-    file = GeopoliticalRisk(settings, patience()).fetch(Span.of(first, last), now=now)
+    file = GeopoliticalRisk(settings, patience()).fetch(MonthRange.of(first, last), now=now)
     return file.tables["covariates"]
 
 
@@ -66,7 +66,7 @@ class TestExchangeRates:
         days = pd.bdate_range("2026-06-01", periods=9)
         daily = pd.DataFrame({"day": days, "name": "usd_per_eur", "rate": 1.1})
 
-        assert monthly_means(daily, Span.of("2026-06")).empty
+        assert monthly_means(daily, MonthRange.of("2026-06")).empty
 
 
 class TestRisk:

@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 
 from sources.base import LiveSource
-from sources.http_waiting import Patience
-from sources.live import LIVE, live_source
-from sources.span import Span
-from store.batch import FileRows
+from sources.http.backoff import RetryPolicy
+from sources.providers.month_range import MonthRange
+from sources.providers.registry import LIVE, live_source
 from store.errors import SourceError
+from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.answers import Fault
 from tests.providers.server import Providers
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
-SPAN = Span.of("2024-05", "2024-08")
+SPAN = MonthRange.of("2024-05", "2024-08")
 PASSING = (
     Fault.BUSY, Fault.BROKEN, Fault.HANGUP, Fault.TRUNCATED, Fault.GARBLED, Fault.DRIP,
     Fault.DOUBLED,
@@ -35,9 +35,9 @@ ONE_CALL = frozenset({"fx", "gpr"})
 """Sources whose first answer is their only one."""
 
 
-def patience() -> Patience:
+def patience() -> RetryPolicy:
     """Never wait; every look at the stopwatch takes a tenth of a second."""
-    return Patience(
+    return RetryPolicy(
         sleep=lambda _: None, chance=lambda: 0.5, stopwatch=itertools.count(0, 0.1).__next__
     )
 

@@ -6,27 +6,27 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.federal_register import FederalRegister
-from sources.hts import TariffSchedule
-from sources.http_waiting import Patience
-from sources.span import Span
+from sources.http.backoff import RetryPolicy
+from sources.providers.month_range import MonthRange
+from sources.watchers.federal_register import FederalRegister
+from sources.watchers.hts import TariffSchedule
 from store.errors import SourceError
 from store.settings import Settings
 from tests.providers.server import Providers
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
-SPAN = Span.of("2024-01", "2025-12")
+SPAN = MonthRange.of("2024-01", "2025-12")
 
 
-def patience() -> Patience:
-    return Patience(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
+def patience() -> RetryPolicy:
+    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
 
 
 def schedule(settings: Settings) -> pd.DataFrame:
     return TariffSchedule(settings, patience()).fetch(SPAN, now=NOW).tables["proposals"]
 
 
-def register(settings: Settings, span: Span = SPAN, now: pd.Timestamp = NOW) -> pd.DataFrame:
+def register(settings: Settings, span: MonthRange = SPAN, now: pd.Timestamp = NOW) -> pd.DataFrame:
     return FederalRegister(settings, patience()).fetch(span, now=now).tables["proposals"]
 
 
@@ -106,7 +106,7 @@ class TestRegister:
         days = pd.date_range("2026-01-01", "2026-01-31").strftime("%Y-%m-%d")
         providers.world.policy.documents = [document(i, days[i % 31]) for i in range(2_500)]
 
-        rows = register(live_settings, Span.of("2026-01"))
+        rows = register(live_settings, MonthRange.of("2026-01"))
 
         assert len(rows) == 2_500
         firsts = {
@@ -120,7 +120,7 @@ class TestRegister:
     ) -> None:
         providers.world.policy.documents = [document(i, "2026-01-05") for i in range(1_500)]
 
-        assert len(register(live_settings, Span.of("2026-01"))) == 1_500
+        assert len(register(live_settings, MonthRange.of("2026-01"))) == 1_500
         pages = [call.one("page") for call in providers.asked("federal_register")]
         assert pages == ["1", "2", "1", "1", "1"]
 
@@ -130,7 +130,7 @@ class TestRegister:
         providers.world.policy.documents = [document(i, "2026-01-05") for i in range(2_001)]
 
         with pytest.raises(SourceError, match=r"2001 documents.*for one day.*narrower term"):
-            register(live_settings, Span.of("2026-01"))
+            register(live_settings, MonthRange.of("2026-01"))
 
     def test_a_page_told_twice_is_refused(
         self, providers: Providers, live_settings: Settings
@@ -138,7 +138,7 @@ class TestRegister:
         providers.world.policy.documents = [document(7, "2026-01-05")] * 2
 
         with pytest.raises(SourceError, match=r"announces 2 documents.*tells 1 different"):
-            register(live_settings, Span.of("2026-01"))
+            register(live_settings, MonthRange.of("2026-01"))
 
     def test_what_is_shown_ahead_of_its_day_waits(
         self, providers: Providers, live_settings: Settings
@@ -146,7 +146,7 @@ class TestRegister:
         providers.world.policy.documents = [document(1, "2026-01-05"), document(2, "2026-01-07")]
 
         rows = register(
-            live_settings, Span.of("2026-01"), pd.Timestamp("2026-01-06T12:00", tz="UTC")
+            live_settings, MonthRange.of("2026-01"), pd.Timestamp("2026-01-06T12:00", tz="UTC")
         )
 
         assert rows["item_key"].tolist() == ["2026-00001"]
@@ -157,10 +157,10 @@ class TestRegister:
         providers.world.policy.documents = [document(1, "2026-01-0x")]
 
         with pytest.raises(SourceError, match="dates a document '2026-01-0x'"):
-            register(live_settings, Span.of("2026-01"))
+            register(live_settings, MonthRange.of("2026-01"))
 
     def test_no_document_is_an_empty_table(self, live_settings: Settings) -> None:
-        assert register(live_settings, Span.of("2020-01")).empty
+        assert register(live_settings, MonthRange.of("2020-01")).empty
 
 
 @pytest.mark.network
@@ -170,4 +170,6 @@ def test_the_real_schedule_has_the_documented_shape(tmp_path: Path) -> None:
 
 @pytest.mark.network
 def test_the_real_register_has_the_documented_shape(tmp_path: Path) -> None:
-    assert "2024-21217" in set(register(Settings(home=tmp_path), Span.of("2024-09"))["item_key"])
+    assert "2024-21217" in set(
+        register(Settings(home=tmp_path), MonthRange.of("2024-09"))["item_key"]
+    )

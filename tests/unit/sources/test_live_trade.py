@@ -6,29 +6,29 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from sources.census import CensusImports
-from sources.comext import ComextImports
-from sources.countries import comext_members, comext_place
-from sources.http_waiting import Patience
-from sources.span import Span
-from store.batch import FileRows
+from sources.http.backoff import RetryPolicy
+from sources.providers.census import CensusImports
+from sources.providers.comext import ComextImports
+from sources.providers.countries import comext_members, comext_place
+from sources.providers.month_range import MonthRange
 from store.errors import SourceError
+from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.server import Providers
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 
 
-def patience() -> Patience:
-    return Patience(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
+def patience() -> RetryPolicy:
+    return RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5, stopwatch=lambda: 0.0)
 
 
 def census(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return CensusImports(settings, patience()).fetch(Span.of(first, last), now=NOW)
+    return CensusImports(settings, patience()).fetch(MonthRange.of(first, last), now=NOW)
 
 
 def comext(settings: Settings, first: str, last: str | None = None) -> FileRows:
-    return ComextImports(settings, patience()).fetch(Span.of(first, last), now=NOW)
+    return ComextImports(settings, patience()).fetch(MonthRange.of(first, last), now=NOW)
 
 
 def cells(file: FileRows) -> pd.Series:

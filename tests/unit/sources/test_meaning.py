@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from sources.destinations import COUNTRIES, parse_areas, parse_destination
-from sources.periods import parse_period
-from sources.precision import half_width
+from sources.bundled.destinations import COUNTRIES, parse_areas, parse_destination
+from sources.bundled.periods import parse_period
+from sources.bundled.precision import half_width
 from store.vocabulary import EU27_MEMBERS
 
 

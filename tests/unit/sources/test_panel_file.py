@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.months import month_number
-from sources.panel_file import Panel, read_panel
-from sources.tree_file import tree_of_panel
+from sources.files.panel import Panel, read_panel
+from sources.files.tree import tree_of_panel
 from store.errors import DataError
 
 HEADER = "destination,period,tonnes\n"

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.policy_events import PolicyEvents
+from sources.bundled.policy_events import PolicyEvents
 from store.errors import DataError
 from tests.data.store_builders import EVENT, write_csv
 

@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from sources.scenario_file import MOST_BYTES, Ground, Scenario, read_scenario
+from sources.files.scenario import MOST_BYTES, Scenario, ScenarioContext, read_scenario
 from store.errors import DataError
 from tests.data.builders import at, make_events
 
@@ -11,7 +11,7 @@ EVENTS = make_events(
     {"event_id": "2018-09-control", "suspended_from": "2020-01-10", "suspended_to": "2020-12-31"},
     {"event_id": "2020-02-relaxed", "instrument": "export_licence_relaxation"},
 )
-GROUND = Ground(
+GROUND = ScenarioContext(
     at("2020-07-15"), EVENTS, ("USA", "JPN", "WLD", "EU27"), ("USA", "EU27", "JPN"),
     felt_before=pd.Timestamp("2020-07-01"),
 )  # fmt: skip
@@ -251,7 +251,7 @@ def test_a_known_act_can_be_told_again_as_it_is_however_odd() -> None:
             "destinations": "USA;AUS",
         },
     )  # fmt: skip
-    ground = Ground(at("2020-07-15"), odd, ("USA", "WLD"), ("USA",))
+    ground = ScenarioContext(at("2020-07-15"), odd, ("USA", "WLD"), ("USA",))
     text = (
         "name: n\nevents: [{event_id: odd, announced_on: 2020-02-15, effective_from: 2020-02-01, "
         "destinations: [USA, AUS]}]"

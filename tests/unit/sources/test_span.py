@@ -3,26 +3,26 @@
 import pandas as pd
 import pytest
 
-from sources.span import Span
+from sources.providers.month_range import MonthRange
 
 
 def test_a_span_counts_both_ends() -> None:
-    span = Span.of("2025-11", "2026-02")
+    span = MonthRange.of("2025-11", "2026-02")
 
     assert [str(month) for month in span.months] == ["2025-11", "2025-12", "2026-01", "2026-02"]
     assert (span.begin, span.end) == (pd.Timestamp("2025-11-01"), pd.Timestamp("2026-02-28"))
     assert str(span) == "2025-11..2026-02"
-    assert str(Span.of("2025-11")) == "2025-11"
+    assert str(MonthRange.of("2025-11")) == "2025-11"
 
 
 def test_pieces_cover_it_without_overlap() -> None:
-    pieces = [str(piece) for piece in Span.of("2025-01", "2026-01").pieces(12)]
+    pieces = [str(piece) for piece in MonthRange.of("2025-01", "2026-01").pieces(12)]
 
     assert pieces == ["2025-01..2025-12", "2026-01"]
 
 
 def test_years_end_in_december() -> None:
-    years = [str(year) for year in Span.of("2024-11", "2026-02").years()]
+    years = [str(year) for year in MonthRange.of("2024-11", "2026-02").years()]
 
     assert years == ["2024-11..2024-12", "2025-01..2025-12", "2026-01..2026-02"]
 
@@ -34,4 +34,4 @@ def test_years_end_in_december() -> None:
 )
 def test_what_is_no_range_of_months_is_refused(first: str, last: str, frequency: str) -> None:
     with pytest.raises(ValueError, match=r"no range of months.*--since and --until"):
-        Span(pd.Period(first, frequency), pd.Period(last, frequency))
+        MonthRange(pd.Period(first, frequency), pd.Period(last, frequency))

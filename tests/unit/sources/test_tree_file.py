@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.tree_file import read_tree, tree_of_panel
+from sources.files.tree import read_tree, tree_of_panel
 from store.errors import DataError
 
 SERIES = ("DEU", "ITA", "JPN", "USA")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from store.archive import FORMAT, extract_archive, verify_archive, write_archive
+from store.archive.archive_file import FORMAT, extract_archive, verify_archive, write_archive
 from store.errors import DataError
 
 

@@ -8,8 +8,8 @@ from alembic import command
 from sqlalchemy import Engine, create_engine, text
 
 from store.database import migration_config, open_store, writing
-from store.publishing import publish_forecasts
-from store.reading import latest_forecast, read_forecasts, read_scores
+from store.facts.reading import latest_forecast, read_forecasts, read_scores
+from store.publications.publishing import publish_forecasts
 from tests.data.store_builders import make_forecasts
 
 APRIL = pd.Timestamp("2025-04-10", tz="UTC")

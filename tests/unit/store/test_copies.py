@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from store.copies import Copy, check_sqlite, copy_database, is_sound, load_postgres, move_addresses
+from store.archive.database_copies import (
+    DatabaseCopy,
+    check_sqlite,
+    copy_database,
+    is_sound,
+    load_postgres,
+    move_addresses,
+)
 from store.database import open_store
 from store.errors import StoreError
 from tests.conftest import POSTGRES
@@ -83,7 +90,9 @@ def test_a_copy_that_holds_other_rows_than_told_is_refused(tmp_path: Path) -> No
     copy = copy_database(url, tmp_path / "copy")
 
     with pytest.raises(StoreError, match="as the manifest says"):
-        check_sqlite(tmp_path / "copy", Copy("sqlite", copy.revision, {**copy.rows, "runs": 1}))
+        check_sqlite(
+            tmp_path / "copy", DatabaseCopy("sqlite", copy.revision, {**copy.rows, "runs": 1})
+        )
 
 
 def test_a_damaged_database_is_told_and_not_copied(tmp_path: Path) -> None:

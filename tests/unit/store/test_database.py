@@ -15,8 +15,8 @@ from sqlalchemy.schema import CreateTable
 
 from store.database import migration_config, open_store, shown_address, writing
 from store.errors import StoreError
-from store.tables import metadata, natural_key, observations, stated_columns
-from store.writing import insert_statement
+from store.facts.writing import insert_statement
+from store.schema.tables import metadata, natural_key, observations, stated_columns
 
 
 def test_the_migrated_schema_is_the_one_the_tables_declare(engine: Engine) -> None:

@@ -6,40 +6,47 @@ from alembic import command
 from sqlalchemy import Engine, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 
-from store.audit import Who, audited
 from store.database import migration_config, writing
-from store.desk import read_desk, read_desk_mark
-from store.desk_tables import needs
 from store.errors import DataError, MissingError, StoreError, TokenError
-from store.needs import Need, add_need, end_need
-from store.overrides import Override, add_override
-from store.publishing import publish_forecasts
-from store.rules import Finding, Rule, add_rule, end_rule, keep_findings, note_delivery
-from store.tokens import create_token, digest_of, read_tokens, revoke_token
+from store.planning.alert_rules import (
+    AlertFinding,
+    AlertRule,
+    add_rule,
+    end_rule,
+    keep_findings,
+    note_delivery,
+)
+from store.planning.audit import Actor, audited
+from store.planning.needs import NeedRow, add_need, end_need
+from store.planning.overrides import OverrideRow, add_override
+from store.planning.planning_rows import read_desk, read_desk_mark
+from store.planning.tokens import create_token, digest_of, read_tokens, revoke_token
+from store.publications.publishing import publish_forecasts
+from store.schema.planning_tables import needs
 from tests.service.builders import make_forecasts
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 AS_OF = datetime(2026, 11, 24, tzinfo=UTC)
-DESK = Who("ann")
+DESK = Actor("ann")
 
 
 def month(text_: str) -> pd.Timestamp:
     return pd.Timestamp(f"{text_}-01")
 
 
-def make_need(**changes: object) -> Need:
+def make_need(**changes: object) -> NeedRow:
     told = {"name": "plant", "destination": "DEU", "period_from": month("2026-12"),
             "period_to": month("2027-02"), "tonnes": 800.0}  # fmt: skip
-    return Need(**{**told, **changes})
+    return NeedRow(**{**told, **changes})
 
 
-def make_rule(**changes: object) -> Rule:
-    return Rule(**{"name": "drop", "measure": "median", "points": 5.0, "destination": "USA",
+def make_rule(**changes: object) -> AlertRule:
+    return AlertRule(**{"name": "drop", "measure": "median", "points": 5.0, "destination": "USA",
                    **changes})  # fmt: skip
 
 
-def make_finding(rule: int) -> Finding:
-    return Finding(
+def make_finding(rule: int) -> AlertFinding:
+    return AlertFinding(
         rule, AT, AS_OF, fired=True, period=AT.date(), before=1.0, after=2.0, message="moved"
     )
 
@@ -48,10 +55,10 @@ def publish(engine: Engine) -> None:
     publish_forecasts(engine, make_forecasts(cutoff="2026-07"), as_of=AS_OF, data_vintage="a")
 
 
-def expected(**changes: object) -> Override:
+def expected(**changes: object) -> OverrideRow:
     told = {"destination": "USA", "period": month("2026-12"), "as_of": pd.Timestamp(AS_OF),
             "tonnes": 450.0, "reason": "two licences"}  # fmt: skip
-    return Override(**{**told, **changes})
+    return OverrideRow(**{**told, **changes})
 
 
 def test_a_need_is_kept_with_who_stated_it_and_its_audit_row(engine: Engine) -> None:
@@ -124,7 +131,7 @@ def test_the_database_itself_keeps_the_audit_trail(engine: Engine, change: str) 
 
 def test_a_token_writes_in_its_name_until_it_is_revoked(engine: Engine) -> None:
     token = create_token(engine, name="desk", scopes=["write"], at=AT, actor="ann")
-    who = Who(digest=digest_of(token))
+    who = Actor(digest=digest_of(token))
     add_need(engine, make_need(), who=who, at=AT)
     revoke_token(engine, 1, at=AT, actor="bob")
 
@@ -143,7 +150,7 @@ def test_a_token_that_may_only_read_writes_nothing(engine: Engine) -> None:
     token = create_token(engine, name="guest", scopes=["read"], at=AT)
 
     with pytest.raises(TokenError, match="may only read"):
-        add_need(engine, make_need(), who=Who(digest=digest_of(token)), at=AT)
+        add_need(engine, make_need(), who=Actor(digest=digest_of(token)), at=AT)
 
     assert read_desk(engine).needs.empty
 
@@ -219,7 +226,7 @@ def test_earlier_overrides_stay(engine: Engine) -> None:
     publish(engine)
     later = AT.replace(hour=5)
     add_override(engine, expected(), who=DESK, at=AT)
-    add_override(engine, expected(tonnes=500.0, reason="three"), who=Who("bob"), at=later)
+    add_override(engine, expected(tonnes=500.0, reason="three"), who=Actor("bob"), at=later)
 
     desk = read_desk(engine)
     assert desk.overrides["tonnes"].tolist() == [450.0, 500.0]

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, text
 
-from store.batch import Batch, FileRows
 from store.database import writing
-from store.differences import diff_vintages
 from store.errors import DataError
-from store.writing import write_batch
+from store.facts.batch import Batch, FileRows
+from store.facts.vintage_diff import diff_vintages
+from store.facts.writing import write_batch
 from tests.data.store_builders import make_observations
 
 AUGUST_20 = "2025-08-20T00:00:00Z"

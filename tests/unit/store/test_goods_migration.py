@@ -8,20 +8,20 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from store.audit import Who
 from store.database import migration_config, open_store, writing
-from store.desk import read_desk
-from store.labels import fetch_labels, keep_label, read_label
-from store.needs import Need, add_need
-from store.overrides import Override, add_override
-from store.publishing import publish_forecasts
-from store.rules import Finding, Rule, add_rule, keep_findings
+from store.facts.labels import fetch_labels, keep_label, read_label
+from store.planning.alert_rules import AlertFinding, AlertRule, add_rule, keep_findings
+from store.planning.audit import Actor
+from store.planning.needs import NeedRow, add_need
+from store.planning.overrides import OverrideRow, add_override
+from store.planning.planning_rows import read_desk
+from store.publications.publishing import publish_forecasts
 from tests.service.builders import make_forecasts
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 AS_OF = datetime(2026, 11, 24, tzinfo=UTC)
 GOODS = "811292"
-WHO = Who("ann")
+WHO = Actor("ann")
 BEFORE = "0010"
 
 WRITTEN = """
@@ -58,13 +58,15 @@ def write_of_goods(engine: Engine) -> None:
     rows = make_forecasts(cutoff="2026-07")
     publish_forecasts(engine, rows, as_of=AS_OF, data_vintage="a", commodity=GOODS)
     months = (pd.Timestamp("2026-12-01"), pd.Timestamp("2027-02-01"))
-    need = add_need(engine, Need("other", "DEU", *months, 9.0, GOODS), who=WHO, at=AT)
+    need = add_need(engine, NeedRow("other", "DEU", *months, 9.0, GOODS), who=WHO, at=AT)
     rule, _ = add_rule(
-        engine, Rule("other", "shortfall", 5.0, need_id=need), who=WHO, at=AT, since=None
+        engine, AlertRule("other", "shortfall", 5.0, need_id=need), who=WHO, at=AT, since=None
     )
-    found = Finding(rule, AT, AS_OF, fired=True, period=None, before=1.0, after=2.0, message="m")
+    found = AlertFinding(
+        rule, AT, AS_OF, fired=True, period=None, before=1.0, after=2.0, message="m"
+    )
     keep_findings(engine, [found], at=AT)
-    told = Override("USA", months[0], pd.Timestamp(AS_OF), 9.0, "why", GOODS)
+    told = OverrideRow("USA", months[0], pd.Timestamp(AS_OF), 9.0, "why", GOODS)
     add_override(engine, told, who=WHO, at=AT)
     keep_label(engine, GOODS, "gallium", at=AT)
 

@@ -4,8 +4,8 @@ from alembic import command
 from sqlalchemy import Engine, column, create_engine, insert, inspect, table, text
 
 from store.database import migration_config, open_store, writing
-from store.reading import data_vintage, read_observations, read_vintages
-from store.writing import write_batch
+from store.facts.reading import data_vintage, read_observations, read_vintages
+from store.facts.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations
 
 ROW = {

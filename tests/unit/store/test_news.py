@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from store.batch import Batch, FileRows, WriteReport
 from store.errors import DataError
-from store.reading import read_covariates, read_observations, read_tariffs, read_vintages
-from store.writing import write_batch
+from store.facts.batch import Batch, FileRows, WriteReport
+from store.facts.reading import read_covariates, read_observations, read_tariffs, read_vintages
+from store.facts.writing import write_batch
 from tests.data.store_builders import (
     make_batch,
     make_covariates,

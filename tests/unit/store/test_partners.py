@@ -1,7 +1,7 @@
 from sqlalchemy import Engine
 
-from store.partners import read_partner_counts
-from store.writing import write_batch
+from store.facts.partner_tables import read_partner_counts
+from store.facts.writing import write_batch
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_observations
 

@@ -3,24 +3,21 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from store.database import writing
-from store.desk_tables import audit
 from store.errors import DataError
-from store.freezing import Freezing, content_hash
-from store.intact import kept_at, tampered
-from store.publications import (
-    approve,
-    held_forecasts,
-    read_publications,
-    reject,
-)
-from store.publishing import hold_forecasts, publish_forecasts
-from store.reading import latest_forecast, read_forecasts
-from store.tables import forecasts
+from store.facts.reading import latest_forecast, read_forecasts
+from store.publications.decisions import approve, held_forecasts, read_publications, reject
+from store.publications.digest import PublicationContext, content_hash
+from store.publications.integrity import kept_at, tampered
+from store.publications.publishing import hold_forecasts, publish_forecasts
+from store.schema.planning_tables import audit
+from store.schema.tables import forecasts
 from tests.data.store_builders import make_forecasts
 
 APRIL = pd.Timestamp("2025-04-22T11:30", tz="UTC")
 MAY = pd.Timestamp("2025-05-22T11:30", tz="UTC")
-FROZEN = Freezing(at=APRIL, ahead_from=pd.Timestamp("2025-04-01").date(), made_with='{"code": "c"}')
+FROZEN = PublicationContext(
+    at=APRIL, ahead_from=pd.Timestamp("2025-04-01").date(), made_with='{"code": "c"}'
+)
 
 
 def publish(engine: Engine, frame: pd.DataFrame, *, as_of: pd.Timestamp = APRIL) -> int:

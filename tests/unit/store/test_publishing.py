@@ -5,15 +5,15 @@ import pytest
 from sqlalchemy import Engine
 
 from store.errors import DataError, StoreError
-from store.publishing import (
-    Run,
+from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.publications.publishing import (
+    RunRecord,
     finish_run,
     publish_forecasts,
     settle_runs,
     start_run,
     write_scores,
 )
-from store.reading import latest_forecast, read_forecasts, read_runs, read_scores
 from store.vocabulary import FORECAST_COLUMNS
 from tests.data.store_builders import make_forecasts
 
@@ -163,7 +163,7 @@ def test_forecasts_of_another_commodity_stand_beside_them(engine: Engine) -> Non
 def test_a_run_is_noted_and_finished(engine: Engine) -> None:
     start_run(
         engine,
-        Run(
+        RunRecord(
             run_id="r1", flow="run", as_of=APRIL, data_vintage="f00d",
             started_at=datetime(2025, 4, 10, 1, tzinfo=UTC), git_commit="abc",
         ),
@@ -187,7 +187,8 @@ def test_a_run_never_started_cannot_finish(engine: Engine) -> None:
 def test_a_killed_run_is_settled_by_whether_its_forecast_stands(engine: Engine) -> None:
     for name, as_of in (("told", APRIL), ("silent", MAY)):
         start_run(
-            engine, Run(run_id=name, flow="run", as_of=as_of, data_vintage="f00d", started_at=as_of)
+            engine,
+            RunRecord(run_id=name, flow="run", as_of=as_of, data_vintage="f00d", started_at=as_of),
         )
     publish(engine, make_forecasts({}))
 

@@ -4,18 +4,18 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from store.batch import FileRows
 from store.errors import DataError
-from store.payload import tables_from_json, tables_to_json
-from store.quarantine import (
+from store.facts.batch import FileRows
+from store.facts.quarantine import (
     put_aside,
     quarantine_reasons,
     quarantined_file,
     read_quarantine,
     release,
 )
-from store.reading import read_observations, read_vintages
-from store.writing import write_batch
+from store.facts.reading import read_observations, read_vintages
+from store.facts.writing import write_batch
+from store.schema.payload import tables_from_json, tables_to_json
 from tests.data.store_builders import make_batch, make_covariates, make_file, make_observations
 
 AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")

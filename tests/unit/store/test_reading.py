@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from store.reading import (
+from store.facts.reading import (
     data_vintage,
     evidence_commodities,
     read_analog_events,
@@ -13,7 +13,7 @@ from store.reading import (
     read_scores,
     read_tariffs,
 )
-from store.writing import write_batch
+from store.facts.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations
 
 JULY_20 = pd.Timestamp("2025-07-20", tz="UTC")

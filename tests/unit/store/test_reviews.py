@@ -2,11 +2,11 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from store.batch import Batch, FileRows
 from store.errors import DataError
-from store.reading import read_vintages
-from store.reviews import decide, propose, read_reviews
-from store.writing import write_batch
+from store.facts.batch import Batch, FileRows
+from store.facts.reading import read_vintages
+from store.facts.reviews import decide, propose, read_reviews
+from store.facts.writing import write_batch
 from tests.data.store_builders import make_observations, make_proposals
 
 AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from store.errors import DataError
-from store.schemas import validate
+from store.schema.frame_schemas import validate
 
 
 def test_a_panel_file_is_typed_and_keeps_other_columns() -> None:

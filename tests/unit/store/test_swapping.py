@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from store.swapping import swap_all, undo
+from store.archive.swap import swap_all, undo
 
 
 def nothing() -> None:
@@ -74,7 +74,7 @@ def test_a_swap_killed_after_any_move_is_undone(
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", kill)
-    monkeypatch.setattr("store.swapping.undo", lambda _: True)
+    monkeypatch.setattr("store.archive.swap.undo", lambda _: True)
     with pytest.raises(KeyboardInterrupt):
         swap_all(moves(place), place / "journal", then=nothing)
     monkeypatch.undo()

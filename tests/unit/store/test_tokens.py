@@ -5,8 +5,14 @@ import pytest
 from sqlalchemy import Engine, select
 
 from store.errors import DataError
-from store.tables import tokens
-from store.tokens import create_token, digest_of, read_tokens, revoke_token, scopes_in_force
+from store.planning.tokens import (
+    create_token,
+    digest_of,
+    read_tokens,
+    revoke_token,
+    scopes_in_force,
+)
+from store.schema.tables import tokens
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, event
 
-from store.batch import Batch
 from store.database import open_store, writing
 from store.errors import DataError, StoreError
-from store.reading import read_observations, read_vintages
-from store.writing import Ingest, write_batch, write_within
+from store.facts.batch import Batch
+from store.facts.reading import read_observations, read_vintages
+from store.facts.writing import Ingest, write_batch, write_within
 from tests.data.store_builders import make_batch, make_file, make_observations
 
 

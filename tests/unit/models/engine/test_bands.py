@@ -8,13 +8,13 @@ from models.engine.bands import (
     LEAST_SIDE,
     TAIL,
     Bands,
-    Checked,
+    CalibrationCells,
     bands_of,
     edges_of,
     groups_of,
 )
 from models.engine.spec import EngineSpec
-from models.smoothing import Floats
+from models.statistical.smoothing import Floats
 from store.vocabulary import QUANTILES
 
 SPEC = EngineSpec()
@@ -23,10 +23,12 @@ LAST = 50
 P10, P50, P90 = (QUANTILES.index(level) for level in (0.1, 0.5, 0.9))
 
 
-def checked(score: Floats, *, origins: int = 12) -> Checked:
+def checked(score: Floats, *, origins: int = 12) -> CalibrationCells:
     """Build scores of cells dealt out over horizons, groups and origins."""
     place = np.arange(len(score))
-    return Checked(score, 1 + place % 6, place // 6 % GROUPS, LAST - 1 - place // 18 % origins)
+    return CalibrationCells(
+        score, 1 + place % 6, place // 6 % GROUPS, LAST - 1 - place // 18 % origins
+    )
 
 
 def drawn(count: int = 3_600, *, seed: int = 2, reach: float = 1.6) -> Floats:
@@ -34,11 +36,11 @@ def drawn(count: int = 3_600, *, seed: int = 2, reach: float = 1.6) -> Floats:
     return np.random.default_rng(seed).normal(0.0, reach / 1.2816, count)
 
 
-def bands(found: Checked, *, spec: EngineSpec = SPEC) -> Bands:
+def bands(found: CalibrationCells, *, spec: EngineSpec = SPEC) -> Bands:
     return bands_of(found, np.array([-6.0, -3.0]), horizon=6, last=LAST, spec=spec)
 
 
-def coverage(found: Bands, fresh: Checked) -> float:
+def coverage(found: Bands, fresh: CalibrationCells) -> float:
     own = found.scores[fresh.group, fresh.horizon - 1]
     return float(((own[:, P10] <= fresh.score) & (fresh.score <= own[:, P90])).mean())
 
@@ -114,7 +116,7 @@ class TestAfterABreak:
     misses = (0.5, 5.0)
     hits = (5.0, 0.5)
 
-    def broken(self, units: tuple[float, float], *, months: int) -> Checked:
+    def broken(self, units: tuple[float, float], *, months: int) -> CalibrationCells:
         """Build errors in one unit before the last months, in another within them."""
         plain = checked(drawn())
         is_new = plain.origin >= LAST - months

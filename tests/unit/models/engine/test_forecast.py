@@ -5,9 +5,9 @@ import pytest
 
 from models.engine import forecast
 from models.engine.forecast import engine_at
-from models.engine.standpoint import CEILING, UNSEEN_SPREAD
-from models.experts import EXPERTS
-from models.smoothing import Floats
+from models.engine.series_stats import CEILING, UNSEEN_SPREAD
+from models.statistical.experts import EXPERTS
+from models.statistical.smoothing import Floats
 from store.vocabulary import QUANTILES
 from tests.data.engine_builders import BRIEF, make_engine, make_values, said, said_of
 

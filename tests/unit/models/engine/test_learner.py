@@ -4,17 +4,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.learner import CANDIDATES, LEAST_CELLS, Learner, Teacher
-from models.engine.lessons import Lessons
+from models.engine.quantile_model import CANDIDATES, LEAST_CELLS, QuantileModel, Trainer
 from models.engine.spec import EngineSpec
-from models.smoothing import Floats
+from models.engine.training_set import PanelTrainingSet
+from models.statistical.smoothing import Floats
 from tests.data.engine_builders import BRIEF, make_lessons
 
 NAMES = ("horizon", "first", "second")
 LAST = 41
 
 
-def drawn(count: int = 2_000, *, noise: Callable[[Floats], Floats] | None = None) -> Lessons:
+def drawn(
+    count: int = 2_000, *, noise: Callable[[Floats], Floats] | None = None
+) -> PanelTrainingSet:
     draw = np.random.default_rng(5)
     features = draw.normal(size=(count, 3))
     features[:, 0] = draw.integers(1, 7, count)
@@ -22,8 +24,8 @@ def drawn(count: int = 2_000, *, noise: Callable[[Floats], Floats] | None = None
     return make_lessons(features, features[:, 1] + (spread if noise is None else noise(spread)))
 
 
-def taught(known: Lessons, spec: EngineSpec = BRIEF) -> Learner:
-    [found] = Teacher(known, NAMES, LAST, spec).learners([np.ones(len(known), dtype=bool)])
+def taught(known: PanelTrainingSet, spec: EngineSpec = BRIEF) -> QuantileModel:
+    [found] = Trainer(known, NAMES, LAST, spec).learners([np.ones(len(known), dtype=bool)])
     assert found is not None
     return found
 
@@ -64,7 +66,7 @@ def test_too_few_cells_teach_nothing() -> None:
     known = drawn(LEAST_CELLS)
     few = np.arange(LEAST_CELLS) > 0
 
-    found = Teacher(known, NAMES, LAST, BRIEF).learners([~few, few, few | True])
+    found = Trainer(known, NAMES, LAST, BRIEF).learners([~few, few, few | True])
 
     assert [learner is None for learner in found] == [True, True, False]
 
@@ -72,7 +74,7 @@ def test_too_few_cells_teach_nothing() -> None:
 def test_no_cells_teach_nothing() -> None:
     known = drawn().part(np.zeros(2_000, dtype=bool))
 
-    assert Teacher(known, NAMES, LAST, BRIEF).learners([np.empty(0, dtype=bool)]) == [None]
+    assert Trainer(known, NAMES, LAST, BRIEF).learners([np.empty(0, dtype=bool)]) == [None]
 
 
 def test_at_most_some_rows_are_seen() -> None:
@@ -116,7 +118,7 @@ def test_the_same_is_learned_with_any_number_of_threads() -> None:
     parts = [np.arange(2_000) < 900, np.ones(2_000, dtype=bool)]
 
     one, two = (
-        Teacher(known, NAMES, LAST, replace(BRIEF, threads=count)).learners(parts)
+        Trainer(known, NAMES, LAST, replace(BRIEF, threads=count)).learners(parts)
         for count in (1, 2)
     )
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.lessons import LEAST_SCALE, PanelView, lessons, past_origins
+from models.engine.series_stats import NAMES
 from models.engine.spec import EngineSpec
-from models.engine.standpoint import NAMES
-from models.smoothing import Floats
+from models.engine.training_set import LEAST_SCALE, PanelView, lessons, past_origins
+from models.statistical.smoothing import Floats
 from tests.data.engine_builders import BRIEF, make_values, make_view
 
 NAN = float("nan")

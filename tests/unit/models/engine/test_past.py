@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from models.engine.past import Pasts
-from models.engine.standpoint import Common, gauge, panel_momentum
-from models.smoothing import Floats
+from models.engine.past_origins import PastOrigins
+from models.engine.series_stats import PanelStats, gauge, panel_momentum
+from models.statistical.smoothing import Floats
 from tests.data.engine_builders import make_values
 
 NAN = float("nan")
@@ -38,7 +38,7 @@ PANELS = {
 def test_an_origin_is_bit_for_bit_what_its_own_months_say(name: str, origin: int) -> None:
     values = PANELS[name]
 
-    found = Pasts(values, 58).at(origin)
+    found = PastOrigins(values, 58).at(origin)
 
     whole = gauge(values[:, : origin + 1])
     rows = np.arange(0, len(values), 3)
@@ -52,9 +52,9 @@ def test_an_origin_is_bit_for_bit_what_its_own_months_say(name: str, origin: int
 
 def test_some_series_of_a_panel_are_drawn_towards_its_season() -> None:
     values = make_values(series=30)
-    common = Common(np.linspace(0.8, 1.2, 12), 0.25)
+    common = PanelStats(np.linspace(0.8, 1.2, 12), 0.25)
 
-    found = Pasts(values, 58).at(40, common)
+    found = PastOrigins(values, 58).at(40, common)
 
     assert found.common is common
     expected = gauge(values[:, :41], common.profile)
@@ -66,7 +66,7 @@ def test_an_origin_does_not_see_what_comes_after_it() -> None:
     poisoned = values.copy()
     poisoned[:, 41:] = 1e12
 
-    honest, wild = (Pasts(table, 58).at(40) for table in (values, poisoned))
+    honest, wild = (PastOrigins(table, 58).at(40) for table in (values, poisoned))
 
     np.testing.assert_array_equal(honest.season, wild.season)
     assert honest.common.momentum == wild.common.momentum

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.engine.stack import FURTHEST, Stack, fit_stack
-from models.smoothing import Floats
+from models.statistical.smoothing import Floats
 
 NAMES = ("horizon", "first", "second", "month", "third")
 

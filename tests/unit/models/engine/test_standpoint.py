@@ -1,32 +1,32 @@
 import numpy as np
 import pytest
 
-from models.engine.standpoint import (
+from models.engine.series_stats import (
     CEILING,
     LEAST_SPREAD,
     MIDDLE,
     MOVE_TO_SPREAD,
     NAMES,
     UNSEEN_SPREAD,
-    Gauge,
-    Standpoint,
+    OriginFeatures,
+    SeriesStats,
     gauge,
     panel_momentum,
     standpoint,
 )
-from models.experts import EXPERTS
-from models.season import BLOCK, seasonal_scale
-from models.smoothing import Floats
+from models.statistical.experts import EXPERTS
+from models.statistical.seasonality import BLOCK, seasonal_scale
+from models.statistical.smoothing import Floats
 from tests.data.engine_builders import make_values
 
 NAN = float("nan")
 
 
-def measured(*rows: list[float]) -> Gauge:
+def measured(*rows: list[float]) -> SeriesStats:
     return gauge(np.array(rows, dtype=float))
 
 
-def stand(values: Floats, *, horizon: int = 6, first_month: int = 0) -> Standpoint:
+def stand(values: Floats, *, horizon: int = 6, first_month: int = 0) -> OriginFeatures:
     whole = gauge(values)
     return standpoint(
         values,
@@ -37,7 +37,7 @@ def stand(values: Floats, *, horizon: int = 6, first_month: int = 0) -> Standpoi
     )
 
 
-def feature(found: Standpoint, name: str) -> Floats:
+def feature(found: OriginFeatures, name: str) -> Floats:
     return found.features[:, :, NAMES.index(name)].astype(float)
 
 

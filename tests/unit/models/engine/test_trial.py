@@ -4,12 +4,12 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from models.combination import LEAST_CHECKED, NEAR
 from models.engine.bands import GROUPS
-from models.engine.learner import CANDIDATES, Learner, Teacher
-from models.engine.lessons import Lessons
+from models.engine.quantile_model import CANDIDATES, QuantileModel, Trainer
 from models.engine.spec import EngineSpec
-from models.engine.trial import Verdict, before_trial, judge, trial_start
+from models.engine.training_set import PanelTrainingSet
+from models.engine.validation_window import ValidationResult, before_trial, judge, trial_start
+from models.forecasting.combination import LEAST_CHECKED, NEAR
 from tests.data.engine_builders import BRIEF, make_lessons
 
 NAMES = ("horizon", "first", "second")
@@ -17,7 +17,7 @@ LAST = 60
 FULL_TRUST = replace(BRIEF, trust=1.0, ridge=1.0)
 
 
-def drawn(count: int = 2_400) -> Lessons:
+def drawn(count: int = 2_400) -> PanelTrainingSet:
     """Build lessons of 24 origins in which the stack alone sees what is missed."""
     draw = np.random.default_rng(5)
     features = draw.normal(size=(count, 3))
@@ -29,14 +29,14 @@ def drawn(count: int = 2_400) -> Lessons:
     return replace(known, horizon=horizon, origin=origin).part(origin + horizon <= LAST)
 
 
-def taught(known: Lessons, spec: EngineSpec) -> Learner:
+def taught(known: PanelTrainingSet, spec: EngineSpec) -> QuantileModel:
     before = before_trial(known, trial_start(LAST, 6, spec))
-    [found] = Teacher(known, NAMES, LAST, spec).learners([before])
+    [found] = Trainer(known, NAMES, LAST, spec).learners([before])
     assert found is not None
     return found
 
 
-def verdict(known: Lessons, spec: EngineSpec = BRIEF) -> Verdict:
+def verdict(known: PanelTrainingSet, spec: EngineSpec = BRIEF) -> ValidationResult:
     return judge(taught(known, spec), known, horizon=6, last=LAST, spec=spec)
 
 
@@ -112,7 +112,7 @@ def test_errors_of_the_trial_set_the_bands() -> None:
 
 def test_a_middle_below_zero_is_judged_as_zero() -> None:
     known = replace(drawn(), base=np.zeros(len(drawn())), target=np.zeros(len(drawn())))
-    below = Learner(taught(drawn(), BRIEF).stack, constant_heads(-3.0))
+    below = QuantileModel(taught(drawn(), BRIEF).stack, constant_heads(-3.0))
 
     found = judge(below, known, horizon=6, last=LAST, spec=replace(FULL_TRUST, trust=1.0))
 

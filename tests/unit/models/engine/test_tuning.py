@@ -8,7 +8,7 @@ import pytest
 from features.months import month_label, month_number
 from models.engine.choices import SPACE, sought
 from models.engine.spec import EngineSpec
-from models.engine.tuning import METRICS, Tuned, TunedPanel, panel_errors, tune
+from models.engine.tuning import METRICS, TunedPanel, TuningResult, panel_errors, tune
 from store.errors import DataError
 
 QUICK = EngineSpec(pairs=300, rows=1_500, rounds=4, leaves=4, least_rows=20, threads=1)
@@ -32,12 +32,12 @@ def cut(table: pd.DataFrame, name: str = "one.csv", *, before: int = BEFORE) -> 
     return TunedPanel.up_to(name, table, before=before, horizon=3, spec=QUICK)
 
 
-def searched(*panels: TunedPanel, trials: int = 2) -> Tuned:
+def searched(*panels: TunedPanel, trials: int = 2) -> TuningResult:
     return tune(panels, trials=trials, spec=QUICK, seed=1)
 
 
 @cache
-def found() -> Tuned:
+def found() -> TuningResult:
     return searched(cut(noisy_table()))
 
 

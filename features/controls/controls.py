@@ -1,0 +1,195 @@
+"""Controls on magnets as known at an origin: which bind whom, from when, what was seen of them."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.build import level_in_season
+from features.families.policy import STRONG, act_strength, product_share
+from features.months import Months, month_number, months_since
+from features.origin import Origin
+
+Floats = NDArray[np.float64]
+
+BAN: Final = "export_ban"
+INSTRUMENTS: Final = (BAN, "export_control")
+"""Acts that stop goods at the border until somebody lets them pass."""
+
+TRUCES: Final = ("truce", "export_licence_relaxation")
+"""Acts that, while in force, keep a suspended control from coming back."""
+
+KEPT_PCT: Final = "kept_pct"
+"""Column of events that a scenario brings: the share of trade that it assumes to pass."""
+
+ONE_DAY: Final = pd.Timedelta(days=1)
+
+COVERS: Final = 0.5
+"""Share of magnet trade that the wording of a truce must cover at least."""
+
+EPISODE_MONTHS: Final = 18
+"""Months after a control in which a further licence is part of the same story, and months seen of
+one after which the ordinary model knows it as well as its own history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One control as it stands at an origin."""
+
+    event_id: str
+    instrument: str
+    bound: pd.Timestamp
+    """First day in force; the day it is resumed after a suspension that ended."""
+    ends: pd.Timestamp | None
+    """Day it ends or is suspended, as announced."""
+    share: float
+    """Share of magnet trade its wording covers."""
+    hit: NDArray[np.bool_]
+    """Which series of the origin it hits; a sum where it hits all members."""
+    passing: float | None = None
+    """Share of the trade that still passes, where a scenario assumes one."""
+
+    @property
+    def month(self) -> int:
+        """Return the number of the month it binds first."""
+        return month_number(self.bound)
+
+    def age(self, months: Months) -> Floats:
+        """Return months from the day it binds to the middle of each month."""
+        return months_since(self.bound, months)
+
+    def since_end(self, months: Months) -> Floats:
+        """Return months from its end to the middle of each month, 0 before it."""
+        if self.ends is None:
+            return np.zeros(len(months))
+        return np.maximum(months_since(self.ends, months), 0.0)
+
+    def seen(self, origin: Origin) -> int:
+        """Return how many months up to the cutoff have felt it."""
+        return max(origin.cutoff - self.month + 1, 0)
+
+
+def controls_at(origin: Origin) -> tuple[Control, ...]:
+    """Return the strong controls that bind by an origin's last target, first bound first.
+
+    Strength is read from instrument and wording (``features.families.policy``), never from what
+    came of it.
+    """
+    events = origin.events
+    if events is None or events.empty:
+        return ()
+    strong = (
+        events["instrument"].isin(INSTRUMENTS)
+        & events["direction"].eq("restrictive")
+        & events["effective_from"].notna()
+        & (act_strength(events) >= STRONG)
+    )
+    told = events.assign(share=product_share(events))
+    found = [
+        control
+        for act in told.loc[strong].to_dict("records")
+        for control in _spells(act, told, origin)
+        if control.month <= origin.targets[-1]
+    ]
+    return tuple(sorted(found, key=lambda one: (one.bound, one.event_id)))
+
+
+def leading(controls: Sequence[Control], series: int, origin: Origin) -> Control | None:
+    """Return the control whose story one series is in at an origin, None where in none.
+
+    A control begins a story unless one of the last ``EPISODE_MONTHS`` holds the goods already; a
+    ban does so even after a licence. Only what months have felt counts, and not for ever.
+    """
+    begun = stories(controls, series, origin)
+    return begun[-1] if begun and begun[-1].seen(origin) <= EPISODE_MONTHS else None
+
+
+def stories(controls: Sequence[Control], series: int, origin: Origin) -> list[Control]:
+    """Return the controls that began a story of one series and that months have felt."""
+    begun: list[Control] = []
+    for control in controls:
+        if not control.hit[series] or control.seen(origin) == 0:
+            continue
+        old = not begun or control.month - begun[-1].month > EPISODE_MONTHS
+        if old or control.instrument == BAN != begun[-1].instrument:
+            begun.append(control)
+    return begun
+
+
+def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -> list[Control]:
+    """Return the spells of one act: until it is suspended, and again from when it is resumed."""
+    names = touched(str(act["destinations"]), origin)
+    paused, resumed = act["suspended_from"], act["suspended_to"]
+    first = Control(
+        event_id=str(act["event_id"]),
+        instrument=str(act["instrument"]),
+        bound=pd.Timestamp(act["effective_from"]),
+        ends=_first_of(act["effective_to"], paused),
+        share=float(act["share"]),
+        hit=hit_series(names, origin),
+        passing=_passing(act),
+    )
+    spells = [first]
+    if pd.notna(paused) and pd.notna(resumed):
+        again = _after_truces(pd.Timestamp(resumed) + ONE_DAY, names, events, origin)
+        spells.append(replace(first, bound=again, ends=_first_of(act["effective_to"])))
+    return [spell for spell in spells if spell.ends is None or spell.ends > spell.bound]
+
+
+def _after_truces(
+    day: pd.Timestamp, hit: set[str], events: pd.DataFrame, origin: Origin
+) -> pd.Timestamp:
+    """Return the first day from ``day`` on that no known truce over all that are hit covers."""
+    truces = events.loc[
+        events["instrument"].isin(TRUCES)
+        & events["direction"].eq("easing")
+        & events["share"].ge(COVERS)
+        & events["effective_to"].notna()
+    ].sort_values("effective_to")
+    for truce in truces.to_dict("records"):
+        in_force = truce["effective_from"] <= day <= truce["effective_to"]
+        if in_force and hit <= touched(str(truce["destinations"]), origin):
+            day = truce["effective_to"] + ONE_DAY
+    return day
+
+
+def touched(destinations: str, origin: Origin) -> set[str]:
+    """Return the destinations that a list of places touches, sums by their members."""
+    return {member for name in destinations.split(";") for member in origin.touched_by(name)}
+
+
+def hit_series(names: set[str], origin: Origin) -> NDArray[np.bool_]:
+    """Tell which series an act on destinations hits; a sum where it hits all members."""
+    members = np.array([name in names for name in origin.series])
+    return np.array([bool(members[group].all()) for group in origin.groups])
+
+
+def _passing(act: Mapping[Hashable, Any]) -> float | None:
+    """Return the share that a scenario assumes to pass, None where it assumes nothing."""
+    assumed = act.get(KEPT_PCT)
+    return None if assumed is None or pd.isna(assumed) else float(assumed) / 100.0
+
+
+def _first_of(*days: pd.Timestamp) -> pd.Timestamp | None:
+    """Return the earliest of days of which some may be missing."""
+    return min((day for day in days if pd.notna(day)), default=None)
+
+
+def without(origin: Origin, control: Control) -> Floats:
+    """Return what the targets would be, in tonnes, had the origin ended before a control bound.
+
+    The level of the year before in each target's season, series x targets.
+    """
+    kept = max(control.month - origin.first, 1)
+    before = replace(
+        origin,
+        cutoff=origin.first + kept - 1,
+        tonnes=origin.tonnes[:, :kept],
+        stderr=origin.stderr[:, :kept],
+        is_observed=origin.is_observed[:, :kept],
+        targets=np.arange(control.month, origin.targets[-1] + 1),
+    )
+    return level_in_season(before)

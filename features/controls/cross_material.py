@@ -1,0 +1,194 @@
+"""Controls on one material as a signal for another: what a table of one good learns of its kin.
+
+All as known at an origin. Strength is that of the instrument (``features.families.policy``), never
+the severity, which was judged afterwards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.asof import EVENT_KEY, known_at
+from features.controls.controls import INSTRUMENTS
+from features.controls.material_acts import MaterialActs, acts_of
+from store.vocabulary import EU27, EU27_MEMBERS, WORLD
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NAMES: Final = (
+    "own_control",
+    "own_years",
+    "sibling_share",
+    "sibling_strength",
+    "sibling_years",
+    "sibling_pending",
+    "named_together",
+    "sibling_kept_log",
+)
+"""Of the target month: strength of the control in force on the good itself and years since it binds
+(``LONGEST`` if none); share of the sibling goods under control, their mean strength, years since
+the last control on any; strength announced on siblings and not yet in force; whether the
+announcement that bound the good named a sibling too; and the mean log of what siblings under
+control keep of the level before, as far as months up to the origin show it."""
+
+LONGEST: Final = 3.0
+"""Years after which a control is as old as any."""
+
+BEFORE: Final = 12
+AFTER: Final = 3
+"""Months of the level before a control, and of the level of late, that tell what is kept."""
+
+LEAST_RATIO: Final = 1e-6
+"""Added to a ratio before its log is taken."""
+
+LEAST_KEPT, MOST_KEPT = -3.0, 1.0
+"""Bounds of the log of what is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """One commodity of a group, and the materials whose controls bind it."""
+
+    commodity: str
+    materials: tuple[str, ...]
+    """As the record of events names them, in lower case; empty where none is known."""
+
+
+@dataclass(frozen=True)
+class CrossMaterial:
+    """The features of a group of commodities, as the engine takes them; call it with an origin."""
+
+    goods: tuple[GroupMember, ...]
+    commodity_of: Ints
+    """Of each series its place in ``goods``."""
+    place_of: tuple[str, ...]
+    """Of each series its destination or sum."""
+    totals: Floats
+    """Goods x months: exports to the world, NaN where missing."""
+    first: int
+    """Month number of the first column."""
+    last: int
+    """Column of the cutoff."""
+    horizon: int
+    as_of: pd.Timestamp
+    """Moment at which the months up to the cutoff are known (UTC)."""
+    events: pd.DataFrame = field(repr=False)
+    """Controls with their materials, all versions (``analog_events`` contract)."""
+
+    def known_on(self, origin: int) -> pd.Timestamp:
+        """Return the moment an origin stands at: as far from it as now from the cutoff."""
+        return self.as_of - pd.DateOffset(months=self.last - origin)
+
+    @cached_property
+    def _patterns(self) -> tuple[list[str], Ints]:
+        """Return one place for each way of being hit, and which of them each series is."""
+        texts = sorted(set(self.events["destinations"].astype(str)))
+        names = sorted(set(self.place_of))
+        hits = np.array([[is_hit(name, text) for text in texts] for name in names])
+        hits = hits.reshape(len(names), len(texts))
+        _, chosen, of_name = np.unique(hits, axis=0, return_index=True, return_inverse=True)
+        row = dict(zip(names, of_name.reshape(-1).tolist(), strict=True))
+        series = np.array([row[name] for name in self.place_of], dtype=np.int64)
+        return [names[place] for place in chosen], series
+
+    def __call__(self, origin: int, rows: Ints | slice) -> NDArray[np.float32]:
+        """Return series x months x ``NAMES`` at an origin.
+
+        Args:
+            origin: Column of the last month known.
+            rows: Which series.
+        """
+        places, pattern = self._patterns
+        whole = self._at(origin, places)
+        found: NDArray[np.float32] = whole[self.commodity_of[rows], pattern[rows]]
+        return found
+
+    def _at(self, origin: int, places: Sequence[str]) -> NDArray[np.float32]:
+        """Return goods x places x months x ``NAMES``."""
+        known = known_at(self.events, key=EVENT_KEY, as_of=self.known_on(origin))
+        controls = known.loc[
+            known["instrument"].isin(INSTRUMENTS)
+            & known["direction"].eq("restrictive")
+            & known["evidence"].ne("scheduled")
+            & known["effective_from"].notna()
+        ]
+        targets = self.first + origin + 1 + np.arange(self.horizon)
+        acts = acts_of(controls, [good.materials for good in self.goods], targets)
+        hit = np.array([[is_hit(name, text) for name in places] for text in acts.destinations])
+        hit = hit.reshape(len(acts.destinations), len(places))
+        kept = self._kept(acts, origin)
+        has_material = np.array([bool(good.materials) for good in self.goods])
+        return _features(acts, hit, kept, has_material).astype(np.float32)
+
+    def _kept(self, acts: MaterialActs, origin: int) -> Floats:
+        """Return by good the log of what is kept under the control on it, NaN under none."""
+        found = np.full(len(self.goods), np.nan)
+        for good, bound in enumerate(acts.bound_by(self.first + origin)):
+            if bound is None or bound - self.first < 1:
+                continue
+            column = bound - self.first
+            months = self.totals[good, : origin + 1]
+            late = months[max(column, origin + 1 - AFTER) :]
+            before = months[max(column - BEFORE, 0) : column]
+            if np.isfinite(late).any() and np.nansum(before) > 0:
+                ratio = np.nanmean(late) / np.nanmean(before)
+                found[good] = np.clip(np.log(float(ratio) + LEAST_RATIO), LEAST_KEPT, MOST_KEPT)
+        return found
+
+
+def is_hit(name: str, destinations: str) -> bool:
+    """Tell whether an act on destinations hits a place; a sum where it is named or all are hit."""
+    named = set(destinations.split(";"))
+    return WORLD in named or name in named or (EU27 in named and name in EU27_MEMBERS)
+
+
+def _features(
+    acts: MaterialActs, hit: NDArray[np.bool_], kept: Floats, has_material: NDArray[np.bool_]
+) -> Floats:
+    """Return goods x places x months x ``NAMES``."""
+    shape = (len(kept), hit.shape[1], acts.age.shape[1])
+    strength, pending, together = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    years = np.full(shape, LONGEST)
+    for act in range(len(acts.strength)):
+        cells = np.ix_(np.flatnonzero(acts.names[act]), np.flatnonzero(hit[act]))
+        in_force, force = acts.in_force[act], acts.strength[act]
+        age = np.minimum(np.maximum(acts.age[act], 0.0) / 12.0, LONGEST)
+        newer = in_force & (age <= years[cells])
+        strength[cells] = np.maximum(strength[cells], np.where(in_force, force, 0.0))
+        together[cells] = np.where(newer, float(acts.named_with[act] > 1), together[cells])
+        years[cells] = np.where(newer, age, years[cells])
+        ahead = np.where(acts.age[act] <= 0.0, force, 0.0)
+        pending[cells] = np.maximum(pending[cells], ahead)
+    others = np.maximum(has_material.sum() - has_material, 1)[:, None, None]
+    under = strength > 0
+    said = np.isfinite(kept)
+    sums, count = np.nan_to_num(kept).sum(), said.sum()
+    of_others = (sums - np.nan_to_num(kept)) / np.maximum(count - said, 1)
+    parts = (
+        strength,
+        years,
+        (under.sum(axis=0) - under) / others,
+        (strength.sum(axis=0) - strength) / others,
+        -_most_of_others(-years, -LONGEST),
+        _most_of_others(pending, 0.0),
+        together,
+        np.broadcast_to(of_others[:, None, None], shape),
+    )
+    return np.stack(parts, axis=3)
+
+
+def _most_of_others(values: Floats, nothing: float) -> Floats:
+    """Return by row the greatest value of all other rows, ``nothing`` where there is none."""
+    if len(values) <= 1:
+        return np.full(values.shape, nothing)
+    order = np.sort(values, axis=0)
+    greatest, second = order[-1], order[-2]
+    is_first = np.arange(len(values))[:, None, None] == values.argmax(axis=0)
+    found: Floats = np.where(is_first, second, greatest)
+    return found

@@ -1,0 +1,255 @@
+"""An origin with a scenario's acts and tariff steps on top of what is known there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.controls.controls import INSTRUMENTS, KEPT_PCT, TRUCES, controls_at
+from features.controls.easings import RELAXATION
+from features.families.policy import STRONG, act_strength
+from features.families.tariffs import importer_rate, importer_rates
+from features.months import month_label, month_number
+from features.origin import Origin
+from sources.files.scenario import Act, Levers, TariffLever
+from store.vocabulary import EU27, EU27_MEMBERS, HISTORY_START
+
+Floats = NDArray[np.float64]
+
+SCENARIO: Final = "SCENARIO"
+"""Component of tariff steps that a scenario brings."""
+
+LAST_DAY: Final = pd.Timestamp("2099-12-31")
+
+EPOCH: Final = pd.Timestamp("1970-01-01")
+
+_EMPTY_ACT: Final = {
+    "issuer": "scenario", "legal_reference": "", "severity": 0, "summary": "", "source_urls": "",
+    "confidence": "low", "evidence": "primary", "note": "",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioWarning:
+    """What a planner must know of an answer."""
+
+    destinations: tuple[str, ...]
+    """Whom it concerns; all if empty."""
+    text: str
+
+
+def news_months(levers: Levers, origin: Origin) -> list[int]:
+    """Return the months in which something of a scenario becomes known, from the origin's own on.
+
+    Ascending month numbers, the origin's own first.
+    """
+    months = {max(month_number(one.announced_on), origin.today) for one in levers.all}
+    return sorted({origin.today, *months})
+
+
+def with_levers(origin: Origin, levers: Levers, month: int | None = None) -> Origin:
+    """Return the origin as it would be had a scenario's acts been announced.
+
+    Rates outside those seen are brought to the nearest that was: ``warnings_of`` tells.
+
+    Args:
+        origin: Where the forecast stands; not modified.
+        levers: What is asked.
+        month: Only what is announced by the end of this month; all if None.
+    """
+    acts = [one for one in levers.acts if month is None or month_number(one.announced_on) <= month]
+    steps = [
+        one for one in levers.tariffs if month is None or month_number(one.announced_on) <= month
+    ]
+    return replace(origin, events=_with_acts(origin, acts), tariffs=_with_steps(origin, steps))
+
+
+def _with_acts(origin: Origin, acts: Sequence[Act]) -> pd.DataFrame | None:
+    events = origin.events
+    if events is None or not acts:
+        return events
+    table = events.assign(**{KEPT_PCT: np.nan}) if KEPT_PCT not in events else events.copy()
+    table = table.set_index("event_id", drop=False)
+    for act in acts:
+        if act.event_id in table.index:
+            for name, value in act.given.items():
+                table.loc[act.event_id, name] = value
+            continue
+        blank = dict.fromkeys(table.columns, pd.NaT) | _EMPTY_ACT
+        row = pd.DataFrame([{**blank, "event_id": act.event_id, **act.given}])
+        row = row.astype({name: kind for name, kind in table.dtypes.items() if name in ACT_DTYPES})
+        row.index = pd.Index([act.event_id])
+        table = pd.concat([table, row])
+    return table.reset_index(drop=True)
+
+
+ACT_DTYPES: Final = frozenset(
+    ["announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to", KEPT_PCT]
+)
+"""Columns of acts that keep their type where a new act leaves them empty."""
+
+
+def _with_steps(origin: Origin, steps: Sequence[TariffLever]) -> pd.DataFrame | None:
+    tariffs = origin.tariffs
+    if tariffs is None or not steps:
+        return tariffs
+    highest = highest_rate(origin)
+    found = tariffs
+    # One on another: a later rate takes the place of an earlier one and does not add to it.
+    for place, lever in enumerate(sorted(steps, key=lambda one: one.effective_from)):
+        if rows := _step_rows(found, lever, place, highest):
+            added = pd.DataFrame(rows).reindex(columns=tariffs.columns)
+            found = pd.concat([found, added.astype(tariffs.dtypes.to_dict())], ignore_index=True)
+    return found
+
+
+def _step_rows(
+    tariffs: pd.DataFrame, lever: TariffLever, place: int, highest: float
+) -> list[dict[str, object]]:
+    """Return the steps of one more component that make a rate what the lever says.
+
+    None where it says what is known: an importer whose rate nobody knows stays unknown then.
+    """
+    end = lever.effective_to or LAST_DAY
+    days = np.arange((lever.effective_from - EPOCH).days, (end - EPOCH).days + 1)
+    known = np.nan_to_num(importer_rate(tariffs, lever.importer, days))
+    asked = (
+        known + lever.add_points if lever.rate_pct is None else np.full(len(days), lever.rate_pct)
+    )
+    # A rate announced for later may lie above all that was charged so far.
+    added = np.round(np.clip(asked, 0.0, np.maximum(known, highest)) - known, 9)
+    if not added.any():
+        return []
+    starts = np.flatnonzero(np.diff(added, prepend=np.nan) != 0)
+    return [
+        {
+            "importer": lever.importer,
+            "origin": "CHN",
+            "component": f"{SCENARIO} {place + 1}",
+            "product_scope": SCENARIO,
+            "rate_pct": float(added[start]),
+            "effective_from": EPOCH + pd.Timedelta(days=int(days[start])),
+            "effective_to": end,
+            "announced_on": lever.announced_on,
+            "legal_reference": "", "source_url": "", "confidence": "low", "note": "",
+        }
+        for start in starts
+    ]  # fmt: skip
+
+
+def highest_rate(origin: Origin) -> float:
+    """Return the highest rate in percent that an importer is known to have charged by then."""
+    tariffs = origin.tariffs
+    if tariffs is None or tariffs.empty:
+        return 0.0
+    first = (pd.Timestamp(HISTORY_START) - EPOCH).days
+    days = np.arange(first, (_first_day(origin.today + 1) - EPOCH).days)
+    rates = list(importer_rates(tariffs, days).values())
+    return float(np.nan_to_num(np.stack(rates)).max()) if rates else 0.0
+
+
+def _first_day(month: int) -> pd.Timestamp:
+    return pd.Timestamp(f"{month_label(month)}-01")
+
+
+def charged_by(origin: Origin) -> dict[str, tuple[str, ...]]:
+    """Return the series that each importer's tariff falls on."""
+    found: dict[str, list[str]] = {}
+    for name, is_sum in zip(origin.series, origin.is_sum, strict=True):
+        if not is_sum:
+            is_member = name in EU27_MEMBERS or name in origin.touched_by(EU27)
+            found.setdefault(EU27 if is_member else name, []).append(name)
+    return {name: tuple(hit) for name, hit in found.items()}
+
+
+def warnings_of(origin: Origin, levers: Levers) -> list[ScenarioWarning]:
+    """Return where a scenario asks for more than the record can answer.
+
+    Args:
+        origin: Where the forecast stands.
+        levers: What is asked.
+    """
+    last = month_label(int(origin.targets[-1]))
+    found = [warned for lever in levers.tariffs for warned in _of_tariff(origin, lever)]
+    found += [warned for act in levers.acts for warned in _of_act(origin, act)]
+    late = [one for one in levers.all if month_number(_start_of(one)) > origin.targets[-1]]
+    found += [
+        ScenarioWarning(
+            (), f"{_name_of(one)} binds after {last}, the last month forecast: no effect shows"
+        )
+        for one in late
+    ]
+    return found
+
+
+def _start_of(lever: Act | TariffLever) -> pd.Timestamp:
+    if isinstance(lever, TariffLever):
+        return lever.effective_from
+    told = lever.given.items()
+    days = [day for name, day in told if name != "announced_on" and isinstance(day, pd.Timestamp)]
+    return min(days, default=lever.announced_on)
+
+
+def _name_of(lever: Act | TariffLever) -> str:
+    return f"the tariff of {lever.importer}" if isinstance(lever, TariffLever) else lever.event_id
+
+
+def _of_tariff(origin: Origin, lever: TariffLever) -> list[ScenarioWarning]:
+    hit = charged_by(origin).get(lever.importer, ())
+    assert origin.tariffs is not None  # noqa: S101 - a scenario needs tariffs to stand on
+    day = np.array([(lever.effective_from - EPOCH).days])
+    known = float(importer_rate(origin.tariffs, lever.importer, day)[0])
+    asked = np.nan_to_num(known) + lever.add_points if lever.rate_pct is None else lever.rate_pct
+    highest = highest_rate(origin)
+    told = []
+    if asked > highest:
+        told.append(
+            f"{asked:g} percent lies above {highest:g}, the highest rate on record: "
+            f"answered as {highest:g}"
+        )
+    if asked < 0:
+        told.append(f"{asked:g} percent lies below nothing: answered as 0")
+    if np.isnan(known):
+        told.append(f"no rate of {lever.importer} is known: counted from 0")
+    return [ScenarioWarning(hit, text) for text in told]
+
+
+def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
+    changed = _with_acts(origin, [act])
+    assert changed is not None  # noqa: S101 - a scenario needs events to stand on
+    row = changed.loc[changed["event_id"] == act.event_id]
+    instrument, direction = row["instrument"].iloc[0], row["direction"].iloc[0]
+    places = row["destinations"].iloc[0].split(";")
+    hit = tuple(member for place in places for member in origin.touched_by(place))
+    is_control = instrument in INSTRUMENTS and direction == "restrictive"
+    if is_control and float(act_strength(row)[0]) < STRONG:
+        return [
+            ScenarioWarning(hit, f"{act.event_id} is too weak by its wording to count as a control")
+        ]
+    if (passing := row[KEPT_PCT].iloc[0]) == passing:
+        then = replace(origin, events=changed)
+        spells = [one for one in controls_at(then) if one.event_id == act.event_id]
+        if spells and all(one.seen(origin) for one in spells):
+            text = f"{act.event_id} has been felt: the share assumed to pass is not counted"
+            return [ScenarioWarning(hit, text)]
+        return [
+            ScenarioWarning(hit, f"that {passing:g} percent still pass is assumed, not estimated")
+        ]
+    if text := _of_easing(act, instrument, row["effective_to"].iloc[0]):
+        return [ScenarioWarning(hit, text)]
+    if not is_control and instrument not in TRUCES and act.is_new:
+        text = f"{instrument} is answered by what the trained model learned of such acts: little"
+        return [ScenarioWarning(hit, text)]
+    return []
+
+
+def _of_easing(act: Act, instrument: str, end: pd.Timestamp | None) -> str:
+    """Return what is not counted of a new act that eases, nothing if all is."""
+    if not act.is_new or act.given.get("direction") != "easing":
+        return ""
+    if instrument in TRUCES and instrument != RELAXATION and pd.isna(end):
+        return f"{act.event_id} puts nothing off without effective_to: a truce needs an end"
+    return ""

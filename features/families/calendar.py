@@ -1,0 +1,61 @@
+"""Calendar features of the target month; they are known for ever."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalogue import Feature
+from features.families.lunar import lunar_new_year_days
+from features.months import Months, month_starts
+from features.origin import LEVEL_MONTHS, Origin
+
+Floats = NDArray[np.float64]
+
+
+def _entry(name: str, unit: str, meaning: str) -> Feature:
+    return Feature(name, unit, meaning, "Gregorian and Chinese calendars", "always", "season")
+
+
+FEATURES: Final = (
+    _entry("month_of_year", "1 to 12", "month of the target"),
+    _entry("weekdays", "days", "Mondays to Fridays of the target month"),
+    _entry(
+        "lunar_new_year_days",
+        "days",
+        "days of the target month within the standstill around Lunar New Year",
+    ),
+    _entry(
+        "lunar_new_year_change_days", "days", "those days less their mean over the level's months"
+    ),
+    _entry(
+        "lunar_new_year_shift_days", "days", "those days less those of the same month a year before"
+    ),
+    _entry("is_joint_release", "0 or 1", "January and February, which customs publish together"),
+)
+
+JOINT_MONTHS: Final = 2
+"""January and February, which customs publish together."""
+
+
+def compute(origin: Origin) -> dict[str, Floats]:
+    """Return the calendar features, each 1 x targets."""
+    targets = origin.targets
+    month = targets % 12 + 1
+    standstill = lunar_new_year_days(targets)
+    recent = lunar_new_year_days(np.arange(origin.cutoff - LEVEL_MONTHS + 1, origin.cutoff + 1))
+    values = {
+        "month_of_year": month.astype(float),
+        "weekdays": _weekdays(targets),
+        "lunar_new_year_days": standstill,
+        "lunar_new_year_change_days": standstill - recent.mean(),
+        "lunar_new_year_shift_days": standstill - lunar_new_year_days(targets - 12),
+        "is_joint_release": (month <= JOINT_MONTHS).astype(float),
+    }
+    return {name: value[None, :] for name, value in values.items()}
+
+
+def _weekdays(months: Months) -> Floats:
+    starts = month_starts(months).to_numpy().astype("datetime64[D]")
+    ends = month_starts(months + 1).to_numpy().astype("datetime64[D]")
+    return np.busday_count(starts, ends).astype(float)

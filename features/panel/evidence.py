@@ -1,0 +1,302 @@
+"""The evidence panel: every month of every destination, as sure as the published figures allow.
+
+Figures become statements (``features.panel.statements``), statements and a prior become one sparse
+system (``features.panel.system``), and its solution (``features.panel.solver``) becomes a table
+with a standard error, a kind and an ``available_at`` for each cell. See
+docs/adr/0001-evidence-panel.md.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from features.asof import OBSERVATION_KEY, known_at
+from features.months import last_complete_month, month_label, month_number, month_starts
+from features.panel.mirror import (
+    GAP_COLUMNS,
+    Exports,
+    gap_table,
+    last_mirror_month,
+    learn_mirrors,
+    mirror_statements,
+    partner_figures,
+)
+from features.panel.solver import Solution, solve
+from features.panel.statements import (
+    Statement,
+    is_cell_level,
+    last_evidence_month,
+    members_of,
+    read_statements,
+)
+from features.panel.system import WIDTH, PanelPrior, build_system
+from store.errors import DataError
+from store.vocabulary import (
+    AGGREGATES,
+    COMMODITY,
+    DESTINATIONS,
+    EARLIEST_AS_OF,
+    HISTORY_START,
+    PANEL_COLUMNS,
+)
+
+Floats = NDArray[np.float64]
+
+PANEL_DESTINATIONS: Final = (*DESTINATIONS, *AGGREGATES)
+"""Order of the panel's rows: the destinations that add up to the world, then the sums."""
+
+SUSPICIOUS_Z: Final = 5.0
+"""A figure further than this many scales from the panel contradicts the rest."""
+
+DERIVED_STDERR: Final = 0.03
+"""A month without a level of its own is derived where the figures pin it to three percent, else
+estimated."""
+
+KINDS: Final = ("observed", "derived", "estimated")
+
+SUSPICIOUS_COLUMNS: Final = ("statement", "residual_t", "z", "weight", "source_url")
+"""``residual_t``: what the figure says of its months less what the panel says, in tonnes."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePanel:
+    """Every month up to the cutoff as known at one moment; arrays are destinations x months."""
+
+    as_of: pd.Timestamp
+    first: int
+    cutoff: int
+    """Last month the evidence speaks of, as a month number."""
+    tonnes: Floats
+    stderr: Floats
+    """Standard error of the logarithm of tonnes, about the relative standard error."""
+    kind: NDArray[np.int8]
+    """Position in ``KINDS``."""
+    available_at: "NDArray[np.datetime64]"
+    suspicious: pd.DataFrame
+    """Figures that contradict the rest, worst first: ``SUSPICIOUS_COLUMNS``."""
+    gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_COLUMNS)))
+    """Partner imports beside exports estimated without them; columns: ``mirror.GAP_COLUMNS``."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Return the panel as a table with ``PANEL_COLUMNS``, by destination and period."""
+        rows, months = self.tonnes.shape
+        periods = month_starts(np.arange(self.first, self.first + months))
+        return pd.DataFrame(
+            {
+                "destination": np.repeat(PANEL_DESTINATIONS, months),
+                "period": np.tile(periods.to_numpy(), rows),
+                "tonnes": self.tonnes.ravel(),
+                "stderr_t": (self.stderr * self.tonnes).ravel(),
+                "kind": np.asarray(KINDS)[self.kind.ravel()],
+                "available_at": pd.DatetimeIndex(self.available_at.ravel()).tz_localize("UTC"),
+            },
+            columns=list(PANEL_COLUMNS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    """Statements and where they meet; tonnes and log standard errors are destinations x months."""
+
+    statements: list[Statement]
+    solution: Solution
+    tonnes: Floats
+    stderr: Floats
+
+
+def evidence_panel(
+    observations: pd.DataFrame, *, as_of: pd.Timestamp, reach: int | None = None
+) -> EvidencePanel:
+    """Return the panel as it could be known at ``as_of``.
+
+    Args:
+        observations: Published figures of all times (store contract), any order; not modified.
+        as_of: The moment the forecaster stands at (UTC), 2019-01-01 or later.
+        reach: Month number to tell of at least, however little is known of it.
+
+    Returns:
+        All destinations and sums from 2016-01 to the last month that a known figure of China's
+        speaks of; never a later one than the last complete month. Partners' records sharpen these
+        months and add none.
+
+    Raises:
+        DataError: ``as_of`` is too early, nothing is known, or the figures cannot be reconciled.
+        LeakError: ``as_of`` has no time zone.
+    """
+    known = known_at(observations, key=OBSERVATION_KEY, as_of=as_of)
+    if as_of < pd.Timestamp(EARLIEST_AS_OF, tz="UTC"):
+        raise DataError(
+            f"as_of={as_of:%Y-%m-%d} is too early for the evidence panel. "
+            f"Expected {EARLIEST_AS_OF} or later, because too few figures were published before. "
+            "Take a later --as-of."
+        )
+    figures = known.loc[known["commodity"] == COMMODITY].reset_index(drop=True)
+    first = month_number(HISTORY_START)
+    cutoff = min(max(last_evidence_month(figures), reach or first), last_complete_month(as_of))
+    solved = _solved(read_statements(figures, first=first, last=cutoff), first, cutoff)
+    gaps = gap_table([])
+    records = partner_figures(known, PANEL_DESTINATIONS)
+    if len(records):
+        figures = pd.concat([figures, records], ignore_index=True)
+        solved, gaps = _mirrored(solved, figures.iloc[-len(records) :], first, cutoff)
+    months = cutoff - first + 1
+    tonnes, stderr = solved.tonnes[:, :months], solved.stderr[:, :months]
+    available = _availability(solved.statements, figures, first, solved.tonnes.shape[1])
+    return EvidencePanel(
+        as_of=as_of,
+        first=first,
+        cutoff=cutoff,
+        tonnes=tonnes,
+        stderr=stderr,
+        kind=_kinds(solved.statements, solved.solution, stderr, first),
+        available_at=available[:, :months],
+        suspicious=_suspicious(
+            solved.statements, solved.solution, figures, solved.tonnes[:WIDTH], first
+        ),
+        gaps=gaps,
+    )
+
+
+def _solved(statements: list[Statement], first: int, last: int) -> _Solved:
+    system = build_system(statements, first=first, last=last, prior=PanelPrior())
+    with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
+        solution = solve(system)
+    return _Solved(statements, solution, *_cells(solution, months=system.months))
+
+
+def _mirrored(
+    plain: _Solved, records: pd.DataFrame, first: int, cutoff: int
+) -> tuple[_Solved, pd.DataFrame]:
+    """Solve again with partners' records, whose habits are learned on the table without them.
+
+    Imports of the month after the cutoff tell of exports within it, so the table gets that month.
+    """
+    with threadpool_limits(limits=1, user_api="blas"):
+        exports = Exports(PANEL_DESTINATIONS, first, plain.tonnes, plain.stderr)
+        mirrors = learn_mirrors(records, exports)
+    last = min(max(last_mirror_month(mirrors), cutoff), cutoff + 1)
+    more = mirror_statements(mirrors, first=first, last=last)
+    return _solved([*plain.statements, *more], first, last), gap_table(mirrors)
+
+
+def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:
+    """Return tonnes and log standard errors of destinations and sums, destinations x months."""
+    cells = np.exp(solution.log_cells).reshape(months, WIDTH)
+    at = np.arange(months)
+    size = months * WIDTH
+    blocks = solution.covariance[:size, :size].reshape(months, WIDTH, months, WIDTH)[at, :, at, :]
+    tonnes = [cells[:, i] for i in range(WIDTH)]
+    variance = [blocks[:, i, i] for i in range(WIDTH)]
+    for members in AGGREGATES.values():
+        inside = [DESTINATIONS.index(name) for name in members]
+        part = cells[:, inside]
+        total = part.sum(axis=1)
+        share = part / total[:, None]
+        within = blocks[:, inside][:, :, inside]
+        tonnes.append(total)
+        variance.append(np.einsum("ti,tij,tj->t", share, within, share))
+    return np.array(tonnes), np.sqrt(np.maximum(np.array(variance), 0.0))
+
+
+def _position(statement: Statement, first: int) -> tuple[int, int] | None:
+    """Return row and column of the cell a statement fixes, or None if it fixes no published one."""
+    cells = statement.above
+    if cells is None or not is_cell_level(statement):
+        return None
+    for row, name in enumerate(PANEL_DESTINATIONS):
+        if cells.destinations == members_of(name):
+            return row, cells.start - first
+    return None
+
+
+def _kinds(
+    statements: list[Statement], solution: Solution, stderr: Floats, first: int
+) -> NDArray[np.int8]:
+    """Observed where a level agrees with the panel, derived where others pin it, else estimated."""
+    kind = np.where(stderr <= DERIVED_STDERR, KINDS.index("derived"), KINDS.index("estimated"))
+    for statement, z in zip(statements, solution.z, strict=False):
+        place = _position(statement, first)
+        if place is not None and abs(z) <= SUSPICIOUS_Z:
+            kind[place] = KINDS.index("observed")
+    return kind.astype(np.int8)
+
+
+def _availability(
+    statements: list[Statement], figures: pd.DataFrame, first: int, months: int
+) -> "NDArray[np.datetime64]":
+    """Return when each cell could be known.
+
+    An observed month could be by its first level, any other by its last figure.
+    """
+    moments = figures["available_at"].dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    touched = np.full((WIDTH, months), np.datetime64("1970-01-01", "s"))
+    levels: dict[tuple[int, int], np.datetime64] = {}
+    for statement in statements:
+        moment = moments[statement.row]
+        for cells in (statement.above, statement.below):
+            if cells is None:
+                continue
+            rows = [DESTINATIONS.index(name) for name in cells.destinations]
+            block = np.ix_(rows, range(cells.start - first, cells.end - first + 1))
+            touched[block] = np.maximum(touched[block], moment)
+        place = _position(statement, first)
+        if place is not None:
+            levels[place] = min(moment, levels.get(place, moment))
+    newest = max(moments[s.row] for s in statements)
+    touched[touched == np.datetime64("1970-01-01", "s")] = newest
+    sums = [
+        touched[[DESTINATIONS.index(name) for name in members]].max(axis=0)
+        for members in AGGREGATES.values()
+    ]
+    available = np.vstack([touched, *sums])
+    for place, moment in levels.items():
+        available[place] = moment
+    return available
+
+
+def _suspicious(
+    statements: list[Statement],
+    solution: Solution,
+    figures: pd.DataFrame,
+    tonnes: Floats,
+    first: int,
+) -> pd.DataFrame:
+    """Return the figures that contradict the rest, worst first."""
+    z = solution.z[: len(statements)]
+    worst = [int(i) for i in np.argsort(-np.abs(z), kind="stable") if abs(z[i]) > SUSPICIOUS_Z]
+    rows = [
+        (
+            _describe(figures, statements[i].row),
+            _said_beyond(statements[i], float(z[i]), tonnes, first),
+            float(z[i]),
+            float(solution.weight[i]),
+            str(figures["source_url"][statements[i].row]),
+        )
+        for i in worst
+    ]
+    return pd.DataFrame(rows, columns=list(SUSPICIOUS_COLUMNS))
+
+
+def _said_beyond(statement: Statement, z: float, tonnes: Floats, first: int) -> float:
+    cells = statement.above or statement.below
+    if cells is None:
+        return 0.0
+    rows = [DESTINATIONS.index(name) for name in cells.destinations]
+    months = tonnes[rows, cells.start - first : cells.end - first + 1]
+    total = (months * cells.shares if cells.weights else months).sum()
+    sign = -1.0 if statement.above is None else 1.0
+    return float(total * np.expm1(sign * z * statement.scale))
+
+
+def _describe(figures: pd.DataFrame, row: int) -> str:
+    start, end = (
+        month_label(month_number(figures[bound][row])) for bound in ("period_from", "period_to")
+    )
+    period = start if start == end else f"{start}..{end}"
+    destination, measure = figures["destination"][row], figures["measure"][row]
+    return f"{destination} {period} {measure} {figures['value'][row]:g}"

@@ -1,0 +1,119 @@
+"""The past as a row of origins, each as it could be known then.
+
+Training and backtest walk along it.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+
+from features.controls.analogs import Analog, analogs_at
+from features.months import month_start
+from features.origin import Origin, origin_of
+from features.panel.evidence import PANEL_DESTINATIONS, EvidencePanel, evidence_panel
+from store.errors import DataError
+
+FIRST_TRAINING: Final = "2019-06-25"
+"""First past origin: the first release of detail by destination in the bundled figures."""
+
+RELEASE_DAY: Final = 25
+"""Day of the month past origins stand at: the detail of the month before is out."""
+
+
+class EvidenceHistory:
+    """The past of the evidence panel: every origin is solved from what was published by then."""
+
+    def __init__(
+        self,
+        observations: pd.DataFrame,
+        events: pd.DataFrame,
+        tariffs: pd.DataFrame,
+        analog_events: pd.DataFrame | None = None,
+    ) -> None:
+        """Take the facts of all times.
+
+        Args:
+            observations: Published figures, all versions (store contract); not modified.
+            events: Policy events, all versions; not modified.
+            tariffs: Tariff steps, all versions; not modified.
+            analog_events: Controls on other minerals, all versions; without them no control is
+                answered that no month has felt.
+        """
+        self._analog_events = analog_events
+        self._observations = observations
+        self._events = events
+        self._tariffs = tariffs
+        self._panels: dict[pd.Timestamp, EvidencePanel] = {}
+        self._origins: dict[pd.Timestamp, Origin] = {}
+
+    def panel(self, moment: pd.Timestamp) -> EvidencePanel:
+        """Return the evidence panel at a moment; solved once.
+
+        Raises:
+            DataError: The moment is too early, or nothing is known.
+        """
+        if moment not in self._panels:
+            self._panels[moment] = evidence_panel(self._observations, as_of=moment)
+        return self._panels[moment]
+
+    def origin(self, moment: pd.Timestamp) -> Origin:
+        """Return the origin at a moment; made once."""
+        if moment not in self._origins:
+            self._origins[moment] = origin_of(
+                self.panel(moment), events=self._events, tariffs=self._tariffs
+            )
+        return self._origins[moment]
+
+    def analogs(self, moment: pd.Timestamp) -> tuple[Analog, ...]:
+        """Return what was known at a moment of controls on other minerals."""
+        if self._analog_events is None:
+            return ()
+        return analogs_at(self._analog_events, self._observations, as_of=moment)
+
+    def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
+        """Return one origin a month before a moment, oldest first."""
+        return [self.origin(earlier) for earlier in release_moments(FIRST_TRAINING, moment)]
+
+    def estimates(self, month: int, moments: Sequence[pd.Timestamp]) -> pd.DataFrame:
+        """Return what was thought of one month at each moment after its end.
+
+        Args:
+            month: Month number.
+            moments: Moments (UTC) after the month's end, any order.
+
+        Returns:
+            One row a moment and destination, in the order given: as_of, days since the month's end,
+            destination, tonnes and stderr, the standard error of the log.
+
+        Raises:
+            DataError: A moment is too early, or before the month's end.
+        """
+        end = month_start(month + 1).tz_localize("UTC")
+        parts = [self._estimate(month, moment, end) for moment in moments]
+        return pd.concat(parts, ignore_index=True)
+
+    def _estimate(self, month: int, moment: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        if moment < end:
+            raise DataError(
+                f"The month that ends on {end:%Y-%m-%d} runs yet on {moment:%Y-%m-%d}. "
+                "Expected a moment after its end. Take a later one."
+            )
+        panel = evidence_panel(self._observations, as_of=moment, reach=month)
+        column = month - panel.first
+        return pd.DataFrame(
+            {
+                "as_of": moment,
+                "days": (moment - end).days,
+                "destination": list(PANEL_DESTINATIONS),
+                "tonnes": panel.tonnes[:, column],
+                "stderr": panel.stderr[:, column],
+            }
+        )
+
+
+def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:
+    """Return the 25th of each month from ``start`` on and before a moment (UTC)."""
+    first = pd.Timestamp(start, tz="UTC").replace(day=RELEASE_DAY)
+    months = pd.date_range(first, before, freq=pd.DateOffset(months=1))
+    return [moment for moment in months if moment < before]

@@ -1,0 +1,164 @@
+"""The full table of a commodity by partner, as it could be known at one moment."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from features.asof import OBSERVATION_KEY, known_at
+from features.months import last_complete_month, month_label
+from features.panel.listing import REMAINDER, SUMS, Listing, listing_of
+from store.errors import DataError
+from store.facts.partner_tables import MEASURE
+from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIGIN, WORLD
+
+MONEY: Final = "value_musd"
+
+LEAST_PARTNERS: Final = 20
+"""Partners that a source must have listed in one month to count as full: newspapers name a dozen at
+most."""
+
+LEAST_MONTHS: Final = 24
+"""Months a table needs: with fewer no season is known, and nothing can be tried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerTable:
+    """Every destination's tonnes by month, and what they add up to."""
+
+    commodity: str
+    as_of: pd.Timestamp
+    tonnes: pd.DataFrame
+    """Series x consecutive month numbers up to the cutoff, sorted by name; the world is a row."""
+    parts: dict[str, tuple[str, ...]]
+    """By sum its parts: the world, and EU27 where at least two members are destinations."""
+    notes: tuple[str, ...]
+    """What is odd in the sources, in sentences."""
+    is_revised: bool = False
+    """Whether figures first told, or revised, after ``as_of`` are in it: it may be scored against
+    itself and never published from."""
+
+    @property
+    def cutoff(self) -> int:
+        """Return the last month known, as a month number."""
+        return int(self.tonnes.columns[-1])
+
+    @property
+    def late_months(self) -> int:
+        """Return how many complete months the table does not reach yet."""
+        return last_complete_month(self.as_of) - self.cutoff
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether the table is too old for a forecast of a year ahead."""
+        return self.late_months > MAX_HORIZON - MONTHS_AHEAD
+
+    @property
+    def horizon(self) -> int:
+        """Return months to forecast: to a year after the last complete month, 18 at most."""
+        return min(max(self.late_months, 0) + MONTHS_AHEAD, MAX_HORIZON)
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Return the partners, without sums and remainder."""
+        return tuple(name for name in self.parts[WORLD] if name != REMAINDER)
+
+    @property
+    def digest(self) -> str:
+        """Return a digest of the figures: equal tables give equal digests."""
+        text = self.tonnes.to_csv(float_format="%.17g", lineterminator="\n")
+        return hashlib.sha256(f"{self.commodity}\n{text}".encode()).hexdigest()
+
+    def shortened(self, months: int, *, as_of: pd.Timestamp) -> "PartnerTable | None":
+        """Return the table without its last months, revisions and all; None if it gets too short.
+
+        Args:
+            months: How many to leave out.
+            as_of: The moment it then stands for.
+        """
+        if self.tonnes.shape[1] - months < LEAST_MONTHS:
+            return None
+        return replace(self, as_of=as_of, tonnes=self.tonnes.iloc[:, :-months], is_revised=True)
+
+
+def partner_table(
+    observations: pd.DataFrame, *, commodity: str, as_of: pd.Timestamp
+) -> PartnerTable:
+    """Return the table of a commodity from what was known at ``as_of``.
+
+    Only sources that list partners in full count; of two figures of a cell the one known last does.
+    A partner that a listed month lacks got nothing, unless its value is told without a weight, or
+    it is a regular one and the stated total leaves room for it: then it is missing. Of months
+    listed in part only what is told is known; the table ends with the last month listed in full.
+
+    Args:
+        observations: Published figures, all versions, any commodity and order (store contract); not
+            modified.
+        commodity: Whose table.
+        as_of: The moment the forecaster stands at (UTC).
+
+    Raises:
+        DataError: No source listed the partners by then, or too few months of them.
+        LeakError: ``as_of`` has no time zone.
+    """
+    figures = observations.loc[is_cell(observations, commodity)]
+    known = known_at(figures, key=OBSERVATION_KEY, as_of=as_of)
+    is_weight = known["measure"] == MEASURE
+    of_full = known["source"].isin(full_sources(known.loc[is_weight]))
+    if not of_full.any():
+        raise DataError(
+            f"No full partner table of commodity {commodity} at {as_of:%Y-%m-%d}. Expected a "
+            f"source that lists at least {LEAST_PARTNERS} destinations in a month. Load one, e.g. "
+            "by `magnetcast ingest comtrade`, or take a later --as-of."
+        )
+    listing = listing_of(known.loc[of_full & is_weight], known.loc[of_full & ~is_weight])
+    _check_length(listing, commodity, as_of)
+    return _table_of(listing, commodity, as_of)
+
+
+def full_sources(figures: pd.DataFrame) -> list[str]:
+    """Return the sources that listed a month in full, sorted."""
+    own = figures.loc[~figures["destination"].isin(SUMS)]
+    count = own.groupby(["source", "period_from"])["destination"].nunique()
+    return sorted(set(count.index[count >= LEAST_PARTNERS].get_level_values("source")))
+
+
+def is_cell(observations: pd.DataFrame, commodity: str) -> "pd.Series[bool]":
+    """Tell which figures are China's tonnes or money of one month that may be used."""
+    return (
+        observations["commodity"].eq(commodity)
+        & observations["origin"].eq(ORIGIN)
+        & observations["measure"].isin([MEASURE, MONEY])
+        & observations["period_from"].eq(observations["period_to"])
+        & observations["usable"]
+    )
+
+
+def _check_length(listing: Listing, commodity: str, as_of: pd.Timestamp) -> None:
+    if (count := len(listing.months)) < LEAST_MONTHS:
+        first, last = (month_label(int(listing.months[place])) for place in (0, -1))
+        raise DataError(
+            f"The partner table of commodity {commodity} at {as_of:%Y-%m-%d} has {count} months "
+            f"({first} to {last}). Expected at least {LEAST_MONTHS}. "
+            "Load an earlier start, or take a later --as-of."
+        )
+
+
+def _table_of(listing: Listing, commodity: str, as_of: pd.Timestamp) -> PartnerTable:
+    """Return a listing as a table; partners that never got anything are left out."""
+    active = np.nansum(listing.tonnes, axis=1) > 0
+    names = [name for name, is_active in zip(listing.names, active, strict=True) if is_active]
+    world, rest = listing.world
+    rows = dict(zip(names, listing.tonnes[active], strict=True))
+    parts: dict[str, tuple[str, ...]] = {WORLD: tuple(names)}
+    if rest is not None:
+        rows[REMAINDER] = rest
+        parts[WORLD] += (REMAINDER,)
+    members = tuple(name for name in names if name in EU27_MEMBERS)
+    if len(members) > 1:
+        parts[EU27] = members
+    rows[WORLD] = world
+    tonnes = pd.DataFrame.from_dict(rows, orient="index", columns=list(listing.months))
+    return PartnerTable(commodity, as_of, tonnes.sort_index(), parts, listing.oddities())

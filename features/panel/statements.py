@@ -1,0 +1,251 @@
+"""Published figures as statements about one unknown table, x[destination, month] > 0.
+
+Every figure compares two sums of cells: ``log(sum of some cells) - log(sum of others) = target``. A
+level has no other cells, a growth rate compares with earlier months, a share with the world. Taking
+logs keeps every cell positive and makes a statement about one cell exactly linear. A ranking or a
+continent's total gives a bound instead (``>=``). See docs/adr/0001-evidence-panel.md.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import pandas as pd
+
+from features.months import month_number, month_numbers
+from store.errors import DataError
+from store.vocabulary import AGGREGATES, CONTINENTS, DESTINATIONS, EU27_MEMBERS
+
+REVISION_NOISE: Final = 1e-4
+"""Relative noise of a figure beside its rounding: truncation and small revisions. Source:
+docs/data/published_figures.md; outlets that print one month twice mostly differ by one unit in the
+last place."""
+
+EVIDENCE_MEASURES: Final = ("net_weight_t", "yoy_pct", "mom_pct", "share_pct", "lead_min_t")
+"""Measures of China's own export weight; partners' imports keep another clock and scope, and are
+read in ``features.panel.mirror``."""
+
+SMALLEST_TONNES: Final = 0.05
+"""Stands for a published zero, which has no logarithm."""
+
+PRINTED: Final = 0.91
+"""Standard deviation of a printed figure, in halves of its last digit: outlets round or cut off,
+about as often (1,115 and 1,116 t of one month), which mixes a uniform error of half a digit either
+way with one of a whole digit one way. Source: docs/data/published_figures.md."""
+
+BOUND_SCALE: Final = 0.01
+"""How softly a bound may be overstepped (log units)."""
+
+
+class CellBlock(NamedTuple):
+    """A block of cells that is summed."""
+
+    destinations: tuple[str, ...]
+    start: int
+    end: int
+    weights: tuple[float, ...] = ()
+    """How much of each month counts, all of it if empty."""
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Return how much of each month from ``start`` to ``end`` counts."""
+        return self.weights or (1.0,) * (self.end - self.start + 1)
+
+
+class KnownFigure(NamedTuple):
+    """One published figure, months as numbers."""
+
+    row: int
+    destination: str
+    measure: str
+    start: int
+    end: int
+    value: float
+    half_width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One published figure as a comparison of two sums of cells."""
+
+    above: CellBlock | None
+    below: CellBlock | None
+    target: float
+    """Log of the ratio, or of the tonnes where one side is empty."""
+    scale: float
+    """Standard deviation of the target from rounding and small revisions (log units)."""
+    is_bound: bool
+    """True where the ratio is at least the target, false where it equals it."""
+    row: int
+    """Index label of the figure in the frame it was read from."""
+
+
+def members_of(destination: str) -> tuple[str, ...] | None:
+    """Return the modelled destinations a published name adds up to, None if it is no such sum."""
+    if destination in AGGREGATES:
+        return AGGREGATES[destination]
+    if destination == "WLD_EX_USA":
+        return tuple(d for d in DESTINATIONS if d != "USA")
+    parts = tuple(destination.split("+"))
+    return parts if all(part in DESTINATIONS for part in parts) else None
+
+
+def evidence_figures(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures that may serve as evidence.
+
+    They are reported, usable and of China's own exports by weight. Derived figures are left out,
+    since they repeat what the reported ones already say.
+    """
+    fit = figures["usable"] & (figures["kind"] == "reported")
+    return figures.loc[fit & figures["measure"].isin(EVIDENCE_MEASURES)]
+
+
+def last_evidence_month(figures: pd.DataFrame) -> int:
+    """Return the last month that evidence other than a ranking speaks of, as a month number.
+
+    Raises:
+        DataError: No such figure is known.
+    """
+    evidence = evidence_figures(figures)
+    months = evidence.loc[evidence["measure"] != "lead_min_t", "period_to"]
+    if months.empty:
+        raise DataError(
+            "No usable figure of export weight is known at this as_of. Expected at least one "
+            "reported net_weight_t, yoy_pct, mom_pct or share_pct row. "
+            "Run `magnetcast ingest bundled`, or take a later --as-of."
+        )
+    return month_number(months.max())
+
+
+def read_statements(figures: pd.DataFrame, *, first: int, last: int) -> list[Statement]:
+    """Return the statements that figures make about the months from ``first`` to ``last``.
+
+    Equal figures by several outlets are one statement, because they copy the same release.
+
+    Args:
+        figures: Known observations (store contract), any order; not modified.
+        first: First month of the table as a month number.
+        last: Last month of the table.
+
+    Returns:
+        Statements whose months all lie within the table, in the order of destination, measure and
+        period.
+    """
+    key = ["destination", "measure", "period_from", "period_to", "value"]
+    kept = evidence_figures(figures).sort_values([*key, "available_at", "source_url"])
+    kept = kept.drop_duplicates(key)
+    columns = (
+        kept.index,
+        kept["destination"],
+        kept["measure"],
+        month_numbers(kept["period_from"]),
+        month_numbers(kept["period_to"]),
+        kept["value"],
+        kept["half_width"],
+    )
+    found = [
+        statement
+        for figure in map(KnownFigure, *columns)
+        for statement in _READERS[figure.measure](figure)
+    ]
+    return [s for s in found if _lies_within(s, first, last)]
+
+
+def _lies_within(statement: Statement, first: int, last: int) -> bool:
+    sides = [side for side in (statement.above, statement.below) if side is not None]
+    return all(first <= side.start and side.end <= last for side in sides)
+
+
+def _read_level(figure: KnownFigure) -> list[Statement]:
+    members = members_of(figure.destination)
+    if members is None:
+        return _read_region_level(figure)
+    value = max(figure.value, SMALLEST_TONNES)
+    scale = math.hypot(PRINTED * figure.half_width / value, REVISION_NOISE)
+    cells = CellBlock(members, figure.start, figure.end)
+    return [Statement(cells, None, math.log(value), scale, is_bound=False, row=figure.row)]
+
+
+def _read_region_level(figure: KnownFigure) -> list[Statement]:
+    """Bound the modelled destinations by a region that holds some of them and part of the rest."""
+    inside, container = _region_of(figure.destination)
+    span = (figure.start, figure.end)
+    log_value = math.log(max(figure.value, SMALLEST_TONNES))
+    outer = CellBlock((*inside, container), *span)
+    bounds = [Statement(outer, None, log_value, BOUND_SCALE, is_bound=True, row=figure.row)]
+    if inside:
+        inner = CellBlock(inside, *span)
+        bounds.append(
+            Statement(None, inner, -log_value, BOUND_SCALE, is_bound=True, row=figure.row)
+        )
+    return bounds
+
+
+def _region_of(name: str) -> tuple[tuple[str, ...], str]:
+    """Return the modelled destinations inside a region and the one that holds the rest of it."""
+    if name in EU27_MEMBERS:
+        return (), "EU27_REST"
+    named = CONTINENTS.get(name, ())
+    return tuple(d for part in named for d in (members_of(part) or ())), "ROW"
+
+
+def _read_growth(figure: KnownFigure, months_back: int) -> list[Statement]:
+    members = members_of(figure.destination)
+    ratio = 1.0 + figure.value / 100.0
+    if members is None or ratio <= 0.0:
+        return []
+    above = CellBlock(members, figure.start, figure.end)
+    below = CellBlock(members, figure.start - months_back, figure.end - months_back)
+    scale = math.hypot(PRINTED * figure.half_width / 100.0 / ratio, REVISION_NOISE)
+    return [Statement(above, below, math.log(ratio), scale, is_bound=False, row=figure.row)]
+
+
+def _read_year_growth(figure: KnownFigure) -> list[Statement]:
+    return _read_growth(figure, months_back=12)
+
+
+def _read_month_growth(figure: KnownFigure) -> list[Statement]:
+    """A change "on the month" of a longer period has no defined base and says nothing."""
+    return _read_growth(figure, months_back=1) if figure.start == figure.end else []
+
+
+def _read_share(figure: KnownFigure) -> list[Statement]:
+    members = members_of(figure.destination)
+    share = figure.value / 100.0
+    if members is None or share <= 0.0:
+        return []
+    span = (figure.start, figure.end)
+    above, below = CellBlock(members, *span), CellBlock(DESTINATIONS, *span)
+    scale = math.hypot(PRINTED * figure.half_width / 100.0 / share, REVISION_NOISE)
+    return [Statement(above, below, math.log(share), scale, is_bound=False, row=figure.row)]
+
+
+def _read_lead(figure: KnownFigure) -> list[Statement]:
+    """A ranking of two modelled destinations; one that names any other says nothing here."""
+    ahead, _, behind = figure.destination.partition("-")
+    if ahead not in DESTINATIONS or behind not in DESTINATIONS:
+        return []
+    span = (figure.start, figure.end)
+    above, below = CellBlock((ahead,), *span), CellBlock((behind,), *span)
+    return [Statement(above, below, 0.0, BOUND_SCALE, is_bound=True, row=figure.row)]
+
+
+_READERS: Final = {
+    "net_weight_t": _read_level,
+    "yoy_pct": _read_year_growth,
+    "mom_pct": _read_month_growth,
+    "share_pct": _read_share,
+    "lead_min_t": _read_lead,
+}
+
+
+def is_cell_level(statement: Statement) -> bool:
+    """Return whether a statement fixes one month of one destination or aggregate."""
+    cells = statement.above
+    return (
+        not statement.is_bound
+        and statement.below is None
+        and cells is not None
+        and cells.start == cells.end
+        and not cells.weights
+    )

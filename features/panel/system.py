@@ -1,0 +1,248 @@
+"""The sparse system behind the evidence panel: rows of ``C log(M x) + E s = target``.
+
+``x`` holds the cells (month-major), ``M`` the sums that statements speak of, ``s`` the twelve
+months of the world's season and its loss per day of Lunar New Year. ``features.panel.solver`` finds
+where the rows meet. Private to ``features.panel.evidence``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from features.families.lunar import lunar_new_year_days
+from features.panel.statements import CellBlock, Statement
+from store.vocabulary import AGGREGATES, DESTINATIONS, EU27, WORLD
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+WIDTH: Final = len(DESTINATIONS)
+SEASON_TERMS: Final = 13
+START_WORLD_T: Final = 2_300.0
+"""World exports a month around 2016 (tonnes). Source: data/published_figures.csv."""
+
+FIRM: Final = 0.4
+"""How much firmer the shares' scales are at the rough start."""
+
+GAUSSIAN: Final = 1e9
+"""Degrees of freedom that make a Student-t row a Gaussian one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelPrior:
+    """What is believed of months that no figure pins down (standard deviations in log units).
+
+    Source: benchmarks/prior.md, where each value was chosen by leaving out every published month
+    in turn.
+    """
+
+    world_step: float = 0.06
+    share_step: float = 0.30
+    share_year: float = 0.60
+    """How far a share may lie from the one a year before."""
+    step_tail: float = 4.0
+    """Degrees of freedom of the steps: low enough to follow a collapse."""
+    figure_tail: float = 3.0
+    """Degrees of freedom of the figures: low enough to drop one that contradicts the rest."""
+    season: float = 0.15
+    holiday_per_day: float = 0.03
+    start_world_t: float = START_WORLD_T
+    start_world: float = 1.0
+    start_share: float = 1.5
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows under construction, in coordinate form."""
+
+    contrast: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
+    season: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
+    parts: list[tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]]] = field(
+        default_factory=list
+    )
+    count: int = 0
+
+    def add(
+        self,
+        sums: Ints,
+        signs: Sequence[float],
+        *,
+        scale: float | Floats,
+        tail: float,
+        firm: float = 1.0,
+        target: float | Floats = 0.0,
+        is_bound: bool | NDArray[np.bool_] = False,
+    ) -> Ints:
+        """Append a row per line of ``sums`` (an index of -1 is skipped); return the row numbers."""
+        size = len(sums)
+        rows = np.arange(self.count, self.count + size)
+        self.count += size
+        at = np.broadcast_to(rows[:, None], sums.shape)
+        values = np.broadcast_to(np.asarray(signs, dtype=float), sums.shape)
+        used = sums >= 0
+        self.contrast.append((at[used], sums[used], values[used]))
+        self.parts.append(
+            (
+                np.broadcast_to(np.asarray(target, dtype=float), size),
+                np.broadcast_to(np.asarray(scale, dtype=float), size),
+                np.broadcast_to(np.asarray(scale, dtype=float) * firm, size),
+                np.full(size, tail),
+                np.broadcast_to(np.asarray(is_bound, dtype=bool), size),
+            )
+        )
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class LinearSystem:
+    """All rows of one panel."""
+
+    sums: sparse.csr_array
+    """M: one line per sum of cells; the cells themselves, the worlds and the EU27s come first. A
+    partner's imports are a weighted sum of two months."""
+    contrast: sparse.csr_array
+    season: sparse.csr_array
+    target: Floats
+    scale: Floats
+    firm_scale: Floats
+    """Scales of the rough start, with firmer shares."""
+    tail: Floats
+    is_bound: NDArray[np.bool_]
+    months: int
+    statements: int
+    """The first rows are the statements, in their order."""
+
+    @property
+    def cells(self) -> int:
+        """Return the number of cells."""
+        return self.months * WIDTH
+
+
+def build_system(
+    statements: Sequence[Statement], *, first: int, last: int, prior: PanelPrior
+) -> LinearSystem:
+    """Return the rows of the statements and of the prior for the months ``first`` to ``last``."""
+    months = last - first + 1
+    blocks = _CellBlocks(first, months)
+    rows = _Rows()
+    _add_statements(rows, blocks, statements, prior)
+    _add_world(rows, blocks, first, prior)
+    _add_shares(rows, blocks, prior)
+    target, scale, firm_scale, tail, is_bound = (
+        np.concatenate([part[i] for part in rows.parts]) for i in range(5)
+    )
+    matrix = blocks.matrix()
+    return LinearSystem(
+        sums=matrix,
+        contrast=_sparse(rows.contrast, (rows.count, matrix.shape[0])),
+        season=_sparse(rows.season, (rows.count, SEASON_TERMS)),
+        target=target,
+        scale=scale,
+        firm_scale=firm_scale,
+        tail=tail,
+        is_bound=is_bound.astype(bool),
+        months=months,
+        statements=len(statements),
+    )
+
+
+class _CellBlocks:
+    """Numbers the sums of cells that rows speak of."""
+
+    def __init__(self, first: int, months: int) -> None:
+        self.first = first
+        self.months = months
+        self.cell = np.arange(months * WIDTH).reshape(months, WIDTH)
+        self.world = months * WIDTH + np.arange(months)
+        self.eu27 = self.world + months
+        self._position = {name: i for i, name in enumerate(DESTINATIONS)}
+        self._known: dict[CellBlock, int] = {}
+        everything = [
+            (AGGREGATES[WORLD], self.world),
+            (AGGREGATES[EU27], self.eu27),
+        ]
+        for t in range(months):
+            for i, name in enumerate(DESTINATIONS):
+                self._known[CellBlock((name,), first + t, first + t)] = int(self.cell[t, i])
+            for members, numbers in everything:
+                self._known[CellBlock(members, first + t, first + t)] = int(numbers[t])
+
+    def number(self, cells: CellBlock | None) -> int:
+        """Return the number of a block, a new one where it is new, -1 for none."""
+        return -1 if cells is None else self._known.setdefault(cells, len(self._known))
+
+    def matrix(self) -> sparse.csr_array:
+        """Return M, with a one (or its weight) where a cell belongs to a sum."""
+        rows: list[int] = []
+        columns: list[int] = []
+        values: list[float] = []
+        for cells, number in self._known.items():
+            inside = [self._position[name] for name in cells.destinations]
+            span = range(cells.start - self.first, cells.end - self.first + 1)
+            columns += [int(self.cell[t, i]) for t in span for i in inside]
+            rows += [number] * (len(span) * len(inside))
+            values += [share for share in cells.shares for _ in inside]
+        shape = (len(self._known), self.months * WIDTH)
+        return sparse.csr_array((values, (rows, columns)), shape=shape)
+
+
+def _sparse(parts: list[tuple[Ints, Ints, Floats]], shape: tuple[int, int]) -> sparse.csr_array:
+    row, column, value = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    return sparse.csr_array((value, (row, column)), shape=shape)
+
+
+def _add_statements(
+    rows: _Rows, blocks: _CellBlocks, statements: Sequence[Statement], prior: PanelPrior
+) -> None:
+    pairs = [(blocks.number(s.above), blocks.number(s.below)) for s in statements]
+    rows.add(
+        np.array(pairs, dtype=np.int64).reshape(-1, 2),
+        (1.0, -1.0),
+        target=np.array([s.target for s in statements]),
+        scale=np.array([s.scale for s in statements]),
+        tail=prior.figure_tail,
+        is_bound=np.array([s.is_bound for s in statements], dtype=bool),
+    )
+
+
+def _add_world(rows: _Rows, blocks: _CellBlocks, first: int, prior: PanelPrior) -> None:
+    """The world walks randomly around its season and its Lunar New Year."""
+    world = blocks.world
+    numbers = first + np.arange(blocks.months)
+    season, holiday = numbers % 12, lunar_new_year_days(numbers)
+    steps = rows.add(
+        np.column_stack([world[1:], world[:-1]]),
+        (1.0, -1.0),
+        scale=prior.world_step,
+        tail=prior.step_tail,
+    )
+    ones = np.ones(len(steps))
+    rows.season += [
+        (steps, season[1:], -ones),
+        (steps, season[:-1], ones),
+        (steps, np.full(len(steps), 12), -np.diff(holiday)),
+    ]
+    spread = np.array([prior.season] * 12 + [prior.holiday_per_day])
+    nothing = np.full((SEASON_TERMS, 1), -1)
+    terms = rows.add(nothing, (0.0,), scale=spread, tail=GAUSSIAN)
+    rows.season.append((terms, np.arange(SEASON_TERMS), np.ones(SEASON_TERMS)))
+    start = float(np.log(prior.start_world_t))
+    rows.add(world[:1, None], (1.0,), target=start, scale=prior.start_world, tail=GAUSSIAN)
+
+
+def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
+    """Each share walks randomly and does not stray far from the one a year before."""
+    cell, world = blocks.cell, blocks.world
+    for lag, scale in ((1, prior.share_step), (12, prior.share_year)):
+        late, early = cell[lag:], cell[:-lag]
+        late_world = np.broadcast_to(world[lag:, None], late.shape)
+        early_world = np.broadcast_to(world[:-lag, None], late.shape)
+        sums = np.stack([late, late_world, early, early_world], axis=-1).reshape(-1, 4)
+        rows.add(sums, (1.0, -1.0, -1.0, 1.0), scale=scale, tail=prior.step_tail, firm=FIRM)
+    start = np.column_stack([cell[0], np.full(WIDTH, world[0])])
+    even = -float(np.log(WIDTH))
+    rows.add(start, (1.0, -1.0), target=even, scale=prior.start_share, tail=GAUSSIAN)

@@ -1,0 +1,174 @@
+"""Alerts: what the rules find of a new publication, kept once and sent to who asked for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from flows.alerts.webhook import Sender, deliver, trusting
+from flows.analysis.explanation_inputs import knowledge
+from flows.context.console import say
+from flows.context.stores import store_of
+from service.http.responses import Record, records
+from service.live.publication import Publication, make_publication
+from service.planning.alert_matching import finding_of
+from service.planning.feed import alert_id
+from service.planning.planning_state import PlanningState
+from service.planning.webhooks import WebhookPolicy, networks_of
+from store.errors import DataError
+from store.planning.alert_rules import AlertFinding, keep_findings, note_delivery
+from store.planning.planning_rows import read_desk
+from store.publications.published import Published, read_other, read_published
+from store.settings import Settings
+
+MOST_TRIES: Final = 20
+"""Tries of one message over all runs; then it stays in the feed alone."""
+
+TOLD_OF_RULES: Final = ("id", "name", "measure", "points", "commodity", "destination")
+"""What a message says of its rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """What came of one call."""
+
+    looked: int
+    """Rules that looked at a publication new to them."""
+    fired: int
+    taken: int
+    """Messages that receivers took."""
+    failed: int
+
+
+def alert(settings: Settings, now: pd.Timestamp, *, sender: Sender | None = None) -> Dispatched:
+    """Let every rule look at the newest publication once, and send what is due.
+
+    Calling it again finds nothing new; what no receiver took is sent again.
+
+    Args:
+        settings: Where things are kept, and the rules of the house for webhooks.
+        now: The moment (UTC).
+        sender: How messages are sent; as a machine on the net does if None.
+    """
+    engine = store_of(settings)
+    desk = PlanningState(read_desk(engine))
+    new = _look(engine, desk, now) if len(desk.rules) else []
+    hooks = WebhookPolicy(
+        settings.alert_key.get_secret_value(), networks_of(settings.alert_networks)
+    )
+    desk = PlanningState(read_desk(engine))
+    sender = sender or Sender(trust=trusting(settings.alert_ca))
+    outcomes = [_send(engine, due, hooks, now, sender) for due in _due(desk)]
+    return Dispatched(
+        looked=len(new),
+        fired=sum(found.fired for found in new),
+        taken=sum(outcomes),
+        failed=len(outcomes) - sum(outcomes),
+    )
+
+
+def alert_if_possible(settings: Settings, now: pd.Timestamp) -> None:
+    """As ``alert``, and tell of it; no trouble with alerts ever fails a publication."""
+    try:
+        told = alert(settings, now)
+    except Exception as err:  # noqa: BLE001 - the publication stands whatever happens here
+        say(f"alerts    not told ({type(err).__name__}: {err}). Run `magnetcast alerts`")
+        return
+    if told.looked or told.taken or told.failed:
+        say(
+            f"alerts    {told.fired} of {told.looked} rules speak; webhooks took {told.taken}, "
+            f"{told.failed} are still to be taken"
+        )
+
+
+def _look(engine: Engine, desk: PlanningState, now: pd.Timestamp) -> list[AlertFinding]:
+    """Let the rules that have not yet seen the newest publication of their commodity look at it.
+
+    A commodity whose publications cannot be compared takes no other down.
+    """
+    new: list[AlertFinding] = []
+    if desk.rules.empty:  # nothing is read for nobody
+        return new
+    magnets = read_published(engine)
+    for commodity in desk.rules["commodity"].unique():
+        try:
+            own = (
+                magnets
+                if commodity == magnets.commodity
+                else read_other(engine, magnets, commodity=commodity)
+            )
+            new += keep_findings(engine, _found(own, desk, now), at=now)
+        except DataError as err:
+            say(f"alerts    rules on {commodity} did not look. {err}")
+    return new
+
+
+def _found(published: Published, desk: PlanningState, now: pd.Timestamp) -> list[AlertFinding]:
+    """Return what the rules on a commodity find of its newest publication."""
+    moments = sorted(pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique())
+    if len(moments) < 2:  # noqa: PLR2004 - one publication has nothing to be compared with
+        return []
+    before, newest = moments[-2:]
+    rows = desk.rows.alerts
+    seen = set(rows.loc[rows["as_of"] == newest, "rule_id"])
+    own = desk.rules["commodity"].eq(published.commodity)
+    rules = desk.rules.loc[own & ~desk.rules["id"].isin(list(seen))]
+    rules = rules.loc[rules["since"].isna() | (rules["since"] < newest)]
+    if rules.empty:
+        return []
+    parts = [_only(published, moment, now) for moment in (newest, before)]
+    needs = {row["id"]: row for row in records(desk.needs)}
+    return [
+        finding_of(rule, needs.get(rule["need_id"]), parts[0], parts[1]) for rule in records(rules)
+    ]
+
+
+def _only(published: Published, moment: pd.Timestamp, now: pd.Timestamp) -> Publication:
+    """Return the publication of one moment alone."""
+    rows = published.forecasts
+    alone = replace(published, forecasts=rows.loc[rows["as_of"] == moment])
+    return make_publication(alone, knowledge(), now=now, kept={})
+
+
+def _due(desk: PlanningState) -> Iterable[tuple[Record, Record]]:
+    """Return rule and alert of every message that no receiver took so far, oldest first."""
+    rules = {row["id"]: row for row in records(desk.rules) if row["url"]}
+    rows = desk.rows.alerts
+    open_ = rows["fired"] & rows["delivered_at"].isna() & (rows["attempts"] < MOST_TRIES)
+    for row in records(rows.loc[open_].sort_values(["as_of", "rule_id"])):
+        if row["rule_id"] in rules:
+            yield rules[row["rule_id"]], row
+
+
+def _send(
+    engine: Engine,
+    due: tuple[Record, Record],
+    hooks: WebhookPolicy,
+    now: pd.Timestamp,
+    sender: Sender,
+) -> bool:
+    """Send one message, note how that went and tell whether it was taken."""
+    rule, row = due
+    as_of = pd.Timestamp(row["as_of"])
+    message = alert_id(rule["uid"], as_of)
+    content = {
+        "type": "alert",
+        "id": message,
+        "rule": {name: rule[name] for name in TOLD_OF_RULES},
+        "need_id": rule["need_id"],
+        **{name: row[name] for name in ("as_of", "against", "period", "before", "after")},
+        "message": row["message"],
+    }
+    went = deliver(rule, message, content, hooks=hooks, at=now, sender=sender)
+    note_delivery(
+        engine,
+        (int(rule["id"]), as_of.to_pydatetime()),
+        tries=went.tries,
+        at=now,
+        trouble=went.trouble,
+    )
+    if went.trouble:
+        say(f"alerts    rule {rule['id']}: {went.trouble}")
+    return not went.trouble

@@ -1,0 +1,114 @@
+"""Who answers the service's scenarios: the command's own steps, on the published rows."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import yaml
+
+from flows.publishing.snapshot import published_standing
+from models.policy.scenario import PairedForecast, ScenarioSnapshot, paired
+from service.scenarios.scenario_schema import (
+    ANSWER_COLUMNS,
+    ScenarioEngine,
+    ScenarioResult,
+    WorkedScenario,
+)
+from sources.files.csv_table import content_of
+from sources.files.scenario import Levers, Scenario, read_scenario
+from store.settings import PROJECT_ROOT, Settings
+
+SCENARIOS: Final = PROJECT_ROOT / "scenarios"
+"""Folder of the worked scenarios."""
+
+KEPT: Final = 64
+"""Answers kept by what they ask, however it is spelled."""
+
+
+def what_if(settings: Settings) -> ScenarioEngine:
+    """Return all that the service needs to answer scenarios."""
+    return ScenarioEngine(
+        opener=partial(open_asker, partial(published_standing, settings)),
+        worked=worked_scenarios(SCENARIOS),
+        waiting=settings.what_if_waiting,
+        seconds=settings.what_if_seconds,
+    )
+
+
+def open_asker(
+    standing_of: Callable[[pd.DataFrame], ScenarioSnapshot], rows: pd.DataFrame
+) -> "ScenarioAnswerer":
+    """Return who answers about a publication; takes seconds.
+
+    Args:
+        standing_of: Returns where a publication stands, from its rows.
+        rows: The publication.
+    """
+    return ScenarioAnswerer(standing_of(rows))
+
+
+@dataclass(slots=True)
+class ScenarioAnswerer:
+    """Answers scenarios where one publication stands; equal levers are computed once."""
+
+    standing: ScenarioSnapshot
+    kept: dict[str, PairedForecast] = field(default_factory=dict)
+
+    def __call__(self, text: bytes) -> ScenarioResult:
+        """Return the answer to a scenario written as YAML or JSON.
+
+        Raises:
+            DataError: It is no scenario, or contradicts itself or what is known.
+        """
+        asked = read_scenario("the scenario", text, self.standing.ground)
+        key = canonical(asked)
+        if key not in self.kept:
+            if len(self.kept) >= KEPT:
+                del self.kept[next(iter(self.kept))]
+            self.kept[key] = paired(self.standing, asked)
+        return told_of(asked, self.kept[key])
+
+
+def canonical(scenario: Scenario) -> str:
+    """Return what a scenario asks, the same text for the same levers."""
+    sides = [_plain(side) for side in (scenario.levers, scenario.against) if side is not None]
+    return json.dumps(sides, sort_keys=True)
+
+
+def _plain(levers: Levers) -> list[list[object]]:
+    acts = [
+        {**{name: str(value) for name, value in act.given.items()}, "id": act.event_id}
+        for act in levers.acts
+    ]
+    return [[*acts], [str(lever) for lever in levers.tariffs]]
+
+
+def told_of(scenario: Scenario, found: PairedForecast) -> ScenarioResult:
+    """Return an answer as the service tells it: rounded to the kilogram."""
+    table = pd.concat([found.table, found.bands.drop(columns=["base_p50", "scenario_p50"])], axis=1)
+    tonnes = table.select_dtypes("number").columns
+    table = table.assign(
+        **{str(name): table[name].round(3) for name in tonnes},
+    )
+    return ScenarioResult(
+        name=scenario.name,
+        description=scenario.description,
+        table=table[list(ANSWER_COLUMNS)],
+        notes=found.notes,
+        warnings=tuple(text for text in table["warning"].unique() if text),
+    )
+
+
+def worked_scenarios(folder: Path) -> tuple[WorkedScenario, ...]:
+    """Return the scenarios of a folder, by file name."""
+    return tuple(_worked(path) for path in sorted(folder.glob("*.yaml")))
+
+
+def _worked(path: Path) -> WorkedScenario:
+    text = content_of(path).decode("utf-8")
+    top = yaml.safe_load(text)
+    return WorkedScenario(path.stem, str(top["name"]), str(top.get("description", "")), text)

@@ -1,0 +1,4 @@
+"""Backup, restore and pruning of an installation.
+
+Not here: the archive format (``store.archive``).
+"""

@@ -1,0 +1,205 @@
+"""The way back from an archive: verified, migrated beside what stands, then put in its place."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from flows.backup.backup import artifact_root, folders
+from flows.context.console import say
+from flows.context.stores import JOURNAL, single_writer, store_of
+from flows.operations.local_servers import running
+from store.archive.archive_file import extract_archive
+from store.archive.database_copies import (
+    DatabaseCopy,
+    as_one_file,
+    check_sqlite,
+    copy_database,
+    filled_tables,
+    kind_of,
+    load_postgres,
+    move_addresses,
+    sqlite_file,
+)
+from store.archive.swap import remove, swap_all, undo
+from store.database import open_store, shown_address
+from store.errors import DataError, first_few
+from store.settings import Settings
+
+OWN: Final = (".lock", ".part", JOURNAL)
+"""Endings of files that make no home."""
+
+
+def settings_into(settings: Settings, home: Path) -> Settings:
+    """Return settings under which everything lies below one folder."""
+    return settings.model_copy(
+        update={
+            "home": home,
+            "database_url": None,
+            "tracking_uri": f"sqlite:///{home.resolve() / 'mlruns' / 'mlflow.db'}",
+            "artifact_dir": home.resolve() / "mlruns" / "artifacts",
+        }
+    )
+
+
+def restore(settings: Settings, path: Path, *, force: bool = False) -> Mapping[str, Any]:
+    """Put everything of an archive in place, and return its manifest.
+
+    Nothing is touched before every hash was checked and an older schema migrated. What stood
+    before is kept aside until all is in place, and comes back where anything fails.
+
+    Args:
+        settings: Where things are to be kept.
+        path: The archive.
+        force: Whether what stands there may be replaced.
+
+    Raises:
+        DataError: The archive is refused, or something stands in its place.
+        StoreError: A database cannot be read, migrated or replaced.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    if names := running(settings):
+        raise DataError(
+            f"{', '.join(names)} of {settings.home} is running. Expected nothing that reads what "
+            "is to be replaced. Run `magnetcast down` first."
+        )
+    with single_writer(settings):
+        journal = settings.home / JOURNAL
+        if undo(journal):
+            say("restore   the restore that was cut off before was undone")
+        if not force:
+            _check_empty(settings)
+        staged = settings.home / ".restoring"
+        shutil.rmtree(staged, ignore_errors=True)
+        try:
+            manifest = extract_archive(path, staged)
+            _put_in_place(settings, staged, manifest, journal)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+    store_of.cache_clear()
+    return manifest
+
+
+def _check_empty(settings: Settings) -> None:
+    """Refuse to replace what stands there."""
+    targets = [settings.home, settings.artifact_dir]
+    found = [
+        str(file)
+        for folder in targets
+        if folder.is_dir()
+        for file in sorted(folder.iterdir())
+        if not file.name.endswith(OWN)
+    ]
+    tracking = sqlite_file(settings.tracking_uri)
+    found += [str(tracking)] if tracking is not None and tracking.exists() else []
+    found += [
+        f"rows in {name} of {shown_address(url)}"
+        for url in {settings.url, settings.tracking_uri}
+        if url.startswith("postgresql")
+        for name in filled_tables(url)
+    ]
+    if found:
+        raise DataError(
+            f"Something stands where the backup would go: {first_few(found)}. Expected an empty "
+            "home. Restore --into another folder, or replace it with --force."
+        )
+
+
+def _put_in_place(
+    settings: Settings, staged: Path, manifest: Mapping[str, Any], journal: Path
+) -> None:
+    """Prepare each part beside its place, then swap all of them."""
+    moves: dict[Path, Path | None] = {}
+    dumps: dict[str, Path] = {}
+    try:
+        for name, url in (("database", settings.url), ("mlflow", settings.tracking_uri)):
+            copy = _copy_of(manifest, name)
+            if copy is None:
+                continue
+            _check_kind(copy, url, name)
+            target = sqlite_file(url)
+            if target is None:
+                dumps[url] = staged / name
+                continue
+            check_sqlite(staged / name, copy)
+            moves[target] = _beside(staged / name, target)
+            _bring_up(
+                f"sqlite:///{target.with_name(_hidden(target)).resolve()}", name, manifest, settings
+            )
+        for name, folder in folders(settings, with_cache=bool(manifest.get("with_cache"))).items():
+            moves[folder] = _beside(staged / name, folder) if (staged / name).is_dir() else None
+        swap_all(moves, journal, then=lambda: _load(settings, dumps, manifest, staged))
+    finally:
+        for target in moves:
+            remove(target.with_name(_hidden(target)))
+            remove(target.with_name(f".{_hidden(target)}.lock"))
+
+
+def _bring_up(url: str, name: str, manifest: Mapping[str, Any], settings: Settings) -> None:
+    """Make a database fit for this release and place: an older schema migrated, files found."""
+    if name == "database":
+        open_store(url).dispose()
+    else:
+        move_addresses(url, str(manifest["artifact_root"]), artifact_root(settings.artifact_dir))
+    if (file := sqlite_file(url)) is not None:
+        as_one_file(file)
+
+
+def _load(
+    settings: Settings, dumps: Mapping[str, Path], manifest: Mapping[str, Any], staged: Path
+) -> None:
+    """Replace PostgreSQL databases; where one fails, all get back what they held."""
+    before: dict[str, Path] = {}
+    try:
+        for number, (url, dump) in enumerate(dumps.items()):
+            before[url] = staged / f"before-{number}"
+            copy_database(url, before[url])
+            load_postgres(url, dump)
+            name = "database" if url == settings.url else "mlflow"
+            _bring_up(url, name, manifest, settings)
+    except BaseException:
+        for url, old in before.items():
+            if old.exists():
+                load_postgres(url, old)
+        raise
+
+
+def _copy_of(manifest: Mapping[str, Any], name: str) -> DatabaseCopy | None:
+    """Return what the manifest says of a database, None where it holds none.
+
+    Raises:
+        DataError: It says it in no form we know.
+    """
+    told = manifest.get(name)
+    if told is None:
+        return None
+    try:
+        return DatabaseCopy(told["kind"], str(told["revision"]), {**told["rows"]})
+    except (KeyError, TypeError) as err:
+        raise DataError(
+            f"The archive's manifest tells of the {name} as {json.dumps(told)[:200]}. Expected "
+            "kind, revision and rows. Use another backup."
+        ) from err
+
+
+def _check_kind(copy: DatabaseCopy, url: str, name: str) -> None:
+    if copy.kind != kind_of(url):
+        raise DataError(
+            f"The archive's {name} is of {copy.kind} and {shown_address(url)} is not. Expected the "
+            "same kind of database. Point the settings at one, or restore with --into FOLDER "
+            "where it is SQLite."
+        )
+
+
+def _beside(source: Path, target: Path) -> Path:
+    """Move a staged part to the folder of its place, so that the swap is a rename."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(_hidden(target))
+    remove(beside)
+    shutil.move(source, beside)
+    return beside
+
+
+def _hidden(target: Path) -> str:
+    return f".{target.name}.restoring"

@@ -1,0 +1,118 @@
+"""``magnetcast diversion``: who took what a hit destination lost."""
+
+from typing import Annotated
+
+import pandas as pd
+from cyclopts import Parameter
+
+from features.controls.episodes import Episode, PartialActs
+from features.months import month_label
+from flows.cli.app import AsOf, Commodity, Form, Out, moment
+from flows.cli.output import write_result
+from flows.context.console import say
+from models.event_study.diversion import DiversionQuestion, check_rate, find_diversion, kept_of_path
+from models.event_study.diversion_words import COLUMNS, diversion_table, sentences
+from models.event_study.trade_flows import TradeFlows
+from store.errors import DataError
+from store.settings import Settings
+
+Event = Annotated[
+    str | None,
+    Parameter(help="Act to look at; all strong ones of the last 18 months if left out."),
+]
+Rate = Annotated[
+    float,
+    Parameter(help="Share of episodes without diversion that may have an alert all the same."),
+]
+
+
+def diversion(
+    *,
+    as_of: AsOf = None,
+    event: Event = None,
+    commodity: Commodity = None,
+    rate: Rate = 0.05,
+    out: Out = None,
+    format: Form = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Write which destinations rose beyond expectation in the half year after others were hit.
+
+    Each is held against the total of all others that were not hit, so a shock to everybody makes no
+    alert. Alerts are told in sentences; with --commodity the same for a full partner table.
+    """
+    check_rate(rate)
+    settings, stand = Settings(), moment(as_of)
+    flows, acts = _known(settings, stand, commodity)
+    if event is not None:
+        episode = acts.named(event)
+        if acts.is_on_all(episode):
+            raise DataError(_nothing_left(flows, episode))
+        parts = [_told(flows, acts, episode, rate)]
+    else:
+        parts = _recent(flows, acts, rate)
+    found = [part for part in parts if not part.empty]
+    frame = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(COLUMNS))
+    write_result(frame, out=out, form=format)
+
+
+def _known(
+    settings: Settings, as_of: pd.Timestamp, commodity: str | None
+) -> tuple[TradeFlows, PartialActs]:
+    from flows.context.workspace import open_workspace, store_of
+    from flows.publishing.table_snapshot import open_table
+    from store.facts.reading import read_events
+
+    if commodity is None:
+        flows = TradeFlows.of_panel(open_workspace(settings, as_of).history.panel(as_of))
+    else:
+        flows = TradeFlows.of_table(open_table(settings, as_of, commodity).table)
+    events = read_events(store_of(settings), as_of=as_of)
+    return flows, PartialActs(events, flows.names, as_of=as_of)
+
+
+def _recent(flows: TradeFlows, acts: PartialActs, rate: float) -> list[pd.DataFrame]:
+    """Look at every recent episode; one that cannot be judged is told and stops none."""
+    parts = []
+    episodes = acts.recent()
+    if not episodes:
+        say("no strong act on part of the destinations began in the last 18 months.")
+    for episode in episodes:
+        try:
+            parts.append(_told(flows, acts, episode, rate))
+        except DataError as err:
+            say(f"{episode.event_id}: not judged. {err}")
+    return parts
+
+
+def _told(flows: TradeFlows, acts: PartialActs, episode: Episode, rate: float) -> pd.DataFrame:
+    found = find_diversion(flows, question_of(flows, acts, episode), rate=rate)
+    for line in sentences(episode, found):
+        say(line)
+    return diversion_table(episode, found)
+
+
+def question_of(flows: TradeFlows, acts: PartialActs, episode: Episode) -> DiversionQuestion:
+    """Return what is asked of an episode at the flows' last month."""
+    return DiversionQuestion(
+        hit=episode.hit,
+        base_end=episode.base_end,
+        start=episode.start,
+        end=episode.end(flows.cutoff),
+        troubled=acts.troubled(),
+    )
+
+
+def _nothing_left(flows: TradeFlows, episode: Episode) -> str:
+    end = episode.end(flows.cutoff)
+    text = (
+        f"--event {episode.event_id} hits every destination, so there is nothing to divert to. "
+        "Expected an act on part of them."
+    )
+    kept = kept_of_path(flows, base_end=episode.base_end, start=episode.start, end=end)
+    if not kept:
+        return text
+    told = ", ".join(f"{name} {part:.0%}" for name, part in kept)
+    return (
+        f"{text} How hard each was hit, as the part kept of its own path in "
+        f"{month_label(episode.start)}..{month_label(end - 1)}: {told}."
+    )

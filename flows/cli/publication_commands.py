@@ -1,0 +1,106 @@
+"""``magnetcast publications``: what was published, and what waits for a person."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from flows.alerts.alerts import alert_if_possible
+from flows.cli.app import Form, Out
+from flows.cli.output import write_result
+from flows.clock import utc_now
+from flows.context.actor import actor
+from flows.context.console import say
+from flows.context.stores import single_writer, store_of
+from flows.publishing.publish import ahead_from, held_folder
+from store.errors import DataError
+from store.publications.decisions import approve as publish_held
+from store.publications.decisions import held_forecasts, read_publications
+from store.publications.decisions import reject as reject_held
+from store.publications.integrity import tampered
+from store.settings import Settings
+from store.vocabulary import BY_PARTNER, COMMODITY, FORECAST_COLUMNS
+
+QUIET: Final = ["data_vintage", "made_with", "models"]
+"""Columns a terminal has no room for; files hold them."""
+
+Number = Annotated[int, Parameter(help="See `magnetcast publications list`.", show_default=False)]
+Reason = Annotated[str, Parameter(help="Why; kept in the audit trail.")]
+
+publications = App(name="publications", help="See publications; approve or reject held ones.")
+
+
+@publications.command(name="list")
+def list_publications(*, out: Out = None, format: Form = "table") -> None:  # noqa: A002
+    """List the publications, oldest first, with their digests and what became of each."""
+    frame = read_publications(store_of(Settings()))
+    if format == "table" and out is None:
+        frame = frame.drop(columns=QUIET).assign(sha256=frame["sha256"].str[:12])
+        frame = frame.astype(object).where(frame.notna(), "")
+    write_result(frame, out=out, form=format)
+
+
+@publications.command
+def show(number: Number, /, *, out: Out = None, format: Form = "csv") -> None:  # noqa: A002
+    """Show the rows of a publication that was held back."""
+    rows = held_forecasts(store_of(Settings()), number)
+    write_result(rows[list(FORECAST_COLUMNS)], out=out, form=format)
+
+
+@publications.command
+def approve(number: Number, /, *, reason: Reason) -> None:
+    """Publish exactly what is held."""
+    settings = Settings()
+    engine, now = store_of(settings), utc_now()
+    with single_writer(settings):
+        commodity, folder = _place(settings, number)
+        first = ahead_from(engine, figures=commodity.removesuffix(BY_PARTNER), now=now)
+        rows = publish_held(
+            engine, number, at=now, ahead_from=first, actor=actor(), reason=_told(reason)
+        )
+        waits = held_folder(folder)
+        if waits.exists() and not folder.exists():
+            waits.rename(folder)
+    say(f"publish   publication {number} is approved: {rows} rows")
+    alert_if_possible(settings, now)
+
+
+@publications.command
+def reject(number: Number, /, *, reason: Reason) -> None:
+    """Never publish what is held; the forecast before it stands until a newer one comes."""
+    settings = Settings()
+    with single_writer(settings):
+        reject_held(store_of(settings), number, at=utc_now(), actor=actor(), reason=_told(reason))
+    say(f"publish   publication {number} is rejected; it is kept and never published")
+
+
+@publications.command
+def verify() -> None:
+    """Hold every publication against its digest; exit code 1 if one is not what was frozen."""
+    engine = store_of(Settings())
+    wrong = tampered(engine)
+    for one in wrong:
+        say(f"verify    {one}")
+    if wrong:
+        raise SystemExit(1)
+    say(f"verify    {len(read_publications(engine))} publications are what was frozen")
+
+
+def _told(reason: str) -> str:
+    if not reason.strip():
+        raise DataError("--reason is empty. Expected why, as the audit trail will tell it. Say it.")
+    return reason.strip()
+
+
+def _place(settings: Settings, number: int) -> tuple[str, Path]:
+    """Return what a publication is of, and the folder of its report once it is published."""
+    known = read_publications(store_of(settings))
+    own = known.loc[known["id"] == number]
+    if own.empty:
+        raise DataError(
+            f"No publication {number}. Expected one of `magnetcast publications list`. Take one."
+        )
+    commodity, day = str(own["commodity"].iloc[0]), f"{own['as_of'].iloc[0]:%Y-%m-%d}"
+    return commodity, settings.reports_dir / (
+        day if commodity == COMMODITY else f"{day}-{commodity}"
+    )

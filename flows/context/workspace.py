@@ -1,0 +1,82 @@
+"""The store and the history of one as_of, shared by the flows of a process."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from features.panel.history import EvidenceHistory
+from flows.context.stores import single_writer, store_of
+from models.forecasting.spec import ModelSpec
+from store.errors import DataError
+from store.facts.reading import (
+    evidence,
+    evidence_commodities,
+    read_analog_events,
+    read_events,
+    read_observations,
+    read_tariffs,
+)
+from store.settings import Settings
+
+__all__ = ["Workspace", "open_workspace", "single_writer", "store_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything known at one as_of, and how to model it."""
+
+    settings: Settings
+    as_of: pd.Timestamp
+    fingerprint: str
+    """Digest of every row known at as_of."""
+    spec: ModelSpec
+    engine: Engine = field(repr=False)
+    history: EvidenceHistory = field(repr=False)
+
+    @property
+    def model_version(self) -> str:
+        """Return the name of a model trained here: the same rows and choices give the same name."""
+        return f"magnetcast-{self.spec.digest}-{self.fingerprint[:8]}-{self.as_of:%Y%m%d}"
+
+
+def open_workspace(
+    settings: Settings, as_of: pd.Timestamp, *, until: int | None = None
+) -> Workspace:
+    """Return the workspace of an as_of; rows that became known later are not even read.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to stand at (UTC).
+        until: Leave out figures that later ingests than this one brought; None takes all.
+
+    Raises:
+        DataError: ``as_of`` has no time zone, or the store holds nothing yet.
+    """
+    if as_of.tzinfo is None:
+        raise DataError(
+            f"as_of={as_of} has no time zone. Expected a UTC moment. Localise it first."
+        )
+    engine = store_of(settings)
+    fingerprint = evidence(engine, as_of=as_of, until=until).digest
+    return _cached(settings, as_of, fingerprint, engine, until)
+
+
+@lru_cache(maxsize=2)
+def _cached(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    fingerprint: str,
+    engine: Engine,
+    until: int | None,
+) -> Workspace:
+    history = EvidenceHistory(
+        read_observations(
+            engine, as_of=as_of, until=until, commodities=evidence_commodities(engine)
+        ),
+        read_events(engine, as_of=as_of),
+        read_tariffs(engine, as_of=as_of),
+        read_analog_events(engine, as_of=as_of),
+    )
+    return Workspace(settings, as_of, fingerprint, ModelSpec(), engine, history)

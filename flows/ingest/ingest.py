@@ -1,0 +1,155 @@
+"""Bring facts into the store: received, guarded, then written; what is refused waits in quarantine.
+
+Every source takes this way. A batch is one transaction: all of it is kept, or none.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from sqlalchemy import Engine
+
+from flows.clock import utc_now
+from flows.context.actor import actor
+from flows.context.console import say
+from flows.context.stores import store_of
+from flows.ingest.sources import IngestRequest, Past, ReceivedRows, bundled
+from flows.monitoring.spans import spanned
+from sources.checks.guards import objections
+from store.errors import DataError
+from store.facts.batch import Batch, FileRows, WriteReport
+from store.facts.quarantine import put_aside
+from store.facts.reading import read_observations, read_vintages
+from store.facts.writing import write_batch
+from store.schema.frames import typed_frame
+from store.settings import Settings
+from store.vocabulary import COMMODITY
+
+Refused = tuple[FileRows, tuple[str, ...]]
+
+
+def receive(order: IngestRequest, now: pd.Timestamp) -> Sequence[ReceivedRows]:
+    """Get the rows of an order."""
+    return order.receive(now)
+
+
+def guard(
+    engine: Engine, received: Sequence[ReceivedRows], *, past: Past, now: pd.Timestamp
+) -> list[Refused]:
+    """Return the files that something speaks against, with the reasons."""
+    found = []
+    for info, file in received:
+        known = _known(engine, info.id, past)
+        if reasons := objections(file, known=known, info=info, now=now):
+            found.append((file, reasons))
+    return found
+
+
+receive_task = task(name="receive", cache_policy=NO_CACHE)(receive)
+guard_task = task(name="guard", cache_policy=NO_CACHE)(guard)
+write_batch_task = task(name="write-batch", cache_policy=NO_CACHE)(write_batch)
+
+
+@flow(name="ingest", validate_parameters=False)
+@spanned("ingest", lambda report: {"rows": report.total})
+def ingest(settings: Settings, order: IngestRequest | None = None) -> WriteReport:
+    """Take one order into the store, the bundled tables if none is given; known bytes do nothing.
+
+    Args:
+        settings: Where things are kept.
+        order: What to take.
+
+    Raises:
+        DataError: A guard refuses a file; it is kept in quarantine and nothing is written.
+        SourceError: A provider did not deliver; nothing is written.
+    """
+    wanted = order or bundled(settings)
+    engine, now, who = store_of(settings), utc_now(), actor()
+    received = receive_task(wanted, now)
+    fresh = [pair for pair in received if not _is_known(engine, pair.file, wanted)]
+    if refused := guard_task(engine, fresh, past=wanted.past, now=now):
+        raise _refusal(engine, refused, wanted, now=now, who=who)
+    report = write_batch_task(
+        engine,
+        Batch(tuple(file for _, file in received)),
+        ingested_at=now,
+        actor=who,
+        only_news=wanted.only_news,
+        revised_at=now if wanted.revises else None,
+    )
+    say(f"ingest    {describe(report, wanted, engine)}")
+    return report
+
+
+def describe(report: WriteReport, order: IngestRequest, engine: Engine) -> str:
+    """Say in one line what was written."""
+    if report.already_known:
+        return f"nothing new {order.place}"
+    written = ", ".join(f"{rows} {table}" for table, rows in report.rows_written.items() if rows)
+    what = f"{report.total} new rows ({written})" if written else f"0 new rows {order.place}"
+    made = ", ".join(map(str, report.vintage_ids))
+    return f"{what}, vintage {made}{_range(report, engine)}"
+
+
+def _range(report: WriteReport, engine: Engine) -> str:
+    """Say which months the vintages speak of."""
+    vintages = read_vintages(engine)
+    made = vintages[vintages["id"].isin(report.vintage_ids)]
+    first, last = made["period_from"].min(), made["period_to"].max()
+    return "" if pd.isna(first) or pd.isna(last) else f", {first:%Y-%m} to {last:%Y-%m}"
+
+
+def _known(engine: Engine, source: str, past: Past) -> pd.DataFrame:
+    """Read what a batch is held against."""
+    if past == "source":
+        return read_observations(engine, source=source)
+    if past == "magnets":
+        return read_observations(engine, commodity=COMMODITY)
+    return typed_frame([], "observations")
+
+
+def _is_known(engine: Engine, file: FileRows, order: IngestRequest) -> bool:
+    """Tell whether these bytes were taken before, so that nothing need be asked of them."""
+    vintages = read_vintages(engine)
+    same = vintages[vintages["source"].eq(file.source) & vintages["file_name"].eq(file.file_name)]
+    taken = same["sha256"].tail(1) if order.revises else same["sha256"]
+    return file.sha256 in set(taken)
+
+
+def _later_ingest(engine: Engine, now: pd.Timestamp) -> pd.Timestamp | None:
+    """Return when the last ingest was if that is yet to come by this machine's clock."""
+    made = read_vintages(engine)
+    if made.empty:
+        return None
+    last = made.sort_values("id")["ingested_at"].iloc[-1]
+    return last if last > now + pd.Timedelta(days=1) else None
+
+
+def _refusal(
+    engine: Engine, refused: Sequence[Refused], order: IngestRequest, *, now: pd.Timestamp, who: str
+) -> DataError:
+    """Keep refused files in quarantine and word why; where the clock is wrong, keep none."""
+    if last := _later_ingest(engine, now):
+        return DataError(
+            f"This machine's clock says {now:%Y-%m-%d %H:%M} UTC, and the last ingest was on "
+            f"{last:%Y-%m-%d %H:%M} UTC; so {len(refused)} files seem to come from the future. "
+            "Expected a clock that goes forwards. Set the clock; nothing was taken over."
+        )
+    told = []
+    for file, reasons in refused:
+        number = put_aside(
+            engine,
+            file,
+            reasons=reasons,
+            at=now,
+            actor=who,
+            revised_at=now if order.revises else None,
+        )
+        listed = "\n".join(f"  - {reason}" for reason in reasons)
+        told.append(
+            f"{file.file_name} is refused and waits in quarantine as number {number}; nothing was "
+            f"written:\n{listed}\n  See it with `magnetcast quarantine show {number}`; if it is "
+            f"right after all, `magnetcast quarantine release {number}`."
+        )
+    return DataError("\n".join(told))

@@ -1,0 +1,187 @@
+"""How it is: what stands, what is late and what is wrong, in words and as one code.
+
+:func:`examine` looks, :func:`flows.monitoring.health_checks.judge` says what it means;
+docs/operations.md says what to do.
+"""
+
+import shutil
+from dataclasses import dataclass, fields, replace
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from features.months import month_start
+from features.panel.evidence import evidence_panel
+from flows.backup.backup import last_backup
+from flows.context.stores import store_of, was_cut_off
+from flows.monitoring.health_checks import (
+    FINE,
+    HealthFacts,
+    HealthFinding,
+    OtherCommodity,
+    judge,
+)
+from flows.monitoring.monitors import slo_readings
+from flows.monitoring.run_marker import RunMarker, is_at_work, notes
+from flows.operations.local_servers import missing
+from flows.operations.supervisor import started_again
+from models.monitoring.readings import Reading
+from models.monitoring.slo import GRACE_DAYS
+from models.registry import registry
+from sources.bundled.release_calendar import ReleaseCalendar
+from store.archive.database_copies import is_sound
+from store.errors import StoreError
+from store.facts.quarantine import read_quarantine
+from store.facts.reading import (
+    latest_forecast,
+    read_calendar,
+    read_forecasts,
+    read_observations,
+    read_runs,
+    read_vintages,
+)
+from store.publications.decisions import waiting
+from store.publications.integrity import tampered
+from store.publications.monitor_readings import latest_readings
+from store.publications.newest import read_newest
+from store.settings import Settings
+from store.vocabulary import COMMODITY
+
+
+@dataclass(frozen=True, slots=True)
+class SystemHealth:
+    """What was seen and what it means."""
+
+    facts: HealthFacts
+    alarms: tuple[HealthFinding, ...]
+
+    @property
+    def code(self) -> int:
+        """Return 0 if all is fine, 1 if something is stale or degraded, 2 if it is broken."""
+        return max((one.code for one in self.alarms), default=FINE)
+
+
+def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
+    """Look at everything; never raises for what it finds.
+
+    Args:
+        settings: Where things are kept.
+        now: The moment of asking (UTC).
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    seen = HealthFacts(
+        now=now,
+        cut_off=was_cut_off(settings),
+        free_bytes=shutil.disk_usage(settings.home).free,
+        mlflow_free_bytes=_free_of_mlflow(settings),
+        backup_at=last_backup(settings),
+        broken_off=_broken_off(settings),
+        missing=tuple(missing(settings)),
+        started_again=started_again(settings, now),
+    )
+    if seen.cut_off:
+        return _health(seen)
+    if wrong := is_sound(settings.url):
+        return _health(replace(seen, unreadable=wrong))
+    try:
+        seen = _look(store_of(settings), seen)
+    except StoreError as err:
+        return _health(replace(seen, unreadable=str(err)))
+    return _health(_with_champion(settings, seen))
+
+
+def _free_of_mlflow(settings: Settings) -> int | None:
+    """Return what is free on the disk of MLflow's files, None where it is home's or has none."""
+    folder = settings.artifact_dir
+    if not folder.is_dir() or folder.stat().st_dev == settings.home.stat().st_dev:
+        return None
+    return shutil.disk_usage(folder).free
+
+
+def _health(facts: HealthFacts) -> SystemHealth:
+    return SystemHealth(facts, tuple(judge(facts)))
+
+
+def _with_champion(settings: Settings, seen: HealthFacts) -> HealthFacts:
+    """Add who publishes, and why it cannot answer if it cannot: MLflow away, files changed."""
+    name = "unknown"
+    try:
+        if (champion := registry.champion(settings)) is None:
+            return seen
+        name = f"version {champion.version}, {champion.model_version}"
+        registry.load(settings, champion.version)
+    except StoreError as err:
+        return replace(seen, champion=name, champion_trouble=str(err))
+    return replace(seen, champion=name)
+
+
+def _broken_off(settings: Settings) -> tuple[RunMarker, ...]:
+    """Return the works that failed; those without an error too, if nobody is at work any more."""
+    found = notes(settings)
+    if all(one.error for one in found) or is_at_work(settings):
+        return tuple(one for one in found if one.error)
+    return found
+
+
+def _look(engine: Engine, seen: HealthFacts) -> HealthFacts:
+    """Add what the store says."""
+    now = seen.now
+    calendar = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now))
+    due = calendar.last_released(now)
+    owed = calendar.last_released(now - pd.Timedelta(days=GRACE_DAYS + 1))
+    coming = due + pd.DateOffset(months=1)
+    if coming.month == 1:
+        coming += pd.DateOffset(months=1)
+    observations = read_observations(engine, as_of=now, commodity=COMMODITY)
+    vintages = read_vintages(engine)
+    latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
+    kept = latest_readings(engine)
+    fresh = slo_readings(read_forecasts(engine), runs, observations, calendar, now)
+    runs = runs.loc[runs["commodity"] == COMMODITY]
+    panel = evidence_panel(observations, as_of=now) if len(observations) else None
+    return replace(
+        seen,
+        due=due,
+        due_on=calendar.released_on(due),
+        owed=owed,
+        owed_on=calendar.released_on(owed),
+        next_month=coming,
+        next_on=calendar.released_on(coming),
+        newest=None if panel is None else month_start(panel.cutoff),
+        forecast_as_of=latest["as_of"].max() if len(latest) else None,
+        last_ingest_at=vintages.sort_values("id")["ingested_at"].iloc[-1]
+        if len(vintages)
+        else None,
+        last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
+        last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
+        readings=(*_kept(kept), *fresh),
+        watched=kept["as_of"].max() if len(kept) else None,
+        tampered=tampered(engine),
+        held=waiting(engine),
+        quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
+        suspicious=0 if panel is None else len(panel.suspicious),
+        others=_others(engine),
+    )
+
+
+def _kept(rows: pd.DataFrame) -> list[Reading]:
+    """Return a measurement as it was made; freshness is told anew, it ages by itself."""
+    names = [field.name for field in fields(Reading)]
+    own = rows.loc[rows["monitor"] != "slo", names]
+    return [Reading(**{str(k): v for k, v in row.items()}) for row in own.to_dict("records")]
+
+
+def _others(engine: Engine) -> tuple[OtherCommodity, ...]:
+    rows = read_newest(engine)
+    return tuple(
+        OtherCommodity(
+            commodity=str(row["commodity"]),
+            forecast_as_of=None if pd.isna(row["as_of"]) else row["as_of"],
+            months=""
+            if pd.isna(row["as_of"])
+            else f"{row['cutoff'] + pd.DateOffset(months=1):%Y-%m} to {row['last_period']:%Y-%m}",
+            status="" if pd.isna(row["as_of"]) else str(row["status"]),
+            last_run=str(row["last_run"]),
+        )
+        for row in rows.loc[rows["commodity"] != COMMODITY].to_dict("records")
+    )

@@ -1,0 +1,134 @@
+"""Spans of a run for a collector of OpenTelemetry: off unless one is named.
+
+``MAGNETCAST_OTLP_URL`` or OpenTelemetry's own ``OTEL_EXPORTER_OTLP_ENDPOINT`` names it. The tracer
+is our own, not the process-wide one, so that no library's spans go out with ours.
+"""
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+from flows.context.console import say
+from store.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+STANDARD: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+NEEDED: Final = "opentelemetry.exporter.otlp"
+"""Package of the extra ``otel``."""
+
+SEND_S: Final = 5
+"""A collector that does not answer must not hold a run for longer at its end."""
+
+Attributes = Mapping[str, str | int | float | bool]
+
+
+@contextmanager
+def span(name: str, attributes: Attributes | None = None) -> Iterator[dict[str, Any]]:
+    """Span what happens within; does nothing where no collector is named.
+
+    Args:
+        name: What is done.
+        attributes: What is known of it at its start.
+
+    Yields:
+        A dictionary; what is put in becomes attributes at the end.
+    """
+    tracer = _tracer(_collector())
+    told: dict[str, Any] = {}
+    if tracer is None:
+        yield told
+        return
+    with tracer.start_as_current_span(f"magnetcast.{name}", attributes=attributes) as made:
+        try:
+            yield told
+        finally:
+            made.set_attributes(told)
+
+
+def spanned(
+    name: str, told: Callable[[Any], Attributes] = lambda _: {}
+) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Span each call of a function, with its moment and what its result tells.
+
+    Args:
+        name: What is done.
+        told: Attributes of a result.
+    """
+
+    def decorated(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            with span(name, _moment(signature.bind(*args, **kwargs).arguments)) as attributes:
+                result = function(*args, **kwargs)
+                attributes.update(told(result))
+                return result
+
+        return called
+
+    return decorated
+
+
+def flush() -> None:
+    """Send what is not sent yet; a process that ends right away would lose it."""
+    for provider in _PROVIDERS:
+        provider.force_flush(SEND_S * 1000)
+
+
+_PROVIDERS: Final[list[Any]] = []
+
+
+def _moment(arguments: Mapping[str, object]) -> dict[str, str]:
+    """Return the moment among the arguments of a call."""
+    for value in (arguments.get("as_of"), getattr(arguments.get("workspace"), "as_of", None)):
+        if value is not None:
+            return {"as_of": str(value)}
+    return {}
+
+
+def _collector() -> str:
+    """Return where spans go, empty for nowhere."""
+    own = Settings().otlp_url or ""
+    return own or os.environ.get(STANDARD, "").rstrip("/")
+
+
+@lru_cache(maxsize=4)
+def _tracer(collector: str) -> "Tracer | None":
+    """Return what makes spans for a collector; None where none is named or can be reached."""
+    if not collector:
+        return None
+    if not _is_installed():
+        say(
+            f"spans     none are sent to {collector}: the extra is not installed. "
+            "Run `uv pip install 'magnetcast[otel]'`, or unset MAGNETCAST_OTLP_URL."
+        )
+        return None
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    provider = TracerProvider(resource=Resource.create({"service.name": "magnetcast"}))
+    exporter = OTLPSpanExporter(endpoint=f"{collector}/v1/traces", timeout=SEND_S)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    _PROVIDERS.append(provider)
+    return provider.get_tracer("magnetcast")
+
+
+def _is_installed() -> bool:
+    try:
+        return find_spec(f"{NEEDED}.proto.http") is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,106 @@
+"""The automations of Prefect: who is told when a run fails, an alarm speaks or nobody looks.
+
+Prefect's server posts by itself, so it tells of a dead worker too. Without an address nothing is
+posted; events are kept all the same.
+"""
+
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from prefect.automations import AutomationCore, EventTrigger, Posture
+from prefect.blocks.webhook import Webhook
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.events.actions import CallWebhook
+
+from flows.operations.prefect_events import ALARM, CHECKED, REFUSED
+from store.errors import DataError
+from store.settings import Settings
+
+BLOCK: Final = "magnetcast-alarm"
+
+SILENCE: Final = timedelta(hours=26)
+"""The daily check, and two hours for it to be late."""
+
+WATCHED: Final = (
+    "scheduled-ingest", "scheduled-publication", "scheduled-backtest", "scheduled-tuning",
+    "scheduled-backup",
+)  # fmt: skip
+"""Flows whose failure is told. The check's is not: it tells each alarm by itself."""
+
+ENDS: Final = frozenset(
+    {"prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"}
+)
+
+_FAILED: Final = (
+    '{"text": {{ ("magnetcast: " ~ flow.name ~ " failed: " ~ (flow_run.state.message or "")) '
+    "| tojson }}}"
+)
+_ALARM: Final = (
+    '{"text": {{ ("magnetcast: " ~ event.payload["alarm"] ~ ": " ~ event.payload["words"]) '
+    "| tojson }}}"
+)
+_SILENT: Final = '{"text": "magnetcast: no daily check for 26 hours. Is the worker up?"}'
+
+
+def automations(webhook: UUID) -> list[AutomationCore]:
+    """Return what is answered, and how.
+
+    Args:
+        webhook: The block that knows the address.
+    """
+    failed = EventTrigger(
+        expect=set(ENDS),
+        match={"prefect.resource.id": "prefect.flow-run.*"},
+        match_related={"prefect.resource.role": "flow", "prefect.resource.name": list(WATCHED)},
+        posture=Posture.Reactive,
+        threshold=1,
+    )
+    alarm = EventTrigger(expect={ALARM, REFUSED}, posture=Posture.Reactive, threshold=1)
+    silent = EventTrigger(expect={CHECKED}, posture=Posture.Proactive, threshold=1, within=SILENCE)
+    told = [("a run failed", failed, _FAILED), ("an alarm", alarm, _ALARM)]
+    return [
+        AutomationCore(
+            name=f"magnetcast: {name}",
+            trigger=trigger,
+            actions=[CallWebhook(block_document_id=webhook, payload=payload)],
+        )
+        for name, trigger, payload in [*told, ("no check", silent, _SILENT)]
+    ]
+
+
+async def automate(settings: Settings) -> int:
+    """Put the automations in place, those of the same names replaced; return how many there are.
+
+    Args:
+        settings: ``alarm_url`` says where to post; empty takes the automations away.
+
+    Raises:
+        DataError: The address is none.
+    """
+    url = settings.alarm_url.get_secret_value()
+    if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname):
+        raise DataError(
+            "MAGNETCAST_ALARM_URL is no web address. Expected http://... or https://... "
+            "Correct it, or leave it empty to post nothing."
+        )
+    async with get_client() as client:
+        if not url:
+            await _take_away(client)
+            return 0
+        block = await Webhook(url=settings.alarm_url).asave(BLOCK, overwrite=True)
+        wanted = automations(block)
+        for one in wanted:
+            found = await client.read_automations_by_name(one.name)
+            if found:
+                await client.update_automation(found[0].id, one)
+            else:
+                await client.create_automation(one)
+        return len(wanted)
+
+
+async def _take_away(client: PrefectClient) -> None:
+    for one in automations(UUID(int=0)):
+        for found in await client.read_automations_by_name(one.name):
+            await client.delete_automation(found.id)

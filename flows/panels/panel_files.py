@@ -1,0 +1,135 @@
+"""Panels from files for the command line: read, told of, and forecast.
+
+Loads neither Prefect nor plots, which take longer to start than a panel to forecast.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from features.controls.controls import INSTRUMENTS
+from flows.context.console import say
+from models.engine.spec import EngineSpec
+from models.evaluation.backtest import Progress, forecast_file
+from models.forecasting.any_panel import PanelTask, predict_panel
+from models.forecasting.rolling import MODEL
+from models.policy.panel_response import PanelResponse
+from models.reconciliation.tree import Tree, add_sums, contradictions, tree_of
+from sources.bundled.all_tables import load_bundled
+from sources.files.controls import read_controls
+from sources.files.covariates_file import read_covariates
+from sources.files.panel import Panel, read_panel
+from sources.files.tree import read_tree, tree_of_panel
+from store.errors import DataError, first_few
+from store.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PanelFiles:
+    """Where a panel and what goes with it lie."""
+
+    panel: Path
+    covariates: Path | None = None
+    tree: Path | None = None
+    controls: Path | None = None
+
+
+def forecast_panel(
+    settings: Settings, files: PanelFiles, *, horizon: int, track: Progress
+) -> Iterator[pd.DataFrame]:
+    """Yield the forecasts of the months after a panel, some series at a time.
+
+    Raises:
+        DataError: The panel or what goes with it cannot be used.
+    """
+    task = panel_task(settings, files, horizon)
+    forecast: set[str] = set()
+    for part in predict_panel(task, track=track):
+        forecast |= set(part["destination"])
+        yield forecast_file(part.assign(model=MODEL), status="panel")
+    say_left_out(set(task.table.index) - forecast)
+
+
+def check_horizon(horizon: int) -> None:
+    """Check that months can be forecast.
+
+    Raises:
+        DataError: There is none.
+    """
+    if horizon < 1:
+        raise DataError(
+            f"--horizon {horizon} is no number of months. Expected 1 or more. Take another."
+        )
+
+
+def panel_task(settings: Settings, files: PanelFiles, horizon: int) -> PanelTask:
+    """Return what to forecast, read and told of.
+
+    Raises:
+        DataError: The panel, what goes with it or the horizon cannot be used.
+    """
+    check_horizon(horizon)
+    panel = _told(read_panel(files.panel))
+    table, tree = _with_sums(panel, files)
+    covariates = None
+    if files.covariates is not None:
+        covariates, filled = read_covariates(files.covariates, table=table).carried(table)
+        for note in covariates.notes:
+            say(f"covariates: {note}")
+        if filled:
+            say(f"covariates: {filled:,} months without trade take the value of the month before")
+    spec = EngineSpec(threads=settings.threads)
+    response = _response(settings, files, table)
+    if response is not None and tree is not None:
+        raise DataError(
+            f"Controls {files.controls} cannot be answered where destinations add up to sums. "
+            "Expected a panel without a tree. Forecast its leaves alone, or leave --controls out."
+        )
+    return PanelTask(table, horizon, spec, covariates, tree, response)
+
+
+def _response(settings: Settings, files: PanelFiles, table: pd.DataFrame) -> PanelResponse | None:
+    """Return the answer to the controls of a file, from the bundled ones on other minerals."""
+    if files.controls is None:
+        return None
+    names = [str(name) for name in table.index]
+    controls = read_controls(files.controls, names, instruments=INSTRUMENTS)
+    bundled = load_bundled(settings.data_dir)
+    return PanelResponse(controls, bundled.frame("analog_events"), bundled.frame("observations"))
+
+
+def _with_sums(panel: Panel, files: PanelFiles) -> tuple[pd.DataFrame, Tree | None]:
+    """Return the table with the sums of a tree, if a file or the panel itself tells of one."""
+    table = panel.table
+    if files.tree is not None:
+        parts = read_tree(files.tree, list(table.index), left_out=panel.refused)
+    elif panel.tree_rows is not None:
+        rows = panel.tree_rows.rename_axis("destination").rename("part_of").reset_index()
+        parts = tree_of_panel(rows, file=f"Panel {files.panel}") or {}
+    else:
+        parts = {}
+    if not parts:
+        return table, None
+    tree = tree_of(parts, table.index)
+    for gap in contradictions(table, tree):
+        say(f"tree: {gap}")
+    return add_sums(table, tree), tree
+
+
+def _told(panel: Panel) -> Panel:
+    """Say which series of a panel file were refused and what else was noted of it."""
+    for note in panel.notes:
+        say(f"panel: {note}")
+    if panel.refused:
+        told = [f"{name}: {reason}" for name, reason in panel.refused.items()]
+        say(f"panel: {len(told)} series refused, the others are forecast: {first_few(told)}")
+    return panel
+
+
+def say_left_out(names: set[str]) -> None:
+    """Say which series were not forecast, having no value in the year before the cutoff."""
+    if names:
+        told = first_few(sorted(names))
+        say(f"no value in the year before the cutoff, not forecast: {told}")

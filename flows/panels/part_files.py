@@ -1,0 +1,229 @@
+"""The parts of a panel on disk: condensed once, read in every pass, forecast into a part each.
+
+Whatever is written stands under its name only when it is whole, so that work that is done again
+after a worker was lost finds nothing half done.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.engine.forecast import Engine, Quantiles
+from models.engine.series_stats import PanelStats
+from models.engine.spec import EngineSpec
+from models.evaluation.backtest import forecast_file
+from models.evaluation.part_scores import part_totals
+from models.executor.part_training import PartCells, part_cells
+from models.executor.parts import (
+    Block,
+    Floats,
+    Ints,
+    Names,
+    PanelMonths,
+    PartSummary,
+    first_pass,
+    second_pass,
+    spoken_pass,
+)
+from models.forecasting.any_panel import forecast_rows
+from models.forecasting.rolling import MODEL
+from sources.files.panel import read_part
+from sources.files.panel_parts import check_homes
+
+STATUS: Final = "panel"
+BACKTEST: Final = "backtest"
+FILE: Final = "forecast.parquet"
+TEXTS: Final = ("destination", "cutoff", "period", "model", "status")
+"""Columns of few different texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class CondensedPart:
+    """A part as a dense block on disk, and what was told of it."""
+
+    part: Path
+    block: Path
+    names: Names
+    span: PanelMonths | None
+    """Months with a value; None where no series is sound."""
+    reach: int
+    """Series with a value in the last of them."""
+    refused: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def condense(part: Path, *, folder: Path) -> CondensedPart:
+    """Read and check a part and write its sound series as a block.
+
+    Raises:
+        DataError: The part cannot be read, or has series that belong elsewhere.
+    """
+    panel = read_part(part)
+    table = panel.table
+    check_homes(part, [*map(str, table.index), *panel.refused])
+    block = folder / f"{part.name}.arrow"
+    names = table.index.to_numpy(dtype=object)
+    if not len(table):
+        return CondensedPart(part, block, names, None, 0, panel.refused, panel.notes)
+    values = table.to_numpy(dtype=float)
+    _write_block(block, values)
+    span = PanelMonths(int(table.columns[0]), int(table.columns[-1]))
+    reach = int(np.isfinite(values[:, -1]).sum())
+    return CondensedPart(part, block, names, span, reach, panel.refused, panel.notes)
+
+
+def read_block(found: CondensedPart, span: PanelMonths) -> Block:
+    """Return a condensed part with the months of a span, all of the panel or those to a cutoff."""
+    assert found.span is not None  # noqa: S101 - only parts with series are worked on
+    own = found.span
+    with pa.OSFile(str(found.block)) as file:
+        flat = pa.ipc.open_file(file).read_all().column("tonnes").combine_chunks()
+    told = flat.to_numpy().reshape(len(found.names), own.width)
+    values = np.full((len(found.names), span.width), np.nan)
+    first, end = max(own.first, span.first), min(own.last, span.last) + 1
+    if first < end:
+        values[:, first - span.first : end - span.first] = told[
+            :, first - own.first : end - own.first
+        ]
+    return Block(found.names, values)
+
+
+def told_by(work: tuple[CondensedPart, Ints], *, span: PanelMonths) -> PartSummary:
+    """Return what a part says in the first pass, given the rows that teach."""
+    found, teachers = work
+    return first_pass(read_block(found, span), teachers)
+
+
+def moved_by(found: CondensedPart, *, span: PanelMonths, profile: Floats) -> Floats:
+    """Return what a part says in the second pass."""
+    return second_pass(read_block(found, span), profile)
+
+
+def teach(
+    found: CondensedPart,
+    *,
+    span: PanelMonths,
+    commons: dict[int, PanelStats],
+    horizon: int,
+    spec: EngineSpec,
+) -> tuple[Path, Path, tuple[int, int]]:
+    """Write the lessons of a part; return the files and counts: before the trial, and all."""
+    cells = part_cells(read_block(found, span), commons, span=span, horizon=horizon, spec=spec)
+    before = cells.known_before()
+    files = found.block.with_suffix(".before.npz"), found.block.with_suffix(".all.npz")
+    for file, some in zip(files, (before, cells), strict=True):
+        write_cells(file, some)
+    return *files, (len(before), len(cells))
+
+
+def read_cells(file: Path) -> PartCells:
+    """Return the lessons of a part."""
+    with np.load(file) as told:
+        return PartCells(told["features"], told["target"], told["weight"], told["before"])
+
+
+def forecast_part(
+    found: CondensedPart, *, span: PanelMonths, engine: Engine, common: PanelStats, out: Path
+) -> tuple[int, list[str]]:
+    """Write the forecasts of a part; return their number and the series without one."""
+    spoken = spoken_pass(read_block(found, span), engine, common, bands={})
+    return _write_own(found, spoken, last=span.last, status=STATUS, out=out)
+
+
+def score_part(
+    found: CondensedPart,
+    *,
+    span: PanelMonths,
+    known: PanelMonths,
+    engine: Engine,
+    common: PanelStats,
+    bands: dict[str, Floats],
+    out: Path,
+) -> tuple[int, list[str], pd.DataFrame]:
+    """Write the forecasts of a part at a past cutoff and score them on what came.
+
+    Args:
+        found: The part.
+        span: Months of the panel.
+        known: Those up to the cutoff; the forecasts see no other.
+        engine: Taught at the cutoff.
+        common: Of the panel at the cutoff.
+        bands: Of the rivals, by name.
+        out: Folder for the forecasts of this cutoff.
+
+    Returns:
+        The number of forecasts, the series without one, and ``part_totals``.
+    """
+    whole = read_block(found, span)
+    past = Block(whole.names, np.ascontiguousarray(whole.tonnes[:, : known.width]))
+    spoken = list(spoken_pass(past, engine, common, bands=bands))
+    told = _write_own(found, spoken, last=known.last, status=BACKTEST, out=out)
+    totals = [part_totals(whole, one, known) for one in spoken]
+    return *told, pd.concat(totals) if totals else pd.DataFrame()
+
+
+def _write_own(
+    found: CondensedPart,
+    spoken: Iterable[Mapping[str, Quantiles]],
+    *,
+    last: int,
+    status: str,
+    out: Path,
+) -> tuple[int, list[str]]:
+    """Write what the product says of a part; return the number of rows and the series without."""
+    said = (forecast_rows(found.names, one[MODEL], last).assign(model=MODEL) for one in spoken)
+    files = (forecast_file(rows, status=status) for rows in said)
+    rows, names = _write_forecasts(out / found.part.name / FILE, files, beside=found.block.parent)
+    return rows, [str(name) for name in found.names if name not in names]
+
+
+def _write_block(path: Path, values: Floats) -> None:
+    table = pa.table({"tonnes": pa.array(values.reshape(-1))})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(uuid4().hex)
+    with (
+        pa.OSFile(str(unfinished), "wb") as file,
+        pa.ipc.new_file(file, table.schema) as writer,
+    ):
+        writer.write_table(table)
+    unfinished.replace(path)
+
+
+def write_cells(path: Path, cells: PartCells) -> None:
+    """Write the lessons of a part."""
+    unfinished = path.with_name(f"{uuid4().hex}.npz")
+    np.savez(
+        unfinished,
+        features=cells.features,
+        target=cells.target,
+        weight=cells.weight,
+        before=cells.before,
+    )
+    unfinished.replace(path)
+
+
+def _write_forecasts(
+    path: Path, parts: Iterable[pd.DataFrame], *, beside: Path
+) -> tuple[int, set[str]]:
+    """Write tables one after the other, at first into a folder beside; nothing without a table."""
+    rows, names, writer = 0, set[str](), None
+    unfinished = beside / uuid4().hex
+    for part in parts:
+        table = pa.Table.from_pandas(part, preserve_index=False)
+        if writer is None:
+            writer = pq.ParquetWriter(unfinished, table.schema, use_dictionary=list(TEXTS))
+        writer.write_table(table)
+        rows += len(part)
+        names |= set(part["destination"])
+    if writer is not None:
+        writer.close()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.replace(path)
+    return rows, names

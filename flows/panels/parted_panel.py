@@ -1,0 +1,262 @@
+"""Forecast a panel in parts, from a folder into a folder, never holding the whole of it."""
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from flows.context.console import say
+from flows.panels.cluster import DaskExecutor, workers
+from flows.panels.panel_files import PanelFiles, check_horizon, say_left_out
+from flows.panels.part_files import (
+    CondensedPart,
+    condense,
+    forecast_part,
+    moved_by,
+    teach,
+    told_by,
+)
+from models.engine.forecast import Engine
+from models.engine.quantile_model import Heads
+from models.engine.series_stats import PanelStats
+from models.engine.spec import EngineSpec
+from models.executor.part_training import past_commons
+from models.executor.parts import (
+    Division,
+    Floats,
+    PanelMonths,
+    common_of,
+    learned,
+    profile_of,
+    teaching,
+    without_lessons,
+)
+from sources.files.month_text import month_label
+from sources.files.panel import SPARSE_END
+from sources.files.panel_parts import parts_of
+from store.errors import DataError, first_few
+from store.settings import Settings
+
+Teachers = Literal["sample", "all"]
+"""Whose lessons the trees see: of some series as where a panel is held whole, or of all parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartedForecast:
+    """What is asked for."""
+
+    parts: Sequence[Path]
+    scratch: Path
+    """Folder of our own."""
+    made: Path
+    """Folder in it for what is to be kept; put in place whole, or not at all."""
+    horizon: int
+    spec: EngineSpec
+    teachers: Teachers = "sample"
+
+
+@dataclass(frozen=True, slots=True)
+class GatheredParts:
+    """A panel whose parts were read."""
+
+    sound: Sequence[CondensedPart]
+    """The parts with series that can be used."""
+    division: Division
+    span: PanelMonths
+
+
+def predict_parts(
+    settings: Settings,
+    files: PanelFiles,
+    *,
+    horizon: int,
+    out: Path | None,
+    teachers: Teachers = "sample",
+) -> None:
+    """Write the forecasts of a panel in parts to a folder of parts.
+
+    The folder is there only when it is whole.
+
+    Raises:
+        DataError: The panel, what goes with it or the folder cannot be used.
+    """
+    with opened(settings, files, horizon=horizon, out=out) as found, workers(settings) as staff:
+        rows = _forecast(replace(found, teachers=teachers), staff)
+    say(f"wrote {rows:,} rows to {out}")
+
+
+@contextmanager
+def opened(
+    settings: Settings, files: PanelFiles, *, horizon: int, out: Path | None
+) -> Iterator[PartedForecast]:
+    """Give a job whose folder is put in place at the end, if nothing went wrong.
+
+    Raises:
+        DataError: The panel, what goes with it or the folder cannot be used.
+    """
+    check_horizon(horizon)
+    target = _target(files, out)
+    parts = [part.absolute() for part in parts_of(files.panel)]
+    scratch = target.absolute().with_name(f".{target.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    spec = EngineSpec(threads=settings.threads)
+    try:
+        job = PartedForecast(parts, scratch, scratch / "made", horizon, spec)
+        yield job
+        job.made.replace(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def gathered(job: PartedForecast, staff: DaskExecutor) -> GatheredParts:
+    """Return the panel, its parts read and told of.
+
+    Raises:
+        DataError: No part has a series that can be used.
+    """
+    condensed = partial(condense, folder=job.scratch / "blocks")
+    sound = _told(list(staff.spread(condensed, job.parts, "parts read")))
+    return GatheredParts(sound, Division.of([one.names for one in sound]), _span(sound))
+
+
+def stand(
+    job: PartedForecast, staff: DaskExecutor, panel: GatheredParts, span: PanelMonths
+) -> tuple[Engine, PanelStats]:
+    """Return what a panel teaches up to the end of a span, and what its series say together."""
+    engine, profile = _learned(job, staff, panel, span)
+    moved = partial(moved_by, span=span, profile=profile)
+    momenta = staff.spread(moved, panel.sound, "parts' gauges")
+    return engine, common_of(list(momenta), profile)
+
+
+def tell(rows: int, left_out: Iterable[str]) -> None:
+    """Say which series were not forecast.
+
+    Raises:
+        DataError: None was.
+    """
+    if not rows:
+        raise DataError(
+            "No series has a value in the year before the cutoff. Expected at least one. "
+            "Take an earlier cutoff."
+        )
+    say_left_out(set(left_out))
+
+
+def _forecast(job: PartedForecast, staff: DaskExecutor) -> int:
+    """Write the forecasts below a folder of our own and return their number."""
+    panel = gathered(job, staff)
+    engine, common = stand(job, staff, panel, panel.span)
+    last = partial(
+        forecast_part,
+        span=panel.span,
+        engine=without_lessons(engine),
+        common=common,
+        out=job.made,
+    )
+    found = list(staff.spread(last, panel.sound, "parts forecast"))
+    rows = sum(count for count, _ in found)
+    tell(rows, (name for _, names in found for name in names))
+    return rows
+
+
+def _learned(
+    job: PartedForecast, staff: DaskExecutor, panel: GatheredParts, span: PanelMonths
+) -> tuple[Engine, Floats]:
+    """Return the engine that the panel teaches, and the panel's season."""
+    division = panel.division
+    rows = division.teachers(job.spec)
+    work = list(zip(panel.sound, rows, strict=True))
+    told = list(staff.spread(partial(told_by, span=span), work, "parts' seasons"))
+    trained = None
+    if job.teachers == "all" and division.count > job.spec.most_series:
+        values = teaching(told, rows, division)
+        commons = past_commons(values, span=span, horizon=job.horizon, spec=job.spec)
+        trained = _trained(job, staff, panel.sound, span, commons)
+    engine = learned(
+        told, rows, division, span=span, horizon=job.horizon, spec=job.spec, trained=trained
+    )
+    return engine, profile_of(told, division)
+
+
+def _trained(
+    job: PartedForecast,
+    staff: DaskExecutor,
+    sound: Sequence[CondensedPart],
+    span: PanelMonths,
+    commons: dict[int, PanelStats],
+) -> tuple[Heads, Heads]:
+    """Return heads trained on the lessons of all parts: before the trial, and all."""
+    lesson = partial(teach, span=span, commons=commons, horizon=job.horizon, spec=job.spec)
+    found = list(staff.spread(lesson, sound, "parts' lessons"))
+    before = staff.heads([one[0] for one in found], [one[2][0] for one in found], job.spec)
+    whole = staff.heads([one[1] for one in found], [one[2][1] for one in found], job.spec)
+    return before, whole
+
+
+def _target(files: PanelFiles, out: Path | None) -> Path:
+    """Return where the forecasts go.
+
+    Raises:
+        DataError: There is no place for them, or the panel cannot be forecast part by part.
+    """
+    beside = {
+        "--covariates": files.covariates,
+        "--tree": files.tree,
+        "--controls": files.controls,
+    }
+    given = [name for name, path in beside.items() if path is not None]
+    if given:
+        raise DataError(
+            f"Panel {files.panel} is a folder and cannot be forecast with {first_few(given)}, "
+            "which look at all series at once. Expected a panel in one file. Use one, or leave "
+            "them out."
+        )
+    if out is None or out.exists():
+        raise DataError(
+            f"--out {out} cannot take the forecasts of a panel in parts. Expected a new folder. "
+            "Name one."
+        )
+    return out
+
+
+def _told(read: Sequence[CondensedPart]) -> list[CondensedPart]:
+    """Say which series were refused and what was noted; return the parts that have any left.
+
+    Raises:
+        DataError: None has.
+    """
+    refused = {name: reason for one in read for name, reason in one.refused.items()}
+    told = [f"{name}: {reason}" for name, reason in refused.items()]
+    if refused:
+        say(f"panel: {len(refused)} series refused, the others are forecast: {first_few(told)}")
+    noted = [one for one in read if one.notes]
+    if noted:
+        said = first_few([f"{one.part.name}: {'; '.join(one.notes)}" for one in noted[:1]])
+        say(f"panel: notes on {len(noted)} of {len(read)} parts, the first: {said}")
+    sound = [one for one in read if one.span is not None]
+    if not sound:
+        raise DataError(
+            f"No part has a series that can be used. {first_few(told)}. Expected a series name, a "
+            "month as YYYY-MM and one number of at least 0 a row. Correct the rows."
+        )
+    return sound
+
+
+def _span(sound: Sequence[CondensedPart]) -> PanelMonths:
+    """Return the months of the panel and say so if few series reach the last."""
+    spans = [one.span for one in sound if one.span is not None]
+    span = PanelMonths(min(one.first for one in spans), max(one.last for one in spans))
+    count = sum(len(one.names) for one in sound)
+    reach = int(np.sum([one.reach for one in sound if one.span and one.span.last == span.last]))
+    if reach < SPARSE_END * count:
+        say(
+            f"panel: the last month, {month_label(span.last)}, has a value of {reach} of {count} "
+            "series only"
+        )
+    return span

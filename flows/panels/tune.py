@@ -1,0 +1,205 @@
+"""Search for the engine's choices on panels from files, and keep what the search saw."""
+
+import json
+import sys
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from prefect import flow
+
+from features.months import month_label, month_number
+from flows.context.console import say, track
+from flows.context.provenance import git_commit
+from flows.panels.cluster import workers
+from models.engine import tuning
+from models.engine.spec import EngineSpec
+from models.engine.tuning import TunedPanel, TuningResult
+from models.executor.executor import in_turn
+from models.registry import tracking
+from sources.files.panel import read_panel
+from store.errors import DataError, first_few
+from store.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class TuningRequest:
+    """What was asked for, as it was typed; lists have commas in them."""
+
+    trials: int
+    panels: str | None
+    """Files."""
+    before: str | None
+    """Last months that may be looked at: one for all panels or one each; None for their last."""
+    horizons: str
+    """Months to forecast: for all panels or for each."""
+
+
+def tune_files(settings: Settings, search: TuningRequest, *, out: Path | None) -> None:
+    """Search, tell what was found and write it as JSON to a file or to stdout.
+
+    Raises:
+        DataError: What was asked for, or a panel, cannot be used.
+    """
+    text = tune(settings, search)
+    if out is None:
+        sys.stdout.write(text)
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+    say(f"wrote {out}")
+
+
+@flow(name="tune", validate_parameters=False)
+def tune(settings: Settings, search: TuningRequest) -> str:
+    """Return what a search found as JSON; it and all trials are logged to MLflow as one run.
+
+    The panels are read in here: Prefect keeps a flow's parameters, and tables are too large for it.
+    """
+    spec = EngineSpec(threads=settings.threads)
+    panels = read_panels(search, spec)
+    with (
+        tracking.open_run(settings, name="tune", tags=_tags(panels, spec)) as run,
+        workers(settings) as staff,
+    ):
+        spread = in_turn if settings.dask is None else staff.spread
+        found = tuning.tune(
+            panels, trials=search.trials, spec=spec, seed=spec.seed, track=track, spread=spread
+        )
+        text = json.dumps(told(found, panels), indent=1) + "\n"
+        run.params({**found.spec.choices, "trials": search.trials, "best_trial": found.best})
+        run.metrics({"searched": found.searched, "held_out": found.held_out})
+        for number, ratio in enumerate(found.trials["ratio"].tolist()):
+            run.metrics({"ratio": ratio}, step=number)
+        run.table(found.trials, "trials.csv")
+        run.table(found.gains, "gains.csv")
+        run.text(text, "spec.json")
+    _tell(found)
+    return text
+
+
+def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
+    """Return the panels to search on, each cut off after its last month.
+
+    Raises:
+        DataError: An option cannot be read or does not fit the others, or a panel cannot be used.
+    """
+    if search.trials < 1:
+        raise DataError(
+            f"--tune {search.trials} is no number of trials. Expected 1 or more. Take another."
+        )
+    if not search.panels:
+        raise DataError(
+            "--tune needs panels to search on. Expected --panel FILE or --panel FILE,FILE. "
+            "Name at least one."
+        )
+    paths = [Path(text.strip()) for text in search.panels.split(",")]
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        raise DataError(
+            f"--panel names a file twice: {first_few(names)}. Expected each panel once, by a name "
+            "of its own. Leave one out or rename it."
+        )
+    months = _each("--before", search.before, len(paths))
+    horizons = _each("--horizon", search.horizons, len(paths))
+    asked = zip(paths, months, horizons, strict=True)
+    return [_panel(path, month, _horizon(text), spec) for path, month, text in asked]
+
+
+def told(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, object]:
+    """Return what was found for a JSON file: the spec, and how far to trust it."""
+    choices = {name: value for name, value in found.spec.choices.items() if name != "threads"}
+    known = found.gains.round(4).astype(object).where(found.gains.notna(), None)
+    return {
+        "spec": choices,
+        "digest": found.spec.digest,
+        "untuned_digest": found.untuned.digest,
+        "changed": {name: list(pair) for name, pair in found.changed.items()},
+        "trials": len(found.trials),
+        "best_trial": found.best,
+        "searched": round(found.searched, 4),
+        "held_out": round(found.held_out, 4),
+        "panels": [
+            _panel_told(*pair) for pair in zip(panels, known.to_dict(orient="records"), strict=True)
+        ],
+    }
+
+
+def _panel_told(panel: TunedPanel, gains: dict[Hashable, object]) -> dict[str, object]:
+    return {
+        **{str(name): value for name, value in gains.items()},
+        "horizon": panel.horizon,
+        "cutoffs": [month_label(cutoff) for cutoff in panel.cutoffs],
+        "held_out_cutoff": month_label(panel.held_out),
+    }
+
+
+def _tags(panels: Sequence[TunedPanel], spec: EngineSpec) -> dict[str, str]:
+    return {
+        "flow": "tune",
+        "panels": ",".join(panel.name for panel in panels),
+        "before": ",".join(month_label(int(panel.table.columns[-1])) for panel in panels),
+        "horizons": ",".join(str(panel.horizon) for panel in panels),
+        "spec": spec.digest,
+        "git_commit": git_commit(),
+    }
+
+
+def _tell(found: TuningResult) -> None:
+    for name, (old, new) in found.changed.items():
+        say(f"tune      {name}: {old:g} -> {new:g}")
+    for row in found.gains.itertuples():
+        say(
+            f"tune      {row.panel}: errors x {row.searched:.3f} where searched, "
+            f"x {row.held_out:.3f} held out"
+        )
+    if not found.changed:
+        say(f"tune      none of {len(found.trials)} trials beat the present spec")
+        return
+    word = "holds" if found.held_out < 1 else "DOES NOT HOLD"
+    say(
+        f"tune      trial {found.best} of {len(found.trials)}: errors x {found.searched:.3f}; "
+        f"the gain {word} on the cutoffs left out of the search: x {found.held_out:.3f}"
+    )
+
+
+def _panel(path: Path, before: str | None, horizon: int, spec: EngineSpec) -> TunedPanel:
+    panel = read_panel(path)
+    for note in panel.notes:
+        say(f"{path.name}: {note}")
+    if panel.refused:
+        reasons = [f"{name}: {reason}" for name, reason in panel.refused.items()]
+        say(f"{path.name}: {len(reasons)} series refused: {first_few(reasons)}")
+    last = int(panel.table.columns[-1]) if before is None else _month(before)
+    return TunedPanel.up_to(path.name, panel.table, before=last, horizon=horizon, spec=spec)
+
+
+def _each(option: str, text: str | None, count: int) -> list[str] | list[None]:
+    """Return the words of an option, one a panel."""
+    if text is None:
+        return [None] * count
+    words = [word.strip() for word in text.split(",")]
+    if len(words) not in {1, count}:
+        raise DataError(
+            f"{option} {text!r} has {len(words)} values for {count} panels. "
+            "Expected one for all or one for each. Correct it."
+        )
+    return words * count if len(words) == 1 else words
+
+
+def _month(text: str) -> int:
+    try:
+        return month_number(pd.Period(text, freq="M").to_timestamp())
+    except ValueError as err:
+        raise DataError(
+            f"--before {text!r} is no month ({err}). Expected YYYY-MM, e.g. 2018-06. Correct it."
+        ) from err
+
+
+def _horizon(text: str | None) -> int:
+    if text is None or not text.isdecimal() or int(text) < 1:
+        raise DataError(
+            f"--horizon {text} is no number of months. Expected 1 or more. Take another."
+        )
+    return int(text)

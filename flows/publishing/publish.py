@@ -1,0 +1,186 @@
+"""The last step of a run: what is made is checked, frozen, and published or held for a person."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Engine
+
+from features.months import month_label
+from features.origin import Origin
+from flows.clock import utc_now
+from flows.context.console import say
+from flows.context.provenance import environment
+from flows.publishing.group_record import GroupRecord
+from models.monitoring.gate import moves, too_far
+from models.monitoring.plausibility import absurdities
+from models.reconciliation.sums import broken_sums
+from sources.bundled.release_calendar import ReleaseCalendar
+from store.errors import DataError, first_few
+from store.facts.reading import (
+    evidence,
+    latest_forecast,
+    newest_ingest,
+    newest_level,
+    read_calendar,
+)
+from store.publications.decisions import read_publications
+from store.publications.digest import NUMBERS, PublicationContext
+from store.publications.publishing import hold_forecasts, publish_forecasts
+from store.settings import Settings
+from store.vocabulary import COMMODITY
+
+MONTH: Final = pd.DateOffset(months=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicationDraft:
+    """A forecast about to be published."""
+
+    settings: Settings
+    engine: Engine = field(repr=False)
+    as_of: pd.Timestamp
+    data_vintage: str
+    table: pd.DataFrame = field(repr=False)
+    """As ``flows.training.predict.Forecast``."""
+    origin: Origin | None = field(default=None, repr=False)
+    """Where it stands; None where nothing tells what is absurd."""
+    figures: str = COMMODITY
+    """Commodity whose figures it rests on."""
+    published_as: str = COMMODITY
+    group: GroupRecord | None = None
+    """Whose model made it; None where it is of one commodity alone."""
+
+
+def objections(draft: PublicationDraft) -> str:
+    """Return what a person must look at before this is published; empty if nothing.
+
+    Raises:
+        DataError: It is not coherent; no person may publish that.
+    """
+    if wrong := broken_sums(draft.table):
+        raise DataError(
+            f"The forecast as of {draft.as_of:%Y-%m-%d} does not add up: {first_few(wrong)}. "
+            "Expected means of members that add up to their sums; nothing was published. "
+            "This is a fault of the program: keep its log, and report it."
+        )
+    found = [*_absurd(draft), _moved(draft)]
+    return "; ".join(one for one in found if one)
+
+
+def freeze(draft: PublicationDraft, because: str) -> int:
+    """Publish in one transaction, or hold where something speaks against; return rows published."""
+    frozen, day = _freezing(draft), f"{draft.as_of:%Y-%m-%d}"
+    if because:
+        number = hold_forecasts(
+            draft.engine,
+            draft.table,
+            as_of=draft.as_of,
+            data_vintage=draft.data_vintage,
+            because=because,
+            commodity=draft.published_as,
+            frozen=frozen,
+        )
+        say(f"publish   {draft.published_as} as of {day} is HELD as number {number}: {because}")
+        say(f"          `magnetcast publications approve {number} --reason ...`, or reject it")
+        return 0
+    rows = publish_forecasts(
+        draft.engine,
+        draft.table,
+        as_of=draft.as_of,
+        data_vintage=draft.data_vintage,
+        commodity=draft.published_as,
+        frozen=frozen,
+    )
+    name = "" if draft.published_as == COMMODITY else f"{draft.published_as}: "
+    say(f"publish   {name}{rows} rows as of {day}")
+    return rows
+
+
+def ahead_from(engine: Engine, *, figures: str, now: pd.Timestamp) -> date:
+    """Return the first month whose release was still to come at a moment.
+
+    By the calendar as known then, or later where a figure came before its day.
+    """
+    last = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now)).last_released(now)
+    known = newest_level(engine, as_of=now, commodity=figures)
+    if known is not None:
+        last = max(last, pd.Timestamp(known))
+    return (last + MONTH).date()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPublication:
+    """A publication that was held back."""
+
+    number: int
+    as_of: pd.Timestamp
+    told: str
+    """Its state and why."""
+
+
+def held_like(
+    engine: Engine, as_of: pd.Timestamp, data_vintage: str, *, published_as: str = COMMODITY
+) -> HeldPublication | None:
+    """Return the newest publication up to a day if it was held or rejected on these facts."""
+    known = read_publications(engine, commodity=published_as)
+    known = known.loc[known["as_of"] <= day_of(as_of)]
+    if known.empty:
+        return None
+    last = known.iloc[-1]
+    if last["state"] not in {"held", "rejected"} or last["data_vintage"] != data_vintage:
+        return None
+    told = f"{last['state']}: {last['note'] or last['held_because']}"
+    return HeldPublication(int(last["id"]), pd.Timestamp(last["as_of"]), told)
+
+
+def day_of(as_of: pd.Timestamp) -> pd.Timestamp:
+    """Return the last moment of a day: what was published on it stands for all of it.
+
+    A person who runs after the schedule did names no moment, and so stands at the day's first.
+    """
+    return as_of.normalize() + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+
+
+def held_folder(folder: Path) -> Path:
+    """Return where the report of a held publication waits."""
+    return folder.with_name(f"{folder.name}-held")
+
+
+def _freezing(draft: PublicationDraft) -> PublicationContext:
+    now = utc_now()
+    made_with: dict[str, object] = {**environment(), "ingest": newest_ingest(draft.engine)}
+    if draft.published_as == COMMODITY:  # the figures of a partner table have a digest of their own
+        made_with["evidence"] = dict(evidence(draft.engine, as_of=draft.as_of).tables)
+    if draft.group is not None:
+        made_with |= draft.group.written()
+    return PublicationContext(
+        at=now,
+        ahead_from=ahead_from(draft.engine, figures=draft.figures, now=now),
+        made_with=json.dumps(made_with, sort_keys=True),
+    )
+
+
+def _absurd(draft: PublicationDraft) -> list[str]:
+    """Say which series are absurd as they would be published: sums and controls come in last."""
+    if draft.origin is None:
+        return []
+    origin = draft.origin
+    months = [month_label(int(month)) for month in origin.targets]
+    keys = pd.MultiIndex.from_product([origin.series, months])
+    rows = draft.table.set_index(["destination", "period"])[list(NUMBERS)].reindex(keys)
+    values = rows.to_numpy(dtype=np.float64).reshape(len(origin.series), len(months), -1)
+    found = zip(origin.series, absurdities(values, origin), strict=True)
+    return [f"{name}: {why}" for name, why in found if why]
+
+
+def _moved(draft: PublicationDraft) -> str:
+    limit = draft.settings.gate_pct
+    if limit is None:
+        return ""
+    standing = latest_forecast(draft.engine, as_of=draft.as_of, commodity=draft.published_as)
+    return too_far(moves(draft.table, standing), limit)

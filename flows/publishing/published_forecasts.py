@@ -1,0 +1,121 @@
+"""Published forecasts as they are asked for, and the models that made them."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from features.months import month_label, month_number
+from flows.context.console import say
+from flows.context.workspace import store_of
+from models.registry import registry
+from store.errors import DataError, StoreError
+from store.facts.reading import latest_forecast, read_forecasts
+from store.settings import Settings
+from store.vocabulary import COMMODITY, NOT_REPRODUCED
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainRequest:
+    """What is to be explained."""
+
+    destination: str
+    period: str | None
+    """``YYYY-MM``; None for all months."""
+    as_of: pd.Timestamp
+    """Only what was published by then counts (UTC)."""
+
+
+def publication(
+    settings: Settings, moment: pd.Timestamp, *, commodity: str = COMMODITY
+) -> pd.DataFrame:
+    """Return the newest publication of a commodity up to a moment.
+
+    Raises:
+        DataError: There is none that early.
+    """
+    engine = store_of(settings)
+    found = latest_forecast(engine, as_of=moment, commodity=commodity)
+    if found.empty:
+        known = read_forecasts(engine, commodity=commodity)["as_of"]
+        expected = (
+            f"Expected {known.min():%Y-%m-%d} or later, the first publication"
+            if len(known)
+            else "Expected a published forecast, and there is none"
+        )
+        of = "" if commodity == COMMODITY else f" of {commodity}"
+        raise DataError(
+            f"Nothing{of} was published by {moment:%Y-%m-%d}. {expected}. "
+            "Take a later day, or publish with `magnetcast run --as-of`."
+        )
+    return found
+
+
+def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:
+    """Return the rows asked for of one forecast, by month.
+
+    Raises:
+        DataError: The destination or month was not forecast.
+    """
+    rows = table.loc[table["destination"] == asked.destination]
+    day = f"{table['as_of'].iloc[0]:%Y-%m-%d}"
+    if rows.empty:
+        raise DataError(
+            f"No forecast for destination {asked.destination!r} as of {day}. "
+            f"Expected one of {', '.join(sorted(set(table['destination'])))}. Take one of those."
+        )
+    months = rows["period"]
+    if asked.period is not None:
+        rows = rows.loc[months == _month(asked.period)]
+    if rows.empty:
+        raise DataError(
+            f"--period {asked.period} is not forecast as of {day}. "
+            f"Expected {months.min()} to {months.max()}. Take one of those months."
+        )
+    return rows.sort_values("period", ignore_index=True)
+
+
+def common(
+    before: pd.DataFrame, after: pd.DataFrame, asked: ExplainRequest
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows asked for of two publications, month beside month.
+
+    Raises:
+        DataError: The destination or month is not in both.
+    """
+    old, new = (chosen(table, asked) for table in (before, after))
+    both = sorted(set(old["period"]) & set(new["period"]))
+    if not both:
+        spans = [f"{table['period'].iloc[0]} to {table['period'].iloc[-1]}" for table in (old, new)]
+        raise DataError(
+            f"The forecasts as of {old['as_of'].iloc[0]:%Y-%m-%d} ({spans[0]}) and "
+            f"{new['as_of'].iloc[0]:%Y-%m-%d} ({spans[1]}) have no month in common. "
+            "Expected two that tell of one month. Take days nearer to each other."
+        )
+    old, new = (
+        table.loc[table["period"].isin(both)].reset_index(drop=True) for table in (old, new)
+    )
+    return old, new
+
+
+def model_of(settings: Settings, rows: pd.DataFrame) -> registry.LoadedModel | None:
+    """Return the model that made published rows; None, and a message, where it is gone."""
+    name = str(rows["model"].iloc[0])
+    try:
+        found = registry.named(settings, name)
+        if found is not None:
+            return registry.load(settings, found.version)
+        problem = f"Model {name} is not in the registry {settings.tracking_uri}."
+    except StoreError as err:
+        problem = str(err)
+    say(f"explain   {problem} What only it could tell is counted as {NOT_REPRODUCED}")
+    return None
+
+
+def _month(text: str) -> str:
+    """Return a month as ``YYYY-MM``."""
+    try:
+        return month_label(month_number(pd.Period(text.strip(), freq="M").to_timestamp()))
+    except (ValueError, AttributeError) as err:  # of "" and "NaT" pandas makes NaT, without a start
+        raise DataError(
+            f"--period {text!r} is no month. Expected YYYY-MM, e.g. 2027-01. Correct it."
+        ) from err

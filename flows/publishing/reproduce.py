@@ -1,0 +1,173 @@
+"""An old publication made again from the facts and models it was made from, bit for bit."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sqlalchemy import Engine
+
+from flows.context.console import say
+from flows.context.provenance import environment
+from flows.context.workspace import open_workspace, store_of
+from flows.publishing.reproduce_forecasts import MissingModelError, answered_again
+from flows.publishing.reproduce_tables import table_again
+from flows.publishing.snapshot import NUMBERS
+from store.errors import DataError, first_few
+from store.facts.reading import Evidence, evidence, latest_forecast, read_forecasts
+from store.publications.integrity import kept_at
+from store.settings import Settings
+from store.vocabulary import COMMODITY
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What came of making a publication again."""
+
+    as_of: pd.Timestamp
+    rows: pd.DataFrame = field(repr=False)
+    """As published: columns of ``store.facts.reading.read_forecasts``."""
+    again: pd.DataFrame | None = field(repr=False)
+    """The same rows with the numbers made again; None where something is gone that makes them."""
+    missing: tuple[str, ...]
+    """What it was made from and is no more."""
+    changed: tuple[str, ...]
+    """What it ran on and is different now."""
+
+    @property
+    def difference(self) -> str:
+        """Say how far the numbers are apart; empty if every bit is the same."""
+        if self.again is None:
+            return "nothing could be made"
+        then, now = (_numbers(table) for table in (self.rows, self.again))
+        apart = then.view(np.int64) != now.view(np.int64)
+        if not apart.any():
+            return ""
+        row, column = np.unravel_index(int(np.abs(then - now).argmax()), then.shape)
+        cell = self.rows.iloc[int(row)]
+        return (
+            f"{int(apart.sum())} of {apart.size} numbers differ, most of all "
+            f"{NUMBERS[int(column)]} of {cell['destination']} in {cell['period']}: "
+            f"{float(then[row, column])!r} published, {float(now[row, column])!r} now"
+        )
+
+    @property
+    def is_same(self) -> bool:
+        """Tell whether it is the publication bit for bit, from just what that was made from."""
+        return not self.missing and not self.difference
+
+
+def reproduce(settings: Settings, stand: pd.Timestamp, commodity: str = COMMODITY) -> Reproduction:
+    """Make the publication of a day or moment again.
+
+    Args:
+        settings: Where things are kept.
+        stand: Its as_of, or the day of it (UTC).
+        commodity: What it is a forecast of, as published.
+
+    Raises:
+        DataError: Nothing was published for that day.
+    """
+    engine = store_of(settings)
+    rows = _published(engine, stand, commodity)
+    as_of = pd.Timestamp(rows["as_of"].iloc[0])
+    kept = kept_at(engine, as_of, commodity)
+    made_with = json.loads(kept.made_with) if kept and kept.made_with else {}
+    missing = list(kept.wrong) if kept else []
+    changed = (
+        _changed(made_with) if made_with else ["what it was frozen as and ran on was not recorded"]
+    )
+    try:
+        if commodity == COMMODITY:
+            until = _until(engine, rows, made_with, missing)
+            workspace = open_workspace(settings, as_of, until=until)
+            again = answered_again(workspace, rows)
+        else:
+            again = table_again(settings, rows, made_with)
+    except MissingModelError as err:
+        return Reproduction(as_of, rows, None, (*missing, *err.things), tuple(changed))
+    return Reproduction(as_of, rows, again, tuple(missing), tuple(changed))
+
+
+def tell(found: Reproduction) -> None:
+    """Say what came of it."""
+    say(f"replay    {len(found.rows)} rows as of {found.as_of:%Y-%m-%d %H:%M} UTC")
+    for thing in found.missing:
+        say(f"missing   {thing}")
+    for thing in found.changed:
+        say(f"changed   {thing}")
+    if found.is_same:
+        say("replay    every number is the same, bit for bit")
+    else:
+        say(f"replay    NOT reproduced: {found.difference or 'the numbers are the same'}")
+
+
+def _published(engine: Engine, stand: pd.Timestamp, commodity: str) -> pd.DataFrame:
+    """Return the rows that stand at a moment, or at the last moment of a day."""
+    rows = read_forecasts(engine, commodity=commodity)
+    moments = rows["as_of"].drop_duplicates()
+    day = moments[(moments >= stand) & (moments < stand.normalize() + pd.Timedelta(days=1))]
+    if day.empty:
+        near = (moments - stand).abs().sort_values(kind="stable").index
+        known = [f"{moments[place]:%Y-%m-%dT%H:%M:%SZ}" for place in near]
+        raise DataError(
+            f"Nothing of {commodity} was published as of {stand:%Y-%m-%d %H:%M} UTC. Expected one "
+            f"of: {first_few(known) or 'none, as nothing was published'}. Take one of those."
+        )
+    exact = stand if (day == stand).any() else day.max()
+    return latest_forecast(engine, as_of=exact, commodity=commodity)
+
+
+def _until(
+    engine: Engine, rows: pd.DataFrame, made_with: Mapping[str, object], missing: list[str]
+) -> int | None:
+    """Return the ingest up to which the facts are those of then; notes what is not."""
+    as_of, wanted = pd.Timestamp(rows["as_of"].iloc[0]), str(rows["data_vintage"].iloc[0])
+    now = evidence(engine, as_of=as_of)
+    if now.digest == wanted:
+        return None
+    ingest = made_with.get("ingest")
+    if isinstance(ingest, int):
+        then = evidence(engine, as_of=as_of, until=ingest)
+        if then.digest == wanted:
+            return ingest
+        now = then
+    missing.extend(_facts_apart(made_with, now, wanted))
+    return ingest if isinstance(ingest, int) else None
+
+
+def _facts_apart(made_with: Mapping[str, object], now: Evidence, wanted: str) -> list[str]:
+    recorded = made_with.get("evidence")
+    if not isinstance(recorded, dict):
+        return [f"the facts: their digest was {wanted[:12]} and is {now.digest[:12]}"]
+    names = sorted({*recorded, *now.tables})
+    return [
+        f"the facts of {name}: {recorded.get(name, 'no rows')} then, "
+        f"{now.tables.get(name, 'no rows')} now"
+        for name in names
+        if recorded.get(name) != now.tables.get(name)
+    ]
+
+
+def _changed(made_with: Mapping[str, object]) -> list[str]:
+    """Return what differs between the machine of then and this one."""
+    now, found = environment(), []
+    for part in ("code", "packages", "platform", "threads"):
+        before, after = made_with.get(part), now[part]
+        if not isinstance(before, dict) or not isinstance(after, dict):
+            before, after = {part: before}, {part: after}
+        found += [
+            f"{name} was {before.get(name) or 'not set'} and is {after.get(name) or 'not set'}"
+            for name in sorted({*before, *after})
+            if before.get(name) != after.get(name)
+        ]
+    return found
+
+
+def _numbers(table: pd.DataFrame) -> Floats:
+    # Without the sign of a zero, which SQLite does not keep.
+    return np.ascontiguousarray(table[NUMBERS].to_numpy(dtype=np.float64) + 0.0)

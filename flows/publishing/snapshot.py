@@ -1,0 +1,106 @@
+"""Where a scenario is asked: the forecast of an as_of, and what it was made of."""
+
+import pandas as pd
+
+from features.asof import EVENT_KEY, TARIFF_KEY, known_at
+from features.origin import announced
+from features.panel.table_origin import table_origin
+from flows.context.workspace import open_workspace
+from flows.publishing.table_snapshot import forecast_of, open_table
+from flows.training.predict import made_at
+from models.explain.decomposition import stages_of
+from models.forecasting.model_frame import rows_of
+from models.policy.learned import learned_shift, nothing_learned
+from models.policy.policy_effect import effect_at
+from models.policy.scenario import ScenarioSnapshot
+from models.registry import registry
+from store.errors import DataError
+from store.facts.reading import read_events, read_tariffs
+from store.settings import Settings
+from store.vocabulary import QUANTILE_COLUMNS
+
+NUMBERS = [*QUANTILE_COLUMNS, "mean"]
+
+
+def standing_at(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
+    """Return where the magnets' forecast of an as_of stands; made as ``predict`` makes it.
+
+    Raises:
+        DataError: The store held too little by then.
+    """
+    made = made_at(open_workspace(settings, as_of), None, None)
+    model = made.model
+    learned = nothing_learned if model is None else learned_shift(model.heads, model.card)
+    published, ordinary = made.stages.published, made.stages.coherent
+    return ScenarioSnapshot(as_of, made.origin, made.analogs, published, ordinary, learned)
+
+
+def published_standing(settings: Settings, rows: pd.DataFrame) -> ScenarioSnapshot:
+    """Return where a publication stands, with the model that made it.
+
+    Args:
+        settings: Where things are kept.
+        rows: All rows of one publication (as ``store.facts.reading.read_forecasts``); not modified.
+
+    Raises:
+        DataError: Its model is gone, or it does not forecast what the store knows of.
+        StoreError: The files of its model cannot be read.
+    """
+    as_of = pd.Timestamp(rows["as_of"].iloc[0])
+    name = str(rows["model"].iloc[0])
+    version = registry.named(settings, name)
+    if version is None:
+        raise DataError(
+            f"Model {name}, which made the forecast as of {as_of:%Y-%m-%d}, is not in the "
+            "registry. Expected it there. Restore the registry, or publish with `magnetcast run`."
+        )
+    model = registry.load(settings, version.version)
+    history = open_workspace(settings, as_of).history
+    origin, analogs = history.origin(as_of), history.analogs(as_of)
+    features = rows_of(origin)
+    effect = effect_at(origin, analogs)
+    stages = stages_of(model.heads, model.card, features, origin, effect)
+    learned = learned_shift(model.heads, model.card)
+    published = in_order(rows, features)
+    return ScenarioSnapshot(as_of, origin, analogs, published, stages.coherent, learned)
+
+
+def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers of a publication by series, then target.
+
+    Args:
+        rows: All rows of one publication; not modified.
+        features: As ``models.forecasting.model_frame.rows_of`` of its origin; not modified.
+
+    Raises:
+        DataError: A series or month of one is not in the other.
+    """
+    keys = pd.MultiIndex.from_arrays(
+        [features["destination"], features["period"].dt.strftime("%Y-%m")]
+    )
+    found = rows.set_index(["destination", "period"])[NUMBERS]
+    if len(found) != len(keys) or not keys.isin(found.index).all():
+        raise DataError(
+            f"The forecast as of {rows['as_of'].iloc[0]:%Y-%m-%d} has {len(found)} rows that are "
+            f"not the {len(keys)} series and months known there. Expected the same. "
+            "Publish anew with `magnetcast run`."
+        )
+    return found.loc[keys].reset_index(drop=True)
+
+
+def table_standing(settings: Settings, as_of: pd.Timestamp, commodity: str) -> ScenarioSnapshot:
+    """Return where the forecast of a full partner table stands.
+
+    Its engine sees no policies, so all that a scenario changes is what the policy response says.
+
+    Raises:
+        DataError: The store held no full table of it by then.
+    """
+    stand = open_table(settings, as_of, commodity)
+    events = known_at(read_events(stand.engine, as_of=as_of), key=EVENT_KEY, as_of=as_of)
+    tariffs = known_at(read_tariffs(stand.engine, as_of=as_of), key=TARIFF_KEY, as_of=as_of)
+    origin = table_origin(stand.table, events=announced(events), tariffs=tariffs)
+    analogs = open_workspace(settings, as_of).history.analogs(as_of)
+    made = forecast_of(stand).set_index(["destination", "period"])
+    numbers = made.loc[list(origin.series), NUMBERS].reset_index(drop=True)
+    return ScenarioSnapshot(as_of, origin, analogs, numbers, numbers, nothing_learned)

@@ -1,0 +1,55 @@
+"""The record of a run on a partner table: scores in the store, the run in MLflow."""
+
+from typing import Final
+
+import pandas as pd
+
+from flows.context.console import say
+from flows.context.provenance import git_commit
+from flows.publishing.table_snapshot import TableSnapshot
+from flows.training.backtest import carried, own_metrics
+from models.evaluation.backtest import Backtest
+from models.evaluation.scores import ALL
+from models.forecasting.rolling import MODEL
+from models.registry import tracking
+from store.errors import StoreError
+from store.publications.publishing import write_scores
+from store.vocabulary import EU27, WORLD
+
+FLOW: Final = "run-table"
+
+TOLD: Final = (ALL, WORLD, EU27)
+"""Scopes whose scores MLflow keeps as metrics; the others are in its table."""
+
+
+def record(stand: TableSnapshot, seen: Backtest) -> str | None:
+    """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
+    scores = seen.scores
+    if len(scores):
+        own = scores["model"] == MODEL
+        named = scores["model"].where(~own, stand.model_version)
+        told = carried(seen.cells, as_of=stand.as_of, model_version=stand.model_version)
+        rows = pd.concat([scores.assign(as_of=stand.as_of, model=named), told])
+        write_scores(stand.engine, rows, commodity=stand.published_as)
+    name = f"table {stand.published_as}"
+    try:
+        with tracking.open_run(stand.settings, name=name, tags=_tags(stand)) as run:
+            run.params(stand.spec.choices)
+            if len(scores):
+                run.metrics(own_metrics(scores.loc[scores["scope"].isin(TOLD)]))
+                run.table(scores, "scores.csv")
+            return run.run_id
+    except StoreError as err:
+        say(f"table     {stand.published_as}: its record is incomplete: {err}")
+        return None
+
+
+def _tags(stand: TableSnapshot) -> dict[str, str]:
+    return {
+        "flow": FLOW,
+        "commodity": stand.published_as,
+        "as_of": stand.as_of.isoformat(),
+        "data_vintage": stand.data_vintage,
+        "git_commit": git_commit(),
+        "model_version": stand.model_version,
+    }

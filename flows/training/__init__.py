@@ -1,0 +1,4 @@
+"""Training, backtest, promotion and prediction of the magnets' model.
+
+Not here: publishing (``flows.publishing``).
+"""

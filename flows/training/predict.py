@@ -1,0 +1,285 @@
+"""Forecast at an as_of: by the champion if it stood by then, else by one trained as of that day."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from features.controls.analogs import Analog
+from features.months import month_label
+from features.origin import Origin
+from flows.context.console import say, track
+from flows.context.workspace import Workspace, open_workspace
+from flows.monitoring.spans import span, spanned
+from models.evaluation.backtest import Backtest, replay
+from models.evaluation.scores import hit_rates
+from models.explain.contributions import drivers
+from models.explain.decomposition import Stages, contributions, plain_contributions, stages_from
+from models.forecasting.fallback import (
+    CHAMPION,
+    NAIVE,
+    PREVIOUS,
+    SPEAKER,
+    STATISTICAL,
+    FallbackForecast,
+    FallbackModel,
+    FallbackResult,
+    FallbackStep,
+    answerable,
+    climb,
+    modelled,
+    plain,
+    remembered,
+)
+from models.forecasting.model_frame import rows_of
+from models.forecasting.rolling import MODEL, ResidualHistory
+from models.forecasting.rolling import train as fit
+from models.policy.policy_effect import PolicyEffect, effect_at, words_of
+from models.registry import registry
+from models.registry.registry import Champion
+from store.errors import StoreError
+from store.settings import Settings
+from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
+
+REPLAY: Final = "replay"
+"""Status of what a model trained as of that day says, before the champion stood."""
+
+STALE: Final = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A coherent forecast, ready to publish."""
+
+    table: pd.DataFrame
+    """``FORECAST_COLUMNS`` and reason, drivers, contributions, band_hit_rate."""
+    model_version: str
+    """Names of all models that answered for a destination."""
+
+
+@flow(name="predict", validate_parameters=False)
+@spanned("predict", lambda made: {"rows": len(made.table), "model_version": made.model_version})
+def predict(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    result: Backtest | None = None,
+    version: int | None = None,
+) -> Forecast:
+    """Return the forecast of an as_of from nothing that became known later.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to forecast at.
+        result: A backtest at ``as_of``; its errors set the bands of a model trained here.
+        version: A registered model trained at ``as_of``, used where the champion is younger.
+    """
+    return forecast_task(open_workspace(settings, as_of), result, version)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedForecast:
+    """A forecast with all that it was made of."""
+
+    climbed: FallbackResult
+    """Who answered for each destination."""
+    origin: Origin
+    analogs: tuple[Analog, ...]
+    effect: PolicyEffect
+    rows: pd.DataFrame
+    """As ``models.forecasting.model_frame.rows_of``."""
+    stages: Stages
+    """The distributions on the way to the published one."""
+
+    @property
+    def model(self) -> FallbackModel | None:
+        """Return the model that answered, None where only rungs without one could."""
+        return self.climbed.model
+
+
+def made_at(workspace: Workspace, result: Backtest | None, version: int | None) -> TrainedForecast:
+    """Return the forecast at an as_of and what it was made of; arguments as for ``predict``."""
+    with span("features", {"as_of": str(workspace.as_of)}) as told:
+        origin = workspace.history.origin(workspace.as_of)
+        told["rows"] = len(rows_of(origin))
+    return made_on(workspace, rungs_of(workspace, origin, result, version), origin)
+
+
+def made_on(workspace: Workspace, rungs: Sequence[FallbackStep], origin: Origin) -> TrainedForecast:
+    """Return the forecast that the highest rungs make at an origin."""
+    rows = rows_of(origin)
+    climbed = climb(rungs, origin)
+    analogs = workspace.history.analogs(workspace.as_of)
+    effect = effect_at(origin, analogs)
+    return TrainedForecast(
+        climbed, origin, analogs, effect, rows, stages_from(climbed.table, origin, effect)
+    )
+
+
+def forecast(workspace: Workspace, result: Backtest | None, version: int | None) -> Forecast:
+    """Return quantiles of every destination and month, made coherent, with what moved each most."""
+    return forecast_of(made_at(workspace, result, version), result)
+
+
+def forecast_of(made: TrainedForecast, result: Backtest | None) -> Forecast:
+    """Return a forecast ready to publish; ``result`` tells how often its bands held."""
+    if words := words_of(made.effect, made.analogs):
+        say(f"predict   {words}")
+    rows, count = made.rows, len(made.origin.targets)
+    late = made.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
+    taken = made.climbed.taken
+    labels = rows[["destination", "horizon"]].assign(
+        cutoff=month_label(made.origin.cutoff),
+        period=rows["period"].dt.strftime("%Y-%m"),
+        horizon=rows["horizon"].astype(int),
+        model=np.repeat([one.name for one in taken], count),
+        status=np.repeat([_status(one, late=late) for one in taken], count),
+    )
+    published = pd.concat([labels, made.stages.published], axis=1)[list(FORECAST_COLUMNS)]
+    published["reason"] = np.repeat(made.climbed.reasons, count)
+    published["drivers"], published["contributions"] = why_of(made)
+    if result is not None and len(result.cells):
+        published["band_hit_rate"] = _hit_rates(result, made).to_numpy()
+    for line in _exceptions(made):
+        say(f"predict   {line}")
+    return Forecast(published, "; ".join(dict.fromkeys(one.name for one in taken)))
+
+
+def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
+    """Return drivers and contributions of each row, as JSON."""
+    drivers_of, parts_of = pd.Series("[]", index=made.rows.index), []
+    moved = (made.stages.coherent["p50"], made.stages.published["p50"])
+    for status, spoken in made.climbed.spoken.items():
+        own = made.climbed.rows_by(status, len(made.origin.targets))
+        if spoken.model is None:
+            said = spoken.table["p50"].to_numpy()
+            parts = plain_contributions(said, made.rows, made.origin, made.stages)
+        else:
+            rows, heads, card = answerable(made.rows), spoken.model.heads, spoken.model.card
+            parts = contributions(heads, card, rows, made.origin, made.stages)
+            drivers_of = drivers_of.mask(own, pd.Series(drivers(heads, card, rows, *moved)))
+        parts_of.append(parts.loc[own])
+    together = pd.concat(parts_of).loc[made.rows.index]
+    return drivers_of.tolist(), [json.dumps(row) for row in together.to_dict("records")]
+
+
+def rungs_of(
+    workspace: Workspace, origin: Origin, result: Backtest | None, version: int | None
+) -> list[FallbackStep]:
+    """Return who may answer, highest first: models by who stood then, then those without one."""
+    rows = rows_of(origin)
+
+    @cache
+    def memory() -> ResidualHistory:
+        if result is not None:
+            return result.memory
+        say("predict   a lower rung must answer: learning its bands from the past")
+        return remembered(workspace.history, workspace.as_of)
+
+    def without_model(status: str, name: str) -> FallbackStep:
+        speaks = f"{name}-{workspace.spec.digest}"
+        return FallbackStep(status, speaks, lambda: plain(status, origin, memory(), workspace.spec))
+
+    return [
+        *_models(workspace, rows, result, version),
+        without_model(STATISTICAL, "statistical"),
+        without_model(NAIVE, "seasonal-naive"),
+    ]
+
+
+def shadow_table(workspace: Workspace, version: int) -> pd.DataFrame:
+    """Return what a registered version alone would forecast.
+
+    Raises:
+        DataError: It cannot answer for some destination.
+    """
+    origin = workspace.history.origin(workspace.as_of)
+    model = registry.at_version(workspace.settings, version)
+    rung = _stored(workspace, rows_of(origin), "shadow", model)
+    made = made_on(workspace, [rung], origin)
+    labels = made.rows[["destination"]].assign(period=made.rows["period"].dt.strftime("%Y-%m"))
+    return pd.concat([labels, made.stages.published], axis=1)
+
+
+def _models(
+    workspace: Workspace, rows: pd.DataFrame, result: Backtest | None, version: int | None
+) -> list[FallbackStep]:
+    """Return the champion if it stood by then, else the model trained as of that day; then before.
+
+    Whoever was promoted later than the moment has no rung at it.
+    """
+    try:
+        holders = registry.champion(workspace.settings), registry.previous(workspace.settings)
+    except StoreError as err:
+        return [FallbackStep(CHAMPION, "none", partial(_raise, err))]
+    stood = [one if one and pd.Timestamp(one.as_of) <= workspace.as_of else None for one in holders]
+    champion, previous = stood
+    rungs = []
+    if champion is not None:
+        rungs.append(_stored(workspace, rows, CHAMPION, champion))
+    elif version is not None:
+        model = registry.at_version(workspace.settings, version)
+        rungs.append(_stored(workspace, rows, REPLAY, model))
+    else:
+        trained = _trained(workspace, result)
+        rungs.append(FallbackStep(REPLAY, workspace.model_version, lambda: modelled(trained, rows)))
+    if previous is not None and previous.version not in {version, champion and champion.version}:
+        rungs.append(_stored(workspace, rows, PREVIOUS, previous))
+    return rungs
+
+
+def _stored(workspace: Workspace, rows: pd.DataFrame, status: str, model: Champion) -> FallbackStep:
+    def says() -> FallbackForecast:
+        loaded = registry.load(workspace.settings, model.version)
+        return modelled(FallbackModel(loaded.heads, loaded.card), rows)
+
+    return FallbackStep(status, model.model_version, says)
+
+
+def _trained(workspace: Workspace, result: Backtest | None) -> FallbackModel:
+    say("predict   no champion stood by then: training as of that day")
+    seen = result or replay(workspace.history, workspace.as_of, spec=workspace.spec, track=track)
+    trained = fit(workspace.history, workspace.as_of, spec=workspace.spec, memory=seen.memory)
+    return FallbackModel(trained.heads, trained.card)
+
+
+def _raise(err: Exception) -> FallbackForecast:
+    raise err
+
+
+def _status(rung: FallbackStep, *, late: bool) -> str:
+    if not late:
+        return rung.status
+    return STALE if rung.status in {CHAMPION, REPLAY} else f"{STALE}, {rung.status}"
+
+
+def _hit_rates(result: Backtest, made: TrainedForecast) -> "pd.Series[float]":
+    """Return by row how often the band of who answered held for the destination."""
+    rates = {name: hit_rates(result.cells, name) for name in (MODEL, *SPEAKER.values())}
+    speaker = [SPEAKER.get(one.status, MODEL) for one in made.climbed.taken]
+    own = [
+        rates[name].get(series, np.nan)
+        for name, series in zip(speaker, made.origin.series, strict=True)
+    ]
+    return pd.Series(np.repeat(own, len(made.origin.targets)), dtype=float)
+
+
+def _exceptions(made: TrainedForecast) -> list[str]:
+    """Say for which destinations a lower rung answers, and why."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    climbed = made.climbed
+    for name, rung, reason in zip(made.origin.series, climbed.taken, climbed.reasons, strict=True):
+        if reason:
+            groups.setdefault((rung.status, reason), []).append(name)
+    return [
+        f"{rung} answers for {', '.join(names)}, because {reason}"
+        for (rung, reason), names in groups.items()
+    ]
+
+
+forecast_task = task(name="forecast", cache_policy=NO_CACHE)(forecast)

@@ -1,0 +1,232 @@
+"""Let a challenger publish if the evidence says so, or go back to the champion before."""
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+from prefect import flow
+
+from flows.context.actor import actor
+from flows.context.console import say
+from flows.context.provenance import git_commit
+from flows.context.workspace import open_workspace
+from flows.training.shadow import shadow_release
+from models.evaluation.backtest import Backtest
+from models.registry import registry, tracking
+from models.registry.promotion import (
+    Challenge,
+    PromotionDecision,
+    judge,
+    own_cells,
+    paired_cells,
+)
+from models.registry.registry import Champion
+from store.errors import DataError, StoreError
+from store.settings import Settings
+
+CELLS: Final = "cells.csv"
+"""File of a backtest's run in MLflow that holds what was forecast and what came."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRequest:
+    """How to promote."""
+
+    needs_shadow: bool = True
+    is_forced: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionOutcome:
+    """What was decided of a version."""
+
+    version: int
+    decision: PromotionDecision
+    is_champion: bool
+
+
+@flow(name="promote", validate_parameters=False)
+def promote(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    version: int | None = None,
+    wish: PromotionRequest | None = None,
+    result: Backtest | None = None,
+) -> PromotionOutcome:
+    """Judge a challenger, keep the evidence in MLflow and let it publish if it passes.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment decided at.
+        version: A registered version; the challenger if left out.
+        wish: How; all rules count if left out.
+        result: The backtest the version was trained with; read from MLflow if not given.
+
+    Raises:
+        DataError: The version publishes already, or is forced without a reason.
+        StoreError: There is no such version, or none on trial.
+    """
+    how = wish or PromotionRequest()
+    if how.is_forced and not how.reason:
+        raise DataError(
+            "--force without --reason promotes nothing. Expected why the rules do not count here. "
+            'Add --reason "...".'
+        )
+    challenger, champion = _on_trial(settings, version), registry.champion(settings)
+    decision = judge(_trial(settings, as_of, (challenger, champion), how, result))
+    is_champion = decision.is_passed or how.is_forced
+    _keep(settings, as_of, (challenger, champion), decision, how)
+    if is_champion:
+        registry.promote(settings, challenger.version)
+    return PromotionOutcome(challenger.version, decision, is_champion)
+
+
+def tell(outcome: PromotionOutcome, name: str) -> None:
+    """Say what was decided."""
+    if outcome.is_champion:
+        say(f"promote   version {outcome.version} ({name}) is champion")
+    else:
+        say(f"promote   version {outcome.version} stays challenger: {outcome.decision.reasons}")
+
+
+@flow(name="rollback", validate_parameters=False)
+def rollback(settings: Settings, as_of: pd.Timestamp, reason: str) -> tuple[Champion, Champion]:
+    """Let the previous champion publish again; return it and the one taken back.
+
+    Raises:
+        StoreError: There is no previous champion.
+    """
+    now, bad = registry.roll_back(settings, reason=reason)
+    tags = {
+        **_tags("rollback", as_of),
+        "version": str(now.version),
+        "taken_back": str(bad.version),
+        "decision": "rolled back",
+        "reason": reason,
+    }
+    with tracking.open_run(settings, name="rollback", tags=tags) as run:
+        run.text(json.dumps(tags, indent=1) + "\n", "decision.json")
+    registry.note(settings, bad.version, {"decision": "rolled back", "decision_run": run.run_id})
+    return now, bad
+
+
+def _on_trial(settings: Settings, version: int | None) -> Champion:
+    found = (
+        registry.challenger(settings) if version is None else registry.at_version(settings, version)
+    )
+    if found is None:
+        raise StoreError(
+            f"No version of model {registry.MODEL!r} in {settings.tracking_uri} is on trial. "
+            "Expected one with alias 'challenger', which the last training leaves where it did "
+            "not pass at once. Run `magnetcast train`, or name a version."
+        )
+    champion = registry.champion(settings)
+    if champion is not None and champion.version == found.version:
+        raise DataError(
+            f"Version {found.version} is champion already. Expected another. "
+            "See `mlflow ui` for the versions, or train one with `magnetcast train`."
+        )
+    return found
+
+
+def _trial(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    pair: tuple[Champion, Champion | None],
+    wish: PromotionRequest,
+    result: Backtest | None,
+) -> Challenge:
+    challenger, champion = pair
+    cells = _cells_of(settings, challenger) if result is None else result.cells
+    own = own_cells(cells)
+    is_first = champion is None or _refused(settings, champion)
+    if champion is None:
+        return Challenge(pd.DataFrame(), own, is_first=True, is_refit=False, is_older=False)
+    is_refit = champion.recipe == challenger.recipe != ""
+    pairs = paired_cells(own, own_cells(_cells_of(settings, champion)))
+    if pairs.empty and is_refit:
+        pairs = paired_cells(own, own)  # one recipe, replayed at the same origins
+    shadow = ""
+    if not is_refit and not is_first:
+        shadow = shadow_release(open_workspace(settings, as_of), challenger.recipe)
+    return Challenge(
+        pairs,
+        own,
+        is_first=is_first,
+        is_refit=is_refit,
+        is_older=pd.Timestamp(challenger.as_of) < pd.Timestamp(champion.as_of),
+        rolled_back=_taken_back(settings, challenger, champion),
+        shadow=shadow,
+        needs_shadow=wish.needs_shadow,
+    )
+
+
+def _refused(settings: Settings, champion: Champion) -> bool:
+    """Return whether the champion cannot answer; says why."""
+    try:
+        registry.load(settings, champion.version)
+    except StoreError as err:
+        say(f"promote   the champion cannot answer: {err}")
+        return True
+    return False
+
+
+def _cells_of(settings: Settings, model: Champion) -> pd.DataFrame:
+    """Return the cells of a version's backtest as they were kept; empty where they are gone."""
+    run = tracking.find_run(settings, {"flow": "backtest", "model_version": model.model_version})
+    text = None if run is None else tracking.read_text(settings, run, CELLS)
+    if text is None:
+        return pd.DataFrame()
+    cells = pd.read_csv(io.StringIO(text), parse_dates=["period"])
+    return cells.assign(as_of=pd.to_datetime(cells["as_of"], utc=True))
+
+
+def _taken_back(settings: Settings, challenger: Champion, champion: Champion) -> str:
+    """Return why this version, its recipe or its twin was taken back; empty if none was.
+
+    Another fit of the champion's own recipe is no twin unless it learned from the same facts.
+    """
+    for bad in registry.rolled_back(settings):
+        is_twin = (bad.recipe, bad.data_vintage) == (challenger.recipe, challenger.data_vintage)
+        is_kind = bad.recipe == challenger.recipe != champion.recipe
+        if bad.version == challenger.version or is_twin or is_kind:
+            return f"version {bad.version} was: {bad.rolled_back}"
+    return ""
+
+
+def _keep(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    pair: tuple[Champion, Champion | None],
+    decision: PromotionDecision,
+    wish: PromotionRequest,
+) -> None:
+    """Write decision and evidence to MLflow, before any alias moves."""
+    challenger, champion = pair
+    word = "promoted" if decision.is_passed else "forced" if wish.is_forced else "refused"
+    tags = {
+        **_tags("promote", as_of),
+        "version": str(challenger.version),
+        "model_version": challenger.model_version,
+        "champion": "none" if champion is None else str(champion.version),
+        "decision": word,
+        "reason": wish.reason or decision.reasons or "all rules held",
+    }
+    evidence = {**tags, "rules": decision.table.to_dict("records")}
+    with tracking.open_run(settings, name="promote", tags=tags) as run:
+        run.text(json.dumps(evidence, indent=1) + "\n", "decision.json")
+        run.table(decision.table, "rules.csv")
+    noted = {"decision": word, "decision_reason": tags["reason"], "decision_run": run.run_id}
+    registry.note(settings, challenger.version, noted)
+
+
+def _tags(name: str, as_of: pd.Timestamp) -> dict[str, str]:
+    return {
+        "flow": name,
+        "as_of": as_of.isoformat(),
+        "git_commit": git_commit(),
+        "actor": actor(),
+    }

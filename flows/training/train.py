@@ -1,0 +1,74 @@
+"""Train the model of an as_of, register it as challenger and promote it if it may publish."""
+
+import math
+
+import pandas as pd
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.context.console import say
+from flows.context.workspace import Workspace, open_workspace
+from flows.monitoring.spans import spanned
+from flows.operations.prefect_events import REFUSED
+from flows.operations.prefect_events import tell as tell_event
+from flows.training.backtest import backtest, score_of, tags_of
+from flows.training.promote import promote, tell
+from flows.training.shadow import keep_shadow
+from models.evaluation.backtest import Backtest
+from models.forecasting.boosting import texts_of
+from models.forecasting.model_frame import rows_of
+from models.forecasting.rolling import MODEL, TrainedModel
+from models.forecasting.rolling import train as fit
+from models.monitoring.feature_drift import REFERENCE, reference_of
+from models.registry import contract, registry, tracking
+from store.settings import Settings
+
+fit_task = task(name="fit", cache_policy=NO_CACHE)(fit)
+
+
+@flow(name="train", validate_parameters=False)
+@spanned("train", lambda version: {"version": version})
+def train(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = None) -> int:
+    """Return the registered version: champion if every rule held, else in shadow.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to train at.
+        result: The backtest whose errors set the bands; made here if not given.
+    """
+    workspace = open_workspace(settings, as_of)
+    seen = backtest(settings, as_of) if result is None else result
+    trained = fit_task(workspace.history, as_of, spec=workspace.spec, memory=seen.memory)
+    version = record(workspace, trained, seen)
+    champion = registry.champion(settings)
+    if champion is not None and as_of < pd.Timestamp(champion.as_of):
+        say(f"train     version {version} is older than the champion; it is not on trial")
+        return version
+    registry.nominate(settings, version)
+    outcome = promote(settings, as_of, version, result=seen)
+    tell(outcome, workspace.model_version)
+    if not outcome.is_champion:
+        words = "the challenger did not pass: `magnetcast promote` says why"
+        tell_event(REFUSED, f"version-{version}", {"alarm": "gate", "words": words})
+        keep_shadow(workspace, version)
+    return version
+
+
+def record(workspace: Workspace, trained: TrainedModel, seen: Backtest) -> int:
+    """Log and register a trained model and return its version."""
+    tags = tags_of(workspace, "train")
+    past = workspace.history.past(workspace.as_of)
+    card = {**trained.card, **contract.stamp(), REFERENCE: reference_of(past)}
+    score = score_of(seen, MODEL, "sql")
+    example = rows_of(workspace.history.origin(workspace.as_of))
+    with tracking.open_run(workspace.settings, name="train", tags=tags) as run:
+        run.params(workspace.spec.choices)
+        run.metrics({} if math.isnan(score) else {"gate_score": score})
+        return registry.register(
+            workspace.settings,
+            run,
+            heads=texts_of(trained.heads),
+            card=card,
+            example=example,
+            tags={**tags, "gate_score": repr(score), "recipe": contract.recipe_of(card)},
+        )

@@ -1,0 +1,209 @@
+"""What a panel was at its past origins: seasons, common moves, and which series can teach.
+
+Each origin sees the months up to it only, but how a month compares with the year around it does not
+change once six months have passed: such ratios are taken once. Bit for bit what ``gauge`` says at
+each origin.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.engine.series_stats import (
+    CURRENT,
+    LEAST_LEVEL,
+    LEAST_SPREAD,
+    MOVE_TO_SPREAD,
+    SPREAD_HALF_LIFE,
+    SPREAD_MONTHS,
+    TREND_MONTHS,
+    PanelStats,
+    SeriesStats,
+    measured,
+    panel_momentum,
+)
+from models.statistical.seasonality import (
+    BLOCK,
+    LEAST_MONTHS,
+    YEAR,
+    SeasonalProfiles,
+    evenly_weighted,
+    of_month,
+    panel_profile,
+    profiles_from,
+    ratios,
+    steadied_profiles,
+    weighted,
+    year_weights,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Booleans = NDArray[np.bool_]
+
+SEEN: Final = SPREAD_MONTHS + 1
+"""Months at an origin that spread and momentum are read from."""
+
+DOUBT: Final = 1.001
+"""How many times its bound, which is rounded, a level must be to need no closer look."""
+
+
+LANES: Final = 8
+"""Running sums that numpy adds a row up in."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastOrigin:
+    """All series of a panel at one origin."""
+
+    tonnes: Floats
+    """Series x months up to the origin."""
+    season: Floats
+    """Series x 12."""
+    common: PanelStats
+    able: Booleans
+    """Which can teach: forecast, scored and not all still."""
+
+    def gauge(self, rows: Ints) -> SeriesStats:
+        """Return the gauge of some of the series."""
+        return _gauge(self.tonnes, self.season, rows).part(np.arange(len(rows)))
+
+
+class PastOrigins:
+    """A panel whose origins are asked one after the other."""
+
+    def __init__(self, tonnes: Floats, last: int) -> None:
+        """Take series x months; no origin is later than the column ``last``."""
+        self._tonnes = tonnes[:, : last + 1]
+        self._months = np.ascontiguousarray(self._tonnes.T)
+        known = np.isfinite(self._months)
+        self._sums = np.cumsum(np.where(known, self._months, 0.0), axis=0)
+        self._counts = np.cumsum(known, axis=0)
+        self._scored = np.logical_or.accumulate(
+            np.abs(self._months[YEAR:] - self._months[:-YEAR]) > 0, axis=0
+        )
+        self._seasons = None if last + 1 < LEAST_MONTHS else _Seasons(self._tonnes)
+
+    def at(self, origin: int, common: PanelStats | None = None) -> PastOrigin:
+        """Return the panel at an origin.
+
+        Args:
+            origin: Column of the last month known.
+            common: Of the panel of which these are some series; None where they are all.
+        """
+        values = self._tonnes[:, : origin + 1]
+        profile = None if common is None else common.profile
+        season, profile = self._season(origin, profile)
+        spread, momentum = self._moved(origin, season)
+        if common is None:
+            common = PanelStats(profile, panel_momentum(momentum))
+        current = self._known(origin, CURRENT) > 0
+        scored = self._scored[origin - YEAR] if origin >= YEAR else np.zeros_like(current)
+        return PastOrigin(values, season, common, current & scored & (spread > 0))
+
+    def _season(self, origin: int, profile: Floats | None) -> tuple[Floats, Floats]:
+        """Return the season of each series, and the panel's."""
+        if self._seasons is None or origin + 1 < LEAST_MONTHS:
+            return np.ones((YEAR, len(self._tonnes))).T, np.ones(YEAR)
+        raw = self._seasons.at(origin)
+        profile = panel_profile(raw) if profile is None else profile
+        return steadied_profiles(raw, profile), profile
+
+    def _known(self, origin: int, width: int) -> Ints:
+        """Return how many of the last months at an origin are known."""
+        known: Ints = self._counts[origin]
+        return known if origin < width else known - self._counts[origin - width]
+
+    def _moved(self, origin: int, season: Floats) -> tuple[Floats, Floats]:
+        """Return spread and momentum of each series."""
+        spread, momentum = (np.full(len(self._tonnes), np.nan) for _ in range(2))
+        is_plain = np.zeros(len(self._tonnes), dtype=bool)
+        if origin + 1 >= SEEN:
+            level = _row_sums(self._months[origin + 1 - YEAR : origin + 1]) / YEAR
+            mean = self._sums[origin] / np.maximum(self._counts[origin], 1)
+            is_plain = (level > DOUBT * LEAST_LEVEL * mean) & (self._known(origin, SEEN) == SEEN)
+            spread, momentum = self._plainly_moved(origin, season, level)
+        odd = np.flatnonzero(~is_plain)
+        own = _gauge(self._tonnes[:, : origin + 1], season, odd)
+        spread[odd], momentum[odd] = own.spread, own.momentum
+        return spread, momentum
+
+    def _plainly_moved(self, origin: int, season: Floats, level: Floats) -> tuple[Floats, Floats]:
+        """Return spread and momentum of series without gaps of late and with some level."""
+        place = np.arange(origin + 1 - SEEN, origin + 1)
+        flat = self._months[place] / season.T[place % YEAR]
+        late = 0.5 ** (np.arange(SPREAD_MONTHS)[::-1] / SPREAD_HALF_LIFE)
+        moves = np.diff(flat, axis=0)
+        np.abs(moves, out=moves)
+        moves *= late[:, None]
+        usual = _row_sums(moves) / late.sum()
+        spread = np.fmax(MOVE_TO_SPREAD * usual, LEAST_SPREAD * level)
+        before = flat[-TREND_MONTHS:-3]
+        rise = _row_sums(flat[-3:]) / 3.0 - _row_sums(before) / len(before)
+        return spread, np.divide(rise, spread, out=np.zeros_like(rise), where=spread > 0)
+
+
+class _Seasons:
+    """The ratios of a panel, and the profiles they add up to at an origin.
+
+    From one origin to the next a month of the year is weighed anew only where a ratio of it comes
+    or goes.
+    """
+
+    def __init__(self, tonnes: Floats) -> None:
+        places = range(0, len(tonnes), BLOCK)
+        told = zip(*(ratios(tonnes[at : at + BLOCK].T) for at in places), strict=True)
+        self._ratio, self._usable = (np.concatenate(own, axis=1) for own in told)
+        whole = self._usable.all(axis=0) & (len(tonnes) > 1)
+        self._plain = np.flatnonzero(whole)
+        self._odd = _never_alone(np.flatnonzero(~whole), len(tonnes))
+        shape = (YEAR, len(tonnes))
+        self._mean, self._scatter, self._count = np.ones(shape), np.zeros(shape), np.zeros(shape)
+        self._years = [0] * YEAR
+
+    def at(self, origin: int) -> SeasonalProfiles:
+        """Return the profiles of all series at an origin."""
+        length = origin + 1 - YEAR
+        for month in range(YEAR):
+            told, usable = self._ratio[:length][of_month(month)], self._usable[:length]
+            if len(told) != self._years[month]:
+                self._years[month] = len(told)
+                self._weigh(month, told, usable[of_month(month)])
+        return profiles_from(self._mean, self._scatter, self._count)
+
+    def _weigh(self, month: int, told: Floats, usable: Booleans) -> None:
+        """Take in the ratios of one month of the year, years x series, and which of them count."""
+        weight = year_weights(len(told))
+        plain, odd = self._plain, self._odd
+        counts = usable[:, odd] * weight[:, None]
+        for rows, found in (
+            (plain, evenly_weighted(told[:, plain], weight)),
+            (odd, weighted(told[:, odd], counts)),
+        ):
+            self._mean[month, rows], self._scatter[month, rows], self._count[month, rows] = found
+
+
+def _gauge(tonnes: Floats, season: Floats, rows: Ints) -> SeriesStats:
+    """Return the gauge of some series, their seasons laid out as those of all are."""
+    return measured(tonnes[rows], season.T[:, rows].T)
+
+
+def _never_alone(rows: Ints, count: int) -> Ints:
+    """Return rows, a single one of many twice: numpy adds up a lone column in another order."""
+    return np.repeat(rows, 2) if len(rows) == 1 and count > 1 else rows
+
+
+def _row_sums(months: Floats) -> Floats:
+    """Return the sums of months x series, added up in numpy's order for rows of series x months.
+
+    Eight running sums, then those two by two, then what is left over.
+    """
+    even = len(months) - len(months) % LANES
+    if even == 0:
+        return np.asarray(months.sum(axis=0))
+    total = months[:even].reshape(-1, LANES, months.shape[1]).sum(axis=0)
+    while len(total) > 1:
+        total = total[0::2] + total[1::2]
+    return np.asarray(np.concatenate([total, months[even:]]).sum(axis=0))

@@ -1,0 +1,169 @@
+"""What the experts miss: a linear stack and three LightGBM quantile heads on one binned table."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from models.engine.spec import EngineSpec
+from models.engine.stack import Stack, fit_stack
+from models.engine.training_set import PanelTrainingSet
+from models.forecasting.spec import HEAD_LEVELS
+
+Floats = NDArray[np.float64]
+
+Heads = dict[str, lgb.Booster]
+"""By name of ``HEAD_LEVELS``."""
+
+LEAST_CELLS: Final = 200
+"""Cells below which nothing is learned."""
+
+FURTHEST_OUTCOME: Final = 100.0
+"""Spreads beyond which an outcome is no further to the trees: the growth of a series that explodes
+would else fill whole leaves, and other series fall into them."""
+
+CANDIDATES: Final = ("experts", "stack", "trees")
+"""Middles to be weighed against each other; the first is the base itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantilePrediction:
+    """What a learner says of cells, as distances from the base in spreads."""
+
+    candidates: Floats
+    """Cells x ``CANDIDATES``."""
+    low: Floats
+    """10 percent."""
+    high: Floats
+    """90 percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileModel:
+    """A fitted stack and heads."""
+
+    stack: Stack
+    heads: Heads
+
+    def says(self, features: NDArray[np.float32]) -> QuantilePrediction:
+        """Return what is said of cells x features."""
+        low, middle, high = (
+            np.asarray(head.predict(features, num_threads=1)) for head in self.heads.values()
+        )
+        candidates = np.stack([np.zeros(len(middle)), self.stack.says(features), middle], axis=1)
+        return QuantilePrediction(candidates, np.minimum(low, middle), np.maximum(high, middle))
+
+
+class Trainer:
+    """Lessons at one cutoff; what the fits see is binned once, and each takes a part of it."""
+
+    def __init__(
+        self, known: PanelTrainingSet, names: tuple[str, ...], last: int, spec: EngineSpec
+    ) -> None:
+        """Take the lessons known at the column ``last``."""
+        self._known = known
+        self._names = names
+        self._spec = spec
+        self._weight = recency(known, last, spec)
+
+    def learners(
+        self, parts: Sequence[NDArray[np.bool_]], trained: Sequence[Heads] | None = None
+    ) -> list[QuantileModel | None]:
+        """Return one learner a part of the cells, fitted at once; None where cells are too few.
+
+        Args:
+            parts: Which cells; at most ``spec.rows`` of each part are seen.
+            trained: Heads that were trained elsewhere on more, one set a part.
+        """
+        chosen = [self._chosen(part) for part in parts]
+        if trained is not None:
+            return [
+                QuantileModel(self._stack(cells), heads) if len(cells) >= LEAST_CELLS else None
+                for cells, heads in zip(chosen, trained, strict=True)
+            ]
+        seen = np.unique(np.concatenate(chosen))
+        whole = self._binned(seen)
+        tables = [_part_of(whole, np.searchsorted(seen, cells)) for cells in chosen]
+        # BLAS is held to one thread out here: a limit set in one worker ends in the other's midst.
+        with threadpool_limits(1), ThreadPoolExecutor(self._spec.threads) as pool:
+            return list(pool.map(self._fitted, chosen, tables))
+
+    def _chosen(self, part: NDArray[np.bool_]) -> NDArray[np.intp]:
+        cells = np.flatnonzero(part)
+        if len(cells) <= self._spec.rows:
+            return cells
+        draw = np.random.default_rng(self._spec.seed)
+        return np.sort(draw.choice(cells, self._spec.rows, replace=False))
+
+    def _binned(self, cells: NDArray[np.intp]) -> lgb.Dataset:
+        """Return the table of some cells, binned when first taken from."""
+        return lgb.Dataset(
+            self._known.features[cells],
+            label=np.clip(self._known.target[cells], -FURTHEST_OUTCOME, FURTHEST_OUTCOME),
+            weight=self._weight[cells],
+            params={
+                "max_bin": self._spec.bins,
+                "min_data_in_leaf": self._spec.least_rows,
+                "feature_pre_filter": False,
+                "verbosity": -1,
+            },
+            free_raw_data=False,
+        )
+
+    def _fitted(self, cells: NDArray[np.intp], table: lgb.Dataset | None) -> QuantileModel | None:
+        if table is None:
+            return None
+        heads = {
+            name: lgb.train(
+                head_parameters(self._spec, level, len(cells)), table, self._spec.rounds
+            )
+            for name, level in HEAD_LEVELS.items()
+        }
+        return QuantileModel(self._stack(cells), heads)
+
+    def _stack(self, cells: NDArray[np.intp]) -> Stack:
+        known = self._known
+        return fit_stack(
+            known.features[cells],
+            known.target[cells],
+            self._weight[cells],
+            names=self._names,
+            ridge=self._spec.ridge,
+        )
+
+
+def head_parameters(spec: EngineSpec, level: float, cells: int) -> dict[str, object]:
+    """Return LightGBM's parameters of a quantile head that sees some cells."""
+    return {
+        "objective": "quantile",
+        "alpha": level,
+        "learning_rate": spec.learning_rate,
+        "num_leaves": spec.leaves,
+        "min_data_in_leaf": min(spec.least_rows, cells // 20),
+        "lambda_l2": spec.l2,
+        "feature_fraction": spec.feature_share,
+        "bagging_fraction": spec.row_share,
+        "bagging_freq": 1,
+        "max_bin": spec.bins,
+        "seed": spec.seed,
+        "deterministic": True,
+        "force_col_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+    }
+
+
+def recency(known: PanelTrainingSet, last: int, spec: EngineSpec) -> Floats:
+    """Return what each cell counts at the column ``last``."""
+    weight: Floats = known.weight * 0.5 ** ((last - known.origin) / spec.half_life)
+    return weight
+
+
+def _part_of(whole: lgb.Dataset, cells: NDArray[np.intp]) -> lgb.Dataset | None:
+    """Return cells of a binned table; None where they are too few to learn from."""
+    return None if len(cells) < LEAST_CELLS else whole.subset(cells.tolist()).construct()

@@ -1,0 +1,280 @@
+"""What is known of series at one origin, in units that fit all of them.
+
+Everything is told as distance from ``base``, the middle of the experts, in ``spread``, a series'
+usual monthly move: series of all sizes and tempers then share one model, and zeros need no care.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.statistical.experts import EXPERTS
+from models.statistical.seasonality import (
+    BLOCK,
+    LEAST_MONTHS,
+    YEAR,
+    carried,
+    measured_profiles,
+    season_profiles,
+    seasonal_scale,
+    steadied_profiles,
+)
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+
+MIDDLE: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
+"""Experts whose median is the base."""
+
+CEILING: Final = 50.0
+"""Times its highest month that an expert may say of a series, at most. A fast trend goes astray
+where a series explodes; on panels of trade no expert said more than 36."""
+
+LAGS: Final = (1, 2, 3, 4, 6, 12)
+MEANS: Final = ((3, 0), (6, 0), (24, 0), (3, 12))
+"""Months of a mean, and how many months before the origin it ends."""
+
+SPREAD_MONTHS: Final = 24
+SPREAD_HALF_LIFE: Final = 12.0
+MOVE_TO_SPREAD: Final = 0.8
+"""Spread as a share of the mean absolute move."""
+
+LEAST_SPREAD: Final = 0.003
+"""Spread of the calmest series, as a share of its level."""
+
+UNSEEN_SPREAD: Final = 0.3
+"""Spread of a series that was never seen to move or stay, as a share of its level."""
+
+LEAST_LEVEL: Final = 0.1
+"""Level of a series that has all but ended, as a share of its mean."""
+
+LEAST_RATIO: Final = 1e-6
+"""Added to ratios before logs are taken."""
+
+TREND_MONTHS: Final = 15
+"""Months that momentum looks at: the last three against the twelve before."""
+
+CURRENT: Final = 12
+"""A series without a value in as many months is not forecast."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesStats:
+    """Size and temper of series at an origin; one number a series unless said."""
+
+    season: Floats
+    """Series x 12, by place in the table's columns modulo 12."""
+    level: Floats
+    spread: Floats
+    """Usual move from month to month; 0 where nothing but zeros came."""
+    scale: Floats
+    """Mean absolute difference to the year before: what errors are scored in; NaN unknown."""
+    momentum: Floats
+    """Last three months to the year before, in spreads; NaN unknown."""
+    known: NDArray[np.int64]
+    """Months with a value."""
+    current: Booleans
+    """Whether there is one in the last year."""
+
+    def part(self, rows: NDArray[np.intp] | slice) -> "SeriesStats":
+        """Return the gauge of some of the series."""
+        return SeriesStats(
+            self.season[rows], self.level[rows], self.spread[rows], self.scale[rows],
+            self.momentum[rows], self.known[rows], self.current[rows],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PanelStats:
+    """What all series of a panel say together at one origin."""
+
+    profile: Floats
+    """Season, by month of the year."""
+    momentum: float
+    """What the middle series does, in spreads."""
+
+
+@dataclass(frozen=True, slots=True)
+class OriginFeatures:
+    """What an origin says; arrays are by series, then month to forecast."""
+
+    base: Floats
+    experts: dict[str, Floats]
+    gauge: SeriesStats
+    features: NDArray[np.float32]
+    """Series x months x ``NAMES``, then covariates."""
+
+
+NAMES: Final = (
+    "horizon", "month",
+    *(f"{name}_distance" for name in EXPERTS),
+    "experts_apart",
+    *(f"lag_{lag}" for lag in LAGS),
+    *(f"mean_{months}_before_{ago}" for months, ago in MEANS),
+    "momentum", "panel_momentum",
+    "spread_log", "scale_log", "spread_to_scale_log",
+    "zero_share", "known_months", "season_here", "season_strength",
+)  # fmt: skip
+"""Features: distances from the base in spreads, logs of ratios, shares and counts."""
+
+
+def gauge(values: Floats, profile: Floats | None = None) -> SeriesStats:
+    """Return size and temper of series; draws their season towards the panel's.
+
+    Args:
+        values: Series x months up to the origin, NaN where missing; not modified.
+        profile: The panel's season, by ``season.panel_profile``, where these are some of its
+            series; None where they are all.
+    """
+    if profile is None or values.shape[1] < LEAST_MONTHS:
+        season = season_profiles(values)
+    else:
+        season = steadied_profiles(measured_profiles(values), profile)
+    parts = [
+        measured(values[at : at + BLOCK], season[at : at + BLOCK])
+        for at in range(0, max(len(values), 1), BLOCK)
+    ]
+    return SeriesStats(
+        season,
+        np.concatenate([part.level for part in parts]),
+        np.concatenate([part.spread for part in parts]),
+        np.concatenate([part.scale for part in parts]),
+        np.concatenate([part.momentum for part in parts]),
+        np.concatenate([part.known for part in parts]),
+        np.concatenate([part.current for part in parts]),
+    )
+
+
+def panel_momentum(momentum: Floats) -> float:
+    """Return what the middle series of a panel does, given what each does, in spreads."""
+    known = momentum[np.isfinite(momentum)]
+    return float(np.median(known)) if known.size else 0.0
+
+
+def standpoint(
+    values: Floats, own: SeriesStats, *, horizon: int, first_month: int, momentum: float
+) -> OriginFeatures:
+    """Return what is known of some series at an origin.
+
+    Args:
+        values: Series x months up to the origin, NaN where missing; not modified.
+        own: Their gauge.
+        horizon: Months to forecast.
+        first_month: Month of the year, 0 to 11, of the first column.
+        momentum: As ``panel_momentum``.
+    """
+    ceiling = CEILING * np.where(np.isfinite(values), values, 0.0).max(axis=1)[:, None]
+    said = {
+        name: np.fmin(expert.ahead(values, own.season, horizon), ceiling)
+        for name, expert in EXPERTS.items()
+    }
+    base = np.median(np.stack([said[name] for name in MIDDLE]), axis=0)
+    values_of = _features(values, own, base, said, first_month)
+    values_of["panel_momentum"] = np.full((1, 1), momentum)
+    features = np.empty((*base.shape, len(NAMES)), dtype=np.float32)
+    for place, name in enumerate(NAMES):
+        features[:, :, place] = values_of[name]
+    return OriginFeatures(base, said, own, features)
+
+
+def adjusted(values: Floats, season: Floats) -> Floats:
+    """Return values without their season."""
+    return values / season[:, np.arange(values.shape[1]) % YEAR]
+
+
+def measured(values: Floats, season: Floats) -> SeriesStats:
+    """Return the gauge of series whose season is known, series x 12."""
+    known = np.isfinite(values)
+    count = known.sum(axis=1)
+    mean = _mean(values)
+    recent = _mean(values[:, -YEAR:])
+    level = np.fmax(recent, LEAST_LEVEL * mean)
+    level = np.where(np.isfinite(level), level, 0.0)
+    flat = adjusted(values, season)
+    usual = _usual_move(flat)
+    known_spread = np.fmax(MOVE_TO_SPREAD * usual, LEAST_SPREAD * level)
+    spread = np.where(np.isfinite(usual), known_spread, UNSEEN_SPREAD * level)
+    scale = seasonal_scale(values)
+    if values.shape[1] < TREND_MONTHS:
+        momentum = np.full(len(values), np.nan)
+    else:
+        momentum = _ratio(_mean(flat[:, -3:]) - _mean(flat[:, -TREND_MONTHS:-3]), spread)
+    current = np.asarray(known[:, -CURRENT:].any(axis=1))
+    return SeriesStats(season, level, spread, scale, momentum, count, current)
+
+
+def _usual_move(flat: Floats) -> Floats:
+    """Return the mean absolute move of late, over gaps where no two months meet; NaN without any.
+
+    Args:
+        flat: Series x months without their season.
+    """
+    usual = _mean_of_late(np.abs(np.diff(flat, axis=1)))
+    apart = np.isnan(usual)
+    if apart.any():
+        lone = flat[apart]
+        steps = np.abs(np.diff(carried(lone.T).T, axis=1))
+        usual[apart] = _mean_of_late(np.where(np.isfinite(lone[:, 1:]), steps, np.nan))
+    return usual
+
+
+def _mean_of_late(moves: Floats) -> Floats:
+    late = moves[:, -SPREAD_MONTHS:]
+    return _mean(late, 0.5 ** (np.arange(late.shape[1])[::-1] / SPREAD_HALF_LIFE))
+
+
+def _features(
+    values: Floats, own: SeriesStats, base: Floats, said: dict[str, Floats], first_month: int
+) -> dict[str, Floats]:
+    """Return the features but the panel's, each broadcastable to series x months."""
+    months, horizon = values.shape[1], base.shape[1]
+    ahead = months + np.arange(horizon)
+    here = own.season[:, ahead % YEAR]
+    flat = adjusted(values, own.season)
+    flat_base = (base / here).mean(axis=1)
+    spread = own.spread[:, None]
+    found = {
+        "horizon": np.arange(1.0, horizon + 1)[None, :],
+        "month": ((first_month + ahead) % YEAR)[None, :].astype(np.float64),
+        "experts_apart": _ratio(np.std(list(said.values()), axis=0), spread),
+        "season_here": here - 1.0,
+        "season_strength": own.season.std(axis=1)[:, None],
+        "momentum": own.momentum[:, None],
+        "known_months": own.known[:, None].astype(np.float64),
+        "zero_share": _mean((values[:, -24:] <= 0).astype(np.float64))[:, None],
+        "spread_log": _log_ratio(own.spread, own.level),
+        "scale_log": _log_ratio(own.scale, own.level),
+        "spread_to_scale_log": _log_ratio(own.spread, own.scale),
+    }
+    found |= {f"{name}_distance": _ratio(one - base, spread) for name, one in said.items()}
+    for lag in LAGS:
+        value = flat[:, -lag] if lag <= months else np.full(len(flat), np.nan)
+        found[f"lag_{lag}"] = _ratio(value - flat_base, own.spread)[:, None]
+    for width, ago in MEANS:
+        window = flat[:, max(months - ago - width, 0) : max(months - ago, 0)]
+        found[f"mean_{width}_before_{ago}"] = _ratio(_mean(window) - flat_base, own.spread)[:, None]
+    return found
+
+
+def _mean(window: Floats, weight: Floats | None = None) -> Floats:
+    """Return row means over the known, NaN without any."""
+    counts = np.isfinite(window) * (1.0 if weight is None else weight)
+    total = (np.nan_to_num(window) * counts).sum(axis=1)
+    count = counts.sum(axis=1)
+    mean: Floats = np.divide(total, count, out=np.full(len(window), np.nan), where=count > 0)
+    return mean
+
+
+def _ratio(value: Floats, unit: Floats) -> Floats:
+    """Return value in units, 0 where the unit is 0."""
+    value, unit = np.broadcast_arrays(value, unit)
+    return np.divide(value, unit, out=np.zeros(value.shape), where=unit > 0)
+
+
+def _log_ratio(value: Floats, unit: Floats) -> Floats:
+    """Return the log of a ratio as a column, kept finite; NaN where the ratio is unknown."""
+    share = np.divide(value, unit, out=np.full(len(value), np.nan), where=unit > 0)
+    logs: Floats = np.log(share + LEAST_RATIO)[:, None]
+    return logs

@@ -1,0 +1,221 @@
+"""Rows to learn from: what past origins said and how it turned out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import repeat
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.engine.past_origins import PastOrigin, PastOrigins
+from models.engine.series_stats import (
+    OriginFeatures,
+    PanelStats,
+    SeriesStats,
+    gauge,
+    panel_momentum,
+    standpoint,
+)
+from models.engine.spec import EngineSpec
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LEAST_SCALE: Final = 0.3
+"""Scale of the errors of a series, in spreads, below which it gains no further weight."""
+
+Extra = Callable[[int, Ints | slice], NDArray[np.float32]]
+"""Further features of some series at an origin, a column of the table: series x months x extras."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelView:
+    """A panel as the engine sees it: at each origin the columns up to it, nothing else."""
+
+    tonnes: Floats
+    """Series x months, NaN where missing."""
+    first_month: int
+    """Month of the year, 0 to 11, of the first column."""
+    horizon: int
+    extra: Extra | None = None
+    common: Mapping[int, PanelStats] = field(default_factory=dict)
+    """By origin, where these are some series of a panel; else all series tell it together."""
+    _gauges: dict[int, SeriesStats] = field(default_factory=dict, init=False, repr=False)
+
+    def part(self, rows: Ints) -> "PanelView":
+        """Return the view of some of the series."""
+        extra = self.extra
+        own = None if extra is None else lambda origin, some: extra(origin, rows[some])
+        return PanelView(self.tonnes[rows], self.first_month, self.horizon, own)
+
+    def gauge(self, origin: int) -> SeriesStats:
+        """Return the gauge of all series at an origin; made once."""
+        if origin not in self._gauges:
+            common = self.common.get(origin)
+            profile = None if common is None else common.profile
+            self._gauges[origin] = gauge(self.tonnes[:, : origin + 1], profile)
+        return self._gauges[origin]
+
+    def at(self, origin: int, rows: Ints | slice) -> OriginFeatures:
+        """Return what some series say at an origin.
+
+        Args:
+            origin: Column of the last month known.
+            rows: Which series.
+        """
+        whole = self.gauge(origin)
+        common = self.common.get(origin)
+        momentum = panel_momentum(whole.momentum) if common is None else common.momentum
+        return self.seen(origin, rows, whole.part(rows), momentum)
+
+    def seen(
+        self, origin: int, rows: Ints | slice, own: SeriesStats, momentum: float
+    ) -> OriginFeatures:
+        """Return what some series say at an origin, given their gauge and the panel's momentum."""
+        found = standpoint(
+            np.ascontiguousarray(self.tonnes[rows, : origin + 1]),
+            own,
+            horizon=self.horizon,
+            first_month=self.first_month,
+            momentum=momentum,
+        )
+        extra = self.extra
+        if extra is None:
+            return found
+        return replace(
+            found, features=np.concatenate([found.features, extra(origin, rows)], axis=2)
+        )
+
+    def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:
+        """Return the months after an origin, as far as they are known at column ``last``."""
+        known = self.tonnes[rows, origin + 1 : min(origin + self.horizon, last) + 1]
+        found = np.full((len(known), self.horizon), np.nan)
+        found[:, : known.shape[1]] = known
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class PanelTrainingSet:
+    """Cells of past forecasts that are known now; arrays are by cell."""
+
+    features: NDArray[np.float32]
+    target: Floats
+    """Outcome less base, in spreads."""
+    weight: Floats
+    """What an error in spreads is worth in scaled errors."""
+    origin: Ints
+    """Column of the origin."""
+    horizon: Ints
+    level: Floats
+    """Level of the series, in spreads: how calm it is."""
+    base: Floats
+    """In spreads; an outcome is never below 0, so no target is below minus this."""
+    experts: dict[str, Floats]
+    """Distance of each expert from the base, in spreads."""
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return len(self.target)
+
+    def part(self, cells: Ints | NDArray[np.bool_]) -> "PanelTrainingSet":
+        """Return some of the cells."""
+        experts = {name: said[cells] for name, said in self.experts.items()}
+        return PanelTrainingSet(
+            self.features[cells], self.target[cells], self.weight[cells], self.origin[cells],
+            self.horizon[cells], self.level[cells], self.base[cells], experts,
+        )  # fmt: skip
+
+
+def past_origins(last: int, horizon: int, spec: EngineSpec) -> list[int]:
+    """Return columns of past origins before the column ``last``, newest first."""
+    earliest = max(spec.least_history - 1, last - spec.span - horizon)
+    return list(range(last - 1, earliest - 1, -spec.step))
+
+
+def lessons(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingSet:
+    """Return what past origins teach at the column ``last``; may be empty.
+
+    At most ``spec.pairs`` pairs of series and origin are looked at, as many at each origin, drawn
+    without regard to size.
+    """
+    origins = past_origins(last, view.horizon, spec)
+    pasts = PastOrigins(view.tonnes, origins[0] if origins else last)
+    if not origins:
+        return _of_origin(
+            view, _TrainingSeries.of(pasts.at(last), last, np.empty(0, dtype=np.int64)), last
+        )
+    draw = np.random.default_rng(spec.seed)
+    each = -(-spec.pairs // len(origins))
+    chosen = [
+        _TrainingSeries.of(past, origin, _drawn(past, each, draw))
+        for origin in origins
+        for past in [pasts.at(origin, view.common.get(origin))]
+    ]
+    with ThreadPoolExecutor(spec.threads) as pool:
+        parts = list(pool.map(_of_origin, repeat(view), chosen, repeat(last)))
+    return _joined(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _TrainingSeries:
+    """Series to learn from at one origin."""
+
+    origin: int
+    rows: Ints
+    own: SeriesStats
+    momentum: float
+    """Of the panel."""
+
+    @classmethod
+    def of(cls, past: PastOrigin, origin: int, rows: Ints) -> "_TrainingSeries":
+        return cls(origin, rows, past.gauge(rows), past.common.momentum)
+
+
+def _drawn(past: PastOrigin, count: int, draw: np.random.Generator) -> Ints:
+    """Return rows of series that can teach."""
+    able = np.flatnonzero(past.able)
+    if len(able) <= count:
+        return able
+    return np.sort(draw.choice(able, count, replace=False))
+
+
+def _of_origin(view: PanelView, seen: _TrainingSeries, last: int) -> PanelTrainingSet:
+    """Return what some series say at an origin, where the outcome is known at column ``last``."""
+    origin, rows = seen.origin, seen.rows
+    outcome = view.after(origin, rows, last)
+    known = np.isfinite(outcome)
+    point = view.seen(origin, rows, seen.own, seen.momentum)
+    spread = point.gauge.spread[:, None]
+    worth = spread / np.maximum(point.gauge.scale[:, None], LEAST_SCALE * spread)
+
+    def cells(values: Floats) -> Floats:
+        return np.broadcast_to(values, outcome.shape)[known]
+
+    return PanelTrainingSet(
+        features=point.features[known],
+        target=cells((outcome - point.base) / spread),
+        weight=cells(worth),
+        origin=np.full(int(known.sum()), origin),
+        horizon=1 + np.nonzero(known)[1],
+        level=cells(point.gauge.level[:, None] / spread),
+        base=cells(point.base / spread),
+        experts={name: cells((one - point.base) / spread) for name, one in point.experts.items()},
+    )
+
+
+def _joined(parts: Sequence[PanelTrainingSet]) -> PanelTrainingSet:
+    return PanelTrainingSet(
+        features=np.concatenate([part.features for part in parts]),
+        target=np.concatenate([part.target for part in parts]),
+        weight=np.concatenate([part.weight for part in parts]),
+        origin=np.concatenate([part.origin for part in parts]),
+        horizon=np.concatenate([part.horizon for part in parts]),
+        level=np.concatenate([part.level for part in parts]),
+        base=np.concatenate([part.base for part in parts]),
+        experts={
+            name: np.concatenate([part.experts[name] for part in parts])
+            for name in parts[0].experts
+        },
+    )

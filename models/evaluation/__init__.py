@@ -1,0 +1,4 @@
+"""How good forecasts were: rolling-origin backtests, scores, comparisons, plots.
+
+Not here: choosing what publishes (``models.registry.promotion``).
+"""

@@ -1,0 +1,39 @@
+"""How good forecasts of a part of a panel were, as sums that those of other parts are added to."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pandas as pd
+
+from models.engine.baselines import MIDDLE
+from models.engine.forecast import Quantiles
+from models.evaluation.backtest import scale_rows
+from models.evaluation.scores import REFERENCE, cell_scores, totals
+from models.executor.parts import Block, PanelMonths
+from models.forecasting.any_panel import forecast_rows, known_months
+
+RIVALS: Final = (MIDDLE, REFERENCE)
+"""Whom a panel in parts is compared with: each more costs as much as the product's own scores."""
+
+TOLD_BY: Final = ("cutoff", "horizon", "model")
+
+
+def part_totals(block: Block, spoken: Mapping[str, Quantiles], known: PanelMonths) -> pd.DataFrame:
+    """Return the totals of what was said of some series of a part, by ``TOLD_BY``.
+
+    Args:
+        block: The part, with all months.
+        spoken: By model, as ``models.executor.parts.spoken_pass``.
+        known: The months up to the cutoff.
+    """
+    some = next(iter(spoken.values()))
+    names, tonnes = block.names[some.rows], block.tonnes[some.rows]
+    later = slice(known.width, known.width + some.mean.shape[1])
+    months = range(known.last + 1, known.last + 1 + tonnes[:, later].shape[1])
+    truth = known_months(pd.DataFrame(tonnes[:, later], index=names, columns=list(months)))
+    said = [
+        forecast_rows(block.names, found, known.last).assign(model=model)
+        for model, found in spoken.items()
+    ]
+    scale = scale_rows(names, known.last, tonnes[:, : known.width])
+    return totals(cell_scores(pd.concat(said, ignore_index=True), truth, scale), TOLD_BY)

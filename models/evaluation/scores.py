@@ -1,0 +1,179 @@
+"""How good forecasts were: errors of the median, of the quantiles and of the band.
+
+All against known months.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+ALL: Final = "ALL"
+"""Scope of a score over all destinations."""
+
+REFERENCE: Final = "seasonal_naive"
+
+CUTS: Final = ("horizon", "destination", "regime", "cutoff")
+"""Columns of cells that a scoreboard is cut by."""
+
+SUMMED: Final = [
+    "tonnes", "absolute_error", "scaled_error", "scaled_quantile_loss", "symmetric_error",
+    "is_covered",
+]  # fmt: skip
+"""What ``totals`` adds up of cells."""
+
+ADDED: Final = [*SUMMED, "cells", "scaled_cells"]
+
+SCOREBOARD_COLUMNS: Final = (
+    "model", "kind", "value", "wape", "mase", "sql", "smape", "coverage80", "cells",
+)  # fmt: skip
+
+
+def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFrame) -> pd.DataFrame:
+    """Return the errors of each forecast cell.
+
+    Args:
+        forecasts: model, destination, cutoff, period, horizon and the quantiles; not modified.
+        truth: destination, period, tonnes: the months to score on; those without tonnes are none.
+        scale: destination, cutoff, scale: mean absolute seasonal difference up to the cutoff, in
+            tonnes.
+
+    Returns:
+        The forecasts of months in ``truth``, with tonnes, absolute_error, scaled_error,
+        scaled_quantile_loss, is_covered (within p10 and p90). Scaled numbers are NaN where the
+        scale is 0 or unknown.
+    """
+    known = truth.dropna(subset=["tonnes"])
+    cells = forecasts.merge(known, on=["destination", "period"], validate="many_to_one")
+    cells = cells.merge(scale, on=["destination", "cutoff"], how="left", validate="many_to_one")
+    error = cells["tonnes"] - cells["p50"]
+    size = cells["scale"].where(cells["scale"] > 0)
+    loss = np.zeros(len(cells))
+    for level, column in zip(QUANTILES, QUANTILE_COLUMNS, strict=True):
+        gap = (cells["tonnes"] - cells[column]).to_numpy()
+        loss += 2.0 * np.maximum(level * gap, (level - 1.0) * gap)
+    return cells.assign(
+        absolute_error=error.abs(),
+        scaled_error=error.abs() / size,
+        scaled_quantile_loss=loss / len(QUANTILES) / size,
+        is_covered=cells["tonnes"].between(cells["p10"], cells["p90"]),
+    )
+
+
+def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame:
+    """Return scores by model, for each destination and for all.
+
+    Args:
+        cells: As ``cell_scores`` returns.
+        horizons: First and last horizon to count.
+
+    Returns:
+        One row per model, scope and metric: wape, mase, sql, coverage80, value_added (1 - WAPE /
+        WAPE of the seasonal naive on the same cells), with the number of cells.
+    """
+    low, high = horizons
+    counted = cells.loc[cells["horizon"].between(low, high)]
+    everything = counted.assign(scope=ALL)
+    each = counted.assign(scope=counted["destination"])
+    groups = pd.concat([everything, each]).groupby(["model", "scope"], sort=True)
+    table = pd.DataFrame(
+        {
+            "wape": groups["absolute_error"].sum() / groups["tonnes"].sum(),
+            "mase": groups["scaled_error"].mean(),
+            "sql": groups["scaled_quantile_loss"].mean(),
+            "coverage80": groups["is_covered"].mean(),
+            "cells": groups.size(),
+        }
+    ).reset_index()
+    naive = table.loc[table["model"] == REFERENCE].set_index("scope")["wape"]
+    table["value_added"] = 1.0 - table["wape"] / table["scope"].map(naive)
+    long = table.melt(["model", "scope", "cells"], var_name="metric", value_name="value")
+    return long.assign(horizon_from=low, horizon_to=high).dropna(subset=["value"])
+
+
+def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of each model over all cells, whatever their horizon, and by each cut.
+
+    Args:
+        cells: As ``cell_scores`` returns; with ``regime`` (``models.evaluation.market_regimes``),
+            else without that cut. Not modified.
+
+    Returns:
+        One row per model, kind (``all`` or one of ``CUTS``) and value (the horizon, destination,
+        regime or cutoff, as text; ``all`` for all), models in order of name within a value. wape
+        (sum of absolute errors over sum of tonnes), mase and sql (means of the scaled errors and
+        quantile losses; cells without a scale left out), smape (mean of 2 |error| / (|tonnes| +
+        |median|), 0 where both are 0; a share, so a hundredth of M3's figure), coverage80 and the
+        number of cells. NaN where there is nothing to divide by.
+    """
+    counted = _with_symmetric(cells).assign(all="all")
+    return _board(counted.columns, lambda kind: _totals(counted, (kind, "model")))
+
+
+def totals(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return sums over cells that scores are shares of; those of parts may be added up.
+
+    Args:
+        cells: As ``cell_scores`` returns; not modified.
+        by: Columns to cut by.
+    """
+    return _totals(_with_symmetric(cells), by).reset_index()
+
+
+def board_of(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return the scoreboard of totals of parts.
+
+    Args:
+        sums: As ``totals`` by model and some of ``CUTS``, one part after the other.
+
+    Returns:
+        As ``scoreboard``, cut by what the totals are told by.
+    """
+    counted = sums.assign(all="all")
+    return _board(counted.columns, lambda kind: counted.groupby([kind, "model"])[ADDED].sum())
+
+
+def _with_symmetric(cells: pd.DataFrame) -> pd.DataFrame:
+    size = (cells["tonnes"].abs() + cells["p50"].abs()) / 2.0
+    symmetric = (cells["absolute_error"] / size.where(size > 0)).mask(size == 0, 0.0)
+    return cells.assign(symmetric_error=symmetric)
+
+
+def _totals(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    groups = cells.groupby(list(by), sort=True, observed=True)
+    sums = groups[SUMMED].sum()
+    return sums.assign(cells=groups.size(), scaled_cells=groups["scaled_error"].count())
+
+
+def _board(columns: pd.Index, sums_by: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
+    """Return scores by each cut there is, given what gives the totals by it and model."""
+    cuts = ("all", *(kind for kind in CUTS if kind in columns))
+    return pd.concat([_cut(sums_by(kind).reset_index(), kind) for kind in cuts], ignore_index=True)
+
+
+def _cut(sums: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the scores of each model by the values of one column, given ``totals`` by both."""
+    tonnes, cells, scaled = sums["tonnes"], sums["cells"], sums["scaled_cells"]
+    table = pd.DataFrame(
+        {
+            "model": sums["model"],
+            "kind": kind,
+            "value": sums[kind].astype(str),
+            "wape": sums["absolute_error"] / tonnes.where(tonnes > 0),
+            "mase": sums["scaled_error"] / scaled,
+            "sql": sums["scaled_quantile_loss"] / scaled,
+            "smape": sums["symmetric_error"] / cells,
+            "coverage80": sums["is_covered"] / cells,
+            "cells": cells,
+        }
+    )
+    return table[list(SCOREBOARD_COLUMNS)]
+
+
+def hit_rates(cells: pd.DataFrame, model: str) -> pd.Series:
+    """Return by destination how often a known month lay within a model's p10 and p90."""
+    own = cells.loc[cells["model"] == model]
+    return own.groupby("destination")["is_covered"].mean()

@@ -1,0 +1,109 @@
+"""One model over all parts of a panel: lessons of every part, heads trained on them together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from models.engine.past_origins import PastOrigins
+from models.engine.quantile_model import FURTHEST_OUTCOME, Heads, head_parameters, recency
+from models.engine.series_stats import PanelStats
+from models.engine.spec import EngineSpec
+from models.engine.training_set import PanelView, lessons, past_origins
+from models.engine.validation_window import before_trial, trial_start
+from models.executor.parts import Block, Floats, PanelMonths
+from models.forecasting.spec import HEAD_LEVELS
+from models.statistical.seasonality import YEAR
+
+
+@dataclass(frozen=True, slots=True)
+class PartCells:
+    """What the trees see of a part; arrays are by cell."""
+
+    features: NDArray[np.float32]
+    target: Floats
+    weight: Floats
+    before: NDArray[np.bool_]
+    """Whether it was known when the trial began."""
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return len(self.target)
+
+    def known_before(self) -> "PartCells":
+        """Return the cells known when the trial began."""
+        own = self.before
+        return PartCells(self.features[own], self.target[own], self.weight[own], self.before[own])
+
+    @classmethod
+    def joined(cls, parts: Sequence["PartCells"]) -> "PartCells":
+        """Return the cells of some parts, one after the other."""
+        features, target, weight, before = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("features", "target", "weight", "before")
+        )
+        return cls(features, target, weight, before)
+
+
+def past_commons(
+    values: Floats, *, span: PanelMonths, horizon: int, spec: EngineSpec
+) -> dict[int, PanelStats]:
+    """Return what the series that teach say together at each past origin, by column.
+
+    They stand for the panel there, as they do where it is held whole.
+    """
+    last = span.width - 1
+    pasts = PastOrigins(values, last)
+    return {origin: pasts.at(origin).common for origin in past_origins(last, horizon, spec)}
+
+
+def part_cells(
+    block: Block,
+    commons: dict[int, PanelStats],
+    *,
+    span: PanelMonths,
+    horizon: int,
+    spec: EngineSpec,
+) -> PartCells:
+    """Return the cells that the trees see of a part, as dense as where few series teach.
+
+    Args:
+        block: The part.
+        commons: By ``past_commons``.
+        span: Months of the panel.
+        horizon: Months to forecast.
+        spec: Choices of the engine: of ``most_series`` series ``pairs`` and ``rows`` are drawn.
+    """
+    last = span.width - 1
+    share = len(block.names) / spec.most_series
+    pairs = int(np.ceil(spec.pairs * share))
+    view = PanelView(block.tonnes, span.first % YEAR, horizon, common=commons)
+    known = lessons(view, last, replace(spec, pairs=pairs))
+    rows = int(np.ceil(spec.rows * share))
+    if len(known) > rows:
+        draw = np.random.default_rng(spec.seed)
+        known = known.part(np.sort(draw.choice(len(known), rows, replace=False)))
+    return PartCells(
+        known.features,
+        np.clip(known.target, -FURTHEST_OUTCOME, FURTHEST_OUTCOME),
+        recency(known, last, spec),
+        before_trial(known, trial_start(last, horizon, spec)),
+    )
+
+
+def trained_here(parts: Sequence[PartCells], spec: EngineSpec) -> Heads:
+    """Return heads trained in this process on the cells of all parts."""
+    cells = PartCells.joined(parts)
+    table = lgb.Dataset(
+        cells.features,
+        label=cells.target,
+        weight=cells.weight,
+        params={"max_bin": spec.bins, "feature_pre_filter": False, "verbosity": -1},
+        free_raw_data=False,
+    )
+    return {
+        name: lgb.train(head_parameters(spec, level, len(cells)), table, spec.rounds)
+        for name, level in HEAD_LEVELS.items()
+    }

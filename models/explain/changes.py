@@ -1,0 +1,235 @@
+"""What changed a forecast: one input after the other is replaced, and the steps add up exactly.
+
+Both forecasts are computed anew from what was known at their moments. Source: docs/adr/0012-why.md.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.controls.analogs import Analog, analogs_at
+from features.months import month_number
+from features.origin import Origin, origin_of
+from features.panel.evidence import EvidencePanel, evidence_panel
+from features.panel.mirror import PARTNER_KEY
+from models.explain.decomposition import reconciled_tonnes, stages_of
+from models.forecasting.model_frame import rows_of
+from models.policy.policy_effect import effect_at
+from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "period_to")
+"""Columns that name what a figure speaks of, whoever tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MedianForecast:
+    """The medians of one destination, by month, in tonnes."""
+
+    own: Floats
+    """Without what makes sums add up."""
+    reconciliation: Floats
+
+    @property
+    def p50(self) -> Floats:
+        """Return the medians as they are published."""
+        return self.own + self.reconciliation
+
+
+def split(
+    before: Floats,
+    after: Floats,
+    value: Callable[[frozenset[str]], MedianForecast],
+    *,
+    changed: frozenset[str],
+) -> dict[str, Floats]:
+    """Return the parts of a change; their sum is ``after - before``.
+
+    The inputs are replaced in the order of ``CHANGED_INPUTS``, each beside those before it.
+
+    Args:
+        before: Published medians of the earlier forecast, by month.
+        after: Of the later one.
+        value: Returns the medians with these inputs of the later forecast, the others of the
+            earlier.
+        changed: Inputs that differ; the others have no part.
+
+    Returns:
+        Tonnes by month for each of ``store.vocabulary.CHANGES``. ``not_reproduced`` is what the
+        computed medians and the published ones differ by.
+    """
+    replaced: frozenset[str] = frozenset()
+    first = last = value(replaced)
+    parts: dict[str, Floats] = {}
+    for name in CHANGED_INPUTS:
+        reached = last
+        if name in changed:
+            replaced |= {name}
+            reached = value(replaced)
+        parts[name] = reached.own - last.own
+        last = reached
+    parts["reconciliation"] = last.reconciliation - first.reconciliation
+    parts[NOT_REPRODUCED] = (after - before) - sum(parts.values())
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFacts:
+    """Every version of every fact known at the later moment (store contract); not modified."""
+
+    observations: pd.DataFrame
+    events: pd.DataFrame
+    tariffs: pd.DataFrame
+    analog_events: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastSnapshot:
+    """Where one of the two forecasts stands."""
+
+    moment: pd.Timestamp
+    version: int
+    """Of the model in the registry."""
+    heads: Mapping[str, lgb.Booster]
+    card: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """What became known between two moments, as masks over the rows of the facts."""
+
+    new_actuals: Flags
+    """Figures of what no figure spoke of before."""
+    revised_actuals: Flags
+    """Figures of what was told already: a revision, or another source."""
+    analog_figures: Flags
+    events: Flags
+    tariffs: Flags
+    analog_events: Flags
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Return the inputs that have news."""
+        policy = self.events.any() or self.analog_events.any() or self.analog_figures.any()
+        told = {
+            "new_actuals": self.new_actuals.any(),
+            "revised_actuals": self.revised_actuals.any(),
+            "tariffs": self.tariffs.any(),
+            "policy": policy,
+        }
+        return frozenset(name for name, is_told in told.items() if is_told)
+
+
+def news_of(facts: KnownFacts, since: pd.Timestamp) -> NewRows:
+    """Return what became known after a moment.
+
+    Args:
+        facts: As known at the later moment.
+        since: The earlier moment (UTC).
+    """
+    figures = facts.observations
+    late = _later(figures, since)
+    # Partners' codes are evidence on magnets too; what has no such code is another mineral.
+    own = figures["commodity"].eq(COMMODITY) | figures["commodity"].str.fullmatch(PARTNER_KEY)
+    cells = pd.MultiIndex.from_frame(figures[list(CELL)])
+    told = cells.isin(cells[~late])
+    magnets = own.to_numpy(dtype=bool)
+    return NewRows(
+        new_actuals=late & magnets & ~told,
+        revised_actuals=late & magnets & told,
+        analog_figures=late & ~magnets,
+        events=_later(facts.events, since),
+        tariffs=_later(facts.tariffs, since),
+        analog_events=_later(facts.analog_events, since),
+    )
+
+
+def words_of(news: NewRows, facts: KnownFacts) -> str:
+    """Say in one line what became known."""
+    is_act = facts.events["evidence"] != "scheduled"  # dates that no forecast uses
+    acts = facts.events.loc[news.events & is_act, "event_id"].drop_duplicates().tolist()
+    named = f" ({', '.join(acts)})" if acts else ""
+    counts = {
+        "figures first told": str(news.new_actuals.sum()),
+        "told again": str(news.revised_actuals.sum()),
+        "tariff steps": str(news.tariffs.sum()),
+        "policy events": f"{len(acts)}{named}",
+        "controls on other minerals": str(news.analog_events.sum()),
+        "figures of theirs": str(news.analog_figures.sum()),
+    }
+    return "; ".join(f"{name}: {count}" for name, count in counts.items() if count != "0") or "none"
+
+
+def _later(rows: pd.DataFrame, since: pd.Timestamp) -> Flags:
+    return np.asarray(rows["available_at"] > since, dtype=bool)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReplay:
+    """Forecasts of one destination between two stands, with any of their inputs replaced."""
+
+    facts: KnownFacts
+    before: ForecastSnapshot
+    after: ForecastSnapshot
+    destination: str
+    periods: Sequence[str]
+    """Months asked for, ``YYYY-MM``; both stands forecast them."""
+    news: NewRows
+    panels: dict[Hashable, EvidencePanel] = field(default_factory=dict)
+    """Solved so far: tariffs, policy and models leave the panel as it is."""
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """Return the inputs that differ between the stands."""
+        found = set(self.news.inputs)
+        if self.after.moment != self.before.moment:
+            found.add("passing_time")
+        if self.after.version != self.before.version:
+            found.add("model")
+        return frozenset(found)
+
+    def value(self, replaced: frozenset[str]) -> MedianForecast:
+        """Return the medians with these inputs of the later stand, the others of the earlier.
+
+        Later rows are seen only from the later moment, so ``passing_time`` comes first.
+        """
+        stand = self.after if "model" in replaced else self.before
+        moment = (self.after if "passing_time" in replaced else self.before).moment
+        origin, analogs = self._origin(replaced, moment)
+        rows = rows_of(origin)
+        effect = effect_at(origin, analogs)
+        stages = stages_of(stand.heads, stand.card, rows, origin, effect)
+        summed = reconciled_tonnes(stages, rows, origin)
+        months = [month_number(period) - int(origin.targets[0]) for period in self.periods]
+        place = origin.series.index(self.destination) * len(origin.targets) + np.array(months)
+        published = stages.published["p50"].to_numpy()
+        return MedianForecast((published - summed)[place], summed[place])
+
+    def _origin(
+        self, replaced: frozenset[str], moment: pd.Timestamp
+    ) -> tuple[Origin, tuple[Analog, ...]]:
+        """Return the origin and the analogs as the replaced inputs tell them."""
+        news, facts = self.news, self.facts
+        new, again = "new_actuals" in replaced, "revised_actuals" in replaced
+        policy, tariffs = "policy" in replaced, "tariffs" in replaced
+        masks = ((news.new_actuals, new), (news.revised_actuals, again))
+        hidden = np.logical_or.reduce([mask & ~np.bool_(told) for mask, told in masks])
+        hidden |= news.analog_figures & ~np.bool_(policy)
+        figures = facts.observations.loc[~hidden]
+        key = (moment, new, again)
+        if key not in self.panels:
+            self.panels[key] = evidence_panel(figures, as_of=moment)
+        origin = origin_of(
+            self.panels[key],
+            events=facts.events.loc[~news.events | policy],
+            tariffs=facts.tariffs.loc[~news.tariffs | tariffs],
+        )
+        acts = facts.analog_events.loc[~news.analog_events | policy]
+        return origin, analogs_at(acts, figures, as_of=moment)

@@ -1,0 +1,255 @@
+"""Who answers for each destination: the highest rung that can, with the reason it is no higher.
+
+Rungs are mixed before sums are made to add up, so a mixed forecast is as coherent as any.
+Source: docs/adr/0019-champion-and-challenger.md.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.origin import Origin
+from features.panel.history import EvidenceHistory
+from models.evaluation.backtest import replayed_moments
+from models.evaluation.scores import REFERENCE
+from models.forecasting.intervals import card_of
+from models.forecasting.model_frame import experts_middle
+from models.forecasting.rolling import BASELINE_SPREAD, EXPERTS, ResidualHistory, plainly
+from models.forecasting.spec import ModelSpec
+from models.monitoring.plausibility import absurdities
+from models.registry.served import (
+    EXPERTS_TONNES,
+    HORIZON,
+    LEVEL,
+    OFFSET,
+    predict_quantiles,
+    quantiles_of,
+)
+from models.statistical.experts import BASELINES
+from store.errors import DataError, StoreError, first_few
+from store.vocabulary import QUANTILE_COLUMNS
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+NUMBERS: Final = [*QUANTILE_COLUMNS, "mean"]
+
+CHAMPION: Final = "champion"
+PREVIOUS: Final = "previous champion"
+STATISTICAL: Final = "statistical ensemble"
+NAIVE: Final = "seasonal naive"
+
+SPEAKER: Final = {STATISTICAL: EXPERTS, NAIVE: REFERENCE}
+"""Name in the backtest of what speaks on a rung without a model."""
+
+REMEMBERED: Final = 24
+"""Past origins that bands are learned from where no backtest was made: two years."""
+
+NEEDED: Final = (HORIZON, LEVEL, OFFSET, EXPERTS_TONNES)
+"""Columns without which a model cannot answer; all others may be missing."""
+
+FAULTS: Final = (StoreError, ValueError, KeyError, OSError, lgb.basic.LightGBMError)
+"""What a broken rung may raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackModel:
+    """A model that answers."""
+
+    heads: Mapping[str, lgb.Booster] = field(repr=False)
+    card: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackForecast:
+    """What a rung says."""
+
+    table: pd.DataFrame
+    """Quantiles and mean of every row, before sums add up; NaN where it cannot answer."""
+    model: FallbackModel | None
+    """None on a rung without a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackStep:
+    """One who may answer."""
+
+    status: str
+    name: str
+    """As the published rows name the model."""
+    says: Callable[[], FallbackForecast] = field(repr=False)
+    """Asked only if some destination needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackResult:
+    """Who answered for each series."""
+
+    table: pd.DataFrame
+    """Quantiles and mean of every row."""
+    taken: tuple[FallbackStep, ...]
+    """By series."""
+    reasons: tuple[str, ...]
+    """By series: what was wrong with each rung above; empty where there is none."""
+    spoken: Mapping[str, FallbackForecast]
+    """By status of the rungs that answered."""
+
+    @property
+    def model(self) -> FallbackModel | None:
+        """Return the highest model that answered, None if none did."""
+        found = [one.model for one in self.spoken.values() if one.model is not None]
+        return found[0] if found else None
+
+    def rows_by(self, rung: str, targets: int) -> NDArray[np.bool_]:
+        """Tell which rows a rung answered."""
+        return np.repeat([one.status == rung for one in self.taken], targets)
+
+
+def climb(rungs: Sequence[FallbackStep], origin: Origin) -> FallbackResult:
+    """Return the answer of the highest rung that can, series by series.
+
+    A rung fails a series by raising, or where a number is not finite, quantiles cross or the
+    forecast is absurd against the series' history (``models.monitoring.plausibility``).
+
+    Args:
+        rungs: Highest first.
+        origin: Where the forecast stands.
+
+    Raises:
+        DataError: No rung can answer for some destination.
+    """
+    count = len(origin.targets)
+    table = pd.DataFrame(np.nan, index=range(len(origin.series) * count), columns=NUMBERS)
+    taken: list[FallbackStep | None] = [None] * len(origin.series)
+    wrong: list[list[str]] = [[] for _ in origin.series]
+    spoken: dict[str, FallbackForecast] = {}
+    for rung in rungs:
+        waiting = [row for row, one in enumerate(taken) if one is None]
+        if not waiting:
+            break
+        try:
+            said = rung.says()
+        except FAULTS as err:
+            for row in waiting:
+                wrong[row].append(f"{rung.status}: {_told(err)}")
+            continue
+        values = said.table[NUMBERS].to_numpy().reshape(len(origin.series), count, -1)
+        faults = faults_of(values, origin)
+        for row in waiting:
+            if faults[row]:
+                wrong[row].append(f"{rung.status}: {faults[row]}")
+                continue
+            taken[row] = rung
+            spoken.setdefault(rung.status, said)
+            table.iloc[row * count : (row + 1) * count] = values[row]
+    found = tuple(one for one in taken if one is not None)
+    if len(found) < len(taken):
+        left = [
+            f"{name} ({'; '.join(wrong[row])})"
+            for row, name in enumerate(origin.series)
+            if taken[row] is None
+        ]
+        raise DataError(
+            f"No rung can forecast {first_few(left)}. Expected at least one known month of each. "
+            "Restore what is missing from the evidence; nothing was published."
+        )
+    return FallbackResult(table, found, tuple("; ".join(one) for one in wrong), spoken)
+
+
+def _told(err: Exception) -> str:
+    """Return what went wrong for readers of a forecast: no remedy, no place on a disk."""
+    return re.sub(r"\S*/\S*", "...", str(err).partition(" Expected")[0]) or type(err).__name__
+
+
+def faults_of(values: Floats, origin: Origin) -> list[str]:
+    """Return what is wrong with each series' forecast, empty where nothing is.
+
+    Args:
+        values: Series x targets x quantiles and mean, in tonnes.
+        origin: Where the forecast stands.
+    """
+    flat = values.reshape(len(values), -1)
+    steps = np.diff(np.nan_to_num(values[:, :, :-1]), axis=2).reshape(len(values), -1)
+    finite: Flags = np.logical_and.reduce(np.isfinite(flat), axis=1)
+    ordered: Flags = np.logical_and.reduce(steps >= 0, axis=1)
+    negative: Flags = np.logical_or.reduce(np.nan_to_num(flat) < 0, axis=1)
+    absurd = absurdities(np.where(finite[:, None, None], values, 0.0), origin)
+    found = []
+    for row in range(len(values)):
+        if not finite[row]:
+            found.append("no finite forecast from what is known")
+        elif not ordered[row]:
+            found.append("its quantiles cross")
+        else:
+            found.append("it is negative" if negative[row] else absurd[row])
+    return found
+
+
+def modelled(model: FallbackModel, rows: pd.DataFrame) -> FallbackForecast:
+    """Return what a model says; rows that lack what it needs stay without an answer."""
+    said = predict_quantiles(model.heads, model.card, answerable(rows))
+    said.loc[~is_answerable(rows)] = np.nan
+    return FallbackForecast(said, model)
+
+
+def is_answerable(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which rows have all that a model cannot do without."""
+    needed = rows[list(NEEDED)].to_numpy(dtype=float)
+    return pd.Series(np.isfinite(needed).all(axis=1), index=rows.index)
+
+
+def answerable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with a one where a needed number is missing: the rest can be asked."""
+    if is_answerable(rows).all():
+        return rows
+    filled = {name: rows[name].where(np.isfinite(rows[name].astype(float)), 1.0) for name in NEEDED}
+    return rows.assign(**filled)
+
+
+def plain(
+    status: str, origin: Origin, memory: ResidualHistory, spec: ModelSpec
+) -> FallbackForecast:
+    """Return what the experts or the seasonal naive say, in the bands of their own past errors.
+
+    Args:
+        status: ``STATISTICAL`` or ``NAIVE``.
+        origin: Where the forecast stands.
+        memory: What they said before.
+        spec: How far past errors count.
+    """
+    speaker = SPEAKER[status]
+    said = experts_middle(origin) if speaker == EXPERTS else BASELINES[speaker](origin)
+    known: Flags = np.logical_or.reduce(np.isfinite(origin.tonnes), axis=1)
+    known &= np.logical_and.reduce(np.isfinite(said), axis=1)
+    card = card_of((), memory.residuals(speaker, origin), spec)
+    # What is said is the level itself: no recent month has to be known.
+    rows = pd.DataFrame(
+        {
+            HORIZON: np.tile(origin.horizons, len(origin.series)),
+            LEVEL: np.maximum(np.where(known[:, None], said, 0.0), 0.0).reshape(-1),
+            OFFSET: np.repeat(origin.offset, len(origin.targets)),
+        }
+    )
+    middle = np.zeros(len(rows))
+    table = quantiles_of((middle - BASELINE_SPREAD, middle, middle + BASELINE_SPREAD), card, rows)
+    table.loc[np.repeat(~known, len(origin.targets))] = np.nan
+    return FallbackForecast(table, None)
+
+
+def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory:
+    """Return what the rungs without a model said in the two years before, where none walked there.
+
+    Empty where there is no past to replay.
+    """
+    try:
+        moments = replayed_moments(as_of)[-REMEMBERED:]
+    except DataError:
+        return ResidualHistory()
+    said = {name: [plainly(name, history.origin(m)) for m in moments] for name in SPEAKER.values()}
+    return ResidualHistory(said)

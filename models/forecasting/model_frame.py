@@ -1,0 +1,108 @@
+"""Rows to ask a model about, and past origins as rows to learn from.
+
+Features are as known then, targets as known now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.build import base_of, feature_block, frame_of
+from features.months import month_label
+from features.origin import Origin
+from models.engine.series_stats import MIDDLE
+from models.forecasting.spec import ModelSpec
+from models.registry.served import EXPERTS_TONNES
+from models.statistical.experts import EXPERTS
+from models.statistical.seasonality import season_profiles
+from store.errors import DataError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Rows of (series, past origin, target month)."""
+
+    names: tuple[str, ...]
+    features: Floats
+    target: Floats
+    """Log ratio of the target month to the base of the forecast (``features.build.base_of``)."""
+    weight: Floats
+    """About one on average; small for uncertain cells and old origins."""
+
+
+def rows_of(origin: Origin) -> pd.DataFrame:
+    """Return the rows that a model is asked about at an origin.
+
+    Returns:
+        As ``features.build.frame_of``, and experts_tonnes: the middle of the experts.
+    """
+    return frame_of(origin).assign(**{EXPERTS_TONNES: experts_middle(origin).reshape(-1)})
+
+
+@lru_cache(maxsize=128)
+def experts_middle(origin: Origin) -> Floats:
+    """Return the median of the statistical experts, series x targets, in tonnes.
+
+    They see nothing but the months up to the cutoff, estimates among them.
+    """
+    season = season_profiles(origin.tonnes)
+    said = [EXPERTS[name].ahead(origin.tonnes, season, len(origin.targets)) for name in MIDDLE]
+    return np.asarray(np.median(np.nan_to_num(np.stack(said)), axis=0))
+
+
+def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> TrainingSet:
+    """Return the rows that past origins teach at ``now``.
+
+    Args:
+        past: Origins at earlier moments, with the series of ``now``.
+        now: The origin at which the model is trained; its table holds the targets.
+        spec: How much uncertain cells and old origins count.
+
+    Raises:
+        DataError: No past origin has a target month that is known now.
+    """
+    parts = [part for origin in past if (part := _rows_of(origin, now, spec)) is not None]
+    if not parts:
+        raise DataError(
+            f"Nothing to train on at cutoff {month_label(now.cutoff)}. Expected at least one "
+            "earlier origin with a target month that is known by now. "
+            "Take a later --as-of or cutoff."
+        )
+    names = parts[0][0]
+    features, target, weight = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3))
+    return TrainingSet(names, features, target, weight / weight.mean())
+
+
+def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
+    """Return log ratio to the base and log standard error of an origin's targets.
+
+    Both are series x targets as known at ``now``; months that are not known then are NaN.
+    """
+    column = origin.targets - now.first
+    known = origin.targets <= now.cutoff
+    tonnes = np.full((len(origin.series), len(column)), np.nan)
+    stderr = np.full_like(tonnes, np.nan)
+    tonnes[:, known] = now.tonnes[:, column[known]]
+    stderr[:, known] = now.stderr[:, column[known]]
+    offset = origin.offset[:, None]
+    ratio = np.log((np.maximum(tonnes, 0.0) + offset) / (base_of(origin) + offset))
+    return ratio, stderr
+
+
+def _rows_of(
+    origin: Origin, now: Origin, spec: ModelSpec
+) -> tuple[tuple[str, ...], Floats, Floats, Floats] | None:
+    ratio, stderr = outcome(origin, now)
+    usable = np.isfinite(ratio) & (stderr <= spec.stderr_limit)
+    if not usable.any():
+        return None
+    names, block = feature_block(origin)
+    age = (now.cutoff - origin.cutoff) / spec.half_life_months
+    certainty = spec.cell_noise**2 / (spec.cell_noise**2 + stderr[usable] ** 2)
+    return names, block[usable], ratio[usable], certainty * 0.5**age

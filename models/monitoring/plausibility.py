@@ -1,0 +1,92 @@
+"""Forecasts that no history and no event explains."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.controls.levers import charged_by
+from features.families.policy import STRONG, act_strength
+from features.months import month_label, month_start
+from features.origin import Origin
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+YEARS: Final = 5
+"""History that a forecast is held against."""
+
+EVENT_MONTHS: Final = 12
+"""How long before the origin an act or a tariff step still explains what is forecast."""
+
+HIGHEST: Final = 3.0
+"""Median above so many times the largest month is absurd."""
+
+LOWEST: Final = 0.2
+"""Median below this share of the smallest month is absurd."""
+
+EXPLAINED: Final = 10.0
+"""The first with an event; the second then has no bound, as a ban may stop all trade."""
+
+MEDIAN: Final = 3
+"""Place of p50 among the quantiles."""
+
+
+def absurdities(values: Floats, origin: Origin) -> list[str]:
+    """Return what is absurd of each series' medians, empty where nothing is.
+
+    Args:
+        values: Series x targets x quantiles and mean, in tonnes, finite.
+        origin: Where the forecast stands.
+    """
+    median = values[:, :, MEDIAN]
+    recent = origin.tonnes[:, -12 * YEARS :]
+    explained = explained_series(origin)
+    found = []
+    for row, known in enumerate(np.isfinite(recent)):
+        if not known.any():
+            found.append("")
+            continue
+        low, high = float(recent[row, known].min()), float(recent[row, known].max())
+        most = max(high, 1.0) * (EXPLAINED if explained[row] else HIGHEST)
+        found.append(_worded(median[row], origin, low, high, most, is_low_fine=explained[row]))
+    return found
+
+
+def explained_series(origin: Origin) -> Flags:
+    """Tell which series a strong act or a tariff step touches, from a year before the origin on."""
+    start = pd.Timestamp(month_start(origin.today - EVENT_MONTHS))
+    touched: set[str] = set()
+    if origin.events is not None:
+        events = origin.events
+        dates = ["announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to"]
+        near = (events[dates].apply(pd.to_datetime) >= start).any(axis=1)
+        strong = events.loc[near & (act_strength(events) >= STRONG), "destinations"]
+        named = {name for names in strong.str.split(";") for name in names}
+        touched |= {member for name in named for member in origin.touched_by(name)}
+    if origin.tariffs is not None:
+        steps = origin.tariffs
+        importers = set(steps.loc[pd.to_datetime(steps["effective_from"]) >= start, "importer"])
+        charged = charged_by(origin)
+        touched |= {name for one in importers for name in charged.get(one, ())}
+    return np.array(
+        [any(origin.series[member] in touched for member in group) for group in origin.groups]
+    )
+
+
+def _worded(
+    median: Floats, origin: Origin, low: float, high: float, most: float, *, is_low_fine: bool
+) -> str:
+    top, bottom = int(median.argmax()), int(median.argmin())
+    if median[top] > most:
+        return (
+            f"absurd median {median[top]:,.0f} t in {month_label(int(origin.targets[top]))}, "
+            f"the largest of {YEARS} years is {high:,.0f} t"
+        )
+    if median[bottom] < LOWEST * low and not is_low_fine:
+        return (
+            f"absurd median {median[bottom]:,.0f} t in {month_label(int(origin.targets[bottom]))}, "
+            f"the smallest of {YEARS} years is {low:,.0f} t"
+        )
+    return ""

@@ -1,0 +1,341 @@
+"""Apply the policy response to a forecast: multiply, draw by draw, and read the quantiles anew.
+
+A control that no month has felt multiplies the forecast, which knows nothing of it. Once months
+have felt it, their forecast is the level before it times what its curve, drawn through those
+months, still leaves; the ordinary model, which learns from the same months, takes over by halves.
+Both give way as an easing sets in, and both are lowered or raised as tariffs change.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.controls.analogs import Analog
+from features.controls.controls import BAN, Control, controls_at, leading, without
+from features.controls.easings import Easing, easings_at, levels_without
+from features.controls.own_analogs import own_analogs
+from features.origin import Origin
+from models.policy import drawing
+from models.policy.drawing import LEAST
+from models.policy.response import DRAWS, SEED, OwnMonths, Response
+from models.policy.tariff_response import kept_under_tariffs
+from models.registry.served import mean_of_quantiles
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+Floats = NDArray[np.float64]
+
+SHARE_WORTH: Final = 5.0
+"""How sure the share of trade that an act's wording covers is, as a beta's count."""
+
+LICENSED: Final = (8.0, 1.0)
+"""Beta of how far goods already under a control pass a further one of the same kind untouched."""
+
+HALF_SEEN: Final = 6.0
+"""Months that felt a control after which the ordinary model has half the say."""
+
+WITHOUT_SPREAD: Final = 0.15
+"""Spread of the level before a control as a forecast of months without it, log units."""
+
+FADING: Final = 1.5
+"""Months in which the effect of a control that ended, or is eased, shrinks to a third."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEffect:
+    """What the policies known at an origin do to its targets; draws x series x targets each."""
+
+    controls: tuple[Control, ...]
+    """Controls with a say, felt ones first."""
+    easings: tuple[Easing, ...]
+    """What eases felt ones."""
+    kept: Floats
+    """Share kept under controls that no month has felt; 1 where none."""
+    charged: Floats
+    """Share kept under tariffs that change; 1 where none does."""
+    instead: Floats
+    """Tonnes by the curve of the control that months have felt; 0 where none."""
+    weight: Floats
+    """What ``instead`` counts beside the ordinary forecast, by series; of a sum, in its members."""
+    freed: Floats
+    """Share of the gap to the level without controls that easings close; 0 where none."""
+    without: Floats
+    """The level without controls, series x targets in tonnes; 0 where none holds the series."""
+
+    @property
+    def touched(self) -> NDArray[np.bool_]:
+        """Tell which cells any policy reaches, series x targets."""
+        moved = (self.kept != 1.0) | (self.charged != 1.0) | (self.freed > 0.0)
+        return np.asarray(moved.any(axis=0) | (self.weight > 0)[:, None])
+
+    @property
+    def is_none(self) -> bool:
+        """Tell whether no policy bears on the targets."""
+        return not self.touched.any()
+
+
+@dataclass(frozen=True, slots=True)
+class DrawSettings:
+    """How to draw."""
+
+    response: Response
+    count: int
+    seed: int
+
+    def of(self, name: str) -> "DrawSettings":
+        """Return the draws of one act: the same whatever other acts are known."""
+        return DrawSettings(self.response, self.count, zlib.crc32(f"{self.seed} {name}".encode()))
+
+
+def effect_at(
+    origin: Origin,
+    analogs: tuple[Analog, ...],
+    *,
+    count: int = DRAWS,
+    seed: int = SEED,
+) -> PolicyEffect:
+    """Return what the policies known at an origin do to its targets.
+
+    Args:
+        origin: Where the forecast stands.
+        analogs: Controls on other minerals as known there; without any no control is answered.
+        count: How many draws.
+        seed: Equal seeds give equal draws for equal acts.
+    """
+    return effect_of(origin, controls_at(origin), analogs, count=count, seed=seed)
+
+
+def effect_of(
+    origin: Origin,
+    controls: Sequence[Control],
+    analogs: tuple[Analog, ...],
+    *,
+    count: int = DRAWS,
+    seed: int = SEED,
+) -> PolicyEffect:
+    """Return what some controls, with the other policies known at an origin, do to its targets.
+
+    Args:
+        origin: Where the forecast stands.
+        controls: First bound first.
+        analogs: As in ``effect_at``.
+        count: As in ``effect_at``.
+        seed: As in ``effect_at``.
+    """
+    # What a scenario assumes to pass needs no analog.
+    known = tuple(
+        one for one in controls if analogs or (one.passing is not None and not one.seen(origin))
+    )
+    draw = DrawSettings(Response(analogs), count, seed)
+    stories = _stories(origin, known)
+    easings = easings_at(origin, known)
+    freed = _freed(origin, easings, draw)
+    shape = (count, len(origin.series), len(origin.targets))
+    instead, weight = np.zeros(shape), np.zeros(len(origin.series))
+    for story, rows in stories:
+        instead[:, rows] = _instead(origin, story, rows, freed[:, rows], draw)
+        weight[rows] = 0.5 ** (story.seen(origin) / HALF_SEEN)
+    fresh = tuple(one for one in known if one.seen(origin) == 0)
+    lessons = (*analogs, *own_analogs(origin, known)) if fresh else analogs
+    return PolicyEffect(
+        controls=(*(story for story, _ in stories), *fresh),
+        easings=easings,
+        kept=_fresh(origin, fresh, known, DrawSettings(Response(lessons), count, seed)),
+        charged=kept_under_tariffs(origin, count=count, seed=seed),
+        instead=instead,
+        weight=weight,
+        freed=freed,
+        without=levels_without(origin, known) if easings else np.zeros(shape[1:]),
+    )
+
+
+def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.DataFrame:
+    """Return quantiles and means with the effect of policies in them.
+
+    Args:
+        table: Quantiles and mean of every series and target, by series, then target.
+        effect: Of the policies, at the same origin.
+        origin: Where the forecast stands.
+
+    Returns:
+        The columns of ``table``; itself where no policy bears on it. Not made coherent.
+    """
+    if effect.is_none:
+        return table
+    _, series, targets = effect.kept.shape
+    plain = table[list(QUANTILE_COLUMNS)].to_numpy().reshape(series, targets, -1)
+    drawn = drawing.summed(drawn_tonnes(plain, effect), origin.groups)
+    reached = np.stack([effect.touched[members].any(axis=0) for members in origin.groups])
+    found = np.where(reached[:, :, None], drawing.quantiles_of_draws(drawn), plain)
+    flat = found.reshape(-1, len(QUANTILES))
+    answer = pd.DataFrame(flat, columns=list(QUANTILE_COLUMNS), index=table.index)
+    answer["mean"] = mean_of_quantiles(flat, np.asarray(QUANTILES))
+    return answer[[*QUANTILE_COLUMNS, "mean"]]
+
+
+def ranks_under(effect: PolicyEffect) -> Floats:
+    """Return where each draw lies in the ordinary forecast of its cell: draws x series x targets.
+
+    Where a curve stands in, as the draw lies on the curve.
+    """
+    count, series, targets = effect.kept.shape
+    found = np.repeat(drawing.ranks(series, count, SEED)[:, :, None], targets, axis=2)
+    felt = effect.weight > 0
+    found[:, felt] = drawing.ranks_of(effect.instead[:, felt])
+    return found
+
+
+def drawn_tonnes(plain: Floats, effect: PolicyEffect, ranks: Floats | None = None) -> Floats:
+    """Return draws of tonnes under an effect, draws x series x targets; those of sums mean nothing.
+
+    Ordinary forecast and the curve of what was felt are mixed in logs, at equal ranks.
+
+    Args:
+        plain: Quantiles of the ordinary forecast, series x targets x levels.
+        effect: Of the policies.
+        ranks: Where the draws lie in it; ``ranks_under`` the effect if None.
+    """
+    drawn = drawing.drawn(plain, ranks_under(effect) if ranks is None else ranks)
+    middle = plain[..., QUANTILES.index(0.5)]
+    gap = np.log(np.maximum(effect.without, LEAST) / np.maximum(middle, LEAST))
+    drawn *= np.exp(effect.freed * np.maximum(gap, 0.0))
+    felt = effect.weight > 0
+    weight = effect.weight[None, felt, None]
+    own, ordinary = (np.log(np.maximum(one[:, felt], LEAST)) for one in (effect.instead, drawn))
+    drawn[:, felt] = np.exp(weight * own + (1.0 - weight) * ordinary)
+    return drawn * effect.kept * effect.charged
+
+
+def _stories(origin: Origin, known: Sequence[Control]) -> list[tuple[Control, list[int]]]:
+    """Return the controls that destinations are in the story of, each with its series."""
+    stories: dict[str, tuple[Control, list[int]]] = {}
+    for row in np.flatnonzero(~origin.is_sum):
+        if (story := leading(known, int(row), origin)) is not None:
+            stories.setdefault(story.event_id, (story, []))[1].append(int(row))
+    return list(stories.values())
+
+
+def _fresh(
+    origin: Origin, fresh: Sequence[Control], known: Sequence[Control], draw: DrawSettings
+) -> Floats:
+    """Return what controls that no month has felt leave, draws x series x targets."""
+    shape = (draw.count, len(origin.series), len(origin.targets))
+    kept = np.ones(shape)
+    for control in fresh:
+        if control.passing is None:
+            left = _left(origin, control, known, draw.of(control.event_id))
+        else:
+            in_force = np.clip(control.age(origin.targets) + 0.5, 0.0, 1.0)
+            in_force *= np.exp(-control.since_end(origin.targets) / FADING)
+            left = np.broadcast_to(1.0 - in_force * (1.0 - control.passing), shape)
+        hit = (control.hit & ~origin.is_sum)[None, :, None]
+        kept = np.where(hit, np.minimum(kept, left), kept)
+    return kept
+
+
+def _left(origin: Origin, control: Control, known: Sequence[Control], draw: DrawSettings) -> Floats:
+    """Return what one such control leaves of every series, draws x series x targets."""
+    left = draw.response.draws(
+        control.age(origin.targets),
+        instrument=control.instrument,
+        destinations=len(origin.series),
+        count=draw.count,
+        seed=draw.seed,
+    )
+    left = left ** np.exp(-control.since_end(origin.targets) / FADING)
+    covered = _share_draws(control, _already(control, known), draw)
+    return np.asarray(1.0 - covered[:, :, None] * (1.0 - left))
+
+
+def _already(control: Control, known: Sequence[Control]) -> Floats:
+    """Return the share of each series' trade that an earlier control of its kind has hold of.
+
+    A licence lets nothing pass a ban.
+    """
+    share = np.zeros(len(control.hit))
+    for other in known:
+        of_kind = control.instrument != BAN or other.instrument == BAN
+        if of_kind and other.bound < control.bound and other.ends is None:
+            share = np.maximum(share, np.where(other.hit, other.share, 0.0))
+    return share
+
+
+def _share_draws(control: Control, already: Floats, draw: DrawSettings) -> Floats:
+    """Return draws of the share of trade a control newly stops, draws x series."""
+    random = np.random.default_rng([draw.seed, 1])
+    share = min(max(control.share, 0.01), 0.99)
+    covered = random.beta(SHARE_WORTH * share, SHARE_WORTH * (1.0 - share), draw.count)
+    passing = random.beta(*LICENSED, draw.count)
+    return np.asarray(covered[:, None] * (1.0 - already[None, :] * passing[:, None]))
+
+
+def _freed(origin: Origin, easings: Sequence[Easing], draw: DrawSettings) -> Floats:
+    """Return the share of what controls hold back that easings free, draws x series x targets."""
+    held = np.ones((draw.count, len(origin.series), len(origin.targets)))
+    for easing in easings:
+        share = min(max(easing.strength, 0.01), 1.0)
+        random = np.random.default_rng(draw.of(easing.event_id).seed)
+        worth = SHARE_WORTH * share, max(SHARE_WORTH * (1.0 - share), LEAST)
+        strength = random.beta(*worth, draw.count) if share < 1.0 else np.ones(draw.count)
+        grown = 1.0 - np.exp(-easing.age(origin.targets) / FADING)
+        grown *= np.exp(-easing.since_end(origin.targets) / FADING)
+        reached = (easing.hit & ~origin.is_sum)[None, :, None]
+        held *= 1.0 - strength[:, None, None] * grown[None, None, :] * reached
+    return np.asarray(1.0 - held)
+
+
+def _instead(
+    origin: Origin, control: Control, rows: list[int], freed: Floats, draw: DrawSettings
+) -> Floats:
+    """Return tonnes by the curve of a control that months have felt, draws x rows x targets."""
+    level = without(origin, control)[rows]
+    own = own_months(origin, control, rows, level)
+    left = draw.response.draws(
+        control.age(origin.targets),
+        instrument=control.instrument,
+        destinations=len(rows),
+        own=own,
+        count=draw.count,
+        seed=draw.seed,
+    )
+    held = np.minimum(1.0 - freed, np.exp(-control.since_end(origin.targets) / FADING))
+    left = np.where(left < 1.0, left**held, left)
+    random = np.random.default_rng([draw.seed, 2])
+    apart = random.standard_normal((draw.count, len(rows) + 1, 1))
+    noise = WITHOUT_SPREAD * (apart[:, :-1] + apart[:, -1:]) / np.sqrt(2.0)
+    return np.asarray(left * level[None, :, -len(origin.targets) :] * np.exp(noise))
+
+
+def own_months(origin: Origin, control: Control, rows: Sequence[int], level: Floats) -> OwnMonths:
+    """Return what the months that have felt a control kept of the level without it.
+
+    Args:
+        origin: Where the forecast stands.
+        control: One that months have felt.
+        rows: Series it hits.
+        level: Of those series without it, from its first month on, in tonnes.
+    """
+    seen = control.seen(origin)
+    age = control.age(origin.cutoff - seen + 1 + np.arange(seen))
+    told = age > 0
+    before = np.maximum(level[:, :seen][:, told], LEAST)
+    since = origin.tonnes[rows][:, -seen:][:, told]
+    return OwnMonths(
+        age[told],
+        since.sum(axis=0) / before.sum(axis=0),
+        since / before,
+        origin.stderr[rows][:, -seen:][:, told],
+    )
+
+
+def words_of(effect: PolicyEffect, analogs: Sequence[Analog]) -> str:
+    """Say in one sentence what the response to controls rests on; nothing where there is none."""
+    if not effect.controls:
+        return ""
+    materials = sorted({analog.material.split(":")[0].split(" (")[0] for analog in analogs})
+    acts = ", ".join(control.event_id for control in effect.controls)
+    return f"{acts}: answered from {len(analogs)} controls on {', '.join(materials)}"

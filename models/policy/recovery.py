@@ -1,0 +1,132 @@
+"""How long until most of the trade before a control is back: the licence-lag recovery curve."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.controls.analogs import Analog
+from features.controls.controls import Control, controls_at, without
+from features.controls.own_analogs import own_analogs
+from features.origin import Origin
+from models.policy.policy_effect import own_months
+from models.policy.response import OwnMonths, Response
+
+Floats = NDArray[np.float64]
+
+BACK: Final = 0.8
+"""Share of the level before from which trade counts as back."""
+
+LONGEST: Final = 36
+"""Months looked ahead."""
+
+COLUMNS: Final = (
+    "event_id", "instrument", "bound", "ends", "months_seen", "analogs", "kept_now",
+    "months_p10", "months_p50", "months_p90", "chance_not",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Month after a control binds in which trade is back: 0 if it never went, infinite if later."""
+
+    p10: float
+    p50: float
+    p90: float
+    share: float
+    """Of the level before."""
+    chance_not: float
+    """Probability that it takes longer than ``LONGEST`` months."""
+
+    @property
+    def words(self) -> str:
+        """Say it in one clause."""
+        months = _months(self.p10, self.p50, self.p90)
+        share = f"{self.share:.0%} of the level before"
+        return f"{months[1]} months until {share} ({months[0]} to {months[2]})"
+
+
+def _months(*counts: float) -> list[str]:
+    return [f"{count:.0f}" if np.isfinite(count) else f"over {LONGEST}" for count in counts]
+
+
+def recovery_of(
+    response: Response, *, instrument: str, own: OwnMonths | None = None, share: float = BACK
+) -> Recovery:
+    """Return when the curve of a control first comes back to a share after its lowest month.
+
+    Args:
+        response: Curves given the analogs.
+        instrument: Of the control.
+        own: Months already seen of it; those that were back are counted as they were.
+        share: Of the level before, 0 to 1.
+    """
+    age = np.arange(LONGEST, dtype=np.float64) + 0.5
+    curve = response.level(age, instrument=instrument, own=own)
+    lowest = curve.argmin(axis=1)
+    back = (curve >= share) & (np.arange(LONGEST)[None, :] >= lowest[:, None])
+    never_down = (curve >= share).all(axis=1)
+    months = np.where(back.any(axis=1), back.argmax(axis=1) + 1.0, np.inf)
+    months[never_down] = 0.0
+    p10, p50, p90 = (float(np.quantile(months, q, method="lower")) for q in (0.1, 0.5, 0.9))
+    return Recovery(p10, p50, p90, share, float(np.isinf(months).mean()))
+
+
+def recoveries_at(origin: Origin, analogs: tuple[Analog, ...]) -> pd.DataFrame:
+    """Return how long the controls known at an origin keep trade below ``BACK``.
+
+    Args:
+        origin: Where the forecaster stands.
+        analogs: Controls on other minerals as known there.
+
+    Returns:
+        One row a control, first bound first: event_id, instrument, bound, ends (empty if open),
+        months_seen, analogs (how many past controls it is answered from), kept_now (share of the
+        level before in the last month known, NaN where none is), months_p10, months_p50,
+        months_p90 (infinite beyond ``LONGEST``) and chance_not. Of those whom it hits together.
+    """
+    known = controls_at(origin)
+    own = own_analogs(origin, known)
+    return pd.DataFrame([_row(one, origin, analogs, own) for one in known], columns=list(COLUMNS))
+
+
+def _row(
+    control: Control, origin: Origin, analogs: tuple[Analog, ...], own: tuple[Analog, ...]
+) -> dict[str, object]:
+    lessons = (*analogs, *(one for one in own if one.event_id != control.event_id))
+    rows = np.flatnonzero(control.hit & ~origin.is_sum)
+    months = None
+    if control.seen(origin) > 0 and len(rows):
+        months = own_months(origin, control, list(rows), without(origin, control)[rows])
+    found = recovery_of(Response(lessons), instrument=control.instrument, own=months)
+    felt = months is not None and len(months.world) > 0
+    return {
+        "event_id": control.event_id,
+        "instrument": control.instrument,
+        "bound": f"{control.bound:%Y-%m-%d}",
+        "ends": "" if control.ends is None else f"{control.ends:%Y-%m-%d}",
+        "months_seen": control.seen(origin),
+        "analogs": len(lessons),
+        "kept_now": float(months.world[-1]) if felt and months is not None else np.nan,
+        "months_p10": found.p10,
+        "months_p50": found.p50,
+        "months_p90": found.p90,
+        "chance_not": found.chance_not,
+    }
+
+
+def recovery_words(row: Mapping[Hashable, Any]) -> str:
+    """Say one row of ``recoveries_at`` in a sentence."""
+    low, middle, high = _months(row["months_p10"], row["months_p50"], row["months_p90"])
+    seen = (
+        f"{row['months_seen']} months seen, {row['kept_now']:.0%} kept in the last"
+        if row["months_seen"] and not pd.isna(row["kept_now"])
+        else "no month seen"
+    )
+    return (
+        f"{row['event_id']} (from {row['bound']}, {seen}): back at {BACK:.0%} of the level before "
+        f"in month {middle} ({low} to {high}); {row['chance_not']:.0%} chance of over {LONGEST}"
+    )

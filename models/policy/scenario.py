@@ -1,0 +1,318 @@
+"""What if: a forecast as known and under other policies, paired draw by draw.
+
+A scenario stands on the published distribution. What it changes is a factor of each draw: what
+the trained model would answer to the acts, times what the policy response says with and without.
+The same draws serve both, so an act that changes nothing makes no difference at all.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.controls.analogs import Analog
+from features.controls.controls import Control, controls_at
+from features.controls.levers import (
+    ScenarioWarning,
+    charged_by,
+    news_months,
+    warnings_of,
+    with_levers,
+)
+from features.controls.own_analogs import own_analogs
+from features.families.tariffs import monthly_rates
+from features.months import month_label, month_start
+from features.origin import Origin
+from models.policy import drawing
+from models.policy.drawing import LEAST
+from models.policy.policy_effect import PolicyEffect, drawn_tonnes, effect_at, ranks_under
+from models.policy.recovery import recovery_of
+from models.policy.response import DRAWS, Response
+from sources.files.scenario import Levers, Scenario, ScenarioContext
+from store.errors import DataError
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+Floats = NDArray[np.float64]
+
+COLUMNS: Final = (
+    "destination", "period", "base_p50", "scenario_p50", "difference_p10", "difference_p50",
+    "difference_p90", "base_mean", "scenario_mean", "warning",
+)  # fmt: skip
+
+BANDS: Final = tuple(f"{side}_{name}" for side in ("base", "scenario") for name in QUANTILE_COLUMNS)
+
+CARRIES: Final = 0.4
+"""Share of an answer from which one past act is said to carry it."""
+
+MIDDLE: Final = QUANTILES.index(0.5)
+
+FEW_DRAWS: Final = 1000
+MANY_SERIES: Final = 50
+"""Series from which fewer draws are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioSnapshot:
+    """A published forecast and all that is needed to ask it what if."""
+
+    as_of: pd.Timestamp
+    origin: Origin
+    analogs: tuple[Analog, ...]
+    published: pd.DataFrame
+    """Quantiles and mean of every series and target, by series, then target; coherent."""
+    ordinary: pd.DataFrame
+    """The same before policies that history does not show are answered."""
+    learned: Callable[[Origin, Origin], Floats]
+    """Log shift of the trained middle from one origin to another, series x targets."""
+
+    @property
+    def ground(self) -> ScenarioContext:
+        """Return what a scenario may speak of here.
+
+        Raises:
+            DataError: No policies are known here, as of a bare panel.
+        """
+        events, tariffs = self.origin.events, self.origin.tariffs
+        if events is None or tariffs is None:
+            raise DataError(
+                "This forecast knows no policies. Expected policy events and tariffs beside its "
+                "figures. Load them, e.g. by `magnetcast ingest bundled`."
+            )
+        importers = tuple(charged_by(self.origin))
+        unknown = month_start(self.origin.cutoff + 1)
+        return ScenarioContext(
+            self.as_of, events, self.origin.series, importers, felt_before=unknown
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PairedForecast:
+    """A scenario's answer."""
+
+    table: pd.DataFrame
+    """``COLUMNS``, one row a series and target; periods are ``YYYY-MM``, numbers tonnes."""
+    notes: tuple[str, ...]
+    """What the answer rests on, in sentences."""
+    bands: pd.DataFrame
+    """``BANDS`` of the same rows: the quantiles of both, in tonnes."""
+
+
+def paired(
+    standing: ScenarioSnapshot, scenario: Scenario, *, draws: int | None = None
+) -> PairedForecast:
+    """Return forecasts with and without a scenario, and the difference with its own band.
+
+    Means add up to those of their sums. No difference is exactly zero where nothing changes.
+
+    Args:
+        standing: Where it is asked.
+        scenario: What is asked.
+        draws: How many; enough for smooth bands if None.
+    """
+    view = _PublishedDraws.of(standing, draws)
+    cells = _cells(standing.published, standing.origin)
+    published = _Drawn(view.published, cells, view.numbers("mean"))
+    base = published
+    if scenario.against is not None:
+        base = view.under(scenario.against, published)
+    other = view.under(scenario.levers, published)
+    difference = np.quantile(other.tonnes - base.tonnes, (0.1, 0.5, 0.9), axis=0)
+    numbers = {
+        "base_p50": base.p50,
+        "scenario_p50": other.p50,
+        **{f"difference_p{q}": difference[i] for i, q in enumerate((10, 50, 90))},
+        "base_mean": base.mean,
+        "scenario_mean": other.mean,
+    }
+    flat = {name: values.reshape(-1) for name, values in numbers.items()}
+    told = _told(standing.origin, warnings_of(standing.origin, scenario.levers))
+    table = _keys(standing.origin).assign(**flat, warning=told)
+    is_same = not (numbers["difference_p10"].any() or numbers["difference_p90"].any())
+    bands = np.concatenate([base.quantiles, other.quantiles], axis=-1)
+    return PairedForecast(
+        table[list(COLUMNS)],
+        _notes(standing, scenario, is_same=is_same),
+        pd.DataFrame(bands.reshape(len(table), -1), columns=list(BANDS)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A distribution as draws, with what is told of it, series x targets."""
+
+    tonnes: Floats
+    """Draws x series x targets."""
+    quantiles: Floats
+    """Series x targets x levels."""
+    mean: Floats
+
+    @property
+    def p50(self) -> Floats:
+        """Return the medians."""
+        return np.asarray(self.quantiles[..., MIDDLE])
+
+
+@dataclass(frozen=True, slots=True)
+class _PublishedDraws:
+    """A standing as draws of the published distribution."""
+
+    standing: ScenarioSnapshot
+    known: PolicyEffect
+    ranks: Floats
+    ordinary: Floats
+    """Draws under what is known, sums added up: only their ratios to others matter."""
+    published: Floats
+    """Draws of what is published."""
+
+    @classmethod
+    def of(cls, standing: ScenarioSnapshot, draws: int | None) -> "_PublishedDraws":
+        origin = standing.origin
+        usual = FEW_DRAWS if len(origin.series) > MANY_SERIES else DRAWS
+        count = usual if draws is None else draws
+        known = effect_at(origin, standing.analogs, count=count)
+        ranks = ranks_under(known)
+        plain = _cells(standing.ordinary, origin)
+        ordinary = drawing.summed(drawn_tonnes(plain, known, ranks), origin.groups)
+        published = drawing.drawn(_cells(standing.published, origin), drawing.ranks_of(ordinary))
+        return cls(standing, known, ranks, ordinary, published)
+
+    def numbers(self, name: str) -> Floats:
+        """Return a published column, series x targets."""
+        shape = self.published.shape[1:]
+        return np.asarray(self.standing.published[name].to_numpy().reshape(shape))
+
+    def under(self, levers: Levers, published: "_Drawn") -> "_Drawn":
+        """Return the distribution under levers; the published one exactly where they do nothing."""
+        origin = self.standing.origin
+        ordinary = drawing.summed(self._ordinary(levers), origin.groups)
+        tonnes = self.published * _ratio(ordinary, self.ordinary)
+        growth = _ratio(tonnes.mean(axis=0), self.published.mean(axis=0))
+        added_up = growth.copy()
+        for row in np.flatnonzero(origin.is_sum):
+            members = published.mean[origin.groups[row]]
+            new = (members * growth[origin.groups[row]]).sum(axis=0)
+            added_up[row] = _ratio(new, members.sum(axis=0))
+        tonnes = tonnes * _ratio(added_up, growth)
+        levels = published.quantiles * _ratio(_levels(tonnes), _levels(self.published))
+        return _Drawn(tonnes, _ascending(levels), published.mean * added_up)
+
+    def _ordinary(self, levers: Levers) -> Floats:
+        """Return draws of destinations under levers, month by month as the news is out."""
+        origin = self.standing.origin
+        plain = _cells(self.standing.ordinary, origin)
+        found = self.ordinary.copy()
+        for month in news_months(levers, origin):
+            then = with_levers(origin, levers, month)
+            shift = self.standing.learned(origin, then)
+            effect = effect_at(then, self.standing.analogs, count=len(found))
+            effect = replace(
+                effect, charged=_bound(effect.charged, self.known.charged, origin, then)
+            )
+            drawn = drawn_tonnes(plain * np.exp(shift)[:, :, None], effect, self.ranks)
+            reached = origin.targets >= month
+            found[:, :, reached] = drawn[:, :, reached]
+        return found
+
+
+def _ratio(one: Floats, other: Floats) -> Floats:
+    """Return one over other, 1 where both are nothing."""
+    return np.asarray(np.maximum(one, LEAST) / np.maximum(other, LEAST))
+
+
+def _levels(tonnes: Floats) -> Floats:
+    """Return the quantiles of draws, series x targets x levels."""
+    return np.moveaxis(np.quantile(tonnes, QUANTILES, axis=0), 0, -1)
+
+
+def _ascending(levels: Floats) -> Floats:
+    """Return quantiles that do not cross; the median stays."""
+    found = levels.copy()
+    found[..., MIDDLE:] = np.maximum.accumulate(levels[..., MIDDLE:], axis=-1)
+    lower = levels[..., MIDDLE::-1]
+    found[..., MIDDLE::-1] = np.minimum.accumulate(lower, axis=-1)
+    return found
+
+
+def _bound(charged: Floats, known: Floats, base: Origin, then: Origin) -> Floats:
+    """Return tariff factors that in months of a higher rate are never above the known ones.
+
+    Nor below them in months of a lower rate, whatever was shipped ahead of either.
+    """
+    # A rate nobody knew counts as none, as the tariff response takes it.
+    before, after = (np.nan_to_num(monthly_rates(one, one.targets)) for one in (base, then))
+    higher, lower = after > before + LEAST, after < before - LEAST
+    capped = np.where(higher[None], np.minimum(charged, known), charged)
+    return np.asarray(np.where(lower[None], np.maximum(capped, known), capped))
+
+
+def _cells(table: pd.DataFrame, origin: Origin) -> Floats:
+    """Return quantiles as series x targets x levels."""
+    shape = (len(origin.series), len(origin.targets), len(QUANTILES))
+    return np.asarray(table[list(QUANTILE_COLUMNS)].to_numpy(dtype=float).reshape(shape))
+
+
+def _keys(origin: Origin) -> pd.DataFrame:
+    months = [month_label(int(month)) for month in origin.targets]
+    return pd.DataFrame(
+        {
+            "destination": np.repeat(np.array(origin.series, dtype=object), len(months)),
+            "period": np.tile(np.array(months, dtype=object), len(origin.series)),
+        }
+    )
+
+
+def _told(origin: Origin, warned: Sequence[ScenarioWarning]) -> list[str]:
+    """Return the warnings of every series and target, those of a sum among its members'."""
+    texts = []
+    for row, name in enumerate(origin.series):
+        concerned = {name, *(origin.series[member] for member in origin.groups[row])}
+        own = [
+            one.text for one in warned if not one.destinations or concerned & {*one.destinations}
+        ]
+        texts += ["; ".join(dict.fromkeys(own))] * len(origin.targets)
+    return texts
+
+
+def _notes(standing: ScenarioSnapshot, scenario: Scenario, *, is_same: bool) -> tuple[str, ...]:
+    """Return what the answer to each control of a scenario rests on."""
+    if is_same:
+        return ("Nothing differs: what is asked changes no month of this forecast.",)
+    origin = standing.origin
+    compared = with_levers(origin, scenario.against or Levers())
+    before = {(one.event_id, one.bound) for one in controls_at(compared)}
+    then = with_levers(origin, scenario.levers)
+    known = controls_at(then)
+    new = [
+        one for one in known if (one.event_id, one.bound) not in before and one.seen(origin) == 0
+    ]
+    lessons = (*standing.analogs, *own_analogs(then, known)) if standing.analogs else ()
+    told = tuple(_note(one, lessons, origin) for one in new if one.passing is None)
+    if scenario.against is None:
+        return told
+    return ("Base is what the scenario is compared with (against), not the forecast.", *told)
+
+
+def _note(control: Control, lessons: tuple[Analog, ...], origin: Origin) -> str:
+    """Say what a control's answer rests on, and how long its trade would take to come back."""
+    if not lessons:
+        return f"{control.event_id} is not answered: no past control is known by then."
+    response = Response(lessons)
+    age = control.age(origin.targets)
+    counted = response.influence(age[age > 0], instrument=control.instrument)
+    most = max(counted, key=counted.__getitem__)
+    material = next(one.material for one in lessons if one.event_id == most)
+    carried = (
+        f"; one past event carries {counted[most]:.0%} of it: {most} ({material})"
+        if counted[most] >= CARRIES
+        else f"; {most} ({material}) counts most, {counted[most]:.0%}"
+    )
+    same = sum(one.instrument == control.instrument for one in lessons)
+    lacking = "" if same else f", none of them a {control.instrument}"
+    recovery = recovery_of(response, instrument=control.instrument)
+    return (
+        f"{control.event_id} from {control.bound:%Y-%m-%d}: answered from {len(lessons)} past "
+        f"controls{lacking}{carried}. Of what it stops, {recovery.words}."
+    )

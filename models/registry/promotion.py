@@ -1,0 +1,234 @@
+"""Whether a challenger may publish: rules on evidence from forecasts both made of the same months.
+
+Public: :func:`judge`, :func:`paired_cells`, :class:`Challenge`, :class:`PromotionLimits`,
+:class:`PromotionDecision`.
+Source: docs/adr/0019-champion-and-challenger.md.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from models.evaluation.backtest import SCORED_HORIZONS
+from models.evaluation.compare import differences
+from models.evaluation.scores import cell_scores
+from models.forecasting.rolling import MODEL
+from store.vocabulary import QUANTILE_COLUMNS
+
+CHALLENGER: Final = "challenger"
+CHAMPION: Final = "champion"
+
+BAND: Final = 0.8
+"""What the band between p10 and p90 promises."""
+
+KEY: Final = ["as_of", "cutoff", "destination", "period", "horizon"]
+
+Verdict = Literal["held", "broken", "waived"]
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionLimits:
+    """What a challenger is held to."""
+
+    origins: int = 12
+    """Paired origins, at least, before a new recipe can be told from the champion's."""
+    margin: float = 0.05
+    """By how much its scaled quantile loss may be higher, as a share of the champion's: months
+    differ that much by chance. For a new recipe the upper end of the interval counts."""
+    destination: float = 0.15
+    """The same for the worst destination."""
+    destination_cells: int = 12
+    """Cells below which a destination is too thin to be held against a model."""
+    level: float = 0.99
+    """Probability that a calibrated band passes."""
+    seed: int = 20250404
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What is known of a challenger and of the champion it stands against."""
+
+    cells: pd.DataFrame
+    """Paired cells as of ``scores.cell_scores``; model is ``challenger`` or ``champion``."""
+    own: pd.DataFrame
+    """All cells of the challenger's backtest, horizons as scored."""
+    is_first: bool
+    """Nobody publishes, or the champion cannot answer."""
+    is_refit: bool
+    """Made as the champion was, from other months."""
+    is_older: bool
+    """Trained at an earlier moment than the champion."""
+    rolled_back: str = ""
+    """Why one like it was taken back; empty if none was."""
+    shadow: str = ""
+    """Which release its recipe was in shadow for; empty if none."""
+    needs_shadow: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRule:
+    """One rule and what became of it."""
+
+    rule: str
+    measured: str
+    expected: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionDecision:
+    """All rules of a trial."""
+
+    rules: tuple[PromotionRule, ...]
+
+    @property
+    def is_passed(self) -> bool:
+        """Tell whether no rule is broken."""
+        return not self.broken
+
+    @property
+    def broken(self) -> tuple[PromotionRule, ...]:
+        """Return the rules that are."""
+        return tuple(rule for rule in self.rules if rule.verdict == "broken")
+
+    @property
+    def reasons(self) -> str:
+        """Say what is broken, in one line."""
+        told = (f"{one.rule}: {one.measured}, expected {one.expected}" for one in self.broken)
+        return "; ".join(told)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Return one row a rule."""
+        return pd.DataFrame([asdict(rule) for rule in self.rules])
+
+
+def own_cells(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the product's own cells of a backtest within the horizons that are scored."""
+    if cells.empty:
+        return cells
+    low, high = SCORED_HORIZONS
+    return cells.loc[(cells["model"] == MODEL) & cells["horizon"].between(low, high)]
+
+
+def paired_cells(challenger: pd.DataFrame, champion: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells both forecast, both scored on the months as known now.
+
+    Args:
+        challenger: Cells of its backtest (``own_cells``), made now.
+        champion: Those of the champion's, made when it was trained: its months may have been
+            revised since.
+    """
+    if challenger.empty or champion.empty:
+        return pd.DataFrame()
+    truth = challenger[["destination", "period", "tonnes"]].drop_duplicates()
+    scale = challenger[["destination", "cutoff", "scale"]].drop_duplicates()
+    said = champion[[*KEY, *QUANTILE_COLUMNS, "mean"]].merge(challenger[KEY], on=KEY)
+    theirs = cell_scores(said.assign(model=CHAMPION), truth, scale)
+    ours = challenger.merge(said[KEY], on=KEY).assign(model=CHALLENGER)
+    return pd.concat([ours, theirs], ignore_index=True)
+
+
+def judge(trial: Challenge, limits: PromotionLimits | None = None) -> PromotionDecision:
+    """Return what becomes of each rule; the challenger may publish where none is broken.
+
+    Args:
+        trial: The evidence.
+        limits: What to hold it to.
+    """
+    held_to = limits or PromotionLimits()
+    return PromotionDecision(
+        (
+            _rule("is newer", "older" if trial.is_older else "newer", "newer", not trial.is_older),
+            _rule(
+                "was not rolled back",
+                trial.rolled_back or "no",
+                "no",
+                not trial.rolled_back,
+            ),
+            _origins(trial, held_to),
+            _loss(trial, held_to),
+            _destinations(trial, held_to),
+            _calibration(trial, held_to),
+            _shadow(trial),
+        )
+    )
+
+
+def _rule(
+    name: str,
+    measured: str,
+    expected: str,
+    is_held: bool,  # noqa: FBT001 - the verdict
+    *,
+    waived: str = "",
+) -> PromotionRule:
+    if waived:
+        return PromotionRule(name, measured, f"{expected} ({waived})", "waived")
+    return PromotionRule(name, measured, expected, "held" if is_held else "broken")
+
+
+def _no_champion(trial: Challenge) -> str:
+    return "no champion can answer" if trial.is_first else ""
+
+
+def _origins(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
+    count = 0 if trial.cells.empty else trial.cells["cutoff"].nunique()
+    waived = _no_champion(trial) or ("same recipe as the champion" if trial.is_refit else "")
+    expected = f"at least {limits.origins}"
+    return _rule("paired origins", str(count), expected, count >= limits.origins, waived=waived)
+
+
+def _loss(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
+    """Hold the difference of losses to the margin: surely so for a new recipe."""
+    name, expected = "loss against the champion", f"at most {limits.margin:+.0%}"
+    if trial.cells.empty:
+        return _rule(name, "no month scored for both", expected, False, waived=_no_champion(trial))  # noqa: FBT003
+    table = differences(trial.cells, CHALLENGER, [CHAMPION], seed=limits.seed)
+    row = table.set_index("metric").loc["sql"]
+    numbers = row[["difference", "p95", "baseline_score"]].to_numpy(dtype=float)
+    ratio, high = (numbers[:2] / numbers[2]).tolist()
+    counted = ratio if trial.is_refit else high
+    told = f"{ratio:+.1%}, surely below {high:+.1%}, {row['verdict']}"
+    return _rule(name, told, expected, counted <= limits.margin, waived=_no_champion(trial))
+
+
+def _destinations(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
+    name, expected = "worst destination", f"at most {limits.destination:+.0%}"
+    if trial.cells.empty:
+        return _rule(name, "none scored", expected, False, waived=_no_champion(trial))  # noqa: FBT003
+    groups = trial.cells.groupby(["model", "destination"])["scaled_quantile_loss"]
+    mean = {name: groups.mean()[name] for name in (CHALLENGER, CHAMPION)}
+    count = groups.count()[CHALLENGER]
+    ratio = (mean[CHALLENGER] / mean[CHAMPION] - 1.0).where(count >= limits.destination_cells)
+    ratio = ratio.mask(mean[CHALLENGER] == mean[CHAMPION], 0.0).dropna()
+    if ratio.empty:
+        return _rule(name, "none has enough months", expected, True)  # noqa: FBT003
+    worst = str(ratio.idxmax())
+    told = f"{worst} {ratio[worst]:+.1%}"
+    is_held = bool(ratio[worst] <= limits.destination)
+    return _rule(name, told, expected, is_held, waived=_no_champion(trial))
+
+
+def _calibration(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
+    """Hold the share inside the band to what chance allows, months being what is independent."""
+    name = "80 % band"
+    if trial.own.empty:
+        return _rule(name, "no month scored", "months to score", False, waived=_no_champion(trial))  # noqa: FBT003
+    months = int(trial.own["period"].nunique())
+    tail = (1.0 - limits.level) / 2.0
+    low, high = np.asarray(stats.binom.ppf([tail, 1.0 - tail], months, BAND)) / months
+    share = float(trial.own["is_covered"].mean())
+    told = f"held {share:.0%} of {months} months"
+    expected = f"{low:.0%} to {high:.0%}"
+    return _rule(name, told, expected, low <= share <= high, waived=_no_champion(trial))
+
+
+def _shadow(trial: Challenge) -> PromotionRule:
+    waived = _no_champion(trial) or ("same recipe as the champion" if trial.is_refit else "")
+    waived = waived or ("" if trial.needs_shadow else "--no-shadow")
+    measured = trial.shadow or "none"
+    return _rule("shadow", measured, "one release", bool(trial.shadow), waived=waived)

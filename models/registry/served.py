@@ -1,0 +1,292 @@
+"""The script that MLflow stores beside a model and reruns to serve it; imports no project module.
+
+A stored model is three LightGBM heads as text and one card as JSON; the rows bring what the
+statistical experts say. Training, backtest and live prediction call :func:`predict_quantiles` of
+this file, a stored model runs its copy of it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, cast
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+HEADS: Final = ("p10", "p50", "p90")
+"""Names of the boosters; each learned that quantile of the log ratio to the recent level."""
+
+CARD_FORMAT: Final = 2
+"""Layout of ``card.json`` that training writes: with ``TREES_WEIGHT``."""
+
+CARD_FORMATS: Final = (1, CARD_FORMAT)
+"""Layouts that this script reads; in the first all weight is on the trees."""
+
+HORIZON: Final = "horizon"
+LEVEL: Final = "level_tonnes"
+OFFSET: Final = "offset_tonnes"
+EXPERTS_TONNES: Final = "experts_tonnes"
+"""Column of the rows: the middle of the statistical experts."""
+
+TREES_WEIGHT: Final = "trees_weight"
+"""Entry of the card: what the trees' middle counts by horizon, 0 to 1; the experts' is the rest."""
+
+SMALLEST_TONNES: Final = 1e-9
+"""Keeps the logarithm of a series without trade finite."""
+
+SHOWN: Final = 5
+"""How many missing columns a message lists."""
+
+_Floats = npt.NDArray[np.float64]
+
+HeadValues = tuple[_Floats, _Floats, _Floats]
+"""Log ratios to the recent level, low, middle and high, one number a row each."""
+
+
+def quantile_names(card: Mapping[str, object]) -> list[str]:
+    """Return the names of the quantile columns, ``p05`` for 0.05, in the order of the card."""
+    return [f"p{round(level * 100):02d}" for level in cast("Iterable[float]", card["quantiles"])]
+
+
+def needed_columns(card: Mapping[str, object]) -> list[str]:
+    """Return the columns that a row must have: features in order, what scales them, experts."""
+    features = [str(name) for name in cast("Iterable[object]", card["features"])]
+    return list(dict.fromkeys([*features, *_further(card)]))
+
+
+def check_columns(card: Mapping[str, object], rows: pd.DataFrame) -> None:
+    """Refuse rows that lack a column.
+
+    Args:
+        card: As for :func:`predict_quantiles`.
+        rows: As for :func:`predict_quantiles`; only the column names are looked at.
+
+    Raises:
+        ValueError: A column is missing.
+    """
+    missing = sorted(set(needed_columns(card)) - set(rows.columns))
+    if missing:
+        shown = ", ".join([*missing[:SHOWN], *(["..."] if len(missing) > SHOWN else [])])
+        raise ValueError(
+            f"{len(missing)} columns are missing from the rows to predict: {shown}. "
+            f"Expected the features on the model's card and {', '.join(_further(card))}. "
+            "Build the rows with the features this model was trained on, or train a new model."
+        )
+
+
+def predict_quantiles(
+    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], rows: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the forecast distribution of each row in tonnes.
+
+    Quantiles of a row never cross and are never negative. A row's forecast does not depend on the
+    other rows. Horizons beyond those of the card are treated as the nearest one on it.
+
+    Args:
+        heads: Boosters by the names in ``HEADS``.
+        card: What training measured: ``features``, ``trees_weight``, ``floor_spread``, ``shift``,
+            ``score_quantiles``, ``quantiles`` and ``threads``. Without ``trees_weight`` the trees
+            speak alone.
+        rows: One row per forecast, with the features (NaN allowed), ``horizon`` in months,
+            ``level_tonnes``, ``offset_tonnes`` and, if the card weighs them, ``experts_tonnes``;
+            further columns are ignored; not modified.
+
+    Returns:
+        One row per input row, in its order and with its index: ``p05`` to ``p95`` and ``mean``.
+
+    Raises:
+        ValueError: A column is missing, or horizon, level, offset or what the experts say is not a
+            finite number.
+    """
+    check_columns(card, rows)
+    return quantiles_of(combined(head_values(heads, card, rows), card, rows), card, rows)
+
+
+def combined(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> HeadValues:
+    """Return head values moved so that their middle is that of trees and experts together.
+
+    Args:
+        values: What the trees say of each row.
+        card: As for :func:`predict_quantiles`; only ``trees_weight`` is read.
+        rows: As for :func:`predict_quantiles`; not modified.
+
+    Raises:
+        ValueError: Horizon, level, offset or what the experts say is not a finite number.
+    """
+    if TREES_WEIGHT not in card:
+        return values
+    low, middle, high = values
+    weight = trees_weight(card, rows)
+    # Two products, not one step: a middle that falls never rises by rounding.
+    together = weight * middle + (1.0 - weight) * experts_ratio(rows)
+    return low + (together - middle), together, high + (together - middle)
+
+
+def trees_weight(card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
+    """Return what the trees' middle counts in each row, 0 to 1; the rest is the experts'.
+
+    Raises:
+        ValueError: A horizon is not a finite number.
+    """
+    if TREES_WEIGHT not in card:
+        return np.ones(len(rows))
+    weights = _vector(card[TREES_WEIGHT])
+    return weights[_places(_finite(rows, HORIZON), len(weights))]
+
+
+def experts_ratio(rows: pd.DataFrame) -> _Floats:
+    """Return the log ratio of the experts' middle to the recent level, one number a row.
+
+    Raises:
+        ValueError: Level, offset or what the experts say is not a finite number.
+    """
+    experts, level, offset = (_finite(rows, name) for name in (EXPERTS_TONNES, LEVEL, OFFSET))
+    said, usual = (np.maximum(tonnes + offset, SMALLEST_TONNES) for tonnes in (experts, level))
+    return np.asarray(np.log(said / usual))
+
+
+def quantiles_of(
+    values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the distribution in tonnes that head values mean under a card.
+
+    Args:
+        values: What the low, middle and high head say of each row: log ratios to the recent level.
+        card: As for :func:`predict_quantiles`.
+        rows: ``horizon``, ``level_tonnes`` and ``offset_tonnes`` of each row; not modified.
+
+    Returns:
+        As :func:`predict_quantiles`.
+
+    Raises:
+        ValueError: Horizon, level or offset is not a finite number.
+    """
+    names = quantile_names(card)
+    horizon, level, offset = (_finite(rows, column) for column in (HORIZON, LEVEL, OFFSET))
+    log_ratios = _log_quantiles(values, card, horizon)
+    scale = (level + offset)[:, np.newaxis]
+    tonnes = np.maximum(scale * np.exp(log_ratios) - offset[:, np.newaxis], 0.0)
+    forecast = pd.DataFrame(tonnes, columns=names, index=rows.index)
+    forecast["mean"] = mean_of_quantiles(tonnes, _vector(card["quantiles"]))
+    return forecast
+
+
+def mean_of_quantiles(values: _Floats, levels: _Floats) -> _Floats:
+    """Return the mean of the distribution that the quantiles imply.
+
+    The quantile function is taken as linear between the levels and flat beyond the outer two, and
+    integrated exactly.
+
+    Args:
+        values: One row per distribution, one column per level, non-decreasing along a row.
+        levels: Probabilities, increasing, within 0 and 1.
+
+    Returns:
+        One mean per row, in the unit of the values.
+    """
+    edges = np.concatenate(([0.0], (levels[1:] + levels[:-1]) / 2.0, [1.0]))
+    mean = np.zeros(len(values))
+    # Column by column: a matrix product may round a row differently in a larger batch.
+    for column, weight in enumerate(np.diff(edges)):
+        mean += weight * values[:, column]
+    return mean
+
+
+def _finite(rows: pd.DataFrame, column: str) -> _Floats:
+    """Return a column as floats, all of them finite."""
+    values = rows[column].to_numpy(dtype=np.float64)
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise ValueError(
+            f"{bad} of {len(values)} rows to predict have no finite {column}. "
+            "Expected a number in each row: only features may be missing. "
+            "Leave out destinations without a recent level."
+        )
+    return values
+
+
+def head_values(
+    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], rows: pd.DataFrame
+) -> HeadValues:
+    """Return what the low, middle and high head say about each row."""
+    if rows.empty:  # LightGBM refuses a matrix without rows
+        return np.empty(0), np.empty(0), np.empty(0)
+    features = [str(name) for name in cast("Iterable[object]", card["features"])]
+    matrix = np.ascontiguousarray(rows[features].to_numpy(dtype=np.float64))
+    threads = cast("int", card["threads"])
+    low, middle, high = (
+        np.asarray(heads[name].predict(matrix, num_threads=threads), dtype=np.float64)
+        for name in HEADS
+    )
+    return low, middle, high
+
+
+def _further(card: Mapping[str, object]) -> list[str]:
+    """Return the columns besides the features that a row must have."""
+    return [HORIZON, LEVEL, OFFSET, *([EXPERTS_TONNES] if TREES_WEIGHT in card else [])]
+
+
+def _places(horizon: _Floats, count: int) -> npt.NDArray[np.intp]:
+    """Return where on a list by horizon 1, 2, ... each row's is; beyond it, the nearest."""
+    return np.clip(horizon, 1, count).astype(np.intp) - 1
+
+
+def _log_quantiles(values: HeadValues, card: Mapping[str, object], horizon: _Floats) -> _Floats:
+    """Return the quantiles of the log ratio, one row per forecast, non-decreasing along a row."""
+    low, middle, high = values
+    shift = _vector(card["shift"])
+    by_name = cast("Mapping[str, object]", card["score_quantiles"])
+    scores = np.column_stack([_vector(by_name[name]) for name in quantile_names(card)])
+    place = _places(horizon, len(shift))
+    spread = np.maximum((high - low) / 2.0, cast("float", card["floor_spread"]))
+    centre = middle + shift[place]
+    return np.sort(centre[:, np.newaxis] + spread[:, np.newaxis] * scores[place], axis=1)
+
+
+def _vector(values: object) -> _Floats:
+    """Return a list of the card as floats."""
+    return np.asarray(values, dtype=np.float64)
+
+
+def read_model(folder: Path) -> tuple[dict[str, lgb.Booster], dict[str, object]]:
+    """Return the heads and the card stored in a folder.
+
+    Raises:
+        ValueError: The card has a layout that this script does not read.
+    """
+    card: dict[str, object] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    if card.get("format") not in CARD_FORMATS:
+        raise ValueError(
+            f"The card in {folder} has format {card.get('format')!r}. "
+            f"Expected one of {', '.join(map(str, CARD_FORMATS))}. "
+            "Serve the model with the script stored beside it."
+        )
+    texts = {name: (folder / f"{name}.txt").read_text(encoding="utf-8") for name in HEADS}
+    return {name: lgb.Booster(model_str=text) for name, text in texts.items()}, card
+
+
+class ServedModel(PythonModel):
+    """A stored model: rows in, quantiles in tonnes out."""
+
+    heads: Mapping[str, lgb.Booster]
+    card: Mapping[str, object]
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the heads and the card from the artifact folder ``model``."""
+        self.heads, self.card = read_model(Path(context.artifacts["model"]))
+
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002 - MLflow passes it by name
+        model_input: pd.DataFrame,
+        params: dict[str, object] | None = None,  # noqa: ARG002 - MLflow passes it by name
+    ) -> pd.DataFrame:
+        """Return the quantiles and the mean of each row, as :func:`predict_quantiles` does."""
+        return predict_quantiles(self.heads, self.card, model_input)
+
+
+set_model(ServedModel())

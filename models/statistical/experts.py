@@ -1,0 +1,196 @@
+"""Plain forecasts of all series at once: experts to combine, and baselines a model must beat."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.origin import Origin
+from models.statistical.robust import steady, swift
+from models.statistical.seasonality import BLOCK, YEAR, carried, moving_sums
+from models.statistical.smoothing import Months, damped_trend, holt_winters, ses, tsb
+from models.statistical.theta import theta
+
+Floats = NDArray[np.float64]
+
+DRIFT_MONTHS: Final = 24
+
+Method = Callable[[Months, int], Floats]
+"""Says of months without their season, then of as many after them: months x series."""
+
+Sayer = Callable[[Months, Floats, int], Floats]
+"""The same of months as they are, given what each month of the year is a multiple of."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertForecast:
+    """What an expert says of some series."""
+
+    forecast: Floats
+    """Series x horizon, at least 0; NaN for series without any value."""
+    residual: Floats
+    """Series x months: value less what was said one month ahead, with parameters chosen on the
+    whole history. NaN where the value is unknown or a series' first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expert:
+    """One way to forecast; call it with the series."""
+
+    says: Sayer
+
+    def __call__(self, values: Floats, season: Floats, horizon: int) -> ExpertForecast:
+        """Return the forecast of the months after ``values`` and the errors within them.
+
+        No series has a say in another's forecast. Works through a thousand series at a time, so
+        that memory beyond the result does not grow with their number.
+
+        Args:
+            values: Series x months, NaN where missing; not modified.
+            season: Series x 12, what each month is a multiple of, as ``season_profiles`` returns;
+                ones for a forecast without season.
+            horizon: Months ahead, at least 1.
+        """
+        forecast = np.empty((len(values), horizon))
+        residual = np.empty(values.shape)
+        for part, months, said in self._parts(values, season, horizon, ahead_only=False):
+            forecast[part] = said[len(months.values) :].T
+            later = months.known & (months.age > 0)
+            one_ahead = said[: len(months.values)]
+            residual[part] = np.where(later, months.values - one_ahead, np.nan).T
+        return ExpertForecast(forecast, residual)
+
+    def ahead(self, values: Floats, season: Floats, horizon: int) -> Floats:
+        """Return the forecast alone; arguments as when called."""
+        forecast = np.empty((len(values), horizon))
+        for part, months, said in self._parts(values, season, horizon, ahead_only=True):
+            forecast[part] = said[len(months.values) :].T
+        return forecast
+
+    def _parts(
+        self, values: Floats, season: Floats, horizon: int, *, ahead_only: bool
+    ) -> Iterator[tuple[slice, Months, Floats]]:
+        """Yield some series at a time, with what is said of them: at least 0, NaN without value."""
+        for at in range(0, len(values), BLOCK):
+            part = slice(at, at + BLOCK)
+            months = Months.of(values[part], ahead_only=ahead_only)
+            said = self.says(months, np.ascontiguousarray(season[part].T), horizon)
+            np.maximum(said, 0.0, out=said)
+            said[:, ~months.known.any(axis=0)] = np.nan
+            yield part, months, said
+
+
+def seasonal_naive(origin: Origin) -> Floats:
+    """Return the newest known same month of an earlier year, else the last value.
+
+    As series x targets, in tonnes.
+    """
+    return _ahead(_same_month, origin)
+
+
+def last_value(origin: Origin) -> Floats:
+    """Return the last known month of each series, repeated; series x targets, in tonnes."""
+    return _ahead(_last, origin)
+
+
+def drift(origin: Origin) -> Floats:
+    """Return the last value moved on by the mean monthly step of two years, at least 0.
+
+    As series x targets, in tonnes.
+    """
+    return np.maximum(_ahead(_moved_on, origin), 0.0)
+
+
+BASELINES: Final[dict[str, Callable[[Origin], Floats]]] = {
+    "seasonal_naive": seasonal_naive,
+    "last_value": last_value,
+    "drift": drift,
+}
+
+
+def _ahead(method: Method, origin: Origin) -> Floats:
+    """Return what a method says of the targets, series x targets."""
+    return method(Months.of(origin.tonnes), len(origin.targets))[origin.tonnes.shape[1] :].T
+
+
+def _last(months: Months, horizon: int) -> Floats:
+    """Say the last known value."""
+    last = carried(months.gapped)
+    unknown = np.full((1, last.shape[1]), np.nan)
+    return np.concatenate([unknown, last, np.repeat(last[-1:], horizon - 1, axis=0)])
+
+
+def _same_month(months: Months, horizon: int) -> Floats:
+    """Say the newest known same month of an earlier year, else the last known value."""
+    height = len(months.values)
+    ahead = np.arange(horizon) % YEAR
+    place = np.concatenate([np.arange(height), height + ahead]) - YEAR
+    same = carried(months.gapped, step=YEAR)[np.maximum(place, 0)]
+    is_same = (place >= 0)[:, None] & np.isfinite(same)
+    return np.where(is_same, same, _last(months, horizon))
+
+
+def _moved_on(months: Months, horizon: int) -> Floats:
+    """Say the last known value, moved on by the mean step of the two years before."""
+    steps = np.diff(months.gapped, axis=0)
+    slope = _mean_before(np.nan_to_num(steps), np.isfinite(steps), DRIFT_MONTHS)[0]
+    height = len(months.values)
+    said = _last(months, horizon)
+    said[1:height] += slope[:-1]
+    said[height:] += slope[-1] * np.arange(1, horizon + 1)[:, None]
+    return said
+
+
+def _year_mean(months: Months, horizon: int) -> Floats:
+    """Say the mean of the year before over the months known, else the last known value."""
+    mean, count = _mean_before(months.values, months.known, YEAR)
+    place = np.minimum(np.arange(len(months.values) + horizon), len(months.values))
+    return np.where(count > 0, mean, _last(months, 1))[place]
+
+
+def _mean_before(values: Floats, known: NDArray[np.bool_], width: int) -> tuple[Floats, Floats]:
+    """Return mean and count of the known of ``width`` rows before each row, and after the last.
+
+    Args:
+        values: Months x series, 0 where unknown.
+        known: Where they are known.
+        width: Rows before the one in question.
+    """
+    above = ((width, 0), (0, 0))
+    total = moving_sums(np.pad(values, above), width)
+    count = moving_sums(np.pad(known.astype(np.float64), above), width)
+    return total / np.maximum(count, 1.0), count
+
+
+def _plain(method: Method) -> Expert:
+    """Return an expert whose method sees values as they are."""
+    return Expert(lambda months, _, horizon: method(months, horizon))
+
+
+def _adjusted(method: Method) -> Expert:
+    """Return an expert whose method sees values without their season."""
+
+    def says(months: Months, season: Floats, horizon: int) -> Floats:
+        height = len(months.values)
+        factor = season[np.arange(height + horizon) % YEAR]
+        flat = replace(months, values=months.values / factor[:height])
+        return method(flat, horizon) * factor
+
+    return Expert(says)
+
+
+EXPERTS: Final[dict[str, Expert]] = {
+    "seasonal_naive": _plain(_same_month),
+    "drift": _adjusted(_moved_on),
+    "ses": _adjusted(ses),
+    "theta": _adjusted(theta),
+    "damped_trend": _adjusted(damped_trend),
+    "holt_winters": Expert(holt_winters),
+    "level": _adjusted(_year_mean),
+    "tsb": _adjusted(tsb),
+    "steady": Expert(steady),
+    "swift": Expert(swift),
+}
+"""By name; ``season.season_profiles`` gives the season they take."""

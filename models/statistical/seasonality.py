@@ -1,0 +1,250 @@
+"""How each series' months differ over the year, steadied by the panel it belongs to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+
+YEAR: Final = 12
+"""Months of a season."""
+
+BLOCK: Final = 1024
+"""Series worked on at a time: bounds memory, and keeps the arrays near the processor."""
+
+LEAST_MONTHS: Final = 24
+"""Months a panel must have before any profile is read from it."""
+
+HALF_LIFE: Final = 30.0
+"""Months after which a month's ratio counts half."""
+
+NOISE_WEIGHT: Final = 1.25
+"""Caution of the shrinkage: how many times its measured noise a profile is held to have."""
+
+LOWEST: Final = 0.3
+"""Least factor of a month: values are divided by it, and a smaller one would blow up a stray."""
+
+LEAST_PANEL: Final = 10
+"""Series with a profile of their own that a panel needs before it has a profile for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonalProfiles:
+    """Profiles of series as measured, before they are steadied."""
+
+    profile: Floats
+    """Series x 12, mean 1."""
+    variance: Floats
+    """Squared standard error of a profile's months, one number a series."""
+    is_whole: NDArray[np.bool_]
+    """Whether each month of the year was measured at least once."""
+
+    @classmethod
+    def joined(cls, parts: Sequence["SeasonalProfiles"]) -> "SeasonalProfiles":
+        """Return the profiles of all parts, one after the other."""
+        return cls(
+            np.concatenate([part.profile for part in parts]),
+            np.concatenate([part.variance for part in parts]),
+            np.concatenate([part.is_whole for part in parts]),
+        )
+
+    def part(self, rows: NDArray[np.int64]) -> "SeasonalProfiles":
+        """Return the profiles of some of the series."""
+        return SeasonalProfiles(self.profile[rows], self.variance[rows], self.is_whole[rows])
+
+
+def season_profiles(values: Floats) -> Floats:
+    """Return what each month of the year is, as a multiple of the year's middle.
+
+    Ratios to a centred year's moving average, averaged with recent years counting more, then drawn
+    towards the panel's own profile: the more, the noisier a series is beside how much its profile
+    stands out (empirical Bayes). All series together make the panel's profile, so pass the whole
+    panel at once; nothing else depends on the other series or on their order.
+
+    Args:
+        values: Series x months, NaN where missing; not modified.
+
+    Returns:
+        Series x 12, at least 0.3; column k is for the matrix columns k, k + 12, ... All ones for
+        panels under 24 months. Series without a whole year of ratios get the panel's profile,
+        which is ones where fewer than ten series have one.
+    """
+    if values.shape[1] < LEAST_MONTHS or not len(values):
+        return np.ones((len(values), YEAR))
+    raw = measured_profiles(values)
+    return steadied_profiles(raw, panel_profile(raw))
+
+
+def measured_profiles(values: Floats) -> SeasonalProfiles:
+    """Return what each series shows on its own, without regard to the others.
+
+    Args:
+        values: Series x months, NaN where missing, at least ``LEAST_MONTHS``; not modified.
+    """
+    places = range(0, max(len(values), 1), BLOCK)
+    blocks = [profiles_of(*ratios(values[at : at + BLOCK].T)) for at in places]
+    return SeasonalProfiles.joined(blocks)
+
+
+def panel_profile(raw: SeasonalProfiles) -> Floats:
+    """Return the profile of a panel, by month of the year: a mean that trusts the calm ones more.
+
+    Args:
+        raw: Of all its series; their order decides how the sums are rounded.
+    """
+    whole = raw.is_whole
+    if whole.sum() < LEAST_PANEL:
+        return np.ones(YEAR)
+    if not whole.all():
+        raw = SeasonalProfiles(raw.profile.T[:, whole].T, raw.variance[whole], whole[whole])
+    variance = raw.variance
+    trust = 1.0 / np.maximum(variance + np.median(variance), 1e-12)
+    weighed = np.ascontiguousarray(raw.profile.T) * trust
+    panel: Floats = np.cumsum(weighed, axis=1)[:, -1] / trust.sum()
+    return panel
+
+
+def steadied_profiles(raw: SeasonalProfiles, panel: Floats) -> Floats:
+    """Return profiles drawn towards the panel's as far as noise explains their difference.
+
+    Returns:
+        Series x 12, at least 0.3.
+    """
+    apart = raw.profile - panel
+    between = (apart**2).sum(axis=1) / (YEAR - 1)
+    noise = NOISE_WEIGHT * raw.variance
+    kept = np.clip(1.0 - noise / np.maximum(between, 1e-12), 0.0, 1.0)
+    return np.maximum(panel + apart * np.where(raw.is_whole, kept, 0.0)[:, None], LOWEST)
+
+
+def seasonal_scale(values: Floats) -> Floats:
+    """Return the mean absolute difference to the year before of each series, NaN without any.
+
+    Errors in this unit are what MASE averages.
+    """
+    step = np.abs(values[:, YEAR:] - values[:, :-YEAR])
+    known = np.isfinite(step)
+    count = known.sum(axis=1)
+    total = np.where(known, step, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def carried(months: Floats, *, step: int = 1) -> Floats:
+    """Return months x series with each gap filled from ``step`` months before, if that is known."""
+    filled = months.copy()
+    for at in np.flatnonzero(np.isnan(months).any(axis=1)):
+        if at >= step:
+            filled[at] = np.where(np.isnan(filled[at]), filled[at - step], filled[at])
+    return filled
+
+
+def moving_sums(months: Floats, width: int) -> Floats:
+    """Return sums over ``width`` consecutive rows, one row for each place the window fits in.
+
+    Each is added up from its own rows: a huge month leaves no rounding behind in later sums.
+    """
+    if width == 1:
+        return months
+    half = width // 2
+    part = moving_sums(months, half)
+    pair = part[:-half] + part[half:]
+    return pair if width % 2 == 0 else pair[:-1] + months[width - 1 :]
+
+
+def of_month(month: int) -> slice:
+    """Return which ratios, by ``ratios``, are of a month of the year, by place modulo 12."""
+    return slice((month - YEAR // 2) % YEAR, None, YEAR)
+
+
+def year_weights(years: int) -> Floats:
+    """Return what the ratios of one month of the year count, oldest first, the newest 1.
+
+    Months are weighed by themselves: how old the newest is makes no difference to any of them.
+    """
+    return np.asarray(0.5 ** (YEAR / HALF_LIFE * np.arange(years)[::-1]))
+
+
+def profiles_of(ratio: Floats, usable: Booleans) -> SeasonalProfiles:
+    """Return the profiles that the ratios of some series, by ``ratios``, add up to."""
+    shape = (YEAR, ratio.shape[1])
+    mean, scatter, count = np.ones(shape), np.zeros(shape), np.zeros(shape)
+    for month in range(YEAR):
+        told = ratio[of_month(month)]
+        weight = usable[of_month(month)] * year_weights(len(told))[:, None]
+        mean[month], scatter[month], count[month] = weighted(told, weight)
+    return profiles_from(mean, scatter, count)
+
+
+def profiles_from(mean: Floats, scatter: Floats, count: Floats) -> SeasonalProfiles:
+    """Return profiles from the ratios of each month of the year, all 12 x series.
+
+    Args:
+        mean: Weighted mean; not modified.
+        scatter: Weighted mean square around it, times the count.
+        count: Effective number.
+    """
+    middle = mean.mean(axis=0)
+    is_whole = (count > 0).all(axis=0) & (middle > 0)
+    noise = scatter.sum(axis=0) / np.maximum(count.sum(axis=0) - YEAR, 1.0)
+    variance = noise / np.maximum(count.mean(axis=0), 1.0)
+    return SeasonalProfiles((mean / np.where(is_whole, middle, 1.0)).T, variance, is_whole)
+
+
+def ratios(months: Floats) -> tuple[Floats, Booleans]:
+    """Return months over their centred moving average from the seventh month on, and which count.
+
+    Gaps inside a series count in the average as the last value before them. No ratio changes with
+    months later than the sixth after it.
+
+    Args:
+        months: Months x series, NaN where missing; not modified.
+    """
+    filled = carried(months)
+    half = YEAR // 2
+    sums = moving_sums(filled, YEAR)
+    average = (sums[:-1] + sums[1:]) / (2 * YEAR)
+    inner = months[half : half + len(average)]
+    usable = np.isfinite(inner) & (average > 0)
+    ratio = np.divide(inner, average, out=np.zeros_like(average), where=usable)
+    return ratio, usable
+
+
+def weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return weighted mean, scatter (squares added up) and effective count of each column.
+
+    Args:
+        ratio: Ratios of one month of the year, years x series; not modified.
+        weight: What each counts.
+    """
+    total = weight.sum(axis=0)
+    some = np.where(total > 0, total, 1.0)
+    mean = (weight * ratio).sum(axis=0) / some
+    count = total**2 / np.where(total > 0, (weight**2).sum(axis=0), 1.0)
+    spread = (weight * (ratio - mean) ** 2).sum(axis=0) / some
+    return np.where(total > 0, mean, 1.0), spread * count, count
+
+
+def evenly_weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, float]:
+    """Return what ``weighted`` says, bit for bit, where all of a year's ratios count alike.
+
+    Args:
+        ratio: Ratios of one month of the year, years x series, at least one year; not modified.
+        weight: What each year counts.
+    """
+    total = np.cumsum(weight)[-1]
+    mean, scatter = np.zeros((2, ratio.shape[1]))
+    room = np.empty_like(mean)
+    for year, counts in zip(ratio, weight, strict=True):
+        mean += np.multiply(year, counts, out=room)
+    mean /= total
+    for year, counts in zip(ratio, weight, strict=True):
+        np.subtract(year, mean, out=room)
+        room *= room
+        scatter += np.multiply(room, counts, out=room)
+    scatter /= total
+    count = float(total**2 / np.cumsum(weight**2)[-1])
+    return mean, scatter * count, count

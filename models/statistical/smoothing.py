@@ -1,0 +1,318 @@
+"""Exponential smoothing of many series at once: loops over months and grids, never over series.
+
+Arrays are months x series, so that one month of all series lies together. A gap moves no state but
+time. Each method returns what it says of the known months, each one month ahead, then of the months
+after them. The parameters of a series are those of a grid with the least errors on the way.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.statistical.seasonality import YEAR
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+
+START_MONTHS: Final = 6
+"""First months whose mean is the level that smoothing without a trend starts from."""
+
+SES_ALPHAS: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
+
+DAMPED_GRID: Final = tuple(product((0.1, 0.3, 0.6, 0.9), (0.02, 0.1), (0.85, 0.97)))
+"""Alpha, beta as a share of alpha, phi."""
+
+LEAST_START: Final = 9
+"""Known months of the first year that a first trend needs."""
+
+SEASONAL_GRID: Final = tuple(product((0.1, 0.25, 0.5, 0.75), (0.0, 0.1), (0.0, 0.1, 0.25)))
+"""Alpha, beta as a share of alpha, gamma as a share of what alpha leaves."""
+
+SEASONAL_PHI: Final = 0.9
+
+LOG_OFFSET: Final = 0.05
+"""Added before logs are taken, as a share of the series' mean, so that zeros have one."""
+
+DEMAND_RATES: Final = (0.1, 0.2, 0.3)
+"""Smoothing parameters tried for the size of a demand and for its chance alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Months:
+    """Some series, months x series."""
+
+    values: Floats
+    """0 where unknown."""
+    known: Booleans
+    ahead_only: bool = False
+    """Whether nobody asks what was said of these months, only what is said of those after them."""
+
+    @classmethod
+    def of(cls, values: Floats, *, ahead_only: bool = False) -> Self:
+        """Take series x months, NaN where missing."""
+        known = np.ascontiguousarray(np.isfinite(values).T)
+        return cls(np.where(known, np.ascontiguousarray(values.T), 0.0), known, ahead_only)
+
+    @property
+    def gapped(self) -> Floats:
+        """Return the values, NaN where unknown."""
+        return np.where(self.known, self.values, np.nan)
+
+    @property
+    def first(self) -> NDArray[np.intp]:
+        """Return the row of each series' first known month, 0 without any."""
+        first: NDArray[np.intp] = self.known.argmax(axis=0)
+        return first
+
+    @property
+    def first_value(self) -> Floats:
+        """Return the first known value of each series, 0 without any."""
+        return self.values[self.first, np.arange(len(self.first))]
+
+    @property
+    def age(self) -> Floats:
+        """Return months since the first known one, negative before it."""
+        return np.arange(len(self.known), dtype=np.float64)[:, None] - self.first
+
+    def beginning(self) -> Iterator[NDArray[np.intp]]:
+        """Yield for each month which series have their first value then, none in the very first.
+
+        A walk along the months sets these to their start: what moved them before is void.
+        """
+        first = self.first
+        begun = set(first.tolist()) - {0}
+        none = np.empty(0, dtype=np.intp)
+        for at in range(len(self.known)):
+            yield np.flatnonzero(first == at) if at in begun else none
+
+    @property
+    def weight(self) -> Floats:
+        """Return 1 where known, else 0."""
+        return self.known.astype(np.float64)
+
+    def blank(self, horizon: int) -> Floats:
+        """Return room for what is said of these months and of those after them."""
+        return np.empty((len(self.values) + horizon, self.values.shape[1]))
+
+
+class _Followed(NamedTuple):
+    """Level and trend after the last month, and the errors on the way; points x series."""
+
+    level: Floats
+    trend: Floats
+    loss: Floats
+
+
+def ses(months: Months, horizon: int) -> Floats:
+    """Return simple exponential smoothing: a level that follows the values."""
+    start = mean_where(months.values, months.known & (months.age < START_MONTHS))
+    grid = columns_of([(alpha, 0.0, 1.0) for alpha in SES_ALPHAS])
+    return _trended(months, horizon, grid, (start, np.zeros_like(start)))
+
+
+def damped_trend(months: Months, horizon: int) -> Floats:
+    """Return smoothing of a level and a trend that dies away, from the line of the first year."""
+    early = (months.known & (months.age < YEAR)).astype(np.float64)
+    start = line_of([term.sum(axis=0) for term in line_terms(months, early)], least=LEAST_START)
+    grid = columns_of([(alpha, alpha * share, phi) for alpha, share, phi in DAMPED_GRID])
+    return _trended(months, horizon, grid, (start[0] + months.first_value, start[1]))
+
+
+def _trended(months: Months, horizon: int, grid: Floats, start: tuple[Floats, Floats]) -> Floats:
+    best = best_of(grid, _follow(months, grid, start).loss)
+    said = months.blank(horizon)
+    level, trend, _ = _follow(months, best, start, said)
+    reach = np.cumsum(best[2] ** np.arange(1, horizon + 1)[:, None], axis=0)
+    said[-horizon:] = level + reach * trend
+    return said
+
+
+def _follow(
+    months: Months, grid: Floats, start: tuple[Floats, Floats], said: Floats | None = None
+) -> _Followed:
+    """Walk along the months at each point of a grid; note what the first one says if asked."""
+    alpha, beta, phi = grid
+    level, trend = (np.tile(part, (len(alpha), 1)) for part in start)
+    loss, error, move = (np.zeros_like(level) for _ in range(3))
+    has_trend = bool(beta.any())
+    walk = zip(months.values, months.weight, months.beginning(), strict=True)
+    for at, (row, weight, new) in enumerate(walk):
+        if has_trend:
+            if new.size:
+                level[:, new], trend[:, new] = start[0][new], start[1][new]
+            trend *= phi
+            level += trend
+        if said is not None:
+            said[at] = level[0]
+        np.subtract(row, level, out=error)
+        error *= weight
+        loss += np.multiply(error, error, out=move)
+        level += np.multiply(error, alpha, out=move)
+        if has_trend:
+            trend += np.multiply(error, beta, out=move)
+    return _Followed(level, trend, loss)
+
+
+class _Turned(NamedTuple):
+    """Level, trend and season after the last month, and the errors on the way."""
+
+    level: Floats
+    trend: Floats
+    season: Floats
+    """12 x points x series."""
+    loss: Floats
+
+
+def holt_winters(months: Months, season: Floats, horizon: int) -> Floats:
+    """Return damped smoothing of logs with a season that moves.
+
+    Args:
+        months: Values with their season in them; below 0 counts as 0.
+        season: 12 x series: what each month is a multiple of to start with.
+        horizon: Months ahead.
+    """
+    size = mean_where(np.maximum(months.values, 0.0), months.known)
+    shares = np.maximum(months.values, 0.0) / np.where(size > 0, size, 1.0)
+    logs = Months(np.log(shares + LOG_OFFSET), months.known)
+    grid = columns_of([(a, a * b, (1.0 - a) * g) for a, b, g in SEASONAL_GRID])
+    best = best_of(grid, _turn(logs, grid, np.log(season)).loss)
+    said = months.blank(horizon)
+    last = _turn(logs, best, np.log(season), said)
+    ahead = np.arange(1, horizon + 1)
+    place = (len(months.values) + ahead - 1) % YEAR
+    reach = np.cumsum(SEASONAL_PHI**ahead)[:, None]
+    said[-horizon:] = last.level + reach * last.trend + last.season[place, 0]
+    return (np.exp(said) - LOG_OFFSET) * size
+
+
+def _turn(logs: Months, grid: Floats, season: Floats, said: Floats | None = None) -> _Turned:
+    """Walk as ``_follow`` does, with a season; errors count as they are, not squared."""
+    alpha, beta, gamma = grid
+    turning = np.repeat(season[:, None, :], len(alpha), axis=1)
+    early = logs.known & (logs.age < START_MONTHS)
+    start = mean_where(logs.values - season[np.arange(len(logs.values)) % YEAR], early)
+    level = np.tile(start, (len(alpha), 1))
+    trend, loss, error, move = (np.zeros_like(level) for _ in range(4))
+    for at, (row, weight) in enumerate(zip(logs.values, logs.weight, strict=True)):
+        own = turning[at % YEAR]
+        trend *= SEASONAL_PHI
+        level += trend
+        np.add(level, own, out=move)
+        if said is not None:
+            said[at] = move[0]
+        np.subtract(row, move, out=error)
+        error *= weight
+        loss += np.abs(error, out=move)
+        level += np.multiply(error, alpha, out=move)
+        trend += np.multiply(error, beta, out=move)
+        own += np.multiply(error, gamma, out=move)
+    return _Turned(level, trend, turning, loss)
+
+
+def tsb(
+    months: Months,
+    horizon: int,
+    *,
+    size_rates: tuple[float, ...] = DEMAND_RATES,
+    chance_rates: tuple[float, ...] = DEMAND_RATES,
+) -> Floats:
+    """Return the chance of a demand times its size, each smoothed on its own.
+
+    Source: Teunter, Syntetos and Babai (2011), Intermittent demand: linking forecasting to
+    inventory obsolescence.
+
+    Args:
+        months: Values; above 0 is a demand.
+        horizon: Months ahead; all get the same.
+        size_rates: Smoothing parameters to try for the size, which moves with each demand.
+        chance_rates: And for the chance, which moves with each known month.
+    """
+    grid = columns_of(list(product(size_rates, chance_rates)))
+    best = best_of(grid, _demand(months, grid))
+    said = months.blank(horizon)
+    _demand(months, best, said)
+    return said
+
+
+def _demand(months: Months, grid: Floats, said: Floats | None = None) -> Floats:
+    """Walk along the months and return the errors, points x series."""
+    size_rate, chance_rate = grid
+    demand = (months.values > 0).astype(np.float64)
+    columns = np.arange(demand.shape[1])
+    size = np.tile(months.values[demand.argmax(axis=0), columns], (len(size_rate), 1))
+    chance = np.tile(demand[months.first, columns], (len(size_rate), 1))
+    loss, error, move = (np.zeros_like(size) for _ in range(3))
+    for at, row in enumerate(months.values):
+        np.multiply(size, chance, out=move)
+        if said is not None:
+            said[at] = move[0]
+        np.subtract(row, move, out=error)
+        error *= months.known[at]
+        loss += np.abs(error, out=error)
+        np.subtract(row, size, out=move)
+        move *= size_rate
+        size += np.multiply(move, demand[at], out=move)
+        np.subtract(demand[at], chance, out=move)
+        move *= chance_rate
+        chance += np.multiply(move, months.known[at], out=move)
+    if said is not None:
+        said[len(months.values) :] = size[0] * chance[0]
+    return loss
+
+
+def mean_where(values: Floats, chosen: Booleans) -> Floats:
+    """Return the mean of each column over the chosen cells, 0 where none is."""
+    total = np.where(chosen, values, 0.0).sum(axis=0)
+    count = np.maximum(chosen.sum(axis=0), 1)
+    mean: Floats = total / count
+    return mean
+
+
+def line_terms(months: Months, weight: Floats) -> list[Floats]:
+    """Return what a straight line is made of once added up over months.
+
+    Months count from 1 at a series' first, values from its first value.
+    """
+    number = months.age + 1.0
+    value = (months.values - months.first_value) * weight
+    timed = number * weight
+    return [weight, timed, value, number * timed, number * value]
+
+
+def line_of(sums: list[Floats], *, least: int) -> tuple[Floats, Floats]:
+    """Return intercept and slope of least squares, level where under ``least`` months count.
+
+    Args:
+        sums: The terms of ``line_terms``, added up.
+        least: Months that a slope needs, at least 2.
+    """
+    count, time, value, squares, products = sums
+    some = np.maximum(count, 1.0)
+    spread = squares - time * time / some
+    slope = np.divide(
+        products - time * value / some,
+        spread,
+        out=np.zeros_like(spread),
+        where=(count >= least) & (spread > 0),
+    )
+    return (value - slope * time) / some, slope
+
+
+def columns_of(points: list[tuple[float, ...]]) -> Floats:
+    """Return the points of a grid as parameters x points x 1."""
+    return np.array(points, dtype=np.float64).T[:, :, None]
+
+
+def best_of(points: Floats, loss: Floats) -> Floats:
+    """Return of each series the point with the least loss, as parameters x 1 x series.
+
+    Args:
+        points: Parameters x points x series, or x 1 where all series have the same.
+        loss: Points x series.
+    """
+    each = np.broadcast_to(points, (len(points), *loss.shape))
+    return np.take_along_axis(each, loss.argmin(axis=0)[None, None, :], axis=1)

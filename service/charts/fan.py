@@ -1,0 +1,105 @@
+"""What one chart shows of one destination."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from service.charts.markers import Marker, pick_markers
+from service.charts.tariff_markers import RateStep
+from service.report.inputs import ReportInput
+from service.wording.goods import MAGNETS
+from service.wording.names import in_reading_order, name_of
+
+HISTORY_MONTHS: Final = 30
+"""Months of history drawn before the end of the cutoff month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """What one chart shows of one destination; dates are naive, rows in order of ``period``."""
+
+    destination: str
+    as_of: pd.Timestamp
+    cutoff_end: pd.Timestamp
+    history: pd.DataFrame
+    forecast: pd.DataFrame
+    markers: tuple[Marker, ...]
+    left_out: int
+    earlier: tuple[pd.DataFrame, ...] = ()
+    """Medians published before, oldest first: as_of, period, p50."""
+    steps: tuple[RateStep, ...] = ()
+    goods: str = MAGNETS
+    """What it is of, in words."""
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """Return the left edge of the chart."""
+        return self.cutoff_end - pd.DateOffset(months=HISTORY_MONTHS)
+
+    @property
+    def end(self) -> pd.Timestamp:
+        """Return the right edge, the end of the last month forecast."""
+        return _end(self.forecast, self.cutoff_end)
+
+
+def make_fans(report: ReportInput) -> list[Fan]:
+    """Gather the charts of every destination with a forecast or a history, in reading order."""
+    found = {*report.forecasts["destination"], *report.panel["destination"]}
+    return [make_fan(report, destination) for destination in in_reading_order(found)]
+
+
+def make_fan(report: ReportInput, destination: str) -> Fan:
+    """Gather what the chart of one destination shows; its history may be empty."""
+    forecast = _months_of(report.forecasts, destination)
+    history = _months_of(report.panel, destination)
+    start = report.cutoff_end - pd.DateOffset(months=HISTORY_MONTHS)
+    markers, left_out = pick_markers(
+        report.events,
+        destination=destination,
+        start=start,
+        end=_end(forecast, report.cutoff_end),
+        as_of=report.as_of_date,
+    )
+    return Fan(
+        destination=destination,
+        as_of=report.as_of_date,
+        cutoff_end=report.cutoff_end,
+        history=history[history["period"].between(start, report.cutoff_end, inclusive="left")],
+        forecast=forecast,
+        markers=tuple(markers),
+        left_out=left_out,
+    )
+
+
+def left_out_note(fan: Fan) -> str:
+    """Return the sentence on events that matter less than those marked."""
+    return (
+        f"{fan.left_out} further events of less weight for {name_of(fan.destination)} not marked."
+    )
+
+
+def status_of(fan: Fan) -> str:
+    """Return the destination's status; several are joined."""
+    return "; ".join(dict.fromkeys(fan.forecast["status"].astype(str))) or "no forecast"
+
+
+def reason_of(fan: Fan) -> str:
+    """Return why no higher rung made the forecast, empty where none should have."""
+    if "reason" not in fan.forecast:
+        return ""
+    return "; ".join(text for text in fan.forecast["reason"].dropna().unique() if text)
+
+
+def _end(forecast: pd.DataFrame, cutoff_end: pd.Timestamp) -> pd.Timestamp:
+    """Return the end of the last month forecast, a year after the cutoff where there is none."""
+    if forecast.empty:
+        return cutoff_end + pd.DateOffset(months=12)
+    return pd.Timestamp(forecast["period"].max()) + pd.DateOffset(months=1)
+
+
+def _months_of(frame: pd.DataFrame, destination: str) -> pd.DataFrame:
+    """Return one destination's rows in order, ``period`` as a naive first of the month."""
+    rows = frame.loc[frame["destination"] == destination]
+    dated = rows.assign(period=pd.to_datetime(rows["period"]))
+    return dated.sort_values("period", ignore_index=True)

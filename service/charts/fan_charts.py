@@ -1,0 +1,324 @@
+"""Fan charts of the destinations and the overview of them all."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
+
+from service.charts.canvas import COLOURS, png, printable, svg
+from service.charts.fan import Fan, left_out_note, status_of
+from service.charts.markers import Marker
+from service.charts.plotting import (
+    BANDS,
+    EARLIER_DASHES,
+    SHAPES,
+    STDERR_BAND,
+    axis_day,
+    axis_moment,
+    dots,
+    fit_height,
+    frame_axes,
+    month_starts,
+    plot_earlier,
+    plot_fan,
+    plot_history,
+    plot_markers,
+    plot_steps,
+    quiet_tonnes,
+    shade_past,
+)
+from service.wording.goods import MAGNETS
+from service.wording.names import name_of
+
+OVERVIEW_TITLE: Final = f"China's exports of {MAGNETS} by destination, tonnes a month"
+
+_ACROSS: Final = 4
+_CAPTION_CHARACTERS: Final = 130
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """Inches of a fan chart: head, axes, foot and caption, stacked."""
+
+    captions: int
+    width: float = 10.0
+    head: float = 1.2
+    axes: float = 3.5
+    foot: float = 1.22
+    left: float = 0.8
+    right: float = 0.2
+    line: float = 0.19
+
+    @property
+    def below(self) -> float:
+        """Return the inches under the axes."""
+        return self.foot + (self.captions * self.line + 0.15 if self.captions else 0.0)
+
+    @property
+    def height(self) -> float:
+        """Return the inches of the whole."""
+        return self.head + self.axes + self.below
+
+    def box(self) -> tuple[float, float, float, float]:
+        """Return left, bottom, width and height of the axes as shares of the sheet."""
+        across = (self.width - self.left - self.right) / self.width
+        return self.left / self.width, self.below / self.height, across, self.axes / self.height
+
+
+def fan_png(fan: Fan) -> bytes:
+    """Draw one destination with its events listed beneath the plot."""
+    return png(lambda: _draw_fan(fan, captions=True))
+
+
+def fan_svg(fan: Fan, *, label: str) -> str:
+    """Draw one destination for a page that lists the events itself; ``label`` is its alt text."""
+    return svg(lambda: _draw_fan(fan, captions=False), prefix=fan.destination, label=label)
+
+
+def overview_png(fans: Sequence[Fan], *, title: str = OVERVIEW_TITLE) -> bytes:
+    """Draw small multiples of destinations."""
+    return png(lambda: _draw_overview(fans, title))
+
+
+def overview_svg(fans: Sequence[Fan], *, label: str, title: str = OVERVIEW_TITLE) -> str:
+    """Draw small multiples for a page; ``label`` is the alt text."""
+    return svg(lambda: _draw_overview(fans, title), prefix="overview", label=label)
+
+
+def _draw_fan(fan: Fan, *, captions: bool) -> Figure:
+    """Draw the whole sheet of one destination."""
+    sheet = _Sheet(captions=_caption_count(fan) if captions else 0)
+    figure = Figure(figsize=(sheet.width, sheet.height))
+    axes = figure.add_axes(sheet.box())
+    frame_axes(axes, fan)
+    shade_past(axes, fan)
+    plot_fan(axes, fan)
+    plot_earlier(axes, fan)
+    plot_history(axes, fan)
+    fit_height(axes, fan)
+    plot_steps(axes, fan, width=sheet.width * sheet.box()[2])
+    plot_markers(axes, fan, width=sheet.width * sheet.box()[2])
+    _write_head(figure, fan, sheet)
+    _write_status(figure, fan, sheet)
+    _write_legend(figure, fan, sheet)
+    if captions:
+        _write_captions(figure, fan, sheet)
+    return figure
+
+
+def _write_head(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
+    """Say which destination, as of when and what the bands are."""
+    figure.text(
+        0.022,
+        1 - 0.24 / sheet.height,
+        f"{name_of(fan.destination)}: {fan.goods} from China",
+        fontsize=14,
+        fontweight="bold",
+        va="center",
+    )
+    figure.text(
+        0.022,
+        1 - 0.51 / sheet.height,
+        f"Forecast as of {fan.as_of:%-d %B %Y}. The line is the median; the bands should hold "
+        "50, 80 and 90 % of outcomes.",
+        fontsize=9.5,
+        va="center",
+        color=COLOURS["muted"],
+    )
+
+
+def _write_status(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
+    """Say so when another than the champion made the forecast."""
+    status = status_of(fan)
+    if status != "champion":
+        figure.text(
+            1 - sheet.right / sheet.width,
+            1 - 0.24 / sheet.height,
+            printable(status, width=64),
+            fontsize=9,
+            fontweight="bold",
+            ha="right",
+            va="center",
+            color=COLOURS["restrictive"],
+        )
+
+
+def _write_legend(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
+    """Explain every mark beneath the plot, where it can cover nothing."""
+    entries = [
+        *_forecast_entries(),
+        *_history_entries(),
+        *_time_entries(fan),
+        *_event_entries(fan),
+        *_context_entries(fan),
+    ]
+    figure.legend(
+        handles=entries,
+        loc="upper left",
+        bbox_to_anchor=(0.012, (sheet.below - 0.45) / sheet.height),
+        ncols=4,
+        frameon=False,
+        fontsize=8.5,
+        columnspacing=1.6,
+        handlelength=2.0,
+        borderpad=0.2,
+    )
+
+
+def _caption_count(fan: Fan) -> int:
+    """Count the lines beneath the plot: a heading, the events, a note on those left out."""
+    return 1 + len(fan.markers) + bool(fan.left_out) if fan.markers else 0
+
+
+def _write_captions(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
+    """List the marked events beneath the plot."""
+    if not fan.markers:
+        return
+    lines = [("", "", "Policy events marked above"), *map(_caption, fan.markers)]
+    if fan.left_out:
+        lines.append(("", "", left_out_note(fan)))
+    for place, (number, day, text) in enumerate(lines):
+        up = (sheet.line * (len(lines) - place) - 0.04) / sheet.height
+        left = 0.137 if number else 0.022
+        weight = "bold" if place == 0 else "normal"
+        figure.text(0.042, up, number, fontsize=8, va="center", ha="right", fontweight="bold")
+        figure.text(0.052, up, day, fontsize=8, va="center", color=COLOURS["muted"])
+        figure.text(left, up, text, fontsize=8, va="center", fontweight=weight)
+
+
+def _caption(marker: Marker) -> tuple[str, str, str]:
+    """Return number, day and text of one event, the text cut to a line."""
+    text = printable(f"{marker.symbol} {marker.state}: {marker.title}", width=_CAPTION_CHARACTERS)
+    return str(marker.number), f"{marker.when:%-d %b %Y}", text
+
+
+def _forecast_entries() -> list[Artist]:
+    """Explain the median and the bands."""
+    median = Line2D([], [], color=COLOURS["median"], lw=2, label="forecast, median")
+    bands = [
+        Patch(color=COLOURS[colour], label=f"{share} band ({low}-{high})")
+        for low, high, colour, share in reversed(BANDS)
+    ]
+    return [median, *bands]
+
+
+def _history_entries() -> list[Artist]:
+    """Explain how well each past month is known."""
+    line = Line2D([], [], color=COLOURS["faint"], lw=1.3)
+    doubt = Patch(color=COLOURS["doubt"], label=f"estimated month (±{STDERR_BAND} std. errors)")
+    doubt.set_edgecolor(line.get_color())
+    return [
+        dots("observed", [], [], label="observed month"),
+        dots("derived", [], [], label="derived from other figures"),
+        doubt,
+    ]
+
+
+def _time_entries(fan: Fan) -> list[Artist]:
+    """Explain the cutoff line and the shading, where there is any."""
+    last_known = fan.cutoff_end - pd.DateOffset(months=1)
+    cutoff = Line2D(
+        [],
+        [],
+        color=COLOURS["muted"],
+        lw=1.1,
+        ls=(0, (5, 3)),
+        label=f"cutoff, end of {last_known:%b %Y}",
+    )
+    past = Patch(color=COLOURS["past"], label="past, not yet published")
+    return [cutoff, past] if fan.as_of > fan.cutoff_end else [cutoff]
+
+
+def _event_entries(fan: Fan) -> list[Artist]:
+    """Explain the shapes that occur on this chart."""
+    states = sorted({(m.direction, m.in_force) for m in fan.markers}, reverse=True)
+    return [_event_entry(direction, in_force=in_force) for direction, in_force in states]
+
+
+def _event_entry(direction: str, *, in_force: bool) -> Line2D:
+    """Explain one shape; hollow means that it did not bind on the day of the forecast."""
+    colour = COLOURS[direction]
+    return Line2D(
+        [],
+        [],
+        ls="none",
+        marker=SHAPES[direction],
+        ms=9,
+        mec=colour,
+        mfc=colour if in_force else COLOURS["paper"],
+        label=f"{direction} event" if in_force else f"{direction}, not (yet) in force",
+    )
+
+
+def _context_entries(fan: Fan) -> list[Artist]:
+    """Explain earlier forecasts and tariff steps, where there are any."""
+    entries: list[Artist] = []
+    if fan.earlier:
+        label = "medians published before"
+        ink = COLOURS["earlier"]
+        entries.append(Line2D([], [], label=label, color=ink, lw=1.0, ls=EARLIER_DASHES))
+    if fan.steps:
+        entries.append(Patch(color=COLOURS["tariff"], label="tariff step (listed on the page)"))
+    return entries
+
+
+def _draw_overview(fans: Sequence[Fan], title: str) -> Figure:
+    """Draw a small fan of every destination, each on its own scale."""
+    rows = math.ceil(len(fans) / _ACROSS)
+    figure = Figure(figsize=(12.0, 0.95 + 2.25 * rows), layout=None)
+    grid = figure.subplots(rows, _ACROSS, squeeze=False).ravel()
+    height = figure.get_figheight()
+    figure.subplots_adjust(
+        left=0.05, right=0.99, top=1 - 0.95 / height, bottom=0.32 / height, wspace=0.2, hspace=0.42
+    )
+    for axes, fan in zip(grid, fans, strict=False):
+        _draw_small(axes, fan)
+    for axes in grid[len(fans) :]:
+        axes.set_visible(False)
+    if fans:
+        _write_overview_head(figure, fans[0], title, height=height)
+    return figure
+
+
+def _draw_small(axes: Axes, fan: Fan) -> None:
+    """Draw one of the small multiples."""
+    axes.set_xlim(axis_day(fan.start), axis_day(fan.end))
+    axes.xaxis.set_major_locator(month_starts(fan, months=12))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: f"{axis_moment(day):%Y}"))
+    axes.xaxis.set_minor_locator(month_starts(fan, months=3))
+    quiet_tonnes(axes, most_ticks=4)
+    axes.tick_params(labelsize=8)
+    shade_past(axes, fan)
+    plot_fan(axes, fan)
+    plot_history(axes, fan, size=2.4)
+    fit_height(axes, fan)
+    axes.set_title(name_of(fan.destination), loc="left", fontsize=10, fontweight="bold", pad=5)
+
+
+def _write_overview_head(figure: Figure, fan: Fan, title: str, *, height: float) -> None:
+    """Say what all the small charts have in common."""
+    figure.text(
+        0.012,
+        1 - 0.22 / height,
+        printable(title),
+        fontsize=14,
+        fontweight="bold",
+        va="center",
+    )
+    figure.text(
+        0.012,
+        1 - 0.49 / height,
+        f"Forecast as of {fan.as_of:%-d %B %Y}: median with 50, 80 and 90 % bands. Filled dots "
+        "observed, hollow dots derived, grey line estimated. Each chart has its own scale.",
+        fontsize=9.5,
+        va="center",
+        color=COLOURS["muted"],
+    )

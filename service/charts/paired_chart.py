@@ -1,0 +1,123 @@
+"""The chart of a scenario: both forecasts in one fan, and the difference beneath."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from service.charts.canvas import COLOURS, svg
+from service.charts.fan import Fan
+from service.charts.plotting import (
+    dots,
+    frame_axes,
+    month_days,
+    plot_history,
+    quiet_tonnes,
+    shade_past,
+    with_bridge,
+)
+from service.scenarios.scenario_schema import SIDES
+from store.vocabulary import QUANTILE_COLUMNS
+
+SEEN_THROUGH: Final = 0.6
+LINES: Final = {"base": "median", "scenario": "scenario"}
+FILLS: Final = {"base": "band80", "scenario": "scenario80"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both forecasts of one destination."""
+
+    fan: Fan
+    """As published, with the history."""
+    table: pd.DataFrame
+    """Rows of the answer about it, ``period`` as a naive first of the month."""
+    base_label: str
+
+    def side(self, name: str) -> Fan:
+        """Return one of the two as a fan."""
+        numbers = {level: self.table[f"{name}_{level}"] for level in QUANTILE_COLUMNS}
+        return replace(self.fan, forecast=self.table[["period"]].assign(**numbers))
+
+
+def paired_svg(pair: Pair, *, label: str) -> str:
+    """Draw both for a page; ``label`` is the alt text."""
+    return svg(lambda: _draw(pair), prefix="what-if", label=label)
+
+
+def _draw(pair: Pair) -> Figure:
+    figure = Figure(figsize=(10.0, 6.4))
+    upper = figure.add_axes((0.08, 0.45, 0.9, 0.52))
+    lower = figure.add_axes((0.08, 0.14, 0.9, 0.22))
+    frame_axes(upper, pair.fan)
+    shade_past(upper, pair.fan)
+    plot_history(upper, pair.fan)
+    for name in SIDES:
+        _plot_side(upper, pair.side(name), name)
+    tops = [pair.table[f"{name}_p90"].max() for name in SIDES] + [pair.fan.history["tonnes"].max()]
+    upper.set_ylim(0.0, 1.08 * float(np.nanmax([*tops, 1.0])))
+    frame_axes(lower, pair.fan)
+    shade_past(lower, pair.fan)
+    _plot_difference(lower, pair.table)
+    figure.legend(
+        handles=_entries(pair), loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=4,
+        frameon=False, fontsize=8.5, columnspacing=1.6, handlelength=2.0, borderpad=0.2,
+    )  # fmt: skip
+    return figure
+
+
+def _plot_side(axes: Axes, fan: Fan, name: str) -> None:
+    """Draw the 80 % band and the median of one of the two."""
+    rows = with_bridge(fan)
+    days, order = month_days(rows), SIDES.index(name)
+    axes.fill_between(
+        days, rows["p10"], rows["p90"], color=COLOURS[FILLS[name]], lw=0, zorder=1 + order / 10,
+        alpha=SEEN_THROUGH,
+    )  # fmt: skip
+    for edge in ("p10", "p90"):
+        axes.plot(days, rows[edge], color=COLOURS[LINES[name]], lw=0.7, zorder=2 + order / 10)
+    dashes = (0, (4, 2)) if name == "base" else "solid"
+    axes.plot(days, rows["p50"], color=COLOURS[LINES[name]], lw=2, ls=dashes, zorder=3 + order / 10)
+
+
+def _plot_difference(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw the difference with its own band around zero."""
+    days = month_days(table)
+    low, middle, high = (table[f"difference_{name}"] for name in ("p10", "p50", "p90"))
+    axes.fill_between(days, low, high, color=COLOURS["scenario80"], lw=0, alpha=SEEN_THROUGH)
+    axes.plot(days, middle, color=COLOURS["scenario"], lw=2)
+    axes.axhline(0.0, color=COLOURS["muted"], lw=1.0)
+    edge = max(float(np.abs([low, high]).max()), 1.0)
+    axes.set_ylim(
+        min(float(low.min()), -0.1 * edge) * 1.1, max(float(high.max()), 0.1 * edge) * 1.1
+    )
+    quiet_tonnes(axes, most_ticks=4)
+    axes.set_ylabel("difference, t")
+
+
+def _entries(pair: Pair) -> list[Artist]:
+    """Explain every mark."""
+    found: list[Artist] = []
+    for name in SIDES:
+        told = pair.base_label if name == "base" else name
+        dashes = (0, (4, 2)) if name == "base" else "solid"
+        ink = COLOURS[LINES[name]]
+        found.append(Line2D([], [], color=ink, lw=2, ls=dashes, label=f"{told}, median"))
+        found.append(
+            Patch(
+                facecolor=COLOURS[FILLS[name]], edgecolor=ink, alpha=SEEN_THROUGH,
+                label=f"{told}, 80 % band",
+            )
+        )  # fmt: skip
+    found += [dots("observed", [], [], label="observed month")]
+    found += [dots("derived", [], [], label="derived month")]
+    found.append(Line2D([], [], color=COLOURS["faint"], lw=1.3, label="estimated month"))
+    if pair.fan.as_of > pair.fan.cutoff_end:
+        found.append(Patch(color=COLOURS["past"], label="past, not yet published"))
+    return found

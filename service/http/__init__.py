@@ -1,0 +1,4 @@
+"""Building blocks of responses: tags, problem documents, templates, methods.
+
+Not here: access and limits (``service.security``).
+"""

@@ -1,0 +1,153 @@
+"""The publication in memory: looked after by one thread, swapped whole when the store changes."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from service.live.commodity_cache import CommodityCache
+from service.live.explanation_inputs import ExplanationInputs
+from service.live.publication import (
+    NothingPublishedError,
+    Publication,
+    Stands,
+    make_publication,
+)
+from service.planning.planning_state import PlanningState
+from store.planning.planning_rows import read_desk, read_desk_mark
+from store.planning.tokens import scopes_in_force
+from store.publications.published import read_mark, read_published
+from store.schema.change_marks import Mark
+
+_LOG: Final = logging.getLogger("magnetcast.service")
+
+Warm = Callable[[Publication], Iterable[object]]
+"""Draws what will be asked for first, a step at a time."""
+
+
+class LivePublication:
+    """Holds the newest publication; readers take it whole and keep it as long as they need.
+
+    A state that cannot be made leaves the one before in place, and ``trouble`` says why.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        knowledge: ExplanationInputs,
+        *,
+        clock: Callable[[], pd.Timestamp],
+        refresh_s: float,
+    ) -> None:
+        """Take the store and how to learn from it; ``start`` reads it."""
+        self.clock = clock
+        self.engine = engine
+        self._knowledge = knowledge
+        self._refresh_s = refresh_s
+        self._others = CommodityCache(engine, knowledge)
+        self._kept: Stands = {}
+        self._seen: tuple[Mark, date] | None = None
+        self._publication: Publication | None = None
+        self._desk: PlanningState | None = None
+        self._desk_guard = threading.Lock()
+        self._warm: Warm | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.tokens: Mapping[str, frozenset[str]] = MappingProxyType({})
+        self.trouble = ""
+        self.refreshed = 0
+        """How many publications were put in place so far."""
+
+    @property
+    def publication(self) -> Publication:
+        """Return the newest publication.
+
+        Raises:
+            NothingPublishedError: There is none yet.
+        """
+        found = self._publication
+        if found is None:
+            raise NothingPublishedError(
+                self.trouble or "Nothing is read yet. Expected a forecast. Try again in a moment."
+            )
+        return found
+
+    def of(self, commodity: str) -> Publication:
+        """Return the newest publication of a commodity; others than the magnets are made on demand.
+
+        Raises:
+            NothingPublishedError: There is none of the magnets yet.
+            UnknownError: There is none of it.
+        """
+        return self._others.beside(self.publication, commodity, clock=self.clock())
+
+    @property
+    def desk(self) -> PlanningState:
+        """Return the newest state of the planners' desk."""
+        return self._desk or self.refresh_desk()
+
+    def refresh_desk(self) -> PlanningState:
+        """Take over what was written to the desk; who just wrote calls it, to see it at once."""
+        with self._desk_guard:
+            found = self._desk
+            if found is None or found.rows.mark != read_desk_mark(self.engine):
+                found = self._desk = PlanningState(read_desk(self.engine))
+            return found
+
+    def start(self, warm: Warm | None = None) -> None:
+        """Read the store once, then keep looking; ``warm`` draws what will be asked for first."""
+        self._warm = warm
+        self.refresh()
+        self._thread = threading.Thread(target=self._look_after, name="refresh", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def refresh(self) -> bool:
+        """Look once for a change and take it over; returns whether there was one."""
+        self.tokens = MappingProxyType(dict(scopes_in_force(self.engine)))
+        self.refresh_desk()
+        now = self.clock()
+        if (read_mark(self.engine), now.date()) == self._seen:
+            return False
+        published = read_published(self.engine)
+        seen = (published.mark, now.date())
+        try:
+            made = make_publication(published, self._knowledge, now=now, kept=self._kept)
+        except NothingPublishedError as err:
+            self._seen, self.trouble = seen, str(err)
+            return False
+        self._publication, self._seen, self.trouble = made, seen, ""
+        self.refreshed += 1
+        return True
+
+    def _look_after(self) -> None:
+        """Refresh until stopped; whatever fails is told, and tried again."""
+        fresh = self._publication is not None
+        while not self._stop.is_set():
+            try:
+                if fresh:
+                    self._draw()
+                self._stop.wait(self._refresh_s)
+                fresh = self.refresh()
+            except Exception as err:  # noqa: BLE001 - the thread must outlive any trouble
+                self.trouble = f"{type(err).__name__}: the newest state could not be read"
+                _LOG.exception("refresh failed; the publication before stays")
+                fresh = False
+                self._stop.wait(self._refresh_s)
+
+    def _draw(self) -> None:
+        """Draw what will be asked for first, as long as nobody ends the thread."""
+        if self._warm is not None:
+            for _ in self._warm(self.publication):
+                if self._stop.is_set():
+                    return

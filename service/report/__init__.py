@@ -1,0 +1,4 @@
+"""Reports and the sentences in them: content as plain values first, then text and pictures.
+
+Not here: routes.
+"""

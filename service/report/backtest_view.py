@@ -1,0 +1,149 @@
+"""The backtest as a reader needs it: against yardsticks, and plain about defeats."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from service.wording.names import DESTINATION_NAMES, name_of
+from service.wording.numbers import percent
+
+YARDSTICKS: Final[dict[str, str]] = {
+    "seasonal_naive": "seasonal naive",
+    "last_value": "last value",
+}
+"""Models anyone could run by hand: the same month a year before, and the latest month."""
+
+ALL: Final = "ALL"
+_CELL: Final = ["scope", "horizon_from", "horizon_to", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """Scores of one model in one scope and range of horizons; shares are 0..1."""
+
+    scope: str
+    months: str
+    model: str
+    yardstick: bool
+    wape: float
+    mase: float
+    sql: float
+    coverage80: float
+    value_added: float
+    cells: int
+    loses_to: tuple[str, ...]
+
+    @property
+    def scope_name(self) -> str:
+        """Return the scope in words."""
+        return "All destinations" if self.scope == ALL else name_of(self.scope)
+
+    @property
+    def model_name(self) -> str:
+        """Return the model in words."""
+        return YARDSTICKS.get(self.model, self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Errors of all models in one scope and range of horizons, in the order of ``models_of``."""
+
+    scope_name: str
+    months: str
+    errors: tuple[float, ...]
+    ours: ScoreRow | None
+
+
+def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:
+    """Return one row a scope, horizon range and model: all destinations first, ours on top."""
+    if scores.empty:
+        return []
+    wide = scores.pivot_table(index=_CELL, columns="metric", values="value", observed=True)
+    cells = scores.groupby(_CELL, observed=True)["cells"].max()
+    frame = wide.join(cells).reset_index()
+    rows = [_score_row(record, frame) for record in frame.to_dict("records")]
+    return sorted(rows, key=_reading_order)
+
+
+def losses(rows: list[ScoreRow]) -> list[str]:
+    """Say where our model misses by more than a yardstick, one sentence a scope and range."""
+    wape = {(row.scope, row.months, row.model): row.wape for row in rows}
+    sentences = []
+    for row in rows:
+        better = [
+            f"{YARDSTICKS[other]} by {percent(wape[row.scope, row.months, other])}"
+            for other in row.loses_to
+        ]
+        if better:
+            sentences.append(
+                f"{row.scope_name}, months {row.months}: {row.model_name} misses by "
+                f"{percent(row.wape)}, {' and '.join(better)}."
+            )
+    return sentences
+
+
+def models_of(rows: list[ScoreRow]) -> list[str]:
+    """Return the models scored, ours before the yardsticks."""
+    return list(dict.fromkeys(row.model for row in sorted(rows, key=lambda row: row.yardstick)))
+
+
+def comparisons(rows: list[ScoreRow]) -> list[Comparison]:
+    """Put the models side by side, one row a scope and range of horizons."""
+    models = models_of(rows)
+    groups: dict[tuple[str, str], dict[str, ScoreRow]] = {}
+    for row in rows:
+        groups.setdefault((row.scope_name, row.months), {})[row.model] = row
+    return [
+        Comparison(
+            scope_name=scope_name,
+            months=months,
+            errors=tuple(group[m].wape if m in group else float("nan") for m in models),
+            ours=next((row for row in group.values() if not row.yardstick), None),
+        )
+        for (scope_name, months), group in groups.items()
+    ]
+
+
+def _score_row(record: dict[object, object], frame: pd.DataFrame) -> ScoreRow:
+    """Turn one line of the wide table into a row."""
+    row = pd.Series(record)
+    rivals = frame[
+        (frame["scope"] == row["scope"])
+        & (frame["horizon_from"] == row["horizon_from"])
+        & (frame["horizon_to"] == row["horizon_to"])
+        & frame["model"].isin(list(YARDSTICKS))
+    ]
+    wape = _figure(row, "wape")
+    better = rivals.loc[rivals["wape"] < wape, "model"] if "wape" in rivals else []
+    yardstick = row["model"] in YARDSTICKS
+    return ScoreRow(
+        scope=str(row["scope"]),
+        months=_months(int(row["horizon_from"]), int(row["horizon_to"])),
+        model=str(row["model"]),
+        yardstick=yardstick,
+        wape=wape,
+        mase=_figure(row, "mase"),
+        sql=_figure(row, "sql"),
+        coverage80=_figure(row, "coverage80"),
+        value_added=_figure(row, "value_added"),
+        cells=int(row["cells"]),
+        loses_to=() if yardstick else tuple(str(model) for model in better),
+    )
+
+
+def _figure(row: pd.Series, metric: str) -> float:
+    """Return a metric, NaN where it was not scored."""
+    return float(row.get(metric, float("nan")))
+
+
+def _months(first: int, last: int) -> str:
+    """Name a range of horizons."""
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _reading_order(row: ScoreRow) -> tuple[int, int, bool, str]:
+    """Order by scope as people read it, then horizon, ours before the yardsticks."""
+    scopes = [ALL, *DESTINATION_NAMES]
+    place = scopes.index(row.scope) if row.scope in scopes else len(scopes)
+    return place, int(row.months.split("-")[0]), row.yardstick, row.model

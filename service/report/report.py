@@ -1,0 +1,119 @@
+"""The planners' report: one folder with a page, its pictures and the forecast file."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from service.charts.canvas import COLOURS, DARK_COLOURS
+from service.charts.fan import Fan, make_fans
+from service.charts.fan_charts import fan_png, overview_png, overview_svg
+from service.http.templating import environment
+from service.report import view
+from service.report.backtest_view import (
+    ALL,
+    YARDSTICKS,
+    comparisons,
+    losses,
+    models_of,
+    score_rows,
+)
+from service.report.folders import PAGE, fresh_folder
+from service.report.inputs import ReportInput
+from store.errors import DataError, first_few
+from store.vocabulary import FORECAST_COLUMNS
+
+__all__ = ["ReportInput", "write_report"]
+
+_OVERVIEW_ALT: Final = (
+    "Small fan charts of every destination, each on its own scale; the table above has the numbers."
+)
+_CODE: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def write_report(report: ReportInput, folder: Path) -> Path:
+    """Write the report and return the path of its page.
+
+    The whole is made beside ``folder`` and put in its place at the end, so readers find the old
+    report or the new one, and the old one stays when anything fails. The same input gives the
+    same bytes.
+
+    Args:
+        report: What to show; not modified.
+        folder: The report's own folder; a report already there is replaced.
+
+    Returns:
+        The path of ``index.html``; beside it lie ``forecasts.csv`` and, if it is drawn,
+        ``overview.png`` and a ``fan_<DESTINATION>.png`` for every destination.
+
+    Raises:
+        DataError: The forecasts miss a column or are empty, or ``folder`` holds other things.
+    """
+    _check_forecasts(report)
+    with fresh_folder(folder) as fresh:
+        _fill(report, fresh)
+    return folder / PAGE
+
+
+def render_page(report: ReportInput) -> str:
+    """Return the page, whole in itself: styles and pictures inside, nothing to load."""
+    return _render_page(report, make_fans(report))
+
+
+def _check_forecasts(report: ReportInput) -> None:
+    """Refuse forecasts that no page could show."""
+    missing = [column for column in FORECAST_COLUMNS if column not in report.forecasts]
+    if missing:
+        raise DataError(
+            f"The forecasts for the report miss {first_few(missing)}. Expected the columns of "
+            "store.vocabulary.FORECAST_COLUMNS. Run `magnetcast predict` again."
+        )
+    strange = [code for code in set(report.forecasts["destination"]) if not _CODE.fullmatch(code)]
+    if strange:
+        raise DataError(
+            f"The forecasts for the report have destination {first_few(sorted(strange))}. Expected "
+            "letters, digits, '-' and '_', for it names a file. Rename it in the panel."
+        )
+    if report.forecasts.empty:
+        raise DataError(
+            f"There are no forecasts as of {report.as_of:%Y-%m-%d} to report. Expected one row a "
+            "destination and month. Run `magnetcast predict` first."
+        )
+
+
+def _fill(report: ReportInput, folder: Path) -> None:
+    """Write every file of the report."""
+    fans = make_fans(report)
+    if report.pictures:
+        for fan in fans:
+            (folder / f"fan_{fan.destination}.png").write_bytes(fan_png(fan))
+        (folder / "overview.png").write_bytes(overview_png(fans))
+    table = report.forecasts[list(FORECAST_COLUMNS)]
+    table.to_csv(folder / "forecasts.csv", index=False, lineterminator="\n")
+    (folder / PAGE).write_text(_render_page(report, fans), encoding="utf-8")
+
+
+def _render_page(report: ReportInput, fans: list[Fan]) -> str:
+    """Fill the template."""
+    scores = score_rows(report.scores)
+    single = [row for row in scores if row.scope != ALL]
+    outlooks = [outlook for fan in fans if (outlook := view.outlook_of(report, fan))]
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            outlooks=outlooks,
+            headline=view.headline(outlooks[0]) if outlooks else "No month ahead is forecast.",
+            nowcast=view.nowcast(fans[0]),
+            overview=overview_svg(fans, label=_OVERVIEW_ALT) if report.pictures else "",
+            sections=[view.section_of(report, fan) for fan in fans],
+            overall=[row for row in scores if row.scope == ALL],
+            by_destination=comparisons(single),
+            models=[YARDSTICKS.get(model, model) for model in models_of(single)],
+            losses=losses(scores),
+            suspicious=report.suspicious.to_dict("records"),
+            statuses=view.statuses(fans),
+            colours=COLOURS,
+            dark_colours=DARK_COLOURS,
+        )
+    )

@@ -1,0 +1,238 @@
+"""The report's content as plain values: what is said, before how it looks."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from service.charts.fan import Fan, left_out_note, reason_of, status_of
+from service.charts.fan_charts import fan_svg
+from service.charts.markers import Marker
+from service.queries.documents import drivers_of
+from service.report.inputs import ReportInput
+from service.wording.chances import chance_below
+from service.wording.names import name_of
+from service.wording.numbers import NBSP, percent, tonnes
+from store.vocabulary import QUANTILE_COLUMNS, WORLD
+
+MONTHS_IN_HEADLINE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The next months of one destination taken together, in tonnes.
+
+    ``low`` and ``high`` add the monthly 10 % and 90 % quantiles, as if all months missed alike;
+    ``before`` is NaN where a month of the year before is not in the panel.
+    """
+
+    destination: str
+    months: str
+    low: float
+    middle: float
+    high: float
+    before: float
+    partly_estimated: bool
+    status: str
+    chance_below: float
+    """Chance that they stay below the year before; NaN where that is not known."""
+
+    @property
+    def name(self) -> str:
+        """Return the destination in words."""
+        return name_of(self.destination)
+
+    @property
+    def change(self) -> float:
+        """Return the change on the year as a share, NaN where there is nothing to compare."""
+        return self.middle / self.before - 1 if self.before > 0 else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """One forecast month; ``hit_rate`` is NaN where the forecasts do not carry it."""
+
+    month: str
+    past: bool
+    p10: float
+    p50: float
+    p90: float
+    year_ago: float
+    hit_rate: float
+    drivers: tuple[tuple[str, float], ...]
+    chance_below: float
+    """Chance that the month stays below the year before; NaN where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """All the page shows of one destination."""
+
+    destination: str
+    name: str
+    picture: str
+    """Empty where the report is not drawn."""
+    markers: tuple[Marker, ...]
+    left_out: str
+    rows: tuple[MonthRow, ...]
+    status: str
+
+    @property
+    def has_hit_rate(self) -> bool:
+        """Tell whether any month says how often its band held."""
+        return any(not math.isnan(row.hit_rate) for row in self.rows)
+
+    @property
+    def driven(self) -> tuple[MonthRow, ...]:
+        """Return the next months that say what moved them."""
+        ahead = [row for row in self.rows if row.drivers and not row.past]
+        return tuple(ahead[:MONTHS_IN_HEADLINE])
+
+
+def outlook_of(report: ReportInput, fan: Fan) -> Outlook | None:
+    """Return the outlook of one destination, or None without a forecast."""
+    rows = _ahead(fan).head(MONTHS_IN_HEADLINE)
+    if rows.empty:
+        return None
+    past = _year_before(report.panel, fan.destination, rows["period"])
+    before = float(past["tonnes"].sum()) if len(past) == len(rows) else float("nan")
+    return Outlook(
+        destination=fan.destination,
+        months=_span(rows["period"]),
+        low=float(rows["p10"].sum()),
+        middle=float(rows["p50"].sum()),
+        high=float(rows["p90"].sum()),
+        before=before,
+        partly_estimated=bool((past["kind"] == "estimated").any()),
+        status=status_of(fan),
+        chance_below=chance_below(rows[list(QUANTILE_COLUMNS)].sum().tolist(), before),
+    )
+
+
+def headline(outlook: Outlook) -> str:
+    """Say the outlook in one sentence of plain words."""
+    whole = "China's exports to the world" if outlook.destination == WORLD else outlook.name
+    text = (
+        f"{whole}, {outlook.months}: {tonnes(outlook.middle)}{NBSP}t, with an 80{NBSP}% band from "
+        f"{tonnes(outlook.low)} to {tonnes(outlook.high)}{NBSP}t."
+    )
+    return f"{text} {_compared(outlook)}"
+
+
+def _compared(outlook: Outlook) -> str:
+    """Compare an outlook with the year before, as far as that is known."""
+    if math.isnan(outlook.change):
+        return "There are no complete figures for the same months a year before."
+    way = "above" if outlook.change >= 0 else "below"
+    known = ", which are partly estimated" if outlook.partly_estimated else ""
+    return (
+        f"That is {percent(abs(outlook.change))} {way} the {tonnes(outlook.before)}{NBSP}t of the "
+        f"same months a year before{known}."
+    )
+
+
+def nowcast(fan: Fan) -> str:
+    """Say what the months already past but not yet published are expected to show."""
+    rows = fan.forecast[fan.forecast["period"] < _month_start(fan.as_of)]
+    if rows.empty:
+        return ""
+    return (
+        f"{_span(rows['period'])}: already past, not yet published; estimated at "
+        f"{tonnes(float(rows['p50'].sum()))} t together."
+    )
+
+
+def section_of(report: ReportInput, fan: Fan) -> Section:
+    """Gather what the page shows of one destination."""
+    return Section(
+        destination=fan.destination,
+        name=name_of(fan.destination),
+        picture=fan_svg(fan, label=alt_text(fan)) if report.pictures else "",
+        markers=fan.markers,
+        left_out=left_out_note(fan) if fan.left_out else "",
+        rows=month_rows(report, fan),
+        status=status_of(fan),
+    )
+
+
+def month_rows(report: ReportInput, fan: Fan) -> tuple[MonthRow, ...]:
+    """Return the forecast months of one destination as its table shows them."""
+    return tuple(_month_row(report, fan, row) for row in fan.forecast.to_dict("records"))
+
+
+def alt_text(fan: Fan) -> str:
+    """Describe a fan chart to those who cannot see it."""
+    name = name_of(fan.destination)
+    ahead = _ahead(fan)
+    if ahead.empty:
+        return f"Fan chart for {name}: no forecast months."
+    first, last = ahead.iloc[0], ahead.iloc[-1]
+    return (
+        f"Fan chart for {name}, tonnes a month. Median {tonnes(first['p50'])} t in "
+        f"{first['period']:%B %Y} (80 % band {tonnes(first['p10'])} to {tonnes(first['p90'])} t), "
+        f"{tonnes(last['p50'])} t in {last['period']:%B %Y} ({tonnes(last['p10'])} to "
+        f"{tonnes(last['p90'])} t). {len(fan.markers)} policy events are marked and listed below."
+    )
+
+
+def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
+    """Return each status, with its reason, and the destinations it holds for."""
+    groups: dict[str, list[str]] = {}
+    for fan in fans:
+        reason = reason_of(fan)
+        told = f"{status_of(fan)}, because {reason}" if reason else status_of(fan)
+        groups.setdefault(told, []).append(name_of(fan.destination))
+    return [(status, ", ".join(names)) for status, names in groups.items()]
+
+
+def web_address(text: object) -> str:
+    """Return an http(s) address unchanged, and nothing for any other text."""
+    address = text if isinstance(text, str) else ""
+    return address if urlsplit(address).scheme in {"http", "https"} else ""
+
+
+def _month_row(report: ReportInput, fan: Fan, row: dict[Any, Any]) -> MonthRow:
+    """Turn one forecast row into what its table shows."""
+    period = pd.Timestamp(row["period"])
+    past = _year_before(report.panel, fan.destination, pd.Series([period]))
+    year_ago = float(past["tonnes"].iloc[0]) if len(past) else float("nan")
+    return MonthRow(
+        month=f"{period:%b %Y}",
+        past=period < _month_start(fan.as_of),
+        p10=float(row["p10"]),
+        p50=float(row["p50"]),
+        p90=float(row["p90"]),
+        year_ago=year_ago,
+        hit_rate=float(row.get("band_hit_rate", float("nan"))),
+        drivers=drivers_of(row.get("drivers")),
+        chance_below=chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
+    )
+
+
+def _ahead(fan: Fan) -> pd.DataFrame:
+    """Return the forecast from the month of ``as_of`` on."""
+    return fan.forecast[fan.forecast["period"] >= _month_start(fan.as_of)]
+
+
+def _year_before(panel: pd.DataFrame, destination: str, periods: pd.Series) -> pd.DataFrame:
+    """Return the panel's rows for the same months a year before, as far as it has them."""
+    wanted = periods - pd.DateOffset(years=1)
+    rows = panel[(panel["destination"] == destination) & panel["period"].isin(wanted)]
+    return rows[rows["tonnes"].notna()]
+
+
+def _span(periods: pd.Series) -> str:
+    """Name a run of months by its first and last."""
+    first, last = periods.iloc[0], periods.iloc[-1]
+    if first == last:
+        return f"{first:%B %Y}"
+    start = f"{first:%B}" if first.year == last.year else f"{first:%B %Y}"
+    return f"{start} to {last:%B %Y}"
+
+
+def _month_start(moment: pd.Timestamp) -> pd.Timestamp:
+    """Return the first day of the month of ``moment``."""
+    return moment.normalize().replace(day=1)

@@ -1,0 +1,4 @@
+"""Who may ask, by which name and how often.
+
+Not here: tokens as rows (``store.planning``).
+"""

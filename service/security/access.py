@@ -1,0 +1,109 @@
+"""Who may read: everybody where that is allowed, else who has a token."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import HTTPException, Request
+
+from service.http.problems import API
+from store.planning.tokens import Scope, digest_of
+
+Tokens = Callable[[], Mapping[str, frozenset[str]]]
+"""Returns what each token in force allows, by its digest."""
+
+_REALM: Final = 'realm="magnetcast"'
+
+
+class Access:
+    """Asks for a token where one is needed.
+
+    A program sends it as ``Authorization: Bearer TOKEN``; a browser asks for a password and sends
+    it as such, with any name, so that no cookie is needed.
+    """
+
+    def __init__(self, tokens: Tokens, *, open_reads: bool) -> None:
+        """Take the tokens in force and whether reading needs none."""
+        self._tokens = tokens
+        self._open_reads = open_reads
+
+    async def read(self, request: Request) -> None:
+        """Let a reader pass.
+
+        Raises:
+            HTTPException: 401 without a token in force.
+        """
+        if not self._open_reads:
+            self._demand(request, "read")
+
+    async def known(self, request: Request) -> None:
+        """Let a reader with a token pass, even where others need none.
+
+        Raises:
+            HTTPException: 401 without a token in force.
+        """
+        self._demand(request, "read")
+
+    async def write(self, request: Request) -> str:
+        """Let a writer pass and return the token's digest; writing needs a token everywhere.
+
+        Raises:
+            HTTPException: 401 without a token in force, 403 with one that may only read.
+        """
+        return self._demand(request, "write")
+
+    def _demand(self, request: Request, scope: Scope) -> str:
+        token = _token_of(request.headers.get("authorization", ""))
+        digest = digest_of(token)
+        allowed = self._tokens().get(digest) if token else None
+        if allowed is None:
+            scheme = "Bearer" if request.url.path.startswith(API) else "Basic"
+            raise HTTPException(
+                HTTPStatus.UNAUTHORIZED,
+                "No token in force came with the request. Expected one as Authorization: Bearer, "
+                "or as the password a browser asks for. Make one with `magnetcast token create`.",
+                headers={"WWW-Authenticate": f"{scheme} {_REALM}"},
+            )
+        if scope not in allowed and "write" not in allowed:
+            raise HTTPException(
+                HTTPStatus.FORBIDDEN,
+                f"The token may {', '.join(sorted(allowed))}. Expected one that may {scope}. "
+                f"Make one with `magnetcast token create --scope {scope}`.",
+            )
+        return digest
+
+
+def from_own_page(request: Request) -> None:
+    """Let a form pass that a page of this very service sent.
+
+    A browser sends a password to its host whoever wrote the page, so a form from elsewhere could
+    write in the name of its reader. Browsers say by ``Sec-Fetch-Site`` or, where that is not sent,
+    by ``Origin`` where a form is from; no page can change either.
+
+    Raises:
+        HTTPException: 403 if it is from elsewhere, or nothing says where from.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
+    own = origin.partition("://")[2] == request.headers.get("host") and bool(origin)
+    if site == "same-origin" or (site is None and own):
+        return
+    raise HTTPException(
+        HTTPStatus.FORBIDDEN,
+        f"A form from elsewhere (Sec-Fetch-Site {site!r}, Origin {origin!r}). Expected one of this "
+        "service. Open the page here and send it again; programs use /api/v1.",
+    )
+
+
+def _token_of(header: str) -> str:
+    """Return the token of an Authorization header, empty where there is none."""
+    scheme, _, told = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return told.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(told, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return ""

@@ -1,0 +1,221 @@
+"""The planners' desk as pages: needs and alerts, the audit trail, and the forms that write.
+
+Forms carry no cookie and need no script: the browser sends the token as its password. A form must
+come from a page of this service (``service.security.access.from_own_page``).
+"""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from service.api.forecasts import moment_of
+from service.api.planning import MOST
+from service.api.replies import reply
+from service.live.publication import Publication
+from service.live.state import (
+    Chosen,
+    Current,
+    OnDesk,
+    Shared,
+    State,
+    Writer,
+    may_audit,
+    may_read,
+    own_form,
+)
+from service.planning import actions
+from service.planning.feed import ADDRESS, atom
+from service.queries import desk as queries
+from service.queries.history import known_destination
+from service.web.destination import destination_page
+from service.web.forms import Fields, FormErrors, month_in, number_in, text_in
+from service.web.needs import needs_at, needs_page
+from service.web.render import page
+from service.wording.goods import home_of
+from store.errors import DataError, TokenError
+from store.planning.alert_rules import AlertRule
+from store.planning.needs import NeedRow
+from store.publications.decisions import read_publications
+from store.vocabulary import COMMODITY
+
+ENTRIES: Final = 200
+"""Rows of the audit trail on its page; the API has all."""
+
+reading = [Depends(may_read)]
+# First whether the form is our own: nobody is asked for a password over a form from elsewhere.
+sending = [Depends(own_form)]
+
+router = APIRouter(include_in_schema=False)
+
+Number = Annotated[int, Path(ge=1, le=MOST)]
+Picked = Annotated[str, Query(max_length=20)]
+
+
+def form_page(answer: Response) -> Response:
+    """Let a browser say of a page's forms where they are from, and only to this service."""
+    answer.headers["Referrer-Policy"] = "same-origin"
+    return answer
+
+
+@router.get("/needs", dependencies=reading)
+async def needs_route(
+    request: Request, *, chosen: Chosen, shared: Shared, desk: OnDesk, destination: Picked = ""
+) -> Response:
+    """Show needs, alert rules and alerts, with forms for a commodity."""
+    answer = await run_in_threadpool(
+        needs_page,
+        request,
+        chosen,
+        desk,
+        shared.live.clock(),
+        of=shared.live.of,
+        picked=destination,
+    )
+    return form_page(answer)
+
+
+@router.get("/audit", dependencies=[Depends(may_audit)])
+def audit_route(request: Request, current: Current, shared: Shared, desk: OnDesk) -> Response:
+    """Show the audit trail, to those with a token."""
+    rows = queries.audit(desk)
+    shown = page(
+        "audit.html.j2",
+        current,
+        now=shared.live.clock(),
+        here="/audit",
+        entries=rows[:ENTRIES],
+        in_all=len(rows),
+    )
+    return reply(request, shown)
+
+
+@router.get(ADDRESS, dependencies=reading)
+def feed_route(request: Request, current: Current, shared: Shared, desk: OnDesk) -> Response:
+    """Give the alerts as a feed, and what is held of any commodity."""
+    known = current.memo.make("publications", lambda: read_publications(shared.live.engine))
+    labels = current.published.labels
+    return reply(request, atom(desk, began=current.as_of, publications=known, labels=labels))
+
+
+@router.post("/needs", dependencies=sending)
+def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
+    """State a need; one that makes no sense is shown again with what is wrong."""
+    current = _chosen(shared, fields)
+    try:
+        need = NeedRow(
+            name=text_in(fields, "name"),
+            destination=text_in(fields, "destination"),
+            period_from=month_in(fields, "period_from"),
+            period_to=month_in(fields, "period_to"),
+            tonnes=number_in(fields, "tonnes"),
+            commodity=current.commodity,
+        )
+        number = actions.state_need(shared, who, need)
+    except TokenError:
+        raise
+    except DataError as err:
+        return _again(request, current, shared, FormErrors("need", fields, str(err)))
+    return _see(needs_at(current.commodity, f"need-{number}"))
+
+
+@router.post("/needs/{number}/end", dependencies=sending)
+def end_need(number: Number, who: Writer, shared: Shared) -> Response:
+    """End a need."""
+    actions.drop_need(shared, who, number)
+    return _see("/needs")
+
+
+@router.post("/alert-rules", dependencies=sending)
+def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
+    """Make an alert rule; with a webhook its secret is shown this once."""
+    current = _chosen(shared, fields)
+    try:
+        number, secret = actions.watch(shared, who, _rule(fields))
+    except TokenError:
+        raise
+    except DataError as err:
+        return _again(request, current, shared, FormErrors("rule", fields, str(err)))
+    if not secret:
+        return _see(needs_at(current.commodity, "rules"))
+    told = {"number": number, "value": secret}
+    live = shared.live
+    answer = needs_page(request, current, live.desk, live.clock(), of=live.of, secret=told)
+    answer.headers["Cache-Control"] = "no-store"
+    return form_page(answer)
+
+
+@router.post("/alert-rules/{number}/end", dependencies=sending)
+def end_rule(number: Number, who: Writer, shared: Shared) -> Response:
+    """End an alert rule."""
+    actions.unwatch(shared, who, number)
+    return _see("/needs#rules")
+
+
+@router.post("/overrides", dependencies=sending)
+def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
+    """Put an override beside a median; one that makes no sense is shown again."""
+    current = _chosen(shared, fields)
+    destination = known_destination(current, text_in(fields, "destination"))
+    try:
+        asked = actions.ExpectedMonth(
+            destination=destination,
+            period=month_in(fields, "period"),
+            as_of=moment_of(text_in(fields, "as_of")),
+            tonnes=number_in(fields, "tonnes"),
+            reason=text_in(fields, "reason"),
+            commodity=current.commodity,
+        )
+        actions.expect(shared, who, asked)
+    except TokenError:
+        raise
+    except DataError as err:
+        refused = FormErrors("override", fields, str(err))
+        now, desk = shared.live.clock(), shared.live.desk
+        shown = destination_page(current, destination, now, desk, refused)
+        return form_page(Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media))
+    return _see(f"{home_of(current.commodity)}/destinations/{destination}#months-head")
+
+
+def _chosen(shared: State, fields: Mapping[str, str]) -> Publication:
+    """Return what is published of the commodity of a form; forms without one are the magnets'.
+
+    Raises:
+        UnknownError: There is no forecast of it.
+    """
+    return shared.live.of(fields.get("commodity", COMMODITY))
+
+
+def _again(request: Request, current: Publication, shared: State, refused: FormErrors) -> Response:
+    """Show the page of needs once more, with a form that was not taken."""
+    live = shared.live
+    answer = needs_page(request, current, live.desk, live.clock(), of=live.of, refused=refused)
+    return form_page(answer)
+
+
+def _rule(fields: Mapping[str, str]) -> AlertRule:
+    """Return the rule of a form.
+
+    Raises:
+        DataError: A field is missing or is no number.
+    """
+    watched, _, which = text_in(fields, "watched").partition(":")
+    need = int(which) if watched == "shortfall" and re.fullmatch(r"[1-9]\d{0,8}", which) else None
+    return AlertRule(
+        name=text_in(fields, "name"),
+        measure=watched,
+        points=number_in(fields, "points"),
+        need_id=need,
+        destination="" if need is not None else which,
+        commodity="" if need is not None else fields.get("commodity", ""),
+        url=text_in(fields, "url"),
+    )
+
+
+def _see(place: str) -> Response:
+    """Lead a browser to a page after its form was taken."""
+    return RedirectResponse(place, HTTPStatus.SEE_OTHER)

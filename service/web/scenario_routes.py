@@ -1,0 +1,166 @@
+"""The routes of the what-if page and its files: the address holds all that is asked."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from service.api.replies import reply
+from service.http.responses import Answer, answer_of
+from service.live.publication import Publication
+from service.live.state import Asking, Current, Shared, State, may_read
+from service.queries.history import known_destination
+from service.queries.scenarios import scenario_csv, scenario_json
+from service.scenarios.scenario_schema import (
+    NoAnswerError,
+    ScenarioRefusedError,
+    WorkedScenario,
+)
+from service.web.levers import check, field_of, form_like, form_of
+from service.web.what_if import WhatIfView, result_of, what_if_page
+from service.wording.goods import UnknownError
+from store.errors import DataError
+from store.vocabulary import WORLD
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
+
+Code = Annotated[str, Query(max_length=20)]
+Key = Annotated[str, Query(max_length=60)]
+
+YAML: Final = "application/yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioQuery:
+    """What an address asks."""
+
+    view: WhatIfView
+    text: str
+    """YAML; empty where nothing is asked."""
+
+
+async def question_of(
+    request: Request, current: Current, shared: Shared, destination: Code = WORLD, worked: Key = ""
+) -> ScenarioQuery:
+    """Return what an address asks.
+
+    Raises:
+        UnknownError: There is no such destination or worked scenario.
+    """
+    known_destination(current, destination)
+    offered = () if shared.asking is None else shared.asking.what_if.worked
+    ground = field_of(current)
+    if worked:
+        picked = _picked(offered, worked)
+        form = form_like(picked)
+        return ScenarioQuery(
+            WhatIfView(destination, form, ground, {}, offered, picked), picked.text
+        )
+    form = form_of(request.query_params.multi_items())
+    checked = None if form.is_empty else check(form, ground)
+    wrong = {} if checked is None else checked.wrong
+    text = "" if checked is None or wrong else checked.text
+    return ScenarioQuery(WhatIfView(destination, form, ground, wrong, offered, None), text)
+
+
+def _picked(offered: tuple[WorkedScenario, ...], key: str) -> WorkedScenario:
+    for one in offered:
+        if one.key == key:
+            return one
+    raise UnknownError(
+        f"No worked scenario {key!r}. Expected one of {', '.join(one.key for one in offered)}. "
+        "See /api/v1/scenarios."
+    )
+
+
+Asked = Annotated[ScenarioQuery, Depends(question_of)]
+
+
+@router.get("/what-if")
+async def what_if_route(
+    request: Request, current: Current, shared: Shared, asked: Asked
+) -> Response:
+    """Show a scenario, or the levers to make one."""
+    now = shared.live.clock()
+    key = (current.key, now.date(), asked.view.query)
+    found: Answer | None = shared.drawn.get(key)
+    if found is not None:
+        return reply(request, found)
+    try:
+        answer = await _page(request, current, shared, asked)
+    except (ScenarioRefusedError, NoAnswerError) as err:
+        made = await run_in_threadpool(what_if_page, current, now, asked.view, None, str(err))
+        late = isinstance(err, NoAnswerError)
+        status = HTTPStatus.SERVICE_UNAVAILABLE if late else HTTPStatus.BAD_REQUEST
+        headers = {"Retry-After": "5", **err.headers} if isinstance(err, NoAnswerError) else {}
+        return Response(made.body, status, headers, media_type=made.media)
+    if asked.view.wrong:
+        return Response(answer.body, HTTPStatus.BAD_REQUEST, media_type=answer.media)
+    shared.drawn.keep(key, answer)
+    return reply(request, answer)
+
+
+async def _page(
+    request: Request, current: Publication, shared: State, asked: ScenarioQuery
+) -> Answer:
+    """Return the page with its answer, if anything is asked."""
+    now, view = shared.live.clock(), asked.view
+    if not asked.text:
+        return await run_in_threadpool(what_if_page, current, now, view)
+    if shared.asking is None:
+        raise NoAnswerError("This service answers no scenarios. Ask `magnetcast scenario`.")
+    told = await shared.asking.answer(
+        current, asked.text.encode(), first=True, is_gone=request.is_disconnected
+    )
+
+    def make() -> Answer:
+        return what_if_page(current, now, view, result_of(current, view, told, asked.text))
+
+    return await run_in_threadpool(make)
+
+
+@router.get("/what-if/answer.csv")
+async def csv_route(request: Request, current: Current, desk: Asking, asked: Asked) -> Response:
+    """Give the months of all destinations with and without the scenario as CSV."""
+    told = await desk.answer(
+        current, _asked_text(asked), first=True, is_gone=request.is_disconnected
+    )
+    made = await run_in_threadpool(scenario_csv, told, current.as_of)
+    return reply(request, made, _named(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
+
+
+@router.get("/what-if/answer.json")
+async def json_route(request: Request, current: Current, desk: Asking, asked: Asked) -> Response:
+    """Give the whole answer as JSON, as the API does."""
+    told = await desk.answer(
+        current, _asked_text(asked), first=True, is_gone=request.is_disconnected
+    )
+    return reply(request, await run_in_threadpool(scenario_json, told, current.as_of))
+
+
+@router.get("/what-if/scenario.yaml")
+async def yaml_route(request: Request, asked: Asked) -> Response:
+    """Give the scenario as YAML, to be posted or kept."""
+    return reply(request, answer_of(_asked_text(asked), YAML), _named("scenario.yaml"))
+
+
+def _asked_text(asked: ScenarioQuery) -> bytes:
+    """Return the scenario.
+
+    Raises:
+        DataError: None is asked, or the form is not sound.
+    """
+    if not asked.text:
+        wrong = "; ".join(f"{name}: {text}" for name, text in asked.view.wrong.items()).rstrip(".")
+        raise DataError(
+            f"No scenario in the address: {wrong or 'nothing is filled'}. Expected the fields of "
+            "/what-if. Correct it there."
+        )
+    return asked.text.encode()
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}

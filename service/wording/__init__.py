@@ -1,0 +1,4 @@
+"""Names, numbers and chances in words.
+
+Not here: whole sentences (``service.report``).
+"""

@@ -1,0 +1,197 @@
+"""Published figures: what reports said about the exports, one statement a row."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from sources.base import SourceInfo
+from sources.bundled.dating import latest_plausible_day, stated_day
+from sources.bundled.destinations import parse_destination
+from sources.bundled.periods import Period, parse_period
+from sources.bundled.precision import half_width
+from sources.bundled.release_calendar import ReleaseCalendar
+from sources.files.csv_table import CsvTable, Row
+from sources.files.yaml_table import read_rows
+from store.facts.batch import FileRows
+from store.schema.frames import typed_frame
+from store.vocabulary import COMMODITY, MEASURES, ORIGIN, UNITS
+
+COLUMNS: Final = (
+    "period", "destination", "measure", "value", "kind", "derivation", "published_on",
+    "source_url", "source_name", "note",
+)  # fmt: skip
+
+UNUSABLE: Final = "DO NOT USE"
+"""Mark, in a note, of a row kept for the record only."""
+
+FIGURE_MEASURES: Final = frozenset(MEASURES) - {"lead_min_t"}
+"""What a report states about a destination; leads come from rankings."""
+
+_LOWEST: Final = {"yoy_pct": -100.0, "mom_pct": -100.0}
+_HIGHEST: Final = {"share_pct": 100.0, "mirror_import_share_pct": 100.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One statement as written, with its period understood."""
+
+    row: Row
+    commodity: str
+    destination: str
+    measure: str
+    value: float
+    kind: str
+    period: Period
+    published_on: str
+    source_url: str
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Return what a report cannot give two values for."""
+        return (
+            self.commodity, self.destination, self.measure, self.kind, self.period,
+            self.published_on, self.source_url or self.row.cells["source_name"],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFigures:
+    """A table of published figures on magnets or, with a column ``material``, on other minerals."""
+
+    path: Path
+    calendar: ReleaseCalendar
+    materials: bool = False
+
+    @property
+    def info(self) -> SourceInfo:
+        """Describe the source."""
+        return SourceInfo(
+            id="analog_figures" if self.materials else "published_figures",
+            publication_lag="from the 20th of the following month, often the same day",
+            licence="facts compiled from public reports, one address a row",
+            cadence="monthly, by hand",
+        )
+
+    def load(self) -> FileRows:
+        """Read the figures as observations."""
+        table = read_rows(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
+        frame = self.rows_of(table)
+        return FileRows(self.info.id, self.path.name, table.sha256, {"observations": frame})
+
+    def rows_of(self, table: CsvTable) -> pd.DataFrame:
+        """Return the observations that a table of figures makes."""
+        return _observations(read_figures(table), self.calendar)
+
+
+def read_figures(table: CsvTable) -> list[Figure]:
+    """Understand every line of a table of figures; a line said twice counts once.
+
+    Raises:
+        DataError: lines are bad, or one report gives a figure two values.
+    """
+    told: dict[tuple[object, ...], Figure] = {}
+    for row in table.rows:
+        if (figure := _figure(row)) is None:
+            continue
+        first = told.setdefault(figure.identity, figure)
+        if first.value != figure.value:
+            row.bad("value", f"{first.row.cells['value']!r}, as line {first.row.line} says of it")
+    table.problems.raise_if_any()
+    return list(told.values())
+
+
+def latest_by_address(figures: Iterable[Figure]) -> dict[str, pd.Timestamp]:
+    """Return, by source address, the latest day stated for any of its figures."""
+    latest: dict[str, pd.Timestamp] = {}
+    for figure in figures:
+        day = stated_day(figure.published_on)
+        if day is not None and figure.source_url:
+            latest[figure.source_url] = max(day, latest.get(figure.source_url, day))
+    return latest
+
+
+def _figure(row: Row) -> Figure | None:
+    """Understand one line; None where something about it is bad."""
+    measure = row.choice("measure", FIGURE_MEASURES)
+    value = row.number(
+        "value", low=_LOWEST.get(measure, 0.0), high=_HIGHEST.get(measure, float("inf"))
+    )
+    kind = row.choice("kind", ("reported", "derived"))
+    destination = row.parsed("destination", parse_destination)
+    period = row.parsed("period", parse_period)
+    row.parsed("published_on", stated_day)
+    has_material = "material" in row.cells
+    commodity = row.text("material", required=True) if has_material else COMMODITY
+    if period is None or destination is None or not row.is_sound:
+        return None
+    return Figure(
+        row, commodity, destination, measure, value, kind, period,
+        row.text("published_on"), row.text("source_url"),
+    )  # fmt: skip
+
+
+def _observations(figures: list[Figure], calendar: ReleaseCalendar) -> pd.DataFrame:
+    """Build the observations frame, dating the undated by what is known of the dated."""
+    addresses = latest_by_address(figures)
+    inputs = _latest_inputs(figures, calendar)
+    rows = []
+    for figure in figures:
+        if figure.kind == "derived":
+            known = [inputs[place] for place in _places(figure) if place in inputs]
+            otherwise = max(known, default=None)
+        else:
+            otherwise = addresses.get(figure.source_url)
+        day = latest_plausible_day(
+            figure.published_on, figure.period.last, calendar, otherwise=otherwise
+        )
+        rows.append(_observation(figure, day))
+    return typed_frame(rows, "observations")
+
+
+def _places(figure: Figure) -> list[tuple[str, str, int]]:
+    """Return the series and calendar years a figure speaks of."""
+    years = range(figure.period.first.year, figure.period.last.year + 1)
+    return [(figure.commodity, figure.destination, year) for year in years]
+
+
+def _latest_inputs(
+    figures: list[Figure], calendar: ReleaseCalendar
+) -> dict[tuple[str, str, int], pd.Timestamp]:
+    """Return when the last dated figure on each series and year was known.
+
+    An undated derived figure was computed from figures on the same series: it cannot be known
+    before the last of them.
+    """
+    latest: dict[tuple[str, str, int], pd.Timestamp] = {}
+    for figure in figures:
+        if figure.published_on:
+            day = latest_plausible_day(figure.published_on, figure.period.last, calendar)
+            for place in _places(figure):
+                latest[place] = max(day, latest.get(place, day))
+    return latest
+
+
+def _observation(figure: Figure, day: pd.Timestamp) -> dict[str, object]:
+    """Build one observation known from ``day`` on."""
+    row, unit = figure.row, UNITS[figure.measure]
+    note, derivation = row.text("note"), row.text("derivation")
+    return {
+        "commodity": figure.commodity,
+        "origin": ORIGIN,
+        "destination": figure.destination,
+        "measure": figure.measure,
+        "period_from": figure.period.first,
+        "period_to": figure.period.last,
+        "value": figure.value,
+        "unit": unit,
+        "half_width": half_width(row.text("value"), unit, note),
+        "kind": figure.kind,
+        "usable": UNUSABLE not in note,
+        "available_at": day.tz_localize("UTC"),
+        "source": row.text("source_name"),
+        "source_url": figure.source_url,
+        "note": "; ".join(filter(None, (note, derivation and f"= {derivation}"))),
+    }

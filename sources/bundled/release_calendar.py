@@ -1,0 +1,114 @@
+"""When China's customs publish: the rule, and the days that are on record."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import pandas as pd
+
+from sources.base import SourceInfo
+from sources.bundled.periods import month, parse_period
+from sources.files.csv_table import Row, parse_day, read_table
+from store.facts.batch import FileRows
+from store.schema.frames import typed_frame
+
+RELEASE_DAY: Final = 20
+"""Day of the following month that detail by destination comes. Source: data/release_dates.csv."""
+
+COLUMNS: Final = ("period", "release_date", "what", "source_url")
+
+_ANY_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseCalendar:
+    """Release days of the detail by destination: those on record, the rule for all others."""
+
+    recorded: Mapping[pd.Timestamp, pd.Timestamp]
+    """By first day of the month described."""
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Self:
+        """Take the recorded days from a release_calendar frame; of several the last counts."""
+        recorded: dict[pd.Timestamp, pd.Timestamp] = {}
+        details = frame[frame["what"] == "detail"]
+        columns = (details[name] for name in ("period_from", "period_to", "released_on"))
+        for first, last, day in zip(*columns, strict=True):
+            for described in pd.date_range(first, last, freq="MS"):
+                recorded[described] = max(day, recorded.get(described, day))
+        return cls(recorded)
+
+    def released_on(self, described: pd.Timestamp) -> pd.Timestamp:
+        """Return the day the month was published; January and February come together."""
+        if (day := self.recorded.get(described)) is not None:
+            return day
+        joint = month(f"{described:%Y}-02") if described.month == 1 else described
+        return joint + pd.DateOffset(months=1, days=RELEASE_DAY - 1)
+
+    def last_released(self, as_of: pd.Timestamp) -> pd.Timestamp:
+        """Return the last month whose detail was published at ``as_of`` (aware)."""
+        today = as_of.tz_convert("UTC").tz_localize(None)
+        described = today.normalize().replace(day=1)
+        while self.released_on(described) > today:
+            described -= pd.DateOffset(months=1)
+        return described
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseDates:
+    """The table of releases on record."""
+
+    path: Path
+
+    @property
+    def info(self) -> SourceInfo:
+        """Describe the source."""
+        return SourceInfo(
+            id="release_dates",
+            publication_lag="none: a release is known on its day",
+            licence="facts compiled from public reports, one address a row",
+            cadence="monthly",
+        )
+
+    def load(self) -> FileRows:
+        """Read the releases; a vague date counts as the latest day it names."""
+        table = read_table(self.path, COLUMNS)
+        rows = [_release(row) for row in table.rows]
+        table.problems.raise_if_any()
+        frame = typed_frame(rows, "release_calendar").drop_duplicates(ignore_index=True)
+        return FileRows(self.info.id, self.path.name, table.sha256, {"release_calendar": frame})
+
+
+def latest_named_day(text: str) -> pd.Timestamp:
+    """Return the latest day written YYYY-MM-DD within a text.
+
+    Raises:
+        ValueError: none is; worded to follow "is not".
+    """
+    if not (days := _ANY_DAY.findall(text)):
+        raise ValueError("a text with a day YYYY-MM-DD")
+    return max(parse_day(day) for day in days)
+
+
+def _release(row: Row) -> dict[str, object]:
+    """Build one release from a line."""
+    period = row.parsed("period", parse_period)
+    day = row.parsed("release_date", latest_named_day)
+    if period and day is not None and day <= period.end:
+        row.bad("release_date", f"after the period's end {period.end:%Y-%m-%d}")
+    return {
+        "period_from": period and period.first,
+        "period_to": period and period.last,
+        "released_on": day,
+        "what": _kind(row.text("what", required=True)),
+        "available_at": day and day.tz_localize("UTC"),
+        "source_url": row.text("source_url"),
+    }
+
+
+def _kind(text: str) -> str:
+    """Sort a release; a press page on magnets without the customs' day is no release of detail."""
+    word = text.split(maxsplit=1)[0] if text else ""
+    return word if word in {"headline", "detail"} else "supplement"

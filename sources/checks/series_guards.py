@@ -1,0 +1,171 @@
+"""Guards on series and tables: flat lines, repeated months, sums that fail, missing cells."""
+
+from typing import Final
+
+import pandas as pd
+
+from sources.base import SourceInfo
+from sources.bundled.destinations import COUNTRIES
+from sources.checks.cells import CELL, SERIES, is_exact, listed, reason, together, with_news
+from store.facts.batch import FileRows
+from store.vocabulary import WORLD
+
+FLAT_MONTHS: Final = 6
+"""Months of one amount, not zero, that no trade shows."""
+
+REPEATED: Final = 5
+"""Destinations that must all repeat before a month counts as a copy of the one before."""
+
+TOLERANCE: Final = 0.02
+"""Share by which a world total may differ from the sum of its destinations."""
+
+FULL_TABLE: Final = 20
+"""Destinations from which a month counts as a full table, whose sum must reach the total."""
+
+UNNAMED: Final = r"X\d{3}"
+"""Areas that are no country, such as "not elsewhere specified", by the provider's number."""
+
+MIRROR: Final = "mirror_"
+"""Beginning of measures that each importer reports for itself."""
+
+USUAL_CELLS: Final = 20
+"""Cells a month must usually have before a new month is held against it."""
+
+_TABLE: Final = ["source", "commodity", "origin", "measure", "period_from"]
+
+
+def flat_lines(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
+    """Object to destinations whose newest months are all alike."""
+    cells = together(old, new).sort_values([*SERIES, "period_from"])
+    newest = cells.groupby(SERIES).tail(FLAT_MONTHS)
+    newest = newest.assign(exact=is_exact(newest))
+    grouped = newest.groupby(SERIES).agg(
+        months=("value", "size"), low=("value", "min"), high=("value", "max"),
+        exact=("exact", "all"), news=("is_news", "any"),
+        first=("period_from", "min"), last=("period_from", "max"),
+    )  # fmt: skip
+    span = (grouped["last"].dt.year - grouped["first"].dt.year) * 12
+    span += grouped["last"].dt.month - grouped["first"].dt.month
+    is_flat = (
+        grouped["months"].eq(FLAT_MONTHS)
+        & span.eq(FLAT_MONTHS - 1)
+        & grouped["low"].eq(grouped["high"])
+        & grouped["exact"]
+        & grouped["news"]
+    )
+    flat = grouped[is_flat]
+    if flat.empty:
+        return []
+    told = [
+        f"{row.destination} {row.measure} {row.high:,.6g}"
+        for row in flat.reset_index().itertuples()
+    ]
+    return [
+        reason(
+            f"{len(flat)} series stand still for {FLAT_MONTHS} months: {listed(told)}",
+            file,
+            expected="amounts that move from month to month",
+            remedy="Look whether the provider fills missing months with the last one.",
+        )
+    ]
+
+
+def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
+    """Object to a month that is a copy of the month before."""
+    cells = together(old, new)
+    before = cells.assign(period_from=cells["period_from"] + pd.offsets.MonthBegin(1))
+    pairs = cells[is_exact(cells)].merge(
+        before[[*CELL, "value"]], on=CELL, suffixes=("", "_before")
+    )
+    pairs["same"] = pairs["value"].eq(pairs["value_before"])
+    grouped = pairs.groupby(_TABLE).agg(
+        cells=("same", "size"), same=("same", "all"), news=("is_news", "any")
+    )
+    copies = grouped[grouped["same"] & grouped["news"] & grouped["cells"].ge(REPEATED)]
+    if copies.empty:
+        return []
+    told = [
+        f"{row.period_from:%Y-%m} {row.measure} ({row.cells} destinations)"
+        for row in copies.reset_index().itertuples()
+    ]
+    return [
+        reason(
+            f"{len(copies)} months repeat the month before: {listed(told)}",
+            file,
+            expected="each month's own amounts",
+            remedy="Look whether the provider served the last month again; wait and fetch anew.",
+        )
+    ]
+
+
+def world_apart(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str]:
+    """Object to a total that its destinations exceed or, in a full table, do not reach."""
+    new = with_news(new, _TABLE)
+    is_part = new["destination"].isin(COUNTRIES) | new["destination"].str.fullmatch(UNNAMED)
+    parts = new[is_part].groupby(_TABLE)["value"].agg(total="sum", cells="count")
+    widths = new[is_part].groupby(_TABLE)["half_width"].sum()
+    world = new[new["destination"].eq(WORLD)].set_index(_TABLE)[["value", "half_width"]]
+    both = world.join(parts, how="inner").join(widths.rename("widths"))
+    slack = TOLERANCE * both["value"] + both["half_width"] + both["widths"]
+    is_full = both["cells"].ge(FULL_TABLE) | (info.completeness is not None)
+    apart = (both["total"] - both["value"] > slack) | (
+        is_full & (both["value"] - both["total"] > slack)
+    )
+    if not apart.any():
+        return []
+    wrong = both[apart]
+    told = [
+        f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
+        for row in wrong.reset_index().itertuples()
+    ]
+    return [
+        reason(
+            f"In {len(wrong)} of {len(both)} months the world is not the sum of its destinations: "
+            f"{listed(told)}",
+            file,
+            expected=f"agreement within {TOLERANCE:.0%} and the rounding",
+            remedy="Look for destinations missing or counted twice, by transport or by customs.",
+        )
+    ]
+
+
+def incomplete(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: SourceInfo) -> list[str]:
+    """Object to a batch that holds too few of the cells known, or a new month with too few."""
+    if info.completeness is None or old.empty:
+        return []
+    first, last = new["period_from"].min(), new["period_from"].max()
+    expected = old[old["period_from"].between(first, last)]
+    held = len(expected[CELL].merge(new[CELL]))
+    if held < info.completeness * len(expected):
+        return [
+            _too_few(file, held, len(expected), f"the months {first:%Y-%m} to {last:%Y-%m}", info)
+        ]
+    return _thin_months(file, new, old, info)
+
+
+def _thin_months(
+    file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: SourceInfo
+) -> list[str]:
+    """Object to new months with too few cells; importers report each at its own pace."""
+    assert info.completeness is not None  # noqa: S101 - asked by the caller
+    old, new = (cells[~cells["measure"].str.startswith(MIRROR)] for cells in (old, new))
+    per_month = old.groupby("period_from").size()
+    usual = float(per_month.tail(FLAT_MONTHS).median()) if len(per_month) else 0.0
+    fresh = new[~new["period_from"].isin(per_month.index)].groupby("period_from").size()
+    if usual < USUAL_CELLS:
+        return []
+    thin = fresh[fresh < info.completeness * usual]
+    return [
+        _too_few(file, cells, round(usual), f"the month {month:%Y-%m}", info)
+        for month, cells in thin.items()
+    ]
+
+
+def _too_few(file: FileRows, held: int, of: int, where: str, info: SourceInfo) -> str:
+    """Word an objection to missing cells."""
+    return reason(
+        f"Only {held:,} of {of:,} cells are there of {where}",
+        file,
+        expected=f"at least {info.completeness:.0%} of what the last vintage held",
+        remedy="The answer is probably cut short: fetch again, or release it if cells are gone.",
+    )

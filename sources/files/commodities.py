@@ -1,0 +1,83 @@
+"""Which commodities to forecast together, from a file."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sources.files.csv_table import Row, read_table
+from store.errors import DataError
+
+COLUMNS: Final = ("commodity", "group", "materials", "label")
+
+SEPARATOR: Final = ";"
+"""Stands between several materials."""
+
+ONE_GROUP: Final = "all"
+"""Name of the group of commodities that name none."""
+
+LONGEST_LABEL: Final = 80
+
+_CODE: Final = re.compile(r"[A-Z]{0,2}\d{4,10}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Commodity:
+    """One commodity to forecast."""
+
+    code: str
+    group: str
+    """Whom it shares a model with."""
+    materials: tuple[str, ...]
+    """What controls on it are called after in the record of events, in lower case; often empty."""
+    label: str
+    """What it is called beside its code; often empty."""
+
+
+def read_commodities(path: Path) -> tuple[Commodity, ...]:
+    """Return the commodities of a file, in its order.
+
+    Args:
+        path: CSV with ``COLUMNS``; all but the commodity may be empty, ``;`` between several
+            materials.
+
+    Raises:
+        DataError: The file cannot be read, has other columns, no rows or bad cells; names lines.
+    """
+    table = read_table(path, COLUMNS)
+    lines: dict[str, int] = {}
+    found = []
+    for row in table.rows:
+        code = row.parsed("commodity", _code) or ""
+        if (earlier := lines.setdefault(code, row.line)) != row.line:
+            row.bad("commodity", f"new, for line {earlier} has it")
+        found.append(_commodity(row, code))
+    table.problems.raise_if_any()
+    if not found:
+        raise DataError(
+            f"Commodities file {path.name} has no rows. Expected one a commodity. "
+            "Fill it, or run without it."
+        )
+    return tuple(found)
+
+
+def _commodity(row: Row, code: str) -> Commodity:
+    names = (name.strip().lower() for name in row.text("materials").split(SEPARATOR))
+    return Commodity(
+        code=code,
+        group=row.text("group") or ONE_GROUP,
+        materials=tuple(name for name in names if name),
+        label=row.parsed("label", _label) or "",
+    )
+
+
+def _label(text: str) -> str:
+    if len(text) > LONGEST_LABEL or not all(one.isprintable() for one in text):
+        raise ValueError(f"at most {LONGEST_LABEL} printable characters on one line")
+    return text
+
+
+def _code(text: str) -> str:
+    if not _CODE.fullmatch(text):
+        raise ValueError("a code of 4 to 10 digits, e.g. 850511")
+    return text

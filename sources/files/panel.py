@@ -1,0 +1,221 @@
+"""Panels from outside: one series a destination, one row a month.
+
+They come in CSV, compressed CSV or Parquet. A series with a bad row is refused by name and takes no
+other series down.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from sources.files import panel_checks as checks
+from sources.files.long_format import LongFile, read_long_file
+from sources.files.messages import counted
+from sources.files.month_text import form_note, month_label, read_months
+from sources.files.panel_checks import PanelRows
+from sources.files.series_faults import SeriesFaults
+from store.errors import DataError, first_few
+
+COLUMNS: Final = ("destination", "period", "tonnes")
+PART_OF: Final = "part_of"
+
+SPARSE_END: Final = 0.1
+"""Share of the series with a value in the last month below which a note tells of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What a file says, as far as it can be used."""
+
+    table: pd.DataFrame
+    """One row a series (index: destination, sorted), one column a month from the first to the last
+    with a value, as consecutive month numbers (year * 12 + month - 1); NaN is a gap."""
+    refused: dict[str, str]
+    """Series left out of the table and why, with rows and values."""
+    notes: tuple[str, ...]
+    """What was read with some licence, and what to know of the table."""
+    tree_rows: "pd.Series[str] | None"
+    """What column ``part_of`` says by destination of the table, "" where nothing; None without the
+    column."""
+
+
+def read_panel(path: Path) -> Panel:
+    """Return the sound series of a panel as a dense table, and what was refused and noted.
+
+    Args:
+        path: File with ``destination, period, tonnes`` and perhaps ``part_of``; further columns are
+            ignored. Rows may come in any order; months are read as ``sources.files.month_text``
+            does; an empty ``tonnes`` is a gap; a row that says the same as another is read once.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, names no series in most of its rows or
+            has no sound series.
+    """
+    if path.is_dir():
+        raise DataError(
+            f"Panel {path} cannot be read: it is a folder. Expected a file. Check the path."
+        )
+    panel, faults = _read(path)
+    if not len(panel.table):
+        raise _nothing_left(faults)
+    return panel
+
+
+def read_part(path: Path) -> Panel:
+    """Return a part of a panel as ``read_panel`` does; the table is empty if no series is sound.
+
+    Args:
+        path: Folder of Parquet files.
+
+    Raises:
+        DataError: The part cannot be read or lacks a column.
+    """
+    return _read(path)[0]
+
+
+def check_columns(path: Path, names: Sequence[str]) -> None:
+    """Check that a panel has all columns.
+
+    Raises:
+        DataError: One is missing.
+    """
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise DataError(
+            f"Panel {path} has no column {', '.join(missing)}. Expected {', '.join(COLUMNS)}. "
+            f"It has {', '.join(names[:8])}. Rename or add the column."
+        )
+
+
+def _read(path: Path) -> tuple[Panel, SeriesFaults]:
+    rows = _decoded(read_long_file(path, what="Panel", pick=lambda names: _columns(path, names)))
+    notes = [_nameless_note(rows), form_note(rows.texts, rows.periods), _mark_note(rows)]
+    faults = SeriesFaults(rows.file, rows.series.texts)
+    for check in (
+        checks.check_torn_lines,
+        checks.check_months,
+        checks.check_values,
+        checks.check_emptiness,
+        checks.check_parents,
+        checks.check_far_months,
+        checks.check_repeats,
+    ):
+        check(rows, faults)
+    table = _dense(rows, faults)
+    if len(table):
+        notes += [_again_note(rows, faults, table), _gap_note(table), _end_note(table)]
+    told = tuple(note for note in notes if note)
+    return Panel(table, faults.reasons(), told, _tree_rows(rows, table)), faults
+
+
+def _columns(path: Path, names: Sequence[str]) -> list[str]:
+    check_columns(path, names)
+    return [name for name in (*COLUMNS, PART_OF) if name in names]
+
+
+def _decoded(file: LongFile) -> PanelRows:
+    periods = file.coded("period")
+    return PanelRows(
+        file,
+        file.coded("destination"),
+        periods.codes,
+        read_months((*periods.texts, "")),
+        file.numbers("tonnes"),
+        file.coded(PART_OF) if PART_OF in file.columns else None,
+    )
+
+
+def _nameless_note(rows: PanelRows) -> str:
+    """Return a note of the values that belong to nobody.
+
+    Stray totals and footers need not cost the series that are named. Where most rows are nameless,
+    the names stand once above their rows, as spreadsheets merge cells, and leaving out those rows
+    would leave out the panel.
+    """
+    nameless = rows.file.rows(np.flatnonzero((rows.series.codes < 0) & rows.filled)).tolist()
+    nameless += [line.row for line in rows.file.torn if not line.destination.strip()]
+    if not nameless:
+        return ""
+    told = first_few([f"row {row}" for row in sorted(nameless)])
+    if 2 * len(nameless) > len(rows.file) + len(rows.file.torn):
+        raise DataError(
+            f"{rows.file.what} has no destination in {len(nameless)} rows, which are most: {told}. "
+            "Expected a series name in every row. Write the name into each of its rows."
+        )
+    return f"rows without a destination belong to no series and were left out: {told}"
+
+
+def _mark_note(rows: PanelRows) -> str:
+    if not rows.tonnes.marked:
+        return ""
+    told = counted(rows.tonnes.marked, "row")
+    return f"tonnes says in a word, such as nan, that it is missing: {told}, read as gaps"
+
+
+def _dense(rows: PanelRows, faults: SeriesFaults) -> pd.DataFrame:
+    """Return the table of the series nothing is wrong with."""
+    usable = checks.usable_rows(rows, faults)
+    if not len(usable):
+        return pd.DataFrame()
+    cells = checks.cells_of(rows, usable)
+    grid = np.full(cells.size, np.nan)
+    grid[cells.keys] = rows.tonnes.floats[usable] + 0.0  # a negative zero becomes zero
+    names = [rows.series.texts[code] for code in cells.series]
+    return pd.DataFrame(
+        grid.reshape(-1, cells.width),
+        index=pd.Index(names, name="destination", dtype="str"),
+        columns=pd.Index(cells.first + np.arange(cells.width), name="number"),
+        copy=False,
+    )
+
+
+def _nothing_left(faults: SeriesFaults) -> DataError:
+    told = [f"{name}: {reason}" for name, reason in faults.reasons(most=1).items()]
+    return DataError(
+        f"{faults.file.what} has no series that can be used. {first_few(told)}. Expected a series "
+        "name, a month as YYYY-MM and one number of at least 0 a row. Correct or remove the rows."
+    )
+
+
+def _again_note(rows: PanelRows, faults: SeriesFaults, table: pd.DataFrame) -> str:
+    again = len(checks.usable_rows(rows, faults)) - int(np.isfinite(table.to_numpy()).sum())
+    told = f"{counted(again, 'row')} with the same series, month and tonnes as another"
+    return f"{told}, read once" if again else ""
+
+
+def _gap_note(table: pd.DataFrame) -> str:
+    """Return how many months lack between the first and the last value of their series."""
+    there = np.isfinite(table.to_numpy())
+    span = there.shape[1] - there.argmax(axis=1) - there[:, ::-1].argmax(axis=1)
+    gaps = span - there.sum(axis=1)
+    if not gaps.any():
+        return ""
+    return (
+        f"gaps: {counted(int(gaps.sum()), 'month')} in {counted(int((gaps > 0).sum()), 'series')}"
+    )
+
+
+def _end_note(table: pd.DataFrame) -> str:
+    """Return that few series reach the last month, as after a slip of the pen."""
+    reach = int(np.isfinite(table.iloc[:, -1].to_numpy()).sum())
+    if reach >= SPARSE_END * len(table):
+        return ""
+    return (
+        f"the last month, {month_label(int(table.columns[-1]))}, "
+        f"has a value of {reach} of {len(table)} series only"
+    )
+
+
+def _tree_rows(rows: PanelRows, table: pd.DataFrame) -> "pd.Series[str] | None":
+    if rows.parents is None:
+        return None
+    told = (rows.series.codes >= 0) & (rows.parents.codes >= 0)
+    parent = np.full(len(rows.series.texts), -1)
+    parent[rows.series.codes[told]] = rows.parents.codes[told]
+    texts = np.array([*rows.parents.texts, ""], dtype=object)
+    by_name = pd.Series(texts[parent], index=list(rows.series.texts), dtype="str", name=PART_OF)
+    return by_name.reindex(table.index)

@@ -1,0 +1,230 @@
+"""What can be wrong with the rows of a panel file, noted against the series they belong to."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sources.files.long_format import CategoricalColumn, LongFile, NumericColumn
+from sources.files.month_text import NO_MONTH, MonthTexts, month_label
+from sources.files.series_faults import SeriesFaults
+
+LARGEST: Final = 1e100
+"""Largest value read. The squares and sums of larger ones overflow and would spoil every series."""
+
+EMPTY_BEFORE_LATE: Final = 12
+"""Months without any row after which a few rows end the panel where no other series reaches."""
+
+EMPTY_AFTER_EARLY: Final = 120
+"""Months without any row before which a few rows only make the table long."""
+
+FEW_SERIES: Final = 10
+"""One series in so many is few, and so is a single one."""
+
+LEAST_ROWS: Final = 12
+"""Rows a series needs beyond such a stretch to be there in earnest."""
+
+Side = Literal["after", "before"]
+
+
+@dataclass(frozen=True, slots=True)
+class PanelRows:
+    """The rows of a file, decoded; arrays are by row."""
+
+    file: LongFile
+    series: CategoricalColumn
+    periods: NDArray[np.int32]
+    """Place of the row's text in ``texts``."""
+    texts: MonthTexts
+    tonnes: NumericColumn
+    parents: CategoricalColumn | None
+    """Column ``part_of``, if there is one."""
+
+    @property
+    def months(self) -> NDArray[np.int32]:
+        """Return the month number by row, ``NO_MONTH`` where there is none."""
+        return self.texts.numbers[self.periods]
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """Tell of each row whether it has something in ``tonnes``."""
+        return self.tonnes.wrong | ~np.isnan(self.tonnes.floats)
+
+
+@dataclass(frozen=True, slots=True)
+class PanelCells:
+    """Where rows of a file lie in a dense table, series by months."""
+
+    rows: NDArray[np.int64]
+    series: NDArray[np.int64]
+    """Codes of the series, ascending."""
+    first: int
+    """First month."""
+    width: int
+    """Months from the first to the last."""
+    keys: NDArray[np.int64]
+    """Place in the flattened table by row."""
+
+    @property
+    def size(self) -> int:
+        """Return the number of cells of the table."""
+        return len(self.series) * self.width
+
+
+def check_torn_lines(rows: PanelRows, faults: SeriesFaults) -> None:
+    """Note lines with too many or too few cells."""
+    for line in rows.file.torn:
+        if line.destination.strip():
+            faults.add(line.destination, line.row, f"row {line.row}: {line.told}")
+
+
+def check_months(rows: PanelRows, faults: SeriesFaults) -> None:
+    """Note cells that are no month."""
+    wrong = np.flatnonzero(rows.months == NO_MONTH)
+    faults.add_rows(rows.series.codes, wrong, lambda place: rows.texts.faults[rows.periods[place]])
+
+
+def check_values(rows: PanelRows, faults: SeriesFaults) -> None:
+    """Note cells that are no number, or none that can be forecast."""
+    codes, values = rows.series.codes, rows.tonnes.floats
+
+    def cell(place: int) -> str:
+        return f"tonnes {rows.file.cell('tonnes', place)!r}"
+
+    faults.add_rows(
+        codes, np.flatnonzero(rows.tonnes.wrong), lambda place: f"{cell(place)} is no number"
+    )
+    faults.add_rows(
+        codes, np.flatnonzero(np.isinf(values)), lambda place: f"{cell(place)} is not finite"
+    )
+    below = np.flatnonzero(np.isfinite(values) & (values < 0))
+    faults.add_rows(codes, below, lambda place: f"{values[place]} tonnes is negative")
+    above = np.flatnonzero(np.isfinite(values) & (values > LARGEST))
+    faults.add_rows(codes, above, lambda place: f"{values[place]} tonnes is over {LARGEST:g}")
+
+
+def check_emptiness(rows: PanelRows, faults: SeriesFaults) -> None:
+    """Note series without a single filled cell."""
+    codes = rows.series.codes
+    rows_of = np.bincount(codes[codes >= 0], minlength=len(faults.names))
+    filled = np.bincount(codes[(codes >= 0) & rows.filled], minlength=len(faults.names))
+    for code in np.flatnonzero((rows_of > 0) & (filled == 0)).tolist():
+        faults.add(faults.names[code], 0, f"tonnes is empty in all its rows ({rows_of[code]})")
+
+
+def check_parents(rows: PanelRows, faults: SeriesFaults) -> None:
+    """Note rows that place a series elsewhere in the tree than its first row does."""
+    if rows.parents is None:
+        return
+    codes, parents, texts = rows.series.codes, rows.parents.codes, rows.parents.texts
+    told = np.flatnonzero((codes >= 0) & (parents >= 0))
+    first = np.full(len(faults.names), -1)
+    first[codes[told[::-1]]] = told[::-1]
+    differ = told[parents[told] != parents[first[codes[told]]]]
+
+    def tell(place: int) -> str:
+        other = int(first[codes[place]])
+        return (
+            f"part_of is {texts[parents[place]]!r}, "
+            f"but {texts[parents[other]]!r} in row {rows.file.row(other)}"
+        )
+
+    faults.add_rows(codes, differ, tell)
+
+
+def check_far_months(rows: PanelRows, faults: SeriesFaults) -> None:
+    """Note the rows of few series that lie far after or far before all others.
+
+    They are slips of the pen: one late row would end the panel in a month no other series reaches.
+    """
+    usable = usable_rows(rows, faults)
+    for side in ("after", "before"):
+        while len(far := _far(rows, usable, side)):
+            rest = np.delete(usable, np.searchsorted(usable, far))
+            _note_far(rows, faults, far, rest, side)
+            usable = usable_rows(rows, faults)
+
+
+def check_repeats(rows: PanelRows, faults: SeriesFaults) -> None:
+    """Note rows that differ from the first of the same series and month."""
+    usable = usable_rows(rows, faults)
+    if not len(usable):
+        return
+    cells = cells_of(rows, usable)
+    months, values = rows.months, rows.tonnes.floats
+    first = np.empty(cells.size, dtype=np.int64)
+    first[cells.keys[::-1]] = cells.rows[::-1]
+    before = first[cells.keys]
+    differ = values[cells.rows] != values[before]
+    earlier = dict(zip(cells.rows[differ].tolist(), before[differ].tolist(), strict=True))
+
+    def tell(place: int) -> str:
+        other = earlier[place]
+        return (
+            f"{month_label(int(months[place]))} stands twice with different tonnes, "
+            f"{values[place]} here and {values[other]} in row {rows.file.row(other)}"
+        )
+
+    faults.add_rows(rows.series.codes, cells.rows[differ], tell)
+
+
+def cells_of(rows: PanelRows, places: NDArray[np.int64]) -> PanelCells:
+    """Return where rows, at least one, lie in a dense table of the series and months they have."""
+    codes, months = rows.series.codes[places], rows.months[places]
+    series = present(codes)
+    position = np.empty(len(rows.series.texts), dtype=np.int64)
+    position[series] = np.arange(len(series))
+    first, last = int(months.min()), int(months.max())
+    width = last - first + 1
+    return PanelCells(places, series, first, width, position[codes] * width + months - first)
+
+
+def present(numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return which small numbers occur, ascending; what np.unique sorts for."""
+    return np.flatnonzero(np.bincount(numbers))
+
+
+def usable_rows(rows: PanelRows, faults: SeriesFaults) -> NDArray[np.int64]:
+    """Return the rows with a value of series nothing is wrong with, ascending."""
+    sound = np.append(faults.sound(), [False])
+    return np.flatnonzero(sound[rows.series.codes] & ~np.isnan(rows.tonnes.floats))
+
+
+def _note_far(
+    rows: PanelRows,
+    faults: SeriesFaults,
+    far: NDArray[np.int64],
+    rest: NDArray[np.int64],
+    side: Side,
+) -> None:
+    months = rows.months
+    end = f"ends in {month_label(int(months[rest].max()))}"
+    if side == "before":
+        end = f"begins in {month_label(int(months[rest].min()))}"
+    faults.add_rows(
+        rows.series.codes,
+        far,
+        lambda place: (
+            f"{month_label(int(months[place]))} lies far {side} the rest of the panel, which {end}"
+        ),
+    )
+
+
+def _far(rows: PanelRows, usable: NDArray[np.int64], side: Side) -> NDArray[np.int64]:
+    """Return the rows of few series beyond a stretch of months without any row."""
+    months, codes = rows.months[usable], rows.series.codes[usable]
+    if side == "before":
+        months = -months
+    beyond = _beyond_hole(months, EMPTY_BEFORE_LATE if side == "after" else EMPTY_AFTER_EARLY)
+    few, total = len(present(codes[beyond])), len(present(codes))
+    is_few = total > 1 and few <= max(1, total // FEW_SERIES)
+    return usable[beyond] if is_few and beyond.sum() < LEAST_ROWS * few else usable[:0]
+
+
+def _beyond_hole(months: NDArray[np.int32], empty: int) -> NDArray[np.bool_]:
+    """Return which months lie after the last stretch of over ``empty`` months without any."""
+    low = int(months.min(initial=0))
+    there = present(months - low) + low
+    holes = np.flatnonzero(np.diff(there) > empty)
+    return months > there[holes[-1]] if len(holes) else np.zeros(len(months), dtype=bool)

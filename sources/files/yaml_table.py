@@ -1,0 +1,124 @@
+"""Tables written by hand as YAML: a list of entries, checked as strictly as CSV."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from sources.files.csv_table import CsvTable, Problems, Row, content_of, read_table
+from store.errors import DataError
+
+SUFFIXES: Final = frozenset({".yaml", ".yml"})
+
+_NOTHING: Final = "tag:yaml.org,2002:null"
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> CsvTable:
+    """Read a table by hand: YAML by its suffix, else CSV with exactly these columns.
+
+    Raises:
+        DataError: the file is missing, is neither, or has other columns.
+    """
+    return (
+        read_yaml(path, columns) if path.suffix.lower() in SUFFIXES else read_table(path, columns)
+    )
+
+
+def read_yaml(path: Path, columns: Sequence[str]) -> CsvTable:
+    """Read a YAML list of entries; a column left out is empty, a list is joined by semicolons.
+
+    Values count as they are written, so that 2.10 keeps its digits and a day stays a day. Only
+    plain YAML is understood: nothing in the file is ever run.
+
+    Raises:
+        DataError: the file is missing or no such list.
+    """
+    content = content_of(path)
+    problems = Problems(path.name)
+    rows = rows_of(_entries(path, content), columns, problems)
+    return CsvTable(path, hashlib.sha256(content).hexdigest(), rows, problems)
+
+
+def rows_of(
+    entries: Sequence[yaml.Node], columns: Sequence[str], problems: Problems
+) -> tuple[Row, ...]:
+    """Return entries as rows of these columns; what is none is noted."""
+    rows = []
+    for entry in entries:
+        line = entry.start_mark.line + 1
+        cells = dict.fromkeys(columns, "")
+        if not isinstance(entry, yaml.MappingNode):
+            problems.add(line, "entry: no list of names and values")
+            continue
+        seen: set[str] = set()
+        for key, value in entry.value:
+            if (name := str(key.value)) in seen:
+                problems.add(key.start_mark.line + 1, f"name {name!r}: given twice in one entry")
+            seen.add(name)
+            _fill(cells, key, value, problems)
+        rows.append(Row(line, cells, problems))
+    return tuple(rows)
+
+
+def composed(name: str, content: bytes) -> yaml.Node | None:
+    """Return the YAML tree of a file, None where it is empty; nothing in it is ever run.
+
+    Raises:
+        DataError: it is not YAML.
+    """
+    try:
+        node: yaml.Node | None = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+    except RecursionError as err:
+        raise DataError(
+            f"{name} is nested too deeply. Expected lists of names and values. "
+            "Write it flat; nothing was taken over."
+        ) from err
+    except UnicodeDecodeError as err:
+        line = content[: err.start].count(b"\n") + 1
+        raise DataError(
+            f"{name} is not UTF-8: byte 0x{content[err.start]:02x} on line {line}. Expected "
+            "UTF-8 text. Save the file as UTF-8; nothing was taken over."
+        ) from err
+    except yaml.YAMLError as err:
+        told = " ".join(str(err).split())
+        raise DataError(
+            f"{name} is not YAML: {told}. Expected names and values in UTF-8. "
+            "Correct it; nothing was taken over."
+        ) from err
+    return node
+
+
+def _entries(path: Path, content: bytes) -> Sequence[yaml.Node]:
+    """Return the entries of the file's list."""
+    top = composed(path.name, content)
+    if isinstance(top, yaml.SequenceNode):
+        return list(top.value)
+    if isinstance(top, yaml.MappingNode):
+        return [top]
+    raise DataError(
+        f"{path.name} holds no entries. Expected a list of them, each with names and values. "
+        "Correct it; nothing was taken over."
+    )
+
+
+def _fill(cells: dict[str, str], key: yaml.Node, value: yaml.Node, problems: Problems) -> None:
+    """Put one value into its column, or note why not."""
+    name, line = str(key.value), key.start_mark.line + 1
+    if name not in cells:
+        problems.add(line, f"name {name!r}: not one of {', '.join(sorted(cells))}")
+    elif (text := _text(value)) is None:
+        problems.add(line, f"column {name!r}: nested values are not a value or a list of values")
+    else:
+        cells[name] = text
+
+
+def _text(value: yaml.Node) -> str | None:
+    """Return a value as written; None where it is nested."""
+    if isinstance(value, yaml.ScalarNode):
+        return "" if value.tag == _NOTHING else str(value.value)
+    if isinstance(value, yaml.SequenceNode):
+        parts = [_text(part) for part in value.value if isinstance(part, yaml.ScalarNode)]
+        return ";".join(filter(None, parts)) if len(parts) == len(value.value) else None
+    return None

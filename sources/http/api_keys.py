@@ -1,0 +1,85 @@
+"""Keys of providers: sent, and never written anywhere."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+from pydantic import SecretStr
+
+HIDDEN: Final = "***"
+"""Stands where a key was."""
+
+_LOGGERS: Final = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
+"""Loggers that write addresses and headers; a filter works on the logger that writes alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeys:
+    """What is sent with every call, by the name of the header or parameter."""
+
+    headers: Mapping[str, SecretStr] = field(default_factory=dict)
+    params: Mapping[str, SecretStr] = field(default_factory=dict)
+
+    def header_values(self) -> dict[str, str]:
+        """Return the headers in clear, for sending only."""
+        return {name: key.get_secret_value() for name, key in self.headers.items()}
+
+    def param_values(self) -> list[tuple[str, str]]:
+        """Return the parameters in clear, for sending only."""
+        return [(name, key.get_secret_value()) for name, key in self.params.items()]
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with every key hidden, in whatever form an address carries it."""
+        for written in self._written():
+            text = text.replace(written, HIDDEN)
+        return text
+
+    def redact_bytes(self, body: bytes) -> bytes:
+        """Return a body with every key hidden, for a provider may echo what it was sent."""
+        for written in self._written():
+            body = body.replace(written.encode(), HIDDEN.encode())
+        return body
+
+    def _written(self) -> list[str]:
+        """Return the forms of all keys, the longest first."""
+        keys = [key.get_secret_value() for key in (*self.headers.values(), *self.params.values())]
+        forms = {
+            form for key in keys if key for form in (key, quote(key, safe=""), quote_plus(key))
+        }
+        return sorted(forms, key=len, reverse=True)
+
+
+def sent_as(name: str, key: SecretStr | None) -> Mapping[str, SecretStr]:
+    """Return what to send for a key that may be missing or empty."""
+    return {} if key is None or not key.get_secret_value() else {name: key}
+
+
+@contextmanager
+def hidden_in_logs(secrets: ApiKeys) -> Iterator[None]:
+    """Hide the keys in what the HTTP library logs."""
+    rule = _KeyFilter(secrets)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    for logger in loggers:
+        logger.addFilter(rule)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(rule)
+
+
+class _KeyFilter(logging.Filter):
+    """Lets every record pass, without the keys."""
+
+    def __init__(self, secrets: ApiKeys) -> None:
+        """Take the keys to hide."""
+        super().__init__()
+        self._secrets = secrets
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record."""
+        record.msg, record.args = self._secrets.redact(record.getMessage()), ()
+        return True

@@ -1,0 +1,102 @@
+"""Raw answers on disk: a body by its hash, and a note by the call that got it."""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from store.errors import SourceError
+
+_NAME_DIGITS: Final = 32
+"""Hex digits of a note's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """What is known of an answer beside its body; never a key."""
+
+    url: str
+    status: int
+    sha256: str
+    content_type: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    date: str = ""
+    """The provider's own clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedReply:
+    """An answer as it was kept."""
+
+    note: CacheEntry
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCache:
+    """The answers of one provider.
+
+    A body is written before the note that names it, each to a file of its own that is then moved
+    into place: a process killed at any moment leaves the old answer or the new one.
+    """
+
+    folder: Path
+
+    def find(self, url: str, accept: str) -> CachedReply | None:
+        """Return the last answer to a call; None if there is none or its files were changed."""
+        try:
+            note = CacheEntry(
+                **json.loads(self._note_path(url, accept).read_text(encoding="utf-8"))
+            )
+            body = self._body_path(note.sha256).read_bytes()
+        except (OSError, ValueError, TypeError):
+            return None
+        return CachedReply(note, body) if sha256(body) == note.sha256 else None
+
+    def keep(self, note: CacheEntry, accept: str, body: bytes) -> None:
+        """Keep an answer.
+
+        Raises:
+            SourceError: The folder cannot be written.
+        """
+        text = json.dumps(asdict(note), indent=1, sort_keys=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _put(self._body_path(note.sha256), body)
+            _put(self._note_path(note.url, accept), text.encode())
+        except OSError as err:
+            raise SourceError(
+                f"Cannot keep the answer of {note.url} in {self.folder}: {err.strerror}. Expected "
+                "a folder that can be written. Check MAGNETCAST_HOME and the space on its disk."
+            ) from err
+
+    def _note_path(self, url: str, accept: str) -> Path:
+        """Return the file of a call's note."""
+        return self.folder / f"{sha256(f'{accept} {url}'.encode())[:_NAME_DIGITS]}.json"
+
+    def _body_path(self, digest: str) -> Path:
+        """Return the file of a body."""
+        return self.folder / f"{digest}.body"
+
+
+def sha256(body: bytes) -> str:
+    """Return the hash of a body in hex digits."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,93 @@
+"""Rows of the table ``observations`` from columns of numbers, all at once."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+
+from store.schema.frame_schemas import SCHEMAS
+from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
+from store.vocabulary import UNITS
+
+USUAL_LAG: Final = "dated by the usual lag"
+"""Note of a row whose provider does not tell when it released it."""
+
+ORDER: Final = ("commodity", "measure", "destination", "period_from")
+
+_TEXTS: Final = (
+    "commodity", "origin", "destination", "measure", "unit", "kind", "source", "source_url", "note",
+)  # fmt: skip
+
+
+def usual_moment(months: pd.Series, *, lag_days: int, now: pd.Timestamp) -> pd.Series:
+    """Return when figures of months can be known, by the usual lag but never after ``now``.
+
+    Args:
+        months: first days.
+        lag_days: days after the month's end.
+        now: the moment of the fetch, aware.
+    """
+    ends = months + pd.offsets.MonthEnd(0) + pd.Timedelta(days=lag_days)
+    return not_after(ends.dt.tz_localize("UTC"), now)
+
+
+def is_over(months: pd.Series, now: pd.Timestamp) -> pd.Series:
+    """Tell which months had ended at ``now``."""
+    return months + pd.DateOffset(months=1) <= now.tz_convert("UTC").tz_localize(None)
+
+
+def not_after(moments: pd.Series, now: pd.Timestamp) -> pd.Series:
+    """Return the moments, none later than ``now``."""
+    limit = now.tz_convert("UTC")
+    return moments.where(moments <= limit, limit).astype(MOMENT_DTYPE)
+
+
+def observations(
+    parts: Sequence[pd.DataFrame], *, origin: str, source: str, source_url: str
+) -> pd.DataFrame:
+    """Join measurements to typed rows of ``observations``, in one order.
+
+    Args:
+        parts: frames of ``commodity, destination, measure, period, value, half_width,
+            available_at`` and perhaps ``note``; ``period`` is the month's first day; a missing
+            value makes no row.
+        origin: where the goods come from.
+        source: the source's id.
+        source_url: address without key and without what differs from call to call.
+    """
+    columns = list(SCHEMAS["observations"].columns)
+    filled = [part.dropna(subset="value") for part in parts]
+    if not (filled := [part for part in filled if len(part)]):
+        return no_observations()
+    rows = pd.concat(filled, ignore_index=True)
+    note = rows["note"].fillna("") if "note" in rows else ""
+    rows = rows.assign(
+        origin=origin,
+        period_from=rows["period"],
+        period_to=rows["period"],
+        unit=rows["measure"].map(UNITS),
+        kind="reported",
+        usable=True,
+        source=source,
+        source_url=source_url,
+        note=note,
+    )
+    return _typed(rows[columns]).sort_values(list(ORDER), ignore_index=True)
+
+
+def no_observations() -> pd.DataFrame:
+    """Return an empty frame of the table, typed."""
+    return _typed(pd.DataFrame(columns=list(SCHEMAS["observations"].columns)))
+
+
+def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give every column its type."""
+    return rows.astype(
+        {
+            **dict.fromkeys(_TEXTS, "str"),
+            **dict.fromkeys(("period_from", "period_to"), DATE_DTYPE),
+            **dict.fromkeys(("value", "half_width"), "float64"),
+            "usable": "bool",
+            "available_at": MOMENT_DTYPE,
+        }
+    )

@@ -1,0 +1,179 @@
+"""US Census: imports of magnets from China by ten-digit line, with the duty paid."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlencode
+
+import pandas as pd
+
+from sources.base import SourceInfo
+from sources.http.api_keys import ApiKeys, sent_as
+from sources.http.backoff import RetryPolicy
+from sources.http.client import HttpClient
+from sources.observation_rows import USUAL_LAG, observations, usual_moment
+from sources.providers.json_rows import changed_column, numbers
+from sources.providers.month_range import MonthRange
+from store.errors import SourceError, first_few
+from store.facts.batch import FileRows
+from store.settings import Settings
+from store.vocabulary import ORIGIN, US_LINES
+
+PROVIDER: Final = "census"
+CHINA: Final = "5700"
+
+LAG_DAYS: Final = 45
+"""Usual lag: the release comes some five weeks after the month. Source: docs/data/census.md."""
+
+WEIGHTLESS_USD: Final = 2000.0
+"""A value from which on a quantity of zero is a missing weight. Source: docs/data/census.md."""
+
+_ASKED: Final = (
+    "I_COMMODITY", "CTY_CODE", "GEN_VAL_MO", "GEN_QY1_MO", "UNIT_QY1", "CON_VAL_MO", "CAL_DUT_MO",
+)  # fmt: skip
+_NUMBERS: Final = ("GEN_VAL_MO", "GEN_QY1_MO", "CON_VAL_MO", "CAL_DUT_MO")
+_HALF_KG: Final = 0.0005
+_HALF_USD: Final = 0.5e-6
+
+
+@dataclass(frozen=True, slots=True)
+class CensusImports:
+    """US imports of each magnet line from China: weight, value and duty paid."""
+
+    settings: Settings
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
+
+    @property
+    def info(self) -> SourceInfo:
+        """Describe the source."""
+        return SourceInfo(
+            id="census",
+            publication_lag="five weeks after the month; dated 45 days after it",
+            licence="public domain (US government), attribution asked for",
+            cadence="monthly; revised yearly in June",
+            completeness=0.9,
+        )
+
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+        """Ask for every line; as ``LiveSource.fetch``."""
+        settings = self.settings
+        http = HttpClient(
+            settings,
+            provider=PROVIDER,
+            base_url=settings.census_url,
+            secrets=ApiKeys(params=sent_as("key", settings.census_key)),
+            patience=self.patience,
+        )
+        with http:
+            lines = [_ask(http, line, span) for line in US_LINES]
+        rows = _joined([line for line in lines if line is not None])
+        frame = observations(
+            _measured(rows, now=now),
+            origin=ORIGIN,
+            source=self.info.id,
+            source_url=f"{settings.census_url}?{urlencode({'CTY_CODE': CHINA})}",
+        )
+        ignored = (
+            (f"{n} rows without a quantity: the value alone is taken",)
+            if (n := int(_weightless(rows).sum()))
+            else ()
+        )
+        name = self.info.id
+        return FileRows(name, f"{name} {span}", http.sha256, {"observations": frame}, ignored)
+
+
+def _ask(http: HttpClient, line: str, span: MonthRange) -> pd.DataFrame | None:
+    """Return one line's months; None where there was no trade in any."""
+    params = [
+        ("get", ",".join(_ASKED)),
+        ("COMM_LVL", "HS10"),
+        ("I_COMMODITY", line.removeprefix("US")),
+        ("CTY_CODE", CHINA),
+        ("time", f"from {span.first} to {span.last}"),
+    ]
+    reply = http.get("", params, read=lambda body: _read(body, line, span), may_be_empty=True)
+    return reply.value
+
+
+def _joined(lines: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all lines."""
+    columns = ["line", "period", *_NUMBERS]
+    return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(columns=columns)
+
+
+def _read(body: bytes, line: str, span: MonthRange) -> pd.DataFrame:
+    """Return the rows of one line.
+
+    Raises:
+        ValueError: The body is broken, speaks of something else or tells a month twice.
+        SourceError: A column is missing or quantities are no kilograms.
+    """
+    where = {"provider": PROVIDER, "url": f"line {line}"}
+    table = _table(json.loads(body))
+    if missing := [name for name in (*_ASKED, "time") if name not in table.columns]:
+        raise changed_column(missing, list(table.columns), **where)
+    told = table.loc[:, ~table.columns.duplicated()]
+    others = ~told["I_COMMODITY"].eq(line.removeprefix("US")) | ~told["CTY_CODE"].eq(CHINA)
+    if others.any() or not set(told["time"]) <= {str(month) for month in span.months}:
+        raise ValueError("it speaks of another line, country or month than asked for")
+    if told.duplicated("time").any():
+        raise ValueError("it tells a month twice")
+    _refuse_units(told, line)
+    counted = {name: numbers(told[name], **where) for name in _NUMBERS}
+    months = pd.to_datetime(told["time"], format="%Y-%m").astype("datetime64[us]")
+    return pd.DataFrame({"line": line, "period": months, **counted})
+
+
+def _table(answer: object) -> pd.DataFrame:
+    """Return an array of arrays, whose first names the columns."""
+    if (
+        not isinstance(answer, list)
+        or not all(isinstance(row, list) for row in answer)
+        or not answer
+    ):
+        raise ValueError("it is no array of arrays")
+    head, *rows = answer
+    if any(len(row) != len(head) for row in rows):
+        raise ValueError("its rows are not all as long as its first")
+    return pd.DataFrame(rows, columns=head)
+
+
+def _refuse_units(told: pd.DataFrame, line: str) -> None:
+    """Refuse quantities other than kilograms."""
+    if others := sorted(set(told["UNIT_QY1"].fillna("").str.strip().str.upper()) - {"KG", "-", ""}):
+        raise SourceError(
+            f"census counts {line} in {first_few(others)}. Expected kilograms (KG). See whether "
+            "the line's unit has changed; nothing was taken over."
+        )
+
+
+def _weightless(rows: pd.DataFrame) -> pd.Series:
+    """Tell which rows have no quantity though they have one surely."""
+    missing = rows["GEN_QY1_MO"].isna() | rows["GEN_QY1_MO"].eq(0)
+    return missing & rows["GEN_VAL_MO"].ge(WEIGHTLESS_USD)
+
+
+def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
+    """Return weight, value and duty."""
+    if rows.empty:
+        return []
+    base = rows[["period"]].assign(
+        commodity=rows["line"],
+        destination="USA",
+        available_at=usual_moment(rows["period"], lag_days=LAG_DAYS, now=now),
+        note=USUAL_LAG,
+    )
+    taxed = (rows["CON_VAL_MO"] / 1e6).map("on {:.6f} musd for consumption".format)
+    weight = rows["GEN_QY1_MO"].mask(_weightless(rows)) / 1e3
+    return [
+        base.assign(measure="mirror_import_t", value=weight, half_width=_HALF_KG),
+        base.assign(
+            measure="mirror_import_musd", value=rows["GEN_VAL_MO"] / 1e6, half_width=_HALF_USD
+        ),
+        base.assign(
+            measure="duty_paid_musd",
+            value=rows["CAL_DUT_MO"] / 1e6,
+            half_width=_HALF_USD,
+            note=taxed + "; " + USUAL_LAG,
+        ),
+    ]

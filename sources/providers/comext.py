@@ -1,0 +1,181 @@
+"""Eurostat Comext: imports of magnets from China by member of the EU."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import pandas as pd
+
+from sources.base import SourceInfo
+from sources.http.backoff import RetryPolicy
+from sources.http.client import HttpClient
+from sources.http.faults import TooMuchError
+from sources.observation_rows import USUAL_LAG, observations, usual_moment
+from sources.providers.comext_sdmx import DATA, STRUCTURE, columns_of, read_data, read_flows
+from sources.providers.countries import comext_members, comext_place
+from sources.providers.json_rows import changed_column
+from sources.providers.month_range import MonthRange
+from store.errors import SourceError, first_few
+from store.facts.batch import FileRows
+from store.settings import Settings
+from store.vocabulary import EU_LINES, ORIGIN
+
+PROVIDER: Final = "comext"
+
+FLOW: Final = "DS-045409"
+"""Code of the data set as last seen; Eurostat issues new ones, so the list is asked each time."""
+
+LAG_DAYS: Final = 75
+"""Usual lag: six to eight weeks after the month, longer at a year's turn. Source:
+docs/data/comext.md."""
+
+_NAME: Final = re.compile(r"EU trade since 1988 by HS.*CN8", re.IGNORECASE)
+_EU: Final = "EU27_2020"
+_WEIGHT: Final = "QUANTITY_IN_100KG"
+_VALUE: Final = "VALUE_IN_EUROS"
+_DIMENSIONS: Final = ("reporter", "partner", "product", "flow", "indicators", "time_period")
+_HALF_T: Final = 0.05
+_HALF_EUR: Final = 0.5e-6
+
+
+@dataclass(frozen=True, slots=True)
+class ComextImports:
+    """EU imports of the magnet lines from China: weight and value by member, and their sum."""
+
+    settings: Settings
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
+
+    @property
+    def info(self) -> SourceInfo:
+        """Describe the source."""
+        return SourceInfo(
+            id="comext",
+            publication_lag="six to eight weeks after the month; dated 75 days after it",
+            licence="Eurostat: free with attribution (CC BY 4.0)",
+            cadence="monthly; earlier months are revised along",
+            completeness=0.8,
+        )
+
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+        """Ask for all members; as ``LiveSource.fetch``."""
+        settings, name = self.settings, self.info.id
+        http = HttpClient(
+            settings, provider=PROVIDER, base_url=settings.comext_url, patience=self.patience
+        )
+        with http:
+            flow = _flow(http)
+            rows = _ask(http, flow, span)
+        frame = observations(
+            _measured(rows, now=now),
+            origin=ORIGIN,
+            source=name,
+            source_url=f"{settings.comext_url}/data",
+        )
+        return FileRows(name, f"{name} {span}", http.sha256, {"observations": frame})
+
+
+def _flow(http: HttpClient) -> str:
+    """Return the code of the data set, looked up in the provider's list.
+
+    Raises:
+        SourceError: The list has neither the code nor exactly one set of that name.
+    """
+    reply = http.get("/dataflow/ESTAT/all", read=read_flows, accept=STRUCTURE)
+    flows = reply.value or {}
+    if FLOW in flows:
+        return FLOW
+    named = sorted(code for code, name in flows.items() if _NAME.search(name))
+    if len(named) == 1:
+        return named[0]
+    raise SourceError(
+        f"comext lists {len(flows)} data sets, {len(named)} of them by HS and CN8 "
+        f"({first_few(named) or 'none'}), at {reply.url}. Expected {FLOW} or one of that name. "
+        "Look for the new code in Eurostat's list; nothing was taken over."
+    )
+
+
+def _ask(http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
+    """Ask for months at once, or for each year where that is too much."""
+    try:
+        return _ask_once(http, flow, span)
+    except TooMuchError:
+        years = list(span.years())
+        if len(years) == 1:
+            raise
+    parts = [_ask_once(http, flow, year) for year in years]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def _ask_once(http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
+    """Make one call."""
+    products = "+".join(line.removeprefix("CN") for line in EU_LINES)
+    reporters = "+".join((_EU, *comext_members()))
+    path = f"/data/{flow}/M.{reporters}.CN.{products}.1.{_VALUE}+{_WEIGHT}"
+    params = [("startPeriod", str(span.first)), ("endPeriod", str(span.last))]
+    reply = http.get(path, params, read=lambda body: _read(body, span), accept=DATA)
+    return _nothing() if reply.value is None else reply.value
+
+
+def _read(body: bytes, span: MonthRange) -> pd.DataFrame:
+    """Return ``reporter, product, indicators, period, value``.
+
+    Raises:
+        ValueError: The body is broken or speaks of something else than asked for.
+        SourceError: A dimension is missing.
+    """
+    told = read_data(body)
+    if told.empty:
+        return _nothing()
+    names = columns_of(told)
+    if missing := [name for name in _DIMENSIONS if name not in names]:
+        raise changed_column(missing, list(names), provider=PROVIDER, url="its data")
+    rows = told.rename(columns={real: name for name, real in names.items()})
+    _refuse_others(rows, span)
+    months = pd.to_datetime(rows["time_period"].astype("str"), format="%Y-%m")
+    return rows[["reporter", "product", "indicators", "value"]].assign(
+        period=months.astype("datetime64[us]")
+    )
+
+
+def _refuse_others(rows: pd.DataFrame, span: MonthRange) -> None:
+    """Refuse observations that were not asked for."""
+    asked: Mapping[str, set[str]] = {
+        "reporter": {_EU, *comext_members()},
+        "partner": {"CN"},
+        "product": {line.removeprefix("CN") for line in EU_LINES},
+        "flow": {"1"},
+        "indicators": {_WEIGHT, _VALUE},
+        "time_period": {str(month) for month in span.months},
+    }
+    for name, allowed in asked.items():
+        if others := sorted(set(rows[name].astype("str")) - allowed):
+            raise ValueError(f"{name} {first_few(others)} was not asked for")
+
+
+def _nothing() -> pd.DataFrame:
+    """Return no rows."""
+    return pd.DataFrame(columns=["reporter", "product", "indicators", "value", "period"])
+
+
+def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
+    """Return weights in tonnes and values in million euros."""
+    if rows.empty:
+        return []
+    base = pd.DataFrame(
+        {
+            "commodity": "CN" + rows["product"].astype("str"),
+            "destination": rows["reporter"].map(comext_place),
+            "period": rows["period"],
+            "available_at": usual_moment(rows["period"], lag_days=LAG_DAYS, now=now),
+            "note": USUAL_LAG,
+        }
+    )
+    weighs = rows["indicators"].eq(_WEIGHT)
+    weight = base[weighs].assign(
+        measure="mirror_import_t", value=rows["value"] / 10, half_width=_HALF_T
+    )
+    value = base[~weighs].assign(
+        measure="mirror_import_meur", value=rows["value"] / 1e6, half_width=_HALF_EUR
+    )
+    return [weight, value]

@@ -1,0 +1,245 @@
+"""Asking UN Comtrade so that an answer is whole and nothing in it counts twice."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pandas as pd
+
+from sources.http.client import HttpClient, Params
+from sources.providers.countries import comtrade_codes
+from sources.providers.json_rows import numbers, records_in, table_of
+from sources.providers.month_range import MonthRange
+from store.errors import SourceError
+from store.vocabulary import HS6
+
+PROVIDER: Final = "comtrade"
+
+WITH_KEY: Final = "/data/v1/get/C/M/HS"
+PREVIEW: Final = "/public/v1/preview/C/M/HS"
+AVAILABILITY: Final = "/public/v1/getDA/C/M/HS"
+
+MOST_MONTHS: Final = 12
+"""Periods one call may name. Source: UN Comtrade's documentation of the parameter ``period``."""
+
+PREVIEW_MONTHS: Final = 2
+"""Months of China's exports that surely fit into one preview: some 230 partners each."""
+
+LIMITS: Final[Mapping[str, int]] = {WITH_KEY: 100_000, PREVIEW: 500}
+"""Rows at which an answer is cut without a word."""
+
+NO_SPLIT: Final[Mapping[str, str]] = {"partner2Code": "0", "customsCode": "C00", "motCode": "0"}
+"""Second partner, customs procedure and mode of transport: all of each. Left out, or in rows that
+carry anything else, the same trade is told twice."""
+
+_COLUMNS: Final = (
+    "period", "reporterCode", "partnerCode", "flowCode", "cmdCode", "netWgt", "primaryValue",
+    *NO_SPLIT,
+)  # fmt: skip
+
+_CELL: Final = ["period", "reporterCode", "partnerCode"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportingSide:
+    """Whose records of a trade one asks for."""
+
+    fixed: Mapping[str, str]
+    """Parameters that name the trade, its own side and the direction."""
+    other: str
+    """Parameter of the other side, which is left open."""
+
+
+def of_commodity(side: ReportingSide, code: str) -> ReportingSide:
+    """Return a side of the trade in another HS6 code."""
+    return replace(side, fixed={**side.fixed, "cmdCode": code})
+
+
+EXPORTS: Final = ReportingSide(
+    {"reporterCode": "156", "flowCode": "X", "cmdCode": HS6}, "partnerCode"
+)
+IMPORTS: Final = ReportingSide(
+    {"partnerCode": "156", "flowCode": "M", "cmdCode": HS6}, "reporterCode"
+)
+"""Imports from China as every other country reports them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRows:
+    """The rows of one answer."""
+
+    rows: pd.DataFrame
+    """One row a month, reporter and partner."""
+    splits: int
+    """Rows left out for they repeat others by mode, procedure or second partner."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What one call asks for."""
+
+    side: ReportingSide
+    path: str
+    span: MonthRange
+    codes: tuple[int, ...] = ()
+    """Codes of the other side; all if empty."""
+
+    @property
+    def params(self) -> Params:
+        """Return the parameters of the call."""
+        months = ",".join(f"{month:%Y%m}" for month in self.span.months)
+        codes = [(self.side.other, ",".join(map(str, self.codes)))] if self.codes else []
+        return [*self.side.fixed.items(), ("period", months), *codes, *NO_SPLIT.items()]
+
+    def halves(self) -> Iterator["_Piece"]:
+        """Ask for less at once: fewer months, then fewer partners; none if it is one of each."""
+        months = len(self.span.months)
+        codes = self.codes or comtrade_codes()
+        if months > 1:
+            for span in self.span.pieces((months + 1) // 2):
+                yield replace(self, span=span)
+        elif len(codes) > 1:
+            middle = len(codes) // 2
+            for part in (codes[:middle], codes[middle:]):
+                yield replace(self, codes=part)
+
+
+def ask_trade(
+    http: HttpClient, side: ReportingSide, span: MonthRange, *, with_key: bool
+) -> list[TradeRows]:
+    """Return all rows of one side over months, in as many calls as that takes.
+
+    Raises:
+        SourceError: An answer stays cut however little is asked for, or is no answer to the call.
+    """
+    path, months = (WITH_KEY, MOST_MONTHS) if with_key else (PREVIEW, PREVIEW_MONTHS)
+    pieces = (_Piece(side, path, part) for part in span.pieces(months))
+    return [trade for piece in pieces for trade in _whole(http, piece)]
+
+
+def ask_releases(http: HttpClient, side: ReportingSide, span: MonthRange) -> pd.DataFrame:
+    """Return when each reporter's month was last released: ``period, reporterCode, released``.
+
+    ``released`` is aware (UTC). Months that are not available have no row.
+
+    Raises:
+        SourceError: The answer has another shape.
+    """
+    own = [(name, code) for name, code in side.fixed.items() if name == "reporterCode"]
+    parts = [rows for part in span.pieces(MOST_MONTHS) for rows in _released(http, own, part)]
+    rows = pd.concat(parts, ignore_index=True)
+    latest = rows.sort_values("released").drop_duplicates(["period", "reporterCode"], keep="last")
+    return latest.reset_index(drop=True)
+
+
+def _released(http: HttpClient, own: Params, span: MonthRange) -> list[pd.DataFrame]:
+    """Ask for the availability of months, or of half of them where the answer is cut."""
+    months = ",".join(f"{month:%Y%m}" for month in span.months)
+    reply = http.json(AVAILABILITY, [*own, ("period", months)])
+    rows, count = _releases(reply.value, reply.url)
+    length = len(span.months)
+    if length > 1 and (count > len(rows) or len(rows) >= LIMITS[PREVIEW]):
+        halves = span.pieces((length + 1) // 2)
+        return [part for half in halves for part in _released(http, own, half)]
+    return [rows.dropna()]
+
+
+def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
+    """Ask for a piece, or for its halves where the answer is cut."""
+    reply = http.get(piece.path, piece.params, read=lambda body: _read(body, piece))
+    if reply.value is None:
+        return []
+    trade, cut = reply.value
+    if not cut:
+        return [trade]
+    halves = list(piece.halves())
+    if not halves:
+        raise SourceError(
+            f"comtrade cuts its answer for one month and partner, at {reply.url}. Expected fewer "
+            f"than {LIMITS[piece.path]} rows. Set MAGNETCAST_COMTRADE_KEY to ask without the "
+            "preview; nothing was taken over."
+        )
+    return [trade for half in halves for trade in _whole(http, half)]
+
+
+def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
+    """Return the rows of an answer and whether it is cut.
+
+    Raises:
+        ValueError: The answer is broken, is one to another call or tells a row twice.
+    """
+    answer = json.loads(body)
+    where = {"provider": PROVIDER, "url": piece.path}
+    if isinstance(answer, dict) and answer.get("error"):
+        raise ValueError(f"it says {str(answer['error'])[:80]!r}")
+    records = records_in(answer, "data", **where)
+    rows = table_of(records, _COLUMNS, **where)
+    told = rows.assign(
+        **{name: rows[name].astype("str") for name in _COLUMNS if name.endswith("Code")},
+        period=rows["period"].astype("str"),
+        **{name: numbers(rows[name], **where) for name in ("netWgt", "primaryValue")},
+    )
+    _refuse_others(told, piece)
+    plain = told[(told[list(NO_SPLIT)] == pd.Series(NO_SPLIT)).all(axis=1)]
+    _refuse_doubt(told, plain)
+    cut = len(rows) >= LIMITS[piece.path] or _announced(answer) > len(rows)
+    return TradeRows(_numbered(plain), len(told) - len(plain)), cut
+
+
+def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:
+    """Refuse rows that were not asked for."""
+    months = {f"{month:%Y%m}" for month in piece.span.months}
+    asked = {name: {code} for name, code in piece.side.fixed.items()} | {"period": months}
+    if piece.codes:
+        asked[piece.side.other] = set(map(str, piece.codes))
+    for name, allowed in asked.items():
+        if others := sorted(set(rows[name]) - allowed):
+            raise ValueError(f"{name} {', '.join(others[:5])} was not asked for")
+
+
+def _refuse_doubt(told: pd.DataFrame, plain: pd.DataFrame) -> None:
+    """Refuse rows told twice, for others may be missing then, and cells told in splits only."""
+    if twice := int(plain.duplicated(_CELL).sum()):
+        raise ValueError(f"{twice} rows are told twice")
+    cells = pd.MultiIndex.from_frame(told[_CELL]).unique()
+    if lost := len(cells.difference(pd.MultiIndex.from_frame(plain[_CELL]))):
+        raise ValueError(f"{lost} cells come in splits only, without their total")
+
+
+def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give codes and months their types."""
+    codes = {name: rows[name].astype("int64") for name in ("reporterCode", "partnerCode")}
+    estimated = "isNetWgtEstimated"
+    guessed = rows[estimated].eq(True) if estimated in rows else False  # noqa: FBT003
+    return pd.DataFrame(
+        {
+            "period": rows["period"],
+            **codes,
+            "kilograms": rows["netWgt"],
+            "usd": rows["primaryValue"],
+            "estimated": guessed,
+        }
+    )
+
+
+def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
+    """Read an answer on availability, and how many rows it announces."""
+    where = {"provider": PROVIDER, "url": url}
+    columns = ("period", "reporterCode", "lastReleased")
+    rows = table_of(records_in(answer, "data", **where), columns, **where)
+    released = pd.to_datetime(rows["lastReleased"], utc=True, format="ISO8601", errors="coerce")
+    frame = pd.DataFrame(
+        {
+            "period": rows["period"].astype("str"),
+            "reporterCode": rows["reporterCode"].astype("int64"),
+            "released": released,
+        }
+    )
+    return frame, _announced(answer)
+
+
+def _announced(answer: object) -> int:
+    """Return how many rows an answer says there are, 0 where it does not."""
+    count = answer.get("count") if isinstance(answer, dict) else None
+    return count if isinstance(count, int) else 0

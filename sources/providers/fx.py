@@ -1,0 +1,167 @@
+"""Exchange rates by the month, from the ECB's or FRED's daily ones."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import pandas as pd
+
+from sources.base import SourceInfo
+from sources.covariate_table import covariates
+from sources.http.backoff import RetryPolicy
+from sources.http.client import HttpClient
+from sources.observation_rows import is_over, usual_moment
+from sources.providers.json_rows import changed_column, numbers
+from sources.providers.month_range import MonthRange
+from store.facts.batch import FileRows
+from store.settings import Settings
+
+ADDRESSES: Final[Mapping[str, str]] = {
+    "ecb": "https://data-api.ecb.europa.eu/service",
+    "fred": "https://fred.stlouisfed.org",
+}
+
+LAG_DAYS: Final = 1
+"""A month's mean is known on the day after its last one. Source: docs/data/fx.md."""
+
+FEWEST_DAYS: Final = 10
+"""Days with a rate that a month must have; holidays take up to a third of the working days."""
+
+_CSV: Final = "text/csv"
+_ECB: Final = "/data/EXR/D.CNY+USD.EUR.SP00.A"
+_ECB_COLUMNS: Final = ("CURRENCY", "TIME_PERIOD", "OBS_VALUE")
+_FRED: Final = "/graph/fredgraph.csv"
+_FRED_SERIES: Final[Mapping[str, str]] = {"DEXCHUS": "cny_per_usd", "DEXUSEU": "usd_per_eur"}
+_FRED_DATES: Final = ("observation_date", "DATE")
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRates:
+    """Monthly means: yuan per dollar, yuan per euro, dollars per euro."""
+
+    settings: Settings
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
+
+    @property
+    def info(self) -> SourceInfo:
+        """Describe the source."""
+        return SourceInfo(
+            id="fx",
+            publication_lag="the day after the month",
+            licence="ECB: free with attribution; FRED (Federal Reserve H.10): public domain",
+            cadence="daily, taken as monthly means",
+            completeness=0.9,
+        )
+
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+        """Ask for daily rates; as ``LiveSource.fetch``. A month not yet over has no row."""
+        settings, name = self.settings, self.info.id
+        base = settings.fx_url or ADDRESSES[settings.fx_provider]
+        http = HttpClient(settings, provider=name, base_url=base, patience=self.patience)
+        with http:
+            daily = _ask_ecb(http, span) if settings.fx_provider == "ecb" else _ask_fred(http, span)
+        means = monthly_means(daily, span)
+        months = means[is_over(means["period"], now)]
+        rows = months.assign(
+            unit=months["name"].str.removeprefix("fx_"),
+            available_at=usual_moment(months["period"], lag_days=LAG_DAYS, now=now),
+        )
+        frame = covariates([rows], source=f"{name}_{settings.fx_provider}", source_url=base)
+        return FileRows(name, f"{name} {span}", http.sha256, {"covariates": frame})
+
+
+def monthly_means(daily: pd.DataFrame, span: MonthRange) -> pd.DataFrame:
+    """Return ``name, period, value``: means of the days that have a rate.
+
+    Args:
+        daily: ``day, name, rate`` with the three rates or the two that make the third.
+        span: months wanted; those with few days are left out.
+    """
+    rates = daily.pivot_table(index="day", columns="name", values="rate")
+    if {"cny_per_eur", "usd_per_eur"} <= set(rates):
+        rates["cny_per_usd"] = rates["cny_per_eur"] / rates["usd_per_eur"]
+    elif {"cny_per_usd", "usd_per_eur"} <= set(rates):
+        rates["cny_per_eur"] = rates["cny_per_usd"] * rates["usd_per_eur"]
+    days = rates.loc[(rates.index >= span.begin) & (rates.index <= span.end)]
+    grouped = days.groupby(pd.DatetimeIndex(days.index).to_period("M").to_timestamp())
+    means = grouped.mean().where(grouped.count() >= FEWEST_DAYS)
+    long = means.rename_axis("period").reset_index().melt("period", var_name="name").dropna()
+    return long.assign(name="fx_" + long["name"].astype("str"))
+
+
+def _ask_ecb(http: HttpClient, span: MonthRange) -> pd.DataFrame:
+    """Ask for yuan and dollars per euro."""
+    params = [
+        ("format", "csvdata"),
+        ("startPeriod", f"{span.begin:%Y-%m-%d}"),
+        ("endPeriod", f"{span.end:%Y-%m-%d}"),
+    ]
+    reply = http.get(_ECB, params, read=_read_ecb, accept=_CSV)
+    return _nothing() if reply.value is None else reply.value
+
+
+def _read_ecb(body: bytes) -> pd.DataFrame:
+    """Read the ECB's CSV."""
+    told = _csv(body, _ECB_COLUMNS, "ecb")
+    names = told["CURRENCY"].map({"CNY": "cny_per_eur", "USD": "usd_per_eur"})
+    return _daily(told["TIME_PERIOD"], names, told["OBS_VALUE"])
+
+
+def _ask_fred(http: HttpClient, span: MonthRange) -> pd.DataFrame:
+    """Ask for yuan per dollar and dollars per euro, a series at a time."""
+    parts = []
+    for series in _FRED_SERIES:
+        params = [
+            ("id", series),
+            ("cosd", f"{span.begin:%Y-%m-%d}"),
+            ("coed", f"{span.end:%Y-%m-%d}"),
+        ]
+        reply = http.get(_FRED, params, read=partial(_read_fred, series=series), accept=_CSV)
+        parts += [] if reply.value is None else [reply.value]
+    return pd.concat(parts, ignore_index=True) if parts else _nothing()
+
+
+def _read_fred(body: bytes, *, series: str) -> pd.DataFrame:
+    """Read one series of FRED, where a missing day is empty or a dot."""
+    told = _csv(body, (series,), "fred")
+    dates = next((name for name in _FRED_DATES if name in told.columns), None)
+    if dates is None:
+        raise changed_column(_FRED_DATES[:1], list(told.columns), provider="fx", url="fred")
+    names = pd.Series(_FRED_SERIES[series], index=told.index)
+    return _daily(told[dates], names, told[series].replace(".", ""))
+
+
+def _csv(body: bytes, needed: Sequence[str], url: str) -> pd.DataFrame:
+    """Read a CSV as text.
+
+    Raises:
+        ValueError: It is broken off or holds a day twice.
+        SourceError: A column is missing.
+    """
+    if not body.endswith(b"\n"):
+        raise ValueError("its last line breaks off")
+    told = pd.read_csv(io.BytesIO(body), dtype="str", keep_default_na=False)
+    if missing := [name for name in needed if name not in told.columns]:
+        raise changed_column(missing, list(told.columns), provider="fx", url=url)
+    return told
+
+
+def _daily(days: pd.Series, names: pd.Series, rates: pd.Series) -> pd.DataFrame:
+    """Return days, names and rates, each day of a name once."""
+    told = pd.DataFrame(
+        {
+            "day": pd.to_datetime(days, format="%Y-%m-%d"),
+            "name": names,
+            "rate": numbers(rates, provider="fx", url="its daily rates"),
+        }
+    ).dropna()
+    if told.duplicated(["day", "name"]).any():
+        raise ValueError("it tells a day twice")
+    return told
+
+
+def _nothing() -> pd.DataFrame:
+    """Return no rates."""
+    return _daily(*(pd.Series([], dtype="str", name=name) for name in ("day", "name", "rate")))

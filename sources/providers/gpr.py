@@ -1,0 +1,114 @@
+"""The geopolitical risk index by the month, from its author's file."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import pandas as pd
+from python_calamine import CalamineError, CalamineWorkbook
+
+from sources.base import SourceInfo
+from sources.covariate_table import covariates
+from sources.http.backoff import RetryPolicy
+from sources.http.client import HttpClient
+from sources.observation_rows import is_over, usual_moment
+from sources.providers.json_rows import changed_column, numbers
+from sources.providers.month_range import MonthRange
+from store.facts.batch import FileRows
+from store.settings import Settings
+
+FILE: Final = "/data_gpr_export.xls"
+
+LAG_DAYS: Final = 15
+"""Usual lag: the file is renewed in the first days of the next month. Source: docs/data/gpr.md."""
+
+SERIES: Final[Mapping[str, str]] = {
+    "GPR": "gpr",
+    "GPRT": "gpr_threats",
+    "GPRA": "gpr_acts",
+    "GPRC_CHN": "gpr_china",
+    "GPRC_USA": "gpr_usa",
+}
+"""Columns of the file and their names here; the last two are shares of articles, in percent."""
+
+_BINARY: Final = (b"\xd0\xcf\x11\xe0", b"PK\x03\x04")
+"""First bytes of .xls and .xlsx; anything else is read as CSV."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeopoliticalRisk:
+    """The index, its parts, and those of China and the USA."""
+
+    settings: Settings
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
+
+    @property
+    def info(self) -> SourceInfo:
+        """Describe the source."""
+        return SourceInfo(
+            id="gpr",
+            publication_lag="the first days of the next month; dated 15 days after the month",
+            licence="free with citation of Caldara and Iacoviello (2022)",
+            cadence="monthly; the whole history may change",
+            completeness=0.9,
+        )
+
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+        """Ask for the file; as ``LiveSource.fetch``. A month not yet over has no row."""
+        settings, name = self.settings, self.info.id
+        http = HttpClient(
+            settings, provider=name, base_url=settings.gpr_url, patience=self.patience
+        )
+        with http:
+            reply = http.get(FILE, read=_read, accept="*/*")
+        told = pd.DataFrame(columns=["period", *SERIES]) if reply.value is None else reply.value
+        told = told[told["period"].between(span.begin, span.last.start_time)]
+        told = told[is_over(told["period"], now)]
+        parts = [
+            told[["period"]].assign(
+                name=series,
+                value=told[column],
+                unit="pct" if column.startswith("GPRC") else "index",
+                available_at=usual_moment(told["period"], lag_days=LAG_DAYS, now=now),
+            )
+            for column, series in SERIES.items()
+        ]
+        frame = covariates(parts, source=name, source_url=f"{settings.gpr_url}{FILE}")
+        return FileRows(name, f"{name} {span}", http.sha256, {"covariates": frame})
+
+
+def _read(body: bytes) -> pd.DataFrame:
+    """Return ``period`` and the series of the file.
+
+    Raises:
+        ValueError: It is broken or holds a month twice.
+        SourceError: A column is missing.
+    """
+    told = _workbook(body) if body.startswith(_BINARY) else _csv(body)
+    if missing := [name for name in ("month", *SERIES) if name not in told.columns]:
+        raise changed_column(missing, list(map(str, told.columns)), provider="gpr", url=FILE)
+    told = told[told["month"].astype("str").ne("")]
+    months = pd.to_datetime(told["month"].astype("str")).dt.to_period("M").dt.to_timestamp()
+    if months.duplicated().any():
+        raise ValueError("it tells a month twice")
+    values = {name: numbers(told[name], provider="gpr", url=FILE) for name in SERIES}
+    return pd.DataFrame({"period": months.astype("datetime64[us]"), **values})
+
+
+def _workbook(body: bytes) -> pd.DataFrame:
+    """Read the first sheet of a workbook."""
+    try:
+        rows = CalamineWorkbook.from_filelike(io.BytesIO(body)).get_sheet_by_index(0).to_python()
+    except CalamineError as err:
+        raise ValueError(f"no workbook: {err}") from err
+    if not rows:
+        raise ValueError("its first sheet is empty")
+    return pd.DataFrame(rows[1:], columns=[str(name) for name in rows[0]])
+
+
+def _csv(body: bytes) -> pd.DataFrame:
+    """Read a CSV."""
+    if not body.endswith(b"\n"):
+        raise ValueError("its last line breaks off")
+    return pd.read_csv(io.BytesIO(body), dtype="str", keep_default_na=False)

@@ -1,0 +1,51 @@
+"""The providers that are asked over HTTP, by name."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Final, cast
+
+from sources.base import LiveSource
+from sources.http.backoff import RetryPolicy
+from store.settings import Settings
+
+Maker = Callable[[Settings, RetryPolicy], LiveSource]
+
+_MAKERS: Final[Mapping[str, tuple[str, str]]] = {
+    "comtrade": ("sources.providers.comtrade", "ComtradeExports"),
+    "comtrade_mirror": ("sources.providers.comtrade", "ComtradeMirror"),
+    "census": ("sources.providers.census", "CensusImports"),
+    "comext": ("sources.providers.comext", "ComextImports"),
+    "fx": ("sources.providers.fx", "ExchangeRates"),
+    "gpr": ("sources.providers.gpr", "GeopoliticalRisk"),
+    "hts": ("sources.watchers.hts", "TariffSchedule"),
+    "federal_register": ("sources.watchers.federal_register", "FederalRegister"),
+}
+"""By source id the module and class; imported when asked for, as the SDMX library takes seconds."""
+
+LIVE: Final = tuple(_MAKERS)
+"""Ids of all live sources."""
+
+
+BY_CODE: Final = ("comtrade", "comtrade_mirror")
+"""Ids of those that tell of any six-digit code."""
+
+
+def coded_source(name: str, settings: Settings, code: str) -> LiveSource:
+    """Return one of ``BY_CODE`` for a six-digit code."""
+    from sources.providers.comtrade import ComtradeExports, ComtradeMirror  # noqa: PLC0415 - as the others
+
+    make = ComtradeExports if name == "comtrade" else ComtradeMirror
+    return make(settings, commodity=code)
+
+
+def live_source(name: str, settings: Settings, patience: RetryPolicy | None = None) -> LiveSource:
+    """Return the source called ``name``.
+
+    Raises:
+        ValueError: there is none; worded to follow "is not".
+    """
+    if name not in _MAKERS:
+        raise ValueError(f"a live source ({', '.join(LIVE)})")
+    module, kind = _MAKERS[name]
+    make = cast("Maker", getattr(import_module(module), kind))
+    return make(settings, patience or RetryPolicy())

@@ -1,0 +1,195 @@
+"""US Federal Register: new documents on the watched terms, for review only."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import pandas as pd
+
+from sources.base import SourceInfo
+from sources.http.backoff import RetryPolicy
+from sources.http.client import HttpClient, Params
+from sources.providers.json_rows import changed_column, records_in
+from sources.providers.month_range import MonthRange
+from sources.watchers.proposals import Proposal, proposals
+from store.errors import SourceError
+from store.facts.batch import FileRows
+from store.settings import Settings
+
+PROVIDER: Final = "federal_register"
+
+TERMS: Final = (
+    '"8505.11"',
+    '"rare earth magnets"',
+    '"neodymium-iron-boron"',
+    '"permanent magnets" China',
+)
+"""What is watched: in quotes as one phrase."""
+
+TYPES: Final = ("PRESDOCU", "NOTICE", "RULE", "PRORULE")
+
+MOST_RESULTS: Final = 2_000
+"""Results one query can be walked through. Source: the API's documentation."""
+
+PER_PAGE: Final = 1_000
+
+_FIELDS: Final = (
+    "document_number", "title", "type", "publication_date", "signing_date", "effective_on",
+    "executive_order_number", "citation", "html_url", "raw_text_url",
+)  # fmt: skip
+_NEEDED: Final = ("document_number", "title", "publication_date", "html_url")
+
+Document = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class FederalRegister:
+    """Documents that may change a tariff or a control on magnets."""
+
+    settings: Settings
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
+
+    @property
+    def info(self) -> SourceInfo:
+        """Describe the source."""
+        return SourceInfo(
+            id=PROVIDER,
+            publication_lag="none: a document is known on the day it is published",
+            licence="public domain (US government)",
+            cadence="each working day",
+        )
+
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+        """Ask for each term's documents; as ``LiveSource.fetch``."""
+        settings, name = self.settings, self.info.id
+        http = HttpClient(
+            settings,
+            provider=PROVIDER,
+            base_url=settings.federal_register_url,
+            patience=self.patience,
+        )
+        found: dict[str, Document] = {}
+        terms: dict[str, list[str]] = {}
+        with http:
+            for term in TERMS:
+                for document in _documents(http, _Query(term, span.begin, span.end)):
+                    number = str(document["document_number"])
+                    found.setdefault(number, document)
+                    terms.setdefault(number, []).append(term)
+        items = [_proposal(document, terms[number]) for number, document in found.items()]
+        known = [item for item in items if _is_known(item, now)]
+        tables = {"proposals": proposals(known, source=name)}
+        return FileRows(name, f"{name} {span}", http.sha256, tables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """One term between two days, both included."""
+
+    term: str
+    first: pd.Timestamp
+    last: pd.Timestamp
+
+    def params(self, page: int) -> Params:
+        """Return the parameters of a page."""
+        return [
+            ("conditions[term]", self.term),
+            *(("conditions[type][]", kind) for kind in TYPES),
+            ("conditions[publication_date][gte]", f"{self.first:%Y-%m-%d}"),
+            ("conditions[publication_date][lte]", f"{self.last:%Y-%m-%d}"),
+            ("order", "oldest"),
+            ("per_page", str(PER_PAGE)),
+            ("page", str(page)),
+            *(("fields[]", name) for name in _FIELDS),
+        ]
+
+    def halves(self) -> tuple["_Query", "_Query"]:
+        """Cut the days in two."""
+        middle = self.first + (self.last - self.first) // 2
+        middle = middle.normalize()
+        return replace(self, last=middle), replace(self, first=middle + pd.Timedelta(days=1))
+
+
+def _documents(http: HttpClient, query: _Query) -> Iterator[Document]:
+    """Return every document of a query, in slices of days where there are too many.
+
+    Raises:
+        SourceError: Fewer documents come than were announced, or one day holds too many.
+    """
+    answer, url = _page(http, query, 1)
+    count = _count(answer, url)
+    if count > MOST_RESULTS:
+        if query.first == query.last:
+            raise SourceError(
+                f"federal_register has {count} documents on {query.term} for one day, at {url}. "
+                f"Expected no more than {MOST_RESULTS}. Watch a narrower term."
+            )
+        for half in query.halves():
+            yield from _documents(http, half)
+        return
+    told = _results(answer, url) if count else []
+    page = 1
+    while len(told) < count and page * PER_PAGE < count:
+        page += 1
+        answer, url = _page(http, query, page)
+        told += _results(answer, url)
+    numbers = {str(document["document_number"]) for document in told}
+    if len(numbers) != count:
+        raise SourceError(
+            f"federal_register announces {count} documents on {query.term} and tells "
+            f"{len(numbers)} different ones in {len(told)}, at {url}. Expected each once. Try "
+            "again later; nothing was taken over."
+        )
+    yield from told
+
+
+def _page(http: HttpClient, query: _Query, page: int) -> tuple[object, str]:
+    """Ask for one page."""
+    reply = http.json("/documents.json", query.params(page))
+    return {"count": 0} if reply.value is None else reply.value, reply.url
+
+
+def _count(answer: object, url: str) -> int:
+    """Return how many documents a query has."""
+    count = answer.get("count") if isinstance(answer, Mapping) else None
+    if not isinstance(count, int):
+        has = sorted(map(str, answer)) if isinstance(answer, Mapping) else [type(answer).__name__]
+        raise changed_column(["count"], has, provider=PROVIDER, url=url)
+    return count
+
+
+def _results(answer: object, url: str) -> list[Document]:
+    """Return the documents of a page."""
+    documents = records_in(answer, "results", provider=PROVIDER, url=url)
+    for document in documents:
+        if missing := [name for name in _NEEDED if name not in document]:
+            raise changed_column(missing, sorted(document), provider=PROVIDER, url=url)
+    return documents
+
+
+def _proposal(document: Document, terms: list[str]) -> Proposal:
+    """Put a document up for review."""
+    return Proposal(
+        item_key=str(document["document_number"]),
+        title=str(document["title"] or ""),
+        url=str(document["html_url"] or ""),
+        published_on=_day(document["publication_date"]),
+        payload={**{name: document.get(name) for name in _FIELDS}, "terms": sorted(set(terms))},
+    )
+
+
+def _day(told: object) -> pd.Timestamp:
+    """Return the day of publication."""
+    try:
+        return pd.Timestamp(pd.to_datetime(str(told), format="%Y-%m-%d")).as_unit("us")
+    except ValueError as err:
+        raise SourceError(
+            f"federal_register dates a document {told!r}. Expected a day YYYY-MM-DD. See whether "
+            "the provider has changed publication_date; nothing was taken over."
+        ) from err
+
+
+def _is_known(item: Proposal, now: pd.Timestamp) -> bool:
+    """Leave out what is published after ``now``: the register shows some documents ahead."""
+    day = item.published_on
+    return day is None or day <= now.tz_convert("UTC").tz_localize(None)

@@ -1,0 +1,161 @@
+"""US tariff schedule: the magnets' line and its chapter 99 footnotes, for review only."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import pandas as pd
+
+from sources.base import SourceInfo
+from sources.http.backoff import RetryPolicy
+from sources.http.client import HttpClient
+from sources.providers.json_rows import changed_column
+from sources.providers.month_range import MonthRange
+from sources.watchers.proposals import Proposal, proposals
+from store.errors import SourceError
+from store.facts.batch import FileRows
+from store.settings import Settings
+from store.vocabulary import ORIGIN
+
+PROVIDER: Final = "hts"
+LINE: Final = "8505.11.00"
+
+_NEEDED: Final = ("htsno", "general", "footnotes")
+_FOOTNOTE: Final = re.compile(r"\b99\d\d\.\d\d\.\d\d\b")
+_MFN: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
+_ADDED: Final = re.compile(r"\+\s*(\d+(?:\.\d+)?)\s*(?:%|percent)", re.IGNORECASE)
+
+Line = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class TariffSchedule:
+    """What the schedule says of the line today: a rate, and pointers to rates on top.
+
+    The schedule tells neither from when a rate holds nor whom it touches, so nothing goes into the
+    ledger by itself: each statement that is new is proposed to a person.
+    """
+
+    settings: Settings
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
+
+    @property
+    def info(self) -> SourceInfo:
+        """Describe the source."""
+        return SourceInfo(
+            id=PROVIDER,
+            publication_lag="days after an act; editions appear irregularly",
+            licence="public domain (US government)",
+            cadence="30 and more revisions a year",
+        )
+
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:  # noqa: ARG002
+        """Ask for the line as it stands; as ``LiveSource.fetch``, the months only name the file."""
+        settings, name = self.settings, self.info.id
+        http = HttpClient(
+            settings, provider=PROVIDER, base_url=settings.hts_url, patience=self.patience
+        )
+        with http:
+            lines = [line for line in _search(http, LINE) if _number(line).startswith(LINE)]
+            if not any(_number(line) == LINE for line in lines):
+                raise SourceError(
+                    f"hts has no line {LINE}. Expected it, for magnets are classified there. See "
+                    "whether the schedule has been renumbered; nothing was taken over."
+                )
+            pointed = sorted({note for line in lines for note in _footnotes(line)})
+            chapter = {note: _chapter_99(http, note) for note in pointed}
+        base = settings.hts_url
+        items = [_own_rate(line, base) for line in lines if str(line["general"] or "").strip()]
+        items += [_added_rate(note, line, base) for note, line in chapter.items()]
+        tables = {"proposals": proposals(items, source=name)}
+        return FileRows(name, f"{name} {span}", http.sha256, tables)
+
+
+def _search(http: HttpClient, keyword: str) -> list[Line]:
+    """Return the lines a search finds.
+
+    Raises:
+        SourceError: A line lacks a field.
+    """
+    reply = http.get("/search", [("keyword", keyword)], read=_read)
+    lines = reply.value or []
+    for line in lines:
+        if missing := [name for name in _NEEDED if name not in line]:
+            raise changed_column(missing, sorted(line), provider=PROVIDER, url=reply.url)
+    return lines
+
+
+def _read(body: bytes) -> list[Line]:
+    """Read a list of lines, each once; headings without a number may repeat.
+
+    Raises:
+        ValueError: The body is no such list.
+    """
+    answer = json.loads(body)
+    if not isinstance(answer, list) or not all(isinstance(line, dict) for line in answer):
+        raise ValueError("it is no list of lines")
+    numbers = [line["htsno"] for line in answer if line.get("htsno")]
+    if len(set(numbers)) != len(numbers):
+        raise ValueError("it tells a line twice")
+    return answer
+
+
+def _number(line: Line) -> str:
+    """Return a line's number."""
+    return str(line["htsno"] or "")
+
+
+def _footnotes(line: Line) -> list[str]:
+    """Return the chapter 99 lines a line points to."""
+    notes = line["footnotes"]
+    texts = [str(note.get("value", "")) for note in notes] if isinstance(notes, list) else []
+    return [number for text in texts for number in _FOOTNOTE.findall(text)]
+
+
+def _chapter_99(http: HttpClient, number: str) -> Line | None:
+    """Return a chapter 99 line, None if the search does not find it."""
+    return next((line for line in _search(http, number) if _number(line) == number), None)
+
+
+def _own_rate(line: Line, base: str) -> Proposal:
+    """Propose what a line says of its own rate."""
+    rate = str(line["general"] or "").strip()
+    match = _MFN.fullmatch(rate)
+    number = _number(line)
+    return Proposal(
+        item_key=f"{number}|general|{rate}",
+        title=f"HTS {number}: general rate {rate}",
+        url=f"{base}/search?keyword={number}",
+        published_on=None,
+        payload=_payload("MFN", number, float(match[1]) if match else None, line),
+    )
+
+
+def _added_rate(number: str, line: Line | None, base: str) -> Proposal:
+    """Propose a rate on top that the line points to."""
+    said = str(line["general"] or "").strip() if line else "not found"
+    match = _ADDED.search(said)
+    return Proposal(
+        item_key=f"{LINE}|{number}|{said}",
+        title=f"HTS {LINE} points to {number}: {said}",
+        url=f"{base}/search?keyword={number}",
+        published_on=None,
+        payload=_payload(number, LINE, float(match[1]) if match else None, line),
+    )
+
+
+def _payload(
+    component: str, scope: str, rate: float | None, line: Line | None
+) -> dict[str, object]:
+    """Return what a row of the ledger would take over; who is touched and when stays open."""
+    return {
+        "importer": "USA",
+        "origin": ORIGIN,
+        "component": component,
+        "product_scope": f"HTS {scope}",
+        "rate_pct": rate,
+        "effective_from": None,
+        "line": None if line is None else dict(line),
+    }

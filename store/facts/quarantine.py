@@ -1,0 +1,175 @@
+"""Quarantine: files the guards refused, kept with the reasons until a person releases them."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, Row, insert, select, update
+
+from store.database import writing
+from store.errors import DataError, first_few
+from store.facts.batch import FileRows, WriteReport
+from store.facts.reading import read_table
+from store.facts.writing import Ingest, checked_tables, write_within
+from store.schema.payload import tables_from_json, tables_to_json
+from store.schema.tables import quarantine
+
+SHOWN_COLUMNS: Final = (
+    "id", "source", "file_name", "sha256", "reasons", "quarantined_at", "actor", "released_at",
+    "released_by", "note",
+)  # fmt: skip
+
+
+def put_aside(
+    engine: Engine,
+    file: FileRows,
+    *,
+    reasons: Sequence[str],
+    at: datetime,
+    actor: str,
+    revised_at: datetime | None = None,
+) -> int:
+    """Keep a refused file and return the number it can be released by.
+
+    Bytes that wait there already keep their number; their reasons are told anew.
+
+    Args:
+        engine: an opened store.
+        file: what was refused, whatever its rows are like; not modified.
+        reasons: why, one sentence each.
+        at: the moment, aware.
+        actor: who or what ingested.
+        revised_at: as for ``write_batch``, kept for the release.
+    """
+    told = {"reasons": json.dumps(list(reasons), ensure_ascii=False)}
+    table = quarantine.c
+    same = (
+        table.source == file.source,
+        table.file_name == file.file_name,
+        table.sha256 == file.sha256,
+        table.released_at.is_(None),
+    )
+    with writing(engine) as connection:
+        waiting = connection.scalar(select(table.id).where(*same).order_by(table.id))
+        if waiting is not None:
+            connection.execute(update(quarantine).where(table.id == waiting).values(told))
+            return int(waiting)
+        row = {
+            **told,
+            "source": file.source,
+            "file_name": file.file_name,
+            "sha256": file.sha256,
+            "payload": _payload(file, revised_at),
+            "quarantined_at": at,
+            "actor": actor,
+            "released_by": "",
+            "note": "",
+        }
+        made = connection.execute(insert(quarantine).values(row).returning(table.id))
+        return int(made.scalar_one())
+
+
+def read_quarantine(engine: Engine) -> pd.DataFrame:
+    """Read what was refused, oldest first, without the rows; reasons are joined by semicolons."""
+    frame = read_table(engine, quarantine, columns=SHOWN_COLUMNS)
+    return frame.assign(reasons=["; ".join(json.loads(text)) for text in frame["reasons"]])
+
+
+def quarantine_reasons(engine: Engine, id: int) -> tuple[str, ...]:  # noqa: A002  # the column's name
+    """Return why a file was refused.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    with engine.begin() as connection:
+        return tuple(json.loads(_entry(connection, id).reasons))
+
+
+def quarantined_file(engine: Engine, id: int) -> FileRows:  # noqa: A002  # the column's name
+    """Return a refused file as it was handed in.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    with engine.begin() as connection:
+        return _file(_entry(connection, id))
+
+
+def release(
+    engine: Engine,
+    id: int,  # noqa: A002  # the column's name
+    *,
+    at: datetime,
+    actor: str,
+) -> WriteReport:
+    """Write a refused file after all and note who decided so, in one transaction.
+
+    Rows that say what is known already are left out, as in any ingest.
+
+    Raises:
+        DataError: there is no such file, it was released before, or its rows break their schema
+            or contradict the store; then it stays where it is.
+    """
+    with writing(engine) as connection:
+        entry = _entry(connection, id)
+        if entry.released_at is not None:
+            raise DataError(
+                f"Quarantined file {id} ({entry.file_name}) was released at "
+                f"{entry.released_at:%Y-%m-%d %H:%M} UTC by {entry.released_by or 'nobody named'}. "
+                f"Expected one that waits: {_waiting(connection)}. "
+                "Choose another; see `magnetcast quarantine list`."
+            )
+        file = _file(entry)
+        ingest = Ingest(at=at, actor=actor, only_news=True, revised_at=_revised_at(entry))
+        report = write_within(connection, [(file, checked_tables(file))], ingest)
+        change = update(quarantine).where(quarantine.c.id == id)
+        connection.execute(change.values(released_at=at, released_by=actor))
+    return report
+
+
+def _payload(file: FileRows, revised_at: datetime | None) -> str:
+    """Write all of a file that has no column of its own."""
+    told = {
+        "ignored": list(file.ignored),
+        "revised_at": None if revised_at is None else revised_at.isoformat(),
+        "tables": tables_to_json(file.tables),
+    }
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _file(entry: Row[Any]) -> FileRows:
+    """Make the file of a row again."""
+    told = json.loads(entry.payload)
+    return FileRows(
+        source=entry.source,
+        file_name=entry.file_name,
+        sha256=entry.sha256,
+        tables=tables_from_json(told["tables"]),
+        ignored=tuple(told["ignored"]),
+    )
+
+
+def _revised_at(entry: Row[Any]) -> datetime | None:
+    """Return the moment that silent revisions of a file count from."""
+    told = json.loads(entry.payload)["revised_at"]
+    return None if told is None else datetime.fromisoformat(told)
+
+
+def _entry(connection: Connection, number: int) -> Row[Any]:
+    """Return a row of the quarantine."""
+    entry = connection.execute(select(quarantine).where(quarantine.c.id == number)).first()
+    if entry is None:
+        raise DataError(
+            f"No quarantined file {number} in table quarantine. Expected one that waits: "
+            f"{_waiting(connection)}. See `magnetcast quarantine list`."
+        )
+    return entry
+
+
+def _waiting(connection: Connection) -> str:
+    """Word which files wait."""
+    query = select(quarantine.c.id).where(quarantine.c.released_at.is_(None))
+    numbers = connection.scalars(query.order_by(quarantine.c.id)).all()
+    return first_few(numbers) if numbers else "none does"

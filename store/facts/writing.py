@@ -1,0 +1,198 @@
+"""Writing rows: all of a batch or none, each row once, no row ever changed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, Table, insert, select
+
+from store.database import writing
+from store.errors import StoreError
+from store.facts.batch import Batch, FileRows, WriteReport
+from store.facts.bulk import insert_rows, insert_statement, stored_like
+from store.facts.new_rows import IncomingRows, news, told_once, unstored
+from store.facts.reviews import PROPOSALS, add_proposals
+from store.schema.frame_schemas import validate
+from store.schema.frames import as_table
+from store.schema.tables import MOMENT, cell_of, metadata, natural_key, stated_columns, vintages
+
+__all__ = ["Ingest", "insert_new", "insert_statement", "write_batch", "write_within"]
+
+_PERIODS: Final = (("period_from", "period_to"), ("period", "period"))
+"""Columns that give the months a table's rows speak of, first and last."""
+
+Tables = dict[str, pd.DataFrame]
+Identity = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingest:
+    """Who writes when, and what counts as new."""
+
+    at: datetime | None = None
+    actor: str = ""
+    only_news: bool = False
+    revised_at: datetime | None = None
+
+
+def write_batch(
+    engine: Engine,
+    batch: Batch,
+    *,
+    ingested_at: datetime | None = None,
+    actor: str = "",
+    only_news: bool = False,
+    revised_at: datetime | None = None,
+) -> WriteReport:
+    """Write a batch and one vintage row per file, in one transaction.
+
+    A file whose very bytes were ingested before is passed over. Rows already in the store are
+    left as they are; a row that contradicts one in the store stops the whole batch. Rows of
+    ``proposals`` go to the review desk.
+
+    Args:
+        engine: an opened store.
+        batch: rows as the sources made them; not modified.
+        ingested_at: moment to note in the vintages, if the caller has a clock.
+        actor: who or what ingests.
+        only_news: leave out a row that says of its cell what is known already, whatever its date.
+        revised_at: with ``only_news``, for providers that change figures without saying when: the
+            moment a row counts from if it differs from what is known and is dated no later.
+            Then bytes count as known only if they are the last ones of their file, because a
+            provider may go back to an earlier answer.
+
+    Returns:
+        New rows by table, the vintages made, and the files known before.
+
+    Raises:
+        DataError: a row breaks its schema, or says other than the stored row of the same key.
+    """
+    ingest = Ingest(at=ingested_at, actor=actor, only_news=only_news, revised_at=revised_at)
+    checked = [(file, checked_tables(file)) for file in batch.files]
+    with writing(engine) as connection:
+        return write_within(connection, checked, ingest)
+
+
+def checked_tables(file: FileRows) -> Tables:
+    """Check every table of a file against its schema.
+
+    Raises:
+        DataError: a row breaks its schema.
+        StoreError: there is no such table.
+    """
+    unknown = sorted(set(file.tables) - {*metadata.tables, PROPOSALS})
+    if unknown:
+        raise StoreError(f"No table {unknown} in the store; the file {file.file_name} asks for it.")
+    return {n: validate(frame, n, where=file.file_name) for n, frame in file.tables.items()}
+
+
+def write_within(
+    connection: Connection, files: list[tuple[FileRows, Tables]], ingest: Ingest
+) -> WriteReport:
+    """Write checked files within a transaction of the caller; as ``write_batch``."""
+    known: list[str] = []
+    made: list[int] = []
+    written: dict[str, int] = {}
+    for file, tables in files:
+        if _is_known(connection, file, ingest):
+            known.append(file.file_name)
+            continue
+        vintage = _add_vintage(connection, file, tables, ingest)
+        made.append(vintage)
+        for name, frame in tables.items():
+            new = _write_table(connection, name, frame.assign(vintage=vintage), file, ingest)
+            written[name] = written.get(name, 0) + new
+    return WriteReport(
+        rows_written=written,
+        known_files=tuple(known),
+        already_known=len(known) == len(files),
+        vintage_ids=tuple(made),
+    )
+
+
+def insert_new(
+    connection: Connection,
+    table: Table,
+    frame: pd.DataFrame,
+    *,
+    where: str,
+    ingest: Ingest | None = None,
+) -> int:
+    """Insert the rows that are new and return how many there were.
+
+    Raises:
+        DataError: two rows of one key disagree, within the frame or with the store.
+    """
+    told = told_once(IncomingRows(table, as_table(frame, table), where))
+    key = natural_key(table)
+    wanted = [*key, *(c for c in stated_columns(table) if c in told.rows)]
+    if ingest is not None and ingest.only_news and MOMENT in key:
+        cells = told.rows[list(cell_of(table))].drop_duplicates()
+        stored = stored_like(connection, table, cells, wanted=wanted)
+        new = news(told, stored, revised_at=ingest.revised_at)
+    else:
+        stored = stored_like(connection, table, told.rows[list(key)], wanted=wanted)
+        new = unstored(told, stored)
+    if len(new):
+        insert_rows(connection, table, new)
+    return len(new)
+
+
+def _write_table(
+    connection: Connection, name: str, frame: pd.DataFrame, file: FileRows, ingest: Ingest
+) -> int:
+    """Write the rows of one table of a file."""
+    if name == PROPOSALS:
+        return add_proposals(connection, frame, at=ingest.at)
+    table = metadata.tables[name]
+    return insert_new(connection, table, frame, where=file.file_name, ingest=ingest)
+
+
+def _is_known(connection: Connection, file: FileRows, ingest: Ingest) -> bool:
+    """Tell whether a file's bytes were ingested before; if it may go back, by the last ingest."""
+    table = vintages.c
+    query = (
+        select(table.sha256)
+        .where(table.source == file.source, table.file_name == file.file_name)
+        .order_by(table.id.desc())
+    )
+    digests = connection.scalars(query if ingest.revised_at is None else query.limit(1)).all()
+    return file.sha256 in digests
+
+
+def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest: Ingest) -> int:
+    """Note an ingest and return its id."""
+    moments = _extent([frame[MOMENT] for frame in tables.values() if MOMENT in frame])
+    spans = [
+        frame[column]
+        for frame in tables.values()
+        for pair in _PERIODS
+        for column in pair
+        if column in frame
+    ]
+    months = _extent(spans)
+    row = {
+        "source": file.source,
+        "file_name": file.file_name,
+        "sha256": file.sha256,
+        "rows": sum(len(frame) for frame in tables.values()),
+        "first_available_at": moments[0],
+        "last_available_at": moments[1],
+        "ingested_at": ingest.at,
+        "period_from": months[0],
+        "period_to": months[1],
+        "actor": ingest.actor,
+    }
+    return int(
+        connection.execute(insert(vintages).values(row).returning(vintages.c.id)).scalar_one()
+    )
+
+
+def _extent(columns: list[pd.Series]) -> tuple[datetime | None, datetime | None]:
+    """Return the first and last moment of some columns, None where there is none."""
+    moments = [
+        moment for column in columns if len(column) for moment in (column.min(), column.max())
+    ]
+    told = [moment for moment in moments if not pd.isna(moment)]
+    return (min(told).to_pydatetime(), max(told).to_pydatetime()) if told else (None, None)

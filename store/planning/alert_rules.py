@@ -1,0 +1,170 @@
+"""Alert rules, and what was found of each publication by each rule."""
+
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Final, Literal, get_args
+
+from sqlalchemy import Engine, insert, select, update
+
+from store.database import writing
+from store.errors import DataError, MissingError
+from store.planning.audit import Actor, AuditTrail, audited
+from store.planning.needs import check_place, checked_name, no_such
+from store.schema.planning_tables import alert_rules, alerts, needs
+from store.vocabulary import COMMODITY
+
+Watched = Literal["shortfall", "below_last_year", "median"]
+WATCHED: Final[tuple[str, ...]] = get_args(Watched)
+"""The chance that a month falls short of a need; that it stays below the same month a year before;
+the median itself."""
+
+MOST_POINTS: Final = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """What is to be told: a change of a month by at least so much from one publication on."""
+
+    name: str
+    measure: str
+    points: float
+    """Percentage points of a chance; percent of the earlier median."""
+    need_id: int | None = None
+    destination: str = ""
+    commodity: str = ""
+    """Empty: that of the need, or the magnets."""
+    url: str = ""
+    """Address of a webhook; empty means the feed alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFinding:
+    """What one rule found of one publication."""
+
+    rule_id: int
+    as_of: datetime
+    against: datetime
+    fired: bool
+    period: date | None
+    """Month that changed most, None where the two have none in common."""
+    before: float | None
+    after: float | None
+    message: str
+
+
+def add_rule(
+    engine: Engine, rule: AlertRule, *, who: Actor, at: datetime, since: datetime | None
+) -> tuple[int, str]:
+    """Keep a rule, with its audit row, and return its number and what names it for good.
+
+    Args:
+        engine: an opened store.
+        rule: what to watch; its address was judged before.
+        who: who writes.
+        at: the moment, aware.
+        since: the newest publication; the rule speaks of later ones only.
+
+    Raises:
+        DataError: the rule makes no sense.
+        MissingError: it watches a need that is not in force, or there is no forecast of its
+            commodity.
+        TokenError: the token may not write.
+    """
+    _check(rule)
+    uid = uuid.uuid4().hex
+    with audited(engine, who, at=at) as journal:
+        row = {**asdict(rule), "name": rule.name.strip(), **_place(journal, rule)}
+        made = journal.connection.execute(
+            insert(alert_rules).values(
+                **row, uid=uid, since=since, author=journal.actor, created_at=at
+            )
+        )
+        (number,) = made.inserted_primary_key or (0,)
+        # An address may carry a key of its receiver.
+        journal.note("create", f"alert rule {number}", after={**row, "url": bool(rule.url)})
+    return int(number), uid
+
+
+def end_rule(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
+    """End a rule, with its audit row.
+
+    Raises:
+        MissingError: there is no such rule, or it has ended.
+        TokenError: the token may not write.
+    """
+    with audited(engine, who, at=at) as journal:
+        live = alert_rules.c.ended_at.is_(None)
+        ended = update(alert_rules).where(live & (alert_rules.c.id == number)).values(ended_at=at)
+        if not journal.connection.execute(ended).rowcount:
+            known = select(alert_rules.c.id).where(live).order_by(alert_rules.c.id)
+            found = list(journal.connection.scalars(known))
+            raise MissingError(no_such("alert-rule", number, found))
+        journal.note("end", f"alert rule {number}")
+
+
+def keep_findings(
+    engine: Engine, findings: Sequence[AlertFinding], *, at: datetime
+) -> list[AlertFinding]:
+    """Keep what rules found and return what is new; a rule speaks once of a publication."""
+    new = []
+    with writing(engine) as connection:
+        known = {(row.rule_id, row.as_of) for row in connection.execute(select(alerts))}
+        for found in findings:
+            if (found.rule_id, found.as_of) in known:
+                continue
+            told = {"evaluated_at": at, "attempts": 0, "trouble": ""}
+            connection.execute(insert(alerts).values(**asdict(found), **told))
+            new.append(found)
+    return new
+
+
+def note_delivery(
+    engine: Engine, finding: tuple[int, datetime], *, tries: int, at: datetime, trouble: str
+) -> None:
+    """Note how the delivery of one finding went; no trouble means that it was taken."""
+    own = (alerts.c.rule_id == finding[0]) & (alerts.c.as_of == finding[1])
+    told = {"attempts": alerts.c.attempts + tries, "trouble": trouble}
+    delivered = {} if trouble else {"delivered_at": at}
+    with writing(engine) as connection:
+        connection.execute(update(alerts).where(own).values(**told, **delivered))
+
+
+def _place(journal: AuditTrail, rule: AlertRule) -> dict[str, str]:
+    """Return commodity and destination of what a rule watches: those of its need if it has one."""
+    if rule.need_id is None:
+        commodity = rule.commodity or COMMODITY
+        check_place(journal.connection, commodity, rule.destination)
+        return {"commodity": commodity, "destination": rule.destination}
+    of = needs.c
+    live = select(of.id, of.commodity, of.destination).where(of.ended_at.is_(None))
+    found = {row.id: row for row in journal.connection.execute(live)}
+    if rule.need_id not in found:
+        raise MissingError(no_such("need", rule.need_id, sorted(found)))
+    need = found[rule.need_id]
+    if rule.commodity not in {"", need.commodity}:
+        raise DataError(
+            f"A rule on need {need.id} with commodity={rule.commodity!r}. Expected that of the "
+            f"need, {need.commodity}. Leave commodity out."
+        )
+    return {"commodity": need.commodity, "destination": need.destination}
+
+
+def _check(rule: AlertRule) -> None:
+    checked_name(rule.name, "rule")
+    if rule.measure not in WATCHED:
+        raise DataError(
+            f"A rule on {rule.measure!r}. Expected one of {', '.join(WATCHED)}. Correct measure."
+        )
+    if not (math.isfinite(rule.points) and 0 < rule.points <= MOST_POINTS):
+        raise DataError(
+            f"A rule on a change of {rule.points} points. Expected more than 0 and at most "
+            f"{MOST_POINTS:g}. Correct points."
+        )
+    if (rule.measure == "shortfall") != (rule.need_id is not None):
+        raise DataError(
+            f"A rule on {rule.measure} with need_id={rule.need_id}. Expected the number of a need "
+            "for shortfall, and none for the others. Correct need_id."
+        )

@@ -1,0 +1,158 @@
+"""Needs: what a planner must have of a destination, month by month."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from store.errors import DataError, MissingError, first_few
+from store.facts.reading import fetch_commodities
+from store.planning.audit import LONGEST_NAME, Actor, AuditTrail, audited
+from store.schema.planning_tables import alert_rules, needs
+from store.schema.tables import forecasts
+from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
+
+LONGEST_MONTHS: Final = 36
+MOST_TONNES: Final = 1e6
+"""Tonnes a month, some hundred times what China exports."""
+
+FORECAST: Final = (*AGGREGATES, *DESTINATIONS)
+"""What is forecast of the magnets, sums included."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRow:
+    """What is needed: tonnes each month, from the first day of a month to that of the last."""
+
+    name: str
+    destination: str
+    period_from: pd.Timestamp
+    period_to: pd.Timestamp
+    tonnes: float
+    commodity: str = COMMODITY
+
+
+def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
+    """Keep a need, with its audit row, and return its number.
+
+    Args:
+        engine: an opened store.
+        need: what is needed.
+        who: who writes.
+        at: the moment, aware.
+
+    Raises:
+        DataError: the need makes no sense.
+        MissingError: there is no forecast of its commodity.
+        TokenError: the token may not write.
+    """
+    checked_name(need.name, "need")
+    _check(need)
+    months = {n: getattr(need, n) for n in ("period_from", "period_to")}
+    row = {"name": need.name.strip(), "tonnes": need.tonnes}
+    row |= {name: getattr(need, name) for name in ("commodity", "destination")}
+    with audited(engine, who, at=at) as journal:
+        check_place(journal.connection, need.commodity, need.destination)
+        days = {name: month.date() for name, month in months.items()}
+        made = journal.connection.execute(
+            insert(needs).values(**row, **days, author=journal.actor, created_at=at)
+        )
+        (number,) = made.inserted_primary_key or (0,)
+        told = {**row, **{name: f"{month:%Y-%m}" for name, month in months.items()}}
+        journal.note("create", f"need {number}", after=told)
+    return int(number)
+
+
+def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
+    """End a need, and the alert rules on it, with their audit rows.
+
+    Raises:
+        MissingError: there is no such need, or it has ended.
+        TokenError: the token may not write.
+    """
+    with audited(engine, who, at=at) as journal:
+        live = needs.c.ended_at.is_(None)
+        ended = update(needs).where(live & (needs.c.id == number)).values(ended_at=at)
+        if not journal.connection.execute(ended).rowcount:
+            raise MissingError(no_such("need", number, _live(journal)))
+        journal.note("end", f"need {number}")
+        own = alert_rules.c.ended_at.is_(None) & (alert_rules.c.need_id == number)
+        rules = journal.connection.scalars(select(alert_rules.c.id).where(own)).all()
+        journal.connection.execute(update(alert_rules).where(own).values(ended_at=at))
+        for rule in rules:
+            journal.note("end", f"alert rule {rule}")
+
+
+def checked_name(text: str, what: str, *, longest: int = LONGEST_NAME) -> str:
+    """Return a text of one line without blanks at its ends.
+
+    Raises:
+        DataError: it is empty, too long or has characters that are not printed.
+    """
+    name = text.strip()
+    if not name or len(name) > longest or not name.isprintable():
+        raise DataError(
+            f"{name[:100]!r} as the name of a {what}. Expected 1 to {longest} printable "
+            "characters on one line. Correct it."
+        )
+    return name
+
+
+def check_place(connection: Connection, commodity: str, destination: str) -> None:
+    """Check that a destination of a commodity is forecast.
+
+    Raises:
+        DataError: the destination is not.
+        MissingError: there is no forecast of the commodity.
+    """
+    known: tuple[str, ...] = FORECAST
+    if commodity != COMMODITY:
+        known = _forecast_of(connection, commodity)
+    if destination not in known:
+        told = ", ".join(known) if known is FORECAST else first_few(known)
+        of = "" if commodity == COMMODITY else f" of commodity {commodity}"
+        raise DataError(
+            f"No destination {destination!r}{of} is forecast. Expected one of {told}. Correct it."
+        )
+
+
+def _forecast_of(connection: Connection, commodity: str) -> tuple[str, ...]:
+    """Return the destinations that forecasts of a commodity were ever published of, sorted."""
+    own = select(forecasts.c.destination).where(forecasts.c.commodity == commodity).distinct()
+    found = tuple(sorted(connection.scalars(own)))
+    if not found:
+        published = first_few(fetch_commodities(connection, forecasts)) or "there is none"
+        raise MissingError(
+            f"No forecasts of commodity {commodity!r}. Expected one of those published: "
+            f"{published}. See /api/v1/commodities."
+        )
+    return found
+
+
+def no_such(what: str, number: int, live: list[int]) -> str:
+    """Word that there is no such row in force."""
+    known = first_few(live) if live else "there is none"
+    return f"No {what} {number} in force. Expected one of: {known}. See /api/v1/{what}s."
+
+
+def _live(journal: AuditTrail) -> list[int]:
+    found = select(needs.c.id).where(needs.c.ended_at.is_(None)).order_by(needs.c.id)
+    return list(journal.connection.scalars(found))
+
+
+def _check(need: NeedRow) -> None:
+    if not (math.isfinite(need.tonnes) and 0 < need.tonnes <= MOST_TONNES):
+        raise DataError(
+            f"A need of {need.tonnes} t a month. Expected more than 0 and at most "
+            f"{MOST_TONNES:,.0f}. Correct tonnes."
+        )
+    first, last = need.period_from, need.period_to
+    months = (last.year - first.year) * 12 + last.month - first.month + 1
+    if not 1 <= months <= LONGEST_MONTHS:
+        raise DataError(
+            f"A need from {first:%Y-%m} to {last:%Y-%m}, {months} months. Expected 1 to "
+            f"{LONGEST_MONTHS}. Correct period_from or period_to."
+        )

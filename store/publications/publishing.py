@@ -1,0 +1,176 @@
+"""Publishing forecasts and keeping the books: scores and runs."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Engine, case, exists, insert, update
+
+from store.database import writing
+from store.errors import StoreError
+from store.facts.writing import insert_new
+from store.publications.decisions import PublicationHeader, keep_held, keep_published
+from store.publications.digest import PublicationContext
+from store.schema.frame_schemas import validate
+from store.schema.frames import as_table
+from store.schema.tables import forecasts, runs, scores
+from store.vocabulary import COMMODITY
+
+
+def publish_forecasts(
+    engine: Engine,
+    frame: pd.DataFrame,
+    *,
+    as_of: datetime,
+    data_vintage: str,
+    commodity: str = COMMODITY,
+    frozen: PublicationContext | None = None,
+) -> int:
+    """Publish forecasts in one transaction and return how many rows are new.
+
+    Publishing the same rows again does nothing. The new rows are frozen as one publication; one
+    that was held back and stands no later gives way to it.
+
+    Args:
+        engine: an opened store.
+        frame: columns of a forecast file, ``model`` being the model's version; ``band_hit_rate``
+            (0..1), ``drivers`` and ``contributions`` (JSON) and ``reason`` (why no higher rung
+            answered) if there are any. Not modified.
+        as_of: the moment the forecaster stood at, aware.
+        data_vintage: digest of the evidence used.
+        commodity: what they are forecasts of.
+        frozen: when, and made with what, if the caller can tell.
+
+    Raises:
+        DataError: a row breaks the contract, or other numbers stand published under its key.
+    """
+    head, rows = _prepared(frame, as_of, data_vintage, commodity)
+    with writing(engine) as connection:
+        return keep_published(connection, rows, head, frozen or PublicationContext())
+
+
+def hold_forecasts(
+    engine: Engine,
+    frame: pd.DataFrame,
+    *,
+    as_of: datetime,
+    data_vintage: str,
+    because: str,
+    commodity: str = COMMODITY,
+    frozen: PublicationContext | None = None,
+) -> int:
+    """Keep forecasts apart, frozen, until a person decides; return the publication's number.
+
+    Args:
+        engine: an opened store.
+        frame: as for ``publish_forecasts``; not modified.
+        as_of: the moment the forecaster stood at, aware.
+        data_vintage: digest of the evidence used.
+        because: what a person must look at.
+        commodity: what they are forecasts of.
+        frozen: when, and made with what, if the caller can tell.
+
+    Raises:
+        DataError: a row breaks the contract.
+    """
+    head, rows = _prepared(frame, as_of, data_vintage, commodity)
+    with writing(engine) as connection:
+        return keep_held(connection, rows, head, frozen or PublicationContext(), because=because)
+
+
+def _prepared(
+    frame: pd.DataFrame, as_of: datetime, data_vintage: str, commodity: str
+) -> tuple[PublicationHeader, pd.DataFrame]:
+    """Return what names a publication and its rows as the table has them."""
+    checked = validate(frame, "forecasts", where=f"the forecasts of {as_of:%Y-%m-%d}")
+    rows = checked.rename(columns={"model": "model_version"}).assign(
+        commodity=commodity,
+        as_of=pd.Timestamp(as_of),
+        data_vintage=data_vintage,
+        cutoff=pd.to_datetime(checked["cutoff"], format="%Y-%m"),
+        period=pd.to_datetime(checked["period"], format="%Y-%m"),
+    )
+    models = "; ".join(dict.fromkeys(checked["model"]))
+    return PublicationHeader(commodity, as_of, data_vintage, models), as_table(rows, forecasts)
+
+
+def write_scores(engine: Engine, frame: pd.DataFrame, *, commodity: str = COMMODITY) -> int:
+    """Keep scores of a commodity and return how many rows are new.
+
+    Args:
+        engine: an opened store.
+        frame: columns of the table ``scores``, the commodity apart; not modified.
+        commodity: what they are scores of.
+
+    Raises:
+        DataError: a score of the same key has another value.
+    """
+    with writing(engine) as connection:
+        return insert_new(connection, scores, frame.assign(commodity=commodity), where="the scores")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run of a flow, as it begins."""
+
+    run_id: str
+    flow: str
+    as_of: datetime
+    data_vintage: str
+    started_at: datetime
+    status: str = "running"
+    model_version: str | None = None
+    git_commit: str | None = None
+    mlflow_run_id: str | None = None
+    commodity: str = COMMODITY
+    """What it forecasts."""
+
+
+def start_run(engine: Engine, run: RunRecord) -> None:
+    """Note that a run began."""
+    with writing(engine) as connection:
+        connection.execute(insert(runs).values(**asdict(run)))
+
+
+def finish_run(
+    engine: Engine,
+    run_id: str,
+    *,
+    status: str,
+    finished_at: datetime,
+    model_version: str | None = None,
+    mlflow_run_id: str | None = None,
+) -> None:
+    """Note how a run ended; what is None stays as it was.
+
+    Raises:
+        StoreError: no such run was started.
+    """
+    told = {"model_version": model_version, "mlflow_run_id": mlflow_run_id}
+    values = {name: value for name, value in told.items() if value is not None}
+    change = update(runs).where(runs.c.run_id == run_id)
+    with writing(engine) as connection:
+        done = connection.execute(change.values(status=status, finished_at=finished_at, **values))
+        if done.rowcount == 0:
+            raise StoreError(
+                f"No run {run_id!r} in table runs. Expected one noted by start_run. "
+                "Start the run first."
+            )
+
+
+def settle_runs(engine: Engine, *, at: datetime) -> int:
+    """Note how runs ended that were killed before they could, and return how many there were.
+
+    One that had published did its work: it is finished. The caller knows that no run goes on.
+
+    Args:
+        engine: an opened store.
+        at: the moment to note, aware.
+    """
+    published = exists().where(
+        forecasts.c.as_of == runs.c.as_of, forecasts.c.data_vintage == runs.c.data_vintage
+    )
+    change = update(runs).where(runs.c.status == "running")
+    ended = change.values(status=case((published, "finished"), else_="failed"), finished_at=at)
+    with writing(engine) as connection:
+        return connection.execute(ended).rowcount

@@ -1,0 +1,274 @@
+"""Schemas of every frame that crosses a boundary, and the one function that checks them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+from pandera.errors import SchemaErrors
+from pandera.pandas import Check, Column, DataFrameSchema
+
+from store.errors import DataError, first_few
+from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
+from store.vocabulary import INSTRUMENTS, MEASURES, QUANTILE_COLUMNS, UNITS
+
+MONTH_PATTERN: Final = r"^[1-9]\d{3}-(0[1-9]|1[0-2])$"
+
+
+def _text(*checks: Check, filled: bool = False) -> Column:
+    """Make a text column, never missing; ``filled`` also refuses empty text."""
+    extra = [Check.str_length(min_value=1)] if filled else []
+    return Column(str, [*checks, *extra], coerce=True)
+
+
+def _one_of(values: Sequence[str]) -> Column:
+    """Make a text column of a closed set."""
+    return Column(str, Check.isin(values), coerce=True)
+
+
+def _moment() -> Column:
+    """Make a column of aware moments; not coerced, for a naive moment would pass as UTC."""
+    return Column(
+        None, Check(_is_utc, error="is not a column of UTC moments"), metadata={"as": MOMENT_DTYPE}
+    )
+
+
+def _is_utc(series: pd.Series) -> bool:
+    """Tell whether a column holds UTC moments."""
+    return isinstance(series.dtype, pd.DatetimeTZDtype) and str(series.dtype.tz) == "UTC"
+
+
+def _day(*, open_ended: bool = False) -> Column:
+    """Make a column of days; ``open_ended`` allows none."""
+    return Column(DATE_DTYPE, coerce=True, nullable=open_ended, metadata={"as": DATE_DTYPE})
+
+
+def _finite(low: float = float("-inf")) -> Column:
+    """Make a column of finite numbers not below ``low``."""
+    bounds = Check(lambda s: s.abs() < float("inf"), error="is not finite")
+    return Column(float, [bounds, Check.ge(low)], coerce=True)
+
+
+def _not_after(first: str, last: str) -> Check:
+    """Check that no interval ends before it begins; open ends pass."""
+    return Check(
+        lambda f: ~(f[last] < f[first]), error=f"{last} is before {first}", ignore_na=False
+    )
+
+
+def _of_measure(measures: Sequence[str], name: str, low: float, high: float) -> Check:
+    """Check the range of values of some measures."""
+    return Check(
+        lambda f: ~f["measure"].isin(measures) | f["value"].between(low, high),
+        error=f"{name} lies outside {low:g}..{high:g}",
+    )
+
+
+_EVENT: Final[dict[str, Column]] = {
+    "event_id": _text(filled=True),
+    "available_at": _moment(),
+    "announced_on": _day(),
+    "effective_from": _day(open_ended=True),
+    "effective_to": _day(open_ended=True),
+    "suspended_from": _day(open_ended=True),
+    "suspended_to": _day(open_ended=True),
+    "issuer": _text(),
+    "instrument": _one_of(INSTRUMENTS),
+    "legal_reference": _text(),
+    "direction": _one_of(("restrictive", "easing", "neutral")),
+    "severity": Column(int, Check.in_range(0, 3), coerce=True),
+    "destinations": _text(filled=True),
+    **{name: _text() for name in ("products", "summary", "source_urls", "confidence", "evidence")},
+    "note": _text(),
+}
+
+_EVENT_CHECKS: Final = [
+    _not_after("effective_from", "effective_to"),
+    _not_after("suspended_from", "suspended_to"),
+    Check(
+        lambda f: f["available_at"].dt.tz_localize(None) >= f["announced_on"],
+        error="known before it was announced",
+    ),
+]
+
+_QUANTILES: Final = list(QUANTILE_COLUMNS)
+
+_LOWER_BOUNDED: Final = [m for m in MEASURES if m not in {"yoy_pct", "mom_pct", "lead_min_t"}]
+
+SCHEMAS: Final[dict[str, DataFrameSchema]] = {
+    "observations": DataFrameSchema(
+        {
+            "commodity": _text(filled=True),
+            "origin": _text(filled=True),
+            "destination": _text(filled=True),
+            "measure": _one_of(MEASURES),
+            "period_from": _day(),
+            "period_to": _day(),
+            "value": _finite(),
+            "unit": _one_of(sorted(set(UNITS.values()))),
+            "half_width": _finite(0),
+            "kind": _one_of(("reported", "derived")),
+            "usable": Column(bool),
+            "available_at": _moment(),
+            "source": _text(),
+            "source_url": _text(),
+            "note": _text(),
+        },
+        checks=[
+            _not_after("period_from", "period_to"),
+            _of_measure(_LOWER_BOUNDED, "a level or share", 0.0, float("inf")),
+            _of_measure(("yoy_pct", "mom_pct"), "a growth rate", -100.0, float("inf")),
+            Check(
+                lambda f: f["period_from"].dt.day.eq(1) & f["period_to"].dt.day.eq(1),
+                error="a period is not given by the first days of its months",
+            ),
+        ],
+    ),
+    "policy_events": DataFrameSchema(_EVENT, checks=_EVENT_CHECKS),
+    "analog_events": DataFrameSchema(
+        {**_EVENT, "material": _text(filled=True)}, checks=_EVENT_CHECKS
+    ),
+    "tariff_steps": DataFrameSchema(
+        {
+            "importer": _text(filled=True),
+            "origin": _text(filled=True),
+            "component": _text(filled=True),
+            "product_scope": _text(filled=True),
+            "rate_pct": Column(float, Check.in_range(0, 1000), nullable=True, coerce=True),
+            "effective_from": _day(),
+            "effective_to": _day(open_ended=True),
+            "announced_on": _day(open_ended=True),
+            "legal_reference": _text(),
+            "source_url": _text(),
+            "confidence": _text(),
+            "note": _text(),
+            "available_at": _moment(),
+        },
+        checks=[_not_after("effective_from", "effective_to")],
+    ),
+    "covariates": DataFrameSchema(
+        {
+            "name": _text(filled=True),
+            "period": _day(),
+            "value": _finite(),
+            "unit": _text(),
+            "available_at": _moment(),
+            "source": _text(filled=True),
+            "source_url": _text(),
+        },
+        checks=[
+            Check(
+                lambda f: f["period"].dt.day.eq(1),
+                error="a period is not given by the first day of its month",
+            ),
+        ],
+    ),
+    "proposals": DataFrameSchema(
+        {
+            "source": _text(filled=True),
+            "item_key": _text(filled=True),
+            "title": _text(),
+            "url": _text(),
+            "published_on": _day(open_ended=True),
+            "payload": _text(),
+        },
+        unique=["source", "item_key"],
+    ),
+    "release_calendar": DataFrameSchema(
+        {
+            "period_from": _day(),
+            "period_to": _day(),
+            "released_on": _day(),
+            "what": _one_of(("headline", "detail", "supplement")),
+            "available_at": _moment(),
+            "source_url": _text(),
+        },
+        checks=[_not_after("period_from", "period_to"), _not_after("period_to", "released_on")],
+    ),
+    "panel": DataFrameSchema(
+        {
+            "destination": _text(filled=True),
+            "period": _day(),
+            "tonnes": _finite(0),
+            "stderr_t": _finite(0),
+            "kind": _one_of(("observed", "derived", "estimated")),
+            "available_at": _moment(),
+        },
+        unique=["destination", "period"],
+    ),
+    "panel_file": DataFrameSchema(
+        {
+            "destination": _text(filled=True),
+            "period": _text(Check.str_matches(MONTH_PATTERN)),
+            "tonnes": _finite(0),
+        },
+        unique=["destination", "period"],
+    ),
+    "forecasts": DataFrameSchema(
+        {
+            "destination": _text(filled=True),
+            "cutoff": _text(Check.str_matches(MONTH_PATTERN)),
+            "period": _text(Check.str_matches(MONTH_PATTERN)),
+            "horizon": Column(int, Check.ge(1), coerce=True),
+            **{name: _finite(0) for name in (*_QUANTILES, "mean")},
+            "model": _text(filled=True),
+            "status": _text(filled=True),
+        },
+        checks=[
+            Check(
+                lambda f: (f[_QUANTILES].diff(axis=1).iloc[:, 1:] >= 0).all(axis=1),
+                error="quantiles cross",
+            ),
+            Check(lambda f: f["period"] > f["cutoff"], error="period is not after the cutoff"),
+        ],
+        unique=["destination", "period", "model"],
+    ),
+}
+"""By table or contract: observations, policy_events, analog_events, tariff_steps, covariates,
+proposals (for the review desk), release_calendar, panel (evidence), panel_file (a panel from
+outside), forecasts (published)."""
+
+
+def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
+    """Return ``frame`` with its columns typed as the schema ``name`` says.
+
+    Columns beyond the schema stay. The frame is not modified.
+
+    Args:
+        frame: rows to check.
+        name: a key of ``SCHEMAS``.
+        where: file or step to name in the error.
+
+    Raises:
+        DataError: a column is missing or a row breaks the schema; names column, row and value.
+    """
+    try:
+        checked = SCHEMAS[name].validate(frame, lazy=True)
+    except SchemaErrors as err:
+        broken = _broken(err.failure_cases)
+        raise DataError(
+            f"Rows break the {name} contract in {where}: {first_few(broken)}. "
+            f"Expected columns {', '.join(SCHEMAS[name].columns)}, each within its bounds. "
+            "Correct these rows at their source; nothing was taken over."
+        ) from err
+    # The schema's own coercion settles on nanoseconds whatever it is asked for.
+    times = {c: has.metadata["as"] for c, has in SCHEMAS[name].columns.items() if has.metadata}
+    return checked.astype(times)
+
+
+def _broken(cases: pd.DataFrame) -> list[str]:
+    """Word every failed check once per row, sorted by row."""
+    whole = cases["schema_context"].eq("DataFrameSchema")
+    lines: dict[str, None] = {}
+    for is_whole, case in zip(whole, cases.to_dict("records"), strict=True):
+        lines[_sentence(case, is_whole=bool(is_whole))] = None
+    return list(lines)
+
+
+def _sentence(case: dict[Any, Any], *, is_whole: bool) -> str:
+    """Word one failure."""
+    if case["check"] == "column_in_dataframe":
+        return f"column {case['failure_case']!r} is missing"
+    row = "" if pd.isna(case["index"]) else f"row {case['index']}: "
+    if is_whole:
+        return f"{row}{case['check']}"
+    return f"{row}column {case['column']!r} is {case['failure_case']!r} ({case['check']})"

@@ -1,0 +1,105 @@
+"""Between rows of a table and typed pandas frames, both ways, a column at a time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Boolean, Column, CursorResult, Date, Float, Integer, Table
+
+from store.schema.columns import TEXT_FORMAT, UtcMoment
+from store.schema.tables import metadata, told_columns
+
+Scalar: TypeAlias = str | float | int | bool | date | datetime | None
+
+DATE_DTYPE: Final = "datetime64[us]"
+MOMENT_DTYPE: Final = "datetime64[us, UTC]"
+
+_PORTION: Final = 1_000
+"""Rows taken from the database at once."""
+
+_DTYPES: Final = {
+    UtcMoment: MOMENT_DTYPE,
+    Date: DATE_DTYPE,
+    Boolean: "bool",
+    Integer: "int64",
+    Float: "float64",
+}
+
+_TEXT_OF: Final = {MOMENT_DTYPE: TEXT_FORMAT, DATE_DTYPE: "%Y-%m-%d"}
+"""How a time is written for the database; others pass as they are."""
+
+
+def dtype_of(column: Column[Any]) -> str:
+    """Return the pandas dtype of a table's column; text is ``str``."""
+    for sql_type, dtype in _DTYPES.items():
+        if isinstance(column.type, sql_type):
+            return "Int64" if dtype == "int64" and column.nullable else dtype
+    return "str"
+
+
+def frame_of(rows: CursorResult[Any] | None, columns: Sequence[Column[Any]]) -> pd.DataFrame:
+    """Build a typed frame of fetched rows; with no row the columns still carry their types."""
+    values: list[list[Any]] = [[] for _ in columns]
+    # Portions, so that no more than one is held as rows while the columns grow.
+    for portion in [] if rows is None else rows.partitions(_PORTION):
+        for kept, told in zip(values, zip(*portion, strict=True), strict=True):
+            kept.extend(told)
+    typed = {
+        column.name: _typed(told, dtype_of(column))
+        for column, told in zip(columns, values, strict=True)
+    }
+    return pd.DataFrame(typed)
+
+
+def typed_frame(rows: Sequence[Mapping[str, object]], table: str) -> pd.DataFrame:
+    """Build a typed frame with all columns a source fills of a table, in its order."""
+    columns = told_columns(metadata.tables[table])
+    frame = pd.DataFrame(list(rows), columns=[column.name for column in columns])
+    return frame.astype({column.name: dtype_of(column) for column in columns})
+
+
+def as_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Return the columns of a frame that ``table`` has, in its order and with its types."""
+    columns = [column for column in table.columns if column.name in frame.columns]
+    picked = frame[[column.name for column in columns]]
+    return picked.astype({column.name: dtype_of(column) for column in columns})
+
+
+def driver_rows(frame: pd.DataFrame) -> list[tuple[Scalar, ...]]:
+    """Turn a frame into rows as both database drivers take them.
+
+    Times become text that either database reads as what it is; missing values become None.
+    """
+    columns = [_plain(frame[name]) for name in frame.columns]
+    return list(zip(*columns, strict=True))
+
+
+def _typed(values: list[Any], dtype: str) -> pd.Series:
+    """Make a column of fetched values."""
+    if dtype in _TEXT_OF:
+        # A column of times holds few different ones.
+        codes, distinct = pd.factorize(np.array(values, dtype=object))
+        times = pd.DatetimeIndex(pd.to_datetime([*distinct, None], format="ISO8601", utc=True))
+        taken = times.as_unit("us").take(codes)
+        return pd.Series(taken if dtype == MOMENT_DTYPE else taken.tz_localize(None))
+    return pd.Series(values, dtype=pd.api.types.pandas_dtype(dtype))
+
+
+def _plain(series: pd.Series) -> list[Scalar]:
+    """Turn one column into Python scalars."""
+    write = _writer(str(series.dtype))
+    if write is None:
+        if not series.hasnans:
+            return list(series.tolist())
+        return [None if value is pd.NA or value != value else value for value in series.tolist()]  # noqa: PLR0124
+    codes, distinct = pd.factorize(series)
+    texts = [*write(pd.DatetimeIndex(distinct)), None]
+    return [texts[code] for code in codes]
+
+
+def _writer(dtype: str) -> Callable[[pd.DatetimeIndex], list[str]] | None:
+    """Return what writes times of a dtype; None for other dtypes."""
+    written = _TEXT_OF.get(dtype)
+    return None if written is None else lambda times: list(times.strftime(written))
