@@ -21,7 +21,7 @@ from store.publications.integrity import tampered
 from store.settings import Settings
 from store.vocabulary import BY_PARTNER, COMMODITY, FORECAST_COLUMNS
 
-QUIET: Final = ["data_vintage", "made_with", "models"]
+QUIET: Final = ["data_vintage", "made_with", "models", "panel"]
 """Columns a terminal has no room for; files hold them."""
 
 Number = Annotated[int, Parameter(help="See `magnetcast publications list`.", show_default=False)]
@@ -76,9 +76,9 @@ def reject(number: Number, /, *, reason: Reason) -> None:
 
 @publications.command
 def verify() -> None:
-    """Hold every publication against its digest; exit code 1 if one is not what was frozen."""
+    """Check publications and their panels against their digests; exit code 1 if one differs."""
     engine = store_of(Settings())
-    wrong = tampered(engine)
+    wrong = tampered(engine, every_panel=True)
     for one in wrong:
         say(f"verify    {one}")
     if wrong:

@@ -15,6 +15,7 @@ from store.facts.reading import fetch, published_columns
 from store.facts.writing import insert_new
 from store.planning.audit import Actor, AuditTrail, audited
 from store.publications.digest import HASHED, PublicationContext, content_hash
+from store.publications.panels import keep_panel
 from store.schema.payload import tables_from_json, tables_to_json
 from store.schema.tables import forecasts, publications, told_columns
 
@@ -62,7 +63,7 @@ def keep_published(
         connection.execute(delete(publications).where(publications.c.id == number))
         return 0
     digest = content_hash(rows_of(connection, number))
-    _set(connection, number, sha256=digest, rows=new)
+    _set(connection, number, sha256=digest, rows=new, **_panel(connection, frozen))
     supersede(connection, head)
     return new
 
@@ -86,7 +87,7 @@ def keep_held(
     number = _add(connection, head, frozen, state="held", published_at=None)
     payload = tables_to_json({HELD_ROWS: rows})
     told = {"sha256": digest, "rows": len(rows), "payload": payload, "held_because": because}
-    _set(connection, number, **told)
+    _set(connection, number, **told, **_panel(connection, frozen))
     return number
 
 
@@ -203,10 +204,15 @@ def _add(
         "published_at": published_at,
         "ahead_from": frozen.ahead_from,
         "made_with": frozen.made_with,
-        **dict.fromkeys(("held_because", "decided_by", "note", "payload"), ""),
+        **dict.fromkeys(("held_because", "decided_by", "note", "panel", "payload"), ""),
     }
     made = connection.execute(insert(publications).values(row).returning(publications.c.id))
     return int(made.scalar_one())
+
+
+def _panel(connection: Connection, frozen: PublicationContext) -> dict[str, str]:
+    """Return what names the panel behind a publication, which is kept; nothing without one."""
+    return {} if frozen.panel is None else {"panel": keep_panel(connection, frozen.panel)}
 
 
 def _set(connection: Connection, number: int, **values: object) -> None:

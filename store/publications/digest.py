@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
 import pandas as pd
 
+from store.publications.panels import StoredPanel
 from store.schema.tables import forecasts, natural_key
 from store.vocabulary import QUANTILE_COLUMNS
 
@@ -27,6 +28,8 @@ class PublicationContext:
     """First month whose release was still to come at that moment."""
     made_with: str = ""
     """JSON: packages, platform, threads, code and evidence."""
+    panel: StoredPanel | None = field(default=None, repr=False)
+    """What was known of past months; kept in the publication's own transaction."""
 
 
 def content_hash(rows: pd.DataFrame) -> str:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from store.facts.reading import fetch
 from store.publications.decisions import HELD_ROWS, fetch_publications, rows_of
 from store.publications.digest import HASHED, content_hash
+from store.publications.panels import fetch_panel
 from store.schema.payload import tables_from_json
 from store.schema.tables import forecasts, publications
 
@@ -34,13 +35,22 @@ def kept_at(engine: Engine, as_of: datetime, commodity: str) -> RecordedDigest |
         ).first()
         if entry is None:
             return None
-        intact = content_hash(rows_of(connection, entry.id)) == entry.sha256
-    wrong = () if intact else (f"its rows as they were frozen (SHA-256 {entry.sha256[:12]})",)
-    return RecordedDigest(int(entry.id), str(entry.made_with), wrong)
+        wrong = []
+        if content_hash(rows_of(connection, entry.id)) != entry.sha256:
+            wrong.append(f"its rows as they were frozen (SHA-256 {entry.sha256[:12]})")
+        if not _is_intact(connection, entry.panel):
+            wrong.append(f"its panel as it was stored (SHA-256 {entry.panel[:12]})")
+    return RecordedDigest(int(entry.id), str(entry.made_with), tuple(wrong))
 
 
-def tampered(engine: Engine) -> tuple[str, ...]:
-    """Say which publications are not what was frozen, each in a clause; empty where all are."""
+def tampered(engine: Engine, *, every_panel: bool = False) -> tuple[str, ...]:
+    """Say which publications are not what was frozen, each in a clause; empty where all are.
+
+    Args:
+        engine: An opened store.
+        every_panel: Whether to check the panels of all publications too, which takes longer the
+            more there are, or only those of the newest publication of each commodity.
+    """
     with engine.begin() as connection:
         known = fetch_publications(connection)
         rows = fetch(connection, forecasts, columns=[*HASHED, "publication", "id"])
@@ -51,7 +61,29 @@ def tampered(engine: Engine) -> tuple[str, ...]:
                 )
             ).all()
         )
-    return tuple(_differences(known, rows, payloads))
+        newest = known.sort_values("as_of", kind="stable").drop_duplicates("commodity", keep="last")
+        named = known if every_panel else newest
+        panels = [*_changed_panels(connection, named)]
+    return (*_differences(known, rows, payloads), *panels)
+
+
+def _changed_panels(connection: Connection, named: pd.DataFrame) -> Iterator[str]:
+    """Say which panels of publications are not what was stored; each is read once."""
+    for digest, part in named.groupby("panel"):
+        if not _is_intact(connection, str(digest)):
+            one = part.iloc[0]
+            yield (
+                f"the panel behind publication {one['id']} as of {one['as_of']:%Y-%m-%d} "
+                f"({one['commodity']}) is not what was stored (SHA-256 {str(digest)[:12]})"
+            )
+
+
+def _is_intact(connection: Connection, digest: str) -> bool:
+    """Tell whether a panel is what its digest says; so is that of a publication that names none."""
+    if not digest:
+        return True
+    panel = fetch_panel(connection, digest)
+    return panel is not None and panel.digest == digest
 
 
 def _differences(

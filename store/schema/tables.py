@@ -198,6 +198,8 @@ publications: Final = Table(
     _text("held_because"),
     _text("decided_by"),
     _text("note"),
+    # Digest of the panel it rests on; empty where none was stored.
+    _text("panel"),
     # The rows of what is held, as JSON; empty for what is published.
     _text("payload"),
     UniqueConstraint("commodity", "as_of", "sha256"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from store.facts.batch import Batch, FileRows
+from store.publications.panels import StoredPanel
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.vocabulary import QUANTILE_COLUMNS
 
@@ -189,3 +190,25 @@ def make_forecasts(*changes: Mapping[str, object]) -> pd.DataFrame:
         "status": "champion",
     }
     return pd.DataFrame([{**template, **change} for change in changes or ({},)])
+
+
+def make_panel(*changes: Mapping[str, object]) -> StoredPanel:
+    """Build a panel of one month per change, at least one, with two contradictions."""
+    template: dict[str, object] = {
+        "destination": "USA",
+        "period": pd.Timestamp("2025-03-01"),
+        "tonnes": 585.0,
+        "stderr_log": 0.01,
+        "kind": "observed",
+        "available_at": pd.Timestamp("2025-04-20", tz="UTC"),
+    }
+    contradictions = pd.DataFrame(
+        {
+            "statement": ["DEU 2025-03 net_weight_t 7", "USA 2025-03 share_pct 90"],
+            "residual_t": [-400.0, 90.5],
+            "z": [-9.5, 6.25],
+            "weight": [0.1, 0.2],
+            "source_url": ["https://a.org/worst", "https://a.org/b"],
+        }
+    )
+    return StoredPanel(pd.DataFrame([{**template, **c} for c in changes or ({},)]), contradictions)

@@ -1,0 +1,179 @@
+import numpy as np
+import pandas as pd
+import pytest
+from alembic import command
+from sqlalchemy import Engine, func, inspect, select, text
+
+from store.database import migration_config, open_store, writing
+from store.publications.decisions import approve, read_publications
+from store.publications.digest import PublicationContext
+from store.publications.integrity import kept_at, tampered
+from store.publications.panels import NO_PANEL, StoredPanel, name_panel, read_panels
+from store.publications.publishing import hold_forecasts, publish_forecasts
+from store.schema.frame_schemas import validate
+from store.schema.panel_tables import panel_contradictions, panel_months, panels
+from tests.data.store_builders import make_forecasts, make_panel
+
+APRIL = pd.Timestamp("2025-04-22T11:30", tz="UTC")
+MAY = pd.Timestamp("2025-05-22T11:30", tz="UTC")
+
+
+def publish(engine: Engine, panel: StoredPanel | None, *, as_of: pd.Timestamp = APRIL) -> None:
+    frozen = PublicationContext(at=as_of, panel=panel)
+    publish_forecasts(engine, make_forecasts(), as_of=as_of, data_vintage="f00d", frozen=frozen)
+
+
+def counts(engine: Engine) -> list[int]:
+    tables = (panels, panel_months, panel_contradictions)
+    with engine.begin() as connection:
+        return [connection.scalar(select(func.count()).select_from(one)) or 0 for one in tables]
+
+
+def named(engine: Engine) -> list[str]:
+    return read_publications(engine)["panel"].tolist()
+
+
+def test_the_panel_behind_a_publication_comes_back_to_the_last_bit(engine: Engine) -> None:
+    panel = make_panel({"tonnes": 0.1 + 0.2, "stderr_log": 1 / 3}, {"destination": "DEU"})
+    publish(engine, panel)
+
+    [digest] = named(engine)
+    found = read_panels(engine, [digest])[digest]
+
+    assert digest == panel.digest == found.digest
+    assert found.months["destination"].tolist() == ["DEU", "USA"]
+    usa = found.frame.set_index("destination").loc["USA"]
+    assert (usa["tonnes"], usa["stderr_t"]) == (0.1 + 0.2, 1 / 3 * (0.1 + 0.2))
+    assert found.contradictions["source_url"].tolist() == ["https://a.org/worst", "https://a.org/b"]
+    validate(found.frame, "panel", where="the stored panel")
+
+
+def test_the_digest_hangs_on_every_value_and_on_no_order() -> None:
+    panel = make_panel({}, {"destination": "DEU"})
+
+    assert StoredPanel(panel.months.iloc[::-1], panel.contradictions).digest == panel.digest
+    nudged = panel.months.assign(tonnes=np.nextafter(panel.months["tonnes"], 0))
+    others = [
+        panel.months.assign(kind="derived"),
+        panel.months.assign(available_at=MAY),
+        panel.months.assign(period=pd.Timestamp("2025-04-01")),
+        panel.months.iloc[:1],
+        nudged,
+    ]
+    digests = {StoredPanel(months, panel.contradictions).digest for months in others}
+    assert len(digests | {panel.digest, StoredPanel(panel.months, panel.contradictions[:1]).digest}
+               | {StoredPanel(panel.months, panel.contradictions[::-1]).digest}) == 8  # fmt: skip
+
+
+def test_a_panel_that_two_publications_rest_on_is_written_once(engine: Engine) -> None:
+    publish(engine, make_panel())
+    before = counts(engine)
+
+    publish(engine, make_panel(), as_of=MAY)
+
+    assert before == counts(engine) == [1, 1, 2]
+    assert len(set(named(engine))) == 1
+
+
+def test_two_publications_of_one_day_with_one_figure_changed_name_two_panels(
+    engine: Engine,
+) -> None:
+    publish(engine, make_panel({}, {"destination": "DEU"}))
+    first = read_panels(engine, named(engine))
+    later = APRIL + pd.Timedelta(hours=2)
+
+    publish(engine, make_panel({}, {"destination": "DEU", "tonnes": 41.0}), as_of=later)
+
+    assert len(set(named(engine))) == 2
+    assert counts(engine) == [2, 4, 4]
+    [(digest, kept)] = first.items()
+    pd.testing.assert_frame_equal(read_panels(engine, [digest])[digest].months, kept.months)
+
+
+def test_publishing_the_same_again_stores_nothing(engine: Engine) -> None:
+    publish(engine, make_panel())
+
+    publish(engine, make_panel({"tonnes": 41.0}))
+
+    assert counts(engine) == [1, 1, 2]
+
+
+def test_what_is_held_names_its_panel_and_keeps_it_when_approved(engine: Engine) -> None:
+    frozen = PublicationContext(at=APRIL, panel=make_panel())
+    number = hold_forecasts(
+        engine, make_forecasts(), as_of=APRIL, data_vintage="f00d", because="WLD", frozen=frozen
+    )
+
+    approve(engine, number, at=MAY, ahead_from=None, actor="ada", reason="licences")
+
+    assert named(engine) == [make_panel().digest]
+    assert tampered(engine) == ()
+
+
+def test_a_publication_without_a_panel_is_given_one_once(engine: Engine) -> None:
+    publish(engine, None)
+    assert named(engine) == [""]
+    assert tampered(engine) == ()
+
+    name_panel(engine, 1, make_panel())
+    name_panel(engine, 1, make_panel({"tonnes": 41.0}))
+
+    assert named(engine) == [make_panel().digest]
+
+
+def test_a_digest_that_is_not_stored_is_left_out(engine: Engine) -> None:
+    assert read_panels(engine, ["f00d"]) == {}
+    assert (len(NO_PANEL.frame), len(NO_PANEL.contradictions)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE panel_months SET tonnes = tonnes + 1 WHERE destination = 'DEU'",
+        "UPDATE panel_months SET kind = 'observed'",
+        "DELETE FROM panel_months WHERE destination = 'DEU'",
+        "DELETE FROM panel_contradictions WHERE place = 1",
+        "DELETE FROM panels",
+        "UPDATE publications SET panel = 'f00d'",
+    ],
+)
+def test_a_panel_that_is_not_what_was_stored_is_found(engine: Engine, statement: str) -> None:
+    publish(engine, make_panel({}, {"destination": "DEU", "kind": "estimated"}))
+
+    with writing(engine) as connection:
+        connection.execute(text(statement))
+
+    [told] = tampered(engine)
+    assert told.startswith("the panel behind publication 1 as of 2025-04-22 (85051110) is not what")
+    kept = kept_at(engine, APRIL, "85051110")
+    assert kept is not None
+    assert kept.wrong[0].startswith("its panel as it was stored")
+
+
+def test_panels_of_older_publications_are_checked_when_asked_for(engine: Engine) -> None:
+    publish(engine, make_panel())
+    publish(engine, make_panel({"tonnes": 41.0}), as_of=MAY)
+
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE panel_months SET tonnes = 7 WHERE tonnes <> 41"))
+
+    assert tampered(engine) == ()
+    assert "publication 1" in tampered(engine, every_panel=True)[0]
+
+
+def test_a_store_of_before_keeps_its_publications_and_names_no_panel(empty_url: str) -> None:
+    engine = open_store(empty_url)
+    publish(engine, make_panel())
+    with writing(engine) as connection:
+        command.downgrade(migration_config(connection), "0011")
+    assert "panel" not in [c["name"] for c in inspect(engine).get_columns("publications")]
+    engine.dispose()
+
+    again = open_store(empty_url)
+
+    assert named(again) == [""]
+    assert tampered(again) == ()
+    assert counts(again) == [0, 0, 0]
+    publish(again, make_panel(), as_of=MAY)
+    assert named(again) == ["", make_panel().digest]
+    again.dispose()
