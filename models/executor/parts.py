@@ -161,8 +161,7 @@ def learned(
         span: Its months.
         horizon: Months to forecast.
         spec: Choices of the engine.
-        trained: Heads that were trained on lessons of all series
-        (``models.executor.part_training``).
+        trained: Heads that were trained on lessons of all series (see ``part_training``).
     """
     values = teaching(told, teachers, division)
     view = PanelView(values, span.first % YEAR, horizon)
