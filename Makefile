@@ -91,6 +91,9 @@ bench-beat-us: setup  ## Lay out the task that others may enter, and score the e
 bench-many: setup
 	$(PY) benchmarks/many.py
 
+size:  ## Count lines, modules, functions and names, beside their budgets
+	@python3 benchmarks/size.py
+
 guard: setup  ## Count the instructions of the hot paths and fail on a fifth more than before (valgrind)
 	$(PY) benchmarks/guard.py
 
