@@ -17,7 +17,7 @@ from scoring import FORECAST, measured, shared
 from tariffs import Informed, inform, tariff_lines
 
 from models.engine.spec import EngineSpec
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 
 INTRODUCTION = """
 Each panel is replayed as `magnetcast backtest --panel` does it: at each cutoff the engine is

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.months import month_number
-from models.forecasting.any_panel import PanelTask
+from models.forecasting.panel_snapshot import PanelSnapshot
 from sources.files.covariates_file import read_covariates
 from sources.files.panel import read_panel
 
@@ -40,9 +40,9 @@ class Case:
         """Return the cutoffs as month numbers."""
         return [month_number(cutoff) for cutoff in self.cutoffs]
 
-    def task(self, folder: Path) -> PanelTask:
+    def task(self, folder: Path) -> PanelSnapshot:
         """Return what to forecast, as `magnetcast backtest --panel` reads it."""
-        return PanelTask(read_panel(self.file(folder)).table, self.horizon)
+        return PanelSnapshot(read_panel(self.file(folder)).table, self.horizon)
 
     def file(self, folder: Path) -> Path:
         """Return where the panel lies."""
@@ -89,7 +89,7 @@ TARIFFS = "us_imports_naics3_by_country_tariff_paid"
 TARIFF_CUTOFFS = ("2018-06", "2025-05")
 
 
-def with_tariffs(task: PanelTask, folder: Path) -> tuple[PanelTask, int]:
+def with_tariffs(task: PanelSnapshot, folder: Path) -> tuple[PanelSnapshot, int]:
     """Return a task of ``IMPORTS`` with the tariffs as covariate, and how many cells were filled.
 
     A rate is paid on trade; months without trade take that of the month before, as
@@ -97,7 +97,7 @@ def with_tariffs(task: PanelTask, folder: Path) -> tuple[PanelTask, int]:
     """
     found = read_covariates(folder / f"{TARIFFS}.csv.gz", table=task.table)
     covariates, filled = found.carried(task.table)
-    return PanelTask(task.table, task.horizon, task.spec, covariates), filled
+    return PanelSnapshot(task.table, task.horizon, covariates), filled
 
 
 def panels_folder() -> Path | None:

@@ -11,10 +11,13 @@ from parts import MIXES
 from scoring import FORECAST, heaviest, months_of, scores_of
 
 from models.engine.baselines import MIDDLE
+from models.engine.spec import EngineSpec
+from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
 from models.evaluation.market_regimes import CALM, SHOCK, regime_of
-from models.forecasting.any_panel import PanelTask, backtest_panel
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
 from models.statistical.experts import EXPERTS
 
 Item = TypeVar("Item")
@@ -58,7 +61,7 @@ class Found:
     """What was measured of one panel."""
 
     case: Case
-    task: PanelTask
+    task: PanelSnapshot
     cells: pd.DataFrame
     """As ``scoring.measured``, all models."""
 
@@ -108,7 +111,7 @@ def bold(name: str) -> str:
 def difference_text(found: Found) -> pd.DataFrame:
     rows = []
     for metric, label in RATIOS.items():
-        table = differences(found.cells, MODEL, [found.best(metric)], seed=found.task.spec.seed)
+        table = differences(found.cells, MODEL, [found.best(metric)], seed=EngineSpec().seed)
         row = table.loc[table["metric"] == metric].iloc[0]
         rows.append({"score": label, "best peer": row["baseline"], **interval_text(row)})
     return pd.DataFrame(rows)
@@ -238,9 +241,9 @@ def case_lines(found: Found) -> list[str]:
     return [*lines, *page.prose(PARTS_TEXT), *page.table(parts_text(found))]
 
 
-def own_forecasts(task: PanelTask, cutoffs: Sequence[int]) -> pd.DataFrame:
+def own_forecasts(task: PanelSnapshot, cutoffs: Sequence[int]) -> pd.DataFrame:
     """Return what the product and each expert forecast."""
-    rows = backtest_panel(task, cutoffs, spread=told).forecasts
+    rows = backtest_panel(PanelForecaster(), task, cutoffs, executor=told).forecasts
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
 
 

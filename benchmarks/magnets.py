@@ -14,11 +14,14 @@ import pandas as pd
 from features.months import month_label, month_number
 from features.panel.history import EvidenceHistory
 from flows.cli.app import moment
-from models.evaluation.backtest import Backtest, replay
-from models.evaluation.scores import REFERENCE, summarise
+from models.evaluation.backtest import Backtest, backtest_evidence
+from models.evaluation.scores import summarise
+from models.forecasting.distribution import answered, coherent
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.forecaster import MODEL, REFERENCE, UNANSWERED
 from models.forecasting.model_frame import rows_of
-from models.forecasting.rolling import EXPERTS, MODEL, TREES, UNANSWERED, answered, coherent
-from models.forecasting.rolling import train as fit
+from models.forecasting.residual_history import EXPERTS, TREES
 from models.forecasting.spec import ModelSpec
 from models.policy.policy_effect import effect_at
 from models.registry.served import predict_quantiles
@@ -115,8 +118,8 @@ def forecast(history: EvidenceHistory, as_of: pd.Timestamp, spec: ModelSpec) -> 
     """Return features and forecast of every series and month, as `magnetcast predict` does."""
     origin = history.origin(as_of)
     rows = rows_of(origin)
-    memory = replay(history, as_of, spec=spec).memory
-    trained = fit(history, as_of, spec=spec, memory=memory)
+    residuals = backtest_evidence(history, as_of, spec=spec).residuals
+    trained = EvidenceForecaster(spec, residuals).train(EvidenceSnapshot(history, as_of))
     plain = coherent(predict_quantiles(trained.heads, trained.card, rows), origin)
     table = answered(plain, effect_at(origin, history.analogs(as_of)), origin)
     before = plain["p50"].rename("p50 before")
@@ -169,7 +172,7 @@ def main() -> None:
     spec = ModelSpec()
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
-    result = replay(history, as_of, spec=spec, track=track)
+    result = backtest_evidence(history, as_of, spec=spec, track=track)
     lines = page.heading(
         "Magnet exports: forecasts replayed",
         f"python benchmarks/magnets.py --as-of {chosen.as_of}",

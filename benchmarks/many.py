@@ -22,8 +22,8 @@ from features.months import month_number, month_numbers, month_start
 from features.panel.partner_table import PartnerTable
 from flows.publishing.group_snapshot import material_events
 from models.engine.spec import EngineSpec
-from models.forecasting.any_panel import known_months
-from models.forecasting.commodity_groups import Group, forecast_group
+from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
+from models.forecasting.panel_snapshot import months_of
 from sources.bundled.all_tables import load_bundled
 from sources.files.panel import read_panel
 from store.database import open_store
@@ -106,8 +106,10 @@ def said_at(
     for way, (seen, is_one) in ways.items():
         whole = [tables] if is_one else [{name: table} for name, table in tables.items()]
         for some in whole:
-            group = Group(some, materials, seen, spec, moment)
-            for name, rows in forecast_group(group, dict.fromkeys(some, "champion")).items():
+            group = CommodityGroup(some, moment, materials, seen)
+            for name, rows in (
+                GroupForecaster(spec).forecast(group, dict.fromkeys(some, "champion")).items()
+            ):
                 if isinstance(rows, DataError):
                     raise rows
                 leaves = rows.loc[(rows["destination"] != WORLD) & (rows["horizon"] <= MOST_AHEAD)]
@@ -164,7 +166,7 @@ def of_bundled(acts: pd.DataFrame) -> pd.DataFrame:
         parts += said_at(tables, materials, acts, cutoff)
     last = month_number("2026-12")
     now = bundled_at(figures, last, pd.Timestamp("2100-01-01", tz="UTC"))
-    told = known_months(now).dropna(subset=["tonnes"])
+    told = months_of(now).dropna(subset=["tonnes"])
     truth = pd.DataFrame(
         {
             "destination": "all|" + told["destination"].astype(str),

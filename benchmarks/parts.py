@@ -12,8 +12,10 @@ from features.months import month_label
 from models.engine.forecast import Engine
 from models.engine.quantile_model import CANDIDATES, QuantileModel, QuantilePrediction, Trainer
 from models.engine.series_stats import NAMES
+from models.engine.spec import EngineSpec
 from models.engine.validation_window import before_trial, judge, trial_start
-from models.forecasting.any_panel import PanelTask
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
 from store.vocabulary import QUANTILE_COLUMNS
 
 MIXES = {
@@ -40,7 +42,7 @@ class Mixed:
         return replace(said, candidates=np.repeat(middle[:, None], len(CANDIDATES), axis=1))
 
 
-def part_forecasts(task: PanelTask, cutoffs: list[int]) -> pd.DataFrame:
+def part_forecasts(task: PanelSnapshot, cutoffs: list[int]) -> pd.DataFrame:
     """Return what the engine says with each of ``MIXES``, its bands made anew for it."""
     rows = [
         part
@@ -51,12 +53,14 @@ def part_forecasts(task: PanelTask, cutoffs: list[int]) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=FORECAST)
 
 
-def mixed_engines(task: PanelTask, cutoff: int) -> Iterator[tuple[str, Engine]]:
+def mixed_engines(task: PanelSnapshot, cutoff: int) -> Iterator[tuple[str, Engine]]:
     """Yield the engine of a cutoff with each mix; none where it learned nothing."""
-    engine = task.engine(cutoff)
-    told = {"horizon": task.horizon, "last": engine.last, "spec": task.spec}
-    start = trial_start(engine.last, task.horizon, task.spec)
-    teacher = Trainer(engine.known, NAMES, engine.last, task.spec)
+    spec = EngineSpec()
+    [fitted] = PanelForecaster(spec).fit(task.at(cutoff))
+    engine = fitted.engine
+    told = {"horizon": task.horizon, "last": engine.last, "spec": spec}
+    start = trial_start(engine.last, task.horizon, spec)
+    teacher = Trainer(engine.known, NAMES, engine.last, spec)
     (tried,) = teacher.learners([before_trial(engine.known, start)])
     if engine.learner is None or tried is None:
         return
@@ -66,7 +70,7 @@ def mixed_engines(task: PanelTask, cutoff: int) -> Iterator[tuple[str, Engine]]:
 
 
 def forecast_rows(
-    task: PanelTask, engine: Engine, cutoff: int, model: str
+    task: PanelSnapshot, engine: Engine, cutoff: int, model: str
 ) -> Iterator[pd.DataFrame]:
     periods = [month_label(cutoff + ahead) for ahead in range(1, task.horizon + 1)]
     for found in engine.forecasts():

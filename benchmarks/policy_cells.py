@@ -5,9 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from models.engine.spec import EngineSpec
 from models.evaluation.backtest import scale_rows
 from models.evaluation.scores import cell_scores
-from models.forecasting.any_panel import PanelTask, known_months
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot, months_of
+
+DEFAULT = EngineSpec()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,17 @@ class Found:
     detail: Sequence[Window]
 
 
-def scored(task: PanelTask, forecasts: pd.DataFrame, cutoffs: Sequence[int]) -> pd.DataFrame:
+def forecasts_at(task: PanelSnapshot, cutoff: int, *, spec: EngineSpec = DEFAULT) -> pd.DataFrame:
+    """Return the product's forecasts at a cutoff, with and without a response to controls."""
+    [fitted] = PanelForecaster(spec, baselines=()).fit(task.at(cutoff))
+    return fitted.compare()
+
+
+def scored(task: PanelSnapshot, forecasts: pd.DataFrame, cutoffs: Sequence[int]) -> pd.DataFrame:
     """Return the cells of forecasts of a panel with their errors."""
     values = task.table.to_numpy(dtype=float)
     first = int(task.table.columns[0])
     scale = pd.concat(
         [scale_rows(task.table.index, cut, values[:, : cut - first + 1]) for cut in cutoffs]
     )
-    return cell_scores(forecasts, known_months(task.table), scale)
+    return cell_scores(forecasts, months_of(task.table), scale)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from announced import announced, duty_covariates, read_steps
 from cases import IMPORTS
-from policy_cells import Found, Window, scored
+from policy_cells import Found, Window, forecasts_at, scored
 
 from features.months import month_label, month_number
-from models.forecasting.any_panel import PanelTask, said_at
+from models.forecasting.panel_snapshot import PanelSnapshot
 from models.policy.panel_response import known_on
 
 PANEL = "US imports"
@@ -50,7 +50,7 @@ def import_cells(folder: Path, scratch: Path) -> Found:
     cutoffs = [*shaken, *cutoffs_of([*CALM_SPANS.values()])]
     forecasts = pd.concat(
         [
-            said_at(one, cutoff, ()).assign(model=model)
+            forecasts_at(one, cutoff).assign(model=model)
             for cutoff in cutoffs
             for one, model in ((task, "without"), (informed, "features"))
         ],
@@ -69,7 +69,7 @@ def cutoffs_of(spans: Sequence[tuple[str, str, int]]) -> list[int]:
     ]
 
 
-def rise_of(task: PanelTask, steps: pd.DataFrame, cutoff: int) -> pd.DataFrame:
+def rise_of(task: PanelSnapshot, steps: pd.DataFrame, cutoff: int) -> pd.DataFrame:
     """Return by how much the last month of news raises each series' duty in months to forecast."""
     series = [str(name) for name in task.table.index]
     ahead = cutoff + 1 + np.arange(task.horizon)

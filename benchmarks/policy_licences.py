@@ -7,12 +7,12 @@ import page
 import pandas as pd
 from announced import control_covariates
 from cases import GRAPHITE
-from policy_cells import Found, Window, scored
+from policy_cells import Found, Window, forecasts_at, scored
 from policy_imports import cutoffs_of
 
 from features.controls.controls import INSTRUMENTS
-from models.forecasting.any_panel import PanelTask, said_at
-from models.forecasting.rolling import MODEL, UNANSWERED
+from models.forecasting.forecaster import MODEL, UNANSWERED
+from models.forecasting.panel_snapshot import PanelSnapshot
 from models.policy.panel_response import PanelResponse
 from sources.bundled.all_tables import load_bundled
 from sources.files.controls import PanelControl, read_controls
@@ -68,15 +68,15 @@ def licence_cells(folder: Path, scratch: Path) -> Found:
     ways = {UNANSWERED: "without", MODEL: "response"}
     parts = []
     for cutoff in cutoffs:
-        both = said_at(answering(task, controls), cutoff, ())
+        both = forecasts_at(answering(task, controls), cutoff)
         parts.append(both.assign(model=both["model"].map(ways)))
-        parts.append(said_at(told, cutoff, ()).assign(model="features"))
+        parts.append(forecasts_at(told, cutoff).assign(model="features"))
     cells = scored(task, pd.concat(parts, ignore_index=True), cutoffs)
     month = cells["period"].dt.strftime("%Y-%m")
     return Found(TEXT, *windows_of(cells.assign(month=month)))
 
 
-def answering(task: PanelTask, controls: tuple[PanelControl, ...]) -> PanelTask:
+def answering(task: PanelSnapshot, controls: tuple[PanelControl, ...]) -> PanelSnapshot:
     """Return the task with the answer to controls, as `--controls FILE` makes it."""
     bundled = load_bundled(page.DATA)
     frames = (bundled.frame(name) for name in ("analog_events", "observations"))

@@ -10,8 +10,8 @@ from policy_cells import Found, Window
 from features.origin import Origin
 from features.panel.history import EvidenceHistory
 from flows.cli.app import moment
-from models.evaluation.backtest import replay
-from models.forecasting.rolling import MODEL, UNANSWERED
+from models.evaluation.backtest import backtest_evidence
+from models.forecasting.forecaster import MODEL, UNANSWERED
 from models.forecasting.spec import ModelSpec
 from sources.bundled.all_tables import load_bundled
 from store.vocabulary import AGGREGATES, WORLD
@@ -58,8 +58,8 @@ def magnet_cells(as_of: str, spec: ModelSpec) -> Found:
     batch = load_bundled(page.DATA)
     frames = [batch.frame(name) for name in BUNDLED]
     stand = moment(as_of)
-    seeing = replay(EvidenceHistory(*frames), stand, spec=spec).cells
-    blind = replay(Blind(*frames[:3]), stand, spec=spec).cells
+    seeing = backtest_evidence(EvidenceHistory(*frames), stand, spec=spec).cells
+    blind = backtest_evidence(Blind(*frames[:3]), stand, spec=spec).cells
     ways = {UNANSWERED: "features", MODEL: "response"}
     told = seeing.loc[seeing["model"].isin(ways)]
     cells = pd.concat(

@@ -23,7 +23,9 @@ import pandas as pd
 from cases import IMPORTS, VARIABLE, Case, panels_folder
 
 from flows.cli.app import DEFAULTS
-from models.forecasting.any_panel import PanelTask, backtest_panel
+from models.evaluation.backtest import backtest_panel
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import season_profiles
 
@@ -77,26 +79,29 @@ class Round:
     cells: int
 
 
+FORECASTER = PanelForecaster()
+
 Contestant = Callable[[], Round]
 
 
-def engine_round(task: PanelTask, cutoffs: Sequence[int]) -> Round:
+def engine_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
     """Return what engine and quantiles took."""
     started = time.perf_counter()
     cells = 0
     for cutoff in cutoffs:
-        for found in task.engine(cutoff).forecasts():
+        [fitted] = FORECASTER.fit(task.at(cutoff))
+        for found in fitted.engine.forecasts():
             cells += found.mean.size
-    return Round(time.perf_counter() - started, task.spec.threads, cells)
+    return Round(time.perf_counter() - started, FORECASTER.spec.threads, cells)
 
 
-def experts_round(task: PanelTask, cutoffs: Sequence[int]) -> Round:
+def experts_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
     """Return what the experts took, season included."""
     values = task.table.to_numpy(dtype=float)
     started = time.perf_counter()
     cells = 0
     for cutoff in cutoffs:
-        known = values[:, : task.column(cutoff) + 1]
+        known = values[:, : cutoff - task.first + 1]
         season = season_profiles(known)
         for expert in EXPERTS.values():
             said = expert.ahead(known, season, task.horizon)
@@ -104,11 +109,11 @@ def experts_round(task: PanelTask, cutoffs: Sequence[int]) -> Round:
     return Round(time.perf_counter() - started, 1, cells)
 
 
-def backtest_round(task: PanelTask, cutoffs: Sequence[int]) -> Round:
+def backtest_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
     """Return what a whole backtest in the process took."""
     started = time.perf_counter()
-    rows = len(backtest_panel(task, cutoffs).forecasts)
-    return Round(time.perf_counter() - started, task.spec.threads, rows // (len(EXPERTS) + 2))
+    rows = len(backtest_panel(FORECASTER, task, cutoffs).forecasts)
+    return Round(time.perf_counter() - started, FORECASTER.spec.threads, rows // (len(EXPERTS) + 2))
 
 
 def peer_round(python: str, name: str, case: Case, folder: Path) -> tuple[Round, dict[str, str]]:
@@ -128,7 +133,7 @@ def peer_round(python: str, name: str, case: Case, folder: Path) -> tuple[Round,
 def race(case: Case, folder: Path, python: str | None) -> tuple[dict[str, Timed], dict[str, str]]:
     """Return what each contestant took, and the versions of the peers' packages."""
     task = case.task(folder)
-    small = PanelTask(task.table.iloc[:WARM_UP_SERIES], task.horizon)
+    small = PanelSnapshot(task.table.iloc[:WARM_UP_SERIES], task.horizon)
     versions: dict[str, str] = {}
 
     def peer(name: str) -> Round:
@@ -225,7 +230,7 @@ def main() -> None:
     if folder is not None and chosen.only != "growth":
         lines += race_lines(folder, python)
     if chosen.only != "peers":
-        lines += growth.growth_lines(PanelTask(pd.DataFrame(), 1).spec.most_series)
+        lines += growth.growth_lines(FORECASTER.spec.most_series)
     if chosen.only is not None:
         print("\n".join(lines))
         return

@@ -12,7 +12,7 @@ from scoring import FORECAST, measured, scores_of, shared
 
 from features.months import month_number
 from models.evaluation.compare import differences
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 
 TARIFF_TEXT = """
 The same engine with the duty paid over value of each series as covariate (`--covariates`), in the

@@ -33,7 +33,7 @@ from flows.publishing.unknowns import unknowns
 from flows.training.backtest import backtest, verdict
 from flows.training.predict import Forecast, predict
 from flows.training.train import train
-from models.evaluation.backtest import Backtest
+from models.evaluation.backtest import EvidenceBacktest
 from models.registry import registry
 from service.report.report import ReportInput, write_report
 from store.errors import DataError, StoreError
@@ -192,7 +192,7 @@ def _publish_new(workspace: Workspace) -> RunOutcome:
     return outcome
 
 
-def _trained(settings: Settings, as_of: pd.Timestamp, seen: Backtest) -> int | None:
+def _trained(settings: Settings, as_of: pd.Timestamp, seen: EvidenceBacktest) -> int | None:
     """Train; where models cannot be kept, say so and let the ladder answer."""
     try:
         return train(settings, as_of, seen)
@@ -202,7 +202,7 @@ def _trained(settings: Settings, as_of: pd.Timestamp, seen: Backtest) -> int | N
 
 
 @spanned("publish", lambda outcome: {"rows": outcome.rows_published})
-def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> RunOutcome:
+def _publish(workspace: Workspace, made: Forecast, seen: EvidenceBacktest) -> RunOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
     draft = PublicationDraft(
         settings=workspace.settings,
@@ -221,7 +221,7 @@ def _publish(workspace: Workspace, made: Forecast, seen: Backtest) -> RunOutcome
     return RunOutcome(made.table, report, rows, said, missing, is_new=True, held=held)
 
 
-def _report(workspace: Workspace, made: Forecast, seen: Backtest, folder: Path) -> Path:
+def _report(workspace: Workspace, made: Forecast, seen: EvidenceBacktest, folder: Path) -> Path:
     panel = workspace.history.panel(workspace.as_of)
     events = known_at(
         read_events(workspace.engine, as_of=workspace.as_of), key=EVENT_KEY, as_of=workspace.as_of

@@ -15,8 +15,8 @@ from benchmarks.beat_us.task import FACTS, KEY, LEVELS
 from benchmarks.page import DATA, ROOT
 from features.months import month_label
 from features.panel.history import EvidenceHistory
-from models.evaluation.backtest import SCORED_HORIZONS, Backtest, replay, scale_rows
-from models.forecasting.rolling import MODEL
+from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_evidence, scale_rows
+from models.forecasting.forecaster import MODEL
 from models.forecasting.spec import ModelSpec
 from sources.bundled.all_tables import load_bundled
 
@@ -51,7 +51,7 @@ def lay(
         days: First and last day that may be asked about.
     """
     history = EvidenceHistory(*(facts[name] for name in FACTS))
-    result = replay(history, as_of, spec=spec, track=track)
+    result = backtest_evidence(history, as_of, spec=spec, track=track)
     own = said_on(result, days)
     for name in ("facts", "panels"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,9 @@ import pandas as pd
 from features.months import month_number, month_numbers
 from features.panel.history import EvidenceHistory
 from flows.cli.output import write_result
-from models.evaluation.backtest import Progress, untracked
 from models.event_study.attribution import Attribution, attribute
 from models.event_study.counterfactual import StudiedEvent, act_of
+from models.executor.executor import Progress, untracked
 from models.forecasting.spec import ModelSpec
 from service.charts.attribution_chart import attribution_png
 from service.report.attribution_page import attribution_page

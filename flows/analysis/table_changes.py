@@ -17,8 +17,8 @@ from flows.publishing.group_record import GroupRecord
 from flows.publishing.group_snapshot import open_group
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.table_snapshot import OF_GROUP, open_listed
-from models.forecasting.commodity_groups import Group, forecast_member
-from models.forecasting.partner_tables import forecast_table
+from models.engine.spec import EngineSpec
+from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
 from sources.files.commodities import Commodity
 from store.errors import DataError
 from store.publications.integrity import kept_at
@@ -63,7 +63,8 @@ def table_changes(
     first, last = (facts_at(settings, rows["as_of"].iloc[0], code, then) for rows in (old, new))
     say(f"explain   news since {first.as_of:%Y-%m-%d}: {_news(first, last, code)}")
     final = last if now == then else facts_at(settings, last.as_of, code, now)
-    medians = _medians(code, asked.destination, list(new["period"]))
+    forecaster = GroupForecaster(EngineSpec(threads=settings.threads))
+    medians = _medians(forecaster, code, asked.destination, list(new["period"]))
     told = [medians(facts) for facts in (*between(first, last), final)]
     moves = dict(zip(STEPS, np.diff(told, axis=0), strict=True))
     parts = dict.fromkeys(CHANGES, np.zeros(len(new))) | moves
@@ -95,15 +96,15 @@ def members_of(settings: Settings, rows: pd.DataFrame, commodity: str) -> list[C
 
 def facts_at(
     settings: Settings, as_of: pd.Timestamp, code: str, members: Sequence[Commodity]
-) -> Group:
+) -> CommodityGroup:
     """Return what a table is forecast from at a moment: its group, or without members itself."""
     if members:
         return open_group(settings, as_of, members[0].group, members).group
     stand = open_listed(settings, as_of, code)
-    return Group({code: stand.table}, {}, None, stand.spec, as_of)
+    return CommodityGroup({code: stand.table}, as_of)
 
 
-def between(first: Group, last: Group) -> tuple[Group, ...]:
+def between(first: CommodityGroup, last: CommodityGroup) -> tuple[CommodityGroup, ...]:
     """Return what lies between two moments of a group, one input replaced after the other.
 
     The earlier one, it at the later moment, with the months and partners known since, with the
@@ -122,7 +123,9 @@ def between(first: Group, last: Group) -> tuple[Group, ...]:
 
 
 def _each(
-    first: Group, last: Group, made: Callable[[PartnerTable, PartnerTable], PartnerTable]
+    first: CommodityGroup,
+    last: CommodityGroup,
+    made: Callable[[PartnerTable, PartnerTable], PartnerTable],
 ) -> dict[str, PartnerTable]:
     """Return tables made of those then and now, each at the later moment."""
     return {
@@ -137,14 +140,16 @@ def _longer(then: PartnerTable, now: PartnerTable) -> PartnerTable:
     return replace(now, tonnes=known.where(known.notna(), now.tonnes))
 
 
-def _medians(code: str, destination: str, months: list[str]) -> Callable[[Group], Floats]:
+def _medians(
+    forecaster: GroupForecaster, code: str, destination: str, months: list[str]
+) -> Callable[[CommodityGroup], Floats]:
     """Return what forecasts medians of a table; from like facts once."""
     made: dict[object, Floats] = {}
 
-    def value(facts: Group) -> Floats:
+    def value(facts: CommodityGroup) -> Floats:
         key = _key(facts)
         if key not in made:
-            rows = _forecast(facts, code)
+            rows = forecaster.forecast_member(facts, code, status=COMPARED)
             own = rows.loc[rows["destination"] == destination].set_index("period")["p50"]
             made[key] = own.reindex(months).to_numpy(dtype=float)
         return made[key]
@@ -152,7 +157,7 @@ def _medians(code: str, destination: str, months: list[str]) -> Callable[[Group]
     return value
 
 
-def _key(facts: Group) -> tuple[object, ...]:
+def _key(facts: CommodityGroup) -> tuple[object, ...]:
     """Return what decides a forecast, where one set of events holds all versions of the other."""
     tables = tuple((code, one.digest, one.horizon) for code, one in facts.tables.items())
     if facts.events is None:
@@ -160,18 +165,7 @@ def _key(facts: Group) -> tuple[object, ...]:
     return tuple(facts.materials.items()), tables, len(facts.events), facts.as_of
 
 
-def _forecast(facts: Group, code: str) -> pd.DataFrame:
-    """Return what is said of a table.
-
-    Raises:
-        DataError: It cannot be forecast.
-    """
-    if not facts.materials:
-        return forecast_table(facts.tables[code], facts.spec, status=COMPARED)
-    return forecast_member(facts, code, status=COMPARED)
-
-
-def _news(first: Group, last: Group, code: str) -> str:
+def _news(first: CommodityGroup, last: CommodityGroup, code: str) -> str:
     """Say what came in between."""
     then, now = first.tables[code], last.tables[code]
     told = f"months {now.cutoff - then.cutoff}, figures revised {_revised(then, now)}"

@@ -11,7 +11,7 @@ from flows.clock import utc_now
 from flows.context.console import say
 from flows.publishing.run_table import TableOutcome, run_table
 from flows.publishing.table_snapshot import forecast_of, full_commodities, open_table
-from models.forecasting.partner_tables import history_of
+from models.forecasting.panel_snapshot import known_months
 from service.report.terminal_tables import forecast_table
 from store.errors import DataError, StoreError
 from store.settings import Settings
@@ -87,6 +87,6 @@ def table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.Da
     stand = open_table(settings, as_of, commodity)
     for note in stand.table.notes:
         say(f"table     {note}")
-    rows = history_of(stand.table)
+    rows = known_months(stand.table)
     ordered = rows.sort_values(["destination", "period"], ignore_index=True)
     return ordered.assign(period=ordered["period"].dt.strftime("%Y-%m"))

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from features.panel.history import EvidenceHistory
 from flows.context.stores import single_writer, store_of
+from models.forecasting.evidence_snapshot import EvidenceSnapshot
 from models.forecasting.spec import ModelSpec
 from store.errors import DataError
 from store.facts.reading import (
@@ -34,6 +35,11 @@ class Workspace:
     spec: ModelSpec
     engine: Engine = field(repr=False)
     history: EvidenceHistory = field(repr=False)
+
+    @property
+    def snapshot(self) -> EvidenceSnapshot:
+        """Return what a forecaster is fitted to."""
+        return EvidenceSnapshot(self.history, self.as_of)
 
     @property
     def model_version(self) -> str:

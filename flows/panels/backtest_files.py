@@ -10,13 +10,12 @@ from flows.cli.output import write_result
 from flows.context.console import say
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import workers
-from flows.panels.panel_files import PanelFiles, panel_task, say_left_out
+from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out
 from flows.panels.parted_backtest import replay_parts
 from flows.panels.scoreboard import Scoreboard, scoreboard_of, write_scoreboard
 from flows.training.backtest import backtest, evidence_scoreboard, record_panel, verdict
 from flows.training.predict import predict
-from models.evaluation.backtest import Backtest, forecast_file
-from models.forecasting.any_panel import backtest_panel
+from models.evaluation.backtest import Backtest, backtest_panel
 from store.errors import DataError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
@@ -50,16 +49,24 @@ def replay_panel(
     if files.panel.is_dir():
         replay_parts(settings, files, horizon=horizon, cutoffs=months, out=out)
         return
-    task = panel_task(settings, files, horizon)
+    snapshot, forecaster = panel_snapshot(settings, files, horizon), forecaster_of(settings)
     with workers(settings) as staff:
-        result = backtest_panel(task, months, spread=staff.spread)
-    say_left_out(set(task.table.index) - set(result.forecasts["destination"]))
+        result = backtest_panel(forecaster, snapshot, months, executor=staff.spread)
+    say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     board = None
     if len(result.scores):
         say(f"backtest  {verdict(result)}")
-        board = scoreboard_of(result, task.table, seed=task.spec.seed)
+        board = scoreboard_of(result, snapshot.table, seed=forecaster.spec.seed)
         labels = [month_label(month) for month in months]
-        record_panel(settings, result, board, task=task, path=files.panel, cutoffs=labels)
+        record_panel(
+            settings,
+            result,
+            board,
+            horizon=horizon,
+            spec=forecaster.spec,
+            path=files.panel,
+            cutoffs=labels,
+        )
     if out is not None:
         write_files(result, board, out)
 
@@ -74,7 +81,7 @@ def write_files(result: Backtest, board: Scoreboard | None, folder: Path) -> Non
             scoreboard's files go; made when absent.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    forecasts = forecast_file(result.forecasts, status="backtest")
+    forecasts = result.own_forecasts(status="backtest")
     write_result(forecasts, out=folder / "forecasts.csv", form="csv")
     scores = result.scores.to_dict(orient="records")
     (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ from flows.context.console import track
 from flows.panels.part_files import read_cells
 from models.engine.quantile_model import Heads
 from models.engine.spec import EngineSpec
-from models.executor.executor import Spread
+from models.executor.executor import Executor
 from models.executor.part_training import trained_here
 from store.errors import DataError
 from store.settings import Settings
@@ -39,7 +39,7 @@ def here(work: Callable[[_Item], _Found], items: Sequence[_Item], label: str) ->
 class DaskExecutor:
     """Who does the work."""
 
-    spread: Spread
+    spread: Executor
     heads: Callable[[Sequence[Path], Sequence[int], EngineSpec], Heads]
     """Train heads on the lessons in some files, given the cells of each."""
 

@@ -12,9 +12,10 @@ import pandas as pd
 from features.controls.controls import INSTRUMENTS
 from flows.context.console import say
 from models.engine.spec import EngineSpec
-from models.evaluation.backtest import Progress, forecast_file
-from models.forecasting.any_panel import PanelTask, predict_panel
-from models.forecasting.rolling import MODEL
+from models.executor.executor import Progress
+from models.forecasting.forecaster import forecast_file
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
 from models.policy.panel_response import PanelResponse
 from models.reconciliation.tree import Tree, add_sums, contradictions, tree_of
 from sources.bundled.all_tables import load_bundled
@@ -44,12 +45,18 @@ def forecast_panel(
     Raises:
         DataError: The panel or what goes with it cannot be used.
     """
-    task = panel_task(settings, files, horizon)
+    snapshot = panel_snapshot(settings, files, horizon)
     forecast: set[str] = set()
-    for part in predict_panel(task, track=track):
-        forecast |= set(part["destination"])
-        yield forecast_file(part.assign(model=MODEL), status="panel")
-    say_left_out(set(task.table.index) - forecast)
+    for fitted in forecaster_of(settings).fit(snapshot):
+        for part in fitted.predict(track):
+            forecast |= set(part["destination"])
+            yield forecast_file(part, status="panel")
+    say_left_out(set(snapshot.series) - forecast)
+
+
+def forecaster_of(settings: Settings) -> PanelForecaster:
+    """Return the forecaster of panels from files."""
+    return PanelForecaster(EngineSpec(threads=settings.threads))
 
 
 def check_horizon(horizon: int) -> None:
@@ -64,7 +71,7 @@ def check_horizon(horizon: int) -> None:
         )
 
 
-def panel_task(settings: Settings, files: PanelFiles, horizon: int) -> PanelTask:
+def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int) -> PanelSnapshot:
     """Return what to forecast, read and told of.
 
     Raises:
@@ -80,14 +87,13 @@ def panel_task(settings: Settings, files: PanelFiles, horizon: int) -> PanelTask
             say(f"covariates: {note}")
         if filled:
             say(f"covariates: {filled:,} months without trade take the value of the month before")
-    spec = EngineSpec(threads=settings.threads)
     response = _response(settings, files, table)
     if response is not None and tree is not None:
         raise DataError(
             f"Controls {files.controls} cannot be answered where destinations add up to sums. "
             "Expected a panel without a tree. Forecast its leaves alone, or leave --controls out."
         )
-    return PanelTask(table, horizon, spec, covariates, tree, response)
+    return PanelSnapshot(table, horizon, covariates, tree, response)
 
 
 def _response(settings: Settings, files: PanelFiles, table: pd.DataFrame) -> PanelResponse | None:

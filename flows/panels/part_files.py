@@ -15,10 +15,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.engine.forecast import Engine, Quantiles
+from models.engine.forecast import Engine
+from models.engine.quantiles import Quantiles
 from models.engine.series_stats import PanelStats
 from models.engine.spec import EngineSpec
-from models.evaluation.backtest import forecast_file
 from models.evaluation.part_scores import part_totals
 from models.executor.part_training import PartCells, part_cells
 from models.executor.parts import (
@@ -32,8 +32,7 @@ from models.executor.parts import (
     second_pass,
     spoken_pass,
 )
-from models.forecasting.any_panel import forecast_rows
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL, forecast_file
 from sources.files.panel import read_part
 from sources.files.panel_parts import check_homes
 
@@ -178,7 +177,7 @@ def _write_own(
     out: Path,
 ) -> tuple[int, list[str]]:
     """Write what the product says of a part; return the number of rows and the series without."""
-    said = (forecast_rows(found.names, one[MODEL], last).assign(model=MODEL) for one in spoken)
+    said = (one[MODEL].table(found.names, last) for one in spoken)
     files = (forecast_file(rows, status=status) for rows in said)
     rows, names = _write_forecasts(out / found.part.name / FILE, files, beside=found.block.parent)
     return rows, [str(name) for name in found.names if name not in names]

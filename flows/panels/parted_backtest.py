@@ -25,10 +25,10 @@ from flows.panels.scoreboard import CURVES, log_board
 from flows.training.backtest import compared, panel_tags
 from models.evaluation.backtest import SCORED_HORIZONS
 from models.evaluation.part_scores import RIVALS
-from models.evaluation.scores import ALL, REFERENCE, board_of
+from models.evaluation.scores import ALL, board_of
 from models.executor.parts import PanelMonths, bands_of, without_lessons
-from models.forecasting.any_panel import check_cutoff
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL, REFERENCE
+from models.forecasting.panel_snapshot import check_cutoff
 from models.registry import tracking
 from store.settings import Settings
 

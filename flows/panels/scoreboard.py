@@ -14,7 +14,7 @@ from models.evaluation.compare import differences
 from models.evaluation.market_regimes import with_regime
 from models.evaluation.plots import score_plots, scoreboard_plots
 from models.evaluation.scores import scoreboard
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 from models.registry.tracking import TrackedRun
 
 DPI: Final = 130

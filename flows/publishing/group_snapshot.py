@@ -13,8 +13,7 @@ from features.panel.partner_table import PartnerTable
 from flows.context.workspace import store_of
 from flows.publishing.group_record import GroupRecord
 from flows.publishing.table_snapshot import MONTHS_BACK, TableSnapshot, open_listed
-from models.engine.spec import EngineSpec
-from models.forecasting.commodity_groups import Group
+from models.forecasting.commodity_groups import CommodityGroup
 from sources.files.commodities import Commodity
 from store.errors import DataError
 from store.facts.reading import read_analog_events, read_events
@@ -33,9 +32,9 @@ class GroupSnapshot:
     """By commodity; each knows who is in the group."""
     refused: Mapping[str, str]
     """By commodity why it has no table."""
-    group: Group
+    group: CommodityGroup
 
-    def past(self) -> tuple[list[Group], dict[str, list[PartnerTable]]]:
+    def past(self) -> tuple[list[CommodityGroup], dict[str, list[PartnerTable]]]:
         """Return the group at past moments, oldest first, and each commodity's tables then."""
         tables = {name: stand.past_by_months() for name, stand in self.stands.items()}
         groups = []
@@ -87,7 +86,7 @@ def open_group(
         code: replace(stand, group=record, label=labels.get(code, stand.label))
         for code, stand in opened.items()
     }
-    group = Group(tables, materials, events, EngineSpec(threads=settings.threads), as_of)
+    group = CommodityGroup(tables, as_of, materials, events)
     return GroupSnapshot(name, stands, refused, group)
 
 

@@ -9,18 +9,18 @@ from features.origin import Origin
 from flows.context.console import track
 from flows.context.workspace import Workspace
 from flows.publishing.snapshot import NUMBERS, in_order
-from models.evaluation.backtest import replay
+from models.evaluation.backtest import backtest_evidence
 from models.explain.decomposition import stages_from
+from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.fallback import (
     NAIVE,
     STATISTICAL,
     FallbackForecast,
-    FallbackModel,
     modelled,
     plain,
 )
 from models.forecasting.model_frame import rows_of
-from models.forecasting.rolling import ResidualHistory
+from models.forecasting.residual_history import ResidualHistory
 from models.policy.policy_effect import effect_at
 from models.registry import registry
 from store.errors import StoreError
@@ -85,19 +85,21 @@ def _said(
         else:
             if memory is None:
                 spec = workspace.spec
-                memory = replay(workspace.history, workspace.as_of, spec=spec, track=track).memory
+                memory = backtest_evidence(
+                    workspace.history, workspace.as_of, spec=spec, track=track
+                ).residuals
             said[name] = plain(status, origin, memory, workspace.spec)
     if gone:
         raise MissingModelError(*gone)
     return said
 
 
-def _model(settings: Settings, name: str) -> FallbackModel:
+def _model(settings: Settings, name: str) -> TrainedModel:
     found = registry.named(settings, name)
     if found is None:
         raise StoreError(f"model {name}: it is not in the registry {settings.tracking_uri}")
     loaded = registry.load(settings, found.version)
-    return FallbackModel(loaded.heads, loaded.card)
+    return TrainedModel(loaded.heads, loaded.card)
 
 
 def _put_back(rows: pd.DataFrame, features: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from flows.publishing.group_snapshot import open_group
 from flows.publishing.reproduce_forecasts import MissingModelError
 from flows.publishing.snapshot import NUMBERS
 from flows.publishing.table_snapshot import OF_GROUP, TableSnapshot, forecast_of, open_table
-from models.forecasting.commodity_groups import forecast_member
 from store.settings import Settings
 from store.vocabulary import BY_PARTNER
 
@@ -60,7 +59,7 @@ def _by_its_group(
     stand = group.stands[code]
     assert stand.group is not None  # noqa: S101 - it was opened with its group
     _check(rows, stand, then.apart(stand.group))
-    return forecast_member(group.group, code, status=stand.status)
+    return stand.forecaster.forecast_member(group.group, code, status=stand.status)
 
 
 def _check(rows: pd.DataFrame, stand: TableSnapshot, facts: list[str]) -> None:

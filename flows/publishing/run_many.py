@@ -24,16 +24,16 @@ from flows.publishing.run_table import (
 )
 from flows.publishing.table_records import record
 from flows.publishing.table_snapshot import TableSnapshot, finished
-from models.evaluation.backtest import Backtest
-from models.forecasting.commodity_groups import forecast_group, replay_group
+from models.evaluation.backtest import Backtest, backtest_group
+from models.forecasting.commodity_groups import GroupForecaster
 from sources.files.commodities import Commodity
 from store.errors import DataError, StoreError
 from store.facts.labels import keep_label
 from store.publications.publishing import settle_runs
 from store.settings import Settings
 
-replay_task = task(name="replay-group", cache_policy=NO_CACHE)(replay_group)
-forecast_task = task(name="forecast-group", cache_policy=NO_CACHE)(forecast_group)
+backtest_task = task(name="backtest-group", cache_policy=NO_CACHE)(backtest_group)
+forecast_task = task(name="forecast-group", cache_policy=NO_CACHE)(GroupForecaster.forecast)
 
 WORK: Final = "the run on many commodities"
 """Name of the run in alarms; of one commodity that failed the store tells."""
@@ -93,9 +93,10 @@ def _run_group(group: GroupSnapshot) -> dict[str, Told]:
     say(f"group     {group.name}: one model of {len(group.stands)} commodities")
     past, tables = group.past()
     try:
-        seen = replay_task(past, group.group, track=track)
+        forecaster = next(iter(group.stands.values())).forecaster
+        seen = backtest_task(forecaster, past, group.group, track=track)
         status = {code: stand.status for code, stand in group.stands.items()}
-        made = forecast_task(group.group, status)
+        made = forecast_task(forecaster, group.group, status)
     except (DataError, StoreError) as err:
         _note_failure(group)
         return told | dict.fromkeys(group.stands, f"its group {group.name} failed. {err}")

@@ -28,15 +28,16 @@ from flows.publishing.publish import (
 from flows.publishing.table_records import FLOW, record
 from flows.publishing.table_snapshot import TableSnapshot, forecast_of, open_table
 from flows.training.backtest import verdict
-from models.evaluation.backtest import Backtest
-from models.forecasting.partner_tables import backtest_tables, history_of
+from models.evaluation.backtest import Backtest, backtest_group
+from models.forecasting.commodity_groups import CommodityGroup
+from models.forecasting.panel_snapshot import known_months
 from service.report.table_report import TableReport, write_table_report
 from store.facts.reading import latest_forecast
 from store.publications.decisions import held_forecasts
 from store.publications.publishing import RunRecord, finish_run, settle_runs, start_run
 from store.settings import Settings
 
-replay_task = task(name="replay-table", cache_policy=NO_CACHE)(backtest_tables)
+backtest_task = task(name="backtest-table", cache_policy=NO_CACHE)(backtest_group)
 forecast_task = task(name="forecast-table", cache_policy=NO_CACHE)(forecast_of)
 
 
@@ -111,7 +112,8 @@ def _publish_new(stand: TableSnapshot) -> TableOutcome:
     with open_table_run(stand) as kept:
         past = stand.past()
         notes = notes_of(stand, past)
-        seen = replay_task(past, stand.table, stand.spec, track=track)
+        now, groups = CommodityGroup.alone(stand.table), [CommodityGroup.alone(one) for one in past]
+        [seen] = backtest_task(stand.forecaster, groups, now, track=track).values()
         kept.mlflow_run_id = record(stand, seen)
         return publish(stand, forecast_task(stand, seen), seen, notes)
 
@@ -207,7 +209,7 @@ def _report(
         as_of=stand.as_of,
         cutoff=month_label(stand.table.cutoff),
         forecasts=made,
-        history=history_of(stand.table),
+        history=known_months(stand.table),
         scores=seen.scores,
         notes=notes,
         model_version=stand.model_version,

@@ -10,7 +10,7 @@ from flows.publishing.table_snapshot import TableSnapshot
 from flows.training.backtest import carried, own_metrics
 from models.evaluation.backtest import Backtest
 from models.evaluation.scores import ALL
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 from models.registry import tracking
 from store.errors import StoreError
 from store.publications.publishing import write_scores

@@ -12,8 +12,8 @@ from flows.publishing.group_record import GroupRecord
 from models.engine.spec import EngineSpec
 from models.evaluation.backtest import Backtest
 from models.evaluation.scores import hit_rates
-from models.forecasting.partner_tables import forecast_table
-from models.forecasting.rolling import MODEL
+from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
+from models.forecasting.forecaster import MODEL
 from store.errors import DataError, first_few
 from store.facts.labels import read_label
 from store.facts.partner_tables import read_partner_counts
@@ -49,6 +49,11 @@ class TableSnapshot:
     """What the commodity is called; empty where nobody told."""
     group: GroupRecord | None = None
     """Whose model forecasts it; None has its own."""
+
+    @property
+    def forecaster(self) -> GroupForecaster:
+        """Return how it is forecast."""
+        return GroupForecaster(self.spec)
 
     @property
     def data_vintage(self) -> str:
@@ -154,7 +159,8 @@ def forecast_of(stand: TableSnapshot, seen: Backtest | None = None) -> pd.DataFr
         stand: Where it is made.
         seen: How past forecasts turned out.
     """
-    made = forecast_table(stand.table, stand.spec, status=stand.status)
+    alone, code = CommodityGroup.alone(stand.table), stand.table.commodity
+    made = stand.forecaster.forecast_member(alone, code, status=stand.status)
     return finished(stand, made, seen)
 
 

@@ -14,10 +14,9 @@ from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
 from flows.panels.scoreboard import Scoreboard, log_scoreboard, scoreboard_of
 from models.engine.spec import EngineSpec
-from models.evaluation.backtest import Backtest, replay
-from models.evaluation.scores import ALL, REFERENCE
-from models.forecasting.any_panel import PanelTask
-from models.forecasting.rolling import MODEL
+from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
+from models.evaluation.scores import ALL
+from models.forecasting.forecaster import MODEL, REFERENCE
 from models.registry import tracking
 from models.statistical.error_autocorrelation import LONGEST_LAG, carry_over
 from store.errors import StoreError
@@ -25,15 +24,15 @@ from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import CARRY_OVER
 
-replay_task = task(name="replay", cache_policy=NO_CACHE)(replay)
+backtest_task = task(name="rolling-origin-backtest", cache_policy=NO_CACHE)(backtest_evidence)
 
 
 @flow(name="backtest", validate_parameters=False)
 @spanned("backtest", lambda result: {"cells": len(result.cells)})
-def backtest(settings: Settings, as_of: pd.Timestamp) -> Backtest:
+def backtest(settings: Settings, as_of: pd.Timestamp) -> EvidenceBacktest:
     """Forecast from every past origin as it was then, score, and log scores and plots to MLflow."""
     workspace = open_workspace(settings, as_of)
-    result = replay_task(workspace.history, as_of, spec=workspace.spec, track=track)
+    result = backtest_task(workspace.history, as_of, spec=workspace.spec, track=track)
     if len(result.scores):
         try:
             record(workspace, result)
@@ -86,14 +85,15 @@ def record_panel(
     result: Backtest,
     board: Scoreboard,
     *,
-    task: PanelTask,
+    horizon: int,
+    spec: EngineSpec,
     path: Path,
     cutoffs: Sequence[str],
 ) -> None:
     """Keep the scores of a panel from a file in MLflow, without the panel or its forecasts."""
-    tags = panel_tags(path, cutoffs, horizon=task.horizon, spec=task.spec)
+    tags = panel_tags(path, cutoffs, horizon=horizon, spec=spec)
     with tracking.open_run(settings, name=f"backtest {path.name}", tags=tags) as run:
-        run.params(task.spec.choices)
+        run.params(spec.choices)
         run.metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
         log_scoreboard(run, board, pictures=settings.pictures)
 

@@ -17,10 +17,11 @@ from features.origin import Origin
 from flows.context.console import say, track
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import span, spanned
-from models.evaluation.backtest import Backtest, replay
+from models.evaluation.backtest import EvidenceBacktest, backtest_evidence
 from models.evaluation.scores import hit_rates
 from models.explain.contributions import drivers
 from models.explain.decomposition import Stages, contributions, plain_contributions, stages_from
+from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
 from models.forecasting.fallback import (
     CHAMPION,
     NAIVE,
@@ -28,7 +29,6 @@ from models.forecasting.fallback import (
     SPEAKER,
     STATISTICAL,
     FallbackForecast,
-    FallbackModel,
     FallbackResult,
     FallbackStep,
     answerable,
@@ -37,9 +37,9 @@ from models.forecasting.fallback import (
     plain,
     remembered,
 )
+from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
-from models.forecasting.rolling import MODEL, ResidualHistory
-from models.forecasting.rolling import train as fit
+from models.forecasting.residual_history import ResidualHistory
 from models.policy.policy_effect import PolicyEffect, effect_at, words_of
 from models.registry import registry
 from models.registry.registry import Champion
@@ -68,7 +68,7 @@ class Forecast:
 def predict(
     settings: Settings,
     as_of: pd.Timestamp,
-    result: Backtest | None = None,
+    result: EvidenceBacktest | None = None,
     version: int | None = None,
 ) -> Forecast:
     """Return the forecast of an as_of from nothing that became known later.
@@ -97,12 +97,14 @@ class TrainedForecast:
     """The distributions on the way to the published one."""
 
     @property
-    def model(self) -> FallbackModel | None:
+    def model(self) -> TrainedModel | None:
         """Return the model that answered, None where only rungs without one could."""
         return self.climbed.model
 
 
-def made_at(workspace: Workspace, result: Backtest | None, version: int | None) -> TrainedForecast:
+def made_at(
+    workspace: Workspace, result: EvidenceBacktest | None, version: int | None
+) -> TrainedForecast:
     """Return the forecast at an as_of and what it was made of; arguments as for ``predict``."""
     with span("features", {"as_of": str(workspace.as_of)}) as told:
         origin = workspace.history.origin(workspace.as_of)
@@ -121,12 +123,14 @@ def made_on(workspace: Workspace, rungs: Sequence[FallbackStep], origin: Origin)
     )
 
 
-def forecast(workspace: Workspace, result: Backtest | None, version: int | None) -> Forecast:
+def forecast(
+    workspace: Workspace, result: EvidenceBacktest | None, version: int | None
+) -> Forecast:
     """Return quantiles of every destination and month, made coherent, with what moved each most."""
     return forecast_of(made_at(workspace, result, version), result)
 
 
-def forecast_of(made: TrainedForecast, result: Backtest | None) -> Forecast:
+def forecast_of(made: TrainedForecast, result: EvidenceBacktest | None) -> Forecast:
     """Return a forecast ready to publish; ``result`` tells how often its bands held."""
     if words := words_of(made.effect, made.analogs):
         say(f"predict   {words}")
@@ -169,7 +173,7 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
 
 
 def rungs_of(
-    workspace: Workspace, origin: Origin, result: Backtest | None, version: int | None
+    workspace: Workspace, origin: Origin, result: EvidenceBacktest | None, version: int | None
 ) -> list[FallbackStep]:
     """Return who may answer, highest first: models by who stood then, then those without one."""
     rows = rows_of(origin)
@@ -177,7 +181,7 @@ def rungs_of(
     @cache
     def memory() -> ResidualHistory:
         if result is not None:
-            return result.memory
+            return result.residuals
         say("predict   a lower rung must answer: learning its bands from the past")
         return remembered(workspace.history, workspace.as_of)
 
@@ -207,7 +211,7 @@ def shadow_table(workspace: Workspace, version: int) -> pd.DataFrame:
 
 
 def _models(
-    workspace: Workspace, rows: pd.DataFrame, result: Backtest | None, version: int | None
+    workspace: Workspace, rows: pd.DataFrame, result: EvidenceBacktest | None, version: int | None
 ) -> list[FallbackStep]:
     """Return the champion if it stood by then, else the model trained as of that day; then before.
 
@@ -236,16 +240,17 @@ def _models(
 def _stored(workspace: Workspace, rows: pd.DataFrame, status: str, model: Champion) -> FallbackStep:
     def says() -> FallbackForecast:
         loaded = registry.load(workspace.settings, model.version)
-        return modelled(FallbackModel(loaded.heads, loaded.card), rows)
+        return modelled(TrainedModel(loaded.heads, loaded.card), rows)
 
     return FallbackStep(status, model.model_version, says)
 
 
-def _trained(workspace: Workspace, result: Backtest | None) -> FallbackModel:
+def _trained(workspace: Workspace, result: EvidenceBacktest | None) -> TrainedModel:
     say("predict   no champion stood by then: training as of that day")
-    seen = result or replay(workspace.history, workspace.as_of, spec=workspace.spec, track=track)
-    trained = fit(workspace.history, workspace.as_of, spec=workspace.spec, memory=seen.memory)
-    return FallbackModel(trained.heads, trained.card)
+    seen = result or backtest_evidence(
+        workspace.history, workspace.as_of, spec=workspace.spec, track=track
+    )
+    return EvidenceForecaster(workspace.spec, seen.residuals).train(workspace.snapshot)
 
 
 def _raise(err: Exception) -> FallbackForecast:
@@ -258,7 +263,7 @@ def _status(rung: FallbackStep, *, late: bool) -> str:
     return STALE if rung.status in {CHAMPION, REPLAY} else f"{STALE}, {rung.status}"
 
 
-def _hit_rates(result: Backtest, made: TrainedForecast) -> "pd.Series[float]":
+def _hit_rates(result: EvidenceBacktest, made: TrainedForecast) -> "pd.Series[float]":
     """Return by row how often the band of who answered held for the destination."""
     rates = {name: hit_rates(result.cells, name) for name in (MODEL, *SPEAKER.values())}
     speaker = [SPEAKER.get(one.status, MODEL) for one in made.climbed.taken]

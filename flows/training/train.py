@@ -14,21 +14,21 @@ from flows.operations.prefect_events import tell as tell_event
 from flows.training.backtest import backtest, score_of, tags_of
 from flows.training.promote import promote, tell
 from flows.training.shadow import keep_shadow
-from models.evaluation.backtest import Backtest
+from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.boosting import texts_of
+from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
+from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
-from models.forecasting.rolling import MODEL, TrainedModel
-from models.forecasting.rolling import train as fit
 from models.monitoring.feature_drift import REFERENCE, reference_of
 from models.registry import contract, registry, tracking
 from store.settings import Settings
 
-fit_task = task(name="fit", cache_policy=NO_CACHE)(fit)
+fit_task = task(name="fit", cache_policy=NO_CACHE)(EvidenceForecaster.train)
 
 
 @flow(name="train", validate_parameters=False)
 @spanned("train", lambda version: {"version": version})
-def train(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = None) -> int:
+def train(settings: Settings, as_of: pd.Timestamp, result: EvidenceBacktest | None = None) -> int:
     """Return the registered version: champion if every rule held, else in shadow.
 
     Args:
@@ -38,7 +38,8 @@ def train(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = Non
     """
     workspace = open_workspace(settings, as_of)
     seen = backtest(settings, as_of) if result is None else result
-    trained = fit_task(workspace.history, as_of, spec=workspace.spec, memory=seen.memory)
+    forecaster = EvidenceForecaster(workspace.spec, seen.residuals)
+    trained = fit_task(forecaster, workspace.snapshot)
     version = record(workspace, trained, seen)
     champion = registry.champion(settings)
     if champion is not None and as_of < pd.Timestamp(champion.as_of):
@@ -54,7 +55,7 @@ def train(settings: Settings, as_of: pd.Timestamp, result: Backtest | None = Non
     return version
 
 
-def record(workspace: Workspace, trained: TrainedModel, seen: Backtest) -> int:
+def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) -> int:
     """Log and register a trained model and return its version."""
     tags = tags_of(workspace, "train")
     past = workspace.history.past(workspace.as_of)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.bands import HORIZON_REACH
-from models.engine.forecast import Engine, Quantiles
+from models.engine.forecast import Engine
+from models.engine.quantiles import Quantiles
 from models.engine.training_set import PanelTrainingSet
 from store.vocabulary import QUANTILES
 

@@ -14,12 +14,11 @@ from models.engine.quantile_model import (
     QuantilePrediction,
     Trainer,
 )
+from models.engine.quantiles import Quantiles, mean_of
 from models.engine.series_stats import NAMES, OriginFeatures
 from models.engine.spec import EngineSpec
 from models.engine.training_set import Extra, PanelTrainingSet, PanelView, lessons
 from models.engine.validation_window import ValidationResult, before_trial, judge, trial_start
-from models.registry.served import mean_of_quantiles
-from store.vocabulary import QUANTILES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,27 +31,6 @@ PLAIN_SIDE: Final = 1.8
 
 PLAIN_GROWTH: Final = 1.0 / 3.0
 """Power of the horizon that this grows with. Both cover 80 percent on young panels of trade."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quantiles:
-    """Forecasts of some series."""
-
-    rows: Ints
-    """Which series of the panel."""
-    tonnes: Floats
-    """Series x months x ``QUANTILES``, non-decreasing, at least 0."""
-    mean: Floats
-    """Series x months."""
-    middle: Floats
-    """Median of the experts, series x months."""
-    experts: dict[str, Floats]
-    """What each expert said, series x months."""
-
-    def first(self) -> "Quantiles":
-        """Return the forecast of the first series."""
-        experts = {name: said[:1] for name, said in self.experts.items()}
-        return Quantiles(self.rows[:1], self.tonnes[:1], self.mean[:1], self.middle[:1], experts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +142,7 @@ def in_tonnes(rows: Ints, point: OriginFeatures, distance: Floats) -> Quantiles:
     """Return the forecasts that distances from the base mean."""
     spread = point.gauge.spread[:, None, None]
     values = np.maximum(point.base[:, :, None] + distance * spread, 0.0)
-    levels = np.asarray(QUANTILES)
-    flat = values.reshape(-1, len(levels))
-    mean = mean_of_quantiles(flat, levels).reshape(values.shape[:2])
-    return Quantiles(rows, values, mean, point.base, point.experts)
+    return Quantiles(rows, values, mean_of(values), point.base, point.experts)
 
 
 def _level(point: OriginFeatures) -> Floats:

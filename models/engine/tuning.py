@@ -20,8 +20,7 @@ from models.engine.choices import sought, suggested
 from models.engine.forecast import engine_at
 from models.engine.spec import EngineSpec
 from models.engine.validation_window import trial_start
-from models.evaluation.backtest import Progress, untracked
-from models.executor.executor import Spread, in_turn
+from models.executor.executor import Executor, Progress, in_turn, untracked
 from models.statistical.seasonality import seasonal_scale
 from store.errors import DataError
 from store.vocabulary import QUANTILES
@@ -127,7 +126,7 @@ def tune(
     spec: EngineSpec,
     seed: int,
     track: Progress = untracked,
-    spread: Spread = in_turn,
+    spread: Executor = in_turn,
 ) -> TuningResult:
     """Return the best of some trials; the first is the present spec.
 
@@ -173,7 +172,7 @@ def tune(
 
 
 def panel_errors(
-    panel: TunedPanel, cutoffs: Sequence[int], spec: EngineSpec, spread: Spread = in_turn
+    panel: TunedPanel, cutoffs: Sequence[int], spec: EngineSpec, spread: Executor = in_turn
 ) -> Floats:
     """Return the errors (``METRICS``) of a spec, means over all cells of some cutoffs.
 

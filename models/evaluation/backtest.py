@@ -1,162 +1,245 @@
-"""True as-of replay: forecast at past origins from what was published by then.
+"""Rolling-origin backtest: fitted at past origins to what was known then, scored on what is known.
 
-Scores are on what is known now.
+The one loop behind every score: of the magnets, a partner table, a group of them, a panel file.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from functools import partial
+from typing import Final, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.months import month_label, month_starts
-from features.origin import Origin
-from features.panel.history import FIRST_TRAINING, EvidenceHistory, release_moments
+from features.months import month_label
+from features.panel.history import EvidenceHistory
 from models.evaluation.scores import cell_scores, summarise
-from models.forecasting.rolling import MODEL, OriginStep, ResidualHistory, walk
+from models.executor.executor import Executor, Progress, in_turn, showing, untracked
+from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.evidence_snapshot import EvidenceSnapshot, past_moments, training_moments
+from models.forecasting.forecaster import MODEL, FittedForecaster, Forecaster, forecast_file
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot, check_cutoff
+from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.spec import ModelSpec
 from models.statistical.seasonality import seasonal_scale
 from store.errors import DataError
-from store.vocabulary import FORECAST_COLUMNS
-
-WARM_UP_FROM: Final = "2023-06-25"
-"""First origin whose errors teach the bands; the year before the first scored origin."""
 
 SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
 """Origins from here on are scored. Before, hardly any month had a published level to score on."""
 
-FIRST_REPLAY: Final = "2019-12-25"
-"""First origin with half a year of origins before it to train on."""
-
 SCORED_HORIZONS: Final = (1, 6)
 Floats = NDArray[np.float64]
-_Item = TypeVar("_Item")
 
-
-class Progress(Protocol):
-    """Shows progress over items."""
-
-    def __call__(self, items: Sequence[_Item], label: str) -> Iterable[_Item]:
-        """Yield the items, telling how far it got."""
-        ...
-
-
-def untracked(items: Sequence[_Item], label: str) -> Iterable[_Item]:  # noqa: ARG001 - the Track protocol
-    """Show nothing."""
-    return items
+_Moment = TypeVar("_Moment")
+_Snapshot = TypeVar("_Snapshot")
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What was said at past origins and how it turned out."""
+    """Forecasts made at past origins and how they turned out."""
 
     forecasts: pd.DataFrame
-    """All models: model, as_of, cutoff, destination, period, horizon, quantiles, mean."""
+    """All models: model, destination, cutoff, period, horizon, quantiles, mean."""
     cells: pd.DataFrame
     """The forecasts of known months with their errors."""
     scores: pd.DataFrame
     """As ``models.evaluation.scores.summarise``."""
-    memory: ResidualHistory
-    """What was said, for the bands of the next forecast."""
+
+    def own_forecasts(self, *, status: str) -> pd.DataFrame:
+        """Return the product's own forecasts in the columns of a forecast file."""
+        own = self.forecasts["model"] == MODEL
+        return forecast_file(self.forecasts.loc[own], status=status)
 
 
-def replay(
+@dataclass(frozen=True, slots=True)
+class EvidenceBacktest(Backtest):
+    """A backtest of the magnets' model."""
+
+    residuals: ResidualHistory
+    """Its forecasts at past origins, by which the bands of the next one are calibrated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Forecasts of one table at one origin by all models, and what their errors are scaled by."""
+
+    name: str
+    forecasts: pd.DataFrame
+    scale: pd.DataFrame
+    """destination, cutoff, scale."""
+
+
+def rolling_origin_backtest(
+    forecaster: Forecaster[_Snapshot],
+    snapshot_at: Callable[[_Moment], _Snapshot],
+    moments: Sequence[_Moment],
+    truth: Mapping[str, pd.DataFrame],
+    *,
+    label: str,
+    executor: Executor = in_turn,
+) -> dict[str, Backtest]:
+    """Return by name of a table how forecasts from past origins turned out.
+
+    Args:
+        forecaster: Fitted anew at each origin.
+        snapshot_at: Returns what was known at a moment.
+        moments: Of the past origins, oldest first.
+        truth: By name of a table destination, period, tonnes as known now.
+        label: What the moments are, to show progress by.
+        executor: Who runs the origins. A forecaster that learns from its own past errors needs one
+            that takes them one after the other.
+
+    Raises:
+        DataError: The only table of a snapshot cannot be forecast. One of several that cannot is
+            left out at that moment.
+    """
+    origins = executor(partial(compare_at, forecaster, snapshot_at), moments, label)
+    by_name: dict[str, list[Comparison]] = {name: [] for name in truth}
+    for comparisons in origins:
+        for one in comparisons:
+            by_name[one.name].append(one)
+    return {name: scored(found, truth[name]) for name, found in by_name.items()}
+
+
+def compare_at(
+    forecaster: Forecaster[_Snapshot], snapshot_at: Callable[[_Moment], _Snapshot], moment: _Moment
+) -> list[Comparison]:
+    """Return the forecasts of every table of a snapshot by all models.
+
+    Raises:
+        DataError: The only table of the snapshot cannot be forecast.
+    """
+    found, failed = [], []
+    for fitted in forecaster.fit(snapshot_at(moment)):
+        try:
+            found.append(_comparison(fitted))
+        except DataError as err:
+            failed.append(err)
+    if len(failed) == 1 and not found:
+        raise failed[0]
+    return found
+
+
+def _comparison(fitted: FittedForecaster) -> Comparison:
+    known = fitted.snapshot
+    scale = scale_rows(known.series, known.cutoff, known.tonnes)
+    return Comparison(known.name, fitted.compare(), scale)
+
+
+def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
+    """Return the backtest of one table; empty without an origin.
+
+    An error is no share of tonnes where nothing was shipped: such scores are left out.
+
+    Args:
+        comparisons: Of its past origins.
+        truth: destination, period, tonnes as known now.
+    """
+    if not comparisons:
+        return Backtest(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
+    forecasts = pd.concat([one.forecasts for one in comparisons], ignore_index=True)
+    scale = pd.concat([one.scale for one in comparisons], ignore_index=True)
+    scale = scale.drop_duplicates(["destination", "cutoff"])
+    cells = cell_scores(forecasts, truth, scale)
+    if not len(cells):
+        return Backtest(forecasts, cells, pd.DataFrame())
+    scores = summarise(cells, horizons=SCORED_HORIZONS)
+    return Backtest(forecasts, cells, scores.loc[np.isfinite(scores["value"])])
+
+
+def backtest_evidence(
     history: EvidenceHistory,
     as_of: pd.Timestamp,
     *,
     spec: ModelSpec,
     track: Progress = untracked,
-) -> Backtest:
+) -> EvidenceBacktest:
     """Return the backtest of the evidence panel: one origin a month up to ``as_of``.
 
-    The model is refitted at each. Only months with a published level at ``as_of`` are scored.
+    The model is trained at each. Only months with a published level at ``as_of`` are scored.
+
+    Args:
+        history: The past.
+        as_of: The moment whose levels are the truth (UTC).
+        spec: Choices of the model.
+        track: Shows progress.
 
     Raises:
         DataError: ``as_of`` is too early for a past origin.
     """
-    moments = replayed_moments(as_of)
-    for moment in track(release_moments(FIRST_TRAINING, as_of), "evidence of past origins"):
+    moments = past_moments(as_of)
+    for moment in track(training_moments(as_of), "evidence of past origins"):
         history.origin(moment)
-    memory = ResidualHistory()
-    steps = _walked(history, moments, spec=spec, memory=memory, track=track)
-    now = history.origin(as_of)
-    counted = [step for step in steps if step.moment >= min(SCORED_FROM, moments[-1])]
-    origins = [step.origin for step in counted]
-    scale = pd.concat([scale_rows(o.series, o.cutoff, o.tonnes) for o in origins])
-    scale = scale.drop_duplicates(["destination", "cutoff"])
-    return scored(_dated(counted), _observed(now), scale, memory)
+    forecaster = EvidenceForecaster(spec)
+    snapshot_at = partial(EvidenceSnapshot, history)
+    first = min(SCORED_FROM, moments[-1])
+    origins = showing(track)(partial(compare_at, forecaster, snapshot_at), moments, "backtest")
+    counted = [
+        one
+        for moment, comparisons in zip(moments, origins, strict=True)
+        for one in comparisons
+        if moment >= first
+    ]
+    found = scored(counted, snapshot_at(as_of).published_levels())
+    return EvidenceBacktest(found.forecasts, found.cells, found.scores, forecaster.residuals)
 
 
-def replayed_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
-    """Return the origins a backtest at ``as_of`` walks: from mid-2023, or the two years before.
+def backtest_panel(
+    forecaster: PanelForecaster,
+    snapshot: PanelSnapshot,
+    cutoffs: Sequence[int],
+    *,
+    executor: Executor = in_turn,
+) -> Backtest:
+    """Return the backtest of a panel: at each cutoff from the months up to it, scored on the rest.
+
+    Args:
+        forecaster: How to forecast.
+        snapshot: The panel as known now.
+        cutoffs: Last known months, as month numbers.
+        executor: Who runs the cutoffs.
 
     Raises:
-        DataError: There is no origin to replay before ``as_of``.
+        DataError: A cutoff lies outside the panel, or a covariate is not known.
     """
-    start = min(pd.Timestamp(WARM_UP_FROM, tz="UTC"), as_of - pd.DateOffset(years=2))
-    start = max(start, pd.Timestamp(FIRST_REPLAY, tz="UTC"))
-    moments = release_moments(f"{start:%Y-%m-%d}", as_of)
-    if not moments:
-        raise DataError(
-            f"as_of={as_of:%Y-%m-%d} has no past to learn from. "
-            f"Expected a day after {FIRST_REPLAY}, "
-            "because detail by destination was first published in mid-2019. Take a later --as-of."
-        )
-    return moments
+    for cutoff in cutoffs:
+        check_cutoff(cutoff, first=snapshot.first, final=snapshot.cutoff)
+    [found] = rolling_origin_backtest(
+        forecaster,
+        snapshot.at,
+        sorted(cutoffs),
+        {snapshot.name: snapshot.months},
+        label="cutoffs",
+        executor=executor,
+    ).values()
+    return found
 
 
-def _walked(
-    history: EvidenceHistory,
-    moments: Sequence[pd.Timestamp],
+def backtest_group(
+    forecaster: GroupForecaster,
+    past: Sequence[CommodityGroup],
+    now: CommodityGroup,
     *,
-    spec: ModelSpec,
-    memory: ResidualHistory,
-    track: Progress,
-) -> list[OriginStep]:
-    steps = walk(history, moments, spec=spec, refit_at=moments, memory=memory)
-    return [next(steps) for _ in track(moments, "backtest")]
+    track: Progress = untracked,
+) -> dict[str, Backtest]:
+    """Return by commodity how forecasts from partner tables as they were known then turned out.
 
-
-def _observed(now: Origin) -> pd.DataFrame:
-    """Return the months with a published level."""
-    row, column = np.nonzero(now.is_observed)
-    return pd.DataFrame(
-        {
-            "destination": np.array(now.series, dtype=object)[row],
-            "period": month_starts(now.first + column),
-            "tonnes": now.tonnes[row, column],
-        }
+    Args:
+        forecaster: How to forecast.
+        past: The group at past moments, oldest first.
+        now: The group now, whose months are the truth.
+        track: Shows progress.
+    """
+    return rolling_origin_backtest(
+        forecaster, _itself, past, now.months(), label="past tables", executor=showing(track)
     )
 
 
-def scored(
-    forecasts: pd.DataFrame,
-    truth: pd.DataFrame,
-    scale: pd.DataFrame,
-    memory: ResidualHistory | None = None,
-) -> Backtest:
-    """Return a backtest of forecasts.
-
-    Args:
-        forecasts: All models: model, destination, cutoff, period, horizon, quantiles, mean.
-        truth: destination, period, tonnes: months as known now.
-        scale: destination, cutoff, scale: what errors are scored in.
-        memory: What was said, if bands are to be learned from it.
-    """
-    cells = cell_scores(forecasts, truth, scale)
-    scores = summarise(cells, horizons=SCORED_HORIZONS) if len(cells) else pd.DataFrame()
-    return Backtest(forecasts, cells, scores, memory or ResidualHistory())
-
-
-def _dated(steps: Sequence[OriginStep]) -> pd.DataFrame:
-    """Return the forecasts of all steps with the moment and the cutoff they were made at."""
-    tables = [
-        step.forecasts.assign(as_of=step.moment, cutoff=month_label(step.origin.cutoff))
-        for step in steps
-    ]
-    return pd.concat(tables, ignore_index=True)
+def _itself(group: CommodityGroup) -> CommodityGroup:
+    return group
 
 
 def scale_rows(series: Iterable[str], cutoff: int, tonnes: Floats) -> pd.DataFrame:
@@ -169,10 +252,3 @@ def scale_rows(series: Iterable[str], cutoff: int, tonnes: Floats) -> pd.DataFra
     """
     scale = np.nan_to_num(seasonal_scale(tonnes))
     return pd.DataFrame({"destination": series, "cutoff": month_label(cutoff), "scale": scale})
-
-
-def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:
-    """Return the product's own forecasts in the columns of a forecast file."""
-    own = forecasts.loc[forecasts["model"] == MODEL]
-    labelled = own.assign(period=own["period"].dt.strftime("%Y-%m"), status=status)
-    return labelled[list(FORECAST_COLUMNS)].reset_index(drop=True)

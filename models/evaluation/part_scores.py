@@ -6,11 +6,12 @@ from typing import Final
 import pandas as pd
 
 from models.engine.baselines import MIDDLE
-from models.engine.forecast import Quantiles
+from models.engine.quantiles import Quantiles
 from models.evaluation.backtest import scale_rows
-from models.evaluation.scores import REFERENCE, cell_scores, totals
+from models.evaluation.scores import cell_scores, totals
 from models.executor.parts import Block, PanelMonths
-from models.forecasting.any_panel import forecast_rows, known_months
+from models.forecasting.forecaster import REFERENCE
+from models.forecasting.panel_snapshot import months_of
 
 RIVALS: Final = (MIDDLE, REFERENCE)
 """Whom a panel in parts is compared with: each more costs as much as the product's own scores."""
@@ -30,10 +31,9 @@ def part_totals(block: Block, spoken: Mapping[str, Quantiles], known: PanelMonth
     names, tonnes = block.names[some.rows], block.tonnes[some.rows]
     later = slice(known.width, known.width + some.mean.shape[1])
     months = range(known.last + 1, known.last + 1 + tonnes[:, later].shape[1])
-    truth = known_months(pd.DataFrame(tonnes[:, later], index=names, columns=list(months)))
+    truth = months_of(pd.DataFrame(tonnes[:, later], index=names, columns=list(months)))
     said = [
-        forecast_rows(block.names, found, known.last).assign(model=model)
-        for model, found in spoken.items()
+        found.table(block.names, known.last).assign(model=model) for model, found in spoken.items()
     ]
     scale = scale_rows(names, known.last, tonnes[:, : known.width])
     return totals(cell_scores(pd.concat(said, ignore_index=True), truth, scale), TOLD_BY)

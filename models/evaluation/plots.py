@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from models.evaluation.compare import BETTER, WORSE
 from models.evaluation.market_regimes import CALM, SHOCK
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 
 OWN_COLOUR: Final = "#00507d"
 OTHER_COLOURS: Final = ("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6d31", "#7f7f7f")

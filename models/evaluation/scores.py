@@ -9,12 +9,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from models.forecasting.forecaster import REFERENCE
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 ALL: Final = "ALL"
 """Scope of a score over all destinations."""
-
-REFERENCE: Final = "seasonal_naive"
 
 CUTS: Final = ("horizon", "destination", "regime", "cutoff")
 """Columns of cells that a scoreboard is cut by."""

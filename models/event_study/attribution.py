@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from features.months import month_start
 from features.panel.evidence import PANEL_DESTINATIONS, EvidencePanel
 from features.panel.history import EvidenceHistory
-from models.evaluation.backtest import Progress, untracked
 from models.event_study.attribution_table import (
     FORESEEN,
     HIT,
@@ -41,6 +40,7 @@ from models.event_study.placebo import (
     fall_months,
     least_ratios,
 )
+from models.executor.executor import Progress, untracked
 from models.forecasting.spec import ModelSpec
 from store.vocabulary import AGGREGATES, DESTINATIONS, MONTHS_AHEAD, WORLD
 

@@ -14,9 +14,11 @@ from features.months import last_complete_month, month_label, month_number, mont
 from features.origin import LEVEL_MONTHS
 from features.panel.evidence import EvidencePanel
 from features.panel.history import EvidenceHistory
-from models.evaluation.backtest import FIRST_REPLAY, Progress, untracked
 from models.event_study.placebo import FEWEST
-from models.forecasting.rolling import MODEL, OriginStep, ResidualHistory, walk
+from models.executor.executor import Progress, untracked
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.evidence_snapshot import FIRST_REPLAY, EvidenceSnapshot
+from models.forecasting.forecaster import MODEL
 from models.forecasting.spec import ModelSpec
 from store.errors import DataError
 from store.vocabulary import AGGREGATES, DESTINATIONS, EU27_MEMBERS, MONTHS_AHEAD
@@ -206,17 +208,21 @@ def paths_foreseen(
         spec: Choices of the model.
         track: Shows progress.
     """
-    moments = [date - JUST_BEFORE for date in dates]
-    steps = walk(history, moments, spec=spec, refit_at=moments, memory=ResidualHistory())
+    forecaster = EvidenceForecaster(spec)
+    label = "paths foreseen at fake dates and before the event"
     return [
-        _foreseen(next(steps), date, months)
-        for date in track(dates, "paths foreseen at fake dates and before the event")
+        _foreseen(forecaster, EvidenceSnapshot(history, date - JUST_BEFORE), date, months)
+        for date in track(dates, label)
     ]
 
 
-def _foreseen(step: OriginStep, date: pd.Timestamp, months: int) -> CounterfactualForecast:
-    origin = step.origin
-    own = step.forecasts.loc[step.forecasts["model"] == MODEL, list(COLUMNS)].to_numpy()
+def _foreseen(
+    forecaster: EvidenceForecaster, snapshot: EvidenceSnapshot, date: pd.Timestamp, months: int
+) -> CounterfactualForecast:
+    origin = snapshot.origin
+    [fitted] = forecaster.fit(snapshot)
+    forecasts = fitted.compare()
+    own = forecasts.loc[forecasts["model"] == MODEL, list(COLUMNS)].to_numpy()
     values = own.reshape(len(origin.series), len(origin.targets), len(COLUMNS))
     skipped = month_number(date) - origin.cutoff - 1
     low, middle, high = np.moveaxis(values[:, skipped : skipped + months], 2, 0)

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.baselines import around, error_quantiles
-from models.engine.forecast import Engine, Quantiles, taught, taught_rows
+from models.engine.forecast import Engine, taught, taught_rows
 from models.engine.quantile_model import Heads
+from models.engine.quantiles import Quantiles
 from models.engine.series_stats import PanelStats, gauge, panel_momentum
 from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelView
-from models.forecasting.any_panel import expert_said
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 from models.statistical.seasonality import (
     LEAST_MONTHS,
     YEAR,
@@ -199,5 +199,5 @@ def spoken_pass(
         lone = len(some) == 1
         said = own.forecast(np.repeat(some, 2) if lone else some)
         spoken = {MODEL: said}
-        spoken |= {name: expert_said(said, around(own, said, name, bands[name])) for name in bands}
+        spoken |= {name: said.with_tonnes(around(own, said, name, bands[name])) for name in bands}
         yield {name: one.first() for name, one in spoken.items()} if lone else spoken

@@ -16,11 +16,17 @@ from numpy.typing import NDArray
 
 from features.origin import Origin
 from features.panel.history import EvidenceHistory
-from models.evaluation.backtest import replayed_moments
-from models.evaluation.scores import REFERENCE
+from models.forecasting.evidence_forecaster import TrainedModel
+from models.forecasting.evidence_snapshot import past_moments
+from models.forecasting.forecaster import REFERENCE
 from models.forecasting.intervals import card_of
 from models.forecasting.model_frame import experts_middle
-from models.forecasting.rolling import BASELINE_SPREAD, EXPERTS, ResidualHistory, plainly
+from models.forecasting.residual_history import (
+    BASELINE_SPREAD,
+    EXPERTS,
+    ResidualHistory,
+    statistical_prediction,
+)
 from models.forecasting.spec import ModelSpec
 from models.monitoring.plausibility import absurdities
 from models.registry.served import (
@@ -59,20 +65,12 @@ FAULTS: Final = (StoreError, ValueError, KeyError, OSError, lgb.basic.LightGBMEr
 
 
 @dataclass(frozen=True, slots=True)
-class FallbackModel:
-    """A model that answers."""
-
-    heads: Mapping[str, lgb.Booster] = field(repr=False)
-    card: Mapping[str, object] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class FallbackForecast:
     """What a rung says."""
 
     table: pd.DataFrame
     """Quantiles and mean of every row, before sums add up; NaN where it cannot answer."""
-    model: FallbackModel | None
+    model: TrainedModel | None
     """None on a rung without a model."""
 
 
@@ -101,7 +99,7 @@ class FallbackResult:
     """By status of the rungs that answered."""
 
     @property
-    def model(self) -> FallbackModel | None:
+    def model(self) -> TrainedModel | None:
         """Return the highest model that answered, None if none did."""
         found = [one.model for one in self.spoken.values() if one.model is not None]
         return found[0] if found else None
@@ -191,7 +189,7 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
     return found
 
 
-def modelled(model: FallbackModel, rows: pd.DataFrame) -> FallbackForecast:
+def modelled(model: TrainedModel, rows: pd.DataFrame) -> FallbackForecast:
     """Return what a model says; rows that lack what it needs stay without an answer."""
     said = predict_quantiles(model.heads, model.card, answerable(rows))
     said.loc[~is_answerable(rows)] = np.nan
@@ -248,8 +246,11 @@ def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory
     Empty where there is no past to replay.
     """
     try:
-        moments = replayed_moments(as_of)[-REMEMBERED:]
+        moments = past_moments(as_of)[-REMEMBERED:]
     except DataError:
         return ResidualHistory()
-    said = {name: [plainly(name, history.origin(m)) for m in moments] for name in SPEAKER.values()}
+    said = {
+        name: [statistical_prediction(name, history.origin(m)) for m in moments]
+        for name in SPEAKER.values()
+    }
     return ResidualHistory(said)

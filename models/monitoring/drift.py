@@ -5,8 +5,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from models.evaluation.scores import REFERENCE
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL, REFERENCE
 from models.monitoring.readings import Reading, binomial_limits, excess_of, shift_of, worth_of
 from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS
 

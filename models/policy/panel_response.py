@@ -17,7 +17,7 @@ from features.controls.controls import Control
 from features.families.policy import STRONG
 from features.months import month_number, month_start
 from features.origin import Origin, bare_origin
-from models.engine.forecast import Quantiles
+from models.engine.quantiles import Quantiles
 from models.policy.policy_effect import effect_of, respond
 from models.policy.response import DRAWS
 from sources.files.controls import PanelControl

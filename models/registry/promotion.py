@@ -15,7 +15,7 @@ from scipy import stats
 from models.evaluation.backtest import SCORED_HORIZONS
 from models.evaluation.compare import differences
 from models.evaluation.scores import cell_scores
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 from store.vocabulary import QUANTILE_COLUMNS
 
 CHALLENGER: Final = "challenger"

@@ -11,15 +11,20 @@ import pytest
 from features.months import month_number
 from features.panel.history import EvidenceHistory, release_moments
 from models.engine.spec import EngineSpec
-from models.forecasting.any_panel import PanelTask, backtest_panel
+from models.evaluation.backtest import backtest_panel
 from models.forecasting.boosting import texts_of
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
-from models.forecasting.rolling import EXPERTS, MODEL, TREES, ResidualHistory, train, walk
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
+from models.forecasting.residual_history import EXPERTS, TREES
 from models.registry import served
 from models.statistical import experts as statistical
 from models.statistical.experts import BASELINES
 from store.vocabulary import QUANTILE_COLUMNS
-from tests.data.builders import QUICK, at, make_table, make_world
+from tests.data.builders import QUICK, at, compare_at, make_table, make_world
 
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 MOMENTS = release_moments("2020-04-25", at("2020-06-26"))
@@ -29,12 +34,13 @@ SMALL = EngineSpec(rounds=12, least_rows=20, threads=1)
 
 def panel_forecasts() -> pd.DataFrame:
     history = make_world().history()
-    steps = walk(history, MOMENTS, spec=QUICK, refit_at=MOMENTS, memory=ResidualHistory())
-    return pd.concat([step.forecasts.assign(as_of=step.moment) for step in steps])
+    return pd.concat(compare_at(EvidenceForecaster(QUICK), history, *MOMENTS))
 
 
 def table_forecasts() -> pd.DataFrame:
-    result = backtest_panel(PanelTask(make_table(months=60), 3, SMALL), CUTOFFS)
+    result = backtest_panel(
+        PanelForecaster(SMALL), PanelSnapshot(make_table(months=60), 3), CUTOFFS
+    )
     return result.forecasts.assign(as_of=result.forecasts["cutoff"])
 
 
@@ -95,7 +101,7 @@ def again_of(source: str) -> pd.DataFrame:
 class TestOwnModel:
     def test_a_saved_model_says_the_same_to_the_bit(self, tmp_path: Path) -> None:
         history: EvidenceHistory = make_world().history()
-        trained = train(history, MOMENTS[-1], spec=QUICK, memory=ResidualHistory())
+        trained = EvidenceForecaster(QUICK).train(EvidenceSnapshot(history, MOMENTS[-1]))
         rows = rows_of(history.origin(MOMENTS[-1]))
         for name, text in texts_of(trained.heads).items():
             (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")

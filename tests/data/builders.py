@@ -11,6 +11,8 @@ import pandas as pd
 from features.months import month_number
 from features.origin import Origin, bare_origin
 from features.panel.history import EvidenceHistory
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.evidence_snapshot import EvidenceSnapshot
 from models.forecasting.spec import ModelSpec
 from sources.bundled.all_tables import load_bundled
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
@@ -92,6 +94,14 @@ def _dated(frame: pd.DataFrame, dates: tuple[str, ...]) -> pd.DataFrame:
     moments = pd.to_datetime(known, utc=True).astype(MOMENT_DTYPE)
     days = {name: pd.to_datetime(frame[name]).astype(DATE_DTYPE) for name in dates}
     return frame.assign(available_at=moments, **days)
+
+
+def compare_at(
+    forecaster: EvidenceForecaster, history: EvidenceHistory, *moments: pd.Timestamp
+) -> list[pd.DataFrame]:
+    """Return the forecasts of all models at some moments, one after the other."""
+    snapshots = [EvidenceSnapshot(history, moment) for moment in moments]
+    return [fitted.compare() for one in snapshots for fitted in forecaster.fit(one)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from models.engine.forecast import Engine, Quantiles, engine_at
+from models.engine.forecast import Engine, engine_at
+from models.engine.quantiles import Quantiles
 from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelTrainingSet, PanelView
 from models.statistical.smoothing import Floats

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from flows.cli.app import moment
 from models.evaluation.compare import DIFFERENCE_COLUMNS
 from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 from models.registry import tracking
 from models.statistical.experts import EXPERTS
 from store.errors import DataError

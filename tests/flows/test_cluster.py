@@ -14,13 +14,17 @@ from flows.panels.cluster_flow import TASKS, batches
 from flows.panels.panel_files import PanelFiles
 from flows.panels.parted_panel import predict_parts
 from models.engine.tuning import TunedPanel, panel_errors
+from models.evaluation.backtest import backtest_panel
 from models.executor.executor import in_turn
-from models.forecasting.any_panel import PanelTask, backtest_panel, said_at
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
 from store.settings import Settings
 from tests.data.engine_builders import BRIEF
 from tests.data.part_builders import FIRST, make_parts, make_table, read_forecasts
 
 CUTOFFS = [FIRST + month for month in (47, 49, 51, 53)]
+
+FORECASTER = PanelForecaster(BRIEF)
 
 
 @pytest.fixture(scope="module")
@@ -30,32 +34,37 @@ def address() -> Iterator[str]:
         yield found
 
 
-def said_once_killed(task: PanelTask, marker: Path, cutoff: int) -> pd.DataFrame:
+def said_once_killed(task: PanelSnapshot, marker: Path, cutoff: int) -> pd.DataFrame:
     """Say what the panel says; the first worker that is asked dies of it."""
     if not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return said_at(task, cutoff)
+    return forecasts_at(task, cutoff)
+
+
+def forecasts_at(task: PanelSnapshot, cutoff: int) -> pd.DataFrame:
+    [fitted] = FORECASTER.fit(task.at(cutoff))
+    return fitted.compare()
 
 
 def test_a_backtest_says_the_same_on_a_cluster(address: str) -> None:
-    task = PanelTask(make_table(), 6, BRIEF)
+    task = PanelSnapshot(make_table(), 6)
 
-    found = backtest_panel(task, CUTOFFS, spread=partial(on_cluster, address))
+    found = backtest_panel(FORECASTER, task, CUTOFFS, executor=partial(on_cluster, address))
 
-    expected = backtest_panel(task, CUTOFFS)
+    expected = backtest_panel(FORECASTER, task, CUTOFFS)
     pd.testing.assert_frame_equal(found.forecasts, expected.forecasts, check_exact=True)
     pd.testing.assert_frame_equal(found.scores, expected.scores, check_exact=True)
 
 
 def test_a_worker_killed_amid_a_backtest_changes_nothing(address: str, tmp_path: Path) -> None:
-    task = PanelTask(make_table(), 6, BRIEF)
+    task = PanelSnapshot(make_table(), 6)
     work = partial(said_once_killed, task, tmp_path / "killed")
 
     found = list(on_cluster(address, work, CUTOFFS, "cutoffs"))
 
     assert (tmp_path / "killed").exists()
-    expected = list(in_turn(partial(said_at, task), CUTOFFS, "cutoffs"))
+    expected = list(in_turn(partial(forecasts_at, task), CUTOFFS, "cutoffs"))
     for one, other in zip(found, expected, strict=True):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
 

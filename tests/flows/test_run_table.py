@@ -14,7 +14,6 @@ from flows.publishing.run_table import TableOutcome, hindsight, run_table
 from flows.publishing.table_records import record
 from flows.publishing.table_snapshot import full_commodities, open_table
 from models.evaluation.backtest import Backtest
-from models.forecasting.rolling import ResidualHistory
 from models.registry import tracking
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
@@ -255,7 +254,7 @@ def test_an_mlflow_that_is_broken_costs_a_table_its_record_alone(
         update={"tracking_uri": f"sqlite:///{tmp_path / 'mlflow.db'}"}
     )
     nothing = pd.DataFrame()
-    seen = Backtest(nothing, nothing, nothing, ResidualHistory())
+    seen = Backtest(nothing, nothing, nothing)
 
     kept = record(replace(stand, settings=away), seen)
 

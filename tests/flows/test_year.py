@@ -102,8 +102,8 @@ class World:
         self.monkeypatch.setattr("flows.clock.pd", simulated)
         for name, months in (
             ("features.panel.history.FIRST_TRAINING", 9),
-            ("models.evaluation.backtest.FIRST_TRAINING", 9),
-            ("models.evaluation.backtest.FIRST_REPLAY", 2),
+            ("models.forecasting.evidence_snapshot.FIRST_TRAINING", 9),
+            ("models.forecasting.evidence_snapshot.FIRST_REPLAY", 2),
         ):
             self.monkeypatch.setattr(name, f"{moment - pd.DateOffset(months=months):%Y-%m-%d}")
         drawn = f"{moment:%Y-%m-%d}" in DRAWN

@@ -8,7 +8,9 @@ import pandas as pd
 
 from features.months import month_number, month_starts
 from models.engine.spec import EngineSpec
-from models.forecasting.any_panel import PanelTask, backtest_panel
+from models.evaluation.backtest import backtest_panel
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
 from sources.files.panel import read_panel
 
 FOLDER: Final = Path(__file__).parent
@@ -53,7 +55,9 @@ def panel() -> pd.DataFrame:
 def scores() -> pd.DataFrame:
     """Return the scores of every model on the committed panel."""
     cutoffs = [month_number(month) for month in CUTOFFS]
-    result = backtest_panel(PanelTask(read_panel(PANEL).table, HORIZON, SPEC), cutoffs)
+    result = backtest_panel(
+        PanelForecaster(SPEC), PanelSnapshot(read_panel(PANEL).table, HORIZON), cutoffs
+    )
     table = result.scores[[*KEY, "cells", "value"]]
     return table.sort_values(KEY, ignore_index=True)
 

@@ -1,7 +1,7 @@
 import pandas as pd
 
 from models.engine.baselines import MIDDLE
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 from models.statistical.experts import EXPERTS
 from tests.golden.rewrite import KEY, PANEL, SCORES, panel, scores
 

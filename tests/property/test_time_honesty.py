@@ -16,15 +16,19 @@ from features.origin import origin_of
 from features.panel.evidence import EvidencePanel, evidence_panel
 from features.panel.history import release_moments
 from models.engine.spec import EngineSpec
-from models.forecasting.any_panel import PanelTask, backtest_panel
+from models.evaluation.backtest import backtest_panel
 from models.forecasting.boosting import texts_of
-from models.forecasting.rolling import ResidualHistory, train, walk
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
 from store.errors import LeakError
 from tests.data.builders import (
     QUICK,
     World,
     at,
     bundled_world,
+    compare_at,
     make_table,
     make_world,
     only_known,
@@ -58,10 +62,9 @@ def forecast_of(world: World, as_of: pd.Timestamp) -> tuple[pd.DataFrame, dict[s
     """Walk two months up to an as_of, then train there: all forecasts, the trees and the card."""
     history = world.history()
     moments = [*release_moments("2019-06-25", as_of)[-2:], as_of]
-    memory = ResidualHistory()
-    steps = list(walk(history, moments, spec=QUICK, refit_at=moments, memory=memory))
-    trained = train(history, as_of, spec=QUICK, memory=memory)
-    forecasts = pd.concat([step.forecasts for step in steps], ignore_index=True)
+    forecaster = EvidenceForecaster(QUICK)
+    forecasts = pd.concat(compare_at(forecaster, history, *moments), ignore_index=True)
+    trained = forecaster.train(EvidenceSnapshot(history, as_of))
     return forecasts, texts_of(trained.heads), trained.card
 
 
@@ -127,7 +130,9 @@ def test_forecast_of_a_table_is_the_same_whatever_its_later_months_hold() -> Non
 
 def forecast_of_table(table: pd.DataFrame, cutoff: int) -> pd.DataFrame:
     spec = EngineSpec(rounds=12, least_rows=20, threads=1)
-    return backtest_panel(PanelTask(table, 3, spec), [cutoff - 1, cutoff]).forecasts
+    return backtest_panel(
+        PanelForecaster(spec), PanelSnapshot(table, 3), [cutoff - 1, cutoff]
+    ).forecasts
 
 
 def test_a_row_counts_from_its_very_moment_and_not_a_second_earlier() -> None:

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from features.panel.history import EvidenceHistory
+from models.forecasting.distribution import answered, coherent
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.evidence_snapshot import EvidenceSnapshot
 from models.forecasting.model_frame import rows_of
-from models.forecasting.rolling import ResidualHistory, answered, coherent, train
 from models.forecasting.spec import ModelSpec
 from models.policy.policy_effect import effect_at
 from models.registry.served import predict_quantiles
@@ -32,7 +34,7 @@ def history() -> EvidenceHistory:
 def forecast(day: str) -> pd.DataFrame:
     """Return quantiles by destination and month, and p50 before controls are answered."""
     origin = history().origin(at(day))
-    model = train(history(), at(day), spec=ModelSpec(), memory=ResidualHistory())
+    model = EvidenceForecaster(ModelSpec()).train(EvidenceSnapshot(history(), at(day)))
     rows = rows_of(origin)
     plain = coherent(predict_quantiles(model.heads, model.card, rows), origin)
     table = answered(plain, effect_at(origin, history().analogs(at(day))), origin)

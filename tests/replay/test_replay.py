@@ -8,83 +8,79 @@ import pytest
 
 from features.build import build_features, frame_of
 from features.panel.history import release_moments
-from models.evaluation.backtest import replay
+from models.evaluation.backtest import backtest_evidence
 from models.explain.decomposition import stages_of
+from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
-from models.forecasting.rolling import MODEL, OriginStep, ResidualHistory, train, walk
+from models.forecasting.residual_history import ResidualHistory
 from models.policy.policy_effect import effect_at
 from store.vocabulary import QUANTILE_COLUMNS
-from tests.data.builders import QUICK, at, make_world, only_known
+from tests.data.builders import QUICK, at, compare_at, make_world, only_known
 
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 MOMENTS = release_moments("2019-12-25", at("2020-04-22"))
 
 
 @cache
-def backtested() -> tuple[tuple[OriginStep, ResidualHistory], ...]:
-    """Walk all moments, keeping what the memory held before each."""
+def backtested() -> tuple[tuple[pd.DataFrame, ResidualHistory], ...]:
+    """Forecast at all moments, keeping the residual history before each."""
     found = []
-    memory = ResidualHistory()
-    for step in walk(make_world().history(), MOMENTS, spec=QUICK, refit_at=MOMENTS, memory=memory):
-        before = ResidualHistory({name: said[:-1] for name, said in memory.said.items()})
-        found.append((step, before))
+    forecaster, history = EvidenceForecaster(QUICK), make_world().history()
+    for moment in MOMENTS:
+        [forecasts] = compare_at(forecaster, history, moment)
+        made = forecaster.residuals.predictions
+        found.append((forecasts, ResidualHistory({name: some[:-1] for name, some in made.items()})))
     return tuple(found)
 
 
 @pytest.mark.parametrize("place", range(4), ids=lambda i: str(MOMENTS[i].date()))
 def test_features_of_the_backtest_equal_those_of_a_live_run(place: int) -> None:
-    step, _ = backtested()[place]
-    live = only_known(make_world(), step.moment)
+    moment = MOMENTS[place]
+    live = only_known(make_world(), moment)
 
-    features = build_features(live.observations, live.events, live.tariffs, as_of=step.moment)
+    features = build_features(live.observations, live.events, live.tariffs, as_of=moment)
 
-    pd.testing.assert_frame_equal(frame_of(step.origin), features, check_exact=True)
+    origin = make_world().history().origin(moment)
+    pd.testing.assert_frame_equal(frame_of(origin), features, check_exact=True)
 
 
 @pytest.mark.parametrize("place", range(4), ids=lambda i: str(MOMENTS[i].date()))
 def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
-    step, memory = backtested()[place]
-    live = only_known(make_world(), step.moment).history()
+    forecasts, residuals = backtested()[place]
+    live = EvidenceSnapshot(only_known(make_world(), MOMENTS[place]).history(), MOMENTS[place])
 
-    trained = train(live, step.moment, spec=QUICK, memory=memory)
-    origin = live.origin(step.moment)
-    effect = effect_at(origin, live.analogs(step.moment))
+    trained = EvidenceForecaster(QUICK, residuals).train(live)
+    origin = live.origin
+    effect = effect_at(origin, live.analogs)
     said = stages_of(trained.heads, trained.card, rows_of(origin), origin, effect).published
 
-    own = step.forecasts.loc[step.forecasts["model"] == MODEL, NUMBERS]
+    own = forecasts.loc[forecasts["model"] == MODEL, NUMBERS]
     pd.testing.assert_frame_equal(own.reset_index(drop=True), said[NUMBERS], check_exact=True)
 
 
 def test_the_replay_is_the_walk_over_its_moments() -> None:
-    result = replay(make_world().history(), at("2020-04-22"), spec=QUICK)
+    result = backtest_evidence(make_world().history(), at("2020-04-22"), spec=QUICK)
 
     last = result.forecasts.loc[result.forecasts["as_of"] == MOMENTS[-1]]
-    expected = backtested()[-1][0].forecasts
+    expected = backtested()[-1][0]
     columns = list(expected.columns)
     pd.testing.assert_frame_equal(last[columns].reset_index(drop=True), expected, check_exact=True)
 
 
 def test_a_longer_walk_says_the_same_at_its_earlier_moments() -> None:
-    memory = ResidualHistory()
-    shorter = list(
-        walk(make_world().history(), MOMENTS[:2], spec=QUICK, refit_at=MOMENTS, memory=memory)
-    )
+    shorter = compare_at(EvidenceForecaster(QUICK), make_world().history(), *MOMENTS[:2])
 
-    for step, (longer, _) in zip(shorter, backtested(), strict=False):
-        pd.testing.assert_frame_equal(step.forecasts, longer.forecasts, check_exact=True)
+    for forecasts, (longer, _) in zip(shorter, backtested(), strict=False):
+        pd.testing.assert_frame_equal(forecasts, longer, check_exact=True)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_number_of_threads_leaves_two_runs_the_same(threads: int) -> None:
     spec = replace(QUICK, threads=threads)
     history = make_world().history()
-    moment = MOMENTS[-1]
 
-    one, two = (
-        next(
-            walk(history, [moment], spec=spec, refit_at=[moment], memory=ResidualHistory())
-        ).forecasts
-        for _ in range(2)
-    )
+    [one], [two] = (compare_at(EvidenceForecaster(spec), history, MOMENTS[-1]) for _ in range(2))
 
     pd.testing.assert_frame_equal(one, two, check_exact=True)

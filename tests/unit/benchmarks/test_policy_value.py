@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
 
 from announced import announced, control_covariates, duty_covariates, read_steps, shares_named
-from policy_cells import Window
+from policy_cells import Window, forecasts_at
 from policy_imports import rise_of
 from policy_licences import answering
 from policy_magnets import Blind
@@ -20,13 +20,14 @@ from policy_value import compared
 from features.controls.controls import INSTRUMENTS
 from features.months import month_number
 from models.engine.spec import EngineSpec
-from models.forecasting.any_panel import PanelTask, said_at
+from models.forecasting.panel_snapshot import PanelSnapshot
 from models.policy.panel_response import known_on
 from sources.files.controls import read_controls
 from tests.data.builders import make_table, make_world
 
 SERIES = ["China|333", "China|334", "Germany|333", "Korea, South|336", "Mexico|311"]
 CUTOFF = month_number("2018-08")
+QUICK = EngineSpec(rounds=12, least_rows=20, threads=1)
 CONTROLS = (
     "event_id,announced_on,effective_from,effective_to,end_known_on,instrument,destinations,share,"
     "materials\nact,2023-10-20,2023-12-01,,,export_control,S0;S1,0.8,natural graphite\n"
@@ -102,7 +103,7 @@ def test_months_and_acts_after_the_cutoff_change_no_forecast(tmp_path: Path) -> 
     poisoned = steps.assign(points=steps["points"].where(~late, 900.0))
 
     true, false = (
-        said_at(informed(one, tmp_path, told), CUTOFF, ())
+        forecasts_at(informed(one, tmp_path, told), CUTOFF, spec=QUICK)
         for one, told in ((table, steps), (wild, poisoned))
     )
 
@@ -110,7 +111,7 @@ def test_months_and_acts_after_the_cutoff_change_no_forecast(tmp_path: Path) -> 
 
 
 def test_a_series_is_hit_in_the_month_of_the_news_not_after() -> None:
-    task = PanelTask(imports(), 6)
+    task = PanelSnapshot(imports(), 6)
 
     def rise(cutoff: str) -> float:
         found = rise_of(task, read_steps(), month_number(cutoff)).set_index("destination")
@@ -131,7 +132,7 @@ def test_licences_change_no_forecast_before_they_are_announced(tmp_path: Path) -
     unsaid = tuple(replace(one, announced_on=pd.Timestamp("2023-11-01")) for one in controls)
 
     def said(one: pd.DataFrame, acts: object) -> pd.DataFrame:
-        found = said_at(answering(quick(one), acts), cutoff, ())  # type: ignore[arg-type]
+        found = forecasts_at(answering(quick(one), acts), cutoff, spec=QUICK)  # type: ignore[arg-type]
         return found.pivot_table(index=["destination", "period"], columns="model", values="p50")
 
     true, false, silent = said(table, controls), said(wild, controls), said(table, unsaid)
@@ -173,9 +174,9 @@ def test_a_ratio_below_one_is_a_gain() -> None:
     assert told["5 % to 95 %"] == "0.50 to 0.50"
 
 
-def informed(table: pd.DataFrame, folder: Path, steps: pd.DataFrame) -> PanelTask:
+def informed(table: pd.DataFrame, folder: Path, steps: pd.DataFrame) -> PanelSnapshot:
     return replace(quick(table), covariates=duty_covariates(table, 6, folder, steps))
 
 
-def quick(table: pd.DataFrame) -> PanelTask:
-    return PanelTask(table, 6, EngineSpec(rounds=12, least_rows=20, threads=1))
+def quick(table: pd.DataFrame) -> PanelSnapshot:
+    return PanelSnapshot(table, 6)

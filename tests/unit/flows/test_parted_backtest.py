@@ -8,10 +8,12 @@ import pytest
 from mlflow import MlflowClient
 
 from flows.cli.app import backtest
+from models.evaluation.backtest import backtest_panel
 from models.evaluation.part_scores import RIVALS
 from models.evaluation.scores import scoreboard
-from models.forecasting.any_panel import PanelTask, backtest_panel
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
 from sources.files.panel import read_panel
 from store.errors import DataError
 from store.settings import Settings
@@ -42,7 +44,7 @@ def test_parts_are_scored_as_the_file_is(settings: Settings, tmp_path: Path) -> 
     board = replay(parts, tmp_path / "out", CUTOFFS)
 
     months = [FIRST + 46, FIRST + 57]
-    expected = backtest_panel(PanelTask(read_panel(file).table, 6), months)
+    expected = backtest_panel(PanelForecaster(), PanelSnapshot(read_panel(file).table, 6), months)
     own = expected.forecasts.loc[expected.forecasts["model"] == MODEL]
     for label in CUTOFFS:
         said = read_forecasts(tmp_path / "out" / "forecasts" / label)

@@ -13,8 +13,7 @@ from flows.cli.explain_commands import explain
 from flows.context.workspace import store_of
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.table_snapshot import forecast_of, open_table
-from models.engine.spec import EngineSpec
-from models.forecasting.commodity_groups import Group
+from models.forecasting.commodity_groups import CommodityGroup
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import latest_forecast
@@ -91,9 +90,9 @@ def test_between_a_publication_and_itself_nothing_changed(twice: Twice) -> None:
     assert (found[["change", *CHANGES]] == 0).all(axis=None)
 
 
-def alone(rows: pd.DataFrame, day: str) -> Group:
+def alone(rows: pd.DataFrame, day: str) -> CommodityGroup:
     table = partner_table(rows, commodity=COMMODITY, as_of=at(day))
-    return Group({COMMODITY: table}, {}, None, EngineSpec(), at(day))
+    return CommodityGroup.alone(table)
 
 
 def test_the_steps_replace_one_input_after_the_other(twice: Twice) -> None:

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.evaluation.backtest import Backtest, forecast_file, replay
+from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.plots import score_plots
-from models.forecasting.rolling import EXPERTS, MODEL, TREES, UNANSWERED
+from models.forecasting.forecaster import MODEL, UNANSWERED
+from models.forecasting.residual_history import EXPERTS, TREES
 from models.statistical.experts import BASELINES
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS
@@ -15,7 +16,7 @@ from tests.data.builders import QUICK, at, make_world
 
 @cache
 def world_result() -> Backtest:
-    return replay(make_world().history(), at("2020-04-22"), spec=QUICK)
+    return backtest_evidence(make_world().history(), at("2020-04-22"), spec=QUICK)
 
 
 def test_the_scale_is_the_seasonal_step_up_to_the_cutoff() -> None:
@@ -53,13 +54,13 @@ def test_all_models_are_scored_on_the_same_cells() -> None:
 
 def test_an_as_of_without_a_past_origin_is_refused() -> None:
     with pytest.raises(DataError, match="2019-06-25"):
-        replay(make_world().history(), at("2019-06-25"), spec=QUICK)
+        backtest_evidence(make_world().history(), at("2019-06-25"), spec=QUICK)
 
 
 def test_a_forecast_file_has_its_columns_and_the_products_own_rows() -> None:
     forecasts = world_result().forecasts
 
-    frame = forecast_file(forecasts, status="backtest")
+    frame = world_result().own_forecasts(status="backtest")
 
     assert tuple(frame.columns) == FORECAST_COLUMNS
     assert len(frame) == (forecasts["model"] == MODEL).sum() > 0

@@ -7,6 +7,8 @@ import pytest
 
 from features.origin import Origin
 from models.explain.decomposition import stages_from
+from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
+from models.forecasting.evidence_snapshot import EvidenceSnapshot
 from models.forecasting.fallback import (
     CHAMPION,
     NAIVE,
@@ -14,7 +16,6 @@ from models.forecasting.fallback import (
     PREVIOUS,
     STATISTICAL,
     FallbackForecast,
-    FallbackModel,
     FallbackStep,
     climb,
     modelled,
@@ -22,7 +23,7 @@ from models.forecasting.fallback import (
     remembered,
 )
 from models.forecasting.model_frame import rows_of
-from models.forecasting.rolling import ResidualHistory, TrainedModel, train
+from models.forecasting.residual_history import ResidualHistory
 from models.monitoring.plausibility import absurdities, explained_series
 from models.policy.policy_effect import effect_at
 from store.errors import DataError, StoreError
@@ -38,7 +39,7 @@ def origin_at() -> Origin:
 
 @cache
 def trained() -> TrainedModel:
-    return train(make_world().history(), MOMENT, spec=QUICK, memory=ResidualHistory())
+    return EvidenceForecaster(QUICK).train(EvidenceSnapshot(make_world().history(), MOMENT))
 
 
 @cache
@@ -47,7 +48,7 @@ def memory() -> ResidualHistory:
 
 
 def rungs(origin: Origin, *above: FallbackStep) -> list[FallbackStep]:
-    model = FallbackModel(trained().heads, trained().card)
+    model = TrainedModel(trained().heads, trained().card)
     return [
         *above,
         FallbackStep(PREVIOUS, "m1", lambda: modelled(model, rows_of(origin))),
@@ -127,7 +128,7 @@ def test_a_rung_without_a_model_has_bands_from_its_own_errors(status: str) -> No
 
 def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
     origin = replace(origin_at(), events=None, tariffs=None)
-    model = FallbackModel(trained().heads, trained().card)
+    model = TrainedModel(trained().heads, trained().card)
     wild = modelled(model, rows_of(origin_at())).table.copy()
     row = origin.series.index("ITA")
     count = len(origin.targets)

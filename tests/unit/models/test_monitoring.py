@@ -2,8 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.evaluation.scores import REFERENCE
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL, REFERENCE
 from models.monitoring.drift import (
     RECENT,
     against_naive,

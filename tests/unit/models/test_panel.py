@@ -7,9 +7,10 @@ import pytest
 from features.months import month_number
 from models.engine.baselines import MIDDLE
 from models.engine.spec import EngineSpec
-from models.evaluation.backtest import Backtest
-from models.forecasting.any_panel import PanelTask, backtest_panel, predict_panel
-from models.forecasting.rolling import MODEL
+from models.evaluation.backtest import Backtest, backtest_panel
+from models.forecasting.forecaster import MODEL
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
 from models.statistical.experts import EXPERTS
 from store.errors import DataError
 from tests.data.builders import make_table
@@ -18,13 +19,21 @@ SPEC = EngineSpec(rounds=12, least_rows=20, threads=1)
 CUTOFFS = (month_number("2021-06"), month_number("2021-12"))
 
 
-def make_task(*, months: int = 60) -> PanelTask:
-    return PanelTask(make_table(months=months), 3, SPEC)
+FORECASTER = PanelForecaster(SPEC)
+
+
+def make_snapshot(*, months: int = 60) -> PanelSnapshot:
+    return PanelSnapshot(make_table(months=months), 3)
+
+
+def predict(snapshot: PanelSnapshot) -> pd.DataFrame:
+    [fitted] = FORECASTER.fit(snapshot)
+    return pd.concat(fitted.predict(), ignore_index=True)
 
 
 @cache
 def result() -> Backtest:
-    return backtest_panel(make_task(), CUTOFFS)
+    return backtest_panel(FORECASTER, make_snapshot(), CUTOFFS)
 
 
 def test_a_panel_is_forecast_from_each_cutoff_once_by_every_model() -> None:
@@ -53,16 +62,15 @@ def test_the_scale_of_a_panel_is_the_seasonal_step_up_to_the_cutoff() -> None:
 
 
 def test_order_of_cutoffs_does_not_matter() -> None:
-    again = backtest_panel(make_task(), CUTOFFS[::-1])
+    again = backtest_panel(FORECASTER, make_snapshot(), CUTOFFS[::-1])
 
     pd.testing.assert_frame_equal(again.forecasts, result().forecasts, check_exact=True)
 
 
 def test_a_panel_is_forecast_in_the_backtest_as_it_is_live() -> None:
     table = make_table(months=60)
-    live = PanelTask(table.loc[:, : CUTOFFS[0]], 3, SPEC)
 
-    said = pd.concat(predict_panel(live), ignore_index=True)
+    said = predict(PanelSnapshot(table.loc[:, : CUTOFFS[0]], 3))
 
     own = result().forecasts.query("model == @MODEL and cutoff == '2021-06'")
     expected = own[said.columns].reset_index(drop=True)
@@ -72,14 +80,14 @@ def test_a_panel_is_forecast_in_the_backtest_as_it_is_live() -> None:
 @pytest.mark.parametrize("month", ["2017-12", "2023-01"])
 def test_a_cutoff_outside_a_panel_is_refused(month: str) -> None:
     with pytest.raises(DataError, match=f"Cutoff {month} lies outside the panel"):
-        backtest_panel(make_task(), [month_number(month)])
+        backtest_panel(FORECASTER, make_snapshot(), [month_number(month)])
 
 
 def test_series_without_a_value_in_the_last_year_are_left_out() -> None:
     table = make_table(months=60)
     table.loc["S1", table.columns[-20:]] = np.nan
 
-    said = pd.concat(predict_panel(PanelTask(table, 3, SPEC)))
+    said = predict(PanelSnapshot(table, 3))
 
     assert set(said["destination"]) == {"S0", "S2", "S3"}
 
@@ -88,15 +96,15 @@ def test_a_series_of_zeros_is_forecast_as_zeros() -> None:
     table = make_table(months=60)
     table.loc["S0"] = 0.0
 
-    said = pd.concat(predict_panel(PanelTask(table, 3, SPEC)))
+    said = predict(PanelSnapshot(table, 3))
 
     assert (said.query("destination == 'S0'")["p50"] <= 1e-6).all()
 
 
 def test_the_table_is_not_modified() -> None:
-    task = make_task()
+    task = make_snapshot()
     before = task.table.copy(deep=True)
 
-    backtest_panel(task, CUTOFFS[:1])
+    backtest_panel(FORECASTER, task, CUTOFFS[:1])
 
     pd.testing.assert_frame_equal(task.table, before)

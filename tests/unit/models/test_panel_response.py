@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from features.months import month_number
-from models.engine.forecast import Quantiles
+from models.engine.quantiles import Quantiles
 from models.policy.panel_response import PanelResponse, known_on
 from sources.files.controls import PanelControl
 from store.vocabulary import QUANTILES

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from models.evaluation.compare import differences
 from models.evaluation.market_regimes import CALM, SHOCK
 from models.evaluation.plots import score_plots, scoreboard_plots
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 
 PNG = b"\x89PNG"
 

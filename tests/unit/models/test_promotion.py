@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from models.evaluation.scores import cell_scores
-from models.forecasting.rolling import MODEL
+from models.forecasting.forecaster import MODEL
 from models.registry.promotion import (
     CHALLENGER,
     CHAMPION,

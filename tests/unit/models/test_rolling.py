@@ -8,26 +8,18 @@ from features.build import ALL_FEATURES
 from features.origin import Origin
 from features.panel.history import EvidenceHistory, release_moments
 from models.forecasting.boosting import texts_of
+from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
+from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.forecaster import MODEL, UNANSWERED
 from models.forecasting.model_frame import outcome, rows_of
-from models.forecasting.rolling import (
-    EXPERTS,
-    MODEL,
-    TREES,
-    UNANSWERED,
-    OriginStep,
-    RawPrediction,
-    ResidualHistory,
-    TrainedModel,
-    train,
-    trees_weight,
-    walk,
-)
+from models.forecasting.residual_history import EXPERTS, TREES, RawPrediction, ResidualHistory
 from models.registry.served import predict_quantiles
 from models.statistical.experts import BASELINES
 from store.vocabulary import QUANTILE_COLUMNS
-from tests.data.builders import QUICK, at, make_world
+from tests.data.builders import QUICK, at, compare_at, make_world
 
 AS_OF = at("2020-10-25")
+MOMENTS = release_moments("2020-05-25", at("2020-10-26"))
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 FALLING = [feature.name for feature in ALL_FEATURES if feature.monotone == -1]
 
@@ -38,32 +30,39 @@ def history() -> EvidenceHistory:
 
 
 @cache
-def walked() -> tuple[tuple[OriginStep, ...], ResidualHistory]:
-    moments = release_moments("2020-05-25", at("2020-10-26"))
-    memory = ResidualHistory()
-    refit_at = [moments[0], moments[-1]]
-    return tuple(walk(history(), moments, spec=QUICK, refit_at=refit_at, memory=memory)), memory
+def backtested() -> tuple[tuple[pd.DataFrame, ...], ResidualHistory]:
+    forecaster = EvidenceForecaster(QUICK)
+    return tuple(compare_at(forecaster, history(), *MOMENTS)), forecaster.residuals
+
+
+def origin_at(place: int) -> Origin:
+    return history().origin(MOMENTS[place])
+
+
+def train(past: EvidenceHistory) -> TrainedModel:
+    return EvidenceForecaster(QUICK, backtested()[1]).train(EvidenceSnapshot(past, AS_OF))
 
 
 @cache
 def trained() -> TrainedModel:
-    return train(history(), AS_OF, spec=QUICK, memory=walked()[1])
+    return train(history())
 
 
 def test_every_model_speaks_of_every_series_and_month_at_every_moment() -> None:
-    steps, memory = walked()
+    steps, memory = backtested()
 
     assert len(steps) == 6
-    for step in steps:
-        counts = step.forecasts.groupby("model").size().to_dict()
-        rows = len(step.origin.series) * len(step.origin.targets)
+    for place, forecasts in enumerate(steps):
+        counts = forecasts.groupby("model").size().to_dict()
+        origin = origin_at(place)
+        rows = len(origin.series) * len(origin.targets)
         assert counts == dict.fromkeys([MODEL, UNANSWERED, TREES, EXPERTS, *BASELINES], rows)
-    remembered = {name: len(said) for name, said in memory.said.items()}
+    remembered = {name: len(made) for name, made in memory.predictions.items()}
     assert remembered == dict.fromkeys([MODEL, TREES, EXPERTS, *BASELINES], 6)
 
 
 def test_means_of_destinations_add_up_to_those_of_the_world_and_of_eu27() -> None:
-    own = walked()[0][-1].forecasts.query("model == @MODEL")
+    own = backtested()[0][-1].query("model == @MODEL")
 
     mean = own.pivot_table(index="period", columns="destination", values="mean")
     parts = mean.drop(columns=["WLD", "EU27"])
@@ -74,7 +73,7 @@ def test_means_of_destinations_add_up_to_those_of_the_world_and_of_eu27() -> Non
 
 
 def test_quantiles_never_cross_and_are_never_negative() -> None:
-    forecasts = pd.concat([step.forecasts for step in walked()[0]])
+    forecasts = pd.concat(backtested()[0])
 
     assert (np.diff(forecasts[list(QUANTILE_COLUMNS)], axis=1) >= -1e-9).all()
     assert (forecasts[NUMBERS] >= 0).all(axis=None)
@@ -82,17 +81,17 @@ def test_quantiles_never_cross_and_are_never_negative() -> None:
 
 
 def test_medians_of_plain_forecasts_stay_near_what_they_say() -> None:
-    first = walked()[0][0].forecasts.query("model == 'last_value' and horizon == 1")
+    first = backtested()[0][0].query("model == 'last_value' and horizon == 1")
 
     world = first.set_index("destination").loc["WLD", "p50"]
-    assert world == pytest.approx(walked()[0][0].origin.tonnes[10, -1], rel=0.05)
+    assert world == pytest.approx(origin_at(0).tonnes[10, -1], rel=0.05)
 
 
 def test_errors_are_those_of_months_known_by_now() -> None:
-    steps, memory = walked()
+    _, memory = backtested()
 
-    early = memory.residuals(MODEL, steps[0].origin)
-    late = memory.residuals(MODEL, steps[-1].origin)
+    early = memory.residuals(MODEL, origin_at(0))
+    late = memory.residuals(MODEL, origin_at(-1))
 
     assert len(early.distance) == 0
     assert late.age.max() == 5.0
@@ -101,11 +100,11 @@ def test_errors_are_those_of_months_known_by_now() -> None:
 
 
 def test_a_model_that_never_spoke_has_no_errors() -> None:
-    assert len(ResidualHistory().residuals(MODEL, walked()[0][0].origin).distance) == 0
+    assert len(ResidualHistory().residuals(MODEL, origin_at(0)).distance) == 0
 
 
 def test_training_twice_gives_the_same_model() -> None:
-    again = train(make_world().history(), AS_OF, spec=QUICK, memory=walked()[1])
+    again = train(make_world().history())
 
     assert texts_of(again.heads) == texts_of(trained().heads)
     assert again.card == trained().card
@@ -130,13 +129,13 @@ def test_a_higher_rate_in_the_target_month_never_raises_the_median(
 
 
 def test_before_enough_is_known_the_prior_holds() -> None:
-    steps, memory = walked()
+    _, memory = backtested()
 
-    assert (trees_weight(memory, steps[0].origin, QUICK) == QUICK.trees_prior).all()
+    assert (memory.trees_weight(origin_at(0), QUICK) == QUICK.trees_prior).all()
 
 
 def test_weights_differ_between_near_and_far_horizons_only() -> None:
-    weight = trees_weight(walked()[1], later(), QUICK)
+    weight = backtested()[1].trees_weight(later(), QUICK)
 
     assert weight.shape == (18,)
     assert len(set(weight[:3])) == len(set(weight[3:])) == 1
@@ -145,10 +144,10 @@ def test_weights_differ_between_near_and_far_horizons_only() -> None:
 
 
 def test_experts_without_an_error_get_all_that_may_be_trusted() -> None:
-    memory, now = walked()[1], later()
-    perfect = [_knowing(said, now) for said in memory.said[EXPERTS]]
+    memory, now = backtested()[1], later()
+    perfect = [_knowing(said, now) for said in memory.predictions[EXPERTS]]
 
-    weight = trees_weight(ResidualHistory({**memory.said, EXPERTS: perfect}), now, QUICK)
+    weight = ResidualHistory({**memory.predictions, EXPERTS: perfect}).trees_weight(now, QUICK)
 
     np.testing.assert_allclose(weight, 1.0 - QUICK.trust, atol=1e-9)
 
@@ -166,15 +165,15 @@ def _knowing(said: RawPrediction, now: Origin) -> RawPrediction:
 
 @pytest.mark.parametrize("place", [2, 3, 4, 5])
 def test_the_model_says_what_its_parts_say_in_the_weights_known_then(place: int) -> None:
-    steps, memory = walked()
-    origin = steps[place].origin
+    _, memory = backtested()
+    origin = origin_at(place)
     low, middle, high = zip(
-        *(memory.said[name][place].heads for name in (MODEL, TREES, EXPERTS)), strict=True
+        *(memory.predictions[name][place].heads for name in (MODEL, TREES, EXPERTS)), strict=True
     )
-    before = ResidualHistory({name: said[:place] for name, said in memory.said.items()})
+    before = ResidualHistory({name: said[:place] for name, said in memory.predictions.items()})
 
     by_row = np.tile(origin.horizons - 1, len(origin.series))
-    weight = trees_weight(before, origin, QUICK)[by_row]
+    weight = before.trees_weight(origin, QUICK)[by_row]
 
     expected = weight * middle[1] + (1.0 - weight) * middle[2]
     np.testing.assert_allclose(middle[0], expected, rtol=1e-9, atol=1e-12)
@@ -182,7 +181,7 @@ def test_the_model_says_what_its_parts_say_in_the_weights_known_then(place: int)
 
 
 def test_the_card_carries_the_weights_of_its_moment() -> None:
-    weight = trees_weight(walked()[1], history().origin(AS_OF), QUICK)
+    weight = backtested()[1].trees_weight(history().origin(AS_OF), QUICK)
 
     assert trained().card["trees_weight"] == weight.tolist()
     assert trained().card["format"] == 2

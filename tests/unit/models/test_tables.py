@@ -3,12 +3,9 @@ import pandas as pd
 import pytest
 
 from features.panel.partner_table import PartnerTable, partner_table
-from models.forecasting.partner_tables import (
-    backtest_tables,
-    forecast_table,
-    history_of,
-    task_of,
-)
+from models.evaluation.backtest import Backtest, backtest_group
+from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot, known_months
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at
 from tests.data.engine_builders import BRIEF
@@ -16,15 +13,27 @@ from tests.data.partner_builders import COMMODITY, make_partner_world
 
 NOW = at("2024-01-26")
 WORLD = make_partner_world(partners=30, months=48)
+FORECASTER = GroupForecaster(BRIEF)
 
 
 def table_at(day: pd.Timestamp, rows: pd.DataFrame | None = None) -> PartnerTable:
     return partner_table(WORLD.rows() if rows is None else rows, commodity=COMMODITY, as_of=day)
 
 
+def forecast_table(table: PartnerTable) -> pd.DataFrame:
+    group = CommodityGroup.alone(table)
+    return FORECASTER.forecast_member(group, COMMODITY, status="champion")
+
+
+def backtest(past: list[PartnerTable], now: PartnerTable) -> Backtest:
+    groups = [CommodityGroup.alone(table) for table in past]
+    [found] = backtest_group(FORECASTER, groups, CommodityGroup.alone(now)).values()
+    return found
+
+
 @pytest.fixture(scope="module")
 def forecast() -> pd.DataFrame:
-    return forecast_table(table_at(NOW), BRIEF, status="champion")
+    return forecast_table(table_at(NOW))
 
 
 def test_every_destination_and_sum_is_forecast_a_year_ahead(forecast: pd.DataFrame) -> None:
@@ -57,7 +66,7 @@ def test_a_remainder_is_forecast_and_part_of_the_world() -> None:
     total = rows["destination"] == "WLD"
     rows["value"] = rows["value"].where(~total, rows["value"] * 1.05)
 
-    made = forecast_table(table_at(NOW, rows), BRIEF, status="champion")
+    made = forecast_table(table_at(NOW, rows))
 
     mean = made.pivot_table(index="period", columns="destination", values="mean")
     assert (mean["ROW"] > 0).all()
@@ -70,7 +79,7 @@ def test_a_destination_that_is_gone_gets_next_to_nothing() -> None:
     rows = WORLD.rows()
     gone = (rows["destination"] == "DEU") & (rows["period_from"] >= "2022-01-01")
 
-    made = forecast_table(table_at(NOW, rows.loc[~gone]), BRIEF, status="champion")
+    made = forecast_table(table_at(NOW, rows.loc[~gone]))
 
     before = WORLD.tonnes.loc["DEU"].iloc[:24].mean()
     assert made.loc[made["destination"] == "DEU", "p50"].max() < 0.02 * before
@@ -84,7 +93,7 @@ def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) ->
     revised = revised.astype({"available_at": known["available_at"].dtype})
     rows = pd.concat([later, known, revised], ignore_index=True)
 
-    made = forecast_table(table_at(NOW, rows), BRIEF, status="champion")
+    made = forecast_table(table_at(NOW, rows))
 
     pd.testing.assert_frame_equal(made, forecast, check_exact=True)
 
@@ -92,7 +101,7 @@ def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) ->
 def test_past_tables_are_scored_against_what_is_known_now() -> None:
     now = table_at(NOW)
 
-    found = backtest_tables([table_at(at("2023-04-26")), table_at(at("2023-07-26"))], now, BRIEF)
+    found = backtest([table_at(at("2023-04-26")), table_at(at("2023-07-26"))], now)
 
     assert set(found.cells["model"]) == {"magnetcast", "seasonal_naive", "last_value"}
     own = found.cells.loc[found.cells["model"] == "magnetcast"]
@@ -105,21 +114,21 @@ def test_past_tables_are_scored_against_what_is_known_now() -> None:
 def test_the_last_value_says_the_last_month_for_all_months() -> None:
     past, now = table_at(at("2023-07-26")), table_at(NOW)
 
-    said = backtest_tables([past], now, BRIEF).forecasts
+    said = backtest([past], now).forecasts
 
     last = said.loc[(said["model"] == "last_value") & (said["destination"] == "USA"), "p50"]
     assert last.round(9).tolist() == [round(WORLD.tonnes.loc["USA", "2023-06-01"], 9)] * 12
 
 
 def test_without_a_past_table_nothing_is_scored() -> None:
-    found = backtest_tables([], table_at(NOW), BRIEF)
+    found = backtest([], table_at(NOW))
 
     assert found.scores.empty
     assert found.cells.empty
 
 
 def test_the_history_holds_the_sums() -> None:
-    rows = history_of(table_at(NOW)).set_index(["destination", "period"])["tonnes"]
+    rows = known_months(table_at(NOW)).set_index(["destination", "period"])["tonnes"]
 
     month = pd.Timestamp("2023-12-01")
     members = WORLD.tonnes.index.intersection(sorted(EU27_MEMBERS))
@@ -128,4 +137,4 @@ def test_the_history_holds_the_sums() -> None:
 
 
 def test_a_task_reaches_as_far_as_its_table_is_late() -> None:
-    assert task_of(table_at(at("2024-03-24")), BRIEF).horizon == 14
+    assert PanelSnapshot.of(table_at(at("2024-03-24"))).horizon == 14

@@ -16,8 +16,8 @@ from models.explain.decomposition import (
     reconciled_tonnes,
     stages_of,
 )
+from models.forecasting.distribution import answered
 from models.forecasting.model_frame import rows_of
-from models.forecasting.rolling import answered
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.registry.served import LEVEL, OFFSET
 from store.vocabulary import CONTRIBUTIONS, FAMILIES

@@ -1,0 +1,95 @@
+"""Forecasts of some series of a panel as arrays, and as rows of a table."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.months import month_label, month_starts
+from models.registry.served import mean_of_quantiles
+from store.errors import DataError
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """Forecasts of some series."""
+
+    rows: Ints
+    """Which series of the panel."""
+    tonnes: Floats
+    """Series x months x ``QUANTILES``, non-decreasing, at least 0."""
+    mean: Floats
+    """Series x months."""
+    middle: Floats
+    """Median of the experts, series x months."""
+    experts: dict[str, Floats]
+    """Each expert's forecast, series x months."""
+
+    @classmethod
+    def joined(cls, parts: "Iterable[Quantiles]") -> "Quantiles":
+        """Return the forecasts of several chunks as one.
+
+        Raises:
+            DataError: There is none.
+        """
+        some = list(parts)
+        if not some:
+            raise DataError(
+                "No series has a value in the year before the cutoff. Expected at least one. "
+                "Take an earlier cutoff."
+            )
+        experts = {
+            name: np.concatenate([part.experts[name] for part in some]) for name in some[0].experts
+        }
+        rows, tonnes, mean, middle = (
+            np.concatenate([getattr(part, name) for part in some])
+            for name in ("rows", "tonnes", "mean", "middle")
+        )
+        return cls(rows, tonnes, mean, middle, experts)
+
+    def first(self) -> "Quantiles":
+        """Return the forecast of the first series."""
+        experts = {name: one[:1] for name, one in self.experts.items()}
+        return Quantiles(self.rows[:1], self.tonnes[:1], self.mean[:1], self.middle[:1], experts)
+
+    def with_tonnes(self, tonnes: Floats) -> "Quantiles":
+        """Return other quantiles of the same series, e.g. an expert's, and the means they imply."""
+        return replace(self, tonnes=tonnes, mean=mean_of(tonnes))
+
+    def shifted(self, first_row: int) -> "Quantiles":
+        """Return the same forecasts with rows counted from another one."""
+        return replace(self, rows=self.rows - first_row)
+
+    def table(self, names: NDArray[np.object_], cutoff: int) -> pd.DataFrame:
+        """Return the forecasts as rows: destination, cutoff, period, horizon, quantiles, mean.
+
+        Args:
+            names: Of all series of the panel.
+            cutoff: Last known month, as a month number.
+        """
+        count, months = self.mean.shape
+        ahead = np.arange(1, months + 1)
+        frame = pd.DataFrame(
+            {
+                "destination": np.repeat(names[self.rows], months),
+                "cutoff": month_label(cutoff),
+                "period": np.tile(month_starts(cutoff + ahead).to_numpy(), count),
+                "horizon": np.tile(ahead, count),
+            }
+        )
+        quantiles = pd.DataFrame(
+            self.tonnes.reshape(count * months, -1), columns=list(QUANTILE_COLUMNS)
+        )
+        return pd.concat([frame, quantiles], axis=1).assign(mean=self.mean.reshape(-1))
+
+
+def mean_of(tonnes: Floats) -> Floats:
+    """Return the means that quantiles imply; series x months x levels in, series x months out."""
+    levels = np.asarray(QUANTILES)
+    return mean_of_quantiles(tonnes.reshape(-1, len(levels)), levels).reshape(tonnes.shape[:2])

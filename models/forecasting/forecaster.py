@@ -1,0 +1,101 @@
+"""What every forecaster is: fitted to a snapshot of what was known, then asked.
+
+A recipe of the product (``evidence_forecaster``, ``panel_forecaster``) implements
+:class:`Forecaster`; backtests, runs and pages know nothing else of it.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, Protocol, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from store.vocabulary import FORECAST_COLUMNS
+
+MODEL: Final = "magnetcast"
+"""Name of the product's own model in forecasts and scores."""
+
+UNANSWERED: Final = "no_response"
+"""The same without the response to controls that no month, or few months, have felt."""
+
+REFERENCE: Final = "seasonal_naive"
+"""The baseline that every model is measured against."""
+
+
+class Snapshot(Protocol):
+    """What was known at one moment, ready to be forecast."""
+
+    @property
+    def name(self) -> str:
+        """Return what is forecast: a commodity's code, empty for a panel from a file."""
+        ...
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Return the names of the series."""
+        ...
+
+    @property
+    def cutoff(self) -> int:
+        """Return the last month known, as a month number."""
+        ...
+
+    @property
+    def tonnes(self) -> NDArray[np.float64]:
+        """Return series x months up to the cutoff, NaN where missing."""
+        ...
+
+
+class FittedForecaster(Protocol):
+    """A forecaster that has learned from one snapshot."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return what it was fitted to."""
+        ...
+
+    def predict(self) -> Iterator[pd.DataFrame]:
+        """Yield forecasts, some series at a time.
+
+        Returns:
+            destination, cutoff, period, horizon, quantiles, mean.
+
+        Raises:
+            DataError: No series can be forecast.
+        """
+        ...
+
+    def compare(self) -> pd.DataFrame:
+        """Return the forecasts of the product and of its baselines, with a column ``model``.
+
+        Raises:
+            DataError: No series can be forecast.
+        """
+        ...
+
+
+SnapshotT_contra = TypeVar("SnapshotT_contra", contravariant=True)
+
+
+class Forecaster(Protocol[SnapshotT_contra]):
+    """One recipe: features, trees, experts, bands."""
+
+    def fit(self, snapshot: SnapshotT_contra) -> Iterable[FittedForecaster]:
+        """Yield a fitted forecaster for each table in a snapshot; only a group has several.
+
+        Nothing later than the snapshot's moment is used.
+        """
+        ...
+
+
+def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:
+    """Return the product's forecasts in the columns of a forecast file.
+
+    Args:
+        forecasts: As ``FittedForecaster.predict`` yields them; not modified.
+        status: What is published of them.
+    """
+    period = forecasts["period"].dt.strftime("%Y-%m")
+    labelled = forecasts.assign(model=MODEL, period=period, status=status)
+    return labelled[list(FORECAST_COLUMNS)].reset_index(drop=True)
