@@ -17,7 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from features.asof import OBSERVATION_KEY, known_at
 from features.months import last_complete_month, month_label, month_number
-from features.panel.evidence import PANEL_DESTINATIONS, evidence_panel
+from features.panel.evidence import evidence_panel
+from features.panel.evidence_panel import PANEL_DESTINATIONS
 from features.panel.solver import Solution, solve
 from features.panel.statements import (
     REVISION_NOISE,

@@ -211,6 +211,7 @@ def _publish(workspace: Workspace, made: Forecast, seen: EvidenceBacktest) -> Ru
         data_vintage=workspace.fingerprint,
         table=made.table,
         origin=workspace.history.origin(workspace.as_of),
+        panel=workspace.history.panel(workspace.as_of).stored,
     )
     held = objections(draft)
     folder = report_folder(workspace.settings, workspace.as_of)

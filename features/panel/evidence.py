@@ -6,7 +6,7 @@ with a standard error, a kind and an ``available_at`` for each cell. See
 docs/adr/0001-evidence-panel.md.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from features.asof import OBSERVATION_KEY, known_at
-from features.months import last_complete_month, month_label, month_number, month_starts
+from features.months import last_complete_month, month_label, month_number
+from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.panel.mirror import (
-    GAP_COLUMNS,
     Exports,
     gap_table,
     last_mirror_month,
@@ -35,19 +35,16 @@ from features.panel.statements import (
 )
 from features.panel.system import WIDTH, PanelPrior, build_system
 from store.errors import DataError
+from store.publications.panels import CONTRADICTION_COLUMNS
 from store.vocabulary import (
     AGGREGATES,
     COMMODITY,
     DESTINATIONS,
     EARLIEST_AS_OF,
     HISTORY_START,
-    PANEL_COLUMNS,
 )
 
 Floats = NDArray[np.float64]
-
-PANEL_DESTINATIONS: Final = (*DESTINATIONS, *AGGREGATES)
-"""Order of the panel's rows: the destinations that add up to the world, then the sums."""
 
 SUSPICIOUS_Z: Final = 5.0
 """A figure further than this many scales from the panel contradicts the rest."""
@@ -55,48 +52,6 @@ SUSPICIOUS_Z: Final = 5.0
 DERIVED_STDERR: Final = 0.03
 """A month without a level of its own is derived where the figures pin it to three percent, else
 estimated."""
-
-KINDS: Final = ("observed", "derived", "estimated")
-
-SUSPICIOUS_COLUMNS: Final = ("statement", "residual_t", "z", "weight", "source_url")
-"""``residual_t``: what the figure says of its months less what the panel says, in tonnes."""
-
-
-@dataclass(frozen=True, slots=True)
-class EvidencePanel:
-    """Every month up to the cutoff as known at one moment; arrays are destinations x months."""
-
-    as_of: pd.Timestamp
-    first: int
-    cutoff: int
-    """Last month the evidence speaks of, as a month number."""
-    tonnes: Floats
-    stderr: Floats
-    """Standard error of the logarithm of tonnes, about the relative standard error."""
-    kind: NDArray[np.int8]
-    """Position in ``KINDS``."""
-    available_at: "NDArray[np.datetime64]"
-    suspicious: pd.DataFrame
-    """Figures that contradict the rest, worst first: ``SUSPICIOUS_COLUMNS``."""
-    gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_COLUMNS)))
-    """Partner imports beside exports estimated without them; columns: ``mirror.GAP_COLUMNS``."""
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """Return the panel as a table with ``PANEL_COLUMNS``, by destination and period."""
-        rows, months = self.tonnes.shape
-        periods = month_starts(np.arange(self.first, self.first + months))
-        return pd.DataFrame(
-            {
-                "destination": np.repeat(PANEL_DESTINATIONS, months),
-                "period": np.tile(periods.to_numpy(), rows),
-                "tonnes": self.tonnes.ravel(),
-                "stderr_t": (self.stderr * self.tonnes).ravel(),
-                "kind": np.asarray(KINDS)[self.kind.ravel()],
-                "available_at": pd.DatetimeIndex(self.available_at.ravel()).tz_localize("UTC"),
-            },
-            columns=list(PANEL_COLUMNS),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +234,7 @@ def _suspicious(
         )
         for i in worst
     ]
-    return pd.DataFrame(rows, columns=list(SUSPICIOUS_COLUMNS))
+    return pd.DataFrame(rows, columns=list(CONTRADICTION_COLUMNS))
 
 
 def _said_beyond(statement: Statement, z: float, tonnes: Floats, first: int) -> float:

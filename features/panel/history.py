@@ -11,7 +11,8 @@ import pandas as pd
 from features.controls.analogs import Analog, analogs_at
 from features.months import month_start
 from features.origin import Origin, origin_of
-from features.panel.evidence import PANEL_DESTINATIONS, EvidencePanel, evidence_panel
+from features.panel.evidence import evidence_panel
+from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
 from store.errors import DataError
 
 FIRST_TRAINING: Final = "2019-06-25"

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from features.months import month_label, month_starts
-from features.panel.evidence import SUSPICIOUS_COLUMNS
 from features.panel.partner_table import full_sources, is_cell, partner_table
 from models.reconciliation.tree import add_sums, tree_of
 from store.facts.partner_tables import MEASURE
+from store.publications.panels import CONTRADICTION_COLUMNS
 from store.publications.published import Published
 from store.vocabulary import BY_PARTNER, PANEL_COLUMNS
 
@@ -48,7 +48,7 @@ def table_known_at(published: Published, as_of: pd.Timestamp) -> tuple[str, pd.D
 
 def no_doubts() -> pd.DataFrame:
     """Return the figures of a table that the rest contradicts: nothing else tells of a cell."""
-    return pd.DataFrame(columns=list(SUSPICIOUS_COLUMNS))
+    return pd.DataFrame(columns=list(CONTRADICTION_COLUMNS))
 
 
 def _came(observations: pd.DataFrame, code: str, as_of: pd.Timestamp) -> "pd.Series[pd.Timestamp]":

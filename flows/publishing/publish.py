@@ -16,6 +16,7 @@ from flows.clock import utc_now
 from flows.context.console import say
 from flows.context.provenance import environment
 from flows.publishing.group_record import GroupRecord
+from flows.publishing.panels import store_missing_panels
 from models.monitoring.gate import moves, too_far
 from models.monitoring.plausibility import absurdities
 from models.reconciliation.sums import broken_sums
@@ -30,6 +31,7 @@ from store.facts.reading import (
 )
 from store.publications.decisions import read_publications
 from store.publications.digest import NUMBERS, PublicationContext
+from store.publications.panels import StoredPanel
 from store.publications.publishing import hold_forecasts, publish_forecasts
 from store.settings import Settings
 from store.vocabulary import COMMODITY
@@ -54,6 +56,8 @@ class PublicationDraft:
     published_as: str = COMMODITY
     group: GroupRecord | None = None
     """Whose model made it; None where it is of one commodity alone."""
+    panel: StoredPanel | None = field(default=None, repr=False)
+    """What was known of past months."""
 
 
 def objections(draft: PublicationDraft) -> str:
@@ -74,6 +78,7 @@ def objections(draft: PublicationDraft) -> str:
 
 def freeze(draft: PublicationDraft, because: str) -> int:
     """Publish in one transaction, or hold where something speaks against; return rows published."""
+    store_missing_panels(draft.engine)
     frozen, day = _freezing(draft), f"{draft.as_of:%Y-%m-%d}"
     if because:
         number = hold_forecasts(
@@ -162,6 +167,7 @@ def _freezing(draft: PublicationDraft) -> PublicationContext:
         at=now,
         ahead_from=ahead_from(draft.engine, figures=draft.figures, now=now),
         made_with=json.dumps(made_with, sort_keys=True),
+        panel=draft.panel,
     )
 
 

@@ -17,6 +17,7 @@ from flows.context.console import say, track
 from flows.context.provenance import git_commit
 from flows.context.workspace import single_writer, store_of
 from flows.monitoring.run_marker import noted, run_on
+from flows.publishing.panels import table_panel
 from flows.publishing.publish import (
     PublicationDraft,
     day_of,
@@ -190,6 +191,7 @@ def publish(
         figures=stand.table.commodity,
         published_as=key,
         group=stand.group,
+        panel=table_panel(stand.table, stand.observations),
     )
     held = objections(draft)
     folder = report_folder(stand, stand.as_of)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.months import month_start
-from features.panel.evidence import PANEL_DESTINATIONS, EvidencePanel
+from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
 from features.panel.history import EvidenceHistory
 from models.event_study.attribution_table import (
     FORESEEN,

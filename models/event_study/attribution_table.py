@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.months import month_label
-from features.panel.evidence import KINDS, PANEL_DESTINATIONS, EvidencePanel
+from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from models.event_study.counterfactual import CounterfactualForecast, StudiedEvent, revision
 from models.event_study.donors import MORE_HIT
 from models.event_study.placebo import START_MONTHS, PlaceboWindow, found

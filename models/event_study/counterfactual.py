@@ -12,7 +12,7 @@ from features.asof import EVENT_KEY, known_at
 from features.families.policy import STRONG, act_strength
 from features.months import last_complete_month, month_label, month_number, month_numbers
 from features.origin import LEVEL_MONTHS
-from features.panel.evidence import EvidencePanel
+from features.panel.evidence_panel import EvidencePanel
 from features.panel.history import EvidenceHistory
 from models.event_study.placebo import FEWEST
 from models.executor.executor import Progress, untracked

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.panel.evidence import PANEL_DESTINATIONS, EvidencePanel
+from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
 from models.event_study.counterfactual import StudiedEvent, is_calm
 from models.event_study.placebo import FEWEST, PlaceboWindow
 from models.event_study.synthetic_control import (

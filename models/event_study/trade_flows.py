@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.panel.evidence import KINDS, PANEL_DESTINATIONS, EvidencePanel
+from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.panel.partner_table import PartnerTable
 from store.vocabulary import DESTINATIONS, WORLD
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from features.controls.analogs import Analog, analogs_at
 from features.months import month_number
 from features.origin import Origin, origin_of
-from features.panel.evidence import EvidencePanel, evidence_panel
+from features.panel.evidence import evidence_panel
+from features.panel.evidence_panel import EvidencePanel
 from features.panel.mirror import PARTNER_KEY
 from models.explain.decomposition import reconciled_tonnes, stages_of
 from models.forecasting.model_frame import rows_of

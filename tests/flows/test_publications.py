@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.context.workspace import store_of
+from flows.context.workspace import open_workspace, store_of
 from flows.monitoring.health import examine
 from flows.publishing.publish import (
     PublicationDraft,
@@ -81,6 +81,8 @@ def test_a_run_freezes_what_it_publishes_with_what_it_was_made_with(published: P
     assert one["models"] == published.outcome.forecasts["model"].iloc[0]
     for told in ("numpy", "lightgbm", "OMP_NUM_THREADS", "observations", "ingest", "code"):
         assert f'"{told}"' in one["made_with"]
+    workspace = open_workspace(published.settings, one["as_of"])
+    assert one["panel"] == workspace.history.panel(one["as_of"]).stored.digest
 
 
 def test_a_forecast_of_a_past_day_is_not_frozen_ahead_of_what_came_out_since(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.panel.evidence import EvidencePanel, evidence_panel
+from features.panel.evidence import evidence_panel
+from features.panel.evidence_panel import EvidencePanel
 from tests.data.builders import World, at, only_known, poisoned, revised
 from tests.data.mirror_builders import PARTNERS, make_records, mirror_world, with_records
 from tests.data.store_builders import make_observations

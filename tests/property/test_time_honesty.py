@@ -13,7 +13,8 @@ from features.asof import OBSERVATION_KEY, known_at
 from features.build import build_features, frame_of
 from features.months import month_number
 from features.origin import origin_of
-from features.panel.evidence import EvidencePanel, evidence_panel
+from features.panel.evidence import evidence_panel
+from features.panel.evidence_panel import EvidencePanel
 from features.panel.history import release_moments
 from models.engine.spec import EngineSpec
 from models.evaluation.backtest import backtest_panel

@@ -6,7 +6,7 @@ import pytest
 
 from docs.generate import APRIL_2025, AS_OF, PICTURE
 from features.months import month_number
-from features.panel.evidence import KINDS, PANEL_DESTINATIONS
+from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS
 from store.settings import PROJECT_ROOT
 from tests.data.builders import bundled_world
 

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 
 from features.months import month_number
-from features.panel.evidence import EvidencePanel, evidence_panel
+from features.panel.evidence import evidence_panel
+from features.panel.evidence_panel import EvidencePanel
+from store.database import open_store, writing
 from store.errors import DataError, LeakError
+from store.publications.panels import keep_panel, read_panels
 from store.vocabulary import AGGREGATES, DESTINATIONS, PANEL_COLUMNS
 from tests.data.builders import at, bundled_world, make_levels
 from tests.data.store_builders import make_observations
@@ -234,3 +237,22 @@ def test_figures_are_not_modified() -> None:
     evidence_panel(levels(), as_of=AS_OF)
 
     pd.testing.assert_frame_equal(levels(), before)
+
+
+def test_a_stored_panel_is_the_solved_one_to_the_last_bit() -> None:
+    engine, solved = open_store("sqlite://"), bundled("2026-11-25")
+
+    with writing(engine) as connection:
+        digest = keep_panel(connection, solved.stored)
+    again = EvidencePanel.from_stored(read_panels(engine, [digest])[digest], solved.as_of)
+
+    assert (again.as_of, again.first, again.cutoff) == (solved.as_of, solved.first, solved.cutoff)
+    for name in ("tonnes", "stderr", "kind", "available_at"):
+        made, kept = getattr(solved, name), getattr(again, name)
+        assert (kept.dtype, kept.tobytes()) == (made.dtype, made.tobytes())
+    pd.testing.assert_frame_equal(again.suspicious, solved.suspicious)
+    pd.testing.assert_frame_equal(
+        again.frame, solved.frame.astype(again.frame.dtypes), check_exact=True
+    )
+    assert again.stored.digest == digest
+    engine.dispose()

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from features.months import month_number
-from features.panel.evidence import PANEL_DESTINATIONS, EvidencePanel, evidence_panel
+from features.panel.evidence import evidence_panel
+from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
 from features.panel.mirror import (
     GAP_COLUMNS,
     Exports,

@@ -1,0 +1,87 @@
+"""What the evidence panel holds, solved or read from the store; nothing here solves one."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.months import month_number, month_starts
+from features.panel.mirror import GAP_COLUMNS
+from store.publications.panels import StoredPanel
+from store.vocabulary import AGGREGATES, DESTINATIONS
+
+Floats = NDArray[np.float64]
+
+PANEL_DESTINATIONS: Final = (*DESTINATIONS, *AGGREGATES)
+"""Order of the panel's rows: the destinations that add up to the world, then the sums."""
+
+KINDS: Final = ("observed", "derived", "estimated")
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePanel:
+    """Every month up to the cutoff as known at one moment; arrays are destinations x months."""
+
+    as_of: pd.Timestamp
+    first: int
+    cutoff: int
+    """Last month the evidence speaks of, as a month number."""
+    tonnes: Floats
+    stderr: Floats
+    """Standard error of the logarithm of tonnes, about the relative standard error."""
+    kind: NDArray[np.int8]
+    """Position in ``KINDS``."""
+    available_at: "NDArray[np.datetime64]"
+    suspicious: pd.DataFrame
+    """Figures that contradict the rest, worst first, with what each says of its months less what
+    the panel says: ``store.publications.panels.CONTRADICTION_COLUMNS``."""
+    gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_COLUMNS)))
+    """Partner imports beside exports estimated without them; columns: ``mirror.GAP_COLUMNS``.
+    Empty in a panel that was read from the store."""
+
+    @classmethod
+    def from_stored(cls, stored: StoredPanel, as_of: pd.Timestamp) -> "EvidencePanel":
+        """Return a stored panel as it was solved, bit for bit, but for its gaps.
+
+        Args:
+            stored: The panel of a publication of magnets.
+            as_of: The moment of the publication (UTC).
+        """
+        rows = dict(list(stored.months.sort_values("period").groupby("destination")))
+        ordered = pd.concat([rows[name] for name in PANEL_DESTINATIONS])
+        moments = pd.DatetimeIndex(ordered["available_at"]).tz_localize(None).as_unit("s")
+        shape = (len(PANEL_DESTINATIONS), -1)
+        return cls(
+            as_of=as_of,
+            first=month_number(ordered["period"].min()),
+            cutoff=month_number(ordered["period"].max()),
+            tonnes=ordered["tonnes"].to_numpy().reshape(shape),
+            stderr=ordered["stderr_log"].to_numpy().reshape(shape),
+            kind=ordered["kind"].map(KINDS.index).to_numpy(dtype=np.int8).reshape(shape),
+            available_at=moments.to_numpy().reshape(shape),
+            suspicious=stored.contradictions,
+        )
+
+    @property
+    def stored(self) -> StoredPanel:
+        """Return the panel as the store keeps it, by destination and period."""
+        rows, months = self.tonnes.shape
+        periods = month_starts(np.arange(self.first, self.first + months))
+        table = pd.DataFrame(
+            {
+                "destination": np.repeat(PANEL_DESTINATIONS, months),
+                "period": np.tile(periods.to_numpy(), rows),
+                "tonnes": self.tonnes.ravel(),
+                "stderr_log": self.stderr.ravel(),
+                "kind": np.asarray(KINDS)[self.kind.ravel()],
+                "available_at": pd.DatetimeIndex(self.available_at.ravel()).tz_localize("UTC"),
+            }
+        )
+        return StoredPanel(table, self.suspicious)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Return the panel as a table with ``PANEL_COLUMNS``, by destination and period."""
+        return self.stored.frame
