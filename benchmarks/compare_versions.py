@@ -56,8 +56,11 @@ class Version:
 
 def forecasts(version: Version, old: Path, out: Path, days: Sequence[str]) -> Iterator[Path]:
     """Make each forecast of a version that is not in a folder yet, and yield its file."""
-    for day in days:
-        yield _made(version, out / f"magnets_{day}.csv", "--as-of", day)
+    magnets = [(out / f"magnets_{day}.csv", day) for day in days]
+    if not all(file.exists() for file, _ in magnets):
+        version.call("ingest", "bundled")
+    for file, day in magnets:
+        yield _made(version, file, "--as-of", day)
     panel = str(old / "tests" / "golden" / "panel.csv")
     yield _made(version, out / "panel.csv", "--panel", panel, "--horizon", "6")
     table = out / "table.csv"

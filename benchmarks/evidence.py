@@ -6,7 +6,6 @@ prior.md instead: how other priors move error and coverage.
 """
 
 import argparse
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -196,12 +195,8 @@ def worst_text(results: pd.DataFrame, count: int = 8) -> pd.DataFrame:
 
 def solve_seconds(observations: pd.DataFrame, as_of: pd.Timestamp) -> float:
     """Return the median time of the whole panel, from figures to cells."""
-    seconds = []
-    for _ in range(SOLVES):
-        started = time.perf_counter()
-        evidence_panel(observations, as_of=as_of)
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds))
+    taken = page.seconds_of(lambda: evidence_panel(observations, as_of=as_of), SOLVES)
+    return float(np.median(taken))
 
 
 def suspicious_text(observations: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:

@@ -40,8 +40,10 @@ SINCE = "2017-01"
 OLD_UNTIL = "2025-12"
 KEY = "not-a-real-key"
 PAUSE_S = 0.005
-COMMAND = [sys.executable, "-c", "from flows.cli.app import main; main()"]
-WORDS = ["ingest", "comtrade", "--since", SINCE]
+COMMAND = [
+    *(sys.executable, "-c", "from flows.cli.app import main; main()"),
+    *("ingest", "comtrade", "--since", SINCE),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ def started(variables: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Start the command line and make sure that it is gone afterwards."""
     # The command line is fixed.
     process = subprocess.Popen(  # noqa: S603
-        [*COMMAND, *WORDS], env=dict(variables), stderr=subprocess.DEVNULL, cwd=PROJECT_ROOT
+        COMMAND, env=dict(variables), stderr=subprocess.DEVNULL, cwd=PROJECT_ROOT
     )
     try:
         yield process
@@ -241,39 +243,7 @@ def main() -> None:
                 print(counts.total(), kill, flush=True)
         finally:
             server.stop()
-    table = report(counts, life, kills)
-    (PROJECT_ROOT / "benchmarks" / "kills.md").write_text(table, encoding="utf-8")
-    print(table)
-
-
-def report(counts: Mapping[Kill, int], life: tuple[float, float], kills: int) -> str:
-    """Return the page of the measurement."""
-    lines = [
-        "# Killed ingests",
-        "",
-        f"`python benchmarks/kills.py {kills}`: `magnetcast ingest comtrade --since {SINCE}` on a",
-        f"store with {SINCE} to {OLD_UNTIL} of 150 partners, {kills} times killed (SIGKILL) at a",
-        f"random moment of a life of {sum(life):.0f} s: one in five anywhere, the others after the",
-        "first call to the provider.",
-        "",
-        "| killed while | old vintage alone | both vintages whole | anything else |",
-        "| --- | --- | --- | --- |",
-    ]
-    names = {
-        "start": "starting",
-        "fetch": "fetching",
-        "write": "guarding, writing, ending",
-    }
-    for moment, name in names.items():
-        old, new = (counts.get(Kill(moment, left), 0) for left in ("old", "new"))
-        lines.append(f"| {name} | {old} | {new} | 0 |")
-    lines += [
-        "",
-        "After every kill `PRAGMA integrity_check` was ok, every row belonged to a vintage that is",
-        "told, and the next ingest completed the store to the same rows.",
-        "",
-    ]
-    return "\n".join(lines)
+    print("\n".join(f"{kill.moment}, {kill.left} left: {times}" for kill, times in counts.items()))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ on either side of the controls of 4 April 2025.
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
 import page
 import pandas as pd
@@ -27,7 +25,6 @@ from models.policy.policy_effect import effect_at
 from models.registry.served import predict_quantiles
 from sources.bundled.all_tables import load_bundled
 
-Item = TypeVar("Item")
 SCOPES = ("WLD", "USA", "ALL")
 ORDER = (MODEL, UNANSWERED, TREES, EXPERTS, REFERENCE, "last_value", "drift")
 PERIODS = {
@@ -159,11 +156,6 @@ def shock_row(
     }
 
 
-def track(items: Sequence[Item], label: str) -> Iterable[Item]:
-    print(f"{label}: {len(items)}", flush=True)
-    return items
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--as-of", default="2026-11-24", help="day to stand at (UTC)")
@@ -172,7 +164,7 @@ def main() -> None:
     spec = ModelSpec()
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
-    result = backtest_evidence(history, as_of, spec=spec, track=track)
+    result = backtest_evidence(history, as_of, spec=spec, track=page.track)
     lines = page.heading(
         "Magnet exports: forecasts replayed",
         f"python benchmarks/magnets.py --as-of {chosen.as_of}",

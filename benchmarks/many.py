@@ -5,7 +5,6 @@ of ``features.controls.cross_material``. Real data: the bundled figures on miner
 controls, and the panels that MAGNETCAST_PANELS names. Writes many.md.
 """
 
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,8 +13,6 @@ import page
 import pandas as pd
 from cases import GRAPHITE, IMPORTS, Case, panels_folder
 from scoring import CELL, LEVELS, measured, scores_of, shared
-
-sys.path.insert(0, str(page.ROOT))
 
 from features.asof import OBSERVATION_KEY, known_at
 from features.months import month_number, month_numbers, month_start

@@ -4,9 +4,12 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import textwrap
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -14,6 +17,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 DATA = ROOT / "data"
 GIT = shutil.which("git") or "git"
+
+Item = TypeVar("Item")
+
+# Scripts may use the tests' made-up worlds.
+sys.path.insert(0, str(ROOT))
 
 
 def heading(title: str, command: str, *facts: str) -> list[str]:
@@ -59,3 +67,19 @@ def write(name: str, lines: Sequence[str]) -> None:
     text = "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
     (HERE / name).write_text(text, encoding="utf-8")
     print(text)
+
+
+def seconds_of(work: Callable[[], object], rounds: int) -> list[float]:
+    """Return the seconds that each of some rounds of work takes."""
+    taken = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return taken
+
+
+def track(items: Sequence[Item], label: str) -> Iterable[Item]:
+    """Say how many things a replay is about to do."""
+    print(f"{label}: {len(items)}", flush=True)
+    return items

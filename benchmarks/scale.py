@@ -9,6 +9,7 @@ python of an environment with mlforecast (see peers.py); without it nothing is r
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -16,12 +17,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import growth
+import generated
 import numpy as np
 import page
 import pandas as pd
 from scale_page import FILE, page_lines
-from watch import Measured, measure
+from watch import CLI, Measured, home_below, measure
 
 from sources.files.panel import read_panel
 
@@ -34,7 +35,6 @@ HORIZON = 12
 CUTOFFS = "2022-12,2023-12"
 PEERS = "MAGNETCAST_PEERS"
 HERE = Path(__file__).resolve().parent
-CLI = (sys.executable, "-c", "from flows.cli.app import main; main()")
 KEY = ["step", "series", "workers"]
 
 
@@ -56,10 +56,7 @@ class Place:
     def run(self, command: list[str], **environment: str) -> tuple[Measured, dict[str, float]]:
         """Return what a command took, and what its last line says if that is JSON."""
         log = self.folder / "log"
-        paths = os.pathsep.join([str(page.ROOT), str(HERE)])
-        home = str(self.folder / "home")
-        surroundings = {**os.environ, "PYTHONPATH": paths, "MAGNETCAST_HOME": home, **environment}
-        took = measure(command, log=log, environment=surroundings)
+        took = measure(command, log=log, environment=home_below(self.folder) | environment)
         last = log.read_text(encoding="utf-8").splitlines()[-1:]
         told = json.loads(last[0]) if last and last[0].startswith("{") else {}
         return took, told
@@ -93,21 +90,27 @@ def divide(place: Place) -> Row:
 
 def predict(place: Place, workers: int) -> Row:
     """Time the whole command on parts, on a local cluster if there are workers."""
-    out = place.folder / "forecast"
-    command = [*CLI, "predict", "--panel", str(place.parts), "--horizon", str(HORIZON)]
     cluster = {"MAGNETCAST_DASK": f"local:{workers}"} if workers else {}
-    took, _ = place.run([*command, "--out", str(out)], **cluster)
-    made = size_of(out)
-    remove(out)
-    return whole_of(took, made)
+    return whole(place, "predict", place.parts, place.folder / "out", **cluster)
+
+
+def predict_file(place: Place) -> Row:
+    """Time the whole command on one file."""
+    return whole(place, "predict", place.panel, place.folder / "out" / "forecast.csv")
 
 
 def backtest(place: Place) -> Row:
-    out = place.folder / "backtest"
-    command = [*CLI, "backtest", "--panel", str(place.parts), "--horizon", str(HORIZON)]
-    took, _ = place.run([*command, "--cutoffs", CUTOFFS, "--out", str(out)])
-    made = size_of(out)
-    remove(out)
+    """Time the whole command on parts."""
+    return whole(place, "backtest", place.parts, place.folder / "out", "--cutoffs", CUTOFFS)
+
+
+def whole(place: Place, verb: str, panel: Path, out: Path, *more: str, **environment: str) -> Row:
+    """Time a verb on a panel; what it makes, in the folder ``out``, is removed again."""
+    words = [verb, "--panel", str(panel), "--horizon", str(HORIZON), "--out", str(out), *more]
+    out.parent.mkdir(exist_ok=True)
+    took, _ = place.run([*CLI, *words], **environment)
+    made = size_of(place.folder / "out")
+    shutil.rmtree(place.folder / "out")
     return whole_of(took, made)
 
 
@@ -121,7 +124,7 @@ def race_own(place: Place) -> Row:
 def race_peer(place: Place, python: str, what: str) -> Row:
     out = place.folder / "peer.parquet"
     script = [python, str(HERE / "scale_peers.py"), what, str(place.panel)]
-    known = growth.MONTHS - (HORIZON if what == "forecast" else 0)
+    known = generated.MONTHS - (HORIZON if what == "forecast" else 0)
     took, told = place.run([*script, str(known), str(HORIZON), str(out)])
     if what == "preprocess":
         return timed_of(took, told)
@@ -149,6 +152,8 @@ def jobs(place: Place, python: str | None) -> dict[tuple[str, int], Callable[[],
     spread = (0, 1, 2) if place.series <= MOST_SPREAD else (0,)
     found |= {("predict", workers): partial(predict, place, workers) for workers in spread}
     found["backtest", 0] = partial(backtest, place)
+    if place.series <= MOST_SPREAD:
+        found["predict, one file", 0] = partial(predict_file, place)
     if place.series <= MOST_RACED:
         found["race engine", 0] = partial(race_own, place)
     if place.series <= MOST_RACED and python is not None:
@@ -164,7 +169,7 @@ def measure_size(place: Place, python: str | None, *, again: bool) -> None:
     if not wanted:
         return
     if not place.panel.exists():
-        growth.write_panel(place.panel, place.series)
+        generated.write_panel(place.panel, place.series)
     if not place.parts.exists():
         record(place.series, ("divide", 0), divide(place))
     for key, job in wanted.items():
@@ -201,12 +206,6 @@ def record(series: int, key: tuple[str, int], row: Row) -> None:
 
 def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def remove(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    folder.rmdir()
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ On the magnets' twelve series, and on a made partner table of two hundred destin
 """
 
 import argparse
-import time
 from pathlib import Path
 from typing import Final
 
@@ -60,12 +59,12 @@ def many(standing: ScenarioSnapshot) -> ScenarioSnapshot:
 
 def seconds(standing: ScenarioSnapshot, path: Path) -> list[float]:
     """Return how long each round took."""
-    content, taken = path.read_bytes(), []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
+    content = path.read_bytes()
+
+    def answer() -> None:
         paired(standing, read_scenario(path.name, content, standing.ground))
-        taken.append(time.perf_counter() - start)
-    return taken
+
+    return page.seconds_of(answer, ROUNDS)
 
 
 def main() -> None:

@@ -1,11 +1,10 @@
-"""How long the engine takes beside peers on the same machine, and how it grows with series.
+"""How long the engine takes beside peers on the same machine.
 
 MAGNETCAST_PANELS names the panels' folder (see cases.py) and MAGNETCAST_PEERS the python of an
-environment with statsforecast and mlforecast (see peers.py). Without the first only growth is
-measured, without the second the engine alone. Writes speed.md.
+environment with statsforecast and mlforecast (see peers.py). Without the first nothing is measured,
+without the second the engine alone. How time grows with series is in scale.py. Writes speed.md.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import growth
 import numpy as np
 import page
 import pandas as pd
 from cases import IMPORTS, VARIABLE, Case, panels_folder
+from watch import CLI, Measured, home_below, measure
 
 from flows.cli.app import DEFAULTS
 from models.evaluation.backtest import backtest_panel
@@ -205,37 +204,36 @@ def race_lines(folder: Path, python: str | None) -> list[str]:
         fact += f" Peers' packages: {named}."
     else:
         fact += f" Peers were not timed: {PYTHON} is not set."
-    with tempfile.TemporaryDirectory(prefix="magnetcast-") as scratch:
-        whole = growth.predict(IMPORTS.file(folder), Path(scratch))
+    whole = whole_command(IMPORTS.file(folder))
     command = f"""
         The whole command once, `magnetcast predict --panel` of the same file with its start:
         {whole.seconds:.1f} s and {whole.peak_mb:,.0f} MB.
     """
     return [
-        "## Beside peers",
         *page.prose(INTRODUCTION),
         *page.prose(fact),
         *page.table(race_text(timed)),
         *page.prose(command),
-        "",
+        *page.prose("How time and memory grow with the number of series: [scale.md](scale.md)."),
     ]
 
 
+def whole_command(panel: Path) -> Measured:
+    """Return what `magnetcast predict --panel` took."""
+    with tempfile.TemporaryDirectory(prefix="magnetcast-") as name:
+        folder = Path(name)
+        words = ["predict", "--panel", str(panel), "--horizon", str(IMPORTS.horizon)]
+        command = [*CLI, *words, "--out", str(folder / "forecast.csv")]
+        return measure(command, log=folder / "log", environment=home_below(folder))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["peers", "growth"], help="printed, not written")
-    chosen = parser.parse_args()
     folder, python = panels_folder(), os.environ.get(PYTHON)
-    lines: list[str] = []
-    if folder is not None and chosen.only != "growth":
-        lines += race_lines(folder, python)
-    if chosen.only != "peers":
-        lines += growth.growth_lines(FORECASTER.spec.most_series)
-    if chosen.only is not None:
-        print("\n".join(lines))
+    if folder is None:
         return
     command = f"{VARIABLE}=FOLDER {PYTHON}=PYTHON make bench-speed"
-    page.write("speed.md", [*page.heading("Speed and growth", command), "", *lines])
+    head = page.heading("Speed beside peers", command)
+    page.write("speed.md", [*head, *race_lines(folder, python)])
 
 
 if __name__ == "__main__":

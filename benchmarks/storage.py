@@ -8,11 +8,9 @@ database of its own that is dropped afterwards. Writes store.md.
 
 import argparse
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -20,7 +18,7 @@ from uuid import uuid4
 import numpy as np
 import page
 import pandas as pd
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, make_url, text
 
 from features.asof import OBSERVATION_KEY, known_at
 from store.database import open_store
@@ -29,6 +27,7 @@ from store.facts.reading import read_observations
 from store.facts.vintage_diff import diff_vintages
 from store.facts.writing import write_batch
 from store.vocabulary import UNITS
+from tests.conftest import database_on, shown
 
 POSTGRES = "MAGNETCAST_TEST_POSTGRES"
 ROUNDS = 5
@@ -128,12 +127,7 @@ def ingest(engine: Engine, number: int, commodities: int, *, name: str = "month"
 
 def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
     """Return the median time of some work."""
-    taken = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return float(np.median(taken))
+    return float(np.median(page.seconds_of(work, rounds)))
 
 
 def answer(url: str, commodity: str, as_of: pd.Timestamp) -> dict[str, float]:
@@ -196,18 +190,15 @@ def version(engine: Engine) -> str:
 
 def on_sqlite(total: int) -> Measured:
     """Measure SQLite in a temporary folder."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        file = folder / "store.db"
+    with tempfile.TemporaryDirectory(prefix="magnetcast-") as folder:
+        file = Path(folder) / "store.db"
         return measured(f"sqlite:///{file}", total, lambda _: file.stat().st_size / 1e6)
-    finally:
-        shutil.rmtree(folder)
 
 
 def on_postgres(server: str, total: int) -> Measured:
     """Measure PostgreSQL on a database of its own."""
-    with database_on(server) as url:
-        return measured(url, total, database_size)
+    with database_on(make_url(server)) as address:
+        return measured(shown(address), total, database_size)
 
 
 def database_size(engine: Engine) -> float:
@@ -215,21 +206,6 @@ def database_size(engine: Engine) -> float:
     with engine.connect() as connection:
         bytes_used = connection.execute(text("SELECT pg_database_size(current_database())"))
         return float(bytes_used.scalar_one()) / 1e6
-
-
-@contextmanager
-def database_on(server: str) -> Iterator[str]:
-    """Make a database and drop it afterwards."""
-    name = f"magnetcast_bench_{uuid4().hex}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    try:
-        yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    finally:
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        admin.dispose()
 
 
 def answers_table(found: Sequence[Measured]) -> pd.DataFrame:

@@ -4,17 +4,13 @@ Fills a fresh store with made-up months of all partners, runs `magnetcast run --
 twice in it and reads the published scores. The folder is removed afterwards. Writes tables.md.
 """
 
-import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import page
 import pandas as pd
-from watch import MEMORY_TEXT, Measured, measure
-
-sys.path.insert(0, str(page.ROOT))
+from watch import CLI, MEMORY_TEXT, Measured, home_below, measure
 
 from store.database import open_store
 from store.facts.batch import Batch, FileRows
@@ -27,7 +23,6 @@ COMMODITY = "850511"
 PARTNERS, MONTHS = 150, 118
 AS_OF = "2026-11-25"
 AIM_S = 120
-RUN = "from flows.cli.app import main; main()"
 SCOPES = {"ALL": "all series", "WLD": "world", "EU27": "EU27"}
 
 INTRODUCTION = f"""
@@ -45,17 +40,6 @@ be forecast.
 """
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return an environment that keeps everything below a folder."""
-    return {
-        **os.environ,
-        "PYTHONPATH": str(page.ROOT),
-        "MAGNETCAST_HOME": str(folder / "var"),
-        "MAGNETCAST_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
-        "MAGNETCAST_ARTIFACT_DIR": str(folder / "artifacts"),
-    }
-
-
 def fill(url: str) -> tuple[int, float]:
     """Write the made-up table and return its rows and the seconds that took."""
     rows = make_partner_world(partners=PARTNERS, months=MONTHS, first="2017-01").rows()
@@ -69,8 +53,8 @@ def fill(url: str) -> tuple[int, float]:
 
 def measured(folder: Path) -> list[Measured]:
     """Return what the first and the second run took."""
-    command = [sys.executable, "-c", RUN, "run", "--commodity", COMMODITY, "--as-of", AS_OF]
-    return [measure(command, log=folder / "log", environment=environment(folder)) for _ in range(2)]
+    command = [*CLI, "run", "--commodity", COMMODITY, "--as-of", AS_OF]
+    return [measure(command, log=folder / "log", environment=home_below(folder)) for _ in range(2)]
 
 
 def times(found: list[Measured]) -> pd.DataFrame:

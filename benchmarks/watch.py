@@ -3,10 +3,16 @@
 import os
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import page
+
+CLI = (sys.executable, "-c", "from flows.cli.app import main; main()")
+"""The command line of this checkout, with ``home_below`` as its environment."""
 
 POLL_S = 0.1
 MEGABYTE = 1e6
@@ -51,6 +57,17 @@ def measure(command: Sequence[str], *, log: Path, environment: Mapping[str, str]
         tail = log.read_text(encoding="utf-8").splitlines()[-TAIL_LINES:]
         raise SystemExit("\n".join([f"{' '.join(command)} failed after {seconds:.0f} s:", *tail]))
     return Measured(seconds, peak / MEGABYTE, processor_seconds() - before)
+
+
+def home_below(folder: Path) -> dict[str, str]:
+    """Return an environment in which a command of this checkout keeps everything in a folder."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, (page.ROOT, page.HERE))),
+        "MAGNETCAST_HOME": str(folder / "var"),
+        "MAGNETCAST_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "MAGNETCAST_ARTIFACT_DIR": str(folder / "artifacts"),
+    }
 
 
 def processor_seconds() -> float:

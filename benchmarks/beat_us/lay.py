@@ -5,14 +5,13 @@ our row of the table is the one of magnets.md.
 """
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
 
 from benchmarks.beat_us.task import FACTS, KEY, LEVELS
-from benchmarks.page import DATA, ROOT
+from benchmarks.page import DATA, ROOT, track
 from features.months import month_label
 from features.panel.history import EvidenceHistory
 from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_evidence, scale_rows
@@ -24,13 +23,6 @@ AS_OF = pd.Timestamp("2026-11-24", tz="UTC")
 """The truth is what was known on this day."""
 FIRST, LAST = "2024-06-01", "2026-02-28"
 """Days that are asked about; the ones of magnets.md."""
-
-Item = TypeVar("Item")
-
-
-def track(items: Sequence[Item], label: str) -> Iterable[Item]:
-    print(f"{label}: {len(items)}", flush=True)
-    return items
 
 
 def lay(
