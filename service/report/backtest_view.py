@@ -46,7 +46,7 @@ class ScoreRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ScopeErrors:
     """Errors of all models in one scope and range of horizons, in the order of ``models_of``."""
 
     scope_name: str
@@ -88,14 +88,14 @@ def models_of(rows: list[ScoreRow]) -> list[str]:
     return list(dict.fromkeys(row.model for row in sorted(rows, key=lambda row: row.yardstick)))
 
 
-def comparisons(rows: list[ScoreRow]) -> list[Comparison]:
+def comparisons(rows: list[ScoreRow]) -> list[ScopeErrors]:
     """Put the models side by side, one row a scope and range of horizons."""
     models = models_of(rows)
     groups: dict[tuple[str, str], dict[str, ScoreRow]] = {}
     for row in rows:
         groups.setdefault((row.scope_name, row.months), {})[row.model] = row
     return [
-        Comparison(
+        ScopeErrors(
             scope_name=scope_name,
             months=months,
             errors=tuple(group[m].wape if m in group else float("nan") for m in models),
