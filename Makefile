@@ -7,6 +7,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 # One more than there are processors: tests wait for servers and processes they start.
 WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
+PYTEST = $(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+QUICK = -m "not slow" --hypothesis-profile=quick
+# Libraries are compiled once, at their first import, and not by each process anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :)
 
@@ -39,8 +43,11 @@ up: setup  ## Start Prefect, MLflow, a worker and the service on the loopback, a
 down:  ## End what `make up` started
 	$(BIN)/magnetcast down
 
-test: setup  ## Run the tests, a file at a time on every core
-	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+test: setup  ## Run the quick tests of every layer (minutes); tests/README.md says which are slow
+	$(PYTEST) $(QUICK)
+
+test-all: setup  ## Run every test, the documentation's commands too, and hold the coverage
+	MAGNETCAST_DOCS=all $(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 faults: setup  ## Break everything for real (an hour) and write down in docs/faults.md what was seen
 	@rm -f var/faults.jsonl && mkdir -p var
@@ -50,12 +57,12 @@ faults: setup  ## Break everything for real (an hour) and write down in docs/fau
 fake-providers: setup  ## Serve stand-ins of all providers on 127.0.0.1:8511 and print what to export
 	$(PY) -m tests.providers
 
-check: setup  ## Everything that guards main: format, lint, types, imports, tests
+check: setup  ## What to run before a push: format, lint, types, imports, the quick tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(PYTEST) $(QUICK)
 
 fmt: setup  ## Format and mend what can be mended by machine
 	$(BIN)/ruff format .

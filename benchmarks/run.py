@@ -18,7 +18,7 @@ import pandas as pd
 from watch import MEMORY_TEXT, Measured, measure
 
 MAKE = shutil.which("make") or "make"
-AIMS = {"make run": (180, 1500), "make run again": (60, None), "make test": (600, None)}
+AIMS = {"make run": (120, 1500), "make run again": (15, None), "make test": (360, None)}
 """Seconds and megabytes, on 2 cores."""
 
 OURS = ("VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL", "PYTHONPATH")

@@ -8,10 +8,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings as examples
 from sqlalchemy import URL, create_engine, make_url, text
 
 from store.database import open_store
 from store.settings import Settings
+from tests.made_once import made_once
 from tests.providers.comtrade import ComtradeWorld
 from tests.providers.server import Providers
 from tests.providers.world import World
@@ -19,7 +21,15 @@ from tests.providers.world import World
 POSTGRES = "MAGNETCAST_TEST_POSTGRES"
 """Names the variable with the address of a PostgreSQL server that tests may make databases on."""
 
+examples.register_profile("full", derandomize=True, deadline=None)
+examples.register_profile("quick", examples.get_profile("full"), max_examples=20)
+examples.load_profile("full")
+
+BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
+"""The databases that a store may be on."""
+
 LONGEST = (
+    "docs/test_commands.py",
     "flows/test_promote.py",
     "service/test_web_pages.py",
     "flows/test_year.py",
@@ -101,7 +111,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=BOTH)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Address of a migrated store of this test's own, on either database."""
     if request.param == "postgresql":
@@ -112,7 +122,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=BOTH)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Address of a database without any table, on either database."""
     if request.param == "sqlite":
@@ -121,7 +131,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def prefect_api() -> Iterator[None]:
+def prefect_server() -> Iterator[None]:
     """One Prefect server for a worker of the test run, whatever folders its tests are in."""
     from prefect.settings import (  # noqa: PLC0415 - seconds
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -135,6 +145,38 @@ def prefect_api() -> Iterator[None]:
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield
+
+
+@pytest.fixture
+def real_flows() -> Iterator[None]:
+    """Let Prefect run the flows of a test; without, they are plain functions."""
+    from tests.plain_flows import real_flows as real  # noqa: PLC0415 - seconds
+
+    with real():
+        yield
+
+
+@pytest.fixture
+def prefect_api(prefect_server: None, real_flows: None) -> None:
+    """Let Prefect run the flows of a test, with the worker's server."""
+
+
+@pytest.fixture(scope="session")
+def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a migrated MLflow database without runs; one for all workers, only copied."""
+    from models.registry import tracking  # noqa: PLC0415 - seconds
+
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        tracking.connect(
+            Settings(
+                home=folder / "var",
+                tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
+                artifact_dir=folder / "artifacts",
+            )
+        )
+
+    return made_once(tmp_path_factory, "mlflow", fill)
 
 
 @contextmanager
@@ -164,10 +206,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="also run the tests that call the providers' real addresses",
     )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "network: calls a provider's real address")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -26,9 +26,12 @@ MAY_BE_WORSE = ("magnetcast status",)
 ONLY_NAMED = ("make up",)
 """Followed in tests/flows/test_machine.py."""
 
-pytestmark = pytest.mark.skipif(
-    SWITCH not in os.environ, reason=f"follows the documentation for minutes; set {SWITCH}=all"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        SWITCH not in os.environ, reason=f"follows the documentation for minutes; set {SWITCH}=all"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

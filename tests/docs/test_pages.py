@@ -38,6 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_site_holds_every_page_of_the_documentation(site: Path) -> None:
     sources = {path.relative_to(DOCS).with_suffix("") for path in DOCS.rglob("*.md")}
     built = {
@@ -51,6 +52,7 @@ def test_the_site_holds_every_page_of_the_documentation(site: Path) -> None:
     assert (site / "reference" / "models" / "index.html").stat().st_size > 100_000
 
 
+@pytest.mark.slow
 def test_no_page_loads_anything_from_another_host(site: Path) -> None:
     found = {
         match for page in site.rglob("*.html") for match in ELSEWHERE.findall(page.read_text())
@@ -59,6 +61,7 @@ def test_no_page_loads_anything_from_another_host(site: Path) -> None:
     assert not {tag for tag in found if 'rel="canonical"' not in tag}
 
 
+@pytest.mark.slow
 def test_the_reference_tells_each_verb(site: Path) -> None:
     page = (site / "reference" / "commands" / "index.html").read_text()
 

@@ -14,13 +14,9 @@ from store.archive.database_copies import move_addresses
 from tests.faults.checking import Watch, note
 from tests.faults.home import ALL, Home, Nursery, Service, serving
 from tests.faults.world import RELEASED, make_data
-from tests.flows.conftest import mlflow_template, new_folder
+from tests.flows.conftest import new_folder
 
-__all__ = ["mlflow_template", "new_folder"]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "long: a fault that only `make faults` brings about")
+__all__ = ["new_folder"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def nursery(prefect_api: None) -> Iterator[Nursery]:  # noqa: ARG001 - must be up
+def nursery(prefect_server: None) -> Iterator[Nursery]:  # noqa: ARG001 - must be up
     made = Nursery({"PREFECT_API_URL": str(PREFECT_API_URL.value())})
     yield made
     made.close()

@@ -12,7 +12,7 @@ from tests.faults.world import FIGURES
 Shared = tuple[Home, Service]
 Enduring = Callable[[Home, Service, str], Watch]
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 POISONED_MB = 1024
 ROOM = 3 << 30

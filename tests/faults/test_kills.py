@@ -17,7 +17,7 @@ from tests.faults.world import publish_until
 Served = tuple[Home, Service]
 Enduring = Callable[[Home, Service, str], Watch]
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SEED = 850511
 KILLS = int(os.environ.get("MAGNETCAST_FAULTS_KILLS", "100"))

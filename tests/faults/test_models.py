@@ -15,7 +15,7 @@ from tests.faults.world import NEXT, publish_until
 Shared = tuple[Home, Service]
 Enduring = Callable[[Home, Service, str], Watch]
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 class Bomb:

@@ -11,7 +11,7 @@ from tests.faults.world import NEXT, RELEASED, publish_until
 Served = tuple[Home, Service]
 Enduring = Callable[[Home, Service, str], Watch]
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PUBLISH = "flows.deployments:publish"
 """What the schedule starts."""

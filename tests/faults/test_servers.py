@@ -27,6 +27,8 @@ from tests.faults.checking import Watch
 from tests.faults.home import PATIENCE_S, Home, Service
 from tests.faults.world import NEXT, publish_until
 
+pytestmark = pytest.mark.slow
+
 Served = tuple[Home, Service]
 Enduring = Callable[[Home, Service, str], Watch]
 

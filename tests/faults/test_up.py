@@ -24,7 +24,7 @@ from tests.faults.world import publish_until
 
 Enduring = Callable[[Home, Service, str], Watch]
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 NAMES = ("prefect", "mlflow", "worker", "service", KEEPER)
 JOB = "scheduled-publication/monthly"

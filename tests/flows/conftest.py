@@ -1,4 +1,4 @@
-"""One Prefect server for all flows, a migrated MLflow database to copy, a small bundled world."""
+"""Flows as plain functions, stores on which the main job ran to copy, a small bundled world."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at, make_levels
 from tests.data.store_builders import FIGURE, write_csv
 from tests.made_once import made_once
+from tests.plain_flows import plain_flows
 
 AS_OF = "2020-04-22"
 """Two days after the world of March came out, so that one month of the backtest can be scored."""
@@ -44,8 +45,10 @@ class Published:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prefect_server(prefect_api: None) -> None:
-    """Let every flow of these tests find a server."""
+def _flows_are_functions() -> Iterator[None]:
+    """Call flows as functions, but in the tests that ask for ``real_flows`` or ``prefect_api``."""
+    with plain_flows():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -79,23 +82,6 @@ def with_eu27(levels: pd.DataFrame) -> pd.DataFrame:
         destination=levels["destination"].mask(rest, "EU27"),
         value=levels["value"].mask(rest, levels["period_from"].map(totals)),
     )
-
-
-@pytest.fixture(scope="session")
-def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a migrated MLflow database without runs."""
-
-    def fill(folder: Path) -> None:
-        folder.mkdir()
-        tracking.connect(
-            Settings(
-                home=folder / "var",
-                tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
-                artifact_dir=folder / "artifacts",
-            )
-        )
-
-    return made_once(tmp_path_factory, "mlflow", fill)
 
 
 def environment(folder: Path, data_dir: Path) -> dict[str, str]:
@@ -243,7 +229,11 @@ def magnetcast(
 
 
 @pytest.fixture
-def child_environment(place: Path, data_dir: Path) -> dict[str, str]:
+def child_environment(
+    prefect_server: None,  # noqa: ARG001 - must be up
+    place: Path,
+    data_dir: Path,
+) -> dict[str, str]:
     """Return the environment of a child process, with the server of these tests."""
     from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - read within the harness
 

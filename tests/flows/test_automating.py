@@ -18,6 +18,8 @@ from flows.operations.prefect_events import ALARM
 from store.errors import DataError
 from store.settings import Settings
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
+
 PATIENCE_S = 300.0
 
 
@@ -53,7 +55,7 @@ class Receiver:
 
 
 @pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
+def receiver(prefect_server: None) -> Iterator[Receiver]:  # noqa: ARG001 - must be up
     """A receiver that the automations of the test server post to."""
     made = Receiver()
     settings = Settings(alarm_url=SecretStr(made.url))

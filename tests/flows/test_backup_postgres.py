@@ -27,6 +27,8 @@ from tests.conftest import database_on, shown
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
 
+pytestmark = pytest.mark.slow
+
 WRITER = """
 import sys
 import pandas as pd

@@ -22,6 +22,8 @@ from store.settings import Settings
 from tests.data.engine_builders import BRIEF
 from tests.data.part_builders import FIRST, make_parts, make_table, read_forecasts
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("real_flows")]
+
 CUTOFFS = [FIRST + month for month in (47, 49, 51, 53)]
 
 FORECASTER = PanelForecaster(BRIEF)

@@ -25,6 +25,8 @@ from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.providers.registry import LIVE
 from store.settings import PROJECT_ROOT
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
+
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FILE = PROJECT_ROOT / "prefect.yaml"
 START = datetime(2026, 11, 25, tzinfo=UTC)
@@ -51,7 +53,9 @@ async def read_limit() -> tuple[int, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def deployed() -> dict[str, DeploymentResponse]:
+def deployed(
+    prefect_server: None,  # noqa: ARG001 - must be up
+) -> dict[str, DeploymentResponse]:
     """All deployments of prefect.yaml, as Prefect's own command takes them, twice."""
     asked(prepare())
     asked(prepare())

@@ -6,8 +6,9 @@ import pytest
 from benchmarks.kills import Scene, environment, kill_once, lifetime
 from tests.providers.server import Providers
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
 
-@pytest.mark.usefixtures("prefect_server")
+
 def test_a_killed_ingest_leaves_whole_vintages_and_the_next_one_completes(
     tmp_path: Path, child_environment: dict[str, str]
 ) -> None:

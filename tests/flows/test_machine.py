@@ -22,6 +22,8 @@ from flows.operations.local_servers import (
 from store.errors import DataError, StoreError
 from store.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 def free_port() -> int:
     with socket.socket() as one:

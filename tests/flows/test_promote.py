@@ -19,6 +19,8 @@ from store.settings import Settings
 from tests.data.builders import at
 from tests.flows.conftest import LATER, Published, copied, point_at
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own(first_run: Published, data_dir: Path, tmp_path: Path) -> Settings:

@@ -137,6 +137,7 @@ def test_a_second_writer_waits_no_longer_than_it_may(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_leave_one_forecast_and_a_sound_store(
     place: Path, child_environment: dict[str, str]
 ) -> None:

@@ -36,6 +36,8 @@ from tests.data.builders import QUICK, at, make_levels
 from tests.data.store_builders import EVENT, FIGURE, TARIFF, write_csv
 from tests.flows.conftest import with_eu27
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
+
 Call = Callable[..., tuple[int, str, str]]
 
 EVENING = pd.Timedelta(hours=11, minutes=30)

@@ -19,7 +19,6 @@ NEWS = ("new_actuals", "revised_actuals", "tariffs", "policy")
 TONNES = st.floats(0.0, 1e5, allow_subnormal=False)
 
 
-@settings(derandomize=True)
 @given(
     shares=st.lists(st.floats(-3.0, 3.0), min_size=1, max_size=12),
     start=st.floats(1e-3, 1e5),
@@ -37,7 +36,6 @@ def test_tonnes_of_shares_add_up_in_any_order(shares: list[float], start: float,
     np.testing.assert_allclose(shuffled, tonnes[:, order], rtol=1e-9, atol=1e-9 * (start + end))
 
 
-@settings(derandomize=True)
 @given(
     values=st.lists(st.tuples(TONNES, TONNES), min_size=7, max_size=7),
     before=TONNES,
@@ -78,7 +76,7 @@ def computed(news: frozenset[str], model: int, destination: str) -> dict[str, np
     return {**parts, "change": after - before}
 
 
-@settings(derandomize=True, max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     news=st.frozensets(st.sampled_from(NEWS)),
     model=st.sampled_from([1, 2]),

@@ -17,7 +17,7 @@ PANELS = st.tuples(st.integers(2, 12), st.integers(14, 40)).flatmap(
     lambda shape: hnp.arrays(float, shape, elements=VALUE)
 )
 HORIZON = st.integers(1, 14)
-quick = settings(derandomize=True, deadline=None, max_examples=15)
+quick = settings(max_examples=15)
 
 
 def forecast(values: Floats, horizon: int, *, last: int | None = None) -> Quantiles | None:

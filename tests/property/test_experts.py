@@ -15,7 +15,7 @@ SERIES = st.integers(2, 4)
 MONTHS = st.integers(1, 40)
 VALUE = st.one_of(st.just(float("nan")), st.just(0.0), st.floats(0.01, 1e4, allow_subnormal=False))
 PANELS = st.tuples(SERIES, MONTHS).flatmap(lambda shape: hnp.arrays(float, shape, elements=VALUE))
-quick = settings(derandomize=True, deadline=None, max_examples=25)
+quick = settings(max_examples=25)
 
 
 def fit(name: str, values: Floats) -> ExpertForecast:

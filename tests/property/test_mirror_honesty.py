@@ -82,7 +82,7 @@ LATER = st.lists(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(LATER)
 def test_no_record_of_a_later_moment_is_seen(later: list[dict[str, object]]) -> None:
     day = "2020-11-20"
@@ -102,7 +102,7 @@ def test_no_record_of_a_later_moment_is_seen(later: list[dict[str, object]]) -> 
     assert_same(evidence_panel(more, as_of=at(day)), honest(day))
 
 
-@settings(derandomize=True, deadline=None, max_examples=6)
+@settings(max_examples=6)
 @given(st.floats(1e-3, 1e3), st.sampled_from(PARTNERS))
 def test_any_imports_leave_a_positive_panel_that_meets_the_published_world(
     factor: float, partner: object

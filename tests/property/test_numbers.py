@@ -32,14 +32,12 @@ ERRORS = st.integers(0, 60).flatmap(
         hnp.arrays(float, n, elements=st.floats(0, 2)),
     )
 )
-quick = settings(derandomize=True, deadline=None, max_examples=60)
 
 
 def summed(bottom: np.ndarray) -> np.ndarray:
     return np.stack([bottom[members].sum(axis=0) for members in GROUPS])
 
 
-@quick
 @given(MEANS, SPREADS)
 def test_coherent_means_add_up_and_are_never_negative(mean: np.ndarray, spread: np.ndarray) -> None:
     mean = np.maximum(mean, 1e-3)
@@ -50,7 +48,6 @@ def test_coherent_means_add_up_and_are_never_negative(mean: np.ndarray, spread: 
     np.testing.assert_allclose(summed(found), found, rtol=1e-6, atol=1e-6)
 
 
-@quick
 @given(hnp.arrays(float, (10, 2), elements=st.floats(1.0, 1e5)), SPREADS)
 def test_means_that_add_up_stay_as_they_are(bottom: np.ndarray, spread: np.ndarray) -> None:
     mean = summed(np.vstack([bottom, bottom[:2]]))
@@ -58,7 +55,6 @@ def test_means_that_add_up_stay_as_they_are(bottom: np.ndarray, spread: np.ndarr
     np.testing.assert_allclose(coherent_factors(mean, spread, GROUPS), 1.0, rtol=1e-6)
 
 
-@quick
 @given(ERRORS)
 def test_calibrated_quantiles_never_cross_and_the_median_score_is_zero(
     errors: tuple[np.ndarray, ...],
@@ -71,7 +67,6 @@ def test_calibrated_quantiles_never_cross_and_the_median_score_is_zero(
     assert (scores[:, QUANTILE_COLUMNS.index("p50")] == 0).all()
 
 
-@quick
 @given(ERRORS, hnp.arrays(float, (3, 5), elements=st.floats(-3, 3)))
 def test_published_quantiles_are_ordered_tonnes_around_their_mean(
     errors: tuple[np.ndarray, ...], heads: np.ndarray
@@ -88,7 +83,6 @@ def test_published_quantiles_are_ordered_tonnes_around_their_mean(
     assert table["mean"].between(table["p05"] - 1e-9, table["p95"] + 1e-9).all()
 
 
-@quick
 @given(
     st.lists(st.one_of(st.just(float("nan")), TONNES), min_size=3, max_size=40).filter(
         lambda row: any(np.isfinite(row))
@@ -105,7 +99,6 @@ def test_baselines_say_a_number_wherever_anything_is_known(row: list[float], hor
         assert (said >= 0).all(), name
 
 
-@quick
 @given(hnp.arrays(float, 7, elements=TONNES), TONNES, st.floats(1.0, 1e4))
 def test_the_quantile_loss_is_never_negative_and_zero_only_where_all_quantiles_hit(
     quantiles: np.ndarray, truth: float, scale: float
@@ -124,7 +117,7 @@ def test_the_quantile_loss_is_never_negative_and_zero_only_where_all_quantiles_h
     assert (loss == 0) == bool((quantiles == truth).all())
 
 
-@settings(derandomize=True, deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.tuples(
@@ -159,7 +152,6 @@ def test_the_panel_adds_up_and_stays_positive_whatever_is_published(
     assert np.isfinite(panel.stderr).all()
 
 
-@quick
 @given(st.integers(1 * 12, 3000 * 12))
 def test_a_month_number_is_its_label(number: int) -> None:
     assert month_number(month_start(number)) == number

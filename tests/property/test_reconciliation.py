@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -14,7 +14,6 @@ MONTHS = 2
 LEVELS = 3
 TONNES = st.one_of(st.just(0.0), st.floats(1e-9, 1e15, allow_subnormal=False), st.floats(1.0, 1e3))
 ERROR = st.one_of(st.just(float("nan")), st.just(0.0), st.floats(-1e3, 1e3), st.floats(-1e15, 1e15))
-quick = settings(derandomize=True, deadline=None, max_examples=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,6 @@ def completed(case: Case) -> np.ndarray:
     return mean
 
 
-@quick
 @given(cases())
 def test_means_add_up_and_are_never_negative(case: Case) -> None:
     found = coherent_means(case.mean, case.residuals, case.tree)
@@ -65,7 +63,6 @@ def test_means_add_up_and_are_never_negative(case: Case) -> None:
     )
 
 
-@quick
 @given(cases())
 def test_quantiles_stay_in_order_and_not_negative(case: Case) -> None:
     _, found = reconcile(case.mean, case.quantiles, case.residuals, case.tree)
@@ -74,7 +71,6 @@ def test_quantiles_stay_in_order_and_not_negative(case: Case) -> None:
     assert (np.diff(found, axis=2) >= 0).all()
 
 
-@quick
 @given(cases())
 def test_means_that_add_up_stay_as_they_are(case: Case) -> None:
     mean = completed(case)
@@ -85,7 +81,6 @@ def test_means_that_add_up_stay_as_they_are(case: Case) -> None:
     np.testing.assert_allclose(quantiles, case.quantiles, rtol=1e-9)
 
 
-@quick
 @given(cases())
 def test_a_second_time_changes_nothing(case: Case) -> None:
     once = coherent_means(case.mean, case.residuals, case.tree)
@@ -95,7 +90,6 @@ def test_a_second_time_changes_nothing(case: Case) -> None:
     )
 
 
-@quick
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_order_of_the_series_does_not_matter(case: Case, random: object) -> None:
     names = [f"other{i:02d}" for i in range(len(case.tree.series))]

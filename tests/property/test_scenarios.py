@@ -38,7 +38,7 @@ def usa(text: str) -> pd.DataFrame:
     return table.loc[table["destination"] == "USA"].set_index("period")
 
 
-@settings(derandomize=True, max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(rate=RATES, more=st.floats(0.5, 60), month=MONTHS, notice=st.integers(0, 60))
 def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
     rate: float, more: float, month: str, notice: int
@@ -57,7 +57,7 @@ def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
         assert (low["scenario_p50"][binding] <= low["base_p50"][binding]).all()
 
 
-@settings(derandomize=True, max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     kind=st.sampled_from(["export_control", "export_ban", "quota", "entity_list"]),
     place=st.sampled_from(["USA", "JPN", "EU27", "WLD"]),

@@ -38,7 +38,6 @@ FIGURES = st.lists(
 )
 
 
-@settings(derandomize=True, deadline=None)
 @given(STATED, MONTHS)
 def test_no_figure_is_known_before_it_is_stated_or_before_its_period_ends(
     published_on: str, last_period: pd.Timestamp
@@ -61,7 +60,7 @@ def empty_store() -> bytes:
         return database.read_bytes()
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(FIGURES, st.randoms(use_true_random=False), DAYS)
 def test_what_is_read_depends_neither_on_writing_order_nor_on_later_rows(
     figures: list[dict[str, object]], random: object, day: object
@@ -87,7 +86,6 @@ def test_what_is_read_depends_neither_on_writing_order_nor_on_later_rows(
         assert digest == views[0][1]
 
 
-@settings(derandomize=True)
 @given(st.decimals(0, 10**9, places=3, allow_nan=False), st.sampled_from(["t", "pct", "musd"]))
 def test_a_width_is_positive_and_wording_only_widens(value: object, unit: str) -> None:
     exact, loose = half_width(str(value), unit), half_width(str(value), unit, "about")
@@ -95,7 +93,6 @@ def test_a_width_is_positive_and_wording_only_widens(value: object, unit: str) -
     assert 0 < exact <= loose
 
 
-@settings(derandomize=True)
 @given(MONTHS, MONTHS)
 def test_a_range_of_months_is_a_period_only_forwards(
     first: pd.Timestamp, last: pd.Timestamp

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.asof import OBSERVATION_KEY, known_at
@@ -167,7 +167,6 @@ VERSIONS = st.lists(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
 @given(VERSIONS, st.integers(1, 28), st.randoms(use_true_random=False))
 def test_view_is_the_newest_known_version_in_any_row_order(
     versions: list[dict[str, object]], day: int, shuffle: object

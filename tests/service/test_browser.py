@@ -11,6 +11,8 @@ from tests.service.browsing import Watch, opened
 from tests.service.serving import ENDING_S, serving
 from tests.service.stores import copied
 
+pytestmark = pytest.mark.slow
+
 PAGES = [
     "/",
     "/destinations/USA",

@@ -7,6 +7,8 @@ from playwright.sync_api import Browser
 from tests.service.asking import Asked
 from tests.service.browsing import opened
 
+pytestmark = pytest.mark.slow
+
 ANSWERED = "/what-if?destination=USA&worked=us-truce-ends"
 WRONG = "/what-if?destination=USA&tariff_importer=USA&tariff_kind=rate&tariff_value=soon"
 

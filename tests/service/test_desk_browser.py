@@ -14,6 +14,8 @@ from tests.service.other_goods import GOODS
 from tests.service.serving import serving
 from tests.service.stores import NEWEST, copied
 
+pytestmark = pytest.mark.slow
+
 KEY = "k" * 32
 
 

@@ -109,6 +109,7 @@ closed_briefly = schema_of(CLOSED, examples=2, coverage=False)
 opened = schema_of(RULES, examples=2, coverage=False)
 
 
+@pytest.mark.slow
 @closed.parametrize()
 @relaxed
 def test_a_writer_is_answered_as_described(case: Case, writer: Served) -> None:

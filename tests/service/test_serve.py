@@ -18,6 +18,8 @@ from store.errors import DataError
 from tests.service.serving import ENDING_S, START, serving
 from tests.service.stores import copied, publish
 
+pytestmark = pytest.mark.slow
+
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
 
 

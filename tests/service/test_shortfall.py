@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -44,7 +44,6 @@ def test_joint_paths_of_published_quantiles_need_more_the_more_a_miss_carries_ov
     assert (sample_paths(quantiles, 0.7) == single).all()
 
 
-@settings(derandomize=True, deadline=None)
 @given(
     paths=arrays(float, (7, 4), elements=st.floats(0, 1e4)),
     needs=st.tuples(st.floats(0, 1e4), st.floats(0, 1e4)),

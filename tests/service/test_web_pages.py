@@ -108,6 +108,7 @@ def test_a_page_sets_no_cookie_and_is_guarded(client: TestClient) -> None:
         assert answer.headers["referrer-policy"] == wanted
 
 
+@pytest.mark.slow
 def test_every_link_within_the_site_leads_somewhere(client: TestClient) -> None:
     waiting, seen = ["/"], set[str]()
     while waiting:

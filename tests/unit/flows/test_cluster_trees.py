@@ -19,6 +19,8 @@ from flows.panels.part_files import read_cells, write_cells
 from models.executor.part_training import PartCells, trained_here
 from tests.data.engine_builders import BRIEF
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("real_flows")]
+
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:

@@ -186,6 +186,7 @@ def test_a_panel_with_sums_is_not_divided(tmp_path: Path) -> None:
         write_parts(tmp_path / "panel.parquet", tmp_path / "parts", count=2)
 
 
+@pytest.mark.slow
 def test_a_panel_in_parts_is_never_held_whole(tmp_path: Path) -> None:
     table = make_table(series=24_000, months=72)
     file, parts = make_parts(tmp_path, table, count=24)

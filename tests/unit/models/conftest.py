@@ -1,10 +1,7 @@
 """MLflow is expensive to set up: one migrated database and one stored model for all tests."""
 
-import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,18 +11,11 @@ import pandas as pd
 import pytest
 
 from models.registry import contract, registry, served, tracking
-from store.settings import PROJECT_ROOT, Settings
-from tests.made_once import made_once
+from store.settings import Settings
 
 HORIZONS = 18
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 FEATURES = ["tonnes_lag_1m_log", "tariff_rate_pct", "horizon"]
-OPEN = """
-import sys
-from models.registry.registry.tracking import connect
-from store.settings import Settings
-connect(Settings(home=sys.argv[1], tracking_uri=sys.argv[2], artifact_dir=sys.argv[3]))
-"""
 
 
 def settings_in(folder: Path) -> Settings:
@@ -36,59 +26,12 @@ def settings_in(folder: Path) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
-def mlflow_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_once(tmp_path_factory, "mlflow-folder", Path.mkdir)
-
-
-@pytest.fixture(scope="session")
-def mlflow_first_openings(
-    mlflow_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> list[tuple[int, str]]:
-    """Two processes that made the same database at once: exit code and output of each."""
-
-    def fill(folder: Path) -> None:
-        folder.mkdir()
-        told = json.dumps(opened_at_once(mlflow_folder))
-        (folder / "told.json").write_text(told, encoding="utf-8")
-
-    folder = made_once(tmp_path_factory, "mlflow-openings", fill)
-    told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
-    return [(code, output) for code, output in told]
-
-
-def opened_at_once(folder: Path) -> list[tuple[int, str]]:
-    settings = settings_in(folder)
-    paths = [str(settings.home), settings.tracking_uri, str(settings.artifact_dir)]
-    processes = [
-        subprocess.Popen(  # noqa: S603 - our own interpreter and script
-            [sys.executable, "-c", OPEN, *paths],
-            cwd=PROJECT_ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    outputs = [process.communicate(timeout=600)[0] for process in processes]
-    return [
-        (process.returncode, output) for process, output in zip(processes, outputs, strict=True)
-    ]
-
-
-@pytest.fixture(scope="session")
-def mlflow_migrated(mlflow_folder: Path, mlflow_first_openings: list[tuple[int, str]]) -> Path:
-    """Folder of a migrated, empty database to copy from."""
-    assert any(code == 0 for code, _ in mlflow_first_openings), mlflow_first_openings
-    return mlflow_folder
-
-
-def copied(folder: Path, target: Path) -> Settings:
+def copied(template: Path, target: Path) -> Settings:
     """Return settings of a copy of the migrated database with artifacts of its own."""
     settings = settings_in(target)
     settings.artifact_dir.mkdir(parents=True)
     database = target / "mlruns" / "mlflow.db"
-    shutil.copy(folder / "mlruns" / "mlflow.db", database)
+    shutil.copy(template / "mlflow.db", database)
     connection = sqlite3.connect(database)
     with connection:
         connection.execute(
@@ -100,9 +43,9 @@ def copied(folder: Path, target: Path) -> Settings:
 
 
 @pytest.fixture
-def mlflow_settings(mlflow_migrated: Path, tmp_path: Path) -> Settings:
+def mlflow_settings(mlflow_template: Path, tmp_path: Path) -> Settings:
     """Settings of a migrated, empty database that belongs to one test."""
-    return copied(mlflow_migrated, tmp_path)
+    return copied(mlflow_template, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -170,14 +113,14 @@ def mlflow_card() -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def mlflow_stored(
-    mlflow_migrated: Path,
+    mlflow_template: Path,
     mlflow_heads: Mapping[str, str],
     mlflow_card: Mapping[str, object],
     mlflow_rows: pd.DataFrame,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Settings:
     """Settings of a database with one registered version; only read."""
-    settings = copied(mlflow_migrated, tmp_path_factory.mktemp("stored"))
+    settings = copied(mlflow_template, tmp_path_factory.mktemp("stored"))
     with tracking.open_run(settings, name="train", tags={"flow": "train"}) as run:
         registry.register(
             settings,

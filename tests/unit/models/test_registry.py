@@ -1,7 +1,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from tests.unit.models.conftest import FEATURES
 
 NAMES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95", "mean"]
 TAGS = {"model_version": "m1", "as_of": "2026-02-25", "data_vintage": "abc"}
+
+Register = Callable[..., int]
 
 WITHOUT_PROJECT = """
 import sys
@@ -48,17 +50,33 @@ def expected(
     return served.predict_quantiles(heads, mlflow_card, mlflow_rows)
 
 
+@pytest.fixture
 def register(
-    settings: Settings,
-    heads: Mapping[str, str],
-    card: Mapping[str, object],
-    example: pd.DataFrame,
-    **tags: str,
-) -> int:
-    with tracking.open_run(settings, name="train", tags={"flow": "train"}) as run:
-        return registry.register(
-            settings, run, heads=heads, card=card, example=example, tags={**TAGS, **tags}
-        )
+    mlflow_settings: Settings,
+    mlflow_heads: Mapping[str, str],
+    mlflow_card: Mapping[str, object],
+    mlflow_rows: pd.DataFrame,
+) -> Register:
+    """Register a sound model, or one that differs as told; returns its version."""
+
+    def registered(
+        *,
+        heads: Mapping[str, str] = mlflow_heads,
+        card: Mapping[str, object] | None = None,
+        example: pd.DataFrame = mlflow_rows,
+        **tags: str,
+    ) -> int:
+        with tracking.open_run(mlflow_settings, name="train", tags={"flow": "train"}) as run:
+            return registry.register(
+                mlflow_settings,
+                run,
+                heads=heads,
+                card={**mlflow_card, **(card or {})},
+                example=example,
+                tags={**TAGS, **tags},
+            )
+
+    return registered
 
 
 def run_alone(arguments: list[str], folder: Path) -> None:
@@ -91,6 +109,7 @@ def test_mlflow_alone_predicts_the_same_from_the_folder(
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_process_without_the_project_predicts_the_same(
     mlflow_stored_folder: Path, mlflow_rows: pd.DataFrame, expected: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -104,6 +123,7 @@ def test_a_process_without_the_project_predicts_the_same(
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "csv"])
 def test_the_command_line_of_mlflow_predicts_the_same(
     form: str,
@@ -191,13 +211,10 @@ def test_a_loaded_model_names_missing_columns(
 
 
 def test_the_champion_moves_and_leaves_a_way_back(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
+    register: Register, mlflow_settings: Settings
 ) -> None:
-    first = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
-    second = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows, model_version="m2")
+    first = register()
+    second = register(model_version="m2")
     assert registry.champion(mlflow_settings) is None
 
     registry.promote(mlflow_settings, first)
@@ -214,14 +231,9 @@ def test_the_champion_moves_and_leaves_a_way_back(
     assert registry.load_champion(mlflow_settings).version == 2
 
 
-def test_a_name_leads_to_its_newest_version(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
-) -> None:
+def test_a_name_leads_to_its_newest_version(register: Register, mlflow_settings: Settings) -> None:
     for name in ("m1", "m2", "m1"):
-        register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows, model_version=name)
+        register(model_version=name)
 
     found = [registry.named(mlflow_settings, name) for name in ("m1", "m2", "m3")]
 
@@ -229,13 +241,9 @@ def test_a_name_leads_to_its_newest_version(
 
 
 def test_registering_prints_nothing(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
-    capfd: pytest.CaptureFixture[str],
+    register: Register, mlflow_settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    version = register()
     registry.promote(mlflow_settings, version)
     registry.load_champion(mlflow_settings)
 
@@ -243,15 +251,12 @@ def test_registering_prints_nothing(
 
 
 def test_a_model_that_cannot_be_stored_becomes_no_version(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
+    register: Register, mlflow_settings: Settings, mlflow_rows: pd.DataFrame
 ) -> None:
     bad = mlflow_rows.drop(columns="tariff_rate_pct")
 
     with pytest.raises(ValueError, match="tariff_rate_pct"):
-        register(mlflow_settings, mlflow_heads, mlflow_card, bad)
+        register(example=bad)
 
     client, experiment_id = tracking.connect(mlflow_settings)
     [logged] = client.search_logged_models([experiment_id])
@@ -260,15 +265,12 @@ def test_a_model_that_cannot_be_stored_becomes_no_version(
 
 
 def test_a_model_without_all_heads_is_refused(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
+    register: Register, mlflow_heads: Mapping[str, str]
 ) -> None:
     heads = {"p50": mlflow_heads["p50"]}
 
     with pytest.raises(ValueError, match=r"heads \['p50'\] was to be registered"):
-        register(mlflow_settings, heads, mlflow_card, mlflow_rows)
+        register(heads=heads)
 
 
 def test_without_a_database_there_is_no_champion_and_none_is_made(tmp_path: Path) -> None:
@@ -288,12 +290,9 @@ def test_unknown_versions_are_neither_loaded_nor_promoted(mlflow_settings: Setti
 
 
 def test_lost_files_are_told_with_their_place(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
+    register: Register, mlflow_settings: Settings
 ) -> None:
-    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    version = register()
     [card] = mlflow_settings.artifact_dir.rglob("card.json")
     card.unlink()
 
@@ -303,13 +302,9 @@ def test_lost_files_are_told_with_their_place(
 
 @pytest.mark.parametrize("name", ["p50.txt", "served.py", "card.json"])
 def test_a_file_changed_after_training_is_refused_and_nothing_of_it_runs(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
-    name: str,
+    register: Register, mlflow_settings: Settings, name: str
 ) -> None:
-    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    version = register()
     ran = mlflow_settings.artifact_dir.parent / "ran"
     [file] = mlflow_settings.artifact_dir.rglob(name)
     text = file.read_text(encoding="utf-8")
@@ -323,12 +318,9 @@ def test_a_file_changed_after_training_is_refused_and_nothing_of_it_runs(
 
 
 def test_byte_code_beside_the_script_is_not_taken_over(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
+    register: Register, mlflow_settings: Settings, mlflow_card: Mapping[str, object]
 ) -> None:
-    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    version = register()
     [script] = mlflow_settings.artifact_dir.rglob("served.py")
     planted = script.parent / "__pycache__" / f"served.cpython-{sys.version_info.minor}.pyc"
     planted.parent.mkdir()
@@ -338,12 +330,9 @@ def test_byte_code_beside_the_script_is_not_taken_over(
 
 
 def test_what_mlflow_notes_beside_a_model_it_serves_does_not_disable_it(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
+    register: Register, mlflow_settings: Settings, mlflow_card: Mapping[str, object]
 ) -> None:
-    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    version = register()
     registry.load(mlflow_settings, version)
     [script] = mlflow_settings.artifact_dir.rglob("served.py")
 
@@ -363,41 +352,31 @@ def test_what_mlflow_notes_beside_a_model_it_serves_does_not_disable_it(
     ids=["schema", "catalogue"],
 )
 def test_a_model_for_other_rows_is_refused_with_the_reason(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
-    case: tuple[Mapping[str, object], str],
+    register: Register, mlflow_settings: Settings, case: tuple[Mapping[str, object], str]
 ) -> None:
     changed, message = case
-    version = register(mlflow_settings, mlflow_heads, {**mlflow_card, **changed}, mlflow_rows)
+    version = register(card=changed)
 
     with pytest.raises(StoreError, match=message):
         registry.load(mlflow_settings, version)
 
 
 def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
+    register: Register, mlflow_settings: Settings, mlflow_rows: pd.DataFrame
 ) -> None:
     old = ["tonnes_lag_9m", *FEATURES[1:]]
     rows = mlflow_rows.rename(columns={FEATURES[0]: old[0]})
-    version = register(mlflow_settings, mlflow_heads, {**mlflow_card, "features": old}, rows)
+    version = register(card={"features": old}, example=rows)
 
     with pytest.raises(StoreError, match="features that are no more: tonnes_lag_9m"):
         registry.load(mlflow_settings, version)
 
 
 def test_a_rollback_brings_the_previous_champion_back_and_says_why(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
+    register: Register, mlflow_settings: Settings
 ) -> None:
     for _ in range(2):
-        version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+        version = register()
         registry.promote(mlflow_settings, version)
 
     now, bad = registry.roll_back(mlflow_settings, reason="bands too narrow")
@@ -413,12 +392,9 @@ def test_a_rollback_brings_the_previous_champion_back_and_says_why(
 
 
 def test_a_challenger_that_is_promoted_is_on_trial_no_more(
-    mlflow_settings: Settings,
-    mlflow_heads: Mapping[str, str],
-    mlflow_card: Mapping[str, object],
-    mlflow_rows: pd.DataFrame,
+    register: Register, mlflow_settings: Settings
 ) -> None:
-    version = register(mlflow_settings, mlflow_heads, mlflow_card, mlflow_rows)
+    version = register()
     registry.nominate(mlflow_settings, version)
     on_trial = registry.challenger(mlflow_settings)
     assert on_trial is not None

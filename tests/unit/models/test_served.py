@@ -6,7 +6,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.registry import served
@@ -162,7 +162,6 @@ def test_a_zero_level_is_forecast_without_nan_or_negative(offset: float, lowest:
     assert forecast["p95"].iloc[0] == pytest.approx(max(offset * (np.exp(2.0) - 1.0), 0.0))
 
 
-@settings(derandomize=True, max_examples=40, deadline=None)
 @given(
     scores=st.lists(st.floats(-8, 8), min_size=7, max_size=7),
     level=st.floats(0, 1e5),

@@ -1,4 +1,7 @@
+import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,7 +16,14 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from models.registry import registry, tracking
 from store.errors import StoreError
-from store.settings import Settings
+from store.settings import PROJECT_ROOT, Settings
+
+OPEN = """
+import sys
+from models.registry.tracking import connect
+from store.settings import PROJECT_ROOT, Settings
+connect(Settings(home=sys.argv[1], tracking_uri=sys.argv[2], artifact_dir=sys.argv[3]))
+"""
 
 TAGS = {"as_of": "2026-02-25", "data_vintage": "abc", "flow": "train"}
 
@@ -23,26 +33,40 @@ def stored(settings: Settings, run_id: str) -> mlflow.entities.Run:
     return client.get_run(run_id)
 
 
-def test_two_processes_open_a_fresh_database_at_once_and_say_nothing(
-    mlflow_first_openings: list[tuple[int, str]],
-) -> None:
-    assert mlflow_first_openings == [(0, ""), (0, "")]
+@pytest.mark.slow
+def test_two_processes_open_a_fresh_database_at_once_and_say_nothing(tmp_path: Path) -> None:
+    paths = [str(tmp_path / "var"), f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts")]
+    processes = [
+        subprocess.Popen(  # noqa: S603 - our own interpreter and script
+            [sys.executable, "-c", OPEN, *paths],
+            cwd=PROJECT_ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+
+    outputs = [process.communicate(timeout=600)[0] for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0]
+    assert outputs == ["", ""]
 
 
 def test_experiment_keeps_its_artifacts_in_the_artifact_folder(
-    mlflow_folder: Path, mlflow_first_openings: list[tuple[int, str]]
+    mlflow_template: Path, tmp_path: Path
 ) -> None:
-    assert mlflow_first_openings
+    database = shutil.copy(mlflow_template / "mlflow.db", tmp_path)
     settings = Settings(
-        home=mlflow_folder / "var",
-        tracking_uri=f"sqlite:///{mlflow_folder}/mlruns/mlflow.db",
-        artifact_dir=mlflow_folder / "elsewhere",
+        home=tmp_path / "var",
+        tracking_uri=f"sqlite:///{database}",
+        artifact_dir=tmp_path / "elsewhere",
     )
 
     client, experiment_id = tracking.connect(settings)
 
     assert client.get_experiment(experiment_id).name == "magnetcast"
-    expected = (mlflow_folder / "mlruns" / "artifacts").as_uri()
+    expected = (mlflow_template / "artifacts").as_uri()
     assert client.get_experiment(experiment_id).artifact_location == expected
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.months import month_number
@@ -347,7 +347,6 @@ ROWS = st.lists(
     max_size=25,
     unique_by=lambda row: (row[0], row[1], row[2], row[4]),
 )
-quick = settings(derandomize=True, deadline=None, max_examples=60)
 
 
 def dated(rows: list[tuple[object, ...]]) -> str:
@@ -361,7 +360,6 @@ def seen(found: Covariates, cutoff: int) -> bytes:
     return found.at(cutoff, 3, needed=np.zeros(2, dtype=bool)).tobytes()
 
 
-@quick
 @given(ROWS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(rows: list[tuple[object, ...]], random: object) -> None:
     mixed = list(rows)
@@ -376,7 +374,6 @@ def test_the_order_of_rows_changes_nothing(rows: list[tuple[object, ...]], rando
         assert seen(first, cutoff) == seen(second, cutoff)
 
 
-@quick
 @given(ROWS, st.integers(0, 8))
 def test_values_that_became_available_later_change_no_bit(
     rows: list[tuple[object, ...]], since: int

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.months import month_number
@@ -523,7 +523,6 @@ CELLS = st.tuples(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
 @given(st.lists(CELLS, min_size=1, max_size=14), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(rows: list[tuple[str, ...]], random: object) -> None:
     sound = [("S", "2020-01", "4")]

@@ -6,8 +6,11 @@ import subprocess
 import sys
 
 import httpx
+import pytest
 
 from store.settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.slow
 
 
 def test_they_say_what_to_export_and_can_be_spoilt_from_outside() -> None:

@@ -50,6 +50,7 @@ def writer(database: Path) -> Iterator[None]:
             process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("journal", ["WAL", "DELETE"])
 def test_a_copy_made_while_a_process_writes_is_one_state(tmp_path: Path, journal: str) -> None:
     database = tmp_path / "store.db"

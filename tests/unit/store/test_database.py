@@ -69,6 +69,7 @@ def test_opening_an_existing_store_again_keeps_its_rows(engine: Engine) -> None:
     again.dispose()
 
 
+@pytest.mark.slow
 def test_processes_that_open_one_fresh_store_at_once_all_succeed(empty_url: str) -> None:
     code = "import sys; from store.database import open_store; open_store(sys.argv[1])"
 

@@ -1,0 +1,35 @@
+"""The command as a person runs it: a process of its own, with Prefect and a server of that."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from flows.context.stores import store_of
+from store.facts.reading import read_runs
+from store.settings import PROJECT_ROOT
+from tests.flows.conftest import AS_OF, Published, copied, environment
+
+RUN = [sys.executable, "-c", "from flows.cli.app import main; main()", "run", "--as-of"]
+
+
+def test_a_repeat_with_nothing_new_says_so_and_publishes_nothing(
+    first_run: Published, data_dir: Path, tmp_path: Path
+) -> None:
+    there = copied(first_run, tmp_path / "place", data_dir)
+    own = {**environment(there.folder, data_dir), "PREFECT_HOME": str(tmp_path / "prefect")}
+    variables = {name: os.environ[name] for name in os.environ if not name.startswith("PREFECT_")}
+
+    done = subprocess.run(  # noqa: S603 - our own interpreter and words
+        [*RUN, AS_OF],
+        cwd=PROJECT_ROOT,
+        env={**variables, **own},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "nothing new since the forecast of 2020-04-22; nothing was published" in done.stderr
+    assert "Month" in done.stdout
+    assert len(read_runs(store_of(there.settings))) == 1

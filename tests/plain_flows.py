@@ -1,0 +1,66 @@
+"""Flows as plain functions: most tests ask what a flow does, few what Prefect does with it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+from prefect import Flow, Task
+from prefect.artifacts import Artifact
+from prefect.client.schemas.objects import Artifact as ArtifactResponse
+from prefect.events.schemas.events import Event
+from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
+
+EMIT: Final = "flows.operations.prefect_events.emit_event"
+
+
+def call(self: Any, *args: object, **kwargs: object) -> object:  # noqa: ANN401 - a flow or a task
+    """Call the function of a flow or a task."""
+    return self.fn(*args, **kwargs)
+
+
+def make_event(event: str, *, resource: Mapping[str, str], payload: Mapping[str, Any]) -> Event:
+    """Check an event as Prefect does and tell nobody."""
+    return Event(event=event, resource=dict(resource), payload=dict(payload))
+
+
+def keep(self: Artifact, **_: object) -> ArtifactResponse:
+    """Answer as a server that takes an artifact, which was checked when it was made."""
+    return ArtifactResponse(key=self.key, type=self.type, description=self.description)
+
+
+PLAIN: Final[Mapping[object, Mapping[str, Callable[..., object]]]] = {
+    Flow: {"__call__": call},
+    Task: {"__call__": call},
+    Artifact: {"create": keep},
+}
+REAL: Final = {
+    one: {name: getattr(one, name) for name in methods} for one, methods in PLAIN.items()
+}
+
+
+@contextmanager
+def plain_flows() -> Iterator[None]:
+    """Let flows and tasks be functions: whoever asks Prefect for a server gets an error."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}),
+    ):
+        patch.setattr(EMIT, make_event)
+        for one, methods in PLAIN.items():
+            for name, method in methods.items():
+                patch.setattr(one, name, method)
+        yield
+
+
+@contextmanager
+def real_flows() -> Iterator[None]:
+    """Let Prefect run flows and tasks, also where ``plain_flows`` holds."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True}),
+    ):
+        for one, methods in REAL.items():
+            for name, method in methods.items():
+                patch.setattr(one, name, method)
+        yield
