@@ -17,7 +17,7 @@ from scoring import CELL, LEVELS, measured, scores_of, shared
 from features.asof import OBSERVATION_KEY, known_at
 from features.months import month_number, month_numbers, month_start
 from features.panel.partner_table import PartnerTable
-from flows.publishing.group_snapshot import material_events
+from flows.publishing.table_snapshot import material_events
 from models.engine.spec import EngineSpec
 from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
 from models.forecasting.panel_snapshot import months_of

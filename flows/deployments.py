@@ -12,7 +12,7 @@ from prefect.concurrency.sync import concurrency
 from flows.backup.backup import back_up
 from flows.backup.prune import prune
 from flows.cli.ingest_commands import span_of, take
-from flows.cli.table_commands import run_tables_and_tell
+from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
 from flows.context.stores import single_writer
 from flows.context.workspace import open_workspace

@@ -1,248 +1,156 @@
-"""The main job: facts in, a published forecast and its report out."""
+"""The run-and-publish path: facts in, a published forecast and its report out, once."""
 
-import uuid
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from features.asof import EVENT_KEY, known_at
-from features.months import last_complete_month, month_label
 from flows.alerts.alerts import alert_if_possible
 from flows.clock import utc_now
-from flows.context.console import say
-from flows.context.provenance import git_commit
-from flows.context.workspace import Workspace, open_workspace, single_writer, store_of
-from flows.ingest.ingest import ingest
+from flows.context.stores import single_writer, store_of
 from flows.monitoring.monitors import watch_if_possible
-from flows.monitoring.run_marker import noted
+from flows.monitoring.run_marker import noted, run_on
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import PUBLISHED, alarm, tell
-from flows.publishing.publish import (
-    PublicationDraft,
-    day_of,
-    freeze,
-    held_folder,
-    held_like,
-    objections,
-)
-from flows.publishing.unknowns import unknowns
-from flows.training.backtest import backtest, verdict
-from flows.training.predict import Forecast, predict
-from flows.training.train import train
-from models.evaluation.backtest import EvidenceBacktest
-from models.registry import registry
-from service.report.report import ReportInput, write_report
+from flows.publishing.pipelines import Pipeline, open_pipelines
+from flows.publishing.publish import PublicationDraft, held_folder, objections, publish
+from flows.publishing.run_config import MAGNETS, RunConfig, config_of
+from flows.publishing.run_ledger import run_entry
+from flows.publishing.run_outcome import RunOutcome, unchanged
+from flows.training.backtest import verdict
+from flows.training.predict import BacktestedForecast
 from store.errors import DataError, StoreError
-from store.facts.reading import latest_forecast, read_events, read_runs
-from store.publications.decisions import held_forecasts
-from store.publications.publishing import RunRecord, finish_run, settle_runs, start_run
-from store.schema.frame_schemas import validate
+from store.facts.labels import keep_label
+from store.publications.publishing import settle_runs
 from store.settings import Settings
-from store.vocabulary import MONTHS_AHEAD
 
 ARTIFACT: Final = "world-forecast"
-"""Key of the table that every run leaves in Prefect."""
+"""How the key of the table begins that every run leaves in Prefect."""
 
-MOST_LATE: Final = 12
-"""Months without figures after which nothing is published any more."""
+MAIN_JOB: Final = "the main job"
+SEVERAL: Final = "the run on many commodities"
+"""Names of runs in alarms; of one commodity that failed the store tells."""
 
-WORK: Final = "the main job"
-"""Name of the run in alarms."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
-    """What a run left behind."""
-
-    forecasts: pd.DataFrame
-    report: Path
-    rows_published: int
-    verdict: str
-    unknowns: list[str]
-    is_new: bool
-    held: str = ""
-    """Why the forecast waits for a person; the one before it still stands."""
+Result = RunOutcome | str
+"""What a run left behind, or why it left nothing."""
 
 
 @flow(name="run", validate_parameters=False)
-def run(settings: Settings, as_of: pd.Timestamp) -> RunOutcome:
-    """Ingest, backtest, train, predict, publish and report; does nothing twice.
+def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) -> RunOutcome:
+    """Backtest, forecast, publish and report one configuration; does nothing twice.
 
     Args:
         settings: Where things are kept.
         as_of: The moment to forecast at (UTC).
-    """
-    with single_writer(settings), noted(settings, WORK):
-        ingest(settings)
-        settle_runs(store_of(settings), at=utc_now())
-        workspace = open_workspace(settings, as_of)
-        _check_not_ancient(workspace)
-        outcome = published_already(workspace) or held_already(workspace) or _publish_new(workspace)
-    _leave_artifact(outcome)
-    alert_if_possible(settings, utc_now())
-    if outcome.held:
-        alarm("held", outcome.held)
-    elif outcome.is_new:
-        tell(PUBLISHED, f"{as_of:%Y-%m-%d}", {"rows": outcome.rows_published})
-        watch_if_possible(settings, utc_now())
-    return outcome
-
-
-def _check_not_ancient(workspace: Workspace) -> None:
-    """Refuse to forecast from figures so old that the clock, or all providers, must be wrong.
+        config: What to forecast; the main job brings the bundled figures in first.
 
     Raises:
-        DataError: They are.
+        DataError: There is nothing to forecast it from.
     """
-    known = workspace.history.panel(workspace.as_of).cutoff
-    late = last_complete_month(workspace.as_of) - known
-    if late > MOST_LATE:
-        raise DataError(
-            f"The newest figures are of {month_label(known)}, {late} months before "
-            f"{workspace.as_of:%Y-%m-%d}. Expected at most {MOST_LATE}: beyond, a forecast would "
-            "be nonsense. Look at this machine's clock, then at the ingests; nothing was published."
-        )
+    job = MAIN_JOB if config.is_main else run_on(config.published_as)
+    with single_writer(settings), noted(settings, job):
+        result = _results(settings, as_of, [config], keep_going=False)[config.published_as]
+    if isinstance(result, str):
+        raise DataError(result)
+    _follow_up(settings, as_of, [result])
+    return result
 
 
-def published_already(workspace: Workspace) -> RunOutcome | None:
-    """Return the day's forecast if the same facts, months and choices made it, else None."""
-    latest = latest_forecast(workspace.engine, as_of=day_of(workspace.as_of))
-    if latest.empty:
-        return None
-    last = month_label(last_complete_month(workspace.as_of) + MONTHS_AHEAD)
-    if set(latest["data_vintage"]) != {workspace.fingerprint} or latest["period"].max() != last:
-        return None
-    folder = report_folder(workspace.settings, latest["as_of"].iloc[0])
-    if not _was_trained(workspace) or not (folder / "index.html").exists():
-        return None
-    if not _is_by_champion(workspace, set(latest["model"])):
-        return None
-    day = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
-    say(f"run       nothing new since the forecast of {day}; nothing was published")
-    return RunOutcome(latest, folder / "index.html", 0, "", [], is_new=False)
+@flow(name="run-each", validate_parameters=False)
+def run_each(
+    settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
+) -> dict[str, Result]:
+    """Run several configurations, those of one group by one model; one that fails stops no other.
+
+    Each is published by itself, in one transaction.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to forecast at (UTC).
+        configs: What to forecast.
+
+    Returns:
+        By key what became of it, in the order of the groups.
+    """
+    with single_writer(settings), noted(settings, SEVERAL):
+        results = _results(settings, as_of, configs, keep_going=True)
+        for config in configs:
+            if isinstance(results[config.published_as], RunOutcome):
+                keep_label(store_of(settings), config.published_as, config.label, at=utc_now())
+    _follow_up(settings, as_of, [one for one in results.values() if isinstance(one, RunOutcome)])
+    return results
 
 
-def held_already(workspace: Workspace) -> RunOutcome | None:
-    """Return the forecast that a person holds back if the same facts made it, else None."""
-    found = held_like(workspace.engine, workspace.as_of, workspace.fingerprint)
-    if found is None or not _was_trained(workspace):
-        return None
-    last = month_label(last_complete_month(workspace.as_of) + MONTHS_AHEAD)
-    table = held_forecasts(workspace.engine, found.number)
-    if table["period"].max() != last or not _is_by_champion(workspace, set(table["model"])):
-        return None
-    say(f"run       nothing new; publication {found.number} is {found.told}")
-    folder = held_folder(report_folder(workspace.settings, found.as_of))
-    return RunOutcome(table, folder / "index.html", 0, "", [], is_new=False, held=found.told)
+def _results(
+    settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig], *, keep_going: bool
+) -> dict[str, Result]:
+    """Return by key what became of each; unless ``keep_going`` the first failure is raised."""
+    settle_runs(store_of(settings), at=utc_now())
+    results: dict[str, Result] = {}
+    for key, opened in open_pipelines(settings, as_of, configs):
+        if isinstance(opened, str):
+            results[key] = opened
+        else:
+            results[key] = unchanged(opened) or _published(opened, keep_going=keep_going)
+    return results
 
 
-def _was_trained(workspace: Workspace) -> bool:
-    """Return whether a run with these facts and choices ended well, whoever it made champion."""
-    runs = read_runs(workspace.engine)
-    alike = runs["status"].eq("finished") & runs["data_vintage"].eq(workspace.fingerprint)
-    trained = runs.loc[alike, "model_version"].fillna("")
-    return bool(trained.str.contains(workspace.spec.digest, regex=False).any())
-
-
-def _is_by_champion(workspace: Workspace, models: set[str]) -> bool:
-    """Return whether who publishes now had a say in it: not so after a rollback, say."""
+def _published(pipeline: Pipeline, *, keep_going: bool) -> Result:
     try:
-        champion = registry.champion(workspace.settings)
-    except StoreError:
-        return True  # nobody else could be asked
-    if champion is None:
-        return False
-    if pd.Timestamp(champion.as_of) > workspace.as_of:
-        return True
-    return champion.model_version in models
-
-
-def report_folder(settings: Settings, as_of: pd.Timestamp) -> Path:
-    """Return where the report of an as_of lies."""
-    return settings.reports_dir / f"{as_of:%Y-%m-%d}"
-
-
-def _publish_new(workspace: Workspace) -> RunOutcome:
-    settings, as_of = workspace.settings, workspace.as_of
-    run_id = uuid.uuid4().hex
-    start_run(
-        workspace.engine,
-        RunRecord(
-            run_id=run_id,
-            flow="run",
-            as_of=as_of,
-            data_vintage=workspace.fingerprint,
-            started_at=utc_now(),
-            git_commit=git_commit(),
-            model_version=workspace.model_version,
-        ),
-    )
-    status = "failed"
-    try:
-        seen = backtest(settings, as_of)
-        version = _trained(settings, as_of, seen)
-        outcome = _publish(workspace, predict(settings, as_of, seen, version), seen)
-        status = "finished"
-    finally:
-        finish_run(workspace.engine, run_id, status=status, finished_at=utc_now())
-    return outcome
-
-
-def _trained(settings: Settings, as_of: pd.Timestamp, seen: EvidenceBacktest) -> int | None:
-    """Train; where models cannot be kept, say so and let the ladder answer."""
-    try:
-        return train(settings, as_of, seen)
-    except StoreError as err:
-        say(f"train     nothing was registered: {err}")
-        return None
+        with run_entry(pipeline.config, pipeline.snapshot) as entry:
+            return _publish(pipeline, pipeline.forecast(entry))
+    except (DataError, StoreError, OSError) as err:
+        if not keep_going:
+            raise
+        return str(err)
 
 
 @spanned("publish", lambda outcome: {"rows": outcome.rows_published})
-def _publish(workspace: Workspace, made: Forecast, seen: EvidenceBacktest) -> RunOutcome:
+def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
+    snapshot, config = pipeline.snapshot, pipeline.config
     draft = PublicationDraft(
-        settings=workspace.settings,
-        engine=workspace.engine,
-        as_of=workspace.as_of,
-        data_vintage=workspace.fingerprint,
-        table=made.table,
-        origin=workspace.history.origin(workspace.as_of),
-        panel=workspace.history.panel(workspace.as_of).stored,
+        settings=snapshot.settings,
+        engine=snapshot.engine,
+        as_of=snapshot.as_of,
+        data_vintage=snapshot.data_vintage,
+        table=forecast.table,
+        origin=pipeline.plausible_at(),
+        config=config,
+        made_with=pipeline.made_with(),
+        panel=pipeline.panel(),
     )
     held = objections(draft)
-    folder = report_folder(workspace.settings, workspace.as_of)
-    report = _report(workspace, made, seen, held_folder(folder) if held else folder)
-    rows = freeze(draft, held)
-    said = verdict(seen) if len(seen.scores) else "no past origin could be scored"
-    missing = unknowns(workspace, workspace.history.panel(workspace.as_of))
-    return RunOutcome(made.table, report, rows, said, missing, is_new=True, held=held)
+    folder = config.report_folder(snapshot.settings, snapshot.as_of)
+    report = pipeline.write_report(forecast, held_folder(folder) if held else folder)
+    scored = len(forecast.backtest.scores) > 0
+    return RunOutcome(
+        commodity=config.published_as,
+        forecasts=forecast.table,
+        report=report,
+        rows_published=publish(draft, held),
+        verdict=verdict(forecast.backtest) if scored else "no past origin could be scored",
+        unknowns=pipeline.unknowns(),
+        is_new=True,
+        held=held,
+    )
 
 
-def _report(workspace: Workspace, made: Forecast, seen: EvidenceBacktest, folder: Path) -> Path:
-    panel = workspace.history.panel(workspace.as_of)
-    events = known_at(
-        read_events(workspace.engine, as_of=workspace.as_of), key=EVENT_KEY, as_of=workspace.as_of
-    )
-    return write_report(
-        ReportInput(
-            as_of=workspace.as_of,
-            cutoff=month_label(panel.cutoff),
-            forecasts=made.table,
-            panel=validate(panel.frame, "panel", where="the evidence panel"),
-            events=events,
-            scores=seen.scores,
-            suspicious=panel.suspicious,
-            unknowns=unknowns(workspace, panel),
-            model_version=made.model_version,
-            data_vintage=workspace.fingerprint,
-            pictures=workspace.settings.pictures,
-        ),
-        folder,
-    )
+def _follow_up(settings: Settings, as_of: pd.Timestamp, outcomes: Sequence[RunOutcome]) -> None:
+    """Tell whoever waits for forecasts, and measure drift; no trouble here undoes a publication."""
+    for outcome in outcomes:
+        _leave_artifact(outcome)
+    alert_if_possible(settings, utc_now())
+    for outcome in outcomes:
+        if outcome.held:
+            alarm("held", outcome.held)
+        elif outcome.is_new:
+            about = config_of(outcome.commodity).dated(as_of)
+            tell(PUBLISHED, about, {"rows": outcome.rows_published})
+    if any(one.is_main and one.is_new and not one.held for one in outcomes):
+        watch_if_possible(settings, utc_now())
 
 
 def _leave_artifact(outcome: RunOutcome) -> None:
@@ -252,6 +160,6 @@ def _leave_artifact(outcome: RunOutcome) -> None:
     told = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} rows published."
     create_table_artifact(
         table={str(name): values for name, values in table.items()},
-        key=ARTIFACT,
+        key=ARTIFACT if outcome.is_main else f"{ARTIFACT}-{outcome.commodity.lower()}",
         description=f"World, tonnes. {told} {outcome.verdict}",
     )

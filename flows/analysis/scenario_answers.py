@@ -10,7 +10,7 @@ from typing import Final
 import pandas as pd
 import yaml
 
-from flows.publishing.snapshot import published_standing
+from flows.publishing.scenario_snapshot import published_standing
 from models.policy.scenario import PairedForecast, ScenarioSnapshot, paired
 from service.scenarios.scenario_schema import (
     ANSWER_COLUMNS,

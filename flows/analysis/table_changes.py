@@ -1,8 +1,8 @@
-"""What changed published medians of a full partner table from one publication to another."""
+"""Forecasts of a partner table between two publications, one input replaced after the other."""
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -10,98 +10,119 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.panel.partner_table import PartnerTable
-from flows.analysis.changes import pair_of, with_parts
 from flows.context.console import say
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from flows.publishing.group_record import GroupRecord
-from flows.publishing.group_snapshot import open_group
-from flows.publishing.published_forecasts import ExplainRequest
-from flows.publishing.table_snapshot import OF_GROUP, open_listed
+from flows.publishing.run_config import RunConfig
+from flows.publishing.table_snapshot import OF_GROUP, open_tables
 from models.engine.spec import EngineSpec
+from models.explain.changes import MedianForecast
 from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
-from sources.files.commodities import Commodity
 from store.errors import DataError
 from store.publications.integrity import kept_at
 from store.settings import Settings
-from store.vocabulary import BY_PARTNER, CHANGES, NOT_REPRODUCED
 
 Floats = NDArray[np.float64]
 
 STEPS: Final = ("passing_time", "new_actuals", "revised_actuals", "policy", "model")
-"""What of ``CHANGES`` the model of a table or group can tell, in the order it is replaced."""
+"""What the model of a table or group can tell apart, in the order it is replaced."""
 
 COMPARED: Final = "compared"
 """Status of forecasts that are made to be compared, never published."""
 
 
-def table_changes(
-    settings: Settings, asked: ExplainRequest, since: pd.Timestamp, commodity: str
-) -> pd.DataFrame:
-    """Return what changed published medians of a table from one publication to another.
+@dataclass(frozen=True, slots=True)
+class TableReplay:
+    """Forecasts of one destination of a table; each step trains anew.
 
-    The earlier forecast is computed anew, then at the later moment, with the months known since,
-    with the figures revised since, with the controls told since, and by the later model where
-    that is of another group; each step trains anew. Of a group, all tables are replaced together.
-    What the published numbers differ by beside is ``not_reproduced``.
+    Of a group, all tables are replaced together.
+    """
+
+    forecaster: GroupForecaster
+    steps: tuple[CommodityGroup, ...]
+    """What the forecast is made from with none, one, ... all of ``STEPS`` replaced."""
+    commodity: str
+    destination: str
+    periods: Sequence[str]
+    made: dict[object, Floats] = field(default_factory=dict)
+    """Medians so far, from like facts once."""
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """Return the inputs that may differ; what is equal is not recomputed."""
+        return frozenset(STEPS)
+
+    def value(self, replaced: frozenset[str]) -> MedianForecast:
+        """Return the medians with these inputs of the later forecast, the others of the earlier."""
+        facts = self.steps[len(replaced)]
+        key = _key(facts)
+        if key not in self.made:
+            rows = self.forecaster.forecast_member(facts, self.commodity, status=COMPARED)
+            own = rows.loc[rows["destination"] == self.destination].set_index("period")["p50"]
+            self.made[key] = own.reindex(list(self.periods)).to_numpy(dtype=float)
+        return MedianForecast(self.made[key], np.zeros(len(self.periods)))
+
+
+def table_replay(
+    settings: Settings, old: pd.DataFrame, new: pd.DataFrame, config: RunConfig
+) -> TableReplay:
+    """Return the forecasts of a destination recomputed between two publications.
+
+    The earlier forecast, it at the later moment, with the months known since, with the figures
+    revised since, with the controls known since, and by the later model where that is of another
+    group.
 
     Args:
         settings: Where things are kept.
-        asked: What is to be explained; the newest publication up to its ``as_of`` is the later one.
-        since: The newest publication up to this moment (UTC) is the earlier one.
-        commodity: As published.
-
-    Returns:
-        As ``flows.analysis.changes.changes``.
+        old: Rows of the earlier publication, of one destination; not modified.
+        new: The same months of the later one; not modified.
+        config: As what both were published.
 
     Raises:
-        DataError: There is no publication that early, the days are the wrong way round, the
-            destination or month is not in both, or who was in a group was not recorded.
+        DataError: Who was in a group was not recorded, or there is no table now.
     """
-    old, new = pair_of(settings, asked, since, commodity=commodity)
-    code = commodity.removesuffix(BY_PARTNER)
-    then, now = (members_of(settings, rows, commodity) for rows in (old, new))
-    first, last = (facts_at(settings, rows["as_of"].iloc[0], code, then) for rows in (old, new))
+    code = config.commodity
+    then, now = (_configs_of(settings, rows, config) for rows in (old, new))
+    first, last = (_facts_at(settings, rows, then) for rows in (old, new))
     say(f"explain   news since {first.as_of:%Y-%m-%d}: {_news(first, last, code)}")
-    final = last if now == then else facts_at(settings, last.as_of, code, now)
+    final = last if now == then else _facts_at(settings, new, now)
+    steps = (*between(first, last), final)
     forecaster = GroupForecaster(EngineSpec(threads=settings.threads))
-    medians = _medians(forecaster, code, asked.destination, list(new["period"]))
-    told = [medians(facts) for facts in (*between(first, last), final)]
-    moves = dict(zip(STEPS, np.diff(told, axis=0), strict=True))
-    parts = dict.fromkeys(CHANGES, np.zeros(len(new))) | moves
-    change = new["p50"].to_numpy(float) - old["p50"].to_numpy(float)
-    parts[NOT_REPRODUCED] = change - (told[-1] - told[0])
-    return with_parts(old, new, parts)
+    return TableReplay(
+        forecaster, steps, code, str(new["destination"].iloc[0]), list(new["period"])
+    )
 
 
-def members_of(settings: Settings, rows: pd.DataFrame, commodity: str) -> list[Commodity]:
-    """Return who was in the group that made a publication; none where a table's own model did.
+def _configs_of(settings: Settings, rows: pd.DataFrame, config: RunConfig) -> list[RunConfig]:
+    """Return what the model that made a publication was trained on.
 
     Raises:
         DataError: A group made it, and its members were not recorded.
     """
     name, as_of = str(rows["model"].iloc[0]), pd.Timestamp(rows["as_of"].iloc[0])
     if not name.startswith(OF_GROUP):
-        return []
-    kept = kept_at(store_of(settings), as_of, commodity)
+        return [config]
+    kept = kept_at(store_of(settings), as_of, config.published_as)
     record = GroupRecord.read(json.loads(kept.made_with)) if kept and kept.made_with else None
     if record is None:
         raise DataError(
-            f"The forecast of {commodity} as of {as_of:%Y-%m-%d} was made by {name}, the model of "
-            "a group, and who was in the group is not recorded. Expected one published since that "
-            "is. Take days of later runs, or of `magnetcast run --commodity "
-            f"{commodity.removesuffix(BY_PARTNER)}`."
+            f"The forecast of {config.published_as} as of {as_of:%Y-%m-%d} was made by {name}, the "
+            "model of a group, and who was in the group is not recorded. Expected one published "
+            "since that is. Take days of later runs, or of `magnetcast run --commodity "
+            f"{config.commodity}`."
         )
-    return record.members
+    return record.configs
 
 
-def facts_at(
-    settings: Settings, as_of: pd.Timestamp, code: str, members: Sequence[Commodity]
+def _facts_at(
+    settings: Settings, rows: pd.DataFrame, configs: Sequence[RunConfig]
 ) -> CommodityGroup:
-    """Return what a table is forecast from at a moment: its group, or without members itself."""
-    if members:
-        return open_group(settings, as_of, members[0].group, members).group
-    stand = open_listed(settings, as_of, code)
-    return CommodityGroup({code: stand.table}, as_of)
+    """Return what was known of tables at the moment of a publication."""
+    as_of = pd.Timestamp(rows["as_of"].iloc[0])
+    opened = open_tables(settings, as_of, configs)
+    if not opened.snapshots:
+        raise DataError(next(iter(opened.refused.values())))
+    return opened.group
 
 
 def between(first: CommodityGroup, last: CommodityGroup) -> tuple[CommodityGroup, ...]:
@@ -138,23 +159,6 @@ def _longer(then: PartnerTable, now: PartnerTable) -> PartnerTable:
     """Return a table with the months and partners known since, nothing revised."""
     known = then.tonnes.reindex(index=now.tonnes.index, columns=now.tonnes.columns)
     return replace(now, tonnes=known.where(known.notna(), now.tonnes))
-
-
-def _medians(
-    forecaster: GroupForecaster, code: str, destination: str, months: list[str]
-) -> Callable[[CommodityGroup], Floats]:
-    """Return what forecasts medians of a table; from like facts once."""
-    made: dict[object, Floats] = {}
-
-    def value(facts: CommodityGroup) -> Floats:
-        key = _key(facts)
-        if key not in made:
-            rows = forecaster.forecast_member(facts, code, status=COMPARED)
-            own = rows.loc[rows["destination"] == destination].set_index("period")["p50"]
-            made[key] = own.reindex(months).to_numpy(dtype=float)
-        return made[key]
-
-    return value
 
 
 def _key(facts: CommodityGroup) -> tuple[object, ...]:

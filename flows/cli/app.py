@@ -80,14 +80,16 @@ def run(
     --commodity only for that one, without the magnets. With --commodities only for those of the
     file, with one model for each group of them.
     """
-    from flows.cli.main_job import run_and_tell
-    from flows.cli.table_commands import run_table_and_tell, run_tables_and_tell
+    from flows.cli.run_commands import (
+        run_and_tell,
+        run_file_and_tell,
+        run_table_and_tell,
+        run_tables_and_tell,
+    )
 
     settings, stand = Settings(), moment(as_of)
     if commodities is not None:
-        from flows.cli.group_commands import run_many_and_tell
-
-        run_many_and_tell(settings, stand, commodities, commodity=commodity)
+        run_file_and_tell(settings, stand, commodities, commodity=commodity)
         return
     if commodity is not None:
         run_table_and_tell(settings, stand, commodity)

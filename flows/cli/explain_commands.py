@@ -69,17 +69,17 @@ def _explained(
     """
     from flows.analysis.changes import changes
     from flows.analysis.explain import why
-    from flows.analysis.table_changes import table_changes
+    from flows.publishing.run_config import config_of
 
-    if commodity != COMMODITY and since is not None:
-        return table_changes(settings, asked, _last(since), commodity)
-    if commodity != COMMODITY:
+    if since is not None:
+        return changes(settings, asked, _last(since), commodity=commodity)
+    if config_of(commodity).forecaster != "evidence":
         raise DataError(
             f"--commodity {commodity}: forecasts of partner tables have no parts. Expected "
             f"{COMMODITY}, whose medians are added up from parts. Leave --commodity out, or "
             f"tell by --since from which day on to see what changed the medians of {commodity}."
         )
-    return why(settings, asked) if since is None else changes(settings, asked, _last(since))
+    return why(settings, asked)
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

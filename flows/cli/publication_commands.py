@@ -13,13 +13,14 @@ from flows.context.actor import actor
 from flows.context.console import say
 from flows.context.stores import single_writer, store_of
 from flows.publishing.publish import ahead_from, held_folder
+from flows.publishing.run_config import RunConfig, config_of
 from store.errors import DataError
 from store.publications.decisions import approve as publish_held
 from store.publications.decisions import held_forecasts, read_publications
 from store.publications.decisions import reject as reject_held
 from store.publications.integrity import tampered
 from store.settings import Settings
-from store.vocabulary import BY_PARTNER, COMMODITY, FORECAST_COLUMNS
+from store.vocabulary import FORECAST_COLUMNS
 
 QUIET: Final = ["data_vintage", "made_with", "models", "panel"]
 """Columns a terminal has no room for; files hold them."""
@@ -53,8 +54,8 @@ def approve(number: Number, /, *, reason: Reason) -> None:
     settings = Settings()
     engine, now = store_of(settings), utc_now()
     with single_writer(settings):
-        commodity, folder = _place(settings, number)
-        first = ahead_from(engine, figures=commodity.removesuffix(BY_PARTNER), now=now)
+        config, folder = _place(settings, number)
+        first = ahead_from(engine, figures=config.commodity, now=now)
         rows = publish_held(
             engine, number, at=now, ahead_from=first, actor=actor(), reason=_told(reason)
         )
@@ -92,7 +93,7 @@ def _told(reason: str) -> str:
     return reason.strip()
 
 
-def _place(settings: Settings, number: int) -> tuple[str, Path]:
+def _place(settings: Settings, number: int) -> tuple[RunConfig, Path]:
     """Return what a publication is of, and the folder of its report once it is published."""
     known = read_publications(store_of(settings))
     own = known.loc[known["id"] == number]
@@ -100,7 +101,5 @@ def _place(settings: Settings, number: int) -> tuple[str, Path]:
         raise DataError(
             f"No publication {number}. Expected one of `magnetcast publications list`. Take one."
         )
-    commodity, day = str(own["commodity"].iloc[0]), f"{own['as_of'].iloc[0]:%Y-%m-%d}"
-    return commodity, settings.reports_dir / (
-        day if commodity == COMMODITY else f"{day}-{commodity}"
-    )
+    config = config_of(str(own["commodity"].iloc[0]))
+    return config, config.report_folder(settings, own["as_of"].iloc[0])

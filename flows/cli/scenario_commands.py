@@ -10,7 +10,7 @@ from flows.cli.app import AsOf, Commodity, Form, Out, moment
 from flows.cli.output import write_result
 from flows.context.console import say
 from flows.context.workspace import open_workspace
-from flows.publishing.snapshot import standing_at, table_standing
+from flows.publishing.scenario_snapshot import standing_at, table_standing
 from models.policy.recovery import recoveries_at, recovery_words
 from models.policy.scenario import paired
 from sources.files.csv_table import content_of

@@ -6,6 +6,7 @@ from functools import lru_cache
 import pandas as pd
 from sqlalchemy import Engine
 
+from features.months import last_complete_month, month_label
 from features.panel.history import EvidenceHistory
 from flows.context.stores import single_writer, store_of
 from models.forecasting.evidence_snapshot import EvidenceSnapshot
@@ -20,6 +21,7 @@ from store.facts.reading import (
     read_tariffs,
 )
 from store.settings import Settings
+from store.vocabulary import MONTHS_AHEAD
 
 __all__ = ["Workspace", "open_workspace", "single_writer", "store_of"]
 
@@ -30,7 +32,7 @@ class Workspace:
 
     settings: Settings
     as_of: pd.Timestamp
-    fingerprint: str
+    data_vintage: str
     """Digest of every row known at as_of."""
     spec: ModelSpec
     engine: Engine = field(repr=False)
@@ -44,7 +46,12 @@ class Workspace:
     @property
     def model_version(self) -> str:
         """Return the name of a model trained here: the same rows and choices give the same name."""
-        return f"magnetcast-{self.spec.digest}-{self.fingerprint[:8]}-{self.as_of:%Y%m%d}"
+        return f"magnetcast-{self.spec.digest}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
+
+    @property
+    def last_period(self) -> str:
+        """Return the last month that is forecast, ``YYYY-MM``."""
+        return month_label(last_complete_month(self.as_of) + MONTHS_AHEAD)
 
 
 def open_workspace(
@@ -65,15 +72,15 @@ def open_workspace(
             f"as_of={as_of} has no time zone. Expected a UTC moment. Localise it first."
         )
     engine = store_of(settings)
-    fingerprint = evidence(engine, as_of=as_of, until=until).digest
-    return _cached(settings, as_of, fingerprint, engine, until)
+    data_vintage = evidence(engine, as_of=as_of, until=until).digest
+    return _cached(settings, as_of, data_vintage, engine, until)
 
 
 @lru_cache(maxsize=2)
 def _cached(
     settings: Settings,
     as_of: pd.Timestamp,
-    fingerprint: str,
+    data_vintage: str,
     engine: Engine,
     until: int | None,
 ) -> Workspace:
@@ -85,4 +92,4 @@ def _cached(
         read_tariffs(engine, as_of=as_of),
         read_analog_events(engine, as_of=as_of),
     )
-    return Workspace(settings, as_of, fingerprint, ModelSpec(), engine, history)
+    return Workspace(settings, as_of, data_vintage, ModelSpec(), engine, history)

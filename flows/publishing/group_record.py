@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from flows.publishing.run_config import RunConfig, member_config
 from sources.files.commodities import Commodity
 
 KEY: Final = "group"
@@ -44,10 +45,11 @@ class GroupRecord:
         return {KEY: {"name": self.name, **self._contents()}}
 
     @property
-    def members(self) -> list[Commodity]:
-        """Return the commodities, as a file would name them."""
+    def configs(self) -> list[RunConfig]:
+        """Return the configurations of its members."""
         return [
-            Commodity(code, self.name, tuple(own), label="") for code, own in self.materials.items()
+            member_config(Commodity(code, self.name, tuple(own), label=""))
+            for code, own in self.materials.items()
         ]
 
     @property

@@ -11,13 +11,13 @@ from features.months import month_starts
 from features.panel.evidence import evidence_panel
 from features.panel.partner_table import PartnerTable, full_sources, is_cell, partner_table
 from flows.context.console import say
+from flows.publishing.run_config import config_of
 from models.reconciliation.tree import add_sums, tree_of
 from store.errors import DataError
 from store.facts.partner_tables import MEASURE
 from store.facts.reading import evidence_commodities, read_observations
 from store.publications.decisions import read_publications
 from store.publications.panels import NO_PANEL, StoredPanel, name_panel
-from store.vocabulary import BY_PARTNER, COMMODITY
 
 
 def table_panel(table: PartnerTable, observations: pd.DataFrame) -> StoredPanel:
@@ -91,10 +91,11 @@ def _panel_then(engine: Engine, commodity: str, as_of: pd.Timestamp, made_with: 
         DataError: Nothing was, by the figures that are in the store now.
     """
     until = json.loads(made_with or "{}").get("ingest")
-    if commodity == COMMODITY:
+    config = config_of(commodity)
+    if config.forecaster == "evidence":
         own = evidence_commodities(engine)
         figures = read_observations(engine, as_of=as_of, until=until, commodities=own)
         return evidence_panel(figures, as_of=as_of).stored
-    code = commodity.removesuffix(BY_PARTNER)
+    code = config.commodity
     figures = read_observations(engine, as_of=as_of, until=until, commodity=code)
     return table_panel(partner_table(figures, commodity=code, as_of=as_of), figures)

@@ -1,6 +1,7 @@
 """The last step of a run: what is made is checked, frozen, and published or held for a person."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -15,15 +16,14 @@ from features.origin import Origin
 from flows.clock import utc_now
 from flows.context.console import say
 from flows.context.provenance import environment
-from flows.publishing.group_record import GroupRecord
 from flows.publishing.panels import store_missing_panels
+from flows.publishing.run_config import MAGNETS, RunConfig
 from models.monitoring.gate import moves, too_far
 from models.monitoring.plausibility import absurdities
 from models.reconciliation.sums import broken_sums
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, first_few
 from store.facts.reading import (
-    evidence,
     latest_forecast,
     newest_ingest,
     newest_level,
@@ -51,11 +51,9 @@ class PublicationDraft:
     """As ``flows.training.predict.Forecast``."""
     origin: Origin | None = field(default=None, repr=False)
     """Where it stands; None where nothing tells what is absurd."""
-    figures: str = COMMODITY
-    """Commodity whose figures it rests on."""
-    published_as: str = COMMODITY
-    group: GroupRecord | None = None
-    """Whose model made it; None where it is of one commodity alone."""
+    config: RunConfig = MAGNETS
+    made_with: Mapping[str, object] = field(default_factory=dict)
+    """What the record of the publication says of its facts."""
     panel: StoredPanel | None = field(default=None, repr=False)
     """What was known of past months."""
 
@@ -76,7 +74,7 @@ def objections(draft: PublicationDraft) -> str:
     return "; ".join(one for one in found if one)
 
 
-def freeze(draft: PublicationDraft, because: str) -> int:
+def publish(draft: PublicationDraft, because: str) -> int:
     """Publish in one transaction, or hold where something speaks against; return rows published."""
     store_missing_panels(draft.engine)
     frozen, day = _freezing(draft), f"{draft.as_of:%Y-%m-%d}"
@@ -87,10 +85,11 @@ def freeze(draft: PublicationDraft, because: str) -> int:
             as_of=draft.as_of,
             data_vintage=draft.data_vintage,
             because=because,
-            commodity=draft.published_as,
+            commodity=draft.config.published_as,
             frozen=frozen,
         )
-        say(f"publish   {draft.published_as} as of {day} is HELD as number {number}: {because}")
+        name = draft.config.published_as
+        say(f"publish   {name} as of {day} is HELD as number {number}: {because}")
         say(f"          `magnetcast publications approve {number} --reason ...`, or reject it")
         return 0
     rows = publish_forecasts(
@@ -98,11 +97,10 @@ def freeze(draft: PublicationDraft, because: str) -> int:
         draft.table,
         as_of=draft.as_of,
         data_vintage=draft.data_vintage,
-        commodity=draft.published_as,
+        commodity=draft.config.published_as,
         frozen=frozen,
     )
-    name = "" if draft.published_as == COMMODITY else f"{draft.published_as}: "
-    say(f"publish   {name}{rows} rows as of {day}")
+    say(f"publish   {draft.config.prefix}{rows} rows as of {day}")
     return rows
 
 
@@ -158,14 +156,10 @@ def held_folder(folder: Path) -> Path:
 
 def _freezing(draft: PublicationDraft) -> PublicationContext:
     now = utc_now()
-    made_with: dict[str, object] = {**environment(), "ingest": newest_ingest(draft.engine)}
-    if draft.published_as == COMMODITY:  # the figures of a partner table have a digest of their own
-        made_with["evidence"] = dict(evidence(draft.engine, as_of=draft.as_of).tables)
-    if draft.group is not None:
-        made_with |= draft.group.written()
+    made_with = {**environment(), "ingest": newest_ingest(draft.engine), **draft.made_with}
     return PublicationContext(
         at=now,
-        ahead_from=ahead_from(draft.engine, figures=draft.figures, now=now),
+        ahead_from=ahead_from(draft.engine, figures=draft.config.commodity, now=now),
         made_with=json.dumps(made_with, sort_keys=True),
         panel=draft.panel,
     )
@@ -188,5 +182,5 @@ def _moved(draft: PublicationDraft) -> str:
     limit = draft.settings.gate_pct
     if limit is None:
         return ""
-    standing = latest_forecast(draft.engine, as_of=draft.as_of, commodity=draft.published_as)
+    standing = latest_forecast(draft.engine, as_of=draft.as_of, commodity=draft.config.published_as)
     return too_far(moves(draft.table, standing), limit)

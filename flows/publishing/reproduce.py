@@ -13,8 +13,9 @@ from flows.context.console import say
 from flows.context.provenance import environment
 from flows.context.workspace import open_workspace, store_of
 from flows.publishing.reproduce_forecasts import MissingModelError, answered_again
-from flows.publishing.reproduce_tables import table_again
-from flows.publishing.snapshot import NUMBERS
+from flows.publishing.reproduce_tables import reproduce_table
+from flows.publishing.run_config import config_of
+from flows.publishing.scenario_snapshot import NUMBERS
 from store.errors import DataError, first_few
 from store.facts.reading import Evidence, evidence, latest_forecast, read_forecasts
 from store.publications.integrity import kept_at
@@ -82,12 +83,12 @@ def reproduce(settings: Settings, stand: pd.Timestamp, commodity: str = COMMODIT
         _changed(made_with) if made_with else ["what it was frozen as and ran on was not recorded"]
     )
     try:
-        if commodity == COMMODITY:
+        if config_of(commodity).forecaster == "evidence":
             until = _until(engine, rows, made_with, missing)
             workspace = open_workspace(settings, as_of, until=until)
             again = answered_again(workspace, rows)
         else:
-            again = table_again(settings, rows, made_with)
+            again = reproduce_table(settings, rows, made_with)
     except MissingModelError as err:
         return Reproduction(as_of, rows, None, (*missing, *err.things), tuple(changed))
     return Reproduction(as_of, rows, again, tuple(missing), tuple(changed))

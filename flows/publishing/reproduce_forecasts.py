@@ -8,7 +8,7 @@ import pandas as pd
 from features.origin import Origin
 from flows.context.console import track
 from flows.context.workspace import Workspace
-from flows.publishing.snapshot import NUMBERS, in_order
+from flows.publishing.scenario_snapshot import NUMBERS, in_order
 from models.evaluation.backtest import backtest_evidence
 from models.explain.decomposition import stages_from
 from models.forecasting.evidence_forecaster import TrainedModel

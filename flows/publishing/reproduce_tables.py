@@ -1,4 +1,4 @@
-"""Forecasts of partner tables made again, by a table's own model or that of its group."""
+"""Forecasts of partner tables recomputed, by a table's own model or that of its group."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,74 +6,74 @@ from typing import Any
 import pandas as pd
 
 from flows.publishing.group_record import GroupRecord, changed
-from flows.publishing.group_snapshot import open_group
 from flows.publishing.reproduce_forecasts import MissingModelError
-from flows.publishing.snapshot import NUMBERS
-from flows.publishing.table_snapshot import OF_GROUP, TableSnapshot, forecast_of, open_table
+from flows.publishing.run_config import config_of
+from flows.publishing.scenario_snapshot import NUMBERS
+from flows.publishing.table_snapshot import OF_GROUP, TableSnapshot, open_tables
+from store.errors import DataError
 from store.settings import Settings
-from store.vocabulary import BY_PARTNER
 
 
-def table_again(
+def reproduce_table(
     settings: Settings, rows: pd.DataFrame, made_with: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """Return published rows of a full partner table with their numbers made again.
+    """Return published rows of a full partner table with their numbers recomputed.
 
     Args:
         settings: Where things are kept.
-        rows: One publication (as ``store.facts.reading.read_forecasts``); not modified.
+        rows: One publication (as ``store.reading.read_forecasts``); not modified.
         made_with: The record of the publication; one without an ingest takes all figures.
 
     Raises:
-        Gone: Its figures, its group or its choices are others now.
+        MissingModelError: Its figures, its group or its choices are others now.
         DataError: It cannot be forecast now.
     """
-    is_of_group = str(rows["model"].iloc[0]).startswith(OF_GROUP)
-    make = _by_its_group if is_of_group else _by_itself
-    made = make(settings, rows, made_with).set_index(["destination", "period"])[NUMBERS]
+    snapshot = _snapshot_of(settings, rows, made_with)
+    code, status = snapshot.config.commodity, snapshot.status
+    made = snapshot.forecaster.forecast_member(snapshot.group, code, status=status)
     keys = pd.MultiIndex.from_frame(rows[["destination", "period"]])
-    return rows.assign(**{number: made.loc[keys, number].to_numpy() for number in NUMBERS})
+    numbers = made.set_index(["destination", "period"])[NUMBERS].loc[keys]
+    return rows.assign(**{name: numbers[name].to_numpy() for name in NUMBERS})
 
 
-def _by_itself(
+def _snapshot_of(
     settings: Settings, rows: pd.DataFrame, made_with: Mapping[str, Any]
-) -> pd.DataFrame:
-    code, as_of = _code(rows), pd.Timestamp(rows["as_of"].iloc[0])
-    stand = open_table(settings, as_of, code, until=made_with.get("ingest"))
-    wanted, digest = str(rows["data_vintage"].iloc[0]), stand.table.digest
-    same = digest == wanted
-    _check(rows, stand, [] if same else [changed(f"the figures of {code}", wanted, digest)])
-    return forecast_of(stand)
-
-
-def _by_its_group(
-    settings: Settings, rows: pd.DataFrame, made_with: Mapping[str, Any]
-) -> pd.DataFrame:
-    then, code = GroupRecord.read(made_with), _code(rows)
-    if then is None:
-        raise MissingModelError("who was in its group: it was published before that was recorded")
-    as_of = pd.Timestamp(rows["as_of"].iloc[0])
-    group = open_group(settings, as_of, then.name, then.members, until=made_with.get("ingest"))
-    if code not in group.stands:
-        raise MissingModelError(f"the table of {code}")
-    stand = group.stands[code]
-    assert stand.group is not None  # noqa: S101 - it was opened with its group
-    _check(rows, stand, then.apart(stand.group))
-    return stand.forecaster.forecast_member(group.group, code, status=stand.status)
-
-
-def _check(rows: pd.DataFrame, stand: TableSnapshot, facts: list[str]) -> None:
-    """Check that nothing that made a publication is gone.
+) -> TableSnapshot:
+    """Return what was known of a table when it was published.
 
     Raises:
-        Gone: Some facts are, or today's choices are others.
+        MissingModelError: Something that made the publication is gone.
+        DataError: There is no table now.
     """
-    name = str(rows["model"].iloc[0])
-    if not name.startswith(stand.model_family):
-        facts = [*facts, f"the choices of {name}; today's are {stand.model_family.rstrip('-')}"]
-    if facts:
-        raise MissingModelError(*facts)
+    name, as_of = str(rows["model"].iloc[0]), pd.Timestamp(rows["as_of"].iloc[0])
+    config = config_of(str(rows["commodity"].iloc[0]))
+    then = GroupRecord.read(made_with) if name.startswith(OF_GROUP) else None
+    if then is None and name.startswith(OF_GROUP):
+        raise MissingModelError("who was in its group: it was published before that was recorded")
+    configs = [config] if then is None else then.configs
+    opened = open_tables(settings, as_of, configs, until=made_with.get("ingest"))
+    snapshot = opened.snapshots.get(config.commodity)
+    if snapshot is None and then is None:
+        raise DataError(opened.refused[config.commodity])
+    if snapshot is None:
+        raise MissingModelError(f"the table of {config.commodity}")
+    if gone := [*_facts_apart(rows, snapshot, then), *_choices_apart(name, snapshot)]:
+        raise MissingModelError(*gone)
+    return snapshot
 
 
-def _code(rows: pd.DataFrame) -> str:
-    return str(rows["commodity"].iloc[0]).removesuffix(BY_PARTNER)
+def _facts_apart(
+    rows: pd.DataFrame, snapshot: TableSnapshot, then: GroupRecord | None
+) -> list[str]:
+    """Say what its forecast rested on and is different now."""
+    if then is not None and snapshot.record is not None:
+        return then.apart(snapshot.record)
+    wanted, digest = str(rows["data_vintage"].iloc[0]), snapshot.table.digest
+    what = f"the figures of {snapshot.config.commodity}"
+    return [] if digest == wanted else [changed(what, wanted, digest)]
+
+
+def _choices_apart(name: str, snapshot: TableSnapshot) -> list[str]:
+    if name.startswith(snapshot.model_family):
+        return []
+    return [f"the choices of {name}; today's are {snapshot.model_family.rstrip('-')}"]

@@ -16,40 +16,38 @@ from store.errors import StoreError
 from store.publications.publishing import write_scores
 from store.vocabulary import EU27, WORLD
 
-FLOW: Final = "run-table"
-
 TOLD: Final = (ALL, WORLD, EU27)
 """Scopes whose scores MLflow keeps as metrics; the others are in its table."""
 
 
-def record(stand: TableSnapshot, seen: Backtest) -> str | None:
+def record(snapshot: TableSnapshot, seen: Backtest) -> str | None:
     """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
     scores = seen.scores
     if len(scores):
         own = scores["model"] == MODEL
-        named = scores["model"].where(~own, stand.model_version)
-        told = carried(seen.cells, as_of=stand.as_of, model_version=stand.model_version)
-        rows = pd.concat([scores.assign(as_of=stand.as_of, model=named), told])
-        write_scores(stand.engine, rows, commodity=stand.published_as)
-    name = f"table {stand.published_as}"
+        named = scores["model"].where(~own, snapshot.model_version)
+        told = carried(seen.cells, as_of=snapshot.as_of, model_version=snapshot.model_version)
+        rows = pd.concat([scores.assign(as_of=snapshot.as_of, model=named), told])
+        write_scores(snapshot.engine, rows, commodity=snapshot.config.published_as)
+    name = f"table {snapshot.config.published_as}"
     try:
-        with tracking.open_run(stand.settings, name=name, tags=_tags(stand)) as run:
-            run.params(stand.spec.choices)
+        with tracking.open_run(snapshot.settings, name=name, tags=_tags(snapshot)) as run:
+            run.params(snapshot.spec.choices)
             if len(scores):
                 run.metrics(own_metrics(scores.loc[scores["scope"].isin(TOLD)]))
                 run.table(scores, "scores.csv")
             return run.run_id
     except StoreError as err:
-        say(f"table     {stand.published_as}: its record is incomplete: {err}")
+        say(f"table     {snapshot.config.published_as}: its record is incomplete: {err}")
         return None
 
 
-def _tags(stand: TableSnapshot) -> dict[str, str]:
+def _tags(snapshot: TableSnapshot) -> dict[str, str]:
     return {
-        "flow": FLOW,
-        "commodity": stand.published_as,
-        "as_of": stand.as_of.isoformat(),
-        "data_vintage": stand.data_vintage,
+        "flow": snapshot.config.flow,
+        "commodity": snapshot.config.published_as,
+        "as_of": snapshot.as_of.isoformat(),
+        "data_vintage": snapshot.data_vintage,
         "git_commit": git_commit(),
-        "model_version": stand.model_version,
+        "model_version": snapshot.model_version,
     }

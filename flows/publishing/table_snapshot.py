@@ -1,28 +1,30 @@
-"""A full partner table in the store, ready to be forecast at one moment."""
+"""Full partner tables as they were known at one moment, alone or in a group with one model."""
 
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pandas as pd
 from sqlalchemy import Engine
 
+from features.families.policy import STRONG, product_share
+from features.months import month_label
 from features.panel.partner_table import LEAST_PARTNERS, PartnerTable, partner_table
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from flows.publishing.group_record import GroupRecord
+from flows.publishing.run_config import RunConfig, table_config
 from models.engine.spec import EngineSpec
-from models.evaluation.backtest import Backtest
-from models.evaluation.scores import hit_rates
 from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
-from models.forecasting.forecaster import MODEL
 from store.errors import DataError, first_few
 from store.facts.labels import read_label
 from store.facts.partner_tables import read_partner_counts
-from store.facts.reading import read_observations
+from store.facts.reading import read_analog_events, read_events, read_observations
 from store.settings import Settings
-from store.vocabulary import BY_PARTNER, COMMODITY, MAX_HORIZON, MONTHS_AHEAD
+from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD
 
 MONTHS_BACK: Final = (12, 9, 6, 3)
-"""Months before the as_of of the past origins that a table is replayed from."""
+"""Months before the as_of of the past origins that a table is backtested from."""
 
 MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
 """Months a table of then may have been late to count as what was known then."""
@@ -33,22 +35,35 @@ OF_TABLE: Final = "partners-"
 OF_GROUP: Final = "group-"
 """How the names of models begin: of a table's own, and of a group's."""
 
+MAGNETS: Final = "rare-earth magnets"
+"""What the ledger of policy speaks of, where a commodity's materials name it."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableSnapshot:
-    """A table at one moment, what was known of it before, and how to forecast it."""
+    """One table at one moment, with all that its forecast rests on."""
 
     settings: Settings
-    as_of: pd.Timestamp
-    table: PartnerTable
-    spec: EngineSpec
+    config: RunConfig
+    group: CommodityGroup
+    """The tables and controls that its model is trained on; of its own alone where it is in no
+    group."""
     engine: Engine = field(repr=False)
     observations: pd.DataFrame = field(repr=False)
-    """All versions of the commodity's figures known at as_of."""
-    label: str = ""
-    """What the commodity is called; empty where nobody told."""
-    group: GroupRecord | None = None
-    """Whose model forecasts it; None has its own."""
+    """All versions of the commodity's figures known at the moment."""
+    spec: EngineSpec
+    record: GroupRecord | None = None
+    """What the group rests on; None where the table has a model of its own."""
+
+    @property
+    def as_of(self) -> pd.Timestamp:
+        """Return the moment the forecaster stands at (UTC)."""
+        return self.group.as_of
+
+    @property
+    def table(self) -> PartnerTable:
+        """Return the table."""
+        return self.group.tables[self.config.commodity]
 
     @property
     def forecaster(self) -> GroupForecaster:
@@ -58,22 +73,12 @@ class TableSnapshot:
     @property
     def data_vintage(self) -> str:
         """Return the digest of all that its forecast rests on."""
-        return self.table.digest if self.group is None else self.group.vintage
-
-    @property
-    def published_as(self) -> str:
-        """Return the commodity it is published as.
-
-        The magnets' own forecasts rest on the evidence and keep their key; their partner table has
-        another, so that no reader mixes the two.
-        """
-        code = self.table.commodity
-        return f"{code}{BY_PARTNER}" if code == COMMODITY else code
+        return self.table.digest if self.record is None else self.record.vintage
 
     @property
     def model_family(self) -> str:
         """Return how the names of models of the same choices begin."""
-        return f"{OF_TABLE if self.group is None else OF_GROUP}{self.spec.digest}-"
+        return f"{OF_TABLE if self.record is None else OF_GROUP}{self.spec.digest}-"
 
     @property
     def model_version(self) -> str:
@@ -81,21 +86,21 @@ class TableSnapshot:
         return f"{self.model_family}{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
 
     @property
+    def last_period(self) -> str:
+        """Return the last month that is forecast, ``YYYY-MM``."""
+        return month_label(self.table.cutoff + self.table.horizon)
+
+    @property
     def status(self) -> str:
-        """Return what is published of a forecast made here."""
+        """Return the status of a forecast made here."""
         return STALE if self.table.is_late else "champion"
 
-    def past(self) -> list[PartnerTable]:
-        """Return the table as it was known at past origins, one a cutoff, oldest first.
+    def past(self) -> dict[int, PartnerTable]:
+        """Return by months back (``MONTHS_BACK``) the table as it was known then.
 
         Where nothing tells what was known then (a history loaded at once has one release day,
         months released anew have the last one), the table of now ends as many months earlier.
         """
-        found = {table.cutoff: table for table in self.past_by_months().values()}
-        return [found[cutoff] for cutoff in sorted(found)]
-
-    def past_by_months(self) -> dict[int, PartnerTable]:
-        """Return by months back (``MONTHS_BACK``) the table as it was known then, as ``past``."""
         found = {}
         for months in MONTHS_BACK:
             table = self._at(self.as_of - pd.DateOffset(months=months), months)
@@ -104,7 +109,7 @@ class TableSnapshot:
         return found
 
     def _at(self, moment: pd.Timestamp, months: int) -> PartnerTable | None:
-        code = self.table.commodity
+        code = self.config.commodity
         try:
             then = partner_table(self.observations, commodity=code, as_of=moment)
         except DataError:
@@ -114,62 +119,96 @@ class TableSnapshot:
         return then
 
 
-def open_table(
-    settings: Settings, as_of: pd.Timestamp, commodity: str, *, until: int | None = None
-) -> TableSnapshot:
-    """Return the table of a commodity at an as_of; rows known later are not even read.
+@dataclass(frozen=True, slots=True)
+class OpenedTables:
+    """The tables of one model that could be opened, and why the others could not."""
+
+    snapshots: Mapping[str, TableSnapshot]
+    """By commodity."""
+    refused: Mapping[str, str]
+    """By commodity why it has no table."""
+
+    @property
+    def group(self) -> CommodityGroup:
+        """Return what the model of them all is trained on."""
+        return next(iter(self.snapshots.values())).group
+
+    def past(self) -> list[CommodityGroup]:
+        """Return the group at past moments, oldest first; the same months are walked once."""
+        tables = {code: one.past() for code, one in self.snapshots.items()}
+        found = {}
+        for months in MONTHS_BACK:
+            moment = self.group.as_of - pd.DateOffset(months=months)
+            then = {code: of[months] for code, of in tables.items() if months in of}
+            if then:
+                cutoffs = tuple(sorted((code, table.cutoff) for code, table in then.items()))
+                found[cutoffs] = self.group.at(then, moment)
+        return sorted(found.values(), key=_newest_cutoff)
+
+
+def _newest_cutoff(group: CommodityGroup) -> int:
+    return max(table.cutoff for table in group.tables.values())
+
+
+def open_tables(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    configs: Sequence[RunConfig],
+    *,
+    until: int | None = None,
+) -> OpenedTables:
+    """Return the tables of configurations that share a model; rows known later are not even read.
+
+    A commodity without a full table takes no other down.
 
     Args:
         settings: Where things are kept.
         as_of: The moment to stand at (UTC).
-        commodity: Whose table.
+        configs: One group, or one configuration that is in none.
         until: Leave out figures that later ingests than this one brought; None takes all.
+    """
+    engine = store_of(settings)
+    figures: dict[str, pd.DataFrame] = {}
+    tables: dict[str, PartnerTable] = {}
+    refused: dict[str, str] = {}
+    for config in configs:
+        code = config.commodity
+        figures[code] = read_observations(engine, as_of=as_of, commodity=code, until=until)
+        try:
+            tables[code] = partner_table(figures[code], commodity=code, as_of=as_of)
+        except DataError as err:
+            refused[code] = str(err)
+    opened = [config for config in configs if config.commodity in tables]
+    group = _group_of(as_of, opened, tables, engine)
+    record = _record_of(group, configs[0].group) if configs[0].group else None
+    spec = EngineSpec(threads=settings.threads)
+    snapshots = {
+        one.commodity: TableSnapshot(
+            settings, _labelled(one, engine), group, engine, figures[one.commodity], spec, record
+        )
+        for one in opened
+    }
+    return OpenedTables(snapshots, refused)
+
+
+def open_table(
+    settings: Settings, as_of: pd.Timestamp, commodity: str, *, until: int | None = None
+) -> TableSnapshot:
+    """Return the table of one commodity at an as_of, with a model of its own.
 
     Raises:
         DataError: The store held no full table of it by then; names those it held.
     """
-    try:
-        return open_listed(settings, as_of, commodity, until=until)
-    except DataError as err:
-        others = [code for code in full_commodities(settings, as_of) if code != commodity]
-        told = first_few(others) or "none"
-        raise DataError(f"{err} Other full tables known by then: {told}.") from err
+    opened = open_tables(settings, as_of, [table_config(commodity)], until=until)
+    if reason := opened.refused.get(commodity):
+        raise DataError(f"{reason} {other_tables(settings, as_of, commodity)}")
+    return opened.snapshots[commodity]
 
 
-def open_listed(
-    settings: Settings, as_of: pd.Timestamp, commodity: str, *, until: int | None = None
-) -> TableSnapshot:
-    """Return the table of a commodity that a list names; as ``open_table``, looks at no other.
-
-    Raises:
-        DataError: The store held no full table of it by then.
-    """
-    engine = store_of(settings)
-    observations = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
-    table = partner_table(observations, commodity=commodity, as_of=as_of)
-    spec = EngineSpec(threads=settings.threads)
-    label = read_label(engine, commodity)
-    return TableSnapshot(settings, as_of, table, spec, engine, observations, label)
-
-
-def forecast_of(stand: TableSnapshot, seen: Backtest | None = None) -> pd.DataFrame:
-    """Return the forecast of a table: ``FORECAST_COLUMNS``, and band_hit_rate if it was replayed.
-
-    Args:
-        stand: Where it is made.
-        seen: How past forecasts turned out.
-    """
-    alone, code = CommodityGroup.alone(stand.table), stand.table.commodity
-    made = stand.forecaster.forecast_member(alone, code, status=stand.status)
-    return finished(stand, made, seen)
-
-
-def finished(stand: TableSnapshot, made: pd.DataFrame, seen: Backtest | None) -> pd.DataFrame:
-    """Return a forecast under its model's name, with how often its bands held."""
-    made = made.assign(model=stand.model_version)
-    if seen is None or seen.cells.empty:
-        return made
-    return made.assign(band_hit_rate=made["destination"].map(hit_rates(seen.cells, MODEL)))
+def other_tables(settings: Settings, as_of: pd.Timestamp, commodity: str) -> str:
+    """Say which other full tables were known."""
+    others = [code for code in full_commodities(settings, as_of) if code != commodity]
+    return f"Other full tables known by then: {first_few(others) or 'none'}."
 
 
 def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
@@ -177,3 +216,41 @@ def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
     counts = read_partner_counts(store_of(settings), as_of=as_of)
     full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
     return sorted(set(full))
+
+
+def _group_of(
+    as_of: pd.Timestamp,
+    configs: Sequence[RunConfig],
+    tables: Mapping[str, PartnerTable],
+    engine: Engine,
+) -> CommodityGroup:
+    materials = {one.commodity: one.materials for one in configs if one.group}
+    events = material_events(engine, as_of) if any(materials.values()) else None
+    ordered = {code: tables[code] for code in sorted(tables)}
+    return CommodityGroup(ordered, as_of, materials, events)
+
+
+def _record_of(group: CommodityGroup, name: str) -> GroupRecord:
+    return GroupRecord(
+        name=name,
+        materials={code: group.materials[code] for code in group.tables},
+        figures={code: table.digest for code, table in group.tables.items()},
+        controls="" if group.events is None else _digest(group.events),
+    )
+
+
+def _labelled(config: RunConfig, engine: Engine) -> RunConfig:
+    return config if config.label else replace(config, label=read_label(engine, config.commodity))
+
+
+def material_events(engine: Engine, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return all versions known at ``as_of`` of acts on materials, those on magnets among them."""
+    own = read_events(engine, as_of=as_of)
+    own = own.loc[product_share(own) >= STRONG].assign(material=MAGNETS)
+    others = read_analog_events(engine, as_of=as_of)
+    return pd.concat([others, own[others.columns]], ignore_index=True)
+
+
+def _digest(events: pd.DataFrame) -> str:
+    text = events.to_csv(index=False, lineterminator="\n")
+    return hashlib.sha256(text.encode()).hexdigest()

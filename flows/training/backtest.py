@@ -132,7 +132,7 @@ def tags_of(workspace: Workspace, flow_name: str) -> dict[str, str]:
     return {
         "flow": flow_name,
         "as_of": workspace.as_of.isoformat(),
-        "data_vintage": workspace.fingerprint,
+        "data_vintage": workspace.data_vintage,
         "git_commit": git_commit(),
         "model_version": workspace.model_version,
     }

@@ -17,7 +17,7 @@ from features.origin import Origin
 from flows.context.console import say, track
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import span, spanned
-from models.evaluation.backtest import EvidenceBacktest, backtest_evidence
+from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.evaluation.scores import hit_rates
 from models.explain.contributions import drivers
 from models.explain.decomposition import Stages, contributions, plain_contributions, stages_from
@@ -61,6 +61,13 @@ class Forecast:
     """``FORECAST_COLUMNS`` and reason, drivers, contributions, band_hit_rate."""
     model_version: str
     """Names of all models that answered for a destination."""
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestedForecast(Forecast):
+    """A forecast with how its model did at past origins."""
+
+    backtest: Backtest
 
 
 @flow(name="predict", validate_parameters=False)

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 LOADED = (
-    "flows.cli.main_job",
+    "flows.cli.run_commands",
     "flows.monitoring.health",
     "flows.monitoring.status",
     "flows.deployments",
@@ -29,7 +29,6 @@ LOADED = (
     "flows.analysis.explanation_inputs",
     "flows.cli.by_hand_commands",
     "flows.cli.backup_commands",
-    "flows.cli.table_commands",
     "service.app",
     "service.live.live",
     "uvicorn",

@@ -2,7 +2,7 @@ import pytest
 
 from flows.analysis.scenario_answers import open_asker
 from flows.context.stores import store_of
-from flows.publishing.snapshot import published_standing, standing_at
+from flows.publishing.scenario_snapshot import published_standing, standing_at
 from models.policy.scenario import COLUMNS, paired
 from sources.files.scenario import read_scenario
 from store.errors import DataError

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from flows.analysis.table_changes import table_changes
+from flows.analysis.changes import changes as changes_of
 from flows.context.workspace import store_of
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.reproduce import reproduce
-from flows.publishing.run_many import run_many
+from flows.publishing.run_config import member_config
+from flows.run import run_each
 from sources.files.commodities import Commodity
 from store.archive.database_copies import move_addresses
 from store.publications.decisions import read_publications, reject
@@ -27,10 +28,10 @@ from tests.flows.test_run_many import fill
 
 GALLIUM, GRAPHITE, PLASTICS = "811292", "250410", "392690"
 MINERALS = (
-    Commodity(GALLIUM, "minerals", ("gallium",), ""),
-    Commodity(GRAPHITE, "minerals", ("natural graphite",), ""),
+    member_config(Commodity(GALLIUM, "minerals", ("gallium",), "")),
+    member_config(Commodity(GRAPHITE, "minerals", ("natural graphite",), "")),
 )
-WIDER = (*MINERALS, Commodity(PLASTICS, "minerals", (), ""))
+WIDER = (*MINERALS, member_config(Commodity(PLASTICS, "minerals", (), "")))
 BEFORE, AFTER, WIDENED = "2024-01-26", "2024-03-26", "2024-03-27"
 REVISED = "2023-06"
 
@@ -57,7 +58,7 @@ def filled(new_folder: Callable[[], Path], data_dir: Path) -> Settings:
     )  # fmt: skip
     fill(settings, make_material_events(*acts), name="events", table="analog_events")
     for day, members in ((BEFORE, MINERALS), (AFTER, MINERALS), (WIDENED, WIDER)):
-        run_many(settings, at(day), members)
+        run_each(settings, at(day), members)
     return settings
 
 
@@ -151,13 +152,13 @@ def test_what_a_person_rejected_of_a_group_is_not_forecast_again(
     settings = copy.model_copy(update={"gate_pct": 0.001})
     news = make_cells({"USA": {"2024-02": 5000.0}}).assign(available_at=at("2024-03-28"))
     fill(settings, make_partner_rows(news).assign(commodity=GRAPHITE), name="news")
-    run_many(settings, at("2024-03-29"), WIDER)
+    run_each(settings, at("2024-03-29"), WIDER)
     engine = store_of(settings)
     held = read_publications(engine).query("state == 'held'")
     for number in held["id"]:
         reject(engine, int(number), at=at("2024-03-29"), actor="test", reason="no")
 
-    run_many(settings, at("2024-03-30"), WIDER)
+    run_each(settings, at("2024-03-30"), WIDER)
 
     known = read_publications(engine)
     assert len(held) == len(WIDER)
@@ -165,7 +166,8 @@ def test_what_a_person_rejected_of_a_group_is_not_forecast_again(
 
 
 def changes(settings: Settings, since: str, until: str) -> pd.DataFrame:
-    return table_changes(settings, ExplainRequest("USA", None, at(until)), at(since), GRAPHITE)
+    asked = ExplainRequest("USA", None, at(until))
+    return changes_of(settings, asked, at(since), commodity=GRAPHITE)
 
 
 def change(settings: Settings, statement: str) -> None:

@@ -15,9 +15,9 @@ from flows.monitoring.health import examine
 from flows.publishing.publish import (
     PublicationDraft,
     ahead_from,
-    freeze,
     held_like,
     objections,
+    publish,
 )
 from flows.publishing.reproduce import reproduce
 from flows.run import run
@@ -132,7 +132,7 @@ def test_what_moves_too_far_is_held_and_served_once_it_is_approved(
     assert "WLD" in because
     (copy.reports_dir / f"{LATER}-held").mkdir()
 
-    assert freeze(made, because) == 0
+    assert publish(made, because) == 0
 
     pd.testing.assert_frame_equal(latest_forecast(store_of(copy)), before)
     assert "held" in alarms(copy)
@@ -161,7 +161,7 @@ def test_the_same_facts_are_not_forecast_again_while_a_person_decides(
     moment = at(AS_OF) + pd.Timedelta(hours=1)
     facts = str(latest_forecast(store_of(copy))["data_vintage"].iloc[0])
     made = replace(draft(copy, 1.5), as_of=moment, data_vintage=facts)
-    freeze(made, objections(made))
+    publish(made, objections(made))
     if decided == "rejected":
         change(copy, "UPDATE publications SET state = 'rejected', note = 'no' WHERE id = 2")
     change(copy, "DELETE FROM forecasts")
@@ -177,7 +177,7 @@ def test_the_same_facts_are_not_forecast_again_while_a_person_decides(
 def test_what_is_rejected_leaves_the_last_good_one(copy: Settings, magnetcast: Call) -> None:
     before = latest_forecast(store_of(copy))
     made = draft(copy, 0.4)
-    freeze(made, objections(made))
+    publish(made, objections(made))
 
     code, _, _ = magnetcast("publications", "reject", "2", "--reason", "the feed was cut")
 

@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 from flows.context.workspace import store_of
 from flows.monitoring.health import examine
 from flows.monitoring.status import in_words
-from flows.publishing.group_snapshot import open_group
-from flows.publishing.run_many import Told, run_many
-from flows.publishing.run_table import TableOutcome
+from flows.publishing.run_config import member_config
+from flows.publishing.table_snapshot import open_tables
+from flows.run import Result, RunOutcome, run_each
 from models.statistical.error_autocorrelation import FEWEST_PAIRS
 from sources.files.commodities import Commodity, read_commodities
 from store.errors import DataError
@@ -32,10 +32,13 @@ from tests.flows.conftest import environment, settings_of
 
 NOW = "2024-02-26"
 MINERALS = (
-    Commodity("811292", "minerals", ("gallium",), "gallium"),
-    Commodity("250410", "minerals", ("natural graphite",), "natural graphite"),
+    member_config(Commodity("811292", "minerals", ("gallium",), "gallium")),
+    member_config(Commodity("250410", "minerals", ("natural graphite",), "natural graphite")),
 )
-OTHERS = (Commodity("392690", "others", (), ""), Commodity("999999", "others", (), "lost"))
+OTHERS = (
+    member_config(Commodity("392690", "others", (), "")),
+    member_config(Commodity("999999", "others", (), "lost")),
+)
 ALL = (*MINERALS, *OTHERS)
 CODES = ("811292", "250410", "392690")
 
@@ -72,17 +75,17 @@ class Filled:
     """A store with three commodities, and what the first run on four did."""
 
     settings: Settings
-    told: dict[str, Told]
+    told: dict[str, Result]
 
 
 @pytest.fixture(scope="module")
 def filled(new_folder: Callable[[], Path], data_dir: Path) -> Filled:
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
-    return Filled(settings, run_many(settings, at(NOW), ALL))
+    return Filled(settings, run_each(settings, at(NOW), ALL))
 
 
-def outcomes(told: dict[str, Told]) -> dict[str, TableOutcome]:
-    return {code: one for code, one in told.items() if isinstance(one, TableOutcome)}
+def outcomes(told: dict[str, Result]) -> dict[str, RunOutcome]:
+    return {code: one for code, one in told.items() if isinstance(one, RunOutcome)}
 
 
 def test_each_commodity_is_published_under_its_key_by_the_model_of_its_group(
@@ -133,7 +136,7 @@ def test_a_second_run_with_nothing_new_publishes_nothing(filled: Filled) -> None
     engine = store_of(filled.settings)
     before = read_forecasts(engine, commodity=None)
 
-    again = run_many(filled.settings, at(NOW) + pd.Timedelta(days=1), ALL)
+    again = run_each(filled.settings, at(NOW) + pd.Timedelta(days=1), ALL)
 
     assert [one.is_new for one in outcomes(again).values()] == [False] * 3
     pd.testing.assert_frame_equal(read_forecasts(engine, commodity=None), before)
@@ -170,7 +173,7 @@ def test_a_table_that_cannot_be_published_takes_no_other_down(
     (settings.reports_dir).mkdir(parents=True)
     (settings.reports_dir / "2024-02-26-811292").write_text("a file where its report should go")
 
-    told = run_many(settings, at(NOW), MINERALS)
+    told = run_each(settings, at(NOW), MINERALS)
 
     assert isinstance(told["811292"], str)
     assert outcomes(told).keys() == {"250410"}
@@ -191,21 +194,21 @@ def test_a_control_announced_after_the_moment_changes_no_bit(
     }  # fmt: skip
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)), later)
 
-    honest = open_group(filled.settings, at(NOW), "minerals", MINERALS)
-    rich = open_group(settings, at(NOW), "minerals", MINERALS)
+    honest = open_tables(filled.settings, at(NOW), MINERALS)
+    rich = open_tables(settings, at(NOW), MINERALS)
 
-    assert honest.stands["811292"].model_version == rich.stands["811292"].model_version
-    run_many(settings, at(NOW), MINERALS)
+    assert honest.snapshots["811292"].model_version == rich.snapshots["811292"].model_version
+    run_each(settings, at(NOW), MINERALS)
     said = [latest_forecast(store_of(s), commodity="811292") for s in (filled.settings, settings)]
     pd.testing.assert_frame_equal(said[0], said[1], check_exact=True)
 
 
 def test_news_of_a_control_makes_a_new_model(filled: Filled) -> None:
-    earlier = open_group(filled.settings, at("2023-07-02"), "minerals", MINERALS)
-    later = open_group(filled.settings, at("2023-07-03"), "minerals", MINERALS)
+    earlier = open_tables(filled.settings, at("2023-07-02"), MINERALS)
+    later = open_tables(filled.settings, at("2023-07-03"), MINERALS)
 
-    assert earlier.stands["811292"].table.digest == later.stands["811292"].table.digest
-    assert earlier.stands["811292"].data_vintage != later.stands["811292"].data_vintage
+    assert earlier.snapshots["811292"].table.digest == later.snapshots["811292"].table.digest
+    assert earlier.snapshots["811292"].data_vintage != later.snapshots["811292"].data_vintage
 
 
 def test_status_tells_each_commodity(filled: Filled) -> None:
@@ -249,7 +252,7 @@ def test_labels_of_what_stands_published_are_kept_and_may_change(filled: Filled)
     first = labels_of(engine)
 
     renamed = (replace(MINERALS[0], label="unwrought gallium"), replace(MINERALS[1], label=""))
-    run_many(filled.settings, at(NOW) + pd.Timedelta(days=1), renamed)
+    run_each(filled.settings, at(NOW) + pd.Timedelta(days=1), renamed)
 
     assert first == {"811292": "gallium", "250410": "natural graphite"}
     assert labels_of(engine) == {**first, "811292": "unwrought gallium"}
@@ -281,7 +284,7 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
     rule = AlertRule("moved", "median", 5.0, destination="USA", commodity="250410")
     add_rule(engine, rule, who=Actor("ann"), at=at(NOW), since=None)
 
-    run_many(filled.settings, at(NOW) + pd.Timedelta(days=1), MINERALS)
+    run_each(filled.settings, at(NOW) + pd.Timedelta(days=1), MINERALS)
 
     (told,) = read_desk(engine).alerts.to_dict("records")
     assert told["fired"]

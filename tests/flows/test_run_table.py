@@ -6,13 +6,17 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.cli.table_commands import predict_table, run_tables_and_tell
+from features.panel.partner_table import PartnerTable
+from flows.cli.run_commands import run_tables_and_tell
+from flows.cli.table_commands import predict_table
 from flows.context.workspace import store_of
 from flows.monitoring.run_marker import notes
 from flows.publishing.reproduce import reproduce
-from flows.publishing.run_table import TableOutcome, hindsight, run_table
+from flows.publishing.run_config import table_config
+from flows.publishing.table_pipeline import hindsight
 from flows.publishing.table_records import record
-from flows.publishing.table_snapshot import full_commodities, open_table
+from flows.publishing.table_snapshot import full_commodities, open_table, open_tables
+from flows.run import RunOutcome, run
 from models.evaluation.backtest import Backtest
 from models.registry import tracking
 from store.errors import DataError
@@ -33,7 +37,7 @@ class Filled:
     """A store with the tables of 60 partners, and what the first run on it did."""
 
     settings: Settings
-    outcome: TableOutcome
+    outcome: RunOutcome
 
 
 def fill(settings: Settings, rows: pd.DataFrame, *, name: str = "made-up") -> None:
@@ -45,7 +49,7 @@ def fill(settings: Settings, rows: pd.DataFrame, *, name: str = "made-up") -> No
 def filled(new_folder: Callable[[], Path], data_dir: Path) -> Filled:
     settings = settings_of(environment(new_folder(), data_dir))
     fill(settings, WORLD.rows())
-    return Filled(settings, run_table(settings, at(NOW), "850511"))
+    return Filled(settings, run(settings, at(NOW), table_config("850511")))
 
 
 def test_sixty_partners_and_their_sums_are_published_a_year_ahead(filled: Filled) -> None:
@@ -70,7 +74,7 @@ def test_a_second_run_publishes_nothing(filled: Filled) -> None:
     engine = store_of(filled.settings)
     before = read_forecasts(engine, commodity=None)
 
-    again = run_table(filled.settings, at(NOW) + pd.Timedelta(days=2), "850511")
+    again = run(filled.settings, at(NOW) + pd.Timedelta(days=2), table_config("850511"))
 
     assert (again.is_new, again.rows_published) == (False, 0)
     assert again.report == filled.outcome.report
@@ -115,19 +119,24 @@ def test_scores_are_kept_beside_seasonal_naive_and_last_value(filled: Filled) ->
 
 
 def test_the_run_is_noted_in_the_store_and_in_mlflow(filled: Filled) -> None:
-    run = read_runs(store_of(filled.settings)).iloc[0]
+    row = read_runs(store_of(filled.settings)).iloc[0]
 
     client, _ = tracking.connect(filled.settings)
     assert isinstance(client, MlflowClient)
-    told = client.get_run(str(run["mlflow_run_id"]))
-    assert (run["flow"], run["status"]) == ("run-table", "finished")
+    told = client.get_run(str(row["mlflow_run_id"]))
+    assert (row["flow"], row["status"]) == ("run-table", "finished")
     assert told.data.tags["commodity"] == "850511"
-    assert told.data.tags["model_version"] == run["model_version"]
+    assert told.data.tags["model_version"] == row["model_version"]
     assert 0 < told.data.metrics["wape_ALL"] < 1
 
 
+def past_tables(settings: Settings) -> list[PartnerTable]:
+    opened = open_tables(settings, at(NOW), [table_config("850511")])
+    return [group.tables["850511"] for group in opened.past()]
+
+
 def test_past_tables_hold_only_what_was_known_then(filled: Filled) -> None:
-    past = open_table(filled.settings, at(NOW), "850511").past()
+    past = past_tables(filled.settings)
 
     assert [table.as_of.strftime("%Y-%m") for table in past] == [
         "2023-12", "2024-03", "2024-06", "2024-09",
@@ -142,7 +151,7 @@ def test_a_history_released_at_once_is_replayed_on_what_is_known_now(
     settings = Settings()
     fill(settings, WORLD.rows().assign(available_at=at("2024-12-20")))
 
-    past = open_table(settings, at(NOW), "850511").past()
+    past = past_tables(settings)
 
     assert [table.tonnes.shape[1] for table in past] == [48, 51, 54, 57]
     assert all(table.is_revised for table in past)
@@ -155,7 +164,7 @@ def test_a_table_of_the_magnets_has_a_key_of_its_own(place: Path) -> None:  # no
 
     stand = open_table(settings, at(NOW), "85051110")
 
-    assert stand.published_as == "85051110-partners"
+    assert stand.config.published_as == "85051110-partners"
     assert full_commodities(settings, at(NOW)) == ["85051110"]
 
 
@@ -169,7 +178,7 @@ def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  #
 
 def test_a_commodity_without_a_table_is_told_of_with_those_that_have_one(filled: Filled) -> None:
     with pytest.raises(DataError, match=r"No full partner table of commodity 999999 .* 850511\."):
-        run_table(filled.settings, at(NOW), "999999")
+        run(filled.settings, at(NOW), table_config("999999"))
 
 
 def test_a_table_that_cannot_be_forecast_stops_no_other(
@@ -191,11 +200,11 @@ def test_news_of_a_month_makes_a_new_forecast(
     settings = Settings()
     small = make_partner_world(partners=40, months=40, first="2021-01")
     fill(settings, small.rows())
-    first = run_table(settings, at("2024-05-26"), "850511")
+    first = run(settings, at("2024-05-26"), table_config("850511"))
     news = make_cells({"USA": {"2024-03": 5000.0}}).assign(available_at=at("2024-05-27"))
     fill(settings, make_partner_rows(news), name="revised")
 
-    second = run_table(settings, at("2024-05-28"), "850511")
+    second = run(settings, at("2024-05-28"), table_config("850511"))
 
     assert (first.is_new, second.is_new) == (True, True)
     latest = latest_forecast(store_of(settings), commodity="850511")
@@ -270,10 +279,10 @@ def test_a_run_that_came_to_grief_leaves_a_note_until_one_succeeds(
     settings.reports_dir.write_text("no folder")
 
     with pytest.raises(OSError, match="reports"):
-        run_table(settings, at("2024-05-26"), "850511")
+        run(settings, at("2024-05-26"), table_config("850511"))
     (left,) = notes(settings)
     settings.reports_dir.unlink()
-    run_table(settings, at("2024-05-26"), "850511")
+    run(settings, at("2024-05-26"), table_config("850511"))
 
     assert left.what == "the run on 850511"
     assert "reports" in left.error

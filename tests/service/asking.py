@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from flows.analysis.scenario_answers import ScenarioAnswerer, open_asker, what_if
 from flows.cli.serve_commands import bound, shown
 from flows.context.workspace import open_workspace
-from flows.publishing.snapshot import in_order
+from flows.publishing.scenario_snapshot import in_order
 from models.forecasting.model_frame import rows_of
 from models.policy.learned import nothing_learned
 from models.policy.scenario import ScenarioSnapshot

@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 
 from features.panel.partner_table import partner_table
-from flows.analysis.table_changes import between, table_changes
+from flows.analysis.changes import changes as changes_of
+from flows.analysis.table_changes import between
 from flows.cli.explain_commands import explain
 from flows.context.workspace import store_of
 from flows.publishing.published_forecasts import ExplainRequest
-from flows.publishing.table_snapshot import forecast_of, open_table
+from flows.publishing.table_pipeline import forecast_table_at
+from flows.publishing.table_snapshot import open_table
 from models.forecasting.commodity_groups import CommodityGroup
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
@@ -40,7 +42,11 @@ def publish(settings: Settings, day: str) -> None:
     stand = open_table(settings, at(day), COMMODITY)
     vintage = stand.data_vintage
     publish_forecasts(
-        stand.engine, forecast_of(stand), as_of=at(day), data_vintage=vintage, commodity=COMMODITY
+        stand.engine,
+        forecast_table_at(stand),
+        as_of=at(day),
+        data_vintage=vintage,
+        commodity=COMMODITY,
     )
 
 
@@ -62,7 +68,8 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
 
 
 def changes(settings: Settings, *, since: str = BEFORE, until: str = AFTER) -> pd.DataFrame:
-    return table_changes(settings, ExplainRequest("USA", None, at(until)), at(since), COMMODITY)
+    asked = ExplainRequest("USA", None, at(until))
+    return changes_of(settings, asked, at(since), commodity=COMMODITY)
 
 
 def test_a_change_is_split_into_what_came_in_and_what_was_revised(

@@ -6,7 +6,8 @@ from features.asof import EVENT_KEY, TARIFF_KEY, known_at
 from features.origin import announced
 from features.panel.table_origin import table_origin
 from flows.context.workspace import open_workspace
-from flows.publishing.table_snapshot import forecast_of, open_table
+from flows.publishing.table_pipeline import forecast_table_at
+from flows.publishing.table_snapshot import open_table
 from flows.training.predict import made_at
 from models.explain.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
@@ -96,11 +97,11 @@ def table_standing(settings: Settings, as_of: pd.Timestamp, commodity: str) -> S
     Raises:
         DataError: The store held no full table of it by then.
     """
-    stand = open_table(settings, as_of, commodity)
-    events = known_at(read_events(stand.engine, as_of=as_of), key=EVENT_KEY, as_of=as_of)
-    tariffs = known_at(read_tariffs(stand.engine, as_of=as_of), key=TARIFF_KEY, as_of=as_of)
-    origin = table_origin(stand.table, events=announced(events), tariffs=tariffs)
+    snapshot = open_table(settings, as_of, commodity)
+    events = known_at(read_events(snapshot.engine, as_of=as_of), key=EVENT_KEY, as_of=as_of)
+    tariffs = known_at(read_tariffs(snapshot.engine, as_of=as_of), key=TARIFF_KEY, as_of=as_of)
+    origin = table_origin(snapshot.table, events=announced(events), tariffs=tariffs)
     analogs = open_workspace(settings, as_of).history.analogs(as_of)
-    made = forecast_of(stand).set_index(["destination", "period"])
+    made = forecast_table_at(snapshot).set_index(["destination", "period"])
     numbers = made.loc[list(origin.series), NUMBERS].reset_index(drop=True)
     return ScenarioSnapshot(as_of, origin, analogs, numbers, numbers, nothing_learned)

@@ -1,0 +1,140 @@
+"""The magnets: backtest, train and forecast on the evidence panel, with its fallback chain."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from features.asof import EVENT_KEY, known_at
+from features.months import last_complete_month, month_label
+from features.origin import Origin
+from flows.context.console import say
+from flows.context.workspace import Workspace, open_workspace
+from flows.ingest.ingest import ingest
+from flows.publishing.run_config import MAGNETS, RunConfig
+from flows.publishing.run_ledger import RunEntry
+from flows.publishing.unknowns import unknowns
+from flows.training.backtest import backtest
+from flows.training.predict import BacktestedForecast, predict
+from flows.training.train import train
+from models.evaluation.backtest import EvidenceBacktest
+from models.registry import registry
+from service.report.report import ReportInput, write_report
+from store.errors import DataError, StoreError
+from store.facts.reading import evidence, read_events, read_runs
+from store.publications.panels import StoredPanel
+from store.schema.frame_schemas import validate
+from store.settings import Settings
+
+MOST_LATE: Final = 12
+"""Months without figures after which nothing is published any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePipeline:
+    """The main job's own steps."""
+
+    snapshot: Workspace
+    config: RunConfig = MAGNETS
+
+    def is_current(self, models: set[str]) -> bool:
+        """Tell whether who would publish now had a say in it: not so after a rollback, say."""
+        if not _was_trained(self.snapshot):
+            return False
+        try:
+            champion = registry.champion(self.snapshot.settings)
+        except StoreError:
+            return True  # nobody else could be asked
+        if champion is None:
+            return False
+        if pd.Timestamp(champion.as_of) > self.snapshot.as_of:
+            return True
+        return champion.model_version in models
+
+    def forecast(self, entry: RunEntry) -> BacktestedForecast:  # noqa: ARG002 - of all pipelines
+        """Backtest, train, and forecast by whoever may publish then."""
+        settings, as_of = self.snapshot.settings, self.snapshot.as_of
+        result = backtest(settings, as_of)
+        made = predict(settings, as_of, result, _trained(settings, as_of, result))
+        return BacktestedForecast(made.table, made.model_version, result)
+
+    def plausible_at(self) -> Origin:
+        """Return the origin that forecasts must be plausible at."""
+        return self.snapshot.history.origin(self.snapshot.as_of)
+
+    def panel(self) -> StoredPanel:
+        """Return what was known of past months, as it is kept beside the publication."""
+        return self.snapshot.history.panel(self.snapshot.as_of).stored
+
+    def made_with(self) -> Mapping[str, object]:
+        """Return the digests of the tables that the forecast rests on."""
+        found = evidence(self.snapshot.engine, as_of=self.snapshot.as_of)
+        return {"evidence": dict(found.tables)}
+
+    def unknowns(self) -> list[str]:
+        """Return what the forecast could not know, in sentences."""
+        return unknowns(self.snapshot, self.snapshot.history.panel(self.snapshot.as_of))
+
+    def write_report(self, forecast: BacktestedForecast, folder: Path) -> Path:
+        """Write the planners' report and return its page."""
+        snapshot = self.snapshot
+        panel = snapshot.history.panel(snapshot.as_of)
+        events = read_events(snapshot.engine, as_of=snapshot.as_of)
+        return write_report(
+            ReportInput(
+                as_of=snapshot.as_of,
+                cutoff=month_label(panel.cutoff),
+                forecasts=forecast.table,
+                panel=validate(panel.frame, "panel", where="the evidence panel"),
+                events=known_at(events, key=EVENT_KEY, as_of=snapshot.as_of),
+                scores=forecast.backtest.scores,
+                suspicious=panel.suspicious,
+                unknowns=self.unknowns(),
+                model_version=forecast.model_version,
+                data_vintage=snapshot.data_vintage,
+                pictures=snapshot.settings.pictures,
+            ),
+            folder,
+        )
+
+
+def open_evidence(settings: Settings, as_of: pd.Timestamp) -> EvidencePipeline:
+    """Bring the bundled figures in and return the main job as of a moment.
+
+    Raises:
+        DataError: The figures are so old that the clock, or all providers, must be wrong.
+    """
+    ingest(settings)
+    workspace = open_workspace(settings, as_of)
+    _check_not_ancient(workspace)
+    return EvidencePipeline(workspace)
+
+
+def _check_not_ancient(workspace: Workspace) -> None:
+    known = workspace.history.panel(workspace.as_of).cutoff
+    late = last_complete_month(workspace.as_of) - known
+    if late > MOST_LATE:
+        raise DataError(
+            f"The newest figures are of {month_label(known)}, {late} months before "
+            f"{workspace.as_of:%Y-%m-%d}. Expected at most {MOST_LATE}: beyond, a forecast would "
+            "be nonsense. Look at this machine's clock, then at the ingests; nothing was published."
+        )
+
+
+def _was_trained(workspace: Workspace) -> bool:
+    """Return whether a run with these facts and choices ended well, whoever it made champion."""
+    runs = read_runs(workspace.engine)
+    alike = runs["status"].eq("finished") & runs["data_vintage"].eq(workspace.data_vintage)
+    trained = runs.loc[alike, "model_version"].fillna("")
+    return bool(trained.str.contains(workspace.spec.digest, regex=False).any())
+
+
+def _trained(settings: Settings, as_of: pd.Timestamp, result: EvidenceBacktest) -> int | None:
+    """Train; where models cannot be kept, say so and leave it to the fallback chain."""
+    try:
+        return train(settings, as_of, result)
+    except StoreError as err:
+        say(f"train     nothing was registered: {err}")
+        return None

@@ -1,0 +1,95 @@
+"""Which forecast a run makes and where it publishes it: all that runs differ by."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Final, Literal
+
+import pandas as pd
+
+from sources.files.commodities import Commodity
+from store.settings import Settings
+from store.vocabulary import BY_PARTNER, COMMODITY
+
+Forecaster = Literal["evidence", "table"]
+"""``evidence`` is the champion of the registry on the evidence panel, with its fallback chain;
+``table`` is the panel engine on full partner tables, trained anew by each run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """One forecast that is made and published."""
+
+    published_as: str
+    """Key of its forecasts, scores and runs in the store."""
+    commodity: str
+    """Whose figures it is made from."""
+    forecaster: Forecaster
+    group: str = ""
+    """Configurations of one group share a model; without one it has its own."""
+    materials: tuple[str, ...] = ()
+    """What export controls on it are called after; looked at in a group alone."""
+    label: str = ""
+    """What the commodity is called; empty where nobody said."""
+
+    @property
+    def is_main(self) -> bool:
+        """Tell whether it is the main job, whose name needs not be said."""
+        return self == MAGNETS
+
+    @property
+    def flow(self) -> str:
+        """Return the name under which its runs are kept."""
+        return "run" if self.forecaster == "evidence" else "run-table"
+
+    @property
+    def prefix(self) -> str:
+        """Return how messages about it begin."""
+        return "" if self.is_main else f"{self.published_as}: "
+
+    def dated(self, as_of: pd.Timestamp) -> str:
+        """Return the name of its publication as of a day."""
+        day = f"{as_of:%Y-%m-%d}"
+        return day if self.is_main else f"{day}-{self.published_as}"
+
+    def report_folder(self, settings: Settings, as_of: pd.Timestamp) -> Path:
+        """Return where its report as of a day lies."""
+        return settings.reports_dir / self.dated(as_of)
+
+
+MAGNETS: Final = RunConfig(COMMODITY, COMMODITY, "evidence")
+"""The main job: magnets by destination."""
+
+
+def table_config(commodity: str) -> RunConfig:
+    """Return the configuration that forecasts the full partner table of a commodity.
+
+    The magnets' own table has another key than their forecast from the evidence, so that no reader
+    mixes the two.
+    """
+    key = f"{commodity}{BY_PARTNER}" if commodity == COMMODITY else commodity
+    return RunConfig(key, commodity, "table")
+
+
+def member_config(one: Commodity) -> RunConfig:
+    """Return the configuration of a commodity in a group."""
+    key = table_config(one.code).published_as
+    return RunConfig(key, one.code, "table", one.group, one.materials, one.label)
+
+
+def config_of(published_as: str) -> RunConfig:
+    """Return the configuration that publishes under a key, whatever group it was in."""
+    if published_as == MAGNETS.published_as:
+        return MAGNETS
+    return table_config(published_as.removesuffix(BY_PARTNER))
+
+
+def by_model(configs: Iterable[RunConfig]) -> Iterator[list[RunConfig]]:
+    """Yield configurations that share a model together, groups in the order of their names."""
+
+    def shared(config: RunConfig) -> tuple[str, str]:
+        return config.group, "" if config.group else config.published_as
+
+    for _, members in groupby(sorted(configs, key=shared), key=shared):
+        yield list(members)

@@ -1,0 +1,191 @@
+"""Full partner tables: backtest and forecast by the panel engine, one model for each group."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from features.months import month_label
+from features.panel.partner_table import PartnerTable
+from flows.context.console import say, track
+from flows.publishing.panels import table_panel
+from flows.publishing.run_config import RunConfig
+from flows.publishing.run_ledger import RunEntry
+from flows.publishing.table_records import record
+from flows.publishing.table_snapshot import (
+    OpenedTables,
+    TableSnapshot,
+    open_tables,
+    other_tables,
+)
+from flows.training.predict import BacktestedForecast
+from models.evaluation.backtest import Backtest, backtest_group
+from models.evaluation.scores import hit_rates
+from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
+from models.forecasting.forecaster import MODEL
+from models.forecasting.panel_snapshot import known_months
+from service.report.table_report import TableReport, write_table_report
+from store.errors import DataError, StoreError
+from store.publications.panels import StoredPanel
+from store.settings import Settings
+
+backtest_task = task(name="backtest-tables", cache_policy=NO_CACHE)(backtest_group)
+forecast_task = task(name="forecast-tables", cache_policy=NO_CACHE)(GroupForecaster.forecast)
+
+
+class SharedForecasts:
+    """What one model says of all its tables; made when it is first asked for, once."""
+
+    def __init__(self, opened: OpenedTables) -> None:
+        """Take the tables."""
+        self._opened = opened
+        self._error: Exception | None = None
+
+    @cached_property
+    def past(self) -> list[CommodityGroup]:
+        """Return the group as it was known at past moments."""
+        return self._opened.past()
+
+    @cached_property
+    def made(self) -> Mapping[str, tuple[Backtest, pd.DataFrame | DataError]]:
+        """Return by commodity its backtest, and its forecast or why there is none."""
+        group, members = self._opened.group, self._opened.snapshots
+        any_member = next(iter(members.values()))
+        if name := any_member.config.group:
+            say(f"group     {name}: one model of {len(group.tables)} commodities")
+        status = {code: one.status for code, one in members.items()}
+        results = backtest_task(any_member.forecaster, self.past, group, track=track)
+        made = forecast_task(any_member.forecaster, group, status)
+        return {code: (results[code], made[code]) for code in status}
+
+    def of(self, snapshot: TableSnapshot) -> tuple[Backtest, pd.DataFrame | DataError]:
+        """Return the backtest of one table, and its forecast or why there is none.
+
+        Raises:
+            DataError: The model cannot be trained; tried once for all its tables.
+            StoreError: As before.
+        """
+        if self._error is None:
+            try:
+                return self.made[snapshot.config.commodity]
+            except (DataError, StoreError) as err:
+                group = snapshot.config.group
+                self._error = DataError(f"its group {group} failed. {err}") if group else err
+        raise self._error
+
+
+@dataclass(frozen=True, slots=True)
+class TablePipeline:
+    """The steps of one table; the model is shared with the others of its group."""
+
+    snapshot: TableSnapshot
+    shared: SharedForecasts
+
+    @property
+    def config(self) -> RunConfig:
+        """Return what is forecast and where it is published."""
+        return self.snapshot.config
+
+    def is_current(self, models: set[str]) -> bool:
+        """Tell whether these models are of today's choices."""
+        return all(name.startswith(self.snapshot.model_family) for name in models)
+
+    def forecast(self, entry: RunEntry) -> BacktestedForecast:
+        """Backtest, keep the scores, and forecast with how often the bands held.
+
+        Raises:
+            DataError: The table cannot be forecast.
+        """
+        for note in self.unknowns():
+            say(f"table     {note}")
+        result, made = self.shared.of(self.snapshot)
+        entry.mlflow_run_id = record(self.snapshot, result)
+        if isinstance(made, DataError):
+            raise made
+        version = self.snapshot.model_version
+        table = made.assign(model=version)
+        if len(result.cells):
+            rates = hit_rates(result.cells, MODEL)
+            table = table.assign(band_hit_rate=table["destination"].map(rates))
+        return BacktestedForecast(table, version, result)
+
+    def plausible_at(self) -> None:
+        """Return nothing: tables have many series of a few tonnes, which jump as they like."""
+
+    def panel(self) -> StoredPanel:
+        """Return what was known of past months, as it is kept beside the publication."""
+        return table_panel(self.snapshot.table, self.snapshot.observations)
+
+    def made_with(self) -> Mapping[str, object]:
+        """Return who is in the group, and what each is forecast from."""
+        record = self.snapshot.record
+        return {} if record is None else record.written()
+
+    def unknowns(self) -> list[str]:
+        """Return what is odd about the table and its past, in sentences."""
+        code = self.config.commodity
+        past = [group.tables[code] for group in self.shared.past if code in group.tables]
+        return [*self.snapshot.table.notes, *hindsight(past)]
+
+    def write_report(self, forecast: BacktestedForecast, folder: Path) -> Path:
+        """Write the report on the table and return its page."""
+        snapshot = self.snapshot
+        report = TableReport(
+            commodity=self.config.commodity,
+            as_of=snapshot.as_of,
+            cutoff=month_label(snapshot.table.cutoff),
+            forecasts=forecast.table,
+            history=known_months(snapshot.table),
+            scores=forecast.backtest.scores,
+            notes=tuple(self.unknowns()),
+            model_version=forecast.model_version,
+            data_vintage=snapshot.data_vintage,
+            pictures=snapshot.settings.pictures,
+            label=self.config.label,
+        )
+        return write_table_report(report, folder)
+
+
+def open_table_pipelines(
+    settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
+) -> dict[str, TablePipeline | str]:
+    """Return by key the tables of configurations that share a model, or why there is none."""
+    opened = open_tables(settings, as_of, configs)
+    shared = SharedForecasts(opened)
+    pipelines: dict[str, TablePipeline | str] = {}
+    for config in configs:
+        code = config.commodity
+        if code in opened.snapshots:
+            pipelines[config.published_as] = TablePipeline(opened.snapshots[code], shared)
+            continue
+        others = "" if config.group else f" {other_tables(settings, as_of, code)}"
+        pipelines[config.published_as] = f"{opened.refused[code]}{others}"
+    return pipelines
+
+
+def forecast_table_at(snapshot: TableSnapshot) -> pd.DataFrame:
+    """Return the forecast of a table, not backtested, in the columns of a forecast file.
+
+    Raises:
+        DataError: It cannot be forecast.
+    """
+    code, status = snapshot.config.commodity, snapshot.status
+    made = snapshot.forecaster.forecast_member(snapshot.group, code, status=status)
+    return made.assign(model=snapshot.model_version)
+
+
+def hindsight(past: Sequence[PartnerTable]) -> tuple[str, ...]:
+    """Say how many of the past tables are not as they were known then."""
+    revised = sum(table.is_revised for table in past)
+    if not revised:
+        return ()
+    told = (
+        f"{revised} of the {len(past)} past tables that were replayed are today's, cut short, for "
+        "nothing tells what was known then: later revisions are in the scores and hit rates, "
+        "never in a forecast."
+    )
+    return (told,)
