@@ -24,7 +24,7 @@ MAY_BE_WORSE = ("magnetcast status",)
 """Commands whose exit code tells how things stand."""
 
 ONLY_NAMED = ("make up",)
-"""Followed in tests/flows/test_machine.py."""
+"""Followed in tests/flows/operations/test_machine.py."""
 
 pytestmark = [
     pytest.mark.slow,

@@ -20,8 +20,8 @@ from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
 from store.planning.planning_rows import read_desk
 from store.settings import Settings
+from tests.service.planning.test_alerts import KEY, LATER, NOW
 from tests.service.stores import NEWEST, copied, publish
-from tests.service.test_alerts import KEY, LATER, NOW
 
 HOST = "hooks.example"
 

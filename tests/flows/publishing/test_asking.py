@@ -8,8 +8,8 @@ from sources.files.scenario import read_scenario
 from store.errors import DataError
 from store.facts.reading import latest_forecast
 from tests.data.builders import at
+from tests.flows.cli.test_scenario_commands import TARIFF
 from tests.flows.conftest import AS_OF, Published
-from tests.flows.test_scenario_commands import TARIFF
 
 
 def test_the_service_stands_on_the_published_rows_and_answers_as_the_command(

@@ -12,8 +12,8 @@ from models.policy.scenario import COLUMNS
 from service.api import models
 from service.scenarios.scenario_schema import ANSWER_COLUMNS
 from store.settings import Settings
+from tests.service.api.test_api import rows_of
 from tests.service.asking import YAML, Asked, answers, asking, tariff, until_ready
-from tests.service.test_api import rows_of
 
 PROBLEM = "application/problem+json"
 NO_TEXT = tariff(60).replace("Rate of 60", '"\\ud800 \\u0007"')

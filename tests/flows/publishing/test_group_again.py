@@ -24,7 +24,7 @@ from tests.data.builders import at
 from tests.data.material_builders import make_material_events
 from tests.data.partner_builders import make_cells, make_partner_rows, make_partner_world
 from tests.flows.conftest import environment, settings_of
-from tests.flows.test_run_many import fill
+from tests.flows.publishing.test_run_many import fill
 
 GALLIUM, GRAPHITE, PLASTICS = "811292", "250410", "392690"
 MINERALS = (

@@ -21,7 +21,7 @@ from tests.data.builders import make_bare
 
 NAN = float("nan")
 YEAR = [float(month) for month in range(1, 13)]
-REFERENCE = Path(__file__).parents[2] / "data" / "reference_experts.json"
+REFERENCE = Path(__file__).parents[3] / "data" / "reference_experts.json"
 HORIZON = 6
 
 
