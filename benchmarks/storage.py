@@ -49,8 +49,8 @@ ROWS_EACH = int(DESTINATIONS * MONTHS * len(MEASURES) * (1 + REVISED))
 INTRODUCTION = f"""
 Every month brings {DESTINATIONS} destinations by {len(MEASURES)} measures for each commodity,
 and revises {REVISED:.0%} of the month before; {MONTHS} such ingests fill the store, each one
-transaction of `write_batch(only_news=True)` with its schema check, its search for what is known
-already and its vintage. So the rows of a commodity come in {MONTHS} portions. Reading is
+transaction of `write_batch(skip_unchanged=True)` with its schema check, its search for what is
+known already and its vintage. So the rows of a commodity come in {MONTHS} portions. Reading is
 `store.facts.reading.read_observations(as_of, commodity)`, *as of* is `features.asof.known_at`: the
 newest version of each cell. Times are the median of {ROUNDS}, in seconds; *first* is the first
 reading after the store was opened anew (the system may still hold parts of the file in memory).
@@ -122,7 +122,7 @@ def ingest(engine: Engine, number: int, commodities: int, *, name: str = "month"
     """Write a month."""
     rows = month_rows(number, commodities)
     file = FileRows("comtrade", f"{name} {number}", f"{number:064d}", {"observations": rows})
-    return write_batch(engine, Batch((file,)), only_news=True, actor="benchmark")
+    return write_batch(engine, Batch((file,)), skip_unchanged=True, actor="benchmark")
 
 
 def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:

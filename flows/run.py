@@ -22,7 +22,7 @@ from flows.publishing.run_outcome import RunOutcome, unchanged
 from flows.training.backtest import verdict
 from flows.training.predict import BacktestedForecast
 from store.errors import DataError, StoreError
-from store.facts.labels import keep_label
+from store.facts.labels import save_label
 from store.publications.publishing import settle_runs
 from store.settings import Settings
 
@@ -78,7 +78,7 @@ def run_each(
         results = _results(settings, as_of, configs, keep_going=True)
         for config in configs:
             if isinstance(results[config.published_as], RunOutcome):
-                keep_label(store_of(settings), config.published_as, config.label, at=utc_now())
+                save_label(store_of(settings), config.published_as, config.label, at=utc_now())
     _follow_up(settings, as_of, [one for one in results.values() if isinstance(one, RunOutcome)])
     return results
 

@@ -11,15 +11,15 @@ from store.facts.batch import FileRows
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What one should know about a source before using it."""
+    """The properties of a source."""
 
     id: str
     publication_lag: str
-    """How long after the fact a row can be known."""
+    """How long after the month a row is published."""
     licence: str
     cadence: str
     completeness: float | None = None
-    """Least share of the last vintage's cells that a new one must hold; None asks for none."""
+    """Least share of the last vintage's cells that a new one must hold; None for no minimum."""
 
 
 class Source(Protocol):
@@ -40,7 +40,7 @@ class Source(Protocol):
 
 
 class LiveSource(Protocol):
-    """A provider asked over HTTP. Fetching reads no clock and writes to the HTTP cache only."""
+    """A provider queried over HTTP. Fetching reads no clock and writes to the HTTP cache only."""
 
     @property
     def info(self) -> SourceInfo:
@@ -48,16 +48,16 @@ class LiveSource(Protocol):
         ...
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Ask for the months of ``span``.
+        """Fetch the months of ``span``.
 
         Args:
             span: months wanted; what is not published yet is simply absent.
             now: the moment of the fetch, aware; no row is dated later.
 
         Returns: tables ``observations``, ``covariates``, ``tariff_steps`` or ``proposals``; the
-            hash is over the raw answers in the order they were asked for.
+            hash is over the raw answers in the order of the requests.
 
         Raises:
-            SourceError: the provider did not deliver what it promises; nothing is half taken over.
+            SourceError: the provider did not deliver what it documents; nothing is returned.
         """
         ...

@@ -1,4 +1,4 @@
-"""Rows of the table ``observations`` from columns of numbers, all at once."""
+"""Typed rows of the table ``observations`` from columns of numbers."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +10,7 @@ from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.vocabulary import UNITS
 
 USUAL_LAG: Final = "dated by the usual lag"
-"""Note of a row whose provider does not tell when it released it."""
+"""Note of a row whose provider does not publish a release date."""
 
 ORDER: Final = ("commodity", "measure", "destination", "period_from")
 
@@ -20,7 +20,7 @@ _TEXTS: Final = (
 
 
 def usual_moment(months: pd.Series, *, lag_days: int, now: pd.Timestamp) -> pd.Series:
-    """Return when figures of months can be known, by the usual lag but never after ``now``.
+    """Return when figures of months become known, by the usual lag but never after ``now``.
 
     Args:
         months: first days.
@@ -32,7 +32,7 @@ def usual_moment(months: pd.Series, *, lag_days: int, now: pd.Timestamp) -> pd.S
 
 
 def is_over(months: pd.Series, now: pd.Timestamp) -> pd.Series:
-    """Tell which months had ended at ``now``."""
+    """Return which months had ended at ``now``."""
     return months + pd.DateOffset(months=1) <= now.tz_convert("UTC").tz_localize(None)
 
 
@@ -51,9 +51,9 @@ def observations(
         parts: frames of ``commodity, destination, measure, period, value, half_width,
             available_at`` and perhaps ``note``; ``period`` is the month's first day; a missing
             value makes no row.
-        origin: where the goods come from.
+        origin: exporting country.
         source: the source's id.
-        source_url: address without key and without what differs from call to call.
+        source_url: address without key and without parameters that vary between requests.
     """
     columns = list(SCHEMAS["observations"].columns)
     filled = [part.dropna(subset="value") for part in parts]

@@ -52,7 +52,7 @@ def open_store(url: str) -> Engine:
         engine = _engine(url)
         with _opening_lock(engine):
             _migrate(engine)
-        event.listen(engine, "handle_error", _worded)
+        event.listen(engine, "handle_error", _as_store_error)
     except (SQLAlchemyError, CommandError, OSError, ImportError, Timeout) as err:
         if engine is not None:
             engine.dispose()
@@ -66,11 +66,11 @@ def open_store(url: str) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Hold the one write transaction: all of the block is kept, or none of it."""
+    """Open the one write transaction: the whole block is committed, or nothing."""
     options = {"isolation_level": "READ COMMITTED"} if engine.name == "postgresql" else {}
     with engine.execution_options(writes=True, **options).begin() as connection:
         if connection.dialect.name == "postgresql":
-            # A statement after the lock sees what the writer before has kept.
+            # A statement after the lock sees what the previous writer committed.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
         yield connection
 
@@ -112,11 +112,11 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _worded(context: ExceptionContext) -> StoreError | None:
-    """Word what is no slip of ours: a database that is full, locked, damaged or gone."""
+def _as_store_error(context: ExceptionContext) -> StoreError | None:
+    """Turn errors of a full, locked, damaged or unreachable database into a ``StoreError``."""
     err = context.sqlalchemy_exception
     if context.is_pre_ping:
-        return None  # the pool finds out by itself, and connects anew
+        return None  # the pool detects this itself and reconnects
     if not isinstance(err, (OperationalError, InterfaceError)) and type(err) is not DatabaseError:
         return None
     engine = context.engine
@@ -125,8 +125,8 @@ def _worded(context: ExceptionContext) -> StoreError | None:
     where = f" at {shown_address(str(engine.url))}" if engine else ""
     return StoreError(
         f"The database{where} does not answer as it should ({context.original_exception}). "
-        "Expected one that is sound, reachable and has room on its disk. See `magnetcast status`; "
-        "what was not yet kept is as it was before."
+        "Expected an intact, reachable database with free disk space. See `magnetcast status`; "
+        "nothing was changed by the unfinished write."
     )
 
 
@@ -137,7 +137,7 @@ def _file(engine: Engine) -> Path | None:
 
 
 def _opening_lock(engine: Engine) -> AbstractContextManager[object]:
-    """Let one process at a time create a SQLite file: switching to WAL does not wait by itself."""
+    """Let one process at a time create a SQLite file: switching to WAL does not wait for locks."""
     file = _file(engine) if engine.dialect.name == "sqlite" else None
     if file is None:
         return nullcontext()
@@ -158,7 +158,7 @@ def _migrate(engine: Engine) -> None:
 
 
 def _is_current(engine: Engine) -> bool:
-    """Tell whether there is nothing to migrate, so that opening waits for no writer."""
+    """Return whether there is nothing to migrate, so that opening waits for no writer."""
     with engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     return found == _newest_revision()
@@ -166,12 +166,12 @@ def _is_current(engine: Engine) -> bool:
 
 @cache
 def _newest_revision() -> str | None:
-    """Return the newest revision there is; finding it runs every migration's file."""
+    """Return the newest revision; finding it imports every migration."""
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    """Set what SQLite forgets between connections and leave BEGIN to us."""
+    """Apply per-connection settings of SQLite and take over BEGIN."""
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -179,6 +179,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Begin: a writer takes the lock at once, so it never fails halfway; readers take none."""
+    """Begin: a writer takes the lock at once, so it cannot fail halfway; readers take none."""
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

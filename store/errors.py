@@ -1,4 +1,4 @@
-"""Errors a caller may want to catch, each worded as what, where, expected, remedy."""
+"""Errors callers may catch; each message says what, where, what was expected and what to do."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ class DataError(ValueError):
 
 
 class MissingError(DataError):
-    """Asked for a row that is not there."""
+    """A requested row does not exist."""
 
 
 class TokenError(DataError):
-    """The token of a writer is not in force, or does not let it write."""
+    """A token is not active, or is read-only."""
 
 
 class LeakError(DataError):
@@ -35,7 +35,7 @@ def first_few(items: Sequence[object], *, total: int | None = None) -> str:
 
     Args:
         items: all of them, or the first ones.
-        total: how many there are in all, if not all are handed in.
+        total: how many there are in all, if ``items`` is not complete.
     """
     count = len(items) if total is None else total
     shown = "; ".join(str(item) for item in items[:SHOWN])

@@ -142,7 +142,7 @@ CHANGES: Final = (*CHANGED_INPUTS, "reconciliation", NOT_REPRODUCED)
 QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 QUANTILE_COLUMNS: Final = tuple(f"p{round(q * 100):02d}" for q in QUANTILES)
 
-CARRY_OVER: Final = "carry_over"
+ERROR_AUTOCORRELATION: Final = "carry_over"
 """Metric of a score: the share of a forecast's miss that its next month repeats, 0 to 1, from all
 destinations together."""
 

@@ -14,7 +14,7 @@ from features.families.policy import STRONG, act_strength
 from features.families.tariffs import importer_rate, importer_rates
 from features.months import month_label, month_number
 from features.origin import Origin
-from sources.files.scenario import Act, Levers, TariffLever
+from sources.files.levers import Act, Levers, TariffLever
 from store.vocabulary import EU27, EU27_MEMBERS, HISTORY_START
 
 Floats = NDArray[np.float64]

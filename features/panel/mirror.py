@@ -26,7 +26,7 @@ from features.panel.mirror_bias import (
     mixed,
 )
 from features.panel.statements import CellBlock, Statement, members_of
-from store.facts.reading import MAGNETS
+from store.facts.evidence import MAGNETS
 from store.vocabulary import COMMODITY, ORIGIN
 
 Floats = NDArray[np.float64]

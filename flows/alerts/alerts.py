@@ -18,8 +18,8 @@ from service.planning.feed import alert_id
 from service.planning.planning_state import PlanningState
 from service.planning.webhooks import WebhookPolicy, networks_of
 from store.errors import DataError
-from store.planning.alert_rules import AlertFinding, keep_findings, note_delivery
-from store.planning.planning_rows import read_desk
+from store.planning.alert_rules import AlertFinding, note_delivery, save_findings
+from store.planning.planning_rows import read_planning
 from store.publications.published import Published, read_other, read_published
 from store.settings import Settings
 
@@ -53,12 +53,12 @@ def alert(settings: Settings, now: pd.Timestamp, *, sender: Sender | None = None
         sender: How messages are sent; as a machine on the net does if None.
     """
     engine = store_of(settings)
-    desk = PlanningState(read_desk(engine))
+    desk = PlanningState(read_planning(engine))
     new = _look(engine, desk, now) if len(desk.rules) else []
     hooks = WebhookPolicy(
         settings.alert_key.get_secret_value(), networks_of(settings.alert_networks)
     )
-    desk = PlanningState(read_desk(engine))
+    desk = PlanningState(read_planning(engine))
     sender = sender or Sender(trust=trusting(settings.alert_ca))
     outcomes = [_send(engine, due, hooks, now, sender) for due in _due(desk)]
     return Dispatched(
@@ -99,7 +99,7 @@ def _look(engine: Engine, desk: PlanningState, now: pd.Timestamp) -> list[AlertF
                 if commodity == magnets.commodity
                 else read_other(engine, magnets, commodity=commodity)
             )
-            new += keep_findings(engine, _found(own, desk, now), at=now)
+            new += save_findings(engine, _found(own, desk, now), at=now)
         except DataError as err:
             say(f"alerts    rules on {commodity} did not look. {err}")
     return new

@@ -14,13 +14,8 @@ from models.explain.changes import (
     words_of,
 )
 from models.registry import registry
-from store.facts.reading import (
-    evidence_commodities,
-    read_analog_events,
-    read_events,
-    read_observations,
-    read_tariffs,
-)
+from store.facts.evidence import evidence_commodities
+from store.facts.reading import read_analog_events, read_events, read_observations, read_tariffs
 from store.settings import Settings
 
 

@@ -19,7 +19,8 @@ from service.scenarios.scenario_schema import (
     WorkedScenario,
 )
 from sources.files.csv_table import content_of
-from sources.files.scenario import Levers, Scenario, read_scenario
+from sources.files.levers import Levers
+from sources.files.scenario import Scenario, read_scenario
 from store.settings import PROJECT_ROOT, Settings
 
 SCENARIOS: Final = PROJECT_ROOT / "scenarios"
@@ -64,7 +65,7 @@ class ScenarioAnswerer:
         Raises:
             DataError: It is no scenario, or contradicts itself or what is known.
         """
-        asked = read_scenario("the scenario", text, self.standing.ground)
+        asked = read_scenario("the scenario", text, self.standing.context)
         key = canonical(asked)
         if key not in self.kept:
             if len(self.kept) >= KEPT:

@@ -19,7 +19,7 @@ from models.engine.spec import EngineSpec
 from models.explain.changes import MedianForecast
 from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
 from store.errors import DataError
-from store.publications.integrity import kept_at
+from store.publications.integrity import recorded_digest
 from store.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -102,7 +102,7 @@ def _configs_of(settings: Settings, rows: pd.DataFrame, config: RunConfig) -> li
     name, as_of = str(rows["model"].iloc[0]), pd.Timestamp(rows["as_of"].iloc[0])
     if not name.startswith(OF_GROUP):
         return [config]
-    kept = kept_at(store_of(settings), as_of, config.published_as)
+    kept = recorded_digest(store_of(settings), as_of, config.published_as)
     record = GroupRecord.read(json.loads(kept.made_with)) if kept and kept.made_with else None
     if record is None:
         raise DataError(

@@ -17,7 +17,8 @@ from flows.context.provenance import git_commit
 from flows.context.stores import single_writer, store_of
 from models.registry.tracking import is_kept
 from store.archive.archive_file import verify_archive, write_archive
-from store.archive.database_copies import DatabaseCopy, copy_database
+from store.archive.database_contents import DatabaseCopy
+from store.archive.database_copies import copy_database
 from store.database import shown_address
 from store.facts.reading import latest_forecast
 from store.settings import Settings

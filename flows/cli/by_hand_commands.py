@@ -75,7 +75,7 @@ def figure(
                 period=period,
                 destination=destination,
                 tonnes=tonnes,
-                said_by=source,
+                source=source,
                 published_on=published_on or "",
                 note=note,
                 calendar=calendar,

@@ -40,7 +40,7 @@ def scenario(
         if commodity is None
         else table_standing(settings, stand, commodity)
     )
-    asked = read_scenario(file.name, content, standing.ground)
+    asked = read_scenario(file.name, content, standing.context)
     found = paired(standing, asked)
     say(f"scenario  {asked.name}. {asked.description}".rstrip())
     for note in found.notes:

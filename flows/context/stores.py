@@ -8,7 +8,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 
-from store.archive.database_copies import sqlite_file
+from store.archive.database_contents import sqlite_file
 from store.database import open_store
 from store.errors import StoreError
 from store.settings import Settings

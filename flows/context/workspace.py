@@ -12,14 +12,8 @@ from flows.context.stores import single_writer, store_of
 from models.forecasting.evidence_snapshot import EvidenceSnapshot
 from models.forecasting.spec import ModelSpec
 from store.errors import DataError
-from store.facts.reading import (
-    evidence,
-    evidence_commodities,
-    read_analog_events,
-    read_events,
-    read_observations,
-    read_tariffs,
-)
+from store.facts.evidence import evidence_commodities, evidence_digests
+from store.facts.reading import read_analog_events, read_events, read_observations, read_tariffs
 from store.settings import Settings
 from store.vocabulary import MONTHS_AHEAD
 
@@ -72,7 +66,7 @@ def open_workspace(
             f"as_of={as_of} has no time zone. Expected a UTC moment. Localise it first."
         )
     engine = store_of(settings)
-    data_vintage = evidence(engine, as_of=as_of, until=until).digest
+    data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
     return _cached(settings, as_of, data_vintage, engine, until)
 
 

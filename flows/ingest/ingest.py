@@ -19,7 +19,7 @@ from flows.monitoring.spans import spanned
 from sources.checks.guards import objections
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows, WriteReport
-from store.facts.quarantine import put_aside
+from store.facts.quarantine import quarantine_file
 from store.facts.reading import read_observations, read_vintages
 from store.facts.writing import write_batch
 from store.schema.frames import typed_frame
@@ -75,7 +75,7 @@ def ingest(settings: Settings, order: IngestRequest | None = None) -> WriteRepor
         Batch(tuple(file for _, file in received)),
         ingested_at=now,
         actor=who,
-        only_news=wanted.only_news,
+        skip_unchanged=wanted.skip_unchanged,
         revised_at=now if wanted.revises else None,
     )
     say(f"ingest    {describe(report, wanted, engine)}")
@@ -138,7 +138,7 @@ def _refusal(
         )
     told = []
     for file, reasons in refused:
-        number = put_aside(
+        number = quarantine_file(
             engine,
             file,
             reasons=reasons,

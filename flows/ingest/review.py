@@ -55,7 +55,7 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     ):
         raise DataError("\n".join(reasons))
     report = write_batch(
-        engine, Batch((file,)), ingested_at=now, actor=who, only_news=True, revised_at=now
+        engine, Batch((file,)), ingested_at=now, actor=who, skip_unchanged=True, revised_at=now
     )
     names = ", ".join(sorted(set(file.tables[EVENTS]["event_id"])))
     decide(

@@ -33,7 +33,7 @@ class IngestRequest:
     receive: Callable[[pd.Timestamp], Sequence[ReceivedRows]]
     """Get the rows; is told the moment of the ingest."""
     past: Past = "source"
-    only_news: bool = True
+    skip_unchanged: bool = True
     revises: bool = True
     """Whether a figure may change without a word on when: the change counts from the ingest."""
 
@@ -48,7 +48,7 @@ def bundled(settings: Settings) -> IngestRequest:
         place="in the bundled tables",
         receive=receive,
         past="nothing",
-        only_news=False,
+        skip_unchanged=False,
         revises=False,
     )
 

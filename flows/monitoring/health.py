@@ -29,7 +29,7 @@ from models.monitoring.readings import Reading
 from models.monitoring.slo import GRACE_DAYS
 from models.registry import registry
 from sources.bundled.release_calendar import ReleaseCalendar
-from store.archive.database_copies import is_sound
+from store.archive.database_copies import sqlite_damage
 from store.errors import StoreError
 from store.facts.quarantine import read_quarantine
 from store.facts.reading import (
@@ -40,7 +40,7 @@ from store.facts.reading import (
     read_runs,
     read_vintages,
 )
-from store.publications.decisions import waiting
+from store.publications.decisions import held_publications
 from store.publications.integrity import tampered
 from store.publications.monitor_readings import latest_readings
 from store.publications.newest import read_newest
@@ -81,7 +81,7 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
     )
     if seen.cut_off:
         return _health(seen)
-    if wrong := is_sound(settings.url):
+    if wrong := sqlite_damage(settings.url):
         return _health(replace(seen, unreadable=wrong))
     try:
         seen = _look(store_of(settings), seen)
@@ -157,7 +157,7 @@ def _look(engine: Engine, seen: HealthFacts) -> HealthFacts:
         readings=(*_kept(kept), *fresh),
         watched=kept["as_of"].max() if len(kept) else None,
         tampered=tampered(engine),
-        held=waiting(engine),
+        held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         suspicious=0 if panel is None else len(panel.suspicious),
         others=_others(engine),

@@ -27,7 +27,7 @@ from models.registry import registry, tracking
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import StoreError
 from store.facts.reading import read_calendar, read_forecasts, read_observations, read_runs
-from store.publications.monitor_readings import keep_readings
+from store.publications.monitor_readings import save_readings
 from store.settings import Settings
 from store.vocabulary import COMMODITY, ORIGIN
 
@@ -51,7 +51,7 @@ def watch(settings: Settings, now: pd.Timestamp) -> list[Reading]:
         return []
     as_of = pd.Timestamp(forecasts["as_of"].max())
     found = list(measured(settings, engine, forecasts, now))
-    keep_readings(engine, [_told(one) for one in found], at=now, as_of=as_of)
+    save_readings(engine, [_told(one) for one in found], at=now, as_of=as_of)
     return found
 
 

@@ -17,7 +17,7 @@ import httpx
 from filelock import FileLock
 
 from flows.context.console import say
-from store.archive.database_copies import sqlite_file
+from store.archive.database_contents import sqlite_file
 from store.errors import StoreError
 from store.settings import PROJECT_ROOT, Settings
 

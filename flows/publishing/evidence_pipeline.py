@@ -23,7 +23,8 @@ from models.evaluation.backtest import EvidenceBacktest
 from models.registry import registry
 from service.report.report import ReportInput, write_report
 from store.errors import DataError, StoreError
-from store.facts.reading import evidence, read_events, read_runs
+from store.facts.evidence import evidence_digests
+from store.facts.reading import read_events, read_runs
 from store.publications.panels import StoredPanel
 from store.schema.frame_schemas import validate
 from store.settings import Settings
@@ -70,7 +71,7 @@ class EvidencePipeline:
 
     def made_with(self) -> Mapping[str, object]:
         """Return the digests of the tables that the forecast rests on."""
-        found = evidence(self.snapshot.engine, as_of=self.snapshot.as_of)
+        found = evidence_digests(self.snapshot.engine, as_of=self.snapshot.as_of)
         return {"evidence": dict(found.tables)}
 
     def unknowns(self) -> list[str]:

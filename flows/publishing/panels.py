@@ -14,8 +14,9 @@ from flows.context.console import say
 from flows.publishing.run_config import config_of
 from models.reconciliation.tree import add_sums, tree_of
 from store.errors import DataError
+from store.facts.evidence import evidence_commodities
 from store.facts.partner_tables import MEASURE
-from store.facts.reading import evidence_commodities, read_observations
+from store.facts.reading import read_observations
 from store.publications.decisions import read_publications
 from store.publications.panels import NO_PANEL, StoredPanel, name_panel
 

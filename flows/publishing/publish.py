@@ -24,9 +24,9 @@ from models.reconciliation.sums import broken_sums
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, first_few
 from store.facts.reading import (
+    last_reported_month,
     latest_forecast,
     newest_ingest,
-    newest_level,
     read_calendar,
 )
 from store.publications.decisions import read_publications
@@ -86,7 +86,7 @@ def publish(draft: PublicationDraft, because: str) -> int:
             data_vintage=draft.data_vintage,
             because=because,
             commodity=draft.config.published_as,
-            frozen=frozen,
+            context=frozen,
         )
         name = draft.config.published_as
         say(f"publish   {name} as of {day} is HELD as number {number}: {because}")
@@ -98,7 +98,7 @@ def publish(draft: PublicationDraft, because: str) -> int:
         as_of=draft.as_of,
         data_vintage=draft.data_vintage,
         commodity=draft.config.published_as,
-        frozen=frozen,
+        context=frozen,
     )
     say(f"publish   {draft.config.prefix}{rows} rows as of {day}")
     return rows
@@ -110,7 +110,7 @@ def ahead_from(engine: Engine, *, figures: str, now: pd.Timestamp) -> date:
     By the calendar as known then, or later where a figure came before its day.
     """
     last = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now)).last_released(now)
-    known = newest_level(engine, as_of=now, commodity=figures)
+    known = last_reported_month(engine, as_of=now, commodity=figures)
     if known is not None:
         last = max(last, pd.Timestamp(known))
     return (last + MONTH).date()

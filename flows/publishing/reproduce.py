@@ -17,8 +17,9 @@ from flows.publishing.reproduce_tables import reproduce_table
 from flows.publishing.run_config import config_of
 from flows.publishing.scenario_snapshot import NUMBERS
 from store.errors import DataError, first_few
-from store.facts.reading import Evidence, evidence, latest_forecast, read_forecasts
-from store.publications.integrity import kept_at
+from store.facts.evidence import EvidenceDigests, evidence_digests
+from store.facts.reading import latest_forecast, read_forecasts
+from store.publications.integrity import recorded_digest
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
@@ -76,7 +77,7 @@ def reproduce(settings: Settings, stand: pd.Timestamp, commodity: str = COMMODIT
     engine = store_of(settings)
     rows = _published(engine, stand, commodity)
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
-    kept = kept_at(engine, as_of, commodity)
+    kept = recorded_digest(engine, as_of, commodity)
     made_with = json.loads(kept.made_with) if kept and kept.made_with else {}
     missing = list(kept.wrong) if kept else []
     changed = (
@@ -128,12 +129,12 @@ def _until(
 ) -> int | None:
     """Return the ingest up to which the facts are those of then; notes what is not."""
     as_of, wanted = pd.Timestamp(rows["as_of"].iloc[0]), str(rows["data_vintage"].iloc[0])
-    now = evidence(engine, as_of=as_of)
+    now = evidence_digests(engine, as_of=as_of)
     if now.digest == wanted:
         return None
     ingest = made_with.get("ingest")
     if isinstance(ingest, int):
-        then = evidence(engine, as_of=as_of, until=ingest)
+        then = evidence_digests(engine, as_of=as_of, until=ingest)
         if then.digest == wanted:
             return ingest
         now = then
@@ -141,7 +142,7 @@ def _until(
     return ingest if isinstance(ingest, int) else None
 
 
-def _facts_apart(made_with: Mapping[str, object], now: Evidence, wanted: str) -> list[str]:
+def _facts_apart(made_with: Mapping[str, object], now: EvidenceDigests, wanted: str) -> list[str]:
     recorded = made_with.get("evidence")
     if not isinstance(recorded, dict):
         return [f"the facts: their digest was {wanted[:12]} and is {now.digest[:12]}"]

@@ -22,7 +22,7 @@ from models.statistical.error_autocorrelation import LONGEST_LAG, carry_over
 from store.errors import StoreError
 from store.publications.publishing import write_scores
 from store.settings import Settings
-from store.vocabulary import CARRY_OVER
+from store.vocabulary import ERROR_AUTOCORRELATION
 
 backtest_task = task(name="rolling-origin-backtest", cache_policy=NO_CACHE)(backtest_evidence)
 
@@ -73,7 +73,7 @@ def carried(cells: pd.DataFrame, *, as_of: pd.Timestamp, model_version: str) -> 
         "scope": ALL,
         "horizon_from": 1,
         "horizon_to": LONGEST_LAG,
-        "metric": CARRY_OVER,
+        "metric": ERROR_AUTOCORRELATION,
         "value": share,
         "cells": pairs,
     }

@@ -31,7 +31,8 @@ from models.policy.drawing import LEAST
 from models.policy.policy_effect import PolicyEffect, drawn_tonnes, effect_at, ranks_under
 from models.policy.recovery import recovery_of
 from models.policy.response import DRAWS, Response
-from sources.files.scenario import Levers, Scenario, ScenarioContext
+from sources.files.levers import Levers, ScenarioContext
+from sources.files.scenario import Scenario
 from store.errors import DataError
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -69,7 +70,7 @@ class ScenarioSnapshot:
     """Log shift of the trained middle from one origin to another, series x targets."""
 
     @property
-    def ground(self) -> ScenarioContext:
+    def context(self) -> ScenarioContext:
         """Return what a scenario may speak of here.
 
         Raises:

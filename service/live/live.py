@@ -19,7 +19,7 @@ from service.live.publication import (
     make_publication,
 )
 from service.planning.planning_state import PlanningState
-from store.planning.planning_rows import read_desk, read_desk_mark
+from store.planning.planning_rows import read_planning, read_planning_mark
 from store.planning.tokens import scopes_in_force
 from store.publications.published import read_mark, read_published
 from store.schema.change_marks import Mark
@@ -95,8 +95,8 @@ class LivePublication:
         """Take over what was written to the desk; who just wrote calls it, to see it at once."""
         with self._desk_guard:
             found = self._desk
-            if found is None or found.rows.mark != read_desk_mark(self.engine):
-                found = self._desk = PlanningState(read_desk(self.engine))
+            if found is None or found.rows.mark != read_planning_mark(self.engine):
+                found = self._desk = PlanningState(read_planning(self.engine))
             return found
 
     def start(self, warm: Warm | None = None) -> None:

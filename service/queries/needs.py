@@ -15,7 +15,7 @@ from service.queries.documents import KILOGRAMS
 from service.wording.chances import chance_below
 from service.wording.goods import UnknownError
 from service.wording.names import name_of
-from store.vocabulary import CARRY_OVER, QUANTILE_COLUMNS
+from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 
 COVERS: Final = (0.90, 0.95)
 USUAL_CARRY: Final = 0.7
@@ -40,7 +40,9 @@ class ErrorAutocorrelation:
 def carry_of(publication: Publication) -> ErrorAutocorrelation:
     """Return what the newest published backtest told, else what is usual."""
     scores = publication.published.scores
-    own = scores.loc[scores["metric"].eq(CARRY_OVER) & (scores["as_of"] <= publication.as_of)]
+    own = scores.loc[
+        scores["metric"].eq(ERROR_AUTOCORRELATION) & (scores["as_of"] <= publication.as_of)
+    ]
     if own.empty:
         return ErrorAutocorrelation(USUAL_CARRY, "default: no published backtest tells it")
     newest = own.sort_values("as_of", kind="stable").iloc[-1]

@@ -13,7 +13,7 @@ from service.report.backtest_view import ALL, YARDSTICKS, ScoreRow, losses, scor
 from service.web.render import page
 from service.wording.goods import home_of
 from service.wording.names import name_of
-from store.vocabulary import CARRY_OVER, WORLD
+from store.vocabulary import ERROR_AUTOCORRELATION, WORLD
 
 ROWS: Final = 50
 """Rows of a long table on one page."""
@@ -49,7 +49,7 @@ def _replay(publication: Publication) -> list[ScoreRow]:
     """Return the newest backtest: our model and the rules of thumb, not its parts."""
     scores = publication.published.scores
     ours = {*publication.published.runs["model_version"], *publication.latest["model"]}
-    errors = scores["metric"] != CARRY_OVER
+    errors = scores["metric"] != ERROR_AUTOCORRELATION
     shown = scores.loc[errors & scores["model"].isin([*ours, *YARDSTICKS])]
     return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
 

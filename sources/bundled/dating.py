@@ -1,4 +1,4 @@
-"""The latest day a figure can have become known, where its source is vague about it."""
+"""The latest day a figure can have become known, where its source gives no exact date."""
 
 import re
 from typing import Final
@@ -14,7 +14,7 @@ _YEAR: Final = re.compile(r"\d{4}", re.ASCII)
 
 
 def stated_day(published_on: str) -> pd.Timestamp | None:
-    """Return the last day ``published_on`` can mean; None where it says nothing.
+    """Return the last day ``published_on`` can mean; None where it is empty.
 
     Raises:
         ValueError: it is no day, month or year; worded to follow "is not".
@@ -40,15 +40,15 @@ def latest_plausible_day(
 ) -> pd.Timestamp:
     """Return the latest day on which a figure can have become known.
 
-    What is stated after the end of the figure's last month is believed. Anything earlier cannot be
-    right, for nobody knows a month before it ends: then the customs' own release is the earliest.
-    The result is never before the stated day.
+    A stated day after the end of the figure's last month is used. An earlier one cannot be right,
+    because nobody knows a month before it ends: then the customs release is used. The result is
+    never before the stated day.
 
     Args:
         published_on: ``YYYY-MM-DD``, ``YYYY-MM``, ``YYYY`` or empty.
         last_period: first day of the last month the figure covers.
         calendar: release days of the customs.
-        otherwise: a day to go by where ``published_on`` is empty, if there is one.
+        otherwise: a day to use where ``published_on`` is empty, if there is one.
     """
     released = calendar.released_on(last_period)
     stated = stated_day(published_on) or otherwise

@@ -1,4 +1,4 @@
-"""Which places a report may speak of: countries, regions, sums and comparisons of them."""
+"""The places reports may name: countries, regions, and sums of them."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ COUNTRIES: Final = frozenset(
 """ISO 3166-1 alpha-3."""
 
 AREAS: Final = COUNTRIES | {WORLD, EU27, *CONTINENTS}
-"""Places with a border: countries, the world, EU27, regions."""
+"""Geographic areas: countries, the world, EU27, regions."""
 
 GROUPS: Final = frozenset({"WLD_EX_USA", "TOP10"})
 """Other groupings reports use."""

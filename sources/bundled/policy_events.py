@@ -1,4 +1,4 @@
-"""Policy events, as versions: what could be known of each act, and from when."""
+"""Policy events as versions: what was known of each act, and from when."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,13 +63,13 @@ class PolicyEvents:
 def latest_of(
     announced: pd.Timestamp, known: pd.Timestamp | None, last_day: pd.Timestamp | None
 ) -> pd.Timestamp | None:
-    """Return when an end could be known: as stated, else on the last day itself, never before."""
+    """Return when an end was known: as stated, else on its last day, never before announcement."""
     day = known if known is not None else last_day
     return None if day is None else max(day, announced)
 
 
 def _versions(row: Row) -> list[Record]:
-    """Build the versions of one act: its announcement, then each later piece of knowledge."""
+    """Build the versions of one act: its announcement, then each later change of its dates."""
     announced = row.day("announced_on", required=True)
     begin, end = row.interval("effective_from", "effective_to")
     suspended, resumed = row.interval("suspended_from", "suspended_to")
@@ -99,7 +99,7 @@ def _versions(row: Row) -> list[Record]:
 
 
 def _act(row: Row) -> Record:
-    """Build what is known of an act from its first day on."""
+    """Build the columns of an act that are known from its announcement."""
     words = {name: row.text(name) for name in _WORDS}
     if "material" in row.cells:
         words["material"] = row.text("material", required=True)

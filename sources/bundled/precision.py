@@ -1,4 +1,4 @@
-"""How far a printed number may be from the truth, from its digits and its wording."""
+"""The rounding error of a printed number, from its digits and its wording."""
 
 import re
 from typing import Final
@@ -7,16 +7,16 @@ _LOOSE: Final = re.compile(
     r"\b(approx\w*|about|around|rough|roughly|nearly|almost|more than|over(?= ~?\d)|just over)\b",
     re.IGNORECASE,
 )
-"""Words that make a number loose; whole words, for "wrought" is not rough."""
+"""Words that make a number approximate; whole words, because "wrought" is not "rough"."""
 
 _LOOSENESS: Final = 3.0
-"""How much wider a loosely worded number is than its digits say."""
+"""How much wider the error of an approximate number is than its digits imply."""
 
 _STATED: Final = re.compile(r"\+/-\s*(\d+(?:\.\d+)?)\s*(%|t\b|musd\b)")
-"""A tolerance the note gives itself."""
+"""A tolerance stated in the note."""
 
 _MULTIPLE: Final = re.compile(r"\b(\d+\.\d+) times\b")
-"""A growth told as a multiple, "5.1 times May"."""
+"""Growth given as a multiple, "5.1 times May"."""
 
 _TRAILING_ZEROS: Final = re.compile(r"[1-9]\d*?(0{3,})")
 
@@ -24,14 +24,14 @@ _TRAILING_ZEROS: Final = re.compile(r"[1-9]\d*?(0{3,})")
 def half_width(value: str, unit: str, note: str = "") -> float:
     """Return half the last meaningful digit of a printed number, in the number's unit.
 
-    A whole number with three or more trailing zeros counts as rounded at its last other digit;
-    percentages never do. Loose wording triples the width. A tolerance stated in the note, or a
-    growth told as a multiple with few digits, counts where it is wider.
+    A whole number with three or more trailing zeros counts as rounded at its last other digit,
+    unless it is a percentage. Approximate wording triples the width. A tolerance stated in the
+    note, or growth given as a multiple with few digits, is used where it is wider.
 
     Args:
         value: the number as printed.
         unit: ``pct``, ``t`` or another unit of the vocabulary.
-        note: what the row says about the number.
+        note: the row's note on the number.
     """
     width = _digit(value, rounds=unit != "pct") / 2
     if _LOOSE.search(note):

@@ -1,4 +1,4 @@
-"""Published figures: what reports said about the exports, one statement a row."""
+"""Published figures: what reports state about exports, one statement per row."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ UNUSABLE: Final = "DO NOT USE"
 """Mark, in a note, of a row kept for the record only."""
 
 FIGURE_MEASURES: Final = frozenset(MEASURES) - {"lead_min_t"}
-"""What a report states about a destination; leads come from rankings."""
+"""Measures a report states about a destination; leads come from rankings."""
 
 _LOWEST: Final = {"yoy_pct": -100.0, "mom_pct": -100.0}
 _HIGHEST: Final = {"share_pct": 100.0, "mirror_import_share_pct": 100.0}
@@ -36,7 +36,7 @@ _HIGHEST: Final = {"share_pct": 100.0, "mirror_import_share_pct": 100.0}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One statement as written, with its period understood."""
+    """One statement, parsed."""
 
     row: Row
     commodity: str
@@ -50,7 +50,7 @@ class Figure:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Return what a report cannot give two values for."""
+        """Return the key for which one report can give only one value."""
         return (
             self.commodity, self.destination, self.measure, self.kind, self.period,
             self.published_on, self.source_url or self.row.cells["source_name"],
@@ -82,25 +82,25 @@ class PublishedFigures:
         return FileRows(self.info.id, self.path.name, table.sha256, {"observations": frame})
 
     def rows_of(self, table: CsvTable) -> pd.DataFrame:
-        """Return the observations that a table of figures makes."""
+        """Return a table of figures as observations."""
         return _observations(read_figures(table), self.calendar)
 
 
 def read_figures(table: CsvTable) -> list[Figure]:
-    """Understand every line of a table of figures; a line said twice counts once.
+    """Parse every line of a table of figures; duplicate lines count once.
 
     Raises:
         DataError: lines are bad, or one report gives a figure two values.
     """
-    told: dict[tuple[object, ...], Figure] = {}
+    found: dict[tuple[object, ...], Figure] = {}
     for row in table.rows:
         if (figure := _figure(row)) is None:
             continue
-        first = told.setdefault(figure.identity, figure)
+        first = found.setdefault(figure.identity, figure)
         if first.value != figure.value:
-            row.bad("value", f"{first.row.cells['value']!r}, as line {first.row.line} says of it")
+            row.bad("value", f"{first.row.cells['value']!r}, as line {first.row.line} has it")
     table.problems.raise_if_any()
-    return list(told.values())
+    return list(found.values())
 
 
 def latest_by_address(figures: Iterable[Figure]) -> dict[str, pd.Timestamp]:
@@ -114,7 +114,7 @@ def latest_by_address(figures: Iterable[Figure]) -> dict[str, pd.Timestamp]:
 
 
 def _figure(row: Row) -> Figure | None:
-    """Understand one line; None where something about it is bad."""
+    """Parse one line; None where something about it is bad."""
     measure = row.choice("measure", FIGURE_MEASURES)
     value = row.number(
         "value", low=_LOWEST.get(measure, 0.0), high=_HIGHEST.get(measure, float("inf"))
@@ -125,7 +125,7 @@ def _figure(row: Row) -> Figure | None:
     row.parsed("published_on", stated_day)
     has_material = "material" in row.cells
     commodity = row.text("material", required=True) if has_material else COMMODITY
-    if period is None or destination is None or not row.is_sound:
+    if period is None or destination is None or not row.is_valid:
         return None
     return Figure(
         row, commodity, destination, measure, value, kind, period,
@@ -134,7 +134,7 @@ def _figure(row: Row) -> Figure | None:
 
 
 def _observations(figures: list[Figure], calendar: ReleaseCalendar) -> pd.DataFrame:
-    """Build the observations frame, dating the undated by what is known of the dated."""
+    """Build the observations; undated figures are dated from dated ones."""
     addresses = latest_by_address(figures)
     inputs = _latest_inputs(figures, calendar)
     rows = []
@@ -152,7 +152,7 @@ def _observations(figures: list[Figure], calendar: ReleaseCalendar) -> pd.DataFr
 
 
 def _places(figure: Figure) -> list[tuple[str, str, int]]:
-    """Return the series and calendar years a figure speaks of."""
+    """Return the series and calendar years a figure covers."""
     years = range(figure.period.first.year, figure.period.last.year + 1)
     return [(figure.commodity, figure.destination, year) for year in years]
 

@@ -1,4 +1,4 @@
-"""Rankings: published orders of destinations, kept as leads of one over the next."""
+"""Rankings: published orders of destinations, stored as leads of one over the next."""
 
 import re
 from collections.abc import Mapping

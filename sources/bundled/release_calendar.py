@@ -1,4 +1,4 @@
-"""When China's customs publish: the rule, and the days that are on record."""
+"""When China Customs publishes: the rule, and the recorded release days."""
 
 import re
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ _ANY_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True, slots=True)
 class ReleaseCalendar:
-    """Release days of the detail by destination: those on record, the rule for all others."""
+    """Release days of the detail by destination: recorded ones, and the rule for all others."""
 
     recorded: Mapping[pd.Timestamp, pd.Timestamp]
     """By first day of the month described."""
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Self:
-        """Take the recorded days from a release_calendar frame; of several the last counts."""
+        """Take the recorded days from a release_calendar frame; of several the last one."""
         recorded: dict[pd.Timestamp, pd.Timestamp] = {}
         details = frame[frame["what"] == "detail"]
         columns = (details[name] for name in ("period_from", "period_to", "released_on"))
@@ -41,7 +41,7 @@ class ReleaseCalendar:
         return cls(recorded)
 
     def released_on(self, described: pd.Timestamp) -> pd.Timestamp:
-        """Return the day the month was published; January and February come together."""
+        """Return the day a month was published; January and February are published together."""
         if (day := self.recorded.get(described)) is not None:
             return day
         joint = month(f"{described:%Y}-02") if described.month == 1 else described
@@ -73,7 +73,7 @@ class ReleaseDates:
         )
 
     def load(self) -> FileRows:
-        """Read the releases; a vague date counts as the latest day it names."""
+        """Read the releases; of a vague date the latest day is used."""
         table = read_table(self.path, COLUMNS)
         rows = [_release(row) for row in table.rows]
         table.problems.raise_if_any()
@@ -109,6 +109,6 @@ def _release(row: Row) -> dict[str, object]:
 
 
 def _kind(text: str) -> str:
-    """Sort a release; a press page on magnets without the customs' day is no release of detail."""
+    """Classify a release; a press page without the customs release day is a supplement."""
     word = text.split(maxsplit=1)[0] if text else ""
     return word if word in {"headline", "detail"} else "supplement"

@@ -1,4 +1,4 @@
-"""Tariffs, as versions of steps: which rate was announced, and when its end could be known."""
+"""Tariffs as versions of steps: which rate was announced, and when its end was known."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 TOTAL: Final = "TOTAL_"
-"""Beginning of a component that only sums up others; such lines are not loaded."""
+"""Prefix of components that are sums of others; such lines are not loaded."""
 
 HIGHEST_RATE_PCT: Final = 1000.0
 
@@ -50,7 +50,7 @@ class TariffRates:
         )
 
     def load(self) -> FileRows:
-        """Read the components, one row per version; sums are passed over."""
+        """Read the components, one row per version; sums are skipped."""
         table = read_rows(self.path, COLUMNS)
         first_lines: dict[tuple[str, ...], int] = {}
         versions: list[Record] = []
@@ -70,9 +70,9 @@ class TariffRates:
 
 
 def _versions(row: Row) -> list[Record]:
-    """Build the versions of one step: its announcement and, if later, the news of its end.
+    """Build the versions of one step: its announcement and, if later, the one with its end.
 
-    A step without an announcement is a standing rate, known when it begins.
+    A step without an announcement is known from its first day.
     """
     begin, end = row.interval("effective_from", "effective_to")
     row.text("effective_from", required=True)
@@ -96,7 +96,7 @@ def _versions(row: Row) -> list[Record]:
 
 
 def _step(row: Row) -> Record:
-    """Build what is known of a step from its first day on."""
+    """Build the columns of a step that are known from its announcement."""
     return {
         "importer": row.choice("importer", _IMPORTERS),
         "origin": row.choice("origin", COUNTRIES),
@@ -109,7 +109,7 @@ def _step(row: Row) -> Record:
 
 
 def _refuse_twice(row: Row, first_lines: dict[tuple[str, ...], int]) -> None:
-    """Note a step that an earlier line has already."""
+    """Note a step that repeats an earlier line."""
     step = tuple(row.text(name) for name in _KEY)
     if (earlier := first_lines.setdefault(step, row.line)) != row.line:
         row.bad("effective_from", f"new for this component and scope, for line {earlier} has it")

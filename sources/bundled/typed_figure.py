@@ -1,4 +1,4 @@
-"""One published figure typed in by a person."""
+"""One published figure entered by a user."""
 
 import hashlib
 import json
@@ -16,21 +16,21 @@ from sources.files.csv_table import CsvTable, Problems, Row
 from store.facts.batch import FileRows
 
 WHERE: Final = "the figure typed in"
-"""Stands for a file's name in messages."""
+"""Used in messages in place of a file name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedFigure:
-    """Tonnes to a destination in a month, as somebody read them somewhere."""
+    """Tonnes to a destination in a month, from a published source."""
 
     period: str
     destination: str
     tonnes: str
-    """As printed: its digits say how exact it is."""
-    said_by: str
-    """Address of the page, or who said so."""
+    """As printed: the digits determine its rounding error."""
+    source: str
+    """Address of the page, or the name of the source."""
     published_on: str = ""
-    """``YYYY-MM-DD``; empty counts from the day it is typed in."""
+    """``YYYY-MM-DD``; empty means the day of entry."""
     note: str = ""
     calendar: ReleaseCalendar
     now: pd.Timestamp
@@ -49,11 +49,11 @@ class TypedFigure:
         """Read the figure as one observation.
 
         Raises:
-            DataError: something about it is bad; all of it is named at once.
+            DataError: parts of it are bad; names all of them.
         """
         cells = self._cells()
-        told = json.dumps({**cells, "published_on": self.published_on}, ensure_ascii=False)
-        digest = hashlib.sha256(told.encode()).hexdigest()
+        content = json.dumps({**cells, "published_on": self.published_on}, ensure_ascii=False)
+        digest = hashlib.sha256(content.encode()).hexdigest()
         row = Row(1, cells, Problems(WHERE))
         table = CsvTable(Path(WHERE), digest, (row,), row.problems)
         frame = PublishedFigures(Path(WHERE), self.calendar).rows_of(table)
@@ -61,8 +61,8 @@ class TypedFigure:
         return FileRows(self.info.id, name, digest, {"observations": frame})
 
     def _cells(self) -> dict[str, str]:
-        """Return the line that a table of figures would have."""
-        parts = urlsplit(self.said_by)
+        """Return the figure as a line of a table of figures."""
+        parts = urlsplit(self.source)
         is_page = bool(parts.scheme and parts.netloc)
         return {
             **dict.fromkeys(COLUMNS, ""),
@@ -72,7 +72,7 @@ class TypedFigure:
             "value": self.tonnes,
             "kind": "reported",
             "published_on": self.published_on or f"{self.now:%Y-%m-%d}",
-            "source_url": self.said_by if is_page else "",
-            "source_name": parts.netloc if is_page else self.said_by,
+            "source_url": self.source if is_page else "",
+            "source_name": parts.netloc if is_page else self.source,
             "note": self.note,
         }

@@ -1,4 +1,4 @@
-"""Guards that look at each row: its schema, its key, its dates, its commodity."""
+"""Guards on single rows: schema, key, dates and commodity."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ from store.schema.frame_schemas import SCHEMAS, validate
 from store.schema.tables import metadata, natural_key
 
 FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
-"""The Harmonized System began; no code of ours is older."""
+"""The Harmonized System started then; no code used here is older."""
 
 LATENESS: Final = pd.Timedelta(days=1)
 """How far a provider's clock may run ahead of ours."""
@@ -24,7 +24,7 @@ _KEYED: Final = ["source", "destination", "measure"]
 
 
 def broken_schemas(file: FileRows) -> list[str]:
-    """Object to tables that break their contract."""
+    """Object to tables that break their schema."""
     found = []
     for name, frame in file.tables.items():
         if name not in _TABLES:
@@ -45,7 +45,7 @@ def broken_schemas(file: FileRows) -> list[str]:
 
 
 def duplicates(file: FileRows) -> list[str]:
-    """Object to rows told twice."""
+    """Object to duplicate rows."""
     found = []
     for name, frame in file.tables.items():
         key = ["source", "item_key"] if name == PROPOSALS else [*natural_key(metadata.tables[name])]
@@ -54,18 +54,18 @@ def duplicates(file: FileRows) -> list[str]:
             shown = [_named(row) for row in _records(twice[key])]
             found.append(
                 reason(
-                    f"{len(twice)} of {len(frame)} rows of {name} are told twice: {listed(shown)}",
+                    f"{len(twice)} of {len(frame)} rows of {name} are duplicates: {listed(shown)}",
                     file,
                     expected="each cell once",
-                    remedy="Look for a page delivered twice, or rows split by transport or customs "
-                    "regime, which would be counted double.",
+                    remedy="Check for a page delivered twice, or rows split by transport or "
+                    "customs regime, which would be counted twice.",
                 )
             )
     return found
 
 
 def impossible_dates(file: FileRows, *, now: pd.Timestamp) -> list[str]:
-    """Object to months and moments that cannot be."""
+    """Object to impossible months and moments."""
     found = []
     for name, frame in file.tables.items():
         for what, bad in _date_faults(frame, now):
@@ -85,14 +85,14 @@ def impossible_dates(file: FileRows, *, now: pd.Timestamp) -> list[str]:
 
 
 def mixed_keys(file: FileRows, *, known: pd.DataFrame) -> list[str]:
-    """Object to other goods, and to codes of different width for one thing."""
+    """Object to other commodities, and to one series under codes of different width."""
     if (frame := file.tables.get("observations")) is None:
         return []
     return [*_unknown_keys(file, frame), *_widths(file, frame, known)]
 
 
 def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.Series]]:
-    """Return what can be wrong with dates, and the rows where it is."""
+    """Return each kind of impossible date with the rows that have it."""
     faults: list[tuple[str, pd.Series]] = []
     if "available_at" not in frame.columns:
         return faults
@@ -115,12 +115,12 @@ def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.S
 
 
 def _unknown_keys(file: FileRows, frame: pd.DataFrame) -> list[str]:
-    """Object to codes of other goods."""
+    """Object to codes of other commodities."""
     keys = frame["commodity"].drop_duplicates()
     is_code = keys.str.fullmatch(r"[A-Z]{0,2}\d+")
     is_ours = keys.str.fullmatch(_OURS)
     if file.source in BY_CODE:
-        is_ours |= keys.str.fullmatch(_SIX)  # asked for by their code
+        is_ours |= keys.str.fullmatch(_SIX)  # requested by their code
     strange = keys[is_code & ~is_ours].tolist()
     if not strange:
         return []
@@ -129,7 +129,7 @@ def _unknown_keys(file: FileRows, frame: pd.DataFrame) -> list[str]:
             f"Commodity {listed(strange)} is not rare-earth magnets",
             file,
             expected="85051110, 850511, CN85051110, CN85051100 or US85051100xx",
-            remedy="Ask for these codes only; other magnets' weight must not be mixed in.",
+            remedy="Request these codes only; the weight of other magnets must not be mixed in.",
         )
     ]
 
@@ -142,12 +142,12 @@ _OURS: Final = r"850511(10)?|CN850511(10|00)|US8505110[0-9]{3}"
 
 
 def _widths(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> list[str]:
-    """Object where one series is told under codes of different width."""
+    """Object where one series comes under codes of different width."""
     rows = pd.concat([part[[*_KEYED, "commodity"]] for part in (frame, known)]).drop_duplicates()
     rows = rows[rows["commodity"].str.fullmatch(_OURS)]
     form = rows["commodity"].str.replace(r"\d", "0", regex=True)
-    told = rows.assign(form=form).drop_duplicates([*_KEYED, "form"])
-    many = told[told.duplicated(_KEYED, keep=False)].merge(frame[_KEYED].drop_duplicates())
+    forms = rows.assign(form=form).drop_duplicates([*_KEYED, "form"])
+    many = forms[forms.duplicated(_KEYED, keep=False)].merge(frame[_KEYED].drop_duplicates())
     if many.empty:
         return []
     codes = many.groupby(_KEYED)["commodity"].agg(lambda names: " and ".join(sorted(names)))
@@ -159,7 +159,7 @@ def _widths(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> list[st
             file,
             expected="one width of code per source, destination and measure, for 850511 holds "
             "other metal magnets that 85051110 does not",
-            remedy="Ingest each code from its own source; hs6_bridge converts values.",
+            remedy="Ingest each code from its own source.",
         )
     ]
 
@@ -177,13 +177,13 @@ def _records(frame: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def _named(row: dict[str, str]) -> str:
-    """Word a row by its key."""
+    """Describe a row by its key."""
     return " ".join(value for value in row.values() if value)
 
 
 def _dated(row: dict[str, str]) -> str:
-    """Word a row by its name and its dates."""
+    """Describe a row by its name and its dates."""
     names = ("destination", "measure", "importer", "component", "event_id", "name")
     dates = ("period_from", "period_to", "period", "announced_on", "available_at")
-    told = [row[name] for name in names if row.get(name)]
-    return " ".join([*told, *(f"{name} {row[name]}" for name in dates if row.get(name))])
+    values = [row[name] for name in names if row.get(name)]
+    return " ".join([*values, *(f"{name} {row[name]}" for name in dates if row.get(name))])

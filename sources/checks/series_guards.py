@@ -6,15 +6,23 @@ import pandas as pd
 
 from sources.base import SourceInfo
 from sources.bundled.destinations import COUNTRIES
-from sources.checks.cells import CELL, SERIES, is_exact, listed, reason, together, with_news
+from sources.checks.cells import (
+    CELL,
+    SERIES,
+    is_exact,
+    listed,
+    merged_cells,
+    reason,
+    with_new_cells,
+)
 from store.facts.batch import FileRows
 from store.vocabulary import WORLD
 
 FLAT_MONTHS: Final = 6
-"""Months of one amount, not zero, that no trade shows."""
+"""Months of one constant amount, not zero, that real trade never shows."""
 
 REPEATED: Final = 5
-"""Destinations that must all repeat before a month counts as a copy of the one before."""
+"""Destinations that must all repeat for a month to count as a copy of the previous one."""
 
 TOLERANCE: Final = 0.02
 """Share by which a world total may differ from the sum of its destinations."""
@@ -29,19 +37,19 @@ MIRROR: Final = "mirror_"
 """Beginning of measures that each importer reports for itself."""
 
 USUAL_CELLS: Final = 20
-"""Cells a month must usually have before a new month is held against it."""
+"""Cells a usual month must have for a new month to be compared with it."""
 
 _TABLE: Final = ["source", "commodity", "origin", "measure", "period_from"]
 
 
 def flat_lines(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
-    """Object to destinations whose newest months are all alike."""
-    cells = together(old, new).sort_values([*SERIES, "period_from"])
+    """Object to destinations whose newest months are all equal."""
+    cells = merged_cells(old, new).sort_values([*SERIES, "period_from"])
     newest = cells.groupby(SERIES).tail(FLAT_MONTHS)
     newest = newest.assign(exact=is_exact(newest))
     grouped = newest.groupby(SERIES).agg(
         months=("value", "size"), low=("value", "min"), high=("value", "max"),
-        exact=("exact", "all"), news=("is_news", "any"),
+        exact=("exact", "all"), news=("is_new", "any"),
         first=("period_from", "min"), last=("period_from", "max"),
     )  # fmt: skip
     span = (grouped["last"].dt.year - grouped["first"].dt.year) * 12
@@ -56,51 +64,51 @@ def flat_lines(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
     flat = grouped[is_flat]
     if flat.empty:
         return []
-    told = [
+    shown = [
         f"{row.destination} {row.measure} {row.high:,.6g}"
         for row in flat.reset_index().itertuples()
     ]
     return [
         reason(
-            f"{len(flat)} series stand still for {FLAT_MONTHS} months: {listed(told)}",
+            f"{len(flat)} series stand still for {FLAT_MONTHS} months: {listed(shown)}",
             file,
             expected="amounts that move from month to month",
-            remedy="Look whether the provider fills missing months with the last one.",
+            remedy="Check whether the provider fills missing months with the last one.",
         )
     ]
 
 
 def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
-    """Object to a month that is a copy of the month before."""
-    cells = together(old, new)
+    """Object to a month that is a copy of the previous month."""
+    cells = merged_cells(old, new)
     before = cells.assign(period_from=cells["period_from"] + pd.offsets.MonthBegin(1))
     pairs = cells[is_exact(cells)].merge(
         before[[*CELL, "value"]], on=CELL, suffixes=("", "_before")
     )
     pairs["same"] = pairs["value"].eq(pairs["value_before"])
     grouped = pairs.groupby(_TABLE).agg(
-        cells=("same", "size"), same=("same", "all"), news=("is_news", "any")
+        cells=("same", "size"), same=("same", "all"), news=("is_new", "any")
     )
     copies = grouped[grouped["same"] & grouped["news"] & grouped["cells"].ge(REPEATED)]
     if copies.empty:
         return []
-    told = [
+    shown = [
         f"{row.period_from:%Y-%m} {row.measure} ({row.cells} destinations)"
         for row in copies.reset_index().itertuples()
     ]
     return [
         reason(
-            f"{len(copies)} months repeat the month before: {listed(told)}",
+            f"{len(copies)} months repeat the month before: {listed(shown)}",
             file,
             expected="each month's own amounts",
-            remedy="Look whether the provider served the last month again; wait and fetch anew.",
+            remedy="Check whether the provider served the last month again; fetch again later.",
         )
     ]
 
 
-def world_apart(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str]:
-    """Object to a total that its destinations exceed or, in a full table, do not reach."""
-    new = with_news(new, _TABLE)
+def world_mismatch(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str]:
+    """Object to a total that its destinations exceed or, in a full table, fall short of."""
+    new = with_new_cells(new, _TABLE)
     is_part = new["destination"].isin(COUNTRIES) | new["destination"].str.fullmatch(UNNAMED)
     parts = new[is_part].groupby(_TABLE)["value"].agg(total="sum", cells="count")
     widths = new[is_part].groupby(_TABLE)["half_width"].sum()
@@ -114,23 +122,25 @@ def world_apart(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str
     if not apart.any():
         return []
     wrong = both[apart]
-    told = [
+    shown = [
         f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
         for row in wrong.reset_index().itertuples()
     ]
     return [
         reason(
             f"In {len(wrong)} of {len(both)} months the world is not the sum of its destinations: "
-            f"{listed(told)}",
+            f"{listed(shown)}",
             file,
             expected=f"agreement within {TOLERANCE:.0%} and the rounding",
-            remedy="Look for destinations missing or counted twice, by transport or by customs.",
+            remedy="Check for destinations missing or counted twice, by transport or by customs.",
         )
     ]
 
 
-def incomplete(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: SourceInfo) -> list[str]:
-    """Object to a batch that holds too few of the cells known, or a new month with too few."""
+def missing_cells(
+    file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: SourceInfo
+) -> list[str]:
+    """Object to a batch with too few of the known cells, or a new month with too few cells."""
     if info.completeness is None or old.empty:
         return []
     first, last = new["period_from"].min(), new["period_from"].max()
@@ -146,7 +156,7 @@ def incomplete(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: Sourc
 def _thin_months(
     file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: SourceInfo
 ) -> list[str]:
-    """Object to new months with too few cells; importers report each at its own pace."""
+    """Object to new months with too few cells, except of importers' own reports."""
     assert info.completeness is not None  # noqa: S101 - asked by the caller
     old, new = (cells[~cells["measure"].str.startswith(MIRROR)] for cells in (old, new))
     per_month = old.groupby("period_from").size()
@@ -162,7 +172,7 @@ def _thin_months(
 
 
 def _too_few(file: FileRows, held: int, of: int, where: str, info: SourceInfo) -> str:
-    """Word an objection to missing cells."""
+    """Return an objection to missing cells."""
     return reason(
         f"Only {held:,} of {of:,} cells are there of {where}",
         file,

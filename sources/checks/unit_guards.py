@@ -1,30 +1,30 @@
-"""Guards on units: kilograms told as tonnes show in the price of a tonne, or in the amount."""
+"""Guards on units: kilograms given as tonnes show in the unit value or in the weight."""
 
 from typing import Final
 
 import pandas as pd
 
-from sources.checks.cells import listed, places, reason, with_news
+from sources.checks.cells import listed, places, reason, with_new_cells
 from store.facts.batch import FileRows
 from store.vocabulary import COMMODITY, WORLD
 
 PLAUSIBLE: Final = (1_000.0, 5_000_000.0)
-"""Dollars a tonne. Magnets cost about 50,000; a slip of a thousand lies outside."""
+"""Dollars per tonne. Magnets cost about 50,000; an error by a factor of 1,000 lies outside."""
 
 SLIP: Final = 100.0
-"""Against a destination's own earlier price; a slip is about 1,000, a price never moves so far."""
+"""Ratio to a destination's earlier price; a unit error is about 1,000, prices never move so far."""
 
 MATERIAL_MUSD: Final = 0.1
-"""Value a destination's cells must reach: tiny parcels have any price."""
+"""Value a destination must reach to be checked: tiny parcels may have any price."""
 
 MATERIAL_T: Final = 2.0
-"""Weight that makes them material too, where it is the value that shrank."""
+"""Weight from which it is checked too, in case the value is what is wrong."""
 
 LARGEST_T: Final = 100_000.0
-"""No month of the world comes near: it is about 6,000 t."""
+"""Far above any month of the world, which is about 6,000 t."""
 
 LEAP: Final = 50.0
-"""Times the largest month so far of a destination of some size, over a year or more."""
+"""Ratio to the largest month so far of a destination of some size with a year of history."""
 
 _HISTORY: Final = 12
 _SIZE_T: Final = 10.0
@@ -34,10 +34,10 @@ _VALUES: Final = {
     "net_weight_t": ("value_musd",),
     "mirror_import_t": ("mirror_import_musd", "mirror_import_meur"),
 }
-"""Which value goes with which weight; a euro is near enough to a dollar."""
+"""Values that belong to each weight; a euro is close enough to a dollar."""
 
 _PLACE: Final = ["commodity", "origin", "destination"]
-"""What has a price and a usual weight, whoever tells it."""
+"""Columns that identify a flow with a price and a usual weight, whatever the source."""
 
 _WEIGHT: Final = [*_PLACE, "measure"]
 
@@ -48,7 +48,7 @@ _REMEDY: Final = (
 
 def units(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     """Object to weights or values that are wrong by about a thousand."""
-    new = with_news(new, ["source", *_PLACE, "period_from"])
+    new = with_new_cells(new, ["source", *_PLACE, "period_from"])
     return [
         *_implausible_prices(file, new),
         *_moved_prices(file, new, old),
@@ -59,7 +59,7 @@ def units(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
 
 
 def prices(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return dollars a tonne of the cells whose weight and value are told, neither being zero."""
+    """Return dollars per tonne of the cells with a positive weight and value."""
     parts = []
     for weight, values in _VALUES.items():
         for value in values:
@@ -73,7 +73,7 @@ def prices(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _medians(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return each place's median price and how much lies behind it."""
+    """Return the median price of each flow, with its value, weight and number of cells."""
     grouped = prices(cells).groupby(_PLACE)
     return grouped.agg(
         price=("price", "median"),
@@ -93,14 +93,16 @@ def _implausible_prices(file: FileRows, new: pd.DataFrame) -> list[str]:
     wrong = medians[~medians["price"].between(low, high)]
     if wrong.empty:
         return []
-    told = [f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.reset_index().itertuples()]
+    shown = [
+        f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.reset_index().itertuples()
+    ]
     return [
         reason(
             f"Unit values of {len(wrong)} of {len(medians)} destinations are impossible: "
-            f"{listed(told)}",
+            f"{listed(shown)}",
             file,
             expected=f"{low:,.0f} to {high:,.0f} USD a tonne (magnets cost about 50,000), so "
-            "kilograms and tonnes are probably mistaken",
+            "kilograms and tonnes are probably confused",
             remedy=_REMEDY,
         )
     ]
@@ -115,14 +117,14 @@ def _moved_prices(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[
     if wrong.empty:
         return []
     named = wrong.rename("times").reset_index()
-    told = [f"{row.destination} x {row.times:,.4g}" for row in named.itertuples()]
+    shown = [f"{row.destination} x {row.times:,.4g}" for row in named.itertuples()]
     return [
         reason(
             f"Unit values of {len(wrong)} of {len(both)} destinations moved too far: "
-            f"{listed(told)}",
+            f"{listed(shown)}",
             file,
-            expected=f"at most x {SLIP:.0f} either way of what the source told before; about 1,000 "
-            "or 0.001 means kilograms and tonnes are mistaken",
+            expected=f"at most x {SLIP:.0f} in either direction from the source's earlier values; "
+            "about 1,000 or 0.001 means that kilograms and tonnes are confused",
             remedy=_REMEDY,
         )
     ]
@@ -167,7 +169,7 @@ def _leaps(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
 
 
 def _moved_weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
-    """Object where the weights of most destinations moved together by about a thousand."""
+    """Object where the weights of most destinations changed together by about a thousand."""
     then, now = (_typical(cells) for cells in (old, new))
     ratio = (now / then).dropna()
     if len(ratio) < MANY and not ratio.index.isin([WORLD], level="destination").any():
@@ -179,18 +181,19 @@ def _moved_weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list
         reason(
             f"Weights of {len(ratio)} destinations moved together by x {typical:,.4g}",
             file,
-            expected=f"at most x {_BATCH_SLIP:.0f} either way of what the source told before",
+            expected=f"at most x {_BATCH_SLIP:.0f} in either direction from the source's earlier "
+            "values",
             remedy=_REMEDY,
         )
     ]
 
 
 MANY: Final = 10
-"""Destinations whose weights can only move together by a slip."""
+"""Destinations whose weights can only change together by an error."""
 
 
 def _typical(cells: pd.DataFrame) -> pd.Series:
-    """Return the median weight of each series, those of some size and without zeros."""
+    """Return the median positive weight of each series."""
     positive = _weights(cells)
     positive = positive[positive["value"] > 0]
     return positive.groupby(_WEIGHT)["value"].median()

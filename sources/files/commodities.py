@@ -11,10 +11,10 @@ from store.errors import DataError
 COLUMNS: Final = ("commodity", "group", "materials", "label")
 
 SEPARATOR: Final = ";"
-"""Stands between several materials."""
+"""Separates several materials."""
 
 ONE_GROUP: Final = "all"
-"""Name of the group of commodities that name none."""
+"""Group of commodities without a group of their own."""
 
 LONGEST_LABEL: Final = 80
 
@@ -27,11 +27,11 @@ class Commodity:
 
     code: str
     group: str
-    """Whom it shares a model with."""
+    """Commodities of one group share a model."""
     materials: tuple[str, ...]
-    """What controls on it are called after in the record of events, in lower case; often empty."""
+    """Materials whose export controls affect it, as events name them, in lower case."""
     label: str
-    """What it is called beside its code; often empty."""
+    """Its name beside the code; often empty."""
 
 
 def read_commodities(path: Path) -> tuple[Commodity, ...]:

@@ -1,4 +1,4 @@
-"""Export controls on the series of a panel, from a file: what binds which, and from when."""
+"""Export controls on the series of a panel, from a file: which series, and from when."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 SEPARATOR: Final = ";"
-"""Stands between several destinations or materials."""
+"""Separates several destinations or materials."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,14 +35,14 @@ class PanelControl:
     """Day from which the end is known."""
     instrument: str
     share: float
-    """Share of the trade of the series it hits that its wording covers."""
+    """Share of the affected series' trade that its wording covers."""
     materials: tuple[str, ...]
-    """What the series are made of, as the figures on other controls name it."""
+    """Materials of the series, as figures on other controls name them."""
     hit: NDArray[np.bool_]
-    """Which series of the panel it hits."""
+    """Which series of the panel it affects."""
 
     def end_at(self, day: pd.Timestamp) -> pd.Timestamp | None:
-        """Return its last day as known on a day, None where none is known."""
+        """Return its last day as known on a day, or None."""
         known = self.end_known_on is not None and self.end_known_on <= day
         return self.effective_to if known else None
 
@@ -58,7 +58,7 @@ def read_controls(
             be empty, and without ``end_known_on`` is known from the announcement; ``materials`` may
             be empty.
         series: Names of the panel's series.
-        instruments: What an act may be.
+        instruments: Allowed instruments.
 
     Raises:
         DataError: The file cannot be read, has other columns, no rows or bad cells; names lines.
@@ -81,11 +81,11 @@ def read_controls(
 
 
 def _control(row: Row, series: Sequence[str], instruments: Collection[str]) -> PanelControl | None:
-    """Return the control of a row; None where a day is lacking, which is noted."""
+    """Return the control of a row; None where a day is missing, which is noted."""
     announced = row.day("announced_on", required=True)
     row.day("effective_from", required=True)
     begin, end = row.interval("effective_from", "effective_to")
-    told = row.day("end_known_on")
+    end_known = row.day("end_known_on")
     if announced is None or begin is None:
         return None
     return PanelControl(
@@ -93,7 +93,7 @@ def _control(row: Row, series: Sequence[str], instruments: Collection[str]) -> P
         announced_on=announced,
         effective_from=begin,
         effective_to=end,
-        end_known_on=None if end is None else max(told or announced, announced),
+        end_known_on=None if end is None else max(end_known or announced, announced),
         instrument=row.choice("instrument", instruments),
         share=_share(row),
         materials=_split(row.text("materials")),
@@ -109,7 +109,7 @@ def _share(row: Row) -> float:
 
 
 def _hit(row: Row, series: Sequence[str]) -> NDArray[np.bool_]:
-    """Return which series a row names, noting a name that is none."""
+    """Return which series a row names; unknown names are noted."""
     hit = np.zeros(len(series), dtype=bool)
     for name in _split(row.text("destinations", required=True)):
         matched = np.array([_matches(one, name) for one in series])
@@ -120,7 +120,7 @@ def _hit(row: Row, series: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def _matches(series: str, name: str) -> bool:
-    """Tell whether a name, in which ``*`` stands for any letters, is that of a series."""
+    """Return whether a name, in which ``*`` matches any letters, is that of a series."""
     return fnmatchcase(series, name.replace("[", "[[]").replace("?", "[?]"))
 
 

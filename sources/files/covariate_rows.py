@@ -1,4 +1,4 @@
-"""Rows of a covariate file: which quantity, series and month each is about, and what is wrong."""
+"""Rows of a covariate file, decoded to quantity, series and month, with their errors."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sources.files.long_format import LongFile, NumericColumn, read_long_file
+from sources.files.columns import NumericColumn
+from sources.files.long_format import LongFile, read_long_file
 from sources.files.messages import counted
 from sources.files.month_text import NO_MONTH, MonthTexts, read_months
 from store.errors import SHOWN, DataError
@@ -21,7 +22,7 @@ LONG: Final = ("name", "value")
 AVAILABLE_AT: Final = "available_at"
 
 NO_COVARIATES: Final = ("tonnes", "part_of")
-"""Columns of a panel that are no covariates: what is forecast, and the tree."""
+"""Columns of a panel that are not covariates: the forecast quantity and the tree."""
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].+)?", re.ASCII)
 
@@ -45,18 +46,18 @@ class CovariateRows:
     """Row of the panel's table, -1 where the destination is not in it."""
     unknown: tuple[str, ...]
     """Destinations that are not in it."""
-    nameless: NDArray[np.bool_]
+    unnamed: NDArray[np.bool_]
     periods: NDArray[np.int32]
     """Place of the row's text in ``texts``."""
     texts: MonthTexts
     moments: NDArray[np.datetime64] | None
-    """When the row became available, NaT where that cannot be read; None without the column."""
+    """When the row became available, NaT where unreadable; None without the column."""
     names: tuple[str, ...]
     """The covariates, sorted."""
     quantities: tuple[Quantity, ...]
     """One in the long form, one a covariate in the wide."""
-    wordy: tuple[str, ...]
-    """Columns of the wide form left out, as they have no numbers."""
+    text_columns: tuple[str, ...]
+    """Columns of the wide form left out because they have no numbers."""
 
     @property
     def months(self) -> NDArray[np.int32]:
@@ -69,22 +70,24 @@ class _Problems:
     """Bad rows found so far."""
 
     file: LongFile
-    told: list[tuple[int, str]] = field(default_factory=list)
+    messages: list[tuple[int, str]] = field(default_factory=list)
     count: int = 0
 
-    def add(self, wrong: NDArray[np.bool_], tell: Callable[[int], str]) -> None:
-        """Note rows at fault, the first few of them in words."""
+    def add(self, wrong: NDArray[np.bool_], describe: Callable[[int], str]) -> None:
+        """Count bad rows and describe the first few."""
         places = np.flatnonzero(wrong)
         self.count += len(places)
         few = places[:SHOWN]
         rows = self.file.rows(few).tolist()
-        self.told += [(row, tell(place)) for row, place in zip(rows, few.tolist(), strict=True)]
+        self.messages += [
+            (row, describe(place)) for row, place in zip(rows, few.tolist(), strict=True)
+        ]
 
     def raise_if_any(self) -> None:
         """Raise one error for all."""
         if not self.count:
             return
-        texts = [f"row {row}: {text}" for row, text in sorted(self.told)[:SHOWN]]
+        texts = [f"row {row}: {text}" for row, text in sorted(self.messages)[:SHOWN]]
         more = f"; ... ({self.count} in all)" if self.count > len(texts) else ""
         raise DataError(
             f"{self.file.what} has {counted(self.count, 'bad cell')}: {'; '.join(texts)}{more}. "
@@ -123,7 +126,7 @@ def _columns(path: Path, names: Sequence[str]) -> list[str]:
 
 
 def _decoded(file: LongFile, table: pd.DataFrame) -> CovariateRows:
-    destinations, periods = file.coded("destination"), file.coded("period")
+    destinations, periods = file.categorical("destination"), file.categorical("period")
     places = table.index.get_indexer(pd.Index(destinations.texts, dtype="str"))
     by_code = np.append(places, [-1]).astype(np.int32)
     unknown = [text for text, place in zip(destinations.texts, places, strict=True) if place < 0]
@@ -140,8 +143,8 @@ def _decoded(file: LongFile, table: pd.DataFrame) -> CovariateRows:
 
 
 def _moments(file: LongFile) -> NDArray[np.datetime64]:
-    """Return when each row became available, in UTC; a bare day is its first moment."""
-    column = file.coded(AVAILABLE_AT)
+    """Return when each row became available, in UTC; a date means its first moment."""
+    column = file.categorical(AVAILABLE_AT)
     texts = [text.strip() for text in column.texts]
     days = [text if _DAY.fullmatch(text) else None for text in (*texts, "")]
     stamps = pd.to_datetime(
@@ -152,12 +155,12 @@ def _moments(file: LongFile) -> NDArray[np.datetime64]:
 
 def _long(file: LongFile) -> tuple[tuple[str, ...], tuple[Quantity, ...], tuple[str, ...]]:
     """Return the covariates of a file that names them by row."""
-    names = file.coded("name")
+    names = file.categorical("name")
     return names.texts, (Quantity("value", names.codes, file.numbers("value")),), ()
 
 
 def _wide(file: LongFile) -> tuple[tuple[str, ...], tuple[Quantity, ...], tuple[str, ...]]:
-    """Return the covariates of a file with a column each, and the columns without numbers."""
+    """Return the covariates of a file with one column each, and the columns without numbers."""
     columns = sorted(set(file.columns) - {*KEY, AVAILABLE_AT})
     numbers = {name: file.numbers(name) for name in columns}
     names = tuple(name for name in columns if not np.isnan(numbers[name].floats).all())
@@ -174,11 +177,11 @@ def _wide(file: LongFile) -> tuple[tuple[str, ...], tuple[Quantity, ...], tuple[
 
 
 def _check(rows: CovariateRows) -> None:
-    """Refuse rows of the panel's series with a cell that cannot be read."""
+    """Refuse rows of the panel's series with an unreadable cell."""
     file, known = rows.file, rows.series >= 0
     problems = _Problems(file)
-    for line in file.torn:
-        problems.told.append((line.row, line.told))
+    for line in file.ragged:
+        problems.messages.append((line.row, line.message))
         problems.count += 1
     problems.add(
         known & (rows.months == NO_MONTH),

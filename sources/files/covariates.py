@@ -1,4 +1,4 @@
-"""Covariates by series and month, seen as they were known at a cutoff."""
+"""Covariates by series and month, as they were known at a cutoff."""
 
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ from store.errors import SHOWN, DataError
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """Values that a later one of the same cell replaced, ordered by when they became available."""
+    """Values replaced by a later one of the same cell, in order of availability."""
 
     cells: NDArray[np.int64]
     """Place in the flattened ``Covariates.latest``."""
@@ -22,7 +22,7 @@ class Superseded:
 
 @dataclass(frozen=True, slots=True)
 class Covariates:
-    """What is known or planned of some quantities, by series and month."""
+    """Known or planned values of some quantities, by series and month."""
 
     source: str
     """Kind and path, to begin a message with."""
@@ -34,8 +34,8 @@ class Covariates:
     latest: NDArray[np.float64]
     """names x series x months, each as last published; NaN where the file has none."""
     known_by: NDArray[np.int64] | None
-    """By the same cells the month number in which the value became available; None where the file
-    does not say, so that all of it is known from the start."""
+    """Month number in which each value became available; None where the file does not say, so that
+    all values are known from the start."""
     superseded: Superseded
     notes: tuple[str, ...]
 
@@ -71,11 +71,11 @@ class Covariates:
         return view
 
     def carried(self, table: pd.DataFrame) -> tuple["Covariates", int]:
-        """Return these with the last value known where none could be, and how many were so filled.
+        """Return these with months without trade filled forward, and the number of filled cells.
 
-        A rate that is paid on trade has no value in a month without trade. Those months of the
-        panel take the value of the month before; others, and all after the panel, stay missing.
-        Nothing is filled where the file says when values became available.
+        A rate paid on trade has no value in a month without trade. Such months of the panel take
+        the value of the previous month; others, and all after the panel, stay missing. Nothing is
+        filled if the file says when values became available.
 
         Args:
             table: The panel.
@@ -93,7 +93,7 @@ class Covariates:
         return replace(self, latest=filled), count
 
     def missing(self, cutoff: int, horizon: int) -> NDArray[np.bool_]:
-        """Tell which values to forecast with are not known at a cutoff.
+        """Return which values needed for a forecast are not known at a cutoff.
 
         Args:
             cutoff: Month number.
@@ -105,11 +105,11 @@ class Covariates:
         return np.isnan(self.view(cutoff, horizon)[:, :, -horizon:])
 
     def view(self, cutoff: int, horizon: int) -> NDArray[np.float64]:
-        """Return what was known at the end of a month, NaN where nothing was.
+        """Return the values known at the end of a month, NaN where there were none.
 
         Args:
             cutoff: Month number.
-            horizon: Months after it to look at.
+            horizon: Months after it to return.
 
         Returns:
             names x series x months from ``first`` to ``cutoff + horizon``.
@@ -127,30 +127,30 @@ class Covariates:
         name, row, month, earlier = name[reached], row[reached], month[reached], earlier[reached]
         hidden = self.known_by[name, row, month] > cutoff
         cells = (name[hidden], row[hidden], month[hidden])
-        # They are ordered by availability, so that of several the newest is assigned last.
+        # In order of availability, so that the newest of several is assigned last.
         view[cells] = self.superseded.floats[earlier[hidden]]
         return view
 
     def _lacking(self, missing: NDArray[np.bool_], cutoff: int) -> DataError:
-        """Return an error that names cells lacking after a cutoff."""
+        """Return an error that names the cells missing after a cutoff."""
         cells = np.argwhere(missing)
-        told = [
+        text = [
             self._cell(int(name), int(row), cutoff + 1 + int(ahead))
             for name, row, ahead in cells[:SHOWN]
         ]
         more = f", ... and {len(cells) - SHOWN} more" if len(cells) > SHOWN else ""
         return DataError(
             f"{self.source} lacks values to forecast after {month_label(cutoff)}: "
-            f"{', '.join(told)}{more}. Expected a value known by then of each series in each month "
+            f"{', '.join(text)}{more}. Expected a value known by then of each series in each month "
             "to forecast. Add the rows, or leave the covariate or these series out."
         )
 
     def _cell(self, name: int, row: int, month: int) -> str:
-        told = f"{self.names[name]} of {self.series[row]} in {month_label(month)}"
+        text = f"{self.names[name]} of {self.series[row]} in {month_label(month)}"
         place = month - self.first
         if self.known_by is None or place >= self.latest.shape[2]:
-            return told
+            return text
         if np.isnan(self.latest[name, row, place]):
-            return told
+            return text
         since = int(self.known_by[name, row, place])
-        return f"{told} (available only in {month_label(since)})"
+        return f"{text} (available only in {month_label(since)})"

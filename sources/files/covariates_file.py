@@ -1,6 +1,6 @@
-"""Covariates from outside: known or planned quantities by series and month.
+"""Covariate files: known or planned quantities by series and month.
 
-They come in the file forms of a panel, long (``name``, ``value``) or wide (a column a quantity).
+File formats are those of a panel, long (``name``, ``value``) or wide (one column per quantity).
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from sources.files.month_text import form_note, month_label
 from store.errors import SHOWN, DataError, first_few
 
 FURTHEST: Final = 120
-"""Months read beyond the panel's last; a slip of the pen must not make the arrays endless."""
+"""Months read beyond the panel's last; a typing error must not make the arrays huge."""
 
 _EPOCH: Final = 1970 * 12
 """Month number of numpy's month 0."""
@@ -35,11 +35,11 @@ class _Grid:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Return how many there are of each."""
+        """Return the sizes of the three dimensions."""
         return len(self.names), len(self.series), self.months
 
     def label(self, cell: int) -> str:
-        """Return what a flattened place is about."""
+        """Describe a flattened place."""
         name, row, month = (int(place) for place in np.unravel_index(cell, self.shape))
         return f"{self.names[name]} of {self.series[row]} in {month_label(self.first + month)}"
 
@@ -70,15 +70,15 @@ def read_covariates(path: Path, *, table: pd.DataFrame) -> Covariates:
         path: File with ``destination, period`` and either ``name, value`` or, without ``name``, one
             column of numbers a covariate; perhaps ``available_at`` (ISO 8601, UTC unless it has an
             offset), without which all is known from the start. The same name, series and month may
-            stand again with another ``available_at``. An empty cell is a missing one.
+            occur again with another ``available_at``. An empty cell is a missing value.
         table: The panel, as ``sources.files.panel.read_panel`` gives it.
 
     Returns:
         Values from the panel's first month to its last or, if that is later, the file's last.
 
     Raises:
-        DataError: The file cannot be read, lacks a column, has bad cells, says two things of one
-            cell at once or says nothing of the panel's series.
+        DataError: The file cannot be read, lacks a column, has bad cells, has two values for one
+            cell and moment, or has no value of the panel's series.
     """
     rows = read_rows(path, table)
     grid = _grid(rows, table)
@@ -134,7 +134,7 @@ def _entries(rows: CovariateRows, grid: _Grid) -> _Entries:
 
 
 def _each_once(entries: _Entries, rows: CovariateRows, grid: _Grid) -> _Entries:
-    """Return the entries by cell and moment, each once.
+    """Return the entries by cell and moment, without duplicates.
 
     Raises:
         DataError: A cell has two values of the same moment.
@@ -144,29 +144,29 @@ def _each_once(entries: _Entries, rows: CovariateRows, grid: _Grid) -> _Entries:
     differ = np.flatnonzero(again & ~_equals_previous(ordered.floats))
     if len(differ):
         numbers = rows.file.rows(ordered.rows)
-        told = [
+        messages = [
             f"{grid.label(int(ordered.cells[place]))} is {ordered.floats[place - 1]} in row "
             f"{numbers[place - 1]} and {ordered.floats[place]} in row {numbers[place]}"
             for place in differ.tolist()[:SHOWN]
         ]
         more = f"; ... ({len(differ)} in all)" if len(differ) > SHOWN else ""
         raise DataError(
-            f"{rows.file.what} says two things of one cell: {'; '.join(told)}{more}. Expected one "
-            "value a series, month and name, or a later available_at with the newer one. Remove "
-            "the wrong row."
+            f"{rows.file.what} has two values for one cell: {'; '.join(messages)}{more}. Expected "
+            "one value per series, month and name, or a later available_at with the newer one. "
+            "Remove the wrong row."
         )
     return ordered.taken(~again)
 
 
 def _equals_previous(values: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Tell of each value whether it is the one before it."""
+    """Return for each value whether it equals the previous one."""
     return np.append([False], values[1:] == values[:-1])[: len(values)]
 
 
 def _arrays(
     entries: _Entries, grid: _Grid, *, dated: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.int64] | None, Superseded]:
-    """Return the newest values, when they became available, and the older ones.
+    """Return the newest values, when they became available, and the superseded ones.
 
     Args:
         entries: By cell and moment.
@@ -188,19 +188,19 @@ def _arrays(
 
 
 def _columns_note(rows: CovariateRows) -> str:
-    if not rows.wordy:
+    if not rows.text_columns:
         return ""
-    return f"columns without numbers are no covariates: {first_few(rows.wordy)}"
+    return f"columns without numbers are no covariates: {first_few(rows.text_columns)}"
 
 
 def _unknown_note(rows: CovariateRows) -> str:
-    """Return which rows belong to no series of the panel."""
-    told = []
+    """Describe the rows that belong to no series of the panel."""
+    messages = []
     if rows.unknown:
-        told.append(f"destinations not in the panel, left out: {first_few(rows.unknown)}")
-    if nameless := int(rows.nameless.sum()):
-        told.append(f"{counted(nameless, 'row')} without a destination left out")
-    return "; ".join(told)
+        messages.append(f"destinations not in the panel, left out: {first_few(rows.unknown)}")
+    if unnamed := int(rows.unnamed.sum()):
+        messages.append(f"{counted(unnamed, 'row')} without a destination left out")
+    return "; ".join(messages)
 
 
 def _outside_note(rows: CovariateRows, grid: _Grid) -> str:
@@ -215,4 +215,4 @@ def _outside_note(rows: CovariateRows, grid: _Grid) -> str:
 
 
 def _again_note(again: int) -> str:
-    return f"{counted(again, 'value')} told twice alike, read once" if again else ""
+    return f"{counted(again, 'value')} given twice, read once" if again else ""

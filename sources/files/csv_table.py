@@ -1,4 +1,4 @@
-"""Strict CSV: every bad cell of a file is found and named before anything is used."""
+"""Strict CSV: every bad cell of a file is reported before anything is used."""
 
 import csv
 import hashlib
@@ -21,7 +21,7 @@ _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 T = TypeVar("T")
 
 LARGEST: Final = 64 << 20
-"""Bytes a file that a person hands in may have: a thousand times what customs publish a month."""
+"""Largest file accepted, in bytes: a thousand times what customs publish in a month."""
 
 
 @dataclass(slots=True)
@@ -44,29 +44,29 @@ class Problems:
             DataError: there are problems.
         """
         if self.found:
-            told = [f"line {line}, {text}" for line, text in sorted(self.found)]
+            messages = [f"line {line}, {text}" for line, text in sorted(self.found)]
             raise DataError(
                 f"{len(self.lines)} bad rows in {self.file}: "
-                f"{first_few(told)}. Correct these lines; nothing was taken over."
+                f"{first_few(messages)}. Correct these lines; nothing was taken over."
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a CSV file; its getters note what is wrong and go on with a placeholder."""
+    """One line of a CSV file; its getters note errors and return a placeholder."""
 
     line: int
     cells: dict[str, str]
     problems: Problems
 
     def bad(self, column: str, expected: str) -> None:
-        """Note that a cell is not what it should be."""
+        """Note that a cell is not what is expected."""
         value = self.cells[column]
         self.problems.add(self.line, f"column {column!r}: {value!r} is not {expected}")
 
     @property
-    def is_sound(self) -> bool:
-        """Tell whether nothing was noted against this line so far."""
+    def is_valid(self) -> bool:
+        """Return whether no problem of this line was noted so far."""
         return self.line not in self.problems.lines
 
     def text(self, column: str, *, required: bool = False) -> str:
@@ -83,7 +83,7 @@ class Row:
         return value
 
     def parsed(self, column: str, parse: Callable[[str], T]) -> T | None:
-        """Return what ``parse`` makes of a cell, None where it raises ValueError."""
+        """Return the result of ``parse`` on a cell, None where it raises ValueError."""
         try:
             return parse(self.text(column))
         except ValueError as err:
@@ -93,7 +93,7 @@ class Row:
     def number(
         self, column: str, *, low: float = -math.inf, high: float = math.inf, empty: bool = False
     ) -> float:
-        """Return a plain decimal number within bounds; NaN where ``empty`` allows none."""
+        """Return a plain decimal number within bounds; NaN for an allowed empty cell."""
         value = self.text(column)
         if empty and not value:
             return math.nan
@@ -113,7 +113,7 @@ class Row:
         return self.parsed(column, parse_day)
 
     def interval(self, first: str, last: str) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
-        """Return two days of which the second, if any, must not come before the first."""
+        """Return two days, of which the second must not be before the first."""
         begin, end = self.day(first), self.day(last)
         if begin is not None and end is not None and end < begin:
             self.bad(last, f"on or after {first} {begin:%Y-%m-%d}")
@@ -147,8 +147,8 @@ def parse_day(text: str) -> pd.Timestamp:
 def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
     """Read a CSV file with exactly these columns, in any order.
 
-    Lines with a wrong number of cells are noted as problems, for the caller to raise with those of
-    the cells. Empty lines are passed over.
+    Lines with a wrong number of cells are noted as problems, to be raised with those of the cells.
+    Empty lines are skipped.
 
     Raises:
         DataError: the file is missing, is not UTF-8 or has other columns.

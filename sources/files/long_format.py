@@ -1,4 +1,4 @@
-"""Files of long rows from outside: one cell a row, in CSV, compressed CSV or Parquet."""
+"""Files in long format, one cell per row: CSV, compressed CSV or Parquet."""
 
 import codecs
 import csv
@@ -9,53 +9,29 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from sources.files.columns import (
+    CategoricalColumn,
+    NumericColumn,
+    categorical_column,
+    is_text,
+    numeric_column,
+)
 from sources.files.messages import shown
 from store.errors import DataError
 
 PARQUET: Final = (".parquet", ".pq")
 
 FEW_VALUED: Final = frozenset({"destination", "period", "name", "part_of", "available_at"})
-"""Columns that say the same few things again and again; read as codes into what they say."""
+"""Columns with few distinct values, read as codes."""
 
-MISSING_MARKS: Final = ("nan", "na", "n/a", "#n/a", "null", "none")
-"""Words, in any case, that stand for no number, as tools write it."""
 
-_NUMBER: Final = r"^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf(?:inity)?))$"
 _CODES: Final = pa.dictionary(pa.int32(), pa.string())
 _BLOCK_BYTES: Final = 1 << 20
-_NO_CODE: Final = -1
-
-_PeriodType: Final = type(pa.array(pd.PeriodIndex(["2000-01"], freq="M")).type)
-"""pandas' periods in Parquet. Making one tells Arrow of the type, which otherwise reads numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class CategoricalColumn:
-    """A column of few different texts."""
-
-    texts: tuple[str, ...]
-    """Sorted, none twice, none blank; not stripped."""
-    codes: NDArray[np.int32]
-    """Place in ``texts`` by row; -1 where the cell is blank."""
-
-
-@dataclass(frozen=True, slots=True)
-class NumericColumn:
-    """A column of numbers."""
-
-    floats: NDArray[np.float64]
-    """By row; NaN where the cell holds none."""
-    wrong: NDArray[np.bool_]
-    """Rows whose cell is filled but no number."""
-    marked: int
-    """Rows whose cell says in a word that there is no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +41,19 @@ class RaggedLine:
     row: int
     destination: str
     """Blank where the line does not reach that column."""
-    told: str
+    message: str
     """What is wrong with it, to follow ``row 3: ``."""
 
 
 @dataclass(frozen=True, slots=True)
 class LongFile:
-    """The columns asked for, as the file has them."""
+    """The requested columns of a file."""
 
     what: str
     """Kind and path, to begin a message with."""
     columns: Mapping[str, pa.ChunkedArray]
     first_row: int
-    torn: tuple[RaggedLine, ...] = ()
+    ragged: tuple[RaggedLine, ...] = ()
     """Lines left out of the columns, in order."""
 
     def __len__(self) -> int:
@@ -90,8 +66,8 @@ class LongFile:
 
     def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return ``row`` of each of some places."""
-        torn = np.array([line.row for line in self.torn], dtype=np.int64)
-        before = torn - self.first_row - np.arange(len(torn))
+        ragged = np.array([line.row for line in self.ragged], dtype=np.int64)
+        before = ragged - self.first_row - np.arange(len(ragged))
         return places + self.first_row + np.searchsorted(before, places, side="right")
 
     def cell(self, name: str, place: int) -> str:
@@ -99,14 +75,14 @@ class LongFile:
         value = self.columns[name][int(place)].as_py()
         return "" if value is None else shown(str(value))
 
-    def coded(self, name: str) -> CategoricalColumn:
-        """Return a column as codes into its texts; moments with a zone say its offset.
+    def categorical(self, name: str) -> CategoricalColumn:
+        """Return a column as codes into its texts; moments with a zone include the offset.
 
         Raises:
-            DataError: The column is of a type that cannot be told as text.
+            DataError: The column's type cannot be converted to text.
         """
         try:
-            return _coded(self.columns[name])
+            return categorical_column(self.columns[name])
         except pa.ArrowException as err:
             raise self._wrong_type(name, "text") from err
 
@@ -114,10 +90,10 @@ class LongFile:
         """Return a column as numbers.
 
         Raises:
-            DataError: The column is of a type that has no numbers.
+            DataError: The column's type cannot be converted to numbers.
         """
         try:
-            return _numbers(self.columns[name])
+            return numeric_column(self.columns[name])
         except pa.ArrowException as err:
             raise self._wrong_type(name, "numbers") from err
 
@@ -136,7 +112,7 @@ def read_long_file(
     Args:
         path: CSV, compressed CSV (by its suffix), Parquet (``PARQUET``) or a folder of that.
         what: Kind of file, to begin a message with, e.g. ``Panel``.
-        pick: Returns which of the columns there are to read; raises DataError where one lacks.
+        pick: Selects the columns to read from those present; raises DataError if one is missing.
 
     Raises:
         DataError: The file does not exist, is empty, is not UTF-8, has no rows or cannot be read.
@@ -153,7 +129,7 @@ def read_long_file(
         ) from err
     except (OSError, ValueError, EOFError, csv.Error, pa.ArrowException) as err:
         raise _unreadable(named, err) from err
-    if not len(file) and not file.torn:
+    if not len(file) and not file.ragged:
         raise DataError(f"{named} has no rows. Expected a row a series and month. Fill it.")
     return file
 
@@ -175,15 +151,15 @@ def _csv(path: Path, named: str, pick: Callable[[Sequence[str]], Sequence[str]])
             f"{named} is empty. Expected a line of column names and rows below it. Fill it."
         )
     columns = _picked(named, header, pick)
-    torn: list[pacsv.InvalidRow] = []
+    ragged: list[pacsv.InvalidRow] = []
 
     def set_aside(line: pacsv.InvalidRow) -> str:
-        torn.append(line)
+        ragged.append(line)
         return "skip"
 
     table = pacsv.read_csv(
         str(path),
-        # On one thread Arrow knows the numbers of torn lines.
+        # With one thread Arrow knows the line numbers of ragged lines.
         read_options=pacsv.ReadOptions(use_threads=False),
         parse_options=pacsv.ParseOptions(
             invalid_row_handler=set_aside, ignore_empty_lines=False, newlines_in_values=True
@@ -196,12 +172,12 @@ def _csv(path: Path, named: str, pick: Callable[[Sequence[str]], Sequence[str]])
             null_values=[""],
         ),
     )
-    lines = [_torn(named, line, header) for line in torn]
+    lines = [_ragged(named, line, header) for line in ragged]
     return LongFile(named, {name: table[name] for name in columns}, 2, tuple(lines))
 
 
 def _check_utf8(path: Path, named: str) -> None:
-    """Refuse a file that is no UTF-8 anywhere: its names would be read as others."""
+    """Refuse a file that is not UTF-8: names would be misread."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines = 1
     with pa.input_stream(str(path)) as stream:
@@ -231,7 +207,7 @@ def _header(path: Path) -> list[str]:
 def _picked(
     named: str, header: Sequence[str], pick: Callable[[Sequence[str]], Sequence[str]]
 ) -> list[str]:
-    """Return the columns to read, none of which may stand twice."""
+    """Return the columns to read, none of which may occur twice."""
     columns = list(pick(header))
     twice = sorted({name for name in columns if list(header).count(name) > 1})
     if twice:
@@ -241,10 +217,10 @@ def _picked(
     return columns
 
 
-def _torn(named: str, line: pacsv.InvalidRow, header: Sequence[str]) -> RaggedLine:
-    """Return what is known of a torn line.
+def _ragged(named: str, line: pacsv.InvalidRow, header: Sequence[str]) -> RaggedLine:
+    """Return what is known of a ragged line.
 
-    A torn line that goes on over others has lost them their place, so the file cannot be trusted.
+    A ragged line that spans several lines hides the others, so the file cannot be trusted.
     """
     if "\n" in line.text.strip():
         raise DataError(
@@ -253,77 +229,13 @@ def _torn(named: str, line: pacsv.InvalidRow, header: Sequence[str]) -> RaggedLi
         )
     cells = next(csv.reader([line.text]), [])
     place = list(header).index("destination")
-    told = f"{line.actual_columns} cells, not {line.expected_columns}"
-    return RaggedLine(line.number, cells[place] if place < len(cells) else "", told)
+    message = f"{line.actual_columns} cells, not {line.expected_columns}"
+    return RaggedLine(line.number, cells[place] if place < len(cells) else "", message)
 
 
 def _parquet(path: Path, named: str, pick: Callable[[Sequence[str]], Sequence[str]]) -> LongFile:
     schema = pq.ParquetDataset(path).schema
     columns = _picked(named, schema.names, pick)
-    few = [name for name in columns if name in FEW_VALUED and _is_text(schema.field(name).type)]
+    few = [name for name in columns if name in FEW_VALUED and is_text(schema.field(name).type)]
     table = pq.read_table(path, columns=columns, read_dictionary=few)
     return LongFile(named, {name: table[name] for name in columns}, 1)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _coded(column: pa.ChunkedArray) -> CategoricalColumn:
-    kind = column.type
-    if isinstance(kind, _PeriodType):
-        column = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type)
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    chunks = column.unify_dictionaries().chunks
-    if not chunks:
-        return CategoricalColumn((), np.empty(0, dtype=np.int32))
-    texts = _texts(chunks[0].dictionary, kind)
-    codes = np.concatenate(
-        [chunk.indices.cast(pa.int32()).fill_null(_NO_CODE).to_numpy() for chunk in chunks]
-    )
-    unique = sorted({text for text in texts if text.strip()})
-    place = {text: code for code, text in enumerate(unique)}
-    renumbered = np.array(
-        [*(place.get(text, _NO_CODE) for text in texts), _NO_CODE], dtype=np.int32
-    )
-    return CategoricalColumn(tuple(unique), renumbered[codes])
-
-
-def _texts(values: pa.Array, kind: pa.DataType) -> list[str]:
-    """Return distinct values of a column as text; "" for none."""
-    if isinstance(kind, _PeriodType):
-        return list(pa.ExtensionArray.from_storage(kind, values).to_pandas().astype(str))
-    return [text or "" for text in values.cast(pa.string()).to_pylist()]
-
-
-def _numbers(column: pa.ChunkedArray) -> NumericColumn:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if not (_is_text(column.type) or pa.types.is_boolean(column.type)):
-        values = _floats(column.cast(pa.float64(), safe=False))
-        return NumericColumn(values, np.zeros(len(values), dtype=bool), 0)
-    column = column.cast(pa.string())
-    try:
-        cast = column.cast(pa.float64())
-    except pa.ArrowInvalid:
-        return _doubtful_numbers(column)
-    values = _floats(cast)
-    marked = int(np.isnan(values).sum()) - cast.null_count
-    return NumericColumn(values, np.zeros(len(values), dtype=bool), marked)
-
-
-def _doubtful_numbers(column: pa.ChunkedArray) -> NumericColumn:
-    """Return the numbers of texts of which some are none."""
-    texts = pc.utf8_trim_whitespace(column)
-    marked = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(MISSING_MARKS))
-    number = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), fill_value=False)
-    values = _floats(pc.if_else(number, texts, None).cast(pa.float64()))
-    filled = pc.fill_null(pc.greater(pc.utf8_length(texts), 0), fill_value=False)
-    wrong = pc.and_not(pc.and_not(filled, number), marked)
-    return NumericColumn(values, wrong.to_numpy(), int(pc.sum(marked).as_py() or 0))
-
-
-def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return numbers with NaN for none."""
-    return np.asarray(column.to_numpy(), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Wording shared by messages about files from outside."""
+"""Wording shared by messages about users' files."""
 
 from typing import Final
 
@@ -7,11 +7,11 @@ _LONGEST: Final = 40
 
 
 def shown(text: str) -> str:
-    """Return a cell as a message repeats it: on one line and not too long."""
+    """Return a cell for a message: on one line and not too long."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def counted(number: int, noun: str) -> str:
-    """Return how many there are of something: ``1 row``, ``2 rows``."""
+    """Return a number with its noun: ``1 row``, ``2 rows``."""
     return f"{number:,} {noun if number == 1 or noun == 'series' else noun + 's'}"

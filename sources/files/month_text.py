@@ -1,4 +1,4 @@
-"""Months as files from outside write them, year first."""
+"""Months as users' files write them, year first."""
 
 import calendar
 import re
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from sources.files.messages import counted, shown
 
 NO_MONTH: Final = -1
-"""Stands where a text is no month."""
+"""Marks a text that is not a month."""
 
 MONTHS: Final = 12
 """Months of a year."""
 
 YEARS: Final = (1700, 2199)
-"""Years read. Others are slips of the pen that would make a dense table endless."""
+"""Years accepted. Others are typing errors that would make a dense table huge."""
 
 _CLOCK: Final = r"[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?Z| ?UTC|[+-]\d{2}:?\d{2})?"
 _PARTED: Final = re.compile(
@@ -33,7 +33,7 @@ _YEAR_LAST: Final = re.compile(r"\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2,4}.*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class MonthTexts:
-    """What each of some texts says; the same length throughout."""
+    """The months of some texts; all fields have the same length."""
 
     numbers: NDArray[np.int32]
     """Month numbers (year * 12 + month - 1), ``NO_MONTH`` where a text is none."""
@@ -65,18 +65,22 @@ def read_months(texts: Sequence[str]) -> MonthTexts:
 
 
 def form_note(texts: MonthTexts, places: NDArray[np.int32]) -> str:
-    """Return a note of the forms that the months of some rows are written in, "" if it is one.
+    """Return a note if the months of some rows are written in more than one form, else "".
 
     Args:
-        texts: What each text says.
+        texts: The distinct texts.
         places: Place in ``texts`` by row.
     """
     rows_of = np.bincount(places % max(1, len(texts.forms)), minlength=len(texts.forms))
     counts: Counter[str] = Counter()
     for form, rows in zip(texts.forms, rows_of.tolist(), strict=True):
         counts[form] += rows if form else 0
-    told = [f"{form} ({counted(rows, 'row')})" for form, rows in sorted((+counts).items())]
-    return f"period is written in {len(told)} forms: {', '.join(told)}" if len(told) > 1 else ""
+    counted_forms = [f"{form} ({counted(rows, 'row')})" for form, rows in sorted((+counts).items())]
+    return (
+        f"period is written in {len(counted_forms)} forms: {', '.join(counted_forms)}"
+        if len(counted_forms) > 1
+        else ""
+    )
 
 
 def month_and_form(text: str) -> tuple[int, str]:

@@ -1,7 +1,7 @@
-"""Panels from outside: one series a destination, one row a month.
+"""Panel files: one series per destination, one row per month.
 
-They come in CSV, compressed CSV or Parquet. A series with a bad row is refused by name and takes no
-other series down.
+Formats are CSV, compressed CSV and Parquet. A series with a bad row is refused by name; the others
+are used.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ COLUMNS: Final = ("destination", "period", "tonnes")
 PART_OF: Final = "part_of"
 
 SPARSE_END: Final = 0.1
-"""Share of the series with a value in the last month below which a note tells of it."""
+"""Share of the series with a value in the last month below which a note is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """What a file says, as far as it can be used."""
+    """The usable content of a panel file."""
 
     table: pd.DataFrame
     """One row a series (index: destination, sorted), one column a month from the first to the last
@@ -37,23 +37,22 @@ class Panel:
     refused: dict[str, str]
     """Series left out of the table and why, with rows and values."""
     notes: tuple[str, ...]
-    """What was read with some licence, and what to know of the table."""
+    """What was read tolerantly, and what to know about the table."""
     tree_rows: "pd.Series[str] | None"
-    """What column ``part_of`` says by destination of the table, "" where nothing; None without the
-    column."""
+    """Column ``part_of`` by destination of the table, "" where empty; None without the column."""
 
 
 def read_panel(path: Path) -> Panel:
-    """Return the sound series of a panel as a dense table, and what was refused and noted.
+    """Return the valid series of a panel as a dense table, with refused series and notes.
 
     Args:
         path: File with ``destination, period, tonnes`` and perhaps ``part_of``; further columns are
             ignored. Rows may come in any order; months are read as ``sources.files.month_text``
-            does; an empty ``tonnes`` is a gap; a row that says the same as another is read once.
+            does; an empty ``tonnes`` is a gap; duplicate rows are read once.
 
     Raises:
-        DataError: The file cannot be read, lacks a column, names no series in most of its rows or
-            has no sound series.
+        DataError: The file cannot be read, lacks a column, has no series name in most rows or has
+            no valid series.
     """
     if path.is_dir():
         raise DataError(
@@ -66,7 +65,7 @@ def read_panel(path: Path) -> Panel:
 
 
 def read_part(path: Path) -> Panel:
-    """Return a part of a panel as ``read_panel`` does; the table is empty if no series is sound.
+    """Return a part of a panel as ``read_panel`` does; the table is empty if no series is valid.
 
     Args:
         path: Folder of Parquet files.
@@ -93,10 +92,10 @@ def check_columns(path: Path, names: Sequence[str]) -> None:
 
 def _read(path: Path) -> tuple[Panel, SeriesFaults]:
     rows = _decoded(read_long_file(path, what="Panel", pick=lambda names: _columns(path, names)))
-    notes = [_nameless_note(rows), form_note(rows.texts, rows.periods), _mark_note(rows)]
+    notes = [_unnamed_note(rows), form_note(rows.texts, rows.periods), _mark_note(rows)]
     faults = SeriesFaults(rows.file, rows.series.texts)
     for check in (
-        checks.check_torn_lines,
+        checks.check_ragged_lines,
         checks.check_months,
         checks.check_values,
         checks.check_emptiness,
@@ -108,8 +107,8 @@ def _read(path: Path) -> tuple[Panel, SeriesFaults]:
     table = _dense(rows, faults)
     if len(table):
         notes += [_again_note(rows, faults, table), _gap_note(table), _end_note(table)]
-    told = tuple(note for note in notes if note)
-    return Panel(table, faults.reasons(), told, _tree_rows(rows, table)), faults
+    filled = tuple(note for note in notes if note)
+    return Panel(table, faults.reasons(), filled, _tree_rows(rows, table)), faults
 
 
 def _columns(path: Path, names: Sequence[str]) -> list[str]:
@@ -118,46 +117,45 @@ def _columns(path: Path, names: Sequence[str]) -> list[str]:
 
 
 def _decoded(file: LongFile) -> PanelRows:
-    periods = file.coded("period")
+    periods = file.categorical("period")
     return PanelRows(
         file,
-        file.coded("destination"),
+        file.categorical("destination"),
         periods.codes,
         read_months((*periods.texts, "")),
         file.numbers("tonnes"),
-        file.coded(PART_OF) if PART_OF in file.columns else None,
+        file.categorical(PART_OF) if PART_OF in file.columns else None,
     )
 
 
-def _nameless_note(rows: PanelRows) -> str:
-    """Return a note of the values that belong to nobody.
+def _unnamed_note(rows: PanelRows) -> str:
+    """Return a note on values without a series name.
 
-    Stray totals and footers need not cost the series that are named. Where most rows are nameless,
-    the names stand once above their rows, as spreadsheets merge cells, and leaving out those rows
-    would leave out the panel.
+    Stray totals and footers are left out. If most rows are unnamed, names probably stand once above
+    their rows, as in merged spreadsheet cells, and the file is refused.
     """
-    nameless = rows.file.rows(np.flatnonzero((rows.series.codes < 0) & rows.filled)).tolist()
-    nameless += [line.row for line in rows.file.torn if not line.destination.strip()]
-    if not nameless:
+    unnamed = rows.file.rows(np.flatnonzero((rows.series.codes < 0) & rows.filled)).tolist()
+    unnamed += [line.row for line in rows.file.ragged if not line.destination.strip()]
+    if not unnamed:
         return ""
-    told = first_few([f"row {row}" for row in sorted(nameless)])
-    if 2 * len(nameless) > len(rows.file) + len(rows.file.torn):
+    shown = first_few([f"row {row}" for row in sorted(unnamed)])
+    if 2 * len(unnamed) > len(rows.file) + len(rows.file.ragged):
         raise DataError(
-            f"{rows.file.what} has no destination in {len(nameless)} rows, which are most: {told}. "
+            f"{rows.file.what} has no destination in {len(unnamed)} rows, which are most: {shown}. "
             "Expected a series name in every row. Write the name into each of its rows."
         )
-    return f"rows without a destination belong to no series and were left out: {told}"
+    return f"rows without a destination belong to no series and were left out: {shown}"
 
 
 def _mark_note(rows: PanelRows) -> str:
     if not rows.tonnes.marked:
         return ""
-    told = counted(rows.tonnes.marked, "row")
-    return f"tonnes says in a word, such as nan, that it is missing: {told}, read as gaps"
+    count = counted(rows.tonnes.marked, "row")
+    return f"tonnes has a word for a missing value, such as nan: {count}, read as gaps"
 
 
 def _dense(rows: PanelRows, faults: SeriesFaults) -> pd.DataFrame:
-    """Return the table of the series nothing is wrong with."""
+    """Return the table of the valid series."""
     usable = checks.usable_rows(rows, faults)
     if not len(usable):
         return pd.DataFrame()
@@ -174,21 +172,22 @@ def _dense(rows: PanelRows, faults: SeriesFaults) -> pd.DataFrame:
 
 
 def _nothing_left(faults: SeriesFaults) -> DataError:
-    told = [f"{name}: {reason}" for name, reason in faults.reasons(most=1).items()]
+    reasons = [f"{name}: {reason}" for name, reason in faults.reasons(most=1).items()]
     return DataError(
-        f"{faults.file.what} has no series that can be used. {first_few(told)}. Expected a series "
-        "name, a month as YYYY-MM and one number of at least 0 a row. Correct or remove the rows."
+        f"{faults.file.what} has no series that can be used. {first_few(reasons)}. Expected a "
+        "series name, a month as YYYY-MM and one number of at least 0 a row. Correct or remove "
+        "the rows."
     )
 
 
 def _again_note(rows: PanelRows, faults: SeriesFaults, table: pd.DataFrame) -> str:
     again = len(checks.usable_rows(rows, faults)) - int(np.isfinite(table.to_numpy()).sum())
-    told = f"{counted(again, 'row')} with the same series, month and tonnes as another"
-    return f"{told}, read once" if again else ""
+    note = f"{counted(again, 'row')} with the same series, month and tonnes as another"
+    return f"{note}, read once" if again else ""
 
 
 def _gap_note(table: pd.DataFrame) -> str:
-    """Return how many months lack between the first and the last value of their series."""
+    """Return a note on months missing between the first and the last value of a series."""
     there = np.isfinite(table.to_numpy())
     span = there.shape[1] - there.argmax(axis=1) - there[:, ::-1].argmax(axis=1)
     gaps = span - there.sum(axis=1)
@@ -200,7 +199,7 @@ def _gap_note(table: pd.DataFrame) -> str:
 
 
 def _end_note(table: pd.DataFrame) -> str:
-    """Return that few series reach the last month, as after a slip of the pen."""
+    """Return a note if few series reach the last month, which may be a typing error."""
     reach = int(np.isfinite(table.iloc[:, -1].to_numpy()).sum())
     if reach >= SPARSE_END * len(table):
         return ""
@@ -213,9 +212,9 @@ def _end_note(table: pd.DataFrame) -> str:
 def _tree_rows(rows: PanelRows, table: pd.DataFrame) -> "pd.Series[str] | None":
     if rows.parents is None:
         return None
-    told = (rows.series.codes >= 0) & (rows.parents.codes >= 0)
+    placed = (rows.series.codes >= 0) & (rows.parents.codes >= 0)
     parent = np.full(len(rows.series.texts), -1)
-    parent[rows.series.codes[told]] = rows.parents.codes[told]
+    parent[rows.series.codes[placed]] = rows.parents.codes[placed]
     texts = np.array([*rows.parents.texts, ""], dtype=object)
     by_name = pd.Series(texts[parent], index=list(rows.series.texts), dtype="str", name=PART_OF)
     return by_name.reindex(table.index)

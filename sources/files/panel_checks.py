@@ -1,4 +1,4 @@
-"""What can be wrong with the rows of a panel file, noted against the series they belong to."""
+"""Checks of the rows of a panel file; faults are recorded by series."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -6,24 +6,25 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sources.files.long_format import CategoricalColumn, LongFile, NumericColumn
+from sources.files.columns import CategoricalColumn, NumericColumn
+from sources.files.long_format import LongFile
 from sources.files.month_text import NO_MONTH, MonthTexts, month_label
 from sources.files.series_faults import SeriesFaults
 
 LARGEST: Final = 1e100
-"""Largest value read. The squares and sums of larger ones overflow and would spoil every series."""
+"""Largest value accepted. Squares and sums of larger ones overflow and would spoil every series."""
 
 EMPTY_BEFORE_LATE: Final = 12
-"""Months without any row after which a few rows end the panel where no other series reaches."""
+"""Months without any row after which a few late rows are taken for errors."""
 
 EMPTY_AFTER_EARLY: Final = 120
-"""Months without any row before which a few rows only make the table long."""
+"""Months without any row before which a few early rows are taken for errors."""
 
 FEW_SERIES: Final = 10
-"""One series in so many is few, and so is a single one."""
+"""One series in so many counts as few, and so does a single one."""
 
 LEAST_ROWS: Final = 12
-"""Rows a series needs beyond such a stretch to be there in earnest."""
+"""Rows beyond such a gap from which a series is accepted."""
 
 Side = Literal["after", "before"]
 
@@ -48,13 +49,13 @@ class PanelRows:
 
     @property
     def filled(self) -> NDArray[np.bool_]:
-        """Tell of each row whether it has something in ``tonnes``."""
+        """Return for each row whether ``tonnes`` is filled."""
         return self.tonnes.wrong | ~np.isnan(self.tonnes.floats)
 
 
 @dataclass(frozen=True, slots=True)
 class PanelCells:
-    """Where rows of a file lie in a dense table, series by months."""
+    """Positions of rows in a dense table, series by months."""
 
     rows: NDArray[np.int64]
     series: NDArray[np.int64]
@@ -72,21 +73,21 @@ class PanelCells:
         return len(self.series) * self.width
 
 
-def check_torn_lines(rows: PanelRows, faults: SeriesFaults) -> None:
+def check_ragged_lines(rows: PanelRows, faults: SeriesFaults) -> None:
     """Note lines with too many or too few cells."""
-    for line in rows.file.torn:
+    for line in rows.file.ragged:
         if line.destination.strip():
-            faults.add(line.destination, line.row, f"row {line.row}: {line.told}")
+            faults.add(line.destination, line.row, f"row {line.row}: {line.message}")
 
 
 def check_months(rows: PanelRows, faults: SeriesFaults) -> None:
-    """Note cells that are no month."""
+    """Note cells that are not months."""
     wrong = np.flatnonzero(rows.months == NO_MONTH)
     faults.add_rows(rows.series.codes, wrong, lambda place: rows.texts.faults[rows.periods[place]])
 
 
 def check_values(rows: PanelRows, faults: SeriesFaults) -> None:
-    """Note cells that are no number, or none that can be forecast."""
+    """Note cells that are not numbers, or not numbers that can be forecast."""
     codes, values = rows.series.codes, rows.tonnes.floats
 
     def cell(place: int) -> str:
@@ -105,7 +106,7 @@ def check_values(rows: PanelRows, faults: SeriesFaults) -> None:
 
 
 def check_emptiness(rows: PanelRows, faults: SeriesFaults) -> None:
-    """Note series without a single filled cell."""
+    """Note series without any filled cell."""
     codes = rows.series.codes
     rows_of = np.bincount(codes[codes >= 0], minlength=len(faults.names))
     filled = np.bincount(codes[(codes >= 0) & rows.filled], minlength=len(faults.names))
@@ -114,29 +115,29 @@ def check_emptiness(rows: PanelRows, faults: SeriesFaults) -> None:
 
 
 def check_parents(rows: PanelRows, faults: SeriesFaults) -> None:
-    """Note rows that place a series elsewhere in the tree than its first row does."""
+    """Note rows that give a series another parent than its first row does."""
     if rows.parents is None:
         return
     codes, parents, texts = rows.series.codes, rows.parents.codes, rows.parents.texts
-    told = np.flatnonzero((codes >= 0) & (parents >= 0))
+    placed = np.flatnonzero((codes >= 0) & (parents >= 0))
     first = np.full(len(faults.names), -1)
-    first[codes[told[::-1]]] = told[::-1]
-    differ = told[parents[told] != parents[first[codes[told]]]]
+    first[codes[placed[::-1]]] = placed[::-1]
+    differ = placed[parents[placed] != parents[first[codes[placed]]]]
 
-    def tell(place: int) -> str:
+    def describe(place: int) -> str:
         other = int(first[codes[place]])
         return (
             f"part_of is {texts[parents[place]]!r}, "
             f"but {texts[parents[other]]!r} in row {rows.file.row(other)}"
         )
 
-    faults.add_rows(codes, differ, tell)
+    faults.add_rows(codes, differ, describe)
 
 
 def check_far_months(rows: PanelRows, faults: SeriesFaults) -> None:
     """Note the rows of few series that lie far after or far before all others.
 
-    They are slips of the pen: one late row would end the panel in a month no other series reaches.
+    They are typing errors: one late row would end the panel in a month no other series reaches.
     """
     usable = usable_rows(rows, faults)
     for side in ("after", "before"):
@@ -159,18 +160,18 @@ def check_repeats(rows: PanelRows, faults: SeriesFaults) -> None:
     differ = values[cells.rows] != values[before]
     earlier = dict(zip(cells.rows[differ].tolist(), before[differ].tolist(), strict=True))
 
-    def tell(place: int) -> str:
+    def describe(place: int) -> str:
         other = earlier[place]
         return (
             f"{month_label(int(months[place]))} stands twice with different tonnes, "
             f"{values[place]} here and {values[other]} in row {rows.file.row(other)}"
         )
 
-    faults.add_rows(rows.series.codes, cells.rows[differ], tell)
+    faults.add_rows(rows.series.codes, cells.rows[differ], describe)
 
 
 def cells_of(rows: PanelRows, places: NDArray[np.int64]) -> PanelCells:
-    """Return where rows, at least one, lie in a dense table of the series and months they have."""
+    """Return the positions of at least one row in a dense table of their series and months."""
     codes, months = rows.series.codes[places], rows.months[places]
     series = present(codes)
     position = np.empty(len(rows.series.texts), dtype=np.int64)
@@ -181,12 +182,12 @@ def cells_of(rows: PanelRows, places: NDArray[np.int64]) -> PanelCells:
 
 
 def present(numbers: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return which small numbers occur, ascending; what np.unique sorts for."""
+    """Return the distinct values of small non-negative numbers; faster than ``np.unique``."""
     return np.flatnonzero(np.bincount(numbers))
 
 
 def usable_rows(rows: PanelRows, faults: SeriesFaults) -> NDArray[np.int64]:
-    """Return the rows with a value of series nothing is wrong with, ascending."""
+    """Return the rows with a value of valid series, ascending."""
     sound = np.append(faults.sound(), [False])
     return np.flatnonzero(sound[rows.series.codes] & ~np.isnan(rows.tonnes.floats))
 
@@ -212,7 +213,7 @@ def _note_far(
 
 
 def _far(rows: PanelRows, usable: NDArray[np.int64], side: Side) -> NDArray[np.int64]:
-    """Return the rows of few series beyond a stretch of months without any row."""
+    """Return the rows of few series beyond a gap of months without any row."""
     months, codes = rows.months[usable], rows.series.codes[usable]
     if side == "before":
         months = -months
@@ -223,7 +224,7 @@ def _far(rows: PanelRows, usable: NDArray[np.int64], side: Side) -> NDArray[np.i
 
 
 def _beyond_hole(months: NDArray[np.int32], empty: int) -> NDArray[np.bool_]:
-    """Return which months lie after the last stretch of over ``empty`` months without any."""
+    """Return which months lie after the last gap of more than ``empty`` months."""
     low = int(months.min(initial=0))
     there = present(months - low) + low
     holes = np.flatnonzero(np.diff(there) > empty)

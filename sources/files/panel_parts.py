@@ -1,7 +1,7 @@
 """Panels too large for one file: a folder of Parquet parts, each series whole in one of them.
 
-A part is a hive folder such as ``part=0007-of-0256``; a series lies in the part that the hash of
-its name says, so a part can be worked on without looking at any other.
+A part is a hive folder such as ``part=0007-of-0256``; the hash of a series' name decides its part,
+so parts can be processed independently.
 """
 
 import re
@@ -22,14 +22,14 @@ from store.errors import DataError, first_few
 
 KEY: Final = "part"
 ROWS: Final = 500_000
-"""Rows of a part, about, where nobody says how many parts there shall be."""
+"""Approximate rows per part if the number of parts is not given."""
 
 BYTES_A_ROW: Final = 25
-"""Of a CSV file, about."""
+"""Approximate, of a CSV file."""
 
 MOST_PARTS: Final = 4096
 BATCH: Final = 1 << 17
-"""Rows held at once while parts are written."""
+"""Rows in memory at once while parts are written."""
 
 GROUP: Final = 1 << 14
 """Rows of a part written together, at least."""
@@ -72,7 +72,7 @@ def check_homes(part: Path, names: Sequence[str]) -> None:
     """Check that all series of a part belong to it.
 
     Raises:
-        DataError: One does not; its other months may then lie in another part.
+        DataError: One does not; its other months may then be in another part.
     """
     match = _NAME.fullmatch(part.name)
     assert match is not None  # noqa: S101 - by parts_of
@@ -158,7 +158,7 @@ def _number(panel: Path, rows: pads.Dataset) -> int:
 
 
 def _placed(rows: pads.Dataset, schema: pa.Schema, count: int) -> Iterator[pa.RecordBatch]:
-    """Yield the rows with their part; of the same series always the same."""
+    """Yield the rows with their part, which is the same for all rows of a series."""
     scanned = rows.to_batches(columns=list(COLUMNS), batch_size=BATCH, use_threads=False)
     for batch in scanned:
         if not batch.num_rows:

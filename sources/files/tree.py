@@ -1,4 +1,4 @@
-"""Which destinations add up to which sums: told by a mapping file or by the panel itself."""
+"""Which destinations add up to which sums, from a mapping file or the panel itself."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -13,10 +13,10 @@ from store.errors import DataError, first_few
 COLUMNS: Final = ("destination", "part_of")
 
 SEPARATOR: Final = ";"
-"""Stands between the sums that one destination is part of."""
+"""Separates the sums that one destination is part of."""
 
 Parts = dict[str, tuple[str, ...]]
-"""By sum what it is added up from: destinations and smaller sums."""
+"""Parts of each sum: destinations and smaller sums."""
 
 _Link = tuple[int, str, str]
 """Line, part and sum."""
@@ -29,12 +29,12 @@ def read_tree(path: Path, series: Sequence[str], *, left_out: Collection[str] = 
         path: CSV with ``destination, part_of``: one row for each destination and sum it is part of;
             ``A;B`` stands for two rows. A sum may itself be part of larger ones.
         series: Destinations of the panel; sums may be among them or not.
-        left_out: Destinations that the panel names but that cannot be used: no parts of anything,
-            though one may be added up if it is a sum.
+        left_out: Destinations of the panel that cannot be used: never parts of a sum, though they
+            may be sums.
 
     Returns:
-        By sum its parts, both in the order of the file; a sum of nothing is none. A destination
-        that a sum reaches by several ways (by country and by product) still counts once in it.
+        The parts of each sum, in the order of the file; a sum without parts is left out. A
+        destination that a sum reaches in several ways (by country and by product) counts once.
 
     Raises:
         DataError: The file cannot be read, has other columns, no rows, empty cells, a part that is
@@ -61,10 +61,10 @@ def read_tree(path: Path, series: Sequence[str], *, left_out: Collection[str] = 
 
 
 def tree_of_panel(rows: pd.DataFrame, *, file: str = "the panel") -> Parts | None:
-    """Return the sums that a panel file tells in its own column ``part_of``.
+    """Return the sums given in a panel's column ``part_of``.
 
     Args:
-        rows: Rows of the file as they stand, with ``destination`` and perhaps ``part_of``: the sums
+        rows: Rows of the file with ``destination`` and perhaps ``part_of``: the sums
             a destination is part of, ``;`` between several, empty for none, the same in all its
             rows; not modified.
         file: What to call the file in errors.
@@ -73,17 +73,17 @@ def tree_of_panel(rows: pd.DataFrame, *, file: str = "the panel") -> Parts | Non
         By sum its parts, as ``read_tree`` does; None if there is no such column or nothing in it.
 
     Raises:
-        DataError: A destination tells of different sums, or of one twice, or sums run in a circle;
-            names them.
+        DataError: A destination has different sums, or one twice, or sums form a circle; names
+            them.
     """
     if "part_of" not in rows.columns:
         return None
-    told = rows[list(COLUMNS)].drop_duplicates().fillna("").astype(str)
-    told = told.assign(part_of=told["part_of"].str.strip()).drop_duplicates()
-    _check_constant(told, file)
+    links = rows[list(COLUMNS)].drop_duplicates().fillna("").astype(str)
+    links = links.assign(part_of=links["part_of"].str.strip()).drop_duplicates()
+    _check_constant(links, file)
     lists = {
         str(name): _split(text)
-        for name, text in zip(told["destination"], told["part_of"], strict=True)
+        for name, text in zip(links["destination"], links["part_of"], strict=True)
     }
     twice = [name for name, wholes in lists.items() if len(set(wholes)) < len(wholes)]
     if twice:
@@ -124,8 +124,8 @@ def _note_twice(table: CsvTable, pairs: Sequence[_Link]) -> None:
         first.setdefault((part, whole), line)
 
 
-def _check_constant(told: pd.DataFrame, file: str) -> None:
-    unsteady = told.loc[told["destination"].duplicated(keep=False)].groupby("destination")
+def _check_constant(links: pd.DataFrame, file: str) -> None:
+    unsteady = links.loc[links["destination"].duplicated(keep=False)].groupby("destination")
     if names := [
         f"{name} ({' and '.join(repr(text) for text in group['part_of'])})"
         for name, group in unsteady
@@ -141,7 +141,7 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 def _parts(pairs: Iterable[tuple[str, str]], file: str) -> Parts:
-    """Return the links by sum, none of which may hold itself."""
+    """Return the links by sum; no sum may contain itself."""
     parts: dict[str, list[str]] = {}
     for part, whole in pairs:
         parts.setdefault(whole, []).append(part)
@@ -150,7 +150,7 @@ def _parts(pairs: Iterable[tuple[str, str]], file: str) -> Parts:
 
 
 def _usable(parts: Parts, series: set[str]) -> Parts:
-    """Return the sums less what is neither a series nor has parts."""
+    """Return the sums without parts that are neither a series nor a sum."""
     kept: Parts = {}
     for name in TopologicalSorter(parts).static_order():
         inner = tuple(part for part in parts.get(name, ()) if part in kept or part in series)

@@ -1,4 +1,4 @@
-"""Tables written by hand as YAML: a list of entries, checked as strictly as CSV."""
+"""Hand-written tables in YAML: a list of entries, checked as strictly as CSV."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _NOTHING: Final = "tag:yaml.org,2002:null"
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> CsvTable:
-    """Read a table by hand: YAML by its suffix, else CSV with exactly these columns.
+    """Read a hand-written table: YAML by its suffix, else CSV with exactly these columns.
 
     Raises:
         DataError: the file is missing, is neither, or has other columns.
@@ -29,11 +29,11 @@ def read_rows(path: Path, columns: Sequence[str]) -> CsvTable:
 def read_yaml(path: Path, columns: Sequence[str]) -> CsvTable:
     """Read a YAML list of entries; a column left out is empty, a list is joined by semicolons.
 
-    Values count as they are written, so that 2.10 keeps its digits and a day stays a day. Only
-    plain YAML is understood: nothing in the file is ever run.
+    Values are read as text, so that 2.10 keeps its digits and a date stays a date. Only plain YAML
+    is accepted: nothing in the file is executed.
 
     Raises:
-        DataError: the file is missing or no such list.
+        DataError: the file is missing or not such a list.
     """
     content = content_of(path)
     problems = Problems(path.name)
@@ -44,7 +44,7 @@ def read_yaml(path: Path, columns: Sequence[str]) -> CsvTable:
 def rows_of(
     entries: Sequence[yaml.Node], columns: Sequence[str], problems: Problems
 ) -> tuple[Row, ...]:
-    """Return entries as rows of these columns; what is none is noted."""
+    """Return entries as rows of these columns; others are noted."""
     rows = []
     for entry in entries:
         line = entry.start_mark.line + 1
@@ -63,7 +63,7 @@ def rows_of(
 
 
 def composed(name: str, content: bytes) -> yaml.Node | None:
-    """Return the YAML tree of a file, None where it is empty; nothing in it is ever run.
+    """Return the YAML tree of a file, None where it is empty; nothing in it is executed.
 
     Raises:
         DataError: it is not YAML.
@@ -82,9 +82,9 @@ def composed(name: str, content: bytes) -> yaml.Node | None:
             "UTF-8 text. Save the file as UTF-8; nothing was taken over."
         ) from err
     except yaml.YAMLError as err:
-        told = " ".join(str(err).split())
+        reason = " ".join(str(err).split())
         raise DataError(
-            f"{name} is not YAML: {told}. Expected names and values in UTF-8. "
+            f"{name} is not YAML: {reason}. Expected names and values in UTF-8. "
             "Correct it; nothing was taken over."
         ) from err
     return node
@@ -104,7 +104,7 @@ def _entries(path: Path, content: bytes) -> Sequence[yaml.Node]:
 
 
 def _fill(cells: dict[str, str], key: yaml.Node, value: yaml.Node, problems: Problems) -> None:
-    """Put one value into its column, or note why not."""
+    """Put one value into its column, or note why it cannot be."""
     name, line = str(key.value), key.start_mark.line + 1
     if name not in cells:
         problems.add(line, f"name {name!r}: not one of {', '.join(sorted(cells))}")

@@ -1,4 +1,4 @@
-"""Keys of providers: sent, and never written anywhere."""
+"""API keys of providers: sent with requests, never written anywhere."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -10,35 +10,35 @@ from urllib.parse import quote, quote_plus
 from pydantic import SecretStr
 
 HIDDEN: Final = "***"
-"""Stands where a key was."""
+"""Replaces a key in any text."""
 
 _LOGGERS: Final = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
-"""Loggers that write addresses and headers; a filter works on the logger that writes alone."""
+"""Loggers that write addresses and headers; a filter acts only on the logger it is added to."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
-    """What is sent with every call, by the name of the header or parameter."""
+    """Keys sent with every request, by the name of the header or parameter."""
 
     headers: Mapping[str, SecretStr] = field(default_factory=dict)
     params: Mapping[str, SecretStr] = field(default_factory=dict)
 
     def header_values(self) -> dict[str, str]:
-        """Return the headers in clear, for sending only."""
+        """Return the headers in plain text, for sending only."""
         return {name: key.get_secret_value() for name, key in self.headers.items()}
 
     def param_values(self) -> list[tuple[str, str]]:
-        """Return the parameters in clear, for sending only."""
+        """Return the parameters in plain text, for sending only."""
         return [(name, key.get_secret_value()) for name, key in self.params.items()]
 
     def redact(self, text: str) -> str:
-        """Return ``text`` with every key hidden, in whatever form an address carries it."""
+        """Return ``text`` with every key hidden, however an address encodes it."""
         for written in self._written():
             text = text.replace(written, HIDDEN)
         return text
 
     def redact_bytes(self, body: bytes) -> bytes:
-        """Return a body with every key hidden, for a provider may echo what it was sent."""
+        """Return a body with every key hidden, because a provider may echo it."""
         for written in self._written():
             body = body.replace(written.encode(), HIDDEN.encode())
         return body
@@ -53,14 +53,14 @@ class ApiKeys:
 
 
 def sent_as(name: str, key: SecretStr | None) -> Mapping[str, SecretStr]:
-    """Return what to send for a key that may be missing or empty."""
+    """Return the header or parameter for a key; none if the key is missing or empty."""
     return {} if key is None or not key.get_secret_value() else {name: key}
 
 
 @contextmanager
-def hidden_in_logs(secrets: ApiKeys) -> Iterator[None]:
-    """Hide the keys in what the HTTP library logs."""
-    rule = _KeyFilter(secrets)
+def hidden_in_logs(keys: ApiKeys) -> Iterator[None]:
+    """Hide the keys in the logs of the HTTP library."""
+    rule = _KeyFilter(keys)
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
         logger.addFilter(rule)
@@ -72,12 +72,12 @@ def hidden_in_logs(secrets: ApiKeys) -> Iterator[None]:
 
 
 class _KeyFilter(logging.Filter):
-    """Lets every record pass, without the keys."""
+    """Redacts keys in every record."""
 
-    def __init__(self, secrets: ApiKeys) -> None:
+    def __init__(self, keys: ApiKeys) -> None:
         """Take the keys to hide."""
         super().__init__()
-        self._secrets = secrets
+        self._secrets = keys
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record."""

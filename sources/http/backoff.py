@@ -1,4 +1,4 @@
-"""How long to wait before a call is tried again. Reads no clock of the day."""
+"""How long to wait before a request is retried."""
 
 import random
 import time
@@ -10,19 +10,19 @@ from typing import Final
 FIRST_WAIT_S: Final = 1.0
 """Longest wait after the first failure; it doubles with every further one."""
 
-LONGEST_WAIT_S: Final = 30.0
-"""Longest wait of our own choosing."""
+MAX_WAIT_S: Final = 30.0
+"""Longest wait unless the provider asks for more."""
 
-LONGEST_ASKED_S: Final = 120.0
-"""Longest wait a provider may ask for within one ingest; more is told as an error."""
+MAX_RETRY_AFTER_S: Final = 120.0
+"""Longest wait a provider may ask for within one ingest; more is an error."""
 
-WHOLE_ANSWER: Final = 3.0
-"""How many timeouts one answer may take in all, however steadily it drips."""
+TOTAL_TIMEOUTS: Final = 3.0
+"""Total time of one answer, in timeouts, even if data keeps arriving slowly."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What waiting rests on; tests pass their own."""
+    """How to wait between attempts; tests pass their own."""
 
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
@@ -30,17 +30,17 @@ class RetryPolicy:
     stopwatch: Callable[[], float] = time.monotonic
 
     def backoff(self, failures: int) -> float:
-        """Return a wait between nothing and the limit after so many failures (full jitter)."""
-        limit: float = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (failures - 1))
+        """Return a random wait up to the limit after so many failures (full jitter)."""
+        limit: float = min(MAX_WAIT_S, FIRST_WAIT_S * 2 ** (failures - 1))
         return limit * self.chance()
 
 
-def asked_wait(retry_after: str, date: str) -> float | None:
-    """Return the seconds a provider asks to wait, None if it does not or cannot be understood.
+def parse_retry_after(retry_after: str, date: str) -> float | None:
+    """Return the seconds of a ``Retry-After`` header; None if absent or not understood.
 
     Args:
         retry_after: the header, seconds or an HTTP date.
-        date: the provider's own ``Date`` header, which a date is measured from.
+        date: the provider's own ``Date`` header, from which a date is measured.
     """
     try:
         return max(0.0, float(retry_after))

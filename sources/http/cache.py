@@ -1,4 +1,4 @@
-"""Raw answers on disk: a body by its hash, and a note by the call that got it."""
+"""Raw answers on disk: bodies by their hash, and an entry for each request."""
 
 import hashlib
 import json
@@ -11,12 +11,12 @@ from typing import Final
 from store.errors import SourceError
 
 _NAME_DIGITS: Final = 32
-"""Hex digits of a note's name."""
+"""Hex digits of a entry's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """What is known of an answer beside its body; never a key."""
+    """An answer without its body and without keys."""
 
     url: str
     status: int
@@ -30,9 +30,9 @@ class CacheEntry:
 
 @dataclass(frozen=True, slots=True)
 class CachedReply:
-    """An answer as it was kept."""
+    """A cached answer."""
 
-    note: CacheEntry
+    entry: CacheEntry
     body: bytes
 
 
@@ -40,42 +40,42 @@ class CachedReply:
 class HttpCache:
     """The answers of one provider.
 
-    A body is written before the note that names it, each to a file of its own that is then moved
+    A body is written before the entry that names it, each to a file of its own that is then moved
     into place: a process killed at any moment leaves the old answer or the new one.
     """
 
     folder: Path
 
     def find(self, url: str, accept: str) -> CachedReply | None:
-        """Return the last answer to a call; None if there is none or its files were changed."""
+        """Return the last answer to a request; None if there is none or its files were changed."""
         try:
-            note = CacheEntry(
-                **json.loads(self._note_path(url, accept).read_text(encoding="utf-8"))
+            entry = CacheEntry(
+                **json.loads(self._entry_path(url, accept).read_text(encoding="utf-8"))
             )
-            body = self._body_path(note.sha256).read_bytes()
+            body = self._body_path(entry.sha256).read_bytes()
         except (OSError, ValueError, TypeError):
             return None
-        return CachedReply(note, body) if sha256(body) == note.sha256 else None
+        return CachedReply(entry, body) if sha256(body) == entry.sha256 else None
 
-    def keep(self, note: CacheEntry, accept: str, body: bytes) -> None:
-        """Keep an answer.
+    def save(self, entry: CacheEntry, accept: str, body: bytes) -> None:
+        """Store an answer.
 
         Raises:
             SourceError: The folder cannot be written.
         """
-        text = json.dumps(asdict(note), indent=1, sort_keys=True)
+        text = json.dumps(asdict(entry), indent=1, sort_keys=True)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _put(self._body_path(note.sha256), body)
-            _put(self._note_path(note.url, accept), text.encode())
+            _put(self._body_path(entry.sha256), body)
+            _put(self._entry_path(entry.url, accept), text.encode())
         except OSError as err:
             raise SourceError(
-                f"Cannot keep the answer of {note.url} in {self.folder}: {err.strerror}. Expected "
-                "a folder that can be written. Check MAGNETCAST_HOME and the space on its disk."
+                f"Cannot store the answer of {entry.url} in {self.folder}: {err.strerror}. "
+                "Expected a writable folder. Check MAGNETCAST_HOME and the space on its disk."
             ) from err
 
-    def _note_path(self, url: str, accept: str) -> Path:
-        """Return the file of a call's note."""
+    def _entry_path(self, url: str, accept: str) -> Path:
+        """Return the file of a call's entry."""
         return self.folder / f"{sha256(f'{accept} {url}'.encode())[:_NAME_DIGITS]}.json"
 
     def _body_path(self, digest: str) -> Path:
@@ -89,7 +89,7 @@ def sha256(body: bytes) -> str:
 
 
 def _put(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,74 +1,54 @@
-"""The one way out: calls that are patient, remembered, repeatable, and silent about keys."""
+"""The HTTP client of all providers: retries, cache, offline replay and hidden keys."""
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Generic, Self, TypeVar
-from urllib.parse import urlencode
 
 import httpx
 
 from sources.http import faults
-from sources.http.api_keys import ApiKeys, hidden_in_logs
-from sources.http.backoff import LONGEST_ASKED_S, WHOLE_ANSWER, RetryPolicy, asked_wait
+from sources.http.api_keys import ApiKeys
+from sources.http.backoff import MAX_RETRY_AFTER_S, RetryPolicy, parse_retry_after
 from sources.http.cache import CachedReply, CacheEntry, HttpCache, sha256
+from sources.http.transport import Call, Params, Transport
 from store.errors import SourceError
 from store.settings import Settings
 
 Read = TypeVar("Read")
-Params = Sequence[tuple[str, str]]
 
 JSON: Final = "application/json"
-USER_AGENT: Final = "magnetcast (trade statistics; httpx)"
-
-_REDIRECTS: Final = 3
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class HttpReply(Generic[Read]):
-    """An answer that was understood."""
+    """A parsed answer."""
 
     value: Read | None
-    """What was read from the body; None where the provider says there is nothing (204)."""
+    """The parsed body; None for "no content" (204)."""
     url: str
     """The address, without keys."""
     sha256: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """What is asked, without keys."""
-
-    url: str
-    params: Params
-    accept: str
-    may_be_empty: bool
-
-    @property
-    def address(self) -> str:
-        """Return the whole address as it may be shown."""
-        return f"{self.url}?{urlencode(self.params)}" if self.params else self.url
-
-
-@dataclass(frozen=True, slots=True)
 class _TransientFailure:
-    """A failure that may pass."""
+    """A failure worth another attempt."""
 
     reason: str
-    asked_s: float | None = None
+    retry_after_s: float | None = None
     cause: Exception | None = None
 
 
 class HttpClient:
     """Calls to one provider, within ``with``.
 
-    Failures that may pass are tried again with growing, random waits; what was answered is kept on
-    disk and asked for conditionally next time; offline the kept answers are replayed. No key
-    appears in an error, a log or the cache.
+    Transient failures are retried with growing, random waits. Answers are cached on disk and
+    requested conditionally the next time; offline they are replayed. No key appears in an error, a
+    log or the cache.
     """
 
     def __init__(
@@ -77,8 +57,8 @@ class HttpClient:
         *,
         provider: str,
         base_url: str,
-        secrets: ApiKeys | None = None,
-        patience: RetryPolicy | None = None,
+        keys: ApiKeys | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -86,38 +66,45 @@ class HttpClient:
             settings: timeouts, attempts, cache and whether to stay offline.
             provider: as in the names of its settings, ``MAGNETCAST_<PROVIDER>_URL``.
             base_url: what every path is put behind.
-            secrets: keys to send.
-            patience: how to wait.
+            keys: keys to send.
+            retry_policy: how long to wait between attempts.
         """
         self._settings = settings
         self._provider = provider
         self._base = base_url.rstrip("/")
-        self._secrets = secrets or ApiKeys()
-        self._patience = patience or RetryPolicy()
+        self._keys = keys or ApiKeys()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._cache = HttpCache(settings.http_cache_dir / provider)
         self._answers = hashlib.sha256()
         self._open = ExitStack()
-        self._client: httpx.Client | None = None
+        self._transport: Transport | None = None
 
     def __enter__(self) -> Self:
         """Open the client, unless offline."""
         if not self._settings.offline:
-            self._open.enter_context(hidden_in_logs(self._secrets))
-            self._client = self._open.enter_context(self._new_client())
+            self._transport = self._open.enter_context(
+                Transport.opened(
+                    self._settings,
+                    provider=self._provider,
+                    host=httpx.URL(self._base).host,
+                    keys=self._keys,
+                    retry_policy=self._retry_policy,
+                )
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close all connections."""
-        self._client = None
+        self._transport = None
         self._open.close()
 
     @property
     def sha256(self) -> str:
-        """Return the hash over all answers so far, in the order they were asked for."""
+        """Return the hash over all answers so far, in the order of the requests."""
         return self._answers.hexdigest()
 
     def json(self, path: str, params: Params = ()) -> HttpReply[object]:
-        """Ask for JSON; as ``get``."""
+        """Request JSON; as ``get``."""
         return self.get(path, params, read=json.loads)
 
     def get(
@@ -129,208 +116,149 @@ class HttpClient:
         accept: str = JSON,
         may_be_empty: bool = False,
     ) -> HttpReply[Read]:
-        """Ask until a whole answer comes.
+        """Request until a complete answer arrives.
 
         Args:
-            path: what to put behind the base address.
+            path: path below the base address.
             params: names and values of the query, without keys.
-            read: makes something of the body; a ValueError means it is broken, and another try
-                is made.
+            read: parses the body; a ValueError means that it is broken and is retried.
             accept: media type wanted.
-            may_be_empty: whether "no content" (204) is an answer, as documented by few providers;
-                otherwise it is a failure that may pass.
+            may_be_empty: whether "no content" (204) is a valid answer, as few providers document;
+                otherwise it is retried.
 
         Raises:
-            SourceError: The provider did not deliver, or offline the answer is not kept.
-            TooMuchError: It wants to be asked for less.
+            SourceError: The provider did not deliver, or offline the answer is not cached.
+            TooMuchError: The answer would be too large.
         """
-        call = _Call(f"{self._base}{path}", tuple(params), accept, may_be_empty)
-        if self._client is None:
+        call = Call(f"{self._base}{path}", tuple(params), accept, may_be_empty)
+        if self._transport is None:
             return self._replay(call, read)
-        setback = _TransientFailure("")
+        failure = _TransientFailure("")
         for failures in range(1, self._settings.http_attempts + 1):
-            outcome = self._try(self._client, call, read)
+            outcome = self._try(self._transport, call, read)
             if isinstance(outcome, HttpReply):
                 return outcome
-            setback = outcome
+            failure = outcome
             if failures < self._settings.http_attempts:
                 self._wait(call, outcome, failures)
-        raise faults.given_up(
-            setback.reason,
+        raise faults.attempts_exhausted(
+            failure.reason,
             provider=self._provider,
             url=call.address,
             tries=self._settings.http_attempts,
-        ) from setback.cause
-
-    def _new_client(self) -> httpx.Client:
-        """Make the client; proxies of the environment serve the outside only."""
-        return httpx.Client(
-            timeout=self._settings.http_timeout_s,
-            headers={"User-Agent": USER_AGENT, **self._secrets.header_values()},
-            trust_env=httpx.URL(self._base).host not in _LOOPBACK,
-        )
+        ) from failure.cause
 
     def _try(
-        self, client: httpx.Client, call: _Call, read: Callable[[bytes], Read]
+        self, transport: Transport, call: Call, read: Callable[[bytes], Read]
     ) -> HttpReply[Read] | _TransientFailure:
-        """Make one call."""
-        kept = self._cache.find(call.address, call.accept)
+        """Make one attempt."""
+        cached = self._cache.find(call.address, call.accept)
         try:
-            response, body = self._send(client, call, kept)
+            response, body = transport.send(call, cached)
         except (httpx.TransportError, httpx.DecodingError) as err:
             return _TransientFailure(self._transport_reason(err), cause=err)
-        if response.status_code in faults.PASSING or self._is_void(response, call):
-            asked = asked_wait(
+        if response.status_code in faults.TRANSIENT or self._is_void(response, call):
+            asked = parse_retry_after(
                 response.headers.get("Retry-After", ""), response.headers.get("Date", "")
             )
-            return _TransientFailure(f"HTTP {response.status_code}", asked_s=asked)
-        if response.status_code == HTTPStatus.NOT_MODIFIED and kept is not None:
-            return self._taken(kept, read)
+            return _TransientFailure(f"HTTP {response.status_code}", retry_after_s=asked)
+        if response.status_code == HTTPStatus.NOT_MODIFIED and cached is not None:
+            return self._from_cache(cached, read)
         if response.status_code not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
             text = "" if _html(response, body) else body.decode("utf-8", "replace")
             if response.status_code == faults.TOO_MUCH:
-                self._cache.keep(self._note(call, response, body), call.accept, body)
+                self._cache.save(self._cache_entry(call, response, body), call.accept, body)
             raise faults.refusal(
                 response.status_code, provider=self._provider, url=call.address, text=text
             )
-        return self._received(call, response, body, read)
+        return self._from_response(call, response, body, read)
 
-    def _received(
-        self, call: _Call, response: httpx.Response, body: bytes, read: Callable[[bytes], Read]
+    def _from_response(
+        self, call: Call, response: httpx.Response, body: bytes, read: Callable[[bytes], Read]
     ) -> HttpReply[Read] | _TransientFailure:
-        """Read and keep a fresh answer."""
+        """Parse and cache a new answer."""
         if _html(response, body):
             raise faults.html_refusal(provider=self._provider, url=call.address)
-        answer = CachedReply(self._note(call, response, body), body)
+        answer = CachedReply(self._cache_entry(call, response, body), body)
         try:
             value = _value(answer, read)
         except ValueError as err:
             return _TransientFailure(
-                f"the body cannot be used ({self._secrets.redact(str(err))})", cause=err
+                f"the body cannot be used ({self._keys.redact(str(err))})", cause=err
             )
-        self._cache.keep(answer.note, call.accept, body)
+        self._cache.save(answer.entry, call.accept, body)
         return self._reply(answer, value)
 
-    def _send(
-        self, client: httpx.Client, call: _Call, kept: CachedReply | None
-    ) -> tuple[httpx.Response, bytes]:
-        """Send a call, following redirects within its host, and read the whole body."""
-        request = client.build_request(
-            "GET",
-            call.url,
-            params=[*call.params, *self._secrets.param_values()],
-            headers={"Accept": call.accept, **_conditions(kept)},
-        )
-        for _ in range(_REDIRECTS):
-            response, body = self._exchange(client, request)
-            if response.next_request is None:
-                return response, body
-            target = response.next_request.url
-            if target.host != request.url.host or target.scheme not in {
-                request.url.scheme,
-                "https",
-            }:
-                raise faults.moved_refusal(target.host, provider=self._provider, url=call.address)
-            request = response.next_request
-        raise faults.moved_refusal("itself", provider=self._provider, url=call.address)
-
-    def _exchange(
-        self, client: httpx.Client, request: httpx.Request
-    ) -> tuple[httpx.Response, bytes]:
-        """Send one request and read its body, within a limit for all of it."""
-        watch = self._patience.stopwatch
-        until = watch() + WHOLE_ANSWER * self._settings.http_timeout_s
-        response = client.send(request, stream=True)
-        try:
-            parts = []
-            for part in response.iter_bytes():
-                parts.append(part)
-                if watch() > until:
-                    raise httpx.ReadTimeout("the answer drips too slowly", request=request)
-        finally:
-            response.close()
-        return response, self._secrets.redact_bytes(b"".join(parts))
-
     @staticmethod
-    def _is_void(response: httpx.Response, call: _Call) -> bool:
-        """Tell whether there is no content where there should be."""
+    def _is_void(response: httpx.Response, call: Call) -> bool:
+        """Return whether content is missing where it is required."""
         return response.status_code == HTTPStatus.NO_CONTENT and not call.may_be_empty
 
-    def _wait(self, call: _Call, setback: _TransientFailure, failures: int) -> None:
-        """Wait as long as asked, or of our own choosing."""
-        if setback.asked_s is None:
-            self._patience.sleep(self._patience.backoff(failures))
+    def _wait(self, call: Call, failure: _TransientFailure, failures: int) -> None:
+        """Wait as long as the provider asks, else by the retry policy."""
+        if failure.retry_after_s is None:
+            self._retry_policy.sleep(self._retry_policy.backoff(failures))
             return
-        if setback.asked_s > LONGEST_ASKED_S:
-            raise faults.asked_too_long(
-                setback.asked_s, provider=self._provider, url=call.address
-            ) from setback.cause
-        self._patience.sleep(setback.asked_s + self._patience.backoff(1))
+        if failure.retry_after_s > MAX_RETRY_AFTER_S:
+            raise faults.retry_after_too_long(
+                failure.retry_after_s, provider=self._provider, url=call.address
+            ) from failure.cause
+        self._retry_policy.sleep(failure.retry_after_s + self._retry_policy.backoff(1))
 
-    def _replay(self, call: _Call, read: Callable[[bytes], Read]) -> HttpReply[Read]:
+    def _replay(self, call: Call, read: Callable[[bytes], Read]) -> HttpReply[Read]:
         """Answer from the cache."""
         if not self._settings.offline:
             raise RuntimeError("Http is used outside `with`.")
-        kept = self._cache.find(call.address, call.accept)
-        if kept is None:
+        cached = self._cache.find(call.address, call.accept)
+        if cached is None:
             raise faults.not_cached(
                 provider=self._provider, url=call.address, folder=str(self._cache.folder)
             )
-        return self._taken(kept, read)
+        return self._from_cache(cached, read)
 
-    def _taken(self, kept: CachedReply, read: Callable[[bytes], Read]) -> HttpReply[Read]:
-        """Read an answer of the cache; one that was too large asks again for less."""
-        if kept.note.status == faults.TOO_MUCH:
+    def _from_cache(self, cached: CachedReply, read: Callable[[bytes], Read]) -> HttpReply[Read]:
+        """Parse a cached answer; one that was too large raises as it did then."""
+        if cached.entry.status == faults.TOO_MUCH:
             raise faults.refusal(
-                faults.TOO_MUCH, provider=self._provider, url=kept.note.url, text=""
+                faults.TOO_MUCH, provider=self._provider, url=cached.entry.url, text=""
             )
         try:
-            return self._reply(kept, _value(kept, read))
+            return self._reply(cached, _value(cached, read))
         except ValueError as err:
             raise SourceError(
-                f"The answer of {self._provider} kept for {kept.note.url} cannot be read: {err}. "
-                f"Expected data as documented. Remove {self._cache.folder} and run again."
+                f"The answer of {self._provider} cached for {cached.entry.url} cannot be read: "
+                f"{err}. Expected data as documented. Remove {self._cache.folder} and run again."
             ) from err
 
     def _reply(self, answer: CachedReply, value: Read | None) -> HttpReply[Read]:
-        """Count an answer in and hand it out."""
+        """Add an answer to the hash and return it."""
         self._answers.update(answer.body)
-        return HttpReply(value, answer.note.url, answer.note.sha256)
+        return HttpReply(value, answer.entry.url, answer.entry.sha256)
 
-    def _note(self, call: _Call, response: httpx.Response, body: bytes) -> CacheEntry:
-        """Write down an answer, without keys."""
+    def _cache_entry(self, call: Call, response: httpx.Response, body: bytes) -> CacheEntry:
+        """Describe an answer for the cache, without keys."""
         names = {
             "content_type": "Content-Type",
             "etag": "ETag",
             "last_modified": "Last-Modified",
             "date": "Date",
         }
-        said = {
-            name: self._secrets.redact(response.headers.get(header, ""))
+        headers = {
+            name: self._keys.redact(response.headers.get(header, ""))
             for name, header in names.items()
         }
-        return CacheEntry(call.address, response.status_code, sha256(body), **said)
+        return CacheEntry(call.address, response.status_code, sha256(body), **headers)
 
     def _transport_reason(self, err: Exception) -> str:
-        """Word a failed connection."""
-        return self._secrets.redact(
-            f"{type(err).__name__}: {err}" if str(err) else type(err).__name__
-        )
+        """Describe a failed connection."""
+        return self._keys.redact(f"{type(err).__name__}: {err}" if str(err) else type(err).__name__)
 
 
 def _value(answer: CachedReply, read: Callable[[bytes], Read]) -> Read | None:
-    """Read a body; nothing where there is no content."""
-    return None if answer.note.status == HTTPStatus.NO_CONTENT else read(answer.body)
-
-
-def _conditions(kept: CachedReply | None) -> dict[str, str]:
-    """Return the headers that ask only for what has changed."""
-    if kept is None:
-        return {}
-    asked = {"If-None-Match": kept.note.etag, "If-Modified-Since": kept.note.last_modified}
-    return {name: value for name, value in asked.items() if value}
+    """Parse a body; None where there is no content."""
+    return None if answer.entry.status == HTTPStatus.NO_CONTENT else read(answer.body)
 
 
 def _html(response: httpx.Response, body: bytes) -> bool:
-    """Tell whether an answer is a page."""
+    """Return whether an answer is an HTML page."""
     return faults.is_html(response.headers.get("Content-Type", ""), body)

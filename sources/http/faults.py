@@ -1,4 +1,4 @@
-"""What an answer that is none is called, and what to do about it."""
+"""Errors for failed requests: what happened and what to do about it."""
 
 from typing import Final
 
@@ -6,8 +6,8 @@ from sources.files.messages import shown
 from store.errors import SourceError
 from store.settings import Settings
 
-PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses worth another try."""
+TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses worth another attempt."""
 
 TOO_MUCH: Final = 413
 
@@ -30,30 +30,31 @@ _REFUSED: Final[dict[int, tuple[str, str]]] = {
 
 
 class TooMuchError(SourceError):
-    """The provider wants to be asked for less at once."""
+    """The answer would be too large for the provider."""
 
 
 def is_html(content_type: str, body: bytes) -> bool:
-    """Tell whether an answer is a page for people."""
+    """Return whether an answer is an HTML page."""
     return "html" in content_type.lower() or body.lstrip()[:14].lower().startswith(_HTML)
 
 
 def refusal(status: int, *, provider: str, url: str, text: str) -> SourceError:
-    """Word a status that no second try will change."""
+    """Return an error for a status that another attempt will not change."""
     what, remedy = _REFUSED.get(
         status, ("answers with an unforeseen status", "Try again later, or look at the address.")
     )
     name = provider.upper()
     remedy = remedy.format(key=_key_hint(provider), url=f"MAGNETCAST_{name}_URL")
-    said = f" and says {shown(text)!r}" if text.strip() else ""
+    quoted = f" and says {shown(text)!r}" if text.strip() else ""
     kind = TooMuchError if status == TOO_MUCH else SourceError
     return kind(
-        f"{provider} {what} (HTTP {status}){said}, at {url}. Expected HTTP 200 with data. {remedy}"
+        f"{provider} {what} (HTTP {status}){quoted}, at {url}. Expected HTTP 200 with data. "
+        f"{remedy}"
     )
 
 
 def html_refusal(*, provider: str, url: str) -> SourceError:
-    """Word a page for people where data was asked for."""
+    """Return an error for an HTML page in place of data."""
     return SourceError(
         f"{provider} sent an HTML page instead of data, at {url}. Expected JSON, CSV or XML as "
         "documented. Open the address in a browser: it may ask to log in, to accept terms, or tell "
@@ -61,16 +62,16 @@ def html_refusal(*, provider: str, url: str) -> SourceError:
     )
 
 
-def moved_refusal(target: str, *, provider: str, url: str) -> SourceError:
-    """Word a redirect to elsewhere, which is not followed for keys would go along."""
+def redirect_refusal(target: str, *, provider: str, url: str) -> SourceError:
+    """Return an error for a redirect to another host, not followed because keys would be sent."""
     return SourceError(
         f"{provider} points to {target}, at {url}. Expected data at the same host, for a key must "
         f"go nowhere else. If the provider has moved, set MAGNETCAST_{provider.upper()}_URL."
     )
 
 
-def given_up(reason: str, *, provider: str, url: str, tries: int) -> SourceError:
-    """Word a call that failed as often as it was tried."""
+def attempts_exhausted(reason: str, *, provider: str, url: str, tries: int) -> SourceError:
+    """Return an error for a request whose attempts all failed."""
     times = "once" if tries == 1 else f"{tries} times"
     return SourceError(
         f"{provider} failed {times}: {reason}, at {url}. Expected a whole answer. Try again later; "
@@ -79,8 +80,8 @@ def given_up(reason: str, *, provider: str, url: str, tries: int) -> SourceError
     )
 
 
-def asked_too_long(seconds: float, *, provider: str, url: str) -> SourceError:
-    """Word a wait that is too long for one run."""
+def retry_after_too_long(seconds: float, *, provider: str, url: str) -> SourceError:
+    """Return an error for a wait that is too long for one run."""
     return SourceError(
         f"{provider} asks to wait {seconds:,.0f} s, at {url}. Expected no more than a short pause. "
         "Run the ingest again after that time; what was fetched is in the cache."
@@ -88,7 +89,7 @@ def asked_too_long(seconds: float, *, provider: str, url: str) -> SourceError:
 
 
 def not_cached(*, provider: str, url: str, folder: str) -> SourceError:
-    """Word an answer that offline mode does not have."""
+    """Return an error for an answer that is not cached offline."""
     return SourceError(
         f"Offline, and no answer of {provider} to {url} is kept in {folder}. Expected one from an "
         "earlier run over the same months. Run once without MAGNETCAST_OFFLINE."
@@ -96,7 +97,7 @@ def not_cached(*, provider: str, url: str, folder: str) -> SourceError:
 
 
 def _key_hint(provider: str) -> str:
-    """Say which key to set, where the provider takes one."""
+    """Return which key to set, if the provider takes one."""
     if f"{provider}_key" not in Settings.model_fields:
         return "It takes no key."
     return f"Set MAGNETCAST_{provider.upper()}_KEY to a valid key."

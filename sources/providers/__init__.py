@@ -1,5 +1,5 @@
 """Statistics providers: customs files, Comtrade, Census, Comext, exchange rates, risk index.
 
-Here: what one provider does differently. Not here: HTTP itself (``sources.http``) or checks that
-hold for all (``sources.checks``).
+Here: what is specific to one provider. Not here: HTTP itself (``sources.http``) or checks that
+apply to all (``sources.checks``).
 """

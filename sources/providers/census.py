@@ -12,7 +12,7 @@ from sources.http.api_keys import ApiKeys, sent_as
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
 from sources.observation_rows import USUAL_LAG, observations, usual_moment
-from sources.providers.json_rows import changed_column, numbers
+from sources.providers.json_rows import missing_columns, numbers
 from sources.providers.month_range import MonthRange
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
@@ -26,7 +26,7 @@ LAG_DAYS: Final = 45
 """Usual lag: the release comes some five weeks after the month. Source: docs/data/census.md."""
 
 WEIGHTLESS_USD: Final = 2000.0
-"""A value from which on a quantity of zero is a missing weight. Source: docs/data/census.md."""
+"""Value from which a quantity of zero means a missing weight. Source: docs/data/census.md."""
 
 _ASKED: Final = (
     "I_COMMODITY", "CTY_CODE", "GEN_VAL_MO", "GEN_QY1_MO", "UNIT_QY1", "CON_VAL_MO", "CAL_DUT_MO",
@@ -41,7 +41,7 @@ class CensusImports:
     """US imports of each magnet line from China: weight, value and duty paid."""
 
     settings: Settings
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
     def info(self) -> SourceInfo:
@@ -55,14 +55,14 @@ class CensusImports:
         )
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Ask for every line; as ``LiveSource.fetch``."""
+        """Fetch every line; as ``LiveSource.fetch``."""
         settings = self.settings
         http = HttpClient(
             settings,
             provider=PROVIDER,
             base_url=settings.census_url,
-            secrets=ApiKeys(params=sent_as("key", settings.census_key)),
-            patience=self.patience,
+            keys=ApiKeys(params=sent_as("key", settings.census_key)),
+            retry_policy=self.retry_policy,
         )
         with http:
             lines = [_ask(http, line, span) for line in US_LINES]
@@ -75,7 +75,7 @@ class CensusImports:
         )
         ignored = (
             (f"{n} rows without a quantity: the value alone is taken",)
-            if (n := int(_weightless(rows).sum()))
+            if (n := int(_lacks_weight(rows).sum()))
             else ()
         )
         name = self.info.id
@@ -105,27 +105,27 @@ def _read(body: bytes, line: str, span: MonthRange) -> pd.DataFrame:
     """Return the rows of one line.
 
     Raises:
-        ValueError: The body is broken, speaks of something else or tells a month twice.
-        SourceError: A column is missing or quantities are no kilograms.
+        ValueError: The body is broken, is for another request or repeats a month.
+        SourceError: A column is missing or quantities are not in kilograms.
     """
     where = {"provider": PROVIDER, "url": f"line {line}"}
     table = _table(json.loads(body))
     if missing := [name for name in (*_ASKED, "time") if name not in table.columns]:
-        raise changed_column(missing, list(table.columns), **where)
-    told = table.loc[:, ~table.columns.duplicated()]
-    others = ~told["I_COMMODITY"].eq(line.removeprefix("US")) | ~told["CTY_CODE"].eq(CHINA)
-    if others.any() or not set(told["time"]) <= {str(month) for month in span.months}:
-        raise ValueError("it speaks of another line, country or month than asked for")
-    if told.duplicated("time").any():
-        raise ValueError("it tells a month twice")
-    _refuse_units(told, line)
-    counted = {name: numbers(told[name], **where) for name in _NUMBERS}
-    months = pd.to_datetime(told["time"], format="%Y-%m").astype("datetime64[us]")
+        raise missing_columns(missing, list(table.columns), **where)
+    rows = table.loc[:, ~table.columns.duplicated()]
+    others = ~rows["I_COMMODITY"].eq(line.removeprefix("US")) | ~rows["CTY_CODE"].eq(CHINA)
+    if others.any() or not set(rows["time"]) <= {str(month) for month in span.months}:
+        raise ValueError("it is for another line, country or month than requested")
+    if rows.duplicated("time").any():
+        raise ValueError("it has a month twice")
+    _refuse_units(rows, line)
+    counted = {name: numbers(rows[name], **where) for name in _NUMBERS}
+    months = pd.to_datetime(rows["time"], format="%Y-%m").astype("datetime64[us]")
     return pd.DataFrame({"line": line, "period": months, **counted})
 
 
 def _table(answer: object) -> pd.DataFrame:
-    """Return an array of arrays, whose first names the columns."""
+    """Return an array of arrays, the first of which names the columns, as a table."""
     if (
         not isinstance(answer, list)
         or not all(isinstance(row, list) for row in answer)
@@ -138,17 +138,17 @@ def _table(answer: object) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=head)
 
 
-def _refuse_units(told: pd.DataFrame, line: str) -> None:
+def _refuse_units(rows: pd.DataFrame, line: str) -> None:
     """Refuse quantities other than kilograms."""
-    if others := sorted(set(told["UNIT_QY1"].fillna("").str.strip().str.upper()) - {"KG", "-", ""}):
+    if others := sorted(set(rows["UNIT_QY1"].fillna("").str.strip().str.upper()) - {"KG", "-", ""}):
         raise SourceError(
             f"census counts {line} in {first_few(others)}. Expected kilograms (KG). See whether "
             "the line's unit has changed; nothing was taken over."
         )
 
 
-def _weightless(rows: pd.DataFrame) -> pd.Series:
-    """Tell which rows have no quantity though they have one surely."""
+def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
+    """Return which rows lack a quantity that must exist."""
     missing = rows["GEN_QY1_MO"].isna() | rows["GEN_QY1_MO"].eq(0)
     return missing & rows["GEN_VAL_MO"].ge(WEIGHTLESS_USD)
 
@@ -164,7 +164,7 @@ def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
         note=USUAL_LAG,
     )
     taxed = (rows["CON_VAL_MO"] / 1e6).map("on {:.6f} musd for consumption".format)
-    weight = rows["GEN_QY1_MO"].mask(_weightless(rows)) / 1e3
+    weight = rows["GEN_QY1_MO"].mask(_lacks_weight(rows)) / 1e3
     return [
         base.assign(measure="mirror_import_t", value=weight, half_width=_HALF_KG),
         base.assign(

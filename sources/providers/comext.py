@@ -14,7 +14,7 @@ from sources.http.faults import TooMuchError
 from sources.observation_rows import USUAL_LAG, observations, usual_moment
 from sources.providers.comext_sdmx import DATA, STRUCTURE, columns_of, read_data, read_flows
 from sources.providers.countries import comext_members, comext_place
-from sources.providers.json_rows import changed_column
+from sources.providers.json_rows import missing_columns
 from sources.providers.month_range import MonthRange
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
@@ -24,7 +24,7 @@ from store.vocabulary import EU_LINES, ORIGIN
 PROVIDER: Final = "comext"
 
 FLOW: Final = "DS-045409"
-"""Code of the data set as last seen; Eurostat issues new ones, so the list is asked each time."""
+"""Last known code of the data set; Eurostat issues new ones, so the list is fetched each time."""
 
 LAG_DAYS: Final = 75
 """Usual lag: six to eight weeks after the month, longer at a year's turn. Source:
@@ -44,7 +44,7 @@ class ComextImports:
     """EU imports of the magnet lines from China: weight and value by member, and their sum."""
 
     settings: Settings
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
     def info(self) -> SourceInfo:
@@ -58,10 +58,13 @@ class ComextImports:
         )
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Ask for all members; as ``LiveSource.fetch``."""
+        """Fetch all members; as ``LiveSource.fetch``."""
         settings, name = self.settings, self.info.id
         http = HttpClient(
-            settings, provider=PROVIDER, base_url=settings.comext_url, patience=self.patience
+            settings,
+            provider=PROVIDER,
+            base_url=settings.comext_url,
+            retry_policy=self.retry_policy,
         )
         with http:
             flow = _flow(http)
@@ -96,7 +99,7 @@ def _flow(http: HttpClient) -> str:
 
 
 def _ask(http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
-    """Ask for months at once, or for each year where that is too much."""
+    """Fetch all months at once, or year by year where that is too much."""
     try:
         return _ask_once(http, flow, span)
     except TooMuchError:
@@ -121,16 +124,16 @@ def _read(body: bytes, span: MonthRange) -> pd.DataFrame:
     """Return ``reporter, product, indicators, period, value``.
 
     Raises:
-        ValueError: The body is broken or speaks of something else than asked for.
+        ValueError: The body is broken or is for another request.
         SourceError: A dimension is missing.
     """
-    told = read_data(body)
-    if told.empty:
+    data = read_data(body)
+    if data.empty:
         return _nothing()
-    names = columns_of(told)
+    names = columns_of(data)
     if missing := [name for name in _DIMENSIONS if name not in names]:
-        raise changed_column(missing, list(names), provider=PROVIDER, url="its data")
-    rows = told.rename(columns={real: name for name, real in names.items()})
+        raise missing_columns(missing, list(names), provider=PROVIDER, url="its data")
+    rows = data.rename(columns={real: name for name, real in names.items()})
     _refuse_others(rows, span)
     months = pd.to_datetime(rows["time_period"].astype("str"), format="%Y-%m")
     return rows[["reporter", "product", "indicators", "value"]].assign(
@@ -139,7 +142,7 @@ def _read(body: bytes, span: MonthRange) -> pd.DataFrame:
 
 
 def _refuse_others(rows: pd.DataFrame, span: MonthRange) -> None:
-    """Refuse observations that were not asked for."""
+    """Refuse observations that were not requested."""
     asked: Mapping[str, set[str]] = {
         "reporter": {_EU, *comext_members()},
         "partner": {"CN"},
@@ -171,11 +174,11 @@ def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
             "note": USUAL_LAG,
         }
     )
-    weighs = rows["indicators"].eq(_WEIGHT)
-    weight = base[weighs].assign(
+    is_weight = rows["indicators"].eq(_WEIGHT)
+    weight = base[is_weight].assign(
         measure="mirror_import_t", value=rows["value"] / 10, half_width=_HALF_T
     )
-    value = base[~weighs].assign(
+    value = base[~is_weight].assign(
         measure="mirror_import_meur", value=rows["value"] / 1e6, half_width=_HALF_EUR
     )
     return [weight, value]

@@ -22,29 +22,29 @@ def read_flows(body: bytes) -> dict[str, str]:
     """Return the names of all dataflows by their code.
 
     Raises:
-        ValueError: The body is no such message.
+        ValueError: The body is not such a message.
     """
     message = _message(body, StructureMessage)
     return {str(code): str(flow.name) for code, flow in message.dataflow.items()}
 
 
 def read_data(body: bytes) -> pd.DataFrame:
-    """Return observations: a column a dimension, and ``value``.
+    """Return observations: one column per dimension, and ``value``.
 
     Raises:
-        ValueError: The body is no message of data, or tells an observation twice.
+        ValueError: The body is not a data message, or repeats an observation.
         TooMuchError: It announces a file for later instead of data.
     """
     message = _message(body, DataMessage)
     if message.footer is not None and not any(len(part) for part in message.data):
         raise TooMuchError(
-            "comext puts the answer off to a file of its own. Expected the data at once. Ask for "
-            "fewer months."
+            "comext defers the answer to a separate file. Expected the data at once. Request fewer "
+            "months."
         )
     parts = [_table(part) for part in message.data if len(part)]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"value": []})
     if rows.duplicated([name for name in rows.columns if name != "value"]).any():
-        raise ValueError("it tells an observation twice")
+        raise ValueError("it has an observation twice")
     return rows
 
 
@@ -55,7 +55,7 @@ def _table(part: object) -> pd.DataFrame:
 
 
 def _message(body: bytes, kind: type[_Kind]) -> _Kind:
-    """Read a message; what the library prints on a broken one is swallowed."""
+    """Read a message; the library's printed output on a broken one is suppressed."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             message = sdmx.read_sdmx(io.BytesIO(body))
@@ -70,5 +70,5 @@ def _message(body: bytes, kind: type[_Kind]) -> _Kind:
 
 
 def columns_of(rows: pd.DataFrame) -> Mapping[str, str]:
-    """Return the columns by their name in small letters, for providers differ in that."""
+    """Return the columns by their lower-case name, because providers differ in case."""
     return {str(name).lower(): str(name) for name in rows.columns}

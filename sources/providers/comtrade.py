@@ -1,4 +1,4 @@
-"""UN Comtrade: China's exports by partner, and imports from China as their importers tell them."""
+"""UN Comtrade: China's exports by partner, and imports from China as importers report them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ from sources.providers.comtrade_calls import (
     WITH_KEY,
     ReportingSide,
     TradeRows,
-    ask_releases,
-    ask_trade,
+    fetch_releases,
+    fetch_trade,
     of_commodity,
 )
 from sources.providers.countries import comtrade_place
@@ -33,13 +33,13 @@ from store.vocabulary import HS6, ORIGIN
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 
 LAG_DAYS: Final = 180
-"""Usual lag where the availability of a month is not told. Source: docs/data/comtrade.md."""
+"""Usual lag where the release of a month is not published. Source: docs/data/comtrade.md."""
 
 WEIGHTLESS_USD: Final = 1000.0
-"""A value from which on a weight of zero is a missing weight, not a small parcel."""
+"""Value from which a weight of zero means a missing weight, not a small parcel."""
 
 ENOUGH_REPORTERS: Final = 20
-"""Reporters from which on a month without any import from China is no chance."""
+"""Reporters from which a month without any import from China cannot be a coincidence."""
 
 _HALF_KG: Final = 0.0005
 _HALF_USD: Final = 0.5e-6
@@ -55,10 +55,10 @@ class _Measures(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ComtradeExports:
-    """China's exports of a six-digit code by partner, the world among them."""
+    """China's exports of a six-digit code by partner, including the world."""
 
     settings: Settings
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     commodity: str = HS6
 
     @property
@@ -73,7 +73,7 @@ class ComtradeExports:
         )
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Ask for exports; as ``LiveSource.fetch``."""
+        """Fetch exports; as ``LiveSource.fetch``."""
         measures = _Measures("net_weight_t", "value_musd")
         return _fetch(self, EXPORTS, measures, span, now=now)
 
@@ -83,7 +83,7 @@ class ComtradeMirror:
     """Imports of a six-digit code from China, by the country that reports them."""
 
     settings: Settings
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     commodity: str = HS6
 
     @property
@@ -98,7 +98,7 @@ class ComtradeMirror:
         )
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Ask for imports from China; as ``LiveSource.fetch``."""
+        """Fetch imports from China; as ``LiveSource.fetch``."""
         measures = _Measures("mirror_import_t", "mirror_import_musd")
         return _fetch(self, IMPORTS, measures, span, now=now)
 
@@ -111,7 +111,7 @@ def _fetch(
     *,
     now: pd.Timestamp,
 ) -> FileRows:
-    """Ask for one side, date its rows and put them into tables."""
+    """Fetch one side, date its rows and return them as tables."""
     settings, name, code = source.settings, source.info.id, source.commodity
     side = of_commodity(side, code)
     secrets = ApiKeys(headers=sent_as(KEY_HEADER, settings.comtrade_key))
@@ -119,12 +119,12 @@ def _fetch(
         settings,
         provider=PROVIDER,
         base_url=settings.comtrade_url,
-        secrets=secrets,
-        patience=source.patience,
+        keys=secrets,
+        retry_policy=source.retry_policy,
     )
     with http:
-        releases = ask_releases(http, side, span)
-        trades = ask_trade(http, side, span, with_key=bool(secrets.headers))
+        releases = fetch_releases(http, side, span)
+        trades = fetch_trade(http, side, span, with_key=bool(secrets.headers))
     rows = _dated(trades, releases, now=now)
     _refuse_gaps(rows, releases, side)
     frame = observations(
@@ -134,23 +134,23 @@ def _fetch(
         source_url=f"{settings.comtrade_url}{WITH_KEY}?{urlencode(side.fixed)}",
     )
     ignored = _ignored(trades, rows)
-    told = name if code == HS6 else f"{name} {code}"
-    return FileRows(name, f"{told} {span}", http.sha256, {"observations": frame}, ignored)
+    label = name if code == HS6 else f"{name} {code}"
+    return FileRows(name, f"{label} {span}", http.sha256, {"observations": frame}, ignored)
 
 
 def _dated(
     trades: Sequence[TradeRows], releases: pd.DataFrame, *, now: pd.Timestamp
 ) -> pd.DataFrame:
-    """Join all rows and say when each could be known."""
+    """Join all rows and date each of them."""
     columns = ["period", "reporterCode", "partnerCode", "kilograms", "usd", "estimated"]
     parts = [trade.rows for trade in trades if len(trade.rows)]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     rows = rows.merge(releases, on=["period", "reporterCode"], how="left")
     month = pd.to_datetime(rows["period"], format="%Y%m").astype("datetime64[us]")
     ends = (month + pd.offsets.MonthEnd(0)).dt.tz_localize("UTC")
-    told = rows["released"].where(rows["released"] > ends, ends)
+    released = rows["released"].where(rows["released"] > ends, ends)
     usual = usual_moment(month, lag_days=LAG_DAYS, now=now)
-    dated = told.where(rows["released"].notna(), usual)
+    dated = released.where(rows["released"].notna(), usual)
     return rows.assign(
         period=month,
         available_at=not_after(dated, now),
@@ -159,7 +159,7 @@ def _dated(
 
 
 def _refuse_gaps(rows: pd.DataFrame, releases: pd.DataFrame, side: ReportingSide) -> None:
-    """Refuse months without any row though the provider says that they are available.
+    """Refuse months without any row that the provider lists as available.
 
     Raises:
         SourceError: There are such months; names them.
@@ -177,11 +177,11 @@ def _refuse_gaps(rows: pd.DataFrame, releases: pd.DataFrame, side: ReportingSide
 
 
 def _measured(rows: pd.DataFrame, side: ReportingSide, measures: _Measures) -> list[pd.DataFrame]:
-    """Return weights and values; a missing weight is no weight of zero."""
+    """Return weights and values; a missing weight is not a weight of zero."""
     base = rows[["period", "available_at", "note"]].assign(
         commodity=side.fixed["cmdCode"], destination=rows[side.other].map(comtrade_place)
     )
-    weighed = rows["kilograms"].mask(_weightless(rows))
+    weighed = rows["kilograms"].mask(_lacks_weight(rows))
     guess = rows["estimated"].map({True: "weight estimated by Comtrade", False: ""}).astype("str")
     note = base["note"].where(
         guess.eq(""), guess.where(base["note"].eq(""), base["note"] + "; " + guess)
@@ -192,18 +192,18 @@ def _measured(rows: pd.DataFrame, side: ReportingSide, measures: _Measures) -> l
     ]
 
 
-def _weightless(rows: pd.DataFrame) -> pd.Series:
-    """Tell which rows have no weight though they have one surely."""
+def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
+    """Return which rows lack a weight that must exist."""
     return rows["kilograms"].isna() | (rows["kilograms"].eq(0) & rows["usd"].ge(WEIGHTLESS_USD))
 
 
 def _ignored(trades: Sequence[TradeRows], rows: pd.DataFrame) -> tuple[str, ...]:
-    """Say what was left out."""
+    """Describe the rows left out."""
     splits = sum(trade.splits for trade in trades)
-    weightless = int(_weightless(rows).sum())
+    weightless = int(_lacks_weight(rows).sum())
     texts = []
     if splits:
-        texts.append(f"{splits} rows by mode, procedure or second partner: told in total already")
+        texts.append(f"{splits} rows by mode, procedure or second partner: included in the totals")
     if weightless:
         texts.append(f"{weightless} rows without a weight: their value alone is taken")
     return tuple(texts)

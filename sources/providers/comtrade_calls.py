@@ -1,4 +1,4 @@
-"""Asking UN Comtrade so that an answer is whole and nothing in it counts twice."""
+"""Requests to UN Comtrade, split so that answers are complete and nothing is counted twice."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,8 @@ from typing import Final
 
 import pandas as pd
 
-from sources.http.client import HttpClient, Params
+from sources.http.client import HttpClient
+from sources.http.transport import Params
 from sources.providers.countries import comtrade_codes
 from sources.providers.json_rows import numbers, records_in, table_of
 from sources.providers.month_range import MonthRange
@@ -24,14 +25,14 @@ MOST_MONTHS: Final = 12
 """Periods one call may name. Source: UN Comtrade's documentation of the parameter ``period``."""
 
 PREVIEW_MONTHS: Final = 2
-"""Months of China's exports that surely fit into one preview: some 230 partners each."""
+"""Months of China's exports that always fit into one preview: about 230 partners each."""
 
 LIMITS: Final[Mapping[str, int]] = {WITH_KEY: 100_000, PREVIEW: 500}
-"""Rows at which an answer is cut without a word."""
+"""Rows at which an answer is cut without notice."""
 
 NO_SPLIT: Final[Mapping[str, str]] = {"partner2Code": "0", "customsCode": "C00", "motCode": "0"}
-"""Second partner, customs procedure and mode of transport: all of each. Left out, or in rows that
-carry anything else, the same trade is told twice."""
+"""Second partner, customs procedure and mode of transport: the total of each. Without these
+parameters, or in rows with other values, the same trade is counted twice."""
 
 _COLUMNS: Final = (
     "period", "reporterCode", "partnerCode", "flowCode", "cmdCode", "netWgt", "primaryValue",
@@ -43,10 +44,10 @@ _CELL: Final = ["period", "reporterCode", "partnerCode"]
 
 @dataclass(frozen=True, slots=True)
 class ReportingSide:
-    """Whose records of a trade one asks for."""
+    """The side of a trade whose records are requested."""
 
     fixed: Mapping[str, str]
-    """Parameters that name the trade, its own side and the direction."""
+    """Parameters that fix the reporting side, the direction and the commodity."""
     other: str
     """Parameter of the other side, which is left open."""
 
@@ -72,12 +73,12 @@ class TradeRows:
     rows: pd.DataFrame
     """One row a month, reporter and partner."""
     splits: int
-    """Rows left out for they repeat others by mode, procedure or second partner."""
+    """Rows left out because they repeat others by mode, procedure or second partner."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What one call asks for."""
+    """One request."""
 
     side: ReportingSide
     path: str
@@ -93,7 +94,7 @@ class _Piece:
         return [*self.side.fixed.items(), ("period", months), *codes, *NO_SPLIT.items()]
 
     def halves(self) -> Iterator["_Piece"]:
-        """Ask for less at once: fewer months, then fewer partners; none if it is one of each."""
+        """Split into fewer months, then fewer partners; nothing for one of each."""
         months = len(self.span.months)
         codes = self.codes or comtrade_codes()
         if months > 1:
@@ -105,20 +106,20 @@ class _Piece:
                 yield replace(self, codes=part)
 
 
-def ask_trade(
+def fetch_trade(
     http: HttpClient, side: ReportingSide, span: MonthRange, *, with_key: bool
 ) -> list[TradeRows]:
-    """Return all rows of one side over months, in as many calls as that takes.
+    """Return all rows of one side over months, in as many requests as needed.
 
     Raises:
-        SourceError: An answer stays cut however little is asked for, or is no answer to the call.
+        SourceError: An answer stays cut for one month and partner, or is for another request.
     """
     path, months = (WITH_KEY, MOST_MONTHS) if with_key else (PREVIEW, PREVIEW_MONTHS)
     pieces = (_Piece(side, path, part) for part in span.pieces(months))
     return [trade for piece in pieces for trade in _whole(http, piece)]
 
 
-def ask_releases(http: HttpClient, side: ReportingSide, span: MonthRange) -> pd.DataFrame:
+def fetch_releases(http: HttpClient, side: ReportingSide, span: MonthRange) -> pd.DataFrame:
     """Return when each reporter's month was last released: ``period, reporterCode, released``.
 
     ``released`` is aware (UTC). Months that are not available have no row.
@@ -134,7 +135,7 @@ def ask_releases(http: HttpClient, side: ReportingSide, span: MonthRange) -> pd.
 
 
 def _released(http: HttpClient, own: Params, span: MonthRange) -> list[pd.DataFrame]:
-    """Ask for the availability of months, or of half of them where the answer is cut."""
+    """Fetch the availability of months, or of half of them where the answer is cut."""
     months = ",".join(f"{month:%Y%m}" for month in span.months)
     reply = http.json(AVAILABILITY, [*own, ("period", months)])
     rows, count = _releases(reply.value, reply.url)
@@ -146,7 +147,7 @@ def _released(http: HttpClient, own: Params, span: MonthRange) -> list[pd.DataFr
 
 
 def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
-    """Ask for a piece, or for its halves where the answer is cut."""
+    """Fetch a piece, or its halves where the answer is cut."""
     reply = http.get(piece.path, piece.params, read=lambda body: _read(body, piece))
     if reply.value is None:
         return []
@@ -167,7 +168,7 @@ def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
     """Return the rows of an answer and whether it is cut.
 
     Raises:
-        ValueError: The answer is broken, is one to another call or tells a row twice.
+        ValueError: The answer is broken, is for another request or repeats a row.
     """
     answer = json.loads(body)
     where = {"provider": PROVIDER, "url": piece.path}
@@ -175,20 +176,20 @@ def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
         raise ValueError(f"it says {str(answer['error'])[:80]!r}")
     records = records_in(answer, "data", **where)
     rows = table_of(records, _COLUMNS, **where)
-    told = rows.assign(
+    typed = rows.assign(
         **{name: rows[name].astype("str") for name in _COLUMNS if name.endswith("Code")},
         period=rows["period"].astype("str"),
         **{name: numbers(rows[name], **where) for name in ("netWgt", "primaryValue")},
     )
-    _refuse_others(told, piece)
-    plain = told[(told[list(NO_SPLIT)] == pd.Series(NO_SPLIT)).all(axis=1)]
-    _refuse_doubt(told, plain)
+    _refuse_others(typed, piece)
+    plain = typed[(typed[list(NO_SPLIT)] == pd.Series(NO_SPLIT)).all(axis=1)]
+    _refuse_doubt(typed, plain)
     cut = len(rows) >= LIMITS[piece.path] or _announced(answer) > len(rows)
-    return TradeRows(_numbered(plain), len(told) - len(plain)), cut
+    return TradeRows(_numbered(plain), len(typed) - len(plain)), cut
 
 
 def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:
-    """Refuse rows that were not asked for."""
+    """Refuse rows that were not requested."""
     months = {f"{month:%Y%m}" for month in piece.span.months}
     asked = {name: {code} for name, code in piece.side.fixed.items()} | {"period": months}
     if piece.codes:
@@ -198,11 +199,11 @@ def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:
             raise ValueError(f"{name} {', '.join(others[:5])} was not asked for")
 
 
-def _refuse_doubt(told: pd.DataFrame, plain: pd.DataFrame) -> None:
-    """Refuse rows told twice, for others may be missing then, and cells told in splits only."""
+def _refuse_doubt(typed: pd.DataFrame, plain: pd.DataFrame) -> None:
+    """Refuse duplicate rows, because others may then be missing, and cells without their total."""
     if twice := int(plain.duplicated(_CELL).sum()):
-        raise ValueError(f"{twice} rows are told twice")
-    cells = pd.MultiIndex.from_frame(told[_CELL]).unique()
+        raise ValueError(f"{twice} rows are duplicates")
+    cells = pd.MultiIndex.from_frame(typed[_CELL]).unique()
     if lost := len(cells.difference(pd.MultiIndex.from_frame(plain[_CELL]))):
         raise ValueError(f"{lost} cells come in splits only, without their total")
 
@@ -224,7 +225,7 @@ def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
-    """Read an answer on availability, and how many rows it announces."""
+    """Return the rows of an answer on availability, and how many it announces."""
     where = {"provider": PROVIDER, "url": url}
     columns = ("period", "reporterCode", "lastReleased")
     rows = table_of(records_in(answer, "data", **where), columns, **where)

@@ -1,4 +1,4 @@
-"""Places as providers number them, and as the product names them."""
+"""Country codes of providers, and the destinations they stand for."""
 
 from functools import cache
 from typing import Final
@@ -35,7 +35,7 @@ _COMEXT: Final = {"EU27_2020": EU27, "EL": "GRC", "UK": "GBR"}
 
 @cache
 def comtrade_places() -> dict[int, str]:
-    """Return destination by the code of UN Comtrade, for all that are countries or sums."""
+    """Return the destination of each UN Comtrade code for a country or sum."""
     iso = {int(country.numeric): str(country.alpha_3) for country in pycountry.countries}
     return {**iso, **{int(code): name for code, name in _COMTRADE.items()}}
 
@@ -49,7 +49,7 @@ def comtrade_codes() -> tuple[int, ...]:
 def comtrade_place(code: int) -> str:
     """Return the destination for a code of UN Comtrade.
 
-    A code that is no country ("Areas, not elsewhere specified" is 899) keeps a name of its own,
+    A code that is not a country ("Areas, not elsewhere specified" is 899) gets its own name,
     ``X899``, so that destinations still add up to the world.
     """
     return comtrade_places().get(code, f"X{code:03d}")

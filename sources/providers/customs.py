@@ -1,4 +1,4 @@
-"""China customs: tables of exports by partner downloaded by hand as CSV."""
+"""China Customs: tables of exports by partner, downloaded by hand as CSV."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -37,16 +37,16 @@ _CELL: Final = ["destination", "period", "measure"]
 
 @dataclass(frozen=True, slots=True)
 class CustomsDownload:
-    """One file from the customs' query site, in rows or with a column a month."""
+    """One file from the customs query site, in rows or with one column per month."""
 
     path: Path
     calendar: ReleaseCalendar
     now: pd.Timestamp
-    """The moment of the ingest: nothing is known later."""
+    """The moment of the ingest: no row is dated later."""
     published_on: pd.Timestamp | None = None
-    """The day all of it was published; the release calendar says where this is not stated."""
+    """The day all of it was published; without it the release calendar is used."""
     unit: str = ""
-    """Unit of weight where the file tells none."""
+    """Unit of weight if the file has none."""
 
     @property
     def info(self) -> SourceInfo:
@@ -63,7 +63,7 @@ class CustomsDownload:
         """Read weights in tonnes and values in dollars by partner and month.
 
         Raises:
-            DataError: the file is no customs table, or rows are bad; all are named at once.
+            DataError: the file is not a customs table, or rows are bad; names all of them.
         """
         content = content_of(self.path)
         table = read_customs(self.path.name, content)
@@ -93,7 +93,7 @@ class CustomsDownload:
             )
 
     def _dated(self, cells: pd.DataFrame) -> pd.DataFrame:
-        """Say when each cell could first be known."""
+        """Date each cell."""
         if self.published_on is not None:
             days = pd.Series(self.published_on, index=cells.index)
         else:
@@ -105,12 +105,12 @@ class CustomsDownload:
 def _cells(
     table: CustomsTable, unit: str, problems: Problems
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return one row a cell, and what was left out."""
+    """Return one row per cell, and descriptions of what was left out."""
     left_out: dict[str, int] = {}
     rows = []
     shared = {name: _shared(table, name) for name in ("commodity", "unit", "period")}
-    for told in table.lines:
-        line = _completed(told, shared) if _is_total(told) else told
+    for raw in table.lines:
+        line = _completed(raw, shared) if _is_total(raw) else raw
         place = _place(line, problems, left_out)
         if place is not None and _is_ours(line, problems):
             rows += _amounts(line, place, unit, problems)
@@ -146,12 +146,12 @@ def _place(line: CustomsLine, problems: Problems, left_out: dict[str, int]) -> s
 
 
 def _is_total(line: CustomsLine) -> bool:
-    """Tell whether a line sums up the others."""
+    """Return whether a line is the sum of the others."""
     return any(cell.strip().lower() in TOTALS for cell in line.cells)
 
 
 def _is_month(text: str) -> bool:
-    """Tell whether a text is one month."""
+    """Return whether a text is one month."""
     try:
         month_of(text)
     except ValueError:
@@ -160,32 +160,32 @@ def _is_month(text: str) -> bool:
 
 
 def _shared(table: CustomsTable, meaning: str) -> str:
-    """Return what all lines say in a column, but for totals; empty where they differ."""
-    told = {line.text(meaning) for line in table.lines if not _is_total(line)} - {""}
-    return told.pop() if len(told) == 1 else ""
+    """Return the value all lines but totals share in a column; empty where they differ."""
+    texts = {line.text(meaning) for line in table.lines if not _is_total(line)} - {""}
+    return texts.pop() if len(texts) == 1 else ""
 
 
 def _completed(line: CustomsLine, shared: Mapping[str, str]) -> CustomsLine:
-    """Let a line of totals say what all others say, where it is silent."""
+    """Fill the empty cells of a line of totals with the values all others share."""
     cells = list(line.cells)
-    for meaning, told in shared.items():
+    for meaning, text in shared.items():
         for column in line.table.of(meaning)[:1]:
             if not cells[column.place].strip() or cells[column.place].strip().lower() in TOTALS:
-                cells[column.place] = told
+                cells[column.place] = text
     if not any(cell.strip().lower() in TOTALS for cell in cells):
         cells = [*cells, next(iter(sorted(TOTALS)))]
     return CustomsLine(line.table, line.number, tuple(cells))
 
 
 def _is_ours(line: CustomsLine, problems: Problems) -> bool:
-    """Tell whether a line speaks of exports of rare-earth magnets, and note if not."""
+    """Return whether a line is about exports of rare-earth magnets; note it if not."""
     code = "".join(line.text("commodity").split())
     title = line.title("commodity")
     if code == OTHERS:
         problems.add(
             line.number,
             f"column {title!r}: {code} is other metal magnets, whose weight must not be mixed in; "
-            f"ask for {COMMODITY} alone",
+            f"query {COMMODITY} alone",
         )
     elif code != COMMODITY:
         problems.add(line.number, f"column {title!r}: {code!r} is not {COMMODITY}")
@@ -221,21 +221,21 @@ def _amount(line: CustomsLine, column: Column, unit: str) -> tuple[str, float, f
         ValueError: amount, month or unit is bad; says which.
     """
     text = line.cells[column.place]
-    number = _told(column.title, text, amount_of)
+    number = _parsed(column.title, text, amount_of)
     if number is None:
         return None
-    told = column.heading.month or _told(line.title("period"), line.text("period"), month_of)
+    period = column.heading.month or _parsed(line.title("period"), line.text("period"), month_of)
     if column.heading.meaning == "usd":
         factor = column.heading.scale / 1e6
     else:
         named = column.heading.unit or line.text("unit") or unit
-        factor = _told(line.title("unit") or column.title, named, tonnes_of)
+        factor = _parsed(line.title("unit") or column.title, named, tonnes_of)
     plain = "".join(text.replace(",", "").split())
-    return str(month(told).date()), number * factor, half_width(plain, "pct") * factor
+    return str(month(period).date()), number * factor, half_width(plain, "pct") * factor
 
 
-def _told(title: str, text: str, parse: Callable[[str], T]) -> T:
-    """Parse a cell and name its column where that fails."""
+def _parsed(title: str, text: str, parse: Callable[[str], T]) -> T:
+    """Parse a cell; an error names its column."""
     try:
         return parse(text)
     except ValueError as err:

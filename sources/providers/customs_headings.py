@@ -58,7 +58,7 @@ HEADINGS: Final = {
     ),
     "flow": ("进出口", "进出口类型", "贸易流向", "flow", "import/export", "trade flow"),
 }  # fmt: skip
-"""By meaning, the headings it goes under; ``split`` columns cut a partner's month into parts."""
+"""Headings by meaning; ``split`` columns divide a partner's month into parts."""
 
 TONNES: Final = {
     "千克": 0.001, "公斤": 0.001, "kg": 0.001, "kgs": 0.001, "kilogram": 0.001, "kilograms": 0.001,
@@ -70,7 +70,7 @@ TONNES: Final = {
 _SCALES: Final = {
     "百万": 1e6, "万": 1e4, "千": 1e3, "million": 1e6, "thousand": 1e3, "1000": 1e3,
 }  # fmt: skip
-"""Words that make a unit of money larger, the longer first."""
+"""Multipliers of a unit of money, the longer first."""
 _MONTH: Final = re.compile(
     r"(?P<year>(?:19|20)\d{2})\s*(?:[-/.年]\s*)?(?P<month>1[0-2]|0?[1-9])\s*月?(?![\d])"
 )
@@ -84,22 +84,22 @@ class Heading:
     meaning: str
     """A key of ``HEADINGS``, or empty where it is not known."""
     month: str = ""
-    """``YYYY-MM`` in a table with a column a month."""
+    """``YYYY-MM`` in a table with one column per month."""
     unit: str = ""
-    """Unit of weight within the heading, if one is told."""
+    """Unit of weight within the heading, if any."""
     scale: float = 1.0
-    """How many of the currency one stands for."""
+    """Multiplier of the currency."""
 
 
 def heading_of(text: str) -> Heading:
-    """Return what a heading says."""
+    """Parse a heading."""
     plain = _plain(text)
     month = _MONTH.search(plain)
     rest = plain if month is None else (plain[: month.start()] + plain[month.end() :])
     rest = rest.strip(" -_/:,")
-    told = f"{month['year']}-{int(month['month']):02d}" if month else ""
-    meaning, unit, scale = _meaning(rest, wide=bool(told))
-    return Heading(meaning, told, unit, scale)
+    period = f"{month['year']}-{int(month['month']):02d}" if month else ""
+    meaning, unit, scale = _meaning(rest, wide=bool(period))
+    return Heading(meaning, period, unit, scale)
 
 
 def month_of(text: str) -> str:
@@ -140,7 +140,7 @@ def tonnes_of(unit: str) -> float:
 
 
 def _meaning(rest: str, *, wide: bool) -> tuple[str, str, float]:
-    """Return what the words of a heading mean, with a unit or a scale they carry."""
+    """Return the meaning of a heading, with its unit or scale."""
     if wide and (not rest or rest in TONNES):
         return "quantity", rest, 1.0
     if (found := _named(rest)) is not None:
@@ -156,10 +156,10 @@ def _meaning(rest: str, *, wide: bool) -> tuple[str, str, float]:
 
 
 def _named(text: str) -> str | None:
-    """Return the meaning of a heading known word for word."""
+    """Return the meaning of a known heading."""
     return next((meaning for meaning, words in HEADINGS.items() if text in words), None)
 
 
 def _plain(text: str) -> str:
-    """Return a text as it is compared: small letters, plain brackets, commas and spaces."""
+    """Return a text normalised for comparison: lower case, plain brackets, commas and spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).split()).lower()

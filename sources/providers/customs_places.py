@@ -1,4 +1,4 @@
-"""Partners as China's customs name them, in Chinese or English."""
+"""Partner names of China Customs, in Chinese or English."""
 
 import gettext
 import unicodedata
@@ -10,7 +10,7 @@ import pycountry
 from store.vocabulary import EU27, WORLD
 
 UNNAMED: Final = "X899"
-"""Partners not specified; keeps its own name so that destinations still add up."""
+"""Unspecified partners; a name of their own, so that destinations still add up."""
 
 _OWN: Final = {
     WORLD: (
@@ -70,7 +70,7 @@ _OWN: Final = {
     "TTO": "特立尼达和多巴哥|trinidad and tobago|trinidad & tobago",
     "CHN": "中国|china",
 }
-"""Customs' own names beside those of ISO 3166, with bars between."""
+"""Names used by customs in addition to those of ISO 3166, separated by bars."""
 
 REGIONS: Final = frozenset(
     {
@@ -98,7 +98,7 @@ def partner_place(text: str) -> str | None:
 
 @cache
 def _names() -> dict[str, str]:
-    """Return destination by name, in small letters without spaces about it."""
+    """Return the destination of each normalised name."""
     chinese = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=["zh_CN"])
     found: dict[str, str] = {}
     for country in pycountry.countries:
@@ -115,6 +115,6 @@ def _names() -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Return a name as it is compared: small letters, plain signs, single spaces."""
+    """Return a name normalised for comparison: lower case, plain signs, single spaces."""
     plain = unicodedata.normalize("NFKC", text).replace(",", ", ")
     return " ".join(plain.split()).replace(" ,", ",").lower()

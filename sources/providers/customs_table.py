@@ -1,4 +1,4 @@
-"""A customs download as a table: bytes to text, the line of headings found, columns understood."""
+"""A customs download as a table: decoded, with the heading line found and columns identified."""
 
 import codecs
 import csv
@@ -10,10 +10,10 @@ from sources.providers.customs_headings import Heading, heading_of
 from store.errors import DataError
 
 ENCODINGS: Final = ("utf-8", "gb18030")
-"""Tried in turn; nearly any bytes are some GB18030, so the headings decide."""
+"""Tried in turn; nearly any bytes are valid GB18030, so the headings decide."""
 
 LEADING: Final = 15
-"""Lines, such as titles and the query's terms, that may stand before the headings."""
+"""Lines, such as titles and query terms, that may precede the headings."""
 
 _NEEDED: Final = ("commodity", "partner", "quantity")
 
@@ -46,7 +46,7 @@ class CustomsTable:
 
 @dataclass(frozen=True, slots=True)
 class CustomsLine:
-    """One line; a cell is asked for by what it means."""
+    """One line; cells are found by their meaning."""
 
     table: CustomsTable
     number: int
@@ -83,7 +83,7 @@ def read_customs(name: str, content: bytes) -> CustomsTable:
 
 
 def _decoded(name: str, content: bytes) -> str:
-    """Decode by the mark, or by the first encoding that fits and is readable."""
+    """Decode by the byte order mark, or by the first encoding that fits."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")
     for encoding in ENCODINGS:
@@ -135,12 +135,12 @@ def _headings(name: str, records: list[tuple[int, list[str]]]) -> tuple[int, tup
 
 
 def _columns(cells: list[str]) -> tuple[Column, ...]:
-    """Understand one line as headings."""
+    """Parse one line as headings."""
     return tuple(Column(place, cell.strip(), heading_of(cell)) for place, cell in enumerate(cells))
 
 
 def _without_names(columns: tuple[Column, ...]) -> tuple[Column, ...]:
-    """Keep one column of codes: beside "Commodity code" a column "Commodity" holds names."""
+    """Keep one column of codes: next to "Commodity code", a column "Commodity" holds names."""
     codes = [column for column in columns if column.heading.meaning == "commodity"]
     if len(codes) == 1:
         return columns

@@ -1,4 +1,4 @@
-"""Exchange rates by the month, from the ECB's or FRED's daily ones."""
+"""Monthly exchange rates from daily ones of the ECB or FRED."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from sources.covariate_table import covariates
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
 from sources.observation_rows import is_over, usual_moment
-from sources.providers.json_rows import changed_column, numbers
+from sources.providers.json_rows import missing_columns, numbers
 from sources.providers.month_range import MonthRange
 from store.facts.batch import FileRows
 from store.settings import Settings
@@ -42,7 +42,7 @@ class ExchangeRates:
     """Monthly means: yuan per dollar, yuan per euro, dollars per euro."""
 
     settings: Settings
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
     def info(self) -> SourceInfo:
@@ -56,10 +56,10 @@ class ExchangeRates:
         )
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Ask for daily rates; as ``LiveSource.fetch``. A month not yet over has no row."""
+        """Fetch daily rates; as ``LiveSource.fetch``. An unfinished month has no row."""
         settings, name = self.settings, self.info.id
         base = settings.fx_url or ADDRESSES[settings.fx_provider]
-        http = HttpClient(settings, provider=name, base_url=base, patience=self.patience)
+        http = HttpClient(settings, provider=name, base_url=base, retry_policy=self.retry_policy)
         with http:
             daily = _ask_ecb(http, span) if settings.fx_provider == "ecb" else _ask_fred(http, span)
         means = monthly_means(daily, span)
@@ -92,7 +92,7 @@ def monthly_means(daily: pd.DataFrame, span: MonthRange) -> pd.DataFrame:
 
 
 def _ask_ecb(http: HttpClient, span: MonthRange) -> pd.DataFrame:
-    """Ask for yuan and dollars per euro."""
+    """Fetch yuan and dollars per euro."""
     params = [
         ("format", "csvdata"),
         ("startPeriod", f"{span.begin:%Y-%m-%d}"),
@@ -104,13 +104,13 @@ def _ask_ecb(http: HttpClient, span: MonthRange) -> pd.DataFrame:
 
 def _read_ecb(body: bytes) -> pd.DataFrame:
     """Read the ECB's CSV."""
-    told = _csv(body, _ECB_COLUMNS, "ecb")
-    names = told["CURRENCY"].map({"CNY": "cny_per_eur", "USD": "usd_per_eur"})
-    return _daily(told["TIME_PERIOD"], names, told["OBS_VALUE"])
+    frame = _csv(body, _ECB_COLUMNS, "ecb")
+    names = frame["CURRENCY"].map({"CNY": "cny_per_eur", "USD": "usd_per_eur"})
+    return _daily(frame["TIME_PERIOD"], names, frame["OBS_VALUE"])
 
 
 def _ask_fred(http: HttpClient, span: MonthRange) -> pd.DataFrame:
-    """Ask for yuan per dollar and dollars per euro, a series at a time."""
+    """Fetch yuan per dollar and dollars per euro, one series at a time."""
     parts = []
     for series in _FRED_SERIES:
         params = [
@@ -125,41 +125,41 @@ def _ask_fred(http: HttpClient, span: MonthRange) -> pd.DataFrame:
 
 def _read_fred(body: bytes, *, series: str) -> pd.DataFrame:
     """Read one series of FRED, where a missing day is empty or a dot."""
-    told = _csv(body, (series,), "fred")
-    dates = next((name for name in _FRED_DATES if name in told.columns), None)
+    frame = _csv(body, (series,), "fred")
+    dates = next((name for name in _FRED_DATES if name in frame.columns), None)
     if dates is None:
-        raise changed_column(_FRED_DATES[:1], list(told.columns), provider="fx", url="fred")
-    names = pd.Series(_FRED_SERIES[series], index=told.index)
-    return _daily(told[dates], names, told[series].replace(".", ""))
+        raise missing_columns(_FRED_DATES[:1], list(frame.columns), provider="fx", url="fred")
+    names = pd.Series(_FRED_SERIES[series], index=frame.index)
+    return _daily(frame[dates], names, frame[series].replace(".", ""))
 
 
 def _csv(body: bytes, needed: Sequence[str], url: str) -> pd.DataFrame:
     """Read a CSV as text.
 
     Raises:
-        ValueError: It is broken off or holds a day twice.
+        ValueError: It is truncated or has a day twice.
         SourceError: A column is missing.
     """
     if not body.endswith(b"\n"):
         raise ValueError("its last line breaks off")
-    told = pd.read_csv(io.BytesIO(body), dtype="str", keep_default_na=False)
-    if missing := [name for name in needed if name not in told.columns]:
-        raise changed_column(missing, list(told.columns), provider="fx", url=url)
-    return told
+    frame = pd.read_csv(io.BytesIO(body), dtype="str", keep_default_na=False)
+    if missing := [name for name in needed if name not in frame.columns]:
+        raise missing_columns(missing, list(frame.columns), provider="fx", url=url)
+    return frame
 
 
 def _daily(days: pd.Series, names: pd.Series, rates: pd.Series) -> pd.DataFrame:
-    """Return days, names and rates, each day of a name once."""
-    told = pd.DataFrame(
+    """Return days, names and rates, one row per day and name."""
+    frame = pd.DataFrame(
         {
             "day": pd.to_datetime(days, format="%Y-%m-%d"),
             "name": names,
             "rate": numbers(rates, provider="fx", url="its daily rates"),
         }
     ).dropna()
-    if told.duplicated(["day", "name"]).any():
-        raise ValueError("it tells a day twice")
-    return told
+    if frame.duplicated(["day", "name"]).any():
+        raise ValueError("it has a day twice")
+    return frame
 
 
 def _nothing() -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The geopolitical risk index by the month, from its author's file."""
+"""The monthly geopolitical risk index, from its authors' file."""
 
 import io
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from sources.covariate_table import covariates
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
 from sources.observation_rows import is_over, usual_moment
-from sources.providers.json_rows import changed_column, numbers
+from sources.providers.json_rows import missing_columns, numbers
 from sources.providers.month_range import MonthRange
 from store.facts.batch import FileRows
 from store.settings import Settings
@@ -41,7 +41,7 @@ class GeopoliticalRisk:
     """The index, its parts, and those of China and the USA."""
 
     settings: Settings
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
     def info(self) -> SourceInfo:
@@ -55,22 +55,22 @@ class GeopoliticalRisk:
         )
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Ask for the file; as ``LiveSource.fetch``. A month not yet over has no row."""
+        """Fetch the file; as ``LiveSource.fetch``. An unfinished month has no row."""
         settings, name = self.settings, self.info.id
         http = HttpClient(
-            settings, provider=name, base_url=settings.gpr_url, patience=self.patience
+            settings, provider=name, base_url=settings.gpr_url, retry_policy=self.retry_policy
         )
         with http:
             reply = http.get(FILE, read=_read, accept="*/*")
-        told = pd.DataFrame(columns=["period", *SERIES]) if reply.value is None else reply.value
-        told = told[told["period"].between(span.begin, span.last.start_time)]
-        told = told[is_over(told["period"], now)]
+        frame = pd.DataFrame(columns=["period", *SERIES]) if reply.value is None else reply.value
+        frame = frame[frame["period"].between(span.begin, span.last.start_time)]
+        frame = frame[is_over(frame["period"], now)]
         parts = [
-            told[["period"]].assign(
+            frame[["period"]].assign(
                 name=series,
-                value=told[column],
+                value=frame[column],
                 unit="pct" if column.startswith("GPRC") else "index",
-                available_at=usual_moment(told["period"], lag_days=LAG_DAYS, now=now),
+                available_at=usual_moment(frame["period"], lag_days=LAG_DAYS, now=now),
             )
             for column, series in SERIES.items()
         ]
@@ -82,17 +82,17 @@ def _read(body: bytes) -> pd.DataFrame:
     """Return ``period`` and the series of the file.
 
     Raises:
-        ValueError: It is broken or holds a month twice.
+        ValueError: It is broken or has a month twice.
         SourceError: A column is missing.
     """
-    told = _workbook(body) if body.startswith(_BINARY) else _csv(body)
-    if missing := [name for name in ("month", *SERIES) if name not in told.columns]:
-        raise changed_column(missing, list(map(str, told.columns)), provider="gpr", url=FILE)
-    told = told[told["month"].astype("str").ne("")]
-    months = pd.to_datetime(told["month"].astype("str")).dt.to_period("M").dt.to_timestamp()
+    frame = _workbook(body) if body.startswith(_BINARY) else _csv(body)
+    if missing := [name for name in ("month", *SERIES) if name not in frame.columns]:
+        raise missing_columns(missing, list(map(str, frame.columns)), provider="gpr", url=FILE)
+    frame = frame[frame["month"].astype("str").ne("")]
+    months = pd.to_datetime(frame["month"].astype("str")).dt.to_period("M").dt.to_timestamp()
     if months.duplicated().any():
-        raise ValueError("it tells a month twice")
-    values = {name: numbers(told[name], provider="gpr", url=FILE) for name in SERIES}
+        raise ValueError("it has a month twice")
+    values = {name: numbers(frame[name], provider="gpr", url=FILE) for name in SERIES}
     return pd.DataFrame({"period": months.astype("datetime64[us]"), **values})
 
 

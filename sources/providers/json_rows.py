@@ -1,4 +1,4 @@
-"""Records of a provider's JSON as a table, checked to be what was asked for."""
+"""Records of a provider's JSON as a table, checked for the documented shape."""
 
 from collections.abc import Mapping, Sequence
 
@@ -35,14 +35,14 @@ def table_of(
         return pd.DataFrame(columns=list(needed))
     frame = pd.DataFrame.from_records(list(records))
     if missing := [name for name in needed if name not in frame.columns]:
-        raise changed_column(missing, list(frame.columns), provider=provider, url=url)
+        raise missing_columns(missing, list(frame.columns), provider=provider, url=url)
     return frame
 
 
-def changed_column(
+def missing_columns(
     missing: Sequence[str], has: Sequence[str], *, provider: str, url: str
 ) -> SourceError:
-    """Word an answer that lacks a column."""
+    """Return an error for an answer without some columns."""
     return SourceError(
         f"{provider} answers without {first_few(missing)}, at {url}; it has "
         f"{', '.join(map(str, has[:40]))}. Expected the documented columns. See whether the "

@@ -1,4 +1,4 @@
-"""The months one asks a provider for."""
+"""The range of months requested from a provider."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class MonthRange:
     last: pd.Period
 
     def __post_init__(self) -> None:
-        """Refuse what is no range of months."""
+        """Refuse what is not a range of months."""
         if self.first.freqstr != "M" or self.last.freqstr != "M" or self.last < self.first:
             raise ValueError(
                 f"Span {self.first}..{self.last} is no range of months. Expected two monthly "
@@ -43,14 +43,14 @@ class MonthRange:
         return pd.period_range(self.first, self.last, freq="M")
 
     def pieces(self, months: int) -> Iterator["MonthRange"]:
-        """Cut into spans of so many months; the last may be shorter."""
+        """Split into ranges of so many months; the last may be shorter."""
         every = self.months
         for start in range(0, len(every), months):
             part = every[start : start + months]
             yield MonthRange(part[0], part[-1])
 
     def years(self) -> Iterator["MonthRange"]:
-        """Cut at the turns of the years."""
+        """Split by calendar year."""
         for year in range(self.first.year, self.last.year + 1):
             yield MonthRange(
                 max(self.first, pd.Period(f"{year}-01", "M")),

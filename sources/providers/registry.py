@@ -1,4 +1,4 @@
-"""The providers that are asked over HTTP, by name."""
+"""The providers queried over HTTP, by name."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -20,14 +20,14 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "hts": ("sources.watchers.hts", "TariffSchedule"),
     "federal_register": ("sources.watchers.federal_register", "FederalRegister"),
 }
-"""By source id the module and class; imported when asked for, as the SDMX library takes seconds."""
+"""Module and class by source id; imported on use, because the SDMX library takes seconds."""
 
 LIVE: Final = tuple(_MAKERS)
 """Ids of all live sources."""
 
 
 BY_CODE: Final = ("comtrade", "comtrade_mirror")
-"""Ids of those that tell of any six-digit code."""
+"""Ids of the sources that cover any six-digit code."""
 
 
 def coded_source(name: str, settings: Settings, code: str) -> LiveSource:
@@ -38,7 +38,9 @@ def coded_source(name: str, settings: Settings, code: str) -> LiveSource:
     return make(settings, commodity=code)
 
 
-def live_source(name: str, settings: Settings, patience: RetryPolicy | None = None) -> LiveSource:
+def live_source(
+    name: str, settings: Settings, retry_policy: RetryPolicy | None = None
+) -> LiveSource:
     """Return the source called ``name``.
 
     Raises:
@@ -48,4 +50,4 @@ def live_source(name: str, settings: Settings, patience: RetryPolicy | None = No
         raise ValueError(f"a live source ({', '.join(LIVE)})")
     module, kind = _MAKERS[name]
     make = cast("Maker", getattr(import_module(module), kind))
-    return make(settings, patience or RetryPolicy())
+    return make(settings, retry_policy or RetryPolicy())

@@ -8,8 +8,9 @@ import pandas as pd
 
 from sources.base import SourceInfo
 from sources.http.backoff import RetryPolicy
-from sources.http.client import HttpClient, Params
-from sources.providers.json_rows import changed_column, records_in
+from sources.http.client import HttpClient
+from sources.http.transport import Params
+from sources.providers.json_rows import missing_columns, records_in
 from sources.providers.month_range import MonthRange
 from sources.watchers.proposals import Proposal, proposals
 from store.errors import SourceError
@@ -29,7 +30,7 @@ TERMS: Final = (
 TYPES: Final = ("PRESDOCU", "NOTICE", "RULE", "PRORULE")
 
 MOST_RESULTS: Final = 2_000
-"""Results one query can be walked through. Source: the API's documentation."""
+"""Results one query can page through. Source: the API's documentation."""
 
 PER_PAGE: Final = 1_000
 
@@ -47,7 +48,7 @@ class FederalRegister:
     """Documents that may change a tariff or a control on magnets."""
 
     settings: Settings
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
     def info(self) -> SourceInfo:
@@ -60,13 +61,13 @@ class FederalRegister:
         )
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Ask for each term's documents; as ``LiveSource.fetch``."""
+        """Fetch each term's documents; as ``LiveSource.fetch``."""
         settings, name = self.settings, self.info.id
         http = HttpClient(
             settings,
             provider=PROVIDER,
             base_url=settings.federal_register_url,
-            patience=self.patience,
+            retry_policy=self.retry_policy,
         )
         found: dict[str, Document] = {}
         terms: dict[str, list[str]] = {}
@@ -104,14 +105,14 @@ class _Query:
         ]
 
     def halves(self) -> tuple["_Query", "_Query"]:
-        """Cut the days in two."""
+        """Split the days in two."""
         middle = self.first + (self.last - self.first) // 2
         middle = middle.normalize()
         return replace(self, last=middle), replace(self, first=middle + pd.Timedelta(days=1))
 
 
 def _documents(http: HttpClient, query: _Query) -> Iterator[Document]:
-    """Return every document of a query, in slices of days where there are too many.
+    """Return every document of a query, splitting the days where there are too many.
 
     Raises:
         SourceError: Fewer documents come than were announced, or one day holds too many.
@@ -127,24 +128,24 @@ def _documents(http: HttpClient, query: _Query) -> Iterator[Document]:
         for half in query.halves():
             yield from _documents(http, half)
         return
-    told = _results(answer, url) if count else []
+    found = _results(answer, url) if count else []
     page = 1
-    while len(told) < count and page * PER_PAGE < count:
+    while len(found) < count and page * PER_PAGE < count:
         page += 1
         answer, url = _page(http, query, page)
-        told += _results(answer, url)
-    numbers = {str(document["document_number"]) for document in told}
+        found += _results(answer, url)
+    numbers = {str(document["document_number"]) for document in found}
     if len(numbers) != count:
         raise SourceError(
-            f"federal_register announces {count} documents on {query.term} and tells "
-            f"{len(numbers)} different ones in {len(told)}, at {url}. Expected each once. Try "
+            f"federal_register announces {count} documents on {query.term} and lists "
+            f"{len(numbers)} different ones in {len(found)}, at {url}. Expected each once. Try "
             "again later; nothing was taken over."
         )
-    yield from told
+    yield from found
 
 
 def _page(http: HttpClient, query: _Query, page: int) -> tuple[object, str]:
-    """Ask for one page."""
+    """Fetch one page."""
     reply = http.json("/documents.json", query.params(page))
     return {"count": 0} if reply.value is None else reply.value, reply.url
 
@@ -154,7 +155,7 @@ def _count(answer: object, url: str) -> int:
     count = answer.get("count") if isinstance(answer, Mapping) else None
     if not isinstance(count, int):
         has = sorted(map(str, answer)) if isinstance(answer, Mapping) else [type(answer).__name__]
-        raise changed_column(["count"], has, provider=PROVIDER, url=url)
+        raise missing_columns(["count"], has, provider=PROVIDER, url=url)
     return count
 
 
@@ -163,12 +164,12 @@ def _results(answer: object, url: str) -> list[Document]:
     documents = records_in(answer, "results", provider=PROVIDER, url=url)
     for document in documents:
         if missing := [name for name in _NEEDED if name not in document]:
-            raise changed_column(missing, sorted(document), provider=PROVIDER, url=url)
+            raise missing_columns(missing, sorted(document), provider=PROVIDER, url=url)
     return documents
 
 
 def _proposal(document: Document, terms: list[str]) -> Proposal:
-    """Put a document up for review."""
+    """Propose a document for review."""
     return Proposal(
         item_key=str(document["document_number"]),
         title=str(document["title"] or ""),
@@ -178,18 +179,18 @@ def _proposal(document: Document, terms: list[str]) -> Proposal:
     )
 
 
-def _day(told: object) -> pd.Timestamp:
+def _day(text: object) -> pd.Timestamp:
     """Return the day of publication."""
     try:
-        return pd.Timestamp(pd.to_datetime(str(told), format="%Y-%m-%d")).as_unit("us")
+        return pd.Timestamp(pd.to_datetime(str(text), format="%Y-%m-%d")).as_unit("us")
     except ValueError as err:
         raise SourceError(
-            f"federal_register dates a document {told!r}. Expected a day YYYY-MM-DD. See whether "
+            f"federal_register dates a document {text!r}. Expected a day YYYY-MM-DD. See whether "
             "the provider has changed publication_date; nothing was taken over."
         ) from err
 
 
 def _is_known(item: Proposal, now: pd.Timestamp) -> bool:
-    """Leave out what is published after ``now``: the register shows some documents ahead."""
+    """Return whether it is published by ``now``: the register shows some documents in advance."""
     day = item.published_on
     return day is None or day <= now.tz_convert("UTC").tz_localize(None)

@@ -11,7 +11,7 @@ import pandas as pd
 from sources.base import SourceInfo
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
-from sources.providers.json_rows import changed_column
+from sources.providers.json_rows import missing_columns
 from sources.providers.month_range import MonthRange
 from sources.watchers.proposals import Proposal, proposals
 from store.errors import SourceError
@@ -32,14 +32,14 @@ Line = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class TariffSchedule:
-    """What the schedule says of the line today: a rate, and pointers to rates on top.
+    """The current rate of the line in the schedule, and its references to additional rates.
 
-    The schedule tells neither from when a rate holds nor whom it touches, so nothing goes into the
-    ledger by itself: each statement that is new is proposed to a person.
+    The schedule gives neither the start of a rate nor the countries affected, so nothing enters
+    the ledger automatically: each new statement is proposed for review.
     """
 
     settings: Settings
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
     def info(self) -> SourceInfo:
@@ -52,10 +52,10 @@ class TariffSchedule:
         )
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:  # noqa: ARG002
-        """Ask for the line as it stands; as ``LiveSource.fetch``, the months only name the file."""
+        """Fetch the current line; as ``LiveSource.fetch``, the months only name the file."""
         settings, name = self.settings, self.info.id
         http = HttpClient(
-            settings, provider=PROVIDER, base_url=settings.hts_url, patience=self.patience
+            settings, provider=PROVIDER, base_url=settings.hts_url, retry_policy=self.retry_policy
         )
         with http:
             lines = [line for line in _search(http, LINE) if _number(line).startswith(LINE)]
@@ -83,22 +83,22 @@ def _search(http: HttpClient, keyword: str) -> list[Line]:
     lines = reply.value or []
     for line in lines:
         if missing := [name for name in _NEEDED if name not in line]:
-            raise changed_column(missing, sorted(line), provider=PROVIDER, url=reply.url)
+            raise missing_columns(missing, sorted(line), provider=PROVIDER, url=reply.url)
     return lines
 
 
 def _read(body: bytes) -> list[Line]:
-    """Read a list of lines, each once; headings without a number may repeat.
+    """Read a list of lines without duplicates; headings without a number may repeat.
 
     Raises:
-        ValueError: The body is no such list.
+        ValueError: The body is not such a list.
     """
     answer = json.loads(body)
     if not isinstance(answer, list) or not all(isinstance(line, dict) for line in answer):
         raise ValueError("it is no list of lines")
     numbers = [line["htsno"] for line in answer if line.get("htsno")]
     if len(set(numbers)) != len(numbers):
-        raise ValueError("it tells a line twice")
+        raise ValueError("it has a line twice")
     return answer
 
 
@@ -120,7 +120,7 @@ def _chapter_99(http: HttpClient, number: str) -> Line | None:
 
 
 def _own_rate(line: Line, base: str) -> Proposal:
-    """Propose what a line says of its own rate."""
+    """Propose the line's own rate."""
     rate = str(line["general"] or "").strip()
     match = _MFN.fullmatch(rate)
     number = _number(line)
@@ -134,12 +134,12 @@ def _own_rate(line: Line, base: str) -> Proposal:
 
 
 def _added_rate(number: str, line: Line | None, base: str) -> Proposal:
-    """Propose a rate on top that the line points to."""
-    said = str(line["general"] or "").strip() if line else "not found"
-    match = _ADDED.search(said)
+    """Propose an additional rate that the line refers to."""
+    rate = str(line["general"] or "").strip() if line else "not found"
+    match = _ADDED.search(rate)
     return Proposal(
-        item_key=f"{LINE}|{number}|{said}",
-        title=f"HTS {LINE} points to {number}: {said}",
+        item_key=f"{LINE}|{number}|{rate}",
+        title=f"HTS {LINE} points to {number}: {rate}",
         url=f"{base}/search?keyword={number}",
         published_on=None,
         payload=_payload(number, LINE, float(match[1]) if match else None, line),
@@ -149,7 +149,7 @@ def _added_rate(number: str, line: Line | None, base: str) -> Proposal:
 def _payload(
     component: str, scope: str, rate: float | None, line: Line | None
 ) -> dict[str, object]:
-    """Return what a row of the ledger would take over; who is touched and when stays open."""
+    """Return the values of a ledger row; countries and dates are left open."""
     return {
         "importer": "USA",
         "origin": ORIGIN,

@@ -1,4 +1,4 @@
-"""Rows for the review desk: what a watcher found and a person decides on."""
+"""Rows for the review queue: items found by watchers for a person to decide on."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ class Proposal:
     """One item."""
 
     item_key: str
-    """Names the item within its source; an item proposed once is never proposed again."""
+    """Identifies the item within its source; each item is proposed only once."""
     title: str
     url: str
     published_on: pd.Timestamp | None
     payload: Mapping[str, object]
-    """What is known of it, for whoever writes the ledger's row."""
+    """Details for the ledger's row."""
 
 
 def proposals(items: Sequence[Proposal], *, source: str) -> pd.DataFrame:

@@ -1,11 +1,11 @@
-"""One compressed archive with a manifest of hashes: written whole, believed only when verified.
+"""One compressed archive with a manifest of hashes: written atomically, read only if verified.
 
 Public: :func:`write_archive`, :func:`extract_archive`, :func:`verify_archive`,
 :class:`ArchiveEntry`.
 
-An archive is a tar of plain files; the first is the manifest, which names every other with its
-size and hash. Whatever it does not name, and every link, device or path that leads elsewhere, is
-refused before a byte of it is kept.
+An archive is a tar of plain files; the first is the manifest, which lists every other file with its
+size and hash. Unlisted files, links, devices and paths outside the archive are refused before
+anything of them is written.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import shutil
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Self, cast
 
@@ -27,7 +27,7 @@ from store.errors import DataError, StoreError
 MANIFEST: Final = "manifest.json"
 
 FORMAT: Final = "magnetcast-backup-1"
-"""What the manifest calls its own layout."""
+"""Name of the manifest's layout."""
 
 SUFFIXES: Final = {".tar.zst": "zstd", ".tar.gz": "gzip"}
 
@@ -48,7 +48,7 @@ class ArchiveEntry:
 
 
 class _PlainFile(tarfile.TarInfo):
-    """A tar header, refused unless it heads a plain file, before anything behind it is read."""
+    """A tar header that accepts plain files only, before their content is read."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -62,12 +62,12 @@ class _PlainFile(tarfile.TarInfo):
 
 
 def write_archive(path: Path, files: Mapping[str, Path], about: Mapping[str, Any]) -> str:
-    """Write files and their manifest as one archive; it is there only when it is whole.
+    """Write files and their manifest as one archive; it appears only once complete.
 
     Args:
         path: The archive, ``.tar.zst`` or ``.tar.gz``; it replaces an older one.
-        files: Where each file lies by its name within; they must not change meanwhile.
-        about: What the manifest says beside the list of files; must survive JSON.
+        files: Path of each file by its name in the archive; they must not change meanwhile.
+        about: Further entries of the manifest, in types JSON has.
 
     Returns:
         SHA-256 of the archive.
@@ -81,8 +81,8 @@ def write_archive(path: Path, files: Mapping[str, Path], about: Mapping[str, Any
     unfinished = path.with_name(f".{path.name}.part")
     try:
         entries = [_entry(name, file) for name, file in sorted(files.items())]
-        told = {"format": FORMAT, **about, "files": [_told(entry) for entry in entries]}
-        text = json.dumps(told, indent=1, allow_nan=False).encode()
+        manifest = {"format": FORMAT, **about, "files": [asdict(entry) for entry in entries]}
+        text = json.dumps(manifest, indent=1, allow_nan=False).encode()
         with (
             pa.output_stream(str(unfinished), compression=compression) as stream,
             tarfile.open(fileobj=stream, mode="w|", format=tarfile.GNU_FORMAT) as tar,
@@ -106,7 +106,7 @@ def verify_archive(path: Path) -> dict[str, Any]:
     """Read an archive to its end, check every hash and return its manifest.
 
     Raises:
-        DataError: It is no archive of ours, is cut off, or was changed.
+        DataError: It is not a magnetcast archive, is truncated, or was changed.
     """
     with _opened(path) as (manifest, members):
         for _ in members:
@@ -119,7 +119,7 @@ def extract_archive(path: Path, folder: Path) -> dict[str, Any]:
 
     Args:
         path: The archive.
-        folder: Is made; removed again where anything speaks against the archive.
+        folder: Is created; removed again if the archive is refused.
 
     Raises:
         DataError: As :func:`verify_archive`, or there is no room for it.
@@ -144,7 +144,7 @@ Members = Iterator[tuple[ArchiveEntry, Iterator[bytes]]]
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[dict[str, Any], Members]]:
-    """Open an archive; its members must be walked to the end."""
+    """Open an archive; its members must be read to the end."""
     try:
         with (
             pa.input_stream(str(path), compression=_compression(path)) as stream,
@@ -159,7 +159,7 @@ def _opened(path: Path) -> Iterator[tuple[dict[str, Any], Members]]:
 
 
 def _members(tar: tarfile.TarFile, entries: Mapping[str, ArchiveEntry]) -> Members:
-    """Yield each file with its bytes; complain of strangers, of changes and of what is missing."""
+    """Yield each file with its bytes; refuse unlisted, changed and missing files."""
     missing = dict(entries)
     while (header := tar.next()) is not None:
         entry = missing.pop(header.name, None)
@@ -200,7 +200,7 @@ def _read_manifest(tar: tarfile.TarFile) -> dict[str, Any]:
 
 
 def _entries(manifest: Mapping[str, Any]) -> dict[str, ArchiveEntry]:
-    """Return the files a manifest names; names that lead out of a folder are refused."""
+    """Return the files of a manifest; names outside the folder are refused."""
     try:
         entries = [
             ArchiveEntry(str(one["name"]), int(one["size"]), str(one["sha256"]))
@@ -227,7 +227,7 @@ def _check_room(manifest: Mapping[str, Any], folder: Path) -> None:
 
 
 def _add(tar: tarfile.TarFile, entry: ArchiveEntry, file: Path) -> None:
-    """Add a file, and make sure that it is still the one that was hashed."""
+    """Add a file and check that it did not change since it was hashed."""
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         tar.addfile(_header(entry.name, entry.size), cast("IO[bytes]", _HashedFile(stream, digest)))
@@ -265,10 +265,6 @@ def _hash_file(file: Path) -> tuple[int, str]:
             digest.update(chunk)
             size += len(chunk)
     return size, digest.hexdigest()
-
-
-def _told(entry: ArchiveEntry) -> dict[str, object]:
-    return {"name": entry.name, "size": entry.size, "sha256": entry.sha256}
 
 
 def _compression(path: Path) -> str:

@@ -1,108 +1,66 @@
-"""Copies of whole databases, consistent though others write meanwhile, and the way back.
+"""Consistent copies of whole databases while others write, and checks of SQLite files.
 
-Public: :func:`copy_database`, :func:`check_sqlite`, :func:`as_one_file`, :func:`load_postgres`,
-:func:`filled_tables`, :func:`move_addresses`, :func:`kind_of`, :func:`sqlite_file`,
-:class:`DatabaseCopy`.
+Public: :func:`copy_database`, :func:`check_sqlite`, :func:`as_one_file`, :func:`sqlite_damage`,
+:func:`move_addresses`.
 """
 
-import os
-import shutil
 import sqlite3
-import subprocess
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from sqlalchemy import (
-    URL,
     Connection,
     MetaData,
     String,
     Table,
     create_engine,
     func,
-    inspect,
-    make_url,
-    select,
-    text,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from store.archive.database_contents import (
+    DatabaseCopy,
+    describe,
+    kind_of,
+    sqlite_file,
+    with_driver,
+)
+from store.archive.postgres_dump import dump
 from store.database import BUSY_TIMEOUT_S, shown_address
 from store.errors import StoreError
 
-Kind = Literal["sqlite", "postgresql"]
-
 PAGES: Final = -1
-"""Pages copied in one step: all, so that the copy is one state and no writer delays it."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseCopy:
-    """What a copy of a database holds."""
-
-    kind: Kind
-    revision: str
-    """Of the schema; empty where none is noted."""
-    rows: Mapping[str, int]
-    """Rows of each table."""
-
-
-def kind_of(url: str) -> Kind:
-    """Return which database an address names.
-
-    Raises:
-        StoreError: It is neither SQLite in a file nor PostgreSQL.
-    """
-    if url.startswith("sqlite") and sqlite_file(url) is not None:
-        return "sqlite"
-    if url.startswith("postgresql"):
-        return "postgresql"
-    raise StoreError(
-        f"{shown_address(url)} cannot be copied. Expected the address of a SQLite file or of a "
-        "PostgreSQL database. Set it to the database itself where that is kept, not to a server "
-        "in front of it."
-    )
-
-
-def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite address, None for any other or for one in memory."""
-    address = make_url(url)
-    if address.get_backend_name() != "sqlite" or address.database in {None, "", ":memory:"}:
-        return None
-    return Path(str(address.database))
+"""Pages copied in one step: all, so that the copy is consistent and no writer delays it."""
 
 
 def copy_database(url: str, target: Path) -> DatabaseCopy:
-    """Copy one state of a database to a file: a SQLite database, or a dump of ``pg_dump``.
+    """Copy a database to a file: a SQLite database, or a dump of ``pg_dump``.
 
     Args:
         url: SQLAlchemy address.
-        target: File to be made.
+        target: File to write.
 
     Raises:
         StoreError: The database cannot be read, or ``pg_dump`` is missing.
     """
     try:
-        return _copy_sqlite(url, target) if kind_of(url) == "sqlite" else _dump(url, target)
+        return _copy_sqlite(url, target) if kind_of(url) == "sqlite" else dump(url, target)
     except (sqlite3.Error, SQLAlchemyError, OSError) as err:
         raise StoreError(
-            f"{shown_address(url)} cannot be copied ({err}). Expected a sound database that can "
-            "be read. Look at `magnetcast status`; a damaged one is put back by "
-            "`magnetcast restore`."
+            f"{shown_address(url)} cannot be copied ({err}). Expected an intact, readable "
+            "database. See `magnetcast status`; `magnetcast restore` replaces a damaged one."
         ) from err
 
 
 def check_sqlite(file: Path, copy: DatabaseCopy) -> None:
-    """Check that a SQLite file is sound and holds what its copy held.
+    """Check that a SQLite file is intact and holds what its copy held.
 
     Raises:
-        StoreError: It does not.
+        StoreError: It is damaged, or holds something else.
     """
     try:
-        found = _look(file)
+        found = _inspect(file)
     except (sqlite3.Error, SQLAlchemyError) as err:
         raise StoreError(
             f"{file.name} is no sound database ({err}). Expected the copy that the backup made. "
@@ -115,14 +73,14 @@ def check_sqlite(file: Path, copy: DatabaseCopy) -> None:
 
 
 def as_one_file(file: Path) -> None:
-    """Fold the log of a SQLite file that nobody else has open into it, so that it can be moved."""
+    """Merge the write-ahead log into a SQLite file that nobody else has open, to move it."""
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
     file.with_name(f".{file.name}.lock").unlink(missing_ok=True)
 
 
-def is_sound(url: str) -> str:
-    """Return what is wrong with the file of a SQLite database, empty where nothing is."""
+def sqlite_damage(url: str) -> str:
+    """Return what is wrong with the file of a SQLite database; empty if nothing."""
     file = sqlite_file(url)
     if file is None or not file.exists():
         return ""
@@ -134,76 +92,19 @@ def is_sound(url: str) -> str:
     return "" if answer == "ok" else f"{file} is damaged ({answer})"
 
 
-_OWN_FUNCTIONS: Final = """
-SELECT oid::regprocedure::text FROM pg_proc
-WHERE pronamespace = current_schema()::regnamespace
-  AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
-"""
-"""Functions of the schema that no extension brought, such as the audit trail's guard."""
-
-
-def load_postgres(url: str, dump: Path) -> None:
-    """Replace all tables and functions of a PostgreSQL database by those of a dump.
-
-    Raises:
-        StoreError: ``pg_restore`` is missing or fails; the database may then hold no tables.
-    """
-    program = _program("pg_restore")
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
-    try:
-        with engine.begin() as connection:
-            for name in inspect(connection).get_table_names():
-                quoted = connection.dialect.identifier_preparer.quote(name)
-                connection.execute(text(f"DROP TABLE {quoted} CASCADE"))
-            for name in connection.scalars(text(_OWN_FUNCTIONS)):
-                connection.execute(text(f"DROP FUNCTION {name} CASCADE"))
-    except SQLAlchemyError as err:
-        raise StoreError(
-            f"The tables of {shown_address(url)} cannot be replaced ({err}). Expected a "
-            "reachable database whose owner we are. Check MAGNETCAST_DATABASE_URL."
-        ) from err
-    finally:
-        engine.dispose()
-    _run(
-        url,
-        [program, "--no-owner", "--exit-on-error", "--single-transaction", "--dbname"],
-        [str(dump)],
-    )
-
-
-def filled_tables(url: str) -> list[str]:
-    """Return the tables of a PostgreSQL database that hold rows, the schema's own note apart.
-
-    Raises:
-        StoreError: It cannot be read.
-    """
-    engine = create_engine(_driven(url))
-    try:
-        with engine.begin() as connection:
-            rows = _describe(connection, "postgresql").rows
-    except SQLAlchemyError as err:
-        raise StoreError(
-            f"{shown_address(url)} cannot be read ({err}). Expected a reachable database. "
-            "Check the address."
-        ) from err
-    finally:
-        engine.dispose()
-    return [name for name, count in rows.items() if count and name != "alembic_version"]
-
-
 def move_addresses(url: str, old: str, new: str) -> int:
-    """Let every text that begins with one address begin with another, and count them.
+    """Replace the start of every text that begins with an address, and count the changes.
 
-    MLflow keeps the full address of each artifact; a copy elsewhere needs its own.
+    MLflow stores the full address of each artifact; a copy elsewhere needs its own.
 
     Args:
         url: SQLAlchemy address of MLflow's database.
-        old: Address of the folder the artifacts were in, without a slash at the end.
-        new: Address of the folder they are in now.
+        old: Former address of the artifacts' folder, without a trailing slash.
+        new: Its present address.
     """
     if old == new:
         return 0
-    engine = create_engine(_driven(url))
+    engine = create_engine(with_driver(url))
     try:
         with engine.begin() as connection:
             found = MetaData()
@@ -239,10 +140,10 @@ def _copy_sqlite(url: str, target: Path) -> DatabaseCopy:
     ):  # fmt: skip
         old.backup(new, pages=PAGES)
     as_one_file(target)
-    return _look(target)
+    return _inspect(target)
 
 
-def _look(file: Path) -> DatabaseCopy:
+def _inspect(file: Path) -> DatabaseCopy:
     """Return what a SQLite file holds.
 
     Raises:
@@ -255,72 +156,6 @@ def _look(file: Path) -> DatabaseCopy:
     engine = create_engine(f"sqlite:///{file}")
     try:
         with engine.connect() as connection:
-            return _describe(connection, "sqlite")
+            return describe(connection, "sqlite")
     finally:
         engine.dispose()
-
-
-def _dump(url: str, target: Path) -> DatabaseCopy:
-    """Dump PostgreSQL in the very state that its rows are counted in."""
-    program = _program("pg_dump")
-    engine = create_engine(_driven(url), isolation_level="REPEATABLE READ")
-    try:
-        with engine.begin() as connection:
-            snapshot = connection.scalar(text("SELECT pg_export_snapshot()"))
-            found = _describe(connection, "postgresql")
-            options = ["--format=custom", "--compress=0", "--no-owner", f"--snapshot={snapshot}"]
-            _run(url, [program, *options, f"--file={target}", "--dbname"], [])
-            return found
-    finally:
-        engine.dispose()
-
-
-def _describe(connection: Connection, kind: Kind) -> DatabaseCopy:
-    found = MetaData()
-    # Names are enough to count, and SQLite's own odd types are not asked for.
-    names = sorted(inspect(connection).get_table_names())
-    rows = {
-        name: int(
-            connection.scalar(select(func.count()).select_from(Table(name, found))) or 0
-        )
-        for name in names
-    }  # fmt: skip
-    noted = "alembic_version" in rows
-    revision = connection.scalar(text("SELECT version_num FROM alembic_version")) if noted else ""
-    return DatabaseCopy(kind, str(revision or ""), rows)
-
-
-def _driven(url: str) -> URL:
-    address = make_url(url)
-    return (
-        address.set(drivername="postgresql+psycopg")
-        if address.get_backend_name() == "postgresql"
-        else address
-    )
-
-
-def _program(name: str) -> str:
-    if (path := shutil.which(name)) is None:
-        raise StoreError(
-            f"The program {name} was not found on PATH. Expected PostgreSQL's client programs, of "
-            "the server's version or newer. On Debian: apt-get install postgresql-client"
-        )
-    return path
-
-
-def _run(url: str, command: list[str], rest: list[str]) -> None:
-    """Run a program of PostgreSQL; the password goes by the environment, never by arguments."""
-    address = make_url(url)
-    variables = dict(os.environ)
-    if address.password:
-        variables["PGPASSWORD"] = str(address.password)
-    shown = address.set(drivername="postgresql", password=None)
-    words = [*command, shown.render_as_string(hide_password=False), *rest]
-    # The program is PostgreSQL's own and no shell is asked.
-    answer = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)  # noqa: S603
-    if answer.returncode != 0:
-        raise StoreError(
-            f"{Path(command[0]).name} failed on {shown_address(url)}: {answer.stderr.strip()} "
-            "Expected a reachable server, not newer than the program. Check the address, or "
-            "install the client programs of the server's version."
-        )

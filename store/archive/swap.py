@@ -1,9 +1,9 @@
-"""Putting several files and folders in place at once, with a way back at any moment.
+"""Replacing several files and folders at once, with a way back at any moment.
 
 Public: :func:`swap_all`, :func:`undo`, :func:`remove`.
 
-A journal is on disk before the first move. Whoever finds one knows that a swap was cut off, and
-:func:`undo` puts back what was there before.
+A journal is on disk before the first move. If one is found later, a swap was interrupted, and
+:func:`undo` restores the state before it.
 """
 
 import json
@@ -22,12 +22,12 @@ COMPANIONS: Final = ("", "-wal", "-shm", "-journal")
 def swap_all(
     staged: Mapping[Path, Path | None], journal: Path, *, then: Callable[[], None]
 ) -> None:
-    """Put files and folders in place, or leave everything as it was.
+    """Replace files and folders, or leave everything as it was.
 
     Args:
-        staged: What takes the place of each target, on the same disk; None where nothing does.
-        journal: File that tells of the swap while it lasts.
-        then: Is done last; where it fails, all is put back.
+        staged: The replacement of each target, on the same disk; None to remove the target.
+        journal: File that records the swap while it lasts.
+        then: Called last; if it fails, everything is restored.
     """
     places = [_with(target, ending) for target in staged for ending in COMPANIONS]
     for place in places:
@@ -46,14 +46,14 @@ def swap_all(
     except BaseException:
         undo(journal)
         raise
-    # From here on the new state counts: what is left aside is only removed.
+    # From here on the new state is in force: the old files are only removed.
     journal.unlink()
     for place in places:
         remove(_aside(place))
 
 
 def undo(journal: Path) -> bool:
-    """Put back what a swap that was cut off had moved; return whether there was one.
+    """Restore the state before an interrupted swap; return whether there was one.
 
     Raises:
         StoreError: The journal cannot be read.
@@ -64,8 +64,8 @@ def undo(journal: Path) -> bool:
         was_there = json.loads(journal.read_text(encoding="utf-8")).items()
     except (OSError, ValueError, AttributeError) as err:
         raise StoreError(
-            f"The journal {journal} cannot be read ({err}). Expected a list of files. What stood "
-            "before lies beside each of them, its name ending in .before-restore."
+            f"The journal {journal} cannot be read ({err}). Expected a list of files. The previous "
+            "version of each lies beside it, its name ending in .before-restore."
         ) from err
     for name, was in was_there:
         place = Path(name)
@@ -83,23 +83,23 @@ def _with(target: Path, ending: str) -> Path:
 
 
 def _aside(place: Path) -> Path:
-    """Return where the old one waits until all is done."""
+    """Return where the old file is kept until the swap is complete."""
     return place.with_name(f".{place.name}.before-restore")
 
 
 def remove(place: Path) -> None:
-    """Remove a file or a whole folder, if it is there."""
+    """Remove a file or a whole folder, if it exists."""
     if place.is_dir() and not place.is_symlink():
         shutil.rmtree(place)
     else:
         place.unlink(missing_ok=True)
 
 
-def _write(journal: Path, told: Mapping[str, bool]) -> None:
-    """Write the journal whole, and down to the disk."""
+def _write(journal: Path, existed: Mapping[str, bool]) -> None:
+    """Write the journal atomically and flush it to the disk."""
     unfinished = journal.with_name(f"{journal.name}.part")
     with unfinished.open("w", encoding="utf-8") as file:
-        json.dump(told, file, indent=1)
+        json.dump(existed, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(journal)

@@ -1,4 +1,4 @@
-"""What a source hands to the store, and what the store answers."""
+"""What a source hands to the store, and what the store reports back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,16 +35,16 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class WriteReport:
-    """What became of a batch."""
+    """How many rows of a batch were new."""
 
     rows_written: Mapping[str, int] = field(default_factory=dict)
     """New rows by table; rows already in the store are not counted."""
     known_files: tuple[str, ...] = ()
-    """Files whose very bytes were ingested before."""
+    """Files whose bytes were ingested before."""
     already_known: bool = False
     """Whether that is true of every file, so that nothing was done."""
     vintage_ids: tuple[int, ...] = ()
-    """The vintages made, one a file that was not known."""
+    """The vintages made, one for each new file."""
 
     @property
     def total(self) -> int:

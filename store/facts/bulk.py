@@ -1,4 +1,4 @@
-"""Many rows at once: staged, looked up and inserted, on either database within its transaction."""
+"""Bulk statements: stage, look up and insert many rows within one transaction."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +14,11 @@ from store.schema.frames import driver_rows, frame_of
 from store.schema.tables import natural_key
 
 _STAGE: Final = "staged_rows"
-"""The temporary table; it lives no longer than the block that fills it."""
+"""The temporary table; it is dropped at the end of the block that fills it."""
 
 
 def insert_statement(target: Table, dialect: str) -> Insert:
-    """Return an INSERT that leaves rows of a known natural key alone."""
+    """Return an INSERT that skips rows whose natural key is stored."""
     key = natural_key(target)
     if dialect == "postgresql":
         return postgresql.insert(target).on_conflict_do_nothing(index_elements=key)
@@ -26,12 +26,12 @@ def insert_statement(target: Table, dialect: str) -> Insert:
 
 
 def insert_rows(connection: Connection, target: Table, frame: pd.DataFrame) -> None:
-    """Insert the rows of a frame; its columns are the table's, rows of a known key are left out."""
+    """Insert the rows of a frame with the table's columns; rows of a stored key are skipped."""
     names = list(frame.columns)
     statement = insert_statement(target, connection.dialect.name)
     if connection.dialect.name == "sqlite":
-        asked = statement.values(dict.fromkeys(names))
-        compiled = asked.compile(dialect=connection.dialect, column_keys=names)
+        template = statement.values(dict.fromkeys(names))
+        compiled = template.compile(dialect=connection.dialect, column_keys=names)
         connection.exec_driver_sql(str(compiled), driver_rows(frame))
         return
     with _staged(connection, target, frame):
@@ -43,9 +43,9 @@ def insert_rows(connection: Connection, target: Table, frame: pd.DataFrame) -> N
 def stored_like(
     connection: Connection, target: Table, frame: pd.DataFrame, *, wanted: Sequence[str]
 ) -> pd.DataFrame:
-    """Fetch the stored rows that agree with any row of ``frame`` in all of its columns.
+    """Fetch the stored rows that equal any row of ``frame`` in all of its columns.
 
-    The columns begin the table's key, or nearly so: each row is looked up, the table is not read.
+    The columns are the first ones of the table's key, or nearly so: rows are found by index.
 
     Args:
         connection: within the write transaction.
@@ -59,19 +59,19 @@ def stored_like(
     listed = ", ".join(f"t.{name}" for name in wanted)
     same = " AND ".join(f"t.{name} = s.{name}" for name in frame.columns)
     with _staged(connection, target, frame):
-        # CROSS keeps SQLite to this order: from the staged rows into the table.
+        # CROSS makes SQLite look up the staged rows in the table, not the other way round.
         query = f"SELECT {listed} FROM {_STAGE} AS s CROSS JOIN {target.name} AS t WHERE {same}"  # noqa: S608
         return frame_of(connection.exec_driver_sql(query), columns)
 
 
 def _is_empty(connection: Connection, target: Table) -> bool:
-    """Tell whether a table has no row."""
+    """Return whether a table has no row."""
     return connection.execute(select(literal(1)).select_from(target).limit(1)).first() is None
 
 
 @contextmanager
 def _staged(connection: Connection, target: Table, frame: pd.DataFrame) -> Iterator[None]:
-    """Keep a frame in a temporary table with the column types of ``target``."""
+    """Hold a frame in a temporary table with the column types of ``target``."""
     names = list(frame.columns)
     listed = ", ".join(names)
     connection.exec_driver_sql(
@@ -91,7 +91,7 @@ def _staged(connection: Connection, target: Table, frame: pd.DataFrame) -> Itera
 
 
 def _copy(connection: Connection, names: Sequence[str], frame: pd.DataFrame) -> None:
-    """Load the temporary table by COPY and let the planner know its size."""
+    """Load the temporary table by COPY and update the planner's statistics."""
     into = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(_STAGE), sql.SQL(", ").join(map(sql.Identifier, names))
     )

@@ -1,4 +1,4 @@
-"""Labels: what goods are called in words, as somebody told it; a new name is a new row."""
+"""Labels: the names users give to commodities; a new name is a new row."""
 
 from datetime import datetime, timedelta
 
@@ -8,13 +8,13 @@ from store.database import writing
 from store.schema.tables import labels
 
 
-def keep_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> bool:
-    """Keep what a commodity is called, unless it is called so already.
+def save_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> bool:
+    """Save the label of a commodity, unless it has this label already.
 
     Args:
         engine: an opened store.
         commodity: a code.
-        label: one line of words; empty says nothing and leaves what was told before.
+        label: one line of text; empty leaves the earlier label in force.
         at: the moment, aware.
 
     Returns: whether it is new.
@@ -33,14 +33,14 @@ def keep_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> b
 
 
 def read_label(engine: Engine, commodity: str) -> str:
-    """Read what a commodity is called last; empty where nobody told."""
+    """Read the newest label of a commodity; empty where it has none."""
     with engine.begin() as connection:
         found = connection.execute(_newest(commodity)).first()
     return "" if found is None else str(found.label)
 
 
 def fetch_labels(connection: Connection) -> dict[str, str]:
-    """Fetch by commodity what it is called last."""
+    """Fetch the newest label of each commodity."""
     rows = connection.execute(select(labels).order_by(labels.c.available_at))
     return {str(row.commodity): str(row.label) for row in rows}
 

@@ -1,4 +1,4 @@
-"""What of the rows at hand is news: neither stored, nor said before, nor a contradiction."""
+"""Bitemporal upsert: which incoming rows are new, repeat a stored row or contradict one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import Table
 
 from store.errors import SHOWN, DataError, first_few
-from store.schema.tables import MOMENT, cell_of, natural_key, stated_columns
+from store.schema.tables import MOMENT, cell_of, natural_key, value_columns
 
 SAME: Final = 1e-9
 """Relative difference below which two numbers are one number computed twice."""
@@ -20,7 +20,7 @@ Flags: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 
 @dataclass(frozen=True, slots=True)
 class IncomingRows:
-    """Rows at hand for one table, and where they come from."""
+    """Rows for one table, and where they come from."""
 
     table: Table
     rows: pd.DataFrame
@@ -32,54 +32,60 @@ class IncomingRows:
         return IncomingRows(self.table, rows, self.where)
 
 
-def told_once(told: IncomingRows) -> IncomingRows:
-    """Leave out rows told twice.
+def drop_duplicate_rows(incoming: IncomingRows) -> IncomingRows:
+    """Drop rows that repeat another row of the same key.
 
     Raises:
         DataError: two rows of one key disagree.
     """
-    key = list(natural_key(told.table))
-    again = told.rows.duplicated(key)
+    key = list(natural_key(incoming.table))
+    again = incoming.rows.duplicated(key)
     if again.any():
-        _refuse_clashes(told.with_rows(told.rows[again]), told.rows[~again])
-    return told.with_rows(told.rows[~again].reset_index(drop=True))
+        _refuse_clashes(incoming.with_rows(incoming.rows[again]), incoming.rows[~again])
+    return incoming.with_rows(incoming.rows[~again].reset_index(drop=True))
 
 
-def unstored(told: IncomingRows, stored: pd.DataFrame) -> pd.DataFrame:
+def new_rows(incoming: IncomingRows, stored: pd.DataFrame) -> pd.DataFrame:
     """Return the rows whose key is not stored yet.
 
     Args:
-        told: rows, each key once.
+        incoming: rows, each key once.
         stored: the stored rows of these keys, perhaps others too.
 
     Raises:
-        DataError: a row says other than the stored row of its key.
+        DataError: a row contradicts the stored row of its key.
     """
-    known = _refuse_clashes(told, stored)
-    return told.rows[~known]
+    known = _refuse_clashes(incoming, stored)
+    return incoming.rows[~known]
 
 
-def news(told: IncomingRows, stored: pd.DataFrame, *, revised_at: datetime | None) -> pd.DataFrame:
-    """Return the rows that say something new of their cell.
+def new_versions(
+    incoming: IncomingRows, stored: pd.DataFrame, *, revised_at: datetime | None
+) -> pd.DataFrame:
+    """Return the rows that change the value of their cell.
 
-    A row is no news if it says what the version before it says, or what the newest stored
-    version says although it is dated no later.
+    A row is left out if it repeats the version before it, or if it repeats the newest stored
+    version and is dated no later.
 
     Args:
-        told: rows, each key once.
+        incoming: rows, each key once.
         stored: all stored versions of these cells.
-        revised_at: moment that counts for a cell's last row where it differs from the newest
-            stored version without being dated later: the provider changed a figure and did not
-            say when. None leaves such a row as it is.
+        revised_at: date given to a cell's last row where it differs from the newest stored version
+            but is not dated later: the provider changed a figure and did not say when. None
+            leaves such a row as it is.
 
     Raises:
-        DataError: a row says other than the stored row of its key.
+        DataError: a row contradicts the stored row of its key.
     """
-    newest = _newest(told.table, stored)
-    rows = told.rows if revised_at is None else _redated(told, newest, pd.Timestamp(revised_at))
-    told = told.with_rows(rows)
-    left = told.with_rows(unstored(told, stored))
-    return left.rows[~_repeats(left, stored) & ~_retells(left, newest)]
+    newest = _newest(incoming.table, stored)
+    rows = (
+        incoming.rows
+        if revised_at is None
+        else _redated(incoming, newest, pd.Timestamp(revised_at))
+    )
+    incoming = incoming.with_rows(rows)
+    left = incoming.with_rows(new_rows(incoming, stored))
+    return left.rows[~_repeats_previous(left, stored) & ~_is_unchanged(left, newest)]
 
 
 def _newest(table: Table, rows: pd.DataFrame) -> pd.DataFrame:
@@ -87,34 +93,36 @@ def _newest(table: Table, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(MOMENT, kind="stable").drop_duplicates(cell_of(table), keep="last")
 
 
-def _redated(told: IncomingRows, newest: pd.DataFrame, revised_at: pd.Timestamp) -> pd.DataFrame:
-    """Date the silent revisions among the rows: last of their cell, different, not later."""
-    beside = _beside(told, newest, on=cell_of(told.table))
-    last = ~told.rows.sort_values(MOMENT, kind="stable").duplicated(
-        cell_of(told.table), keep="last"
+def _redated(
+    incoming: IncomingRows, newest: pd.DataFrame, revised_at: pd.Timestamp
+) -> pd.DataFrame:
+    """Date the silent revisions: the last row of a cell, with another value and no later date."""
+    matched = _match_stored(incoming, newest, on=cell_of(incoming.table))
+    last = ~incoming.rows.sort_values(MOMENT, kind="stable").duplicated(
+        cell_of(incoming.table), keep="last"
     )
-    moment = told.rows[MOMENT]
+    moment = incoming.rows[MOMENT]
     silent = (
-        beside.found
-        & beside.differs.any(axis=1)
-        & last.reindex(told.rows.index).to_numpy()
-        & (moment.to_numpy() <= beside.rows[MOMENT].to_numpy())
-        & (beside.rows[MOMENT] < revised_at).to_numpy()
+        matched.found
+        & matched.differs.any(axis=1)
+        & last.reindex(incoming.rows.index).to_numpy()
+        & (moment.to_numpy() <= matched.rows[MOMENT].to_numpy())
+        & (matched.rows[MOMENT] < revised_at).to_numpy()
     )
-    return told.rows.assign(**{MOMENT: moment.mask(silent, revised_at)})
+    return incoming.rows.assign(**{MOMENT: moment.mask(silent, revised_at)})
 
 
-def _retells(told: IncomingRows, newest: pd.DataFrame) -> Flags:
-    """Flag rows that say what the newest stored version says and are dated no later."""
-    beside = _beside(told, newest, on=cell_of(told.table))
-    earlier = told.rows[MOMENT].to_numpy() <= beside.rows[MOMENT].to_numpy()
-    return beside.found & ~beside.differs.any(axis=1).to_numpy() & earlier
+def _is_unchanged(incoming: IncomingRows, newest: pd.DataFrame) -> Flags:
+    """Flag rows that repeat the newest stored version and are dated no later."""
+    matched = _match_stored(incoming, newest, on=cell_of(incoming.table))
+    earlier = incoming.rows[MOMENT].to_numpy() <= matched.rows[MOMENT].to_numpy()
+    return matched.found & ~matched.differs.any(axis=1).to_numpy() & earlier
 
 
-def _repeats(told: IncomingRows, stored: pd.DataFrame) -> Flags:
-    """Flag rows that say what the version before them says, stored or at hand."""
-    cell, stated = list(cell_of(told.table)), list(stated_columns(told.table))
-    both = pd.concat([stored, told.rows], ignore_index=True)[[*cell, MOMENT, *stated]]
+def _repeats_previous(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
+    """Flag rows that repeat the version before them, stored or incoming."""
+    cell, stated = list(cell_of(incoming.table)), list(value_columns(incoming.table))
+    both = pd.concat([stored, incoming.rows], ignore_index=True)[[*cell, MOMENT, *stated]]
     both["cell"] = both.groupby(cell, sort=False).ngroup()
     both = both.sort_values(["cell", MOMENT], kind="stable")
     before = both.shift()
@@ -124,34 +132,36 @@ def _repeats(told: IncomingRows, stored: pd.DataFrame) -> Flags:
 
 
 @dataclass(frozen=True, slots=True)
-class _Beside:
-    """Rows at hand with the stored ones of the same name, line by line."""
+class _MatchedRows:
+    """The stored row of the same key for each incoming row, line by line."""
 
     rows: pd.DataFrame
-    """The stored ones; empty lines where there is none."""
+    """The stored rows; empty where there is none."""
     found: Flags
     differs: pd.DataFrame
 
 
-def _beside(told: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]) -> _Beside:
-    """Put the stored row of the same name beside each row at hand."""
-    stated = list(stated_columns(told.table))
-    names = told.rows[list(on)]
+def _match_stored(
+    incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]
+) -> _MatchedRows:
+    """Return the stored row that matches each incoming row."""
+    stated = list(value_columns(incoming.table))
+    names = incoming.rows[list(on)]
     rows = names.merge(stored, on=list(on), how="left", indicator=True, validate="many_to_one")
-    rows.index = told.rows.index
+    rows.index = incoming.rows.index
     found = (rows["_merge"] == "both").to_numpy()
-    return _Beside(rows, found, _differing(rows, told.rows, stated))
+    return _MatchedRows(rows, found, _differing(rows, incoming.rows, stated))
 
 
 def _differing(earlier: pd.DataFrame, later: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Flag, by column, the lines in which two tellings disagree; a column left out says nothing."""
+    """Flag, by column, the lines in which two frames differ; an absent column counts as empty."""
     columns = {name: (_column(earlier, name), _column(later, name)) for name in names}
     flags = {name: ~_same(one, other) for name, (one, other) in columns.items()}
     return pd.DataFrame(flags, index=later.index)
 
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column, or one of nothing."""
+    """Return a column, empty where the frame lacks it."""
     return frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
 
 
@@ -166,27 +176,27 @@ def _same(one: pd.Series, other: pd.Series) -> Flags:
     return np.asarray(missing.to_numpy() | equal, dtype=np.bool_)
 
 
-def _refuse_clashes(told: IncomingRows, stored: pd.DataFrame) -> Flags:
+def _refuse_clashes(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
     """Flag the rows whose key is stored, and refuse those that contradict it."""
-    key = natural_key(told.table)
-    beside = _beside(told, stored, on=key)
-    clashing = np.flatnonzero(beside.found & beside.differs.any(axis=1).to_numpy())
+    key = natural_key(incoming.table)
+    matched = _match_stored(incoming, stored, on=key)
+    clashing = np.flatnonzero(matched.found & matched.differs.any(axis=1).to_numpy())
     if len(clashing):
-        shown = [_clash(told, beside, line) for line in clashing[: SHOWN + 1]]
+        shown = [_clash(incoming, matched, line) for line in clashing[: SHOWN + 1]]
         raise DataError(
-            f"Rows of {told.table.name} contradict rows already told, in {told.where}: "
+            f"Rows of {incoming.table.name} contradict rows already stored, in {incoming.where}: "
             f"{first_few(shown, total=len(clashing))}. "
-            "Expected one statement per key, for good. A revision is a new row: give it the day it "
-            "became known. Nothing was written."
+            "Expected one value per key that never changes. A revision is a new row: give it the "
+            "day it became known. Nothing was written."
         )
-    return beside.found
+    return matched.found
 
 
-def _clash(told: IncomingRows, beside: _Beside, line: int) -> str:
-    """Word one contradiction."""
-    earlier, later = beside.rows.iloc[line], told.rows.iloc[line]
-    named = ", ".join(f"{name}={_plain(later[name])}" for name in natural_key(told.table))
-    flags = beside.differs.iloc[line]
+def _clash(incoming: IncomingRows, matched: _MatchedRows, line: int) -> str:
+    """Describe one contradiction."""
+    earlier, later = matched.rows.iloc[line], incoming.rows.iloc[line]
+    named = ", ".join(f"{name}={_plain(later[name])}" for name in natural_key(incoming.table))
+    flags = matched.differs.iloc[line]
     differing = [
         f"{name} {_value(earlier.get(name))} against {_value(later.get(name))}"
         for name in flags.index[flags.to_numpy()]
@@ -195,12 +205,12 @@ def _clash(told: IncomingRows, beside: _Beside, line: int) -> str:
 
 
 def _plain(value: object) -> str:
-    """Print a key's value without Python's decoration."""
+    """Format a key's value."""
     return value.date().isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _value(value: object) -> str:
-    """Print a stated value."""
+    """Format a value."""
     if isinstance(value, datetime):
         return _plain(value)
     plain = value.item() if isinstance(value, np.generic) else value

@@ -1,4 +1,4 @@
-"""Who is told of in China's tonnes: finds full partner tables without reading them."""
+"""How many destinations each source covers: finds full partner tables without reading them."""
 
 from datetime import datetime
 from typing import Final

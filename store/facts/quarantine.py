@@ -1,4 +1,4 @@
-"""Quarantine: files the guards refused, kept with the reasons until a person releases them."""
+"""Quarantine: refused files, kept with the reasons until a person releases them."""
 
 import json
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from store.errors import DataError, first_few
 from store.facts.batch import FileRows, WriteReport
 from store.facts.reading import read_table
 from store.facts.writing import Ingest, checked_tables, write_within
+from store.schema.ingest_tables import quarantine
 from store.schema.payload import tables_from_json, tables_to_json
-from store.schema.tables import quarantine
 
 SHOWN_COLUMNS: Final = (
     "id", "source", "file_name", "sha256", "reasons", "quarantined_at", "actor", "released_at",
@@ -22,7 +22,7 @@ SHOWN_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def put_aside(
+def quarantine_file(
     engine: Engine,
     file: FileRows,
     *,
@@ -31,19 +31,19 @@ def put_aside(
     actor: str,
     revised_at: datetime | None = None,
 ) -> int:
-    """Keep a refused file and return the number it can be released by.
+    """Store a refused file and return the number to release it by.
 
-    Bytes that wait there already keep their number; their reasons are told anew.
+    A file already in quarantine keeps its number; its reasons are updated.
 
     Args:
         engine: an opened store.
-        file: what was refused, whatever its rows are like; not modified.
+        file: the refused file, whatever is wrong with its rows; not modified.
         reasons: why, one sentence each.
         at: the moment, aware.
         actor: who or what ingested.
         revised_at: as for ``write_batch``, kept for the release.
     """
-    told = {"reasons": json.dumps(list(reasons), ensure_ascii=False)}
+    values = {"reasons": json.dumps(list(reasons), ensure_ascii=False)}
     table = quarantine.c
     same = (
         table.source == file.source,
@@ -54,10 +54,10 @@ def put_aside(
     with writing(engine) as connection:
         waiting = connection.scalar(select(table.id).where(*same).order_by(table.id))
         if waiting is not None:
-            connection.execute(update(quarantine).where(table.id == waiting).values(told))
+            connection.execute(update(quarantine).where(table.id == waiting).values(values))
             return int(waiting)
         row = {
-            **told,
+            **values,
             "source": file.source,
             "file_name": file.file_name,
             "sha256": file.sha256,
@@ -72,7 +72,7 @@ def put_aside(
 
 
 def read_quarantine(engine: Engine) -> pd.DataFrame:
-    """Read what was refused, oldest first, without the rows; reasons are joined by semicolons."""
+    """Read the refused files, oldest first, without rows; reasons are joined by semicolons."""
     frame = read_table(engine, quarantine, columns=SHOWN_COLUMNS)
     return frame.assign(reasons=["; ".join(json.loads(text)) for text in frame["reasons"]])
 
@@ -104,13 +104,13 @@ def release(
     at: datetime,
     actor: str,
 ) -> WriteReport:
-    """Write a refused file after all and note who decided so, in one transaction.
+    """Write a refused file after all and record who decided it, in one transaction.
 
-    Rows that say what is known already are left out, as in any ingest.
+    Rows that repeat known values are left out, as in any ingest.
 
     Raises:
         DataError: there is no such file, it was released before, or its rows break their schema
-            or contradict the store; then it stays where it is.
+            or contradict the store; the file then stays in quarantine.
     """
     with writing(engine) as connection:
         entry = _entry(connection, id)
@@ -122,7 +122,7 @@ def release(
                 "Choose another; see `magnetcast quarantine list`."
             )
         file = _file(entry)
-        ingest = Ingest(at=at, actor=actor, only_news=True, revised_at=_revised_at(entry))
+        ingest = Ingest(at=at, actor=actor, skip_unchanged=True, revised_at=_revised_at(entry))
         report = write_within(connection, [(file, checked_tables(file))], ingest)
         change = update(quarantine).where(quarantine.c.id == id)
         connection.execute(change.values(released_at=at, released_by=actor))
@@ -130,31 +130,31 @@ def release(
 
 
 def _payload(file: FileRows, revised_at: datetime | None) -> str:
-    """Write all of a file that has no column of its own."""
-    told = {
+    """Serialise everything about a file that has no column of its own."""
+    content = {
         "ignored": list(file.ignored),
         "revised_at": None if revised_at is None else revised_at.isoformat(),
         "tables": tables_to_json(file.tables),
     }
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(content, ensure_ascii=False)
 
 
 def _file(entry: Row[Any]) -> FileRows:
-    """Make the file of a row again."""
-    told = json.loads(entry.payload)
+    """Rebuild the file from its row."""
+    content = json.loads(entry.payload)
     return FileRows(
         source=entry.source,
         file_name=entry.file_name,
         sha256=entry.sha256,
-        tables=tables_from_json(told["tables"]),
-        ignored=tuple(told["ignored"]),
+        tables=tables_from_json(content["tables"]),
+        ignored=tuple(content["ignored"]),
     )
 
 
 def _revised_at(entry: Row[Any]) -> datetime | None:
-    """Return the moment that silent revisions of a file count from."""
-    told = json.loads(entry.payload)["revised_at"]
-    return None if told is None else datetime.fromisoformat(told)
+    """Return the date given to silent revisions in a file."""
+    moment = json.loads(entry.payload)["revised_at"]
+    return None if moment is None else datetime.fromisoformat(moment)
 
 
 def _entry(connection: Connection, number: int) -> Row[Any]:
@@ -169,7 +169,7 @@ def _entry(connection: Connection, number: int) -> Row[Any]:
 
 
 def _waiting(connection: Connection) -> str:
-    """Word which files wait."""
+    """List the files that wait."""
     query = select(quarantine.c.id).where(quarantine.c.released_at.is_(None))
     numbers = connection.scalars(query.order_by(quarantine.c.id)).all()
     return first_few(numbers) if numbers else "none does"

@@ -1,4 +1,4 @@
-"""The review desk: what watchers found, until a person accepts or rejects it."""
+"""The review queue: what watchers found, until a person accepts or rejects it."""
 
 from datetime import datetime
 from typing import Final, Literal
@@ -12,7 +12,8 @@ from store.facts.bulk import insert_rows, stored_like
 from store.facts.reading import read_table
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
-from store.schema.tables import natural_key, reviews
+from store.schema.ingest_tables import reviews
+from store.schema.tables import natural_key
 
 PROPOSALS: Final = "proposals"
 """Name under which a source hands items for review to the store."""
@@ -21,7 +22,7 @@ Decision = Literal["accepted", "rejected"]
 
 
 def propose(engine: Engine, items: pd.DataFrame, *, at: datetime) -> int:
-    """Put items on the desk and return how many are new; a known one is left as it is.
+    """Add items to the queue and return how many are new; known ones are left as they are.
 
     Args:
         engine: an opened store.
@@ -54,7 +55,7 @@ def add_proposals(connection: Connection, items: pd.DataFrame, *, at: datetime |
 
 
 def read_reviews(engine: Engine, *, open_only: bool = True) -> pd.DataFrame:
-    """Read the items on the desk, oldest first; ``open_only`` leaves out the decided."""
+    """Read the items of the queue, oldest first; ``open_only`` leaves out the decided."""
     wanted = [reviews.c.decided_at.is_(None)] if open_only else []
     return read_table(engine, reviews, wanted=wanted).sort_values("id", ignore_index=True)
 
@@ -68,7 +69,7 @@ def decide(
     actor: str,
     note: str = "",
 ) -> None:
-    """Note a decision on an item.
+    """Record a decision on an item.
 
     Raises:
         DataError: there is no such item, or it is decided.
@@ -77,12 +78,12 @@ def decide(
         row = connection.execute(select(reviews).where(reviews.c.id == id)).first()
         if row is None or row.decided_at is not None:
             raise DataError(_not_open(connection, id, row.decision if row else None))
-        told = {"decided_at": at, "decision": decision, "decided_by": actor, "note": note}
-        connection.execute(update(reviews).where(reviews.c.id == id).values(told))
+        values = {"decided_at": at, "decision": decision, "decided_by": actor, "note": note}
+        connection.execute(update(reviews).where(reviews.c.id == id).values(values))
 
 
 def _not_open(connection: Connection, number: int, decision: str | None) -> str:
-    """Word why an item cannot be decided."""
+    """Explain why an item cannot be decided."""
     waiting = connection.scalars(
         select(reviews.c.id).where(reviews.c.decided_at.is_(None)).order_by(reviews.c.id)
     ).all()

@@ -10,7 +10,8 @@ from store.errors import DataError, first_few
 from store.facts.bulk import stored_like
 from store.facts.new_rows import SAME
 from store.facts.reading import fetch
-from store.schema.tables import MOMENT, cell_of, observations, vintages
+from store.schema.ingest_tables import vintages
+from store.schema.tables import MOMENT, cell_of, observations
 
 COLUMNS: Final = (
     "commodity", "origin", "destination", "measure", "period", "before", "after", "change", "what",
@@ -19,9 +20,9 @@ COLUMNS: Final = (
 
 
 def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
-    """Compare the figures as they stood after two ingests, by the newest version of each.
+    """Compare the newest version of each figure after two ingests.
 
-    Of two ingests of one source only that source's are compared; else all that came between.
+    Two ingests of one source are compared on that source alone, others on all figures between.
 
     Args:
         engine: an opened store.
@@ -62,7 +63,7 @@ def _vintage(connection: Connection, number: int) -> Row[Any]:
 
 
 def _came_between(one: Row[Any], other: Row[Any]) -> ColumnElement[bool]:
-    """Return what is true of rows brought after one ingest and up to another."""
+    """Return the condition for rows ingested after one ingest and up to another."""
     between = vintages.c.id.between(one.id + 1, other.id)
     if one.source == other.source:
         between &= vintages.c.source == one.source
@@ -71,14 +72,14 @@ def _came_between(one: Row[Any], other: Row[Any]) -> ColumnElement[bool]:
 
 def _newest(versions: pd.DataFrame, vintage: int) -> pd.DataFrame:
     """Return, by cell, the newest version that was stored after an ingest."""
-    # Rows older than the count of ingests have no number: they were there from the first.
+    # Rows stored before ingests were numbered have no vintage: they count as the first.
     there = versions.loc[versions["vintage"].fillna(0) <= vintage]
     newest = there.sort_values(MOMENT).drop_duplicates(cell_of(observations), keep="last")
     return newest.drop(columns=[MOMENT, "vintage"])
 
 
 def _changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells whose figure is new or another."""
+    """Return the cells whose figure is new or changed."""
     cell = list(cell_of(observations))
     both = after.merge(before, on=cell, how="left", suffixes=("_after", "_before"))
     both = both.rename(columns={"value_before": "before", "value_after": "after"})
@@ -89,14 +90,14 @@ def _changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def _backwards(changed: pd.DataFrame) -> pd.DataFrame:
-    """Tell changes the other way round."""
+    """Return the changes in the opposite direction."""
     swapped = changed.rename(columns={"before": "after", "after": "before"})
     what = swapped["what"].replace("new", "gone")
     return swapped.assign(change=-swapped["change"], what=what)
 
 
 def _listed(changed: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of the answer in their order."""
+    """Return the columns of the result in order."""
     first, last = (changed[name].dt.strftime("%Y-%m") for name in ("period_from", "period_to"))
     period = first.where(first == last, first + ".." + last)
     listed = changed.assign(period=period)[list(COLUMNS)]

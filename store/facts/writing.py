@@ -1,4 +1,4 @@
-"""Writing rows: all of a batch or none, each row once, no row ever changed."""
+"""Writing rows: a whole batch or nothing, each row once, and no stored row is ever changed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,16 +11,17 @@ from store.database import writing
 from store.errors import StoreError
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.bulk import insert_rows, insert_statement, stored_like
-from store.facts.new_rows import IncomingRows, news, told_once, unstored
+from store.facts.new_rows import IncomingRows, drop_duplicate_rows, new_rows, new_versions
 from store.facts.reviews import PROPOSALS, add_proposals
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
-from store.schema.tables import MOMENT, cell_of, metadata, natural_key, stated_columns, vintages
+from store.schema.ingest_tables import vintages
+from store.schema.tables import MOMENT, cell_of, metadata, natural_key, value_columns
 
 __all__ = ["Ingest", "insert_new", "insert_statement", "write_batch", "write_within"]
 
 _PERIODS: Final = (("period_from", "period_to"), ("period", "period"))
-"""Columns that give the months a table's rows speak of, first and last."""
+"""Columns that hold the first and the last month a row covers."""
 
 Tables = dict[str, pd.DataFrame]
 Identity = tuple[str, str, str]
@@ -32,7 +33,7 @@ class Ingest:
 
     at: datetime | None = None
     actor: str = ""
-    only_news: bool = False
+    skip_unchanged: bool = False
     revised_at: datetime | None = None
 
 
@@ -42,33 +43,35 @@ def write_batch(
     *,
     ingested_at: datetime | None = None,
     actor: str = "",
-    only_news: bool = False,
+    skip_unchanged: bool = False,
     revised_at: datetime | None = None,
 ) -> WriteReport:
     """Write a batch and one vintage row per file, in one transaction.
 
-    A file whose very bytes were ingested before is passed over. Rows already in the store are
-    left as they are; a row that contradicts one in the store stops the whole batch. Rows of
-    ``proposals`` go to the review desk.
+    A file with the same bytes as one ingested before is skipped. Rows already in the store are
+    left as they are; a row that contradicts a stored one stops the whole batch. Rows of
+    ``proposals`` go to the review queue.
 
     Args:
         engine: an opened store.
         batch: rows as the sources made them; not modified.
-        ingested_at: moment to note in the vintages, if the caller has a clock.
+        ingested_at: moment to record in the vintages, if the caller has a clock.
         actor: who or what ingests.
-        only_news: leave out a row that says of its cell what is known already, whatever its date.
-        revised_at: with ``only_news``, for providers that change figures without saying when: the
-            moment a row counts from if it differs from what is known and is dated no later.
-            Then bytes count as known only if they are the last ones of their file, because a
-            provider may go back to an earlier answer.
+        skip_unchanged: leave out a row that repeats the known value of its cell, whatever its date.
+        revised_at: with ``skip_unchanged``, for providers that change figures without saying when:
+            the date of a row that differs from the known value and is dated no later. A file then
+            counts as known only if its newest version has the same bytes, because a provider may
+            return to an earlier answer.
 
     Returns:
         New rows by table, the vintages made, and the files known before.
 
     Raises:
-        DataError: a row breaks its schema, or says other than the stored row of the same key.
+        DataError: a row breaks its schema, or contradicts the stored row of the same key.
     """
-    ingest = Ingest(at=ingested_at, actor=actor, only_news=only_news, revised_at=revised_at)
+    ingest = Ingest(
+        at=ingested_at, actor=actor, skip_unchanged=skip_unchanged, revised_at=revised_at
+    )
     checked = [(file, checked_tables(file)) for file in batch.files]
     with writing(engine) as connection:
         return write_within(connection, checked, ingest)
@@ -124,16 +127,16 @@ def insert_new(
     Raises:
         DataError: two rows of one key disagree, within the frame or with the store.
     """
-    told = told_once(IncomingRows(table, as_table(frame, table), where))
+    told = drop_duplicate_rows(IncomingRows(table, as_table(frame, table), where))
     key = natural_key(table)
-    wanted = [*key, *(c for c in stated_columns(table) if c in told.rows)]
-    if ingest is not None and ingest.only_news and MOMENT in key:
+    wanted = [*key, *(c for c in value_columns(table) if c in told.rows)]
+    if ingest is not None and ingest.skip_unchanged and MOMENT in key:
         cells = told.rows[list(cell_of(table))].drop_duplicates()
         stored = stored_like(connection, table, cells, wanted=wanted)
-        new = news(told, stored, revised_at=ingest.revised_at)
+        new = new_versions(told, stored, revised_at=ingest.revised_at)
     else:
         stored = stored_like(connection, table, told.rows[list(key)], wanted=wanted)
-        new = unstored(told, stored)
+        new = new_rows(told, stored)
     if len(new):
         insert_rows(connection, table, new)
     return len(new)
@@ -150,7 +153,7 @@ def _write_table(
 
 
 def _is_known(connection: Connection, file: FileRows, ingest: Ingest) -> bool:
-    """Tell whether a file's bytes were ingested before; if it may go back, by the last ingest."""
+    """Return whether a file's bytes were ingested before; where they may recur, by the last one."""
     table = vintages.c
     query = (
         select(table.sha256)
@@ -162,7 +165,7 @@ def _is_known(connection: Connection, file: FileRows, ingest: Ingest) -> bool:
 
 
 def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest: Ingest) -> int:
-    """Note an ingest and return its id."""
+    """Record an ingest and return its id."""
     moments = _extent([frame[MOMENT] for frame in tables.values() if MOMENT in frame])
     spans = [
         frame[column]
@@ -194,5 +197,5 @@ def _extent(columns: list[pd.Series]) -> tuple[datetime | None, datetime | None]
     moments = [
         moment for column in columns if len(column) for moment in (column.min(), column.max())
     ]
-    told = [moment for moment in moments if not pd.isna(moment)]
-    return (min(told).to_pydatetime(), max(told).to_pydatetime()) if told else (None, None)
+    known = [moment for moment in moments if not pd.isna(moment)]
+    return (min(known).to_pydatetime(), max(known).to_pydatetime()) if known else (None, None)

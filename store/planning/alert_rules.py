@@ -1,4 +1,4 @@
-"""Alert rules, and what was found of each publication by each rule."""
+"""Alert rules, and what each rule found in each publication."""
 
 import math
 import uuid
@@ -18,38 +18,38 @@ from store.vocabulary import COMMODITY
 
 Watched = Literal["shortfall", "below_last_year", "median"]
 WATCHED: Final[tuple[str, ...]] = get_args(Watched)
-"""The chance that a month falls short of a need; that it stays below the same month a year before;
-the median itself."""
+"""The probability that a month falls short of a need; the probability that it is below the same
+month a year earlier; the median itself."""
 
 MOST_POINTS: Final = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """What is to be told: a change of a month by at least so much from one publication on."""
+    """Report a month that changes by at least ``points`` between two publications."""
 
     name: str
     measure: str
     points: float
-    """Percentage points of a chance; percent of the earlier median."""
+    """Percentage points of a probability; percent of the earlier median."""
     need_id: int | None = None
     destination: str = ""
     commodity: str = ""
-    """Empty: that of the need, or the magnets."""
+    """Empty means the commodity of the need, or magnets."""
     url: str = ""
-    """Address of a webhook; empty means the feed alone."""
+    """Address of a webhook; empty means only the feed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertFinding:
-    """What one rule found of one publication."""
+    """What one rule found in one publication."""
 
     rule_id: int
     as_of: datetime
     against: datetime
     fired: bool
     period: date | None
-    """Month that changed most, None where the two have none in common."""
+    """Month that changed most, None where the two publications share no month."""
     before: float | None
     after: float | None
     message: str
@@ -58,33 +58,32 @@ class AlertFinding:
 def add_rule(
     engine: Engine, rule: AlertRule, *, who: Actor, at: datetime, since: datetime | None
 ) -> tuple[int, str]:
-    """Keep a rule, with its audit row, and return its number and what names it for good.
+    """Save a rule with its audit row and return its number and its permanent id.
 
     Args:
         engine: an opened store.
-        rule: what to watch; its address was judged before.
+        rule: what to watch; its address is already checked.
         who: who writes.
         at: the moment, aware.
-        since: the newest publication; the rule speaks of later ones only.
+        since: the newest publication; the rule applies to later ones only.
 
     Raises:
-        DataError: the rule makes no sense.
-        MissingError: it watches a need that is not in force, or there is no forecast of its
-            commodity.
+        DataError: the rule is not valid.
+        MissingError: it watches a need that is not active, or its commodity has no forecast.
         TokenError: the token may not write.
     """
     _check(rule)
     uid = uuid.uuid4().hex
-    with audited(engine, who, at=at) as journal:
-        row = {**asdict(rule), "name": rule.name.strip(), **_place(journal, rule)}
-        made = journal.connection.execute(
+    with audited(engine, who, at=at) as trail:
+        row = {**asdict(rule), "name": rule.name.strip(), **_place(trail, rule)}
+        made = trail.connection.execute(
             insert(alert_rules).values(
-                **row, uid=uid, since=since, author=journal.actor, created_at=at
+                **row, uid=uid, since=since, author=trail.actor, created_at=at
             )
         )
         (number,) = made.inserted_primary_key or (0,)
-        # An address may carry a key of its receiver.
-        journal.note("create", f"alert rule {number}", after={**row, "url": bool(rule.url)})
+        # An address may contain a key of its receiver.
+        trail.note("create", f"alert rule {number}", after={**row, "url": bool(rule.url)})
     return int(number), uid
 
 
@@ -95,28 +94,28 @@ def end_rule(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
         MissingError: there is no such rule, or it has ended.
         TokenError: the token may not write.
     """
-    with audited(engine, who, at=at) as journal:
+    with audited(engine, who, at=at) as trail:
         live = alert_rules.c.ended_at.is_(None)
         ended = update(alert_rules).where(live & (alert_rules.c.id == number)).values(ended_at=at)
-        if not journal.connection.execute(ended).rowcount:
+        if not trail.connection.execute(ended).rowcount:
             known = select(alert_rules.c.id).where(live).order_by(alert_rules.c.id)
-            found = list(journal.connection.scalars(known))
+            found = list(trail.connection.scalars(known))
             raise MissingError(no_such("alert-rule", number, found))
-        journal.note("end", f"alert rule {number}")
+        trail.note("end", f"alert rule {number}")
 
 
-def keep_findings(
+def save_findings(
     engine: Engine, findings: Sequence[AlertFinding], *, at: datetime
 ) -> list[AlertFinding]:
-    """Keep what rules found and return what is new; a rule speaks once of a publication."""
+    """Save findings and return the new ones; each rule reports once per publication."""
     new = []
     with writing(engine) as connection:
         known = {(row.rule_id, row.as_of) for row in connection.execute(select(alerts))}
         for found in findings:
             if (found.rule_id, found.as_of) in known:
                 continue
-            told = {"evaluated_at": at, "attempts": 0, "trouble": ""}
-            connection.execute(insert(alerts).values(**asdict(found), **told))
+            status = {"evaluated_at": at, "attempts": 0, "trouble": ""}
+            connection.execute(insert(alerts).values(**asdict(found), **status))
             new.append(found)
     return new
 
@@ -124,23 +123,23 @@ def keep_findings(
 def note_delivery(
     engine: Engine, finding: tuple[int, datetime], *, tries: int, at: datetime, trouble: str
 ) -> None:
-    """Note how the delivery of one finding went; no trouble means that it was taken."""
+    """Record how the delivery of one finding went; no trouble means that it was accepted."""
     own = (alerts.c.rule_id == finding[0]) & (alerts.c.as_of == finding[1])
-    told = {"attempts": alerts.c.attempts + tries, "trouble": trouble}
+    status = {"attempts": alerts.c.attempts + tries, "trouble": trouble}
     delivered = {} if trouble else {"delivered_at": at}
     with writing(engine) as connection:
-        connection.execute(update(alerts).where(own).values(**told, **delivered))
+        connection.execute(update(alerts).where(own).values(**status, **delivered))
 
 
-def _place(journal: AuditTrail, rule: AlertRule) -> dict[str, str]:
-    """Return commodity and destination of what a rule watches: those of its need if it has one."""
+def _place(trail: AuditTrail, rule: AlertRule) -> dict[str, str]:
+    """Return the commodity and destination a rule watches: those of its need if it has one."""
     if rule.need_id is None:
         commodity = rule.commodity or COMMODITY
-        check_place(journal.connection, commodity, rule.destination)
+        check_place(trail.connection, commodity, rule.destination)
         return {"commodity": commodity, "destination": rule.destination}
     of = needs.c
     live = select(of.id, of.commodity, of.destination).where(of.ended_at.is_(None))
-    found = {row.id: row for row in journal.connection.execute(live)}
+    found = {row.id: row for row in trail.connection.execute(live)}
     if rule.need_id not in found:
         raise MissingError(no_such("need", rule.need_id, sorted(found)))
     need = found[rule.need_id]

@@ -1,4 +1,4 @@
-"""Needs: what a planner must have of a destination, month by month."""
+"""Needs: the tonnes a planner requires for a destination, month by month."""
 
 import math
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ MOST_TONNES: Final = 1e6
 """Tonnes a month, some hundred times what China exports."""
 
 FORECAST: Final = (*AGGREGATES, *DESTINATIONS)
-"""What is forecast of the magnets, sums included."""
+"""Destinations of the magnet forecast, sums included."""
 
 
 @dataclass(frozen=True, slots=True)
 class NeedRow:
-    """What is needed: tonnes each month, from the first day of a month to that of the last."""
+    """Tonnes needed each month; ``period_from`` and ``period_to`` are first days of months."""
 
     name: str
     destination: str
@@ -36,7 +36,7 @@ class NeedRow:
 
 
 def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
-    """Keep a need, with its audit row, and return its number.
+    """Save a need with its audit row and return its number.
 
     Args:
         engine: an opened store.
@@ -45,8 +45,8 @@ def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
         at: the moment, aware.
 
     Raises:
-        DataError: the need makes no sense.
-        MissingError: there is no forecast of its commodity.
+        DataError: the need is not valid.
+        MissingError: its commodity has no forecast.
         TokenError: the token may not write.
     """
     checked_name(need.name, "need")
@@ -54,15 +54,15 @@ def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
     months = {n: getattr(need, n) for n in ("period_from", "period_to")}
     row = {"name": need.name.strip(), "tonnes": need.tonnes}
     row |= {name: getattr(need, name) for name in ("commodity", "destination")}
-    with audited(engine, who, at=at) as journal:
-        check_place(journal.connection, need.commodity, need.destination)
+    with audited(engine, who, at=at) as trail:
+        check_place(trail.connection, need.commodity, need.destination)
         days = {name: month.date() for name, month in months.items()}
-        made = journal.connection.execute(
-            insert(needs).values(**row, **days, author=journal.actor, created_at=at)
+        made = trail.connection.execute(
+            insert(needs).values(**row, **days, author=trail.actor, created_at=at)
         )
         (number,) = made.inserted_primary_key or (0,)
-        told = {**row, **{name: f"{month:%Y-%m}" for name, month in months.items()}}
-        journal.note("create", f"need {number}", after=told)
+        values = {**row, **{name: f"{month:%Y-%m}" for name, month in months.items()}}
+        trail.note("create", f"need {number}", after=values)
     return int(number)
 
 
@@ -73,24 +73,24 @@ def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
         MissingError: there is no such need, or it has ended.
         TokenError: the token may not write.
     """
-    with audited(engine, who, at=at) as journal:
+    with audited(engine, who, at=at) as trail:
         live = needs.c.ended_at.is_(None)
         ended = update(needs).where(live & (needs.c.id == number)).values(ended_at=at)
-        if not journal.connection.execute(ended).rowcount:
-            raise MissingError(no_such("need", number, _live(journal)))
-        journal.note("end", f"need {number}")
+        if not trail.connection.execute(ended).rowcount:
+            raise MissingError(no_such("need", number, _live(trail)))
+        trail.note("end", f"need {number}")
         own = alert_rules.c.ended_at.is_(None) & (alert_rules.c.need_id == number)
-        rules = journal.connection.scalars(select(alert_rules.c.id).where(own)).all()
-        journal.connection.execute(update(alert_rules).where(own).values(ended_at=at))
+        rules = trail.connection.scalars(select(alert_rules.c.id).where(own)).all()
+        trail.connection.execute(update(alert_rules).where(own).values(ended_at=at))
         for rule in rules:
-            journal.note("end", f"alert rule {rule}")
+            trail.note("end", f"alert rule {rule}")
 
 
 def checked_name(text: str, what: str, *, longest: int = LONGEST_NAME) -> str:
-    """Return a text of one line without blanks at its ends.
+    """Return a one-line text without surrounding blanks.
 
     Raises:
-        DataError: it is empty, too long or has characters that are not printed.
+        DataError: it is empty, too long or has unprintable characters.
     """
     name = text.strip()
     if not name or len(name) > longest or not name.isprintable():
@@ -105,22 +105,23 @@ def check_place(connection: Connection, commodity: str, destination: str) -> Non
     """Check that a destination of a commodity is forecast.
 
     Raises:
-        DataError: the destination is not.
-        MissingError: there is no forecast of the commodity.
+        DataError: the destination is not forecast.
+        MissingError: the commodity has no forecast.
     """
     known: tuple[str, ...] = FORECAST
     if commodity != COMMODITY:
         known = _forecast_of(connection, commodity)
     if destination not in known:
-        told = ", ".join(known) if known is FORECAST else first_few(known)
+        expected = ", ".join(known) if known is FORECAST else first_few(known)
         of = "" if commodity == COMMODITY else f" of commodity {commodity}"
         raise DataError(
-            f"No destination {destination!r}{of} is forecast. Expected one of {told}. Correct it."
+            f"No destination {destination!r}{of} is forecast. Expected one of {expected}. "
+            "Correct it."
         )
 
 
 def _forecast_of(connection: Connection, commodity: str) -> tuple[str, ...]:
-    """Return the destinations that forecasts of a commodity were ever published of, sorted."""
+    """Return the destinations that a commodity was ever forecast for, sorted."""
     own = select(forecasts.c.destination).where(forecasts.c.commodity == commodity).distinct()
     found = tuple(sorted(connection.scalars(own)))
     if not found:
@@ -133,14 +134,14 @@ def _forecast_of(connection: Connection, commodity: str) -> tuple[str, ...]:
 
 
 def no_such(what: str, number: int, live: list[int]) -> str:
-    """Word that there is no such row in force."""
+    """Explain that there is no such active row."""
     known = first_few(live) if live else "there is none"
     return f"No {what} {number} in force. Expected one of: {known}. See /api/v1/{what}s."
 
 
-def _live(journal: AuditTrail) -> list[int]:
+def _live(trail: AuditTrail) -> list[int]:
     found = select(needs.c.id).where(needs.c.ended_at.is_(None)).order_by(needs.c.id)
-    return list(journal.connection.scalars(found))
+    return list(trail.connection.scalars(found))
 
 
 def _check(need: NeedRow) -> None:

@@ -1,4 +1,4 @@
-"""All of the planners' desk, read in one transaction, and a cheap mark of whether it changed."""
+"""All planning rows, read in one transaction, and a cheap mark that changes when they do."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,12 +16,12 @@ _COUNTED: Final = (
     func.count(tables.alerts.c.rule_id),
     func.sum(tables.alerts.c.attempts),
 )
-"""Every write of a planner leaves an audit row; findings and their deliveries are counted."""
+"""Every write of a planner adds an audit row; findings and deliveries are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanningRows:
-    """Rows of one state of the desk, those that ended too; nothing in here is modified."""
+    """All planning rows at one moment, ended ones included; not modified."""
 
     mark: Mark
     needs: pd.DataFrame
@@ -32,8 +32,8 @@ class PlanningRows:
     audit: pd.DataFrame
 
 
-def read_desk(engine: Engine) -> PlanningRows:
-    """Read the desk, all of one state."""
+def read_planning(engine: Engine) -> PlanningRows:
+    """Read all planning rows in one transaction."""
     with engine.begin() as connection:
         return PlanningRows(
             mark=mark_of(connection, _COUNTED),
@@ -45,7 +45,7 @@ def read_desk(engine: Engine) -> PlanningRows:
         )
 
 
-def read_desk_mark(engine: Engine) -> Mark:
-    """Return a mark that changes with every write to the desk, finding and delivery."""
+def read_planning_mark(engine: Engine) -> Mark:
+    """Return a mark that changes with every planning write, finding and delivery."""
     with engine.begin() as connection:
         return mark_of(connection, _COUNTED)

@@ -1,4 +1,4 @@
-"""Tokens: who may do what over the service. Only their digests are kept."""
+"""Access tokens of the service. Only their digests are stored."""
 
 import hashlib
 import secrets
@@ -12,17 +12,17 @@ from sqlalchemy import Engine, insert, select, update
 from store.errors import DataError, first_few
 from store.facts.reading import read_table
 from store.planning.audit import Actor, audited
-from store.schema.tables import tokens
+from store.schema.planning_tables import tokens
 
 Scope = Literal["read", "write"]
 SCOPES: Final[tuple[str, ...]] = get_args(Scope)
 """``write`` includes ``read``."""
 
 PREFIX: Final = "mc_"
-"""Begins every token, so that one in a log or a commit is known for what it is."""
+"""Every token starts with it, so that one in a log or a commit is recognised."""
 
 RANDOM_BYTES: Final = 32
-"""So many that a plain digest cannot be searched; no slow hash is needed."""
+"""Enough that a plain digest cannot be reversed by search; no slow hash is needed."""
 
 SHOWN: Final = ("id", "name", "scopes", "created_at", "revoked_at")
 
@@ -30,37 +30,37 @@ SHOWN: Final = ("id", "name", "scopes", "created_at", "revoked_at")
 def create_token(
     engine: Engine, *, name: str, scopes: Sequence[str], at: datetime, actor: str = ""
 ) -> str:
-    """Make a token and return it; it is told this once and cannot be had again.
+    """Make a token and return it; it is shown once and cannot be recovered.
 
     Args:
         engine: an opened store.
-        name: whose it is, or what for.
+        name: its owner or purpose.
         scopes: what it allows, of ``SCOPES``.
         at: the moment, aware.
         actor: who makes it, for the audit trail.
 
     Raises:
-        DataError: the name is empty, or a scope is none.
+        DataError: the name is empty, or a scope is unknown.
     """
     _check(name, scopes)
     token = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     row = {"name": name, "sha256": digest_of(token), "scopes": ";".join(sorted(set(scopes)))}
-    with audited(engine, Actor(actor), at=at) as journal:
-        made = journal.connection.execute(insert(tokens).values(**row, created_at=at))
+    with audited(engine, Actor(actor), at=at) as trail:
+        made = trail.connection.execute(insert(tokens).values(**row, created_at=at))
         (number,) = made.inserted_primary_key or (0,)
-        journal.note("create", f"token {number}", after={"name": name, "scopes": row["scopes"]})
+        trail.note("create", f"token {number}", after={"name": name, "scopes": row["scopes"]})
     return token
 
 
 def revoke_token(engine: Engine, number: int, *, at: datetime, actor: str = "") -> None:
-    """Revoke a token for good; ``actor`` does it, for the audit trail.
+    """Revoke a token permanently; ``actor`` is recorded in the audit trail.
 
     Raises:
         DataError: there is no such token, or it was revoked before.
     """
     live = (tokens.c.id == number) & tokens.c.revoked_at.is_(None)
-    with audited(engine, Actor(actor), at=at) as journal:
-        connection = journal.connection
+    with audited(engine, Actor(actor), at=at) as trail:
+        connection = trail.connection
         if not connection.execute(update(tokens).where(live).values(revoked_at=at)).rowcount:
             known = connection.scalars(
                 select(tokens.c.id).where(tokens.c.revoked_at.is_(None))
@@ -69,7 +69,7 @@ def revoke_token(engine: Engine, number: int, *, at: datetime, actor: str = "") 
                 f"No token {number} to revoke in table tokens. Expected one of those in force: "
                 f"{first_few(known) if known else 'there is none'}. See `magnetcast token list`."
             )
-        journal.note("revoke", f"token {number}")
+        trail.note("revoke", f"token {number}")
 
 
 def read_tokens(engine: Engine) -> pd.DataFrame:
@@ -78,21 +78,21 @@ def read_tokens(engine: Engine) -> pd.DataFrame:
 
 
 def scopes_in_force(engine: Engine) -> Mapping[str, frozenset[str]]:
-    """Return what each token in force allows, by the token's digest."""
+    """Return the scopes of each active token by its digest."""
     query = select(tokens.c.sha256, tokens.c.scopes).where(tokens.c.revoked_at.is_(None))
     with engine.begin() as connection:
         return {row.sha256: frozenset(row.scopes.split(";")) for row in connection.execute(query)}
 
 
 def digest_of(token: str) -> str:
-    """Return the digest a token is kept by."""
+    """Return the digest a token is stored by."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _check(name: str, scopes: Sequence[str]) -> None:
     if not name.strip():
         raise DataError(
-            "A token without a name. Expected whose it is or what for, e.g. 'planning desk'. "
+            "The token has no name. Expected its owner or purpose, e.g. 'planning team'. "
             "Give it a name."
         )
     unknown = sorted(set(scopes) - set(SCOPES))

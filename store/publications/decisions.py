@@ -1,6 +1,6 @@
-"""Publications as they stand: listed, held against their digests, held back and decided on.
+"""Publications: listed, verified against their digests, held for approval and decided on.
 
-A held publication's rows are JSON in its own row, so that no reader of forecasts can meet them.
+The rows of a held publication are JSON in its own row, so that readers of forecasts never see them.
 """
 
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ from store.planning.audit import Actor, AuditTrail, audited
 from store.publications.digest import HASHED, PublicationContext, content_hash
 from store.publications.panels import keep_panel
 from store.schema.payload import tables_from_json, tables_to_json
-from store.schema.tables import forecasts, publications, told_columns
+from store.schema.tables import forecasts, publications, source_columns
 
 State = Literal["published", "held", "rejected", "superseded"]
 
 SHOWN: Final = tuple(column.name for column in publications.columns if column.name != "payload")
 
 HELD_ROWS: Final = "forecasts"
-"""Name of the table in the payload of a held publication."""
+"""Name of the table within the payload of a held publication."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicationHeader:
-    """What names a publication."""
+    """What identifies a publication."""
 
     commodity: str
     as_of: datetime
@@ -38,7 +38,7 @@ class PublicationHeader:
 
 
 def read_publications(engine: Engine, *, commodity: str | None = None) -> pd.DataFrame:
-    """Read the publications, oldest first, without the rows that are held; of all if None."""
+    """Read the publications, oldest first, without held rows; of all commodities if None."""
     with engine.begin() as connection:
         return fetch_publications(connection, commodity=commodity)
 
@@ -51,11 +51,14 @@ def fetch_publications(connection: Connection, *, commodity: str | None = None) 
     )
 
 
-def keep_published(
-    connection: Connection, rows: pd.DataFrame, head: PublicationHeader, frozen: PublicationContext
+def insert_published(
+    connection: Connection,
+    rows: pd.DataFrame,
+    header: PublicationHeader,
+    context: PublicationContext,
 ) -> int:
-    """Insert the new rows of a publication, freeze them and return how many there were."""
-    number = _add(connection, head, frozen, state="published", published_at=frozen.at)
+    """Insert the new rows of a publication with their digest and return how many there were."""
+    number = _add(connection, header, context, state="published", published_at=context.at)
     new = insert_new(
         connection, forecasts, rows.assign(publication=number), where="the published forecasts"
     )
@@ -63,94 +66,103 @@ def keep_published(
         connection.execute(delete(publications).where(publications.c.id == number))
         return 0
     digest = content_hash(rows_of(connection, number))
-    _set(connection, number, sha256=digest, rows=new, **_panel(connection, frozen))
-    supersede(connection, head)
+    _set(connection, number, sha256=digest, rows=new, **_panel(connection, context))
+    supersede(connection, header)
     return new
 
 
-def keep_held(
+def insert_held(
     connection: Connection,
     rows: pd.DataFrame,
-    head: PublicationHeader,
-    frozen: PublicationContext,
+    header: PublicationHeader,
+    context: PublicationContext,
     *,
     because: str,
 ) -> int:
-    """Keep a publication apart until a person decides, in the place of one held before."""
+    """Hold a publication until a person decides; it replaces one held before."""
     digest = content_hash(rows)
     table = publications.c
-    same = (table.commodity == head.commodity, table.as_of == head.as_of, table.sha256 == digest)
+    same = (
+        table.commodity == header.commodity,
+        table.as_of == header.as_of,
+        table.sha256 == digest,
+    )
     found = connection.scalar(select(table.id).where(*same))
     if found is not None:
         return int(found)
-    supersede(connection, head)
-    number = _add(connection, head, frozen, state="held", published_at=None)
+    supersede(connection, header)
+    number = _add(connection, header, context, state="held", published_at=None)
     payload = tables_to_json({HELD_ROWS: rows})
-    told = {"sha256": digest, "rows": len(rows), "payload": payload, "held_because": because}
-    _set(connection, number, **told, **_panel(connection, frozen))
+    values = {"sha256": digest, "rows": len(rows), "payload": payload, "held_because": because}
+    _set(connection, number, **values, **_panel(connection, context))
     return number
 
 
-def supersede(connection: Connection, head: PublicationHeader) -> None:
-    """Let whatever of the same commodity is held and stands no later give way."""
+def supersede(connection: Connection, header: PublicationHeader) -> None:
+    """Mark held publications of the same commodity that are no later as superseded."""
     table = publications.c
-    waiting = (table.commodity == head.commodity, table.state == "held", table.as_of <= head.as_of)
+    waiting = (
+        table.commodity == header.commodity,
+        table.state == "held",
+        table.as_of <= header.as_of,
+    )
     connection.execute(update(publications).where(*waiting).values(state="superseded"))
 
 
 def approve(
     engine: Engine, number: int, *, at: datetime, ahead_from: object, actor: str, reason: str
 ) -> int:
-    """Publish exactly what was held, note who decided so and why, and return how many rows.
+    """Publish exactly what was held, record who decided and why, and return the number of rows.
 
     Args:
         engine: An opened store.
         number: The publication.
-        at: The moment, aware; the publication counts from it.
-        ahead_from: First month whose release was still to come at that moment.
+        at: The moment of publication, aware.
+        ahead_from: First month not yet released at that moment.
         actor: Who decides.
         reason: Why.
 
     Raises:
-        DataError: It is not held, its rows are not those that were frozen, or other numbers stand
+        DataError: It is not held, its rows no longer match their digest, or other values are
             published under their keys; then nothing is published.
     """
-    with audited(engine, Actor(actor), at=at) as journal:
-        connection = journal.connection
+    with audited(engine, Actor(actor), at=at) as trail:
+        connection = trail.connection
         entry = _held(connection, number)
         rows = tables_from_json(entry.payload)[HELD_ROWS]
         if (found := content_hash(rows)) != entry.sha256:
             raise DataError(
                 f"The rows of held publication {number} have SHA-256 {found[:12]}. Expected "
-                f"{entry.sha256[:12]}, as they were frozen; somebody changed them, and nothing was "
-                f"published. Reject it with `magnetcast publications reject {number}` and run anew."
+                f"{entry.sha256[:12]}, as recorded; the rows were changed since, and nothing was "
+                f"published. Reject it with `magnetcast publications reject {number}` and run "
+                "again."
             )
         new = insert_new(
             connection, forecasts, rows.assign(publication=number), where="what is held"
         )
-        decided = {"decided_by": journal.actor, "note": reason, "payload": ""}
+        decided = {"decided_by": trail.actor, "note": reason, "payload": ""}
         _set(
             connection, number, state="published", published_at=at, ahead_from=ahead_from, **decided
         )
-        _tell(journal, "approve", entry, reason)
+        _record_decision(trail, "approve", entry, reason)
         return new
 
 
 def reject(engine: Engine, number: int, *, at: datetime, actor: str, reason: str) -> None:
-    """Let a held publication never be published; its rows stay, with who decided so and why.
+    """Reject a held publication for good; its rows stay, with who decided and why.
 
     Raises:
         DataError: It is not held.
     """
-    with audited(engine, Actor(actor), at=at) as journal:
-        entry = _held(journal.connection, number)
-        told = {"state": "rejected", "decided_by": journal.actor, "note": reason}
-        _set(journal.connection, number, **told)
-        _tell(journal, "reject", entry, reason)
+    with audited(engine, Actor(actor), at=at) as trail:
+        entry = _held(trail.connection, number)
+        values = {"state": "rejected", "decided_by": trail.actor, "note": reason}
+        _set(trail.connection, number, **values)
+        _record_decision(trail, "reject", entry, reason)
 
 
 def held_forecasts(engine: Engine, number: int) -> pd.DataFrame:
-    """Return what was held back, columns as ``store.facts.reading.read_forecasts``.
+    """Return the rows of a held publication, columns as ``store.facts.reading.read_forecasts``.
 
     Raises:
         DataError: There is none of that number, or it was published at once.
@@ -163,13 +175,13 @@ def held_forecasts(engine: Engine, number: int) -> pd.DataFrame:
             "Its rows are among the published; see `magnetcast publications list`."
         )
     rows = tables_from_json(entry.payload)[HELD_ROWS].reindex(
-        columns=[column.name for column in told_columns(forecasts)]
+        columns=[column.name for column in source_columns(forecasts)]
     )
     return published_columns(rows)
 
 
-def waiting(engine: Engine) -> tuple[str, ...]:
-    """Say which publications wait for a person and why, each in a clause."""
+def held_publications(engine: Engine) -> tuple[str, ...]:
+    """Describe the publications that wait for approval, each in a clause."""
     known = read_publications(engine)
     return tuple(
         f"publication {one.id} as of {one.as_of:%Y-%m-%d} ({one.commodity}) is held: "
@@ -179,40 +191,40 @@ def waiting(engine: Engine) -> tuple[str, ...]:
 
 
 def rows_of(connection: Connection, number: int) -> pd.DataFrame:
-    """Return the rows that a publication brought, columns ``HASHED``."""
+    """Return the rows of a publication, columns ``HASHED``."""
     wanted = [forecasts.c.publication == number]
     return fetch(connection, forecasts, wanted=wanted, columns=list(HASHED))
 
 
 def _add(
     connection: Connection,
-    head: PublicationHeader,
-    frozen: PublicationContext,
+    header: PublicationHeader,
+    context: PublicationContext,
     *,
     state: State,
     published_at: datetime | None,
 ) -> int:
     row = {
-        "commodity": head.commodity,
-        "as_of": head.as_of,
-        "data_vintage": head.data_vintage,
-        "models": head.models,
+        "commodity": header.commodity,
+        "as_of": header.as_of,
+        "data_vintage": header.data_vintage,
+        "models": header.models,
         "sha256": "",
         "rows": 0,
         "state": state,
-        "frozen_at": frozen.at,
+        "frozen_at": context.at,
         "published_at": published_at,
-        "ahead_from": frozen.ahead_from,
-        "made_with": frozen.made_with,
+        "ahead_from": context.ahead_from,
+        "made_with": context.made_with,
         **dict.fromkeys(("held_because", "decided_by", "note", "panel", "payload"), ""),
     }
     made = connection.execute(insert(publications).values(row).returning(publications.c.id))
     return int(made.scalar_one())
 
 
-def _panel(connection: Connection, frozen: PublicationContext) -> dict[str, str]:
+def _panel(connection: Connection, context: PublicationContext) -> dict[str, str]:
     """Return what names the panel behind a publication, which is kept; nothing without one."""
-    return {} if frozen.panel is None else {"panel": keep_panel(connection, frozen.panel)}
+    return {} if context.panel is None else {"panel": keep_panel(connection, context.panel)}
 
 
 def _set(connection: Connection, number: int, **values: object) -> None:
@@ -238,14 +250,16 @@ def _held(connection: Connection, number: int) -> "Row[tuple[object, ...]]":
     return entry
 
 
-def _tell(journal: AuditTrail, action: str, entry: "Row[tuple[object, ...]]", reason: str) -> None:
-    """Write a decision to the audit trail."""
+def _record_decision(
+    trail: AuditTrail, action: str, entry: "Row[tuple[object, ...]]", reason: str
+) -> None:
+    """Add a decision to the audit trail."""
     before = {
         "state": entry.state,
         "sha256": entry.sha256,
         "as_of": f"{entry.as_of:%Y-%m-%dT%H:%M:%SZ}",
     }
-    journal.note(
+    trail.note(
         action,
         f"publication {entry.id}",
         before=before,

@@ -1,4 +1,4 @@
-"""What freezes a publication: one digest of its rows, and the moment it was made."""
+"""The digest of a publication's rows, and the circumstances it was published in."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from store.vocabulary import QUANTILE_COLUMNS
 NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
 
 HASHED: Final = (*natural_key(forecasts), "cutoff", "horizon", *NUMBERS, "status", "data_vintage")
-"""What the digest covers: all that is forecast and what it was made from, not its explanations."""
+"""Columns the digest covers: the forecast and the data it was made from, not the explanations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +23,9 @@ class PublicationContext:
     """The circumstances of a publication."""
 
     at: datetime | None = None
-    """The moment; None where the publisher has no clock, and then nothing proves it was early."""
+    """The moment; without it nothing proves that the forecast came before its figures."""
     ahead_from: date | None = None
-    """First month whose release was still to come at that moment."""
+    """First month not yet released at that moment."""
     made_with: str = ""
     """JSON: packages, platform, threads, code and evidence."""
     panel: StoredPanel | None = field(default=None, repr=False)
@@ -35,20 +35,20 @@ class PublicationContext:
 def content_hash(rows: pd.DataFrame) -> str:
     """Return the SHA-256 of rows of ``forecasts``, whatever their order.
 
-    Equal digests mean equal bits of every number, a zero's sign apart, which SQLite does not keep.
+    Equal digests mean bit-identical numbers, except for the sign of zero, which SQLite drops.
 
     Args:
         rows: The columns ``HASHED`` with the table's types; not modified.
     """
-    told = rows[list(HASHED)].sort_values(list(natural_key(forecasts)), ignore_index=True)
+    hashed = rows[list(HASHED)].sort_values(list(natural_key(forecasts)), ignore_index=True)
     times = {
-        "as_of": told["as_of"].dt.strftime("%Y-%m-%dT%H:%M:%S.%f"),
-        **{name: told[name].dt.strftime("%Y-%m-%d") for name in ("period", "cutoff")},
+        "as_of": hashed["as_of"].dt.strftime("%Y-%m-%dT%H:%M:%S.%f"),
+        **{name: hashed[name].dt.strftime("%Y-%m-%d") for name in ("period", "cutoff")},
     }
-    plain = told.assign(**times, **{name: told[name] + 0.0 for name in NUMBERS})
+    plain = hashed.assign(**times, **{name: hashed[name] + 0.0 for name in NUMBERS})
     digest = hashlib.sha256()
     for row in plain.itertuples(index=False, name=None):
-        # json writes the shortest text that reads back as the same double.
+        # json writes the shortest text that parses to the same double.
         digest.update(json.dumps(row, ensure_ascii=False, allow_nan=False).encode())
         digest.update(b"\n")
     return digest.hexdigest()

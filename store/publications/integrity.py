@@ -1,4 +1,4 @@
-"""Whether publications are still what was frozen."""
+"""Whether the rows of publications still match their recorded digests."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from store.schema.tables import forecasts, publications
 
 @dataclass(frozen=True, slots=True)
 class RecordedDigest:
-    """What is on record of a publication."""
+    """The recorded circumstances of a publication, and whether its rows still match."""
 
     number: int
     made_with: str
     wrong: tuple[str, ...]
-    """What of it is not as it was frozen."""
+    """What no longer matches the record."""
 
 
-def kept_at(engine: Engine, as_of: datetime, commodity: str) -> RecordedDigest | None:
-    """Return the record of the last publication of a moment; None where none was kept."""
+def recorded_digest(engine: Engine, as_of: datetime, commodity: str) -> RecordedDigest | None:
+    """Return the record of the last publication of a moment; None where there is none."""
     table = publications.c
     own = (table.commodity == commodity, table.as_of == as_of, table.state == "published")
     with engine.begin() as connection:
@@ -44,12 +44,15 @@ def kept_at(engine: Engine, as_of: datetime, commodity: str) -> RecordedDigest |
 
 
 def tampered(engine: Engine, *, every_panel: bool = False) -> tuple[str, ...]:
-    """Say which publications are not what was frozen, each in a clause; empty where all are.
+    """Describe the publications whose rows or panel were changed, each in a clause.
 
     Args:
         engine: An opened store.
-        every_panel: Whether to check the panels of all publications too, which takes longer the
-            more there are, or only those of the newest publication of each commodity.
+        every_panel: Check the panels of all publications, which takes longer the more there are;
+            otherwise only those of the newest publication of each commodity.
+
+    Returns:
+        Empty where everything matches.
     """
     with engine.begin() as connection:
         known = fetch_publications(connection)

@@ -1,4 +1,4 @@
-"""What the monitors measured: rows that only grow, the newest measurement shown."""
+"""Measurements of the monitors: rows are only added, the newest measurement is shown."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -16,29 +16,29 @@ SHOWN: Final = (
 )  # fmt: skip
 
 
-def keep_readings(
+def save_readings(
     engine: Engine, rows: Iterable[Mapping[str, object]], *, at: datetime, as_of: datetime
 ) -> None:
-    """Keep one measurement.
+    """Save one measurement.
 
     Args:
         engine: An opened store.
         rows: monitor, subject, value, bound (None where there is none), size, fired, words.
         at: When it was measured, aware.
-        as_of: Moment of the forecast that stood then, aware.
+        as_of: As_of of the forecast in force then, aware.
     """
-    told = [{**row, "measured_at": at, "as_of": as_of} for row in rows]
-    if told:
+    values = [{**row, "measured_at": at, "as_of": as_of} for row in rows]
+    if values:
         with writing(engine) as connection:
-            connection.execute(insert(readings), told)
+            connection.execute(insert(readings), values)
 
 
 def newest_readings() -> ColumnElement[bool]:
-    """Return what is true of the rows of the newest measurement."""
+    """Return the condition for rows of the newest measurement."""
     newest = select(func.max(readings.c.measured_at)).scalar_subquery()
     return readings.c.measured_at == newest
 
 
 def latest_readings(engine: Engine) -> pd.DataFrame:
-    """Read the newest measurement, one row a thing measured: ``SHOWN``; empty before the first."""
+    """Read the newest measurement: ``SHOWN``, one row per subject; empty before the first."""
     return read_table(engine, readings, wanted=[newest_readings()], columns=SHOWN)

@@ -1,4 +1,4 @@
-"""What was published last of each commodity, and how its last run ended; reads no forecast."""
+"""The newest publication and the last run of each commodity, without reading the forecasts."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ COLUMNS: Final = (
     "status", "last_run",
 )  # fmt: skip
 
-_TOLD: Final = (
+_PUBLISHED: Final = (
     forecasts.c.commodity,
     forecasts.c.as_of,
     forecasts.c.cutoff,
@@ -23,21 +23,21 @@ _TOLD: Final = (
     Column("destinations", Integer),
     forecasts.c.status,
 )
-"""Names and types of what is gathered of forecasts."""
+"""Names and types of the columns aggregated from forecasts."""
 
 
 def read_newest(engine: Engine) -> pd.DataFrame:
-    """Return one row a commodity that was published or run, sorted: ``COLUMNS``.
+    """Return one row per commodity that was published or run, sorted: ``COLUMNS``.
 
-    ``as_of`` (UTC), ``cutoff``, ``first_period`` and ``last_period`` (first days), the
-    numbers of ``months`` and ``destinations`` and ``status`` are those of its newest forecast,
-    missing where there is none; ``last_run`` is how its last run ended, empty where none is noted.
+    All but ``last_run`` describe the newest forecast and are missing where there is none:
+    ``as_of`` is UTC, ``cutoff``, ``first_period`` and ``last_period`` are first days, ``months``
+    and ``destinations`` are counts. ``last_run`` is the status of the last run, empty without one.
     """
     row, run = forecasts.c, runs.c
     newest = select(row.commodity, func.max(row.as_of).label("as_of")).group_by(row.commodity)
     of = newest.subquery("newest")
     same = and_(row.commodity == of.c.commodity, row.as_of == of.c.as_of)
-    told = (
+    summary = (
         select(
             row.commodity, row.as_of, func.max(row.cutoff), func.min(row.period),
             func.max(row.period), func.count(row.period.distinct()),
@@ -48,7 +48,7 @@ def read_newest(engine: Engine) -> pd.DataFrame:
     )  # fmt: skip
     ended = select(run.commodity, run.status).order_by(run.started_at)
     with engine.begin() as connection:
-        published = frame_of(connection.execute(told), _TOLD)
+        published = frame_of(connection.execute(summary), _PUBLISHED)
         last = {str(code): str(status) for code, status in connection.execute(ended) if code}
     found = published.set_index("commodity")
     found = found.reindex(sorted({*found.index, *last})).rename_axis("commodity").reset_index()

@@ -73,8 +73,8 @@ def keep_panel(connection: Connection, panel: StoredPanel) -> str:
     insert_rows(connection, panel_months, as_table(months, panel_months))
     if len(panel.contradictions):
         place = range(len(panel.contradictions))
-        told = panel.contradictions.assign(panel=number, place=place)
-        insert_rows(connection, panel_contradictions, as_table(told, panel_contradictions))
+        rows = panel.contradictions.assign(panel=number, place=place)
+        insert_rows(connection, panel_contradictions, as_table(rows, panel_contradictions))
     return digest
 
 

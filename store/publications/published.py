@@ -1,4 +1,4 @@
-"""All that the service shows, read in one transaction, and a cheap mark of whether it changed."""
+"""All rows the service shows, read in one transaction, and a cheap mark of whether they changed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,15 +11,15 @@ from store.facts.labels import fetch_labels
 from store.facts.reading import fetch, fetch_commodities, published_columns
 from store.publications.decisions import fetch_publications
 from store.publications.monitor_readings import newest_readings
-from store.schema import tables
+from store.schema import ingest_tables, tables
 from store.schema.change_marks import Mark, mark_of
 from store.vocabulary import BY_PARTNER, COMMODITY
 
 _COUNTED: Final = (
     func.max(tables.forecasts.c.id),
-    func.max(tables.vintages.c.id),
-    func.max(tables.quarantine.c.id),
-    func.count(tables.quarantine.c.released_at),
+    func.max(ingest_tables.vintages.c.id),
+    func.max(ingest_tables.quarantine.c.id),
+    func.count(ingest_tables.quarantine.c.released_at),
     func.count(tables.scores.c.model),
     func.count(tables.runs.c.run_id),
     func.count(tables.runs.c.finished_at),
@@ -28,29 +28,29 @@ _COUNTED: Final = (
     func.count(tables.labels.c.label),
     func.count(func.nullif(tables.publications.c.decided_by, "")),
 )
-"""Count what only ever grows; the newest ids are found without reading the tables."""
+"""Counts and ids that only grow; the newest ids are found without reading the tables."""
 
 _REFUSED: Final = (
     "id", "source", "file_name", "reasons", "quarantined_at", "actor", "released_at",
     "released_by", "note",
 )  # fmt: skip
-"""Columns of the quarantine that are shown; its payload is not."""
+"""Columns of the quarantine that are shown, without the payload."""
 
 _OF_MAGNETS: Final = ("events", "tariffs", "calendar")
-"""Rows that are kept of the magnets alone: of other goods there are none."""
+"""Rows stored for magnets alone: other commodities have none."""
 
 _FIGURE: Final = tuple(column.name for column in tables.observations.columns)
-"""All columns of the observations, the ingest that brought each too."""
+"""All columns of the observations, including the ingest of each row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Rows of one state of the store, every version of them; nothing in here is modified."""
+    """All versions of the rows at one moment; not modified."""
 
     mark: Mark
     commodity: str
     forecasts: pd.DataFrame
-    """As ``reading.read_forecasts``; of several models of one moment the last published."""
+    """As ``reading.read_forecasts``; of several models of one as_of the last published."""
     scores: pd.DataFrame
     runs: pd.DataFrame
     observations: pd.DataFrame
@@ -64,18 +64,18 @@ class Published:
     publications: pd.DataFrame
     """As ``store.publications.decisions.read_publications``."""
     commodities: tuple[str, ...]
-    """All that forecasts are published of, sorted."""
+    """All commodities with published forecasts, sorted."""
     labels: Mapping[str, str]
-    """What commodities are called, of those that were told."""
+    """Labels by commodity, where users gave one."""
 
     @property
     def is_magnets(self) -> bool:
-        """Tell whether it is what policy, tariffs and the release calendar are kept of."""
+        """Return whether it is the commodity with policy, tariffs and a release calendar."""
         return self.commodity == COMMODITY
 
 
 def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
-    """Read what the service shows of a commodity, all of one state of the store."""
+    """Read what the service shows of a commodity, in one transaction."""
     with engine.begin() as connection:
         return Published(
             **_own_rows(connection, commodity),
@@ -84,30 +84,30 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
             events=fetch(connection, tables.policy_events),
             tariffs=fetch(connection, tables.tariff_steps),
             calendar=fetch(connection, tables.release_calendar),
-            vintages=fetch(connection, tables.vintages),
-            quarantine=fetch(connection, tables.quarantine, columns=_REFUSED),
+            vintages=fetch(connection, ingest_tables.vintages),
+            quarantine=fetch(connection, ingest_tables.quarantine, columns=_REFUSED),
             readings=fetch(connection, tables.readings, wanted=[newest_readings()]),
             commodities=tuple(fetch_commodities(connection, tables.forecasts)),
             labels=fetch_labels(connection),
         )
 
 
-def read_other(engine: Engine, beside: Published, *, commodity: str) -> Published:
-    """Read what the service shows of another commodity, with what it shares with the magnets.
+def read_other(engine: Engine, magnets: Published, *, commodity: str) -> Published:
+    """Read what the service shows of another commodity.
 
     Args:
         engine: An opened store.
-        beside: What was read of the magnets; rows that are of no commodity are taken from it.
-        commodity: One of ``beside.commodities``.
+        magnets: The rows of magnets; those shared by all commodities are taken from it.
+        commodity: One of ``magnets.commodities``.
     """
     with engine.begin() as connection:
         own = _own_rows(connection, commodity)
-    nothing = {name: getattr(beside, name).iloc[:0] for name in _OF_MAGNETS}
-    return replace(beside, **own, **nothing)
+    empty = {name: getattr(magnets, name).iloc[:0] for name in _OF_MAGNETS}
+    return replace(magnets, **own, **empty)
 
 
 def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
-    """Return the fields that are of one commodity alone."""
+    """Return the fields that differ by commodity."""
     own = [tables.forecasts.c.commodity == commodity]
     scored = [tables.scores.c.commodity == commodity]
     figures = [tables.observations.c.commodity == commodity.removesuffix(BY_PARTNER)]

@@ -1,4 +1,4 @@
-"""Publishing forecasts and keeping the books: scores and runs."""
+"""Publishing forecasts, and recording scores and runs."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from sqlalchemy import Engine, case, exists, insert, update
 from store.database import writing
 from store.errors import StoreError
 from store.facts.writing import insert_new
-from store.publications.decisions import PublicationHeader, keep_held, keep_published
+from store.publications.decisions import PublicationHeader, insert_held, insert_published
 from store.publications.digest import PublicationContext
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
@@ -24,29 +24,29 @@ def publish_forecasts(
     as_of: datetime,
     data_vintage: str,
     commodity: str = COMMODITY,
-    frozen: PublicationContext | None = None,
+    context: PublicationContext | None = None,
 ) -> int:
     """Publish forecasts in one transaction and return how many rows are new.
 
-    Publishing the same rows again does nothing. The new rows are frozen as one publication; one
-    that was held back and stands no later gives way to it.
+    Publishing the same rows again does nothing. The new rows become one publication with a digest;
+    it supersedes held ones that are no later.
 
     Args:
         engine: an opened store.
         frame: columns of a forecast file, ``model`` being the model's version; ``band_hit_rate``
-            (0..1), ``drivers`` and ``contributions`` (JSON) and ``reason`` (why no higher rung
-            answered) if there are any. Not modified.
-        as_of: the moment the forecaster stood at, aware.
+            (0..1), ``drivers`` and ``contributions`` (JSON) and ``reason`` (why the fallback chain
+            went past earlier models) if there are any. Not modified.
+        as_of: as_of of the forecast, aware.
         data_vintage: digest of the evidence used.
-        commodity: what they are forecasts of.
-        frozen: when, and made with what, if the caller can tell.
+        commodity: the commodity forecast.
+        context: moment and environment of the publication, if known.
 
     Raises:
-        DataError: a row breaks the contract, or other numbers stand published under its key.
+        DataError: a row breaks the contract, or other values are published under its key.
     """
-    head, rows = _prepared(frame, as_of, data_vintage, commodity)
+    header, rows = _prepared(frame, as_of, data_vintage, commodity)
     with writing(engine) as connection:
-        return keep_published(connection, rows, head, frozen or PublicationContext())
+        return insert_published(connection, rows, header, context or PublicationContext())
 
 
 def hold_forecasts(
@@ -57,31 +57,33 @@ def hold_forecasts(
     data_vintage: str,
     because: str,
     commodity: str = COMMODITY,
-    frozen: PublicationContext | None = None,
+    context: PublicationContext | None = None,
 ) -> int:
-    """Keep forecasts apart, frozen, until a person decides; return the publication's number.
+    """Hold forecasts with their digest until a person decides; return the publication's number.
 
     Args:
         engine: an opened store.
         frame: as for ``publish_forecasts``; not modified.
-        as_of: the moment the forecaster stood at, aware.
+        as_of: as_of of the forecast, aware.
         data_vintage: digest of the evidence used.
-        because: what a person must look at.
-        commodity: what they are forecasts of.
-        frozen: when, and made with what, if the caller can tell.
+        because: what a person must check.
+        commodity: the commodity forecast.
+        context: moment and environment of the publication, if known.
 
     Raises:
         DataError: a row breaks the contract.
     """
-    head, rows = _prepared(frame, as_of, data_vintage, commodity)
+    header, rows = _prepared(frame, as_of, data_vintage, commodity)
     with writing(engine) as connection:
-        return keep_held(connection, rows, head, frozen or PublicationContext(), because=because)
+        return insert_held(
+            connection, rows, header, context or PublicationContext(), because=because
+        )
 
 
 def _prepared(
     frame: pd.DataFrame, as_of: datetime, data_vintage: str, commodity: str
 ) -> tuple[PublicationHeader, pd.DataFrame]:
-    """Return what names a publication and its rows as the table has them."""
+    """Return the header of a publication and its rows typed as in the table."""
     checked = validate(frame, "forecasts", where=f"the forecasts of {as_of:%Y-%m-%d}")
     rows = checked.rename(columns={"model": "model_version"}).assign(
         commodity=commodity,
@@ -95,12 +97,12 @@ def _prepared(
 
 
 def write_scores(engine: Engine, frame: pd.DataFrame, *, commodity: str = COMMODITY) -> int:
-    """Keep scores of a commodity and return how many rows are new.
+    """Save scores of a commodity and return how many rows are new.
 
     Args:
         engine: an opened store.
-        frame: columns of the table ``scores``, the commodity apart; not modified.
-        commodity: what they are scores of.
+        frame: columns of the table ``scores`` except the commodity; not modified.
+        commodity: the commodity scored.
 
     Raises:
         DataError: a score of the same key has another value.
@@ -111,7 +113,7 @@ def write_scores(engine: Engine, frame: pd.DataFrame, *, commodity: str = COMMOD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One run of a flow, as it begins."""
+    """One run of a flow at its start."""
 
     run_id: str
     flow: str
@@ -123,11 +125,11 @@ class RunRecord:
     git_commit: str | None = None
     mlflow_run_id: str | None = None
     commodity: str = COMMODITY
-    """What it forecasts."""
+    """The commodity it forecasts."""
 
 
 def start_run(engine: Engine, run: RunRecord) -> None:
-    """Note that a run began."""
+    """Record that a run started."""
     with writing(engine) as connection:
         connection.execute(insert(runs).values(**asdict(run)))
 
@@ -141,13 +143,13 @@ def finish_run(
     model_version: str | None = None,
     mlflow_run_id: str | None = None,
 ) -> None:
-    """Note how a run ended; what is None stays as it was.
+    """Record how a run ended; values of None leave the column as it is.
 
     Raises:
         StoreError: no such run was started.
     """
-    told = {"model_version": model_version, "mlflow_run_id": mlflow_run_id}
-    values = {name: value for name, value in told.items() if value is not None}
+    optional = {"model_version": model_version, "mlflow_run_id": mlflow_run_id}
+    values = {name: value for name, value in optional.items() if value is not None}
     change = update(runs).where(runs.c.run_id == run_id)
     with writing(engine) as connection:
         done = connection.execute(change.values(status=status, finished_at=finished_at, **values))
@@ -159,13 +161,13 @@ def finish_run(
 
 
 def settle_runs(engine: Engine, *, at: datetime) -> int:
-    """Note how runs ended that were killed before they could, and return how many there were.
+    """Close the records of runs that were killed, and return how many there were.
 
-    One that had published did its work: it is finished. The caller knows that no run goes on.
+    A run that had published counts as finished, others as failed. No run may be active.
 
     Args:
         engine: an opened store.
-        at: the moment to note, aware.
+        at: the moment to record, aware.
     """
     published = exists().where(
         forecasts.c.as_of == runs.c.as_of, forecasts.c.data_vintage == runs.c.data_vintage

@@ -1,4 +1,4 @@
-"""Cheap marks of a state of the store: numbers that change with every write that matters."""
+"""Change marks: cheap numbers that change with every relevant write to the store."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ Mark = tuple[int, ...]
 
 
 def mark_of(connection: Connection, counted: Sequence[ColumnElement[Any]]) -> Mark:
-    """Return what each expression comes to, 0 where its table is empty.
+    """Return the value of each expression, 0 where its table is empty.
 
     Args:
         connection: Within a transaction.

@@ -1,10 +1,16 @@
-"""The column type of a moment: aware in, UTC in the database, aware out."""
+"""Column types and marks shared by the tables."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import DateTime, Dialect, String, TypeDecorator
+from sqlalchemy import Column, DateTime, Dialect, String, Text, TypeDecorator
 from sqlalchemy.types import TypeEngine
+
+WORDING: Final = {"wording": True}
+"""Mark of a column whose text may differ between two versions of one row."""
+
+BOOKKEEPING: Final = {"bookkeeping": True}
+"""Mark of a column the store fills in: no source states it and no reader of rows sees it."""
 
 TEXT_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 """Fixed width, so that text order is time order where the database has no zones."""
@@ -48,3 +54,8 @@ class UtcMoment(TypeDecorator[datetime]):
         if isinstance(value, str):
             return datetime.strptime(value, TEXT_FORMAT).replace(tzinfo=UTC)
         return value.astimezone(UTC)
+
+
+def text(name: str, *, wording: bool = False, nullable: bool = False) -> Column[str]:
+    """Make a text column; empty text, not NULL, for no value."""
+    return Column(name, Text, nullable=nullable, info=WORDING if wording else {})

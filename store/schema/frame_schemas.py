@@ -26,14 +26,14 @@ def _one_of(values: Sequence[str]) -> Column:
 
 
 def _moment() -> Column:
-    """Make a column of aware moments; not coerced, for a naive moment would pass as UTC."""
+    """Make a column of aware moments; not coerced, because a naive moment would pass as UTC."""
     return Column(
         None, Check(_is_utc, error="is not a column of UTC moments"), metadata={"as": MOMENT_DTYPE}
     )
 
 
 def _is_utc(series: pd.Series) -> bool:
-    """Tell whether a column holds UTC moments."""
+    """Return whether a column holds UTC moments."""
     return isinstance(series.dtype, pd.DatetimeTZDtype) and str(series.dtype.tz) == "UTC"
 
 
@@ -49,7 +49,7 @@ def _finite(low: float = float("-inf")) -> Column:
 
 
 def _not_after(first: str, last: str) -> Check:
-    """Check that no interval ends before it begins; open ends pass."""
+    """Check that no interval ends before it starts; open ends pass."""
     return Check(
         lambda f: ~(f[last] < f[first]), error=f"{last} is before {first}", ignore_na=False
     )
@@ -224,8 +224,8 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
     ),
 }
 """By table or contract: observations, policy_events, analog_events, tariff_steps, covariates,
-proposals (for the review desk), release_calendar, panel (evidence), panel_file (a panel from
-outside), forecasts (published)."""
+proposals (for the review queue), release_calendar, panel (evidence), panel_file (a user's panel),
+forecasts (published)."""
 
 
 def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
@@ -248,15 +248,15 @@ def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
         raise DataError(
             f"Rows break the {name} contract in {where}: {first_few(broken)}. "
             f"Expected columns {', '.join(SCHEMAS[name].columns)}, each within its bounds. "
-            "Correct these rows at their source; nothing was taken over."
+            "Correct these rows at their source; nothing was stored."
         ) from err
-    # The schema's own coercion settles on nanoseconds whatever it is asked for.
+    # Pandera coerces to nanoseconds whatever unit the schema names.
     times = {c: has.metadata["as"] for c, has in SCHEMAS[name].columns.items() if has.metadata}
     return checked.astype(times)
 
 
 def _broken(cases: pd.DataFrame) -> list[str]:
-    """Word every failed check once per row, sorted by row."""
+    """Describe every failed check once per row, sorted by row."""
     whole = cases["schema_context"].eq("DataFrameSchema")
     lines: dict[str, None] = {}
     for is_whole, case in zip(whole, cases.to_dict("records"), strict=True):
@@ -265,7 +265,7 @@ def _broken(cases: pd.DataFrame) -> list[str]:
 
 
 def _sentence(case: dict[Any, Any], *, is_whole: bool) -> str:
-    """Word one failure."""
+    """Describe one failure."""
     if case["check"] == "column_in_dataframe":
         return f"column {case['failure_case']!r} is missing"
     row = "" if pd.isna(case["index"]) else f"row {case['index']}: "

@@ -1,4 +1,4 @@
-"""Between rows of a table and typed pandas frames, both ways, a column at a time."""
+"""Conversion between table rows and typed pandas frames, column by column."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -9,7 +9,7 @@ import pandas as pd
 from sqlalchemy import Boolean, Column, CursorResult, Date, Float, Integer, Table
 
 from store.schema.columns import TEXT_FORMAT, UtcMoment
-from store.schema.tables import metadata, told_columns
+from store.schema.tables import metadata, source_columns
 
 Scalar: TypeAlias = str | float | int | bool | date | datetime | None
 
@@ -17,7 +17,7 @@ DATE_DTYPE: Final = "datetime64[us]"
 MOMENT_DTYPE: Final = "datetime64[us, UTC]"
 
 _PORTION: Final = 1_000
-"""Rows taken from the database at once."""
+"""Rows fetched from the database at once."""
 
 _DTYPES: Final = {
     UtcMoment: MOMENT_DTYPE,
@@ -28,7 +28,7 @@ _DTYPES: Final = {
 }
 
 _TEXT_OF: Final = {MOMENT_DTYPE: TEXT_FORMAT, DATE_DTYPE: "%Y-%m-%d"}
-"""How a time is written for the database; others pass as they are."""
+"""How times are written for the database; other types pass unchanged."""
 
 
 def dtype_of(column: Column[Any]) -> str:
@@ -40,22 +40,22 @@ def dtype_of(column: Column[Any]) -> str:
 
 
 def frame_of(rows: CursorResult[Any] | None, columns: Sequence[Column[Any]]) -> pd.DataFrame:
-    """Build a typed frame of fetched rows; with no row the columns still carry their types."""
+    """Build a typed frame of fetched rows; without rows the columns are still typed."""
     values: list[list[Any]] = [[] for _ in columns]
-    # Portions, so that no more than one is held as rows while the columns grow.
+    # In portions, so that only one is in memory as rows while the columns grow.
     for portion in [] if rows is None else rows.partitions(_PORTION):
-        for kept, told in zip(values, zip(*portion, strict=True), strict=True):
-            kept.extend(told)
+        for column_values, new in zip(values, zip(*portion, strict=True), strict=True):
+            column_values.extend(new)
     typed = {
-        column.name: _typed(told, dtype_of(column))
-        for column, told in zip(columns, values, strict=True)
+        column.name: _typed(column_values, dtype_of(column))
+        for column, column_values in zip(columns, values, strict=True)
     }
     return pd.DataFrame(typed)
 
 
 def typed_frame(rows: Sequence[Mapping[str, object]], table: str) -> pd.DataFrame:
     """Build a typed frame with all columns a source fills of a table, in its order."""
-    columns = told_columns(metadata.tables[table])
+    columns = source_columns(metadata.tables[table])
     frame = pd.DataFrame(list(rows), columns=[column.name for column in columns])
     return frame.astype({column.name: dtype_of(column) for column in columns})
 
@@ -68,9 +68,9 @@ def as_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
 
 
 def driver_rows(frame: pd.DataFrame) -> list[tuple[Scalar, ...]]:
-    """Turn a frame into rows as both database drivers take them.
+    """Turn a frame into rows that both database drivers accept.
 
-    Times become text that either database reads as what it is; missing values become None.
+    Times become text that either database parses; missing values become None.
     """
     columns = [_plain(frame[name]) for name in frame.columns]
     return list(zip(*columns, strict=True))
@@ -79,7 +79,7 @@ def driver_rows(frame: pd.DataFrame) -> list[tuple[Scalar, ...]]:
 def _typed(values: list[Any], dtype: str) -> pd.Series:
     """Make a column of fetched values."""
     if dtype in _TEXT_OF:
-        # A column of times holds few different ones.
+        # A column of times has few distinct values.
         codes, distinct = pd.factorize(np.array(values, dtype=object))
         times = pd.DatetimeIndex(pd.to_datetime([*distinct, None], format="ISO8601", utc=True))
         taken = times.as_unit("us").take(codes)
@@ -100,6 +100,6 @@ def _plain(series: pd.Series) -> list[Scalar]:
 
 
 def _writer(dtype: str) -> Callable[[pd.DatetimeIndex], list[str]] | None:
-    """Return what writes times of a dtype; None for other dtypes."""
+    """Return the function that writes times of a dtype; None for other dtypes."""
     written = _TEXT_OF.get(dtype)
     return None if written is None else lambda times: list(times.strftime(written))

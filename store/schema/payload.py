@@ -1,4 +1,4 @@
-"""The rows of a file as JSON text and back, whatever their types: what is refused may be odd."""
+"""Frames as JSON text and back, with any column types: rows of refused files may have odd ones."""
 
 import json
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ _ISO: Final = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 def tables_to_json(tables: Mapping[str, pd.DataFrame]) -> str:
     """Write frames as JSON text, column by column with their types."""
-    told = {name: _frame_out(frame) for name, frame in tables.items()}
-    return json.dumps(told, ensure_ascii=False, allow_nan=False, default=str)
+    content = {name: _frame_out(frame) for name, frame in tables.items()}
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, default=str)
 
 
 def tables_from_json(text: str) -> dict[str, pd.DataFrame]:
@@ -29,7 +29,7 @@ def _frame_out(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _values_out(series: pd.Series) -> list[Any]:
-    """Return JSON's kinds of values; nothing for a missing one, words for an infinite one."""
+    """Return values JSON can hold: None for a missing one, text for an infinite one."""
     if pd.api.types.is_datetime64_any_dtype(series):
         series = series.dt.strftime(_ISO)
     missing = series.isna()

@@ -1,7 +1,4 @@
-"""The tables of the planners' desk: what they need, what they want to hear of, who wrote what.
-
-``overrides``, in ``store.schema.tables``, is the fourth thing a planner writes.
-"""
+"""The planning tables: needs, alert rules and their alerts, overrides, tokens, the audit trail."""
 
 from typing import Final
 
@@ -15,20 +12,16 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
 )
 
-from store.schema.columns import UtcMoment
+from store.schema.columns import UtcMoment, text
 from store.schema.tables import metadata
 from store.vocabulary import COMMODITY
 
 
-def _text(name: str) -> Column[str]:
-    """Make a text column; empty text, not NULL, where nothing is said."""
-    return Column(name, Text, nullable=False)
-
-
 def _commodity() -> Column[str]:
-    """Make the column that says what a row is of; the default is of rows before there was any."""
+    """Make the commodity column; the default is for rows older than the column."""
     return Column("commodity", Text, nullable=False, server_default=COMMODITY)
 
 
@@ -36,13 +29,13 @@ needs: Final = Table(
     "needs",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    _text("name"),
+    text("name"),
     _commodity(),
-    _text("destination"),
+    text("destination"),
     Column("period_from", Date, nullable=False),
     Column("period_to", Date, nullable=False),
     Column("tonnes", Float, nullable=False),
-    _text("author"),
+    text("author"),
     Column("created_at", UtcMoment, nullable=False),
     Column("ended_at", UtcMoment),
 )
@@ -51,18 +44,18 @@ alert_rules: Final = Table(
     "alert_rules",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    # Names the rule everywhere: in the ids of the feed, and in the secret of its webhook.
-    _text("uid"),
-    _text("name"),
-    _text("measure"),
+    # Identifies the rule in the ids of the feed and in the secret of its webhook.
+    text("uid"),
+    text("name"),
+    text("measure"),
     Column("need_id", Integer, ForeignKey("needs.id", name="fk_alert_rules_need_id")),
     _commodity(),
-    _text("destination"),
+    text("destination"),
     Column("points", Float, nullable=False),
-    _text("url"),
-    # The newest publication when the rule was made: it speaks of later ones only.
+    text("url"),
+    # The newest publication when the rule was made: it applies to later ones only.
     Column("since", UtcMoment),
-    _text("author"),
+    text("author"),
     Column("created_at", UtcMoment, nullable=False),
     Column("ended_at", UtcMoment),
 )
@@ -83,11 +76,11 @@ alerts: Final = Table(
     Column("period", Date),
     Column("before", Float),
     Column("after", Float),
-    _text("message"),
+    text("message"),
     Column("evaluated_at", UtcMoment, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("delivered_at", UtcMoment),
-    _text("trouble"),
+    text("trouble"),
     PrimaryKeyConstraint("rule_id", "as_of"),
 )
 
@@ -97,9 +90,35 @@ audit: Final = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("at", UtcMoment, nullable=False),
     Column("token_id", Integer),
-    _text("actor"),
-    _text("action"),
-    _text("object"),
-    _text("before"),
-    _text("after"),
+    text("actor"),
+    text("action"),
+    text("object"),
+    text("before"),
+    text("after"),
+)
+
+overrides: Final = Table(
+    "overrides",
+    metadata,
+    text("commodity"),
+    text("target"),
+    text("target_key"),
+    text("field"),
+    Column("available_at", UtcMoment, nullable=False),
+    text("value"),
+    text("author"),
+    text("reason", wording=True),
+    PrimaryKeyConstraint("commodity", "target", "target_key", "field", "available_at"),
+)
+
+tokens: Final = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    text("name"),
+    text("sha256"),
+    text("scopes"),
+    Column("created_at", UtcMoment, nullable=False),
+    Column("revoked_at", UtcMoment),
+    UniqueConstraint("sha256"),
 )

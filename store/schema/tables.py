@@ -1,10 +1,9 @@
-"""The tables: what a row is, and which columns name it.
+"""Tables of facts, publications, scores and runs, and which columns identify their rows.
 
-Rows are never edited, ``runs``, ``tokens``, ``publications`` and the two desks (``quarantine``,
-``reviews``) apart; those of the planners' desk are in ``store.schema.planning_tables``. A
-table's natural key names a row; its other columns are what the row says. Columns marked ``WORDING``
-may be phrased anew without changing what is said; columns marked ``BOOKKEEPING`` are the store's
-own.
+Rows are never edited, except those of ``runs`` and ``publications``. A table's natural key
+identifies a row; its other columns hold the values. Columns marked ``WORDING`` may be rephrased
+without changing a value; columns marked ``BOOKKEEPING`` are filled by the store itself. Other
+tables: ``store.schema.ingest_tables``, ``planning_tables`` and ``panel_tables``.
 """
 
 from typing import Any, Final
@@ -23,46 +22,35 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from store.schema.columns import UtcMoment
+from store.schema.columns import BOOKKEEPING, WORDING, UtcMoment, text
 from store.vocabulary import QUANTILE_COLUMNS
 
-WORDING: Final = {"wording": True}
-"""Mark of a column two tellings of one row may differ in."""
-
-BOOKKEEPING: Final = {"bookkeeping": True}
-"""Mark of a column the store fills in: no source states it and no reader of rows sees it."""
-
 MOMENT: Final = "available_at"
-"""The column whose values tell the versions of one cell apart."""
+"""The column that distinguishes the versions of one cell."""
 
 metadata: Final = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"}
 )
 
 
-def _text(name: str, *, wording: bool = False, nullable: bool = False) -> Column[str]:
-    """Make a text column; empty text, not NULL, where nothing is said."""
-    return Column(name, Text, nullable=nullable, info=WORDING if wording else {})
-
-
 def _event_columns() -> list[Column[Any]]:
     """Make the columns every table of event versions has."""
     return [
-        _text("event_id"),
+        text("event_id"),
         Column("available_at", UtcMoment, nullable=False),
         Column("announced_on", Date, nullable=False),
         *(
             Column(name, Date)
             for name in ("effective_from", "effective_to", "suspended_from", "suspended_to")
         ),
-        _text("issuer", wording=True),
-        _text("instrument"),
-        _text("legal_reference", wording=True),
-        _text("direction"),
+        text("issuer", wording=True),
+        text("instrument"),
+        text("legal_reference", wording=True),
+        text("direction"),
         Column("severity", Integer, nullable=False),
-        _text("destinations"),
+        text("destinations"),
         *(
-            _text(name, wording=True)
+            text(name, wording=True)
             for name in ("products", "summary", "source_urls", "confidence", "evidence", "note")
         ),
     ]
@@ -71,41 +59,41 @@ def _event_columns() -> list[Column[Any]]:
 observations: Final = Table(
     "observations",
     metadata,
-    _text("commodity"),
-    _text("origin"),
-    _text("destination"),
-    _text("measure"),
+    text("commodity"),
+    text("origin"),
+    text("destination"),
+    text("measure"),
     Column("period_from", Date, nullable=False),
     Column("period_to", Date, nullable=False),
     Column("value", Float, nullable=False),
-    _text("unit"),
+    text("unit"),
     Column("half_width", Float, nullable=False),
-    _text("kind"),
+    text("kind"),
     Column("usable", Boolean, nullable=False),
     Column("available_at", UtcMoment, nullable=False),
-    _text("source"),
-    _text("source_url"),
-    _text("note", wording=True),
+    text("source"),
+    text("source_url"),
+    text("note", wording=True),
     Column("vintage", Integer, info=BOOKKEEPING),
     PrimaryKeyConstraint(
         "commodity", "origin", "destination", "measure", "period_from", "period_to", "kind",
         "available_at", "source", "source_url",
     ),
     Index("ix_observations_source", "source"),
-    # Rows lie in the order of their key: those of a commodity side by side.
+    # Rows are stored in the order of their key, so those of a commodity are adjacent.
     sqlite_with_rowid=False,
 )  # fmt: skip
 
 covariates: Final = Table(
     "covariates",
     metadata,
-    _text("name"),
+    text("name"),
     Column("period", Date, nullable=False),
     Column("value", Float, nullable=False),
-    _text("unit"),
+    text("unit"),
     Column("available_at", UtcMoment, nullable=False),
-    _text("source"),
-    _text("source_url", wording=True),
+    text("source"),
+    text("source_url", wording=True),
     PrimaryKeyConstraint("name", "period", "source", "available_at"),
 )
 
@@ -117,25 +105,25 @@ analog_events: Final = Table(
     "analog_events",
     metadata,
     *_event_columns(),
-    _text("material"),
+    text("material"),
     PrimaryKeyConstraint("event_id", "available_at"),
 )
 
 tariff_steps: Final = Table(
     "tariff_steps",
     metadata,
-    _text("importer"),
-    _text("origin"),
-    _text("component"),
-    _text("product_scope"),
+    text("importer"),
+    text("origin"),
+    text("component"),
+    text("product_scope"),
     Column("rate_pct", Float),
     Column("effective_from", Date, nullable=False),
     Column("effective_to", Date),
     Column("announced_on", Date),
-    _text("legal_reference", wording=True),
-    _text("source_url", wording=True),
-    _text("confidence", wording=True),
-    _text("note", wording=True),
+    text("legal_reference", wording=True),
+    text("source_url", wording=True),
+    text("confidence", wording=True),
+    text("note", wording=True),
     Column("available_at", UtcMoment, nullable=False),
     PrimaryKeyConstraint(
         "importer", "origin", "component", "product_scope", "effective_from", "available_at"
@@ -148,32 +136,32 @@ release_calendar: Final = Table(
     Column("period_from", Date, nullable=False),
     Column("period_to", Date, nullable=False),
     Column("released_on", Date, nullable=False),
-    _text("what"),
+    text("what"),
     Column("available_at", UtcMoment, nullable=False),
-    _text("source_url"),
+    text("source_url"),
     PrimaryKeyConstraint("period_from", "period_to", "what", "released_on", "source_url"),
 )
 
 forecasts: Final = Table(
     "forecasts",
     metadata,
-    # Grows with each publication: tells the newer of two models of one as_of without a clock.
+    # Grows with each publication: orders two models of one as_of without a clock.
     Column("id", Integer, primary_key=True, autoincrement=True),
-    _text("commodity"),
+    text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
-    _text("destination"),
+    text("destination"),
     Column("period", Date, nullable=False),
-    _text("model_version"),
+    text("model_version"),
     Column("cutoff", Date, nullable=False),
     Column("horizon", Integer, nullable=False),
     *(Column(name, Float, nullable=False) for name in QUANTILE_COLUMNS),
     Column("mean", Float, nullable=False),
-    _text("status"),
+    text("status"),
     Column("band_hit_rate", Float, info=WORDING),
-    _text("drivers", wording=True, nullable=True),
-    _text("contributions", wording=True, nullable=True),
-    _text("reason", wording=True, nullable=True),
-    _text("data_vintage", wording=True),
+    text("drivers", wording=True, nullable=True),
+    text("contributions", wording=True, nullable=True),
+    text("reason", wording=True, nullable=True),
+    text("data_vintage", wording=True),
     Column("publication", Integer, info=BOOKKEEPING),
     UniqueConstraint("commodity", "as_of", "destination", "period", "model_version"),
 )
@@ -182,39 +170,39 @@ publications: Final = Table(
     "publications",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    _text("commodity"),
+    text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
-    _text("sha256"),
+    text("sha256"),
     Column("rows", Integer, nullable=False),
-    _text("models"),
-    _text("data_vintage"),
-    _text("state"),
+    text("models"),
+    text("data_vintage"),
+    text("state"),
     # When the digest was made; NULL where the publisher had no clock.
     Column("frozen_at", UtcMoment),
     Column("published_at", UtcMoment),
-    # First month whose release was still to come when it was published.
+    # First month not yet released when it was published.
     Column("ahead_from", Date),
-    _text("made_with"),
-    _text("held_because"),
-    _text("decided_by"),
-    _text("note"),
+    text("made_with"),
+    text("held_because"),
+    text("decided_by"),
+    text("note"),
     # Digest of the panel it rests on; empty where none was stored.
-    _text("panel"),
-    # The rows of what is held, as JSON; empty for what is published.
-    _text("payload"),
+    text("panel"),
+    # The rows of a held publication, as JSON; empty for a published one.
+    text("payload"),
     UniqueConstraint("commodity", "as_of", "sha256"),
 )
 
 scores: Final = Table(
     "scores",
     metadata,
-    _text("commodity"),
+    text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
-    _text("model"),
-    _text("scope"),
+    text("model"),
+    text("scope"),
     Column("horizon_from", Integer, nullable=False),
     Column("horizon_to", Integer, nullable=False),
-    _text("metric"),
+    text("metric"),
     Column("value", Float, nullable=False),
     Column("cells", Integer, nullable=False),
     PrimaryKeyConstraint(
@@ -226,14 +214,14 @@ runs: Final = Table(
     "runs",
     metadata,
     Column("run_id", Text, primary_key=True),
-    _text("flow"),
-    _text("commodity"),
+    text("flow"),
+    text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
-    _text("data_vintage"),
-    _text("model_version", nullable=True),
-    _text("git_commit", nullable=True),
-    _text("mlflow_run_id", nullable=True),
-    _text("status"),
+    text("data_vintage"),
+    text("model_version", nullable=True),
+    text("git_commit", nullable=True),
+    text("mlflow_run_id", nullable=True),
+    text("status"),
     Column("started_at", UtcMoment, nullable=False),
     Column("finished_at", UtcMoment),
 )
@@ -244,121 +232,44 @@ readings: Final = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("measured_at", UtcMoment, nullable=False),
     Column("as_of", UtcMoment, nullable=False),
-    _text("monitor"),
-    _text("subject"),
+    text("monitor"),
+    text("subject"),
     Column("value", Float),
     Column("bound", Float),
     Column("size", Integer, nullable=False),
     Column("fired", Boolean, nullable=False),
-    _text("words"),
+    text("words"),
     UniqueConstraint("measured_at", "monitor", "subject"),
-)
-
-overrides: Final = Table(
-    "overrides",
-    metadata,
-    _text("commodity"),
-    _text("target"),
-    _text("target_key"),
-    _text("field"),
-    Column("available_at", UtcMoment, nullable=False),
-    _text("value"),
-    _text("author"),
-    _text("reason", wording=True),
-    PrimaryKeyConstraint("commodity", "target", "target_key", "field", "available_at"),
 )
 
 labels: Final = Table(
     "labels",
     metadata,
-    _text("commodity"),
+    text("commodity"),
     Column("available_at", UtcMoment, nullable=False),
-    _text("label"),
+    text("label"),
     PrimaryKeyConstraint("commodity", "available_at"),
-)
-
-vintages: Final = Table(
-    "vintages",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    _text("source"),
-    _text("file_name"),
-    _text("sha256"),
-    Column("rows", Integer, nullable=False),
-    Column("first_available_at", UtcMoment),
-    Column("last_available_at", UtcMoment),
-    Column("ingested_at", UtcMoment),
-    Column("period_from", Date),
-    Column("period_to", Date),
-    Column("actor", Text, nullable=False, server_default=""),
-    Index("ix_vintages_source", "source", "file_name"),
-)
-
-quarantine: Final = Table(
-    "quarantine",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    _text("source"),
-    _text("file_name"),
-    _text("sha256"),
-    _text("reasons"),
-    _text("payload"),
-    Column("quarantined_at", UtcMoment, nullable=False),
-    _text("actor"),
-    Column("released_at", UtcMoment),
-    _text("released_by"),
-    _text("note"),
-)
-
-reviews: Final = Table(
-    "reviews",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    _text("source"),
-    _text("item_key"),
-    _text("title"),
-    _text("url"),
-    Column("published_on", Date),
-    _text("payload"),
-    Column("proposed_at", UtcMoment, nullable=False),
-    Column("decided_at", UtcMoment),
-    _text("decision"),
-    _text("decided_by"),
-    _text("note"),
-    UniqueConstraint("source", "item_key"),
-)
-
-tokens: Final = Table(
-    "tokens",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    _text("name"),
-    _text("sha256"),
-    _text("scopes"),
-    Column("created_at", UtcMoment, nullable=False),
-    Column("revoked_at", UtcMoment),
-    UniqueConstraint("sha256"),
 )
 
 
 def natural_key(table: Table) -> tuple[str, ...]:
-    """Return the columns that name a row of ``table``."""
+    """Return the columns that identify a row of ``table``."""
     unique = [c for c in table.constraints if isinstance(c, UniqueConstraint)]
     named = unique[0].columns if unique else table.primary_key.columns
     return tuple(column.name for column in named)
 
 
-def stated_columns(table: Table) -> tuple[str, ...]:
-    """Return the columns in which two tellings of one row must agree."""
+def value_columns(table: Table) -> tuple[str, ...]:
+    """Return the columns in which two rows of one key must agree."""
     key = {*natural_key(table), "id"}
     return tuple(c.name for c in table.columns if c.name not in key and not c.info)
 
 
-def told_columns(table: Table) -> tuple[Column[Any], ...]:
-    """Return the columns a source fills and a reader sees: all but the store's own."""
+def source_columns(table: Table) -> tuple[Column[Any], ...]:
+    """Return the columns a source fills and a reader sees: all but bookkeeping."""
     return tuple(c for c in table.columns if not c.info.get("bookkeeping"))
 
 
 def cell_of(table: Table) -> tuple[str, ...]:
-    """Return the columns that name a fact whatever its version: the key without its moment."""
+    """Return the columns that identify a fact regardless of its version."""
     return tuple(name for name in natural_key(table) if name != MOMENT)

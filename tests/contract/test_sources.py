@@ -121,7 +121,7 @@ class TestEveryLiveSource:
         self, live: LiveSource, tmp_path: Path
     ) -> None:
         engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-        told = {"ingested_at": NOW, "only_news": True, "revised_at": NOW}
+        told = {"ingested_at": NOW, "skip_unchanged": True, "revised_at": NOW}
 
         first = write_batch(engine, Batch((live.fetch(SPAN, now=NOW),)), **told)
         again = write_batch(engine, Batch((live.fetch(SPAN, now=NOW),)), **told)

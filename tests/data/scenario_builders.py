@@ -9,7 +9,8 @@ from features.controls.analogs import Analog
 from features.origin import Origin
 from models.policy.learned import nothing_learned
 from models.policy.scenario import ScenarioSnapshot
-from sources.files.scenario import Scenario, ScenarioContext, read_scenario
+from sources.files.levers import ScenarioContext
+from sources.files.scenario import Scenario, read_scenario
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import at, make_events, make_origin, make_tariffs
 
@@ -52,9 +53,9 @@ def make_standing(
 
 def make_scenario(text: str, standing: ScenarioSnapshot) -> Scenario:
     """Read the events and tariffs of a scenario written as YAML."""
-    return read_scenario("test.yaml", f"name: test\n{text}".encode(), standing.ground)
+    return read_scenario("test.yaml", f"name: test\n{text}".encode(), standing.context)
 
 
 def ground() -> ScenarioContext:
     """Build what the scenarios of the tests may speak of."""
-    return make_standing().ground
+    return make_standing().context

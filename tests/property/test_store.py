@@ -13,7 +13,8 @@ from sources.bundled.periods import end_of_month, parse_period
 from sources.bundled.precision import half_width
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.database import open_store
-from store.facts.reading import data_vintage, read_observations
+from store.facts.evidence import data_vintage
+from store.facts.reading import read_observations
 from store.facts.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations
 

@@ -22,7 +22,8 @@ from store.archive.archive_file import extract_archive
 from store.archive.database_copies import copy_database
 from store.database import migration_config, open_store, writing
 from store.errors import DataError, StoreError
-from store.facts.reading import data_vintage, read_forecasts
+from store.facts.evidence import data_vintage
+from store.facts.reading import read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published

@@ -18,7 +18,8 @@ from flows.panels.backtest_files import predict_evidence
 from models.registry import registry, tracking
 from store.database import open_store, writing
 from store.errors import DataError
-from store.facts.reading import data_vintage, read_forecasts, read_table
+from store.facts.evidence import data_vintage
+from store.facts.reading import read_forecasts, read_table
 from store.publications.monitor_readings import SHOWN
 from store.schema import planning_tables
 from store.schema.tables import metadata, readings
@@ -34,7 +35,8 @@ import sys
 import pandas as pd
 from sqlalchemy import insert
 from store.database import open_store, writing
-from store.schema.tables import readings, tokens
+from store.schema.planning_tables import tokens
+from store.schema.tables import readings
 engine = open_store(sys.argv[1])
 at = pd.Timestamp("2026-11-25", tz="UTC")
 print("ready", flush=True)

@@ -15,7 +15,7 @@ from models.registry import registry
 from store.archive.archive_file import extract_archive
 from store.archive.database_copies import copy_database
 from store.database import open_store
-from store.planning.planning_rows import read_desk
+from store.planning.planning_rows import read_planning
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at
 from tests.service.stores import make_app
@@ -153,7 +153,7 @@ def test_the_api_tells_the_numbers_that_were_published(client: TestClient) -> No
 
 
 def test_what_planners_wrote_is_kept(old_home: Settings) -> None:
-    rows = read_desk(store_of(old_home))
+    rows = read_planning(store_of(old_home))
 
     assert rows.needs.set_index("name")["tonnes"].to_dict() == {"motors": 400.0, "sensors": 250.0}
     assert rows.needs.set_index("name")["ended_at"].notna().to_dict() == {

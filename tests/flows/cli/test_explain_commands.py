@@ -12,7 +12,8 @@ from flows.clock import utc_now
 from flows.context.workspace import store_of
 from flows.training.predict import predict
 from store.facts.batch import Batch, FileRows
-from store.facts.reading import data_vintage, read_forecasts, read_observations
+from store.facts.evidence import data_vintage
+from store.facts.reading import read_forecasts, read_observations
 from store.facts.writing import write_batch
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings

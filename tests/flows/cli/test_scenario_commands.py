@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from models.policy.scenario import COLUMNS
-from sources.files.scenario import ACT_DAYS, ScenarioContext, read_scenario
+from sources.files.levers import ACT_DAYS, ScenarioContext
+from sources.files.scenario import read_scenario
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published, environment

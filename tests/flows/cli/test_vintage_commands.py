@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from flows.context.workspace import store_of
 from store.facts.batch import Batch, FileRows
-from store.facts.quarantine import put_aside, read_quarantine
+from store.facts.quarantine import quarantine_file, read_quarantine
 from store.facts.reading import read_observations, read_vintages
 from store.facts.writing import write_batch
 from store.settings import Settings
@@ -38,14 +38,14 @@ def two_fetches(engine: Engine) -> None:
     new = {**REVISED, "destination": "JPN", "value": 12.0}
     for sha, changes in (("a", ({},)), ("b", (REVISED, new))):
         batch = Batch((fetched(*changes, sha=sha),))
-        write_batch(engine, batch, ingested_at=AUGUST, actor="timer", only_news=True)
+        write_batch(engine, batch, ingested_at=AUGUST, actor="timer", skip_unchanged=True)
 
 
 @pytest.fixture
 def refused(engine: Engine) -> int:
     """Put a file with one good row aside."""
     file = fetched({}, sha="c")
-    return put_aside(engine, file, reasons=("1 of 652 rows.",), at=AUGUST, actor="timer")
+    return quarantine_file(engine, file, reasons=("1 of 652 rows.",), at=AUGUST, actor="timer")
 
 
 @pytest.mark.usefixtures("two_fetches")

@@ -23,7 +23,7 @@ def test_the_service_stands_on_the_published_rows_and_answers_as_the_command(
     stored = rows.set_index(["destination", "period"])["p50"]
     assert sorted(standing.published["p50"]) == sorted(stored)
     again = standing_at(published.settings, at(AS_OF))
-    table = paired(again, read_scenario("what.yaml", TARIFF.encode(), again.ground)).table
+    table = paired(again, read_scenario("what.yaml", TARIFF.encode(), again.context)).table
     for name in set(COLUMNS) - {"destination", "period", "warning"}:
         assert told[name].to_numpy() == pytest.approx(table[name].to_numpy(), abs=2e-3), name
     assert (told["difference_p50"] < 0).any()

@@ -11,13 +11,8 @@ from flows.context.workspace import single_writer, store_of
 from flows.run import run
 from models.registry import registry, tracking
 from store.errors import DataError, StoreError
-from store.facts.reading import (
-    data_vintage,
-    latest_forecast,
-    read_forecasts,
-    read_runs,
-    read_scores,
-)
+from store.facts.evidence import data_vintage
+from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
 from store.publications.publishing import write_scores
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import DESTINATIONS

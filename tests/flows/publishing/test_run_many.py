@@ -21,10 +21,10 @@ from store.facts.reading import latest_forecast, read_forecasts, read_runs, read
 from store.facts.writing import write_batch
 from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
-from store.planning.planning_rows import read_desk
+from store.planning.planning_rows import read_planning
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
-from store.vocabulary import CARRY_OVER, FORECAST_COLUMNS, QUANTILE_COLUMNS
+from store.vocabulary import ERROR_AUTOCORRELATION, FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at
 from tests.data.material_builders import make_material_events
 from tests.data.partner_builders import make_partner_world
@@ -266,7 +266,7 @@ def labels_of(engine: Engine) -> dict[str, str]:
 def test_how_much_of_a_miss_carries_over_is_a_score_of_each_table(filled: Filled) -> None:
     for code in CODES:
         scores = read_scores(store_of(filled.settings), commodity=code)
-        (told,) = scores.loc[scores["metric"] == CARRY_OVER].to_dict("records")
+        (told,) = scores.loc[scores["metric"] == ERROR_AUTOCORRELATION].to_dict("records")
 
         assert 0.0 <= told["value"] <= 1.0
         assert told["cells"] >= FEWEST_PAIRS
@@ -286,7 +286,7 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
 
     run_each(filled.settings, at(NOW) + pd.Timedelta(days=1), MINERALS)
 
-    (told,) = read_desk(engine).alerts.to_dict("records")
+    (told,) = read_planning(engine).alerts.to_dict("records")
     assert told["fired"]
     assert told["after"] == pytest.approx(2 * told["before"])
     assert "natural graphite (250410), United States: median in" in told["message"]

@@ -19,10 +19,10 @@ from service.queries.needs import USUAL_CARRY
 from service.wording.chances import chance_below
 from store.planning.audit import Actor
 from store.planning.overrides import OverrideRow, add_override
-from store.planning.planning_rows import read_desk
+from store.planning.planning_rows import read_planning
 from store.planning.tokens import create_token, revoke_token
 from store.publications.publishing import write_scores
-from store.vocabulary import CARRY_OVER, QUANTILE_COLUMNS
+from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 from tests.service.stores import EARLIER, NEWEST, make_app, make_live, publish
 
 API = "/api/v1"
@@ -102,7 +102,7 @@ def test_how_much_carries_over_comes_from_the_published_backtest(
 ) -> None:
     usual = posted(desk, "needs", NEED)
     row = {"as_of": pd.Timestamp(NEWEST), "model": "m", "scope": "ALL", "horizon_from": 1,
-           "horizon_to": 6, "metric": CARRY_OVER, "value": 0.0, "cells": 99}  # fmt: skip
+           "horizon_to": 6, "metric": ERROR_AUTOCORRELATION, "value": 0.0, "cells": 99}  # fmt: skip
     write_scores(engine, pd.DataFrame([row]))
     desk.app.state.shared.live.refresh()
     told = desk.get(f"{API}/needs/1").json()
@@ -149,8 +149,8 @@ def test_a_token_revoked_a_moment_ago_writes_nothing(engine: Engine) -> None:
         )
 
     assert answer.status_code == 401
-    assert "not in force" in answer.json()["detail"]
-    assert read_desk(engine).needs.empty
+    assert "not active" in answer.json()["detail"]
+    assert read_planning(engine).needs.empty
 
 
 @pytest.mark.parametrize(
@@ -178,14 +178,14 @@ def test_an_error_is_a_problem_and_leaves_nothing(
     desk: TestClient, path: str, told: dict, status: int, said: str
 ) -> None:
     engine = desk.app.state.shared.live.engine
-    audited = len(read_desk(engine).audit)
+    audited = len(read_planning(engine).audit)
 
     answer = desk.post(f"{API}/{path}", json=told)
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert said in Problem.model_validate(answer.json()).detail
-    assert len(read_desk(engine).audit) == audited
+    assert len(read_planning(engine).audit) == audited
 
 
 def test_only_json_is_taken(desk: TestClient) -> None:
@@ -389,7 +389,7 @@ def test_a_form_from_elsewhere_is_refused_whoever_sends_it(
 
     assert answer.status_code == 403
     assert "A form from elsewhere" in answer.text
-    assert read_desk(engine).needs.empty
+    assert read_planning(engine).needs.empty
 
 
 def test_where_a_browser_tells_no_site_its_origin_counts(desk: TestClient) -> None:
@@ -443,7 +443,7 @@ def test_an_override_that_makes_no_sense_is_shown_again_on_its_page(
     assert 'value="-5" autofocus' in answer.text
     assert 'value="say &#34;no&#34;"' in answer.text
     assert '<option value="2026-12" selected>' in answer.text
-    assert read_desk(engine).overrides.empty
+    assert read_planning(engine).overrides.empty
     assert "Not kept" not in desk.get("/destinations/USA").text
     assert form(desk, "/overrides", {**told, "destination": "XXX"}).status_code == 404
 

@@ -24,17 +24,17 @@ from service.queries.desk import override_cells, value_added
 from service.queries.needs import USUAL_CARRY
 from service.wording.chances import chance_below
 from store.database import open_store
-from store.facts.labels import keep_label
+from store.facts.labels import save_label
 from store.facts.reading import latest_forecast
 from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
 from store.planning.overrides import OverrideRow, add_override
-from store.planning.planning_rows import read_desk
+from store.planning.planning_rows import read_planning
 from store.planning.tokens import create_token
 from store.publications.digest import PublicationContext
 from store.publications.publishing import hold_forecasts, write_scores
 from store.settings import Settings
-from store.vocabulary import CARRY_OVER, QUANTILE_COLUMNS
+from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 from tests.service.other_goods import GOODS, add_goods
 from tests.service.stores import NEWEST, copied, make_app, make_live, publish
 
@@ -103,7 +103,7 @@ def test_a_backtest_of_the_goods_tells_how_much_carries_over(
     store: Engine, desk: TestClient
 ) -> None:
     row = {"as_of": pd.Timestamp(NEWEST), "model": "group-1", "scope": "ALL", "horizon_from": 1,
-           "horizon_to": 6, "metric": CARRY_OVER, "value": 0.0, "cells": 99}  # fmt: skip
+           "horizon_to": 6, "metric": ERROR_AUTOCORRELATION, "value": 0.0, "cells": 99}  # fmt: skip
     usual = posted(desk, "needs", NEED)
     write_scores(store, pd.DataFrame([row]), commodity=GOODS)
     desk.app.state.shared.live.refresh()
@@ -151,7 +151,7 @@ def test_a_commodity_that_is_not_forecast_is_a_problem_that_names_the_known(
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
         assert "'999999'. Expected one of those published: 811292" in answer.json()["detail"]
-    state = read_desk(store)
+    state = read_planning(store)
     assert len(state.needs) + len(state.rules) + len(state.overrides) == 0
 
 
@@ -318,7 +318,7 @@ def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Setti
     for commodity, destination in ((GOODS, "FRA"), ("", "USA")):
         rule = AlertRule("doubled", "median", 50.0, destination=destination, commodity=commodity)
         add_rule(engine, rule, who=Actor("ann"), at=NOW, since=NEWEST)
-    keep_label(engine, GOODS, "gallium", at=NOW)
+    save_label(engine, GOODS, "gallium", at=NOW)
 
     add_goods(engine, as_of=LATER, factor=2.0)
     first = alert(settings, NOW)
@@ -326,7 +326,7 @@ def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Setti
     second, third = alert(settings, NOW), alert(settings, NOW)
 
     assert [(t.looked, t.fired) for t in (first, second, third)] == [(1, 1), (1, 1), (0, 0)]
-    rows = read_desk(engine).alerts.sort_values("rule_id")
+    rows = read_planning(engine).alerts.sort_values("rule_id")
     other, magnets = rows["message"]
     assert f"gallium ({GOODS}), France: median in November 2026 went from" in other
     assert magnets.startswith("United States: median in")
@@ -371,7 +371,7 @@ def test_the_feed_tells_what_is_held_of_other_goods(store: Engine, desk: TestCli
     frozen = PublicationContext(at=LATER, ahead_from=date(2026, 12, 1), made_with="{}")
     hold_forecasts(
         store, rows, as_of=LATER, data_vintage="a", because="it moved too far", commodity=GOODS,
-        frozen=frozen,
+        context=frozen,
     )  # fmt: skip
     desk.app.state.shared.live.refresh()
 
@@ -389,7 +389,7 @@ def test_the_feed_tells_what_is_held_of_other_goods(store: Engine, desk: TestCli
 
 def test_a_label_is_shown_with_the_code_once_it_is_told(store: Engine, desk: TestClient) -> None:
     before = desk.get(f"/goods/{GOODS}").text
-    keep_label(store, GOODS, "unwrought <gallium>", at=NOW)
+    save_label(store, GOODS, "unwrought <gallium>", at=NOW)
     desk.app.state.shared.live.refresh()
 
     listed = desk.get(f"{API}/commodities").json()["items"]

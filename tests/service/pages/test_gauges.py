@@ -2,7 +2,7 @@ import pandas as pd
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from store.publications.monitor_readings import keep_readings
+from store.publications.monitor_readings import save_readings
 from tests.service.stores import NEWEST, NOW, make_app
 
 METRICS = "/api/v1/metrics"
@@ -19,13 +19,13 @@ def reading(
 
 def test_what_the_monitors_found_last_is_told_and_nothing_older(engine: Engine) -> None:
     older, newer = NOW - pd.Timedelta(days=1), NOW - pd.Timedelta(hours=1)
-    keep_readings(engine, [reading("naive", "all", fired=True)], at=older, as_of=NEWEST)
+    save_readings(engine, [reading("naive", "all", fired=True)], at=older, as_of=NEWEST)
     rows = [
         reading("feature-drift", "policy", fired=True),
         reading("feature-drift", "trade", fired=False),
         reading("score-drift", "all", fired=False, bound=None),
     ]
-    keep_readings(engine, rows, at=newer, as_of=NEWEST)
+    save_readings(engine, rows, at=newer, as_of=NEWEST)
 
     with TestClient(make_app(engine)) as client:
         told = client.get(METRICS).text.splitlines()

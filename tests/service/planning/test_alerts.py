@@ -25,7 +25,7 @@ from sources.http.backoff import RetryPolicy
 from store.planning.alert_rules import AlertRule, add_rule, end_rule
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need
-from store.planning.planning_rows import read_desk
+from store.planning.planning_rows import read_planning
 from store.publications.digest import PublicationContext
 from store.publications.publishing import hold_forecasts
 from store.settings import Settings
@@ -103,7 +103,7 @@ def median_rule(engine: Engine, *, points: float = 50.0, url: str = "") -> tuple
 
 
 def fired(settings: Settings) -> list[bool]:
-    return list(read_desk(store_of(settings)).alerts["fired"])
+    return list(read_planning(store_of(settings)).alerts["fired"])
 
 
 def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
@@ -115,7 +115,7 @@ def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
     first, again = alert(settings, NOW), alert(settings, NOW)
 
     assert (before.looked, first.looked, first.fired, again.looked) == (0, 1, 1, 0)
-    (row,) = read_desk(engine).alerts.to_dict("records")
+    (row,) = read_planning(engine).alerts.to_dict("records")
     assert (row["as_of"], row["against"]) == (pd.Timestamp(LATER), pd.Timestamp(NEWEST))
     assert row["after"] == pytest.approx(2 * row["before"])
     assert row["period"] == pd.Timestamp("2026-11-01")
@@ -154,7 +154,7 @@ def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
 
     told = alert(settings, NOW)
 
-    rows = read_desk(engine).alerts.sort_values("rule_id")
+    rows = read_planning(engine).alerts.sort_values("rule_id")
     assert (told.looked, told.fired) == (3, 3)
     short = rows.iloc[0]
     assert short["after"] - short["before"] >= 0.1
@@ -206,7 +206,7 @@ def test_a_webhook_that_fails_twice_takes_the_third_try(
     assert headers["webhook-signature"] == f"v1,{mark}"
     assert headers["host"] == f"127.0.0.1:{receiver.port}"
     assert headers["content-type"] == "application/json"
-    (row,) = read_desk(engine).alerts.to_dict("records")
+    (row,) = read_planning(engine).alerts.to_dict("records")
     assert (row["attempts"], row["trouble"], row["delivered_at"]) == (3, "", NOW)
 
 
@@ -220,7 +220,7 @@ def test_what_is_refused_for_good_is_not_tried_again_at_once(
 
     told = alert(settings, NOW, sender=sender)
 
-    (row,) = read_desk(store_of(settings)).alerts.to_dict("records")
+    (row,) = read_planning(store_of(settings)).alerts.to_dict("records")
     assert (told.taken, told.failed, len(receiver.taken)) == (0, 1, tries)
     assert row["trouble"] == f"HTTP {status} from 127.0.0.1:{receiver.port}"
     assert pd.isna(row["delivered_at"])
@@ -262,7 +262,9 @@ def test_an_address_that_turned_inward_is_not_called(
     told = alert(closed, NOW, sender=sender)
 
     assert (told.failed, receiver.taken) == (1, [])
-    assert "127.0.0.1 is no public address" in read_desk(store_of(settings)).alerts["trouble"][0]
+    assert (
+        "127.0.0.1 is no public address" in read_planning(store_of(settings)).alerts["trouble"][0]
+    )
 
 
 def test_no_trouble_with_alerts_fails_a_publication(
@@ -283,7 +285,7 @@ def test_the_feed_and_the_pages_tell_what_is_held(settings: Settings) -> None:
         as_of=LATER,
         data_vintage="beef",
         because="WLD +60%",
-        frozen=PublicationContext(at=LATER),
+        context=PublicationContext(at=LATER),
     )
 
     with TestClient(make_app(engine)) as client:

@@ -18,7 +18,7 @@ from sources.http.backoff import RetryPolicy
 from store.errors import DataError
 from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
-from store.planning.planning_rows import read_desk
+from store.planning.planning_rows import read_planning
 from store.settings import Settings
 from tests.service.planning.test_alerts import KEY, LATER, NOW
 from tests.service.stores import NEWEST, copied, publish
@@ -98,7 +98,7 @@ def told_over_tls(
         trust=trusting(own),
     )
     alert(settings, NOW, sender=sender)
-    (row,) = read_desk(engine).alerts.to_dict("records")
+    (row,) = read_planning(engine).alerts.to_dict("records")
     assert (row["trouble"] == "") == pd.notna(row["delivered_at"])
     return str(row["trouble"])
 

@@ -12,7 +12,7 @@ from features.controls.levers import (
 )
 from features.families.tariffs import importer_rate, monthly_rates
 from features.months import month_number
-from sources.files.scenario import Levers
+from sources.files.levers import Levers
 from tests.data.builders import make_events, make_tariffs
 from tests.data.scenario_builders import make_scenario, make_standing
 

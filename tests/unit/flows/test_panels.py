@@ -40,7 +40,7 @@ def publish(engine: Engine, commodity: str, as_of: pd.Timestamp, made_with: str 
     frozen = PublicationContext(at=as_of, made_with=made_with)
     publish_forecasts(
         engine, make_forecasts(), as_of=as_of, data_vintage="f00d", commodity=commodity,
-        frozen=frozen,
+        context=frozen,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ NOW = pd.Timestamp("2026-11-25T08:00:00Z")
 def typed(**changes: str) -> TypedFigure:
     told = {
         "period": "2026-08", "destination": "USA", "tonnes": "512",
-        "said_by": "https://example.org/august", **changes,
+        "source": "https://example.org/august", **changes,
     }  # fmt: skip
     return TypedFigure(**told, calendar=ReleaseCalendar({}), now=NOW)  # type: ignore[arg-type]
 
@@ -49,7 +49,7 @@ def test_a_typed_figure_without_a_day_counts_from_today() -> None:
 
 
 def test_a_figure_somebody_told_has_no_address() -> None:
-    row = typed(said_by="A. Trader, by phone").load().tables["observations"].iloc[0]
+    row = typed(source="A. Trader, by phone").load().tables["observations"].iloc[0]
 
     assert (row["source"], row["source_url"]) == ("A. Trader, by phone", "")
 
@@ -59,7 +59,7 @@ def test_the_same_figure_typed_on_another_day_has_the_same_hash() -> None:
         period="2026-08",
         destination="USA",
         tonnes="512",
-        said_by="https://example.org/august",
+        source="https://example.org/august",
         calendar=ReleaseCalendar({}),
         now=NOW + pd.Timedelta(days=3),
     )

@@ -183,7 +183,7 @@ class TestRows:
 
         pd.testing.assert_frame_equal(file.tables["observations"], plain)
         assert file.ignored == (
-            "50 rows by mode, procedure or second partner: told in total already",
+            "50 rows by mode, procedure or second partner: included in the totals",
         )
 
     def test_a_missing_weight_is_no_weight_of_zero(

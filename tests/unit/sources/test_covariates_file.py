@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.months import month_number
@@ -111,7 +111,7 @@ def test_mixed_months_other_destinations_far_months_and_repeats_are_noted(tmp_pa
         "period is written in 2 forms: YYYY-MM (6 rows), YYYYMM (1 row)",
         "destinations not in the panel, left out: FRA; ITA; 1 row without a destination left out",
         "2 rows before the panel's first month or over 120 months after its last left out",
-        "1 value told twice alike, read once",
+        "1 value given twice, read once",
     )
 
 
@@ -277,9 +277,9 @@ def test_a_cell_with_two_values_is_refused(tmp_path: Path) -> None:
         read_covariates(path, table=TABLE)
 
     assert str(caught.value) == (
-        f"Covariate file {path} says two things of one cell: rate of USA in 2020-01 is 1.0 in row "
-        "4 and 7.0 in row 6. Expected one value a series, month and name, or a later available_at "
-        "with the newer one. Remove the wrong row."
+        f"Covariate file {path} has two values for one cell: rate of USA in 2020-01 is 1.0 in row "
+        "4 and 7.0 in row 6. Expected one value per series, month and name, or a later "
+        "available_at with the newer one. Remove the wrong row."
     )
 
 
@@ -347,6 +347,7 @@ ROWS = st.lists(
     max_size=25,
     unique_by=lambda row: (row[0], row[1], row[2], row[4]),
 )
+quick = settings(derandomize=True, deadline=None, max_examples=60)
 
 
 def dated(rows: list[tuple[object, ...]]) -> str:
@@ -360,6 +361,7 @@ def seen(found: Covariates, cutoff: int) -> bytes:
     return found.at(cutoff, 3, needed=np.zeros(2, dtype=bool)).tobytes()
 
 
+@quick
 @given(ROWS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(rows: list[tuple[object, ...]], random: object) -> None:
     mixed = list(rows)
@@ -374,6 +376,7 @@ def test_the_order_of_rows_changes_nothing(rows: list[tuple[object, ...]], rando
         assert seen(first, cutoff) == seen(second, cutoff)
 
 
+@quick
 @given(ROWS, st.integers(0, 8))
 def test_values_that_became_available_later_change_no_bit(
     rows: list[tuple[object, ...]], since: int

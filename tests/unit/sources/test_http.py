@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from sources.http.api_keys import ApiKeys, sent_as
-from sources.http.backoff import RetryPolicy, asked_wait
+from sources.http.backoff import RetryPolicy, parse_retry_after
 from sources.http.cache import CacheEntry, HttpCache, sha256
 from sources.http.client import HttpClient
 from sources.http.faults import TooMuchError
@@ -55,15 +55,15 @@ def client(
     settings: Settings,
     waits: Waits,
     *,
-    secrets: ApiKeys | None = None,
+    keys: ApiKeys | None = None,
     **patience: Callable[[], float],
 ) -> HttpClient:
     return HttpClient(
         settings,
         provider="comtrade",
         base_url=settings.comtrade_url,
-        secrets=secrets,
-        patience=waits.patience(**patience),
+        keys=keys,
+        retry_policy=waits.patience(**patience),
     )
 
 
@@ -189,7 +189,7 @@ def test_a_key_is_asked_for_where_there_is_one(
     providers, live_settings = served
     providers.misbehave(name, Fault.HTML)
     base = f"{providers.url}/{name}"
-    http = HttpClient(live_settings, provider=name, base_url=base, patience=waits.patience())
+    http = HttpClient(live_settings, provider=name, base_url=base, retry_policy=waits.patience())
 
     with http, pytest.raises(SourceError, match=hint):
         http.json("/search", [("keyword", "8505")])
@@ -220,7 +220,7 @@ def test_nobody_at_the_address_is_told_as_such(tmp_path: Path, waits: Waits) -> 
 def test_a_wait_asked_for_is_seconds_or_a_date(
     retry_after: str, date: str, seconds: float | None
 ) -> None:
-    assert asked_wait(retry_after, date) == seconds
+    assert parse_retry_after(retry_after, date) == seconds
 
 
 class TestCache:
@@ -272,14 +272,14 @@ class TestCache:
 
     def test_a_changed_body_is_no_answer(self, tmp_path: Path) -> None:
         cache = HttpCache(tmp_path)
-        cache.keep(CacheEntry("http://x/a", 200, sha256(b"one")), "*/*", b"one")
+        cache.save(CacheEntry("http://x/a", 200, sha256(b"one")), "*/*", b"one")
         (tmp_path / f"{sha256(b'one')}.body").write_bytes(b"two")
 
         assert cache.find("http://x/a", "*/*") is None
 
     def test_a_note_cut_off_is_no_answer(self, tmp_path: Path) -> None:
         cache = HttpCache(tmp_path)
-        cache.keep(CacheEntry("http://x/a", 200, sha256(b"one")), "*/*", b"one")
+        cache.save(CacheEntry("http://x/a", 200, sha256(b"one")), "*/*", b"one")
         [note] = tmp_path.glob("*.json")
         note.write_text(note.read_text(encoding="utf-8")[:20], encoding="utf-8")
 
@@ -288,7 +288,7 @@ class TestCache:
     def test_an_older_body_stays_beside_the_newer(self, tmp_path: Path) -> None:
         cache = HttpCache(tmp_path)
         for body in (b"one", b"two"):
-            cache.keep(CacheEntry("http://x/a", 200, sha256(body)), "*/*", body)
+            cache.save(CacheEntry("http://x/a", 200, sha256(body)), "*/*", body)
 
         found = cache.find("http://x/a", "*/*")
         assert found is not None
@@ -301,7 +301,7 @@ class TestCache:
         live_settings.home.mkdir()
         (live_settings.home / "cache").write_text("in the way", encoding="utf-8")
 
-        with client(live_settings, waits) as http, pytest.raises(SourceError, match="Cannot keep"):
+        with client(live_settings, waits) as http, pytest.raises(SourceError, match="Cannot store"):
             rows_of(http)
 
 
@@ -313,7 +313,7 @@ class TestKeys:
     def test_a_key_is_sent(
         self, providers: Providers, live_settings: Settings, waits: Waits, secrets: ApiKeys
     ) -> None:
-        with client(live_settings, waits, secrets=secrets) as http:
+        with client(live_settings, waits, keys=secrets) as http:
             rows_of(http)
 
         [call] = providers.calls
@@ -337,7 +337,7 @@ class TestKeys:
         told = ""
 
         with client(
-            live_settings, waits, secrets=secrets, stopwatch=iter(range(0, 99999, 99)).__next__
+            live_settings, waits, keys=secrets, stopwatch=iter(range(0, 99999, 99)).__next__
         ) as http:
             try:
                 http.json(PREVIEW, ASKED)
@@ -356,7 +356,7 @@ class TestKeys:
     ) -> None:
         wrong = ApiKeys(headers=sent_as("Ocp-Apim-Subscription-Key", SecretStr("wrong-4711")))
 
-        with client(live_settings, waits, secrets=wrong) as http, pytest.raises(SourceError) as err:
+        with client(live_settings, waits, keys=wrong) as http, pytest.raises(SourceError) as err:
             http.json("/data/v1/get/C/M/HS", ASKED)
 
         assert "does not accept the key (HTTP 401)" in str(err.value)

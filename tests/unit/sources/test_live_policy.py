@@ -137,7 +137,7 @@ class TestRegister:
     ) -> None:
         providers.world.policy.documents = [document(7, "2026-01-05")] * 2
 
-        with pytest.raises(SourceError, match=r"announces 2 documents.*tells 1 different"):
+        with pytest.raises(SourceError, match=r"announces 2 documents.*lists 1 different"):
             register(live_settings, MonthRange.of("2026-01"))
 
     def test_what_is_shown_ahead_of_its_day_waits(

@@ -161,7 +161,7 @@ class TestComext:
     ) -> None:
         providers.world.comext.put_off = True
 
-        with pytest.raises(SourceError, match=r"puts the answer off.*fewer months"):
+        with pytest.raises(SourceError, match=r"defers the answer.*fewer months"):
             comext(live_settings, "2025-06")
 
     def test_cuts_by_year_replay_offline(

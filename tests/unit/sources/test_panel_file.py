@@ -243,7 +243,7 @@ def test_an_empty_value_or_a_word_for_none_is_a_gap(tmp_path: Path, word: str) -
 
     np.testing.assert_array_equal(panel.table.loc["A"], [1.0, np.nan, 3.0])
     assert panel.refused == {}
-    noted = "tonnes says in a word, such as nan, that it is missing: 1 row, read as gaps"
+    noted = "tonnes has a word for a missing value, such as nan: 1 row, read as gaps"
     assert panel.notes == ((noted,) if word.strip() else ()) + ("gaps: 1 month in 1 series",)
 
 
@@ -424,7 +424,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     [
         pytest.param(GOOD.encode() + b"C\xf4te,2020-01,1\n", "0xf4 on line 5", id="name"),
         pytest.param(b"destination,period,tonnes,\xe9\n", "0xe9 on line 1", id="header"),
-        pytest.param(GOOD.encode() + b"A,2020-03,1,\xe9\n", "0xe9 on line 5", id="torn line"),
+        pytest.param(GOOD.encode() + b"A,2020-03,1,\xe9\n", "0xe9 on line 5", id="ragged line"),
         pytest.param(GOOD.encode() + b"A,2020-03,\xc3", "0xc3 on line 5", id="half a letter"),
         pytest.param(GOOD.encode("utf-16"), "0xff on line 1", id="utf-16"),
         pytest.param(
@@ -450,7 +450,7 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path, content: bytes, byte
     [
         pytest.param("empty.csv", b"", "is empty. Expected a line of column names", id="empty"),
         pytest.param("rows.csv", HEADER.encode(), "has no rows. Expected a row", id="no rows"),
-        pytest.param("torn.parquet", b"PAR1 no", "cannot be read: ", id="torn parquet"),
+        pytest.param("ragged.parquet", b"PAR1 no", "cannot be read: ", id="ragged parquet"),
         pytest.param("plain.csv.gz", HEADER.encode(), "cannot be read: ", id="not gzipped"),
         pytest.param(
             "quote.csv",

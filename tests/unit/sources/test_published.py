@@ -141,7 +141,7 @@ def test_a_line_of_a_wrong_length_is_named(tmp_path: Path) -> None:
 
 def test_one_report_cannot_give_a_figure_two_values(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match="line 3, column 'value': '354' is not '353', as line 2 says of it"
+        DataError, match="line 3, column 'value': '354' is not '353', as line 2 has it"
     ):
         load(tmp_path, {}, {"value": "354"})
 

@@ -3,7 +3,8 @@ import json
 import pandas as pd
 import pytest
 
-from sources.files.scenario import MOST_BYTES, Scenario, ScenarioContext, read_scenario
+from sources.files.levers import ScenarioContext
+from sources.files.scenario import MOST_BYTES, Scenario, read_scenario
 from store.errors import DataError
 from tests.data.builders import at, make_events
 

@@ -10,14 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from store.archive.database_copies import (
-    DatabaseCopy,
-    check_sqlite,
-    copy_database,
-    is_sound,
-    load_postgres,
-    move_addresses,
-)
+from store.archive.database_contents import DatabaseCopy
+from store.archive.database_copies import check_sqlite, copy_database, move_addresses, sqlite_damage
+from store.archive.postgres_dump import load_postgres
 from store.database import open_store
 from store.errors import StoreError
 from tests.conftest import POSTGRES
@@ -103,7 +98,7 @@ def test_a_damaged_database_is_told_and_not_copied(tmp_path: Path) -> None:
     content[4096 : 4096 * 3] = os.urandom(4096 * 2)
     database.write_bytes(content)
 
-    assert "store.db" in is_sound(f"sqlite:///{database}")
+    assert "store.db" in sqlite_damage(f"sqlite:///{database}")
     with pytest.raises(StoreError, match="magnetcast restore"):
         copy_database(f"sqlite:///{database}", tmp_path / "copy")
 

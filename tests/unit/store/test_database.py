@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateTable
 from store.database import migration_config, open_store, shown_address, writing
 from store.errors import StoreError
 from store.facts.writing import insert_statement
-from store.schema.tables import metadata, natural_key, observations, stated_columns
+from store.schema.tables import metadata, natural_key, observations, value_columns
 
 
 def test_the_migrated_schema_is_the_one_the_tables_declare(engine: Engine) -> None:
@@ -226,5 +226,5 @@ def test_the_natural_key_of_a_forecast_is_the_published_one() -> None:
     assert natural_key(forecasts) == (
         "commodity", "as_of", "destination", "period", "model_version",
     )  # fmt: skip
-    assert "p50" in stated_columns(forecasts)
-    assert "drivers" not in stated_columns(forecasts)
+    assert "p50" in value_columns(forecasts)
+    assert "drivers" not in value_columns(forecasts)

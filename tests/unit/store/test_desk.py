@@ -13,13 +13,13 @@ from store.planning.alert_rules import (
     AlertRule,
     add_rule,
     end_rule,
-    keep_findings,
     note_delivery,
+    save_findings,
 )
 from store.planning.audit import Actor, audited
 from store.planning.needs import NeedRow, add_need, end_need
 from store.planning.overrides import OverrideRow, add_override
-from store.planning.planning_rows import read_desk, read_desk_mark
+from store.planning.planning_rows import read_planning, read_planning_mark
 from store.planning.tokens import create_token, digest_of, read_tokens, revoke_token
 from store.publications.publishing import publish_forecasts
 from store.schema.planning_tables import needs
@@ -64,7 +64,7 @@ def expected(**changes: object) -> OverrideRow:
 def test_a_need_is_kept_with_who_stated_it_and_its_audit_row(engine: Engine) -> None:
     number = add_need(engine, make_need(), who=DESK, at=AT)
 
-    desk = read_desk(engine)
+    desk = read_planning(engine)
     (need,), (entry,) = desk.needs.to_dict("records"), desk.audit.to_dict("records")
     assert (need["id"], need["author"], need["tonnes"]) == (number, "ann", 800.0)
     assert (entry["actor"], entry["action"], entry["object"]) == ("ann", "create", f"need {number}")
@@ -91,7 +91,7 @@ def test_a_need_that_makes_no_sense_leaves_nothing(
     with pytest.raises(DataError, match=said):
         add_need(engine, make_need(**changes), who=DESK, at=AT)
 
-    desk = read_desk(engine)
+    desk = read_planning(engine)
     assert desk.needs.empty
     assert desk.audit.empty
 
@@ -104,7 +104,7 @@ def test_a_write_without_its_audit_row_is_not_kept(engine: Engine) -> None:
             audited(engine, DESK, at=AT) as journal:  # fmt: skip
         journal.connection.execute(insert(needs).values(**row))
 
-    assert read_desk(engine).needs.empty
+    assert read_planning(engine).needs.empty
 
 
 def test_an_audit_row_without_its_write_is_not_kept(engine: Engine) -> None:
@@ -116,7 +116,7 @@ def test_an_audit_row_without_its_write_is_not_kept(engine: Engine) -> None:
     with pytest.raises(DatabaseError, match="name"):
         half()
 
-    assert read_desk(engine).audit.empty
+    assert read_planning(engine).audit.empty
 
 
 @pytest.mark.parametrize("change", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"])
@@ -126,7 +126,7 @@ def test_the_database_itself_keeps_the_audit_trail(engine: Engine, change: str) 
     with pytest.raises(DatabaseError, match="only grows"), writing(engine) as connection:
         connection.execute(text(change))
 
-    assert read_desk(engine).audit["actor"].tolist() == ["ann"]
+    assert read_planning(engine).audit["actor"].tolist() == ["ann"]
 
 
 def test_a_token_writes_in_its_name_until_it_is_revoked(engine: Engine) -> None:
@@ -135,10 +135,10 @@ def test_a_token_writes_in_its_name_until_it_is_revoked(engine: Engine) -> None:
     add_need(engine, make_need(), who=who, at=AT)
     revoke_token(engine, 1, at=AT, actor="bob")
 
-    with pytest.raises(TokenError, match="not in force"):
+    with pytest.raises(TokenError, match="not active"):
         add_need(engine, make_need(), who=who, at=AT)
 
-    rows = read_desk(engine).audit
+    rows = read_planning(engine).audit
     assert rows["actor"].tolist() == ["ann", "desk", "bob"]
     assert rows["action"].tolist() == ["create", "create", "revoke"]
     assert rows["token_id"].fillna(0).tolist() == [0, 1, 0]
@@ -149,17 +149,17 @@ def test_a_token_writes_in_its_name_until_it_is_revoked(engine: Engine) -> None:
 def test_a_token_that_may_only_read_writes_nothing(engine: Engine) -> None:
     token = create_token(engine, name="guest", scopes=["read"], at=AT)
 
-    with pytest.raises(TokenError, match="may only read"):
+    with pytest.raises(TokenError, match="read-only"):
         add_need(engine, make_need(), who=Actor(digest=digest_of(token)), at=AT)
 
-    assert read_desk(engine).needs.empty
+    assert read_planning(engine).needs.empty
 
 
 def test_a_token_that_cannot_be_revoked_leaves_no_audit_row(engine: Engine) -> None:
     with pytest.raises(DataError, match="No token 9"):
         revoke_token(engine, 9, at=AT)
 
-    assert read_desk(engine).audit.empty
+    assert read_planning(engine).audit.empty
     assert read_tokens(engine).empty
 
 
@@ -171,7 +171,7 @@ def test_ending_a_need_ends_the_rules_on_it(engine: Engine) -> None:
 
     end_need(engine, number, who=DESK, at=AT)
 
-    desk = read_desk(engine)
+    desk = read_planning(engine)
     assert desk.needs["ended_at"].notna().tolist() == [True]
     assert desk.rules["ended_at"].notna().tolist() == [True, False]
     assert desk.rules["destination"].tolist() == ["DEU", "USA"]
@@ -197,8 +197,8 @@ def test_a_rule_that_makes_no_sense_leaves_nothing(
     with pytest.raises(error, match=said):
         add_rule(engine, make_rule(**changes), who=DESK, at=AT, since=None)
 
-    assert read_desk(engine).rules.empty
-    assert read_desk(engine).audit.empty
+    assert read_planning(engine).rules.empty
+    assert read_planning(engine).audit.empty
 
 
 def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
@@ -207,16 +207,16 @@ def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
     )
     found = make_finding(number)
 
-    first = keep_findings(engine, [found], at=AT)
-    again = keep_findings(engine, [found], at=AT)
+    first = save_findings(engine, [found], at=AT)
+    again = save_findings(engine, [found], at=AT)
     note_delivery(engine, (number, AT), tries=3, at=AT, trouble="HTTP 500")
     note_delivery(engine, (number, AT), tries=1, at=AT, trouble="")
 
-    (row,) = read_desk(engine).alerts.to_dict("records")
+    (row,) = read_planning(engine).alerts.to_dict("records")
     assert (first, again) == ([found], [])
     assert (row["attempts"], row["delivered_at"], row["trouble"]) == (4, AT, "")
     # The address of a webhook may carry a key.
-    assert "k3y" not in read_desk(engine).audit.to_csv()
+    assert "k3y" not in read_planning(engine).audit.to_csv()
     end_rule(engine, number, who=DESK, at=AT)
     with pytest.raises(MissingError, match="No alert-rule 1 in force"):
         end_rule(engine, number, who=DESK, at=AT)
@@ -228,7 +228,7 @@ def test_earlier_overrides_stay(engine: Engine) -> None:
     add_override(engine, expected(), who=DESK, at=AT)
     add_override(engine, expected(tonnes=500.0, reason="three"), who=Actor("bob"), at=later)
 
-    desk = read_desk(engine)
+    desk = read_planning(engine)
     assert desk.overrides["tonnes"].tolist() == [450.0, 500.0]
     assert desk.overrides["author"].tolist() == ["ann", "bob"]
     assert set(desk.overrides["period"]) == {month("2026-12")}
@@ -253,8 +253,8 @@ def test_an_override_stands_beside_something_published(
     with pytest.raises(error, match=said):
         add_override(engine, expected(**changes), who=DESK, at=AT)
 
-    assert read_desk(engine).overrides.empty
-    assert read_desk(engine).audit.empty
+    assert read_planning(engine).overrides.empty
+    assert read_planning(engine).audit.empty
 
 
 GOODS = "811292"
@@ -274,7 +274,7 @@ def test_what_is_written_of_other_goods_says_so_in_row_and_trail(engine: Engine)
     add_rule(engine, make_rule(commodity=GOODS), who=DESK, at=AT, since=None)
     add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
 
-    desk = read_desk(engine)
+    desk = read_planning(engine)
 
     assert desk.needs[["commodity", "destination"]].to_numpy().tolist() == [[GOODS, "FRA"]]
     assert desk.rules[["commodity", "destination"]].to_numpy().tolist() == [
@@ -289,7 +289,7 @@ def test_one_month_of_two_goods_is_overridden_apart(engine: Engine) -> None:
     for told in (expected(), expected(commodity=GOODS, tonnes=9.0)):
         add_override(engine, told, who=DESK, at=AT)
 
-    desk = read_desk(engine)
+    desk = read_planning(engine)
 
     found = dict(zip(desk.overrides["commodity"], desk.overrides["tonnes"], strict=True))
     assert found == {"85051110": 450.0, GOODS: 9.0}
@@ -315,8 +315,8 @@ def test_a_need_is_of_a_destination_that_is_forecast_of_its_commodity(
     with pytest.raises(error, match=said):
         add_need(engine, make_need(**changes), who=DESK, at=AT)
 
-    assert read_desk(engine).needs.empty
-    assert read_desk(engine).audit.empty
+    assert read_planning(engine).needs.empty
+    assert read_planning(engine).audit.empty
 
 
 def test_a_rule_that_says_another_commodity_than_its_need_leaves_nothing(engine: Engine) -> None:
@@ -327,20 +327,20 @@ def test_a_rule_that_says_another_commodity_than_its_need_leaves_nothing(engine:
     with pytest.raises(DataError, match="Expected that of the need, 85051110"):
         add_rule(engine, told, who=DESK, at=AT, since=None)
 
-    assert read_desk(engine).rules.empty
+    assert read_planning(engine).rules.empty
 
 
 def test_the_mark_changes_with_every_write(engine: Engine) -> None:
-    marks = [read_desk_mark(engine)]
+    marks = [read_planning_mark(engine)]
     number, _ = add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
-    marks.append(read_desk_mark(engine))
-    keep_findings(engine, [make_finding(number)], at=AT)
-    marks.append(read_desk_mark(engine))
+    marks.append(read_planning_mark(engine))
+    save_findings(engine, [make_finding(number)], at=AT)
+    marks.append(read_planning_mark(engine))
     note_delivery(engine, (number, AT), tries=1, at=AT, trouble="")
-    marks.append(read_desk_mark(engine))
+    marks.append(read_planning_mark(engine))
 
     assert len(set(marks)) == 4
-    assert read_desk(engine).mark == marks[-1]
+    assert read_planning(engine).mark == marks[-1]
 
 
 def test_going_back_takes_the_desk_away_and_forward_makes_it_anew(engine: Engine) -> None:
@@ -352,7 +352,7 @@ def test_going_back_takes_the_desk_away_and_forward_makes_it_anew(engine: Engine
     with writing(engine) as connection:
         command.upgrade(migration_config(connection), "head")
 
-    assert read_desk(engine).audit.empty
+    assert read_planning(engine).audit.empty
 
 
 def test_the_tables_are_those_of_the_migrations(engine: Engine) -> None:

@@ -20,7 +20,7 @@ def ingest(engine: Engine, *changes: Mapping[str, object], source: str = "comtra
     told = [{"source": source, **change} for change in changes]
     digest = str(abs(hash((source, str(told)))))
     file = FileRows(source, source, digest, {"observations": make_observations(*told)})
-    return write_batch(engine, Batch((file,)), only_news=True).vintage_ids[0]
+    return write_batch(engine, Batch((file,)), skip_unchanged=True).vintage_ids[0]
 
 
 def listed(frame: pd.DataFrame) -> list[tuple[object, ...]]:

@@ -9,12 +9,12 @@ from alembic import command
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from store.database import migration_config, open_store, writing
-from store.facts.labels import fetch_labels, keep_label, read_label
-from store.planning.alert_rules import AlertFinding, AlertRule, add_rule, keep_findings
+from store.facts.labels import fetch_labels, read_label, save_label
+from store.planning.alert_rules import AlertFinding, AlertRule, add_rule, save_findings
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need
 from store.planning.overrides import OverrideRow, add_override
-from store.planning.planning_rows import read_desk
+from store.planning.planning_rows import read_planning
 from store.publications.publishing import publish_forecasts
 from tests.service.builders import make_forecasts
 
@@ -65,14 +65,14 @@ def write_of_goods(engine: Engine) -> None:
     found = AlertFinding(
         rule, AT, AS_OF, fired=True, period=None, before=1.0, after=2.0, message="m"
     )
-    keep_findings(engine, [found], at=AT)
+    save_findings(engine, [found], at=AT)
     told = OverrideRow("USA", months[0], pd.Timestamp(AS_OF), 9.0, "why", GOODS)
     add_override(engine, told, who=WHO, at=AT)
-    keep_label(engine, GOODS, "gallium", at=AT)
+    save_label(engine, GOODS, "gallium", at=AT)
 
 
 def test_what_planners_wrote_before_is_of_the_magnets(migrated: Engine) -> None:
-    desk = read_desk(migrated)
+    desk = read_planning(migrated)
 
     for rows in (desk.needs, desk.rules, desk.overrides):
         assert rows["commodity"].tolist() == ["85051110"]
@@ -105,12 +105,12 @@ def test_going_forward_again_asks_for_the_commodity_in_the_key(migrated: Engine)
 
     key = inspect(migrated).get_pk_constraint("overrides")["constrained_columns"]
     assert set(key) == {"commodity", "target", "target_key", "field", "available_at"}
-    assert read_desk(migrated).overrides["tonnes"].tolist() == [450.0]
+    assert read_planning(migrated).overrides["tonnes"].tolist() == [450.0]
 
 
 def test_the_label_told_last_counts_and_an_empty_one_says_nothing(engine: Engine) -> None:
     told = [
-        keep_label(engine, GOODS, label, at=AT)
+        save_label(engine, GOODS, label, at=AT)
         for label in ("gallium", "gallium", "", "unwrought gallium")
     ]
 

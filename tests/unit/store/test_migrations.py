@@ -4,7 +4,8 @@ from alembic import command
 from sqlalchemy import Engine, column, create_engine, insert, inspect, table, text
 
 from store.database import migration_config, open_store, writing
-from store.facts.reading import data_vintage, read_observations, read_vintages
+from store.facts.evidence import data_vintage
+from store.facts.reading import read_observations, read_vintages
 from store.facts.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations
 
@@ -93,7 +94,7 @@ def test_going_back_to_the_first_release_keeps_the_rows(first_release: str) -> N
 def test_going_back_keeps_the_first_of_two_ingests_of_the_same_bytes(engine: Engine) -> None:
     for digest in ("a", "b", "a"):
         write_batch(
-            engine, make_batch(make_observations(), sha256=digest * 64), only_news=True,
+            engine, make_batch(make_observations(), sha256=digest * 64), skip_unchanged=True,
             ingested_at=pd.Timestamp("2025-09-01", tz="UTC"),
             revised_at=pd.Timestamp("2025-09-01", tz="UTC"),
         )  # fmt: skip

@@ -28,7 +28,7 @@ def fetch(
     revised_at: pd.Timestamp | None = None,
 ) -> WriteReport:
     return write_batch(
-        engine, make_batch(make_observations(*changes), sha256=sha * 64), only_news=True,
+        engine, make_batch(make_observations(*changes), sha256=sha * 64), skip_unchanged=True,
         ingested_at=revised_at or SEPTEMBER, revised_at=revised_at,
     )  # fmt: skip
 
@@ -165,7 +165,9 @@ def test_covariates_and_tariffs_know_their_news_too(engine: Engine) -> None:
             "covariates": make_covariates({"available_at": later, "value": value}),
             "tariff_steps": make_steps({"available_at": later, "rate_pct": value}),
         }
-        return write_batch(engine, Batch((FileRows("fx", "fx", sha * 64, tables),)), only_news=True)
+        return write_batch(
+            engine, Batch((FileRows("fx", "fx", sha * 64, tables),)), skip_unchanged=True
+        )
 
     first = ingest("a", "2025-07-01T00:00:00Z", 7.1)
     same = ingest("b", "2025-08-01T00:00:00Z", 7.1)
@@ -183,7 +185,7 @@ def test_a_missing_rate_equals_a_missing_rate(engine: Engine) -> None:
     def ingest(sha: str, later: str) -> int:
         steps = make_steps({"available_at": later, "rate_pct": None, "effective_to": None})
         file = FileRows("hts", "hts", sha * 64, {"tariff_steps": steps})
-        return write_batch(engine, Batch((file,)), only_news=True).total
+        return write_batch(engine, Batch((file,)), skip_unchanged=True).total
 
     assert (ingest("a", "2025-07-01T00:00:00Z"), ingest("b", "2025-08-01T00:00:00Z")) == (1, 0)
 
@@ -191,9 +193,9 @@ def test_a_missing_rate_equals_a_missing_rate(engine: Engine) -> None:
 def test_every_ingest_is_a_vintage_with_range_and_actor_even_without_news(engine: Engine) -> None:
     long = {"period_from": "2025-01-01", "period_to": "2025-08-01"}
     batch = make_batch(make_observations({}, long))
-    first = write_batch(engine, batch, ingested_at=SEPTEMBER, actor="timer", only_news=True)
+    first = write_batch(engine, batch, ingested_at=SEPTEMBER, actor="timer", skip_unchanged=True)
     later = make_batch(make_observations({"available_at": AUGUST_20}), sha256="b" * 64)
-    second = write_batch(engine, later, ingested_at=OCTOBER, actor="ada", only_news=True)
+    second = write_batch(engine, later, ingested_at=OCTOBER, actor="ada", skip_unchanged=True)
 
     assert (first.vintage_ids, second.vintage_ids, second.total) == ((1,), (2,), 0)
     listed = read_vintages(engine)
@@ -208,9 +210,9 @@ def test_every_ingest_is_a_vintage_with_range_and_actor_even_without_news(engine
 
 
 def test_known_bytes_make_no_vintage(engine: Engine) -> None:
-    write_batch(engine, make_batch(make_observations()), only_news=True)
+    write_batch(engine, make_batch(make_observations()), skip_unchanged=True)
 
-    again = write_batch(engine, make_batch(make_observations()), only_news=True)
+    again = write_batch(engine, make_batch(make_observations()), skip_unchanged=True)
 
     assert (again.already_known, again.vintage_ids) == (True, ())
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, func, inspect, select, text
 from store.database import migration_config, open_store, writing
 from store.publications.decisions import approve, read_publications
 from store.publications.digest import PublicationContext
-from store.publications.integrity import kept_at, tampered
+from store.publications.integrity import recorded_digest, tampered
 from store.publications.panels import NO_PANEL, StoredPanel, name_panel, read_panels
 from store.publications.publishing import hold_forecasts, publish_forecasts
 from store.schema.frame_schemas import validate
@@ -20,7 +20,7 @@ MAY = pd.Timestamp("2025-05-22T11:30", tz="UTC")
 
 def publish(engine: Engine, panel: StoredPanel | None, *, as_of: pd.Timestamp = APRIL) -> None:
     frozen = PublicationContext(at=as_of, panel=panel)
-    publish_forecasts(engine, make_forecasts(), as_of=as_of, data_vintage="f00d", frozen=frozen)
+    publish_forecasts(engine, make_forecasts(), as_of=as_of, data_vintage="f00d", context=frozen)
 
 
 def counts(engine: Engine) -> list[int]:
@@ -101,7 +101,7 @@ def test_publishing_the_same_again_stores_nothing(engine: Engine) -> None:
 def test_what_is_held_names_its_panel_and_keeps_it_when_approved(engine: Engine) -> None:
     frozen = PublicationContext(at=APRIL, panel=make_panel())
     number = hold_forecasts(
-        engine, make_forecasts(), as_of=APRIL, data_vintage="f00d", because="WLD", frozen=frozen
+        engine, make_forecasts(), as_of=APRIL, data_vintage="f00d", because="WLD", context=frozen
     )
 
     approve(engine, number, at=MAY, ahead_from=None, actor="ada", reason="licences")
@@ -145,7 +145,7 @@ def test_a_panel_that_is_not_what_was_stored_is_found(engine: Engine, statement:
 
     [told] = tampered(engine)
     assert told.startswith("the panel behind publication 1 as of 2025-04-22 (85051110) is not what")
-    kept = kept_at(engine, APRIL, "85051110")
+    kept = recorded_digest(engine, APRIL, "85051110")
     assert kept is not None
     assert kept.wrong[0].startswith("its panel as it was stored")
 

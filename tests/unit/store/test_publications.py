@@ -7,7 +7,7 @@ from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
 from store.publications.decisions import approve, held_forecasts, read_publications, reject
 from store.publications.digest import PublicationContext, content_hash
-from store.publications.integrity import kept_at, tampered
+from store.publications.integrity import recorded_digest, tampered
 from store.publications.publishing import hold_forecasts, publish_forecasts
 from store.schema.planning_tables import audit
 from store.schema.tables import forecasts
@@ -21,12 +21,12 @@ FROZEN = PublicationContext(
 
 
 def publish(engine: Engine, frame: pd.DataFrame, *, as_of: pd.Timestamp = APRIL) -> int:
-    return publish_forecasts(engine, frame, as_of=as_of, data_vintage="f00d", frozen=FROZEN)
+    return publish_forecasts(engine, frame, as_of=as_of, data_vintage="f00d", context=FROZEN)
 
 
 def hold(engine: Engine, frame: pd.DataFrame, *, as_of: pd.Timestamp = MAY) -> int:
     return hold_forecasts(
-        engine, frame, as_of=as_of, data_vintage="beef", because="WLD +60%", frozen=FROZEN
+        engine, frame, as_of=as_of, data_vintage="beef", because="WLD +60%", context=FROZEN
     )
 
 
@@ -109,7 +109,7 @@ def test_what_was_published_before_digests_were_kept_is_no_alarm(engine: Engine)
     publish(engine, make_forecasts(), as_of=MAY)
 
     assert tampered(engine) == ()
-    assert kept_at(engine, APRIL, "85051110") is None
+    assert recorded_digest(engine, APRIL, "85051110") is None
 
 
 def test_what_is_held_is_not_among_the_published_until_it_is_approved(engine: Engine) -> None:
@@ -141,7 +141,7 @@ def test_what_is_held_and_was_changed_is_an_alarm_and_cannot_be_approved(engine:
     change(engine, "UPDATE publications SET payload = replace(payload, '41.5', '45.5')")
 
     assert "is not what was frozen" in tampered(engine)[0]
-    with pytest.raises(DataError, match="somebody changed them, and nothing was published"):
+    with pytest.raises(DataError, match="the rows were changed since, and nothing was published"):
         approve(engine, number, at=MAY, ahead_from=None, actor="ada", reason="licences")
     assert read_forecasts(engine).empty
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from store.errors import DataError
 from store.facts.batch import FileRows
 from store.facts.quarantine import (
-    put_aside,
+    quarantine_file,
     quarantine_reasons,
     quarantined_file,
     read_quarantine,
@@ -25,7 +25,7 @@ REASONS = ("14 of 652 rows.", "Germany: «kg» looks like tonnes.")
 
 def refuse(engine: Engine, *changes: Mapping[str, object], sha: str = "a") -> int:
     file = make_file(make_observations(*changes), sha256=sha * 64)
-    return put_aside(engine, file, reasons=REASONS, at=AUGUST, actor="timer")
+    return quarantine_file(engine, file, reasons=REASONS, at=AUGUST, actor="timer")
 
 
 def test_a_refused_file_is_kept_whole_with_its_reasons(engine: Engine) -> None:
@@ -33,7 +33,7 @@ def test_a_refused_file_is_kept_whole_with_its_reasons(engine: Engine) -> None:
     rates = make_covariates({})
     file = FileRows("census", "f", "a" * 64, {"observations": rows, "covariates": rates}, ("x",))
 
-    number = put_aside(engine, file, reasons=REASONS, at=AUGUST, actor="timer")
+    number = quarantine_file(engine, file, reasons=REASONS, at=AUGUST, actor="timer")
 
     kept = quarantined_file(engine, number)
     assert (kept.source, kept.file_name, kept.sha256, kept.ignored) == (
@@ -67,7 +67,7 @@ def test_the_same_bytes_refused_again_keep_their_number(engine: Engine) -> None:
     refuse(engine)
 
     file = make_file(make_observations())
-    again = put_aside(engine, file, reasons=["worse"], at=SEPTEMBER, actor="ada")
+    again = quarantine_file(engine, file, reasons=["worse"], at=SEPTEMBER, actor="ada")
 
     assert again == 1
     assert quarantine_reasons(engine, 1) == ("worse",)
@@ -97,7 +97,9 @@ def test_a_release_adds_only_news(engine: Engine) -> None:
 def test_a_silent_revision_in_quarantine_counts_from_its_fetch(engine: Engine) -> None:
     write_batch(engine, make_batch(make_observations(), sha256="b" * 64))
     file = make_file(make_observations({"value": 354.0}))
-    number = put_aside(engine, file, reasons=REASONS, at=AUGUST, actor="timer", revised_at=AUGUST)
+    number = quarantine_file(
+        engine, file, reasons=REASONS, at=AUGUST, actor="timer", revised_at=AUGUST
+    )
 
     release(engine, number, at=SEPTEMBER, actor="ada")
 

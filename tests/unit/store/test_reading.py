@@ -2,9 +2,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
+from store.facts.evidence import data_vintage, evidence_commodities
 from store.facts.reading import (
-    data_vintage,
-    evidence_commodities,
     read_analog_events,
     read_calendar,
     read_commodities,

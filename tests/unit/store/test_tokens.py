@@ -12,7 +12,7 @@ from store.planning.tokens import (
     revoke_token,
     scopes_in_force,
 )
-from store.schema.tables import tokens
+from store.schema.planning_tables import tokens
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ def test_what_is_revoked_or_unknown_cannot_be_revoked(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("name", "scopes", "said"),
     [
-        (" ", ["read"], "without a name"),
+        (" ", ["read"], "has no name"),
         ("desk", ["root"], "Scopes root for the token 'desk'"),
         ("desk", [], "Scopes none"),
     ],

@@ -219,7 +219,7 @@ def test_looking_up_stored_rows_searches_by_key_and_reads_no_whole_table() -> No
     write_batch(
         engine,
         make_batch(make_observations({"value": 1.0, "destination": "DEU"}), sha256="b" * 64),
-        only_news=True,
+        skip_unchanged=True,
     )
 
     [query] = [statement for statement in asked if "CROSS JOIN observations" in statement]
