@@ -75,11 +75,11 @@ def test_an_old_database_is_upgraded_where_it_lies_and_loses_no_row(tmp_path: Pa
     assert {name: now.rows.get(name) for name in before["rows"]} == before["rows"]
 
 
-def test_status_tells_what_stood(there: Settings, magnetcast: Call) -> None:
+def test_status_reports_what_was_published(there: Settings, magnetcast: Call) -> None:
     code, out, _ = magnetcast("status")
 
     assert code == 1
-    for told in (
+    for expected in (
         "2020-05-22 00:00 UTC.",
         "250410: forecast as of 2024-02-26, 2024-02 to 2025-01, champion.",
         "811292: forecast as of 2024-02-26, 2024-02 to 2025-01, champion.",
@@ -87,7 +87,7 @@ def test_status_tells_what_stood(there: Settings, magnetcast: Call) -> None:
         "Champion: version 3, magnetcast-ce73e51d-e194dfd8-20200622.",
         "WARNING held: publication 3 as of 2020-06-22 (85051110) is held",
     ):
-        assert told in out
+        assert expected in out
     assert "tampered" not in out
     assert registry.load(there, 3).card == registry.load_champion(there).card
 
@@ -123,7 +123,7 @@ def test_an_old_publication_is_made_again_bit_for_bit(
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "expected"),
     [
         ("/", "2020-05-22"),
         ("/destinations/USA", "United States"),
@@ -138,14 +138,14 @@ def test_an_old_publication_is_made_again_bit_for_bit(
         ("/needs", "motors"),
     ],
 )
-def test_the_pages_answer(client: TestClient, path: str, told: str) -> None:
+def test_the_pages_answer(client: TestClient, path: str, expected: str) -> None:
     page = client.get(path)
 
     assert page.status_code == 200
-    assert told in page.text
+    assert expected in page.text
 
 
-def test_the_api_tells_the_numbers_that_were_published(client: TestClient) -> None:
+def test_the_api_returns_the_numbers_that_were_published(client: TestClient) -> None:
     answer = client.get("/api/v1/forecasts/USA").json()
 
     assert answer["as_of"] == "2020-05-22T00:00:00Z"
