@@ -29,7 +29,7 @@ from features.panel.statements import (
     read_statements,
 )
 from features.panel.system import WIDTH, LinearSystem, PanelPrior, build_system
-from flows.cli.app import moment
+from flows.cli.options import moment
 from sources.bundled.all_tables import load_bundled
 from store.vocabulary import COMMODITY, DESTINATIONS, HISTORY_START
 

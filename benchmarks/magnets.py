@@ -11,7 +11,7 @@ import pandas as pd
 
 from features.months import month_label, month_number
 from features.panel.history import EvidenceHistory
-from flows.cli.app import moment
+from flows.cli.options import moment
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.scores import summarise
 from models.forecasting.distribution import answered, coherent

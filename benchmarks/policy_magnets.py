@@ -9,7 +9,7 @@ from policy_cells import Found, Window
 
 from features.origin import Origin
 from features.panel.history import EvidenceHistory
-from flows.cli.app import moment
+from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence
 from models.forecasting.forecaster import MODEL, UNANSWERED
 from models.forecasting.spec import ModelSpec

@@ -13,7 +13,7 @@ import pandas as pd
 
 from features.panel.partner_table import PartnerTable
 from features.panel.table_origin import table_origin
-from flows.cli.app import moment
+from flows.cli.options import moment
 from flows.publishing.scenario_snapshot import standing_at
 from models.policy.learned import nothing_learned
 from models.policy.scenario import ScenarioSnapshot, paired

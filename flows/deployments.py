@@ -11,28 +11,21 @@ from prefect.concurrency.sync import concurrency
 
 from flows.backup.backup import back_up
 from flows.backup.prune import prune
-from flows.cli.ingest_commands import span_of, take
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
 from flows.context.stores import single_writer
-from flows.context.workspace import open_workspace
-from flows.ingest.sources import live
+from flows.ingest.ingest import ingest_exclusively
+from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.health import examine
 from flows.monitoring.monitors import watch_if_possible
+from flows.operations.limits import TRAINING
 from flows.operations.prefect_events import CHECKED, alarm, tell
-from flows.panels.tune import TuningRequest, tune
+from flows.panels.tune import TRIALS, TuningRequest, evidence_file, tune
 from flows.run import run
 from flows.training.backtest import backtest
 from models.monitoring.readings import Monitor
 from store.errors import DataError
 from store.settings import Settings
-
-TRAINING: Final = "magnetcast-training"
-"""Prefect's limit that lets one deployment train at a time. A slot is a lease: what a killed
-process held is free again after some minutes."""
-
-TRIALS: Final = 20
-"""Choices a quarterly search tries."""
 
 BACKUPS_KEPT: Final = 8
 
@@ -46,10 +39,10 @@ def ingest_source(source: str) -> None:
     """
     settings = Settings()
     if source == "bundled":
-        take(settings, None, source="the bundled tables")
+        ingest_exclusively(settings, None, source="the bundled tables")
         return
-    order = live(settings, source, span_of(settings, source, since=None, until=None))
-    take(settings, order, source=source)
+    request = live(settings, source, months_to_fetch(settings, source, since=None, until=None))
+    ingest_exclusively(settings, request, source=source)
 
 
 @flow(name="scheduled-publication", retries=3, retry_delay_seconds=900)
@@ -73,10 +66,10 @@ def check() -> None:
     health = examine(settings, now)
     for one in health.alarms:
         if one.alarm not in get_args(Monitor):
-            alarm(one.alarm, one.words)  # of the others the monitors told themselves
+            alarm(one.alarm, one.message)  # of the others the monitors told themselves
     tell(CHECKED, "check", {"code": health.code})
     if health.code:
-        raise DataError("\n".join(f"{one.alarm}: {one.words}" for one in health.alarms))
+        raise DataError("\n".join(f"{one.alarm}: {one.message}" for one in health.alarms))
 
 
 @flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900)
@@ -95,10 +88,7 @@ def tune_quarter(trials: int = TRIALS) -> None:
         trials: How many choices to try.
     """
     settings, now = Settings(), _moment()
-    panel = open_workspace(settings, now).history.panel(now)
-    path = settings.home / "tuning" / f"evidence-{now:%Y%m%d}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    panel.frame[["destination", "period", "tonnes"]].to_csv(path, index=False)
+    path = evidence_file(settings, now)
     with concurrency(TRAINING, occupy=1):
         tune(settings, TuningRequest(trials, str(path), None, "6"))
 

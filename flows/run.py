@@ -11,7 +11,7 @@ from flows.alerts.alerts import alert_if_possible
 from flows.clock import utc_now
 from flows.context.stores import single_writer, store_of
 from flows.monitoring.monitors import watch_if_possible
-from flows.monitoring.run_marker import noted, run_on
+from flows.monitoring.run_marker import MAIN_JOB, marked_run, table_run
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import PUBLISHED, alarm, tell
 from flows.publishing.pipelines import Pipeline, open_pipelines
@@ -29,9 +29,8 @@ from store.settings import Settings
 ARTIFACT: Final = "world-forecast"
 """How the key of the table begins that every run leaves in Prefect."""
 
-MAIN_JOB: Final = "the main job"
 SEVERAL: Final = "the run on many commodities"
-"""Names of runs in alarms; of one commodity that failed the store tells."""
+"""Name of such a run in alarms; of one commodity that failed the store tells."""
 
 Result = RunOutcome | str
 """What a run left behind, or why it left nothing."""
@@ -49,8 +48,8 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     Raises:
         DataError: There is nothing to forecast it from.
     """
-    job = MAIN_JOB if config.is_main else run_on(config.published_as)
-    with single_writer(settings), noted(settings, job):
+    job = MAIN_JOB if config.is_main else table_run(config.published_as)
+    with single_writer(settings), marked_run(settings, job):
         result = _results(settings, as_of, [config], keep_going=False)[config.published_as]
     if isinstance(result, str):
         raise DataError(result)
@@ -74,7 +73,7 @@ def run_each(
     Returns:
         By key what became of it, in the order of the groups.
     """
-    with single_writer(settings), noted(settings, SEVERAL):
+    with single_writer(settings), marked_run(settings, SEVERAL):
         results = _results(settings, as_of, configs, keep_going=True)
         for config in configs:
             if isinstance(results[config.published_as], RunOutcome):

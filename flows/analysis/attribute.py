@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.months import month_number, month_numbers
 from features.panel.history import EvidenceHistory
-from flows.cli.output import write_result
+from flows.context.output import write_result
 from models.event_study.attribution import Attribution, attribute
 from models.event_study.counterfactual import StudiedEvent, act_of
 from models.executor.executor import Progress, untracked

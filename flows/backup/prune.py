@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.cli.backup_commands import KEEP_DAYS, KEEP_RUNS
+from flows.backup import KEEP_DAYS, KEEP_RUNS
 from flows.context.stores import single_writer, store_of
 from models.registry.retention import OldRun, forget, old_runs
 from store.facts.reading import read_forecasts

@@ -1,4 +1,4 @@
-"""``magnetcast ingest customs | figure | figures | events | tariffs``: what a person hands in."""
+"""``magnetcast ingest customs | figure | figures | events | tariffs``: what a person enters."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli.ingest_commands import take
 from flows.context.stores import store_of
-from flows.ingest.sources import by_hand
+from flows.ingest.sources import IngestRequest, by_hand
 from sources.bundled.policy_events import PolicyEvents
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar
@@ -32,21 +31,21 @@ def customs(
     *,
     published_on: Day = None,
     unit: Annotated[
-        Literal["kg", "t"] | None, Parameter(help="Unit of weight, where the file tells none.")
+        Literal["kg", "t"] | None, Parameter(help="Unit of weight, if the file does not say.")
     ] = None,
 ) -> None:
-    """Load a CSV download of China's customs: exports of 85051110 by partner.
+    """Load a CSV download from China Customs: exports of 85051110 by partner.
 
-    Without --published-on each month counts from the customs' release of detail.
+    Without --published-on each month counts as known from the release of detailed figures.
 
     Args:
         file: The download, UTF-8 or GB18030, with Chinese or English headings.
         published_on: Day it was published, YYYY-MM-DD.
-        unit: Unit of weight, where the file tells none.
+        unit: Unit of weight, if the file does not say.
     """
     settings = Settings()
     calendar, day = calendar_of(settings), _day(published_on)
-    take(
+    _ingest(
         settings,
         by_hand(
             lambda now: CustomsDownload(file, calendar, now, day, unit or ""),
@@ -58,17 +57,17 @@ def customs(
 
 def figure(
     *,
-    period: Annotated[str, Parameter(help="Month, year or YYYY-MM..YYYY-MM it is about.")],
+    period: Annotated[str, Parameter(help="Month, year or range YYYY-MM..YYYY-MM.")],
     destination: Annotated[str, Parameter(help="ISO alpha-3, WLD or EU27.")],
-    tonnes: Annotated[str, Parameter(help="As printed: its digits say how exact it is.")],
-    source: Annotated[str, Parameter(help="Address of the page, or who said so.")],
+    tonnes: Annotated[str, Parameter(help="As printed: the number of digits sets its precision.")],
+    source: Annotated[str, Parameter(help="Address of the page, or who said it.")],
     published_on: Day = None,
-    note: Annotated[str, Parameter(help="What else to know, e.g. 'about'.")] = "",
+    note: Annotated[str, Parameter(help="Remark, e.g. 'about'.")] = "",
 ) -> None:
-    """Load one published figure, typed in; without --published-on it counts from today."""
+    """Load one published figure from the command line; known from today unless told otherwise."""
     settings = Settings()
     calendar = calendar_of(settings)
-    take(
+    _ingest(
         settings,
         by_hand(
             lambda now: TypedFigure(
@@ -88,7 +87,7 @@ def figure(
 
 
 def figures(file: Path, /) -> None:
-    """Load a table of published figures, CSV or YAML, as data/published_figures.csv.
+    """Load a table of published figures (CSV or YAML, columns as data/published_figures.csv).
 
     Args:
         file: The table.
@@ -96,30 +95,36 @@ def figures(file: Path, /) -> None:
     settings = Settings()
     calendar = calendar_of(settings)
     order = by_hand(lambda _: PublishedFigures(file, calendar), f"in {file.name}", past="magnets")
-    take(settings, order)
+    _ingest(settings, order)
 
 
 def events(file: Path, /) -> None:
-    """Load policy events, CSV or YAML, as data/policy_events.csv.
+    """Load policy events (CSV or YAML, columns as data/policy_events.csv).
 
     Args:
         file: The table.
     """
-    take(Settings(), by_hand(lambda _: PolicyEvents(file), f"in {file.name}", past="nothing"))
+    _ingest(Settings(), by_hand(lambda _: PolicyEvents(file), f"in {file.name}", past="nothing"))
 
 
 def tariffs(file: Path, /) -> None:
-    """Load tariff steps, CSV or YAML, as data/tariff_rates.csv.
+    """Load tariff steps (CSV or YAML, columns as data/tariff_rates.csv).
 
     Args:
         file: The table.
     """
-    take(Settings(), by_hand(lambda _: TariffRates(file), f"in {file.name}", past="nothing"))
+    _ingest(Settings(), by_hand(lambda _: TariffRates(file), f"in {file.name}", past="nothing"))
 
 
 def calendar_of(settings: Settings) -> ReleaseCalendar:
     """Return the releases on record; the rule alone while the store knows none."""
     return ReleaseCalendar.from_frame(read_calendar(store_of(settings)))
+
+
+def _ingest(settings: Settings, request: IngestRequest) -> None:
+    from flows.ingest.ingest import ingest_exclusively
+
+    ingest_exclusively(settings, request)
 
 
 def _day(text: str | None) -> pd.Timestamp | None:

@@ -1,4 +1,4 @@
-"""``magnetcast diversion``: who took what a hit destination lost."""
+"""``magnetcast diversion``: where trade lost by one destination went."""
 
 from typing import Annotated
 
@@ -7,9 +7,9 @@ from cyclopts import Parameter
 
 from features.controls.episodes import Episode, PartialActs
 from features.months import month_label
-from flows.cli.app import AsOf, Commodity, Form, Out, moment
-from flows.cli.output import write_result
+from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.context.console import say
+from flows.context.output import write_result
 from models.event_study.diversion import DiversionQuestion, check_rate, find_diversion, kept_of_path
 from models.event_study.diversion_words import COLUMNS, diversion_table, sentences
 from models.event_study.trade_flows import TradeFlows
@@ -18,11 +18,11 @@ from store.settings import Settings
 
 Event = Annotated[
     str | None,
-    Parameter(help="Act to look at; all strong ones of the last 18 months if left out."),
+    Parameter(help="Policy event; all strong ones of the last 18 months if left out."),
 ]
 Rate = Annotated[
     float,
-    Parameter(help="Share of episodes without diversion that may have an alert all the same."),
+    Parameter(help="False alarm rate: share of episodes without diversion that may alert."),
 ]
 
 
@@ -35,10 +35,10 @@ def diversion(
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Write which destinations rose beyond expectation in the half year after others were hit.
+    """Show which destinations rose above expectation in the half year after others were hit.
 
-    Each is held against the total of all others that were not hit, so a shock to everybody makes no
-    alert. Alerts are told in sentences; with --commodity the same for a full partner table.
+    Each is compared with the total of all others that were not hit, so a shock to everybody raises
+    no alert. Alerts are sentences on stderr; with --commodity the same for a full partner table.
     """
     check_rate(rate)
     settings, stand = Settings(), moment(as_of)

@@ -1,18 +1,27 @@
-"""``magnetcast explain``: why a forecast is what it is, or what changed it."""
+"""``magnetcast explain``, ``attribute`` and ``gaps``: why a number is what it is."""
 
 from collections.abc import Hashable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli.app import AsOf, Commodity, Form, Out, moment
-from flows.cli.output import write_result
-from flows.context.console import say
+from flows.cli.options import AsOf, Commodity, Form, Out, moment
+from flows.clock import utc_today
+from flows.context.console import say, track
+from flows.context.output import write_result
 from service.report.why import change_sentences, forecast_sentences
 from store.errors import DataError
 from store.settings import Settings
-from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED, WORLD
+from store.vocabulary import (
+    CHANGES,
+    COMMODITY,
+    CONTRIBUTIONS,
+    MONTHS_AHEAD,
+    NOT_REPRODUCED,
+    WORLD,
+)
 
 if TYPE_CHECKING:
     from flows.publishing.published_forecasts import ExplainRequest
@@ -40,9 +49,9 @@ def explain(
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Tell why a published forecast is what it is, or what changed it since an earlier one.
+    """Explain a published forecast in tonnes by cause, or what changed since an earlier one.
 
-    The parts are tonnes and add up to the median, or to its change. Sentences go to stderr.
+    The parts add up to the median, or to its change. Sentences go to stderr.
     """
     from flows.publishing.published_forecasts import ExplainRequest
 
@@ -57,6 +66,77 @@ def explain(
     for start in range(0, len(frame), _MONTHS_BESIDE):
         shown = readable(frame.iloc[start : start + _MONTHS_BESIDE])
         write_result(shown, out=None, form="table")
+
+
+def attribute(
+    event_id: str,
+    *,
+    as_of: AsOf = None,
+    months: Annotated[
+        int, Parameter(help="Months shown, from the announcement on; at most 12.")
+    ] = MONTHS_AHEAD,
+    out: Annotated[
+        Path | None, Parameter(help="Folder for tables, chart and page; terminal only if left out.")
+    ] = None,
+    format: Form = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Estimate what a past event took: tonnes lost, recovered and displaced, with placebo bands.
+
+    The path without the event is the forecast of the day before its announcement and, where it left
+    some destinations alone, a synthetic control made of these. The same computation at earlier fake
+    dates gives the bands.
+    """
+    from flows.analysis.attribute import attribution_view, known_act, write_attribution
+    from flows.context.stores import store_of
+    from flows.context.workspace import open_workspace
+    from service.report.attribution_words import sentences
+    from store.facts.reading import read_events
+
+    settings, stand = Settings(), moment(as_of)
+    workspace = open_workspace(settings, stand)
+    engine = store_of(settings)
+    later = read_events(engine, as_of=utc_today())
+    act = known_act(read_events(engine, as_of=stand), event_id, as_of=stand, later=later)
+    view = attribution_view(
+        workspace.history, act, as_of=stand, spec=workspace.spec, months=months, track=track
+    )
+    for sentence in sentences(view):
+        say(sentence)
+    if out is not None:
+        say(f"wrote {', '.join(write_attribution(view, out))} to {out}")
+        return
+    write_result(view.table.round(1), out=None, form=format)
+
+
+def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None:  # noqa: A002 - the option's name
+    """Compare China's exports with what partners report importing, with control limits.
+
+    Each month of a series is compared with its other months: within the limits, outside them, or
+    estimated where the exports are not published yet.
+    """
+    from flows.context.workspace import open_workspace
+
+    stand = moment(as_of)
+    found = open_workspace(Settings(), stand).history.panel(stand).gaps
+    if found.empty:
+        say(
+            f"no partner import records are known on {stand:%Y-%m-%d}; the table is empty. "
+            "Load some, e.g. with `magnetcast ingest census`."
+        )
+    beyond = found.loc[found["state"] == "out"]
+    for row in beyond.itertuples(index=False):
+        say(
+            f"out of control: {row.destination} {row.period:%Y-%m} ({row.source}), "
+            f"log gap {row.log_gap:+.2f} beyond {row.lower:+.2f}..{row.upper:+.2f}"
+        )
+    tonnes = ["exports_t", "arriving_t", "imports"]
+    logs = ["log_gap", "expected", "lower", "upper"]
+    frame = found.assign(
+        period=[f"{period:%Y-%m}" for period in found["period"]],
+        **{name: found[name].astype(float).round(3) for name in tonnes},
+        **{name: found[name].astype(float).round(4) for name in logs},
+    )
+    write_result(frame, out=out, form=format)
 
 
 def _explained(

@@ -1,16 +1,16 @@
-"""``magnetcast publications``: what was published, and what waits for a person."""
+"""``magnetcast publications``, ``replay`` and ``alerts``: what was published, held and sent."""
 
 from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
-from flows.alerts.alerts import alert_if_possible
-from flows.cli.app import Form, Out
-from flows.cli.output import write_result
+from flows.alerts.alerts import alert, alert_if_possible
+from flows.cli.options import Commodity, Form, Out, Reason, moment
 from flows.clock import utc_now
 from flows.context.actor import actor
 from flows.context.console import say
+from flows.context.output import write_result
 from flows.context.stores import single_writer, store_of
 from flows.publishing.publish import ahead_from, held_folder
 from flows.publishing.run_config import RunConfig, config_of
@@ -20,20 +20,19 @@ from store.publications.decisions import held_forecasts, read_publications
 from store.publications.decisions import reject as reject_held
 from store.publications.integrity import tampered
 from store.settings import Settings
-from store.vocabulary import FORECAST_COLUMNS
+from store.vocabulary import COMMODITY, FORECAST_COLUMNS
 
 QUIET: Final = ["data_vintage", "made_with", "models", "panel"]
 """Columns a terminal has no room for; files hold them."""
 
 Number = Annotated[int, Parameter(help="See `magnetcast publications list`.", show_default=False)]
-Reason = Annotated[str, Parameter(help="Why; kept in the audit trail.")]
 
-publications = App(name="publications", help="See publications; approve or reject held ones.")
+publications = App(name="publications")
 
 
 @publications.command(name="list")
 def list_publications(*, out: Out = None, format: Form = "table") -> None:  # noqa: A002
-    """List the publications, oldest first, with their digests and what became of each."""
+    """List the publications, oldest first, with their digests and decisions."""
     frame = read_publications(store_of(Settings()))
     if format == "table" and out is None:
         frame = frame.drop(columns=QUIET).assign(sha256=frame["sha256"].str[:12])
@@ -43,14 +42,14 @@ def list_publications(*, out: Out = None, format: Form = "table") -> None:  # no
 
 @publications.command
 def show(number: Number, /, *, out: Out = None, format: Form = "csv") -> None:  # noqa: A002
-    """Show the rows of a publication that was held back."""
+    """Show the rows of a publication that was held for review."""
     rows = held_forecasts(store_of(Settings()), number)
     write_result(rows[list(FORECAST_COLUMNS)], out=out, form=format)
 
 
 @publications.command
 def approve(number: Number, /, *, reason: Reason) -> None:
-    """Publish exactly what is held."""
+    """Publish a held publication exactly as it is."""
     settings = Settings()
     engine, now = store_of(settings), utc_now()
     with single_writer(settings):
@@ -68,7 +67,7 @@ def approve(number: Number, /, *, reason: Reason) -> None:
 
 @publications.command
 def reject(number: Number, /, *, reason: Reason) -> None:
-    """Never publish what is held; the forecast before it stands until a newer one comes."""
+    """Reject a held publication; the previous forecast stays until a newer one comes."""
     settings = Settings()
     with single_writer(settings):
         reject_held(store_of(settings), number, at=utc_now(), actor=actor(), reason=_told(reason))
@@ -84,7 +83,41 @@ def verify() -> None:
         say(f"verify    {one}")
     if wrong:
         raise SystemExit(1)
-    say(f"verify    {len(read_publications(engine))} publications are what was frozen")
+    say(f"verify    {len(read_publications(engine))} publications match their digests")
+
+
+def replay(
+    *,
+    as_of: Annotated[str, Parameter(name="--as-of", help="Day or UTC moment of the publication.")],
+    commodity: Commodity = None,
+    out: Out = None,
+    format: Form = "csv",  # noqa: A002 - the option's name
+) -> None:
+    """Recompute an old publication from its data and models and compare it bit for bit.
+
+    The exit code is 0 only if every bit is the same; otherwise the missing inputs, the differences
+    in the environment and the largest difference are shown. The recomputed rows go to --out.
+    """
+    from flows.publishing.reproduce import reproduce, tell
+
+    found = reproduce(Settings(), moment(as_of), commodity or COMMODITY)
+    if out is not None and found.again is not None:
+        write_result(found.again[list(FORECAST_COLUMNS)], out=out, form=format)
+    tell(found)
+    if not found.is_same:
+        raise SystemExit(1)
+
+
+def alerts() -> None:
+    """Check alert rules against the newest publication and send what is due.
+
+    `magnetcast run` does this after publishing; run it again to retry messages not delivered yet.
+    """
+    told = alert(Settings(), utc_now())
+    say(
+        f"alerts    {told.looked} rules looked, {told.fired} speak; webhooks took {told.taken}, "
+        f"{told.failed} are still to be taken"
+    )
 
 
 def _told(reason: str) -> str:

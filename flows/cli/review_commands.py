@@ -8,25 +8,22 @@ from typing import Annotated
 import pandas as pd
 from cyclopts import App, Parameter
 
-from flows.cli.app import Form, Out
-from flows.cli.output import write_result
-from flows.cli.vintage_commands import readable
+from flows.cli.options import Form, Out, Reason
 from flows.context.console import say
+from flows.context.output import readable, write_result
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
 from store.facts.reviews import read_reviews
 from store.settings import Settings
 
-review = App(name="review", help="See, accept or reject documents that may be policy events.")
-
-Note = Annotated[str, Parameter(help="Why, for the books.")]
+review = App(name="review")
 
 
 @review.command(name="list")
 def list_items(
     *,
     everything: Annotated[
-        bool, Parameter(name="--all", negative="", help="Also those decided.")
+        bool, Parameter(name="--all", negative="", help="Include decided ones.")
     ] = False,
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
@@ -49,7 +46,7 @@ def show(
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Show all that is known of a document, or an event to be filled in.
+    """Show a document, or an event template to fill in.
 
     Args:
         number: Its number; see `magnetcast review list`.
@@ -80,40 +77,40 @@ def accept(
     event: Annotated[
         Path | None, Parameter(help="The event it is: YAML or CSV as data/policy_events.csv.")
     ] = None,
-    note: Note = "",
+    reason: Reason = "",
 ) -> None:
-    """Take a document into the ledger as a policy event, known from now on.
+    """Add a document to the policy ledger as an event, known from now on.
 
     Args:
         number: Its number; see `magnetcast review list`.
         event: The event it is: YAML or CSV as data/policy_events.csv.
-        note: Why, for the books.
+        reason: Why; kept in the audit trail.
     """
     from flows.ingest.review import NEEDED
     from flows.ingest.review import accept as flow
 
     if event is None:
         raise DataError(
-            f"No event for review item {number}: a document is accepted as an event only. "
+            f"Review item {number} needs an event: a document is accepted as an event only. "
             f"Expected --event FILE with at least {', '.join(NEEDED)}. Write one to fill in with "
             f"`magnetcast review show {number} --event --out FILE.yaml`."
         )
     settings = Settings()
     with single_writer(settings):
-        flow(settings, number, event, note)
+        flow(settings, number, event, reason)
 
 
 @review.command
-def reject(number: int, /, *, note: Note = "") -> None:
+def reject(number: int, /, *, reason: Reason = "") -> None:
     """Note that a document is no policy event; it is not proposed again.
 
     Args:
         number: Its number; see `magnetcast review list`.
-        note: Why, for the books.
+        reason: Why; kept in the audit trail.
     """
     from flows.ingest.review import reject as decide
 
     settings = Settings()
     with single_writer(settings):
-        decide(settings, number, note)
+        decide(settings, number, reason)
     say(f"review    item {number} rejected")

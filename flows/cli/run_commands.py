@@ -5,8 +5,8 @@ from typing import Final
 
 import pandas as pd
 
-from flows.cli.output import show
 from flows.context.console import say
+from flows.context.output import show
 from flows.publishing.run_config import member_config, table_config
 from flows.publishing.table_snapshot import full_commodities
 from flows.run import Result, run, run_each

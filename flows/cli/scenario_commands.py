@@ -1,4 +1,4 @@
-"""The commands that answer what if, and how long."""
+"""``magnetcast scenario`` and ``recovery``: what if, and how long."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,9 +6,9 @@ from typing import Annotated
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli.app import AsOf, Commodity, Form, Out, moment
-from flows.cli.output import write_result
+from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.context.console import say
+from flows.context.output import write_result
 from flows.context.workspace import open_workspace
 from flows.publishing.scenario_snapshot import standing_at, table_standing
 from models.policy.recovery import recoveries_at, recovery_words
@@ -29,9 +29,9 @@ def scenario(
     out: Out = None,
     format: Form = "csv",  # noqa: A002 - the option's name
 ) -> None:
-    """Answer a scenario: forecasts as known and under it, and the difference with its own band.
+    """Forecast under a scenario file, beside the baseline, with a band for the difference.
 
-    Nothing of it is stored.
+    Nothing is stored.
     """
     settings, stand = Settings(), moment(as_of)
     content = content_of(file)
@@ -57,9 +57,9 @@ def recovery(
     out: Out = None,
     format: Form = "csv",  # noqa: A002 - the option's name
 ) -> None:
-    """Tell how many months each known control takes until 80 % of the level before is back.
+    """Estimate months until exports are back at 80 % of their level before each export control.
 
-    Counted from the day it binds, with the months already seen and those of past controls.
+    Counted from the day a control takes effect, from months observed so far and past controls.
     """
     workspace = open_workspace(Settings(), moment(as_of))
     origin = workspace.history.origin(workspace.as_of)
@@ -67,7 +67,7 @@ def recovery(
     for row in found.to_dict("records"):
         say(f"recovery  {recovery_words(row)}")
     if found.empty:
-        say("recovery  no control on magnets is known by then")
+        say("recovery  no export control on magnets was known by then")
     write_result(_rounded(found), out=out, form=format)
 
 

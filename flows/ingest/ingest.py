@@ -4,6 +4,7 @@ Every source takes this way. A batch is one transaction: all of it is kept, or n
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import pandas as pd
 from prefect import flow, task
@@ -13,8 +14,9 @@ from sqlalchemy import Engine
 from flows.clock import utc_now
 from flows.context.actor import actor
 from flows.context.console import say
-from flows.context.stores import store_of
+from flows.context.stores import single_writer, store_of
 from flows.ingest.sources import IngestRequest, Past, ReceivedRows, bundled
+from flows.monitoring.run_marker import marked_run
 from flows.monitoring.spans import spanned
 from sources.checks.guards import objections
 from store.errors import DataError
@@ -80,6 +82,22 @@ def ingest(settings: Settings, order: IngestRequest | None = None) -> WriteRepor
     )
     say(f"ingest    {describe(report, wanted, engine)}")
     return report
+
+
+def ingest_exclusively(
+    settings: Settings, request: IngestRequest | None, *, source: str = ""
+) -> None:
+    """Ingest one request while no other process writes.
+
+    Args:
+        settings: Where things are kept.
+        request: What to take, the bundled tables if None.
+        source: What comes again by itself, so that a failure stays marked until it succeeds; empty
+            for what a person hands in and sees fail.
+    """
+    marked = marked_run(settings, f"the ingest of {source}") if source else nullcontext()
+    with single_writer(settings), marked:
+        ingest(settings, request)
 
 
 def describe(report: WriteReport, order: IngestRequest, engine: Engine) -> str:

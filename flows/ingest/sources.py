@@ -2,16 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import pandas as pd
 
+from flows.clock import utc_now
+from flows.context.stores import store_of
 from sources.base import Source, SourceInfo
 from sources.bundled.all_tables import bundled_sources
+from sources.bundled.periods import parse_period
 from sources.providers.month_range import MonthRange
-from sources.providers.registry import coded_source, live_source
+from sources.providers.registry import BY_CODE, coded_source, live_source
+from store.errors import DataError
 from store.facts.batch import FileRows
+from store.facts.reading import read_vintages
 from store.settings import Settings
+from store.vocabulary import HS6
+
+FIRST_MONTH: Final = "2017-01"
+"""First month fetched while the store holds nothing of a source."""
+
+REVISED_MONTHS: Final = 24
+"""Months fetched again each time, because providers revise them."""
 
 Past = Literal["nothing", "source", "magnets"]
 """Which observations of the store a batch is held against: those of its source, all on magnets."""
@@ -89,3 +101,50 @@ def by_hand(make: Callable[[pd.Timestamp], Source], place: str, *, past: Past) -
         return [ReceivedRows(source.info, source.load())]
 
     return IngestRequest(place=place, receive=receive, past=past)
+
+
+def months_to_fetch(
+    settings: Settings,
+    name: str,
+    *,
+    since: str | None,
+    until: str | None,
+    codes: Sequence[str] = (),
+) -> MonthRange:
+    """Return the months to fetch; all of them where the store holds nothing of some code.
+
+    Raises:
+        DataError: A month is none, or the last lies before the first.
+    """
+    this = pd.Period(utc_now().tz_localize(None), "M")
+    last = this if until is None else _month("--until", until)
+    first = _usual_first(settings, name, codes, this) if since is None else _month("--since", since)
+    if first > this:
+        raise DataError(
+            f"--since {first} lies in the future. Expected {this} or earlier. Correct it."
+        )
+    try:
+        return MonthRange(min(first, last) if since is None else first, last)
+    except ValueError as err:
+        raise DataError(str(err)) from err
+
+
+def _usual_first(settings: Settings, name: str, codes: Sequence[str], this: pd.Period) -> pd.Period:
+    vintages = read_vintages(store_of(settings))
+    files = vintages.loc[vintages["source"].eq(name), "file_name"]
+    if name in BY_CODE:
+        begins = [name if code == HS6 else f"{name} {code}" for code in codes or (HS6,)]
+        known = all(files.str.match(rf"{begin} \d{{4}}-").any() for begin in begins)
+    else:
+        known = len(files) > 0
+    return this - REVISED_MONTHS if known else pd.Period(FIRST_MONTH, "M")
+
+
+def _month(option: str, text: str) -> pd.Period:
+    try:
+        period = parse_period(text)
+    except ValueError:
+        period = None
+    if period is None or period.first != period.last:
+        raise DataError(f"{option} {text!r} is no month. Expected YYYY-MM, e.g. 2026-08.")
+    return pd.Period(period.first, "M")

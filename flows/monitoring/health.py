@@ -1,6 +1,6 @@
-"""How it is: what stands, what is late and what is wrong, in words and as one code.
+"""System health: the facts, what is wrong, and one code for both.
 
-:func:`examine` looks, :func:`flows.monitoring.health_checks.judge` says what it means;
+:func:`examine` collects the facts, :mod:`flows.monitoring.health_checks` decides what they mean and
 docs/operations.md says what to do.
 """
 
@@ -19,12 +19,12 @@ from flows.monitoring.health_checks import (
     HealthFacts,
     HealthFinding,
     OtherCommodity,
-    judge,
+    health_findings,
 )
 from flows.monitoring.monitors import slo_readings
-from flows.monitoring.run_marker import RunMarker, is_at_work, notes
+from flows.monitoring.run_marker import unfinished_runs
 from flows.operations.local_servers import missing
-from flows.operations.supervisor import started_again
+from flows.operations.supervisor import recent_restarts
 from models.monitoring.readings import Reading
 from models.monitoring.slo import GRACE_DAYS
 from models.registry import registry
@@ -50,7 +50,7 @@ from store.vocabulary import COMMODITY
 
 @dataclass(frozen=True, slots=True)
 class SystemHealth:
-    """What was seen and what it means."""
+    """The facts, and what is wrong."""
 
     facts: HealthFacts
     alarms: tuple[HealthFinding, ...]
@@ -62,36 +62,36 @@ class SystemHealth:
 
 
 def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
-    """Look at everything; never raises for what it finds.
+    """Collect the facts and check them; no finding is ever raised.
 
     Args:
         settings: Where things are kept.
         now: The moment of asking (UTC).
     """
     settings.home.mkdir(parents=True, exist_ok=True)
-    seen = HealthFacts(
+    facts = HealthFacts(
         now=now,
         cut_off=was_cut_off(settings),
         free_bytes=shutil.disk_usage(settings.home).free,
         mlflow_free_bytes=_free_of_mlflow(settings),
         backup_at=last_backup(settings),
-        broken_off=_broken_off(settings),
+        unfinished=unfinished_runs(settings),
         missing=tuple(missing(settings)),
-        started_again=started_again(settings, now),
+        restarts=recent_restarts(settings, now),
     )
-    if seen.cut_off:
-        return _health(seen)
+    if facts.cut_off:
+        return _health(facts)
     if wrong := sqlite_damage(settings.url):
-        return _health(replace(seen, unreadable=wrong))
+        return _health(replace(facts, unreadable=wrong))
     try:
-        seen = _look(store_of(settings), seen)
+        facts = _with_database(store_of(settings), facts)
     except StoreError as err:
-        return _health(replace(seen, unreadable=str(err)))
-    return _health(_with_champion(settings, seen))
+        return _health(replace(facts, unreadable=str(err)))
+    return _health(_with_champion(settings, facts))
 
 
 def _free_of_mlflow(settings: Settings) -> int | None:
-    """Return what is free on the disk of MLflow's files, None where it is home's or has none."""
+    """Return free bytes for MLflow's files; None if they are on home's disk, or none exist."""
     folder = settings.artifact_dir
     if not folder.is_dir() or folder.stat().st_dev == settings.home.stat().st_dev:
         return None
@@ -99,33 +99,25 @@ def _free_of_mlflow(settings: Settings) -> int | None:
 
 
 def _health(facts: HealthFacts) -> SystemHealth:
-    return SystemHealth(facts, tuple(judge(facts)))
+    return SystemHealth(facts, tuple(health_findings(facts)))
 
 
-def _with_champion(settings: Settings, seen: HealthFacts) -> HealthFacts:
-    """Add who publishes, and why it cannot answer if it cannot: MLflow away, files changed."""
+def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
+    """Add the champion, and why it cannot be loaded if so: MLflow away, files changed."""
     name = "unknown"
     try:
         if (champion := registry.champion(settings)) is None:
-            return seen
+            return facts
         name = f"version {champion.version}, {champion.model_version}"
         registry.load(settings, champion.version)
     except StoreError as err:
-        return replace(seen, champion=name, champion_trouble=str(err))
-    return replace(seen, champion=name)
+        return replace(facts, champion=name, champion_trouble=str(err))
+    return replace(facts, champion=name)
 
 
-def _broken_off(settings: Settings) -> tuple[RunMarker, ...]:
-    """Return the works that failed; those without an error too, if nobody is at work any more."""
-    found = notes(settings)
-    if all(one.error for one in found) or is_at_work(settings):
-        return tuple(one for one in found if one.error)
-    return found
-
-
-def _look(engine: Engine, seen: HealthFacts) -> HealthFacts:
-    """Add what the store says."""
-    now = seen.now
+def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
+    """Add what the database says."""
+    now = facts.now
     calendar = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now))
     due = calendar.last_released(now)
     owed = calendar.last_released(now - pd.Timedelta(days=GRACE_DAYS + 1))
@@ -140,7 +132,7 @@ def _look(engine: Engine, seen: HealthFacts) -> HealthFacts:
     runs = runs.loc[runs["commodity"] == COMMODITY]
     panel = evidence_panel(observations, as_of=now) if len(observations) else None
     return replace(
-        seen,
+        facts,
         due=due,
         due_on=calendar.released_on(due),
         owed=owed,
@@ -154,24 +146,24 @@ def _look(engine: Engine, seen: HealthFacts) -> HealthFacts:
         else None,
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
-        readings=(*_kept(kept), *fresh),
+        readings=(*_stored_readings(kept), *fresh),
         watched=kept["as_of"].max() if len(kept) else None,
         tampered=tampered(engine),
         held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         suspicious=0 if panel is None else len(panel.suspicious),
-        others=_others(engine),
+        others=_other_commodities(engine),
     )
 
 
-def _kept(rows: pd.DataFrame) -> list[Reading]:
-    """Return a measurement as it was made; freshness is told anew, it ages by itself."""
+def _stored_readings(rows: pd.DataFrame) -> list[Reading]:
+    """Return the stored readings except freshness, which is measured anew."""
     names = [field.name for field in fields(Reading)]
     own = rows.loc[rows["monitor"] != "slo", names]
     return [Reading(**{str(k): v for k, v in row.items()}) for row in own.to_dict("records")]
 
 
-def _others(engine: Engine) -> tuple[OtherCommodity, ...]:
+def _other_commodities(engine: Engine) -> tuple[OtherCommodity, ...]:
     rows = read_newest(engine)
     return tuple(
         OtherCommodity(

@@ -1,4 +1,4 @@
-"""What is wrong, judged from what was seen: alarms, each with a paragraph in docs/operations.md."""
+"""Health checks: which facts raise an alarm; each alarm has a paragraph in docs/operations.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from flows.monitoring.run_marker import RunMarker, run_on
+from flows.monitoring.run_marker import MAIN_JOB, RunMarker, table_run
 from models.monitoring.readings import Reading
 from store.errors import first_few
 
@@ -17,10 +17,10 @@ Alarm = Literal[
 ]  # fmt: skip
 
 BROKEN: Final = 2
-WORSE: Final = 1
+DEGRADED: Final = 1
 FINE: Final = 0
 
-WORDS: Final = {FINE: "fine", WORSE: "stale or degraded", BROKEN: "broken"}
+LEVELS: Final = {FINE: "fine", DEGRADED: "stale or degraded", BROKEN: "broken"}
 
 STUCK_HOURS: Final = 6
 BACKUP_DAYS: Final = 8
@@ -31,7 +31,7 @@ NO_BYTES: Final = 200 << 20
 
 @dataclass(frozen=True, slots=True)
 class OtherCommodity:
-    """What stands of a commodity beside the magnets."""
+    """The newest forecast and run of a commodity other than magnets."""
 
     commodity: str
     forecast_as_of: pd.Timestamp | None
@@ -40,18 +40,18 @@ class OtherCommodity:
     """First and last month of that forecast."""
     status: str
     last_run: str
-    """How its last run ended; empty where none is noted."""
+    """How its last run ended; empty if none is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthFacts:
-    """What was seen at one moment; days are naive, moments are UTC."""
+    """What is known of the system at one moment; days are naive, moments are UTC."""
 
     now: pd.Timestamp
     unreadable: str = ""
-    """Why the store cannot be read; empty if it can."""
+    """Why the database cannot be read; empty if it can."""
     cut_off: bool = False
-    """Whether a restore was cut off."""
+    """Whether a restore was interrupted."""
     due: pd.Timestamp | None = None
     """First day of the last month whose detail was due."""
     due_on: pd.Timestamp | None = None
@@ -61,7 +61,7 @@ class HealthFacts:
     next_month: pd.Timestamp | None = None
     next_on: pd.Timestamp | None = None
     newest: pd.Timestamp | None = None
-    """First day of the last month that a figure of China's speaks of."""
+    """First day of the last month for which a figure of China is known."""
     forecast_as_of: pd.Timestamp | None = None
     last_ingest_at: pd.Timestamp | None = None
     last_run: str = ""
@@ -71,41 +71,43 @@ class HealthFacts:
     """Why the champion cannot be loaded; empty if it can."""
     missing: tuple[str, ...] = ()
     """Servers that `magnetcast up` started and that do not run."""
-    started_again: Mapping[str, Sequence[pd.Timestamp]] = field(default_factory=dict)
-    """When the keeper started which server again in the last day."""
+    restarts: Mapping[str, Sequence[pd.Timestamp]] = field(default_factory=dict)
+    """When the supervisor restarted which server in the last day."""
     tampered: tuple[str, ...] = ()
-    """Publications that are not what was frozen."""
+    """Publications that do not match their digests."""
     held: tuple[str, ...] = ()
-    """Publications that wait for a person."""
+    """Publications held for review."""
     quarantined: int = 0
     suspicious: int = 0
-    broken_off: tuple[RunMarker, ...] = ()
-    """Works that failed, or were killed, and have not succeeded since."""
+    unfinished: tuple[RunMarker, ...] = ()
+    """Runs that failed or were killed and have not succeeded since."""
     readings: tuple[Reading, ...] = ()
-    """What the monitors found last; freshness as of now."""
+    """Newest readings of the monitors; freshness as of now."""
     watched: pd.Timestamp | None = None
-    """Moment of the forecast that stood when they did."""
+    """Moment of the forecast that was published when they were taken."""
     free_bytes: int = 0
     mlflow_free_bytes: int | None = None
-    """On the disk of MLflow's files; None where it is home's, or has none."""
+    """Free space for MLflow's files; None if they are on the same disk as home, or none exist."""
     backup_at: pd.Timestamp | None = None
     others: tuple[OtherCommodity, ...] = ()
-    """Commodities beside the magnets."""
+    """Commodities other than magnets."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthFinding:
-    """An alarm, how bad it is and what is the matter."""
+    """An alarm, how bad it is and what is wrong."""
 
     alarm: Alarm
     code: int
-    words: str
+    message: str
 
 
-def judge(facts: HealthFacts) -> Iterator[HealthFinding]:
-    """Yield what is wrong, the worst first for each thing."""
+def health_findings(facts: HealthFacts) -> Iterator[HealthFinding]:
+    """Yield an alarm for everything that is wrong."""
     if facts.cut_off:
-        yield HealthFinding("restore", BROKEN, "a restore was cut off while it put things in place")
+        yield HealthFinding(
+            "restore", BROKEN, "a restore was interrupted before everything was in place"
+        )
     elif facts.unreadable:
         yield HealthFinding("database", BROKEN, facts.unreadable)
     else:
@@ -117,18 +119,18 @@ def judge(facts: HealthFacts) -> Iterator[HealthFinding]:
         yield from _drift(facts)
         if facts.quarantined:
             yield HealthFinding(
-                "quarantine", WORSE, f"{facts.quarantined} refused files wait for a person"
+                "quarantine", DEGRADED, f"{facts.quarantined} refused files wait for review"
             )
     yield from _machine(facts)
 
 
 def _clock(facts: HealthFacts) -> Iterator[HealthFinding]:
-    """Hold this machine's clock against the last thing that was noted by it."""
+    """Compare this machine's clock with the last ingest recorded by it."""
     last = facts.last_ingest_at
     if last is not None and last > facts.now + pd.Timedelta(days=1):
         yield HealthFinding(
             "clock",
-            WORSE,
+            DEGRADED,
             f"this machine's clock says {facts.now:%Y-%m-%d}, and the last ingest was on "
             f"{last:%Y-%m-%d}: the clock was moved",
         )
@@ -138,11 +140,11 @@ def _publications(facts: HealthFacts) -> Iterator[HealthFinding]:
     if facts.tampered:
         yield HealthFinding("tampered", BROKEN, first_few(facts.tampered))
     if facts.held:
-        yield HealthFinding("held", WORSE, first_few(facts.held))
+        yield HealthFinding("held", DEGRADED, first_few(facts.held))
 
 
 def _freshness(facts: HealthFacts) -> Iterator[HealthFinding]:
-    """Hold figures and forecast against the release calendar."""
+    """Compare figures and forecast with the release calendar."""
     if facts.forecast_as_of is None:
         yield HealthFinding("forecast", BROKEN, "no forecast was ever published")
     if facts.owed is None or facts.owed_on is None:
@@ -151,75 +153,78 @@ def _freshness(facts: HealthFacts) -> Iterator[HealthFinding]:
     if facts.newest is None or facts.newest < facts.owed:
         yield HealthFinding(
             "late-data",
-            WORSE,
+            DEGRADED,
             f"the figures of {month} were due on {facts.owed_on:%Y-%m-%d} and are {late} days late",
         )
     if facts.forecast_as_of is not None and facts.forecast_as_of < facts.owed_on.tz_localize("UTC"):
         yield HealthFinding(
             "stale",
-            WORSE,
+            DEGRADED,
             f"the forecast of {facts.forecast_as_of:%Y-%m-%d} is older than the release of "
             f"{facts.owed_on:%Y-%m-%d}, {late} days ago",
         )
 
 
 def _last_run(facts: HealthFacts) -> Iterator[HealthFinding]:
-    told = {note.what for note in facts.broken_off}
+    """Report how runs ended by the runs table, unless a marker tells more of the same run."""
+    marked = {one.name for one in facts.unfinished}
     failed = [one.commodity for one in facts.others if one.last_run == "failed"]
-    if failed := [code for code in failed if run_on(code) not in told]:
-        yield HealthFinding("failed", WORSE, f"the last run of {first_few(failed)} failed")
-    if facts.last_run_at is None:
+    if failed := [code for code in failed if table_run(code) not in marked]:
+        yield HealthFinding("failed", DEGRADED, f"the last run of {first_few(failed)} failed")
+    if facts.last_run_at is None or MAIN_JOB in marked:
         return
     when = f"{facts.last_run_at:%Y-%m-%d %H:%M} UTC"
-    if facts.last_run == "failed" and not facts.broken_off:
-        yield HealthFinding("failed", WORSE, f"the last run, of {when}, failed")
     hours = (facts.now - facts.last_run_at) / pd.Timedelta(hours=1)
-    if facts.last_run == "running" and hours > STUCK_HOURS:
+    if facts.last_run == "failed":
+        yield HealthFinding("failed", DEGRADED, f"the last run, of {when}, failed")
+    elif facts.last_run == "running" and hours > STUCK_HOURS:
         yield HealthFinding(
-            "stuck", WORSE, f"the run of {when} has not ended for {hours:.0f} hours"
+            "stuck", DEGRADED, f"the run of {when} has not ended for {hours:.0f} hours"
         )
 
 
 def _champion(facts: HealthFacts) -> Iterator[HealthFinding]:
     if not facts.champion:
-        yield HealthFinding("champion", WORSE, "no model is champion")
+        yield HealthFinding("champion", DEGRADED, "no model is champion")
     elif facts.champion_trouble:
-        yield HealthFinding("champion", WORSE, f"it cannot answer: {facts.champion_trouble}")
+        yield HealthFinding("champion", DEGRADED, f"it cannot answer: {facts.champion_trouble}")
 
 
 def _drift(facts: HealthFacts) -> Iterator[HealthFinding]:
-    """Tell what the monitors found, or that they did not look at the newest forecast."""
-    stood = facts.forecast_as_of
-    if stood is not None and (facts.watched is None or facts.watched < stood):
-        words = f"the forecast of {stood:%Y-%m-%d} was not measured for drift"
-        yield HealthFinding("unwatched", WORSE, words)
+    """Report the monitors' alarms, or that they have not measured the newest forecast."""
+    newest = facts.forecast_as_of
+    if newest is not None and (facts.watched is None or facts.watched < newest):
+        message = f"the forecast of {newest:%Y-%m-%d} was not measured for drift"
+        yield HealthFinding("unwatched", DEGRADED, message)
     for one in facts.readings:
         if one.fired:
-            yield HealthFinding(one.monitor, WORSE, one.words)
+            yield HealthFinding(one.monitor, DEGRADED, one.words)
 
 
 def _machine(facts: HealthFacts) -> Iterator[HealthFinding]:
-    """Tell of processes, works, disk and backup, which the store knows nothing of."""
+    """Report processes, unfinished runs, disk and backup, which the database does not know."""
     if facts.missing:
         names = ", ".join(facts.missing)
-        yield HealthFinding("servers", WORSE, f"{names} of `magnetcast up` ended and does not run")
-    for one in facts.broken_off:
+        yield HealthFinding(
+            "servers", DEGRADED, f"{names} of `magnetcast up` ended and does not run"
+        )
+    for one in facts.unfinished:
         how = f"failed: {one.error}" if one.error else "was cut off before it ended"
-        yield HealthFinding("failed", WORSE, f"{one.what}, begun {one.began_at}, {how}")
+        yield HealthFinding("failed", DEGRADED, f"{one.name}, begun {one.began_at}, {how}")
     yield from _disk("home", facts.free_bytes)
     if facts.mlflow_free_bytes is not None:
         yield from _disk("MLflow", facts.mlflow_free_bytes)
     if facts.backup_at is None:
-        yield HealthFinding("backup", WORSE, "there is no backup")
+        yield HealthFinding("backup", DEGRADED, "there is no backup")
     elif facts.now - facts.backup_at > pd.Timedelta(days=BACKUP_DAYS):
         yield HealthFinding(
-            "backup", WORSE, f"the last backup is {_days(facts, facts.backup_at)} days old"
+            "backup", DEGRADED, f"the last backup is {_days(facts, facts.backup_at)} days old"
         )
 
 
 def _disk(whose: str, free_bytes: int) -> Iterator[HealthFinding]:
     if free_bytes < LOW_BYTES:
-        code = BROKEN if free_bytes < NO_BYTES else WORSE
+        code = BROKEN if free_bytes < NO_BYTES else DEGRADED
         yield HealthFinding(
             "disk", code, f"{free_bytes / 1e9:.1f} GB are free on the disk of {whose}"
         )

@@ -1,7 +1,8 @@
-"""What is being done and what came to grief, noted beside the store: it may be what failed.
+"""Markers of runs that are going on, failed or were killed, in a file beside the database.
 
-A note is there while its work goes on. Work that failed leaves it with the reason, work that was
-killed leaves it as it was; the next that succeeds takes it away.
+The ``runs`` table is the record of what ran; a marker holds what the table cannot: that the
+database itself failed, that a process was killed, that an ingest failed (docs/adr/0033). A run that
+succeeds removes its marker.
 """
 
 import json
@@ -17,57 +18,68 @@ from flows.clock import utc_now
 from store.settings import Settings
 
 FILE: Final = "work.json"
-"""File below home with the notes, by what is done."""
+"""File below home with the markers, by name of the run."""
 
 SHOWN: Final = 400
-"""Characters kept of why something failed."""
+"""Characters kept of an error message."""
+
+MAIN_JOB: Final = "the main job"
+"""Name of the run that ``magnetcast run`` makes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunMarker:
-    """One work that began and has not succeeded since."""
+    """A run that began and has not succeeded since."""
 
-    what: str
+    name: str
     began_at: str
     error: str
-    """Why it failed; empty where it goes on, or was killed."""
+    """Why it failed; empty if it goes on or was killed."""
 
 
 @contextmanager
-def noted(settings: Settings, what: str) -> Iterator[None]:
-    """Note a work while it lasts, and why it failed until it succeeds.
+def marked_run(settings: Settings, name: str) -> Iterator[None]:
+    """Mark a run while it goes on, and why it failed until it succeeds.
 
-    The caller holds ``single_writer``: a note without an error under a free lock tells of a killed
-    process.
+    The caller holds ``single_writer``: a marker without an error and a free lock mean that the
+    process was killed.
     """
     began_at = f"{utc_now():%Y-%m-%d %H:%M} UTC"
-    _change(settings, RunMarker(what, began_at, ""))
+    _put(settings, RunMarker(name, began_at, ""))
     try:
         yield
     except BaseException as err:
-        told = " ".join(str(err).split()) if isinstance(err, Exception) else "it was told to end"
-        _change(settings, RunMarker(what, began_at, told[:SHOWN] or type(err).__name__))
+        message = " ".join(str(err).split()) if isinstance(err, Exception) else "it was interrupted"
+        _put(settings, RunMarker(name, began_at, message[:SHOWN] or type(err).__name__))
         raise
-    _forget(settings, what)
+    _remove(settings, name)
 
 
-def run_on(commodity: str) -> str:
-    """Return the name, in alarms, of a run on the table of a commodity."""
+def table_run(commodity: str) -> str:
+    """Return the name of the run on the partner table of a commodity."""
     return f"the run on {commodity}"
 
 
-def notes(settings: Settings) -> tuple[RunMarker, ...]:
-    """Return what began and has not succeeded since; empty where the file says nothing."""
+def read_markers(settings: Settings) -> tuple[RunMarker, ...]:
+    """Return the runs that began and have not succeeded since; none if the file is unreadable."""
     try:
-        told = json.loads(_file(settings).read_text(encoding="utf-8"))
+        stored = json.loads(_file(settings).read_text(encoding="utf-8"))
         return tuple(
-            RunMarker(str(n), str(v["began_at"]), str(v["error"])) for n, v in told.items()
+            RunMarker(str(name), str(one["began_at"]), str(one["error"]))
+            for name, one in stored.items()
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ()
 
 
-def is_at_work(settings: Settings) -> bool:
+def unfinished_runs(settings: Settings) -> tuple[RunMarker, ...]:
+    """Return the runs that failed or were killed; one that goes on is none of them."""
+    markers = read_markers(settings)
+    failed = tuple(one for one in markers if one.error)
+    return failed if len(failed) == len(markers) or is_writing(settings) else markers
+
+
+def is_writing(settings: Settings) -> bool:
     """Tell whether some process holds the writer's lock."""
     try:
         with FileLock(settings.lock_path, timeout=0):
@@ -76,26 +88,30 @@ def is_at_work(settings: Settings) -> bool:
         return True
 
 
-def _change(settings: Settings, note: RunMarker) -> None:
-    _write(settings, {**{one.what: one for one in notes(settings)}, note.what: note})
+def _put(settings: Settings, marker: RunMarker) -> None:
+    _write(settings, {**_by_name(settings), marker.name: marker})
 
 
-def _forget(settings: Settings, what: str) -> None:
-    found = {one.what: one for one in notes(settings)}
-    if what in found:
-        _write(settings, {name: one for name, one in found.items() if name != what})
+def _remove(settings: Settings, name: str) -> None:
+    markers = _by_name(settings)
+    if markers.pop(name, None) is not None:
+        _write(settings, markers)
 
 
-def _write(settings: Settings, found: dict[str, RunMarker]) -> None:
-    """Write the notes whole, on a full disk over the old ones; the work goes on without them."""
-    told = {name: {"began_at": one.began_at, "error": one.error} for name, one in found.items()}
+def _by_name(settings: Settings) -> dict[str, RunMarker]:
+    return {one.name: one for one in read_markers(settings)}
+
+
+def _write(settings: Settings, markers: dict[str, RunMarker]) -> None:
+    """Replace the file; on a full disk overwrite it in place. The run goes on either way."""
+    stored = {name: {"began_at": one.began_at, "error": one.error} for name, one in markers.items()}
     unfinished = settings.home / f".{FILE}.part"
-    content = json.dumps(told, indent=1) + "\n"
+    content = json.dumps(stored, indent=1) + "\n"
     try:
         unfinished.write_text(content, encoding="utf-8")
         unfinished.replace(_file(settings))
     except OSError:
-        # The room that the notes had is still theirs.
+        # The blocks of the old file are still there to be written.
         with suppress(OSError), _file(settings).open("r+", encoding="utf-8") as file:
             file.write(content)
             file.truncate()

@@ -13,8 +13,8 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
-from flows.deployments import TRAINING
 from flows.operations.automations import automate
+from flows.operations.limits import TRAINING
 from flows.operations.local_servers import POOL
 from store.errors import StoreError
 from store.settings import PROJECT_ROOT, Settings

@@ -1,7 +1,7 @@
-"""Keeps up what ``magnetcast up`` started: a server that was killed is started again.
+"""Restarts servers of ``magnetcast up`` that ended although nobody stopped them.
 
-``python -m flows.operations.supervisor`` is the last thing that ``up`` starts and the first that
-``down`` ends.
+``python -m flows.operations.supervisor`` is the last process that ``up`` starts and the first that
+``down`` stops.
 """
 
 import json
@@ -16,74 +16,78 @@ import pandas as pd
 from flows.clock import utc_now
 from flows.context.console import say
 from flows.operations import local_servers
+from flows.operations.server_processes import is_missing
 from store.settings import Settings
 
-LOOK_S: Final = 1.0
-"""Seconds between two looks."""
+CHECK_S: Final = 1.0
+"""Seconds between two checks."""
 
 STEADY_S: Final = 60.0
-"""A server that lived that long is started again at once; others wait ever longer."""
+"""A server that ran that long is restarted at once; others wait twice as long each time."""
 
 LONGEST_S: Final = 120.0
+"""Longest wait before a restart."""
 
 FILE: Final = "started-again.json"
-"""File beside the pids with the moments of the last day, by server."""
+"""File beside the pids with the restarts of the last day, by server."""
 
-TOLD_FOR: Final = pd.Timedelta(days=1)
+SHOWN_FOR: Final = pd.Timedelta(days=1)
 
 
-def keep(settings: Settings, *, is_over: Callable[[], bool] = lambda: False) -> None:
-    """Start again whatever ended though nobody ended it, until told to stop.
+def supervise(settings: Settings, *, is_over: Callable[[], bool] = lambda: False) -> None:
+    """Restart every server that ended although nobody stopped it.
 
     Args:
         settings: Where things are kept.
-        is_over: Whether to stop.
+        is_over: Whether to return.
     """
     waits: dict[str, float] = {}
-    begun: dict[str, float] = {}
+    started: dict[str, float] = {}
     while not is_over():
         now = time.monotonic()
         for server in local_servers.servers(settings):
-            if server.name == local_servers.KEEPER or not local_servers.is_missing(
-                settings, server.name
-            ):
+            name = server.name
+            if name == local_servers.SUPERVISOR or not is_missing(settings, name):
                 continue
-            lived = now - begun.get(server.name, float("-inf"))
-            if lived < waits.get(server.name, 0.0):
+            ran_for = now - started.get(name, float("-inf"))
+            if ran_for < waits.get(name, 0.0):
                 continue
-            waits[server.name] = (
-                LOOK_S if lived > STEADY_S else min(2 * waits.get(server.name, LOOK_S), LONGEST_S)
+            waits[name] = (
+                CHECK_S if ran_for > STEADY_S else min(2 * waits.get(name, CHECK_S), LONGEST_S)
             )
-            begun[server.name] = now
-            if local_servers.start_again(settings, server):
-                _note(settings, server.name, utc_now())
-                say(f"keeper    {server.name} had ended; it was started again")
-        time.sleep(LOOK_S)
+            started[name] = now
+            if local_servers.restart(settings, server):
+                _record(settings, name, utc_now())
+                say(f"supervisor  {name} had ended; it was restarted")
+        time.sleep(CHECK_S)
 
 
-def started_again(settings: Settings, now: pd.Timestamp) -> Mapping[str, Sequence[pd.Timestamp]]:
-    """Return when the keeper started which server again in the day before a moment.
+def recent_restarts(settings: Settings, now: pd.Timestamp) -> Mapping[str, Sequence[pd.Timestamp]]:
+    """Return when the supervisor restarted which server in the day before a moment.
 
     Args:
         settings: Where things are kept.
         now: The moment (UTC).
     """
     try:
-        told = json.loads(_file(settings).read_text(encoding="utf-8"))
-        found = {str(name): [pd.Timestamp(one) for one in told[name]] for name in told}
+        stored = json.loads(_file(settings).read_text(encoding="utf-8"))
+        restarts = {str(name): [pd.Timestamp(one) for one in stored[name]] for name in stored}
     except (OSError, ValueError, TypeError):
         return {}
-    late = {name: [one for one in found[name] if now - one <= TOLD_FOR] for name in found}
-    return {name: moments for name, moments in late.items() if moments}
+    recent = {
+        name: [one for one in moments if now - one <= SHOWN_FOR]
+        for name, moments in restarts.items()
+    }
+    return {name: moments for name, moments in recent.items() if moments}
 
 
-def _note(settings: Settings, name: str, now: pd.Timestamp) -> None:
-    """Note that a server was started again; a full disk keeps no server down."""
-    found = dict(started_again(settings, now))
-    found[name] = [*found.get(name, []), now]
-    told = {name: [one.isoformat() for one in moments] for name, moments in found.items()}
+def _record(settings: Settings, name: str, now: pd.Timestamp) -> None:
+    """Record a restart; a full disk keeps no server down."""
+    restarts = dict(recent_restarts(settings, now))
+    restarts[name] = [*restarts.get(name, []), now]
+    stored = {name: [one.isoformat() for one in moments] for name, moments in restarts.items()}
     with suppress(OSError):
-        _file(settings).write_text(json.dumps(told) + "\n", encoding="utf-8")
+        _file(settings).write_text(json.dumps(stored) + "\n", encoding="utf-8")
 
 
 def _file(settings: Settings) -> Path:
@@ -91,4 +95,4 @@ def _file(settings: Settings) -> Path:
 
 
 if __name__ == "__main__":
-    keep(Settings())
+    supervise(Settings())

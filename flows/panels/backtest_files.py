@@ -6,15 +6,15 @@ from pathlib import Path
 import pandas as pd
 
 from features.months import month_label, month_number
-from flows.cli.output import write_result
 from flows.context.console import say
+from flows.context.output import write_result
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import workers
 from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out
 from flows.panels.parted_backtest import replay_parts
-from flows.panels.scoreboard import Scoreboard, scoreboard_of, write_scoreboard
 from flows.training.backtest import backtest, evidence_scoreboard, record_panel, verdict
 from flows.training.predict import predict
+from flows.training.scoreboard import Scoreboard, scoreboard_of, write_scoreboard
 from models.evaluation.backtest import Backtest, backtest_panel
 from store.errors import DataError
 from store.settings import Settings

@@ -8,8 +8,8 @@ from typing import Final
 import pandas as pd
 
 from features.months import month_label
-from flows.cli.output import write_result
 from flows.context.console import say
+from flows.context.output import write_result
 from flows.panels.cluster import DaskExecutor, workers
 from flows.panels.panel_files import PanelFiles
 from flows.panels.part_files import score_part
@@ -21,8 +21,8 @@ from flows.panels.parted_panel import (
     stand,
     tell,
 )
-from flows.panels.scoreboard import CURVES, log_board
 from flows.training.backtest import compared, panel_tags
+from flows.training.scoreboard import CURVES, log_board
 from models.evaluation.backtest import SCORED_HORIZONS
 from models.evaluation.part_scores import RIVALS
 from models.evaluation.scores import ALL, board_of

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 from prefect import flow
@@ -12,6 +13,7 @@ from prefect import flow
 from features.months import month_label, month_number
 from flows.context.console import say, track
 from flows.context.provenance import git_commit
+from flows.context.workspace import open_workspace
 from flows.panels.cluster import workers
 from models.engine import tuning
 from models.engine.spec import EngineSpec
@@ -22,13 +24,16 @@ from sources.files.panel import read_panel
 from store.errors import DataError, first_few
 from store.settings import Settings
 
+TRIALS: Final = 20
+"""Choices that are tried where no number is named."""
+
 
 @dataclass(frozen=True, slots=True)
 class TuningRequest:
     """What was asked for, as it was typed; lists have commas in them."""
 
     trials: int
-    panels: str | None
+    panels: str
     """Files."""
     before: str | None
     """Last months that may be looked at: one for all panels or one each; None for their last."""
@@ -79,6 +84,15 @@ def tune(settings: Settings, search: TuningRequest) -> str:
     return text
 
 
+def evidence_file(settings: Settings, as_of: pd.Timestamp) -> Path:
+    """Write the evidence panel of a moment as a panel file to tune on, and return its path."""
+    panel = open_workspace(settings, as_of).history.panel(as_of)
+    path = settings.home / "tuning" / f"evidence-{as_of:%Y%m%d}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    panel.frame[["destination", "period", "tonnes"]].to_csv(path, index=False)
+    return path
+
+
 def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
     """Return the panels to search on, each cut off after its last month.
 
@@ -88,11 +102,6 @@ def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
     if search.trials < 1:
         raise DataError(
             f"--tune {search.trials} is no number of trials. Expected 1 or more. Take another."
-        )
-    if not search.panels:
-        raise DataError(
-            "--tune needs panels to search on. Expected --panel FILE or --panel FILE,FILE. "
-            "Name at least one."
         )
     paths = [Path(text.strip()) for text in search.panels.split(",")]
     names = [path.name for path in paths]

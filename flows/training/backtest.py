@@ -12,7 +12,7 @@ from flows.context.console import say, track
 from flows.context.provenance import git_commit
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
-from flows.panels.scoreboard import Scoreboard, log_scoreboard, scoreboard_of
+from flows.training.scoreboard import Scoreboard, log_scoreboard, scoreboard_of
 from models.engine.spec import EngineSpec
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.evaluation.scores import ALL

@@ -15,7 +15,10 @@ BLOCK: Final = re.compile(
     r"^```(?P<form>\w+)(?: title=\"(?P<file>[^\"]+)\")?\n(?P<text>.*?)^```",
     re.MULTILINE | re.DOTALL,
 )
-MENTIONED: Final = re.compile(r"^ {4}(?:\.venv/bin/)?(magnetcast [^\n]+)$", re.MULTILINE)
+MENTIONED: Final = re.compile(
+    r"^(?: {4}(?:\.venv/bin/)?(?=magnetcast)([^\n]+)$|\| `(magnetcast [^`\n]+)`)", re.MULTILINE
+)
+"""Commands in indented blocks, and in the first column of tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def mentioned() -> list[tuple[str, str]]:
     """Return every other command of the documentation and where it stands."""
     pages = [PROJECT_ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
     return [
-        (str(page.relative_to(PROJECT_ROOT)), re.split(r"[#;]", line)[0].strip())
+        (str(page.relative_to(PROJECT_ROOT)), re.split(r"[#;]", line or cell)[0].strip())
         for page in pages
-        for line in MENTIONED.findall(page.read_text(encoding="utf-8"))
+        for line, cell in MENTIONED.findall(page.read_text(encoding="utf-8"))
     ]

@@ -10,7 +10,7 @@ import pytest
 from cyclopts import CycloptsError
 
 from features.origin import Origin
-from flows.cli.app import app
+from flows.cli.app import VERBS, app
 from models.statistical.experts import Expert
 from models.statistical.seasonality import season_profiles
 from store.settings import PROJECT_ROOT
@@ -68,6 +68,19 @@ def test_the_reference_tells_each_verb(site: Path) -> None:
     verbs = [name for name in app if not name.startswith("-")]
     assert len(verbs) > 20
     assert [verb for verb in verbs if f"magnetcast {verb}" not in page] == []
+
+
+def test_the_page_of_commands_has_every_verb_under_its_heading() -> None:
+    page = (DOCS / "cli.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+
+    missing = []
+    for heading, modules in VERBS.items():
+        for verb in (name for names in modules.values() for name in names):
+            own = [name for name in app[verb] if not name.startswith("-") and "_" not in name]
+            wanted = [f"`magnetcast {verb}", *(rf"\b{name}\b" for name in own if name != "bundled")]
+            missing += [one for one in wanted if not re.search(one, sections[heading])]
+    assert missing == []
 
 
 @pytest.mark.parametrize(("where", "command"), mentioned())

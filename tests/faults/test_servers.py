@@ -19,9 +19,11 @@ import pandas as pd
 import pytest
 
 from flows.clock import utc_now
-from flows.operations import local_servers
-from flows.operations.local_servers import HOST, LocalServer, down, missing, running, up
-from flows.operations.supervisor import keep, started_again
+from flows.operations import local_servers, server_processes
+from flows.operations.listening import LOOPBACK
+from flows.operations.local_servers import down, missing, running, up
+from flows.operations.server_processes import LocalServer
+from flows.operations.supervisor import recent_restarts, supervise
 from store.settings import PROJECT_ROOT, Settings
 from tests.faults.checking import Watch
 from tests.faults.home import PATIENCE_S, Home, Service
@@ -35,7 +37,7 @@ Enduring = Callable[[Home, Service, str], Watch]
 
 def free_port() -> int:
     with socket.socket() as one:
-        one.bind((HOST, 0))
+        one.bind((LOOPBACK, 0))
         return int(one.getsockname()[1])
 
 
@@ -74,28 +76,28 @@ def test_a_server_that_is_killed_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, port = Settings(home=tmp_path / "var"), free_port()
-    address = f"http://{HOST}:{port}"
-    command = (sys.executable, "-m", "http.server", str(port), "--bind", HOST)
+    address = f"http://{LOOPBACK}:{port}"
+    command = (sys.executable, "-m", "http.server", str(port), "--bind", LOOPBACK)
     monkeypatch.setattr(
         local_servers, "servers", lambda _: (LocalServer("one", command, address, address),)
     )
     over = threading.Event()
     up(settings)
-    first = local_servers._living(settings, "one")
+    first = server_processes.running_process(settings, "one")
     assert first is not None
     os.kill(first.number, signal.SIGKILL)
     while answers(address):
         time.sleep(0.05)
     told = missing(settings)
 
-    keeper = threading.Thread(target=keep, args=(settings,), kwargs={"is_over": over.is_set})
+    keeper = threading.Thread(target=supervise, args=(settings,), kwargs={"is_over": over.is_set})
     keeper.start()
     try:
         end = time.monotonic() + PATIENCE_S
         while not answers(address):
             assert time.monotonic() < end
             time.sleep(0.1)
-        second = local_servers._living(settings, "one")
+        second = server_processes.running_process(settings, "one")
     finally:
         over.set()
         keeper.join()
@@ -104,9 +106,9 @@ def test_a_server_that_is_killed_is_started_again(
     assert told == ["one"]
     assert second not in {None, first}
     assert running(settings) == missing(settings) == []
-    ((name, [moment]),) = started_again(settings, utc_now()).items()
+    ((name, [moment]),) = recent_restarts(settings, utc_now()).items()
     assert name == "one"
-    assert started_again(settings, moment + pd.Timedelta(hours=25)) == {}
+    assert recent_restarts(settings, moment + pd.Timedelta(hours=25)) == {}
 
 
 class Postgres:
@@ -185,8 +187,8 @@ def test_postgresql_is_gone_for_a_minute(
 @pytest.mark.long
 def test_mlflow_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
     port = free_port()
-    address = f"http://{HOST}:{port}"
-    words = ["-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    address = f"http://{LOOPBACK}:{port}"
+    words = ["-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
     words += ["--backend-store-uri", f"sqlite:///{home.folder / 'mlflow.db'}"]
     words += ["--default-artifact-root", (home.folder / "artifacts").as_uri()]
     log = home.folder / "mlflow.log"
@@ -217,8 +219,8 @@ def test_mlflow_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
 @pytest.mark.long
 def test_prefect_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
     port = free_port()
-    api = f"http://{HOST}:{port}/api"
-    words = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    api = f"http://{LOOPBACK}:{port}/api"
+    words = ["-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
     folder = {"PREFECT_HOME": str(home.folder / "prefect")}
     with server(words, f"{api}/health", home.folder / "prefect.log", **folder) as process:
         service = Service(home)

@@ -13,9 +13,10 @@ import httpx
 import pandas as pd
 import pytest
 
-from flows.monitoring.run_marker import is_at_work
-from flows.operations import local_servers
-from flows.operations.local_servers import HOST, KEEPER, missing
+from flows.monitoring.run_marker import is_writing
+from flows.operations import local_servers, server_processes
+from flows.operations.listening import LOOPBACK
+from flows.operations.local_servers import SUPERVISOR, missing
 from tests.faults.checking import Watch
 from tests.faults.home import PATIENCE_S, Home, Service, alarms
 from tests.faults.test_kills import SEED, moments, share
@@ -26,7 +27,7 @@ Enduring = Callable[[Home, Service, str], Watch]
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
-NAMES = ("prefect", "mlflow", "worker", "service", KEEPER)
+NAMES = ("prefect", "mlflow", "worker", "service", SUPERVISOR)
 JOB = "scheduled-publication/monthly"
 LIFE_S = 30.0
 """About as long as the job of a release takes."""
@@ -41,14 +42,14 @@ class Standing(Service):
 
     @property
     def address(self) -> str:
-        return f"http://{HOST}:{self.home.settings.service_port}"
+        return f"http://{LOOPBACK}:{self.home.settings.service_port}"
 
 
 class Schedule:
     """The Prefect server that ``up`` started, asked over HTTP."""
 
     def __init__(self, home: Home) -> None:
-        self._api = f"http://{HOST}:{home.settings.prefect_port}/api"
+        self._api = f"http://{LOOPBACK}:{home.settings.prefect_port}/api"
 
     def _ask(self, method: str, path: str, **body: object) -> Any:  # noqa: ANN401 - JSON
         """Ask; where its database is busy Prefect wants to be asked again (503)."""
@@ -124,7 +125,7 @@ def test_servers_are_killed_while_the_worker_publishes(home: Home, enduring: End
             schedule.wait(schedule.begin(), "RUNNING", "COMPLETED")
             for name in names:
                 time.sleep(random_.uniform(0, LIFE_S / len(names)))
-                met += is_at_work(home.settings)
+                met += is_writing(home.settings)
                 kill(home, name)
                 now = service.forecast()
                 assert now == before or f'"as_of":"{home.day}' in now.replace(" ", "")
@@ -134,10 +135,10 @@ def test_servers_are_killed_while_the_worker_publishes(home: Home, enduring: End
             watch.unalarmed()
         watch.seen_served()
         watch.told(f"{met} met the job of a release at work; no half publication was ever seen")
-        watch.noted("`Started again in the last day: ...` each time; of the keeper `servers`")
+        watch.noted("`Started again in the last day: ...` each time; of the supervisor `servers`")
         watch.healed(
             home.call("run"),
-            by="the keeper started them, `up` the keeper; the next job published, once",
+            by="the supervisor restarted them, `up` the supervisor; the next job published, once",
             new=home.day,
         )
 
@@ -155,17 +156,17 @@ def fault(kills: int) -> str:
 
 def kill(home: Home, name: str) -> None:
     """Kill a server, hold that it is told of, and wait until it runs again and is well."""
-    pid = local_servers._living(home.settings, name)
+    pid = server_processes.running_process(home.settings, name)
     assert pid is not None, name
     os.kill(pid.number, signal.SIGKILL)
-    if name == KEEPER:
-        assert any("servers: keeper of" in one for one in alarms(home.status()))
+    if name == SUPERVISOR:
+        assert any("servers: supervisor of" in one for one in alarms(home.status()))
         assert (said := up(home)).code == 0, said.err
     (found,) = [one for one in local_servers.servers(home.settings) if one.name == name]
-    until(lambda: local_servers._living(home.settings, name) not in {None, pid})
+    until(lambda: server_processes.running_process(home.settings, name) not in {None, pid})
     until(lambda: not found.health or answers(found.health))
     until(lambda: not missing(home.settings))
-    if name != KEEPER:
+    if name != SUPERVISOR:
         assert f"Started again in the last day: {name}" in home.status().out
 
 

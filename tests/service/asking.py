@@ -18,8 +18,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from flows.analysis.scenario_answers import ScenarioAnswerer, open_asker, what_if
-from flows.cli.serve_commands import bound, shown
 from flows.context.workspace import open_workspace
+from flows.operations.listening import listening_socket, shown
 from flows.publishing.scenario_snapshot import in_order
 from models.forecasting.model_frame import rows_of
 from models.policy.learned import nothing_learned
@@ -109,7 +109,7 @@ def online(app: FastAPI) -> Iterator[str]:
     """Serve an app in a thread of this process and yield its address once it is ready."""
     config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
-    with bound("127.0.0.1", 0) as listener:
+    with listening_socket("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         address = f"http://{shown(listener)}"

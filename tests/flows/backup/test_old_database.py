@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from flows.backup.restore import restore, settings_into
 from flows.context.workspace import store_of
-from flows.monitoring.condition import examiner
+from flows.monitoring.health_report import examiner
 from models.registry import registry
 from store.archive.archive_file import extract_archive
 from store.archive.database_copies import copy_database

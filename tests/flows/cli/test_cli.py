@@ -2,6 +2,7 @@ import io
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.cli.app import moment
+from flows.cli.app import VERBS as BY_HEADING
+from flows.cli.options import moment
 from models.evaluation.compare import DIFFERENCE_COLUMNS
 from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
 from models.forecasting.forecaster import MODEL
@@ -36,6 +38,15 @@ VERBS = [
     "run", "ingest", "review", "panel", "train", "backtest", "predict", "status", "backup",
     "restore", "prune", "up", "down",
 ]  # fmt: skip
+
+
+HELP = """
+import sys
+from flows.cli.app import app
+app(["--help"], result_action="return_value")
+slow = sorted({"pandas", "prefect", "mlflow", "lightgbm"} & set(sys.modules))
+print("slow imports:", ", ".join(slow) or "none")
+"""
 
 
 @pytest.fixture
@@ -75,20 +86,56 @@ def test_help_of_each_verb_says_what_it_does(magnetcast: Call, verb: str) -> Non
     assert err == ""
 
 
-def test_help_names_every_verb_and_needs_no_store(tmp_path: Path) -> None:
-    answer = subprocess.run(
-        [sys.executable, "-c", "from flows.cli.app import main; main()", "--help"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(PROJECT_ROOT), "PATH": "", "COLUMNS": "100"},
+@pytest.fixture(scope="module")
+def front_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return ``magnetcast --help`` from a process of its own, which makes no file."""
+    folder = tmp_path_factory.mktemp("empty")
+    answer = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", HELP],
+        cwd=folder,
+        env={"PYTHONPATH": str(PROJECT_ROOT), "PATH": "", "COLUMNS": "120"},
         capture_output=True,
         text=True,
         check=False,
     )
-
     assert answer.returncode == 0, answer.stderr
-    for verb in VERBS:
-        assert verb in answer.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
+    return answer.stdout
+
+
+def test_help_has_a_line_for_every_verb_under_a_heading(front_page: str) -> None:
+    lines = {
+        words[0]: " ".join(words[1:])
+        for line in front_page.splitlines()
+        if (words := line.strip("│ ").split()) and line.startswith("│")
+    }
+
+    for heading, modules in BY_HEADING.items():
+        assert f"─ {heading} ─" in front_page
+        for verb in (name for names in modules.values() for name in names):
+            assert len(lines[verb]) > 20, verb
+            assert lines[verb].endswith("."), verb
+
+
+def test_help_imports_neither_pandas_nor_prefect(front_page: str) -> None:
+    assert front_page.rstrip().endswith("slow imports: none")
+
+
+def test_the_line_of_a_verb_is_the_first_of_its_own_help(magnetcast: Call, front_page: str) -> None:
+    _, out, _ = magnetcast("backup", "--help")
+
+    line = "Copy database, MLflow, reports and settings (no secrets) into one verified archive."
+    assert line in front_page
+    assert line in " ".join(out.split())
+    assert "Readers and the service go on" in out
+
+
+def test_the_version_is_that_of_the_package(magnetcast: Call) -> None:
+    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+    code, out, _ = magnetcast("--version")
+
+    assert (code, out.strip()) == (0, project["project"]["version"])
 
 
 @pytest.mark.usefixtures("place")

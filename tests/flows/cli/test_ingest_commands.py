@@ -233,12 +233,12 @@ def test_an_accept_cut_short_after_the_event_is_finished_by_the_next(
 def test_a_store_that_holds_nothing_of_a_source_is_asked_from_the_beginning(
     tmp_path: Path,
 ) -> None:
-    from flows.cli.ingest_commands import span_of  # noqa: PLC0415 - beside its only use
+    from flows.ingest.sources import months_to_fetch  # noqa: PLC0415 - beside its only use
 
     settings = Settings(home=tmp_path)
     open_store(settings.url).dispose()
 
-    span = span_of(settings, "comtrade", since=None, until="2020-12")
+    span = months_to_fetch(settings, "comtrade", since=None, until="2020-12")
 
     assert str(span) == "2017-01..2020-12"
 

@@ -117,12 +117,20 @@ def test_a_panel_named_twice_is_refused(magnetcast: Call, panel: Path) -> None:
 
 
 @pytest.mark.usefixtures("place")
-def test_a_search_without_a_panel_and_a_panel_without_a_search_are_refused(
-    magnetcast: Call, panel: Path
+def test_a_panel_alone_is_tuned_on_with_the_usual_number_of_trials(
+    magnetcast: Call, panel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = magnetcast("train", "--tune", "2")
-    other = magnetcast("train", "--panel", str(panel))
+    monkeypatch.setattr("flows.panels.tune.TRIALS", 1)
 
-    assert (alone[0], other[0]) == (1, 1)
-    assert "--tune needs panels to search on" in alone[2]
-    assert "without --tune trains nothing" in other[2]
+    code, out, err = magnetcast("train", "--panel", str(panel), "--horizon", "3")
+
+    assert code == 0, err
+    assert json.loads(out)["trials"] == 1
+
+
+@pytest.mark.usefixtures("place")
+def test_without_a_panel_the_evidence_panel_is_tuned_on(magnetcast: Call) -> None:
+    code, out, err = magnetcast("train", "--tune", "1", "--as-of", "2020-04-22")
+
+    assert (code, out) == (1, "")
+    assert "magnetcast ingest bundled" in err

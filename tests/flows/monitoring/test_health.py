@@ -9,9 +9,9 @@ import pytest
 
 from flows.context.stores import single_writer
 from flows.monitoring.health import SystemHealth, examine
-from flows.monitoring.health_checks import Alarm, HealthFacts, judge
-from flows.monitoring.run_marker import RunMarker, is_at_work, noted, notes
-from flows.monitoring.status import in_words
+from flows.monitoring.health_checks import Alarm, HealthFacts, health_findings
+from flows.monitoring.run_marker import RunMarker, is_writing, marked_run, read_markers
+from flows.monitoring.status import status_lines
 from models.monitoring.readings import Monitor, Reading
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at
@@ -48,11 +48,11 @@ def found(monitor: Monitor, *, fired: bool = True) -> Reading:
 def test_what_was_measured_and_lies_within_chance_is_no_alarm() -> None:
     facts = replace(FINE, readings=tuple(found(one, fired=False) for one in get_args(Monitor)))
 
-    assert list(judge(facts)) == []
+    assert list(health_findings(facts)) == []
 
 
 def test_nothing_is_wrong_where_all_is_in_time() -> None:
-    assert list(judge(FINE)) == []
+    assert list(health_findings(FINE)) == []
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
         ({"champion": ""}, "champion", 1),
         ({"champion_trouble": "its files have SHA-256 0"}, "champion", 1),
         ({"missing": ("worker",)}, "servers", 1),
-        ({"broken_off": (RunMarker("the main job", "2026-11-20 09:30 UTC", ""),)}, "failed", 1),
+        ({"unfinished": (RunMarker("the main job", "2026-11-20 09:30 UTC", ""),)}, "failed", 1),
         ({"last_ingest_at": at("2026-12-20")}, "clock", 1),
         ({"quarantined": 2}, "quarantine", 1),
         ({"free_bytes": 1 << 30}, "disk", 1),
@@ -85,18 +85,18 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
 def test_each_thing_that_is_wrong_raises_its_own_alarm(
     change: dict[str, Any], alarm: str, code: int
 ) -> None:
-    (found,) = judge(replace(FINE, **change))
+    (found,) = health_findings(replace(FINE, **change))
 
     assert (found.alarm, found.code) == (alarm, code)
 
 
 def test_a_server_that_was_started_again_is_told_and_is_no_alarm() -> None:
     twice = {"worker": [at("2026-11-24"), at("2026-11-25")]}
-    health = SystemHealth(replace(FINE, started_again=twice), ())
+    health = SystemHealth(replace(FINE, restarts=twice), ())
 
-    told = in_words(health)
+    told = status_lines(health)
 
-    assert list(judge(health.facts)) == []
+    assert list(health_findings(health.facts)) == []
     assert "Started again in the last day: worker, 2 times, last at 2026-11-25 00:00 UTC." in told
 
 
@@ -104,21 +104,21 @@ def test_a_server_that_was_started_again_is_told_and_is_no_alarm() -> None:
 def test_figures_and_forecast_have_some_days_after_a_release(day: str) -> None:
     facts = replace(FINE, now=at(day), newest=pd.Timestamp("2026-09-01"), **OCTOBER)
 
-    assert list(judge(replace(facts, forecast_as_of=at("2026-10-21")))) == []
+    assert list(health_findings(replace(facts, forecast_as_of=at("2026-10-21")))) == []
 
 
 def test_what_was_missed_before_is_told_of_on_the_day_of_the_next_release() -> None:
     facts = replace(FINE, now=at("2026-11-20"), newest=pd.Timestamp("2026-08-01"), **OCTOBER)
 
-    found = judge(replace(facts, forecast_as_of=at("2026-09-21")))
+    found = health_findings(replace(facts, forecast_as_of=at("2026-09-21")))
 
     assert [one.alarm for one in found] == ["late-data", "stale"]
 
 
 def test_lateness_is_told_by_days() -> None:
-    (found,) = judge(replace(FINE, newest=pd.Timestamp("2026-08-01")))
+    (found,) = health_findings(replace(FINE, newest=pd.Timestamp("2026-08-01")))
 
-    assert "the figures of 2026-10 were due on 2026-11-20 and are 5 days late" in found.words
+    assert "the figures of 2026-10 were due on 2026-11-20 and are 5 days late" in found.message
 
 
 def test_the_runbook_has_a_paragraph_for_each_alarm() -> None:
@@ -144,36 +144,36 @@ def test_a_damaged_database_is_broken(tmp_path: Path) -> None:
     health = examine(settings, at("2026-11-25"))
 
     assert health.code == 2
-    assert "BROKEN database:" in "\n".join(in_words(health))
+    assert "BROKEN database:" in "\n".join(status_lines(health))
 
 
 def test_work_that_failed_is_noted_until_it_succeeds(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
 
-    with pytest.raises(ValueError, match="no figures"), noted(settings, "the main job"):
+    with pytest.raises(ValueError, match="no figures"), marked_run(settings, "the main job"):
         raise ValueError("no figures")
-    (failed,) = notes(settings)
-    with noted(settings, "the main job"):
-        (begun,) = notes(settings)
+    (failed,) = read_markers(settings)
+    with marked_run(settings, "the main job"):
+        (begun,) = read_markers(settings)
 
     assert (failed.error, begun.error) == ("no figures", "")
-    assert notes(settings) == ()
+    assert read_markers(settings) == ()
 
 
 def test_work_that_was_told_to_end_is_noted_as_such(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
 
-    with pytest.raises(SystemExit), noted(settings, "the main job"):
+    with pytest.raises(SystemExit), marked_run(settings, "the main job"):
         raise SystemExit(1)
 
-    assert [note.error for note in notes(settings)] == ["it was told to end"]
+    assert [note.error for note in read_markers(settings)] == ["it was interrupted"]
 
 
 def test_a_note_under_a_free_lock_tells_of_a_killed_process(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
     with single_writer(settings):
-        busy = is_at_work(settings)
-        with noted(settings, "the main job"):
+        busy = is_writing(settings)
+        with marked_run(settings, "the main job"):
             during = examine(settings, at("2026-11-25"))
             left = (settings.home / "work.json").read_text()
     (settings.home / "work.json").write_text(left)
@@ -181,9 +181,9 @@ def test_a_note_under_a_free_lock_tells_of_a_killed_process(tmp_path: Path) -> N
     after = examine(settings, at("2026-11-25"))
 
     assert busy
-    assert not is_at_work(settings)
+    assert not is_writing(settings)
     assert "failed" not in {one.alarm for one in during.alarms}
-    (told,) = [one.words for one in after.alarms if one.alarm == "failed"]
+    (told,) = [one.message for one in after.alarms if one.alarm == "failed"]
     assert "the main job" in told
     assert "was cut off before it ended" in told
 
@@ -195,5 +195,5 @@ def test_a_database_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
     health = examine(settings, at("2026-11-25"))
 
     assert [one.alarm for one in health.alarms if one.code == 2] == ["database"]
-    assert "magnetcast.db is gone" in health.alarms[0].words
+    assert "magnetcast.db is gone" in health.alarms[0].message
     assert not (settings.home / "magnetcast.db").exists()

@@ -10,15 +10,9 @@ import pytest
 
 from flows.backup.restore import restore
 from flows.operations import local_servers
-from flows.operations.local_servers import (
-    HOST,
-    LocalServer,
-    down,
-    environment,
-    running,
-    servers,
-    up,
-)
+from flows.operations.listening import LOOPBACK
+from flows.operations.local_servers import down, environment, running, servers, up
+from flows.operations.server_processes import LocalServer
 from store.errors import DataError, StoreError
 from store.settings import Settings
 
@@ -27,14 +21,14 @@ pytestmark = pytest.mark.slow
 
 def free_port() -> int:
     with socket.socket() as one:
-        one.bind((HOST, 0))
+        one.bind((LOOPBACK, 0))
         return int(one.getsockname()[1])
 
 
 def page(name: str, port: int) -> LocalServer:
     """A real server that answers on a port."""
-    command = (sys.executable, "-m", "http.server", str(port), "--bind", HOST)
-    return LocalServer(name, command, f"http://{HOST}:{port}", f"http://{HOST}:{port}/")
+    command = (sys.executable, "-m", "http.server", str(port), "--bind", LOOPBACK)
+    return LocalServer(name, command, f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{port}/")
 
 
 @pytest.fixture
@@ -53,7 +47,7 @@ def test_up_waits_for_health_and_down_ends_exactly_what_it_started(
     use(monkeypatch, page("one", port))
 
     up(settings)
-    answer = httpx.get(f"http://{HOST}:{port}/", timeout=300, trust_env=False).status_code
+    answer = httpx.get(f"http://{LOOPBACK}:{port}/", timeout=300, trust_env=False).status_code
     first = (settings.run_dir / "one.json").read_text()
     up(settings)
     second = (settings.run_dir / "one.json").read_text()
@@ -65,9 +59,9 @@ def test_up_waits_for_health_and_down_ends_exactly_what_it_started(
     assert names == ["one"]
     assert running(settings) == []
     assert not (settings.run_dir / "one.json").exists()
-    assert f"http://{HOST}:{port}" in capsys.readouterr().err
+    assert f"http://{LOOPBACK}:{port}" in capsys.readouterr().err
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://{HOST}:{port}/", trust_env=False)
+        httpx.get(f"http://{LOOPBACK}:{port}/", trust_env=False)
 
 
 def test_a_number_that_went_to_another_process_is_not_ended(
@@ -102,7 +96,7 @@ def test_a_port_that_a_stranger_has_is_refused(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as stranger:
-        stranger.bind((HOST, 0))
+        stranger.bind((LOOPBACK, 0))
         stranger.listen()
         use(monkeypatch, page("one", stranger.getsockname()[1]))
 
@@ -127,7 +121,7 @@ def test_all_servers_listen_on_the_loopback_and_no_password_is_an_argument() -> 
     settings = Settings(tracking_uri="postgresql://me:hunter2@db/mlflow", service_port=9999)
     found = servers(settings)
 
-    assert [one.name for one in found] == ["prefect", "mlflow", "worker", "service", "keeper"]
+    assert [one.name for one in found] == ["prefect", "mlflow", "worker", "service", "supervisor"]
     for one in found:
         assert "hunter2" not in " ".join(one.command)
         if one.address:

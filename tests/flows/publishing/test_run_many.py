@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from flows.context.workspace import store_of
 from flows.monitoring.health import examine
-from flows.monitoring.status import in_words
+from flows.monitoring.status import status_lines
 from flows.publishing.run_config import member_config
 from flows.publishing.table_snapshot import open_tables
 from flows.run import Result, RunOutcome, run_each
@@ -178,7 +178,7 @@ def test_a_table_that_cannot_be_published_takes_no_other_down(
     assert isinstance(told["811292"], str)
     assert outcomes(told).keys() == {"250410"}
     failed = [
-        one.words for one in examine(settings, at("2024-03-01")).alarms if one.alarm == "failed"
+        one.message for one in examine(settings, at("2024-03-01")).alarms if one.alarm == "failed"
     ]
     assert failed == ["the last run of 811292 failed"]
     runs = read_runs(store_of(settings)).set_index("commodity")["status"]
@@ -212,7 +212,7 @@ def test_news_of_a_control_makes_a_new_model(filled: Filled) -> None:
 
 
 def test_status_tells_each_commodity(filled: Filled) -> None:
-    lines = in_words(examine(filled.settings, at("2024-03-01")))
+    lines = status_lines(examine(filled.settings, at("2024-03-01")))
 
     assert "811292: forecast as of 2024-02-26, 2024-02 to 2025-01, champion. Its last run: " in (
         "\n".join(lines)

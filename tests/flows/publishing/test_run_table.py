@@ -10,7 +10,7 @@ from features.panel.partner_table import PartnerTable
 from flows.cli.run_commands import run_tables_and_tell
 from flows.cli.table_commands import predict_table
 from flows.context.workspace import store_of
-from flows.monitoring.run_marker import notes
+from flows.monitoring.run_marker import read_markers
 from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import table_config
 from flows.publishing.table_pipeline import hindsight
@@ -280,10 +280,10 @@ def test_a_run_that_came_to_grief_leaves_a_note_until_one_succeeds(
 
     with pytest.raises(OSError, match="reports"):
         run(settings, at("2024-05-26"), table_config("850511"))
-    (left,) = notes(settings)
+    (left,) = read_markers(settings)
     settings.reports_dir.unlink()
     run(settings, at("2024-05-26"), table_config("850511"))
 
-    assert left.what == "the run on 850511"
+    assert left.name == "the run on 850511"
     assert "reports" in left.error
-    assert notes(settings) == ()
+    assert read_markers(settings) == ()

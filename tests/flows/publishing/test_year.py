@@ -262,7 +262,7 @@ def killed(
 
     pd.testing.assert_frame_equal(latest_forecast(engine), before)
     assert world.alarms(evening + pd.Timedelta(minutes=1)) == {"failed"}
-    assert world.alarms(evening + pd.Timedelta(hours=7)) == {"failed", "stuck"}
+    assert world.alarms(evening + pd.Timedelta(hours=7)) == {"failed"}
     morning = evening + pd.Timedelta(hours=12)
     world.stand(morning)
     world.run()

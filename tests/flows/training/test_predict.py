@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows.cli.output import write_result
 from flows.clock import utc_now
+from flows.context.output import write_result
 from flows.context.workspace import open_workspace, store_of
 from flows.panels.backtest_files import predict_evidence
 from flows.training.predict import predict

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from flows.cli.serve_commands import bound, is_loopback, shown
+from flows.cli.service_commands import is_loopback
+from flows.operations.listening import listening_socket, shown
 from store.database import open_store
 from store.errors import DataError
 from tests.service.serving import ENDING_S, START, serving
@@ -115,15 +116,15 @@ def test_only_loopback_addresses_are_private(host: str, private: bool) -> None: 
 
 
 def test_a_port_in_use_is_told() -> None:
-    with bound("127.0.0.1", 0) as first:
+    with listening_socket("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
 
         with pytest.raises(DataError, match=rf"Cannot bind to 127.0.0.1:{port} .* another --port"):
-            bound("127.0.0.1", port)
+            listening_socket("127.0.0.1", port)
 
 
 def test_an_address_of_the_sixth_version_is_shown_in_brackets() -> None:
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    with bound("::1", 0) as listener:
+    with listening_socket("::1", 0) as listener:
         assert shown(listener) == f"[::1]:{listener.getsockname()[1]}"

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from flows.cli.output import write_result
+from flows.context.output import write_result
 from tests.data.builders import at
 
 

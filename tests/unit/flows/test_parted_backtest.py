@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.cli.app import backtest
+from flows.cli.forecast_commands import backtest
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.part_scores import RIVALS
 from models.evaluation.scores import scoreboard

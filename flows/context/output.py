@@ -11,6 +11,9 @@ from rich.table import Table
 
 Format = Literal["table", "csv", "json"]
 
+QUIET: Final = {"sha256", "first_available_at", "last_available_at", "origin", "note"}
+"""Columns a terminal has no room for; files hold them."""
+
 NO_EDGE: Final = 10_000
 """Characters in a line that nobody reads at once."""
 
@@ -58,6 +61,21 @@ def write_parts(parts: Iterable[pd.DataFrame], *, out: Path | None, form: Format
         unfinished.replace(out)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def readable(frame: pd.DataFrame, form: Format) -> pd.DataFrame:
+    """Return a frame with its times as people write them, and less of it for the terminal."""
+    times = frame.select_dtypes(["datetime", "datetimetz"]).columns
+    written = frame.assign(**{name: _written(frame[name]) for name in times})
+    if form != "table":
+        return written
+    shown = written[[name for name in written.columns if name not in QUIET]]
+    return shown.astype(object).where(shown.notna(), "")
+
+
+def _written(times: pd.Series) -> pd.Series:
+    """Write days as days and moments to the second, UTC."""
+    return pd.Series(times.dt.strftime("%Y-%m-%d" if times.dt.tz is None else "%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _table(frame: pd.DataFrame) -> Table:

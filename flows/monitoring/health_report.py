@@ -1,4 +1,4 @@
-"""How the service learns how it is: what ``magnetcast status`` says, with the runbook's words."""
+"""The health report of the service: ``magnetcast status`` with the runbook's paragraphs."""
 
 import re
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ RUNBOOK: Final = PROJECT_ROOT / "docs" / "operations.md"
 
 
 def examiner(settings: Settings) -> Examine:
-    """Return who tells the service how it is."""
-    return partial(condition, settings)
+    """Return the health report as a function of the moment, for the service."""
+    return partial(health_report, settings)
 
 
-def condition(settings: Settings, now: pd.Timestamp) -> HealthReport:
-    """Return how it is.
+def health_report(settings: Settings, now: pd.Timestamp) -> HealthReport:
+    """Return the health of the system.
 
     Args:
         settings: Where things are kept.
@@ -37,7 +37,7 @@ def condition(settings: Settings, now: pd.Timestamp) -> HealthReport:
         headline=headline(health),
         lines=tuple(lines_of(health)),
         alarms=tuple(
-            Alarm(one.alarm, one.code == BROKEN, one.words, remedies.get(one.alarm, ()))
+            Alarm(one.alarm, one.code == BROKEN, one.message, remedies.get(one.alarm, ()))
             for one in health.alarms
         ),
     )

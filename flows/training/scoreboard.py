@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from flows.cli.output import write_result
+from flows.context.output import write_result
 from models.evaluation.backtest import Backtest
 from models.evaluation.compare import differences
 from models.evaluation.market_regimes import with_regime

@@ -1,10 +1,10 @@
 from pathlib import Path
 from typing import get_args
 
-from flows.monitoring.condition import RUNBOOK, condition, runbook
 from flows.monitoring.health import examine
 from flows.monitoring.health_checks import Alarm
-from flows.monitoring.status import in_words
+from flows.monitoring.health_report import RUNBOOK, health_report, runbook
+from flows.monitoring.status import status_lines
 from tests.data.builders import at
 from tests.flows.conftest import Published
 
@@ -13,9 +13,9 @@ LATER = at("2020-06-30")
 
 
 def test_the_service_is_told_what_status_tells(published: Published) -> None:
-    said = in_words(examine(published.settings, LATER))
+    said = status_lines(examine(published.settings, LATER))
 
-    found = condition(published.settings, LATER)
+    found = health_report(published.settings, LATER)
 
     assert [found.headline, *found.lines] == said[: 1 + len(found.lines)]
     alarms = [

@@ -1,15 +1,16 @@
-"""Commands on what was ingested: which ingests there were, what they changed, what was refused."""
+"""What was ingested, what it changed, what was refused, and the panel that comes of it."""
 
 import getpass
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 from cyclopts import App, Parameter
 
-from flows.cli.app import Form, Out
-from flows.cli.output import Format, write_result
+from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.clock import utc_now
 from flows.context.console import say
+from flows.context.output import readable, write_result
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
 from store.facts.quarantine import (
@@ -22,14 +23,11 @@ from store.facts.reading import read_vintages
 from store.facts.vintage_diff import diff_vintages
 from store.settings import Settings
 
-QUIET: Final = {"sha256", "first_available_at", "last_available_at", "origin", "note"}
-"""Columns a terminal has no room for; files hold them."""
-
 Number = Annotated[
     int, Parameter(help="The file's number; see `magnetcast quarantine list`.", show_default=False)
 ]
 
-quarantine = App(name="quarantine", help="See or release what the guards refused.")
+quarantine = App(name="quarantine")
 
 
 def vintages(
@@ -38,7 +36,7 @@ def vintages(
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """List the ingests: source, file, rows, months, when the rows were known, who ingested."""
+    """List the ingests, oldest first: source, file, rows, months and who ingested."""
     frame = read_vintages(store_of(Settings()))
     if source is not None:
         frame = frame.loc[_known_source(frame, source)]
@@ -55,7 +53,7 @@ def diff(
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Tell what changed from one ingest to another, in tonnes (or the unit of the measure)."""
+    """Compare two ingests: which figures changed, in tonnes or the unit of the measure."""
     frame = diff_vintages(store_of(Settings()), first, second)
     say(f"diff      {_summary(frame)}")
     write_result(readable(frame, format), out=out, form=format)
@@ -65,12 +63,12 @@ def diff(
 def list_refused(
     *,
     everything: Annotated[
-        bool, Parameter(name="--all", negative="", help="Also those released since.")
+        bool, Parameter(name="--all", negative="", help="Include files released since.")
     ] = False,
     out: Out = None,
     format: Form = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """List the refused files with the reasons, those that wait."""
+    """List the refused files that wait for a decision, with the reasons."""
     frame = read_quarantine(store_of(Settings()))
     shown = frame if everything else frame.loc[frame["released_at"].isna()]
     write_result(readable(shown, format), out=out, form=format)
@@ -110,10 +108,10 @@ def release_refused(
     /,
     *,
     actor: Annotated[
-        str | None, Parameter(help="Who decides so; the user of this machine if left out.")
+        str | None, Parameter(help="Who decided; the user of this machine if left out.")
     ] = None,
 ) -> None:
-    """Write a refused file into the store after all, and note who decided so."""
+    """Write a refused file into the store after all; who decided is recorded."""
     settings = Settings()
     who = actor or getpass.getuser()
     with single_writer(settings):
@@ -123,19 +121,54 @@ def release_refused(
     say(f"release   file {number}: {report.total} new rows, {told}")
 
 
-def readable(frame: pd.DataFrame, form: Format) -> pd.DataFrame:
-    """Return a frame with its times as people write them, and less of it for the terminal."""
-    times = frame.select_dtypes(["datetime", "datetimetz"]).columns
-    written = frame.assign(**{name: _written(frame[name]) for name in times})
-    if form != "table":
-        return written
-    shown = written[[name for name in written.columns if name not in QUIET]]
-    return shown.astype(object).where(shown.notna(), "")
+def panel(
+    *,
+    as_of: AsOf = None,
+    commodity: Commodity = None,
+    out: Out = None,
+    format: Form = "csv",  # noqa: A002 - the option's name
+) -> None:
+    """Write the table of every month and destination as it was known on a day.
+
+    Columns are destination, period, tonnes, stderr_t, kind and available_at. With --commodity the
+    partner table of that commodity instead: destination, period, tonnes.
+    """
+    from flows.context.workspace import open_workspace
+
+    if commodity is not None:
+        from flows.cli.table_commands import table_rows
+
+        write_result(table_rows(Settings(), moment(as_of), commodity), out=out, form=format)
+        return
+    stand = moment(as_of)
+    found = open_workspace(Settings(), stand).history.panel(stand)
+    for row in found.suspicious.itertuples(index=False):
+        say(
+            f"suspicious: {row.statement}, {row.residual_t:+,.0f} t from the rest; {row.source_url}"
+        )
+    frame = found.frame.assign(
+        period=found.frame["period"].dt.strftime("%Y-%m"),
+        tonnes=found.frame["tonnes"].round(3),
+        stderr_t=found.frame["stderr_t"].round(3),
+    )
+    write_result(frame, out=out, form=format)
 
 
-def _written(times: pd.Series) -> pd.Series:
-    """Write days as days and moments to the second, UTC."""
-    return pd.Series(times.dt.strftime("%Y-%m-%d" if times.dt.tz is None else "%Y-%m-%dT%H:%M:%SZ"))
+def partition(
+    *,
+    panel: Annotated[
+        Path, Parameter(help="CSV or Parquet file, or folder of Parquet files: destination, ...")
+    ],
+    out: Annotated[Path, Parameter(help="New folder for the parts.")],
+    parts: Annotated[
+        int | None, Parameter(help="Number of parts; about half a million rows each if left out.")
+    ] = None,
+) -> None:
+    """Split a panel too large for memory into parts, for `predict --panel FOLDER`."""
+    from sources.files.panel_parts import write_parts
+
+    count = write_parts(panel, out, count=parts)
+    say(f"partition {panel}: {count} parts in {out}")
 
 
 def _known_source(frame: pd.DataFrame, source: str) -> pd.Series:

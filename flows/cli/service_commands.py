@@ -1,26 +1,30 @@
-"""``magnetcast serve``: the planners' page and the API."""
+"""``magnetcast serve`` and ``token``: pages and API, and who may use them from other machines."""
 
 import contextlib
 import ipaddress
 import logging
-import socket
 import sys
 from typing import Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
+from flows.cli.options import Form, Out
+from flows.clock import utc_now
+from flows.context.actor import actor
 from flows.context.console import say
+from flows.context.output import readable, write_result
+from flows.context.stores import store_of
 from store.errors import DataError
+from store.planning.tokens import Scope, create_token, read_tokens, revoke_token
 from store.settings import Settings
 
 SWITCH_S: Final = 0.0005
 """Seconds a thread that draws may keep the loop that answers waiting."""
 
-WAITING: Final = 512
-"""Callers that may wait for an answer."""
-
 ENDING_S: Final = 5
 """Seconds that requests under way may take when the service ends."""
+
+token = App(name="token")
 
 
 def serve(
@@ -28,18 +32,17 @@ def serve(
     host: Annotated[str, Parameter(help="Address to bind to.")] = "127.0.0.1",
     port: Annotated[int, Parameter(help="Port to bind to; 0 takes a free one.")] = 8510,
 ) -> None:
-    """Serve the planners' page and the API over what is published, until interrupted.
+    """Serve the planners' pages and the API until interrupted.
 
-    A new publication is shown within a second or two, without a restart. Addresses other machines
-    can reach are refused unless there is a token (`magnetcast token create`).
+    A new publication is shown within a second or two, without a restart. An address that other
+    machines can reach is refused unless there is a token (`magnetcast token create`).
     """
     import uvicorn
 
     from flows.analysis.explanation_inputs import knowledge
     from flows.analysis.scenario_answers import what_if
-    from flows.clock import utc_now
-    from flows.context.stores import store_of
-    from flows.monitoring.condition import examiner
+    from flows.monitoring.health_report import examiner
+    from flows.operations.listening import listening_socket, shown
     from service.app import Rules, create_app
     from service.live.live import LivePublication
     from service.planning.webhooks import WebhookPolicy, networks_of
@@ -75,9 +78,43 @@ def serve(
     )
     sys.setswitchinterval(SWITCH_S)
     # uvicorn ends well on Ctrl-C and then raises it once more.
-    with bound(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
+    with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         say(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
         uvicorn.Server(config).run(sockets=[listener])
+
+
+@token.command
+def create(
+    name: Annotated[str, Parameter(help="Owner or purpose.")],
+    /,
+    *,
+    scope: Annotated[
+        tuple[Scope, ...], Parameter(help="What it allows; write includes read. Repeatable.")
+    ] = ("read",),
+) -> None:
+    """Create a token and print it, this once; only its digest is stored."""
+    engine, who = store_of(Settings()), actor()
+    made = create_token(engine, name=name, scopes=scope, at=utc_now(), actor=who)
+    say(f"token     {name}: keep it now, it cannot be shown again")
+    sys.stdout.write(f"{made}\n")
+
+
+@token.command(name="list")
+def list_tokens(*, out: Out = None, format: Form = "table") -> None:  # noqa: A002 - the option's name
+    """List all tokens, and when they were revoked."""
+    write_result(readable(read_tokens(store_of(Settings())), format), out=out, form=format)
+
+
+@token.command
+def revoke(
+    number: Annotated[
+        int, Parameter(help="The token's number; see `magnetcast token list`.", show_default=False)
+    ],
+    /,
+) -> None:
+    """Revoke a token; a running service follows within a second or two."""
+    revoke_token(store_of(Settings()), number, at=utc_now(), actor=actor())
+    say(f"token     {number} is revoked")
 
 
 def is_loopback(host: str) -> bool:
@@ -88,31 +125,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at an address: who calls early waits until there is an answer.
-
-    Raises:
-        DataError: It is no address of this machine, or it is taken.
-    """
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with contextlib.ExitStack() as opened:
-            listener = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(WAITING)
-            opened.pop_all()
-    except OSError as err:
-        raise DataError(
-            f"Cannot bind to {host}:{port} ({err}). Expected an address of this machine with a "
-            "free port. Choose another --port, or end what uses it."
-        ) from err
-    return listener
-
-
-def shown(listener: socket.socket) -> str:
-    """Return the address of a socket as part of a web address."""
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

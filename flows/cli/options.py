@@ -1,0 +1,57 @@
+"""Options that many verbs share, and how a moment is read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+from cyclopts import Parameter
+
+from flows.clock import utc_today
+from flows.context.output import Format
+from store.errors import DataError
+
+AsOf = Annotated[
+    str | None,
+    Parameter(
+        name="--as-of",
+        help="Day or UTC moment: only what was known by then is used. Today if left out.",
+    ),
+]
+Out = Annotated[
+    Path | None, Parameter(name="--out", help="File for the result; stdout if left out.")
+]
+Form = Annotated[Format, Parameter(name="--format", help="Format of the result.")]
+Commodity = Annotated[
+    str | None,
+    Parameter(help="Code of a commodity with a full partner table in the store, e.g. 850511."),
+]
+Reason = Annotated[
+    str, Parameter(name=("--reason", "--note"), help="Why; kept in the audit trail.")
+]
+
+
+def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
+    """Return a UTC moment; a bare day is its first moment, at which facts of that day are known.
+
+    Args:
+        text: What was typed; today if None.
+        option: Where it was typed, for the message.
+
+    Raises:
+        DataError: The text is no date, or lies in the future.
+    """
+    today = utc_today()
+    if text is None:
+        return today
+    stamp = pd.to_datetime(text, errors="coerce")
+    if pd.isna(stamp):
+        raise DataError(
+            f"{option} {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10. Correct it."
+        )
+    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    if stamp > today + pd.Timedelta(days=1):
+        raise DataError(
+            f"{option} {text} lies in the future. Expected today ({today:%Y-%m-%d}) or earlier, "
+            "because nobody knows yet what will be published by then."
+        )
+    return stamp
