@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from sources.providers.month_range import MonthRange
+from sources.month_range import MonthRange
 from store.facts.batch import FileRows
 
 

@@ -11,7 +11,7 @@ from flows.context.stores import store_of
 from sources.base import Source, SourceInfo
 from sources.bundled.all_tables import bundled_sources
 from sources.bundled.periods import parse_period
-from sources.providers.month_range import MonthRange
+from sources.month_range import MonthRange
 from sources.providers.registry import BY_CODE, coded_source, live_source
 from store.errors import DataError
 from store.facts.batch import FileRows

@@ -8,6 +8,7 @@ from sources.base import SourceInfo
 from sources.bundled.destinations import COUNTRIES
 from sources.bundled.policy_events import latest_of
 from sources.files.csv_table import Row
+from sources.files.levers import HIGHEST_RATE_PCT
 from sources.files.yaml_table import read_rows
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
@@ -21,8 +22,6 @@ COLUMNS: Final = (
 
 TOTAL: Final = "TOTAL_"
 """Prefix of components that are sums of others; such lines are not loaded."""
-
-HIGHEST_RATE_PCT: Final = 1000.0
 
 _IMPORTERS: Final = COUNTRIES | {EU27}
 

@@ -7,7 +7,6 @@ from typing import Final
 
 import pandas as pd
 
-from sources.bundled.tariff_rates import HIGHEST_RATE_PCT
 from sources.files.csv_table import Row
 from store.vocabulary import INSTRUMENTS
 
@@ -28,6 +27,9 @@ _EASING: Final = frozenset(
 )
 
 DEFAULT_PRODUCTS: Final = "magnets"
+
+HIGHEST_RATE_PCT: Final = 1000.0
+"""A tariff above this is taken for a typing error."""
 
 _STOPPING: Final = frozenset({"export_ban", "export_control"})
 

@@ -11,6 +11,7 @@ from sources.base import SourceInfo
 from sources.http.api_keys import ApiKeys, sent_as
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
+from sources.month_range import MonthRange
 from sources.observation_rows import USUAL_LAG, not_after, observations, usual_moment
 from sources.providers.comtrade_calls import (
     EXPORTS,
@@ -24,7 +25,6 @@ from sources.providers.comtrade_calls import (
     of_commodity,
 )
 from sources.providers.countries import comtrade_place
-from sources.providers.month_range import MonthRange
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.settings import Settings

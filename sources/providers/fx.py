@@ -12,9 +12,9 @@ from sources.base import SourceInfo
 from sources.covariate_table import covariates
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
+from sources.month_range import MonthRange
 from sources.observation_rows import is_over, usual_moment
 from sources.providers.json_rows import missing_columns, numbers
-from sources.providers.month_range import MonthRange
 from store.facts.batch import FileRows
 from store.settings import Settings
 

@@ -10,8 +10,8 @@ from sources.base import SourceInfo
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
 from sources.http.transport import Params
+from sources.month_range import MonthRange
 from sources.providers.json_rows import missing_columns, records_in
-from sources.providers.month_range import MonthRange
 from sources.watchers.proposals import Proposal, proposals
 from store.errors import SourceError
 from store.facts.batch import FileRows

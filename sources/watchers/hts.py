@@ -11,8 +11,8 @@ import pandas as pd
 from sources.base import SourceInfo
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
+from sources.month_range import MonthRange
 from sources.providers.json_rows import missing_columns
-from sources.providers.month_range import MonthRange
 from sources.watchers.proposals import Proposal, proposals
 from store.errors import SourceError
 from store.facts.batch import FileRows

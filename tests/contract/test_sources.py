@@ -8,7 +8,7 @@ import pytest
 from sources.base import LiveSource, Source
 from sources.bundled.all_tables import bundled_sources
 from sources.http.backoff import RetryPolicy
-from sources.providers.month_range import MonthRange
+from sources.month_range import MonthRange
 from sources.providers.registry import LIVE, live_source
 from store.database import open_store
 from store.facts.batch import Batch

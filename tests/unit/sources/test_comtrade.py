@@ -10,9 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from sources.http.backoff import RetryPolicy
+from sources.month_range import MonthRange
 from sources.providers.comtrade import ComtradeExports, ComtradeMirror
 from sources.providers.countries import comtrade_place
-from sources.providers.month_range import MonthRange
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from sources.http.backoff import RetryPolicy
+from sources.month_range import MonthRange
 from sources.providers.fx import ExchangeRates, monthly_means
 from sources.providers.gpr import GeopoliticalRisk
-from sources.providers.month_range import MonthRange
 from store.settings import Settings
 from tests.providers.answers import Answer
 from tests.providers.server import Providers

@@ -8,7 +8,7 @@ import pytest
 
 from sources.base import LiveSource
 from sources.http.backoff import RetryPolicy
-from sources.providers.month_range import MonthRange
+from sources.month_range import MonthRange
 from sources.providers.registry import LIVE, live_source
 from store.errors import SourceError
 from store.facts.batch import FileRows

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sources.http.backoff import RetryPolicy
-from sources.providers.month_range import MonthRange
+from sources.month_range import MonthRange
 from sources.watchers.federal_register import FederalRegister
 from sources.watchers.hts import TariffSchedule
 from store.errors import SourceError

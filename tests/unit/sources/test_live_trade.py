@@ -7,10 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 from sources.http.backoff import RetryPolicy
+from sources.month_range import MonthRange
 from sources.providers.census import CensusImports
 from sources.providers.comext import ComextImports
 from sources.providers.countries import comext_members, comext_place
-from sources.providers.month_range import MonthRange
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
