@@ -14,7 +14,7 @@ import pandas as pd
 from features.panel.partner_table import PartnerTable
 from features.panel.table_origin import table_origin
 from flows.cli.options import moment
-from flows.publishing.scenario_snapshot import standing_at
+from flows.publishing.scenario_snapshot import scenario_snapshot
 from models.policy.learned import nothing_learned
 from models.policy.scenario import ScenarioSnapshot, paired
 from sources.files.scenario import read_scenario
@@ -72,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--as-of", default="2026-11-25")
     asked = parser.parse_args()
-    standing = standing_at(Settings(), moment(asked.as_of))
+    standing = scenario_snapshot(Settings(), moment(asked.as_of))
     rows = []
     for name, ground in (("twelve series", standing), (f"{MEMBERS} destinations", many(standing))):
         for path in sorted((PROJECT_ROOT / "scenarios").glob("*.yaml")):

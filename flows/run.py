@@ -9,6 +9,7 @@ from prefect.artifacts import create_table_artifact
 
 from flows.alerts.alerts import alert_if_possible
 from flows.clock import utc_now
+from flows.context.console import say
 from flows.context.stores import single_writer, store_of
 from flows.monitoring.monitors import watch_if_possible
 from flows.monitoring.run_marker import MAIN_JOB, marked_run, table_run
@@ -21,7 +22,8 @@ from flows.publishing.run_ledger import run_entry
 from flows.publishing.run_outcome import RunOutcome, unchanged
 from flows.training.backtest import verdict
 from flows.training.predict import BacktestedForecast
-from store.errors import DataError, StoreError
+from models.forecasting.fallback import FAULTS, reason_of
+from store.errors import DataError
 from store.facts.labels import save_label
 from store.publications.publishing import settle_runs
 from store.settings import Settings
@@ -92,15 +94,28 @@ def _results(
         if isinstance(opened, str):
             results[key] = opened
         else:
-            results[key] = unchanged(opened) or _published(opened, keep_going=keep_going)
+            results[key] = run_pipeline(opened, keep_going=keep_going)
     return results
 
 
-def _published(pipeline: Pipeline, *, keep_going: bool) -> Result:
+def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
+    """Publish a forecast, unless it stands already; where its model fails the next one is asked.
+
+    Args:
+        pipeline: What to forecast, and how.
+        keep_going: Whether a failure of the last model is returned in words, and not raised.
+    """
+    if (standing := unchanged(pipeline)) is not None:
+        return standing
     try:
         with run_entry(pipeline.config, pipeline.snapshot) as entry:
             return _publish(pipeline, pipeline.forecast(entry))
-    except (DataError, StoreError, OSError) as err:
+    except FAULTS as err:
+        fallback = pipeline.fallback()
+        if fallback is not None:
+            name = fallback.snapshot.model_version
+            say(f"run       {pipeline.config.prefix}{reason_of(err)} Falling back to {name}.")
+            return run_pipeline(fallback, keep_going=keep_going)
         if not keep_going:
             raise
         return str(err)

@@ -8,6 +8,12 @@ COMMODITY: Final = "85051110"
 BY_PARTNER: Final = "-partners"
 """Ends the key that forecasts of the magnets' own partner table are published under."""
 
+
+def figures_of(published_as: str) -> str:
+    """Return the commodity whose figures the forecasts published under a key are made from."""
+    return published_as.removesuffix(BY_PARTNER)
+
+
 HS6: Final = "850511"
 """The six digits all countries share; other metal magnets are in it. Never mixed with COMMODITY."""
 

@@ -10,7 +10,7 @@ from typing import Final
 import pandas as pd
 import yaml
 
-from flows.publishing.scenario_snapshot import published_standing
+from flows.publishing.scenario_snapshot import published_scenario_snapshot
 from models.policy.scenario import PairedForecast, ScenarioSnapshot, paired
 from service.scenarios.scenario_schema import (
     ANSWER_COLUMNS,
@@ -33,7 +33,7 @@ KEPT: Final = 64
 def what_if(settings: Settings) -> ScenarioEngine:
     """Return all that the service needs to answer scenarios."""
     return ScenarioEngine(
-        opener=partial(open_asker, partial(published_standing, settings)),
+        opener=partial(open_asker, partial(published_scenario_snapshot, settings)),
         worked=worked_scenarios(SCENARIOS),
         waiting=settings.what_if_waiting,
         seconds=settings.what_if_seconds,

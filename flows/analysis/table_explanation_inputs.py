@@ -9,7 +9,7 @@ from models.reconciliation.tree import add_sums, tree_of
 from store.facts.partner_tables import MEASURE
 from store.publications.panels import CONTRADICTION_COLUMNS
 from store.publications.published import Published
-from store.vocabulary import BY_PARTNER, PANEL_COLUMNS
+from store.vocabulary import PANEL_COLUMNS, figures_of
 
 
 def table_known_at(published: Published, as_of: pd.Timestamp) -> tuple[str, pd.DataFrame]:
@@ -26,7 +26,7 @@ def table_known_at(published: Published, as_of: pd.Timestamp) -> tuple[str, pd.D
     Raises:
         DataError: There was no full table by then.
     """
-    code = published.commodity.removesuffix(BY_PARTNER)
+    code = figures_of(published.commodity)
     table = partner_table(published.observations, commodity=code, as_of=as_of)
     whole = add_sums(table.tonnes, tree_of(table.parts, table.tonnes.index))
     long = whole.set_axis(month_starts(whole.columns.to_numpy(dtype=np.int64)), axis=1)

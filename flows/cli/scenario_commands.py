@@ -10,7 +10,8 @@ from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.context.console import say
 from flows.context.output import write_result
 from flows.context.workspace import open_workspace
-from flows.publishing.scenario_snapshot import standing_at, table_standing
+from flows.publishing.run_config import MAGNETS, table_config
+from flows.publishing.scenario_snapshot import scenario_snapshot
 from models.policy.recovery import recoveries_at, recovery_words
 from models.policy.scenario import paired
 from sources.files.csv_table import content_of
@@ -33,15 +34,11 @@ def scenario(
 
     Nothing is stored.
     """
-    settings, stand = Settings(), moment(as_of)
     content = content_of(file)
-    standing = (
-        standing_at(settings, stand)
-        if commodity is None
-        else table_standing(settings, stand, commodity)
-    )
-    asked = read_scenario(file.name, content, standing.context)
-    found = paired(standing, asked)
+    config = MAGNETS if commodity is None else table_config(commodity)
+    snapshot = scenario_snapshot(Settings(), moment(as_of), config)
+    asked = read_scenario(file.name, content, snapshot.context)
+    found = paired(snapshot, asked)
     say(f"scenario  {asked.name}. {asked.description}".rstrip())
     for note in found.notes:
         say(f"scenario  {note}")

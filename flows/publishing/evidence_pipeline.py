@@ -61,6 +61,9 @@ class EvidencePipeline:
         made = predict(settings, as_of, result, _trained(settings, as_of, result))
         return BacktestedForecast(made.table, made.model_version, result)
 
+    def fallback(self) -> None:
+        """Return nothing: its fallback chain answers destination by destination."""
+
     def plausible_at(self) -> Origin:
         """Return the origin that forecasts must be plausible at."""
         return self.snapshot.history.origin(self.snapshot.as_of)

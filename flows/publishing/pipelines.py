@@ -11,7 +11,7 @@ from store.settings import Settings
 
 Pipeline = EvidencePipeline | TablePipeline
 """Both hold ``config`` and ``snapshot``, and have the same methods: ``is_current``, ``forecast``,
-``plausible_at``, ``panel``, ``made_with``, ``unknowns`` and ``write_report``."""
+``fallback``, ``plausible_at``, ``panel``, ``made_with``, ``unknowns`` and ``write_report``."""
 
 
 def open_pipelines(

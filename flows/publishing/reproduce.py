@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from flows.context.console import say
 from flows.context.provenance import environment
 from flows.context.workspace import open_workspace, store_of
-from flows.publishing.reproduce_forecasts import MissingModelError, answered_again
+from flows.publishing.reproduce_forecasts import MissingModelError, reproduce_evidence
 from flows.publishing.reproduce_tables import reproduce_table
 from flows.publishing.run_config import config_of
 from flows.publishing.scenario_snapshot import NUMBERS
@@ -63,19 +63,19 @@ class Reproduction:
         return not self.missing and not self.difference
 
 
-def reproduce(settings: Settings, stand: pd.Timestamp, commodity: str = COMMODITY) -> Reproduction:
+def reproduce(settings: Settings, moment: pd.Timestamp, commodity: str = COMMODITY) -> Reproduction:
     """Make the publication of a day or moment again.
 
     Args:
         settings: Where things are kept.
-        stand: Its as_of, or the day of it (UTC).
+        moment: Its as_of, or the day of it (UTC).
         commodity: What it is a forecast of, as published.
 
     Raises:
         DataError: Nothing was published for that day.
     """
     engine = store_of(settings)
-    rows = _published(engine, stand, commodity)
+    rows = _published(engine, moment, commodity)
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
     kept = recorded_digest(engine, as_of, commodity)
     made_with = json.loads(kept.made_with) if kept and kept.made_with else {}
@@ -87,7 +87,7 @@ def reproduce(settings: Settings, stand: pd.Timestamp, commodity: str = COMMODIT
         if config_of(commodity).forecaster == "evidence":
             until = _until(engine, rows, made_with, missing)
             workspace = open_workspace(settings, as_of, until=until)
-            again = answered_again(workspace, rows)
+            again = reproduce_evidence(workspace, rows)
         else:
             again = reproduce_table(settings, rows, made_with)
     except MissingModelError as err:
@@ -108,19 +108,19 @@ def tell(found: Reproduction) -> None:
         say(f"replay    NOT reproduced: {found.difference or 'the numbers are the same'}")
 
 
-def _published(engine: Engine, stand: pd.Timestamp, commodity: str) -> pd.DataFrame:
+def _published(engine: Engine, moment: pd.Timestamp, commodity: str) -> pd.DataFrame:
     """Return the rows that stand at a moment, or at the last moment of a day."""
     rows = read_forecasts(engine, commodity=commodity)
     moments = rows["as_of"].drop_duplicates()
-    day = moments[(moments >= stand) & (moments < stand.normalize() + pd.Timedelta(days=1))]
+    day = moments[(moments >= moment) & (moments < moment.normalize() + pd.Timedelta(days=1))]
     if day.empty:
-        near = (moments - stand).abs().sort_values(kind="stable").index
+        near = (moments - moment).abs().sort_values(kind="stable").index
         known = [f"{moments[place]:%Y-%m-%dT%H:%M:%SZ}" for place in near]
         raise DataError(
-            f"Nothing of {commodity} was published as of {stand:%Y-%m-%d %H:%M} UTC. Expected one "
+            f"Nothing of {commodity} was published as of {moment:%Y-%m-%d %H:%M} UTC. Expected one "
             f"of: {first_few(known) or 'none, as nothing was published'}. Take one of those."
         )
-    exact = stand if (day == stand).any() else day.max()
+    exact = moment if (day == moment).any() else day.max()
     return latest_forecast(engine, as_of=exact, commodity=commodity)
 
 

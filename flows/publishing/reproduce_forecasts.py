@@ -39,7 +39,7 @@ class MissingModelError(Exception):
         self.things = things
 
 
-def answered_again(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame:
+def reproduce_evidence(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame:
     """Return published rows with their numbers made again from what is known to a workspace.
 
     Args:
@@ -47,7 +47,8 @@ def answered_again(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame:
         rows: One publication (as ``store.facts.reading.read_forecasts``); not modified.
 
     Raises:
-        Gone: A model is missing or is not what training stored, or the choices of then are no more.
+        MissingModelError: A model is missing or is not what training stored, or the choices of
+            then are no more.
         DataError: Other series or months are known now.
     """
     origin = workspace.history.origin(workspace.as_of)

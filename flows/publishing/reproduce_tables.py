@@ -57,9 +57,14 @@ def _snapshot_of(
         raise DataError(opened.refused[config.commodity])
     if snapshot is None:
         raise MissingModelError(f"the table of {config.commodity}")
-    if gone := [*_facts_apart(rows, snapshot, then), *_choices_apart(name, snapshot)]:
+    gone = _facts_apart(rows, snapshot, then)
+    made_by = snapshot.of_family(name)
+    if made_by is None:
+        today = snapshot.model_family.rstrip("-")
+        gone.append(f"the choices of {name}; today's are {today}")
+    if made_by is None or gone:
         raise MissingModelError(*gone)
-    return snapshot
+    return made_by
 
 
 def _facts_apart(
@@ -71,9 +76,3 @@ def _facts_apart(
     wanted, digest = str(rows["data_vintage"].iloc[0]), snapshot.table.digest
     what = f"the figures of {snapshot.config.commodity}"
     return [] if digest == wanted else [changed(what, wanted, digest)]
-
-
-def _choices_apart(name: str, snapshot: TableSnapshot) -> list[str]:
-    if name.startswith(snapshot.model_family):
-        return []
-    return [f"the choices of {name}; today's are {snapshot.model_family.rstrip('-')}"]

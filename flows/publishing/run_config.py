@@ -10,7 +10,7 @@ import pandas as pd
 
 from sources.files.commodities import Commodity
 from store.settings import Settings
-from store.vocabulary import BY_PARTNER, COMMODITY
+from store.vocabulary import BY_PARTNER, COMMODITY, figures_of
 
 Forecaster = Literal["evidence", "table"]
 """``evidence`` is the champion of the registry on the evidence panel, with its fallback chain;
@@ -82,7 +82,7 @@ def config_of(published_as: str) -> RunConfig:
     """Return the configuration that publishes under a key, whatever group it was in."""
     if published_as == MAGNETS.published_as:
         return MAGNETS
-    return table_config(published_as.removesuffix(BY_PARTNER))
+    return table_config(figures_of(published_as))
 
 
 def by_model(configs: Iterable[RunConfig]) -> Iterator[list[RunConfig]]:

@@ -1,4 +1,4 @@
-"""Where a scenario is asked: the forecast of an as_of, and what it was made of."""
+"""What scenarios start from: the forecast of an as_of, and what it was made of."""
 
 import pandas as pd
 
@@ -6,6 +6,7 @@ from features.asof import EVENT_KEY, TARIFF_KEY, known_at
 from features.origin import announced
 from features.panel.table_origin import table_origin
 from flows.context.workspace import open_workspace
+from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table
 from flows.training.predict import made_at
@@ -23,12 +24,25 @@ from store.vocabulary import QUANTILE_COLUMNS
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 
 
-def standing_at(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
-    """Return where the magnets' forecast of an as_of stands; made as ``predict`` makes it.
+def scenario_snapshot(
+    settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS
+) -> ScenarioSnapshot:
+    """Return the forecast of an as_of, made as ``predict`` makes it, ready for scenarios.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to forecast at (UTC).
+        config: What to forecast.
 
     Raises:
         DataError: The store held too little by then.
     """
+    if config.forecaster == "evidence":
+        return _of_evidence(settings, as_of)
+    return _of_table(settings, as_of, config.commodity)
+
+
+def _of_evidence(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
     made = made_at(open_workspace(settings, as_of), None, None)
     model = made.model
     learned = nothing_learned if model is None else learned_shift(model.heads, model.card)
@@ -36,8 +50,8 @@ def standing_at(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
     return ScenarioSnapshot(as_of, made.origin, made.analogs, published, ordinary, learned)
 
 
-def published_standing(settings: Settings, rows: pd.DataFrame) -> ScenarioSnapshot:
-    """Return where a publication stands, with the model that made it.
+def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> ScenarioSnapshot:
+    """Return a publication with the model that made it, ready for scenarios.
 
     Args:
         settings: Where things are kept.
@@ -89,13 +103,10 @@ def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     return found.loc[keys].reset_index(drop=True)
 
 
-def table_standing(settings: Settings, as_of: pd.Timestamp, commodity: str) -> ScenarioSnapshot:
-    """Return where the forecast of a full partner table stands.
+def _of_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> ScenarioSnapshot:
+    """Return the forecast of a full partner table.
 
-    Its engine sees no policies, so all that a scenario changes is what the policy response says.
-
-    Raises:
-        DataError: The store held no full table of it by then.
+    The panel engine sees no policies: all that a scenario changes is the policy response.
     """
     snapshot = open_table(settings, as_of, commodity)
     events = known_at(read_events(snapshot.engine, as_of=as_of), key=EVENT_KEY, as_of=as_of)

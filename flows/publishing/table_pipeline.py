@@ -26,10 +26,11 @@ from flows.training.predict import BacktestedForecast
 from models.evaluation.backtest import Backtest, backtest_group
 from models.evaluation.scores import hit_rates
 from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
+from models.forecasting.fallback import FAULTS, reason_of
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_snapshot import known_months
 from service.report.table_report import TableReport, write_table_report
-from store.errors import DataError, StoreError
+from store.errors import DataError
 from store.publications.panels import StoredPanel
 from store.settings import Settings
 
@@ -43,7 +44,7 @@ class SharedForecasts:
     def __init__(self, opened: OpenedTables) -> None:
         """Take the tables."""
         self._opened = opened
-        self._error: Exception | None = None
+        self.error: Exception | None = None
 
     @cached_property
     def past(self) -> list[CommodityGroup]:
@@ -66,16 +67,15 @@ class SharedForecasts:
         """Return the backtest of one table, and its forecast or why there is none.
 
         Raises:
-            DataError: The model cannot be trained; tried once for all its tables.
-            StoreError: As before.
+            Exception: One of ``FAULTS``, where the model cannot be trained; tried once for all.
         """
-        if self._error is None:
+        if self.error is None:
             try:
                 return self.made[snapshot.config.commodity]
-            except (DataError, StoreError) as err:
+            except FAULTS as err:
                 group = snapshot.config.group
-                self._error = DataError(f"its group {group} failed. {err}") if group else err
-        raise self._error
+                self.error = DataError(f"its group {group} failed. {err}") if group else err
+        raise self.error
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class TablePipeline:
 
     snapshot: TableSnapshot
     shared: SharedForecasts
+    reason: str = ""
+    """Why no model before it in the fallback chain answers."""
 
     @property
     def config(self) -> RunConfig:
@@ -111,7 +113,22 @@ class TablePipeline:
         if len(result.cells):
             rates = hit_rates(result.cells, MODEL)
             table = table.assign(band_hit_rate=table["destination"].map(rates))
+        if self.reason:
+            table = table.assign(reason=self.reason)
         return BacktestedForecast(table, version, result)
+
+    def fallback(self) -> "TablePipeline | None":
+        """Return the next of the fallback chain where the model failed; None where there is none.
+
+        What is wrong with the table itself no other model cures.
+        """
+        error = self.shared.error
+        after = None if error is None else self.snapshot.fallback()
+        if error is None or after is None:
+            return None
+        alone = SharedForecasts(OpenedTables({self.config.commodity: after}, {}))
+        reasons = filter(None, (self.reason, reason_of(error).strip()))
+        return TablePipeline(after, alone, "; ".join(reasons))
 
     def plausible_at(self) -> None:
         """Return nothing: tables have many series of a few tonnes, which jump as they like."""

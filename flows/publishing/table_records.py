@@ -2,15 +2,12 @@
 
 from typing import Final
 
-import pandas as pd
-
 from flows.context.console import say
 from flows.context.provenance import git_commit
 from flows.publishing.table_snapshot import TableSnapshot
-from flows.training.backtest import carried, own_metrics
+from flows.training.backtest import named_scores, own_metrics
 from models.evaluation.backtest import Backtest
 from models.evaluation.scores import ALL
-from models.forecasting.forecaster import MODEL
 from models.registry import tracking
 from store.errors import StoreError
 from store.publications.publishing import write_scores
@@ -24,10 +21,7 @@ def record(snapshot: TableSnapshot, seen: Backtest) -> str | None:
     """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
     scores = seen.scores
     if len(scores):
-        own = scores["model"] == MODEL
-        named = scores["model"].where(~own, snapshot.model_version)
-        told = carried(seen.cells, as_of=snapshot.as_of, model_version=snapshot.model_version)
-        rows = pd.concat([scores.assign(as_of=snapshot.as_of, model=named), told])
+        rows = named_scores(seen, as_of=snapshot.as_of, model_version=snapshot.model_version)
         write_scores(snapshot.engine, rows, commodity=snapshot.config.published_as)
     name = f"table {snapshot.config.published_as}"
     try:

@@ -16,6 +16,7 @@ from flows.publishing.group_record import GroupRecord
 from flows.publishing.run_config import RunConfig, table_config
 from models.engine.spec import EngineSpec
 from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
+from models.forecasting.fallback import CHAMPION, STATISTICAL
 from store.errors import DataError, first_few
 from store.facts.labels import read_label
 from store.facts.partner_tables import read_partner_counts
@@ -93,7 +94,35 @@ class TableSnapshot:
     @property
     def status(self) -> str:
         """Return the status of a forecast made here."""
-        return STALE if self.table.is_late else "champion"
+        status = CHAMPION if self.is_trained else STATISTICAL
+        if not self.table.is_late:
+            return status
+        return STALE if self.is_trained else f"{STALE}, {status}"
+
+    def fallback(self) -> "TableSnapshot | None":
+        """Return the same under the next model of the chain.
+
+        After the model of a group comes one of the table alone, then what statistical experts say
+        without any training; None after that.
+        """
+        if self.record is not None:
+            alone = replace(self.config, group="", materials=())
+            return replace(self, config=alone, group=CommodityGroup.alone(self.table), record=None)
+        if not self.is_trained:
+            return None
+        return replace(self, spec=replace(self.spec, pairs=0))
+
+    def of_family(self, name: str) -> "TableSnapshot | None":
+        """Return the same under the model of the chain that a name is of; None where of none."""
+        one: TableSnapshot | None = self
+        while one is not None and not name.startswith(one.model_family):
+            one = one.fallback()
+        return one
+
+    @property
+    def is_trained(self) -> bool:
+        """Tell whether its model learns from past origins, and is not the experts alone."""
+        return self.spec.pairs > 0
 
     def past(self) -> dict[int, PartnerTable]:
         """Return by months back (``MONTHS_BACK``) the table as it was known then.

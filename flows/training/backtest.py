@@ -44,18 +44,29 @@ def backtest(settings: Settings, as_of: pd.Timestamp) -> EvidenceBacktest:
 
 def record(workspace: Workspace, result: Backtest) -> None:
     """Keep the scores in the store and in MLflow."""
-    scores = result.scores.assign(as_of=workspace.as_of)
-    own = scores["model"] == MODEL
-    named = scores.assign(model=scores["model"].where(~own, workspace.model_version))
-    told = carried(result.cells, as_of=workspace.as_of, model_version=workspace.model_version)
-    write_scores(workspace.engine, pd.concat([named, told]))
+    named = named_scores(result, as_of=workspace.as_of, model_version=workspace.model_version)
+    write_scores(workspace.engine, named)
     tags = tags_of(workspace, "backtest")
     with tracking.open_run(workspace.settings, name="backtest", tags=tags) as run:
-        run.metrics(own_metrics(scores))
+        run.metrics(own_metrics(result.scores))
         run.table(result.scores, "scores.csv")
         run.table(result.cells, "cells.csv")
         board = evidence_scoreboard(workspace, result)
         log_scoreboard(run, board, pictures=workspace.settings.pictures)
+
+
+def named_scores(result: Backtest, *, as_of: pd.Timestamp, model_version: str) -> pd.DataFrame:
+    """Return the scores of a backtest under its model's name, as the store keeps them.
+
+    Args:
+        result: The backtest, with scores.
+        as_of: Its moment.
+        model_version: Name of the product's model.
+    """
+    own = result.scores["model"] == MODEL
+    named = result.scores["model"].where(~own, model_version)
+    told = carried(result.cells, as_of=as_of, model_version=model_version)
+    return pd.concat([result.scores.assign(as_of=as_of, model=named), told])
 
 
 def carried(cells: pd.DataFrame, *, as_of: pd.Timestamp, model_version: str) -> pd.DataFrame:

@@ -135,7 +135,7 @@ def climb(rungs: Sequence[FallbackStep], origin: Origin) -> FallbackResult:
             said = rung.says()
         except FAULTS as err:
             for row in waiting:
-                wrong[row].append(f"{rung.status}: {_told(err)}")
+                wrong[row].append(f"{rung.status}: {reason_of(err)}")
             continue
         values = said.table[NUMBERS].to_numpy().reshape(len(origin.series), count, -1)
         faults = faults_of(values, origin)
@@ -160,7 +160,7 @@ def climb(rungs: Sequence[FallbackStep], origin: Origin) -> FallbackResult:
     return FallbackResult(table, found, tuple("; ".join(one) for one in wrong), spoken)
 
 
-def _told(err: Exception) -> str:
+def reason_of(err: Exception) -> str:
     """Return what went wrong for readers of a forecast: no remedy, no place on a disk."""
     return re.sub(r"\S*/\S*", "...", str(err).partition(" Expected")[0]) or type(err).__name__
 

@@ -13,7 +13,7 @@ from store.publications.decisions import fetch_publications
 from store.publications.monitor_readings import newest_readings
 from store.schema import ingest_tables, tables
 from store.schema.change_marks import Mark, mark_of
-from store.vocabulary import BY_PARTNER, COMMODITY
+from store.vocabulary import COMMODITY, figures_of
 
 _COUNTED: Final = (
     func.max(tables.forecasts.c.id),
@@ -110,7 +110,7 @@ def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
     """Return the fields that differ by commodity."""
     own = [tables.forecasts.c.commodity == commodity]
     scored = [tables.scores.c.commodity == commodity]
-    figures = [tables.observations.c.commodity == commodity.removesuffix(BY_PARTNER)]
+    figures = [tables.observations.c.commodity == figures_of(commodity)]
     rows = fetch(connection, tables.forecasts, wanted=own)
     newest = rows.groupby(["as_of", "destination", "period"])["id"].transform("max")
     return {

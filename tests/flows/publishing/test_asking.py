@@ -2,7 +2,7 @@ import pytest
 
 from flows.analysis.scenario_answers import open_asker
 from flows.context.stores import store_of
-from flows.publishing.scenario_snapshot import published_standing, standing_at
+from flows.publishing.scenario_snapshot import published_scenario_snapshot, scenario_snapshot
 from models.policy.scenario import COLUMNS, paired
 from sources.files.scenario import read_scenario
 from store.errors import DataError
@@ -17,12 +17,12 @@ def test_the_service_stands_on_the_published_rows_and_answers_as_the_command(
 ) -> None:
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
 
-    standing = published_standing(published.settings, rows)
+    standing = published_scenario_snapshot(published.settings, rows)
     told = open_asker(lambda _: standing, rows)(TARIFF.encode()).table
 
     stored = rows.set_index(["destination", "period"])["p50"]
     assert sorted(standing.published["p50"]) == sorted(stored)
-    again = standing_at(published.settings, at(AS_OF))
+    again = scenario_snapshot(published.settings, at(AS_OF))
     table = paired(again, read_scenario("what.yaml", TARIFF.encode(), again.context)).table
     for name in set(COLUMNS) - {"destination", "period", "warning"}:
         assert told[name].to_numpy() == pytest.approx(table[name].to_numpy(), abs=2e-3), name
@@ -33,11 +33,11 @@ def test_a_publication_whose_model_is_gone_is_told(published: Published) -> None
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
 
     with pytest.raises(DataError, match=r"Model other.* is not in the registry"):
-        published_standing(published.settings, rows.assign(model="other"))
+        published_scenario_snapshot(published.settings, rows.assign(model="other"))
 
 
 def test_published_rows_of_other_months_are_told(published: Published) -> None:
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
 
     with pytest.raises(DataError, match="rows that are not the"):
-        published_standing(published.settings, rows.iloc[1:])
+        published_scenario_snapshot(published.settings, rows.iloc[1:])

@@ -9,9 +9,11 @@ from sqlalchemy import Engine
 from flows.context.workspace import store_of
 from flows.monitoring.health import examine
 from flows.monitoring.status import status_lines
+from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import member_config
-from flows.publishing.table_snapshot import open_tables
-from flows.run import Result, RunOutcome, run_each
+from flows.publishing.table_pipeline import SharedForecasts, TablePipeline
+from flows.publishing.table_snapshot import OpenedTables, open_tables
+from flows.run import Result, RunOutcome, run_each, run_pipeline
 from models.statistical.error_autocorrelation import FEWEST_PAIRS
 from sources.files.commodities import Commodity, read_commodities
 from store.errors import DataError
@@ -290,3 +292,45 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
     assert told["fired"]
     assert told["after"] == pytest.approx(2 * told["before"])
     assert "natural graphite (250410), United States: median in" in told["message"]
+
+
+def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
+    new_folder: Callable[[], Path], data_dir: Path
+) -> None:
+    settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
+    opened = open_tables(settings, at(NOW), MINERALS)
+    broken = {
+        code: replace(one, spec=replace(one.spec, leaves=1))  # LightGBM refuses a tree of one leaf
+        for code, one in opened.snapshots.items()
+    }
+    shared = SharedForecasts(OpenedTables(broken, {}))
+
+    found = run_pipeline(TablePipeline(broken["811292"], shared))
+
+    assert isinstance(found, RunOutcome)
+    rows = latest_forecast(store_of(settings), commodity="811292")
+    assert set(rows["status"]) == {"statistical ensemble"}
+    assert (
+        rows["reason"].str.startswith("its group minerals failed. Check failed: (num_leaves)").all()
+    )
+    runs = read_runs(store_of(settings)).sort_values("started_at")
+    assert runs["status"].tolist() == ["failed", "failed", "finished"]
+
+
+def test_what_the_experts_answered_stands_and_is_made_again(
+    new_folder: Callable[[], Path], data_dir: Path
+) -> None:
+    settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
+    own = open_tables(settings, at(NOW), MINERALS).snapshots["811292"].fallback()
+    assert own is not None
+    experts = own.fallback()
+    assert experts is not None
+    pipeline = TablePipeline(experts, SharedForecasts(OpenedTables({"811292": experts}, {})))
+
+    first, second = run_pipeline(pipeline), run_pipeline(pipeline)
+
+    assert isinstance(first, RunOutcome)
+    assert isinstance(second, RunOutcome)
+    assert (first.is_new, second.is_new) == (True, False)
+    assert experts.fallback() is None
+    assert reproduce(settings, at(NOW), "811292").is_same
