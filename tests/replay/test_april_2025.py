@@ -17,6 +17,8 @@ from models.policy.policy_effect import effect_at
 from models.registry.served import predict_quantiles
 from tests.data.builders import World, at, bundled_world, only_known, poisoned, revised
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[World, pd.Timestamp], World]
 
 TRUTH = {
