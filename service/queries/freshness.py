@@ -1,4 +1,4 @@
-"""How fresh the numbers are: what they rest on, when that came out, what is due next."""
+"""How fresh the numbers are: newest data, its release, the next release, notices."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -28,7 +28,7 @@ class Freshness:
     cutoff: pd.Timestamp
     """First day of the last month known."""
     data_day: pd.Timestamp | None
-    """When the newest figure of that month came out."""
+    """When the newest figure of that month was published."""
     as_of: pd.Timestamp
     published_at: pd.Timestamp | None
     """When the run that made the forecast ended; None where no run is noted."""
@@ -37,11 +37,11 @@ class Freshness:
     """First day of the month whose figures are due next."""
     next_release: pd.Timestamp
     notices: tuple[str, ...]
-    """What a reader must be told: stale, late or made by a fallback."""
+    """What a reader must know: stale, late or made by a fallback."""
 
     @property
     def is_fresh(self) -> bool:
-        """Tell whether nothing has to be told."""
+        """Tell whether there are no notices."""
         return not self.notices
 
 
@@ -50,7 +50,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
 
     Args:
         publication: What is published.
-        now: The moment of asking (UTC).
+        now: The moment of the request (UTC).
     """
     today = now.tz_convert("UTC").tz_localize(None).normalize()
     cutoff = pd.Timestamp(f"{publication.stand.cutoff}-01")
@@ -69,7 +69,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
         notices=(
             *_held(publication),
             *_aged(publication.as_of, now),
-            # When tables of other goods are due, nothing in the store tells.
+            # The store has no release calendar for tables of other commodities.
             *(_late(publication, past) if publication.is_magnets else ()),
             *_statuses(publication),
         ),
@@ -77,7 +77,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
 
 
 def _data_day(publication: Publication, cutoff: pd.Timestamp) -> pd.Timestamp | None:
-    """Return the day on which the newest figure of the cutoff month came out."""
+    """Return the day on which the newest figure of the cutoff month was published."""
     panel = publication.stand.panel
     came = panel.loc[panel["period"] == cutoff, "available_at"]
     return None if came.empty else came.max().tz_localize(None).normalize()
@@ -97,7 +97,7 @@ def _due_days(
 
 
 def _lag_days(publication: Publication) -> int:
-    """Return how long after a month its detail usually came out in recent years."""
+    """Return how long after a month its detail was usually published in recent years."""
     calendar = publication.published.calendar
     detail = calendar.loc[calendar["what"] == "detail"].sort_values("period_to")
     recent = detail.drop_duplicates("period_to").tail(RECENT_MONTHS)
@@ -108,11 +108,11 @@ def _lag_days(publication: Publication) -> int:
 
 
 def _held(publication: Publication) -> list[str]:
-    """Say that a newer forecast waits for a person."""
+    """Report newer forecasts that await approval."""
     known = publication.published.publications
     newer = known.loc[(known["state"] == "held") & (known["as_of"] > publication.as_of)]
     return [
-        f"Held: a newer forecast, of {one['as_of']:%-d %B %Y}, waits for a person to approve it: "
+        f"Held: a newer forecast, as of {one['as_of']:%-d %B %Y}, awaits approval: "
         f"{one['held_because']}."
         for one in newer.to_dict("records")
     ]
@@ -126,34 +126,36 @@ def _aged(as_of: pd.Timestamp, now: pd.Timestamp) -> list[str]:
 
 
 def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> list[str]:
-    """Say which months should be known by now and are not."""
+    """Report months whose figures are overdue."""
     if len(due) < LATE_MONTHS:
         return []
     first, last = min(due), max(due)
     calendar = publication.published.calendar
     out = calendar.loc[calendar["what"].eq("detail") & calendar["period_to"].between(first, last)]
-    said = ""
+    release = ""
     if len(out):
         newest = out.sort_values("period_to").iloc[-1]
-        said = (
-            f" China's customs did release {newest['period_to']:%B %Y} on "
-            f"{newest['released_on']:%-d %B %Y}, but no figure of it is in the data."
+        release = (
+            f" China Customs published {newest['period_to']:%B %Y} on "
+            f"{newest['released_on']:%-d %B %Y}; that release has not been loaded yet."
         )
-    told = (
-        f"Late data: figures for {first:%B %Y} to {last:%B %Y} were due by "
-        f"{due[last]:%-d %B %Y} and are not in the data; these months are forecasts too.{said}"
-    )
-    return [told]
+    return [
+        (
+            f"Late data: figures for {first:%B %Y} to {last:%B %Y} were due by "
+            f"{due[last]:%-d %B %Y} and have not been loaded; these months are forecasts "
+            f"too.{release}"
+        )
+    ]
 
 
 def _statuses(publication: Publication) -> list[str]:
-    """Say which destinations another than the champion answered for, and why."""
+    """Report the destinations that the champion did not forecast, and why."""
     rows = publication.latest.fillna({"reason": ""})
     other = rows.loc[rows["status"] != "champion"].drop_duplicates(["destination", "status"])
-    told = []
+    found = []
     for (status, reason), group in other.groupby(["status", "reason"]):
-        why = f", because {reason}" if reason else "."
+        why = f" ({reason})" if reason else ""
         whole = not publication.is_magnets and len(group) == len(publication.destinations)
         names = "all destinations" if whole else ", ".join(map(name_of, group["destination"]))
-        told.append(f"{str(status)[:1].upper()}{str(status)[1:]}: {names}{why}")
-    return told
+        found.append(f"{str(status)[:1].upper()}{str(status)[1:]}: {names}{why}.")
+    return found

@@ -6,7 +6,7 @@ import pandas as pd
 
 from service.http.responses import Record, records
 from service.live.publication import Publication
-from service.wording.goods import UnknownError, asked_of
+from service.wording.goods import UnknownError, query_of
 from service.wording.names import name_of
 from store.errors import first_few
 
@@ -96,7 +96,7 @@ def known_moment(publication: Publication, as_of: pd.Timestamp | None) -> pd.Tim
 
 
 def _query(publication: Publication) -> str:
-    asked = asked_of(publication.commodity)
+    asked = query_of(publication.commodity)
     return f"?{asked}" if asked else ""
 
 

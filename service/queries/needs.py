@@ -1,4 +1,4 @@
-"""Needs beside the newest forecast: chances of a shortfall, and the stock that covers."""
+"""Needs beside the newest forecast: chances of a shortfall, and the safety stock."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -18,9 +18,8 @@ from service.wording.names import name_of
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 
 COVERS: Final = (0.90, 0.95)
-USUAL_CARRY: Final = 0.7
-"""Share of a miss that the next month repeats, where no backtest was published to tell. Near the
-0.68 of the backtest on the bundled facts."""
+USUAL_AUTOCORRELATION: Final = 0.7
+"""Used where no backtest was published. Near the 0.68 of the backtest on the bundled figures."""
 
 NEED_COLUMNS: Final = (
     "id", "name", "commodity", "destination", "period_from", "period_to", "tonnes", "author",
@@ -31,20 +30,20 @@ NEED_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ErrorAutocorrelation:
-    """The share of a miss that the next month repeats, and where it is from."""
+    """The share of one month's error that carries into the next, and its source."""
 
     share: float
     source: str
 
 
-def carry_of(publication: Publication) -> ErrorAutocorrelation:
-    """Return what the newest published backtest told, else what is usual."""
+def autocorrelation_of(publication: Publication) -> ErrorAutocorrelation:
+    """Return the figure of the newest published backtest, else the usual one."""
     scores = publication.published.scores
     own = scores.loc[
         scores["metric"].eq(ERROR_AUTOCORRELATION) & (scores["as_of"] <= publication.as_of)
     ]
     if own.empty:
-        return ErrorAutocorrelation(USUAL_CARRY, "default: no published backtest tells it")
+        return ErrorAutocorrelation(USUAL_AUTOCORRELATION, "default, no backtest published")
     newest = own.sort_values("as_of", kind="stable").iloc[-1]
     return ErrorAutocorrelation(
         float(newest["value"]),
@@ -71,10 +70,10 @@ def need_documents(publication: Publication, desk: PlanningState) -> list[Record
 
 def all_needs(of: Of, desk: PlanningState) -> list[Record]:
     """Return the needs of all commodities in force as ``need_documents``, newest first."""
-    told = [
+    found = [
         need for code in desk.needs["commodity"].unique() for need in need_documents(of(code), desk)
     ]
-    return sorted(told, key=lambda need: -need["id"])
+    return sorted(found, key=lambda need: -need["id"])
 
 
 def need_of(of: Of, desk: PlanningState, number: int) -> Record:
@@ -86,8 +85,8 @@ def need_of(of: Of, desk: PlanningState, number: int) -> Record:
     own = desk.needs.loc[desk.needs["id"] == number]
     for commodity in own["commodity"]:
         return next(d for d in need_documents(of(str(commodity)), desk) if d["id"] == number)
-    known = ", ".join(str(value) for value in sorted(desk.needs["id"])) or "there is none"
-    raise UnknownError(f"No need {number} in force. Expected one of: {known}. See /api/v1/needs.")
+    known = ", ".join(str(value) for value in sorted(desk.needs["id"])) or "none so far"
+    raise UnknownError(f"No active need {number}. Expected one of: {known}. See /api/v1/needs.")
 
 
 def need_document(publication: Publication, need: Record) -> Record:
@@ -98,10 +97,12 @@ def need_document(publication: Publication, need: Record) -> Record:
         need: A row of the table, as plain values.
     """
     rows = months_needed(publication, need)
-    carry = carry_of(publication)
+    autocorrelation = autocorrelation_of(publication)
     ahead = rows.loc[rows["period"] >= _month_of(publication.as_of)]
     quantiles = ahead[list(QUANTILE_COLUMNS)].to_numpy(float)
-    paths = publication.paths_of(quantiles, carry.share) if len(ahead) else np.zeros((1, 0))
+    paths = (
+        publication.paths_of(quantiles, autocorrelation.share) if len(ahead) else np.zeros((1, 0))
+    )
     buffers = [
         round(buffer_for(paths, need["tonnes"], cover), KILOGRAMS) if len(ahead) else None
         for cover in COVERS
@@ -122,8 +123,8 @@ def need_document(publication: Publication, need: Record) -> Record:
         "buffer_95_t": buffers[1],
         "first_month": months[0] if months else None,
         "last_month": months[-1] if months else None,
-        "carry_over": round(carry.share, 4),
-        "carry_over_source": carry.source,
+        "carry_over": round(autocorrelation.share, 4),
+        "carry_over_source": autocorrelation.source,
         "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
         "destination_name": name_of(need["destination"]),
         "months": [_month(row, need["tonnes"], publication) for row in rows.to_dict("records")],

@@ -1,4 +1,4 @@
-"""The backtest as a reader needs it: against yardsticks, and plain about defeats."""
+"""The backtest for readers: beside the yardsticks, and plain about where they are better."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -67,18 +67,18 @@ def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:
 
 
 def losses(rows: list[ScoreRow]) -> list[str]:
-    """Say where our model misses by more than a yardstick, one sentence a scope and range."""
+    """Return where a yardstick has the smaller error, one sentence a scope and range."""
     wape = {(row.scope, row.months, row.model): row.wape for row in rows}
     sentences = []
     for row in rows:
         better = [
-            f"{YARDSTICKS[other]} by {percent(wape[row.scope, row.months, other])}"
+            f"{YARDSTICKS[other]} {percent(wape[row.scope, row.months, other])}"
             for other in row.loses_to
         ]
         if better:
             sentences.append(
-                f"{row.scope_name}, months {row.months}: {row.model_name} misses by "
-                f"{percent(row.wape)}, {' and '.join(better)}."
+                f"{row.scope_name}, months {row.months}: error of {row.model_name} "
+                f"{percent(row.wape)}, {', '.join(better)}."
             )
     return sentences
 

@@ -46,13 +46,11 @@ class TableReport:
     pictures: bool = True
     """Whether it is drawn, or holds the numbers alone."""
     label: str = ""
-    """What the commodity is called; empty where nobody told."""
+    """Label of the commodity; empty where none is known."""
 
     @property
     def goods(self) -> str:
         """Return the commodity in words."""
-        if not self.label:
-            return f"commodity {self.commodity}"
         return words_of(self.commodity, {self.commodity: self.label})
 
     def as_input(self) -> ReportInput:
@@ -80,7 +78,7 @@ class TableLine:
     last_year: float
     """Tonnes of the last twelve known months."""
     hit_rate: float
-    """How often its 80 % band held, NaN where that is not known."""
+    """Coverage of its 80 % band in the backtest, NaN where that is not known."""
 
 
 def write_table_report(report: TableReport, folder: Path) -> Path:

@@ -20,9 +20,8 @@ MISSING: Final = "-"
 def forecast_table(forecasts: pd.DataFrame) -> Table:
     """Return months as rows and destinations as columns, three quantiles a month.
 
-    Twelve destinations fit in 80 characters up to 999 t or so each; where they do not, figures wrap
-    and never lose a digit. The tonnes have thousands separators; where another
-    than the champion made a forecast, the column has a star and the caption says why.
+    Twelve destinations of up to some 999 t fit in 80 characters; longer figures wrap and never lose
+    a digit. Where a fallback made the forecast, the column has a star and the caption the reason.
 
     Args:
         forecasts: ``FORECAST_COLUMNS`` of one ``as_of``; not modified.
@@ -62,17 +61,17 @@ def _add_rows(table: Table, forecasts: pd.DataFrame, destinations: list[str]) ->
 
 
 def _head(destination: str, forecasts: pd.DataFrame) -> Text:
-    """Return a narrow column head, starred where the champion did not answer."""
+    """Return a narrow column head, starred where a fallback made the forecast."""
     starred = destination in _exceptions(forecasts)
     return Text(SHORT_NAMES.get(destination, destination) + ("*" if starred else ""))
 
 
 def _exceptions(forecasts: pd.DataFrame) -> dict[str, str]:
-    """Return each destination another than the champion answered for, and how."""
+    """Return each destination that a fallback forecast, with its status and reason."""
     other = forecasts[forecasts["status"] != CHAMPION]
     why = other["reason"].fillna("") if "reason" in other else pd.Series("", index=other.index)
-    told = other["status"].astype(str).where(why == "", other["status"] + ", because " + why)
-    return {str(d): str(s) for d, s in zip(other["destination"], told, strict=True)}
+    status = other["status"].astype(str).where(why == "", other["status"] + " (" + why + ")")
+    return {str(d): str(s) for d, s in zip(other["destination"], status, strict=True)}
 
 
 def _caption(forecasts: pd.DataFrame) -> Text | None:

@@ -1,4 +1,4 @@
-"""The report's content as plain values: what is said, before how it looks."""
+"""The content of reports and pages as plain values, before any layout."""
 
 import math
 from collections.abc import Sequence
@@ -82,12 +82,12 @@ class Section:
 
     @property
     def has_hit_rate(self) -> bool:
-        """Tell whether any month says how often its band held."""
+        """Tell whether any month has the coverage of its band."""
         return any(not math.isnan(row.hit_rate) for row in self.rows)
 
     @property
     def driven(self) -> tuple[MonthRow, ...]:
-        """Return the next months that say what moved them."""
+        """Return the next months that have drivers."""
         ahead = [row for row in self.rows if row.drivers and not row.past]
         return tuple(ahead[:MONTHS_IN_HEADLINE])
 
@@ -113,7 +113,7 @@ def outlook_of(report: ReportInput, fan: Fan) -> Outlook | None:
 
 
 def headline(outlook: Outlook) -> str:
-    """Say the outlook in one sentence of plain words."""
+    """Return the outlook in words."""
     whole = "China's exports to the world" if outlook.destination == WORLD else outlook.name
     text = (
         f"{whole}, {outlook.months}: {tonnes(outlook.middle)}{NBSP}t, with an 80{NBSP}% band from "
@@ -123,9 +123,9 @@ def headline(outlook: Outlook) -> str:
 
 
 def _compared(outlook: Outlook) -> str:
-    """Compare an outlook with the year before, as far as that is known."""
+    """Compare an outlook with the year before where it is known."""
     if math.isnan(outlook.change):
-        return "There are no complete figures for the same months a year before."
+        return "Figures for the same months a year before are incomplete."
     way = "above" if outlook.change >= 0 else "below"
     known = ", which are partly estimated" if outlook.partly_estimated else ""
     return (
@@ -135,13 +135,13 @@ def _compared(outlook: Outlook) -> str:
 
 
 def nowcast(fan: Fan) -> str:
-    """Say what the months already past but not yet published are expected to show."""
+    """Return the estimate for months that have ended but are not yet published."""
     rows = fan.forecast[fan.forecast["period"] < _month_start(fan.as_of)]
     if rows.empty:
         return ""
     return (
-        f"{_span(rows['period'])}: already past, not yet published; estimated at "
-        f"{tonnes(float(rows['p50'].sum()))} t together."
+        f"{_span(rows['period'])}, ended but not yet published: estimated total "
+        f"{tonnes(float(rows['p50'].sum()))} t."
     )
 
 
@@ -183,8 +183,8 @@ def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
     groups: dict[str, list[str]] = {}
     for fan in fans:
         reason = reason_of(fan)
-        told = f"{status_of(fan)}, because {reason}" if reason else status_of(fan)
-        groups.setdefault(told, []).append(name_of(fan.destination))
+        status = f"{status_of(fan)} ({reason})" if reason else status_of(fan)
+        groups.setdefault(status, []).append(name_of(fan.destination))
     return [(status, ", ".join(names)) for status, names in groups.items()]
 
 

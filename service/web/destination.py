@@ -1,4 +1,4 @@
-"""The page of one destination: chart, why, months, history, files."""
+"""The page of one destination: chart, drivers, months, history, files."""
 
 import json
 from collections.abc import Hashable, Mapping
@@ -19,7 +19,7 @@ from service.web.forms import FormErrors
 from service.web.render import page
 from service.wording.goods import home_of
 from service.wording.names import name_of
-from service.wording.numbers import NBSP, tonnes
+from service.wording.numbers import NBSP, signed_tonnes
 
 HISTORY_SHOWN: Final = 36
 """Months of history in the table; the CSV has all."""
@@ -27,7 +27,7 @@ HISTORY_SHOWN: Final = 36
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What moved one month, in sentences."""
+    """Why the median of one month is what it is, in sentences."""
 
     month: str
     median: float
@@ -42,9 +42,9 @@ def destination_page(
     desk: PlanningState,
     refused: FormErrors | None = None,
 ) -> Answer:
-    """Return the page of one destination, with what planners expect beside the medians.
+    """Return the page of one destination, with overrides beside the medians.
 
-    ``refused`` is an override that was not taken, to be shown again.
+    ``refused`` is an override that was not accepted, to be shown again.
 
     Raises:
         UnknownError: It is not forecast.
@@ -53,7 +53,7 @@ def destination_page(
     report, fan = report_of(publication), fan_of(publication, destination)
     outlook = view.outlook_of(report, fan)
     rows = view.month_rows(report, fan)
-    expected = desk.newest_overrides(publication.commodity, destination, publication.as_of)
+    overrides = desk.newest_overrides(publication.commodity, destination, publication.as_of)
     history = months_of(publication, destination)[-HISTORY_SHOWN:]
     return page(
         "destination.html.j2",
@@ -69,7 +69,7 @@ def destination_page(
         chart=chart_svg(publication, destination),
         left_out=left_out_note(fan) if fan.left_out else "",
         rows=rows,
-        expected={f"{pd.Timestamp(month):%b %Y}": told for month, told in expected.items()},
+        overrides={f"{pd.Timestamp(month):%b %Y}": row for month, row in overrides.items()},
         months=list(zip(fan.forecast["period"], rows, strict=True)),
         hit_rate=rows[0].hit_rate if rows else float("nan"),
         reasons=reasons(publication, fan, rows),
@@ -81,12 +81,12 @@ def destination_page(
 
 
 def reasons(publication: Publication, fan: Fan, rows: tuple[view.MonthRow, ...]) -> list[Reason]:
-    """Say of the next months what made each, in sentences with numbers.
+    """Explain the medians of the next months in sentences with numbers.
 
-    By the parts that add up to the median where they were published, else by the drivers.
+    From the parts that add up to the median where they were published, else from the drivers.
     """
-    told = zip(rows, fan.forecast.to_dict("records"), strict=True)
-    ahead = [(row, record) for row, record in told if not row.past]
+    months = zip(rows, fan.forecast.to_dict("records"), strict=True)
+    ahead = [(row, record) for row, record in months if not row.past]
     found = [
         Reason(row.month, row.p50, _sentences(fan.destination, record, row, publication.meanings))
         for row, record in ahead[: view.MONTHS_IN_HEADLINE]
@@ -100,16 +100,15 @@ def _sentences(
     row: view.MonthRow,
     meanings: Mapping[str, str],
 ) -> tuple[str, ...]:
-    """Return the sentences of one month; none where nothing was published of what made it."""
+    """Return the sentences of one month; none where neither parts nor drivers were published."""
     parts = record.get("contributions")
     if isinstance(parts, str) and parts:
         period = f"{record['period']:%Y-%m}"
         return tuple(forecast_sentences(destination, period, json.loads(parts)))
-    return tuple(_sentence(name, moved, meanings) for name, moved in row.drivers)
+    return tuple(_driver_sentence(name, tonnes, meanings) for name, tonnes in row.drivers)
 
 
-def _sentence(name: str, moved: float, meanings: Mapping[str, str]) -> str:
-    """Say what one driver does to a month."""
-    said = meanings.get(name, name.replace("_", " "))
-    way = "raises" if moved > 0 else "lowers"
-    return f"{said[:1].upper()}{said[1:]}: {way} it by {tonnes(abs(moved))}{NBSP}t."
+def _driver_sentence(name: str, effect: float, meanings: Mapping[str, str]) -> str:
+    """Return what one driver does to a month."""
+    meaning = meanings.get(name, name.replace("_", " "))
+    return f"{meaning[:1].upper()}{meaning[1:]}: {signed_tonnes(effect)}{NBSP}t."

@@ -1,4 +1,4 @@
-"""Forms of the pages: read field by field, and shown again where they make no sense."""
+"""Forms of the pages: read field by field, and shown again with a message where one is wrong."""
 
 import re
 from collections.abc import Mapping
@@ -19,20 +19,20 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class FormErrors:
-    """A form that was not taken."""
+    """A form that was not accepted."""
 
     form: str
-    """Which of its page."""
+    """Which form of the page."""
     fields: Mapping[str, str]
-    """As they were typed."""
+    """As typed."""
     message: str
 
 
 async def form_of(request: Request) -> Mapping[str, str]:
-    """Return the fields of a form; each comes once.
+    """Return the fields of a form; each occurs once.
 
     Raises:
-        DataError: The body is no form.
+        DataError: The body is not a form.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     try:
@@ -40,10 +40,10 @@ async def form_of(request: Request) -> Mapping[str, str]:
         fields = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except (UnicodeDecodeError, ValueError) as err:
         raise DataError(
-            f"A form that cannot be read ({err}). Expected {FORM}. Send it anew."
+            f"The form cannot be read ({err}). Expected {FORM}. Send it again."
         ) from err
     if kind != FORM:
-        raise DataError(f"A body of {kind!r}. Expected {FORM}. Programs use /api/v1.")
+        raise DataError(f"The body is {kind!r}. Expected {FORM}. Programs use /api/v1.")
     return dict(fields)
 
 
@@ -57,7 +57,7 @@ def text_in(fields: Mapping[str, str], name: str) -> str:
         DataError: It is missing.
     """
     if name not in fields:
-        raise DataError(f"No field {name!r} in the form. Expected one. Send the page's own form.")
+        raise DataError(f"The form has no field {name!r}. Expected one. Use the form of the page.")
     return fields[name].strip()
 
 
@@ -65,14 +65,14 @@ def number_in(fields: Mapping[str, str], name: str) -> float:
     """Return a field that is a number.
 
     Raises:
-        DataError: It is missing or none.
+        DataError: It is missing or not a number.
     """
     text = text_in(fields, name)
     try:
         return float(text)
     except ValueError as err:
         raise DataError(
-            f"{name}={text[:40]!r} is no number. Expected one such as 450.5. Correct it."
+            f'"{text[:40]}" is not a number we can read safely. Write {name} as 1000 or 1000.0.'
         ) from err
 
 
@@ -80,11 +80,9 @@ def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
     """Return a field that is a month, as its first day.
 
     Raises:
-        DataError: It is missing or none.
+        DataError: It is missing or not a month.
     """
     text = text_in(fields, name)
     if not re.fullmatch(MONTH_PATTERN, text):
-        raise DataError(
-            f"{name}={text[:40]!r} is no month. Expected YYYY-MM, e.g. 2026-12. Correct it."
-        )
+        raise DataError(f'"{text[:40]}" is not a month. Write {name} as YYYY-MM, e.g. 2026-12.')
     return month_start(text)

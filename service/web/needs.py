@@ -1,4 +1,4 @@
-"""The page of needs, alert rules and alerts, of all goods; its forms are of one of them."""
+"""The page of needs, alert rules and alerts of all commodities; its forms are for one."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,10 +13,10 @@ from service.http.responses import Record
 from service.live.publication import Publication
 from service.planning.planning_state import PlanningState
 from service.queries import desk as queries
-from service.queries.needs import Of, all_needs, carry_of
+from service.queries.needs import Of, all_needs, autocorrelation_of
 from service.web.forms import FormErrors
 from service.web.render import page
-from service.wording.goods import asked_of, home_of, words_of
+from service.wording.goods import home_of, query_of, words_of
 from service.wording.names import name_of
 from store.vocabulary import COMMODITY
 
@@ -37,14 +37,14 @@ def needs_page(
     """Return the page of needs, alert rules and alerts.
 
     Args:
-        request: Who asks.
-        publication: What is published of the commodity that the forms are for.
-        desk: The desk.
-        now: The moment of asking.
-        of: What is published of the others.
-        picked: Destination that the forms begin with.
-        secret: Number of a rule just made and its secret, to be shown this once.
-        refused: A form that was not taken, to be shown again.
+        request: The request to answer.
+        publication: The newest publication of the commodity that the forms are for.
+        desk: Needs, rules and alerts.
+        now: The moment of the request.
+        of: Returns the newest publication of another commodity.
+        picked: Destination selected in the forms.
+        secret: Number of a rule just created and its secret, shown only once.
+        refused: A form that was not accepted, to be shown again.
     """
     ahead = sorted(set(publication.latest["period"]))
     codes = sorted(publication.published.commodities, key=lambda code: (code != COMMODITY, code))
@@ -56,7 +56,7 @@ def needs_page(
         needs=[_with_home(need) for need in all_needs(of, desk)],
         rules=queries.rules(desk),
         alerts=queries.alerts(desk),
-        carry=carry_of(publication),
+        autocorrelation=autocorrelation_of(publication),
         destinations=[(code, name_of(code)) for code in publication.destinations],
         picked=picked,
         first=ahead[0],
@@ -74,7 +74,7 @@ def needs_page(
 
 def needs_at(commodity: str, part: str = "") -> str:
     """Return the address of the page with forms of a commodity, or of a part of it."""
-    asked = asked_of(commodity)
+    asked = query_of(commodity)
     return f"{PLACE}{f'?{asked}' if asked else ''}{f'#{part}' if part else ''}"
 
 

@@ -17,7 +17,7 @@ from service.wording.names import name_of
 
 @dataclass(frozen=True, slots=True)
 class OverviewLine:
-    """What the overview says of one destination."""
+    """What the overview shows of one destination."""
 
     outlook: view.Outlook
     months: tuple[view.MonthRow, ...]
@@ -26,7 +26,7 @@ class OverviewLine:
 def overview(publication: Publication, now: pd.Timestamp) -> Answer:
     """Return the overview."""
     report = report_of(publication)
-    # Each destination looks into its own rows alone, for there may be hundreds.
+    # Each destination gets its own rows only: there may be hundreds.
     panels = dict(list(report.panel.groupby("destination")))
     reports = {
         name: replace(report, panel=panels.get(name, report.panel.iloc[:0]))
@@ -40,9 +40,9 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
     outlook = view.outlook_of(reports[world.destination], world)
     rows = view.month_rows(reports[world.destination], world)
     reason = next(iter(reasons(publication, world, rows)), None)
-    # The sentence that names month and median again is left out.
+    # The sentence that repeats month and median is left out.
     opening = f"{name_of(world.destination)}, "
-    moved = [said for said in reason.sentences if not said.startswith(opening)] if reason else []
+    moved = [text for text in reason.sentences if not text.startswith(opening)] if reason else []
     return page(
         "overview.html.j2",
         publication,

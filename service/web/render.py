@@ -11,7 +11,7 @@ from service.http.responses import HTML, Answer, answer_of
 from service.http.templating import environment
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
-from service.wording.goods import asked_of, file_of, home_of
+from service.wording.goods import file_of, home_of, query_of
 from service.wording.numbers import MISSING
 
 SITE: Final = "site/"
@@ -55,7 +55,7 @@ def page(
         goods=publication.goods,
         is_magnets=publication.is_magnets,
         home=home_of(commodity),
-        asked=asked_of(commodity),
+        asked=query_of(commodity),
         file=file_of(commodity),
         **values,
     )

@@ -19,7 +19,8 @@ from service.scenarios.scenario_schema import (
     ScenarioRefusedError,
     WorkedScenario,
 )
-from service.web.levers import check, field_of, form_like, form_of
+from service.web.lever_checks import check
+from service.web.levers import choices_of, form_like, form_of
 from service.web.what_if import WhatIfView, result_of, what_if_page
 from service.wording.goods import UnknownError
 from store.errors import DataError
@@ -52,18 +53,17 @@ async def question_of(
     """
     known_destination(current, destination)
     offered = () if shared.asking is None else shared.asking.what_if.worked
-    ground = field_of(current)
+    choices = choices_of(current)
     if worked:
         picked = _picked(offered, worked)
         form = form_like(picked)
-        return ScenarioQuery(
-            WhatIfView(destination, form, ground, {}, offered, picked), picked.text
-        )
+        view = WhatIfView(destination, form, choices, {}, offered, picked)
+        return ScenarioQuery(view, picked.text)
     form = form_of(request.query_params.multi_items())
-    checked = None if form.is_empty else check(form, ground)
-    wrong = {} if checked is None else checked.wrong
-    text = "" if checked is None or wrong else checked.text
-    return ScenarioQuery(WhatIfView(destination, form, ground, wrong, offered, None), text)
+    checked = None if form.is_empty else check(form, choices)
+    errors = {} if checked is None else checked.errors
+    text = "" if checked is None or errors else checked.text
+    return ScenarioQuery(WhatIfView(destination, form, choices, errors, offered, None), text)
 
 
 def _picked(offered: tuple[WorkedScenario, ...], key: str) -> WorkedScenario:
@@ -71,7 +71,7 @@ def _picked(offered: tuple[WorkedScenario, ...], key: str) -> WorkedScenario:
         if one.key == key:
             return one
     raise UnknownError(
-        f"No worked scenario {key!r}. Expected one of {', '.join(one.key for one in offered)}. "
+        f"No example scenario {key!r}. Expected one of {', '.join(one.key for one in offered)}. "
         "See /api/v1/scenarios."
     )
 
@@ -97,7 +97,7 @@ async def what_if_route(
         status = HTTPStatus.SERVICE_UNAVAILABLE if late else HTTPStatus.BAD_REQUEST
         headers = {"Retry-After": "5", **err.headers} if isinstance(err, NoAnswerError) else {}
         return Response(made.body, status, headers, media_type=made.media)
-    if asked.view.wrong:
+    if asked.view.errors:
         return Response(answer.body, HTTPStatus.BAD_REQUEST, media_type=answer.media)
     shared.drawn.keep(key, answer)
     return reply(request, answer)
@@ -154,10 +154,10 @@ def _asked_text(asked: ScenarioQuery) -> bytes:
         DataError: None is asked, or the form is not sound.
     """
     if not asked.text:
-        wrong = "; ".join(f"{name}: {text}" for name, text in asked.view.wrong.items()).rstrip(".")
+        errors = "; ".join(f"{name}: {text}" for name, text in asked.view.errors.items())
         raise DataError(
-            f"No scenario in the address: {wrong or 'nothing is filled'}. Expected the fields of "
-            "/what-if. Correct it there."
+            f"No scenario in the address: {errors.rstrip('.') or 'no field is set'}. Expected the "
+            "fields of /what-if. Correct it there."
         )
     return asked.text.encode()
 

@@ -1,4 +1,4 @@
-"""The page of how it is: what is wrong and what to do, who answers and why, the last runs."""
+"""The page of the system status: alarms and remedies, the models in use, recent runs."""
 
 from typing import Final
 
@@ -17,15 +17,15 @@ RUNS: Final = 10
 
 
 def status_page(found: HealthReport, publication: Publication | None, now: pd.Timestamp) -> Answer:
-    """Return the page; without a publication it tells of the installation alone.
+    """Return the page; without a publication it shows the installation only.
 
     Args:
-        found: How the installation is.
-        publication: What is published, None if nothing is.
-        now: The moment of asking.
+        found: The health report.
+        publication: The newest publication, None if there is none.
+        now: The moment of the request.
     """
     if publication is None:
-        shown = bare_page(TEMPLATE, here=ADDRESS, found=found, answering=(), runs=())
+        shown = bare_page(TEMPLATE, here=ADDRESS, found=found, models=(), runs=())
         return answer_of(shown.encode(), HTML)
     return page(
         TEMPLATE,
@@ -33,13 +33,13 @@ def status_page(found: HealthReport, publication: Publication | None, now: pd.Ti
         now=now,
         here=ADDRESS,
         found=found,
-        answering=answering(publication),
-        runs=last_runs(publication),
+        models=models_in_use(publication),
+        runs=recent_runs(publication),
     )
 
 
-def answering(publication: Publication) -> list[Record]:
-    """Return who answers for each destination in the newest forecast, and why not the champion."""
+def models_in_use(publication: Publication) -> list[Record]:
+    """Return the model of each destination in the newest forecast, and why not the champion."""
     rows = publication.latest.fillna({"reason": ""})
     parts = rows.drop_duplicates(["destination", "status", "reason"])
     place = {code: number for number, code in enumerate(publication.destinations)}
@@ -56,12 +56,12 @@ def answering(publication: Publication) -> list[Record]:
     ]
 
 
-def last_runs(publication: Publication) -> list[Record]:
-    """Return the last runs on anything, newest first; minutes are None where one has not ended."""
+def recent_runs(publication: Publication) -> list[Record]:
+    """Return the last runs of any flow, newest first; minutes are None where one has not ended."""
     runs = publication.published.runs.sort_values("started_at", ascending=False).head(RUNS)
     return [
         {
-            "began": f"{row['started_at']:%Y-%m-%d %H:%M}",
+            "started": f"{row['started_at']:%Y-%m-%d %H:%M}",
             "flow": row["flow"],
             "commodity": row["commodity"],
             "status": row["status"],

@@ -19,24 +19,24 @@ from store.vocabulary import WORLD
 
 ADDRESS: Final = "/what-if"
 KILOGRAM: Final = 0.001
-"""To which answers are rounded, in tonnes."""
+"""Precision of results in tonnes."""
 
 
 @dataclass(frozen=True, slots=True)
 class WhatIfView:
-    """What is asked, and of which destination it is shown."""
+    """The scenario to show, and for which destination."""
 
     destination: str
     form: LeverForm
-    ground: LeverChoices
-    wrong: dict[str, str]
+    choices: LeverChoices
+    errors: dict[str, str]
     worked: tuple[WorkedScenario, ...]
     picked: WorkedScenario | None
-    """The worked scenario that is shown, if one is."""
+    """The example scenario that is shown, if any."""
 
     @property
     def query(self) -> str:
-        """Return the query of the address that shows the same."""
+        """Return the query of the address that shows the same page."""
         if self.picked is not None:
             return LeverForm({}).query(destination=self.destination, worked=self.picked.key)
         return self.form.query(destination=self.destination)
@@ -44,7 +44,7 @@ class WhatIfView:
 
 @dataclass(frozen=True, slots=True)
 class DestinationEffect:
-    """What a scenario does to one destination over the months it changes; tonnes are means."""
+    """Effect of a scenario on one destination over the months it changes; means in tonnes."""
 
     destination: str
     base: float
@@ -63,20 +63,20 @@ class DestinationEffect:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the page says of an answer."""
+    """What the page shows of a result."""
 
-    told: ScenarioResult
+    answer: ScenarioResult
     text: str
     """The scenario as YAML."""
     headline: str
     span: str
-    hits: tuple[DestinationEffect, ...]
+    effects: tuple[DestinationEffect, ...]
     rows: list[dict[str, object]]
     warnings: tuple[str, ...]
-    """Of the destination shown."""
+    """For the destination shown."""
     chart: str
     base_label: str
-    """What the base is: as published, or what the scenario names to compare with."""
+    """Name of the base: as published, or as the scenario defines it."""
 
 
 def what_if_page(
@@ -86,7 +86,7 @@ def what_if_page(
     result: Result | None = None,
     trouble: str = "",
 ) -> Answer:
-    """Return the page; ``trouble`` says why there is no answer."""
+    """Return the page; ``trouble`` explains why there is no result."""
     return page(
         "what_if.html.j2",
         publication,
@@ -96,34 +96,34 @@ def what_if_page(
         name=name_of(view.destination),
         result=result,
         trouble=trouble,
-        importers=[(code, name_of(code)) for code in view.ground.importers],
-        places=[(code, name_of(code)) for code in view.ground.destinations],
+        importers=[(code, name_of(code)) for code in view.choices.importers],
+        places=[(code, name_of(code)) for code in view.choices.destinations],
         tariff_kinds=TARIFF_KINDS,
         licence_kinds=LICENCE_KINDS,
     )
 
 
 def result_of(
-    publication: Publication, view: WhatIfView, told: ScenarioResult, text: str
+    publication: Publication, view: WhatIfView, answer: ScenarioResult, text: str
 ) -> Result:
-    """Return what the page says of an answer about the destination shown."""
-    table = told.table.assign(period=pd.to_datetime(told.table["period"]))
+    """Return what the page shows of a result for the destination chosen."""
+    table = answer.table.assign(period=pd.to_datetime(answer.table["period"]))
     own = table.loc[table["destination"] == view.destination].reset_index(drop=True)
     changed = table.loc[_differs(table), "period"]
-    hits = _hits(table, changed)
+    effects = _effects(table, changed)
     span = f"{changed.min():%B %Y} to {table['period'].max():%B %Y}" if len(changed) else ""
-    mine = next((hit for hit in hits if hit.destination == view.destination), None)
-    headline = _headline(view.destination, mine, span)
+    shown = next((one for one in effects if one.destination == view.destination), None)
+    headline = _headline(view.destination, shown, span)
     label = f"Chart. {headline} The table below has the numbers."
     fan = fan_of(publication, view.destination)
     is_published = np.allclose(own["base_p50"], fan.forecast["p50"], atol=KILOGRAM)
     base_label = "As published" if is_published else "Compared with"
     return Result(
-        told=told,
+        answer=answer,
         text=text,
         headline=headline,
         span=span,
-        hits=hits,
+        effects=effects,
         rows=[{str(key): value for key, value in row.items()} for row in own.to_dict("records")],
         warnings=tuple(dict.fromkeys(filter(None, own["warning"]))),
         chart=paired_svg(Pair(fan, own, base_label.lower()), label=label),
@@ -135,8 +135,8 @@ def _differs(table: pd.DataFrame) -> pd.Series:
     return table["scenario_mean"].ne(table["base_mean"]) | table["difference_p50"].ne(0.0)
 
 
-def _hits(table: pd.DataFrame, changed: pd.Series) -> tuple[DestinationEffect, ...]:
-    """Return the world and all whom a scenario changes, over its months."""
+def _effects(table: pd.DataFrame, changed: pd.Series) -> tuple[DestinationEffect, ...]:
+    """Return the effects on the world and on all affected destinations, over its months."""
     if changed.empty:
         return ()
     rows = table.loc[table["period"] >= changed.min()]
@@ -151,10 +151,10 @@ def _hits(table: pd.DataFrame, changed: pd.Series) -> tuple[DestinationEffect, .
     )
 
 
-def _headline(destination: str, hit: DestinationEffect | None, span: str) -> str:
-    if hit is None or hit.difference == 0:
-        return f"{name_of(destination)}: no month changes."
+def _headline(destination: str, effect: DestinationEffect | None, span: str) -> str:
+    if effect is None or effect.difference == 0:
+        return f"{name_of(destination)}: no change in any month."
     return (
-        f"{name_of(destination)}, {span}: {tonnes(hit.scenario)}{NBSP}t instead of "
-        f"{tonnes(hit.base)}{NBSP}t in all, {signed_percent(hit.change)} (mean)."
+        f"{name_of(destination)}, {span}: {tonnes(effect.scenario)}{NBSP}t in total instead of "
+        f"{tonnes(effect.base)}{NBSP}t, {signed_percent(effect.change)} (mean)."
     )

@@ -14,36 +14,37 @@ LABELS: Final = {
     COMMODITY: MAGNETS,
     f"{COMMODITY}{BY_PARTNER}": f"{MAGNETS}, by the full partner table",
 }
-"""Commodities that have a name of their own here; others are told by label and code."""
+"""Commodities with a name of their own here; others are shown by label and code."""
 
 
 class UnknownError(DataError):
-    """Asked for something that is not there."""
+    """The request names something that does not exist."""
 
 
 def label_of(commodity: str, labels: Mapping[str, str]) -> str:
-    """Return what a commodity is called, empty where nobody told; ``labels`` as published."""
+    """Return the label of a commodity, empty where none is known; ``labels`` as published."""
     return LABELS.get(commodity) or labels.get(commodity, "")
 
 
 def words_of(commodity: str, labels: Mapping[str, str]) -> str:
-    """Return a commodity in words; labels of two may be alike, so their code is said too."""
+    """Return a commodity in words, with its code, since labels may be alike."""
+    if commodity in LABELS:
+        return LABELS[commodity]
     label = labels.get(commodity)
-    told = f"{label} ({commodity})" if label else f"goods {commodity}"
-    return LABELS.get(commodity) or told
+    return f"{label} ({commodity})" if label else f"commodity {commodity}"
 
 
 def home_of(commodity: str) -> str:
-    """Return what addresses of a commodity's pages begin with; the magnets need nothing."""
+    """Return the prefix of the addresses of a commodity's pages; none for the magnets."""
     return "" if commodity == COMMODITY else f"/goods/{quote(commodity, safe='')}"
 
 
 def file_of(commodity: str) -> str:
-    """Return what names of a commodity's files begin with."""
+    """Return the prefix of the names of a commodity's files."""
     return "magnets" if commodity == COMMODITY else re.sub(r"[^A-Za-z0-9]+", "_", commodity)
 
 
-def asked_of(commodity: str) -> str:
+def query_of(commodity: str) -> str:
     """Return the query that asks the API for a commodity; the magnets need none."""
     return "" if commodity == COMMODITY else f"commodity={quote(commodity, safe='')}"
 

@@ -15,7 +15,7 @@ from service.api.models import Page, Problem
 from service.app import Rules
 from service.planning.webhooks import WebhookPolicy
 from service.queries.desk import override_cells, value_added
-from service.queries.needs import USUAL_CARRY
+from service.queries.needs import USUAL_AUTOCORRELATION
 from service.wording.chances import chance_below
 from store.planning.audit import Actor
 from store.planning.overrides import OverrideRow, add_override
@@ -94,7 +94,7 @@ def test_a_need_beyond_the_forecast_has_no_buffer(desk: TestClient) -> None:
     made = posted(desk, "needs", {**NEED, "period_from": "2028-01", "period_to": "2028-03"})
 
     assert (made["months"], made["buffer_90_t"], made["chance_any_month"]) == ([], None, None)
-    assert "there is no buffer to tell" in desk.get("/needs").text
+    assert "there is no safety stock to compute" in desk.get("/needs").text
 
 
 def test_how_much_carries_over_comes_from_the_published_backtest(
@@ -107,8 +107,8 @@ def test_how_much_carries_over_comes_from_the_published_backtest(
     desk.app.state.shared.live.refresh()
     told = desk.get(f"{API}/needs/1").json()
 
-    assert usual["carry_over"] == USUAL_CARRY
-    assert "no published backtest" in usual["carry_over_source"]
+    assert usual["carry_over"] == USUAL_AUTOCORRELATION
+    assert "no backtest published" in usual["carry_over_source"]
     assert told["carry_over"] == 0.0
     assert told["carry_over_source"] == "backtest as of 2026-11-24, 99 pairs of months"
     assert told["buffer_95_t"] < usual["buffer_95_t"]
@@ -312,7 +312,7 @@ def test_overrides_are_scored_against_the_model_by_what_came(engine: Engine) -> 
     assert added["better"] == 1.0
     with TestClient(make_app(engine)) as client:
         page = " ".join(client.get("/track-record").text.split())
-    assert "Of 1 overridden months whose figure came out" in page
+    assert "For 1 overridden month with a published figure" in page
     assert "+75.0 %</strong> of the model's error" in page
 
 
@@ -403,10 +403,18 @@ def test_where_a_browser_tells_no_site_its_origin_counts(desk: TestClient) -> No
 @pytest.mark.parametrize(
     ("path", "told", "said"),
     [
-        ("/needs", {**NEED, "tonnes": "many"}, "tonnes=&#39;many&#39; is no number"),
-        ("/needs", {**NEED, "period_from": "soon"}, "period_from=&#39;soon&#39; is no month"),
-        ("/needs", {**NEED, "period_to": "0000-01"}, "period_to=&#39;0000-01&#39; is no month"),
-        ("/needs", {"name": "x"}, "No field &#39;destination&#39;"),
+        ("/needs", {**NEED, "tonnes": "many"}, "&#34;many&#34; is not a number we can read safely"),
+        (
+            "/needs",
+            {**NEED, "period_from": "soon"},
+            "&#34;soon&#34; is not a month. Write period_from",
+        ),
+        (
+            "/needs",
+            {**NEED, "period_to": "0000-01"},
+            "&#34;0000-01&#34; is not a month. Write period_to",
+        ),
+        ("/needs", {"name": "x"}, "The form has no field &#39;destination&#39;"),
         ("/alert-rules", {**RULE_FORM, "watched": "shortfall:x"}, "need_id=None"),
         ("/alert-rules", {**RULE_FORM, "watched": "noise"}, "A rule on &#39;noise&#39;"),
     ],
@@ -421,7 +429,7 @@ def test_a_form_that_makes_no_sense_is_shown_again_as_it_was_typed(
     assert answer.headers["referrer-policy"] == "same-origin"
     _, _, after = answer.text.partition('role="alert">')
     complaint, _, rest = after.partition(f'action="{path}"')
-    assert complaint.startswith("Not kept. ")
+    assert complaint.startswith("Not saved. ")
     assert said in complaint
     shown = rest.partition("</form>")[0]
     for name, value in told.items():
@@ -438,13 +446,13 @@ def test_an_override_that_makes_no_sense_is_shown_again_on_its_page(
     answer = form(desk, "/overrides", told)
 
     assert answer.status_code == 400
-    assert "Not kept. " in answer.text
+    assert "Not saved. " in answer.text
     assert "<details open>" in answer.text
     assert 'value="-5" autofocus' in answer.text
     assert 'value="say &#34;no&#34;"' in answer.text
     assert '<option value="2026-12" selected>' in answer.text
     assert read_planning(engine).overrides.empty
-    assert "Not kept" not in desk.get("/destinations/USA").text
+    assert "Not saved" not in desk.get("/destinations/USA").text
     assert form(desk, "/overrides", {**told, "destination": "XXX"}).status_code == 404
 
 

@@ -21,7 +21,7 @@ from service.api.models import Page
 from service.app import Rules
 from service.planning.webhooks import WebhookPolicy
 from service.queries.desk import override_cells, value_added
-from service.queries.needs import USUAL_CARRY
+from service.queries.needs import USUAL_AUTOCORRELATION
 from service.wording.chances import chance_below
 from store.database import open_store
 from store.facts.labels import save_label
@@ -95,7 +95,7 @@ def test_a_need_of_other_goods_is_told_by_their_own_forecast(desk: TestClient) -
     # Half of the paths of one month are short; along four more of them are.
     assert 0.5 < made["chance_any_month"] < 1.0
     assert 0 < made["buffer_90_t"] <= made["buffer_95_t"]
-    assert made["carry_over"] == USUAL_CARRY
+    assert made["carry_over"] == USUAL_AUTOCORRELATION
     assert desk.get(f"{API}/needs/{made['id']}").json() == made
 
 
@@ -110,7 +110,7 @@ def test_a_backtest_of_the_goods_tells_how_much_carries_over(
 
     told = desk.get(f"{API}/needs/{usual['id']}").json()
 
-    assert (told["carry_over"], usual["carry_over"]) == (0.0, USUAL_CARRY)
+    assert (told["carry_over"], usual["carry_over"]) == (0.0, USUAL_AUTOCORRELATION)
     assert told["buffer_95_t"] < usual["buffer_95_t"]
 
 
@@ -186,7 +186,7 @@ def test_an_override_of_other_goods_stands_beside_their_median_alone(desk: TestC
         "/destinations/USA", f"/goods/{GOODS}/destinations/USA", "/track-record",
         f"/goods/{GOODS}/track-record",
     )}  # fmt: skip
-    told = {place: "a new licence" in text or "no month of theirs" in text
+    told = {place: "a new licence" in text or "no figure has been published yet" in text
             for place, text in pages.items()}  # fmt: skip
     assert list(told.values()) == [False, True, False, True]
     trail = desk.get(f"{API}/audit").json()["items"][0]
@@ -237,7 +237,7 @@ def test_overrides_of_other_goods_are_scored_by_what_came_of_them(store: Engine)
     assert override_cells(live.publication, desk).empty
     with TestClient(make_app(store)) as client:
         page = " ".join(client.get(f"/goods/{GOODS}/track-record").text.split())
-    assert "Of 1 overridden months whose figure came out" in page
+    assert "For 1 overridden month with a published figure" in page
     assert "+75.0 %</strong>" in page
 
 
@@ -248,7 +248,7 @@ def test_the_forms_are_for_the_goods_that_are_chosen(desk: TestClient, client: T
     assert re.findall(r'value="(\w+)"', chooser) == ["85051110", GOODS]
     assert '<option value="FRA">France</option>' not in magnets
     assert '<option value="FRA">France</option>' in other
-    assert f"State a need of goods {GOODS}" in other
+    assert f"Record a need of commodity {GOODS}" in other
     assert other.count(f'<input type="hidden" name="commodity" value="{GOODS}">') == 2
     picked = desk.get(f"/needs?{OTHER}&destination=FRA").text
     assert '<option value="FRA" selected>France</option>' in picked
@@ -271,9 +271,9 @@ def test_forms_of_other_goods_write_and_lead_back_to_them(desk: TestClient) -> N
         (303, f"/goods/{GOODS}/destinations/USA#months-head"),
     ]  # fmt: skip
     page = desk.get("/needs").text
-    assert f"50&nbsp;t a month of goods {GOODS} for" in page
+    assert f"50&nbsp;t a month of commodity {GOODS} for" in page
     assert f'<a href="/goods/{GOODS}/destinations/FRA">France</a>' in page
-    assert f"goods {GOODS}, France" in page
+    assert f"commodity {GOODS}, France" in page
     assert f"/api/v1/needs?format=csv&amp;limit=1000&amp;{OTHER}" in page
 
 
@@ -285,10 +285,10 @@ def test_a_form_of_other_goods_that_makes_no_sense_is_shown_again_on_their_page(
 
     for answer in (need, override):
         assert answer.status_code == 400
-        assert "Not kept. " in answer.text
+        assert "Not saved. " in answer.text
         assert f'<input type="hidden" name="commodity" value="{GOODS}">' in answer.text
     assert 'action="/needs" aria-describedby="need-wrong"' in need.text
-    assert f"United States: goods {GOODS} from China" in override.text
+    assert f"United States: commodity {GOODS} from China" in override.text
     unknown = form(desk, "/needs", {**NEED, "commodity": "999999"})
     assert unknown.status_code == 404
 
@@ -363,7 +363,7 @@ def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -
     rows = {e: desk.get(f"{API}/alerts{e}").json()["items"] for e in ("", f"?{OTHER}")}
     assert terms == [GOODS]
     assert [[row["commodity"] for row in told] for told in rows.values()] == [[], [GOODS]]
-    assert f"goods {GOODS}, France" in json.dumps(rows[f"?{OTHER}"])
+    assert f"commodity {GOODS}, France" in json.dumps(rows[f"?{OTHER}"])
 
 
 def test_the_feed_tells_what_is_held_of_other_goods(store: Engine, desk: TestClient) -> None:
@@ -379,7 +379,7 @@ def test_the_feed_tells_what_is_held_of_other_goods(store: Engine, desk: TestCli
     (entry,) = feed.findall(f"{SPACE}entry")
 
     assert entry.findtext(f"{SPACE}title") == (
-        f"The forecast of goods {GOODS} as of 2026-11-25 is held"
+        f"The forecast of commodity {GOODS} as of 2026-11-25 is held"
     )
     link, term = entry.find(f"{SPACE}link"), entry.find(f"{SPACE}category")
     assert link is not None
@@ -394,8 +394,10 @@ def test_a_label_is_shown_with_the_code_once_it_is_told(store: Engine, desk: Tes
 
     listed = desk.get(f"{API}/commodities").json()["items"]
     pages = [desk.get(f"/goods{rest}").text for rest in ("", f"/{GOODS}")]
-    assert f"goods {GOODS}" in before
+    assert f"commodity {GOODS}" in before
     assert [row["label"] for row in listed] == ["rare-earth magnets", "unwrought <gallium>"]
     assert f"{GOODS}</a>: unwrought &lt;gallium&gt;" in pages[0]
-    assert f"What will arrive from China: unwrought &lt;gallium&gt; ({GOODS})" in pages[1]
-    assert f"goods {GOODS}" not in pages[1]
+    assert (
+        f"China's exports of unwrought &lt;gallium&gt; ({GOODS}): the next three months" in pages[1]
+    )
+    assert f"commodity {GOODS}" not in pages[1]

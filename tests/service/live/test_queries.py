@@ -143,7 +143,7 @@ def test_a_newer_forecast_that_is_held_is_told(publication: Publication) -> None
     fresh = freshness_of(waiting, now=NOW)
 
     assert fresh.notices[0] == (
-        "Held: a newer forecast, of 20 December 2026, waits for a person to approve it: WLD +60%."
+        "Held: a newer forecast, as of 20 December 2026, awaits approval: WLD +60%."
     )
 
 

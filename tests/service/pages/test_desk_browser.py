@@ -62,7 +62,7 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
     page.get_by_text("whsec_").wait_for()
 
     page.goto("/destinations/USA")
-    page.get_by_text("Put a number of your own beside a median").focus()
+    page.get_by_text("Record your own estimate").focus()
     page.keyboard.press("Enter")
     page.locator("select[name=period]").select_option("2026-12")
     page.locator("form[action='/overrides'] input[name=tonnes]").focus()
@@ -73,7 +73,7 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
     page.wait_for_url("**/destinations/USA#months-head")
 
     assert "Motor plant <b>: 650\u00a0t a month for United States, Dec 2026 to May 2027" in told
-    assert "lasts in 90" in told
+    assert "to cover 90" in told
     row = page.get_by_role("row", name="Dec 2026")
     assert "planning desk" in row.inner_text()
     assert "Two licences were granted" in row.inner_text()
@@ -109,7 +109,7 @@ def test_a_need_that_makes_no_sense_stays_in_its_form_with_what_is_wrong_in_sigh
         "it => it.getBoundingClientRect().y >= 0 && it.getBoundingClientRect().y < innerHeight",
         arg=alert.element_handle(),
     )
-    assert alert.inner_text().startswith("Not kept. ")
+    assert alert.inner_text().startswith("Not saved. ")
     for name, word in words.items():
         assert form.locator(f"input[name={name}]").input_value() == word
     page.context.close()

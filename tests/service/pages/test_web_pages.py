@@ -87,7 +87,7 @@ def test_a_page_can_be_read_by_machine_and_keyboard(page: Outline) -> None:
 def test_a_page_bears_the_stamp(page: Outline) -> None:
     told = " ".join(page.text.split())
 
-    assert "Data to July 2026 (its newest figure came out on 31 Aug 2026)" in told
+    assert "Data through July 2026 (latest figure published 31 Aug 2026)" in told
     assert "Forecast as of 24 Nov 2026, published 25 Nov 2026; model magnetcast-7" in told
     assert "Next release expected about 20 Dec 2026, for November 2026" in told
     assert "Late data: figures for August 2026 to October 2026" in told
@@ -135,7 +135,7 @@ def test_the_overview_tells_three_months_and_the_chance_of_less_than_last_year(
     told = " ".join(Outline(page).text.split())
 
     assert "China's exports to the world, November 2026 to January 2027:" in told
-    for column in ("Nov 2026", "Dec 2026", "Jan 2027", "Together", "Change on the year"):
+    for column in ("Nov 2026", "Dec 2026", "Jan 2027", "Total", "Change on the year"):
         assert f">{column}</th>" in page
     row = page[page.index("/destinations/USA") :].split("</tr>")[0]
     assert len(re.findall(r'class="band">[\d,]+\u2013[\d,]+<', row)) == 4
@@ -145,9 +145,9 @@ def test_the_overview_tells_three_months_and_the_chance_of_less_than_last_year(
 def test_the_overview_tells_how_sure_it_is_and_what_moves_it(client: TestClient) -> None:
     text = client.get("/").text
 
-    assert "Chance that these months together fall below the year before" in text
-    assert "80&nbsp;% band held" in text
-    assert "<strong>What moves it</strong> (Nov 2026, median" in text
+    assert "Chance that the total of these months falls below the year before" in text
+    assert "80&nbsp;% band covered" in text
+    assert "<strong>Main drivers</strong> (Nov 2026, median" in text
 
 
 def test_a_destination_shows_chart_reasons_events_tariffs_and_files(client: TestClient) -> None:
@@ -155,7 +155,7 @@ def test_a_destination_shows_chart_reasons_events_tariffs_and_files(client: Test
 
     assert "medians published before" in page
     assert "tariff step (listed on the page)" in page
-    assert "Level of the last three months: raises it by" in page
+    assert "Level of the last three months: +" in page
     assert "<strong>10 Apr 2025</strong>: IEEPA reciprocal 125 %" in page
     assert 'class="text kind-estimated">estimated' in page
     for file in ("forecast.xlsx", "fan.png", "format=csv", "/api/v1/forecasts/USA"):
@@ -170,8 +170,8 @@ def test_parts_that_add_up_are_told_where_they_were_published(engine: Engine) ->
         text = client.get("/destinations/USA").text
 
     assert (
-        "The last twelve known months alone would give 500 t a month; the season adds 20 t and "
-        "its own recent course takes 9 t."
+        "The average of the last twelve known months is 500 t; seasonal pattern: +20 t; recent "
+        "months ran below the yearly average: \N{MINUS SIGN}9 t."
     ) in text
     assert "Level of the last three months" not in text
 
@@ -181,7 +181,7 @@ def test_a_forecast_published_for_a_past_day_is_told_as_such(client: TestClient)
     rows = client.get("/api/v1/publications").json()["items"]
 
     assert [row["afterwards"] for row in rows] == [False, True]
-    assert "1 of the 2 forecasts were published afterwards, for a past day" in page
+    assert "1 of the 2 forecasts were published afterwards for a past date" in page
     assert page.count("25 Nov 2026, afterwards") == 1
 
 
@@ -198,11 +198,11 @@ def test_the_policy_ledger_is_searched_and_paged(client: TestClient) -> None:
     searched = client.get("/policy?q=fentanyl&destination=USA")
     second = client.get("/policy?page=2")
 
-    assert "that fit" in searched.text
+    assert "matching events" in searched.text
     assert 'value="fentanyl"' in searched.text
     assert '<option value="USA" selected>' in searched.text
     assert 'rel="prev">Newer' in second.text
-    assert "No event fits." in client.get("/policy?q=zzzz").text
+    assert "No matching events." in client.get("/policy?q=zzzz").text
 
 
 def test_text_from_data_is_shown_and_never_run(engine: Engine) -> None:

@@ -6,16 +6,8 @@ import pytest
 import yaml
 
 from service.scenarios.scenario_schema import WorkedScenario
-from service.web.levers import (
-    ACTS,
-    CheckedForm,
-    LeverChoices,
-    LeverForm,
-    Suspended,
-    check,
-    form_like,
-    form_of,
-)
+from service.web.lever_checks import CheckedForm, check
+from service.web.levers import ACTS, LeverChoices, LeverForm, Suspended, form_like, form_of
 from tests.service.asking import Asked
 
 GROUND = LeverChoices(
@@ -45,7 +37,7 @@ def test_levers_make_the_scenario_they_say() -> None:
         suspension_against="2027-12-31",
     )  # fmt: skip
 
-    assert found.wrong == {}
+    assert found.errors == {}
     told = yaml.safe_load(found.text)
     assert told.pop("name").startswith(
         "tariff in United States: 60 percent from 2027-01-01; export"
@@ -65,36 +57,40 @@ def test_levers_make_the_scenario_they_say() -> None:
 @pytest.mark.parametrize(
     ("fields", "name", "said"),
     [
-        ({**TARIFF, "tariff_value": "soon"}, "tariff_value", "'soon' is no number"),
+        ({**TARIFF, "tariff_value": "soon"}, "tariff_value", '"soon" is not a number'),
         ({**TARIFF, "tariff_value": "1001"}, "tariff_value", "1001 is out of range"),
         ({**TARIFF, "tariff_value": "-1"}, "tariff_value", "-1 is out of range. Expected 0 to"),
-        ({**TARIFF, "tariff_importer": "XXX"}, "tariff_importer", "'XXX' is not offered"),
-        ({**TARIFF, "tariff_from": ""}, "tariff_from", "Not filled"),
-        ({**TARIFF, "tariff_from": "2027-02-30"}, "tariff_from", "'2027-02-30' is no day"),
-        ({**TARIFF, "tariff_from": "2026-11-23"}, "tariff_from", "before 2026-11-24, the day of"),
-        ({**TARIFF, "tariff_to": "2026-12"}, "tariff_to", "before 2027-01-01, what comes first"),
-        ({**TARIFF, "tariff_announced": "2027-02"}, "tariff_from", "2027-01-01 lies before 2027"),
+        ({**TARIFF, "tariff_importer": "XXX"}, "tariff_importer", "'XXX' is not in the list"),
+        ({**TARIFF, "tariff_from": ""}, "tariff_from", "Missing"),
+        ({**TARIFF, "tariff_from": "2027-02-30"}, "tariff_from", "'2027-02-30' is not a date"),
+        ({**TARIFF, "tariff_from": "2026-11-23"}, "tariff_from", "before 2026-11-24, the date of"),
+        ({**TARIFF, "tariff_to": "2026-12"}, "tariff_to", "before 2027-01-01, the date it follows"),
+        ({**TARIFF, "tariff_announced": "2027-02"}, "tariff_from", "2027-01-01 is before 2027"),
         ({**BAN, "licence_kept": "101"}, "licence_kept", "101 is out of range"),
         (
             {**BAN, "licence_kind": "export_licence_relaxation"},
             "licence_kept",
-            "A relaxation lets all pass",
+            "A relaxation blocks nothing",
         ),
-        ({"suspension_to": "2027-01"}, ACTS, "No act is chosen"),
-        ({ACTS: "unknown", "suspension_to": "2027-01"}, ACTS, "'unknown' is no act suspended"),
-        ({ACTS: "2025-10-duty"}, "suspension_to", "Not filled"),
+        ({"suspension_to": "2027-01"}, ACTS, "No measure selected"),
+        (
+            {ACTS: "unknown", "suspension_to": "2027-01"},
+            ACTS,
+            "'unknown' is not a suspended measure",
+        ),
+        ({ACTS: "2025-10-duty"}, "suspension_to", "Missing"),
     ],
 )
 def test_what_is_wrong_is_told_beside_its_field(
     fields: dict[str, str], name: str, said: str
 ) -> None:
-    assert said in checked(**fields).wrong[name]
+    assert said in checked(**fields).errors[name]
 
 
 def test_points_may_be_taken_off() -> None:
     found = checked(**{**TARIFF, "tariff_kind": "points", "tariff_value": "-10"})
 
-    assert found.wrong == {}
+    assert found.errors == {}
     assert yaml.safe_load(found.text)["tariffs"][0]["add_points"] == -10
 
 
@@ -131,7 +127,7 @@ def worked_again(one: WorkedScenario, form: LeverForm) -> CheckedForm:
     }
     ground = LeverChoices("2026-11-24", ("WLD", "USA", "JPN"), ("USA",), tuple(ids.values()))
     found = check(form, ground)
-    assert found.wrong == {}
+    assert found.errors == {}
     return found
 
 
@@ -139,7 +135,7 @@ def test_a_page_shows_the_answer_and_an_address_that_shows_it_again(asked: Asked
     query = urlencode({"destination": "USA", **TARIFF})
 
     page = asked.client.get(f"/what-if?{query}")
-    share = re.search(r'href="([^"]+)">Address to share', page.text)
+    share = re.search(r'href="([^"]+)">Link to share', page.text)
 
     assert page.status_code == 200
     assert "United States, November 2026 to October 2027:" in page.text
@@ -183,7 +179,7 @@ def test_a_file_without_a_sound_scenario_tells_what_is_wrong(asked: Asked) -> No
     answer = asked.client.get("/what-if/answer.json?tariff_value=60")
 
     assert answer.status_code == 400
-    assert "tariff_from: Not filled" in answer.text
+    assert "tariff_from: Missing" in answer.text
 
 
 @pytest.mark.parametrize("query", ["destination=XXX", "worked=none"])

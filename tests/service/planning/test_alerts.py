@@ -298,7 +298,7 @@ def test_the_feed_and_the_pages_tell_what_is_held(settings: Settings) -> None:
     assert entry.findtext(f"{space}title") == "The forecast as of 2026-11-25 is held"
     assert entry.findtext(f"{space}updated") == "2026-11-25T00:00:00Z"
     assert "WLD +60%" in str(entry.findtext(f"{space}content"))
-    assert "Held: a newer forecast, of 25 November 2026" in page
+    assert "Held: a newer forecast, as of 25 November 2026" in page
 
 
 def test_the_feed_names_alerts_for_good(settings: Settings) -> None:

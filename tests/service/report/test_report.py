@@ -134,7 +134,7 @@ def test_headline_adds_the_next_three_months_and_compares_them_with_the_year_bef
         "China's exports to the world, November 2026 to January 2027: 3,300 t, with an 80 % band "
         "from 2,700 to 3,900 t. That is 10.0 % above the 3,000 t of the same months a year before."
     ) in text.replace("&#39;", "'")
-    assert "August to October 2026: already past, not yet published; estimated at 3,300 t" in text
+    assert "August to October 2026, ended but not yet published: estimated total 3,300 t" in text
 
 
 def test_headline_does_not_compare_with_a_year_it_does_not_know() -> None:
@@ -143,7 +143,7 @@ def test_headline_does_not_compare_with_a_year_it_does_not_know() -> None:
 
     text = _text(render_page(make_small_report(panel=panel[~gone])))
 
-    assert "There are no complete figures for the same months a year before." in text
+    assert "Figures for the same months a year before are incomplete." in text
 
 
 def test_drivers_and_hit_rates_are_shown_only_where_forecasts_carry_them(page: str) -> None:
@@ -151,16 +151,16 @@ def test_drivers_and_hit_rates_are_shown_only_where_forecasts_carry_them(page: s
 
     assert "US tariff in the month" in page
     assert "78.0\N{NO-BREAK SPACE}%" in page
-    assert "What moved the forecast most" not in plain
-    assert "held</th>" not in plain
+    assert "Main drivers" not in plain
+    assert "coverage</th>" not in plain
 
 
 def test_defeats_and_negative_value_added_are_shown_as_such(page: str) -> None:
     text = _text(page)
 
     assert (
-        "Thailand, months 1-3: magnetcast misses by 22.0 %, last value by 21.0 % and seasonal "
-        "naive by 18.0 %."
+        "Thailand, months 1-3: error of magnetcast 22.0 %, last value 21.0 %, seasonal naive "
+        "18.0 %."
     ) in text
     assert "\N{MINUS SIGN}22.2 % (worse)" in text
 
@@ -171,8 +171,8 @@ def test_a_model_that_never_loses_is_not_said_to_lose() -> None:
 
     text = _text(render_page(make_small_report(scores=winning)))
 
-    assert "Where it loses" not in text
-    assert "It misses by no more than either rule" in text
+    assert "Where a simple rule was better" not in text
+    assert "The error is no larger than that of either rule" in text
 
 
 def test_missing_backtest_is_admitted() -> None:
@@ -185,7 +185,7 @@ def test_stamp_tells_origin_and_status(page: str) -> None:
     text = _text(page)
 
     for fact in ("2026-11-24 00:00 UTC", "2026-07", "magnetcast-7", "sha256:4be1f0c2a9d7"):
-        assert fact in text[text.rindex("Where the numbers come from") :]
+        assert fact in text[text.rindex("Sources and versions") :]
     assert "Status: fallback: last good champion, training failed its gate Thailand" in text
 
 

@@ -93,8 +93,8 @@ def test_without_a_backtest_the_page_says_so(tmp_path: Path) -> None:
     )
 
     text = page.read_text(encoding="utf-8")
-    assert "nothing here says how good it is" in text
-    assert "What is odd" not in text
+    assert "its accuracy is not known" in text
+    assert "Notes on the figures" not in text
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:

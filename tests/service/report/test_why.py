@@ -1,6 +1,7 @@
 import pytest
 
 from service.report.why import change_sentences, forecast_sentences
+from service.wording.numbers import MINUS
 from store.vocabulary import CHANGES, CONTRIBUTIONS
 
 
@@ -21,12 +22,12 @@ def test_a_forecast_is_told_in_three_sentences_whose_numbers_add_up() -> None:
     assert forecast_sentences("USA", "2027-01", told) == [
         "United States, January 2027: 492 t.",
         (
-            "The last twelve known months alone would give 480 t a month; the season adds 22 t, "
-            "its own recent course takes 14 t and tariffs take 9 t."
+            "The average of the last twelve known months is 480 t; seasonal pattern: +22 t; recent "
+            f"months ran below the yearly average: {MINUS}14 t; tariffs: {MINUS}9 t."
         ),
         (
-            "Besides, the world market adds 6 t, plain extrapolation of its history adds 6 t and "
-            "the rest adds 1 t."
+            "Smaller effects: world market: +6 t; statistical extrapolation of past months: +6 t; "
+            "other: +1 t."
         ),
     ]
 
@@ -36,7 +37,7 @@ def test_rounding_never_breaks_the_sum() -> None:
 
     assert forecast_sentences("DEU", "2026-03", told) == [
         "Germany, March 2026: 102 t.",
-        "The last twelve known months alone would give 101 t a month; the season adds 1 t.",
+        "The average of the last twelve known months is 101 t; seasonal pattern: +1 t.",
     ]
 
 
@@ -49,14 +50,14 @@ def test_few_tonnes_are_told_in_tenths() -> None:
 def test_a_forecast_that_nothing_moves_is_its_level() -> None:
     assert forecast_sentences("WLD", "2026-03", parts(level=5_000.0)) == [
         "World, March 2026: 5,000 t.",
-        "The last twelve known months alone would give 5,000 t a month.",
+        "The average of the last twelve known months is 5,000 t.",
     ]
 
 
 def test_what_cannot_be_reproduced_is_told() -> None:
     told = forecast_sentences("USA", "2026-03", parts() | {"not_reproduced": 30.0})
 
-    assert told[1].endswith("; what can no longer be reproduced adds 30 t.")
+    assert told[1].endswith("; no longer reproducible: +30 t.")
 
 
 @pytest.mark.parametrize(
@@ -71,8 +72,8 @@ def test_a_change_is_told_with_both_days(moved: float, head: str) -> None:
         "JPN", "2026-05", changed(tariffs=moved), after=512.0, days=("2026-03-25", "2026-04-25")
     )
 
-    verb = "add" if moved > 0 else "take"
-    assert told == [head, f"New tariffs {verb} {abs(moved):.0f} t."]
+    sign = "+" if moved > 0 else MINUS
+    assert told == [head, f"New tariffs: {sign}{abs(moved):.0f} t."]
 
 
 def test_no_change_is_told_as_none() -> None:
@@ -82,7 +83,7 @@ def test_no_change_is_told_as_none() -> None:
 
     assert told == [
         "Japan, May 2026: 512 t as of 2026-04-25, the same as on 2026-03-25.",
-        "Nothing moved it.",
+        "No cause of change.",
     ]
 
 
@@ -96,10 +97,10 @@ def test_changes_that_cancel_out_are_told_all_the_same() -> None:
     )
 
     assert told[0].endswith("the same as on 2026-03-25.")
-    assert told[1] == "New policy adds 9 t and the newer model takes 9 t."
+    assert told[1] == f"New policy events: +9 t; newer model: {MINUS}9 t."
 
 
 def test_what_is_left_is_told_alone_where_nothing_else_is_large() -> None:
     told = parts(level=500.0, season=9.0, momentum=8.0, tariffs=7.0, world=2.0, policy=1.0)
 
-    assert forecast_sentences("USA", "2027-01", told)[2] == "The rest adds 3 t."
+    assert forecast_sentences("USA", "2027-01", told)[2] == "Other: +3 t."
