@@ -12,7 +12,7 @@ from service.api import scenarios
 from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
 from service.api.scenario_models import PARTS
-from service.http.problems import tell_problems
+from service.http.problems import add_problem_handlers
 from service.live.gauges import StoreMetrics
 from service.live.health import Examine, HealthCache
 from service.live.live import LivePublication, Warm
@@ -28,24 +28,24 @@ from service.web.routes import error_page, page_router, warm
 
 VERSION: Final = "1"
 
-DRAWN: Final = 64
-"""Pages of scenarios kept; each is some 100 kB."""
+SCENARIO_PAGES: Final = 64
+"""Scenario pages kept in memory; each is some 100 kB."""
 
 ABOUT: Final = (
     "Forecasts of China's monthly exports of rare-earth permanent magnets (HS 85051110) by "
-    "destination, in tonnes, with the history, policy and scores they rest on. Answers carry an "
-    "ETag; lists come in pages with Link headers; errors are problem documents (RFC 9457)."
+    "destination, in tonnes, with the history, policy and scores behind them. Responses carry an "
+    "ETag; lists are paged with Link headers; errors are problem documents (RFC 9457)."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the service allows."""
+    """Who may read, and the limits of the service."""
 
     open_reads: bool
     max_body_bytes: int
     requests_per_s: float
-    hooks: WebhookPolicy = field(default_factory=WebhookPolicy)
+    webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
 
 
@@ -55,26 +55,26 @@ def create_app(
     *,
     what_if: ScenarioEngine | None = None,
     examine: Examine | None = None,
-    ahead: Warm | None = warm,
+    prerender: Warm | None = warm,
 ) -> FastAPI:
-    """Return the app; it reads the store when it starts and looks for news until it ends.
+    """Return the app; it reads the store at the start and follows its changes until the end.
 
     Args:
         live: The publication to show, not started.
-        rules: What is allowed.
-        what_if: Who answers scenarios; None answers none.
-        examine: Who looks how the installation is; None tells nothing of it.
-        ahead: Draws what will be asked for first; None leaves it to the first who asks.
+        rules: Access and limits.
+        what_if: Computes scenarios; None turns them off.
+        examine: Checks the health of the installation; None turns the status off.
+        prerender: Draws the most requested charts in advance; None draws them on request.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        live.start(ahead)
-        if asking is not None:
-            asking.start(lambda: live.publication)
+        live.start(prerender)
+        if queue is not None:
+            queue.start(lambda: live.publication)
         yield
-        if asking is not None:
-            asking.stop()
+        if queue is not None:
+            queue.stop()
         live.stop()
 
     app = FastAPI(
@@ -83,24 +83,24 @@ def create_app(
         description=ABOUT,
         lifespan=lifespan,
         openapi_url=f"{API_PREFIX}/openapi.json",
-        # Their pages load scripts from elsewhere.
+        # Their pages load scripts from other hosts.
         docs_url=None,
         redoc_url=None,
     )
-    asking = None if what_if is None else ScenarioQueue(what_if)
-    counts = ServiceMetrics(lambda: 0 if asking is None else asking.waiting)
-    counts.registry.register(StoreMetrics(lambda: live.publication, live.clock))
+    queue = None if what_if is None else ScenarioQueue(what_if)
+    metrics = ServiceMetrics(lambda: 0 if queue is None else queue.waiting)
+    metrics.registry.register(StoreMetrics(lambda: live.publication, live.clock))
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
-    conditions = None if examine is None else HealthCache(examine, live.clock)
+    health = None if examine is None else HealthCache(examine, live.clock)
     app.state.shared = State(
-        live, access, counts, rules.hooks, asking, Recent(DRAWN), conditions=conditions
+        live, access, metrics, rules.webhooks, queue, Recent(SCENARIO_PAGES), health
     )
     app.include_router(api_router())
     app.include_router(page_router())
-    tell_problems(app, error_page)
+    add_problem_handlers(app, error_page)
     app.add_middleware(
         RequestLimits,
-        counts=counts,
+        metrics=metrics,
         max_body_bytes=rules.max_body_bytes,
         requests_per_s=rules.requests_per_s,
         hosts=rules.hosts,
@@ -110,7 +110,7 @@ def create_app(
 
 
 def _documentation(app: FastAPI, rules: Rules) -> dict[str, Any]:
-    """Return the OpenAPI document, made once, with the problems it refers to."""
+    """Return the OpenAPI document, built once, with the schemas it refers to."""
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
@@ -120,8 +120,8 @@ def _documentation(app: FastAPI, rules: Rules) -> dict[str, Any]:
         schemas["Problem"] = Problem.model_json_schema()
         parts["securitySchemes"] = _SECURITY
         made["security"] = [*([{}] if rules.open_reads else []), {"token": []}]
-        asking = app.state.shared.asking
-        worked = () if asking is None else asking.what_if.worked
+        queue = app.state.shared.scenarios
+        worked = () if queue is None else queue.what_if.worked
         schemas |= PARTS
         made["paths"][f"{API_PREFIX}/scenarios"]["post"]["requestBody"] = scenarios.body_of(worked)
         app.openapi_schema = made

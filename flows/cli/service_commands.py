@@ -62,7 +62,7 @@ def serve(
         open_reads=private if settings.open_reads is None else settings.open_reads,
         max_body_bytes=settings.max_body_bytes,
         requests_per_s=settings.requests_per_s,
-        hooks=WebhookPolicy(
+        webhooks=WebhookPolicy(
             settings.alert_key.get_secret_value(), networks_of(settings.alert_networks)
         ),
         hosts=AllowedHosts(names_of(settings.public_names), any_address=not private),

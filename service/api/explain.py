@@ -20,7 +20,7 @@ COLUMNS: Final = ("as_of", "destination", "period", "p50", *CONTRIBUTIONS)
 
 Month = Annotated[
     str | None,
-    Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM; all months if left out."),
+    Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM; all months by default."),
 ]
 
 
@@ -34,7 +34,7 @@ def explain(
     period: Month = None,
     form: FormQuery = None,
 ) -> Response:
-    """Return the parts that made the published medians of one destination, in tonnes and words."""
+    """Return the parts of the published medians of one destination, in tonnes and words."""
     moment = known_moment(current, moment_of(as_of))
     document = explanation(current, destination, moment, period)
     if wants_csv(request, form):

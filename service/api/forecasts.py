@@ -11,14 +11,14 @@ from service.api.models import ForecastResponse, Page
 from service.api.replies import FormQuery, Paging, listed, reply, wants_csv
 from service.http.responses import Record, csv_answer, json_answer
 from service.live.publication import Publication
-from service.live.state import Chosen, OnDesk
+from service.live.state import Chosen, Planning
 from service.planning.planning_state import PlanningState
 from service.queries.documents import (
     OVERRIDE_COLUMNS,
-    beside,
     flat_rows,
     forecast_document,
     narrowed,
+    with_overrides,
 )
 from service.queries.history import known_destination, known_moment
 from service.wording.names import in_reading_order
@@ -30,12 +30,12 @@ router = APIRouter(tags=["forecasts"])
 Quantile = Literal["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
 
 MOMENT: Final = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?$"
-"""A day, or a moment: nothing that would be read off a clock, such as ``now``."""
+"""A day or a moment, not a word that pandas would read, such as ``now``."""
 
 AsOf = Annotated[
     str | None,
     Query(
-        description="Day or UTC moment of a published forecast; the newest if left out.",
+        description="Day or UTC moment of a published forecast; the newest by default.",
         examples=["2026-11-24"],
         json_schema_extra={"pattern": MOMENT},
     ),
@@ -51,7 +51,7 @@ Code = Annotated[str, Path(description="Destination.", examples=["USA"], max_len
 
 CSV_TOO: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
-    304: {"description": "Still the same."},
+    304: {"description": "Not modified."},
 }
 
 
@@ -60,7 +60,7 @@ async def forecast(
     request: Request,
     *,
     current: Chosen,
-    desk: OnDesk,
+    planning: Planning,
     destination: Code,
     as_of: AsOf = None,
     horizon: Horizons = None,
@@ -69,11 +69,11 @@ async def forecast(
 ) -> Response:
     """Return the published forecast of one destination."""
     plain = as_of is None and horizon is None and quantile is None
-    plain = plain and not desk.is_overridden(current.commodity, destination, current.as_of)
+    plain = plain and not planning.is_overridden(current.commodity, destination, current.as_of)
     if plain and destination in current.answers and not wants_csv(request, form):
         return reply(request, current.answers[destination])
     moment = known_moment(current, moment_of(as_of))
-    document = _document(current, desk, moment, destination)
+    document = _document(current, planning, moment, destination)
     chosen = narrowed(document, horizons=horizon, quantiles=quantile)
     if wants_csv(request, form):
         return reply(request, csv_answer(flat_rows(chosen), _columns(quantile)))
@@ -85,7 +85,7 @@ def forecasts(
     request: Request,
     *,
     current: Chosen,
-    desk: OnDesk,
+    planning: Planning,
     paging: Annotated[Paging, Depends()],
     as_of: AsOf = None,
     horizon: Horizons = None,
@@ -99,7 +99,7 @@ def forecasts(
     moment = known_moment(current, moment_of(as_of))
     names = in_reading_order(current.forecasts_at(moment)["destination"])
     documents = [
-        narrowed(_document(current, desk, moment, name), horizons=horizon, quantiles=quantile)
+        narrowed(_document(current, planning, moment, name), horizons=horizon, quantiles=quantile)
         for name in names
     ]
     if not wants_csv(request, form):
@@ -112,7 +112,7 @@ def moment_of(text: str | None) -> pd.Timestamp | None:
     """Return an as_of as a UTC moment.
 
     Raises:
-        DataError: The text is no moment.
+        DataError: The text is not a moment.
     """
     if text is None:
         return None
@@ -120,16 +120,16 @@ def moment_of(text: str | None) -> pd.Timestamp | None:
     stamp = pd.to_datetime(text, errors="coerce") if known else pd.NaT
     if pd.isna(stamp):
         raise DataError(
-            f"as_of={text!r} is no moment. Expected YYYY-MM-DD or a UTC moment, e.g. 2025-04-10. "
+            f"as_of={text!r} is not a date. Expected YYYY-MM-DD or a UTC moment, e.g. 2025-04-10. "
             "See /api/v1/publications."
         )
     return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
 
 
 def _document(
-    current: Publication, desk: PlanningState, moment: pd.Timestamp, destination: str
+    current: Publication, planning: PlanningState, moment: pd.Timestamp, destination: str
 ) -> Record:
-    """Return the whole document of a destination, made once, with what is expected beside it."""
+    """Return the document of a destination, built once, with its overrides."""
     rows = current.forecasts_at(moment)
     if destination not in set(rows["destination"]):
         known_destination(current, destination)
@@ -137,9 +137,9 @@ def _document(
         ("document", moment, destination),
         lambda: forecast_document(rows, destination, current.meanings),
     )
-    if not desk.is_overridden(current.commodity, destination, moment):
+    if not planning.is_overridden(current.commodity, destination, moment):
         return made
-    return beside(made, desk.newest_overrides(current.commodity, destination, moment))
+    return with_overrides(made, planning.newest_overrides(current.commodity, destination, moment))
 
 
 def _columns(quantiles: list[Quantile] | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the API's documentation says of its answers; tests hold every answer against it."""
+"""Responses of the API as documented; tests validate every response against them."""
 
 from datetime import date, datetime
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 class ResponseModel(BaseModel):
-    """An answer that has these fields and no others."""
+    """A response with these fields and no others."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,15 +24,17 @@ class Page(ResponseModel, Generic[Item]):
 
 
 class Driver(ResponseModel):
-    """One of the three things that moved a month most."""
+    """One of the three main drivers of a month."""
 
     name: str = Field(examples=["policy_response"])
-    meaning: str = Field(examples=["the answer to a control that no month has felt yet"])
-    tonnes: float = Field(description="What the median would lose without it.", examples=[-44.6])
+    meaning: str = Field(examples=["the effect of a control that no month has shown yet"])
+    tonnes: float = Field(
+        description="Change in the median when the driver is removed.", examples=[-44.6]
+    )
 
 
-class ExpectedResponse(ResponseModel):
-    """What a planner expects beside the median; the newest counts."""
+class ForecastOverride(ResponseModel):
+    """The newest override of a month."""
 
     tonnes: float = Field(examples=[450.0])
     author: str = Field(examples=["planning desk"])
@@ -41,7 +43,7 @@ class ExpectedResponse(ResponseModel):
 
 
 class ForecastMonth(ResponseModel):
-    """One month; quantiles left out on request are missing."""
+    """One month; quantiles that were not requested are missing."""
 
     period: str = Field(examples=["2026-12"])
     horizon: int = Field(description="Months after the cutoff.", examples=[5])
@@ -55,7 +57,7 @@ class ForecastMonth(ResponseModel):
     mean: float = Field(description="t", examples=[498.2])
     status: str = Field(examples=["champion"])
     drivers: list[Driver]
-    override: ExpectedResponse | None = Field(None, description="Missing where nobody wrote one.")
+    override: ForecastOverride | None = Field(None, description="Missing where there is none.")
 
 
 class ForecastResponse(ResponseModel):
@@ -70,12 +72,12 @@ class ForecastResponse(ResponseModel):
     model: str = Field(examples=["magnetcast-ce73e51d-897354e0-20261124"])
     status: str = Field(examples=["champion"])
     reason: str = Field(
-        description="Why no higher rung answered; empty for the champion.",
+        description="Why a fallback was used; empty for the champion.",
         examples=["champion magnetcast-ce73e51d: the files of the model are missing"],
     )
     data_vintage: str = Field(examples=["897354e071c474eb"])
     band_hit_rate: float | None = Field(
-        description="How often the 80 % band held in the backtest.", examples=[0.6065]
+        description="Coverage of the 80 % band in the backtest.", examples=[0.6065]
     )
     months: list[ForecastMonth]
 
@@ -85,10 +87,10 @@ class PublicationResponse(ResponseModel):
 
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
     published_at: datetime | None = Field(
-        description="When the run that published it ended; missing where none is noted."
+        description="When the run that published it ended; missing where none is recorded."
     )
     afterwards: bool = Field(
-        description="Published more than a week after as_of: made when its makers knew more."
+        description="Published more than a week after as_of, with a method that may be newer."
     )
     cutoff: str = Field(examples=["2026-07"])
     first_period: str = Field(examples=["2026-08"])
@@ -100,7 +102,7 @@ class PublicationResponse(ResponseModel):
 
 
 class CommodityResponse(ResponseModel):
-    """What forecasts are published of, and the newest of them."""
+    """A commodity with published forecasts, and the newest of them."""
 
     commodity: str = Field(examples=["85051110"])
     label: str = Field(description="Empty where none is known.", examples=["rare-earth magnets"])
@@ -133,13 +135,13 @@ class FigureResponse(ResponseModel):
     period_to: str = Field(examples=["2025-05"])
     value: float = Field(examples=[46.0])
     unit: str = Field(examples=["t"])
-    half_width: float = Field(description="Half of its rounding.", examples=[0.5])
+    half_width: float = Field(description="Half of the rounding step.", examples=[0.5])
     kind: str = Field(examples=["reported"])
     available_at: datetime = Field(examples=["2025-06-20T00:00:00Z"])
     source: str = Field(examples=["Example News"])
     source_url: str = Field(examples=["https://example.org/june"])
     usable: bool = Field(examples=[True])
-    vintage: int | None = Field(description="Ingest that brought it.", examples=[2])
+    vintage: int | None = Field(description="Ingest that added it.", examples=[2])
 
 
 class ScoreResponse(ResponseModel):
@@ -156,7 +158,7 @@ class ScoreResponse(ResponseModel):
 
 
 class TrackCell(ResponseModel):
-    """A published month beside what came; tonnes."""
+    """A published month beside the actual figure; tonnes."""
 
     as_of: datetime = Field(examples=["2025-08-25T00:00:00Z"])
     destination: str = Field(examples=["USA"])
@@ -178,7 +180,7 @@ class TrackCell(ResponseModel):
     inside80: bool = Field(examples=[True])
     pinball: float = Field(examples=[61.2])
     frozen_ahead: bool = Field(
-        description="Published, with a digest, before the month came out; others are no track "
+        description="Published, with a digest, before the figure; others are not part of the track "
         "record.",
         examples=[True],
     )
@@ -243,7 +245,7 @@ class Vintage(ResponseModel):
 
 
 class RefusedFileResponse(ResponseModel):
-    """A file the guards refused."""
+    """A file that the data checks rejected."""
 
     id: int
     quarantined_at: datetime
@@ -257,7 +259,7 @@ class RefusedFileResponse(ResponseModel):
 
 
 class WorkedScenarioResponse(ResponseModel):
-    """A worked scenario."""
+    """An example scenario."""
 
     key: str = Field(examples=["us-tariff-60"])
     name: str = Field(examples=["US tariff to 60 percent"])
@@ -286,10 +288,10 @@ class ScenarioMonth(ResponseModel):
     scenario_p90: float = Field(examples=[450.1])
     scenario_p95: float = Field(examples=[521.4])
     scenario_mean: float = Field(examples=[268.8])
-    difference_p10: float = Field(description="Of the paired draws.", examples=[-228.6])
+    difference_p10: float = Field(description="From paired draws.", examples=[-228.6])
     difference_p50: float = Field(examples=[-118.7])
     difference_p90: float = Field(examples=[-44.9])
-    warning: str = Field(description="What to know of the answer; empty if there is nothing.")
+    warning: str = Field(description="Caveat on the result; empty if there is none.")
 
 
 class ScenarioAnswer(ResponseModel):
@@ -299,8 +301,8 @@ class ScenarioAnswer(ResponseModel):
     description: str
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
     unit: str = Field(examples=["t"])
-    notes: list[str] = Field(description="What the answer rests on.")
-    warnings: list[str] = Field(description="Where more is asked than the record can answer.")
+    notes: list[str] = Field(description="What the result is based on.")
+    warnings: list[str] = Field(description="Where the scenario goes beyond the historical record.")
     months: list[ScenarioMonth]
 
 
@@ -327,7 +329,7 @@ class Explanation(ResponseModel):
 
 
 class HealthResponse(ResponseModel):
-    """Whether the process lives."""
+    """Whether the process is alive."""
 
     status: str = Field(examples=["ok"])
 
@@ -340,22 +342,22 @@ class Ready(ResponseModel):
     cutoff: str = Field(examples=["2026-07"])
     next_release: date = Field(examples=["2026-12-20"])
     notices: list[str]
-    trouble: str = Field(description="Why the newest state is not shown; empty if it is.")
+    trouble: str = Field(description="Why the newest state is not shown; empty if it is shown.")
 
 
 class AlarmResponse(ResponseModel):
-    """What is wrong."""
+    """An active alarm."""
 
-    alarm: str = Field(description="Its paragraph in docs/operations.md.", examples=["late-data"])
-    broken: bool = Field(description="Whether the service cannot be relied on meanwhile.")
+    alarm: str = Field(description="Its section in docs/operations.md.", examples=["late-data"])
+    broken: bool = Field(description="Whether the service is unreliable meanwhile.")
     words: str
     remedy: list[str] = Field(description="What to do, in paragraphs.")
 
 
 class Status(ResponseModel):
-    """How the installation is, as `magnetcast status` tells it."""
+    """Health of the installation, as `magnetcast status` reports it."""
 
-    at: datetime = Field(description="When this was looked at; once a minute at most.")
+    at: datetime = Field(description="When this was checked; at most once a minute.")
     code: int = Field(ge=0, le=2, description="0 fine, 1 stale or degraded, 2 broken.")
     headline: str = Field(examples=["magnetcast is fine."])
     lines: list[str] = Field(examples=[["The forecast stands at 2026-11-24 00:00 UTC."]])

@@ -1,4 +1,4 @@
-"""What the API's documentation says of the planners' desk: what it takes and what it answers."""
+"""Requests and responses of planning in the API."""
 
 from datetime import date, datetime
 from typing import Annotated, Final
@@ -16,7 +16,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 Code = Annotated[str, StringConstraints(max_length=20)]
 Goods = Annotated[str, StringConstraints(max_length=100)]
 
-OF_WHAT: Final = "What it is of; see /api/v1/commodities."
+COMMODITY_HELP: Final = "Commodity; see /api/v1/commodities."
 
 
 class PlanningRequest(BaseModel):
@@ -26,10 +26,10 @@ class PlanningRequest(BaseModel):
 
 
 class NewNeed(PlanningRequest):
-    """What is needed each month."""
+    """A need in tonnes a month."""
 
     name: Name = Field(examples=["Motor plant Stuttgart"])
-    commodity: Goods = Field(COMMODITY, description=OF_WHAT, examples=[COMMODITY])
+    commodity: Goods = Field(COMMODITY, description=COMMODITY_HELP, examples=[COMMODITY])
     destination: Code = Field(examples=["DEU"])
     period_from: Month = Field(examples=["2026-12"])
     period_to: Month = Field(examples=["2027-06"])
@@ -37,7 +37,7 @@ class NewNeed(PlanningRequest):
 
 
 class NewRule(PlanningRequest):
-    """What is to be told of a new publication."""
+    """A new alert rule."""
 
     name: Name = Field(examples=["Stuttgart runs short"])
     measure: Watched = Field(
@@ -45,28 +45,28 @@ class NewRule(PlanningRequest):
         examples=["shortfall"],
     )
     points: float = Field(
-        gt=0, description="Percentage points; of a median percent.", examples=[10.0]
+        gt=0,
+        description="Threshold in percentage points; in percent for a median.",
+        examples=[10.0],
     )
     need_id: int | None = Field(None, description="For shortfall.", examples=[1])
     commodity: Goods | None = Field(
         None,
-        description="For the others, 85051110 if left out; of a shortfall it is the need's.",
+        description="For the other measures, 85051110 by default; a shortfall has that of its need.",
         examples=[None],
     )
-    destination: Code = Field("", description="For the others.", examples=[""])
-    url: str = Field(
-        "", max_length=500, description="Webhook; empty: the feed alone.", examples=[""]
-    )
+    destination: Code = Field("", description="For the other measures.", examples=[""])
+    url: str = Field("", max_length=500, description="Webhook; empty: feed only.", examples=[""])
 
 
 class NewOverride(PlanningRequest):
-    """What is expected instead of a published median, and why."""
+    """An estimate beside a published median, and its reason."""
 
-    commodity: Goods = Field(COMMODITY, description=OF_WHAT, examples=[COMMODITY])
+    commodity: Goods = Field(COMMODITY, description=COMMODITY_HELP, examples=[COMMODITY])
     destination: Code = Field(examples=["USA"])
     period: Month = Field(examples=["2026-12"])
     as_of: str | None = Field(
-        None, max_length=40, description="Publication; the newest if left out."
+        None, max_length=40, description="Publication; the newest by default."
     )
     tonnes: float = Field(ge=0, examples=[450.0])
     reason: str = Field(
@@ -78,12 +78,12 @@ class NeedMonth(ResponseModel):
     """One month of a need."""
 
     period: str = Field(examples=["2026-12"])
-    past: bool = Field(description="Over at the forecast's moment, but not yet published.")
+    past: bool = Field(description="Ended before the forecast was made, but not yet published.")
     p10: float = Field(examples=[420.0])
     p50: float = Field(examples=[610.0])
     p90: float = Field(examples=[850.0])
     chance_of_shortfall: float = Field(
-        description="That less arrives than is needed; 0.05 means that or less, 0.95 that or more.",
+        description="Chance that exports are below the need; 0.05 means at most, 0.95 at least.",
         examples=[0.42],
     )
 
@@ -101,17 +101,17 @@ class NeedResponse(ResponseModel):
     author: str = Field(examples=["planning desk"])
     created_at: datetime
     chance_any_month: float | None = Field(
-        description="That at least one month still ahead falls short, from joint paths.",
+        description="Chance of a shortfall in at least one future month, from joint paths.",
         examples=[0.71],
     )
     buffer_90_t: float | None = Field(
-        description="Stock that lasts along 90 % of the paths.", examples=[640.0]
+        description="Safety stock that covers 90 % of simulated futures.", examples=[640.0]
     )
     buffer_95_t: float | None = Field(examples=[870.0])
-    first_month: str | None = Field(description="First month the buffers are for.")
-    last_month: str | None = Field(description="Last month the buffers are for.")
+    first_month: str | None = Field(description="First month of the safety stocks.")
+    last_month: str | None = Field(description="Last month of the safety stocks.")
     carry_over: float = Field(
-        description="Share of a miss that the next month repeats.", examples=[0.68]
+        description="Share of one month's error that carries into the next.", examples=[0.68]
     )
     carry_over_source: str
     as_of: datetime
@@ -120,7 +120,7 @@ class NeedResponse(ResponseModel):
 
 
 class RuleResponse(ResponseModel):
-    """An alert rule in force."""
+    """An active alert rule."""
 
     id: int = Field(examples=[1])
     name: str
@@ -129,28 +129,28 @@ class RuleResponse(ResponseModel):
     commodity: str = Field(examples=[COMMODITY])
     destination: str = Field(examples=["DEU"])
     points: float = Field(examples=[10.0])
-    webhook: str = Field(description="Host alone: an address may carry a key of its receiver.")
-    since: datetime | None = Field(description="It speaks of publications after this one.")
+    webhook: str = Field(description="Host only: an address may contain a key of its receiver.")
+    since: datetime | None = Field(description="It applies to publications after this one.")
     author: str
     created_at: datetime
 
 
 class CreatedRuleResponse(RuleResponse):
-    """A rule as it was made."""
+    """A rule just created."""
 
     secret: str = Field(
-        description="Signs its messages (Standard Webhooks); told this once, empty without url."
+        description="Signs its messages (Standard Webhooks); shown only once, empty without url."
     )
 
 
 class AlertResponse(ResponseModel):
-    """What a rule told of a publication."""
+    """An alert of a rule about a publication."""
 
     rule_id: int
     rule: str
     commodity: str = Field(examples=[COMMODITY])
     as_of: datetime
-    against: datetime = Field(description="The publication before.")
+    against: datetime = Field(description="The previous publication.")
     period: date = Field(description="First day of the month that moved most.")
     before: float
     after: float
@@ -158,11 +158,11 @@ class AlertResponse(ResponseModel):
     evaluated_at: datetime
     attempts: int
     delivered_at: datetime | None
-    trouble: str = Field(description="Why the webhook did not take it; empty if it did.")
+    trouble: str = Field(description="Why the webhook did not accept it; empty if it did.")
 
 
 class OverrideResponse(ResponseModel):
-    """What somebody expects beside a published median."""
+    """An estimate beside a published median."""
 
     commodity: str = Field(examples=[COMMODITY])
     destination: str = Field(examples=["USA"])
@@ -173,9 +173,9 @@ class OverrideResponse(ResponseModel):
     reason: str
     available_at: datetime
     p50: float | None = Field(description="The model's median.", examples=[512.6])
-    counts: bool = Field(description="The newest of its month and publication.")
-    came: float | None = Field(description="Tonnes that came, once observed.")
-    scored: bool = Field(description="Made before the month came out, and the newest then.")
+    counts: bool = Field(description="Whether it is the newest of its month and publication.")
+    came: float | None = Field(description="Actual tonnes, once observed.")
+    scored: bool = Field(description="Whether it was the newest before the figure was published.")
 
 
 class AuditEntryResponse(ResponseModel):
@@ -187,5 +187,5 @@ class AuditEntryResponse(ResponseModel):
     actor: str
     action: str = Field(examples=["create"])
     object: str = Field(examples=["need 1"])
-    before: str = Field(description="JSON, empty if there was nothing.")
-    after: str = Field(description="JSON, empty if nothing is told.")
+    before: str = Field(description="JSON, empty for a new object.")
+    after: str = Field(description="JSON, empty for a removed object.")

@@ -1,4 +1,4 @@
-"""For machines that look after the service: alive, ready, figures."""
+"""Probes for machines: alive, ready, metrics."""
 
 from typing import Any, Final
 
@@ -17,13 +17,13 @@ _OPEN: Final[dict[str, Any]] = {"openapi_extra": {"security": []}}
 
 @router.get("/health", **_OPEN)
 async def health() -> HealthResponse:
-    """Tell that the process lives."""
+    """Report that the process is alive."""
     return HealthResponse(status="ok")
 
 
 @router.get("/ready", **_OPEN)
 async def ready(current: Current, shared: Shared) -> Ready:
-    """Tell whether there is a forecast to show (else 503), and how fresh it is."""
+    """Report whether there is a forecast to show (else 503), and how fresh it is."""
     fresh = freshness_of(current, now=shared.live.clock())
     return Ready(
         status="ready",
@@ -42,5 +42,5 @@ async def ready(current: Current, shared: Shared) -> Ready:
     **_OPEN,
 )
 async def metrics(shared: Shared) -> Response:
-    """Return counts, times and what the monitors found, for Prometheus."""
-    return Response(generate_latest(shared.counts.registry), media_type=CONTENT_TYPE_LATEST)
+    """Return counts, times and monitor readings for Prometheus."""
+    return Response(generate_latest(shared.metrics.registry), media_type=CONTENT_TYPE_LATEST)

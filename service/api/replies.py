@@ -1,4 +1,4 @@
-"""How the API answers: tags and 304, pages of a list with links, JSON or CSV as asked."""
+"""Responses of the API: entity tags, paged lists with links, JSON or CSV."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,24 +18,26 @@ Form = Literal["json", "csv"]
 
 FormQuery = Annotated[
     Form | None,
-    Query(alias="format", description="json or csv; else what the Accept header prefers."),
+    Query(alias="format", description="json or csv; by default what the Accept header prefers."),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which part of a list is asked for."""
+    """The requested part of a list."""
 
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows at most.")] = USUAL_ROWS
-    offset: Annotated[int, Query(ge=0, description="Rows to pass over.")] = 0
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Maximum number of rows.")] = (
+        USUAL_ROWS
+    )
+    offset: Annotated[int, Query(ge=0, description="Rows to skip.")] = 0
 
 
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer, or only that it is still the same."""
-    told = {"ETag": answer.etag, "Vary": "Accept, Authorization", **(headers or {})}
+    """Return an answer, or 304 where the client has it already."""
+    headers = {"ETag": answer.etag, "Vary": "Accept, Authorization", **(headers or {})}
     if answer.etag in tags_of(request):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=told)
-    return Response(answer.body, headers=told, media_type=answer.media)
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(answer.body, headers=headers, media_type=answer.media)
 
 
 def listed(
@@ -61,7 +63,7 @@ def listed(
 
 
 def wants_csv(request: Request, form: Form | None) -> bool:
-    """Tell whether CSV is asked for, by ``format`` or by the Accept header."""
+    """Tell whether CSV is requested, by ``format`` or by the Accept header."""
     if form is not None:
         return form == "csv"
     weights = dict(_accepted(request.headers.get("accept", "*/*")))
@@ -74,22 +76,22 @@ def _accepted(header: str) -> list[tuple[str, float]]:
     found = []
     for part in header.split(","):
         media, *parameters = (piece.strip() for piece in part.split(";"))
-        told = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
         try:
-            found.append((media.lower(), float(told)))
+            found.append((media.lower(), float(weight)))
         except ValueError:
             continue
     return found
 
 
 def tags_of(request: Request) -> set[str]:
-    """Return the tags of the answers that the client has already."""
+    """Return the entity tags that the client has already."""
     header = request.headers.get("if-none-match", "")
     return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
 def _links(request: Request, paging: Paging, total: int) -> str:
-    """Return the Link header: first, previous, next and last page, as far as there are any."""
+    """Return the Link header: first, previous, next and last page where they exist."""
     last = max(0, (total - 1) // paging.limit * paging.limit)
     places: dict[str, int] = {}
     if paging.offset > 0:

@@ -1,4 +1,4 @@
-"""All routes of the API, and what its documentation says of all of them."""
+"""All routes of the API and their documented errors."""
 
 from typing import Any, Final
 
@@ -24,15 +24,15 @@ def api_router() -> APIRouter:
 
 
 def _problems() -> dict[int | str, dict[str, Any]]:
-    """Document the errors any route may answer with."""
+    """Document the errors of every route."""
     meanings = {
-        400: "A value that makes no sense.",
-        401: "A token is needed.",
-        403: "The token may only read.",
-        404: "There is no such thing.",
-        422: "A parameter that does not fit.",
+        400: "Invalid value.",
+        401: "Token required.",
+        403: "The token is read-only.",
+        404: "Not found.",
+        422: "Invalid parameter.",
         429: "Too many requests a second.",
-        503: "Nothing is published yet, or what is asked for cannot be answered now.",
+        503: "No forecast is published yet, or the request cannot be answered now.",
     }
     schema = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
     return {

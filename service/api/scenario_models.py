@@ -1,4 +1,4 @@
-"""What the API's documentation says of a scenario; the reader of scenario files checks it."""
+"""Schema of a scenario in the API's documentation; the reader of scenario files checks it."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -33,10 +33,10 @@ PARTS: Final[Mapping[str, Schema]] = {
         {
             "event_id": {
                 "type": "string",
-                "description": "Of a known act, or new: then with instrument, destinations and "
+                "description": "Of a known measure; a new one needs instrument, destinations and "
                 "effective_from.",
             },
-            "announced_on": {**_DAY, "description": "The day of the forecast if left out."},
+            "announced_on": {**_DAY, "description": "The day of the forecast by default."},
             "effective_from": _DAY,
             "effective_to": _DAY,
             "suspended_from": _DAY,
@@ -49,7 +49,7 @@ PARTS: Final[Mapping[str, Schema]] = {
                 "type": "number",
                 "minimum": 0,
                 "maximum": 100,
-                "description": "Percent that still passes.",
+                "description": "Percent of trade that still passes.",
             },
         },
     ),
@@ -57,9 +57,9 @@ PARTS: Final[Mapping[str, Schema]] = {
         ["importer", "effective_from"],
         {
             "importer": {"type": "string", "examples": ["USA"]},
-            "rate_pct": {"type": "number", "minimum": 0, "description": "The whole rate; or"},
-            "add_points": {"type": "number", "description": "points added."},
-            "announced_on": {**_DAY, "description": "The day of the forecast if left out."},
+            "rate_pct": {"type": "number", "minimum": 0, "description": "Total rate; or"},
+            "add_points": {"type": "number", "description": "percentage points added."},
+            "announced_on": {**_DAY, "description": "The day of the forecast by default."},
             "effective_from": _DAY,
             "effective_to": _DAY,
         },
@@ -75,7 +75,7 @@ SCENARIO: Final[Schema] = _object(
         **_LEVERS,
         "against": {
             **_object([], _LEVERS),
-            "description": "What to compare with instead of what is known.",
+            "description": "Base of the comparison instead of what is known.",
         },
     },
 )

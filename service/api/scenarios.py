@@ -1,4 +1,4 @@
-"""What if over the API: a scenario in, the forecast with and without it out; nothing is kept."""
+"""Scenarios over the API: the forecast with and without a scenario; nothing is stored."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from service.api.replies import FormQuery, Paging, listed, reply, tags_of, wants
 from service.api.scenario_models import SCENARIO
 from service.http.problems import PROBLEM
 from service.http.responses import Answer
-from service.live.state import Asking, Current
+from service.live.state import Current, Scenarios
 from service.queries.history import known_destination
 from service.queries.scenarios import scenario_csv, scenario_json
 from service.scenarios.scenario_schema import WorkedScenario
@@ -26,13 +26,13 @@ from service.scenarios.scenario_schema import WorkedScenario
 router = APIRouter(tags=["scenarios"])
 
 KINDS: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml")
-"""Kinds of body taken. No form of another site can send one of them without being asked first."""
+"""Accepted bodies. No form of another site can send one without a preflight request."""
 
 WORKED_COLUMNS: Final = ("key", "name", "description", "text")
 
 Wanted = Annotated[
     list[str] | None,
-    Query(alias="destination", max_length=50, description="Repeat for several; all if left out."),
+    Query(alias="destination", max_length=50, description="Repeat for several; all by default."),
 ]
 
 _PROBLEM: Final = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
@@ -40,10 +40,10 @@ _PROBLEM: Final = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schema
 
 @router.get("/scenarios", response_model=Page[WorkedModel], responses=CSV_TOO)
 def worked(
-    request: Request, desk: Asking, paging: Annotated[Paging, Depends()], form: FormQuery = None
+    request: Request, queue: Scenarios, paging: Annotated[Paging, Depends()], form: FormQuery = None
 ) -> Response:
-    """Return worked scenarios, ready to be posted."""
-    rows = [asdict(one) for one in desk.what_if.worked]
+    """Return example scenarios, ready to be posted."""
+    rows = [asdict(one) for one in queue.what_if.worked]
     return listed(request, rows, WORKED_COLUMNS, paging=paging, form=form)
 
 
@@ -52,7 +52,7 @@ def worked(
     response_model=ScenarioAnswer,
     responses={
         200: CSV_TOO[200],
-        412: {"description": "The answer is the one named in If-None-Match.", **_PROBLEM},
+        412: {"description": "The result is the one named in If-None-Match.", **_PROBLEM},
         413: {"description": "The scenario is too large.", **_PROBLEM},
         415: {"description": "The body is neither JSON nor YAML.", **_PROBLEM},
     },
@@ -61,49 +61,49 @@ async def ask(
     request: Request,
     *,
     current: Current,
-    desk: Asking,
+    queue: Scenarios,
     destinations: Wanted = None,
     form: FormQuery = None,
 ) -> Response:
-    """Answer a scenario: forecasts with and without it, and the difference with its own band.
+    """Return forecasts with and without a scenario, and the difference with its own band.
 
-    Nothing is stored, so who may read may ask. Scenarios are computed one at a time; equal ones
+    Nothing is stored, so read access is enough. Scenarios are computed one at a time, equal ones
     once.
     """
     for name in destinations or []:
         known_destination(current, name)
     text = await body_text(request)
-    told = await desk.answer(current, text, is_gone=request.is_disconnected)
+    result = await queue.answer(current, text, is_gone=request.is_disconnected)
     make = scenario_csv if wants_csv(request, form) else scenario_json
-    answer: Answer = await run_in_threadpool(make, told, current.as_of, destinations)
+    answer: Answer = await run_in_threadpool(make, result, current.as_of, destinations)
     if answer.etag in tags_of(request):
         raise HTTPException(
             HTTPStatus.PRECONDITION_FAILED,
-            f"The answer is still {answer.etag}. Expected another. Keep the one at hand.",
+            f"The result is still {answer.etag}. Expected another. Keep the copy you have.",
             headers={"ETag": answer.etag},
         )
     return reply(request, answer)
 
 
 async def body_text(request: Request) -> bytes:
-    """Return the body of a request that says it is JSON or YAML.
+    """Return the body of a request that is JSON or YAML.
 
     Raises:
-        HTTPException: 415 where it says something else.
+        HTTPException: 415 for other content types.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in KINDS:
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"Content-Type {kind!r} is not taken. Expected one of {', '.join(KINDS)}. "
-            "Send the scenario as a file in scenarios/ has it, and say what it is.",
+            f"Content-Type {kind!r} is not accepted. Expected one of {', '.join(KINDS)}. "
+            "Send a scenario like the files in scenarios/ with its content type.",
         )
     return await request.body()
 
 
 def body_of(worked: Sequence[WorkedScenario]) -> dict[str, Any]:
-    """Return what the documentation says of the body, with worked scenarios as examples."""
-    # JSON has no days: they are texts.
+    """Return the documentation of the body, with example scenarios."""
+    # JSON has no dates: they are texts.
     examples = {
         one.key: {
             "summary": one.name,
@@ -114,6 +114,6 @@ def body_of(worked: Sequence[WorkedScenario]) -> dict[str, Any]:
     content = {"schema": SCENARIO, "examples": examples}
     return {
         "required": True,
-        "description": "Acts and tariff steps, as the files in scenarios/.",
+        "description": "Measures and tariff steps, like the files in scenarios/.",
         "content": {"application/json": content, "application/yaml": content},
     }

@@ -1,16 +1,16 @@
-"""How the installation is, for programs; `metrics` has the figures."""
+"""System status for programs; `metrics` has the figures."""
 
 from fastapi import APIRouter
 
 from service.api.models import AlarmResponse, Status
-from service.live.state import HowItIs
+from service.live.state import Health
 
 router = APIRouter(tags=["status"])
 
 
 @router.get("/status")
-async def status(found: HowItIs) -> Status:
-    """Tell what stands, what is wrong and what to do about it, in words."""
+async def status(found: Health) -> Status:
+    """Return the state of the system, its alarms and their remedies in words."""
     alarms = [
         AlarmResponse(
             alarm=one.name, broken=one.is_broken, words=one.words, remedy=list(one.remedy)

@@ -1,6 +1,6 @@
-"""Everything but forecasts over the API: lists, each a page at a time, as JSON or CSV.
+"""Lists of the API besides forecasts, paged, as JSON or CSV.
 
-They are made beside the loop that answers forecasts.
+They are built in threads, beside the event loop that serves forecasts.
 """
 
 from typing import Annotated
@@ -40,7 +40,7 @@ def publications(
 def published_commodities(
     request: Request, current: Current, shared: Shared, paging: Part, form: FormQuery = None
 ) -> Response:
-    """Return what forecasts are published of, the magnets first, each with its newest forecast."""
+    """Return the commodities with forecasts, the magnets first, each with its newest forecast."""
     rows = commodities.listing(current, shared.live.engine)
     return listed(request, rows, commodities.COMMODITY_COLUMNS, paging=paging, form=form)
 
@@ -57,7 +57,7 @@ def months(
     as_of: AsOf = None,
     form: FormQuery = None,
 ) -> Response:
-    """Return past months as known at a published forecast, oldest first, with how each is known."""
+    """Return past months as known at a published forecast, oldest first, with their basis."""
     rows = history.months_of(current, destination, as_of=moment_of(as_of))
     return listed(request, rows, history.HISTORY_COLUMNS, paging=paging, form=form)
 
@@ -96,7 +96,7 @@ def scores(
 def track_record(
     request: Request, current: Chosen, paging: Part, form: FormQuery = None
 ) -> Response:
-    """Return every published month whose truth came out since, beside what came."""
+    """Return all published months with an actual figure, beside it."""
     cells = current.memo.make("cells", lambda: track.cells_of(current))
     return listed(request, records(cells), track.CELL_COLUMNS, paging=paging, form=form)
 
@@ -112,7 +112,7 @@ def events(
     instrument: Choice = "",
     form: FormQuery = None,
 ) -> Response:
-    """Return policy events, the last announced first."""
+    """Return policy events, latest announcement first."""
     rows = ledger.events(current, ledger.LedgerQuery(q, destination, instrument))
     return listed(request, rows, ledger.EVENT_COLUMNS, paging=paging, form=form)
 
@@ -127,14 +127,14 @@ def tariffs(
     importer: Choice = "",
     form: FormQuery = None,
 ) -> Response:
-    """Return tariff steps, the last to begin first."""
+    """Return tariff steps, latest start first."""
     rows = ledger.tariffs(current, importer=importer, text=q)
     return listed(request, rows, ledger.TARIFF_COLUMNS, paging=paging, form=form)
 
 
 @router.get("/vintages", response_model=models.Page[models.Vintage], tags=["data"])
 def vintages(request: Request, current: Current, paging: Part, form: FormQuery = None) -> Response:
-    """Return what was ingested, newest first."""
+    """Return the ingests, newest first."""
     rows = arrivals.vintages(current)
     return listed(request, rows, arrivals.VINTAGE_COLUMNS, paging=paging, form=form)
 
@@ -143,6 +143,6 @@ def vintages(request: Request, current: Current, paging: Part, form: FormQuery =
 def quarantine(
     request: Request, current: Current, paging: Part, form: FormQuery = None
 ) -> Response:
-    """Return the files the guards refused, newest first, without their rows."""
+    """Return the files that the data checks rejected, newest first, without their rows."""
     rows = arrivals.quarantine(current)
     return listed(request, rows, arrivals.QUARANTINE_COLUMNS, paging=paging, form=form)

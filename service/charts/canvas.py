@@ -140,7 +140,7 @@ def _themed(text: str) -> str:
 
 
 def _attributed(text: str) -> str:
-    """Say by attributes what was said by ``style``."""
+    """Replace ``style`` by attributes."""
     return re.sub(r'style="([^"]*)"', lambda found: _attributes(found.group(1)), text)
 
 

@@ -16,7 +16,7 @@ BINDING_SEVERITY: Final = 2
 
 SCHEDULED_PREFIX: Final = "sched-"
 SYMBOLS: Final = {"restrictive": "▼▽", "easing": "▲△"}
-"""Shapes of the directions shown, filled and hollow; told apart without colour."""
+"""Shapes of the directions shown, filled and hollow; distinguishable without colour."""
 
 
 @dataclass(frozen=True, slots=True)

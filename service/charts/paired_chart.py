@@ -105,14 +105,14 @@ def _entries(pair: Pair) -> list[Artist]:
     """Explain every mark."""
     found: list[Artist] = []
     for name in SIDES:
-        told = pair.base_label if name == "base" else name
+        side = pair.base_label if name == "base" else name
         dashes = (0, (4, 2)) if name == "base" else "solid"
         ink = COLOURS[LINES[name]]
-        found.append(Line2D([], [], color=ink, lw=2, ls=dashes, label=f"{told}, median"))
+        found.append(Line2D([], [], color=ink, lw=2, ls=dashes, label=f"{side}, median"))
         found.append(
             Patch(
                 facecolor=COLOURS[FILLS[name]], edgecolor=ink, alpha=SEEN_THROUGH,
-                label=f"{told}, 80 % band",
+                label=f"{side}, 80 % band",
             )
         )  # fmt: skip
     found += [dots("observed", [], [], label="observed month")]

@@ -8,7 +8,7 @@ import pandas as pd
 from store.vocabulary import EU27, EU27_MEMBERS
 
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
-"""Steps have letters, events have numbers; the oldest steps beyond the alphabet are left out."""
+"""Letters of steps, as events have numbers; the oldest steps beyond the alphabet are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,16 @@ def importer_of(destination: str) -> str:
 
 
 def _step(letter: str, day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestamp) -> RateStep:
-    told = rows.sort_values(["component", "product_scope"]).to_dict("records")
+    changes = rows.sort_values(["component", "product_scope"]).to_dict("records")
     return RateStep(
         letter=letter,
         when=day,
         ahead=day > as_of,
         changes=tuple(
             f"{row['component'].replace('_', ' ')} {row['rate_pct']:g} % on {row['product_scope']}"
-            for row in told
+            for row in changes
         ),
-        sources=tuple(dict.fromkeys(part for row in told for part in row["source_url"].split(";"))),
+        sources=tuple(
+            dict.fromkeys(part for row in changes for part in row["source_url"].split(";"))
+        ),
     )

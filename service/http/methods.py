@@ -1,4 +1,4 @@
-"""HEAD and OPTIONS: what every path answers besides its own methods."""
+"""HEAD and OPTIONS, which every path answers besides its own methods."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ METHODS: Final = ("GET", "POST", "DELETE")
 
 
 def allowed(app: Starlette, scope: Scope) -> str:
-    """Return the methods of the path asked for, as the ``Allow`` header has them."""
+    """Return the methods of the requested path for the ``Allow`` header."""
     own = [
         method
         for method in METHODS
@@ -25,7 +25,7 @@ def allowed(app: Starlette, scope: Scope) -> str:
 
 
 def without_body(send: Send) -> Send:
-    """Send the head of an answer and nothing of its body."""
+    """Send the head of a response without its body."""
 
     async def head(message: Message) -> None:
         if message["type"] == "http.response.body":

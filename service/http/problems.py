@@ -22,7 +22,7 @@ API: Final = "/api/"
 RETRY_S: Final = 5
 
 Page = Callable[[int, str, str], str]
-"""Makes the page of an error from its status, title and detail."""
+"""Renders the page of an error from its status, title and detail."""
 
 
 def problem(
@@ -37,27 +37,27 @@ def problem(
         headers: More headers.
     """
     title = HTTPStatus(status).phrase
-    told = {
+    document = {
         "type": f"urn:magnetcast:problem:{title.lower().replace(' ', '-')}",
         "title": title,
         "status": status,
         "detail": detail,
         "instance": instance,
     }
-    body = json.dumps(told, ensure_ascii=False).encode()
+    body = json.dumps(document, ensure_ascii=False).encode()
     return Response(body, status, headers, media_type=PROBLEM)
 
 
-def tell_problems(app: FastAPI, page: Page) -> None:
-    """Let every error of an app answer as a problem or, outside the API, as a page."""
-    for kind, (status, worded) in _KINDS.items():
-        app.add_exception_handler(kind, _handler(status, worded, page))
+def add_problem_handlers(app: FastAPI, page: Page) -> None:
+    """Answer every error with a problem document or, outside the API, with a page."""
+    for kind, (status, detail_of) in _KINDS.items():
+        app.add_exception_handler(kind, _handler(status, detail_of, page))
 
 
 def _handler(
-    status: HTTPStatus, worded: Callable[[Any], str], page: Page
+    status: HTTPStatus, detail_of: Callable[[Any], str], page: Page
 ) -> Callable[[Request, Exception], Response]:
-    """Return what answers one kind of error; those of HTTP bring their own status."""
+    """Return the handler of one kind of error; HTTP errors bring their own status."""
 
     def answer(request: Request, err: Exception) -> Response:
         code = err.status_code if isinstance(err, HTTPException) else int(status)
@@ -72,45 +72,45 @@ def _handler(
                 return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
         path = request.url.path
         if path.startswith(API):
-            return problem(code, worded(err), instance=path, headers=headers)
-        html = page(code, HTTPStatus(code).phrase, worded(err))
+            return problem(code, detail_of(err), instance=path, headers=headers)
+        html = page(code, HTTPStatus(code).phrase, detail_of(err))
         return Response(html, code, headers, media_type="text/html")
 
     return answer
 
 
-_BARE: Final[dict[int, str]] = {
-    HTTPStatus.NOT_FOUND: "There is nothing at this address. Expected a path of "
-    "/api/v1/openapi.json, or a page that the overview leads to. Correct the address.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method. Expected one of those "
-    "in the Allow header. Use one of them.",
+_DEFAULT_DETAILS: Final[dict[int, str]] = {
+    HTTPStatus.NOT_FOUND: "There is no page at this address. Expected a path of "
+    "/api/v1/openapi.json or a page linked from the overview. Check the address.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not accept that method. Expected one of the "
+    "Allow header. Use one of them.",
 }
 
 
 def _no_details(_: Exception) -> str:
-    return "The service failed; the error is in its log. Try again, or tell who runs it."
+    return "The service failed; the error is in its log. Try again, or inform the operator."
 
 
 def _detail(err: HTTPException) -> str:
-    """Return what an error says, in a sentence where the framework only names its status."""
+    """Return the detail of an error, a sentence where the framework only names its status."""
     if err.detail == HTTPStatus(err.status_code).phrase:
-        return _BARE.get(err.status_code, err.detail)
+        return _DEFAULT_DETAILS.get(err.status_code, err.detail)
     return str(err.detail)
 
 
-def _wrongs(err: RequestValidationError) -> str:
-    """Word what is wrong with a request."""
+def _invalid(err: RequestValidationError) -> str:
+    """Describe the invalid parts of a request."""
     parts = [
-        f"{'.'.join(str(place) for place in wrong['loc'][1:])}={wrong.get('input')!r}: "
-        f"{wrong['msg']}"
-        for wrong in err.errors()
+        f"{'.'.join(str(place) for place in error['loc'][1:])}={error.get('input')!r}: "
+        f"{error['msg']}"
+        for error in err.errors()
     ]
     return f"{'; '.join(parts)}. Expected what /api/v1/openapi.json says. Correct the request."
 
 
 _KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = {
     HTTPException: (HTTPStatus.BAD_REQUEST, _detail),
-    RequestValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, _wrongs),
+    RequestValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, _invalid),
     UnknownError: (HTTPStatus.NOT_FOUND, str),
     MissingError: (HTTPStatus.NOT_FOUND, str),
     TokenError: (HTTPStatus.UNAUTHORIZED, str),
@@ -119,4 +119,4 @@ _KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = 
     DataError: (HTTPStatus.BAD_REQUEST, str),
     Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, _no_details),
 }
-"""By kind of error its status, and how it is worded; the most special kind counts."""
+"""Status and detail by kind of error; the most specific kind applies."""

@@ -1,4 +1,4 @@
-"""Answers ready to send: bytes, their kind and the tag that names them."""
+"""Responses ready to send: bytes, media type and entity tag."""
 
 import csv
 import hashlib
@@ -15,18 +15,18 @@ CSV: Final = "text/csv; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A spreadsheet takes a text that begins so for a formula.
+"""A spreadsheet reads a text that begins with one of these as a formula.
 Source: OWASP, CSV injection."""
 
 GRAMS: Final = 6
-"""Decimals of tonnes in answers."""
+"""Decimals of tonnes in responses."""
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; equal bytes have equal tags."""
+    """One response; equal bytes have equal tags."""
 
     body: bytes
     media: str
@@ -39,13 +39,13 @@ def answer_of(body: bytes, media: str) -> Answer:
 
 
 def json_answer(value: object) -> Answer:
-    """Return a value as JSON; a number that is none is an error of ours, not ``NaN``."""
+    """Return a value as JSON; NaN is an error of ours."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return answer_of(text.encode(), JSON)
 
 
 def csv_answer(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Answer:
-    """Return rows as CSV in which no text can act as a formula."""
+    """Return rows as CSV in which no text is read as a formula."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)

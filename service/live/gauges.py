@@ -1,4 +1,4 @@
-"""What the store says of forecasts and monitors, as gauges: read from published tables alone."""
+"""Forecasts, runs and monitors as Prometheus gauges, read from published tables only."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,17 +10,17 @@ from service.live.publication import NothingPublishedError, Publication
 
 
 class StoreMetrics(Collector):
-    """Tells of the publication that stands whenever metrics are asked for."""
+    """Collects gauges of the newest publication on every scrape."""
 
     def __init__(
         self, publication: Callable[[], Publication], clock: Callable[[], pd.Timestamp]
     ) -> None:
-        """Take where the publication is found and what tells the time."""
+        """Take the newest publication and the clock."""
         self._publication = publication
         self._clock = clock
 
     def describe(self) -> Iterator[Metric]:
-        """Name nothing ahead: before the first publication there is nothing to tell."""
+        """Announce no metrics: before the first publication there are none."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
@@ -33,17 +33,17 @@ class StoreMetrics(Collector):
         published = found.published
         yield _gauge("forecast_age_seconds", "Age of the newest forecast.", _age(now, found.as_of))
         waiting = published.quarantine["released_at"].isna().sum()
-        yield _gauge("quarantine_waiting", "Refused files that wait for a person.", float(waiting))
+        yield _gauge("quarantine_waiting", "Rejected files that await review.", float(waiting))
         yield from _of_runs(published.runs)
         if len(published.readings):
             measured = pd.Timestamp(published.readings["measured_at"].max())
-            told = "Time since the monitors looked last."
-            yield _gauge("measured_age_seconds", told, _age(now, measured))
+            help_text = "Time since the monitors last ran."
+            yield _gauge("measured_age_seconds", help_text, _age(now, measured))
             yield from _of_monitors(published.readings)
 
 
 def _of_runs(runs: pd.DataFrame) -> Iterator[Metric]:
-    """Tell how long the last finished run of each flow took and whether the last one failed."""
+    """Yield the duration of each flow's last finished run and whether its last run failed."""
     took = GaugeMetricFamily(
         "magnetcast_run_seconds", "Duration of the last finished run.", labels=["flow"]
     )
@@ -63,7 +63,7 @@ def _of_runs(runs: pd.DataFrame) -> Iterator[Metric]:
 
 
 def _of_monitors(readings: pd.DataFrame) -> Iterator[Metric]:
-    """Tell what was measured, what was allowed, and which alarms speak."""
+    """Yield the readings of the monitors, their bounds and the active alarms."""
     labels = ["monitor", "subject"]
     value = GaugeMetricFamily("magnetcast_reading", "What a monitor measured.", labels=labels)
     bound = GaugeMetricFamily("magnetcast_reading_bound", "Its bound.", labels=labels)
@@ -72,7 +72,7 @@ def _of_monitors(readings: pd.DataFrame) -> Iterator[Metric]:
         value.add_metric(names, float(str(row.value)))
         bound.add_metric(names, float(str(row.bound)))
     alarm = GaugeMetricFamily(
-        "magnetcast_alarm", "1 while an alarm of docs/operations.md speaks.", labels=["alarm"]
+        "magnetcast_alarm", "1 while an alarm of docs/operations.md is active.", labels=["alarm"]
     )
     for monitor, fired in readings.groupby("monitor")["fired"].any().items():
         alarm.add_metric([str(monitor)], float(fired))
@@ -81,8 +81,8 @@ def _of_monitors(readings: pd.DataFrame) -> Iterator[Metric]:
     yield alarm
 
 
-def _gauge(name: str, told: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"magnetcast_{name}", told, value=value)
+def _gauge(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"magnetcast_{name}", help_text, value=value)
 
 
 def _age(now: pd.Timestamp, then: pd.Timestamp) -> float:

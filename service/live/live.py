@@ -1,4 +1,4 @@
-"""The publication in memory: looked after by one thread, swapped whole when the store changes."""
+"""The publication in memory: refreshed by one thread, replaced whole when the store changes."""
 
 import logging
 import threading
@@ -27,13 +27,13 @@ from store.schema.change_marks import Mark
 _LOG: Final = logging.getLogger("magnetcast.service")
 
 Warm = Callable[[Publication], Iterable[object]]
-"""Draws what will be asked for first, a step at a time."""
+"""Draws the most requested charts, one a step."""
 
 
 class LivePublication:
     """Holds the newest publication; readers take it whole and keep it as long as they need.
 
-    A state that cannot be made leaves the one before in place, and ``trouble`` says why.
+    When a new state cannot be built, the previous one stays and ``trouble`` has the reason.
     """
 
     def __init__(
@@ -53,15 +53,15 @@ class LivePublication:
         self._kept: Stands = {}
         self._seen: tuple[Mark, date] | None = None
         self._publication: Publication | None = None
-        self._desk: PlanningState | None = None
-        self._desk_guard = threading.Lock()
+        self._planning: PlanningState | None = None
+        self._planning_guard = threading.Lock()
         self._warm: Warm | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.tokens: Mapping[str, frozenset[str]] = MappingProxyType({})
         self.trouble = ""
         self.refreshed = 0
-        """How many publications were put in place so far."""
+        """Number of publications loaded so far."""
 
     @property
     def publication(self) -> Publication:
@@ -73,34 +73,35 @@ class LivePublication:
         found = self._publication
         if found is None:
             raise NothingPublishedError(
-                self.trouble or "Nothing is read yet. Expected a forecast. Try again in a moment."
+                self.trouble
+                or "The store has not been read yet. Expected a forecast. Try again in a moment."
             )
         return found
 
     def of(self, commodity: str) -> Publication:
-        """Return the newest publication of a commodity; others than the magnets are made on demand.
+        """Return the newest publication of a commodity; all but the magnets are read on demand.
 
         Raises:
-            NothingPublishedError: There is none of the magnets yet.
-            UnknownError: There is none of it.
+            NothingPublishedError: The magnets have no forecast yet.
+            UnknownError: The commodity has no forecast.
         """
         return self._others.beside(self.publication, commodity, clock=self.clock())
 
     @property
-    def desk(self) -> PlanningState:
-        """Return the newest state of the planners' desk."""
-        return self._desk or self.refresh_desk()
+    def planning(self) -> PlanningState:
+        """Return the newest state of planning."""
+        return self._planning or self.refresh_planning()
 
-    def refresh_desk(self) -> PlanningState:
-        """Take over what was written to the desk; who just wrote calls it, to see it at once."""
-        with self._desk_guard:
-            found = self._desk
+    def refresh_planning(self) -> PlanningState:
+        """Read the newest needs, rules and overrides; called after each write."""
+        with self._planning_guard:
+            found = self._planning
             if found is None or found.rows.mark != read_planning_mark(self.engine):
-                found = self._desk = PlanningState(read_planning(self.engine))
+                found = self._planning = PlanningState(read_planning(self.engine))
             return found
 
     def start(self, warm: Warm | None = None) -> None:
-        """Read the store once, then keep looking; ``warm`` draws what will be asked for first."""
+        """Read the store, then follow its changes; ``warm`` draws the most requested charts."""
         self._warm = warm
         self.refresh()
         self._thread = threading.Thread(target=self._look_after, name="refresh", daemon=True)
@@ -113,9 +114,9 @@ class LivePublication:
             self._thread.join()
 
     def refresh(self) -> bool:
-        """Look once for a change and take it over; returns whether there was one."""
+        """Check the store once for a change, load it, and tell whether there was one."""
         self.tokens = MappingProxyType(dict(scopes_in_force(self.engine)))
-        self.refresh_desk()
+        self.refresh_planning()
         now = self.clock()
         if (read_mark(self.engine), now.date()) == self._seen:
             return False
@@ -131,7 +132,7 @@ class LivePublication:
         return True
 
     def _look_after(self) -> None:
-        """Refresh until stopped; whatever fails is told, and tried again."""
+        """Refresh until stopped; failures are logged and tried again."""
         fresh = self._publication is not None
         while not self._stop.is_set():
             try:
@@ -141,12 +142,12 @@ class LivePublication:
                 fresh = self.refresh()
             except Exception as err:  # noqa: BLE001 - the thread must outlive any trouble
                 self.trouble = f"{type(err).__name__}: the newest state could not be read"
-                _LOG.exception("refresh failed; the publication before stays")
+                _LOG.exception("refresh failed; the previous publication stays")
                 fresh = False
                 self._stop.wait(self._refresh_s)
 
     def _draw(self) -> None:
-        """Draw what will be asked for first, as long as nobody ends the thread."""
+        """Draw the most requested charts until the thread is stopped."""
         if self._warm is not None:
             for _ in self._warm(self.publication):
                 if self._stop.is_set():

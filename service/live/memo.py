@@ -1,4 +1,4 @@
-"""What is made once and kept as long as the publication it belongs to."""
+"""Caches: values computed once, and values used recently."""
 
 import threading
 from collections import OrderedDict
@@ -9,9 +9,9 @@ _Made = TypeVar("_Made")
 
 
 class Memo:
-    """Values made on demand, each once however many ask at the same time.
+    """Values computed on demand, each once even under concurrent requests.
 
-    Keys come from the closed sets of a publication, so it cannot grow without end.
+    Keys come from the closed sets of a publication, so its size is bounded.
     """
 
     def __init__(self) -> None:
@@ -20,12 +20,12 @@ class Memo:
         self._locks: dict[Hashable, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def get(self, key: Hashable) -> Any | None:  # noqa: ANN401 - whatever was kept
-        """Return what is kept under a key, if it is there already."""
+    def get(self, key: Hashable) -> Any | None:  # noqa: ANN401 - values of any type
+        """Return the value of a key, None where there is none yet."""
         return self._values.get(key)
 
     def make(self, key: Hashable, build: Callable[[], _Made]) -> _Made:
-        """Return what is kept under a key, built now if it is not there."""
+        """Return the value of a key, computed now if it is not there."""
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
@@ -36,7 +36,7 @@ class Memo:
 
 
 class Recent:
-    """The values last used, for keys without end."""
+    """The values used last, for unbounded keys."""
 
     def __init__(self, most: int) -> None:
         """Begin empty; ``most`` values are kept."""
@@ -44,15 +44,15 @@ class Recent:
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._guard = threading.Lock()
 
-    def get(self, key: Hashable) -> Any | None:  # noqa: ANN401 - whatever was kept
-        """Return what is kept under a key, if it is there."""
+    def get(self, key: Hashable) -> Any | None:  # noqa: ANN401 - values of any type
+        """Return the value of a key, None where there is none."""
         with self._guard:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def keep(self, key: Hashable, value: object) -> None:
-        """Keep a value; the one used longest ago goes."""
+        """Keep a value and drop the least recently used one."""
         with self._guard:
             self._values[key] = value
             self._values.move_to_end(key)

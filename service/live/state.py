@@ -1,4 +1,4 @@
-"""What a request finds: the live publication, the counts and the clock of its app."""
+"""Dependencies of requests: the live publication, planning, scenarios, health and access."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -12,7 +12,7 @@ from service.live.memo import Recent
 from service.live.publication import Publication
 from service.planning.planning_state import PlanningState
 from service.planning.webhooks import WebhookPolicy
-from service.scenarios.queue import ScenarioQueue as AskingDesk
+from service.scenarios.queue import ScenarioQueue
 from service.scenarios.scenario_schema import NoAnswerError
 from service.security.access import Access, from_own_page
 from service.security.limits import ServiceMetrics
@@ -27,12 +27,12 @@ class State:
 
     live: LivePublication
     access: Access
-    counts: ServiceMetrics
-    hooks: WebhookPolicy
-    asking: AskingDesk | None = None
-    drawn: Recent = field(default_factory=lambda: Recent(0))
-    """Pages of scenarios drawn last."""
-    conditions: HealthCache | None = None
+    metrics: ServiceMetrics
+    webhooks: WebhookPolicy
+    scenarios: ScenarioQueue | None = None
+    scenario_pages: Recent = field(default_factory=lambda: Recent(0))
+    """Scenario pages rendered last."""
+    health: HealthCache | None = None
 
 
 async def state_of(request: Request) -> State:
@@ -44,42 +44,42 @@ async def state_of(request: Request) -> State:
 Shared = Annotated[State, Depends(state_of)]
 
 
-async def asking_of(shared: Shared) -> AskingDesk:
-    """Return where scenarios are answered.
+async def scenario_queue_of(shared: Shared) -> ScenarioQueue:
+    """Return the queue of scenarios.
 
     Raises:
-        NoAnswerError: This service answers none.
+        NoAnswerError: This service computes no scenarios.
     """
-    if shared.asking is None:
+    if shared.scenarios is None:
         raise NoAnswerError(
-            "This service answers no scenarios. Expected one started by `magnetcast serve`. "
-            "Ask `magnetcast scenario`."
+            "This service computes no scenarios. Expected one started by `magnetcast serve`. "
+            "Use `magnetcast scenario`."
         )
-    return shared.asking
+    return shared.scenarios
 
 
-Asking = Annotated[AskingDesk, Depends(asking_of)]
+Scenarios = Annotated[ScenarioQueue, Depends(scenario_queue_of)]
 
 
-async def condition_of(shared: Shared) -> HealthReport:
-    """Return how the installation is.
+async def health_of(shared: Shared) -> HealthReport:
+    """Return the health of the installation.
 
     Raises:
-        NoAnswerError: This service does not look after it.
+        NoAnswerError: This service does not check it.
     """
-    if shared.conditions is None:
+    if shared.health is None:
         raise NoAnswerError(
-            "This service does not know how the installation is. Expected one started by "
-            "`magnetcast serve`. Ask `magnetcast status`."
+            "This service does not check the health of the installation. Expected one started by "
+            "`magnetcast serve`. Use `magnetcast status`."
         )
-    return await shared.conditions.newest()
+    return await shared.health.newest()
 
 
-HowItIs = Annotated[HealthReport, Depends(condition_of)]
+Health = Annotated[HealthReport, Depends(health_of)]
 
 
 async def publication_of(shared: Shared) -> Publication:
-    """Return the newest publication; a request keeps the one it began with."""
+    """Return the newest publication; a request keeps the one it started with."""
     return shared.live.publication
 
 
@@ -89,7 +89,7 @@ Current = Annotated[Publication, Depends(publication_of)]
 Commodity = Annotated[
     str,
     Query(
-        description="What the forecasts are of; see /api/v1/commodities.",
+        description="Commodity of the forecasts; see /api/v1/commodities.",
         examples=[COMMODITY],
         max_length=100,
     ),
@@ -97,14 +97,14 @@ Commodity = Annotated[
 
 
 async def chosen_of(shared: Shared, commodity: Commodity = COMMODITY) -> Publication:
-    """Return the newest publication of the commodity asked for."""
+    """Return the newest publication of the requested commodity."""
     if commodity == COMMODITY:
         return shared.live.publication
     return await run_in_threadpool(shared.live.of, commodity)
 
 
 Chosen = Annotated[Publication, Depends(chosen_of)]
-"""As ``Current``, of a commodity that the query names."""
+"""As ``Current``, for the commodity in the query."""
 
 
 async def goods_of(shared: Shared, commodity: Annotated[str, Path(max_length=100)]) -> Publication:
@@ -116,7 +116,7 @@ Goods = Annotated[Publication, Depends(goods_of)]
 
 
 async def named_of(shared: Shared, commodity: Commodity = COMMODITY) -> str:
-    """Return the commodity asked for; it needs no publication unless another is named."""
+    """Return the requested commodity; the magnets need no publication yet."""
     if commodity == COMMODITY:
         return commodity
     return known_commodity(commodity, shared.live.publication.published.commodities)
@@ -131,7 +131,7 @@ async def may_read(request: Request, shared: Shared) -> None:
 
 
 async def may_write(request: Request, shared: Shared) -> Actor:
-    """Let a writer pass and tell who it is."""
+    """Let a writer pass and return who it is."""
     return Actor(digest=await shared.access.write(request))
 
 
@@ -148,9 +148,9 @@ async def own_form(request: Request) -> None:
     from_own_page(request)
 
 
-async def desk_of(shared: Shared) -> PlanningState:
-    """Return the newest state of the desk; a request keeps the one it began with."""
-    return shared.live.desk
+async def planning_of(shared: Shared) -> PlanningState:
+    """Return the newest state of planning; a request keeps the one it started with."""
+    return shared.live.planning
 
 
-OnDesk = Annotated[PlanningState, Depends(desk_of)]
+Planning = Annotated[PlanningState, Depends(planning_of)]

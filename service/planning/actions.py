@@ -1,4 +1,4 @@
-"""What a planner may do, over the API and on the pages alike."""
+"""Writes of planners, the same for API and pages."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,8 +18,8 @@ from store.vocabulary import COMMODITY
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedMonth:
-    """An override as it is asked for; without a moment it speaks of the newest publication."""
+class OverrideRequest:
+    """An override as requested; without a moment it is for the newest publication."""
 
     destination: str
     period: pd.Timestamp
@@ -29,69 +29,74 @@ class ExpectedMonth:
     commodity: str = COMMODITY
 
 
-def state_need(state: State, who: Actor, need: NeedRow) -> int:
-    """Keep a need and return its number; as ``store.planning.needs.add_need``."""
+def record_need(state: State, who: Actor, need: NeedRow) -> int:
+    """Record a need and return its number; as ``store.planning.needs.add_need``."""
     number = add_need(state.live.engine, need, who=who, at=state.live.clock())
-    state.live.refresh_desk()
+    state.live.refresh_planning()
     return number
 
 
-def drop_need(state: State, who: Actor, number: int) -> None:
+def remove_need(state: State, who: Actor, number: int) -> None:
     """End a need; as ``store.planning.needs.end_need``."""
     end_need(state.live.engine, number, who=who, at=state.live.clock())
-    state.live.refresh_desk()
+    state.live.refresh_planning()
 
 
-def watch(state: State, who: Actor, rule: AlertRule) -> tuple[int, str]:
-    """Keep an alert rule and return its number and its secret, empty without a webhook.
+def create_rule(state: State, who: Actor, rule: AlertRule) -> tuple[int, str]:
+    """Record an alert rule and return its number and its secret, empty without a webhook.
 
     As ``store.planning.alert_rules.add_rule``.
 
     Raises:
-        UnknownError: There is no forecast of its commodity.
+        UnknownError: Its commodity has no forecast.
     """
     url = rule.url.strip()
     if url:
-        url = state.hooks.checked(url)
+        url = state.webhooks.checked(url)
     made, since = replace(rule, url=url), _newest(state, _watched(state, rule))
     number, uid = add_rule(state.live.engine, made, who=who, at=state.live.clock(), since=since)
-    state.live.refresh_desk()
-    return number, state.hooks.secret(uid) if url else ""
+    state.live.refresh_planning()
+    return number, state.webhooks.secret(uid) if url else ""
 
 
-def unwatch(state: State, who: Actor, number: int) -> None:
+def remove_rule(state: State, who: Actor, number: int) -> None:
     """End an alert rule; as ``store.planning.alert_rules.end_rule``."""
     end_rule(state.live.engine, number, who=who, at=state.live.clock())
-    state.live.refresh_desk()
+    state.live.refresh_planning()
 
 
-def expect(state: State, who: Actor, told: ExpectedMonth) -> OverrideRow:
-    """Keep an override and return it; as ``store.planning.overrides.add_override``.
+def record_override(state: State, who: Actor, request: OverrideRequest) -> OverrideRow:
+    """Record an override and return it; as ``store.planning.overrides.add_override``.
 
     Raises:
-        DataError: The month's figure is out: there is nothing to expect.
-        UnknownError: There is no forecast of its commodity.
+        DataError: The month's figure is already published.
+        UnknownError: Its commodity has no forecast.
     """
-    publication = state.live.of(told.commodity)
-    as_of = known_moment(publication, told.as_of)
+    publication = state.live.of(request.commodity)
+    as_of = known_moment(publication, request.as_of)
     panel = publication.stand.panel
-    own = panel["destination"].eq(told.destination) & panel["period"].eq(told.period)
+    own = panel["destination"].eq(request.destination) & panel["period"].eq(request.period)
     if (panel.loc[own, "kind"] == TRUTH).any():
         raise DataError(
-            f"An override of {told.destination} in {told.period:%Y-%m}, whose figure is out. "
-            "Expected a month that is not yet known. Take a later one."
+            f"An override of {request.destination} in {request.period:%Y-%m}, whose figure is "
+            "already published. Expected a month that is not yet known. Choose a later one."
         )
     made = OverrideRow(
-        told.destination, told.period, as_of, told.tonnes, told.reason, told.commodity
+        request.destination,
+        request.period,
+        as_of,
+        request.tonnes,
+        request.reason,
+        request.commodity,
     )
     add_override(state.live.engine, made, who=who, at=state.live.clock())
-    state.live.refresh_desk()
+    state.live.refresh_planning()
     return made
 
 
 def _watched(state: State, rule: AlertRule) -> str:
     """Return the commodity that a rule watches."""
-    needs = state.live.desk.needs
+    needs = state.live.planning.needs
     own = needs.loc[needs["id"].isin([rule.need_id]), "commodity"]
     return rule.commodity or next(iter(own.astype(str)), COMMODITY)
 

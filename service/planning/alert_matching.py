@@ -1,4 +1,4 @@
-"""What alert rules find of a publication: how far a month moved since the one before."""
+"""Alert rules on a new publication: how far a month moved since the previous one."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -19,11 +19,11 @@ from store.vocabulary import QUANTILE_COLUMNS
 Months = Mapping[pd.Timestamp, float]
 
 ROUNDING: Final = 6
-"""Decimals of points; what is beyond is rounding of the machine."""
+"""Decimals of points, beyond floating-point noise."""
 
 WHAT: Final = {
     "shortfall": "chance of a shortfall",
-    "below_last_year": "chance to fall below the same month a year before",
+    "below_last_year": "chance of falling below the same month a year before",
     "median": "median",
 }
 
@@ -31,29 +31,33 @@ WHAT: Final = {
 def finding_of(
     rule: Record, need: Record | None, newest: Publication, before: Publication
 ) -> AlertFinding:
-    """Return what one rule finds: the month still ahead that moved most between publications.
+    """Return the finding of one rule: the future month that moved most between publications.
 
     Args:
         rule: A row of the table, as plain values.
-        need: The need it watches, if it watches one.
+        need: The need it watches, if any.
         newest: The newest publication.
-        before: The one before it.
+        before: The previous one.
     """
-    told = [_WATCHED[rule["measure"]](rule, need, part) for part in (newest, before)]
+    new_values, old_values = (
+        _WATCHED[rule["measure"]](rule, need, part) for part in (newest, before)
+    )
     start = newest.as_of.tz_localize(None).normalize().replace(day=1)
     common = sorted(
-        m for m in set(told[0]) & set(told[1]) if m >= start and _known(told[0][m], told[1][m])
+        m
+        for m in set(new_values) & set(old_values)
+        if m >= start and _known(new_values[m], old_values[m])
     )
     about = {"rule_id": rule["id"], "as_of": newest.as_of, "against": before.as_of}
     if not common:
-        text = "The two publications have no month in common that the rule watches."
+        text = "The two publications have no month in common for this rule."
         return AlertFinding(
             **about, fired=False, period=None, before=None, after=None, message=text
         )
-    # Of equal moves the earliest month is told.
-    moves = {m: round(abs(_points(rule, told[1][m], told[0][m])), ROUNDING) for m in common}
+    # Of equal moves the earliest month counts.
+    moves = {m: round(abs(_points(rule, old_values[m], new_values[m])), ROUNDING) for m in common}
     month = max(common, key=lambda m: (moves[m], -m.value))
-    old, new = told[1][month], told[0][month]
+    old, new = old_values[month], new_values[month]
     moved = _points(rule, old, new)
     return AlertFinding(
         **about,
@@ -115,19 +119,19 @@ def _sentence(
     need: Record | None,
     month: pd.Timestamp,
     move: tuple[float, float, float],
-    told: tuple[Publication, Publication],
+    publications: tuple[Publication, Publication],
 ) -> str:
-    """Say the move in one line."""
+    """Describe the move in one line."""
     old, new, moved = move
-    newest, before = told
+    newest, before = publications
     goods = "" if newest.is_magnets else f"{newest.goods}, "
     where = f"{goods}{name_of(rule['destination'])}"
     about = f"{need['name']} ({where}, {tonnes(need['tonnes'])} t a month)" if need else where
     is_median = rule["measure"] == "median"
-    said = [f"{tonnes(v)} t" if is_median else chance_words(v) for v in (old, new)]
+    words = [f"{tonnes(v)} t" if is_median else chance_words(v) for v in (old, new)]
     unit = "%" if is_median else "points"
     return (
-        f"{about}: {WHAT[rule['measure']]} in {month:%B %Y} went from {said[0]} to {said[1]} "
-        f"({moved:+.1f} {unit}; the rule asks for {rule['points']:g}). Forecast as of "
-        f"{newest.as_of:%Y-%m-%d}, before it {before.as_of:%Y-%m-%d}."
+        f"{about}: {WHAT[rule['measure']]} in {month:%B %Y} went from {words[0]} to {words[1]} "
+        f"({moved:+.1f} {unit}; threshold {rule['points']:g}). Forecast as of "
+        f"{newest.as_of:%Y-%m-%d}, previous one {before.as_of:%Y-%m-%d}."
     )

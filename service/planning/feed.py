@@ -9,7 +9,7 @@ import pandas as pd
 
 from service.http.responses import Answer, Record, answer_of, records
 from service.planning.planning_state import PlanningState
-from service.queries import desk as queries
+from service.queries import planning as queries
 from service.wording.goods import home_of, words_of
 from store.vocabulary import COMMODITY
 
@@ -22,33 +22,33 @@ MOST_ENTRIES: Final = 100
 
 
 def alert_id(uid: str, as_of: pd.Timestamp) -> str:
-    """Return what names an alert for good, in the feed as in messages.
+    """Return the permanent id of an alert, in the feed as in messages.
 
     Args:
-        uid: What names its rule.
-        as_of: Moment of the publication it tells of.
+        uid: Unique id of its rule.
+        as_of: Moment of the publication that the alert is about.
     """
     return uuid.uuid5(uuid.UUID(hex=uid), f"{as_of:%Y-%m-%dT%H:%M:%SZ}").urn
 
 
 def atom(
-    desk: PlanningState,
+    planning: PlanningState,
     *,
     began: pd.Timestamp,
     publications: pd.DataFrame,
     labels: Mapping[str, str],
 ) -> Answer:
-    """Return the feed: what is held and waits for a person, then alerts, newest first.
+    """Return the feed: forecasts that await approval, then alerts, newest first.
 
     Args:
-        desk: The desk.
+        planning: The planning.
         began: When the feed was last changed if there is nothing in it.
         publications: As ``store.publications.decisions.read_publications``; not modified.
-        labels: What commodities are called.
+        labels: Labels of commodities.
     """
     held = _held(publications)
-    uids = dict(zip(desk.rows.rules["id"], desk.rows.rules["uid"], strict=True))
-    alerts = queries.alerts(desk)[:MOST_ENTRIES]
+    uids = dict(zip(planning.rows.rules["id"], planning.rows.rules["uid"], strict=True))
+    alerts = queries.alerts(planning)[:MOST_ENTRIES]
     moments = [row["evaluated_at"] for row in alerts] + [row["frozen_at"] for row in held]
     changed = max(moments, default=f"{began:%Y-%m-%dT%H:%M:%SZ}")
     feed = ET.Element("feed", xmlns=SPACE)
@@ -75,7 +75,7 @@ def _entry(feed: ET.Element, alert: Record, uid: str) -> None:
 
 
 def _held(publications: pd.DataFrame) -> list[Record]:
-    """Return the publications that wait, newest first."""
+    """Return the publications that await approval, newest first."""
     waiting = publications.loc[
         (publications["state"] == "held") & publications["frozen_at"].notna()
     ]
@@ -89,8 +89,8 @@ def _held_entry(feed: ET.Element, held: Record, goods: str) -> None:
     of = "" if held["commodity"] == COMMODITY else f" of {goods}"
     _add(entry, "title", f"The forecast{of} as of {held['as_of'][:10]} is held")
     _add(entry, "updated", held["frozen_at"])
-    told = f"It waits for a person (publication {held['id']}): {held['held_because']}"
-    _add(entry, "content", told).set("type", "text")
+    text = f"It awaits approval (publication {held['id']}): {held['held_because']}"
+    _add(entry, "content", text).set("type", "text")
     ET.SubElement(entry, "category", term=held["commodity"])
     ET.SubElement(entry, "link", rel="alternate", href=home_of(held["commodity"]) or "/")
 

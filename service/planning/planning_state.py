@@ -1,4 +1,4 @@
-"""One state of the planners' desk: what they need, watch and expect, and who wrote it."""
+"""One state of planning: needs, alert rules, alerts and overrides."""
 
 from dataclasses import dataclass, field
 
@@ -11,23 +11,23 @@ from store.planning.planning_rows import PlanningRows
 
 @dataclass(frozen=True, slots=True)
 class PlanningState:
-    """One state, never changed but for the pages kept of it (``memo``)."""
+    """One immutable state, with a cache of documents (``memo``)."""
 
     rows: PlanningRows
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     @property
     def needs(self) -> pd.DataFrame:
-        """Return the needs in force."""
-        return _in_force(self.rows.needs)
+        """Return the active needs."""
+        return _active(self.rows.needs)
 
     @property
     def rules(self) -> pd.DataFrame:
-        """Return the alert rules in force."""
-        return _in_force(self.rows.rules)
+        """Return the active alert rules."""
+        return _active(self.rows.rules)
 
     def is_overridden(self, commodity: str, destination: str, as_of: pd.Timestamp) -> bool:
-        """Tell whether anything is expected beside a published forecast; asked at every answer."""
+        """Tell whether a published forecast has an override; called for every response."""
         rows = self.rows.overrides
         known: set[tuple[str, str, pd.Timestamp]] = self.memo.make(
             "overridden",
@@ -36,17 +36,17 @@ class PlanningState:
         return (commodity, destination, as_of) in known
 
     def overrides_of(self, commodity: str) -> pd.DataFrame:
-        """Return every override ever made of a commodity, oldest first."""
+        """Return all overrides of a commodity, oldest first."""
         rows = self.rows.overrides
         return rows.loc[rows["commodity"] == commodity]
 
     def newest_overrides(
         self, commodity: str, destination: str, as_of: pd.Timestamp
     ) -> dict[str, Record]:
-        """Return the override that counts of each month of a published forecast.
+        """Return the newest override of each month of a published forecast.
 
         Args:
-            commodity: What is forecast.
+            commodity: A code.
             destination: A code.
             as_of: Moment of the publication.
 
@@ -59,5 +59,5 @@ class PlanningState:
         return {row.pop("period")[:7]: row for row in records(shown.sort_values("available_at"))}
 
 
-def _in_force(rows: pd.DataFrame) -> pd.DataFrame:
+def _active(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[rows["ended_at"].isna()]

@@ -1,4 +1,4 @@
-"""What a need is short of, along paths of what may arrive."""
+"""Shortfalls of a need along simulated paths of exports."""
 
 import numpy as np
 
@@ -6,14 +6,13 @@ from service.live.explanation_inputs import Floats
 
 
 def largest_gap(paths: Floats, tonnes: float) -> Floats:
-    """Return the stock each path draws down at most, in tonnes.
+    """Return the largest cumulative shortfall of each path, in tonnes.
 
-    Each month takes ``tonnes`` from the stock and brings what arrives; what arrives beyond the need
-    fills the stock up to where it began, and no further.
+    A surplus month refills the stock, but never above its starting level.
 
     Args:
-        paths: Paths x months of tonnes that arrive, the first month first.
-        tonnes: What each month needs.
+        paths: Paths x months in tonnes, the first month first.
+        tonnes: The need of each month.
     """
     gap = np.zeros(len(paths))
     largest = gap
@@ -24,11 +23,11 @@ def largest_gap(paths: Floats, tonnes: float) -> Floats:
 
 
 def buffer_for(paths: Floats, tonnes: float, cover: float) -> float:
-    """Return the smallest stock that lasts along a share ``cover`` of the paths, in tonnes.
+    """Return the smallest stock that covers a share ``cover`` of the paths, in tonnes.
 
     Args:
-        paths: As ``largest_gap``; with no month nothing is drawn down.
-        tonnes: What each month needs.
+        paths: As ``largest_gap``; without months there is no shortfall.
+        tonnes: The need of each month.
         cover: 0 to 1.
     """
     return float(np.quantile(largest_gap(paths, tonnes), cover, method="inverted_cdf"))

@@ -1,7 +1,7 @@
 """Webhooks: which addresses may be called, and how a message is signed.
 
-Signing follows Standard Webhooks 1.0.0. No secret is kept: each is derived from the key of the
-house and from what names its rule.
+Signing follows Standard Webhooks 1.0.0. No secret is stored: each is derived from the service's key
+and the id of its rule.
 Source: https://github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md.
 """
 
@@ -12,15 +12,17 @@ import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
+
+from standardwebhooks import Webhook
 
 from store.errors import DataError
 
 LONGEST_URL: Final = 500
 SHORTEST_KEY: Final = 32
-"""Characters of the key of the house."""
+"""Characters of the service's key."""
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how a secret begins, none itself
 
@@ -31,34 +33,34 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class WebhookPolicy:
-    """The rules of the house for webhooks."""
+    """Which webhooks are allowed, and the key that signs them."""
 
     key: str = ""
-    """Every secret is derived from it; empty means that there are no webhooks."""
+    """Every secret is derived from it; empty turns webhooks off."""
     networks: tuple[Network, ...] = ()
-    """Networks within the house that may be called too, without TLS if need be."""
+    """Private networks that may be called too, without TLS if need be."""
 
     def checked(self, url: str) -> str:
-        """Return an address that may be called, as far as it tells by itself.
+        """Return an allowed address, as far as it can be checked without resolving its name.
 
         Raises:
-            DataError: It may not, or there is no key to sign with.
+            DataError: It is not allowed, or there is no key to sign with.
         """
         if len(self.key) < SHORTEST_KEY:
             raise DataError(
-                f"A webhook, but MAGNETCAST_ALERT_KEY has {len(self.key)} characters. Expected "
-                f"{SHORTEST_KEY} or more to sign with. Set it for the service and for what runs "
+                f"Webhooks are off: MAGNETCAST_ALERT_KEY has {len(self.key)} characters. Expected "
+                f"{SHORTEST_KEY} or more to sign with. Set it for the service and for "
                 "`magnetcast alerts`, or leave url empty and read /alerts.atom."
             )
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
         except ValueError as err:
-            raise _refused("no web address") from err
+            raise _refused("not a web address") from err
         if not url.isascii() or not url.isprintable() or " " in url or len(url) > LONGEST_URL:
             raise _refused(f"not up to {LONGEST_URL} printable ASCII characters")
         if parts.scheme not in {"https", "http"} or not host:
-            raise _refused("no http(s) address")
+            raise _refused("not an http(s) address")
         if parts.username is not None or parts.password is not None or parts.fragment:
             raise _refused("an address with a user, a password or a fragment")
         literal = _literal(host)
@@ -69,7 +71,7 @@ class WebhookPolicy:
         return url
 
     def admit(self, address: Ip, *, scheme: str) -> None:
-        """Let an address pass that is public and called over TLS, or within allowed networks.
+        """Check that an address is public and called over TLS, or within allowed networks.
 
         Raises:
             DataError: It is neither.
@@ -78,17 +80,17 @@ class WebhookPolicy:
         if any(bare.version == net.version and bare in net for net in self.networks):
             return
         if not bare.is_global or bare.is_multicast or bare.is_reserved:
-            raise _refused(f"{address} is no public address")
+            raise _refused(f"{address} is not a public address")
         if scheme != "https":
             raise _refused("an address without TLS")
 
     def place(self, url: str, resolve: Resolve) -> str:
-        """Return the one address to connect to; every address of the host must be allowed.
+        """Return the address to connect to; every address of the host must be allowed.
 
-        Connecting to it and to no other keeps a name from pointing elsewhere afterwards.
+        Connecting to this address only keeps the name from pointing elsewhere afterwards.
 
         Raises:
-            DataError: Not all of them are, or there is none.
+            DataError: Not all of them are allowed, or there is none.
         """
         parts = urlsplit(self.checked(url))
         host, usual = str(parts.hostname), 443 if parts.scheme == "https" else 80
@@ -103,33 +105,29 @@ class WebhookPolicy:
         return found[0]
 
     def secret(self, uid: str) -> str:
-        """Return the secret that a rule's messages are signed with, as its receiver keeps it."""
+        """Return the secret that signs a rule's messages, as its receiver stores it."""
         raw = hmac.new(self.key.encode(), f"magnetcast webhook {uid}".encode(), hashlib.sha256)
         return SECRET_PREFIX + base64.b64encode(raw.digest()).decode()
 
 
 def signed(secret: str, *, message: str, at: datetime, body: bytes) -> dict[str, str]:
-    """Return the headers that name, date and sign a message.
+    """Return the headers that identify, date and sign a message.
 
     Args:
-        secret: As ``Hooks.secret``.
-        message: What names the message; the same for every try.
+        secret: As ``WebhookPolicy.secret``.
+        message: Id of the message; the same for every attempt.
         at: The moment of sending, aware.
-        body: What is sent.
+        body: The message, UTF-8.
     """
-    moment = str(int(at.timestamp()))
-    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
-    text = b".".join((message.encode(), moment.encode(), body))
-    mark = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
     return {
         "webhook-id": message,
-        "webhook-timestamp": moment,
-        "webhook-signature": f"v1,{mark}",
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(secret).sign(message, at.astimezone(UTC), body.decode()),
     }
 
 
 def resolved(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, as this machine finds them."""
+    """Return the addresses of a host, as this machine resolves them."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
@@ -138,19 +136,19 @@ def networks_of(text: str) -> tuple[Network, ...]:
     """Read networks such as ``10.0.0.0/8, ::1/128``.
 
     Raises:
-        DataError: One is none.
+        DataError: One is not a network.
     """
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as err:
         raise DataError(
-            f"MAGNETCAST_ALERT_NETWORKS: {err}. Expected networks with commas between them, e.g. "
+            f"MAGNETCAST_ALERT_NETWORKS: {err}. Expected networks separated by commas, e.g. "
             "10.0.0.0/8. Correct it."
         ) from err
 
 
 def _literal(host: str) -> Ip | None:
-    """Return the address a host names by number, in whatever way a resolver would read it."""
+    """Return the address a host names by number, in any notation that a resolver accepts."""
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -162,7 +160,7 @@ def _literal(host: str) -> Ip | None:
 
 
 def _bare(address: Ip) -> Ip:
-    """Return the IPv4 address that an IPv6 address stands for, else the address."""
+    """Return the IPv4 address embedded in an IPv6 address, else the address."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     inside = address.ipv4_mapped or address.sixtofour

@@ -1,4 +1,4 @@
-"""Questions to a publication, one function each; pages and API ask the same ones.
+"""Queries of a publication, one function each, shared by pages and API.
 
 Not here: rendering.
 """

@@ -1,4 +1,4 @@
-"""What came in when: ingests, refused files, figures that contradict the rest, scores, runs."""
+"""Ingests, rejected files, inconsistent figures, scores and publications."""
 
 from typing import Final
 
@@ -29,7 +29,7 @@ PUBLICATION_COLUMNS: Final = (
 )  # fmt: skip
 
 AFTERWARDS: Final = pd.Timedelta(days=7)
-"""A forecast published so long after its moment was made when more was known to its makers."""
+"""A forecast published so long after its moment may come from a newer method."""
 
 
 def vintages(publication: Publication) -> list[Record]:
@@ -38,12 +38,12 @@ def vintages(publication: Publication) -> list[Record]:
 
 
 def quarantine(publication: Publication) -> list[Record]:
-    """Return the files the guards refused, newest first, without their rows."""
+    """Return the files that the data checks rejected, newest first, without their rows."""
     return _newest_first(publication.published.quarantine, QUARANTINE_COLUMNS)
 
 
 def suspicious(publication: Publication) -> list[Record]:
-    """Return the published figures that the rest contradicts, worst first."""
+    """Return the published figures inconsistent with the others, worst first."""
     return records(publication.stand.suspicious[list(SUSPICIOUS_COLUMNS)])
 
 
@@ -70,7 +70,7 @@ def publications(publication: Publication) -> list[Record]:
 
 
 def published_at(publication: Publication, moment: pd.Timestamp) -> pd.Timestamp | None:
-    """Return when the run that published the forecast of a moment ended, None if none is noted."""
+    """Return when the run that published a forecast ended, None where none is recorded."""
     runs = publication.published.runs
     own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(moment)
     ended = runs.loc[own & runs["status"].eq("finished"), "finished_at"]

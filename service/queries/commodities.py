@@ -1,4 +1,4 @@
-"""What forecasts are published of, each with the newest of them."""
+"""Commodities with published forecasts, each with the newest."""
 
 from typing import Final
 
@@ -19,21 +19,21 @@ _MONTHS: Final = ("cutoff", "first_period", "last_period")
 
 
 def listing(publication: Publication, engine: Engine) -> list[Record]:
-    """Return one row a commodity, the magnets first; gathered once a publication."""
+    """Return one row a commodity, the magnets first; read once a publication."""
     rows: list[Record] = publication.memo.make("commodities", lambda: _rows(publication, engine))
     return rows
 
 
 def _rows(publication: Publication, engine: Engine) -> list[Record]:
-    found = read_newest(engine)
-    told = found.loc[found["as_of"].notna()]
+    newest = read_newest(engine)
+    newest = newest.loc[newest["as_of"].notna()]
     labels = publication.published.labels
-    told = told.assign(
-        label=[label_of(str(code), labels) for code in told["commodity"]],
-        **{name: told[name].dt.strftime("%Y-%m") for name in _MONTHS},
-        **{name: told[name].astype("int64") for name in ("months", "destinations")},
+    newest = newest.assign(
+        label=[label_of(str(code), labels) for code in newest["commodity"]],
+        **{name: newest[name].dt.strftime("%Y-%m") for name in _MONTHS},
+        **{name: newest[name].astype("int64") for name in ("months", "destinations")},
     )
-    magnets_first = told.assign(other=told["commodity"] != COMMODITY).sort_values(
+    magnets_first = newest.assign(other=newest["commodity"] != COMMODITY).sort_values(
         ["other", "commodity"]
     )
     return records(magnets_first[list(COMMODITY_COLUMNS)])

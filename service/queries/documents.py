@@ -1,4 +1,4 @@
-"""A forecast of one destination as a document: what was published, with units and words."""
+"""The published forecast of one destination as a document."""
 
 import json
 import math
@@ -26,7 +26,7 @@ def forecast_document(rows: pd.DataFrame, destination: str, meanings: Mapping[st
     Args:
         rows: Forecasts of one moment (columns of ``read_forecasts``); not modified.
         destination: One that is in ``rows``.
-        meanings: What a driver's name means.
+        meanings: Drivers in words.
     """
     own = rows.loc[rows["destination"] == destination].sort_values("period")
     first = own.iloc[0]
@@ -60,12 +60,12 @@ def narrowed(
     return {**document, "months": months}
 
 
-def beside(document: Record, overrides: Mapping[str, Record]) -> Record:
-    """Return a document with what planners expect beside its medians.
+def with_overrides(document: Record, overrides: Mapping[str, Record]) -> Record:
+    """Return a document with overrides beside its medians.
 
     Args:
         document: As ``forecast_document``; not modified.
-        overrides: By month ``YYYY-MM``, as ``Desk.newest_overrides``.
+        overrides: By month ``YYYY-MM``, as ``PlanningState.newest_overrides``.
     """
     months = [
         {**month, "override": overrides[month["period"]]} if month["period"] in overrides else month
@@ -77,30 +77,28 @@ def beside(document: Record, overrides: Mapping[str, Record]) -> Record:
 def flat_rows(document: Record) -> list[Record]:
     """Return a document as the rows of a forecast file, one a month, with ``OVERRIDE_COLUMNS``."""
     about = {name: document[name] for name in ("as_of", "destination", "cutoff")}
-    made_by = {name: document[name] for name in ("model",)}
     return [
         {
             **about,
             **{n: v for n, v in month.items() if n not in {"drivers", "override"}},
-            **made_by,
-            **_expected(month.get("override")),
+            "model": document["model"],
+            **_override_columns(month.get("override")),
         }
         for month in document["months"]
     ]
 
 
-def _expected(override: Record | None) -> Record:
-    """Return the columns that say what is expected, empty where nothing is."""
-    told = override or {}
-    values = (told.get(name) for name in ("tonnes", "author", "reason"))
+def _override_columns(override: Record | None) -> Record:
+    """Return the columns of an override, empty where there is none."""
+    values = ((override or {}).get(name) for name in ("tonnes", "author", "reason"))
     return dict(zip(OVERRIDE_COLUMNS, values, strict=True))
 
 
 def drivers_of(text: object) -> tuple[tuple[str, float], ...]:
-    """Read the facts that moved a forecast; no text means none are known."""
+    """Read the drivers of a forecast; no text means that none are known."""
     if not isinstance(text, str) or not text:
         return ()
-    return tuple((str(name), float(moved)) for name, moved in json.loads(text))
+    return tuple((str(name), float(tonnes)) for name, tonnes in json.loads(text))
 
 
 def _month(row: Mapping[object, object], meanings: Mapping[str, str]) -> Record:
@@ -111,7 +109,7 @@ def _month(row: Mapping[object, object], meanings: Mapping[str, str]) -> Record:
         **{name: round(float(str(row[name])), KILOGRAMS) for name in NUMBERS},
         "status": str(row["status"]),
         "drivers": [
-            {"name": name, "meaning": meanings.get(name, name), "tonnes": moved}
-            for name, moved in drivers_of(row["drivers"])
+            {"name": name, "meaning": meanings.get(name, name), "tonnes": tonnes}
+            for name, tonnes in drivers_of(row["drivers"])
         ],
     }

@@ -1,4 +1,4 @@
-"""Why published medians are what they are: the parts stored beside them."""
+"""The parts of published medians, stored beside them."""
 
 import json
 
@@ -16,10 +16,10 @@ from service.wording.names import name_of
 def explanation(
     publication: Publication, destination: str, moment: pd.Timestamp, period: str | None
 ) -> Record:
-    """Return what made the medians of a destination.
+    """Return the parts of the medians of a destination.
 
     Args:
-        publication: What is published.
+        publication: The newest publication.
         destination: A code.
         moment: Of a published forecast.
         period: ``YYYY-MM``; None for all months.
@@ -35,7 +35,7 @@ def explanation(
     if chosen.empty:
         raise UnknownError(
             f"No month {period} in the forecast of {destination!r} as of {moment:%Y-%m-%d}. "
-            f"Expected {own['period'].min()} to {own['period'].max()}. Take one of those."
+            f"Expected {own['period'].min()} to {own['period'].max()}. Choose one of those."
         )
     return {
         "destination": destination,

@@ -1,4 +1,4 @@
-"""What is known of past months, and how each figure was told over time."""
+"""Past months as known at a forecast, and published figures with their revisions."""
 
 from typing import Final
 
@@ -66,7 +66,7 @@ def known_destination(publication: Publication, destination: str) -> str:
     """Return a code that is forecast.
 
     Raises:
-        UnknownError: There is none of that code.
+        UnknownError: It has no forecast.
     """
     if destination not in publication.answers:
         raise UnknownError(
@@ -77,7 +77,7 @@ def known_destination(publication: Publication, destination: str) -> str:
 
 
 def known_moment(publication: Publication, as_of: pd.Timestamp | None) -> pd.Timestamp:
-    """Return the moment of a published forecast, the newest if none is asked for.
+    """Return the moment of a published forecast, the newest if None.
 
     A day means the forecast of that day.
 
@@ -96,8 +96,8 @@ def known_moment(publication: Publication, as_of: pd.Timestamp | None) -> pd.Tim
 
 
 def _query(publication: Publication) -> str:
-    asked = query_of(publication.commodity)
-    return f"?{asked}" if asked else ""
+    query = query_of(publication.commodity)
+    return f"?{query}" if query else ""
 
 
 def titles(publication: Publication) -> list[tuple[str, str]]:

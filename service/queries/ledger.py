@@ -1,4 +1,4 @@
-"""The policy ledger: events and tariff steps, searchable, each with its source."""
+"""The policy ledger: searchable events and tariff steps with their sources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ SEARCHED_STEPS: Final = ("importer", "component", "legal_reference", "note")
 
 @dataclass(frozen=True, slots=True)
 class LedgerQuery:
-    """What is looked for; what is empty restricts nothing."""
+    """A search; empty fields restrict nothing."""
 
     text: str = ""
     destination: str = ""
@@ -36,24 +36,24 @@ class LedgerQuery:
 
 
 def events(publication: Publication, search: LedgerQuery) -> list[Record]:
-    """Return the newest version of each event that fits, the last announced first."""
+    """Return the newest version of each matching event, latest announcement first."""
     rows = publication.ledger.events
     if search.instrument:
         rows = rows.loc[rows["instrument"] == search.instrument]
     if search.destination:
-        fits = [touches(search.destination, _codes(told)) for told in rows["destinations"]]
+        fits = [touches(search.destination, _codes(cell)) for cell in rows["destinations"]]
         rows = rows.loc[fits]
-    rows = _saying(rows, SEARCHED, search.text)
+    rows = _matching(rows, SEARCHED, search.text)
     order = ["announced_on", "severity", "event_id"]
     return records(rows.sort_values(order, ascending=False)[list(EVENT_COLUMNS)])
 
 
 def tariffs(publication: Publication, *, importer: str = "", text: str = "") -> list[Record]:
-    """Return the newest version of each tariff step that fits, the last to begin first."""
+    """Return the newest version of each matching tariff step, latest start first."""
     rows = publication.ledger.tariffs
     if importer:
         rows = rows.loc[rows["importer"] == importer]
-    rows = _saying(rows, SEARCHED_STEPS, text)
+    rows = _matching(rows, SEARCHED_STEPS, text)
     order = ["effective_from", "importer", "component"]
     return records(rows.sort_values(order, ascending=[False, True, True])[list(TARIFF_COLUMNS)])
 
@@ -68,13 +68,13 @@ def importers(publication: Publication) -> list[str]:
     return sorted(set(publication.ledger.tariffs["importer"]))
 
 
-def _saying(rows: pd.DataFrame, columns: Sequence[str], text: str) -> pd.DataFrame:
-    """Return the rows whose columns together say every word of a text."""
+def _matching(rows: pd.DataFrame, columns: Sequence[str], text: str) -> pd.DataFrame:
+    """Return the rows whose columns together contain every word of a text."""
     words = text.casefold().split()
-    told = rows[list(columns)].astype(str).to_numpy()
-    said = [" ".join(cells).casefold() for cells in told]
-    return rows.loc[[all(word in row for word in words) for row in said]]
+    cells = rows[list(columns)].astype(str).to_numpy()
+    texts = [" ".join(row).casefold() for row in cells]
+    return rows.loc[[all(word in text for word in words) for text in texts]]
 
 
-def _codes(told: object) -> list[str]:
-    return [] if pd.isna(told) else [code.strip() for code in str(told).split(";")]  # type: ignore[call-overload]
+def _codes(cell: object) -> list[str]:
+    return [] if pd.isna(cell) else [code.strip() for code in str(cell).split(";")]  # type: ignore[call-overload]

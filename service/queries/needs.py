@@ -55,12 +55,12 @@ Of = Callable[[str], Publication]
 """Returns the newest publication of a commodity."""
 
 
-def need_documents(publication: Publication, desk: PlanningState) -> list[Record]:
+def need_documents(publication: Publication, planning: PlanningState) -> list[Record]:
     """Return the needs of a commodity in force, newest first, each with its months and buffers."""
-    own = desk.needs.loc[desk.needs["commodity"] == publication.commodity]
+    own = planning.needs.loc[planning.needs["commodity"] == publication.commodity]
     rows = records(own.sort_values("id", ascending=False))
     return [
-        desk.memo.make(
+        planning.memo.make(
             ("need", row["id"], publication.as_of, publication.published.mark),
             lambda row=row: need_document(publication, row),  # type: ignore[misc]
         )
@@ -68,24 +68,26 @@ def need_documents(publication: Publication, desk: PlanningState) -> list[Record
     ]
 
 
-def all_needs(of: Of, desk: PlanningState) -> list[Record]:
+def all_needs(of: Of, planning: PlanningState) -> list[Record]:
     """Return the needs of all commodities in force as ``need_documents``, newest first."""
     found = [
-        need for code in desk.needs["commodity"].unique() for need in need_documents(of(code), desk)
+        need
+        for code in planning.needs["commodity"].unique()
+        for need in need_documents(of(code), planning)
     ]
     return sorted(found, key=lambda need: -need["id"])
 
 
-def need_of(of: Of, desk: PlanningState, number: int) -> Record:
+def need_of(of: Of, planning: PlanningState, number: int) -> Record:
     """Return one need in force.
 
     Raises:
         UnknownError: There is none of that number.
     """
-    own = desk.needs.loc[desk.needs["id"] == number]
+    own = planning.needs.loc[planning.needs["id"] == number]
     for commodity in own["commodity"]:
-        return next(d for d in need_documents(of(str(commodity)), desk) if d["id"] == number)
-    known = ", ".join(str(value) for value in sorted(desk.needs["id"])) or "none so far"
+        return next(d for d in need_documents(of(str(commodity)), planning) if d["id"] == number)
+    known = ", ".join(str(value) for value in sorted(planning.needs["id"])) or "none so far"
     raise UnknownError(f"No active need {number}. Expected one of: {known}. See /api/v1/needs.")
 
 

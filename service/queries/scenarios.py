@@ -1,4 +1,4 @@
-"""Answers to scenarios as documents."""
+"""Results of scenarios as documents."""
 
 from collections.abc import Collection
 
@@ -9,37 +9,37 @@ from service.scenarios.scenario_schema import ANSWER_COLUMNS, ScenarioResult
 from service.wording.names import in_reading_order
 
 
-def rows_about(told: ScenarioResult, destinations: Collection[str] | None) -> pd.DataFrame:
+def rows_about(result: ScenarioResult, destinations: Collection[str] | None) -> pd.DataFrame:
     """Return the rows of some destinations, all if None, in reading order."""
-    order = in_reading_order(told.table["destination"])
-    place = told.table["destination"].map(order.index)
-    table = told.table.loc[place.sort_values(kind="stable").index]
+    order = in_reading_order(result.table["destination"])
+    place = result.table["destination"].map(order.index)
+    table = result.table.loc[place.sort_values(kind="stable").index]
     if destinations is None:
         return table
     return table.loc[table["destination"].isin(list(destinations))]
 
 
 def scenario_json(
-    told: ScenarioResult, as_of: pd.Timestamp, destinations: Collection[str] | None = None
+    result: ScenarioResult, as_of: pd.Timestamp, destinations: Collection[str] | None = None
 ) -> Answer:
-    """Return an answer as JSON."""
+    """Return a result as JSON."""
     return json_answer(
         {
-            "name": told.name,
-            "description": told.description,
+            "name": result.name,
+            "description": result.description,
             "as_of": f"{as_of:%Y-%m-%dT%H:%M:%SZ}",
             "unit": "t",
-            "notes": list(told.notes),
-            "warnings": list(told.warnings),
-            "months": records(rows_about(told, destinations)),
+            "notes": list(result.notes),
+            "warnings": list(result.warnings),
+            "months": records(rows_about(result, destinations)),
         }
     )
 
 
 def scenario_csv(
-    told: ScenarioResult,
-    as_of: pd.Timestamp,  # noqa: ARG001 - the form of an answer
+    result: ScenarioResult,
+    as_of: pd.Timestamp,  # noqa: ARG001 - same signature as JSON
     destinations: Collection[str] | None = None,
 ) -> Answer:
-    """Return the months of an answer as CSV."""
-    return csv_answer(records(rows_about(told, destinations)), ANSWER_COLUMNS)
+    """Return the months of a result as CSV."""
+    return csv_answer(records(rows_about(result, destinations)), ANSWER_COLUMNS)

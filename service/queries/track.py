@@ -1,4 +1,4 @@
-"""The track record: every published forecast as it stood, beside what came."""
+"""The track record: every published forecast beside the actual figures."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from service.live.publication import Publication
 from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS, QUANTILES
 
 TRUTH: Final = "observed"
-"""Kind of month that forecasts are scored on; derived and estimated months are no truth."""
+"""Kind of month that forecasts are scored on; derived and estimated months are not."""
 
-MISSES: Final = 10
-WEIGHTY: Final = 2
-"""Severity from which an event may explain a miss."""
+LARGEST_ERRORS: Final = 10
+MAJOR_SEVERITY: Final = 2
+"""Severity from which an event is listed beside a large error."""
 
 CELL_COLUMNS: Final = (
     "as_of", "destination", "period", "horizon", "model", "status", *QUANTILE_COLUMNS, "tonnes",
@@ -27,7 +27,7 @@ CELL_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TrackScore:
-    """Errors over some scored months; shares of the tonnes that came."""
+    """Errors over some scored months, as shares of actual tonnes."""
 
     what: str
     cells: int
@@ -39,13 +39,13 @@ class TrackScore:
 
     @property
     def loses(self) -> bool:
-        """Tell whether a rule of thumb erred less."""
+        """Tell whether a simple rule had a smaller error."""
         return self.wape > min(self.seasonal_naive, self.last_value)
 
 
 @dataclass(frozen=True, slots=True)
-class Miss:
-    """A month far from its forecast, and what became known after the forecast was made."""
+class LargeError:
+    """A month far from its forecast, and the major events announced after the forecast."""
 
     as_of: pd.Timestamp
     destination: str
@@ -58,10 +58,10 @@ class Miss:
 
 
 def cells_of(publication: Publication) -> pd.DataFrame:
-    """Return one row a published month whose truth came out since: ``CELL_COLUMNS``.
+    """Return one row a published month with an observed figure: ``CELL_COLUMNS``.
 
     ``seasonal_naive`` and ``last_value`` use only what was known at the forecast's own moment;
-    ``frozen_ahead`` tells whether the forecast was published before the month came out.
+    ``frozen_ahead`` tells whether the forecast was published before the figure.
     Ordered by moment, destination and period; tonnes throughout, ``pinball`` the mean quantile
     loss.
     """
@@ -71,7 +71,7 @@ def cells_of(publication: Publication) -> pd.DataFrame:
     truth = panel.loc[panel["kind"] == TRUTH, ["destination", "period", "tonnes"]]
     found = rows.merge(truth, on=["destination", "period"], validate="many_to_one")
     parts = [
-        _with_rules(part, publication.stands[pd.Timestamp(str(moment))].panel)
+        _with_simple_rules(part, publication.stands[pd.Timestamp(str(moment))].panel)
         for moment, part in found.groupby("as_of")
     ]
     if not parts:
@@ -90,13 +90,13 @@ def cells_of(publication: Publication) -> pd.DataFrame:
 def score(cells: pd.DataFrame, what: str) -> TrackScore:
     """Return the errors over some cells.
 
-    Only months that all have an answer for count.
+    Only months that the simple rules forecast too are counted.
     """
     both = cells.dropna(subset=["seasonal_naive", "last_value"])
-    came = float(both["tonnes"].sum())
+    actual = float(both["tonnes"].sum())
 
-    def share(missed: pd.Series) -> float:
-        return float(missed.abs().sum()) / came if came > 0 else float("nan")
+    def share(errors: pd.Series) -> float:
+        return float(errors.abs().sum()) / actual if actual > 0 else float("nan")
 
     return TrackScore(
         what=what,
@@ -126,14 +126,14 @@ def by_destination(cells: pd.DataFrame, order: list[str]) -> list[TrackScore]:
     return [score(groups[name], name) for name in order if name in groups]
 
 
-def worst_misses(publication: Publication, cells: pd.DataFrame) -> list[Miss]:
-    """Return the months that came farthest from their median, in tonnes, worst first."""
+def largest_errors(publication: Publication, cells: pd.DataFrame) -> list[LargeError]:
+    """Return the months with the largest errors in tonnes, largest first."""
     own = without_sums(cells)
     worst = own.reindex(own["error"].abs().sort_values(ascending=False, kind="stable").index)
-    # Of several forecasts of one month the worst stands for all.
-    worst = worst.drop_duplicates(["destination", "period"]).head(MISSES)
+    # Each month is listed once, with its largest error.
+    worst = worst.drop_duplicates(["destination", "period"]).head(LARGEST_ERRORS)
     return [
-        Miss(
+        LargeError(
             as_of=row["as_of"],
             destination=str(row["destination"]),
             period=row["period"],
@@ -141,19 +141,19 @@ def worst_misses(publication: Publication, cells: pd.DataFrame) -> list[Miss]:
             p50=float(row["p50"]),
             p90=float(row["p90"]),
             tonnes=float(row["tonnes"]),
-            events=_between(publication.ledger.events, row),
+            events=_events_between(publication.ledger.events, row),
         )
         for row in worst.to_dict("records")
     ]
 
 
 def live(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of forecasts that were frozen before the month came out."""
+    """Return the cells of forecasts published before the figure."""
     return cells.loc[cells["frozen_ahead"].astype(bool)]
 
 
 def afterwards(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the other cells: of forecasts that nothing proves to be early."""
+    """Return the other cells, whose figure may already have been public."""
     return cells.loc[~cells["frozen_ahead"].astype(bool)]
 
 
@@ -166,8 +166,8 @@ def _frozen_ahead(publication: Publication, cells: pd.DataFrame) -> "pd.Series[b
     return cells["period"] >= first.reindex(cells["as_of"]).set_axis(cells.index)
 
 
-def _with_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
-    """Add what two rules of thumb would have said, from the panel of the same moment."""
+def _with_simple_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+    """Add the forecasts of the two simple rules, from the panel of the same moment."""
     known = panel.set_index(["destination", "period"])["tonnes"]
     years = np.ceil(rows["horizon"].to_numpy() / 12).astype(int)
     before = [p - pd.DateOffset(years=int(y)) for p, y in zip(rows["period"], years, strict=True)]
@@ -192,18 +192,18 @@ def _pinball(cells: pd.DataFrame) -> np.ndarray:
     return np.asarray(2 * np.maximum(levels * over, (levels - 1) * over).mean(axis=1))
 
 
-def _between(events: pd.DataFrame, row: Mapping[Hashable, object]) -> tuple[str, ...]:
-    """Return the weighty events announced after the forecast and before the month was over."""
+def _events_between(events: pd.DataFrame, row: Mapping[Hashable, object]) -> tuple[str, ...]:
+    """Return the major events announced after the forecast and before the end of the month."""
     start = pd.Timestamp(str(row["as_of"])).tz_localize(None)
     end = pd.Timestamp(str(row["period"])) + pd.offsets.MonthEnd(0)
-    came = events.loc[
+    between = events.loc[
         ~events["event_id"].str.startswith(SCHEDULED_PREFIX)
         & events["announced_on"].gt(start)
         & events["announced_on"].le(end)
-        & events["severity"].ge(WEIGHTY)
+        & events["severity"].ge(MAJOR_SEVERITY)
     ].sort_values(["severity", "announced_on"], ascending=[False, True])
     return tuple(
         f"{event['announced_on']:%-d %b %Y}: {event['summary']}"
-        for event in came.to_dict("records")
+        for event in between.to_dict("records")
         if touches(str(row["destination"]), str(event["destinations"]).split(";"))
     )[:3]

@@ -1,4 +1,4 @@
-"""Where scenarios queue: a bounded line before one worker process, answers kept a while."""
+"""A bounded queue of scenarios for one worker process, with a cache of recent results."""
 
 import asyncio
 import hashlib
@@ -17,60 +17,55 @@ import pandas as pd
 
 from service.live.memo import Recent
 from service.live.publication import NothingPublishedError, Publication, PublicationKey
-from service.scenarios.scenario_schema import (
-    NoAnswerError,
-    ScenarioEngine,
-    ScenarioRefusedError,
-    ScenarioResult,
-)
-from service.scenarios.scenario_worker import Outcome, Worker, WorkerFailed, WorkerRefused
+from service.scenarios.scenario_schema import NoAnswerError, ScenarioEngine, ScenarioResult
+from service.scenarios.scenario_worker import Outcome, Worker
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
 OPENING_S: Final = 300.0
-"""Time the worker has to load the model and stand where the forecast stands."""
+"""Time the worker has to load the model and the data of the forecast."""
 
-AGAIN_S: Final = 30.0
-"""Seconds after which a worker that could not open is tried again."""
+RETRY_S: Final = 30.0
+"""Seconds after which a worker that could not start is tried again."""
 
 IDLE_S: Final = 0.5
 LOOK_S: Final = 1.0
-"""How often who waits is looked after."""
+"""How often a waiting request is checked for its client."""
 
-KEPT: Final = 256
-"""Answers kept; each is some 50 kB."""
+CACHED: Final = 256
+"""Outcomes cached; each is some 50 kB."""
 
 USUAL_S: Final = 3.0
-"""Seconds an answer takes, as long as none was measured."""
+"""Seconds a scenario takes, until one was measured."""
 
-Name = tuple[PublicationKey, bytes]
+ScenarioKey = tuple[PublicationKey, bytes]
 
 
 @dataclass(order=True, slots=True)
 class _QueuedScenario:
-    """A question in the line; who waits before a page comes first, then who came first."""
+    """A scenario in the queue; requests of pages come first, then in order of arrival."""
 
     rank: tuple[int, int]
-    name: Name = field(compare=False)
+    key: ScenarioKey = field(compare=False)
     rows: pd.DataFrame = field(compare=False)
     text: bytes = field(compare=False)
     future: "Future[Outcome]" = field(compare=False)
     callers: int = field(default=1, compare=False)
-    """Who still wait."""
+    """Requests that still wait for it."""
 
 
 class ScenarioQueue:
-    """Answers scenarios about publications, one at a time.
+    """Computes scenarios on publications, one at a time.
 
-    Only its thread talks to the worker. Equal questions are asked once.
+    Only its thread talks to the worker. Equal scenarios are computed once.
     """
 
     def __init__(self, what_if: ScenarioEngine) -> None:
-        """Take who answers and the limits; ``start`` opens."""
+        """Take the engine and its limits; ``start`` opens the queue."""
         self.what_if = what_if
         self._line: list[_QueuedScenario] = []
-        self._asked: dict[Name, _QueuedScenario] = {}
-        self._kept = Recent(KEPT)
+        self._pending: dict[ScenarioKey, _QueuedScenario] = {}
+        self._cache = Recent(CACHED)
         self._count = itertools.count()
         self._changed = threading.Condition()
         self._newest: Callable[[], Publication] | None = None
@@ -83,23 +78,23 @@ class ScenarioQueue:
 
     @property
     def waiting(self) -> int:
-        """Return how many questions wait or are being answered."""
-        return len(self._asked)
+        """Return how many scenarios wait or are being computed."""
+        return len(self._pending)
 
     @property
     def worker_pid(self) -> int | None:
-        """Return the id of the process that is ready to answer, None where there is none."""
+        """Return the id of the process that is ready, None where there is none."""
         worker = self._worker
         return worker.pid if worker is not None else None
 
     def start(self, newest: Callable[[], Publication]) -> None:
-        """Open; the worker is made ready for the newest publication before anybody asks."""
+        """Open the queue and prepare the worker for the newest publication."""
         self._newest, self._is_open = newest, True
         self._thread = threading.Thread(target=self._serve, name="what-if", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Close; who still waits is told."""
+        """Close the queue; requests that still wait get an error."""
         with self._changed:
             self._is_open = False
             self._changed.notify_all()
@@ -114,137 +109,134 @@ class ScenarioQueue:
         first: bool = False,
         is_gone: Callable[[], Awaitable[bool]],
     ) -> ScenarioResult:
-        """Return the answer to a scenario about a publication.
+        """Return the result of a scenario on a publication.
 
         Args:
-            publication: What is asked about.
+            publication: The forecast that the scenario changes.
             text: YAML or JSON.
-            first: Whether somebody waits before a page: those come before programs.
-            is_gone: Tells whether who asked went away; what nobody waits for is not computed.
+            first: Whether a page waits for it: pages come before programs.
+            is_gone: Tells whether the client left; a scenario without clients is not computed.
 
         Raises:
-            RefusedError: It is no scenario, or contradicts itself or what is known.
+            ScenarioRefusedError: It is not a scenario, or contradicts itself or what is known.
             NoAnswerError: Too many wait, or it cannot be computed.
         """
-        asked = self.ask(publication, text, first=first)
-        waiting = asyncio.wrap_future(asked)
+        waiting = asyncio.wrap_future(self.submit(publication, text, first=first))
         while not waiting.done():
-            # Others may wait for the same answer: waiting must not be what ends it.
+            # Others may wait for the same result: a timeout here must not cancel it.
             await asyncio.wait({waiting}, timeout=LOOK_S)
             if not waiting.done() and await is_gone():
                 self._leave(publication, text)
-                raise NoAnswerError("Nobody waits for the answer any more. Ask again.")
+                raise NoAnswerError("The client closed the request. Send it again.")
         outcome = waiting.result()
-        if isinstance(outcome, WorkerRefused):
-            raise ScenarioRefusedError(outcome.message)
-        if isinstance(outcome, WorkerFailed):
-            raise NoAnswerError(outcome.message)
+        if not isinstance(outcome, ScenarioResult):
+            # The outcome is shared and cached: it must not collect tracebacks.
+            raise outcome.with_traceback(None)
         return outcome
 
-    def ask(
+    def submit(
         self, publication: Publication, text: bytes, *, first: bool = False
     ) -> "Future[Outcome]":
-        """Put a question in the line and return where its answer will be.
+        """Put a scenario into the queue and return the future of its outcome.
 
         Raises:
-            NoAnswerError: The line is full.
+            NoAnswerError: The queue is full.
         """
-        name = _name(publication, text)
+        key = _key(publication, text)
         with self._changed:
-            if (kept := self._kept.get(name)) is not None:
+            if (kept := self._cache.get(key)) is not None:
                 done: Future[Outcome] = Future()
                 done.set_result(kept)
                 return done
-            if (same := self._asked.get(name)) is not None:
+            if (same := self._pending.get(key)) is not None:
                 same.callers += 1
                 return same.future
-            if not self._is_open or len(self._asked) >= self.what_if.waiting:
+            if not self._is_open or len(self._pending) >= self.what_if.waiting:
                 raise self._busy()
             rank = (0 if first else 1, next(self._count))
-            asked = _QueuedScenario(rank, name, publication.latest, text, Future())
-            heapq.heappush(self._line, asked)
-            self._asked[name] = asked
+            queued = _QueuedScenario(rank, key, publication.latest, text, Future())
+            heapq.heappush(self._line, queued)
+            self._pending[key] = queued
             self._changed.notify_all()
-            return asked.future
+            return queued.future
 
     def _leave(self, publication: Publication, text: bytes) -> None:
-        """Take one who waited for a question away, and with the last the question."""
+        """Drop one request for a scenario, and with the last one the scenario."""
         with self._changed:
-            asked = self._asked.get(_name(publication, text))
-            if asked is None:
+            queued = self._pending.get(_key(publication, text))
+            if queued is None:
                 return
-            asked.callers -= 1
-            if not asked.callers and asked in self._line:
-                self._line.remove(asked)
+            queued.callers -= 1
+            if not queued.callers and queued in self._line:
+                self._line.remove(queued)
                 heapq.heapify(self._line)
-                del self._asked[asked.name]
+                del self._pending[queued.key]
 
     def _busy(self) -> NoAnswerError:
-        wait = math.ceil(self._usual_s * (1 + len(self._asked)))
+        wait = math.ceil(self._usual_s * (1 + len(self._pending)))
         return NoAnswerError(
-            f"{len(self._asked)} scenarios wait already. Expected at most "
+            f"{len(self._pending)} scenarios are already waiting. Expected at most "
             f"{self.what_if.waiting}. Try again in {wait} s.",
             retry_s=wait,
         )
 
     def _serve(self) -> None:
-        """Answer until closed; whatever fails is told to who asked."""
-        while (asked := self._next()) is not None or self._is_open:
+        """Compute until closed; a failure becomes the outcome of its scenario."""
+        while (queued := self._next()) is not None or self._is_open:
             try:
-                if asked is None:
+                if queued is None:
                     self._prepare()
                 else:
-                    self._settle(asked, self._outcome(asked))
-            except Exception:  # noqa: BLE001 - the thread must outlive any trouble
+                    self._settle(queued, self._outcome(queued))
+            except Exception:  # noqa: BLE001 - the thread must survive any failure
                 _LOG.exception("what-if failed")
-                if asked is not None:
-                    self._settle(
-                        asked, WorkerFailed("The service failed; the error is in its log.")
-                    )
+                if queued is not None:
+                    failed = NoAnswerError("The service failed; the error is in its log.")
+                    self._settle(queued, failed)
         self._close_worker()
 
     def _next(self) -> _QueuedScenario | None:
-        """Return the next question, None where none came for a moment."""
+        """Return the next scenario, None where none came for a moment."""
         with self._changed:
             if not self._line and self._is_open:
                 self._changed.wait(IDLE_S)
             return heapq.heappop(self._line) if self._line else None
 
-    def _settle(self, asked: _QueuedScenario, outcome: Outcome) -> None:
-        """Hand an outcome to all who wait for it; what would come out again is kept."""
+    def _settle(self, queued: _QueuedScenario, outcome: Outcome) -> None:
+        """Deliver an outcome, and cache it unless the service failed."""
         with self._changed:
-            del self._asked[asked.name]
-            if not isinstance(outcome, WorkerFailed):
-                self._kept.keep(asked.name, outcome)
-        asked.future.set_result(outcome)
+            del self._pending[queued.key]
+            if not isinstance(outcome, NoAnswerError):
+                self._cache.keep(queued.key, outcome)
+        queued.future.set_result(outcome)
 
-    def _outcome(self, asked: _QueuedScenario) -> Outcome:
-        """Return what the worker says; one that ends or takes too long is replaced."""
+    def _outcome(self, queued: _QueuedScenario) -> Outcome:
+        """Return the outcome of the worker; one that ends or takes too long is replaced."""
         if not self._is_open:
-            return WorkerFailed("The service ends. Expected it to run. Try again when it is back.")
-        worker = self._worker_for(asked.name[0], asked.rows)
-        if isinstance(worker, WorkerFailed):
+            return NoAnswerError("The service is shutting down. Try again when it is back.")
+        worker = self._worker_for(queued.key[0], queued.rows)
+        if isinstance(worker, NoAnswerError):
             return worker
         begun = time.monotonic()
         try:
-            outcome = worker.answer(asked.text, self.what_if.seconds, self._shall)
+            outcome = worker.answer(queued.text, self.what_if.seconds, self._go_on)
         except (EOFError, OSError):
             self._close_worker()
-            return WorkerFailed(
-                "The process that computed the scenario ended. Expected an answer. Try again; "
-                "another process takes its place."
+            return NoAnswerError(
+                "The process that computed the scenario ended. Expected a result. Try again; "
+                "a new process replaces it."
             )
         if outcome is None:
             self._close_worker()
-            return WorkerFailed(
-                f"The scenario took longer than {self.what_if.seconds:g} s and was given up. "
-                "Expected less work. Ask for less at once, or raise MAGNETCAST_WHAT_IF_SECONDS."
+            return NoAnswerError(
+                f"The scenario took longer than {self.what_if.seconds:g} s and was stopped. "
+                "Expected less work. Change less at once, or raise MAGNETCAST_WHAT_IF_SECONDS."
             )
         self._usual_s += (time.monotonic() - begun - self._usual_s) / 4
         return outcome
 
     def _prepare(self) -> None:
-        """Make the worker ready for the newest publication."""
+        """Prepare the worker for the newest publication."""
         if self._newest is None:
             return
         try:
@@ -253,22 +245,21 @@ class ScenarioQueue:
             return
         self._worker_for(newest.key, newest.latest)
 
-    def _worker_for(self, key: PublicationKey, rows: pd.DataFrame) -> Worker | WorkerFailed:
-        """Return the worker of a publication, opened if it is not the one at hand."""
+    def _worker_for(self, key: PublicationKey, rows: pd.DataFrame) -> Worker | NoAnswerError:
+        """Return the worker of a publication, started if it is not the current one."""
         if self._worker is not None and self._worker_of == key and self._worker.is_alive:
             return self._worker
         if self._trouble is not None:
-            whose, said, when = self._trouble
-            if whose == key and time.monotonic() - when < AGAIN_S:
-                return WorkerFailed(said)
+            failed_key, message, when = self._trouble
+            if failed_key == key and time.monotonic() - when < RETRY_S:
+                return NoAnswerError(message)
         self._close_worker()
         worker = Worker(self.what_if.opener, rows)
-        trouble = worker.opened(OPENING_S, self._shall).trouble
-        if trouble:
+        if trouble := worker.opened(OPENING_S, self._go_on):
             worker.kill()
-            told = f"Scenarios cannot be answered now. {trouble}"
-            self._trouble = (key, told, time.monotonic())
-            return WorkerFailed(told)
+            message = f"Scenarios cannot be computed now. {trouble}"
+            self._trouble = (key, message, time.monotonic())
+            return NoAnswerError(message)
         self._worker, self._worker_of, self._trouble = worker, key, None
         return worker
 
@@ -277,9 +268,9 @@ class ScenarioQueue:
             self._worker.kill()
             self._worker = None
 
-    def _shall(self) -> bool:
+    def _go_on(self) -> bool:
         return self._is_open
 
 
-def _name(publication: Publication, text: bytes) -> Name:
+def _key(publication: Publication, text: bytes) -> ScenarioKey:
     return publication.key, hashlib.sha256(text).digest()

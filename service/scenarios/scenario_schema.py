@@ -1,4 +1,4 @@
-"""What is asked of a forecast, what is answered, and why there is no answer."""
+"""Scenarios as the service handles them: the engine, its results and its errors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,28 +20,28 @@ ANSWER_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """The answer to a scenario; nothing in here is modified."""
+    """The result of a scenario; nothing in here is modified."""
 
     name: str
     description: str
     table: pd.DataFrame
     """``ANSWER_COLUMNS``, one row a series and month; tonnes."""
     notes: tuple[str, ...]
-    """What the answer rests on, in sentences."""
+    """What the result is based on, in sentences."""
     warnings: tuple[str, ...]
-    """Where it asks for more than the record can answer."""
+    """Where the scenario goes beyond the historical record."""
 
 
-Ask = Callable[[bytes], ScenarioResult]
-"""Answers a scenario written as YAML or JSON; raises DataError for what is none."""
+Compute = Callable[[bytes], ScenarioResult]
+"""Computes a scenario written as YAML or JSON; raises DataError for an invalid one."""
 
-Opener = Callable[[pd.DataFrame], Ask]
-"""Returns who answers about a publication, from its rows; can be sent to another process."""
+Opener = Callable[[pd.DataFrame], Compute]
+"""Prepares the computation for a publication, from its rows; can be sent to another process."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkedScenario:
-    """A worked scenario, to begin with."""
+    """An example scenario."""
 
     key: str
     name: str
@@ -52,24 +52,24 @@ class WorkedScenario:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioEngine:
-    """What a service needs to answer scenarios."""
+    """What a service needs to compute scenarios."""
 
     opener: Opener
     worked: tuple[WorkedScenario, ...]
     waiting: int
-    """Questions that may wait."""
+    """Scenarios that may wait."""
     seconds: float
-    """Time for one answer."""
+    """Time limit of one scenario."""
 
 
 class ScenarioRefusedError(DataError):
-    """A scenario that contradicts itself, the calendar or what is known."""
+    """The scenario contradicts itself, the calendar or what is known."""
 
 
 class NoAnswerError(DataError):
-    """A scenario is not answered now; the rest of the service works."""
+    """The scenario cannot be computed now; the rest of the service works."""
 
     def __init__(self, message: str, *, retry_s: int | None = None) -> None:
-        """Take what is wrong and after how many seconds to try again."""
+        """Take the reason and after how many seconds to try again."""
         super().__init__(message)
         self.headers = {} if retry_s is None else {"Retry-After": str(retry_s)}

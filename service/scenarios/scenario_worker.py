@@ -1,92 +1,78 @@
-"""The process that answers scenarios, and the handle on it."""
+"""The process that computes scenarios, and the handle on it."""
 
 import logging
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from service.scenarios.scenario_schema import Ask, Opener, ScenarioResult
+from service.scenarios.scenario_schema import (
+    Compute,
+    NoAnswerError,
+    Opener,
+    ScenarioRefusedError,
+    ScenarioResult,
+)
 from store.errors import DataError, StoreError
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
 NICE: Final = 10
-"""By how much the worker stands back behind the process that serves pages."""
+"""Niceness of the worker, below the process that serves pages."""
 
-GLANCE_S: Final = 0.2
-"""How often who waits looks whether it shall still wait."""
+POLL_S: Final = 0.2
+"""How often a wait checks whether to go on."""
 
-
-@dataclass(frozen=True, slots=True)
-class WorkerReady:
-    """The worker is ready, or why it cannot be."""
-
-    trouble: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerRefused:
-    """What is wrong with a scenario."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFailed:
-    """No answer, for a reason that lies in the service."""
-
-    message: str
-
-
-Outcome = ScenarioResult | WorkerRefused | WorkerFailed
+Outcome = ScenarioResult | ScenarioRefusedError | NoAnswerError
+"""A result, what is wrong with the scenario, or why the service could not compute it."""
 
 
 def work(pipe: Connection, opener: Opener, rows: pd.DataFrame) -> None:
-    """Answer scenarios until nobody is at the other end; the main function of the process."""
+    """Compute scenarios until the pipe closes; the main function of the process.
+
+    The first message is empty once the worker is ready, else the reason why it cannot be.
+    """
     # Ctrl-C ends the service, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICE)
-    try:
-        with threadpool_limits(limits=1):
-            ask = opener(rows)
-    except (DataError, StoreError) as err:
-        pipe.send(WorkerReady(str(err)))
-        return
-    pipe.send(WorkerReady())
     with threadpool_limits(limits=1):
+        try:
+            compute = opener(rows)
+        except (DataError, StoreError) as err:
+            pipe.send(str(err))
+            return
+        pipe.send("")
         while True:
             try:
                 text = pipe.recv()
             except EOFError:
                 return
-            pipe.send(outcome_of(ask, text))
+            pipe.send(outcome_of(compute, text))
 
 
-def outcome_of(ask: Ask, text: bytes) -> Outcome:
-    """Return the answer to a scenario, or why there is none."""
+def outcome_of(compute: Compute, text: bytes) -> Outcome:
+    """Return the result of a scenario, or why there is none."""
     try:
-        return ask(text)
+        return compute(text)
     except DataError as err:
-        return WorkerRefused(str(err))
-    except Exception:  # noqa: BLE001 - the process must outlive any scenario
+        return ScenarioRefusedError(str(err))
+    except Exception:  # noqa: BLE001 - the process must survive any scenario
         _LOG.exception("a scenario failed")
-        return WorkerFailed(
+        return NoAnswerError(
             "The scenario could not be computed; the error is in the log of the service."
         )
 
 
 class Worker:
-    """One process that answers; of no use once it failed to answer in time."""
+    """One worker process; discarded once it fails to answer in time."""
 
     def __init__(self, opener: Opener, rows: pd.DataFrame) -> None:
-        """Start it; it takes seconds until it answers."""
+        """Start the process; it takes seconds to be ready."""
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
@@ -102,46 +88,46 @@ class Worker:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether it lives."""
+        """Tell whether the process is alive."""
         return self._process.is_alive()
 
-    def opened(self, seconds: float, shall: Callable[[], bool]) -> WorkerReady:
-        """Wait until it can answer; ``shall`` tells whether to go on waiting."""
-        try:
-            if self._waited(seconds, shall):
-                found: WorkerReady = self._pipe.recv()
-                return found
-        except (EOFError, OSError):
-            return WorkerReady(
-                "The process that answers scenarios ended while it started; see the log."
-            )
-        return WorkerReady(
-            f"The process that answers scenarios was not ready within {seconds:g} s."
-        )
+    def opened(self, seconds: float, go_on: Callable[[], bool]) -> str:
+        """Wait until it is ready and return the reason if it is not, else an empty text.
 
-    def answer(self, text: bytes, seconds: float, shall: Callable[[], bool]) -> Outcome | None:
-        """Return the answer, None where it took too long.
+        Args:
+            seconds: How long to wait at most.
+            go_on: Tells whether to go on waiting.
+        """
+        try:
+            if self._wait(seconds, go_on):
+                return str(self._pipe.recv())
+        except (EOFError, OSError):
+            return "The process that computes scenarios ended while it started; see the log."
+        return f"The process that computes scenarios was not ready within {seconds:g} s."
+
+    def answer(self, text: bytes, seconds: float, go_on: Callable[[], bool]) -> Outcome | None:
+        """Return the outcome of a scenario, None where it took too long.
 
         Raises:
             EOFError, OSError: The process ended.
         """
         self._pipe.send(text)
-        if not self._waited(seconds, shall):
+        if not self._wait(seconds, go_on):
             return None
-        found: Outcome = self._pipe.recv()
-        return found
+        outcome: Outcome = self._pipe.recv()
+        return outcome
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """End the process whatever it does."""
         self._process.kill()
         self._process.join()
         self._pipe.close()
 
-    def _waited(self, seconds: float, shall: Callable[[], bool]) -> bool:
-        """Wait for a message; tells whether one came."""
+    def _wait(self, seconds: float, go_on: Callable[[], bool]) -> bool:
+        """Wait for a message and tell whether one came."""
         left = seconds
-        while left > 0 and shall():
-            if self._pipe.poll(min(GLANCE_S, left)):
+        while left > 0 and go_on():
+            if self._pipe.poll(min(POLL_S, left)):
                 return True
-            left -= GLANCE_S
+            left -= POLL_S
         return False

@@ -1,4 +1,4 @@
-"""Who may read: everybody where that is allowed, else who has a token."""
+"""Access: reading is open or needs a token, writing always needs one."""
 
 import base64
 import binascii
@@ -12,20 +12,20 @@ from service.http.problems import API
 from store.planning.tokens import Scope, digest_of
 
 Tokens = Callable[[], Mapping[str, frozenset[str]]]
-"""Returns what each token in force allows, by its digest."""
+"""Returns the scopes of each valid token by its digest."""
 
 _REALM: Final = 'realm="magnetcast"'
 
 
 class Access:
-    """Asks for a token where one is needed.
+    """Requires a token where one is needed.
 
-    A program sends it as ``Authorization: Bearer TOKEN``; a browser asks for a password and sends
-    it as such, with any name, so that no cookie is needed.
+    A program sends it as ``Authorization: Bearer TOKEN``; a browser as the password of any user
+    name, so that no cookie is needed.
     """
 
     def __init__(self, tokens: Tokens, *, open_reads: bool) -> None:
-        """Take the tokens in force and whether reading needs none."""
+        """Take the valid tokens and whether reading is open."""
         self._tokens = tokens
         self._open_reads = open_reads
 
@@ -33,16 +33,16 @@ class Access:
         """Let a reader pass.
 
         Raises:
-            HTTPException: 401 without a token in force.
+            HTTPException: 401 without a valid token.
         """
         if not self._open_reads:
             self._demand(request, "read")
 
     async def known(self, request: Request) -> None:
-        """Let a reader with a token pass, even where others need none.
+        """Let a reader with a token pass, also where reading is open.
 
         Raises:
-            HTTPException: 401 without a token in force.
+            HTTPException: 401 without a valid token.
         """
         self._demand(request, "read")
 
@@ -50,7 +50,7 @@ class Access:
         """Let a writer pass and return the token's digest; writing needs a token everywhere.
 
         Raises:
-            HTTPException: 401 without a token in force, 403 with one that may only read.
+            HTTPException: 401 without a valid token, 403 with a read-only one.
         """
         return self._demand(request, "write")
 
@@ -62,28 +62,28 @@ class Access:
             scheme = "Bearer" if request.url.path.startswith(API) else "Basic"
             raise HTTPException(
                 HTTPStatus.UNAUTHORIZED,
-                "No token in force came with the request. Expected one as Authorization: Bearer, "
-                "or as the password a browser asks for. Make one with `magnetcast token create`.",
+                "The request has no valid token. Expected one as Authorization: Bearer, or as the "
+                "password in a browser. Create one with `magnetcast token create`.",
                 headers={"WWW-Authenticate": f"{scheme} {_REALM}"},
             )
         if scope not in allowed and "write" not in allowed:
             raise HTTPException(
                 HTTPStatus.FORBIDDEN,
-                f"The token may {', '.join(sorted(allowed))}. Expected one that may {scope}. "
-                f"Make one with `magnetcast token create --scope {scope}`.",
+                f"The token has {', '.join(sorted(allowed))} access. Expected {scope} access. "
+                f"Create a token with `magnetcast token create --scope {scope}`.",
             )
         return digest
 
 
 def from_own_page(request: Request) -> None:
-    """Let a form pass that a page of this very service sent.
+    """Let a form pass that a page of this service sent.
 
-    A browser sends a password to its host whoever wrote the page, so a form from elsewhere could
-    write in the name of its reader. Browsers say by ``Sec-Fetch-Site`` or, where that is not sent,
-    by ``Origin`` where a form is from; no page can change either.
+    A browser sends a password to its host whoever wrote the page, so a form of another site could
+    write in the name of its reader. ``Sec-Fetch-Site`` or, where it is missing, ``Origin`` names
+    the site of a form; no page can change either.
 
     Raises:
-        HTTPException: 403 if it is from elsewhere, or nothing says where from.
+        HTTPException: 403 if it is from another site, or neither header is present.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
     own = origin.partition("://")[2] == request.headers.get("host") and bool(origin)
@@ -91,19 +91,19 @@ def from_own_page(request: Request) -> None:
         return
     raise HTTPException(
         HTTPStatus.FORBIDDEN,
-        f"A form from elsewhere (Sec-Fetch-Site {site!r}, Origin {origin!r}). Expected one of this "
-        "service. Open the page here and send it again; programs use /api/v1.",
+        f"The form is from another site (Sec-Fetch-Site {site!r}, Origin {origin!r}). Expected one "
+        "of this service. Open the page here and send it again; programs use /api/v1.",
     )
 
 
 def _token_of(header: str) -> str:
     """Return the token of an Authorization header, empty where there is none."""
-    scheme, _, told = header.partition(" ")
+    scheme, _, credentials = header.partition(" ")
     if scheme.lower() == "bearer":
-        return told.strip()
+        return credentials.strip()
     if scheme.lower() == "basic":
         try:
-            return base64.b64decode(told, validate=True).decode().partition(":")[2]
+            return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
         except (binascii.Error, UnicodeDecodeError):
             return ""
     return ""

@@ -1,7 +1,7 @@
-"""Which names the service answers to, so that no page of another name can read or write here.
+"""Host names the service accepts, so that pages of other names can neither read nor write.
 
 A page may point its own name at this machine after it was loaded (DNS rebinding); the browser then
-takes the service for that page's own. It still says the page's name in ``Host``.
+treats the service as that page's own, but still sends the page's name in ``Host``.
 """
 
 import ipaddress
@@ -19,12 +19,12 @@ _NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """The names the service answers to besides those of the loopback."""
+    """Accepted host names besides those of the loopback."""
 
     names: frozenset[str] = frozenset()
-    """In small letters, without ports."""
+    """Lower case, without ports."""
     any_address: bool = False
-    """Whether any address by number is answered too; a page of another name cannot have one."""
+    """Whether any IP address is accepted too; a page of another name cannot have one."""
 
     def admits(self, header: str) -> bool:
         """Tell whether a ``Host`` header names this service."""
@@ -45,13 +45,13 @@ def names_of(text: str) -> frozenset[str]:
     """Read names such as ``magnets.example.org, desk``.
 
     Raises:
-        DataError: One is no name of a host.
+        DataError: One is not a host name.
     """
     found = frozenset(part.strip().lower() for part in text.split(",") if part.strip())
-    strange = sorted(name for name in found if not _NAME.fullmatch(name))
-    if strange:
+    invalid = sorted(name for name in found if not _NAME.fullmatch(name))
+    if invalid:
         raise DataError(
-            f"MAGNETCAST_PUBLIC_NAMES: {strange[0]!r} is no name of a host. Expected names without "
-            "scheme and port, commas between them, e.g. magnets.example.org. Correct it."
+            f"MAGNETCAST_PUBLIC_NAMES: {invalid[0]!r} is not a host name. Expected names without "
+            "scheme and port, separated by commas, e.g. magnets.example.org. Correct it."
         )
     return found

@@ -1,4 +1,4 @@
-"""What stands between the network and the pages: headers, limits on size and rate, counts."""
+"""The outer layer of the service: security headers, limits on size and rate, metrics."""
 
 import time
 from collections import OrderedDict
@@ -20,7 +20,7 @@ CSP: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'none'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-"""Nothing inline, nothing from elsewhere, no script at all: the pages have none."""
+"""Nothing inline, nothing from other hosts, no scripts: the pages have none."""
 
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": CSP,
@@ -35,20 +35,20 @@ BURST_S: Final = 3.0
 """Seconds of requests a client may make at once."""
 
 MOST_CLIENTS: Final = 10_000
-"""Clients kept in mind; the one seen longest ago is forgotten first."""
+"""Clients remembered; the one seen longest ago is dropped first."""
 
 UNROUTED: Final = "none"
 
 
 @dataclass(slots=True)
 class Allowance:
-    """Requests a client may make, filling up over time; as a bucket of tokens."""
+    """Token bucket of each client: requests it may make, refilled over time."""
 
     per_s: float
     clients: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
 
     def takes(self, client: str, moment: float) -> bool:
-        """Take one request of a client, if it has one left.
+        """Take one request from a client's bucket and tell whether there was one.
 
         Args:
             client: Its address.
@@ -65,22 +65,22 @@ class Allowance:
 
 
 class ServiceMetrics:
-    """What ``metrics`` tells, one registry a service."""
+    """Metrics of requests and scenarios, one registry a service."""
 
     def __init__(self, waiting: Callable[[], float] = lambda: 0) -> None:
-        """Begin at zero; ``waiting`` tells how many scenarios wait."""
+        """Begin at zero; ``waiting`` returns how many scenarios wait."""
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "magnetcast_requests", "Answers by route, method and status.",
+            "magnetcast_requests", "Responses by route, method and status.",
             ["route", "method", "status"], registry=self.registry,
         )  # fmt: skip
         self.seconds = Histogram(
-            "magnetcast_request_seconds", "Time to the end of the answer by route.",
+            "magnetcast_request_seconds", "Time to the end of the response by route.",
             ["route"], registry=self.registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
         )  # fmt: skip
         waiting_now = Gauge(
-            "magnetcast_what_if_waiting", "Scenarios that wait for their answer.",
+            "magnetcast_what_if_waiting", "Scenarios waiting for a result.",
             registry=self.registry,
         )  # fmt: skip
         waiting_now.set_function(waiting)
@@ -93,20 +93,20 @@ class RequestLimits:
         self,
         app: ASGIApp,
         *,
-        counts: ServiceMetrics,
+        metrics: ServiceMetrics,
         max_body_bytes: int,
         requests_per_s: float,
         hosts: AllowedHosts,
     ) -> None:
-        """Take the app to stand before, its limits and names; no rate limit if it is 0."""
+        """Take the app, its metrics, limits and host names; 0 means no rate limit."""
         self._app = app
-        self._counts = counts
+        self._metrics = metrics
         self._hosts = hosts
         self._most = max_body_bytes
         self._allowance = Allowance(requests_per_s) if requests_per_s > 0 else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request within the limits, with the headers, and count it."""
+        """Answer one request within the limits, add the headers and count it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -114,7 +114,7 @@ class RequestLimits:
         answer = _with_headers(send, status)
         method = scope["method"]
         if method == "HEAD":
-            # Answered as GET is, the body left out.
+            # Answered like GET, without the body.
             scope, answer = {**scope, "method": "GET"}, without_body(answer)
         try:
             refused = self._refusal(scope)
@@ -126,7 +126,7 @@ class RequestLimits:
             self._count(scope, method, status[0], time.perf_counter() - begun)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
-        """Return what to answer to a request that is over a limit, else None."""
+        """Return the response to a request over a limit, else None."""
         client = scope["client"][0] if scope.get("client") else ""
         if self._allowance and not self._allowance.takes(client, time.monotonic()):
             return problem(
@@ -140,12 +140,12 @@ class RequestLimits:
         if not self._hosts.admits(host := ", ".join(headers.getlist("host"))):
             return problem(
                 HTTPStatus.MISDIRECTED_REQUEST,
-                f"Host {host[:100]!r} is no name of this service. Expected localhost, an address "
-                "it is bound to, or one of MAGNETCAST_PUBLIC_NAMES. Ask it by such a name.",
+                f"Host {host[:100]!r} is not a name of this service. Expected localhost, an "
+                "address it is bound to, or one of MAGNETCAST_PUBLIC_NAMES. Use such a name.",
                 instance=scope["path"],
             )
-        told = headers.get("content-length", "0")
-        if told.isdigit() and int(told) > self._most:
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self._most:
             return problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 self._too_large(),
@@ -156,12 +156,12 @@ class RequestLimits:
 
     def _too_large(self) -> str:
         return (
-            f"A body of more than {self._most} bytes. Expected a smaller one. Send less, or raise "
-            "MAGNETCAST_MAX_BODY_BYTES."
+            f"The body has more than {self._most} bytes. Expected a smaller one. Send less, or "
+            "raise MAGNETCAST_MAX_BODY_BYTES."
         )
 
     def _counted(self, receive: Receive) -> Receive:
-        """Stop a body that grows beyond the limit without having said so."""
+        """Stop a body that grows beyond the limit without a Content-Length."""
         seen = 0
 
         async def counted() -> Message:
@@ -178,12 +178,12 @@ class RequestLimits:
         self, scope: MutableMapping[str, Any], method: str, status: int, seconds: float
     ) -> None:
         route = _route_of(scope)
-        self._counts.requests.labels(route, method, str(status)).inc()
-        self._counts.seconds.labels(route).observe(seconds)
+        self._metrics.requests.labels(route, method, str(status)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
 
 
 def _route_of(scope: MutableMapping[str, Any]) -> str:
-    """Return the path with its parameters by name, so that there are as many as routes."""
+    """Return the path with parameters by name, so that there is one label a route."""
     if "route" not in scope:
         return UNROUTED
     named = {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
@@ -191,7 +191,7 @@ def _route_of(scope: MutableMapping[str, Any]) -> str:
 
 
 def _with_headers(send: Send, status: list[int]) -> Callable[[Message], Awaitable[None]]:
-    """Add the headers to an answer and note its status."""
+    """Add the headers to a response and note its status."""
 
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":

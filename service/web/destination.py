@@ -39,7 +39,7 @@ def destination_page(
     publication: Publication,
     destination: str,
     now: pd.Timestamp,
-    desk: PlanningState,
+    planning: PlanningState,
     refused: FormErrors | None = None,
 ) -> Answer:
     """Return the page of one destination, with overrides beside the medians.
@@ -53,7 +53,7 @@ def destination_page(
     report, fan = report_of(publication), fan_of(publication, destination)
     outlook = view.outlook_of(report, fan)
     rows = view.month_rows(report, fan)
-    overrides = desk.newest_overrides(publication.commodity, destination, publication.as_of)
+    overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
     history = months_of(publication, destination)[-HISTORY_SHOWN:]
     return page(
         "destination.html.j2",

@@ -10,7 +10,12 @@ from xlsxwriter.worksheet import Worksheet
 from service.http.responses import Record
 from service.live.publication import Publication
 from service.planning.planning_state import PlanningState
-from service.queries.documents import OVERRIDE_COLUMNS, beside, flat_rows, forecast_document
+from service.queries.documents import (
+    OVERRIDE_COLUMNS,
+    flat_rows,
+    forecast_document,
+    with_overrides,
+)
 from service.queries.history import HISTORY_COLUMNS, known_destination, months_of
 from store.vocabulary import FORECAST_COLUMNS
 
@@ -25,19 +30,19 @@ _OPTIONS: Final = {
 _WIDTH: Final = 12
 
 
-def workbook(publication: Publication, destination: str, desk: PlanningState) -> bytes:
+def workbook(publication: Publication, destination: str, planning: PlanningState) -> bytes:
     """Return the forecast and the history of one destination as a spreadsheet.
 
-    What planners expect beside the medians has columns of its own. No text in it can act as a
-    formula or a link. The same publication and overrides give the same bytes.
+    Overrides have columns of their own. No text in it is read as a formula or a link. The same
+    publication and overrides give the same bytes.
 
     Raises:
         UnknownError: It is not forecast.
     """
     known_destination(publication, destination)
     document = forecast_document(publication.latest, destination, publication.meanings)
-    expected = desk.newest_overrides(publication.commodity, destination, publication.as_of)
-    document = beside(document, expected)
+    overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
+    document = with_overrides(document, overrides)
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, _OPTIONS) as book:
         book.set_properties({"created": publication.as_of.to_pydatetime().replace(tzinfo=None)})
@@ -55,7 +60,7 @@ def _about(document: Record) -> list[Record]:
 
 
 def _fill(sheet: Worksheet, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
-    """Write rows under their names; the names stay in sight."""
+    """Write rows below a frozen header."""
     sheet.set_column(0, len(columns) - 1, _WIDTH)
     sheet.freeze_panes(1, 0)
     for place, name in enumerate(columns):

@@ -9,11 +9,11 @@ from service.wording.goods import home_of
 
 
 def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) -> Answer:
-    """Return the list, each with where its own pages are.
+    """Return the list, each commodity with the address of its pages.
 
     Args:
-        publication: That of the magnets.
-        now: The moment of asking.
+        publication: The newest publication of the magnets.
+        now: The moment of the request.
         rows: As ``queries.commodities.listing``.
     """
     others = [

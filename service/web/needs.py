@@ -12,7 +12,7 @@ from service.api.replies import reply
 from service.http.responses import Record
 from service.live.publication import Publication
 from service.planning.planning_state import PlanningState
-from service.queries import desk as queries
+from service.queries import planning as queries
 from service.queries.needs import Of, all_needs, autocorrelation_of
 from service.web.forms import FormErrors
 from service.web.render import page
@@ -26,7 +26,7 @@ PLACE: Final = "/needs"
 def needs_page(
     request: Request,
     publication: Publication,
-    desk: PlanningState,
+    planning: PlanningState,
     now: pd.Timestamp,
     *,
     of: Of,
@@ -39,7 +39,7 @@ def needs_page(
     Args:
         request: The request to answer.
         publication: The newest publication of the commodity that the forms are for.
-        desk: Needs, rules and alerts.
+        planning: Needs, rules and alerts.
         now: The moment of the request.
         of: Returns the newest publication of another commodity.
         picked: Destination selected in the forms.
@@ -53,16 +53,16 @@ def needs_page(
         publication,
         now=now,
         here=PLACE,
-        needs=[_with_home(need) for need in all_needs(of, desk)],
-        rules=queries.rules(desk),
-        alerts=queries.alerts(desk),
+        needs=[_with_home(need) for need in all_needs(of, planning)],
+        rules=queries.rules(planning),
+        alerts=queries.alerts(planning),
         autocorrelation=autocorrelation_of(publication),
         destinations=[(code, name_of(code)) for code in publication.destinations],
         picked=picked,
         first=ahead[0],
         last=ahead[-1],
         commodities={code: words_of(code, publication.published.labels) for code in codes},
-        listed=[code for code in codes if _is_shown(code, publication, desk)],
+        listed=[code for code in codes if _is_shown(code, publication, planning)],
         magnets=COMMODITY,
         secret=secret,
         refused=refused,
@@ -82,12 +82,12 @@ def _with_home(need: Record) -> Record:
     return {**need, "home": home_of(need["commodity"])}
 
 
-def _is_shown(commodity: str, publication: Publication, desk: PlanningState) -> bool:
+def _is_shown(commodity: str, publication: Publication, planning: PlanningState) -> bool:
     """Tell whether the page has anything of a commodity that a file could hold."""
     own = {
         publication.commodity,
         COMMODITY,
-        *desk.needs["commodity"],
-        *desk.rows.rules["commodity"],
+        *planning.needs["commodity"],
+        *planning.rows.rules["commodity"],
     }
     return commodity in own

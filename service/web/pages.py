@@ -1,4 +1,4 @@
-"""The pages of records: how good it was, what policy did, what came in."""
+"""The pages of records: track record, policy ledger, data."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from service.http.responses import Answer, Record
 from service.live.publication import Publication
 from service.planning.planning_state import PlanningState
 from service.queries import arrivals, history, ledger, track
-from service.queries.desk import value_added
+from service.queries.planning import value_added
 from service.report.backtest_view import ALL, YARDSTICKS, ScoreRow, losses, score_rows
 from service.web.render import page
 from service.wording.goods import home_of
@@ -21,8 +21,8 @@ ROWS: Final = 50
 FIGURES: Final = 40
 
 
-def track_page(publication: Publication, now: pd.Timestamp, desk: PlanningState) -> Answer:
-    """Return the track record, with what overrides added to it."""
+def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningState) -> Answer:
+    """Return the track record, with the value added by overrides."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
     rows = _replay(publication)
     live, later = track.live(cells), track.afterwards(cells)
@@ -32,21 +32,21 @@ def track_page(publication: Publication, now: pd.Timestamp, desk: PlanningState)
         publication,
         now=now,
         here=f"{home_of(publication.commodity)}/track-record",
-        overall=track.score(track.without_sums(live), "Frozen ahead"),
+        overall=track.score(track.without_sums(live), "Published ahead"),
         later=track.score(track.without_sums(later), "Afterwards"),
         by_horizon=track.by_horizon(counted),
         by_destination=track.by_destination(counted, publication.destinations),
-        misses=track.worst_misses(publication, counted),
+        errors=track.largest_errors(publication, counted),
         published=arrivals.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],
         losses=losses(rows),
-        overridden=len(desk.overrides_of(publication.commodity)),
-        added=value_added(publication, desk),
+        overridden=len(planning.overrides_of(publication.commodity)),
+        added=value_added(publication, planning),
     )
 
 
 def _replay(publication: Publication) -> list[ScoreRow]:
-    """Return the newest backtest: our model and the rules of thumb, not its parts."""
+    """Return the newest backtest of our model and the simple rules, without its components."""
     scores = publication.published.scores
     ours = {*publication.published.runs["model_version"], *publication.latest["model"]}
     errors = scores["metric"] != ERROR_AUTOCORRELATION
@@ -57,7 +57,7 @@ def _replay(publication: Publication) -> list[ScoreRow]:
 def policy_page(
     publication: Publication, now: pd.Timestamp, search: ledger.LedgerQuery, number: int
 ) -> Answer:
-    """Return one page of the policy ledger, searched."""
+    """Return one page of the policy ledger, filtered by a search."""
     found = ledger.events(publication, search)
     first = (number - 1) * ROWS
     return page(
@@ -77,8 +77,8 @@ def policy_page(
 
 
 def data_page(publication: Publication, now: pd.Timestamp) -> Answer:
-    """Return what came in, what was refused and what is doubtful."""
-    refused = arrivals.quarantine(publication)
+    """Return the ingested files, the rejected ones and the inconsistent figures."""
+    rejected = arrivals.quarantine(publication)
     return page(
         "data.html.j2",
         publication,
@@ -86,15 +86,15 @@ def data_page(publication: Publication, now: pd.Timestamp) -> Answer:
         here="/data",
         vintages=arrivals.vintages(publication)[:ROWS],
         vintages_in_all=len(publication.published.vintages),
-        waiting=[row for row in refused if row["released_at"] is None],
-        released=[row for row in refused if row["released_at"] is not None][:ROWS],
+        waiting=[row for row in rejected if row["released_at"] is None],
+        released=[row for row in rejected if row["released_at"] is not None][:ROWS],
         suspicious=arrivals.suspicious(publication),
         figures=history.figures(publication)[:FIGURES],
     )
 
 
 def _tariffs(publication: Publication, search: ledger.LedgerQuery) -> list[Record]:
-    """Return the tariff steps that fit a search; of an instrument that is none, no steps."""
+    """Return the tariff steps that match a search; none for instruments besides tariffs."""
     if search.instrument and not search.instrument.startswith("tariff"):
         return []
     rows = ledger.tariffs(publication, importer=search.destination, text=search.text)

@@ -1,7 +1,7 @@
-"""The planners' desk as pages: needs and alerts, the audit trail, and the forms that write.
+"""Planning pages: needs and alerts, the audit trail, and the forms that write.
 
-Forms carry no cookie and need no script: the browser sends the token as its password. A form must
-come from a page of this service (``service.security.access.from_own_page``).
+Forms need neither cookie nor script: the browser sends the token as its password. A form must come
+from a page of this service (``service.security.access.from_own_page``).
 """
 
 import re
@@ -20,7 +20,7 @@ from service.live.publication import Publication
 from service.live.state import (
     Chosen,
     Current,
-    OnDesk,
+    Planning,
     Shared,
     State,
     Writer,
@@ -30,7 +30,7 @@ from service.live.state import (
 )
 from service.planning import actions
 from service.planning.feed import ADDRESS, atom
-from service.queries import desk as queries
+from service.queries import planning as queries
 from service.queries.history import known_destination
 from service.web.destination import destination_page
 from service.web.forms import Fields, FormErrors, month_in, number_in, text_in
@@ -47,7 +47,7 @@ ENTRIES: Final = 200
 """Rows of the audit trail on its page; the API has all."""
 
 reading = [Depends(may_read)]
-# First whether the form is our own: nobody is asked for a password over a form from elsewhere.
+# Checked first: a form of another site must not lead to a password prompt.
 sending = [Depends(own_form)]
 
 router = APIRouter(include_in_schema=False)
@@ -57,21 +57,26 @@ Picked = Annotated[str, Query(max_length=20)]
 
 
 def form_page(answer: Response) -> Response:
-    """Let a browser say of a page's forms where they are from, and only to this service."""
+    """Let browsers send the origin of a page's forms, to this service only."""
     answer.headers["Referrer-Policy"] = "same-origin"
     return answer
 
 
 @router.get("/needs", dependencies=reading)
 async def needs_route(
-    request: Request, *, chosen: Chosen, shared: Shared, desk: OnDesk, destination: Picked = ""
+    request: Request,
+    *,
+    chosen: Chosen,
+    shared: Shared,
+    planning: Planning,
+    destination: Picked = "",
 ) -> Response:
     """Show needs, alert rules and alerts, with forms for a commodity."""
     answer = await run_in_threadpool(
         needs_page,
         request,
         chosen,
-        desk,
+        planning,
         shared.live.clock(),
         of=shared.live.of,
         picked=destination,
@@ -80,9 +85,9 @@ async def needs_route(
 
 
 @router.get("/audit", dependencies=[Depends(may_audit)])
-def audit_route(request: Request, current: Current, shared: Shared, desk: OnDesk) -> Response:
-    """Show the audit trail, to those with a token."""
-    rows = queries.audit(desk)
+def audit_route(request: Request, current: Current, shared: Shared, planning: Planning) -> Response:
+    """Show the audit trail; it always needs a token."""
+    rows = queries.audit(planning)
     shown = page(
         "audit.html.j2",
         current,
@@ -95,16 +100,16 @@ def audit_route(request: Request, current: Current, shared: Shared, desk: OnDesk
 
 
 @router.get(ADDRESS, dependencies=reading)
-def feed_route(request: Request, current: Current, shared: Shared, desk: OnDesk) -> Response:
-    """Give the alerts as a feed, and what is held of any commodity."""
+def feed_route(request: Request, current: Current, shared: Shared, planning: Planning) -> Response:
+    """Return the alerts and the held forecasts of all commodities as a feed."""
     known = current.memo.make("publications", lambda: read_publications(shared.live.engine))
     labels = current.published.labels
-    return reply(request, atom(desk, began=current.as_of, publications=known, labels=labels))
+    return reply(request, atom(planning, began=current.as_of, publications=known, labels=labels))
 
 
 @router.post("/needs", dependencies=sending)
 def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
-    """State a need; one that makes no sense is shown again with what is wrong."""
+    """Record a need; an invalid one is shown again with a message."""
     current = _chosen(shared, fields)
     try:
         need = NeedRow(
@@ -115,7 +120,7 @@ def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
             tonnes=number_in(fields, "tonnes"),
             commodity=current.commodity,
         )
-        number = actions.state_need(shared, who, need)
+        number = actions.record_need(shared, who, need)
     except TokenError:
         raise
     except DataError as err:
@@ -126,25 +131,27 @@ def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
 @router.post("/needs/{number}/end", dependencies=sending)
 def end_need(number: Number, who: Writer, shared: Shared) -> Response:
     """End a need."""
-    actions.drop_need(shared, who, number)
+    actions.remove_need(shared, who, number)
     return _see("/needs")
 
 
 @router.post("/alert-rules", dependencies=sending)
 def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -> Response:
-    """Make an alert rule; with a webhook its secret is shown this once."""
+    """Create an alert rule; the secret of its webhook is shown only once."""
     current = _chosen(shared, fields)
     try:
-        number, secret = actions.watch(shared, who, _rule(fields))
+        number, secret = actions.create_rule(shared, who, _rule(fields))
     except TokenError:
         raise
     except DataError as err:
         return _again(request, current, shared, FormErrors("rule", fields, str(err)))
     if not secret:
         return _see(needs_at(current.commodity, "rules"))
-    told = {"number": number, "value": secret}
+    shown_once = {"number": number, "value": secret}
     live = shared.live
-    answer = needs_page(request, current, live.desk, live.clock(), of=live.of, secret=told)
+    answer = needs_page(
+        request, current, live.planning, live.clock(), of=live.of, secret=shown_once
+    )
     answer.headers["Cache-Control"] = "no-store"
     return form_page(answer)
 
@@ -152,17 +159,17 @@ def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
 @router.post("/alert-rules/{number}/end", dependencies=sending)
 def end_rule(number: Number, who: Writer, shared: Shared) -> Response:
     """End an alert rule."""
-    actions.unwatch(shared, who, number)
+    actions.remove_rule(shared, who, number)
     return _see("/needs#rules")
 
 
 @router.post("/overrides", dependencies=sending)
 def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
-    """Put an override beside a median; one that makes no sense is shown again."""
+    """Record an override beside a median; an invalid one is shown again."""
     current = _chosen(shared, fields)
     destination = known_destination(current, text_in(fields, "destination"))
     try:
-        asked = actions.ExpectedMonth(
+        requested = actions.OverrideRequest(
             destination=destination,
             period=month_in(fields, "period"),
             as_of=moment_of(text_in(fields, "as_of")),
@@ -170,30 +177,30 @@ def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
             reason=text_in(fields, "reason"),
             commodity=current.commodity,
         )
-        actions.expect(shared, who, asked)
+        actions.record_override(shared, who, requested)
     except TokenError:
         raise
     except DataError as err:
         refused = FormErrors("override", fields, str(err))
-        now, desk = shared.live.clock(), shared.live.desk
-        shown = destination_page(current, destination, now, desk, refused)
+        now, planning = shared.live.clock(), shared.live.planning
+        shown = destination_page(current, destination, now, planning, refused)
         return form_page(Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media))
     return _see(f"{home_of(current.commodity)}/destinations/{destination}#months-head")
 
 
 def _chosen(shared: State, fields: Mapping[str, str]) -> Publication:
-    """Return what is published of the commodity of a form; forms without one are the magnets'.
+    """Return the newest publication of a form's commodity; the magnets by default.
 
     Raises:
-        UnknownError: There is no forecast of it.
+        UnknownError: The commodity has no forecast.
     """
     return shared.live.of(fields.get("commodity", COMMODITY))
 
 
 def _again(request: Request, current: Publication, shared: State, refused: FormErrors) -> Response:
-    """Show the page of needs once more, with a form that was not taken."""
+    """Show the page of needs again, with a form that was not accepted."""
     live = shared.live
-    answer = needs_page(request, current, live.desk, live.clock(), of=live.of, refused=refused)
+    answer = needs_page(request, current, live.planning, live.clock(), of=live.of, refused=refused)
     return form_page(answer)
 
 
@@ -201,7 +208,7 @@ def _rule(fields: Mapping[str, str]) -> AlertRule:
     """Return the rule of a form.
 
     Raises:
-        DataError: A field is missing or is no number.
+        DataError: A field is missing or not a number.
     """
     watched, _, which = text_in(fields, "watched").partition(":")
     need = int(which) if watched == "shortfall" and re.fullmatch(r"[1-9]\d{0,8}", which) else None
@@ -217,5 +224,5 @@ def _rule(fields: Mapping[str, str]) -> AlertRule:
 
 
 def _see(place: str) -> Response:
-    """Lead a browser to a page after its form was taken."""
+    """Redirect a browser to a page after its form was accepted."""
     return RedirectResponse(place, HTTPStatus.SEE_OTHER)

@@ -25,10 +25,10 @@ NAVIGATION: Final = (
     ("/policy", "Policy"),
     ("/data", "Data"),
 )
-"""The pages in the head of each; a new page adds itself here."""
+"""The pages in the navigation; a new page adds itself here."""
 
 OTHERS: Final = ("/goods", "Other goods")
-"""One more, where there are others."""
+"""Added where other commodities are published."""
 
 
 def page(
@@ -38,10 +38,10 @@ def page(
 
     Args:
         template: File below ``templates/site``.
-        publication: What is published.
-        now: The moment of asking.
+        publication: The newest publication.
+        now: The moment of the request.
         here: Address of the page, to mark it in the navigation.
-        values: What the template shows beside.
+        values: Further values of the template.
     """
     fresh = freshness_of(publication, now=now)
     others = len(publication.published.commodities) > 1
@@ -55,7 +55,7 @@ def page(
         goods=publication.goods,
         is_magnets=publication.is_magnets,
         home=home_of(commodity),
-        asked=query_of(commodity),
+        query=query_of(commodity),
         file=file_of(commodity),
         **values,
     )
@@ -64,7 +64,7 @@ def page(
 def bare_page(template: str, *, here: str = "", **values: object) -> str:
     """Return a page that needs no publication."""
     return _rendered(
-        template, here=here, navigation=NAVIGATION, is_magnets=True, asked="", **values
+        template, here=here, navigation=NAVIGATION, is_magnets=True, query="", **values
     )
 
 
@@ -76,11 +76,11 @@ def stylesheet() -> Answer:
     return answer_of(body.encode(), CSS)
 
 
-def _answer(template: str, **values: Any) -> Answer:  # noqa: ANN401 - whatever a page shows
+def _answer(template: str, **values: Any) -> Answer:  # noqa: ANN401 - values of any type
     return answer_of(_rendered(template, **values).encode(), HTML)
 
 
-def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever a page shows
+def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of any type
     return _templates().get_template(f"{SITE}{template}").render(**values)
 
 

@@ -13,13 +13,13 @@ from service.api.replies import reply
 from service.charts import publication_charts
 from service.http.responses import Answer, answer_of
 from service.live.publication import NothingPublishedError, Publication
-from service.live.state import Current, Goods, HowItIs, OnDesk, Shared, State, may_read
+from service.live.state import Current, Goods, Health, Planning, Shared, State, may_read
 from service.planning.planning_state import PlanningState
 from service.queries.commodities import listing
 from service.queries.history import known_destination
 from service.queries.ledger import LedgerQuery
 from service.web import downloads, scenario_routes
-from service.web import planning as desk_routes
+from service.web import planning as planning_routes
 from service.web.destination import destination_page
 from service.web.goods import goods_page
 from service.web.overview import overview
@@ -52,7 +52,7 @@ def page_router() -> APIRouter:
     router = APIRouter()
     router.include_router(pages)
     router.include_router(scenario_routes.router)
-    router.include_router(desk_routes.router)
+    router.include_router(planning_routes.router)
     router.include_router(files)
     return router
 
@@ -93,57 +93,59 @@ async def goods_route(request: Request, goods: Goods, shared: Shared) -> Respons
 
 @pages.get("/destinations/{destination}")
 async def destination_route(
-    request: Request, *, current: Current, shared: Shared, desk: OnDesk, destination: Code
+    request: Request, *, current: Current, shared: Shared, planning: Planning, destination: Code
 ) -> Response:
     """Show one destination."""
-    return await _destination(request, current, shared, desk, destination)
+    return await _destination(request, current, shared, planning, destination)
 
 
 @pages.get("/goods/{commodity}/destinations/{destination}")
 async def goods_destination_route(
-    request: Request, *, goods: Goods, shared: Shared, desk: OnDesk, destination: Code
+    request: Request, *, goods: Goods, shared: Shared, planning: Planning, destination: Code
 ) -> Response:
     """Show one destination of another commodity."""
-    return await _destination(request, goods, shared, desk, destination)
+    return await _destination(request, goods, shared, planning, destination)
 
 
 async def _destination(
-    request: Request, current: Publication, shared: State, desk: PlanningState, destination: str
+    request: Request, current: Publication, shared: State, planning: PlanningState, destination: str
 ) -> Response:
     known_destination(current, destination)
 
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
-        return destination_page(publication, destination, now, desk)
+        return destination_page(publication, destination, now, planning)
 
     # One page more for each override, and no more.
-    expected = desk.newest_overrides(current.commodity, destination, current.as_of)
-    newest = max((told["available_at"] for told in expected.values()), default="")
+    overrides = planning.newest_overrides(current.commodity, destination, current.as_of)
+    newest = max((row["available_at"] for row in overrides.values()), default="")
     key = ("destination", destination, newest)
     answer = await _page(request, current, shared.live.clock(), key, make)
     return form_page(answer)
 
 
 @pages.get("/track-record")
-async def track_route(request: Request, current: Current, shared: Shared, desk: OnDesk) -> Response:
+async def track_route(
+    request: Request, current: Current, shared: Shared, planning: Planning
+) -> Response:
     """Show how good it was."""
-    return await _track(request, current, shared, desk)
+    return await _track(request, current, shared, planning)
 
 
 @pages.get("/goods/{commodity}/track-record")
 async def goods_track_route(
-    request: Request, goods: Goods, shared: Shared, desk: OnDesk
+    request: Request, goods: Goods, shared: Shared, planning: Planning
 ) -> Response:
     """Show how good it was of another commodity."""
-    return await _track(request, goods, shared, desk)
+    return await _track(request, goods, shared, planning)
 
 
 async def _track(
-    request: Request, current: Publication, shared: State, desk: PlanningState
+    request: Request, current: Publication, shared: State, planning: PlanningState
 ) -> Response:
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
-        return track_page(publication, now, desk)
+        return track_page(publication, now, planning)
 
-    key = ("track", len(desk.overrides_of(current.commodity)))
+    key = ("track", len(planning.overrides_of(current.commodity)))
     return await _page(request, current, shared.live.clock(), key, make)
 
 
@@ -154,7 +156,7 @@ async def data_route(request: Request, current: Current, shared: Shared) -> Resp
 
 
 @pages.get("/status")
-async def status_route(request: Request, shared: Shared, found: HowItIs) -> Response:
+async def status_route(request: Request, shared: Shared, found: Health) -> Response:
     """Show how the installation is, a forecast or none."""
     try:
         current = shared.live.publication
@@ -205,24 +207,24 @@ async def _picture(request: Request, current: Publication, destination: str) -> 
 
 @pages.get("/destinations/{destination}/forecast.xlsx")
 async def workbook_route(
-    request: Request, current: Current, desk: OnDesk, destination: Code
+    request: Request, current: Current, planning: Planning, destination: Code
 ) -> Response:
     """Give the forecast and the history of one destination as a spreadsheet."""
-    return await _workbook(request, current, desk, destination)
+    return await _workbook(request, current, planning, destination)
 
 
 @pages.get("/goods/{commodity}/destinations/{destination}/forecast.xlsx")
 async def goods_workbook_route(
-    request: Request, goods: Goods, desk: OnDesk, destination: Code
+    request: Request, goods: Goods, planning: Planning, destination: Code
 ) -> Response:
     """Give the same of another commodity."""
-    return await _workbook(request, goods, desk, destination)
+    return await _workbook(request, goods, planning, destination)
 
 
 async def _workbook(
-    request: Request, current: Publication, desk: PlanningState, destination: str
+    request: Request, current: Publication, planning: PlanningState, destination: str
 ) -> Response:
-    body = await run_in_threadpool(downloads.workbook, current, destination, desk)
+    body = await run_in_threadpool(downloads.workbook, current, destination, planning)
     return reply(request, answer_of(body, downloads.XLSX), _named(current, destination, "xlsx"))
 
 

@@ -1,4 +1,4 @@
-"""The routes of the what-if page and its files: the address holds all that is asked."""
+"""The routes of the what-if page and its files; the scenario is in the address."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from service.api.replies import reply
 from service.http.responses import Answer, answer_of
 from service.live.publication import Publication
-from service.live.state import Asking, Current, Shared, State, may_read
+from service.live.state import Current, Scenarios, Shared, State, may_read
 from service.queries.history import known_destination
 from service.queries.scenarios import scenario_csv, scenario_json
 from service.scenarios.scenario_schema import (
@@ -36,23 +36,23 @@ YAML: Final = "application/yaml"
 
 @dataclass(frozen=True, slots=True)
 class ScenarioQuery:
-    """What an address asks."""
+    """The scenario of an address."""
 
     view: WhatIfView
     text: str
-    """YAML; empty where nothing is asked."""
+    """YAML; empty without a scenario."""
 
 
-async def question_of(
+async def scenario_of(
     request: Request, current: Current, shared: Shared, destination: Code = WORLD, worked: Key = ""
 ) -> ScenarioQuery:
-    """Return what an address asks.
+    """Return the scenario of an address.
 
     Raises:
-        UnknownError: There is no such destination or worked scenario.
+        UnknownError: The destination or example scenario does not exist.
     """
     known_destination(current, destination)
-    offered = () if shared.asking is None else shared.asking.what_if.worked
+    offered = () if shared.scenarios is None else shared.scenarios.what_if.worked
     choices = choices_of(current)
     if worked:
         picked = _picked(offered, worked)
@@ -76,90 +76,94 @@ def _picked(offered: tuple[WorkedScenario, ...], key: str) -> WorkedScenario:
     )
 
 
-Asked = Annotated[ScenarioQuery, Depends(question_of)]
+Scenario = Annotated[ScenarioQuery, Depends(scenario_of)]
 
 
 @router.get("/what-if")
 async def what_if_route(
-    request: Request, current: Current, shared: Shared, asked: Asked
+    request: Request, current: Current, shared: Shared, scenario: Scenario
 ) -> Response:
-    """Show a scenario, or the levers to make one."""
+    """Show a scenario, or the form to define one."""
     now = shared.live.clock()
-    key = (current.key, now.date(), asked.view.query)
-    found: Answer | None = shared.drawn.get(key)
+    key = (current.key, now.date(), scenario.view.query)
+    found: Answer | None = shared.scenario_pages.get(key)
     if found is not None:
         return reply(request, found)
     try:
-        answer = await _page(request, current, shared, asked)
+        answer = await _page(request, current, shared, scenario)
     except (ScenarioRefusedError, NoAnswerError) as err:
-        made = await run_in_threadpool(what_if_page, current, now, asked.view, None, str(err))
+        made = await run_in_threadpool(what_if_page, current, now, scenario.view, None, str(err))
         late = isinstance(err, NoAnswerError)
         status = HTTPStatus.SERVICE_UNAVAILABLE if late else HTTPStatus.BAD_REQUEST
         headers = {"Retry-After": "5", **err.headers} if isinstance(err, NoAnswerError) else {}
         return Response(made.body, status, headers, media_type=made.media)
-    if asked.view.errors:
+    if scenario.view.errors:
         return Response(answer.body, HTTPStatus.BAD_REQUEST, media_type=answer.media)
-    shared.drawn.keep(key, answer)
+    shared.scenario_pages.keep(key, answer)
     return reply(request, answer)
 
 
 async def _page(
-    request: Request, current: Publication, shared: State, asked: ScenarioQuery
+    request: Request, current: Publication, shared: State, scenario: ScenarioQuery
 ) -> Answer:
-    """Return the page with its answer, if anything is asked."""
-    now, view = shared.live.clock(), asked.view
-    if not asked.text:
+    """Return the page, with the result if there is a scenario."""
+    now, view = shared.live.clock(), scenario.view
+    if not scenario.text:
         return await run_in_threadpool(what_if_page, current, now, view)
-    if shared.asking is None:
-        raise NoAnswerError("This service answers no scenarios. Ask `magnetcast scenario`.")
-    told = await shared.asking.answer(
-        current, asked.text.encode(), first=True, is_gone=request.is_disconnected
+    if shared.scenarios is None:
+        raise NoAnswerError("This service computes no scenarios. Use `magnetcast scenario`.")
+    result = await shared.scenarios.answer(
+        current, scenario.text.encode(), first=True, is_gone=request.is_disconnected
     )
 
     def make() -> Answer:
-        return what_if_page(current, now, view, result_of(current, view, told, asked.text))
+        return what_if_page(current, now, view, result_of(current, view, result, scenario.text))
 
     return await run_in_threadpool(make)
 
 
 @router.get("/what-if/answer.csv")
-async def csv_route(request: Request, current: Current, desk: Asking, asked: Asked) -> Response:
-    """Give the months of all destinations with and without the scenario as CSV."""
-    told = await desk.answer(
-        current, _asked_text(asked), first=True, is_gone=request.is_disconnected
+async def csv_route(
+    request: Request, current: Current, queue: Scenarios, scenario: Scenario
+) -> Response:
+    """Return the months of all destinations with and without the scenario as CSV."""
+    result = await queue.answer(
+        current, _text_of(scenario), first=True, is_gone=request.is_disconnected
     )
-    made = await run_in_threadpool(scenario_csv, told, current.as_of)
+    made = await run_in_threadpool(scenario_csv, result, current.as_of)
     return reply(request, made, _named(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
 
 
 @router.get("/what-if/answer.json")
-async def json_route(request: Request, current: Current, desk: Asking, asked: Asked) -> Response:
-    """Give the whole answer as JSON, as the API does."""
-    told = await desk.answer(
-        current, _asked_text(asked), first=True, is_gone=request.is_disconnected
+async def json_route(
+    request: Request, current: Current, queue: Scenarios, scenario: Scenario
+) -> Response:
+    """Return the whole result as JSON, like the API."""
+    result = await queue.answer(
+        current, _text_of(scenario), first=True, is_gone=request.is_disconnected
     )
-    return reply(request, await run_in_threadpool(scenario_json, told, current.as_of))
+    return reply(request, await run_in_threadpool(scenario_json, result, current.as_of))
 
 
 @router.get("/what-if/scenario.yaml")
-async def yaml_route(request: Request, asked: Asked) -> Response:
-    """Give the scenario as YAML, to be posted or kept."""
-    return reply(request, answer_of(_asked_text(asked), YAML), _named("scenario.yaml"))
+async def yaml_route(request: Request, scenario: Scenario) -> Response:
+    """Return the scenario as YAML, to be posted or saved."""
+    return reply(request, answer_of(_text_of(scenario), YAML), _named("scenario.yaml"))
 
 
-def _asked_text(asked: ScenarioQuery) -> bytes:
+def _text_of(scenario: ScenarioQuery) -> bytes:
     """Return the scenario.
 
     Raises:
-        DataError: None is asked, or the form is not sound.
+        DataError: There is none, or the form has errors.
     """
-    if not asked.text:
-        errors = "; ".join(f"{name}: {text}" for name, text in asked.view.errors.items())
+    if not scenario.text:
+        errors = "; ".join(f"{name}: {text}" for name, text in scenario.view.errors.items())
         raise DataError(
             f"No scenario in the address: {errors.rstrip('.') or 'no field is set'}. Expected the "
             "fields of /what-if. Correct it there."
         )
-    return asked.text.encode()
+    return scenario.text.encode()
 
 
 def _named(name: str) -> dict[str, str]:

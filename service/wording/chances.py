@@ -1,4 +1,4 @@
-"""What the published quantiles say of a level: the chance to stay below it."""
+"""The chance that a month is below a level, from the published quantiles."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,15 +13,15 @@ HIGHEST: Final = QUANTILES[-1]
 
 
 def chance_below(values: Sequence[float], level: float) -> float:
-    """Return the chance that a month stays below a level, straight between the quantiles.
+    """Return the chance that a month is below a level, interpolated between the quantiles.
 
     Args:
         values: The quantiles of ``QUANTILES`` in tonnes, not falling.
         level: Tonnes; NaN gives NaN.
 
     Returns:
-        A share; ``LOWEST`` stands for that or less, ``HIGHEST`` for that or more, because nothing
-        is published of the tails.
+        A share; ``LOWEST`` means at most that, ``HIGHEST`` at least that, because the tails are not
+        published.
     """
     if np.isnan(level):
         return float("nan")
@@ -30,13 +30,13 @@ def chance_below(values: Sequence[float], level: float) -> float:
         return LOWEST
     if level > known[-1]:
         return HIGHEST
-    # Of quantiles that coincide the higher counts: so much lies at or below them.
+    # Of equal quantiles the highest counts: so much lies at or below them.
     steps = np.append(np.diff(known) > 0, True)
     return float(np.interp(level, known[steps], np.asarray(QUANTILES)[steps]))
 
 
 def chance_words(chance: float) -> str:
-    """Return a chance in whole percent; beyond the published quantiles only that it is so."""
+    """Return a chance in whole percent, or as a bound beyond the published quantiles."""
     if np.isnan(chance):
         return MISSING
     if chance <= LOWEST:

@@ -100,7 +100,7 @@ def asking(store: Path, home: Path, what: ScenarioEngine | None = None) -> Itera
         online(app) as address,
         httpx.Client(base_url=address, timeout=600, limits=many, trust_env=False) as client,
     ):
-        yield Asked(home, address, app.state.shared.asking, client)
+        yield Asked(home, address, app.state.shared.scenarios, client)
     engine.dispose()
 
 

@@ -115,4 +115,4 @@ def make_app(
     """Return the app over a store, not started, that draws nothing ahead."""
     asked_by_client = replace(rules.hosts, names=rules.hosts.names | {"testserver"})
     rules = replace(rules, hosts=asked_by_client)
-    return create_app(make_live(engine), rules, what_if=what_if, examine=examine, ahead=None)
+    return create_app(make_live(engine), rules, what_if=what_if, examine=examine, prerender=None)

@@ -14,8 +14,8 @@ from service.api import planning_models as models
 from service.api.models import Page, Problem
 from service.app import Rules
 from service.planning.webhooks import WebhookPolicy
-from service.queries.desk import override_cells, value_added
 from service.queries.needs import USUAL_AUTOCORRELATION
+from service.queries.planning import override_cells, value_added
 from service.wording.chances import chance_below
 from store.planning.audit import Actor
 from store.planning.overrides import OverrideRow, add_override
@@ -32,7 +32,7 @@ NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
 RULE = {"name": "down", "measure": "median", "destination": "USA", "points": 5.0}
 OVERRIDE = {"destination": "USA", "period": "2026-12", "tonnes": 450.5, "reason": "two licences"}
 HOOKED = Rules(
-    open_reads=True, max_body_bytes=4000, requests_per_s=0, hooks=WebhookPolicy("k" * 32)
+    open_reads=True, max_body_bytes=4000, requests_per_s=0, webhooks=WebhookPolicy("k" * 32)
 )
 SAME = {"Sec-Fetch-Site": "same-origin"}
 ATTACK = "=<script>alert(1)</script>\"'"
@@ -299,7 +299,7 @@ def test_overrides_are_scored_against_the_model_by_what_came(engine: Engine) -> 
     # Who knows what came expects nothing: it counts as the newest and is not scored.
     tell(came, truth["available_at"] + pd.Timedelta(days=1))
 
-    desk = live.refresh_desk()
+    desk = live.refresh_planning()
     cells = override_cells(publication, desk)
     added = value_added(publication, desk)
     assert cells["scored"].tolist() == [False, True, False]

@@ -20,8 +20,8 @@ from service.api import planning_models as models
 from service.api.models import Page
 from service.app import Rules
 from service.planning.webhooks import WebhookPolicy
-from service.queries.desk import override_cells, value_added
 from service.queries.needs import USUAL_AUTOCORRELATION
+from service.queries.planning import override_cells, value_added
 from service.wording.chances import chance_below
 from store.database import open_store
 from store.facts.labels import save_label
@@ -48,7 +48,7 @@ RULE = {"name": "down", "commodity": GOODS, "measure": "median", "destination": 
 OVERRIDE = {"commodity": GOODS, "destination": "USA", "period": "2026-12", "tonnes": 77.5,
             "reason": "a new licence"}  # fmt: skip
 HOOKED = Rules(
-    open_reads=True, max_body_bytes=4000, requests_per_s=0, hooks=WebhookPolicy("k" * 32)
+    open_reads=True, max_body_bytes=4000, requests_per_s=0, webhooks=WebhookPolicy("k" * 32)
 )
 SPACE = "{http://www.w3.org/2005/Atom}"
 SAME = {"Sec-Fetch-Site": "same-origin"}
@@ -228,7 +228,7 @@ def test_overrides_of_other_goods_are_scored_by_what_came_of_them(store: Engine)
     )
     add_override(store, nearer, who=Actor("ann"), at=early + timedelta(days=1))
 
-    desk = live.refresh_desk()
+    desk = live.refresh_planning()
 
     added = value_added(publication, desk)
     assert added is not None

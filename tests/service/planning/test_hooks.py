@@ -40,7 +40,7 @@ def test_an_address_within_the_house_or_no_address_is_refused(url: str) -> None:
 def test_a_name_is_judged_by_every_address_it_has() -> None:
     mixed = ["93.184.216.34", "10.0.0.5"]
 
-    with pytest.raises(DataError, match=r"10\.0\.0\.5 is no public address"):
+    with pytest.raises(DataError, match=r"10\.0\.0\.5 is not a public address"):
         PUBLIC.place("https://example.org/hook", lambda host, port: mixed)  # noqa: ARG005
     with pytest.raises(DataError, match="the name has no address"):
         PUBLIC.place("https://example.org/hook", lambda host, port: [])  # noqa: ARG005

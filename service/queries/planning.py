@@ -1,4 +1,4 @@
-"""Alert rules, alerts, overrides and the audit trail, as they are shown."""
+"""Alert rules, alerts, overrides and the audit trail for display."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ ALERT_COLUMNS: Final = (
     "evaluated_at", "attempts", "delivered_at", "trouble",
 )  # fmt: skip
 
-OVERRIDE_SHOWN: Final = (
+OVERRIDE_COLUMNS: Final = (
     "commodity", "destination", "period", "as_of", "tonnes", "author", "reason", "available_at",
     "p50", "counts", "came", "scored",
 )  # fmt: skip
@@ -31,50 +31,52 @@ AUDIT_COLUMNS: Final = ("id", "at", "token_id", "actor", "action", "object", "be
 _KEY: Final = ["destination", "period", "as_of"]
 
 
-def rules(desk: PlanningState, commodity: str | None = None) -> list[Record]:
-    """Return the alert rules in force, newest first; of a webhook its host alone.
+def rules(planning: PlanningState, commodity: str | None = None) -> list[Record]:
+    """Return the active alert rules, newest first; of a webhook its host only.
 
-    Of one commodity, or of all if None.
+    For one commodity, or for all if None.
     """
-    rows = desk.rules.assign(webhook=[urlsplit(url).hostname or "" for url in desk.rules["url"]])
+    rows = planning.rules.assign(
+        webhook=[urlsplit(url).hostname or "" for url in planning.rules["url"]]
+    )
     own = _of(rows, commodity)
     return records(own[list(RULE_COLUMNS)].sort_values("id", ascending=False))
 
 
-def alerts(desk: PlanningState, commodity: str | None = None) -> list[Record]:
-    """Return what rules told of publications, newest first; where nothing was told is left out.
+def alerts(planning: PlanningState, commodity: str | None = None) -> list[Record]:
+    """Return the alerts, newest first; evaluations without an alert are left out.
 
-    Of one commodity, or of all if None.
+    For one commodity, or for all if None.
     """
-    fired = desk.rows.alerts.loc[desk.rows.alerts["fired"]]
-    of = desk.rows.rules.set_index("id")
-    told = {"rule": of["name"], "commodity": of["commodity"]}
-    rows = fired.assign(**{n: fired["rule_id"].map(v).astype("str") for n, v in told.items()})
+    fired = planning.rows.alerts.loc[planning.rows.alerts["fired"]]
+    rule = planning.rows.rules.set_index("id")
+    columns = {"rule": rule["name"], "commodity": rule["commodity"]}
+    rows = fired.assign(**{n: fired["rule_id"].map(v).astype("str") for n, v in columns.items()})
     order = ["as_of", "rule_id"]
     own = _of(rows, commodity)
     return records(own[list(ALERT_COLUMNS)].sort_values(order, ascending=[False, True]))
 
 
-def audit(desk: PlanningState) -> list[Record]:
+def audit(planning: PlanningState) -> list[Record]:
     """Return the audit trail, newest first."""
-    return records(desk.rows.audit[list(AUDIT_COLUMNS)].sort_values("id", ascending=False))
+    return records(planning.rows.audit[list(AUDIT_COLUMNS)].sort_values("id", ascending=False))
 
 
-def override_cells(publication: Publication, desk: PlanningState) -> pd.DataFrame:
-    """Return every override of a commodity beside the median and what came: ``OVERRIDE_SHOWN``.
+def override_cells(publication: Publication, planning: PlanningState) -> pd.DataFrame:
+    """Return every override of a commodity beside median and actual: ``OVERRIDE_COLUMNS``.
 
     Of each month and publication the newest counts. The newest of those made before the month's
-    figure was out is scored: who knows what came expects nothing. Newest first; ``period`` is the
+    figure was published is scored. Newest first; ``period`` is the
     first day of the month.
     """
-    rows = desk.overrides_of(publication.commodity)
+    rows = planning.overrides_of(publication.commodity)
     medians = publication.published.forecasts
     medians = medians.assign(period=pd.to_datetime(medians["period"]))[[*_KEY, "p50"]]
     panel = publication.stand.panel
     truth = panel.loc[panel["kind"] == TRUTH].rename(
         columns={"tonnes": "came", "available_at": "out_at"}
     )
-    # Microseconds as in the store: merging asks for equal types.
+    # Microseconds as in the store: a merge needs equal types.
     found = rows.astype({"as_of": medians["as_of"].dtype, "period": medians["period"].dtype})
     found = found.merge(medians, on=_KEY, how="left", validate="many_to_one")
     found = found.merge(
@@ -84,37 +86,37 @@ def override_cells(publication: Publication, desk: PlanningState) -> pd.DataFram
     in_time = found["out_at"].notna() & (found["available_at"] < found["out_at"])
     newest = ~found.duplicated(_KEY, keep="last")
     last_in_time = found.loc[in_time].drop_duplicates(_KEY, keep="last").index
-    told = found.assign(counts=newest, scored=found.index.isin(last_in_time))
-    return told[list(OVERRIDE_SHOWN)].iloc[::-1].reset_index(drop=True)
+    marked = found.assign(counts=newest, scored=found.index.isin(last_in_time))
+    return marked[list(OVERRIDE_COLUMNS)].iloc[::-1].reset_index(drop=True)
 
 
-def overrides(publication: Publication, desk: PlanningState) -> list[Record]:
-    """Return every override ever made of a commodity, newest first."""
-    cells = override_cells(publication, desk)
+def overrides(publication: Publication, planning: PlanningState) -> list[Record]:
+    """Return all overrides of a commodity, newest first."""
+    cells = override_cells(publication, planning)
     return records(cells.assign(period=cells["period"].dt.strftime("%Y-%m")))
 
 
-def value_added(publication: Publication, desk: PlanningState) -> dict[str, float] | None:
-    """Return what overrides added to the medians they stand beside, None if none is scored yet.
+def value_added(publication: Publication, planning: PlanningState) -> dict[str, float] | None:
+    """Return the value added by overrides, None if none is scored yet.
 
     Returns:
-        ``cells``; ``override`` and ``model``, tonnes missed as a share of the tonnes that came;
-        ``better``, the share of months in which the override missed less; ``value_added``, 1 less
+        ``cells``; ``override`` and ``model``, absolute errors as a share of actual tonnes;
+        ``better``, the share of months in which the override was closer; ``value_added``, 1 minus
         the ratio of the two errors, above 0 where overriding helped.
     """
-    cells = override_cells(publication, desk)
+    cells = override_cells(publication, planning)
     scored = cells.loc[cells["scored"] & cells["p50"].notna()]
     came = float(scored["came"].sum())
     if scored.empty or came <= 0:
         return None
-    told = (scored["tonnes"] - scored["came"]).abs().to_numpy(float)
+    override = (scored["tonnes"] - scored["came"]).abs().to_numpy(float)
     model = (scored["p50"] - scored["came"]).abs().to_numpy(float)
-    ratio = told.sum() / model.sum() if model.sum() > 0 else float("nan")
+    ratio = override.sum() / model.sum() if model.sum() > 0 else float("nan")
     return {
         "cells": len(scored),
-        "override": float(told.sum() / came),
+        "override": float(override.sum() / came),
         "model": float(model.sum() / came),
-        "better": float(np.mean(told < model)),
+        "better": float(np.mean(override < model)),
         "value_added": float(1 - ratio),
     }
 
