@@ -52,7 +52,7 @@ class NewRule(PlanningRequest):
     need_id: int | None = Field(None, description="For shortfall.", examples=[1])
     commodity: Goods | None = Field(
         None,
-        description="For the other measures, 85051110 by default; a shortfall has that of its need.",
+        description="For the other measures, 85051110 by default; for a shortfall the need has it.",
         examples=[None],
     )
     destination: Code = Field("", description="For the other measures.", examples=[""])
