@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from service.api import models
+from service.api import models, table_models
 from service.api.forecasts import CSV_TOO, AsOf, Code, moment_of
 from service.api.replies import FormQuery, Paging, listed
 from service.http.responses import records
@@ -46,7 +46,9 @@ def published_commodities(
 
 
 @router.get(
-    "/history/{destination}", response_model=models.Page[models.HistoryMonth], tags=["history"]
+    "/history/{destination}",
+    response_model=models.Page[table_models.HistoryMonth],
+    tags=["history"],
 )
 def months(
     request: Request,
@@ -62,7 +64,7 @@ def months(
     return listed(request, rows, history.HISTORY_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/figures", response_model=models.Page[models.FigureResponse], tags=["history"])
+@router.get("/figures", response_model=models.Page[table_models.FigureResponse], tags=["history"])
 def figures(
     request: Request,
     *,
@@ -77,7 +79,7 @@ def figures(
     return listed(request, rows, history.FIGURE_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/scores", response_model=models.Page[models.ScoreResponse], tags=["scores"])
+@router.get("/scores", response_model=models.Page[table_models.ScoreResponse], tags=["scores"])
 def scores(
     request: Request,
     *,
@@ -92,7 +94,7 @@ def scores(
     return listed(request, rows, arrivals.SCORE_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/track-record", response_model=models.Page[models.TrackCell], tags=["scores"])
+@router.get("/track-record", response_model=models.Page[table_models.TrackCell], tags=["scores"])
 def track_record(
     request: Request, current: Chosen, paging: Part, form: FormQuery = None
 ) -> Response:
@@ -101,7 +103,7 @@ def track_record(
     return listed(request, records(cells), track.CELL_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/events", response_model=models.Page[models.Event], tags=["policy"])
+@router.get("/events", response_model=models.Page[table_models.Event], tags=["policy"])
 def events(
     request: Request,
     *,
@@ -117,7 +119,7 @@ def events(
     return listed(request, rows, ledger.EVENT_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/tariffs", response_model=models.Page[models.Tariff], tags=["policy"])
+@router.get("/tariffs", response_model=models.Page[table_models.Tariff], tags=["policy"])
 def tariffs(
     request: Request,
     *,
@@ -132,14 +134,16 @@ def tariffs(
     return listed(request, rows, ledger.TARIFF_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/vintages", response_model=models.Page[models.Vintage], tags=["data"])
+@router.get("/vintages", response_model=models.Page[table_models.Vintage], tags=["data"])
 def vintages(request: Request, current: Current, paging: Part, form: FormQuery = None) -> Response:
     """Return the ingests, newest first."""
     rows = arrivals.vintages(current)
     return listed(request, rows, arrivals.VINTAGE_COLUMNS, paging=paging, form=form)
 
 
-@router.get("/quarantine", response_model=models.Page[models.RefusedFileResponse], tags=["data"])
+@router.get(
+    "/quarantine", response_model=models.Page[table_models.RefusedFileResponse], tags=["data"]
+)
 def quarantine(
     request: Request, current: Current, paging: Part, form: FormQuery = None
 ) -> Response:

@@ -6,7 +6,8 @@ from typing import Final
 import pandas as pd
 
 from service.charts.fan import Fan, make_fan
-from service.charts.fan_charts import fan_png, fan_svg, overview_svg
+from service.charts.fan_charts import fan_png, fan_svg
+from service.charts.overview_chart import overview_svg
 from service.charts.tariff_markers import pick_steps
 from service.live.publication import Publication
 from service.report.inputs import ReportInput

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from service.live.health import HealthCache, HealthReport
@@ -98,17 +98,21 @@ Commodity = Annotated[
 
 async def chosen_of(shared: Shared, commodity: Commodity = COMMODITY) -> Publication:
     """Return the newest publication of the requested commodity."""
-    if commodity == COMMODITY:
-        return shared.live.publication
-    return await run_in_threadpool(shared.live.of, commodity)
+    return await _newest_of(shared, commodity)
 
 
 Chosen = Annotated[Publication, Depends(chosen_of)]
 """As ``Current``, for the commodity in the query."""
 
 
-async def goods_of(shared: Shared, commodity: Annotated[str, Path(max_length=100)]) -> Publication:
-    """Return the newest publication of the commodity that the address names."""
+async def goods_of(request: Request, shared: Shared) -> Publication:
+    """Return the newest publication of the commodity in the address, by default the magnets."""
+    return await _newest_of(shared, request.path_params.get("commodity", COMMODITY))
+
+
+async def _newest_of(shared: State, commodity: str) -> Publication:
+    if commodity == COMMODITY:
+        return shared.live.publication
     return await run_in_threadpool(shared.live.of, commodity)
 
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from service.charts.canvas import COLOURS, DARK_COLOURS
 from service.charts.fan import Fan, make_fans
-from service.charts.fan_charts import fan_png, overview_png, overview_svg
+from service.charts.fan_charts import fan_png
+from service.charts.overview_chart import overview_png, overview_svg
 from service.http.templating import environment
 from service.report import view
 from service.report.backtest_view import (

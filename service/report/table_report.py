@@ -9,7 +9,7 @@ import pandas as pd
 
 from service.charts.canvas import COLOURS, DARK_COLOURS
 from service.charts.fan import HISTORY_MONTHS, Fan
-from service.charts.fan_charts import overview_png, overview_svg
+from service.charts.overview_chart import overview_png, overview_svg
 from service.http.templating import environment
 from service.report import view
 from service.report.backtest_view import ALL, score_rows

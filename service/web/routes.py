@@ -1,4 +1,4 @@
-"""The routes of the pages; each page is rendered once a publication and day."""
+"""The routes of the pages, the same for all commodities; a page is rendered once a day."""
 
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -13,8 +13,7 @@ from service.api.replies import reply
 from service.charts import publication_charts
 from service.http.responses import Answer, answer_of
 from service.live.publication import NothingPublishedError, Publication
-from service.live.state import Current, Goods, Health, Planning, Shared, State, may_read
-from service.planning.planning_state import PlanningState
+from service.live.state import Current, Goods, Health, Planning, Shared, may_read
 from service.queries.commodities import listing
 from service.queries.history import known_destination
 from service.queries.ledger import LedgerQuery
@@ -58,7 +57,7 @@ def page_router() -> APIRouter:
 
 
 def warm(publication: Publication) -> Iterator[str]:
-    """Draw what will be asked for first, a chart a step."""
+    """Draw the charts of the overview and the destinations, one a step."""
     yield publication_charts.small_charts(publication)
     for destination in publication.destinations:
         yield publication_charts.chart_svg(publication, destination)
@@ -70,14 +69,15 @@ def error_page(status: int, title: str, detail: str) -> str:
 
 
 @pages.get("/")
-async def overview_route(request: Request, current: Current, shared: Shared) -> Response:
+@pages.get("/goods/{commodity}")
+async def overview_route(request: Request, goods: Goods, shared: Shared) -> Response:
     """Show the overview."""
-    return await _page(request, current, shared.live.clock(), "overview", overview)
+    return await _page(request, goods, shared.live.clock(), "overview", overview)
 
 
 @pages.get("/goods")
 async def goods_list_route(request: Request, current: Current, shared: Shared) -> Response:
-    """Show what else is forecast."""
+    """Show the other commodities."""
 
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
         return goods_page(publication, now, listing(publication, shared.live.engine))
@@ -85,79 +85,47 @@ async def goods_list_route(request: Request, current: Current, shared: Shared) -
     return await _page(request, current, shared.live.clock(), "goods", make)
 
 
-@pages.get("/goods/{commodity}")
-async def goods_route(request: Request, goods: Goods, shared: Shared) -> Response:
-    """Show the overview of another commodity."""
-    return await _page(request, goods, shared.live.clock(), "overview", overview)
-
-
 @pages.get("/destinations/{destination}")
-async def destination_route(
-    request: Request, *, current: Current, shared: Shared, planning: Planning, destination: Code
-) -> Response:
-    """Show one destination."""
-    return await _destination(request, current, shared, planning, destination)
-
-
 @pages.get("/goods/{commodity}/destinations/{destination}")
-async def goods_destination_route(
+async def destination_route(
     request: Request, *, goods: Goods, shared: Shared, planning: Planning, destination: Code
 ) -> Response:
-    """Show one destination of another commodity."""
-    return await _destination(request, goods, shared, planning, destination)
-
-
-async def _destination(
-    request: Request, current: Publication, shared: State, planning: PlanningState, destination: str
-) -> Response:
-    known_destination(current, destination)
+    """Show one destination."""
+    known_destination(goods, destination)
 
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
         return destination_page(publication, destination, now, planning)
 
     # One page more for each override, and no more.
-    overrides = planning.newest_overrides(current.commodity, destination, current.as_of)
+    overrides = planning.newest_overrides(goods.commodity, destination, goods.as_of)
     newest = max((row["available_at"] for row in overrides.values()), default="")
     key = ("destination", destination, newest)
-    answer = await _page(request, current, shared.live.clock(), key, make)
-    return form_page(answer)
+    return form_page(await _page(request, goods, shared.live.clock(), key, make))
 
 
 @pages.get("/track-record")
-async def track_route(
-    request: Request, current: Current, shared: Shared, planning: Planning
-) -> Response:
-    """Show how good it was."""
-    return await _track(request, current, shared, planning)
-
-
 @pages.get("/goods/{commodity}/track-record")
-async def goods_track_route(
+async def track_route(
     request: Request, goods: Goods, shared: Shared, planning: Planning
 ) -> Response:
-    """Show how good it was of another commodity."""
-    return await _track(request, goods, shared, planning)
+    """Show the track record."""
 
-
-async def _track(
-    request: Request, current: Publication, shared: State, planning: PlanningState
-) -> Response:
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
         return track_page(publication, now, planning)
 
-    key = ("track", len(planning.overrides_of(current.commodity)))
-    return await _page(request, current, shared.live.clock(), key, make)
+    key = ("track", len(planning.overrides_of(goods.commodity)))
+    return await _page(request, goods, shared.live.clock(), key, make)
 
 
 @pages.get("/data")
 async def data_route(request: Request, current: Current, shared: Shared) -> Response:
-    """Show what came in."""
+    """Show ingested files and figures."""
     return await _page(request, current, shared.live.clock(), "data", data_page)
 
 
 @pages.get("/status")
 async def status_route(request: Request, shared: Shared, found: Health) -> Response:
-    """Show how the installation is, a forecast or none."""
+    """Show the system status, also without a forecast."""
     try:
         current = shared.live.publication
     except NothingPublishedError:
@@ -182,61 +150,39 @@ async def policy_route(
     def make(publication: Publication, now: pd.Timestamp) -> Answer:
         return policy_page(publication, now, search, page)
 
-    if search == LedgerQuery() and page == 1:  # what most ask for; of searches there is no end
+    if search == LedgerQuery() and page == 1:  # only the page without a search is cached
         return await _page(request, current, now, "policy", make)
     return reply(request, await run_in_threadpool(make, current, now))
 
 
 @pages.get("/destinations/{destination}/fan.png")
-async def picture_route(request: Request, current: Current, destination: Code) -> Response:
-    """Give the chart of one destination."""
-    return await _picture(request, current, destination)
-
-
 @pages.get("/goods/{commodity}/destinations/{destination}/fan.png")
-async def goods_picture_route(request: Request, goods: Goods, destination: Code) -> Response:
-    """Give the chart of one destination of another commodity."""
-    return await _picture(request, goods, destination)
-
-
-async def _picture(request: Request, current: Publication, destination: str) -> Response:
-    known_destination(current, destination)
-    body = await run_in_threadpool(publication_charts.chart_png, current, destination)
-    return reply(request, answer_of(body, "image/png"), _named(current, destination, "png"))
+async def picture_route(request: Request, goods: Goods, destination: Code) -> Response:
+    """Return the chart of one destination."""
+    known_destination(goods, destination)
+    body = await run_in_threadpool(publication_charts.chart_png, goods, destination)
+    return reply(request, answer_of(body, "image/png"), _named(goods, destination, "png"))
 
 
 @pages.get("/destinations/{destination}/forecast.xlsx")
-async def workbook_route(
-    request: Request, current: Current, planning: Planning, destination: Code
-) -> Response:
-    """Give the forecast and the history of one destination as a spreadsheet."""
-    return await _workbook(request, current, planning, destination)
-
-
 @pages.get("/goods/{commodity}/destinations/{destination}/forecast.xlsx")
-async def goods_workbook_route(
+async def workbook_route(
     request: Request, goods: Goods, planning: Planning, destination: Code
 ) -> Response:
-    """Give the same of another commodity."""
-    return await _workbook(request, goods, planning, destination)
-
-
-async def _workbook(
-    request: Request, current: Publication, planning: PlanningState, destination: str
-) -> Response:
-    body = await run_in_threadpool(downloads.workbook, current, destination, planning)
-    return reply(request, answer_of(body, downloads.XLSX), _named(current, destination, "xlsx"))
+    """Return the forecast and the history of one destination as a spreadsheet."""
+    body = await run_in_threadpool(downloads.workbook, goods, destination, planning)
+    return reply(request, answer_of(body, downloads.XLSX), _named(goods, destination, "xlsx"))
 
 
 @files.get("/static/style.css")
 async def style_route(request: Request) -> Response:
-    """Give the styles."""
+    """Return the styles."""
     return reply(request, stylesheet())
 
 
 @files.get("/static/icon.svg")
 async def icon_route(request: Request) -> Response:
-    """Give the icon."""
+    """Return the icon."""
     return reply(request, answer_of(ICON, "image/svg+xml"))
 
 
@@ -249,7 +195,7 @@ async def robots_route() -> Response:
 async def _page(
     request: Request, current: Publication, now: pd.Timestamp, key: object, make: Make
 ) -> Response:
-    """Return a page, rendered once a publication and day, beside the loop that answers others."""
+    """Return a page, rendered in a thread once a publication and day."""
     place = ("page", key, now.date())
     found: Answer | None = current.memo.get(place)
     if found is None:

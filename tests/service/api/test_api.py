@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from service.api import models
+from service.api import models, table_models
 from service.api.models import Page
 from service.queries.documents import OVERRIDE_COLUMNS
 from store.vocabulary import FORECAST_COLUMNS
@@ -17,14 +17,14 @@ API = "/api/v1"
 LISTS: dict[str, type[BaseModel]] = {
     "forecasts": Page[models.ForecastResponse],
     "publications": Page[models.PublicationResponse],
-    "history/USA": Page[models.HistoryMonth],
-    "figures": Page[models.FigureResponse],
-    "scores": Page[models.ScoreResponse],
-    "track-record": Page[models.TrackCell],
-    "events": Page[models.Event],
-    "tariffs": Page[models.Tariff],
-    "vintages": Page[models.Vintage],
-    "quarantine": Page[models.RefusedFileResponse],
+    "history/USA": Page[table_models.HistoryMonth],
+    "figures": Page[table_models.FigureResponse],
+    "scores": Page[table_models.ScoreResponse],
+    "track-record": Page[table_models.TrackCell],
+    "events": Page[table_models.Event],
+    "tariffs": Page[table_models.Tariff],
+    "vintages": Page[table_models.Vintage],
+    "quarantine": Page[table_models.RefusedFileResponse],
 }
 
 
