@@ -78,8 +78,9 @@ def record_override(state: State, who: Actor, request: OverrideRequest) -> Overr
     own = panel["destination"].eq(request.destination) & panel["period"].eq(request.period)
     if (panel.loc[own, "kind"] == TRUTH).any():
         raise DataError(
-            f"An override of {request.destination} in {request.period:%Y-%m}, whose figure is "
-            "already published. Expected a month that is not yet known. Choose a later one."
+            f"An override of {request.destination} in {request.period:%Y-%m}, "
+            "whose figure is already published. Expected a month that is not yet known. "
+            "Choose a later one."
         )
     made = OverrideRow(
         request.destination,

@@ -10,7 +10,12 @@ import pandas as pd
 from service.http.responses import Record, records
 from service.live.publication import Publication
 from service.planning.planning_state import PlanningState
-from service.planning.shortfall import any_short, buffer_for
+from service.planning.shortfall import (
+    USUAL_AUTOCORRELATION,
+    any_short,
+    buffer_for,
+    sample_paths,
+)
 from service.queries.documents import KILOGRAMS
 from service.wording.chances import chance_below
 from service.wording.goods import UnknownError
@@ -18,8 +23,6 @@ from service.wording.names import name_of
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 
 COVERS: Final = (0.90, 0.95)
-USUAL_AUTOCORRELATION: Final = 0.7
-"""Used where no backtest was published. Near the 0.68 of the backtest on the bundled figures."""
 
 NEED_COLUMNS: Final = (
     "id", "name", "commodity", "destination", "period_from", "period_to", "tonnes", "author",
@@ -102,9 +105,7 @@ def need_document(publication: Publication, need: Record) -> Record:
     autocorrelation = autocorrelation_of(publication)
     ahead = rows.loc[rows["period"] >= _month_of(publication.as_of)]
     quantiles = ahead[list(QUANTILE_COLUMNS)].to_numpy(float)
-    paths = (
-        publication.paths_of(quantiles, autocorrelation.share) if len(ahead) else np.zeros((1, 0))
-    )
+    paths = sample_paths(quantiles, autocorrelation.share) if len(ahead) else np.zeros((1, 0))
     buffers = [
         round(buffer_for(paths, need["tonnes"], cover), KILOGRAMS) if len(ahead) else None
         for cover in COVERS

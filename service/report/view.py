@@ -11,12 +11,13 @@ import pandas as pd
 from service.charts.fan import Fan, left_out_note, reason_of, status_of
 from service.charts.fan_charts import fan_svg
 from service.charts.markers import Marker
+from service.planning.shortfall import USUAL_AUTOCORRELATION, quantiles_of_sum
 from service.queries.documents import drivers_of
 from service.report.inputs import ReportInput
 from service.wording.chances import chance_below
 from service.wording.names import name_of
 from service.wording.numbers import NBSP, percent, tonnes
-from store.vocabulary import QUANTILE_COLUMNS, WORLD
+from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, WORLD
 
 MONTHS_IN_HEADLINE: Final = 3
 
@@ -25,8 +26,8 @@ MONTHS_IN_HEADLINE: Final = 3
 class Outlook:
     """The next months of one destination taken together, in tonnes.
 
-    ``low`` and ``high`` add the monthly 10 % and 90 % quantiles, as if all months missed alike;
-    ``before`` is NaN where a month of the year before is not in the panel.
+    ``low`` and ``high`` are the 10 % and 90 % quantiles of the sum along joint paths; ``before`` is
+    NaN where a month of the year before is not in the panel.
     """
 
     destination: str
@@ -99,17 +100,28 @@ def outlook_of(report: ReportInput, fan: Fan) -> Outlook | None:
         return None
     past = _year_before(report.panel, fan.destination, rows["period"])
     before = float(past["tonnes"].sum()) if len(past) == len(rows) else float("nan")
+    quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(float)
+    total = quantiles_of_sum(quantiles, _autocorrelation(report.scores))
+    by_name = dict(zip(QUANTILE_COLUMNS, total.tolist(), strict=True))
     return Outlook(
         destination=fan.destination,
         months=_span(rows["period"]),
-        low=float(rows["p10"].sum()),
+        low=by_name["p10"],
         middle=float(rows["p50"].sum()),
-        high=float(rows["p90"].sum()),
+        high=by_name["p90"],
         before=before,
         partly_estimated=bool((past["kind"] == "estimated").any()),
         status=status_of(fan),
-        chance_below=chance_below(rows[list(QUANTILE_COLUMNS)].sum().tolist(), before),
+        chance_below=chance_below(total.tolist(), before),
     )
+
+
+def _autocorrelation(scores: pd.DataFrame) -> float:
+    """Return the error autocorrelation of the newest backtest, else the usual one."""
+    if scores.empty:
+        return USUAL_AUTOCORRELATION
+    own = scores.loc[scores["metric"] == ERROR_AUTOCORRELATION, "value"]
+    return USUAL_AUTOCORRELATION if own.empty else float(own.iloc[-1])
 
 
 def headline(outlook: Outlook) -> str:

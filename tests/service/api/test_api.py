@@ -118,13 +118,13 @@ def test_an_unchanged_answer_is_not_sent_again(client: TestClient) -> None:
     [
         ("forecasts/XXX", 404, "No destination 'XXX' in the published forecasts"),
         ("forecasts/USA?as_of=2020-01-01", 404, "2026-11-24; 2025-08-25"),
-        ("forecasts/USA?as_of=soon", 400, "as_of='soon' is no moment"),
-        ("forecasts/USA?as_of=now", 400, "as_of='now' is no moment"),
-        ("forecasts/USA?as_of=2026-13-01", 400, "as_of='2026-13-01' is no moment"),
+        ("forecasts/USA?as_of=soon", 400, "as_of='soon' is not a date"),
+        ("forecasts/USA?as_of=now", 400, "as_of='now' is not a date"),
+        ("forecasts/USA?as_of=2026-13-01", 400, "as_of='2026-13-01' is not a date"),
         ("forecasts/USA?quantile=p33", 422, "p33"),
         ("scores?limit=0", 422, "limit='0'"),
         ("figures?period=2025-13", 422, "period='2025-13'"),
-        ("nothing", 404, "There is nothing at this address. Expected"),
+        ("nothing", 404, "There is no page at this address. Expected"),
     ],
 )
 def test_an_error_is_a_problem_document(

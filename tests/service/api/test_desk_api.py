@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from service.api import planning_models as models
 from service.api.models import Page, Problem
 from service.app import Rules
+from service.planning.shortfall import USUAL_AUTOCORRELATION
 from service.planning.webhooks import WebhookPolicy
-from service.queries.needs import USUAL_AUTOCORRELATION
 from service.queries.planning import override_cells, value_added
 from service.wording.chances import chance_below
 from store.planning.audit import Actor
@@ -164,14 +164,14 @@ def test_a_token_revoked_a_moment_ago_writes_nothing(engine: Engine) -> None:
         ("needs", {}, 422, "name"),
         ("alert-rules", {**RULE, "measure": "noise"}, 422, "measure='noise'"),
         ("alert-rules", {**RULE, "measure": "shortfall", "need_id": 9}, 404, "No need 9"),
-        ("alert-rules", {**RULE, "url": "http://169.254.169.254/"}, 400, "no public address"),
-        ("alert-rules", {**RULE, "url": "ftp://x/"}, 400, "no http(s) address"),
+        ("alert-rules", {**RULE, "url": "http://169.254.169.254/"}, 400, "not a public address"),
+        ("alert-rules", {**RULE, "url": "ftp://x/"}, 400, "not an http(s) address"),
         ("overrides", {**OVERRIDE, "period": "2031-01"}, 404, "No forecast of USA in 2031-01"),
         ("overrides", {**OVERRIDE, "as_of": "2020-01-01"}, 404, "No forecast as of 2020-01-01"),
-        ("overrides", {**OVERRIDE, "as_of": "soon"}, 400, "as_of='soon' is no moment"),
+        ("overrides", {**OVERRIDE, "as_of": "soon"}, 400, "as_of='soon' is not a date"),
         ("overrides", {**OVERRIDE, "reason": ""}, 422, "reason"),
         ("overrides", {**OVERRIDE, "as_of": "2025-08-25", "period": "2025-10"}, 400,
-         "whose figure is out"),
+         "whose figure is already published"),
     ],
 )  # fmt: skip
 def test_an_error_is_a_problem_and_leaves_nothing(
@@ -388,7 +388,7 @@ def test_a_form_from_elsewhere_is_refused_whoever_sends_it(
     answer = form(desk, path, NEED, headers)
 
     assert answer.status_code == 403
-    assert "A form from elsewhere" in answer.text
+    assert "The form is from another site" in answer.text
     assert read_planning(engine).needs.empty
 
 

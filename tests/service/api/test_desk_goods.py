@@ -19,8 +19,8 @@ from flows.context.stores import store_of
 from service.api import planning_models as models
 from service.api.models import Page
 from service.app import Rules
+from service.planning.shortfall import USUAL_AUTOCORRELATION
 from service.planning.webhooks import WebhookPolicy
-from service.queries.needs import USUAL_AUTOCORRELATION
 from service.queries.planning import override_cells, value_added
 from service.wording.chances import chance_below
 from store.database import open_store
@@ -302,7 +302,7 @@ def test_needs_of_all_goods_stand_on_the_page_newest_first(desk: TestClient) -> 
 
     places = [page.index(f'<article id="need-{number}"') for number in (3, 2, 1)]
     assert places == sorted(places)
-    assert "3 needs in force" in page
+    assert "3 active needs" in page
 
 
 @pytest.fixture

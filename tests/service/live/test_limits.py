@@ -190,7 +190,7 @@ def test_beyond_the_loopback_any_address_by_number_is_answered_and_no_name() -> 
 
 
 def test_a_public_name_that_is_none_is_told() -> None:
-    with pytest.raises(DataError, match=r"MAGNETCAST_PUBLIC_NAMES: 'https://x' is no name"):
+    with pytest.raises(DataError, match=r"MAGNETCAST_PUBLIC_NAMES: 'https://x' is not a host name"):
         names_of("desk, https://x")
 
 

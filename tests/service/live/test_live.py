@@ -117,7 +117,7 @@ def test_a_state_that_cannot_be_made_leaves_the_one_before(
         assert "could not be read" in live.trouble
         assert client.get("/api/v1/forecasts/USA").content == before
         assert client.get("/api/v1/ready").json()["trouble"] == live.trouble
-    assert "the publication before stays" in caplog.text
+    assert "the previous publication stays" in caplog.text
 
 
 def test_charts_are_drawn_ahead_of_the_first_who_asks(engine: Engine) -> None:
@@ -144,7 +144,7 @@ def test_nothing_published_is_told_and_answers_once_there_is_a_forecast(tmp_path
 
 
 def test_before_it_is_read_there_is_no_publication(engine: Engine) -> None:
-    with pytest.raises(NothingPublishedError, match="Nothing is read yet"):
+    with pytest.raises(NothingPublishedError, match="The store has not been read yet"):
         _ = make_live(engine).publication
 
 

@@ -68,7 +68,7 @@ def test_a_service_that_looks_after_nothing_says_so(engine: Engine) -> None:
         answer = client.get("/api/v1/status")
 
     assert answer.status_code == 503
-    assert "Ask `magnetcast status`" in answer.json()["detail"]
+    assert "Use `magnetcast status`" in answer.json()["detail"]
 
 
 def test_it_is_looked_at_once_a_minute_and_again_where_the_clock_was_set_back() -> None:

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from service.charts import fan_charts
+from service.charts import overview_chart
 from service.charts.fan import make_fan
 from service.charts.fan_charts import fan_png, fan_svg
 from service.charts.overview_chart import overview_png

@@ -120,7 +120,7 @@ def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
     assert row["after"] == pytest.approx(2 * row["before"])
     assert row["period"] == pd.Timestamp("2026-11-01")
     assert "United States: median in November 2026 went from" in row["message"]
-    assert "(+100.0 %; the rule asks for 50)" in row["message"]
+    assert "(+100.0 %; threshold 50)" in row["message"]
 
 
 @pytest.mark.parametrize(("points", "speaks"), [(100.0, True), (100.0001, False)])
@@ -263,7 +263,8 @@ def test_an_address_that_turned_inward_is_not_called(
 
     assert (told.failed, receiver.taken) == (1, [])
     assert (
-        "127.0.0.1 is no public address" in read_planning(store_of(settings)).alerts["trouble"][0]
+        "127.0.0.1 is not a public address"
+        in read_planning(store_of(settings)).alerts["trouble"][0]
     )
 
 

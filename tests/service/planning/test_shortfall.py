@@ -4,8 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from flows.analysis.explanation_inputs import sample_paths
-from service.planning.shortfall import any_short, buffer_for, largest_gap
+from service.planning.shortfall import (
+    any_short,
+    buffer_for,
+    largest_gap,
+    quantiles_of_sum,
+    sample_paths,
+)
 
 ALONE = np.array([[50.0, 50.0], [50.0, 150.0], [150.0, 50.0], [150.0, 150.0]])
 """Two months that know nothing of each other: each is 50 or 150."""
@@ -59,3 +64,17 @@ def test_a_buffer_never_falls_with_the_need_or_the_cover(
     gap = largest_gap(paths, more)
     assert (gap <= buffer_for(paths, more, high)).mean() >= high - 1e-9
     assert (gap <= np.maximum(more - paths, 0).sum(axis=1) + 1e-6).all()
+
+
+def test_the_band_of_a_sum_is_narrower_the_less_errors_persist() -> None:
+    row = [60.0, 70.0, 85.0, 100.0, 115.0, 130.0, 140.0]
+    quantiles = np.array([row] * 3)
+
+    alike, usual, alone = (quantiles_of_sum(quantiles, share) for share in (1.0, 0.7, 0.0))
+
+    # All months alike: the quantiles of the sum are the sums of the quantiles.
+    assert alike == pytest.approx(3.0 * np.array(row), abs=4.0)
+    widths = [found[-2] - found[1] for found in (alike, usual, alone)]
+    assert widths == sorted(widths, reverse=True)
+    # Three independent months: the width grows with the square root of their number.
+    assert widths[2] == pytest.approx(60.0 * 3**0.5, rel=0.05)

@@ -11,7 +11,7 @@ from service.report import report as report_module
 from service.report.report import render_page, write_report
 from service.wording.names import DESTINATION_NAMES
 from store.errors import DataError
-from store.vocabulary import FORECAST_COLUMNS
+from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.service.builders import (
     make_drivers,
     make_events,
@@ -124,7 +124,8 @@ def test_pictures_have_alternative_text_and_tables_have_heads(page: str) -> None
 def test_headline_adds_the_next_three_months_and_compares_them_with_the_year_before() -> None:
     forecasts = make_forecasts()
     world = forecasts["destination"] == "WLD"
-    forecasts.loc[world, ["p10", "p50", "p90"]] = [900.0, 1100.0, 1300.0]
+    levels = [850.0, 900.0, 1000.0, 1100.0, 1200.0, 1300.0, 1350.0]
+    forecasts.loc[world, list(QUANTILE_COLUMNS)] = levels
     panel = make_panel()
     panel.loc[panel["destination"] == "WLD", "tonnes"] = 1000.0
 
@@ -132,7 +133,7 @@ def test_headline_adds_the_next_three_months_and_compares_them_with_the_year_bef
 
     assert (
         "China's exports to the world, November 2026 to January 2027: 3,300 t, with an 80 % band "
-        "from 2,700 to 3,900 t. That is 10.0 % above the 3,000 t of the same months a year before."
+        "from 2,791 to 3,812 t. That is 10.0 % above the 3,000 t of the same months a year before."
     ) in text.replace("&#39;", "'")
     assert "August to October 2026, ended but not yet published: estimated total 3,300 t" in text
 
