@@ -15,10 +15,10 @@ from typing import Final, TypeVar
 
 from flows.context.console import track
 from flows.panels.part_files import read_cells
-from models.engine.quantile_model import Heads
 from models.engine.spec import EngineSpec
 from models.executor.executor import Executor
 from models.executor.part_training import trained_here
+from models.learning.quantile_heads import Heads
 from store.errors import DataError
 from store.settings import Settings
 

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from flows.context.console import say
 from flows.panels.part_files import read_cells
-from models.engine.quantile_model import Heads, head_parameters
+from models.engine.quantile_model import head_parameters
 from models.engine.series_stats import NAMES
 from models.engine.spec import EngineSpec
-from models.executor.part_training import PartCells
-from models.forecasting.spec import HEAD_LEVELS
+from models.learning.arrays import join
+from models.learning.quantile_heads import HEAD_LEVELS, Heads
 
 ATTEMPTS: Final = 3
 POLL_S: Final = 0.5
@@ -158,7 +158,7 @@ def _columns(client: Client, files: Sequence[Path], counts: Sequence[int]) -> Co
 
 def _column(files: Sequence[Path], place: int) -> NDArray[np.float64]:
     """Return features, targets or weights of all cells in some files."""
-    cells = PartCells.joined([read_cells(file) for file in files])
+    cells = join([read_cells(file) for file in files])
     columns = (cells.features.astype(np.float64), cells.target, cells.weight)
     return columns[place]
 

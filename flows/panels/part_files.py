@@ -33,6 +33,7 @@ from models.executor.parts import (
     spoken_pass,
 )
 from models.forecasting.forecaster import MODEL, forecast_file
+from models.learning.arrays import take
 from sources.files.panel import read_part
 from sources.files.panel_parts import check_homes
 
@@ -115,7 +116,7 @@ def teach(
 ) -> tuple[Path, Path, tuple[int, int]]:
     """Write the lessons of a part; return the files and counts: before the trial, and all."""
     cells = part_cells(read_block(found, span), commons, span=span, horizon=horizon, spec=spec)
-    before = cells.known_before()
+    before = take(cells, cells.before)
     files = found.block.with_suffix(".before.npz"), found.block.with_suffix(".all.npz")
     for file, some in zip(files, (before, cells), strict=True):
         write_cells(file, some)

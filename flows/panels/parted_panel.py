@@ -22,7 +22,6 @@ from flows.panels.part_files import (
     told_by,
 )
 from models.engine.forecast import Engine
-from models.engine.quantile_model import Heads
 from models.engine.series_stats import PanelStats
 from models.engine.spec import EngineSpec
 from models.executor.part_training import past_commons
@@ -36,6 +35,7 @@ from models.executor.parts import (
     teaching,
     without_lessons,
 )
+from models.learning.quantile_heads import Heads
 from sources.files.month_text import month_label
 from sources.files.panel import SPARSE_END
 from sources.files.panel_parts import parts_of

@@ -15,10 +15,10 @@ from flows.training.backtest import backtest, score_of, tags_of
 from flows.training.promote import promote, tell
 from flows.training.shadow import keep_shadow
 from models.evaluation.backtest import EvidenceBacktest
-from models.forecasting.boosting import texts_of
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
 from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
+from models.learning.quantile_heads import texts_of
 from models.monitoring.feature_drift import REFERENCE, reference_of
 from models.registry import contract, registry, tracking
 from store.settings import Settings

@@ -9,19 +9,22 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from models.engine.spec import EngineSpec
+from models.learning.conformal import (
+    TAILS,
+    default_scores,
+    horizon_weight,
+    weighted_quantiles,
+    with_default,
+)
 from store.vocabulary import QUANTILES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-DEFAULT_SCORES: Final = stats.t(df=4).ppf((np.arange(41) + 0.5) / 41) / stats.t(df=4).ppf(0.9)
+DEFAULT_SCORES: Final = default_scores(41) / TAILS.ppf(0.9)
 """Scores before any band was checked: heads of 10 and 90 percent that are right, heavy tails."""
-
-HORIZON_REACH: Final = 0.5
-"""How far, in log horizons, a cell speaks for other horizons."""
 
 GROUPS: Final = 3
 """Groups of volatility: calm, middling and wild series."""
@@ -116,8 +119,7 @@ def bands_of(
     for group in range(GROUPS):
         kin = recency * np.where(checked.group == group, 1.0, spec.other_groups)
         for ahead in range(horizon):
-            gap = np.log(checked.horizon / (ahead + 1))
-            weight = kin * np.exp(-0.5 * (gap / HORIZON_REACH) ** 2)
+            weight = kin * horizon_weight(checked.horizon, ahead + 1)
             scores[group, ahead] = (1.0 + growth * (ahead + 1)) * _quantiles(
                 checked.score, weight, levels, spec
             )
@@ -130,13 +132,8 @@ def _quantiles(score: Floats, weight: Floats, levels: Floats, spec: EngineSpec) 
     The heads know which side is the longer; in a trial most series err to the side of the last
     shock, which says little about the side of the next.
     """
-    prior = np.full(len(DEFAULT_SCORES), spec.band_prior / len(DEFAULT_SCORES))
-    values = np.concatenate([np.abs(score), np.abs(DEFAULT_SCORES)])
-    weights = np.concatenate([weight, prior])
-    order = np.argsort(values, kind="stable")
-    ordered = weights[order]
-    place = (np.cumsum(ordered) - 0.5 * ordered) / ordered.sum()
-    found: Floats = np.interp(np.abs(2.0 * levels - 1.0), place, values[order])
+    sizes = with_default(np.abs(score), weight, np.abs(DEFAULT_SCORES), spec.band_prior)
+    found = weighted_quantiles(*sizes, np.abs(2.0 * levels - 1.0))
     return np.sign(levels - MEDIAN) * found
 
 

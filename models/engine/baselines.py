@@ -5,10 +5,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engine.bands import HORIZON_REACH
 from models.engine.forecast import Engine
 from models.engine.quantiles import Quantiles
 from models.engine.training_set import PanelTrainingSet
+from models.learning.conformal import horizon_weight, weighted_quantiles
 from store.vocabulary import QUANTILES
 
 Floats = NDArray[np.float64]
@@ -86,12 +86,11 @@ def error_quantiles(known: PanelTrainingSet, name: str, horizon: int) -> Floats:
     if not len(error):
         return np.tile(PLAIN, (horizon, 1))
     order = np.argsort(error, kind="stable")
-    months = known.horizon[::every][order]
+    ordered, months = error[order], known.horizon[::every][order]
     found = np.empty((horizon, len(QUANTILES)))
     for ahead in range(horizon):
-        weight = np.exp(-0.5 * (np.log(months / (ahead + 1)) / HORIZON_REACH) ** 2)
-        place = (np.cumsum(weight) - 0.5 * weight) / weight.sum()
-        found[ahead] = np.interp(QUANTILES, place, error[order])
+        weight = horizon_weight(months, ahead + 1)
+        found[ahead] = weighted_quantiles(ordered, weight, np.asarray(QUANTILES))
     middle = len(QUANTILES) // 2
     found[:, :middle] = np.minimum(found[:, :middle], 0.0)
     found[:, middle] = 0.0

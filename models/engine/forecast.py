@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from models.engine.quantile_model import (
     CANDIDATES,
-    Heads,
     QuantileModel,
     QuantilePrediction,
     Trainer,
@@ -19,6 +18,7 @@ from models.engine.series_stats import NAMES, OriginFeatures
 from models.engine.spec import EngineSpec
 from models.engine.training_set import Extra, PanelTrainingSet, PanelView, lessons
 from models.engine.validation_window import ValidationResult, before_trial, judge, trial_start
+from models.learning.quantile_heads import Heads
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import lightgbm as lgb
@@ -13,12 +14,9 @@ from threadpoolctl import threadpool_limits
 from models.engine.spec import EngineSpec
 from models.engine.stack import Stack, fit_stack
 from models.engine.training_set import PanelTrainingSet
-from models.forecasting.spec import HEAD_LEVELS
+from models.learning.quantile_heads import Heads, TrainingRows, binned, train_heads
 
 Floats = NDArray[np.float64]
-
-Heads = dict[str, lgb.Booster]
-"""By name of ``HEAD_LEVELS``."""
 
 LEAST_CELLS: Final = 200
 """Cells below which nothing is learned."""
@@ -102,28 +100,15 @@ class Trainer:
 
     def _binned(self, cells: NDArray[np.intp]) -> lgb.Dataset:
         """Return the table of some cells, binned when first taken from."""
-        return lgb.Dataset(
-            self._known.features[cells],
-            label=np.clip(self._known.target[cells], -FURTHEST_OUTCOME, FURTHEST_OUTCOME),
-            weight=self._weight[cells],
-            params={
-                "max_bin": self._spec.bins,
-                "min_data_in_leaf": self._spec.least_rows,
-                "feature_pre_filter": False,
-                "verbosity": -1,
-            },
-            free_raw_data=False,
-        )
+        target = np.clip(self._known.target[cells], -FURTHEST_OUTCOME, FURTHEST_OUTCOME)
+        rows = TrainingRows(self._known.features[cells], target, self._weight[cells])
+        return binned(rows, max_bin=self._spec.bins, min_data_in_leaf=self._spec.least_rows)
 
     def _fitted(self, cells: NDArray[np.intp], table: lgb.Dataset | None) -> QuantileModel | None:
         if table is None:
             return None
-        heads = {
-            name: lgb.train(
-                head_parameters(self._spec, level, len(cells)), table, self._spec.rounds
-            )
-            for name, level in HEAD_LEVELS.items()
-        }
+        parameters = partial(head_parameters, self._spec, cells=len(cells))
+        heads = train_heads(table, parameters, rounds=self._spec.rounds)
         return QuantileModel(self._stack(cells), heads)
 
     def _stack(self, cells: NDArray[np.intp]) -> Stack:

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.months import month_label, month_starts
+from models.learning.arrays import join, take
 from models.registry.served import mean_of_quantiles
 from store.errors import DataError
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
@@ -31,8 +32,8 @@ class Quantiles:
     experts: dict[str, Floats]
     """Each expert's forecast, series x months."""
 
-    @classmethod
-    def joined(cls, parts: "Iterable[Quantiles]") -> "Quantiles":
+    @staticmethod
+    def joined(parts: "Iterable[Quantiles]") -> "Quantiles":
         """Return the forecasts of several chunks as one.
 
         Raises:
@@ -44,19 +45,11 @@ class Quantiles:
                 "No series has a value in the year before the cutoff. Expected at least one. "
                 "Take an earlier cutoff."
             )
-        experts = {
-            name: np.concatenate([part.experts[name] for part in some]) for name in some[0].experts
-        }
-        rows, tonnes, mean, middle = (
-            np.concatenate([getattr(part, name) for part in some])
-            for name in ("rows", "tonnes", "mean", "middle")
-        )
-        return cls(rows, tonnes, mean, middle, experts)
+        return join(some)
 
     def first(self) -> "Quantiles":
         """Return the forecast of the first series."""
-        experts = {name: one[:1] for name, one in self.experts.items()}
-        return Quantiles(self.rows[:1], self.tonnes[:1], self.mean[:1], self.middle[:1], experts)
+        return take(self, slice(1))
 
     def with_tonnes(self, tonnes: Floats) -> "Quantiles":
         """Return other quantiles of the same series, e.g. an expert's, and the means they imply."""

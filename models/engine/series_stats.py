@@ -4,12 +4,13 @@ Everything is told as distance from ``base``, the middle of the experts, in ``sp
 usual monthly move: series of all sizes and tempers then share one model, and zeros need no care.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.learning.arrays import join, take
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import (
     BLOCK,
@@ -80,10 +81,7 @@ class SeriesStats:
 
     def part(self, rows: NDArray[np.intp] | slice) -> "SeriesStats":
         """Return the gauge of some of the series."""
-        return SeriesStats(
-            self.season[rows], self.level[rows], self.spread[rows], self.scale[rows],
-            self.momentum[rows], self.known[rows], self.current[rows],
-        )  # fmt: skip
+        return take(self, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +134,7 @@ def gauge(values: Floats, profile: Floats | None = None) -> SeriesStats:
         measured(values[at : at + BLOCK], season[at : at + BLOCK])
         for at in range(0, max(len(values), 1), BLOCK)
     ]
-    return SeriesStats(
-        season,
-        np.concatenate([part.level for part in parts]),
-        np.concatenate([part.spread for part in parts]),
-        np.concatenate([part.scale for part in parts]),
-        np.concatenate([part.momentum for part in parts]),
-        np.concatenate([part.known for part in parts]),
-        np.concatenate([part.current for part in parts]),
-    )
+    return replace(join(parts), season=season)
 
 
 def panel_momentum(momentum: Floats) -> float:

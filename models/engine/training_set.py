@@ -1,6 +1,6 @@
 """Rows to learn from: what past origins said and how it turned out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import repeat
@@ -19,6 +19,8 @@ from models.engine.series_stats import (
     standpoint,
 )
 from models.engine.spec import EngineSpec
+from models.learning.arrays import join, take
+from models.learning.quantile_heads import TrainingRows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -97,14 +99,13 @@ class PanelView:
 
 
 @dataclass(frozen=True, slots=True)
-class PanelTrainingSet:
-    """Cells of past forecasts that are known now; arrays are by cell."""
+class PanelTrainingSet(TrainingRows):
+    """Cells of past forecasts that are known now; arrays are by cell.
 
-    features: NDArray[np.float32]
-    target: Floats
-    """Outcome less base, in spreads."""
-    weight: Floats
-    """What an error in spreads is worth in scaled errors."""
+    The target is the outcome less the base, in units of the series' scale; the weight, what an
+    error in that unit is worth in scaled errors.
+    """
+
     origin: Ints
     """Column of the origin."""
     horizon: Ints
@@ -115,17 +116,9 @@ class PanelTrainingSet:
     experts: dict[str, Floats]
     """Distance of each expert from the base, in spreads."""
 
-    def __len__(self) -> int:
-        """Return the number of cells."""
-        return len(self.target)
-
     def part(self, cells: Ints | NDArray[np.bool_]) -> "PanelTrainingSet":
         """Return some of the cells."""
-        experts = {name: said[cells] for name, said in self.experts.items()}
-        return PanelTrainingSet(
-            self.features[cells], self.target[cells], self.weight[cells], self.origin[cells],
-            self.horizon[cells], self.level[cells], self.base[cells], experts,
-        )  # fmt: skip
+        return take(self, cells)
 
 
 def past_origins(last: int, horizon: int, spec: EngineSpec) -> list[int]:
@@ -155,7 +148,7 @@ def lessons(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingSet:
     ]
     with ThreadPoolExecutor(spec.threads) as pool:
         parts = list(pool.map(_of_origin, repeat(view), chosen, repeat(last)))
-    return _joined(parts)
+    return join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,20 +195,4 @@ def _of_origin(view: PanelView, seen: _TrainingSeries, last: int) -> PanelTraini
         level=cells(point.gauge.level[:, None] / spread),
         base=cells(point.base / spread),
         experts={name: cells((one - point.base) / spread) for name, one in point.experts.items()},
-    )
-
-
-def _joined(parts: Sequence[PanelTrainingSet]) -> PanelTrainingSet:
-    return PanelTrainingSet(
-        features=np.concatenate([part.features for part in parts]),
-        target=np.concatenate([part.target for part in parts]),
-        weight=np.concatenate([part.weight for part in parts]),
-        origin=np.concatenate([part.origin for part in parts]),
-        horizon=np.concatenate([part.horizon for part in parts]),
-        level=np.concatenate([part.level for part in parts]),
-        base=np.concatenate([part.base for part in parts]),
-        experts={
-            name: np.concatenate([part.experts[name] for part in parts])
-            for name in parts[0].experts
-        },
     )

@@ -20,7 +20,7 @@ from models.engine.bands import (
 from models.engine.quantile_model import CANDIDATES, QuantileModel, QuantilePrediction
 from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelTrainingSet
-from models.forecasting.combination import combination_weights, is_far
+from models.learning.combination import combination_weights, is_far
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

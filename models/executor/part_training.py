@@ -2,49 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.past_origins import PastOrigins
-from models.engine.quantile_model import FURTHEST_OUTCOME, Heads, head_parameters, recency
+from models.engine.quantile_model import FURTHEST_OUTCOME, head_parameters, recency
 from models.engine.series_stats import PanelStats
 from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelView, lessons, past_origins
 from models.engine.validation_window import before_trial, trial_start
 from models.executor.parts import Block, Floats, PanelMonths
-from models.forecasting.spec import HEAD_LEVELS
+from models.learning.arrays import join
+from models.learning.quantile_heads import Heads, TrainingRows, binned, train_heads
 from models.statistical.seasonality import YEAR
 
 
 @dataclass(frozen=True, slots=True)
-class PartCells:
-    """What the trees see of a part; arrays are by cell."""
+class PartCells(TrainingRows):
+    """The rows of a part that trees are trained on."""
 
-    features: NDArray[np.float32]
-    target: Floats
-    weight: Floats
     before: NDArray[np.bool_]
-    """Whether it was known when the trial began."""
-
-    def __len__(self) -> int:
-        """Return the number of cells."""
-        return len(self.target)
-
-    def known_before(self) -> "PartCells":
-        """Return the cells known when the trial began."""
-        own = self.before
-        return PartCells(self.features[own], self.target[own], self.weight[own], self.before[own])
-
-    @classmethod
-    def joined(cls, parts: Sequence["PartCells"]) -> "PartCells":
-        """Return the cells of some parts, one after the other."""
-        features, target, weight, before = (
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("features", "target", "weight", "before")
-        )
-        return cls(features, target, weight, before)
+    """Whether it was known when the validation window began."""
 
 
 def past_commons(
@@ -95,15 +75,6 @@ def part_cells(
 
 def trained_here(parts: Sequence[PartCells], spec: EngineSpec) -> Heads:
     """Return heads trained in this process on the cells of all parts."""
-    cells = PartCells.joined(parts)
-    table = lgb.Dataset(
-        cells.features,
-        label=cells.target,
-        weight=cells.weight,
-        params={"max_bin": spec.bins, "feature_pre_filter": False, "verbosity": -1},
-        free_raw_data=False,
-    )
-    return {
-        name: lgb.train(head_parameters(spec, level, len(cells)), table, spec.rounds)
-        for name, level in HEAD_LEVELS.items()
-    }
+    cells = join(parts)
+    table = binned(cells, max_bin=spec.bins)
+    return train_heads(table, partial(head_parameters, spec, cells=len(cells)), rounds=spec.rounds)

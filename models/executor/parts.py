@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from models.engine.baselines import around, error_quantiles
 from models.engine.forecast import Engine, taught, taught_rows
-from models.engine.quantile_model import Heads
 from models.engine.quantiles import Quantiles
 from models.engine.series_stats import PanelStats, gauge, panel_momentum
 from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelView
 from models.forecasting.forecaster import MODEL
+from models.learning.arrays import join
+from models.learning.quantile_heads import Heads
 from models.statistical.seasonality import (
     LEAST_MONTHS,
     YEAR,
@@ -123,7 +124,7 @@ def profile_of(told: Sequence[PartSummary], division: Division) -> Floats:
     parts = [one.profiles for one in told if one.profiles is not None]
     if not parts:
         return NO_SEASON
-    return panel_profile(SeasonalProfiles.joined(parts).part(division.ordered()))
+    return panel_profile(join(parts).part(division.ordered()))
 
 
 def second_pass(block: Block, profile: Floats) -> Floats:

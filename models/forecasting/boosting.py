@@ -1,7 +1,7 @@
 """LightGBM heads: three quantiles of the log ratio, monotone in tariffs."""
 
 import os
-from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import lightgbm as lgb
@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from features.build import ALL_FEATURES
 from models.forecasting.model_frame import TrainingSet
-from models.forecasting.spec import HEAD_LEVELS, ModelSpec
+from models.forecasting.spec import ModelSpec
+from models.learning.quantile_heads import Heads, binned, train_heads
 
 Floats = NDArray[np.float64]
 
 _MONOTONE: Final = {feature.name: feature.monotone for feature in ALL_FEATURES}
 
 
-def fit_heads(data: TrainingSet, spec: ModelSpec) -> dict[str, lgb.Booster]:
+def fit_heads(data: TrainingSet, spec: ModelSpec) -> Heads:
     """Return one booster a head; the same data, spec and thread count give the same bits.
 
     LightGBM's own quantile loss renews its leaves and so cannot keep a monotone constraint. The
@@ -28,28 +29,8 @@ def fit_heads(data: TrainingSet, spec: ModelSpec) -> dict[str, lgb.Booster]:
         data: Rows to learn from.
         spec: Choices of the model.
     """
-    table = lgb.Dataset(
-        data.features,
-        label=data.target,
-        weight=data.weight,
-        feature_name=list(data.names),
-        params={
-            "max_bin": spec.bins,
-            "min_data_in_bin": 5,
-            "feature_pre_filter": False,
-            "verbosity": -1,
-        },
-        free_raw_data=False,
-    )
-    return {
-        name: lgb.train(_parameters(data, spec, level), table, num_boost_round=spec.rounds)
-        for name, level in HEAD_LEVELS.items()
-    }
-
-
-def texts_of(heads: Mapping[str, lgb.Booster]) -> dict[str, str]:
-    """Return the boosters in LightGBM's text form."""
-    return {name: booster.model_to_string() for name, booster in heads.items()}
+    table = binned(data, names=data.names, max_bin=spec.bins, min_data_in_bin=5)
+    return train_heads(table, partial(_parameters, data, spec), rounds=spec.rounds)
 
 
 def _parameters(data: TrainingSet, spec: ModelSpec, level: float) -> dict[str, object]:

@@ -10,20 +10,22 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from models.forecasting.spec import ModelSpec
+from models.learning.conformal import (
+    default_scores,
+    horizon_weight,
+    weighted_quantiles,
+    with_default,
+)
 from models.registry.served import CARD_FORMAT
 from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES
 
 Floats = NDArray[np.float64]
 
-DEFAULT_SCORES: Final = stats.t(df=4).ppf((np.arange(40) + 0.5) / 40) * 0.9
+DEFAULT_SCORES: Final = default_scores(40) * 0.9
 """Scores before any forecast was checked: heads of 10 and 90 percent put a normal's at 0.78, tails
 are heavier."""
-
-HORIZON_REACH: Final = 0.5
-"""How far, in log horizons, a residual speaks for other horizons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,10 @@ def calibrate(residuals: Residuals, spec: ModelSpec) -> tuple[Floats, Floats]:
     recency = 0.5 ** (residuals.age / spec.calibration_half_life_months)
     spread = np.maximum(residuals.spread, spec.floor_spread)
     for row in range(MAX_HORIZON):
-        gap = np.log(np.maximum(residuals.horizon, 1.0) / (row + 1))
-        weight = recency * np.exp(-0.5 * (gap / HORIZON_REACH) ** 2)
+        weight = recency * horizon_weight(np.maximum(residuals.horizon, 1.0), row + 1)
         worth = weight.sum()
         if worth > 0:
-            middle = _weighted_quantiles(residuals.distance, weight, np.array([0.5]))[0]
+            middle = weighted_quantiles(residuals.distance, weight, np.array([0.5]))[0]
             shift[row] = middle * worth / (worth + spec.calibration_prior)
         scores[row] = _score_quantiles((residuals.distance - shift[row]) / spread, weight, spec)
     return shift, scores
@@ -82,18 +83,10 @@ def _score_quantiles(scores: Floats, weight: Floats, spec: ModelSpec) -> Floats:
 
     They are moved outward for a finite sample and zero at the median.
     """
-    prior = np.full(len(DEFAULT_SCORES), spec.calibration_prior / len(DEFAULT_SCORES))
-    values, weights = np.concatenate([scores, DEFAULT_SCORES]), np.concatenate([weight, prior])
+    values, weights = with_default(scores, weight, DEFAULT_SCORES, spec.calibration_prior)
     worth = weights.sum() ** 2 / (weights**2).sum()
     levels = np.asarray(QUANTILES)
     outward = np.clip(0.5 + (levels - 0.5) * (1.0 + 1.0 / worth), 0.0, 1.0)
-    found = _weighted_quantiles(values, weights, outward)
+    found = weighted_quantiles(values, weights, outward)
     median: float = found[len(found) // 2]
     return found - median
-
-
-def _weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:
-    order = np.argsort(values, kind="stable")
-    ordered = weights[order]
-    place = (np.cumsum(ordered) - 0.5 * ordered) / ordered.sum()
-    return np.asarray(np.interp(levels, place, values[order]))

@@ -16,6 +16,7 @@ from features.months import month_label
 from features.origin import Origin
 from models.engine.series_stats import MIDDLE
 from models.forecasting.spec import ModelSpec
+from models.learning.quantile_heads import TrainingRows
 from models.registry.served import EXPERTS_TONNES
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import season_profiles
@@ -25,15 +26,16 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """Rows of (series, past origin, target month)."""
+class TrainingSet(TrainingRows):
+    """Rows of (series, past origin, target month).
+
+    The target is the log ratio of the month to the base of the forecast
+    (``features.build.base_of``). Weights are about one on average, small for uncertain cells and
+    old origins.
+    """
 
     names: tuple[str, ...]
-    features: Floats
-    target: Floats
-    """Log ratio of the target month to the base of the forecast (``features.build.base_of``)."""
-    weight: Floats
-    """About one on average; small for uncertain cells and old origins."""
+    """Of the features."""
 
 
 def rows_of(origin: Origin) -> pd.DataFrame:
@@ -76,7 +78,7 @@ def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> Traini
         )
     names = parts[0][0]
     features, target, weight = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3))
-    return TrainingSet(names, features, target, weight / weight.mean())
+    return TrainingSet(features, target, weight / weight.mean(), names)
 
 
 def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:

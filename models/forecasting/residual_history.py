@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from features.build import base_of
 from features.origin import Origin
-from models.forecasting.combination import combination_weights, is_far
 from models.forecasting.intervals import Residuals
 from models.forecasting.model_frame import experts_middle, outcome
 from models.forecasting.spec import ModelSpec
+from models.learning.combination import combination_weights, is_far
 from models.registry.served import HeadValues
 from models.statistical.experts import BASELINES
 from store.vocabulary import MAX_HORIZON

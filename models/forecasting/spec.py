@@ -4,11 +4,6 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from models.registry.served import HEADS
-
-HEAD_LEVELS = dict(zip(HEADS, (0.1, 0.5, 0.9), strict=True))
-"""The quantile that each head learns."""
-
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:

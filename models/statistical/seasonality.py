@@ -1,11 +1,12 @@
 """How each series' months differ over the year, steadied by the panel it belongs to."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.learning.arrays import join, take
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -43,18 +44,9 @@ class SeasonalProfiles:
     is_whole: NDArray[np.bool_]
     """Whether each month of the year was measured at least once."""
 
-    @classmethod
-    def joined(cls, parts: Sequence["SeasonalProfiles"]) -> "SeasonalProfiles":
-        """Return the profiles of all parts, one after the other."""
-        return cls(
-            np.concatenate([part.profile for part in parts]),
-            np.concatenate([part.variance for part in parts]),
-            np.concatenate([part.is_whole for part in parts]),
-        )
-
     def part(self, rows: NDArray[np.int64]) -> "SeasonalProfiles":
         """Return the profiles of some of the series."""
-        return SeasonalProfiles(self.profile[rows], self.variance[rows], self.is_whole[rows])
+        return take(self, rows)
 
 
 def season_profiles(values: Floats) -> Floats:
@@ -87,7 +79,7 @@ def measured_profiles(values: Floats) -> SeasonalProfiles:
     """
     places = range(0, max(len(values), 1), BLOCK)
     blocks = [profiles_of(*ratios(values[at : at + BLOCK].T)) for at in places]
-    return SeasonalProfiles.joined(blocks)
+    return join(blocks)
 
 
 def panel_profile(raw: SeasonalProfiles) -> Floats:

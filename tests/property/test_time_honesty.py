@@ -18,11 +18,11 @@ from features.panel.evidence_panel import EvidencePanel
 from features.panel.history import release_moments
 from models.engine.spec import EngineSpec
 from models.evaluation.backtest import backtest_panel
-from models.forecasting.boosting import texts_of
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.evidence_snapshot import EvidenceSnapshot
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
+from models.learning.quantile_heads import texts_of
 from store.errors import LeakError
 from tests.data.builders import (
     QUICK,

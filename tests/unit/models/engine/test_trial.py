@@ -9,7 +9,7 @@ from models.engine.quantile_model import CANDIDATES, QuantileModel, Trainer
 from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelTrainingSet
 from models.engine.validation_window import ValidationResult, before_trial, judge, trial_start
-from models.forecasting.combination import LEAST_CHECKED, NEAR
+from models.learning.combination import LEAST_CHECKED, NEAR
 from tests.data.engine_builders import BRIEF, make_lessons
 
 NAMES = ("horizon", "first", "second")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from features.build import ALL_FEATURES
-from models.forecasting.boosting import fit_heads, texts_of
+from models.forecasting.boosting import fit_heads
 from models.forecasting.model_frame import TrainingSet
+from models.learning.quantile_heads import texts_of
 from tests.data.builders import QUICK
 
 NAMES = ("horizon", "tonnes_lag_1m_log", "tariff_rate_pct", "tariff_next_change_pct")

@@ -7,12 +7,12 @@ import pytest
 from features.build import ALL_FEATURES
 from features.origin import Origin
 from features.panel.history import EvidenceHistory, release_moments
-from models.forecasting.boosting import texts_of
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
 from models.forecasting.evidence_snapshot import EvidenceSnapshot
 from models.forecasting.forecaster import MODEL, UNANSWERED
 from models.forecasting.model_frame import outcome, rows_of
 from models.forecasting.residual_history import EXPERTS, TREES, RawPrediction, ResidualHistory
+from models.learning.quantile_heads import texts_of
 from models.registry.served import predict_quantiles
 from models.statistical.experts import BASELINES
 from store.vocabulary import QUANTILE_COLUMNS
