@@ -164,11 +164,11 @@ def prefect_api(prefect_server: None, real_flows: None) -> None:
 @pytest.fixture(scope="session")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a migrated MLflow database without runs; one for all workers, only copied."""
-    from models.registry import tracking  # noqa: PLC0415 - seconds
+    from models.registry import mlflow_client  # noqa: PLC0415 - seconds
 
     def fill(folder: Path) -> None:
         folder.mkdir()
-        tracking.connect(
+        mlflow_client.connect(
             Settings(
                 home=folder / "var",
                 tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",

@@ -13,7 +13,7 @@ from models.explain.changes import (
     news_of,
     words_of,
 )
-from models.registry import registry
+from models.registry import model_store
 from store.facts.evidence import evidence_commodities
 from store.facts.reading import read_analog_events, read_events, read_observations, read_tariffs
 from store.settings import Settings
@@ -63,5 +63,5 @@ def _snapshots(
     return _snapshot(old, first), _snapshot(new, last)
 
 
-def _snapshot(rows: pd.DataFrame, model: registry.LoadedModel) -> ForecastSnapshot:
+def _snapshot(rows: pd.DataFrame, model: model_store.LoadedModel) -> ForecastSnapshot:
     return ForecastSnapshot(rows["as_of"].iloc[0], model.version, model.heads, model.card)

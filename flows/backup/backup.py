@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from flows.clock import utc_now
 from flows.context.provenance import git_commit
 from flows.context.stores import single_writer, store_of
-from models.registry.tracking import is_kept
+from models.registry.mlflow_client import is_kept
 from store.archive.archive_file import verify_archive, write_archive
 from store.archive.database_contents import DatabaseCopy
 from store.archive.database_copies import copy_database

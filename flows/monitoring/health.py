@@ -27,7 +27,7 @@ from flows.operations.local_servers import missing
 from flows.operations.supervisor import recent_restarts
 from models.monitoring.readings import Reading
 from models.monitoring.slo import GRACE_DAYS
-from models.registry import registry
+from models.registry import model_store, registry
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive.database_copies import sqlite_damage
 from store.errors import StoreError
@@ -109,7 +109,7 @@ def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
         if (champion := registry.champion(settings)) is None:
             return facts
         name = f"version {champion.version}, {champion.model_version}"
-        registry.load(settings, champion.version)
+        model_store.load(settings, champion.version)
     except StoreError as err:
         return replace(facts, champion=name, champion_trouble=str(err))
     return replace(facts, champion=name)

@@ -23,7 +23,7 @@ from models.monitoring.feature_drift import feature_readings
 from models.monitoring.readings import Reading
 from models.monitoring.slo import PublishedMoment, freshness
 from models.monitoring.upkeep import contradictions, durations
-from models.registry import registry, tracking
+from models.registry import model_store, registry, tracking
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import StoreError
 from store.facts.reading import read_calendar, read_forecasts, read_observations, read_runs
@@ -143,7 +143,7 @@ def _features(workspace: Workspace) -> list[Reading]:
     champion = registry.champion(workspace.settings)
     if champion is None:
         return []
-    card = registry.load(workspace.settings, champion.version).card
+    card = model_store.load(workspace.settings, champion.version).card
     return feature_readings(workspace.history.origin(workspace.as_of), card)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from features.months import month_label, month_number
 from flows.context.console import say
 from flows.context.workspace import store_of
-from models.registry import registry
+from models.registry import model_store, registry
 from store.errors import DataError, StoreError
 from store.facts.reading import latest_forecast, read_forecasts
 from store.settings import Settings
@@ -97,13 +97,13 @@ def common(
     return old, new
 
 
-def model_of(settings: Settings, rows: pd.DataFrame) -> registry.LoadedModel | None:
+def model_of(settings: Settings, rows: pd.DataFrame) -> model_store.LoadedModel | None:
     """Return the model that made published rows; None, and a message, where it is gone."""
     name = str(rows["model"].iloc[0])
     try:
         found = registry.named(settings, name)
         if found is not None:
-            return registry.load(settings, found.version)
+            return model_store.load(settings, found.version)
         problem = f"Model {name} is not in the registry {settings.tracking_uri}."
     except StoreError as err:
         problem = str(err)

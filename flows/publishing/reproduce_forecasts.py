@@ -22,7 +22,7 @@ from models.forecasting.fallback import (
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
 from models.policy.policy_effect import effect_at
-from models.registry import registry
+from models.registry import model_store, registry
 from store.errors import StoreError
 from store.settings import Settings
 
@@ -99,7 +99,7 @@ def _model(settings: Settings, name: str) -> TrainedModel:
     found = registry.named(settings, name)
     if found is None:
         raise StoreError(f"model {name}: it is not in the registry {settings.tracking_uri}")
-    loaded = registry.load(settings, found.version)
+    loaded = model_store.load(settings, found.version)
     return TrainedModel(loaded.heads, loaded.card)
 
 

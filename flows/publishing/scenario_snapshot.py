@@ -15,7 +15,7 @@ from models.forecasting.model_frame import rows_of
 from models.policy.learned import learned_shift, nothing_learned
 from models.policy.policy_effect import effect_at
 from models.policy.scenario import ScenarioSnapshot
-from models.registry import registry
+from models.registry import model_store, registry
 from store.errors import DataError
 from store.facts.reading import read_events, read_tariffs
 from store.settings import Settings
@@ -69,7 +69,7 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
             f"Model {name}, which made the forecast as of {as_of:%Y-%m-%d}, is not in the "
             "registry. Expected it there. Restore the registry, or publish with `magnetcast run`."
         )
-    model = registry.load(settings, version.version)
+    model = model_store.load(settings, version.version)
     history = open_workspace(settings, as_of).history
     origin, analogs = history.origin(as_of), history.analogs(as_of)
     features = rows_of(origin)

@@ -40,8 +40,9 @@ from models.forecasting.fallback import (
 from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
-from models.policy.policy_effect import PolicyEffect, effect_at, words_of
-from models.registry import registry
+from models.policy.policy_effect import PolicyEffect, effect_at
+from models.policy.policy_response import words_of
+from models.registry import model_store, registry
 from models.registry.registry import Champion
 from store.errors import StoreError
 from store.settings import Settings
@@ -246,7 +247,7 @@ def _models(
 
 def _stored(workspace: Workspace, rows: pd.DataFrame, status: str, model: Champion) -> FallbackStep:
     def says() -> FallbackForecast:
-        loaded = registry.load(workspace.settings, model.version)
+        loaded = model_store.load(workspace.settings, model.version)
         return modelled(TrainedModel(loaded.heads, loaded.card), rows)
 
     return FallbackStep(status, model.model_version, says)

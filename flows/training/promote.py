@@ -14,7 +14,7 @@ from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.training.shadow import shadow_release
 from models.evaluation.backtest import Backtest
-from models.registry import registry, tracking
+from models.registry import model_store, registry, tracking
 from models.registry.promotion import (
     Challenge,
     PromotionDecision,
@@ -167,7 +167,7 @@ def _trial(
 def _refused(settings: Settings, champion: Champion) -> bool:
     """Return whether the champion cannot answer; says why."""
     try:
-        registry.load(settings, champion.version)
+        model_store.load(settings, champion.version)
     except StoreError as err:
         say(f"promote   the champion cannot answer: {err}")
         return True

@@ -20,7 +20,7 @@ from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
 from models.learning.quantile_heads import texts_of
 from models.monitoring.feature_drift import REFERENCE, reference_of
-from models.registry import contract, registry, tracking
+from models.registry import contract, model_store, registry, tracking
 from store.settings import Settings
 
 fit_task = task(name="fit", cache_policy=NO_CACHE)(EvidenceForecaster.train)
@@ -65,7 +65,7 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
     with tracking.open_run(workspace.settings, name="train", tags=tags) as run:
         run.params(workspace.spec.choices)
         run.metrics({} if math.isnan(score) else {"gate_score": score})
-        return registry.register(
+        return model_store.register(
             workspace.settings,
             run,
             heads=texts_of(trained.heads),

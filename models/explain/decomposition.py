@@ -20,7 +20,8 @@ from features.panel.history import EvidenceHistory
 from models.explain.contributions import MEAN, log_shares
 from models.forecasting.distribution import coherent
 from models.forecasting.model_frame import rows_of
-from models.policy.policy_effect import PolicyEffect, effect_at, respond
+from models.policy.policy_effect import PolicyEffect, effect_at
+from models.policy.policy_response import respond
 from models.registry.served import EXPERTS_TONNES, LEVEL, OFFSET, predict_quantiles
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
 

@@ -6,7 +6,8 @@ from typing import Final
 import pandas as pd
 
 from features.origin import Origin
-from models.policy.policy_effect import PolicyEffect, respond
+from models.policy.policy_effect import PolicyEffect
+from models.policy.policy_response import respond
 from models.reconciliation.reconcile import coherent_factors
 from models.registry import served
 from models.registry.served import HeadValues

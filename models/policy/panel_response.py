@@ -18,7 +18,8 @@ from features.families.policy import STRONG
 from features.months import month_number, month_start
 from features.origin import Origin, bare_origin
 from models.engine.quantiles import Quantiles
-from models.policy.policy_effect import effect_of, respond
+from models.policy.policy_effect import effect_of
+from models.policy.policy_response import respond
 from models.policy.response import DRAWS
 from sources.files.controls import PanelControl
 from store.vocabulary import QUANTILE_COLUMNS

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from features.controls.analogs import Analog
@@ -20,12 +19,9 @@ from features.controls.controls import BAN, Control, controls_at, leading, witho
 from features.controls.easings import Easing, easings_at, levels_without
 from features.controls.own_analogs import own_analogs
 from features.origin import Origin
-from models.policy import drawing
 from models.policy.drawing import LEAST
 from models.policy.response import DRAWS, SEED, OwnMonths, Response
 from models.policy.tariff_response import kept_under_tariffs
-from models.registry.served import mean_of_quantiles
-from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 Floats = NDArray[np.float64]
 
@@ -153,63 +149,6 @@ def effect_of(
     )
 
 
-def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.DataFrame:
-    """Return quantiles and means with the effect of policies in them.
-
-    Args:
-        table: Quantiles and mean of every series and target, by series, then target.
-        effect: Of the policies, at the same origin.
-        origin: Where the forecast stands.
-
-    Returns:
-        The columns of ``table``; itself where no policy bears on it. Not made coherent.
-    """
-    if effect.is_none:
-        return table
-    _, series, targets = effect.kept.shape
-    plain = table[list(QUANTILE_COLUMNS)].to_numpy().reshape(series, targets, -1)
-    drawn = drawing.summed(drawn_tonnes(plain, effect), origin.groups)
-    reached = np.stack([effect.touched[members].any(axis=0) for members in origin.groups])
-    found = np.where(reached[:, :, None], drawing.quantiles_of_draws(drawn), plain)
-    flat = found.reshape(-1, len(QUANTILES))
-    answer = pd.DataFrame(flat, columns=list(QUANTILE_COLUMNS), index=table.index)
-    answer["mean"] = mean_of_quantiles(flat, np.asarray(QUANTILES))
-    return answer[[*QUANTILE_COLUMNS, "mean"]]
-
-
-def ranks_under(effect: PolicyEffect) -> Floats:
-    """Return where each draw lies in the ordinary forecast of its cell: draws x series x targets.
-
-    Where a curve stands in, as the draw lies on the curve.
-    """
-    count, series, targets = effect.kept.shape
-    found = np.repeat(drawing.ranks(series, count, SEED)[:, :, None], targets, axis=2)
-    felt = effect.weight > 0
-    found[:, felt] = drawing.ranks_of(effect.instead[:, felt])
-    return found
-
-
-def drawn_tonnes(plain: Floats, effect: PolicyEffect, ranks: Floats | None = None) -> Floats:
-    """Return draws of tonnes under an effect, draws x series x targets; those of sums mean nothing.
-
-    Ordinary forecast and the curve of what was felt are mixed in logs, at equal ranks.
-
-    Args:
-        plain: Quantiles of the ordinary forecast, series x targets x levels.
-        effect: Of the policies.
-        ranks: Where the draws lie in it; ``ranks_under`` the effect if None.
-    """
-    drawn = drawing.drawn(plain, ranks_under(effect) if ranks is None else ranks)
-    middle = plain[..., QUANTILES.index(0.5)]
-    gap = np.log(np.maximum(effect.without, LEAST) / np.maximum(middle, LEAST))
-    drawn *= np.exp(effect.freed * np.maximum(gap, 0.0))
-    felt = effect.weight > 0
-    weight = effect.weight[None, felt, None]
-    own, ordinary = (np.log(np.maximum(one[:, felt], LEAST)) for one in (effect.instead, drawn))
-    drawn[:, felt] = np.exp(weight * own + (1.0 - weight) * ordinary)
-    return drawn * effect.kept * effect.charged
-
-
 def _stories(origin: Origin, known: Sequence[Control]) -> list[tuple[Control, list[int]]]:
     """Return the controls that destinations are in the story of, each with its series."""
     stories: dict[str, tuple[Control, list[int]]] = {}
@@ -330,12 +269,3 @@ def own_months(origin: Origin, control: Control, rows: Sequence[int], level: Flo
         since / before,
         origin.stderr[rows][:, -seen:][:, told],
     )
-
-
-def words_of(effect: PolicyEffect, analogs: Sequence[Analog]) -> str:
-    """Say in one sentence what the response to controls rests on; nothing where there is none."""
-    if not effect.controls:
-        return ""
-    materials = sorted({analog.material.split(":")[0].split(" (")[0] for analog in analogs})
-    acts = ", ".join(control.event_id for control in effect.controls)
-    return f"{acts}: answered from {len(analogs)} controls on {', '.join(materials)}"

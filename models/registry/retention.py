@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
+from models.registry.mlflow_client import connect, is_kept
 from models.registry.registry import MODEL
-from models.registry.tracking import connect, is_kept
 from store.errors import StoreError
 from store.settings import Settings
 

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.origin import Origin
+from models.statistical.intermittent import tsb
 from models.statistical.robust import steady, swift
 from models.statistical.seasonality import BLOCK, YEAR, carried, moving_sums
-from models.statistical.smoothing import Months, damped_trend, holt_winters, ses, tsb
+from models.statistical.smoothing import Months, damped_trend, holt_winters, ses
 from models.statistical.theta import theta
 
 Floats = NDArray[np.float64]

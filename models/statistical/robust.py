@@ -13,13 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.statistical.seasonality import YEAR
-from models.statistical.smoothing import (
-    LOG_OFFSET,
-    START_MONTHS,
-    Months,
-    columns_of,
-    mean_where,
-)
+from models.statistical.smoothing import LOG_OFFSET, START_MONTHS, Months, columns_of, mean_where
 
 Floats = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ import pytest
 from flows.cli import app
 from flows.context.workspace import store_of
 from flows.run import RunOutcome, run
-from models.registry import tracking
+from models.registry import mlflow_client
 from store.archive.database_copies import move_addresses
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at, make_levels
@@ -120,7 +120,7 @@ def with_mlflow(template: Path, folder: Path) -> Path:
     with connection:
         connection.execute(
             "UPDATE experiments SET artifact_location = ? WHERE name = ?",
-            ((folder / "artifacts").as_uri(), tracking.EXPERIMENT),
+            ((folder / "artifacts").as_uri(), mlflow_client.EXPERIMENT),
         )
     connection.close()
     return folder

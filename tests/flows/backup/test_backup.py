@@ -26,6 +26,7 @@ from store.facts.evidence import data_vintage
 from store.facts.reading import read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
+from tests.data.registry_builders import champion_model
 from tests.flows.conftest import AS_OF, Published
 
 Call = Callable[..., tuple[int, str, str]]
@@ -81,7 +82,7 @@ def test_the_restored_champion_and_forecast_are_the_same(
     pd.testing.assert_frame_equal(made, predict_evidence(there, at(AS_OF)))
     assert not again.is_new
     assert registry.champion(here) == registry.champion(there)
-    assert dict(registry.load_champion(here).card) == dict(registry.load_champion(there).card)
+    assert dict(champion_model(here).card) == dict(champion_model(there).card)
 
 
 def test_no_secret_is_in_an_archive(

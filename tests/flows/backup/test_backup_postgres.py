@@ -15,7 +15,7 @@ from flows.backup.backup import back_up
 from flows.backup.restore import restore, settings_into
 from flows.context.stores import store_of
 from flows.panels.backtest_files import predict_evidence
-from models.registry import registry, tracking
+from models.registry import mlflow_client, registry, tracking
 from store.database import open_store, writing
 from store.errors import DataError
 from store.facts.evidence import data_vintage
@@ -83,7 +83,7 @@ def fill(source: Engine, target: Engine) -> None:
 
 def fill_mlflow(source: Settings, target: Settings) -> None:
     """Copy every row of one MLflow database to another, whatever they are."""
-    tracking.connect(target)
+    mlflow_client.connect(target)
     old, new = create_engine(source.tracking_uri), create_engine(target.tracking_uri)
     tables = MetaData()
     with old.connect() as read, new.begin() as write:

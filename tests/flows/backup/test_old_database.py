@@ -11,13 +11,14 @@ from starlette.testclient import TestClient
 from flows.backup.restore import restore, settings_into
 from flows.context.workspace import store_of
 from flows.monitoring.health_report import examiner
-from models.registry import registry
+from models.registry import model_store
 from store.archive.archive_file import extract_archive
 from store.archive.database_copies import copy_database
 from store.database import open_store
 from store.planning.planning_rows import read_planning
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at
+from tests.data.registry_builders import champion_model
 from tests.service.stores import make_app
 
 Call = Callable[..., tuple[int, str, str]]
@@ -89,7 +90,7 @@ def test_status_reports_what_was_published(there: Settings, magnetcast: Call) ->
     ):
         assert expected in out
     assert "tampered" not in out
-    assert registry.load(there, 3).card == registry.load_champion(there).card
+    assert model_store.load(there, 3).card == champion_model(there).card
 
 
 @pytest.mark.usefixtures("there")

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from flows.backup.prune import old_answers, prune
 from flows.clock import utc_now
 from flows.context.stores import store_of
-from models.registry import registry, tracking
+from models.registry import mlflow_client, registry, tracking
 from models.registry.registry import MODEL
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
@@ -28,7 +28,7 @@ def run_with(settings: Settings, name: str, *, model: str, alias: str | None = N
     tags = {"model_version": model}
     with tracking.open_run(settings, name=name, tags=tags) as run:
         run.text("kept", "note.txt")
-    client, _ = tracking.connect(settings)
+    client, _ = mlflow_client.connect(settings)
     if not client.search_registered_models(f"name = '{MODEL}'"):
         client.create_registered_model(MODEL)
     location = str(client.get_run(run.run_id).info.artifact_uri)
@@ -63,7 +63,7 @@ def test_runs_that_an_alias_or_a_publication_needs_stay(settings: Settings) -> N
     run_with(settings, "before", model="one more", alias="previous")
     run_with(settings, "published", model="published")
     run_with(settings, "newest", model="more")
-    client, experiment = tracking.connect(settings)
+    client, experiment = mlflow_client.connect(settings)
     folder = settings.artifact_dir / gone
 
     would = prune(settings, LATER, keep_runs=1, keep_days=1, dry_run=True)

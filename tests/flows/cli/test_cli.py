@@ -15,7 +15,7 @@ from flows.cli.options import moment
 from models.evaluation.compare import DIFFERENCE_COLUMNS
 from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
 from models.forecasting.forecaster import MODEL
-from models.registry import tracking
+from models.registry import mlflow_client
 from models.statistical.experts import EXPERTS
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
@@ -349,7 +349,7 @@ def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(
     )
 
     client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    experiment = client.get_experiment_by_name(mlflow_client.EXPERIMENT)
     assert experiment is not None
     [run] = client.search_runs([experiment.experiment_id])
     wanted = {"panel": "panel.csv", "cutoffs": "2021-12,2022-06", "horizon": "3"}

@@ -8,10 +8,10 @@ from flows.monitoring.health import examine
 from flows.monitoring.monitors import measured
 from models.monitoring.feature_drift import REFERENCE
 from models.monitoring.readings import Monitor
-from models.registry import registry
 from store.facts.reading import read_forecasts
 from store.publications.monitor_readings import latest_readings
 from tests.data.builders import at
+from tests.data.registry_builders import champion_model
 from tests.flows.conftest import AS_OF, Published
 
 
@@ -26,7 +26,7 @@ def test_a_publication_is_measured_by_every_monitor(published: Published) -> Non
 
 
 def test_a_model_keeps_what_its_later_questions_are_held_against(published: Published) -> None:
-    card = registry.load_champion(published.settings).card
+    card = champion_model(published.settings).card
 
     reference = json.loads(json.dumps(card[REFERENCE]))
     assert set(reference["features"]) <= {feature.name for feature in ALL_FEATURES}

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from flows.context.workspace import single_writer, store_of
 from flows.run import run
-from models.registry import registry, tracking
+from models.registry import mlflow_client, registry
 from store.errors import DataError, StoreError
 from store.facts.evidence import data_vintage
 from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
@@ -72,7 +72,7 @@ def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -
 @pytest.mark.parametrize("flow", ["backtest", "train"])
 def test_each_flow_leaves_one_tagged_run_in_mlflow(published: Published, flow: str) -> None:
     client = MlflowClient(published.settings.tracking_uri)
-    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    experiment = client.get_experiment_by_name(mlflow_client.EXPERIMENT)
     assert experiment is not None
 
     runs = client.search_runs([experiment.experiment_id], f"tags.flow = '{flow}'")

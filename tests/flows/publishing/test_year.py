@@ -27,7 +27,7 @@ from prefect.exceptions import ObjectNotFound
 from flows.context.workspace import store_of
 from flows.deployments import TRAINING, publish
 from flows.publishing.reproduce import reproduce
-from models.registry import registry
+from models.registry import model_store, registry
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
 from store.publications.decisions import read_publications
 from store.publications.integrity import tampered
@@ -298,7 +298,7 @@ def champion_tampered(
     """Change a file of the champion: it is refused, and its successor publishes."""
     champion = registry.champion(world.settings)
     assert champion is not None
-    wanted = registry.load(world.settings, champion.version).heads["p50"].model_to_string()
+    wanted = model_store.load(world.settings, champion.version).heads["p50"].model_to_string()
     paths = [
         path
         for path in world.settings.artifact_dir.rglob("p50.txt")

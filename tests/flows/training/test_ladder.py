@@ -10,7 +10,7 @@ import pytest
 
 from flows.context.workspace import open_workspace, store_of
 from flows.training.predict import Forecast, forecast_of, made_on, predict, rungs_of
-from models.registry import registry
+from models.registry import model_store, registry
 from store.facts.reading import latest_forecast
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
@@ -34,7 +34,7 @@ def folder_of(settings: Settings, version: int) -> Path:
         path.parent
         for path in settings.artifact_dir.rglob("p50.txt")
         if name in (path.parents[2] / "MLmodel").read_text(encoding="utf-8")
-        or registry.load(settings, version).heads["p50"].model_to_string()
+        or model_store.load(settings, version).heads["p50"].model_to_string()
         == path.read_text(encoding="utf-8")
     ]
     assert len(wanted) == 1

@@ -10,7 +10,7 @@ from flows.context.output import write_result
 from flows.context.workspace import open_workspace, store_of
 from flows.panels.backtest_files import predict_evidence
 from flows.training.predict import predict
-from models.registry import registry
+from models.registry import model_store, registry
 from sources.bundled.all_tables import load_bundled
 from store.errors import DataError, StoreError
 from store.facts.batch import Batch, FileRows
@@ -80,7 +80,7 @@ def test_an_old_as_of_never_loads_the_champion(
     published.settings.artifact_dir.rename(hidden)
     try:
         with pytest.raises((StoreError, OSError), match=r".+"):
-            registry.load(published.settings, champion.version)
+            model_store.load(published.settings, champion.version)
         made = predict(published.settings, at("2020-03-25"))
     finally:
         hidden.rename(published.settings.artifact_dir)

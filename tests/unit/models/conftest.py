@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.registry import contract, registry, served, tracking
+from models.registry import contract, mlflow_client, model_store, served, tracking
 from store.settings import Settings
 
 HORIZONS = 18
@@ -36,7 +36,7 @@ def copied(template: Path, target: Path) -> Settings:
     with connection:
         connection.execute(
             "UPDATE experiments SET artifact_location = ? WHERE name = ?",
-            (settings.artifact_dir.as_uri(), tracking.EXPERIMENT),
+            (settings.artifact_dir.as_uri(), mlflow_client.EXPERIMENT),
         )
     connection.close()
     return settings
@@ -122,7 +122,7 @@ def mlflow_stored(
     """Settings of a database with one registered version; only read."""
     settings = copied(mlflow_template, tmp_path_factory.mktemp("stored"))
     with tracking.open_run(settings, name="train", tags={"flow": "train"}) as run:
-        registry.register(
+        model_store.register(
             settings,
             run,
             heads=mlflow_heads,

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from mlflow.models import Model
 
-from models.registry import registry, served, tracking
+from models.registry import mlflow_client, model_store, registry, served, tracking
 from store.errors import StoreError
 from store.settings import Settings
+from tests.data.registry_builders import champion_model
 from tests.unit.models.conftest import FEATURES
 
 NAMES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95", "mean"]
@@ -67,7 +68,7 @@ def register(
         **tags: str,
     ) -> int:
         with tracking.open_run(mlflow_settings, name="train", tags={"flow": "train"}) as run:
-            return registry.register(
+            return model_store.register(
                 mlflow_settings,
                 run,
                 heads=heads,
@@ -94,7 +95,7 @@ def run_alone(arguments: list[str], folder: Path) -> None:
 def test_a_stored_model_predicts_exactly_what_training_predicts(
     mlflow_stored: Settings, mlflow_rows: pd.DataFrame, expected: pd.DataFrame
 ) -> None:
-    found = registry.load(mlflow_stored, 1).quantiles(mlflow_rows)
+    found = model_store.load(mlflow_stored, 1).quantiles(mlflow_rows)
 
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
@@ -180,11 +181,11 @@ def test_a_stored_model_says_what_it_takes_and_gives(mlflow_stored_folder: Path)
 def test_a_stored_model_names_the_installed_packages(mlflow_stored_folder: Path) -> None:
     lines = (mlflow_stored_folder / "requirements.txt").read_text(encoding="utf-8").split()
 
-    assert lines == [f"{name}=={installed(name)}" for name in registry.REQUIREMENTS]
+    assert lines == [f"{name}=={installed(name)}" for name in model_store.REQUIREMENTS]
 
 
 def test_a_version_leads_back_to_its_run(mlflow_stored: Settings) -> None:
-    client, _ = tracking.connect(mlflow_stored)
+    client, _ = mlflow_client.connect(mlflow_stored)
 
     run_id = client.get_model_version("magnetcast", "1").run_id
     [output] = client.get_run(run_id).outputs.model_outputs
@@ -198,13 +199,13 @@ def test_a_version_leads_back_to_its_run(mlflow_stored: Settings) -> None:
 def test_a_loaded_model_shows_its_card(
     mlflow_stored: Settings, mlflow_card: Mapping[str, object]
 ) -> None:
-    assert registry.load(mlflow_stored, 1).card == mlflow_card
+    assert model_store.load(mlflow_stored, 1).card == mlflow_card
 
 
 def test_a_loaded_model_names_missing_columns(
     mlflow_stored: Settings, mlflow_rows: pd.DataFrame
 ) -> None:
-    model = registry.load(mlflow_stored, 1)
+    model = model_store.load(mlflow_stored, 1)
 
     with pytest.raises(ValueError, match=r"^1 columns are missing .*: tariff_rate_pct"):
         model.quantiles(mlflow_rows.drop(columns="tariff_rate_pct"))
@@ -228,7 +229,7 @@ def test_the_champion_moves_and_leaves_a_way_back(
     assert (champion.version, champion.model_version) == (2, "m2")
     assert (champion.as_of, champion.data_vintage) == ("2026-02-25", "abc")
     assert (previous.version, previous.model_version) == (1, "m1")
-    assert registry.load_champion(mlflow_settings).version == 2
+    assert champion_model(mlflow_settings).version == 2
 
 
 def test_a_name_leads_to_its_newest_version(register: Register, mlflow_settings: Settings) -> None:
@@ -245,7 +246,7 @@ def test_registering_prints_nothing(
 ) -> None:
     version = register()
     registry.promote(mlflow_settings, version)
-    registry.load_champion(mlflow_settings)
+    champion_model(mlflow_settings)
 
     assert capfd.readouterr() == ("", "")
 
@@ -258,7 +259,7 @@ def test_a_model_that_cannot_be_stored_becomes_no_version(
     with pytest.raises(ValueError, match="tariff_rate_pct"):
         register(example=bad)
 
-    client, experiment_id = tracking.connect(mlflow_settings)
+    client, experiment_id = mlflow_client.connect(mlflow_settings)
     [logged] = client.search_logged_models([experiment_id])
     assert logged.status == "FAILED"
     assert list(client.search_registered_models()) == []
@@ -277,14 +278,12 @@ def test_without_a_database_there_is_no_champion_and_none_is_made(tmp_path: Path
     settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path}/m/mlflow.db")
 
     assert registry.champion(settings) is None
-    with pytest.raises(StoreError, match="Run `magnetcast train`, then `magnetcast promote`"):
-        registry.load_champion(settings)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_versions_are_neither_loaded_nor_promoted(mlflow_settings: Settings) -> None:
     with pytest.raises(StoreError, match="has no version 7"):
-        registry.load(mlflow_settings, 7)
+        model_store.load(mlflow_settings, 7)
     with pytest.raises(StoreError, match="has no version 7"):
         registry.promote(mlflow_settings, 7)
 
@@ -297,7 +296,7 @@ def test_lost_files_are_told_with_their_place(
     card.unlink()
 
     with pytest.raises(StoreError, match="Version 1 of model 'magnetcast' cannot be read from"):
-        registry.load(mlflow_settings, version)
+        model_store.load(mlflow_settings, version)
 
 
 @pytest.mark.parametrize("name", ["p50.txt", "served.py", "card.json"])
@@ -312,7 +311,7 @@ def test_a_file_changed_after_training_is_refused_and_nothing_of_it_runs(
     file.write_text(harm + text if name == "served.py" else text[:-9], encoding="utf-8")
 
     with pytest.raises(StoreError, match=r"its files have SHA-256 .* none of them was run"):
-        registry.load(mlflow_settings, version)
+        model_store.load(mlflow_settings, version)
 
     assert not ran.exists()
 
@@ -326,21 +325,21 @@ def test_byte_code_beside_the_script_is_not_taken_over(
     planted.parent.mkdir()
     planted.write_bytes(b"no byte code")
 
-    assert registry.load(mlflow_settings, version).card == mlflow_card
+    assert model_store.load(mlflow_settings, version).card == mlflow_card
 
 
 def test_what_mlflow_notes_beside_a_model_it_serves_does_not_disable_it(
     register: Register, mlflow_settings: Settings, mlflow_card: Mapping[str, object]
 ) -> None:
     version = register()
-    registry.load(mlflow_settings, version)
+    model_store.load(mlflow_settings, version)
     [script] = mlflow_settings.artifact_dir.rglob("served.py")
 
     mlflow.set_tracking_uri(mlflow_settings.tracking_uri)
     mlflow.pyfunc.load_model(f"models:/magnetcast/{version}")
 
     assert (script.parent / "registered_model_meta").exists()
-    assert registry.load(mlflow_settings, version).card == mlflow_card
+    assert model_store.load(mlflow_settings, version).card == mlflow_card
 
 
 @pytest.mark.parametrize(
@@ -358,7 +357,7 @@ def test_a_model_for_other_rows_is_refused_with_the_reason(
     version = register(card=changed)
 
     with pytest.raises(StoreError, match=message):
-        registry.load(mlflow_settings, version)
+        model_store.load(mlflow_settings, version)
 
 
 def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
@@ -369,7 +368,7 @@ def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
     version = register(card={"features": old}, example=rows)
 
     with pytest.raises(StoreError, match="features that are no more: tonnes_lag_9m"):
-        registry.load(mlflow_settings, version)
+        model_store.load(mlflow_settings, version)
 
 
 def test_a_rollback_brings_the_previous_champion_back_and_says_why(

@@ -14,7 +14,7 @@ from filelock import FileLock
 from matplotlib.figure import Figure
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from models.registry import registry, tracking
+from models.registry import mlflow_client, registry, tracking
 from store.errors import StoreError
 from store.settings import PROJECT_ROOT, Settings
 
@@ -29,7 +29,7 @@ TAGS = {"as_of": "2026-02-25", "data_vintage": "abc", "flow": "train"}
 
 
 def stored(settings: Settings, run_id: str) -> mlflow.entities.Run:
-    client, _ = tracking.connect(settings)
+    client, _ = mlflow_client.connect(settings)
     return client.get_run(run_id)
 
 
@@ -63,7 +63,7 @@ def test_experiment_keeps_its_artifacts_in_the_artifact_folder(
         artifact_dir=tmp_path / "elsewhere",
     )
 
-    client, experiment_id = tracking.connect(settings)
+    client, experiment_id = mlflow_client.connect(settings)
 
     assert client.get_experiment(experiment_id).name == "magnetcast"
     expected = (mlflow_template / "artifacts").as_uri()
@@ -166,7 +166,7 @@ def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
     ids=["absent-file", "postgresql", "server"],
 )
 def test_only_an_absent_file_is_sure_to_hold_nothing(address: str, *, kept: bool) -> None:
-    assert tracking.is_kept(Settings(tracking_uri=address)) is kept
+    assert mlflow_client.is_kept(Settings(tracking_uri=address)) is kept
 
 
 def test_a_relative_address_means_the_current_folder_even_after_it_changes(
@@ -195,11 +195,11 @@ def test_nothing_is_printed_and_the_process_wide_database_stays(
 
 
 def test_a_deleted_experiment_is_told_with_its_remedy(mlflow_settings: Settings) -> None:
-    client, experiment_id = tracking.connect(mlflow_settings)
+    client, experiment_id = mlflow_client.connect(mlflow_settings)
     client.delete_experiment(experiment_id)
 
     with pytest.raises(StoreError, match=rf"deleted\. .*restore --experiment-id {experiment_id}"):
-        tracking.connect(mlflow_settings)
+        mlflow_client.connect(mlflow_settings)
 
 
 def test_waiting_for_another_process_ends(mlflow_settings: Settings, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_waiting_for_another_process_ends(mlflow_settings: Settings, tmp_path: P
         FileLock(tmp_path / "mlruns" / "mlflow.db.lock"),
         pytest.raises(StoreError, match="opened by another process"),
     ):
-        tracking.connect(hurried)
+        mlflow_client.connect(hurried)
 
 
 def test_what_mlflow_cannot_keep_is_told_as_such(mlflow_settings: Settings, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_what_mlflow_cannot_keep_is_told_as_such(mlflow_settings: Settings, tmp_
 def test_an_mlflow_that_breaks_off_after_it_was_opened_is_told_as_such(
     mlflow_settings: Settings, tmp_path: Path, ask: Callable[[Settings], object]
 ) -> None:
-    tracking.connect(mlflow_settings)
+    mlflow_client.connect(mlflow_settings)
     with closing(sqlite3.connect(tmp_path / "mlruns" / "mlflow.db")) as connection:
         for table in ("runs", "registered_models", "model_versions", "model_version_tags"):
             connection.execute(f"DROP TABLE {table}")

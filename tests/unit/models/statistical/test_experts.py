@@ -14,8 +14,9 @@ from models.statistical.experts import (
     last_value,
     seasonal_naive,
 )
+from models.statistical.intermittent import tsb
 from models.statistical.seasonality import BLOCK
-from models.statistical.smoothing import Floats, Months, tsb
+from models.statistical.smoothing import Floats, Months
 from models.statistical.theta import ALPHAS, LARGEST_SHARE, SETTLING_MONTHS
 from tests.data.builders import make_bare
 
