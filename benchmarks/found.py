@@ -1,6 +1,6 @@
 """What was measured of one panel, as tables for accuracy.md."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from models.engine.spec import EngineSpec
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
 from models.evaluation.market_regimes import CALM, SHOCK, regime_of
+from models.executor.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
@@ -243,10 +244,10 @@ def case_lines(found: Found) -> list[str]:
 
 def own_forecasts(task: PanelSnapshot, cutoffs: Sequence[int]) -> pd.DataFrame:
     """Return what the product and each expert forecast."""
-    rows = backtest_panel(PanelForecaster(), task, cutoffs, executor=told).forecasts
+    rows = backtest_panel(PanelForecaster(), task, cutoffs, executor=LocalExecutor(told)).forecasts
     return rows.assign(period=rows["period"].dt.strftime("%Y-%m"))[FORECAST]
 
 
-def told(work: Callable[[Item], Made], items: Sequence[Item], label: str) -> Iterator[Made]:
+def told(items: Sequence[Item], label: str) -> Sequence[Item]:
     print(f"{label}: {len(items)}", flush=True)
-    return map(work, items)
+    return items

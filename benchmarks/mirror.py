@@ -21,10 +21,10 @@ from mirror_worlds import (
     World,
     make_world,
 )
+from staircase import staircase_plot
 
 from features.months import month_start
 from features.panel.history import EvidenceHistory
-from models.evaluation.staircase import staircase_plot
 from store.vocabulary import DESTINATIONS, EU27, WORLD
 
 BAND = 1.2816

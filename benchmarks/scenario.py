@@ -16,7 +16,8 @@ from features.panel.table_origin import table_origin
 from flows.cli.options import moment
 from flows.publishing.scenario_snapshot import scenario_snapshot
 from models.policy.learned import nothing_learned
-from models.policy.scenario import ScenarioSnapshot, paired
+from models.policy.scenario import paired
+from models.policy.scenario_snapshot import ScenarioSnapshot
 from sources.files.scenario import read_scenario
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import EU27, EU27_MEMBERS, QUANTILE_COLUMNS, WORLD

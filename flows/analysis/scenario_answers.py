@@ -11,7 +11,8 @@ import pandas as pd
 import yaml
 
 from flows.publishing.scenario_snapshot import published_scenario_snapshot
-from models.policy.scenario import PairedForecast, ScenarioSnapshot, paired
+from models.policy.scenario import PairedForecast, paired
+from models.policy.scenario_snapshot import ScenarioSnapshot
 from service.scenarios.scenario_schema import (
     ANSWER_COLUMNS,
     ScenarioEngine,

@@ -9,7 +9,7 @@ from features.months import month_label, month_number
 from flows.context.console import say
 from flows.context.output import write_result
 from flows.context.workspace import open_workspace
-from flows.panels.cluster import workers
+from flows.panels.cluster import open_executor
 from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out
 from flows.panels.parted_backtest import replay_parts
 from flows.training.backtest import backtest, evidence_scoreboard, record_panel, verdict
@@ -50,8 +50,8 @@ def replay_panel(
         replay_parts(settings, files, horizon=horizon, cutoffs=months, out=out)
         return
     snapshot, forecaster = panel_snapshot(settings, files, horizon), forecaster_of(settings)
-    with workers(settings) as staff:
-        result = backtest_panel(forecaster, snapshot, months, executor=staff.spread)
+    with open_executor(settings) as executor:
+        result = backtest_panel(forecaster, snapshot, months, executor=executor)
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     board = None
     if len(result.scores):

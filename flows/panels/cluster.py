@@ -9,16 +9,15 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from flows.context.console import track
 from flows.panels.part_files import read_cells
 from models.engine.spec import EngineSpec
-from models.executor.executor import Executor
-from models.executor.part_training import trained_here
+from models.executor.executor import Executor, LocalExecutor, Progress
 from models.learning.quantile_heads import Heads
+from models.parts.training import trained_here
 from store.errors import DataError
 from store.settings import Settings
 
@@ -29,41 +28,72 @@ LOCAL: Final = "local"
 HOST: Final = "127.0.0.1"
 
 
-def here(work: Callable[[_Item], _Found], items: Sequence[_Item], label: str) -> Iterator[_Found]:
-    """Do the work in this process and show how far it got."""
-    for item in track(items, label):
-        yield work(item)
+class PartsExecutor(Executor, Protocol):
+    """An executor that can also train one model on the rows of several parts."""
+
+    def train_heads(self, files: Sequence[Path], counts: Sequence[int], spec: EngineSpec) -> Heads:
+        """Return heads trained on the rows in some files, given the rows of each."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ThisProcess(LocalExecutor):
+    """Does the work here and shows how far it got."""
+
+    progress: Progress = track
+
+    def train_heads(self, files: Sequence[Path], counts: Sequence[int], spec: EngineSpec) -> Heads:
+        """Return heads trained on the rows in some files."""
+        some = [file for file, count in zip(files, counts, strict=True) if count]
+        return trained_here([read_cells(file) for file in some], spec)
 
 
 @dataclass(frozen=True, slots=True)
 class DaskExecutor:
-    """Who does the work."""
+    """Does the work on the workers of a cluster."""
 
-    spread: Executor
-    heads: Callable[[Sequence[Path], Sequence[int], EngineSpec], Heads]
-    """Train heads on the lessons in some files, given the cells of each."""
+    address: str
+    """Of Dask's scheduler."""
+
+    def map(
+        self, work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
+    ) -> Iterator[_Found]:
+        """Yield the results of one Prefect flow with a task an item.
+
+        Raises:
+            DataError: The cluster cannot be reached.
+        """
+        from flows.panels.cluster_flow import run_group  # noqa: PLC0415 - loaded for a cluster only
+
+        try:
+            yield from run_group(self.address, work, items, label)
+        except OSError as err:
+            raise DataError(
+                f"Dask's scheduler at {self.address} cannot be reached: {err}. Expected one that "
+                "runs. Start it, or unset MAGNETCAST_DASK."
+            ) from err
+
+    def train_heads(self, files: Sequence[Path], counts: Sequence[int], spec: EngineSpec) -> Heads:
+        """Return heads that the workers train together on the rows in some files."""
+        from flows.panels.cluster_trees import trained_on  # noqa: PLC0415 - loaded for a cluster only
+
+        return trained_on(self.address, files, counts, spec)
 
 
 @contextmanager
-def workers(settings: Settings) -> Iterator[DaskExecutor]:
-    """Open what ``settings.dask`` names and hand out who does the work.
+def open_executor(settings: Settings) -> Iterator[PartsExecutor]:
+    """Open what ``settings.dask`` names.
 
     Raises:
         DataError: The cluster cannot be reached.
     """
     if settings.dask is None:
-        yield DaskExecutor(here, _heads_here)
+        yield ThisProcess()
         return
     from flows.panels.cluster_flow import prefect_api  # noqa: PLC0415 - loaded for a cluster only
-    from flows.panels.cluster_trees import trained_on  # noqa: PLC0415 - loaded for a cluster only
 
     with address_of(settings.dask) as address, prefect_api(address):
-        yield DaskExecutor(partial(on_cluster, address), partial(trained_on, address))
-
-
-def _heads_here(files: Sequence[Path], counts: Sequence[int], spec: EngineSpec) -> Heads:
-    some = [file for file, count in zip(files, counts, strict=True) if count]
-    return trained_here([read_cells(file) for file in some], spec)
+        yield DaskExecutor(address)
 
 
 @contextmanager
@@ -87,22 +117,3 @@ def address_of(dask: str) -> Iterator[str]:
         dashboard_address=f"{HOST}:0",
     ) as cluster:
         yield cluster.scheduler_address
-
-
-def on_cluster(
-    address: str, work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
-) -> Iterator[_Found]:
-    """Do the work as one Prefect flow with a task an item on a Dask cluster.
-
-    Raises:
-        DataError: The cluster cannot be reached.
-    """
-    from flows.panels.cluster_flow import run_group  # noqa: PLC0415 - loaded for a cluster only
-
-    try:
-        yield from run_group(address, work, items, label)
-    except OSError as err:
-        raise DataError(
-            f"Dask's scheduler at {address} cannot be reached: {err}. Expected one that runs. "
-            "Start it, or unset MAGNETCAST_DASK."
-        ) from err

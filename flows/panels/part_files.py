@@ -19,9 +19,9 @@ from models.engine.forecast import Engine
 from models.engine.quantiles import Quantiles
 from models.engine.series_stats import PanelStats
 from models.engine.spec import EngineSpec
-from models.evaluation.part_scores import part_totals
-from models.executor.part_training import PartCells, part_cells
-from models.executor.parts import (
+from models.forecasting.forecaster import MODEL, forecast_file
+from models.learning.arrays import take
+from models.parts.parts import (
     Block,
     Floats,
     Ints,
@@ -32,8 +32,8 @@ from models.executor.parts import (
     second_pass,
     spoken_pass,
 )
-from models.forecasting.forecaster import MODEL, forecast_file
-from models.learning.arrays import take
+from models.parts.scores import part_totals
+from models.parts.training import PartCells, part_cells
 from sources.files.panel import read_part
 from sources.files.panel_parts import check_homes
 

@@ -10,7 +10,7 @@ import pandas as pd
 from features.months import month_label
 from flows.context.console import say
 from flows.context.output import write_result
-from flows.panels.cluster import DaskExecutor, workers
+from flows.panels.cluster import PartsExecutor, open_executor
 from flows.panels.panel_files import PanelFiles
 from flows.panels.part_files import score_part
 from flows.panels.parted_panel import (
@@ -24,11 +24,11 @@ from flows.panels.parted_panel import (
 from flows.training.backtest import compared, panel_tags
 from flows.training.scoreboard import CURVES, log_board
 from models.evaluation.backtest import SCORED_HORIZONS
-from models.evaluation.part_scores import RIVALS
 from models.evaluation.scores import ALL, board_of
-from models.executor.parts import PanelMonths, bands_of, without_lessons
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_snapshot import check_cutoff
+from models.parts.parts import PanelMonths, bands_of, without_lessons
+from models.parts.scores import RIVALS
 from models.registry import tracking
 from store.settings import Settings
 
@@ -53,26 +53,26 @@ def replay_parts(
         DataError: The panel, what goes with it, a cutoff or the folder cannot be used.
     """
     with opened(settings, files, horizon=horizon, out=out) as job:
-        with workers(settings) as staff:
-            totals = _scored(job, staff, cutoffs)
+        with open_executor(settings) as executor:
+            totals = _scored(job, executor, cutoffs)
         if len(totals):
             _record(settings, files, job, totals, cutoffs)
     say(f"wrote {FORECASTS}{f' and {BOARD}' if len(totals) else ''} to {out}")
 
 
-def _scored(job: PartedForecast, staff: DaskExecutor, cutoffs: Sequence[int]) -> pd.DataFrame:
+def _scored(job: PartedForecast, executor: PartsExecutor, cutoffs: Sequence[int]) -> pd.DataFrame:
     """Return the totals of all parts and cutoffs, and write the forecasts."""
-    panel = gathered(job, staff)
+    panel = gathered(job, executor)
     for cutoff in cutoffs:
         check_cutoff(cutoff, first=panel.span.first, final=panel.span.last)
-    return pd.concat([_scored_at(job, staff, panel, cutoff) for cutoff in cutoffs])
+    return pd.concat([_scored_at(job, executor, panel, cutoff) for cutoff in cutoffs])
 
 
 def _scored_at(
-    job: PartedForecast, staff: DaskExecutor, panel: GatheredParts, cutoff: int
+    job: PartedForecast, executor: PartsExecutor, panel: GatheredParts, cutoff: int
 ) -> pd.DataFrame:
     known = PanelMonths(panel.span.first, cutoff)
-    engine, common = stand(job, staff, panel, known)
+    engine, common = stand(job, executor, panel, known)
     score = partial(
         score_part,
         span=panel.span,
@@ -82,7 +82,7 @@ def _scored_at(
         bands=bands_of(engine, RIVALS),
         out=job.made / FORECASTS / month_label(cutoff),
     )
-    found = list(staff.spread(score, panel.sound, f"parts at {month_label(cutoff)}"))
+    found = list(executor.map(score, panel.sound, f"parts at {month_label(cutoff)}"))
     tell(sum(one[0] for one in found), (name for one in found for name in one[1]))
     return pd.concat([one[2] for one in found])
 

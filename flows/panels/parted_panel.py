@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from flows.context.console import say
-from flows.panels.cluster import DaskExecutor, workers
+from flows.panels.cluster import PartsExecutor, open_executor
 from flows.panels.panel_files import PanelFiles, check_horizon, say_left_out
 from flows.panels.part_files import (
     CondensedPart,
@@ -24,8 +24,8 @@ from flows.panels.part_files import (
 from models.engine.forecast import Engine
 from models.engine.series_stats import PanelStats
 from models.engine.spec import EngineSpec
-from models.executor.part_training import past_commons
-from models.executor.parts import (
+from models.learning.quantile_heads import Heads
+from models.parts.parts import (
     Division,
     Floats,
     PanelMonths,
@@ -35,7 +35,7 @@ from models.executor.parts import (
     teaching,
     without_lessons,
 )
-from models.learning.quantile_heads import Heads
+from models.parts.training import past_commons
 from sources.files.month_text import month_label
 from sources.files.panel import SPARSE_END
 from sources.files.panel_parts import parts_of
@@ -85,8 +85,11 @@ def predict_parts(
     Raises:
         DataError: The panel, what goes with it or the folder cannot be used.
     """
-    with opened(settings, files, horizon=horizon, out=out) as found, workers(settings) as staff:
-        rows = _forecast(replace(found, teachers=teachers), staff)
+    with (
+        opened(settings, files, horizon=horizon, out=out) as found,
+        open_executor(settings) as executor,
+    ):
+        rows = _forecast(replace(found, teachers=teachers), executor)
     say(f"wrote {rows:,} rows to {out}")
 
 
@@ -113,24 +116,24 @@ def opened(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def gathered(job: PartedForecast, staff: DaskExecutor) -> GatheredParts:
+def gathered(job: PartedForecast, executor: PartsExecutor) -> GatheredParts:
     """Return the panel, its parts read and told of.
 
     Raises:
         DataError: No part has a series that can be used.
     """
     condensed = partial(condense, folder=job.scratch / "blocks")
-    sound = _told(list(staff.spread(condensed, job.parts, "parts read")))
+    sound = _told(list(executor.map(condensed, job.parts, "parts read")))
     return GatheredParts(sound, Division.of([one.names for one in sound]), _span(sound))
 
 
 def stand(
-    job: PartedForecast, staff: DaskExecutor, panel: GatheredParts, span: PanelMonths
+    job: PartedForecast, executor: PartsExecutor, panel: GatheredParts, span: PanelMonths
 ) -> tuple[Engine, PanelStats]:
     """Return what a panel teaches up to the end of a span, and what its series say together."""
-    engine, profile = _learned(job, staff, panel, span)
+    engine, profile = _learned(job, executor, panel, span)
     moved = partial(moved_by, span=span, profile=profile)
-    momenta = staff.spread(moved, panel.sound, "parts' gauges")
+    momenta = executor.map(moved, panel.sound, "parts' gauges")
     return engine, common_of(list(momenta), profile)
 
 
@@ -148,10 +151,10 @@ def tell(rows: int, left_out: Iterable[str]) -> None:
     say_left_out(set(left_out))
 
 
-def _forecast(job: PartedForecast, staff: DaskExecutor) -> int:
+def _forecast(job: PartedForecast, executor: PartsExecutor) -> int:
     """Write the forecasts below a folder of our own and return their number."""
-    panel = gathered(job, staff)
-    engine, common = stand(job, staff, panel, panel.span)
+    panel = gathered(job, executor)
+    engine, common = stand(job, executor, panel, panel.span)
     last = partial(
         forecast_part,
         span=panel.span,
@@ -159,25 +162,25 @@ def _forecast(job: PartedForecast, staff: DaskExecutor) -> int:
         common=common,
         out=job.made,
     )
-    found = list(staff.spread(last, panel.sound, "parts forecast"))
+    found = list(executor.map(last, panel.sound, "parts forecast"))
     rows = sum(count for count, _ in found)
     tell(rows, (name for _, names in found for name in names))
     return rows
 
 
 def _learned(
-    job: PartedForecast, staff: DaskExecutor, panel: GatheredParts, span: PanelMonths
+    job: PartedForecast, executor: PartsExecutor, panel: GatheredParts, span: PanelMonths
 ) -> tuple[Engine, Floats]:
     """Return the engine that the panel teaches, and the panel's season."""
     division = panel.division
     rows = division.teachers(job.spec)
     work = list(zip(panel.sound, rows, strict=True))
-    told = list(staff.spread(partial(told_by, span=span), work, "parts' seasons"))
+    told = list(executor.map(partial(told_by, span=span), work, "parts' seasons"))
     trained = None
     if job.teachers == "all" and division.count > job.spec.most_series:
         values = teaching(told, rows, division)
         commons = past_commons(values, span=span, horizon=job.horizon, spec=job.spec)
-        trained = _trained(job, staff, panel.sound, span, commons)
+        trained = _trained(job, executor, panel.sound, span, commons)
     engine = learned(
         told, rows, division, span=span, horizon=job.horizon, spec=job.spec, trained=trained
     )
@@ -186,16 +189,16 @@ def _learned(
 
 def _trained(
     job: PartedForecast,
-    staff: DaskExecutor,
+    executor: PartsExecutor,
     sound: Sequence[CondensedPart],
     span: PanelMonths,
     commons: dict[int, PanelStats],
 ) -> tuple[Heads, Heads]:
     """Return heads trained on the lessons of all parts: before the trial, and all."""
     lesson = partial(teach, span=span, commons=commons, horizon=job.horizon, spec=job.spec)
-    found = list(staff.spread(lesson, sound, "parts' lessons"))
-    before = staff.heads([one[0] for one in found], [one[2][0] for one in found], job.spec)
-    whole = staff.heads([one[1] for one in found], [one[2][1] for one in found], job.spec)
+    found = list(executor.map(lesson, sound, "parts' lessons"))
+    before = executor.train_heads([one[0] for one in found], [one[2][0] for one in found], job.spec)
+    whole = executor.train_heads([one[1] for one in found], [one[2][1] for one in found], job.spec)
     return before, whole
 
 

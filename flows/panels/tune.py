@@ -14,11 +14,11 @@ from features.months import month_label, month_number
 from flows.context.console import say, track
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
-from flows.panels.cluster import workers
+from flows.panels.cluster import open_executor
 from models.engine import tuning
 from models.engine.spec import EngineSpec
 from models.engine.tuning import TunedPanel, TuningResult
-from models.executor.executor import in_turn
+from models.executor.executor import IN_TURN
 from models.registry import tracking
 from sources.files.panel import read_panel
 from store.errors import DataError, first_few
@@ -66,11 +66,11 @@ def tune(settings: Settings, search: TuningRequest) -> str:
     panels = read_panels(search, spec)
     with (
         tracking.open_run(settings, name="tune", tags=_tags(panels, spec)) as run,
-        workers(settings) as staff,
+        open_executor(settings) as workers,
     ):
-        spread = in_turn if settings.dask is None else staff.spread
+        executor = IN_TURN if settings.dask is None else workers
         found = tuning.tune(
-            panels, trials=search.trials, spec=spec, seed=spec.seed, track=track, spread=spread
+            panels, trials=search.trials, spec=spec, seed=spec.seed, track=track, executor=executor
         )
         text = json.dumps(told(found, panels), indent=1) + "\n"
         run.params({**found.spec.choices, "trials": search.trials, "best_trial": found.best})

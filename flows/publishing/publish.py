@@ -18,8 +18,8 @@ from flows.context.console import say
 from flows.context.provenance import environment
 from flows.publishing.panels import store_missing_panels
 from flows.publishing.run_config import MAGNETS, RunConfig
+from models.forecasting.plausibility import absurdities
 from models.monitoring.gate import moves, too_far
-from models.monitoring.plausibility import absurdities
 from models.reconciliation.sums import broken_sums
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, first_few

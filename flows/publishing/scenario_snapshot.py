@@ -14,7 +14,7 @@ from models.explain.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.learned import learned_shift, nothing_learned
 from models.policy.policy_effect import effect_at
-from models.policy.scenario import ScenarioSnapshot
+from models.policy.scenario_snapshot import ScenarioSnapshot
 from models.registry import model_store, registry
 from store.errors import DataError
 from store.facts.reading import read_events, read_tariffs

@@ -15,10 +15,10 @@ from flows.monitoring.spans import spanned
 from flows.training.scoreboard import Scoreboard, log_scoreboard, scoreboard_of
 from models.engine.spec import EngineSpec
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
+from models.evaluation.error_autocorrelation import LONGEST_LAG, carry_over
 from models.evaluation.scores import ALL
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.registry import tracking
-from models.statistical.error_autocorrelation import LONGEST_LAG, carry_over
 from store.errors import StoreError
 from store.publications.publishing import write_scores
 from store.settings import Settings

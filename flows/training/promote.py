@@ -14,14 +14,14 @@ from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.training.shadow import shadow_release
 from models.evaluation.backtest import Backtest
-from models.registry import model_store, registry, tracking
-from models.registry.promotion import (
+from models.evaluation.promotion import (
     Challenge,
     PromotionDecision,
     judge,
     own_cells,
     paired_cells,
 )
+from models.registry import model_store, registry, tracking
 from models.registry.registry import Champion
 from store.errors import DataError, StoreError
 from store.settings import Settings

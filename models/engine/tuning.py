@@ -20,7 +20,7 @@ from models.engine.choices import sought, suggested
 from models.engine.forecast import engine_at
 from models.engine.spec import EngineSpec
 from models.engine.validation_window import trial_start
-from models.executor.executor import Executor, Progress, in_turn, untracked
+from models.executor.executor import IN_TURN, Executor, Progress, untracked
 from models.statistical.seasonality import seasonal_scale
 from store.errors import DataError
 from store.vocabulary import QUANTILES
@@ -126,7 +126,7 @@ def tune(
     spec: EngineSpec,
     seed: int,
     track: Progress = untracked,
-    spread: Executor = in_turn,
+    executor: Executor = IN_TURN,
 ) -> TuningResult:
     """Return the best of some trials; the first is the present spec.
 
@@ -140,7 +140,7 @@ def tune(
         spec: The present spec.
         seed: Of the search.
         track: Shows progress.
-        spread: Who does the cutoffs of a trial; trials learn from those before.
+        executor: Runs the cutoffs of a trial; trials learn from those before.
 
     Raises:
         DataError: A panel has no cell to score.
@@ -154,7 +154,7 @@ def tune(
         trial = study.ask()
         specs.append(suggested(trial, spec))
         errors.append(
-            np.array([panel_errors(one, one.cutoffs, specs[-1], spread) for one in panels])
+            np.array([panel_errors(one, one.cutoffs, specs[-1], executor) for one in panels])
         )
         study.tell(trial, float((errors[-1] / errors[0]).mean()))
     ratios = np.array([(error / errors[0]).mean(axis=1) for error in errors])
@@ -172,14 +172,14 @@ def tune(
 
 
 def panel_errors(
-    panel: TunedPanel, cutoffs: Sequence[int], spec: EngineSpec, spread: Executor = in_turn
+    panel: TunedPanel, cutoffs: Sequence[int], spec: EngineSpec, executor: Executor = IN_TURN
 ) -> Floats:
     """Return the errors (``METRICS``) of a spec, means over all cells of some cutoffs.
 
     Raises:
         DataError: There is no cell to score, or not even an error in one.
     """
-    found = spread(partial(_cell_errors, panel, spec), cutoffs, f"cutoffs of {panel.name}")
+    found = executor.map(partial(_cell_errors, panel, spec), cutoffs, f"cutoffs of {panel.name}")
     cells = np.concatenate(list(found))
     errors = cells.mean(axis=0) if len(cells) else np.zeros(len(METRICS))
     if not (errors > 0).all():

@@ -1,4 +1,4 @@
 """How good forecasts were: rolling-origin backtests, scores, comparisons, plots.
 
-Not here: choosing what publishes (``models.registry.promotion``).
+Not here: choosing what publishes (``models.evaluation.promotion``).
 """

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from features.months import month_label
 from features.panel.history import EvidenceHistory
 from models.evaluation.scores import cell_scores, summarise
-from models.executor.executor import Executor, Progress, in_turn, showing, untracked
+from models.executor.executor import IN_TURN, Executor, LocalExecutor, Progress, untracked
 from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.evidence_snapshot import EvidenceSnapshot, past_moments, training_moments
@@ -79,7 +79,7 @@ def rolling_origin_backtest(
     truth: Mapping[str, pd.DataFrame],
     *,
     label: str,
-    executor: Executor = in_turn,
+    executor: Executor = IN_TURN,
 ) -> dict[str, Backtest]:
     """Return by name of a table how forecasts from past origins turned out.
 
@@ -96,7 +96,7 @@ def rolling_origin_backtest(
         DataError: The only table of a snapshot cannot be forecast. One of several that cannot is
             left out at that moment.
     """
-    origins = executor(partial(compare_at, forecaster, snapshot_at), moments, label)
+    origins = executor.map(partial(compare_at, forecaster, snapshot_at), moments, label)
     by_name: dict[str, list[Comparison]] = {name: [] for name in truth}
     for comparisons in origins:
         for one in comparisons:
@@ -176,7 +176,8 @@ def backtest_evidence(
     forecaster = EvidenceForecaster(spec)
     snapshot_at = partial(EvidenceSnapshot, history)
     first = min(SCORED_FROM, moments[-1])
-    origins = showing(track)(partial(compare_at, forecaster, snapshot_at), moments, "backtest")
+    compare = partial(compare_at, forecaster, snapshot_at)
+    origins = LocalExecutor(track).map(compare, moments, "backtest")
     counted = [
         one
         for moment, comparisons in zip(moments, origins, strict=True)
@@ -192,7 +193,7 @@ def backtest_panel(
     snapshot: PanelSnapshot,
     cutoffs: Sequence[int],
     *,
-    executor: Executor = in_turn,
+    executor: Executor = IN_TURN,
 ) -> Backtest:
     """Return the backtest of a panel: at each cutoff from the months up to it, scored on the rest.
 
@@ -234,7 +235,7 @@ def backtest_group(
         track: Shows progress.
     """
     return rolling_origin_backtest(
-        forecaster, _itself, past, now.months(), label="past tables", executor=showing(track)
+        forecaster, _itself, past, now.months(), label="past tables", executor=LocalExecutor(track)
     )
 
 

@@ -1,4 +1,4 @@
-"""Where work runs: an executor spreads parts, cutoffs and trials over processes or workers.
+"""Where work runs: an executor takes parts, cutoffs and trials, here or on workers.
 
-Here: the protocol and panels in parts. Not here: Dask or Prefect (``flows.panels``).
+Here: the protocol and the one for this process. Not here: Dask or Prefect (``flows.panels``).
 """

@@ -1,7 +1,8 @@
-"""Who does a group of tasks: this process, or workers that a flow hands in."""
+"""Where a group of tasks runs: in this process, or on workers that a flow hands in."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
 
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
@@ -23,7 +24,7 @@ def untracked(items: Sequence[_Item], label: str) -> Iterable[_Item]:  # noqa: A
 class Executor(Protocol):
     """Does the same work on several items, wherever that may be."""
 
-    def __call__(
+    def map(
         self, work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
     ) -> Iterator[_Found]:
         """Yield the results, in the order of the items.
@@ -37,21 +38,18 @@ class Executor(Protocol):
         ...
 
 
-def in_turn(
-    work: Callable[[_Item], _Found],
-    items: Sequence[_Item],
-    label: str,  # noqa: ARG001 - the Executor protocol
-) -> Iterator[_Found]:
-    """Do the work here, one item after the other."""
-    return map(work, items)
+@dataclass(frozen=True, slots=True)
+class LocalExecutor:
+    """Does the work in this process, one item after the other."""
 
+    progress: Progress = untracked
 
-def showing(progress: Progress) -> Executor:
-    """Return an executor that does the work here and shows how far it got."""
-
-    def execute(
-        work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
+    def map(
+        self, work: Callable[[_Item], _Found], items: Sequence[_Item], label: str
     ) -> Iterator[_Found]:
-        return map(work, progress(items, label))
+        """Yield the results, in the order of the items."""
+        return map(work, self.progress(items, label))
 
-    return execute
+
+IN_TURN: Final = LocalExecutor()
+"""Shows no progress."""

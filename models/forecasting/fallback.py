@@ -21,6 +21,7 @@ from models.forecasting.evidence_snapshot import past_moments
 from models.forecasting.forecaster import REFERENCE
 from models.forecasting.intervals import card_of
 from models.forecasting.model_frame import experts_middle
+from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
     BASELINE_SPREAD,
     EXPERTS,
@@ -28,7 +29,6 @@ from models.forecasting.residual_history import (
     statistical_prediction,
 )
 from models.forecasting.spec import ModelSpec
-from models.monitoring.plausibility import absurdities
 from models.registry.served import (
     EXPERTS_TONNES,
     HORIZON,
@@ -113,7 +113,7 @@ def climb(rungs: Sequence[FallbackStep], origin: Origin) -> FallbackResult:
     """Return the answer of the highest rung that can, series by series.
 
     A rung fails a series by raising, or where a number is not finite, quantiles cross or the
-    forecast is absurd against the series' history (``models.monitoring.plausibility``).
+    forecast is absurd against the series' history (``models.forecasting.plausibility``).
 
     Args:
         rungs: Highest first.

@@ -5,7 +5,6 @@ the trained model would answer to the acts, times what the policy response says 
 The same draws serve both, so an act that changes nothing makes no difference at all.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,15 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.controls.analogs import Analog
 from features.controls.levers import (
-    charged_by,
     news_months,
     warnings_of,
     with_levers,
 )
 from features.families.tariffs import monthly_rates
-from features.months import month_label, month_start
+from features.months import month_label
 from features.origin import Origin
 from models.policy import drawing
 from models.policy.drawing import LEAST
@@ -29,9 +26,9 @@ from models.policy.policy_effect import PolicyEffect, effect_at
 from models.policy.policy_response import drawn_tonnes, ranks_under
 from models.policy.response import DRAWS
 from models.policy.scenario_notes import notes_of, warning_texts
-from sources.files.levers import Levers, ScenarioContext
+from models.policy.scenario_snapshot import ScenarioSnapshot
+from sources.files.levers import Levers
 from sources.files.scenario import Scenario
-from store.errors import DataError
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 Floats = NDArray[np.float64]
@@ -49,40 +46,6 @@ MIDDLE: Final = QUANTILES.index(0.5)
 FEW_DRAWS: Final = 1000
 MANY_SERIES: Final = 50
 """Series from which fewer draws are made."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScenarioSnapshot:
-    """A published forecast and all that is needed to ask it what if."""
-
-    as_of: pd.Timestamp
-    origin: Origin
-    analogs: tuple[Analog, ...]
-    published: pd.DataFrame
-    """Quantiles and mean of every series and target, by series, then target; coherent."""
-    ordinary: pd.DataFrame
-    """The same before policies that history does not show are answered."""
-    learned: Callable[[Origin, Origin], Floats]
-    """Log shift of the trained middle from one origin to another, series x targets."""
-
-    @property
-    def context(self) -> ScenarioContext:
-        """Return what a scenario may speak of here.
-
-        Raises:
-            DataError: No policies are known here, as of a bare panel.
-        """
-        events, tariffs = self.origin.events, self.origin.tariffs
-        if events is None or tariffs is None:
-            raise DataError(
-                "This forecast knows no policies. Expected policy events and tariffs beside its "
-                "figures. Load them, e.g. by `magnetcast ingest bundled`."
-            )
-        importers = tuple(charged_by(self.origin))
-        unknown = month_start(self.origin.cutoff + 1)
-        return ScenarioContext(
-            self.as_of, events, self.origin.series, importers, felt_before=unknown
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from features.controls.own_analogs import own_analogs
 from features.origin import Origin
 from models.policy.recovery import recovery_of
 from models.policy.response import Response
-from models.policy.scenario import ScenarioSnapshot
+from models.policy.scenario_snapshot import ScenarioSnapshot
 from sources.files.levers import Levers
 from sources.files.scenario import Scenario
 

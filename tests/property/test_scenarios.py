@@ -13,7 +13,8 @@ from features.origin import Origin
 from models.forecasting.boosting import fit_heads
 from models.forecasting.model_frame import training_set
 from models.policy.learned import learned_shift
-from models.policy.scenario import ScenarioSnapshot, paired
+from models.policy.scenario import paired
+from models.policy.scenario_snapshot import ScenarioSnapshot
 from models.registry.served import TREES_WEIGHT
 from tests.data.builders import QUICK, at, make_world
 from tests.data.scenario_builders import make_scenario, make_standing

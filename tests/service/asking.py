@@ -23,7 +23,7 @@ from flows.operations.listening import listening_socket, shown
 from flows.publishing.scenario_snapshot import in_order
 from models.forecasting.model_frame import rows_of
 from models.policy.learned import nothing_learned
-from models.policy.scenario import ScenarioSnapshot
+from models.policy.scenario_snapshot import ScenarioSnapshot
 from service.app import Rules
 from service.scenarios.queue import ScenarioQueue
 from service.scenarios.scenario_schema import ScenarioEngine

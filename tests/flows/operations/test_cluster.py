@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.panels.cluster import address_of, on_cluster
+from flows.panels.cluster import DaskExecutor, address_of
 from flows.panels.cluster_flow import TASKS, batches
 from flows.panels.panel_files import PanelFiles
 from flows.panels.parted_panel import predict_parts
 from models.engine.tuning import TunedPanel, panel_errors
 from models.evaluation.backtest import backtest_panel
-from models.executor.executor import in_turn
+from models.executor.executor import IN_TURN
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
 from store.settings import Settings
@@ -52,7 +52,7 @@ def forecasts_at(task: PanelSnapshot, cutoff: int) -> pd.DataFrame:
 def test_a_backtest_says_the_same_on_a_cluster(address: str) -> None:
     task = PanelSnapshot(make_table(), 6)
 
-    found = backtest_panel(FORECASTER, task, CUTOFFS, executor=partial(on_cluster, address))
+    found = backtest_panel(FORECASTER, task, CUTOFFS, executor=DaskExecutor(address))
 
     expected = backtest_panel(FORECASTER, task, CUTOFFS)
     pd.testing.assert_frame_equal(found.forecasts, expected.forecasts, check_exact=True)
@@ -63,10 +63,10 @@ def test_a_worker_killed_amid_a_backtest_changes_nothing(address: str, tmp_path:
     task = PanelSnapshot(make_table(), 6)
     work = partial(said_once_killed, task, tmp_path / "killed")
 
-    found = list(on_cluster(address, work, CUTOFFS, "cutoffs"))
+    found = list(DaskExecutor(address).map(work, CUTOFFS, "cutoffs"))
 
     assert (tmp_path / "killed").exists()
-    expected = list(in_turn(partial(forecasts_at, task), CUTOFFS, "cutoffs"))
+    expected = list(IN_TURN.map(partial(forecasts_at, task), CUTOFFS, "cutoffs"))
     for one, other in zip(found, expected, strict=True):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
 
@@ -74,7 +74,7 @@ def test_a_worker_killed_amid_a_backtest_changes_nothing(address: str, tmp_path:
 def test_a_trial_of_a_search_errs_the_same_on_a_cluster(address: str) -> None:
     panel = TunedPanel("one", make_table(), 6, tuple(CUTOFFS[:2]), CUTOFFS[-1])
 
-    found = panel_errors(panel, panel.cutoffs, BRIEF, partial(on_cluster, address))
+    found = panel_errors(panel, panel.cutoffs, BRIEF, DaskExecutor(address))
 
     assert found.tolist() == panel_errors(panel, panel.cutoffs, BRIEF).tolist()
 

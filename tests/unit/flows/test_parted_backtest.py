@@ -9,11 +9,11 @@ from mlflow import MlflowClient
 
 from flows.cli.forecast_commands import backtest
 from models.evaluation.backtest import backtest_panel
-from models.evaluation.part_scores import RIVALS
 from models.evaluation.scores import scoreboard
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
+from models.parts.scores import RIVALS
 from sources.files.panel import read_panel
 from store.errors import DataError
 from store.settings import Settings

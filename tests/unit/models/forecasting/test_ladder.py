@@ -23,8 +23,8 @@ from models.forecasting.fallback import (
     remembered,
 )
 from models.forecasting.model_frame import rows_of
+from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
-from models.monitoring.plausibility import absurdities, explained_series
 from models.policy.policy_effect import effect_at
 from store.errors import DataError, StoreError
 from tests.data.builders import QUICK, at, make_world

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr, ndtri
 
+from models.evaluation.error_autocorrelation import carry_over
 from models.policy.drawing import drawn, month_ranks, ranks_within
-from models.statistical.error_autocorrelation import carry_over
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 

@@ -4,9 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.evaluation.scores import cell_scores
-from models.forecasting.forecaster import MODEL
-from models.registry.promotion import (
+from models.evaluation.promotion import (
     CHALLENGER,
     CHAMPION,
     Challenge,
@@ -14,6 +12,8 @@ from models.registry.promotion import (
     judge,
     paired_cells,
 )
+from models.evaluation.scores import cell_scores
+from models.forecasting.forecaster import MODEL
 from store.vocabulary import QUANTILE_COLUMNS
 
 WIDTH = (-0.33, -0.26, -0.13, 0.0, 0.13, 0.26, 0.33)

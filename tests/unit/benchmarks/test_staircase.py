@@ -1,7 +1,7 @@
 import pandas as pd
 from matplotlib.patches import StepPatch
 
-from models.evaluation.staircase import staircase_plot
+from benchmarks.staircase import staircase_plot
 
 RELEASES = {0: "nothing yet", 20: "world total", 95: "detail"}
 

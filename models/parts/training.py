@@ -13,9 +13,9 @@ from models.engine.series_stats import PanelStats
 from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelView, lessons, past_origins
 from models.engine.validation_window import before_trial, trial_start
-from models.executor.parts import Block, Floats, PanelMonths
 from models.learning.arrays import join
 from models.learning.quantile_heads import Heads, TrainingRows, binned, train_heads
+from models.parts.parts import Block, Floats, PanelMonths
 from models.statistical.seasonality import YEAR
 
 

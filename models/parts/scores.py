@@ -9,9 +9,9 @@ from models.engine.baselines import MIDDLE
 from models.engine.quantiles import Quantiles
 from models.evaluation.backtest import scale_rows
 from models.evaluation.scores import cell_scores, totals
-from models.executor.parts import Block, PanelMonths
 from models.forecasting.forecaster import REFERENCE
 from models.forecasting.panel_snapshot import months_of
+from models.parts.parts import Block, PanelMonths
 
 RIVALS: Final = (MIDDLE, REFERENCE)
 """Whom a panel in parts is compared with: each more costs as much as the product's own scores."""
@@ -24,7 +24,7 @@ def part_totals(block: Block, spoken: Mapping[str, Quantiles], known: PanelMonth
 
     Args:
         block: The part, with all months.
-        spoken: By model, as ``models.executor.parts.spoken_pass``.
+        spoken: By model, as ``models.parts.parts.spoken_pass``.
         known: The months up to the cutoff.
     """
     some = next(iter(spoken.values()))
