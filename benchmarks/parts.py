@@ -13,7 +13,7 @@ from models.engine.forecast import Engine
 from models.engine.quantile_model import CANDIDATES, QuantileModel, QuantilePrediction, Trainer
 from models.engine.series_stats import NAMES
 from models.engine.spec import EngineSpec
-from models.engine.validation_window import before_trial, judge, trial_start
+from models.engine.validation_window import before_validation, validate, validation_start
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
 from store.vocabulary import QUANTILE_COLUMNS
@@ -30,14 +30,14 @@ PLACES = [QUANTILE_COLUMNS.index(name) for name in LEVELS]
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """A learner whose candidates are all one mix of them, so that no weight matters."""
+    """A quantile_model whose candidates are all one mix of them, so that no weight matters."""
 
-    learner: QuantileModel
+    quantile_model: QuantileModel
     mix: tuple[float, ...]
 
-    def says(self, features: NDArray[np.float32]) -> QuantilePrediction:
+    def predict(self, features: NDArray[np.float32]) -> QuantilePrediction:
         """Return what is said of cells x features."""
-        said = self.learner.says(features)
+        said = self.quantile_model.predict(features)
         middle = said.candidates @ np.array(self.mix)
         return replace(said, candidates=np.repeat(middle[:, None], len(CANDIDATES), axis=1))
 
@@ -59,14 +59,19 @@ def mixed_engines(task: PanelSnapshot, cutoff: int) -> Iterator[tuple[str, Engin
     [fitted] = PanelForecaster(spec).fit(task.at(cutoff))
     engine = fitted.engine
     told = {"horizon": task.horizon, "last": engine.last, "spec": spec}
-    start = trial_start(engine.last, task.horizon, spec)
-    teacher = Trainer(engine.known, NAMES, engine.last, spec)
-    (tried,) = teacher.learners([before_trial(engine.known, start)])
-    if engine.learner is None or tried is None:
+    start = validation_start(engine.last, task.horizon, spec)
+    trainer = Trainer(engine.known, NAMES, engine.last, spec)
+    (tried,) = trainer.quantile_models([before_validation(engine.known, start)])
+    if engine.quantile_model is None or tried is None:
         return
     for name, mix in MIXES.items():
-        verdict = judge(Mixed(tried, mix), engine.known, **told)
-        yield name, replace(engine, learner=Mixed(engine.learner, mix), verdict=verdict)
+        validation = validate(Mixed(tried, mix), engine.known, **told)
+        yield (
+            name,
+            replace(
+                engine, quantile_model=Mixed(engine.quantile_model, mix), validation=validation
+            ),
+        )
 
 
 def forecast_rows(

@@ -17,9 +17,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engine.forecast import CHUNK, engine_at, taught, taught_rows
+from models.engine.forecast import CHUNK, engine_at, train_engine, training_series
 from models.engine.spec import EngineSpec
-from models.engine.training_set import PanelView, lessons
+from models.engine.training_set import PanelView, training_set
 from models.statistical.experts import EXPERTS, Expert
 from models.statistical.seasonality import season_profiles
 from sources.files.panel import read_panel, read_part
@@ -59,7 +59,7 @@ def blocks(folder: Path) -> Iterator[Floats]:
 
 
 def teachers(folder: Path) -> PanelView:
-    """Return as many series as teach, the first that come."""
+    """Return as many series as are trained on, the first that come."""
     values: list[Floats] = []
     for block in blocks(folder):
         values.append(block)
@@ -73,7 +73,7 @@ def features(folder: Path) -> Took:
     took = Took()
     view = teachers(folder)
     with took.timed():
-        known = lessons(view, view.tonnes.shape[1] - 1, SPEC)
+        known = training_set(view, view.tonnes.shape[1] - 1, SPEC)
     took.made(known.features)
     for values in blocks(folder):
         own = PanelView(values, 0, HORIZON)
@@ -124,9 +124,9 @@ def train(folder: Path) -> Took:
     """Lessons, stack, trees, trial and bands."""
     took = Took()
     view = teachers(folder)
-    assert taught_rows(len(view.tonnes), SPEC) is None  # noqa: S101 - all of them teach
+    assert training_series(len(view.tonnes), SPEC) is None  # noqa: S101 - all of them are trained on
     with took.timed():
-        engine = taught(view, view.tonnes.shape[1] - 1, SPEC)
+        engine = train_engine(view, view.tonnes.shape[1] - 1, SPEC)
     took.made(engine.known.features)
     return took
 

@@ -124,9 +124,9 @@ def _heads(client: Client, files: Sequence[Path], counts: Sequence[int], spec: E
     features, target, weight = _columns(client, files, counts)
     heads = {}
     for name, level in HEAD_LEVELS.items():
-        told = head_parameters(spec, level, sum(counts))
-        told.pop("num_threads")
-        parameters: dict[str, Any] = {SKLEARN.get(key, key): told[key] for key in told}
+        named = head_parameters(spec, level, sum(counts))
+        named.pop("num_threads")
+        parameters: dict[str, Any] = {SKLEARN.get(key, key): named[key] for key in named}
         model = lgb.DaskLGBMRegressor(
             client=client, n_estimators=spec.rounds, tree_learner="data", **parameters
         )

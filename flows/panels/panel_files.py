@@ -1,4 +1,4 @@
-"""Panels from files for the command line: read, told of, and forecast.
+"""Panels from files for the command line: read, reported on and forecast.
 
 Loads neither Prefect nor plots, which take longer to start than a panel to forecast.
 """
@@ -72,13 +72,13 @@ def check_horizon(horizon: int) -> None:
 
 
 def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int) -> PanelSnapshot:
-    """Return what to forecast, read and told of.
+    """Return what to forecast, with what was read reported.
 
     Raises:
         DataError: The panel, what goes with it or the horizon cannot be used.
     """
     check_horizon(horizon)
-    panel = _told(read_panel(files.panel))
+    panel = _reported(read_panel(files.panel))
     table, tree = _with_sums(panel, files)
     covariates = None
     if files.covariates is not None:
@@ -124,18 +124,17 @@ def _with_sums(panel: Panel, files: PanelFiles) -> tuple[pd.DataFrame, Tree | No
     return add_sums(table, tree), tree
 
 
-def _told(panel: Panel) -> Panel:
+def _reported(panel: Panel) -> Panel:
     """Say which series of a panel file were refused and what else was noted of it."""
     for note in panel.notes:
         say(f"panel: {note}")
     if panel.refused:
-        told = [f"{name}: {reason}" for name, reason in panel.refused.items()]
-        say(f"panel: {len(told)} series refused, the others are forecast: {first_few(told)}")
+        reasons = [f"{name}: {reason}" for name, reason in panel.refused.items()]
+        say(f"panel: {len(reasons)} series refused, the others are forecast: {first_few(reasons)}")
     return panel
 
 
 def say_left_out(names: set[str]) -> None:
     """Say which series were not forecast, having no value in the year before the cutoff."""
     if names:
-        told = first_few(sorted(names))
-        say(f"no value in the year before the cutoff, not forecast: {told}")
+        say(f"no value in the year before the cutoff, not forecast: {first_few(sorted(names))}")

@@ -29,8 +29,8 @@ from models.parts.parts import (
     PanelMonths,
     PartSummary,
     first_pass,
+    predict_pass,
     second_pass,
-    spoken_pass,
 )
 from models.parts.scores import part_totals
 from models.parts.training import PartCells, part_cells
@@ -46,7 +46,7 @@ TEXTS: Final = ("destination", "cutoff", "period", "model", "status")
 
 @dataclass(frozen=True, slots=True)
 class CondensedPart:
-    """A part as a dense block on disk, and what was told of it."""
+    """A part as a dense block on disk, and what was noted of it."""
 
     part: Path
     block: Path
@@ -85,37 +85,37 @@ def read_block(found: CondensedPart, span: PanelMonths) -> Block:
     own = found.span
     with pa.OSFile(str(found.block)) as file:
         flat = pa.ipc.open_file(file).read_all().column("tonnes").combine_chunks()
-    told = flat.to_numpy().reshape(len(found.names), own.width)
+    dense = flat.to_numpy().reshape(len(found.names), own.width)
     values = np.full((len(found.names), span.width), np.nan)
     first, end = max(own.first, span.first), min(own.last, span.last) + 1
     if first < end:
-        values[:, first - span.first : end - span.first] = told[
+        values[:, first - span.first : end - span.first] = dense[
             :, first - own.first : end - own.first
         ]
     return Block(found.names, values)
 
 
-def told_by(work: tuple[CondensedPart, Ints], *, span: PanelMonths) -> PartSummary:
-    """Return what a part says in the first pass, given the rows that teach."""
-    found, teachers = work
-    return first_pass(read_block(found, span), teachers)
+def summary_of(work: tuple[CondensedPart, Ints], *, span: PanelMonths) -> PartSummary:
+    """Return what a part contributes in the first pass, given the rows to train on."""
+    found, rows = work
+    return first_pass(read_block(found, span), rows)
 
 
-def moved_by(found: CondensedPart, *, span: PanelMonths, profile: Floats) -> Floats:
-    """Return what a part says in the second pass."""
+def momentum_of(found: CondensedPart, *, span: PanelMonths, profile: Floats) -> Floats:
+    """Return what a part contributes in the second pass."""
     return second_pass(read_block(found, span), profile)
 
 
-def teach(
+def write_training_rows(
     found: CondensedPart,
     *,
     span: PanelMonths,
-    commons: dict[int, PanelStats],
+    panel_stats: dict[int, PanelStats],
     horizon: int,
     spec: EngineSpec,
 ) -> tuple[Path, Path, tuple[int, int]]:
-    """Write the lessons of a part; return the files and counts: before the trial, and all."""
-    cells = part_cells(read_block(found, span), commons, span=span, horizon=horizon, spec=spec)
+    """Write the training rows of a part; return files and counts: before validation, and all."""
+    cells = part_cells(read_block(found, span), panel_stats, span=span, horizon=horizon, spec=spec)
     before = take(cells, cells.before)
     files = found.block.with_suffix(".before.npz"), found.block.with_suffix(".all.npz")
     for file, some in zip(files, (before, cells), strict=True):
@@ -124,17 +124,17 @@ def teach(
 
 
 def read_cells(file: Path) -> PartCells:
-    """Return the lessons of a part."""
-    with np.load(file) as told:
-        return PartCells(told["features"], told["target"], told["weight"], told["before"])
+    """Return the training rows of a part."""
+    with np.load(file) as stored:
+        return PartCells(stored["features"], stored["target"], stored["weight"], stored["before"])
 
 
 def forecast_part(
     found: CondensedPart, *, span: PanelMonths, engine: Engine, common: PanelStats, out: Path
 ) -> tuple[int, list[str]]:
     """Write the forecasts of a part; return their number and the series without one."""
-    spoken = spoken_pass(read_block(found, span), engine, common, bands={})
-    return _write_own(found, spoken, last=span.last, status=STATUS, out=out)
+    forecasts = predict_pass(read_block(found, span), engine, common, bands={})
+    return _write_own(found, forecasts, last=span.last, status=STATUS, out=out)
 
 
 def score_part(
@@ -155,7 +155,7 @@ def score_part(
         known: Those up to the cutoff; the forecasts see no other.
         engine: Taught at the cutoff.
         common: Of the panel at the cutoff.
-        bands: Of the rivals, by name.
+        bands: Of the baselines, by name.
         out: Folder for the forecasts of this cutoff.
 
     Returns:
@@ -163,22 +163,22 @@ def score_part(
     """
     whole = read_block(found, span)
     past = Block(whole.names, np.ascontiguousarray(whole.tonnes[:, : known.width]))
-    spoken = list(spoken_pass(past, engine, common, bands=bands))
-    told = _write_own(found, spoken, last=known.last, status=BACKTEST, out=out)
-    totals = [part_totals(whole, one, known) for one in spoken]
-    return *told, pd.concat(totals) if totals else pd.DataFrame()
+    forecasts = list(predict_pass(past, engine, common, bands=bands))
+    written = _write_own(found, forecasts, last=known.last, status=BACKTEST, out=out)
+    totals = [part_totals(whole, one, known) for one in forecasts]
+    return *written, pd.concat(totals) if totals else pd.DataFrame()
 
 
 def _write_own(
     found: CondensedPart,
-    spoken: Iterable[Mapping[str, Quantiles]],
+    forecasts: Iterable[Mapping[str, Quantiles]],
     *,
     last: int,
     status: str,
     out: Path,
 ) -> tuple[int, list[str]]:
-    """Write what the product says of a part; return the number of rows and the series without."""
-    said = (one[MODEL].table(found.names, last) for one in spoken)
+    """Write the forecasts of a part; return the number of rows and the series without."""
+    said = (one[MODEL].table(found.names, last) for one in forecasts)
     files = (forecast_file(rows, status=status) for rows in said)
     rows, names = _write_forecasts(out / found.part.name / FILE, files, beside=found.block.parent)
     return rows, [str(name) for name in found.names if name not in names]
@@ -197,7 +197,7 @@ def _write_block(path: Path, values: Floats) -> None:
 
 
 def write_cells(path: Path, cells: PartCells) -> None:
-    """Write the lessons of a part."""
+    """Write the training rows of a part."""
     unfinished = path.with_name(f"{uuid4().hex}.npz")
     np.savez(
         unfinished,

@@ -18,8 +18,8 @@ from flows.panels.parted_panel import (
     PartedForecast,
     gathered,
     opened,
-    stand,
     tell,
+    train_at,
 )
 from flows.training.backtest import compared, panel_tags
 from flows.training.scoreboard import CURVES, log_board
@@ -27,8 +27,8 @@ from models.evaluation.backtest import SCORED_HORIZONS
 from models.evaluation.scores import ALL, board_of
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_snapshot import check_cutoff
-from models.parts.parts import PanelMonths, bands_of, without_lessons
-from models.parts.scores import RIVALS
+from models.parts.parts import PanelMonths, bands_of, without_training_rows
+from models.parts.scores import BASELINES
 from models.registry import tracking
 from store.settings import Settings
 
@@ -72,14 +72,14 @@ def _scored_at(
     job: PartedForecast, executor: PartsExecutor, panel: GatheredParts, cutoff: int
 ) -> pd.DataFrame:
     known = PanelMonths(panel.span.first, cutoff)
-    engine, common = stand(job, executor, panel, known)
+    engine, common = train_at(job, executor, panel, known)
     score = partial(
         score_part,
         span=panel.span,
         known=known,
-        engine=without_lessons(engine),
+        engine=without_training_rows(engine),
         common=common,
-        bands=bands_of(engine, RIVALS),
+        bands=bands_of(engine, BASELINES),
         out=job.made / FORECASTS / month_label(cutoff),
     )
     found = list(executor.map(score, panel.sound, f"parts at {month_label(cutoff)}"))

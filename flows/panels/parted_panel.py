@@ -17,9 +17,9 @@ from flows.panels.part_files import (
     CondensedPart,
     condense,
     forecast_part,
-    moved_by,
-    teach,
-    told_by,
+    momentum_of,
+    summary_of,
+    write_training_rows,
 )
 from models.engine.forecast import Engine
 from models.engine.series_stats import PanelStats
@@ -29,13 +29,13 @@ from models.parts.parts import (
     Division,
     Floats,
     PanelMonths,
-    common_of,
-    learned,
+    panel_stats_of,
     profile_of,
-    teaching,
-    without_lessons,
+    series_to_train,
+    trained_engine,
+    without_training_rows,
 )
-from models.parts.training import past_commons
+from models.parts.training import past_panel_stats
 from sources.files.month_text import month_label
 from sources.files.panel import SPARSE_END
 from sources.files.panel_parts import parts_of
@@ -43,7 +43,7 @@ from store.errors import DataError, first_few
 from store.settings import Settings
 
 Teachers = Literal["sample", "all"]
-"""Whose lessons the trees see: of some series as where a panel is held whole, or of all parts."""
+"""What the trees are trained on: some series, as where a panel is held whole, or all parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +117,24 @@ def opened(
 
 
 def gathered(job: PartedForecast, executor: PartsExecutor) -> GatheredParts:
-    """Return the panel, its parts read and told of.
+    """Return the panel, its parts read and reported.
 
     Raises:
         DataError: No part has a series that can be used.
     """
     condensed = partial(condense, folder=job.scratch / "blocks")
-    sound = _told(list(executor.map(condensed, job.parts, "parts read")))
+    sound = _reported(list(executor.map(condensed, job.parts, "parts read")))
     return GatheredParts(sound, Division.of([one.names for one in sound]), _span(sound))
 
 
-def stand(
+def train_at(
     job: PartedForecast, executor: PartsExecutor, panel: GatheredParts, span: PanelMonths
 ) -> tuple[Engine, PanelStats]:
-    """Return what a panel teaches up to the end of a span, and what its series say together."""
+    """Return the engine trained up to the end of a span, and the statistics of all series."""
     engine, profile = _learned(job, executor, panel, span)
-    moved = partial(moved_by, span=span, profile=profile)
-    momenta = executor.map(moved, panel.sound, "parts' gauges")
-    return engine, common_of(list(momenta), profile)
+    moved = partial(momentum_of, span=span, profile=profile)
+    momenta = executor.map(moved, panel.sound, "parts' statistics")
+    return engine, panel_stats_of(list(momenta), profile)
 
 
 def tell(rows: int, left_out: Iterable[str]) -> None:
@@ -154,11 +154,11 @@ def tell(rows: int, left_out: Iterable[str]) -> None:
 def _forecast(job: PartedForecast, executor: PartsExecutor) -> int:
     """Write the forecasts below a folder of our own and return their number."""
     panel = gathered(job, executor)
-    engine, common = stand(job, executor, panel, panel.span)
+    engine, common = train_at(job, executor, panel, panel.span)
     last = partial(
         forecast_part,
         span=panel.span,
-        engine=without_lessons(engine),
+        engine=without_training_rows(engine),
         common=common,
         out=job.made,
     )
@@ -171,20 +171,20 @@ def _forecast(job: PartedForecast, executor: PartsExecutor) -> int:
 def _learned(
     job: PartedForecast, executor: PartsExecutor, panel: GatheredParts, span: PanelMonths
 ) -> tuple[Engine, Floats]:
-    """Return the engine that the panel teaches, and the panel's season."""
+    """Return the trained engine, and the panel's season."""
     division = panel.division
-    rows = division.teachers(job.spec)
+    rows = division.training_rows(job.spec)
     work = list(zip(panel.sound, rows, strict=True))
-    told = list(executor.map(partial(told_by, span=span), work, "parts' seasons"))
+    summaries = list(executor.map(partial(summary_of, span=span), work, "parts' seasons"))
     trained = None
     if job.teachers == "all" and division.count > job.spec.most_series:
-        values = teaching(told, rows, division)
-        commons = past_commons(values, span=span, horizon=job.horizon, spec=job.spec)
-        trained = _trained(job, executor, panel.sound, span, commons)
-    engine = learned(
-        told, rows, division, span=span, horizon=job.horizon, spec=job.spec, trained=trained
+        values = series_to_train(summaries, rows, division)
+        panel_stats = past_panel_stats(values, span=span, horizon=job.horizon, spec=job.spec)
+        trained = _trained(job, executor, panel.sound, span, panel_stats)
+    engine = trained_engine(
+        summaries, rows, division, span=span, horizon=job.horizon, spec=job.spec, trained=trained
     )
-    return engine, profile_of(told, division)
+    return engine, profile_of(summaries, division)
 
 
 def _trained(
@@ -192,11 +192,13 @@ def _trained(
     executor: PartsExecutor,
     sound: Sequence[CondensedPart],
     span: PanelMonths,
-    commons: dict[int, PanelStats],
+    panel_stats: dict[int, PanelStats],
 ) -> tuple[Heads, Heads]:
-    """Return heads trained on the lessons of all parts: before the trial, and all."""
-    lesson = partial(teach, span=span, commons=commons, horizon=job.horizon, spec=job.spec)
-    found = list(executor.map(lesson, sound, "parts' lessons"))
+    """Return heads trained on the rows of all parts: before the validation window, and all."""
+    rows_of_part = partial(
+        write_training_rows, span=span, panel_stats=panel_stats, horizon=job.horizon, spec=job.spec
+    )
+    found = list(executor.map(rows_of_part, sound, "parts' training rows"))
     before = executor.train_heads([one[0] for one in found], [one[2][0] for one in found], job.spec)
     whole = executor.train_heads([one[1] for one in found], [one[2][1] for one in found], job.spec)
     return before, whole
@@ -228,25 +230,25 @@ def _target(files: PanelFiles, out: Path | None) -> Path:
     return out
 
 
-def _told(read: Sequence[CondensedPart]) -> list[CondensedPart]:
+def _reported(read: Sequence[CondensedPart]) -> list[CondensedPart]:
     """Say which series were refused and what was noted; return the parts that have any left.
 
     Raises:
         DataError: None has.
     """
     refused = {name: reason for one in read for name, reason in one.refused.items()}
-    told = [f"{name}: {reason}" for name, reason in refused.items()]
+    reasons = [f"{name}: {reason}" for name, reason in refused.items()]
     if refused:
-        say(f"panel: {len(refused)} series refused, the others are forecast: {first_few(told)}")
+        say(f"panel: {len(refused)} series refused, the others are forecast: {first_few(reasons)}")
     noted = [one for one in read if one.notes]
     if noted:
-        said = first_few([f"{one.part.name}: {'; '.join(one.notes)}" for one in noted[:1]])
-        say(f"panel: notes on {len(noted)} of {len(read)} parts, the first: {said}")
+        example = first_few([f"{one.part.name}: {'; '.join(one.notes)}" for one in noted[:1]])
+        say(f"panel: notes on {len(noted)} of {len(read)} parts, the first: {example}")
     sound = [one for one in read if one.span is not None]
     if not sound:
         raise DataError(
-            f"No part has a series that can be used. {first_few(told)}. Expected a series name, a "
-            "month as YYYY-MM and one number of at least 0 a row. Correct the rows."
+            f"No part has a series that can be used. {first_few(reasons)}. Expected a series name, "
+            "a month as YYYY-MM and one number of at least 0 a row. Correct the rows."
         )
     return sound
 

@@ -72,7 +72,7 @@ def tune(settings: Settings, search: TuningRequest) -> str:
         found = tuning.tune(
             panels, trials=search.trials, spec=spec, seed=spec.seed, track=track, executor=executor
         )
-        text = json.dumps(told(found, panels), indent=1) + "\n"
+        text = json.dumps(report_of(found, panels), indent=1) + "\n"
         run.params({**found.spec.choices, "trials": search.trials, "best_trial": found.best})
         run.metrics({"searched": found.searched, "held_out": found.held_out})
         for number, ratio in enumerate(found.trials["ratio"].tolist()):
@@ -116,7 +116,7 @@ def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
     return [_panel(path, month, _horizon(text), spec) for path, month, text in asked]
 
 
-def told(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, object]:
+def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, object]:
     """Return what was found for a JSON file: the spec, and how far to trust it."""
     choices = {name: value for name, value in found.spec.choices.items() if name != "threads"}
     known = found.gains.round(4).astype(object).where(found.gains.notna(), None)
@@ -130,12 +130,13 @@ def told(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, object]
         "searched": round(found.searched, 4),
         "held_out": round(found.held_out, 4),
         "panels": [
-            _panel_told(*pair) for pair in zip(panels, known.to_dict(orient="records"), strict=True)
+            _panel_report(*pair)
+            for pair in zip(panels, known.to_dict(orient="records"), strict=True)
         ],
     }
 
 
-def _panel_told(panel: TunedPanel, gains: dict[Hashable, object]) -> dict[str, object]:
+def _panel_report(panel: TunedPanel, gains: dict[Hashable, object]) -> dict[str, object]:
     return {
         **{str(name): value for name, value in gains.items()},
         "horizon": panel.horizon,

@@ -1,6 +1,5 @@
-"""The engine for full panels: experts, what they have in common to err in, and honest bands.
+"""The panel engine: experts, a quantile model of their common errors, and calibrated bands.
 
-``standpoint`` says what is known at one origin, ``lessons`` draws rows from past origins,
-``learner`` fits what the experts miss, ``trial`` replays the last year to set weights and bands,
-and ``forecast`` puts them together. Nothing in it knows policies, files or the store.
+Here: features at an origin, training rows of past origins, the model and its validation window.
+Not here: policies, files and the store.
 """

@@ -44,7 +44,7 @@ MEDIAN: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class CalibrationCells:
-    """Forecasts of the trial whose months are known; arrays are by cell."""
+    """Forecasts of the validation window whose months are known; arrays are by cell."""
 
     score: Floats
     """Outcome less middle, in units of the head's distance on that side."""
@@ -61,10 +61,10 @@ class Bands:
     """Levels, in spreads, between the groups."""
     scores: Floats
     tail: float
-    """What is left beyond one end of the 80 percent band: 0.1 unless a break taught otherwise."""
+    """What is left beyond one end of the 80 percent band: 0.1 unless a break moved it."""
 
     def group_of(self, level: Floats) -> Ints:
-        """Return the group of series of some levels, told in spreads."""
+        """Return the group of series of some levels, in spreads."""
         return groups_of(level, self.edges)
 
     def quantiles(self, middle: Floats, low: Floats, high: Floats, group: Ints) -> Floats:
@@ -105,7 +105,7 @@ def bands_of(
     """Return the scores of each quantile that past bands ask for.
 
     Args:
-        checked: The trial; may be empty.
+        checked: The validation window; may be empty.
         edges: Of the groups.
         horizon: Months to forecast.
         last: Column of the last month known.
@@ -114,7 +114,7 @@ def bands_of(
     tail = _adapted(checked, spec)
     levels = _widened(tail)
     recency = 0.5 ** ((last - checked.origin) / spec.band_half_life)
-    growth = spec.band_growth / spec.trial_length(horizon) if len(checked.score) else 0.0
+    growth = spec.band_growth / spec.validation_length(horizon) if len(checked.score) else 0.0
     scores = np.empty((GROUPS, horizon, len(QUANTILES)))
     for group in range(GROUPS):
         kin = recency * np.where(checked.group == group, 1.0, spec.other_groups)
@@ -129,7 +129,7 @@ def bands_of(
 def _quantiles(score: Floats, weight: Floats, levels: Floats, spec: EngineSpec) -> Floats:
     """Return quantiles of observed and default scores, of one size on either side, 0 at the median.
 
-    The heads know which side is the longer; in a trial most series err to the side of the last
+    The heads know which side is the longer; in one window most series err to the side of the last
     shock, which says little about the side of the next.
     """
     sizes = with_default(np.abs(score), weight, np.abs(DEFAULT_SCORES), spec.band_prior)
@@ -138,7 +138,7 @@ def _quantiles(score: Floats, weight: Floats, levels: Floats, spec: EngineSpec) 
 
 
 def _adapted(checked: CalibrationCells, spec: EngineSpec) -> float:
-    """Return the tail that the misses of the trial, origin by origin, lead to."""
+    """Return the tail that the misses of the window, origin by origin, lead to."""
     tail = TAIL
     missed = np.abs(checked.score) > _usual(checked)
     for origin in np.unique(checked.origin):
@@ -148,7 +148,7 @@ def _adapted(checked: CalibrationCells, spec: EngineSpec) -> float:
 
 
 def _usual(checked: CalibrationCells) -> float:
-    """Return the score that four of five cells of the trial stayed within."""
+    """Return the score that four of five cells of the window stayed within."""
     return float(np.quantile(np.abs(checked.score), 1 - 2 * TAIL)) if len(checked.score) else 1.0
 
 

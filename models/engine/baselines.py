@@ -48,15 +48,15 @@ def around(engine: Engine, own: Quantiles, name: str, distance: Floats) -> Float
         engine: At the cutoff.
         own: The forecasts of the series asked for.
         name: As for ``expert_quantiles``.
-        distance: Of the quantiles from what the expert says, in spreads, months x quantiles.
+        distance: Of the quantiles from the expert's forecast, in spreads, months x quantiles.
     """
-    spread = engine.view.gauge(engine.last).spread[own.rows]
-    said = _last_value(engine, own) if name == LAST_VALUE else _said(own, name)
+    spread = engine.view.stats(engine.last).spread[own.rows]
+    said = _last_value(engine, own) if name == LAST_VALUE else _predicted(own, name)
     values = said[:, :, None] + distance * spread[:, None, None]
     return np.sort(np.maximum(values, 0.0), axis=2)
 
 
-def _said(own: Quantiles, name: str) -> Floats:
+def _predicted(own: Quantiles, name: str) -> Floats:
     return own.middle if name == MIDDLE else own.experts[name]
 
 

@@ -1,4 +1,4 @@
-"""Forecast a panel from a cutoff: lessons, trial, learner, and the quantiles of every series."""
+"""Forecast a panel from a cutoff: train, validate, and return the quantiles of every series."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +16,13 @@ from models.engine.quantile_model import (
 from models.engine.quantiles import Quantiles, mean_of
 from models.engine.series_stats import NAMES, OriginFeatures
 from models.engine.spec import EngineSpec
-from models.engine.training_set import Extra, PanelTrainingSet, PanelView, lessons
-from models.engine.validation_window import ValidationResult, before_trial, judge, trial_start
+from models.engine.training_set import Extra, PanelTrainingSet, PanelView, training_set
+from models.engine.validation_window import (
+    ValidationResult,
+    before_validation,
+    validate,
+    validation_start,
+)
 from models.learning.quantile_heads import Heads
 
 Floats = NDArray[np.float64]
@@ -27,7 +32,7 @@ CHUNK: Final = 4096
 """Series forecast at a time; bounds the memory."""
 
 PLAIN_SIDE: Final = 1.8
-"""Spreads from the middle to 10 and 90 percent a month ahead where nothing could be learned."""
+"""Spreads from the middle to 10 and 90 percent a month ahead with too little to train on."""
 
 PLAIN_GROWTH: Final = 1.0 / 3.0
 """Power of the horizon that this grows with. Both cover 80 percent on young panels of trade."""
@@ -40,18 +45,18 @@ class Engine:
     view: PanelView
     last: int
     """Column of the cutoff."""
-    learner: QuantileModel | None
-    verdict: ValidationResult
+    quantile_model: QuantileModel | None
+    validation: ValidationResult
     known: PanelTrainingSet
-    """What past origins taught."""
+    """Training rows of past origins."""
 
     def on(self, view: PanelView) -> "Engine":
-        """Return the engine with what it learned, ready to forecast other series."""
+        """Return the same trained engine, ready to forecast other series."""
         return replace(self, view=view)
 
     def chunks(self) -> list[Ints]:
         """Return the series with a value in the last year, some at a time."""
-        rows = np.flatnonzero(self.view.gauge(self.last).current)
+        rows = np.flatnonzero(self.view.stats(self.last).current)
         return [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
 
     def forecasts(self) -> Iterator[Quantiles]:
@@ -62,19 +67,21 @@ class Engine:
     def forecast(self, rows: Ints) -> Quantiles:
         """Return the forecasts of some series."""
         point = self.view.at(self.last, rows)
-        said = self._said(point)
+        prediction = self._predicted(point)
         shape = point.base.shape
         level = _level(point)
-        middle = self.verdict.middle(said.candidates.reshape(*shape, len(CANDIDATES)), level)
-        low, high = said.low.reshape(shape), said.high.reshape(shape)
-        bands = self.verdict.bands
+        middle = self.validation.middle(
+            prediction.candidates.reshape(*shape, len(CANDIDATES)), level
+        )
+        low, high = prediction.low.reshape(shape), prediction.high.reshape(shape)
+        bands = self.validation.bands
         distance = bands.quantiles(middle, low, high, bands.group_of(level))
         return in_tonnes(rows, point, distance)
 
-    def _said(self, point: OriginFeatures) -> QuantilePrediction:
+    def _predicted(self, point: OriginFeatures) -> QuantilePrediction:
         cells = point.features.reshape(-1, point.features.shape[2])
-        if self.learner is not None:
-            return self.learner.says(cells)
+        if self.quantile_model is not None:
+            return self.quantile_model.predict(cells)
         side = PLAIN_SIDE * cells[:, NAMES.index("horizon")].astype(np.float64) ** PLAIN_GROWTH
         return QuantilePrediction(np.zeros((len(cells), len(CANDIDATES))), -side, side)
 
@@ -101,53 +108,55 @@ def engine_at(
         extra_names: Their names.
     """
     view = PanelView(values[:, : last + 1], first_month, horizon, extra)
-    rows = taught_rows(len(values), spec)
-    return taught(view if rows is None else view.part(rows), last, spec, extra_names).on(view)
+    rows = training_series(len(values), spec)
+    return train_engine(view if rows is None else view.part(rows), last, spec, extra_names).on(view)
 
 
-def taught_rows(count: int, spec: EngineSpec) -> Ints | None:
-    """Return which of some series lessons are drawn from, ascending; None for all."""
+def training_series(count: int, spec: EngineSpec) -> Ints | None:
+    """Return which of some series are trained on, ascending; None for all."""
     if count <= spec.most_series:
         return None
     draw = np.random.default_rng(spec.seed)
     return np.sort(draw.choice(count, spec.most_series, replace=False))
 
 
-def taught(
+def train_engine(
     view: PanelView,
     last: int,
     spec: EngineSpec,
     extra_names: tuple[str, ...] = (),
     trained: Sequence[Heads] | None = None,
 ) -> Engine:
-    """Return the engine that some series teach at a cutoff, ready to forecast those.
+    """Return the engine trained on some series at a cutoff, ready to forecast those.
 
     Args:
         view: The series.
         last: Column of the cutoff.
         spec: Choices of the engine.
         extra_names: Of further features.
-        trained: Heads trained elsewhere on more series: on what was known before the trial, and on
-            all.
+        trained: Heads trained elsewhere on more series: on what was known before the
+            validation window, and on all.
     """
-    known = lessons(view, last, spec)
-    before = before_trial(known, trial_start(last, view.horizon, spec))
-    teacher = Trainer(known, (*NAMES, *extra_names), last, spec)
-    tried, final = teacher.learners([before, np.ones(len(known), dtype=bool)], trained)
-    verdict = judge(tried, known, horizon=view.horizon, last=last, spec=spec)
-    return Engine(view, last, final, verdict, known)
+    known = training_set(view, last, spec)
+    before = before_validation(known, validation_start(last, view.horizon, spec))
+    trainer = Trainer(known, (*NAMES, *extra_names), last, spec)
+    before_window, final = trainer.quantile_models(
+        [before, np.ones(len(known), dtype=bool)], trained
+    )
+    validation = validate(before_window, known, horizon=view.horizon, last=last, spec=spec)
+    return Engine(view, last, final, validation, known)
 
 
 def in_tonnes(rows: Ints, point: OriginFeatures, distance: Floats) -> Quantiles:
     """Return the forecasts that distances from the base mean."""
-    spread = point.gauge.spread[:, None, None]
+    spread = point.stats.spread[:, None, None]
     values = np.maximum(point.base[:, :, None] + distance * spread, 0.0)
     return Quantiles(rows, values, mean_of(values), point.base, point.experts)
 
 
 def _level(point: OriginFeatures) -> Floats:
     """Return the level of each series in spreads, 0 where nothing moves."""
-    gauge = point.gauge
+    stats = point.stats
     return np.divide(
-        gauge.level, gauge.spread, out=np.zeros_like(gauge.level), where=gauge.spread > 0
+        stats.level, stats.spread, out=np.zeros_like(stats.level), where=stats.spread > 0
     )

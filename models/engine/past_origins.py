@@ -1,8 +1,8 @@
-"""What a panel was at its past origins: seasons, common moves, and which series can teach.
+"""A panel at its past origins: seasons, common moves, and which series can be trained on.
 
 Each origin sees the months up to it only, but how a month compares with the year around it does not
-change once six months have passed: such ratios are taken once. Bit for bit what ``gauge`` says at
-each origin.
+change once six months have passed: such ratios are taken once. Bit for bit the same as
+``series_stats`` at each origin.
 """
 
 from dataclasses import dataclass
@@ -64,11 +64,11 @@ class PastOrigin:
     """Series x 12."""
     common: PanelStats
     able: Booleans
-    """Which can teach: forecast, scored and not all still."""
+    """Which can be trained on: forecast, scored and not constant."""
 
-    def gauge(self, rows: Ints) -> SeriesStats:
-        """Return the gauge of some of the series."""
-        return _gauge(self.tonnes, self.season, rows).part(np.arange(len(rows)))
+    def stats(self, rows: Ints) -> SeriesStats:
+        """Return the statistics of some of the series."""
+        return _stats_of(self.tonnes, self.season, rows).part(np.arange(len(rows)))
 
 
 class PastOrigins:
@@ -126,7 +126,7 @@ class PastOrigins:
             is_plain = (level > DOUBT * LEAST_LEVEL * mean) & (self._known(origin, SEEN) == SEEN)
             spread, momentum = self._plainly_moved(origin, season, level)
         odd = np.flatnonzero(~is_plain)
-        own = _gauge(self._tonnes[:, : origin + 1], season, odd)
+        own = _stats_of(self._tonnes[:, : origin + 1], season, odd)
         spread[odd], momentum[odd] = own.spread, own.momentum
         return spread, momentum
 
@@ -154,8 +154,8 @@ class _Seasons:
 
     def __init__(self, tonnes: Floats) -> None:
         places = range(0, len(tonnes), BLOCK)
-        told = zip(*(ratios(tonnes[at : at + BLOCK].T) for at in places), strict=True)
-        self._ratio, self._usable = (np.concatenate(own, axis=1) for own in told)
+        ratio = zip(*(ratios(tonnes[at : at + BLOCK].T) for at in places), strict=True)
+        self._ratio, self._usable = (np.concatenate(own, axis=1) for own in ratio)
         whole = self._usable.all(axis=0) & (len(tonnes) > 1)
         self._plain = np.flatnonzero(whole)
         self._odd = _never_alone(np.flatnonzero(~whole), len(tonnes))
@@ -167,26 +167,26 @@ class _Seasons:
         """Return the profiles of all series at an origin."""
         length = origin + 1 - YEAR
         for month in range(YEAR):
-            told, usable = self._ratio[:length][of_month(month)], self._usable[:length]
-            if len(told) != self._years[month]:
-                self._years[month] = len(told)
-                self._weigh(month, told, usable[of_month(month)])
+            ratio, usable = self._ratio[:length][of_month(month)], self._usable[:length]
+            if len(ratio) != self._years[month]:
+                self._years[month] = len(ratio)
+                self._weigh(month, ratio, usable[of_month(month)])
         return profiles_from(self._mean, self._scatter, self._count)
 
-    def _weigh(self, month: int, told: Floats, usable: Booleans) -> None:
+    def _weigh(self, month: int, ratio: Floats, usable: Booleans) -> None:
         """Take in the ratios of one month of the year, years x series, and which of them count."""
-        weight = year_weights(len(told))
+        weight = year_weights(len(ratio))
         plain, odd = self._plain, self._odd
         counts = usable[:, odd] * weight[:, None]
         for rows, found in (
-            (plain, evenly_weighted(told[:, plain], weight)),
-            (odd, weighted(told[:, odd], counts)),
+            (plain, evenly_weighted(ratio[:, plain], weight)),
+            (odd, weighted(ratio[:, odd], counts)),
         ):
             self._mean[month, rows], self._scatter[month, rows], self._count[month, rows] = found
 
 
-def _gauge(tonnes: Floats, season: Floats, rows: Ints) -> SeriesStats:
-    """Return the gauge of some series, their seasons laid out as those of all are."""
+def _stats_of(tonnes: Floats, season: Floats, rows: Ints) -> SeriesStats:
+    """Return the statistics of some series, their seasons laid out as those of all are."""
     return measured(tonnes[rows], season.T[:, rows].T)
 
 

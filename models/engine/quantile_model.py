@@ -19,7 +19,7 @@ from models.learning.quantile_heads import Heads, TrainingRows, binned, train_he
 Floats = NDArray[np.float64]
 
 LEAST_CELLS: Final = 200
-"""Cells below which nothing is learned."""
+"""Training rows below which no model is fitted."""
 
 FURTHEST_OUTCOME: Final = 100.0
 """Spreads beyond which an outcome is no further to the trees: the growth of a series that explodes
@@ -31,7 +31,7 @@ CANDIDATES: Final = ("experts", "stack", "trees")
 
 @dataclass(frozen=True, slots=True)
 class QuantilePrediction:
-    """What a learner says of cells, as distances from the base in spreads."""
+    """Predictions of a quantile model, as distances from the base in spreads."""
 
     candidates: Floats
     """Cells x ``CANDIDATES``."""
@@ -48,12 +48,12 @@ class QuantileModel:
     stack: Stack
     heads: Heads
 
-    def says(self, features: NDArray[np.float32]) -> QuantilePrediction:
+    def predict(self, features: NDArray[np.float32]) -> QuantilePrediction:
         """Return what is said of cells x features."""
         low, middle, high = (
             np.asarray(head.predict(features, num_threads=1)) for head in self.heads.values()
         )
-        candidates = np.stack([np.zeros(len(middle)), self.stack.says(features), middle], axis=1)
+        candidates = np.stack([np.zeros(len(middle)), self.stack.predict(features), middle], axis=1)
         return QuantilePrediction(candidates, np.minimum(low, middle), np.maximum(high, middle))
 
 
@@ -63,16 +63,16 @@ class Trainer:
     def __init__(
         self, known: PanelTrainingSet, names: tuple[str, ...], last: int, spec: EngineSpec
     ) -> None:
-        """Take the lessons known at the column ``last``."""
+        """Take the training rows known at the column ``last``."""
         self._known = known
         self._names = names
         self._spec = spec
         self._weight = recency(known, last, spec)
 
-    def learners(
+    def quantile_models(
         self, parts: Sequence[NDArray[np.bool_]], trained: Sequence[Heads] | None = None
     ) -> list[QuantileModel | None]:
-        """Return one learner a part of the cells, fitted at once; None where cells are too few.
+        """Return one model a part of the cells, fitted at once; None where cells are too few.
 
         Args:
             parts: Which cells; at most ``spec.rows`` of each part are seen.
@@ -150,5 +150,5 @@ def recency(known: PanelTrainingSet, last: int, spec: EngineSpec) -> Floats:
 
 
 def _part_of(whole: lgb.Dataset, cells: NDArray[np.intp]) -> lgb.Dataset | None:
-    """Return cells of a binned table; None where they are too few to learn from."""
+    """Return cells of a binned table; None where they are too few to train on."""
     return None if len(cells) < LEAST_CELLS else whole.subset(cells.tolist()).construct()

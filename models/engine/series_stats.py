@@ -1,6 +1,6 @@
-"""What is known of series at one origin, in units that fit all of them.
+"""Features of series at one origin, in units that fit all of them.
 
-Everything is told as distance from ``base``, the middle of the experts, in ``spread``, a series'
+Everything is a distance from ``base``, the middle of the experts, in ``spread``, a series'
 usual monthly move: series of all sizes and tempers then share one model, and zeros need no care.
 """
 
@@ -31,7 +31,7 @@ MIDDLE: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "ste
 
 CEILING: Final = 50.0
 """Times its highest month that an expert may say of a series, at most. A fast trend goes astray
-where a series explodes; on panels of trade no expert said more than 36."""
+where a series explodes; on panels of trade no expert forecasts more than 36."""
 
 LAGS: Final = (1, 2, 3, 4, 6, 12)
 MEANS: Final = ((3, 0), (6, 0), (24, 0), (3, 12))
@@ -63,7 +63,7 @@ CURRENT: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class SeriesStats:
-    """Size and temper of series at an origin; one number a series unless said."""
+    """Size and temper of series at an origin; one number a series unless forecasts."""
 
     season: Floats
     """Series x 12, by place in the table's columns modulo 12."""
@@ -80,7 +80,7 @@ class SeriesStats:
     """Whether there is one in the last year."""
 
     def part(self, rows: NDArray[np.intp] | slice) -> "SeriesStats":
-        """Return the gauge of some of the series."""
+        """Return the statistics of some of the series."""
         return take(self, rows)
 
 
@@ -100,7 +100,7 @@ class OriginFeatures:
 
     base: Floats
     experts: dict[str, Floats]
-    gauge: SeriesStats
+    stats: SeriesStats
     features: NDArray[np.float32]
     """Series x months x ``NAMES``, then covariates."""
 
@@ -118,7 +118,7 @@ NAMES: Final = (
 """Features: distances from the base in spreads, logs of ratios, shares and counts."""
 
 
-def gauge(values: Floats, profile: Floats | None = None) -> SeriesStats:
+def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
     """Return size and temper of series; draws their season towards the panel's.
 
     Args:
@@ -143,30 +143,30 @@ def panel_momentum(momentum: Floats) -> float:
     return float(np.median(known)) if known.size else 0.0
 
 
-def standpoint(
+def origin_features(
     values: Floats, own: SeriesStats, *, horizon: int, first_month: int, momentum: float
 ) -> OriginFeatures:
     """Return what is known of some series at an origin.
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
-        own: Their gauge.
+        own: Their stats.
         horizon: Months to forecast.
         first_month: Month of the year, 0 to 11, of the first column.
         momentum: As ``panel_momentum``.
     """
     ceiling = CEILING * np.where(np.isfinite(values), values, 0.0).max(axis=1)[:, None]
-    said = {
+    forecasts = {
         name: np.fmin(expert.ahead(values, own.season, horizon), ceiling)
         for name, expert in EXPERTS.items()
     }
-    base = np.median(np.stack([said[name] for name in MIDDLE]), axis=0)
-    values_of = _features(values, own, base, said, first_month)
+    base = np.median(np.stack([forecasts[name] for name in MIDDLE]), axis=0)
+    values_of = _features(values, own, base, forecasts, first_month)
     values_of["panel_momentum"] = np.full((1, 1), momentum)
     features = np.empty((*base.shape, len(NAMES)), dtype=np.float32)
     for place, name in enumerate(NAMES):
         features[:, :, place] = values_of[name]
-    return OriginFeatures(base, said, own, features)
+    return OriginFeatures(base, forecasts, own, features)
 
 
 def adjusted(values: Floats, season: Floats) -> Floats:
@@ -175,7 +175,7 @@ def adjusted(values: Floats, season: Floats) -> Floats:
 
 
 def measured(values: Floats, season: Floats) -> SeriesStats:
-    """Return the gauge of series whose season is known, series x 12."""
+    """Return the statistics of series whose season is known, series x 12."""
     known = np.isfinite(values)
     count = known.sum(axis=1)
     mean = _mean(values)
@@ -216,7 +216,7 @@ def _mean_of_late(moves: Floats) -> Floats:
 
 
 def _features(
-    values: Floats, own: SeriesStats, base: Floats, said: dict[str, Floats], first_month: int
+    values: Floats, own: SeriesStats, base: Floats, forecasts: dict[str, Floats], first_month: int
 ) -> dict[str, Floats]:
     """Return the features but the panel's, each broadcastable to series x months."""
     months, horizon = values.shape[1], base.shape[1]
@@ -228,7 +228,7 @@ def _features(
     found = {
         "horizon": np.arange(1.0, horizon + 1)[None, :],
         "month": ((first_month + ahead) % YEAR)[None, :].astype(np.float64),
-        "experts_apart": _ratio(np.std(list(said.values()), axis=0), spread),
+        "experts_apart": _ratio(np.std(list(forecasts.values()), axis=0), spread),
         "season_here": here - 1.0,
         "season_strength": own.season.std(axis=1)[:, None],
         "momentum": own.momentum[:, None],
@@ -238,7 +238,7 @@ def _features(
         "scale_log": _log_ratio(own.scale, own.level),
         "spread_to_scale_log": _log_ratio(own.spread, own.scale),
     }
-    found |= {f"{name}_distance": _ratio(one - base, spread) for name, one in said.items()}
+    found |= {f"{name}_distance": _ratio(one - base, spread) for name, one in forecasts.items()}
     for lag in LAGS:
         value = flat[:, -lag] if lag <= months else np.full(len(flat), np.nan)
         found[f"lag_{lag}"] = _ratio(value - flat_base, own.spread)[:, None]

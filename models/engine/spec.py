@@ -10,9 +10,9 @@ class EngineSpec:
     """Choices of the engine. Source: docs/adr/0005-panel-engine.md."""
 
     pairs: int = 8_000
-    """Pairs of series and past origin to learn from, at most."""
+    """Pairs of series and past origin to train on, at most."""
     most_series: int = 6_000
-    """Series that past origins look at, at most: what more would teach is not worth its time."""
+    """Series that past origins look at, at most: more are not worth their time."""
     rows: int = 10_000
     """Cells of those pairs that a fit sees, at most."""
     step: int = 2
@@ -34,26 +34,26 @@ class EngineSpec:
     row_share: float = 0.7
     bins: int = 63
     trial_months: int = 12
-    """Months replayed to weigh the candidates and to set the bands; at least the horizon."""
+    """Months of the validation window, which sets weights and bands; at least the horizon."""
     trust: float = 0.5
     """How far measured weights count against equal ones."""
     band_prior: float = 300.0
-    """Worth of the heads' own quantiles, in trial cells."""
+    """Worth of the heads' own quantiles, in cells of the validation window."""
     band_half_life: float = 12.0
-    """Age at which a trial cell counts half for the bands, in months."""
+    """Age at which a cell of the window counts half for the bands, in months."""
     band_growth: float = 0.2
-    """How much wider than the trial asks bands are a whole trial ahead, nearer months in step: far
-    months are seen from few of its origins, which overlap and share their shocks."""
+    """How much wider than the window asks bands are a whole window ahead, nearer months in step:
+    far months are seen from few of its origins, which overlap and share their shocks."""
     other_groups: float = 0.3
-    """What a trial cell of another group of volatility counts."""
+    """What a cell of another group of volatility counts."""
     adaption: float = 0.05
     """How far one month's misses move the level of the bands (ACI's gamma)."""
     seed: int = 20250404
     threads: int = 2
     """Workers; the numbers are the same with any number of them."""
 
-    def trial_length(self, horizon: int) -> int:
-        """Return the months of the trial."""
+    def validation_length(self, horizon: int) -> int:
+        """Return the months of the validation window."""
         return max(self.trial_months, horizon)
 
     @property
@@ -64,5 +64,5 @@ class EngineSpec:
     @property
     def digest(self) -> str:
         """Return a short fingerprint of all choices but the threads."""
-        told = {name: value for name, value in self.choices.items() if name != "threads"}
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+        counted = {name: value for name, value in self.choices.items() if name != "threads"}
+        return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]

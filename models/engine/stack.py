@@ -35,7 +35,7 @@ class Stack:
     unit: Floats
     beta: Floats
 
-    def says(self, features: NDArray[np.float32]) -> Floats:
+    def predict(self, features: NDArray[np.float32]) -> Floats:
         """Return the distance from the base of each row, in spreads."""
         terms = (_terms(features, self.columns, self.horizon) - self.middle) / self.unit
         said = np.zeros(len(terms))

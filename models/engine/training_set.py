@@ -1,4 +1,4 @@
-"""Rows to learn from: what past origins said and how it turned out."""
+"""Training rows: features at past origins and the outcomes that are known by now."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +14,9 @@ from models.engine.series_stats import (
     OriginFeatures,
     PanelStats,
     SeriesStats,
-    gauge,
+    origin_features,
     panel_momentum,
-    standpoint,
+    series_stats,
 )
 from models.engine.spec import EngineSpec
 from models.learning.arrays import join, take
@@ -44,7 +44,7 @@ class PanelView:
     extra: Extra | None = None
     common: Mapping[int, PanelStats] = field(default_factory=dict)
     """By origin, where these are some series of a panel; else all series tell it together."""
-    _gauges: dict[int, SeriesStats] = field(default_factory=dict, init=False, repr=False)
+    _stats: dict[int, SeriesStats] = field(default_factory=dict, init=False, repr=False)
 
     def part(self, rows: Ints) -> "PanelView":
         """Return the view of some of the series."""
@@ -52,22 +52,22 @@ class PanelView:
         own = None if extra is None else lambda origin, some: extra(origin, rows[some])
         return PanelView(self.tonnes[rows], self.first_month, self.horizon, own)
 
-    def gauge(self, origin: int) -> SeriesStats:
-        """Return the gauge of all series at an origin; made once."""
-        if origin not in self._gauges:
+    def stats(self, origin: int) -> SeriesStats:
+        """Return the statistics of all series at an origin; made once."""
+        if origin not in self._stats:
             common = self.common.get(origin)
             profile = None if common is None else common.profile
-            self._gauges[origin] = gauge(self.tonnes[:, : origin + 1], profile)
-        return self._gauges[origin]
+            self._stats[origin] = series_stats(self.tonnes[:, : origin + 1], profile)
+        return self._stats[origin]
 
     def at(self, origin: int, rows: Ints | slice) -> OriginFeatures:
-        """Return what some series say at an origin.
+        """Return the features of some series at an origin.
 
         Args:
             origin: Column of the last month known.
             rows: Which series.
         """
-        whole = self.gauge(origin)
+        whole = self.stats(origin)
         common = self.common.get(origin)
         momentum = panel_momentum(whole.momentum) if common is None else common.momentum
         return self.seen(origin, rows, whole.part(rows), momentum)
@@ -75,8 +75,8 @@ class PanelView:
     def seen(
         self, origin: int, rows: Ints | slice, own: SeriesStats, momentum: float
     ) -> OriginFeatures:
-        """Return what some series say at an origin, given their gauge and the panel's momentum."""
-        found = standpoint(
+        """Return features of some series at an origin, from their and the panel's statistics."""
+        found = origin_features(
             np.ascontiguousarray(self.tonnes[rows, : origin + 1]),
             own,
             horizon=self.horizon,
@@ -127,8 +127,8 @@ def past_origins(last: int, horizon: int, spec: EngineSpec) -> list[int]:
     return list(range(last - 1, earliest - 1, -spec.step))
 
 
-def lessons(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingSet:
-    """Return what past origins teach at the column ``last``; may be empty.
+def training_set(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingSet:
+    """Return the training rows known at the column ``last``; may be empty.
 
     At most ``spec.pairs`` pairs of series and origin are looked at, as many at each origin, drawn
     without regard to size.
@@ -153,7 +153,7 @@ def lessons(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingSet:
 
 @dataclass(frozen=True, slots=True)
 class _TrainingSeries:
-    """Series to learn from at one origin."""
+    """Series to train on at one origin."""
 
     origin: int
     rows: Ints
@@ -163,11 +163,11 @@ class _TrainingSeries:
 
     @classmethod
     def of(cls, past: PastOrigin, origin: int, rows: Ints) -> "_TrainingSeries":
-        return cls(origin, rows, past.gauge(rows), past.common.momentum)
+        return cls(origin, rows, past.stats(rows), past.common.momentum)
 
 
 def _drawn(past: PastOrigin, count: int, draw: np.random.Generator) -> Ints:
-    """Return rows of series that can teach."""
+    """Return rows of series that can be trained on."""
     able = np.flatnonzero(past.able)
     if len(able) <= count:
         return able
@@ -175,13 +175,13 @@ def _drawn(past: PastOrigin, count: int, draw: np.random.Generator) -> Ints:
 
 
 def _of_origin(view: PanelView, seen: _TrainingSeries, last: int) -> PanelTrainingSet:
-    """Return what some series say at an origin, where the outcome is known at column ``last``."""
+    """Return the training rows of some series at an origin, as known at column ``last``."""
     origin, rows = seen.origin, seen.rows
     outcome = view.after(origin, rows, last)
     known = np.isfinite(outcome)
     point = view.seen(origin, rows, seen.own, seen.momentum)
-    spread = point.gauge.spread[:, None]
-    worth = spread / np.maximum(point.gauge.scale[:, None], LEAST_SCALE * spread)
+    spread = point.stats.spread[:, None]
+    worth = spread / np.maximum(point.stats.scale[:, None], LEAST_SCALE * spread)
 
     def cells(values: Floats) -> Floats:
         return np.broadcast_to(values, outcome.shape)[known]
@@ -192,7 +192,7 @@ def _of_origin(view: PanelView, seen: _TrainingSeries, last: int) -> PanelTraini
         weight=cells(worth),
         origin=np.full(int(known.sum()), origin),
         horizon=1 + np.nonzero(known)[1],
-        level=cells(point.gauge.level[:, None] / spread),
+        level=cells(point.stats.level[:, None] / spread),
         base=cells(point.base / spread),
         experts={name: cells((one - point.base) / spread) for name, one in point.experts.items()},
     )

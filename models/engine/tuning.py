@@ -19,7 +19,7 @@ from features.months import month_label
 from models.engine.choices import sought, suggested
 from models.engine.forecast import engine_at
 from models.engine.spec import EngineSpec
-from models.engine.validation_window import trial_start
+from models.engine.validation_window import validation_start
 from models.executor.executor import IN_TURN, Executor, Progress, untracked
 from models.statistical.seasonality import seasonal_scale
 from store.errors import DataError
@@ -251,7 +251,7 @@ def _trial_table(
 
 def _least_past(horizon: int, spec: EngineSpec) -> int:
     """Return the months up to a cutoff with which the engine learns something before its trial."""
-    return spec.least_history + horizon - trial_start(0, horizon, spec)
+    return spec.least_history + horizon - validation_start(0, horizon, spec)
 
 
 def _too_short(name: str, table: pd.DataFrame, before: int, needed: int) -> DataError:

@@ -1,6 +1,6 @@
-"""The trial: the last months replayed by a learner that did not see them.
+"""The validation window: the last months, forecast by a model that was not trained on them.
 
-Its errors weigh the candidates against each other and set the bands.
+Its errors set the weights of the candidates and the bands.
 """
 
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
-    """What the trial taught."""
+    """Weights and bands from the validation window."""
 
     weights: Floats
     """Groups x (near, far) x candidates; each adds up to one."""
     bands: Bands
 
     def middle(self, candidates: Floats, level: Floats) -> Floats:
-        """Return the weighed middle of series x months.
+        """Return the weighted middle of series x months.
 
         Args:
             candidates: Series x months x candidates, distances from the base in spreads.
@@ -47,18 +47,18 @@ class ValidationResult:
         return middle
 
 
-def trial_start(last: int, horizon: int, spec: EngineSpec) -> int:
-    """Return the column of the first origin of the trial."""
-    return last - spec.trial_length(horizon)
+def validation_start(last: int, horizon: int, spec: EngineSpec) -> int:
+    """Return the column of the first origin of the validation window."""
+    return last - spec.validation_length(horizon)
 
 
-def before_trial(known: PanelTrainingSet, start: int) -> NDArray[np.bool_]:
-    """Tell which lessons were known when the trial began."""
+def before_validation(known: PanelTrainingSet, start: int) -> NDArray[np.bool_]:
+    """Tell which training rows were known when the validation window began."""
     return known.origin + known.horizon <= start
 
 
-def judge(
-    learner: QuantileModel | None,
+def validate(
+    quantile_model: QuantileModel | None,
     known: PanelTrainingSet,
     *,
     horizon: int,
@@ -68,41 +68,43 @@ def judge(
     """Return weights and bands from the months before the column ``last``.
 
     Args:
-        learner: Fitted to the cells of ``before_trial``.
-        known: All lessons.
+        quantile_model: Fitted to the cells of ``before_validation``.
+        known: All training rows.
         horizon: Months to forecast.
         last: Column of the last month known.
         spec: Choices of the engine.
     """
     edges = edges_of(known.level)
-    tried = known.part(known.origin >= trial_start(last, horizon, spec))
-    if learner is None or not len(tried):
+    window = known.part(known.origin >= validation_start(last, horizon, spec))
+    if quantile_model is None or not len(window):
         empty = CalibrationCells(*(np.empty(0, dtype) for dtype in (float, int, int, int)))
         return ValidationResult(
             _equal(), bands_of(empty, edges, horizon=horizon, last=last, spec=spec)
         )
-    said = learner.says(tried.features)
-    group = groups_of(tried.level, edges)
-    weights = _weights(said, tried, group, spec)
-    middle = (said.candidates * weights[group, is_far(tried.horizon)]).sum(axis=1)
-    checked = CalibrationCells(_scores(said, middle, tried), tried.horizon, group, tried.origin)
+    prediction = quantile_model.predict(window.features)
+    group = groups_of(window.level, edges)
+    weights = _weights(prediction, window, group, spec)
+    middle = (prediction.candidates * weights[group, is_far(window.horizon)]).sum(axis=1)
+    checked = CalibrationCells(
+        _scores(prediction, middle, window), window.horizon, group, window.origin
+    )
     return ValidationResult(
         weights, bands_of(checked, edges, horizon=horizon, last=last, spec=spec)
     )
 
 
 def _weights(
-    said: QuantilePrediction, tried: PanelTrainingSet, group: Ints, spec: EngineSpec
+    prediction: QuantilePrediction, window: PanelTrainingSet, group: Ints, spec: EngineSpec
 ) -> Floats:
     """Return weights by the errors of each group; equal ones for a group without enough."""
-    floor = -tried.base[:, None]
-    error = np.abs(np.maximum(said.candidates, floor) - tried.target[:, None])
-    error *= tried.weight[:, None]
+    floor = -window.base[:, None]
+    error = np.abs(np.maximum(prediction.candidates, floor) - window.target[:, None])
+    error *= window.weight[:, None]
     weights = _equal()
     for each in range(GROUPS):
         own = group == each
         weights[each] = combination_weights(
-            error[own], tried.horizon[own], trust=spec.trust, prior=weights[each, 0]
+            error[own], window.horizon[own], trust=spec.trust, prior=weights[each, 0]
         )
     return weights
 
@@ -112,8 +114,8 @@ def _equal() -> Floats:
     return np.full((GROUPS, 2, len(CANDIDATES)), 1.0 / len(CANDIDATES))
 
 
-def _scores(said: QuantilePrediction, middle: Floats, tried: PanelTrainingSet) -> Floats:
+def _scores(prediction: QuantilePrediction, middle: Floats, window: PanelTrainingSet) -> Floats:
     """Return how far outcomes were from the middle, in units of the head on that side."""
-    down, up = sides(middle, said.low, said.high)
-    gap = tried.target - np.maximum(middle, -tried.base)
+    down, up = sides(middle, prediction.low, prediction.high)
+    gap = window.target - np.maximum(middle, -window.base)
     return gap / np.where(gap < 0, down, up)

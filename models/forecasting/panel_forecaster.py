@@ -149,7 +149,7 @@ class FittedPanel:
         mean = np.full((count, months), np.nan)
         values = np.full((count, months, levels), np.nan)
         mean[made.rows], values[made.rows] = made.mean, made.tonnes
-        season = self.engine.view.gauge(self.engine.last).season[self._own]
+        season = self.engine.view.stats(self.engine.last).season[self._own]
         errors = EXPERTS[ERRORS_OF](history, season, 1).residual
         mean, values = reconcile(mean, values, errors, self.snapshot.tree)
         rows = np.flatnonzero(np.isfinite(mean).all(axis=1))

@@ -1,7 +1,7 @@
 """Forecast a panel that is never held whole: part by part, with the same bits as all at once.
 
 What series say of each other, the panel's season and how its middle series moves, is gathered in
-two passes before the last; what the engine learns comes from the series it would draw anyway.
+two passes before the last; the engine is trained on the series it would draw anyway.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.baselines import around, error_quantiles
-from models.engine.forecast import Engine, taught, taught_rows
+from models.engine.forecast import Engine, train_engine, training_series
 from models.engine.quantiles import Quantiles
-from models.engine.series_stats import PanelStats, gauge, panel_momentum
+from models.engine.series_stats import PanelStats, panel_momentum, series_stats
 from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelView
 from models.forecasting.forecaster import MODEL
@@ -59,7 +59,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """Where the series of a panel lie in its parts and in the order of their names."""
+    """Where the series of a panel are in its parts and in the order of their names."""
 
     places: tuple[Ints, ...]
     """By part: place of each of its series among all names in order."""
@@ -77,33 +77,33 @@ class Division:
         """Return the number of series."""
         return sum(len(some) for some in self.places)
 
-    def teachers(self, spec: EngineSpec) -> list[Ints]:
-        """Return by part the rows of the series that lessons are drawn from."""
-        drawn = taught_rows(self.count, spec)
+    def training_rows(self, spec: EngineSpec) -> list[Ints]:
+        """Return by part the rows of the series that are trained on."""
+        drawn = training_series(self.count, spec)
         if drawn is None:
             return [np.arange(len(some)) for some in self.places]
         return [np.flatnonzero(np.isin(some, drawn)) for some in self.places]
 
     def ordered(self, parts: Sequence[Ints] | None = None) -> Ints:
-        """Return the order that brings what the parts say one after the other to that of names.
+        """Return the order that sorts the rows of the parts, one after the other, by name.
 
         Args:
-            parts: By part, the rows that say something; None for all.
+            parts: By part, the rows it is about; None for all.
         """
-        told = self.places
+        places = self.places
         if parts is not None:
-            told = tuple(some[own] for some, own in zip(self.places, parts, strict=True))
-        return np.argsort(np.concatenate(told), kind="stable")
+            places = tuple(some[own] for some, own in zip(self.places, parts, strict=True))
+        return np.argsort(np.concatenate(places), kind="stable")
 
 
 @dataclass(frozen=True, slots=True)
 class PartSummary:
-    """What a part says in the first pass."""
+    """What a part contributes in the first pass."""
 
     profiles: SeasonalProfiles | None
     """None in a panel too short for a season."""
-    lessons: Floats
-    """Series that teach x months."""
+    series: Floats
+    """Series to train on x months."""
 
 
 def never_alone(values: Floats) -> Floats:
@@ -111,17 +111,17 @@ def never_alone(values: Floats) -> Floats:
     return np.repeat(values, 2, axis=0) if len(values) == 1 else values
 
 
-def first_pass(block: Block, teachers: Ints) -> PartSummary:
-    """Return the seasons that a part shows on its own, and the series of it that teach."""
+def first_pass(block: Block, rows: Ints) -> PartSummary:
+    """Return a part's own seasons, and those of its series that are trained on."""
     profiles = None
     if block.tonnes.shape[1] >= LEAST_MONTHS:
         profiles = measured_profiles(never_alone(block.tonnes)).part(np.arange(len(block.names)))
-    return PartSummary(profiles, block.tonnes[teachers])
+    return PartSummary(profiles, block.tonnes[rows])
 
 
-def profile_of(told: Sequence[PartSummary], division: Division) -> Floats:
+def profile_of(summaries: Sequence[PartSummary], division: Division) -> Floats:
     """Return the panel's season; the sum is taken in the order of names, however it is divided."""
-    parts = [one.profiles for one in told if one.profiles is not None]
+    parts = [one.profiles for one in summaries if one.profiles is not None]
     if not parts:
         return NO_SEASON
     return panel_profile(join(parts).part(division.ordered()))
@@ -129,23 +129,25 @@ def profile_of(told: Sequence[PartSummary], division: Division) -> Floats:
 
 def second_pass(block: Block, profile: Floats) -> Floats:
     """Return how each series of a part moves of late, in spreads."""
-    return gauge(never_alone(block.tonnes), profile).momentum[: len(block.names)]
+    return series_stats(never_alone(block.tonnes), profile).momentum[: len(block.names)]
 
 
-def common_of(momenta: Sequence[Floats], profile: Floats) -> PanelStats:
-    """Return what all series of a panel say together."""
+def panel_stats_of(momenta: Sequence[Floats], profile: Floats) -> PanelStats:
+    """Return the statistics of all series of a panel."""
     return PanelStats(profile, panel_momentum(np.concatenate(momenta)))
 
 
-def teaching(told: Sequence[PartSummary], teachers: Sequence[Ints], division: Division) -> Floats:
-    """Return the series that teach x months, in the order of their names."""
-    values: Floats = np.concatenate([one.lessons for one in told])[division.ordered(teachers)]
+def series_to_train(
+    summaries: Sequence[PartSummary], rows: Sequence[Ints], division: Division
+) -> Floats:
+    """Return the series to train on x months, in the order of their names."""
+    values: Floats = np.concatenate([one.series for one in summaries])[division.ordered(rows)]
     return values
 
 
-def learned(
-    told: Sequence[PartSummary],
-    teachers: Sequence[Ints],
+def trained_engine(
+    summaries: Sequence[PartSummary],
+    rows: Sequence[Ints],
     division: Division,
     *,
     span: PanelMonths,
@@ -153,20 +155,20 @@ def learned(
     spec: EngineSpec,
     trained: Sequence[Heads] | None = None,
 ) -> Engine:
-    """Return the engine that a panel teaches at the last month; it has no series to forecast.
+    """Return the engine trained at the last month; it has no series to forecast.
 
     Args:
-        told: By part, in the first pass.
-        teachers: By part, the rows that teach.
+        summaries: By part, in the first pass.
+        rows: By part, the rows that are trained on.
         division: Of the panel.
         span: Its months.
         horizon: Months to forecast.
         spec: Choices of the engine.
-        trained: Heads that were trained on lessons of all series (see ``part_training``).
+        trained: Heads that were trained on rows of all series (see ``training``).
     """
-    values = teaching(told, teachers, division)
+    values = series_to_train(summaries, rows, division)
     view = PanelView(values, span.first % YEAR, horizon)
-    engine = taught(view, span.width - 1, spec, trained=trained)
+    engine = train_engine(view, span.width - 1, spec, trained=trained)
     return engine.on(PanelView(values[:0], span.first % YEAR, horizon))
 
 
@@ -175,21 +177,21 @@ def bands_of(engine: Engine, names: Sequence[str]) -> dict[str, Floats]:
     return {name: error_quantiles(engine.known, name, engine.view.horizon) for name in names}
 
 
-def without_lessons(engine: Engine) -> Engine:
+def without_training_rows(engine: Engine) -> Engine:
     """Return the engine without what only training needs, small enough to send to workers."""
     return replace(engine, known=engine.known.part(np.empty(0, dtype=np.int64)))
 
 
-def spoken_pass(
+def predict_pass(
     block: Block, engine: Engine, common: PanelStats, *, bands: Mapping[str, Floats]
 ) -> Iterator[dict[str, Quantiles]]:
-    """Yield by name what the product and its rivals say of a part, some series at a time.
+    """Yield by name the forecasts of the product and its baselines, some series at a time.
 
     Args:
         block: The part, up to the cutoff.
-        engine: By ``learned``.
+        engine: By ``trained_engine``.
         common: Of the whole panel.
-        bands: By rival, as ``bands_of``.
+        bands: By baseline, as ``bands_of``.
     """
     count, last = len(block.names), block.tonnes.shape[1] - 1
     tonnes = never_alone(block.tonnes)
@@ -199,6 +201,8 @@ def spoken_pass(
         some = rows[rows < count]
         lone = len(some) == 1
         said = own.forecast(np.repeat(some, 2) if lone else some)
-        spoken = {MODEL: said}
-        spoken |= {name: said.with_tonnes(around(own, said, name, bands[name])) for name in bands}
-        yield {name: one.first() for name, one in spoken.items()} if lone else spoken
+        forecasts = {MODEL: said}
+        forecasts |= {
+            name: said.with_tonnes(around(own, said, name, bands[name])) for name in bands
+        }
+        yield {name: one.first() for name, one in forecasts.items()} if lone else forecasts

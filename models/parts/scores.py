@@ -13,27 +13,30 @@ from models.forecasting.forecaster import REFERENCE
 from models.forecasting.panel_snapshot import months_of
 from models.parts.parts import Block, PanelMonths
 
-RIVALS: Final = (MIDDLE, REFERENCE)
-"""Whom a panel in parts is compared with: each more costs as much as the product's own scores."""
+BASELINES: Final = (MIDDLE, REFERENCE)
+"""What a panel in parts is compared with: each more costs as much as the product's own scores."""
 
-TOLD_BY: Final = ("cutoff", "horizon", "model")
+CUTS: Final = ("cutoff", "horizon", "model")
 
 
-def part_totals(block: Block, spoken: Mapping[str, Quantiles], known: PanelMonths) -> pd.DataFrame:
-    """Return the totals of what was said of some series of a part, by ``TOLD_BY``.
+def part_totals(
+    block: Block, forecasts: Mapping[str, Quantiles], known: PanelMonths
+) -> pd.DataFrame:
+    """Return the totals of the forecasts of some series of a part, by ``CUTS``.
 
     Args:
         block: The part, with all months.
-        spoken: By model, as ``models.parts.parts.spoken_pass``.
+        forecasts: By model, as ``models.parts.parts.predict_pass``.
         known: The months up to the cutoff.
     """
-    some = next(iter(spoken.values()))
+    some = next(iter(forecasts.values()))
     names, tonnes = block.names[some.rows], block.tonnes[some.rows]
     later = slice(known.width, known.width + some.mean.shape[1])
     months = range(known.last + 1, known.last + 1 + tonnes[:, later].shape[1])
     truth = months_of(pd.DataFrame(tonnes[:, later], index=names, columns=list(months)))
-    said = [
-        found.table(block.names, known.last).assign(model=model) for model, found in spoken.items()
+    tables = [
+        found.table(block.names, known.last).assign(model=model)
+        for model, found in forecasts.items()
     ]
     scale = scale_rows(names, known.last, tonnes[:, : known.width])
-    return totals(cell_scores(pd.concat(said, ignore_index=True), truth, scale), TOLD_BY)
+    return totals(cell_scores(pd.concat(tables, ignore_index=True), truth, scale), CUTS)

@@ -1,4 +1,4 @@
-"""One model over all parts of a panel: lessons of every part, heads trained on them together."""
+"""One model over all parts of a panel: training rows of every part, heads trained on all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ from models.engine.past_origins import PastOrigins
 from models.engine.quantile_model import FURTHEST_OUTCOME, head_parameters, recency
 from models.engine.series_stats import PanelStats
 from models.engine.spec import EngineSpec
-from models.engine.training_set import PanelView, lessons, past_origins
-from models.engine.validation_window import before_trial, trial_start
+from models.engine.training_set import PanelView, past_origins, training_set
+from models.engine.validation_window import before_validation, validation_start
 from models.learning.arrays import join
 from models.learning.quantile_heads import Heads, TrainingRows, binned, train_heads
 from models.parts.parts import Block, Floats, PanelMonths
@@ -27,10 +27,10 @@ class PartCells(TrainingRows):
     """Whether it was known when the validation window began."""
 
 
-def past_commons(
+def past_panel_stats(
     values: Floats, *, span: PanelMonths, horizon: int, spec: EngineSpec
 ) -> dict[int, PanelStats]:
-    """Return what the series that teach say together at each past origin, by column.
+    """Return the statistics of the series trained on at each past origin, by column.
 
     They stand for the panel there, as they do where it is held whole.
     """
@@ -41,17 +41,17 @@ def past_commons(
 
 def part_cells(
     block: Block,
-    commons: dict[int, PanelStats],
+    panel_stats: dict[int, PanelStats],
     *,
     span: PanelMonths,
     horizon: int,
     spec: EngineSpec,
 ) -> PartCells:
-    """Return the cells that the trees see of a part, as dense as where few series teach.
+    """Return the cells that the trees see of a part, as dense as where few series are trained on.
 
     Args:
         block: The part.
-        commons: By ``past_commons``.
+        panel_stats: By ``past_panel_stats``.
         span: Months of the panel.
         horizon: Months to forecast.
         spec: Choices of the engine: of ``most_series`` series ``pairs`` and ``rows`` are drawn.
@@ -59,8 +59,8 @@ def part_cells(
     last = span.width - 1
     share = len(block.names) / spec.most_series
     pairs = int(np.ceil(spec.pairs * share))
-    view = PanelView(block.tonnes, span.first % YEAR, horizon, common=commons)
-    known = lessons(view, last, replace(spec, pairs=pairs))
+    view = PanelView(block.tonnes, span.first % YEAR, horizon, common=panel_stats)
+    known = training_set(view, last, replace(spec, pairs=pairs))
     rows = int(np.ceil(spec.rows * share))
     if len(known) > rows:
         draw = np.random.default_rng(spec.seed)
@@ -69,7 +69,7 @@ def part_cells(
         known.features,
         np.clip(known.target, -FURTHEST_OUTCOME, FURTHEST_OUTCOME),
         recency(known, last, spec),
-        before_trial(known, trial_start(last, horizon, spec)),
+        before_validation(known, validation_start(last, horizon, spec)),
     )
 
 

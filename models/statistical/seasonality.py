@@ -165,9 +165,9 @@ def profiles_of(ratio: Floats, usable: Booleans) -> SeasonalProfiles:
     shape = (YEAR, ratio.shape[1])
     mean, scatter, count = np.ones(shape), np.zeros(shape), np.zeros(shape)
     for month in range(YEAR):
-        told = ratio[of_month(month)]
-        weight = usable[of_month(month)] * year_weights(len(told))[:, None]
-        mean[month], scatter[month], count[month] = weighted(told, weight)
+        month_ratio = ratio[of_month(month)]
+        weight = usable[of_month(month)] * year_weights(len(month_ratio))[:, None]
+        mean[month], scatter[month], count[month] = weighted(month_ratio, weight)
     return profiles_from(mean, scatter, count)
 
 

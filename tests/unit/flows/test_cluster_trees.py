@@ -37,7 +37,7 @@ def make_cells(count: int, seed: int) -> PartCells:
 
 
 @pytest.fixture(scope="module")
-def lessons(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def training_set(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("lessons")
     files = [folder / f"part-{place}.npz" for place in range(4)]
     for place, file in enumerate(files):

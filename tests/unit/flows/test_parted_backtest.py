@@ -13,7 +13,7 @@ from models.evaluation.scores import scoreboard
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
-from models.parts.scores import RIVALS
+from models.parts.scores import BASELINES
 from sources.files.panel import read_panel
 from store.errors import DataError
 from store.settings import Settings
@@ -51,7 +51,7 @@ def test_parts_are_scored_as_the_file_is(settings: Settings, tmp_path: Path) -> 
         asked = own.loc[own["cutoff"] == label].sort_values(["destination", "horizon"])
         for name in ("p05", "p10", "p50", "p90", "p95", "mean"):
             assert said[name].tolist() == asked[name].tolist()
-    cells = expected.cells.loc[expected.cells["model"].isin([MODEL, *RIVALS])]
+    cells = expected.cells.loc[expected.cells["model"].isin([MODEL, *BASELINES])]
     asked = scoreboard(cells)
     asked = asked.loc[asked["kind"] != "destination"]
     keys = ["kind", "value", "model"]

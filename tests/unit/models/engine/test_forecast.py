@@ -196,7 +196,7 @@ class TestTooLittleToLearn:
         engine = make_engine(make_values(months=13), horizon=8)
         tonnes = said_of(engine).tonnes
 
-        assert engine.learner is None
+        assert engine.quantile_model is None
         up = tonnes[:, :, P90] - tonnes[:, :, P50]
         np.testing.assert_allclose(up[:, 7], 2.0 * up[:, 0])
 
@@ -272,7 +272,7 @@ class TestOddSeries:
     def test_may_be_all_there_is(self, row: list[float]) -> None:
         assert_sound(said(np.tile(row, (12, 60 // np.size(row)))).tonnes)
 
-    # What may change: the pooled season, the panel's momentum, and what the learner makes of its
+    # What may change: the pooled season, the panel's momentum, and what the model makes of its
     # rows. None of these moves a forecast further than a part of its own band.
     @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
     def test_leave_the_others_nearly_alone(self, row: list[float]) -> None:

@@ -24,15 +24,15 @@ def drawn(
     return make_lessons(features, features[:, 1] + (spread if noise is None else noise(spread)))
 
 
-def taught(known: PanelTrainingSet, spec: EngineSpec = BRIEF) -> QuantileModel:
-    [found] = Trainer(known, NAMES, LAST, spec).learners([np.ones(len(known), dtype=bool)])
+def train_engine(known: PanelTrainingSet, spec: EngineSpec = BRIEF) -> QuantileModel:
+    [found] = Trainer(known, NAMES, LAST, spec).quantile_models([np.ones(len(known), dtype=bool)])
     assert found is not None
     return found
 
 
 def test_heads_lie_near_their_levels_in_sample() -> None:
     known = drawn()
-    said = taught(known, replace(BRIEF, rounds=60)).says(known.features)
+    said = train_engine(known, replace(BRIEF, rounds=60)).predict(known.features)
 
     for head, level in ((said.low, 0.1), (said.candidates[:, 2], 0.5), (said.high, 0.9)):
         assert (known.target <= head).mean() == pytest.approx(level, abs=0.03)
@@ -40,7 +40,7 @@ def test_heads_lie_near_their_levels_in_sample() -> None:
 
 def test_heads_do_not_cross() -> None:
     known = drawn()
-    said = taught(known).says(known.features)
+    said = train_engine(known).predict(known.features)
 
     assert (said.low <= said.candidates[:, 2]).all()
     assert (said.candidates[:, 2] <= said.high).all()
@@ -48,7 +48,7 @@ def test_heads_do_not_cross() -> None:
 
 def test_the_first_candidate_is_the_experts_middle() -> None:
     known = drawn()
-    said = taught(known).says(known.features)
+    said = train_engine(known).predict(known.features)
 
     assert said.candidates.shape == (len(known), len(CANDIDATES))
     assert not said.candidates[:, 0].any()
@@ -56,7 +56,7 @@ def test_the_first_candidate_is_the_experts_middle() -> None:
 
 def test_the_stack_is_the_better_candidate_where_the_relation_is_a_line() -> None:
     known = drawn()
-    said = taught(known, replace(BRIEF, ridge=1.0)).says(known.features)
+    said = train_engine(known, replace(BRIEF, ridge=1.0)).predict(known.features)
 
     errors = np.abs(said.candidates - known.target[:, None]).mean(axis=0)
     assert errors.argmin() == CANDIDATES.index("stack")
@@ -66,15 +66,15 @@ def test_too_few_cells_teach_nothing() -> None:
     known = drawn(LEAST_CELLS)
     few = np.arange(LEAST_CELLS) > 0
 
-    found = Trainer(known, NAMES, LAST, BRIEF).learners([~few, few, few | True])
+    found = Trainer(known, NAMES, LAST, BRIEF).quantile_models([~few, few, few | True])
 
-    assert [learner is None for learner in found] == [True, True, False]
+    assert [quantile_model is None for quantile_model in found] == [True, True, False]
 
 
 def test_no_cells_teach_nothing() -> None:
     known = drawn().part(np.zeros(2_000, dtype=bool))
 
-    assert Trainer(known, NAMES, LAST, BRIEF).learners([np.empty(0, dtype=bool)]) == [None]
+    assert Trainer(known, NAMES, LAST, BRIEF).quantile_models([np.empty(0, dtype=bool)]) == [None]
 
 
 def test_at_most_some_rows_are_seen() -> None:
@@ -86,9 +86,11 @@ def test_at_most_some_rows_are_seen() -> None:
     target = known.target.copy()
     target[others] = 50.0
 
-    honest, wild = (taught(part, small) for part in (known, replace(known, target=target)))
+    honest, wild = (train_engine(part, small) for part in (known, replace(known, target=target)))
 
-    np.testing.assert_array_equal(honest.says(known.features).high, wild.says(known.features).high)
+    np.testing.assert_array_equal(
+        honest.predict(known.features).high, wild.predict(known.features).high
+    )
 
 
 def test_older_lessons_count_less() -> None:
@@ -98,7 +100,7 @@ def test_older_lessons_count_less() -> None:
     origin = np.where(old, 0, LAST - 1)
     aged = replace(known, target=target, origin=origin)
 
-    said = taught(aged, replace(BRIEF, half_life=12.0)).says(known.features)
+    said = train_engine(aged, replace(BRIEF, half_life=12.0)).predict(known.features)
 
     assert np.median(said.candidates[:, 2]) < -9.0
 
@@ -108,7 +110,7 @@ def test_one_exploding_series_does_not_fill_the_leaves_of_others() -> None:
     target = known.target.copy()
     target[::8] = 1e9
 
-    said = taught(replace(known, target=target)).says(known.features)
+    said = train_engine(replace(known, target=target)).predict(known.features)
 
     assert said.high.max() <= 100.0
 
@@ -118,7 +120,7 @@ def test_the_same_is_learned_with_any_number_of_threads() -> None:
     parts = [np.arange(2_000) < 900, np.ones(2_000, dtype=bool)]
 
     one, two = (
-        Trainer(known, NAMES, LAST, replace(BRIEF, threads=count)).learners(parts)
+        Trainer(known, NAMES, LAST, replace(BRIEF, threads=count)).quantile_models(parts)
         for count in (1, 2)
     )
 

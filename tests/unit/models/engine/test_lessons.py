@@ -5,7 +5,7 @@ import pytest
 
 from models.engine.series_stats import NAMES
 from models.engine.spec import EngineSpec
-from models.engine.training_set import LEAST_SCALE, PanelView, lessons, past_origins
+from models.engine.training_set import LEAST_SCALE, PanelView, past_origins, training_set
 from models.statistical.smoothing import Floats
 from tests.data.engine_builders import BRIEF, make_values, make_view
 
@@ -73,14 +73,14 @@ class TestPastOrigins:
 class TestLessons:
     def test_tell_what_came_of_what_was_said(self) -> None:
         view = make_view(make_values(series=8))
-        found = lessons(view, 59, BRIEF)
+        found = training_set(view, 59, BRIEF)
 
         cell = int(np.flatnonzero((found.origin == 50) & (found.horizon == 3))[4])
         point = view.at(50, ALL)
-        spread, base = point.gauge.spread[4], point.base[4, 2]
+        spread, base = point.stats.spread[4], point.base[4, 2]
         assert found.target[cell] == pytest.approx((view.tonnes[4, 53] - base) / spread)
         assert found.base[cell] == pytest.approx(base / spread)
-        assert found.level[cell] == pytest.approx(point.gauge.level[4] / spread)
+        assert found.level[cell] == pytest.approx(point.stats.level[4] / spread)
         distance = (point.experts["theta"][4, 2] - base) / spread
         assert found.experts["theta"][cell] == pytest.approx(distance)
         np.testing.assert_array_equal(found.features[cell], point.features[4, 2])
@@ -89,16 +89,16 @@ class TestLessons:
         values = make_values(series=8)
         values[3] = values[3, np.arange(60) % 12] + 1e-6 * np.arange(60)
         view = make_view(values)
-        found = lessons(view, 59, BRIEF)
+        found = training_set(view, 59, BRIEF)
 
         newest = found.weight[(found.origin == 58) & (found.horizon == 1)]
-        whole = view.gauge(58)
+        whole = view.stats(58)
         np.testing.assert_allclose(newest[0], whole.spread[0] / whole.scale[0])
         assert newest[3] == pytest.approx(1.0 / LEAST_SCALE)
         assert found.weight.max() == pytest.approx(1.0 / LEAST_SCALE)
 
     def test_know_no_outcome_after_the_last_month(self) -> None:
-        found = lessons(make_view(make_values(series=8)), 59, BRIEF)
+        found = training_set(make_view(make_values(series=8)), 59, BRIEF)
 
         assert (found.origin + found.horizon).max() == 59
         assert found.horizon.min() == 1
@@ -108,7 +108,7 @@ class TestLessons:
         poisoned = values.copy()
         poisoned[:, 50:] = -1e12
 
-        honest, wild = (lessons(make_view(table), 49, BRIEF) for table in (values, poisoned))
+        honest, wild = (training_set(make_view(table), 49, BRIEF) for table in (values, poisoned))
 
         np.testing.assert_array_equal(honest.features, wild.features)
         np.testing.assert_array_equal(honest.target, wild.target)
@@ -117,14 +117,14 @@ class TestLessons:
         values = make_values(series=8)
         values[:, 55] = NAN
 
-        found = lessons(make_view(values), 59, BRIEF)
+        found = training_set(make_view(values), 59, BRIEF)
 
         assert 55 not in (found.origin + found.horizon)
         assert np.isfinite(found.target).all()
 
     def test_draw_as_many_series_at_each_origin(self) -> None:
         spec = replace(BRIEF, pairs=100)
-        found = lessons(make_view(make_values()), 59, spec)
+        found = training_set(make_view(make_values()), 59, spec)
 
         whole = found.part(found.origin <= 53)
         origins, counts = np.unique(whole.origin, return_counts=True)
@@ -136,7 +136,7 @@ class TestLessons:
         large = values * np.where(np.arange(40) < 20, 2.0**30, 1.0)[:, None]
         spec = replace(BRIEF, pairs=100)
 
-        plain, sized = (lessons(make_view(table), 59, spec) for table in (values, large))
+        plain, sized = (training_set(make_view(table), 59, spec) for table in (values, large))
 
         np.testing.assert_array_equal(plain.target, sized.target)
 
@@ -147,21 +147,21 @@ class TestLessons:
         values[3] = NAN
         values[4, :-1] = NAN
 
-        found = lessons(make_view(values), 59, BRIEF)
+        found = training_set(make_view(values), 59, BRIEF)
 
         assert len(found.target[(found.origin == 58) & (found.horizon == 1)]) == 2
 
     def test_are_the_same_with_any_number_of_threads(self) -> None:
         view = make_view(make_values())
 
-        one, two = (lessons(view, 59, replace(BRIEF, threads=count)) for count in (1, 2))
+        one, two = (training_set(view, 59, replace(BRIEF, threads=count)) for count in (1, 2))
 
         np.testing.assert_array_equal(one.features, two.features)
         np.testing.assert_array_equal(one.target, two.target)
 
     @pytest.mark.parametrize("months", [1, 5, 14])
     def test_of_a_young_panel_are_empty(self, months: int) -> None:
-        found = lessons(make_view(make_values(months=months)), months - 1, BRIEF)
+        found = training_set(make_view(make_values(months=months)), months - 1, BRIEF)
 
         assert len(found) == 0
         assert found.features.shape == (0, len(NAMES))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.engine.past_origins import PastOrigins
-from models.engine.series_stats import PanelStats, gauge, panel_momentum
+from models.engine.series_stats import PanelStats, panel_momentum, series_stats
 from models.statistical.smoothing import Floats
 from tests.data.engine_builders import make_values
 
@@ -40,9 +40,9 @@ def test_an_origin_is_bit_for_bit_what_its_own_months_say(name: str, origin: int
 
     found = PastOrigins(values, 58).at(origin)
 
-    whole = gauge(values[:, : origin + 1])
+    whole = series_stats(values[:, : origin + 1])
     rows = np.arange(0, len(values), 3)
-    own, expected = found.gauge(rows), whole.part(rows)
+    own, expected = found.stats(rows), whole.part(rows)
     for field in FIELDS:
         np.testing.assert_array_equal(getattr(own, field), getattr(expected, field))
     assert found.common.momentum == panel_momentum(whole.momentum)
@@ -57,7 +57,7 @@ def test_some_series_of_a_panel_are_drawn_towards_its_season() -> None:
     found = PastOrigins(values, 58).at(40, common)
 
     assert found.common is common
-    expected = gauge(values[:, :41], common.profile)
+    expected = series_stats(values[:, :41], common.profile)
     np.testing.assert_array_equal(found.season, expected.season)
 
 

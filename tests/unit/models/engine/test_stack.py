@@ -28,7 +28,7 @@ def test_a_planted_relation_is_found() -> None:
     stack = fit(features, planted(features))
 
     fresh = drawn(seed=4)
-    assert stack.says(fresh) == pytest.approx(planted(fresh), abs=1e-3)
+    assert stack.predict(fresh) == pytest.approx(planted(fresh), abs=1e-3)
 
 
 def test_a_planted_relation_is_found_among_wild_outcomes() -> None:
@@ -37,13 +37,13 @@ def test_a_planted_relation_is_found_among_wild_outcomes() -> None:
     target[::20] += 1e6
 
     fresh = drawn(seed=4)
-    assert fit(features, target).says(fresh) == pytest.approx(planted(fresh), abs=0.1)
+    assert fit(features, target).predict(fresh) == pytest.approx(planted(fresh), abs=0.1)
 
 
 def test_a_strong_belief_in_nothing_says_nothing() -> None:
     features = drawn()
 
-    said = fit(features, planted(features), ridge=1e12).says(features)
+    said = fit(features, planted(features), ridge=1e12).predict(features)
 
     assert np.abs(said).max() < 1e-3
 
@@ -56,7 +56,7 @@ def test_cells_of_no_weight_do_not_count() -> None:
 
     stack = fit_stack(features, target, weight, names=NAMES, ridge=0.01)
 
-    assert stack.says(features) == pytest.approx(planted(features), abs=1e-3)
+    assert stack.predict(features) == pytest.approx(planted(features), abs=1e-3)
 
 
 def test_counts_do_not_enter_as_they_are() -> None:
@@ -66,7 +66,7 @@ def test_counts_do_not_enter_as_they_are() -> None:
 
     stack = fit(features, planted(features))
 
-    np.testing.assert_array_equal(stack.says(other), stack.says(features))
+    np.testing.assert_array_equal(stack.predict(other), stack.predict(features))
 
 
 def test_an_unknown_feature_counts_as_nothing() -> None:
@@ -75,7 +75,7 @@ def test_an_unknown_feature_counts_as_nothing() -> None:
     gone, none = features.copy(), features.copy()
     gone[:, 2], none[:, 2] = np.nan, 0.0
 
-    np.testing.assert_array_equal(stack.says(gone), stack.says(none))
+    np.testing.assert_array_equal(stack.predict(gone), stack.predict(none))
 
 
 def test_a_far_feature_says_no_more_than_the_furthest() -> None:
@@ -84,7 +84,7 @@ def test_a_far_feature_says_no_more_than_the_furthest() -> None:
     far, further = features.copy(), features.copy()
     far[:, 1], further[:, 1] = FURTHEST, 1e9
 
-    np.testing.assert_array_equal(stack.says(far), stack.says(further))
+    np.testing.assert_array_equal(stack.predict(far), stack.predict(further))
 
 
 def test_features_that_never_vary_do_no_harm() -> None:
@@ -93,13 +93,13 @@ def test_features_that_never_vary_do_no_harm() -> None:
 
     stack = fit(features, planted(features))
 
-    assert np.isfinite(stack.says(features)).all()
+    assert np.isfinite(stack.predict(features)).all()
 
 
 def test_what_is_said_of_a_row_does_not_depend_on_the_others() -> None:
     features = drawn(101)
     stack = fit(features, planted(features))
 
-    alone = np.concatenate([stack.says(features[at : at + 1]) for at in range(101)])
+    alone = np.concatenate([stack.predict(features[at : at + 1]) for at in range(101)])
 
-    np.testing.assert_array_equal(alone, stack.says(features))
+    np.testing.assert_array_equal(alone, stack.predict(features))

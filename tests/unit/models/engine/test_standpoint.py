@@ -10,9 +10,9 @@ from models.engine.series_stats import (
     UNSEEN_SPREAD,
     OriginFeatures,
     SeriesStats,
-    gauge,
+    origin_features,
     panel_momentum,
-    standpoint,
+    series_stats,
 )
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import BLOCK, seasonal_scale
@@ -23,12 +23,12 @@ NAN = float("nan")
 
 
 def measured(*rows: list[float]) -> SeriesStats:
-    return gauge(np.array(rows, dtype=float))
+    return series_stats(np.array(rows, dtype=float))
 
 
 def stand(values: Floats, *, horizon: int = 6, first_month: int = 0) -> OriginFeatures:
-    whole = gauge(values)
-    return standpoint(
+    whole = series_stats(values)
+    return origin_features(
         values,
         whole,
         horizon=horizon,
@@ -71,7 +71,7 @@ class TestGauge:
     def test_scale_is_the_mean_difference_to_the_year_before(self) -> None:
         values = make_values(series=4)
 
-        np.testing.assert_array_equal(gauge(values).scale, seasonal_scale(values))
+        np.testing.assert_array_equal(series_stats(values).scale, seasonal_scale(values))
 
     def test_scale_and_momentum_of_a_short_series_are_unknown(self) -> None:
         found = measured([5.0, 6.0] * 6)
@@ -102,14 +102,14 @@ class TestGauge:
     def test_a_panel_may_be_larger_than_what_is_worked_on_at_a_time(self) -> None:
         values = make_values(series=BLOCK + 2, months=20)
 
-        found = gauge(values).part(slice(BLOCK - 3, None))
+        found = series_stats(values).part(slice(BLOCK - 3, None))
 
-        expected = gauge(values[BLOCK - 3 :])
+        expected = series_stats(values[BLOCK - 3 :])
         for name in ("level", "spread", "scale", "momentum", "known", "current"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
     def test_a_panel_may_be_empty(self) -> None:
-        assert gauge(np.empty((0, 30))).season.shape == (0, 12)
+        assert series_stats(np.empty((0, 30))).season.shape == (0, 12)
 
 
 class TestStandpoint:
@@ -144,13 +144,13 @@ class TestStandpoint:
     def test_distances_are_in_spreads_from_the_base(self) -> None:
         found = stand(make_values(series=3))
 
-        expected = (found.experts["drift"] - found.base) / found.gauge.spread[:, None]
+        expected = (found.experts["drift"] - found.base) / found.stats.spread[:, None]
         np.testing.assert_allclose(feature(found, "drift_distance"), expected, rtol=1e-5, atol=1e-5)
 
     def test_a_lag_is_told_without_season_from_the_flat_base(self) -> None:
         found = stand(np.array([[10.0, 12.0] * 10]))
 
-        expected = (12.0 - found.base.mean()) / found.gauge.spread[0]
+        expected = (12.0 - found.base.mean()) / found.stats.spread[0]
         assert feature(found, "lag_1")[0] == pytest.approx(expected)
         assert feature(found, "lag_2")[0, 0] < feature(found, "lag_1")[0, 0]
 

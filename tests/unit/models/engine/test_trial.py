@@ -8,7 +8,12 @@ from models.engine.bands import GROUPS
 from models.engine.quantile_model import CANDIDATES, QuantileModel, Trainer
 from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelTrainingSet
-from models.engine.validation_window import ValidationResult, before_trial, judge, trial_start
+from models.engine.validation_window import (
+    ValidationResult,
+    before_validation,
+    validate,
+    validation_start,
+)
 from models.learning.combination import LEAST_CHECKED, NEAR
 from tests.data.engine_builders import BRIEF, make_lessons
 
@@ -29,32 +34,32 @@ def drawn(count: int = 2_400) -> PanelTrainingSet:
     return replace(known, horizon=horizon, origin=origin).part(origin + horizon <= LAST)
 
 
-def taught(known: PanelTrainingSet, spec: EngineSpec) -> QuantileModel:
-    before = before_trial(known, trial_start(LAST, 6, spec))
-    [found] = Trainer(known, NAMES, LAST, spec).learners([before])
+def train_engine(known: PanelTrainingSet, spec: EngineSpec) -> QuantileModel:
+    before = before_validation(known, validation_start(LAST, 6, spec))
+    [found] = Trainer(known, NAMES, LAST, spec).quantile_models([before])
     assert found is not None
     return found
 
 
-def verdict(known: PanelTrainingSet, spec: EngineSpec = BRIEF) -> ValidationResult:
-    return judge(taught(known, spec), known, horizon=6, last=LAST, spec=spec)
+def validation(known: PanelTrainingSet, spec: EngineSpec = BRIEF) -> ValidationResult:
+    return validate(train_engine(known, spec), known, horizon=6, last=LAST, spec=spec)
 
 
 def test_a_trial_is_as_long_as_told_or_as_the_horizon() -> None:
-    assert trial_start(60, 6, EngineSpec(trial_months=12)) == 48
-    assert trial_start(60, 24, EngineSpec(trial_months=12)) == 36
+    assert validation_start(60, 6, EngineSpec(trial_months=12)) == 48
+    assert validation_start(60, 24, EngineSpec(trial_months=12)) == 36
 
 
 def test_the_learner_of_the_trial_knows_no_outcome_within_it() -> None:
     known = drawn()
 
-    before = known.part(before_trial(known, 48))
+    before = known.part(before_validation(known, 48))
 
     assert (before.origin + before.horizon).max() == 48
 
 
 def test_weights_of_each_group_and_distance_add_up_to_one() -> None:
-    found = verdict(drawn())
+    found = validation(drawn())
 
     assert found.weights.shape == (GROUPS, 2, len(CANDIDATES))
     np.testing.assert_allclose(found.weights.sum(axis=2), 1.0)
@@ -62,13 +67,13 @@ def test_weights_of_each_group_and_distance_add_up_to_one() -> None:
 
 
 def test_the_better_candidate_weighs_more() -> None:
-    found = verdict(drawn(), FULL_TRUST)
+    found = validation(drawn(), FULL_TRUST)
 
     assert (found.weights.argmax(axis=2) == CANDIDATES.index("stack")).all()
 
 
 def test_without_trust_all_candidates_weigh_the_same() -> None:
-    found = verdict(drawn(), replace(FULL_TRUST, trust=0.0))
+    found = validation(drawn(), replace(FULL_TRUST, trust=0.0))
 
     np.testing.assert_allclose(found.weights, 1.0 / len(CANDIDATES))
 
@@ -79,7 +84,7 @@ def test_too_few_cells_of_a_group_leave_its_weights_equal() -> None:
     dropped = np.isin(np.arange(len(known)), far[LEAST_CHECKED - 1 :])
     few = known.part(~dropped)
 
-    found = judge(taught(known, FULL_TRUST), few, horizon=6, last=LAST, spec=FULL_TRUST)
+    found = validate(train_engine(known, FULL_TRUST), few, horizon=6, last=LAST, spec=FULL_TRUST)
 
     np.testing.assert_array_equal(found.weights[:, 1], 1.0 / len(CANDIDATES))
     assert (found.weights[:, 0] != 1.0 / len(CANDIDATES)).any()
@@ -88,10 +93,10 @@ def test_too_few_cells_of_a_group_leave_its_weights_equal() -> None:
 def test_without_a_learner_weights_are_equal_and_bands_the_default() -> None:
     known = drawn()
 
-    found = judge(None, known, horizon=6, last=LAST, spec=BRIEF)
+    found = validate(None, known, horizon=6, last=LAST, spec=BRIEF)
 
     empty = known.part(np.zeros(len(known), dtype=bool))
-    plain = judge(None, empty, horizon=6, last=LAST, spec=BRIEF)
+    plain = validate(None, empty, horizon=6, last=LAST, spec=BRIEF)
     np.testing.assert_array_equal(found.weights, 1.0 / len(CANDIDATES))
     np.testing.assert_array_equal(found.bands.scores, plain.bands.scores)
 
@@ -103,7 +108,7 @@ def test_errors_of_the_trial_set_the_bands() -> None:
     wild = replace(known, target=known.target + np.where(is_tried, noise, 0.0))
 
     calm, wide = (
-        judge(taught(known, BRIEF), part, horizon=6, last=LAST, spec=BRIEF)
+        validate(train_engine(known, BRIEF), part, horizon=6, last=LAST, spec=BRIEF)
         for part in (known, wild)
     )
 
@@ -112,9 +117,9 @@ def test_errors_of_the_trial_set_the_bands() -> None:
 
 def test_a_middle_below_zero_is_judged_as_zero() -> None:
     known = replace(drawn(), base=np.zeros(len(drawn())), target=np.zeros(len(drawn())))
-    below = QuantileModel(taught(drawn(), BRIEF).stack, constant_heads(-3.0))
+    below = QuantileModel(train_engine(drawn(), BRIEF).stack, constant_heads(-3.0))
 
-    found = judge(below, known, horizon=6, last=LAST, spec=replace(FULL_TRUST, trust=1.0))
+    found = validate(below, known, horizon=6, last=LAST, spec=replace(FULL_TRUST, trust=1.0))
 
     trees, experts = (found.weights[:, :, CANDIDATES.index(name)] for name in ("trees", "experts"))
     np.testing.assert_allclose(trees, experts)
@@ -130,7 +135,7 @@ def constant_heads(value: float) -> dict[str, lgb.Booster]:
 
 
 def test_the_middle_weighs_candidates_by_group_and_distance() -> None:
-    found = verdict(drawn())
+    found = validation(drawn())
     candidates = np.zeros((1, 6, len(CANDIDATES)))
     candidates[:, :, 1], candidates[:, :, 2] = 1.0, 10.0
     level = np.array([2.0])
