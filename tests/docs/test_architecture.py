@@ -1,0 +1,56 @@
+"""The architecture page names code that exists, in at most ten steps."""
+
+import ast
+import re
+
+from store.settings import PROJECT_ROOT
+
+PAGE = PROJECT_ROOT / "docs" / "architecture.md"
+NAMED = re.compile(r"`([a-z_/]+\.py):(\w+)`")
+
+
+def test_every_function_and_class_of_the_architecture_page_exists() -> None:
+    named = NAMED.findall(PAGE.read_text(encoding="utf-8"))
+
+    missing = [f"{file}:{name}" for file, name in named if name not in _defined(file)]
+
+    assert len(named) >= 10
+    assert missing == []
+
+
+def test_the_way_of_a_row_to_a_page_takes_at_most_ten_steps() -> None:
+    steps = re.findall(r"^\d+\. \*\*", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+    assert 5 <= len(steps) <= 10
+
+
+def test_every_package_is_on_the_architecture_page_and_says_what_lives_there() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    packages = [
+        path.parent
+        for room in ("store", "sources", "features", "models", "service", "flows")
+        for path in sorted((PROJECT_ROOT / room).glob("*/__init__.py"))
+        if path.parent.name != "migrations"
+    ]
+
+    unnamed = [str(one.name) for one in packages if f"{one.name}/" not in text]
+    silent = [
+        str(one)
+        for one in packages
+        if "Not here:" not in (one / "__init__.py").read_text(encoding="utf-8")
+    ]
+
+    assert packages
+    assert unnamed == []
+    assert silent == []
+
+
+def _defined(file: str) -> set[str]:
+    path = PROJECT_ROOT / file
+    if not path.is_file():
+        return set()
+    return {
+        node.name
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
