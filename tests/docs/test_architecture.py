@@ -54,3 +54,13 @@ def _defined(file: str) -> set[str]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
+
+
+def test_the_glossary_points_to_code_that_exists() -> None:
+    text = (PROJECT_ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:store|sources|features|models|service|flows)/[\w/.]*)`", text)
+
+    missing = [path for path in named if not (PROJECT_ROOT / path).exists()]
+
+    assert len(named) >= 30
+    assert missing == []
