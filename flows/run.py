@@ -105,8 +105,8 @@ def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
         pipeline: What to forecast, and how.
         keep_going: Whether a failure of the last model is returned in words, and not raised.
     """
-    if (standing := unchanged(pipeline)) is not None:
-        return standing
+    if (outcome := unchanged(pipeline)) is not None:
+        return outcome
     try:
         with run_entry(pipeline.config, pipeline.snapshot) as entry:
             return _publish(pipeline, pipeline.forecast(entry))
@@ -171,9 +171,11 @@ def _leave_artifact(outcome: RunOutcome) -> None:
     """Leave the world's forecast as a table in Prefect."""
     world = outcome.forecasts.loc[outcome.forecasts["destination"] == "WLD"]
     table = world[["period", "p10", "p50", "p90"]].round(0).to_dict(orient="list")
-    told = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} rows published."
+    state = (
+        f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} rows published."
+    )
     create_table_artifact(
         table={str(name): values for name, values in table.items()},
         key=ARTIFACT if outcome.is_main else f"{ARTIFACT}-{outcome.commodity.lower()}",
-        description=f"World, tonnes. {told} {outcome.verdict}",
+        description=f"World, tonnes. {state} {outcome.verdict}",
     )

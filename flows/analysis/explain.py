@@ -52,7 +52,7 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
     if _is_same(anew, rows):
         return _table(rows, anew)
     far = (anew["p50"] - rows["p50"]).abs().max()
-    if far > 0:  # not so without the model, of which model_of told
+    if far > 0:  # not so without the model, which model_of reports
         say(
             f"explain   the forecast of {rows['as_of'].iloc[0]:%Y-%m-%d} computed anew is up to "
             f"{far:,.1f} t off: rows known by then came in later, or the program changed"
@@ -86,13 +86,13 @@ def _is_same(anew: pd.DataFrame, rows: pd.DataFrame) -> bool:
 
 
 def _stored(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the parts that stand beside forecast rows."""
+    """Return the parts that are stored beside forecast rows."""
     parts = [json.loads(text) for text in rows["contributions"]]
     return pd.DataFrame(parts, index=rows.index, columns=list(CONTRIBUTIONS))
 
 
 def _table(rows: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
-    """Return forecast rows with their parts; what these leave out is told as such."""
+    """Return forecast rows with their parts; what these leave out is ``not_reproduced``."""
     known = parts[list(CONTRIBUTIONS)]
     table = pd.concat([rows[["destination", "period", "as_of", "model", "p50"]], known], axis=1)
     return table.assign(**{NOT_REPRODUCED: rows["p50"] - known.sum(axis=1)})[list(COLUMNS)]

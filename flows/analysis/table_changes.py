@@ -129,7 +129,7 @@ def between(first: CommodityGroup, last: CommodityGroup) -> tuple[CommodityGroup
     """Return what lies between two moments of a group, one input replaced after the other.
 
     The earlier one, it at the later moment, with the months and partners known since, with the
-    figures revised since, and the later one, which knows the controls told since.
+    figures revised since, and the later one, which knows the controls announced since.
     """
     later = replace(first, as_of=last.as_of)
     waited = _each(first, last, lambda then, _: then)
@@ -172,19 +172,19 @@ def _key(facts: CommodityGroup) -> tuple[object, ...]:
 def _news(first: CommodityGroup, last: CommodityGroup, code: str) -> str:
     """Say what came in between."""
     then, now = first.tables[code], last.tables[code]
-    told = f"months {now.cutoff - then.cutoff}, figures revised {_revised(then, now)}"
+    news = f"months {now.cutoff - then.cutoff}, figures revised {_revised(then, now)}"
     others = {name: table for name, table in first.tables.items() if name != code}
     if not others:
-        return told
+        return news
     months = sum(last.tables[name].cutoff - table.cutoff for name, table in others.items())
     revised = sum(_revised(table, last.tables[name]) for name, table in others.items())
-    told += f"; of the {len(others)} others in the group months {months}, revised {revised}"
+    news += f"; of the {len(others)} others in the group months {months}, revised {revised}"
     if first.events is None or last.events is None:
-        return told
-    return f"{told}; versions of controls {len(last.events) - len(first.events)}"
+        return news
+    return f"{news}; versions of controls {len(last.events) - len(first.events)}"
 
 
 def _revised(first: PartnerTable, last: PartnerTable) -> int:
-    told = last.tonnes.loc[list(last.destinations)]  # sums and the remainder follow from them
-    known = first.tonnes.reindex_like(told)
-    return int((known.notna() & told.notna() & (known != told)).to_numpy().sum())
+    leaves = last.tonnes.loc[list(last.destinations)]  # sums and the remainder follow from them
+    known = first.tonnes.reindex_like(leaves)
+    return int((known.notna() & leaves.notna() & (known != leaves)).to_numpy().sum())

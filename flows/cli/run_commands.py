@@ -1,4 +1,4 @@
-"""What ``magnetcast run`` does, and what it says of forecasts that runs published."""
+"""What ``magnetcast run`` does, and what it prints of the forecasts it published."""
 
 from pathlib import Path
 from typing import Final

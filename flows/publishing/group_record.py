@@ -29,15 +29,15 @@ class GroupRecord:
     @classmethod
     def read(cls, made_with: Mapping[str, Any]) -> "GroupRecord | None":
         """Return the group that the record of a publication tells of; None where it tells none."""
-        told = made_with.get(KEY)
-        if told is None:
+        group = made_with.get(KEY)
+        if group is None:
             return None
-        members = told["members"]
+        members = group["members"]
         return cls(
-            name=told["name"],
+            name=group["name"],
             materials={code: tuple(one["materials"]) for code, one in members.items()},
             figures={code: one["figures"] for code, one in members.items()},
-            controls=told["controls"],
+            controls=group["controls"],
         )
 
     def written(self) -> dict[str, object]:

@@ -122,7 +122,7 @@ class HeldPublication:
 
     number: int
     as_of: pd.Timestamp
-    told: str
+    note: str
     """Its state and why."""
 
 
@@ -137,8 +137,8 @@ def held_like(
     last = known.iloc[-1]
     if last["state"] not in {"held", "rejected"} or last["data_vintage"] != data_vintage:
         return None
-    told = f"{last['state']}: {last['note'] or last['held_because']}"
-    return HeldPublication(int(last["id"]), pd.Timestamp(last["as_of"]), told)
+    note = f"{last['state']}: {last['note'] or last['held_because']}"
+    return HeldPublication(int(last["id"]), pd.Timestamp(last["as_of"]), note)
 
 
 def day_of(as_of: pd.Timestamp) -> pd.Timestamp:
@@ -182,5 +182,5 @@ def _moved(draft: PublicationDraft) -> str:
     limit = draft.settings.gate_pct
     if limit is None:
         return ""
-    standing = latest_forecast(draft.engine, as_of=draft.as_of, commodity=draft.config.published_as)
-    return too_far(moves(draft.table, standing), limit)
+    latest = latest_forecast(draft.engine, as_of=draft.as_of, commodity=draft.config.published_as)
+    return too_far(moves(draft.table, latest), limit)

@@ -70,7 +70,7 @@ def reproduce_evidence(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame
 def _said(
     workspace: Workspace, origin: Origin, features: pd.DataFrame, names: list[str]
 ) -> dict[str, FallbackForecast]:
-    """Return what each who answered says."""
+    """Return the predictions of each model that answered."""
     said: dict[str, FallbackForecast] = {}
     gone: list[str] = []
     memory: ResidualHistory | None = None

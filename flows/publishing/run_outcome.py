@@ -64,9 +64,9 @@ def _held_already(pipeline: Pipeline) -> RunOutcome | None:
     table = held_forecasts(snapshot.engine, found.number)
     if not _is_like(pipeline, table):
         return None
-    say(f"run       {config.prefix}nothing new; publication {found.number} is {found.told}")
+    say(f"run       {config.prefix}nothing new; publication {found.number} is {found.note}")
     folder = held_folder(config.report_folder(snapshot.settings, found.as_of))
-    return RunOutcome(commodity=key, forecasts=table, report=folder / "index.html", held=found.told)
+    return RunOutcome(commodity=key, forecasts=table, report=folder / "index.html", held=found.note)
 
 
 def _is_like(pipeline: Pipeline, rows: pd.DataFrame) -> bool:

@@ -39,7 +39,7 @@ forecast_task = task(name="forecast-tables", cache_policy=NO_CACHE)(GroupForecas
 
 
 class SharedForecasts:
-    """What one model says of all its tables; made when it is first asked for, once."""
+    """Backtests and forecasts by the one model of some tables, made once, on first use."""
 
     def __init__(self, opened: OpenedTables) -> None:
         """Take the tables."""
@@ -200,9 +200,9 @@ def hindsight(past: Sequence[PartnerTable]) -> tuple[str, ...]:
     revised = sum(table.is_revised for table in past)
     if not revised:
         return ()
-    told = (
+    note = (
         f"{revised} of the {len(past)} past tables that were replayed are today's, cut short, for "
         "nothing tells what was known then: later revisions are in the scores and hit rates, "
         "never in a forecast."
     )
-    return (told,)
+    return (note,)

@@ -17,11 +17,11 @@ TOLD: Final = (ALL, WORLD, EU27)
 """Scopes whose scores MLflow keeps as metrics; the others are in its table."""
 
 
-def record(snapshot: TableSnapshot, seen: Backtest) -> str | None:
+def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
     """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
-    scores = seen.scores
+    scores = result.scores
     if len(scores):
-        rows = named_scores(seen, as_of=snapshot.as_of, model_version=snapshot.model_version)
+        rows = named_scores(result, as_of=snapshot.as_of, model_version=snapshot.model_version)
         write_scores(snapshot.engine, rows, commodity=snapshot.config.published_as)
     name = f"table {snapshot.config.published_as}"
     try:

@@ -192,7 +192,7 @@ def open_tables(
 
     Args:
         settings: Where things are kept.
-        as_of: The moment to stand at (UTC).
+        as_of: The moment to forecast at (UTC).
         configs: One group, or one configuration that is in none.
         until: Leave out figures that later ingests than this one brought; None takes all.
     """

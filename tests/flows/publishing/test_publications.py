@@ -186,7 +186,7 @@ def test_what_is_rejected_leaves_the_last_good_one(copy: Settings, magnetcast: C
     assert "held" not in alarms(copy)
     found = held_like(store_of(copy), at(LATER), "later")
     assert found is not None
-    assert found.told == "rejected: the feed was cut"
+    assert found.note == "rejected: the feed was cut"
     assert magnetcast("publications", "approve", "2", "--reason", "after all")[0] == 1
 
 
