@@ -60,8 +60,6 @@ class LivePublication:
         self._thread: threading.Thread | None = None
         self.tokens: Mapping[str, frozenset[str]] = MappingProxyType({})
         self.trouble = ""
-        self.refreshed = 0
-        """Number of publications loaded so far."""
 
     @property
     def publication(self) -> Publication:
@@ -128,7 +126,6 @@ class LivePublication:
             self._seen, self.trouble = seen, str(err)
             return False
         self._publication, self._seen, self.trouble = made, seen, ""
-        self.refreshed += 1
         return True
 
     def _look_after(self) -> None:

@@ -10,23 +10,23 @@ from service.report.attribution_words import sentences
 from service.wording.numbers import signed_tonnes, tonnes
 
 NOTES: Final = """\
-- *Lost* is the path less what came while the fall lasts, *recovered* what came above the path after
-  it (a minus: still below it), *displaced* what destinations left alone got above their own paths
-  while the fall lasts.
-- The fall lasts from the announcement's month to the last one before exports are back in the 80 %
-  band of a single month.
-- Bands of what is missing come from the same computation at earlier fake dates without a strong
+- *Lost* is the counterfactual path minus actual exports during the fall, *recovered* what came
+  above the path after it (a minus: still below it), *displaced* what unaffected destinations
+  received above their own paths during the fall.
+- The fall lasts from the month of the announcement to the last one before exports are back in the
+  80 % band of a single month.
+- Bands of what is missing come from the same computation at earlier placebo dates without a strong
   act; *rank* is the event's place among them, *rank with shocks* that among all earlier dates.
-  Medians of parts need not add up to that of the sum."""
+  Medians of parts need not add up to the median of the sum."""
 
 SHOWN: Final = 4
 """Series whose months are listed; the file of the table has all."""
 
 PARTS: Final = {"fall": "the fall", "first": "first months", "after": "after", "all": "all months"}
 WAYS: Final = {
-    "as_of": "foreseen before",
+    "as_of": "forecast before",
     "synthetic": "synthetic control",
-    "less_hit": "those hit less",
+    "less_hit": "less affected",
 }
 
 
@@ -39,14 +39,14 @@ def attribution_page(view: AttributionView, *, picture: str, made_by: str) -> st
         made_by: The command that writes it again.
     """
     blocks = [
-        f"# What {view.event_id} did",
+        f"# Effect of {view.event_id}",
         (
-            f"{view.announced:%-d %B %Y}, touching {view.named}: {view.summary} Exports as known "
+            f"{view.announced:%-d %B %Y}, affecting {view.named}: {view.summary} Exports as known "
             f"on {view.as_of:%-d %B %Y}; this page is written by `{made_by}`."
         ),
         "\n".join(f"- {sentence}" for sentence in sentences(view)),
         f"![With and without {view.event_id}]({picture})",
-        "## In all",
+        "## Totals",
         _totals(view),
         "## By month",
         *_months(view),
@@ -75,8 +75,10 @@ def _totals(view: AttributionView) -> str:
         for _, row in view.totals.iterrows()
         if row["part"] != "all" or row["destination"] in (view.whole, "WLD")
     ]
-    head = ("exports to", "way", "part", "months", "path, t", "came, t", "missing, t (80 % band)",
-            "rank", "rank with shocks")  # fmt: skip
+    head = (
+        "exports to", "way", "part", "months", "counterfactual, t", "actual, t",
+        "missing, t (80 % band)", "rank", "rank with shocks",
+    )  # fmt: skip
     return _markdown(head, rows)
 
 
@@ -89,7 +91,7 @@ def _months(view: AttributionView) -> Iterable[str]:
 
 
 _MONTH_HEAD = (
-    "month", "came, t", "kind", "without: p10", "p50", "p90", "lost", "recovered", "displaced",
+    "month", "actual, t", "kind", "without: p10", "p50", "p90", "lost", "recovered", "displaced",
     "missing since (80 % band)", "remade",
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What is told of one event's attribution, and the few look-ups that words and chart share."""
+"""The attribution of one event for display, with look-ups that words and chart share."""
 
 from dataclasses import dataclass
 

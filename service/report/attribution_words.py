@@ -1,4 +1,4 @@
-"""An attribution in sentences a planner can quote; what does not stand out is said to be so."""
+"""An attribution in sentences that a planner can quote, also where no effect stands out."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -20,7 +20,7 @@ from store.errors import first_few
 from store.vocabulary import DESTINATIONS
 
 RESTATED: Final = 0.1
-"""A path restated by more than this is told."""
+"""A path restated by more than this is mentioned."""
 
 TOLD: Final = 5
 """Destinations named one by one."""
@@ -28,7 +28,7 @@ TOLD: Final = 5
 
 def sentences(view: AttributionView) -> list[str]:
     """Return what the event did, in order: the fall, what came after, whom, where to, how sure."""
-    told = [
+    found = [
         *_fall(view),
         _companions(view),
         _after(view),
@@ -40,7 +40,7 @@ def sentences(view: AttributionView) -> list[str]:
         _doubt(view),
         _restated(view),
     ]
-    return [sentence for sentence in told if sentence]
+    return [sentence for sentence in found if sentence]
 
 
 def _fall(view: AttributionView) -> list[str]:
@@ -79,7 +79,7 @@ def _after(view: AttributionView) -> str:
     back = -row["missing_t"]
     if back <= 0:
         return (
-            f"Nothing shows that it came back: in {months} exports ran a further {tonnes(-back)} t "
+            f"No sign of recovery: in {months} exports ran a further {tonnes(-back)} t "
             f"below the path ({_band(row)}; {_as_often(row)})."
         )
     if _holds_zero(row):
@@ -97,7 +97,7 @@ def _all(view: AttributionView) -> str:
     if row["last_period"] == first["last_period"]:
         return ""
     sure = (
-        "that far ahead a path is too unsure to tell"
+        "that far ahead the forecast is too uncertain to conclude"
         if _holds_zero(row)
         else "the band does not hold zero"
     )
@@ -107,22 +107,22 @@ def _all(view: AttributionView) -> str:
 
 def _by_destination(view: AttributionView) -> str:
     names = view.largest("hit", TOLD)
-    if len(names) < 2:  # noqa: PLR2004 - one destination is the whole, told above
+    if len(names) < 2:  # noqa: PLR2004 - one destination is the whole, covered above
         return ""
     parts = [
         f"{called(name)} {signed_tonnes(-row['missing_t'])} t ({_band(row, sign=-1.0)})"
         for name in names
         if (row := view.total(name, AS_OF, "fall")) is not None
     ]
-    return f"Furthest from their own paths in these months: {', '.join(parts)}."
+    return f"Largest differences from their own paths in these months: {', '.join(parts)}."
 
 
 def _displaced(view: AttributionView) -> str:
     row = view.total(OTHERS, AS_OF, "fall")
     if row is None:
         return (
-            "The event touches every destination: none was left alone that could have taken up "
-            "what another lost, so nothing is counted as displaced."
+            "The event affects every destination: there is none that could have taken up what "
+            "another lost, so nothing is counted as displaced."
         )
     top = [
         f"{called(name)} {signed_tonnes(-one['missing_t'])} t"
@@ -183,9 +183,9 @@ def _companions(view: AttributionView) -> str:
     shared = "The fall need not be this event's alone. " if view.fall else ""
     return (
         f"{shared}Other strong acts were announced within a month before the event or in the "
-        f"months told of, and touch the same destinations: {first_few(view.companions)}. "
-        "The path foreseen knows those announced before it; the part of the others cannot be told "
-        "from this event's."
+        f"months shown, and affect the same destinations: {first_few(view.companions)}. "
+        "The forecast path includes those announced before it; the effect of the others cannot be "
+        "separated from this event's."
     )
 
 
@@ -222,8 +222,8 @@ def _restated(view: AttributionView) -> str:
         return ""
     named = ", ".join(f"{called(str(name))} by {value:.2f}" for name, value in far.items())
     return (
-        f"Paths restated for what was published later of the year before: {named}. That is a "
-        "better reading of their size, no effect of the event."
+        f"Paths restated for what was published later of the year before: {named}. That "
+        "corrects their size and is not an effect of the event."
     )
 
 
