@@ -193,7 +193,7 @@ def test_the_documentation_has_examples_and_an_answer_for_every_error(client: Te
             answers = told_of["responses"]
             assert {"404", "422", "429", "503"} <= set(answers), path
             assert list(answers["404"]["content"]) == ["application/problem+json"]
-    forecast = told["components"]["schemas"]["Forecast"]["properties"]
+    forecast = told["components"]["schemas"]["ForecastResponse"]["properties"]
     assert all("examples" in about for name, about in forecast.items() if name != "months")
     assert "Problem" in told["components"]["schemas"]
     assert not any("cdn" in line for line in json.dumps(told).split())
