@@ -184,7 +184,7 @@ def test_the_worst_misses_come_first_with_what_was_announced_since(
     publication: Publication,
 ) -> None:
     cells = track.cells_of(publication)
-    misses = track.worst_misses(publication, cells)
+    misses = track.largest_errors(publication, cells)
 
     sizes = [abs(miss.tonnes - miss.p50) for miss in misses]
     assert sizes == sorted(sizes, reverse=True)
