@@ -1,4 +1,4 @@
-"""From a model frame to a forecast, and the record of how it was made.
+"""From what was known to a forecast, and the record of how it was made.
 
 Here: forecasters, their evaluation, explanation and registry. Not here: when anything runs
 (``flows``) or how it is shown (``service``).
