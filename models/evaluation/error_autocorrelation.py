@@ -21,7 +21,7 @@ OUTERMOST: Final = 0.01
 
 
 def carry_over(cells: pd.DataFrame) -> tuple[float, int]:
-    """Return the share of a miss that the next month repeats, and how many pairs told so.
+    """Return the share of an error that carries into the next month, and the number of pairs.
 
     Misses are normal scores of the truth within the published quantiles. Two months of one forecast
     that lie k months apart are taken to correlate as the share to the power of k; it is fitted to

@@ -1,6 +1,7 @@
-"""Who answers for each destination: the highest rung that can, with the reason it is no higher.
+"""The fallback chain: each destination is forecast by the first model of the chain that can.
 
-Rungs are mixed before sums are made to add up, so a mixed forecast is as coherent as any.
+The reason why no earlier one could stands beside the numbers. Models are mixed before the
+reconciliation, so a mixed forecast is as coherent as any.
 Source: docs/adr/0019-champion-and-challenger.md.
 """
 
@@ -52,75 +53,75 @@ STATISTICAL: Final = "statistical ensemble"
 NAIVE: Final = "seasonal naive"
 
 SPEAKER: Final = {STATISTICAL: EXPERTS, NAIVE: REFERENCE}
-"""Name in the backtest of what speaks on a rung without a model."""
+"""Name in the backtest of each step without a trained model."""
 
 REMEMBERED: Final = 24
-"""Past origins that bands are learned from where no backtest was made: two years."""
+"""Past origins that calibrate the bands where no backtest was made: two years."""
 
 NEEDED: Final = (HORIZON, LEVEL, OFFSET, EXPERTS_TONNES)
-"""Columns without which a model cannot answer; all others may be missing."""
+"""Columns without which a model cannot predict; all others may be missing."""
 
 FAULTS: Final = (StoreError, ValueError, KeyError, OSError, lgb.basic.LightGBMError)
-"""What a broken rung may raise."""
+"""Errors after which the next model of the chain is tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class FallbackForecast:
-    """What a rung says."""
+    """The forecast of one step of the chain."""
 
     table: pd.DataFrame
-    """Quantiles and mean of every row, before sums add up; NaN where it cannot answer."""
+    """Quantiles and mean of every row, before sums add up; NaN where it cannot predict."""
     model: TrainedModel | None
-    """None on a rung without a model."""
+    """None on a step without a trained model."""
 
 
 @dataclass(frozen=True, slots=True)
 class FallbackStep:
-    """One who may answer."""
+    """A model in the fallback chain."""
 
     status: str
     name: str
     """As the published rows name the model."""
     says: Callable[[], FallbackForecast] = field(repr=False)
-    """Asked only if some destination needs it."""
+    """Called only if some destination needs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FallbackResult:
-    """Who answered for each series."""
+    """The model that forecasts each series."""
 
     table: pd.DataFrame
     """Quantiles and mean of every row."""
     taken: tuple[FallbackStep, ...]
     """By series."""
     reasons: tuple[str, ...]
-    """By series: what was wrong with each rung above; empty where there is none."""
+    """By series: what was wrong with each earlier step; empty where there is none."""
     spoken: Mapping[str, FallbackForecast]
-    """By status of the rungs that answered."""
+    """By status of the steps that were used."""
 
     @property
     def model(self) -> TrainedModel | None:
-        """Return the highest model that answered, None if none did."""
+        """Return the first trained model that was used, None if none was."""
         found = [one.model for one in self.spoken.values() if one.model is not None]
         return found[0] if found else None
 
     def rows_by(self, rung: str, targets: int) -> NDArray[np.bool_]:
-        """Tell which rows a rung answered."""
+        """Tell which rows a step forecasts."""
         return np.repeat([one.status == rung for one in self.taken], targets)
 
 
 def climb(rungs: Sequence[FallbackStep], origin: Origin) -> FallbackResult:
-    """Return the answer of the highest rung that can, series by series.
+    """Return the forecast of the first step that can, series by series.
 
-    A rung fails a series by raising, or where a number is not finite, quantiles cross or the
+    A step fails a series by raising, or where a number is not finite, quantiles cross or the
     forecast is absurd against the series' history (``models.forecasting.plausibility``).
 
     Args:
-        rungs: Highest first.
-        origin: Where the forecast stands.
+        rungs: In the order in which they are tried.
+        origin: What was known.
 
     Raises:
-        DataError: No rung can answer for some destination.
+        DataError: No step can forecast some destination.
     """
     count = len(origin.targets)
     table = pd.DataFrame(np.nan, index=range(len(origin.series) * count), columns=NUMBERS)
@@ -190,7 +191,7 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
 
 
 def modelled(model: TrainedModel, rows: pd.DataFrame) -> FallbackForecast:
-    """Return what a model says; rows that lack what it needs stay without an answer."""
+    """Return the forecast of a model; rows that lack what it needs stay without one."""
     said = predict_quantiles(model.heads, model.card, answerable(rows))
     said.loc[~is_answerable(rows)] = np.nan
     return FallbackForecast(said, model)
@@ -203,7 +204,7 @@ def is_answerable(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def answerable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with a one where a needed number is missing: the rest can be asked."""
+    """Return the rows with a one where a needed number is missing: the rest can be predicted."""
     if is_answerable(rows).all():
         return rows
     filled = {name: rows[name].where(np.isfinite(rows[name].astype(float)), 1.0) for name in NEEDED}
@@ -213,12 +214,12 @@ def answerable(rows: pd.DataFrame) -> pd.DataFrame:
 def plain(
     status: str, origin: Origin, memory: ResidualHistory, spec: ModelSpec
 ) -> FallbackForecast:
-    """Return what the experts or the seasonal naive say, in the bands of their own past errors.
+    """Return the forecast of the experts or the seasonal naive, with bands from their past errors.
 
     Args:
         status: ``STATISTICAL`` or ``NAIVE``.
         origin: Where the forecast stands.
-        memory: What they said before.
+        memory: Their earlier forecasts.
         spec: How far past errors count.
     """
     speaker = SPEAKER[status]
@@ -226,7 +227,7 @@ def plain(
     known: Flags = np.logical_or.reduce(np.isfinite(origin.tonnes), axis=1)
     known &= np.logical_and.reduce(np.isfinite(said), axis=1)
     card = card_of((), memory.residuals(speaker, origin), spec)
-    # What is said is the level itself: no recent month has to be known.
+    # The forecast is the level itself: no recent month has to be known.
     rows = pd.DataFrame(
         {
             HORIZON: np.tile(origin.horizons, len(origin.series)),
@@ -241,7 +242,7 @@ def plain(
 
 
 def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory:
-    """Return what the rungs without a model said in the two years before, where none walked there.
+    """Return the forecasts of the steps without a model in the two years before.
 
     Empty where there is no past to replay.
     """
