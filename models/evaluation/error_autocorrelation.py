@@ -37,8 +37,8 @@ def carry_over(cells: pd.DataFrame) -> tuple[float, int]:
     own = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
     at = ranks_within(own[list(QUANTILE_COLUMNS)].to_numpy(float), own["tonnes"].to_numpy(float))
     score = ndtri(np.clip(at, OUTERMOST, 1.0 - OUTERMOST))
-    told = own[["destination", "cutoff", "horizon"]].assign(score=score)
-    both = told.merge(told, on=["destination", "cutoff"], suffixes=("", "_later"))
+    scored = own[["destination", "cutoff", "horizon"]].assign(score=score)
+    both = scored.merge(scored, on=["destination", "cutoff"], suffixes=("", "_later"))
     lag = both["horizon_later"] - both["horizon"]
     pairs = both.loc[lag.between(1, LONGEST_LAG)].assign(lag=lag)
     if len(pairs) < FEWEST_PAIRS:

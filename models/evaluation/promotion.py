@@ -97,8 +97,8 @@ class PromotionDecision:
     @property
     def reasons(self) -> str:
         """Say what is broken, in one line."""
-        told = (f"{one.rule}: {one.measured}, expected {one.expected}" for one in self.broken)
-        return "; ".join(told)
+        wording = (f"{one.rule}: {one.measured}, expected {one.expected}" for one in self.broken)
+        return "; ".join(wording)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -192,8 +192,8 @@ def _loss(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
     numbers = row[["difference", "p95", "baseline_score"]].to_numpy(dtype=float)
     ratio, high = (numbers[:2] / numbers[2]).tolist()
     counted = ratio if trial.is_refit else high
-    told = f"{ratio:+.1%}, surely below {high:+.1%}, {row['verdict']}"
-    return _rule(name, told, expected, counted <= limits.margin, waived=_no_champion(trial))
+    wording = f"{ratio:+.1%}, surely below {high:+.1%}, {row['verdict']}"
+    return _rule(name, wording, expected, counted <= limits.margin, waived=_no_champion(trial))
 
 
 def _destinations(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
@@ -208,9 +208,9 @@ def _destinations(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
     if ratio.empty:
         return _rule(name, "none has enough months", expected, True)  # noqa: FBT003
     worst = str(ratio.idxmax())
-    told = f"{worst} {ratio[worst]:+.1%}"
+    wording = f"{worst} {ratio[worst]:+.1%}"
     is_held = bool(ratio[worst] <= limits.destination)
-    return _rule(name, told, expected, is_held, waived=_no_champion(trial))
+    return _rule(name, wording, expected, is_held, waived=_no_champion(trial))
 
 
 def _calibration(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
@@ -222,9 +222,9 @@ def _calibration(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
     tail = (1.0 - limits.level) / 2.0
     low, high = np.asarray(stats.binom.ppf([tail, 1.0 - tail], months, BAND)) / months
     share = float(trial.own["is_covered"].mean())
-    told = f"held {share:.0%} of {months} months"
+    wording = f"held {share:.0%} of {months} months"
     expected = f"{low:.0%} to {high:.0%}"
-    return _rule(name, told, expected, low <= share <= high, waived=_no_champion(trial))
+    return _rule(name, wording, expected, low <= share <= high, waived=_no_champion(trial))
 
 
 def _shadow(trial: Challenge) -> PromotionRule:

@@ -66,8 +66,8 @@ class LastWindow:
         )
 
     def _hit_is_told(self, columns: Places) -> Flags:
-        told = np.delete(self.flows.is_told, self.others, axis=0)[:, columns]
-        return np.asarray(told.all(axis=0), dtype=np.bool_)
+        is_published = np.delete(self.flows.is_told, self.others, axis=0)[:, columns]
+        return np.asarray(is_published.all(axis=0), dtype=np.bool_)
 
     def _runs_of(self, row: int) -> list[int]:
         """Return the runs of a destination that do not overlap, taken best first."""

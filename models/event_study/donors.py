@@ -89,9 +89,9 @@ def remakes(
         if is_calm(act, first, months=months)
         and (windows := _at_fake(panel, act, (first, months, first_months), together))
     ]
-    told = (together,) if way == LESS_HIT else tuple(own)
+    chosen = (together,) if way == LESS_HIT else tuple(own)
     compared = {
-        name: SyntheticSeries(way, own[name], [fake[name] for fake in fakes]) for name in told
+        name: SyntheticSeries(way, own[name], [fake[name] for fake in fakes]) for name in chosen
     }
     paths = {name: window.path for name, window in own.items()}
     miss = np.concatenate([one.miss for one in made])

@@ -55,21 +55,23 @@ def remade(
     stop = target.shape[0] - after
     level = _level(target[None, :stop])[0]
     sizes = _level(donors[:, :stop])
-    told = target[start:stop] / level
+    observed = target[start:stop] / level
     others = donors[:, start:] / sizes[:, None]
-    doubt = np.zeros_like(told) if stderr is None else stderr[start:stop]
-    weights = fitted_weights(told, others[:, : stop - start], doubt)
+    doubt = np.zeros_like(observed) if stderr is None else stderr[start:stop]
+    weights = fitted_weights(observed, others[:, : stop - start], doubt)
     mixed = weights @ others
-    return SyntheticControl(weights, level * mixed[stop - start :], mixed[: stop - start] - told)
+    return SyntheticControl(
+        weights, level * mixed[stop - start :], mixed[: stop - start] - observed
+    )
 
 
-def fitted_weights(told: Floats, others: Floats, doubt: Floats) -> Floats:
+def fitted_weights(observed: Floats, others: Floats, doubt: Floats) -> Floats:
     """Return the weights of donors: none negative, sum one, drawn towards equal ones.
 
     Args:
-        told: The months of the target in units of its level.
+        observed: The months of the target in units of its level.
         others: The months of each donor in units of its level, donors x months.
-        doubt: Standard error of the log of ``told``.
+        doubt: Standard error of the log of ``observed``.
     """
     count, months = others.shape
     certainty = OWN_NOISE / np.hypot(OWN_NOISE, doubt)
@@ -79,7 +81,7 @@ def fitted_weights(told: Floats, others: Floats, doubt: Floats) -> Floats:
         np.eye(count) * ridge,
         np.full((1, count), SUM_FORCE),
     ]
-    aims = [told * certainty, np.full(count, ridge / count), np.full(1, SUM_FORCE)]
+    aims = [observed * certainty, np.full(count, ridge / count), np.full(1, SUM_FORCE)]
     found, _ = nnls(np.vstack(rows), np.concatenate(aims), maxiter=30 * (count + months))
     weights = np.asarray(found, dtype=np.float64)
     return np.asarray(weights / weights.sum(), dtype=np.float64)

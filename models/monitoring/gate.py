@@ -60,12 +60,12 @@ def moves(new: pd.DataFrame, standing: pd.DataFrame) -> list[MedianShift]:
 def too_far(found: list[MedianShift], limit_pct: float) -> str:
     """Say which moves exceed a limit, in percent of what stands; empty if none does."""
     far = [move for move in found if abs(move.share) * 100 > limit_pct]
-    told = [
+    listed = [
         f"{move.destination} {move.before:,.0f} to {move.after:,.0f} t ({move.share:+.0%})"
         for move in far
     ]
     return (
-        f"the next {MONTHS} months move by more than {limit_pct:g} %: " + ", ".join(told)
+        f"the next {MONTHS} months move by more than {limit_pct:g} %: " + ", ".join(listed)
         if far
         else ""
     )

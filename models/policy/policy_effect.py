@@ -260,12 +260,12 @@ def own_months(origin: Origin, control: Control, rows: Sequence[int], level: Flo
     """
     seen = control.seen(origin)
     age = control.age(origin.cutoff - seen + 1 + np.arange(seen))
-    told = age > 0
-    before = np.maximum(level[:, :seen][:, told], LEAST)
-    since = origin.tonnes[rows][:, -seen:][:, told]
+    is_felt = age > 0
+    before = np.maximum(level[:, :seen][:, is_felt], LEAST)
+    since = origin.tonnes[rows][:, -seen:][:, is_felt]
     return OwnMonths(
-        age[told],
+        age[is_felt],
         since.sum(axis=0) / before.sum(axis=0),
         since / before,
-        origin.stderr[rows][:, -seen:][:, told],
+        origin.stderr[rows][:, -seen:][:, is_felt],
     )

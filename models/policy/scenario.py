@@ -61,19 +61,19 @@ class PairedForecast:
 
 
 def paired(
-    standing: ScenarioSnapshot, scenario: Scenario, *, draws: int | None = None
+    snapshot: ScenarioSnapshot, scenario: Scenario, *, draws: int | None = None
 ) -> PairedForecast:
     """Return forecasts with and without a scenario, and the difference with its own band.
 
     Means add up to those of their sums. No difference is exactly zero where nothing changes.
 
     Args:
-        standing: Where it is asked.
+        snapshot: Where it is asked.
         scenario: What is asked.
         draws: How many; enough for smooth bands if None.
     """
-    view = _PublishedDraws.of(standing, draws)
-    cells = _cells(standing.published, standing.origin)
+    view = _PublishedDraws.of(snapshot, draws)
+    cells = _cells(snapshot.published, snapshot.origin)
     published = _Drawn(view.published, cells, view.numbers("mean"))
     base = published
     if scenario.against is not None:
@@ -88,13 +88,13 @@ def paired(
         "scenario_mean": other.mean,
     }
     flat = {name: values.reshape(-1) for name, values in numbers.items()}
-    told = warning_texts(standing.origin, warnings_of(standing.origin, scenario.levers))
-    table = _keys(standing.origin).assign(**flat, warning=told)
+    warnings = warning_texts(snapshot.origin, warnings_of(snapshot.origin, scenario.levers))
+    table = _keys(snapshot.origin).assign(**flat, warning=warnings)
     is_same = not (numbers["difference_p10"].any() or numbers["difference_p90"].any())
     bands = np.concatenate([base.quantiles, other.quantiles], axis=-1)
     return PairedForecast(
         table[list(COLUMNS)],
-        notes_of(standing, scenario, is_same=is_same),
+        notes_of(snapshot, scenario, is_same=is_same),
         pd.DataFrame(bands.reshape(len(table), -1), columns=list(BANDS)),
     )
 
@@ -117,9 +117,9 @@ class _Drawn:
 
 @dataclass(frozen=True, slots=True)
 class _PublishedDraws:
-    """A standing as draws of the published distribution."""
+    """A snapshot as draws of the published distribution."""
 
-    standing: ScenarioSnapshot
+    snapshot: ScenarioSnapshot
     known: PolicyEffect
     ranks: Floats
     ordinary: Floats
@@ -128,25 +128,25 @@ class _PublishedDraws:
     """Draws of what is published."""
 
     @classmethod
-    def of(cls, standing: ScenarioSnapshot, draws: int | None) -> "_PublishedDraws":
-        origin = standing.origin
+    def of(cls, snapshot: ScenarioSnapshot, draws: int | None) -> "_PublishedDraws":
+        origin = snapshot.origin
         usual = FEW_DRAWS if len(origin.series) > MANY_SERIES else DRAWS
         count = usual if draws is None else draws
-        known = effect_at(origin, standing.analogs, count=count)
+        known = effect_at(origin, snapshot.analogs, count=count)
         ranks = ranks_under(known)
-        plain = _cells(standing.ordinary, origin)
+        plain = _cells(snapshot.ordinary, origin)
         ordinary = drawing.summed(drawn_tonnes(plain, known, ranks), origin.groups)
-        published = drawing.drawn(_cells(standing.published, origin), drawing.ranks_of(ordinary))
-        return cls(standing, known, ranks, ordinary, published)
+        published = drawing.drawn(_cells(snapshot.published, origin), drawing.ranks_of(ordinary))
+        return cls(snapshot, known, ranks, ordinary, published)
 
     def numbers(self, name: str) -> Floats:
         """Return a published column, series x targets."""
         shape = self.published.shape[1:]
-        return np.asarray(self.standing.published[name].to_numpy().reshape(shape))
+        return np.asarray(self.snapshot.published[name].to_numpy().reshape(shape))
 
     def under(self, levers: Levers, published: "_Drawn") -> "_Drawn":
         """Return the distribution under levers; the published one exactly where they do nothing."""
-        origin = self.standing.origin
+        origin = self.snapshot.origin
         ordinary = drawing.summed(self._ordinary(levers), origin.groups)
         tonnes = self.published * _ratio(ordinary, self.ordinary)
         growth = _ratio(tonnes.mean(axis=0), self.published.mean(axis=0))
@@ -161,13 +161,13 @@ class _PublishedDraws:
 
     def _ordinary(self, levers: Levers) -> Floats:
         """Return draws of destinations under levers, month by month as the news is out."""
-        origin = self.standing.origin
-        plain = _cells(self.standing.ordinary, origin)
+        origin = self.snapshot.origin
+        plain = _cells(self.snapshot.ordinary, origin)
         found = self.ordinary.copy()
         for month in news_months(levers, origin):
             then = with_levers(origin, levers, month)
-            shift = self.standing.learned(origin, then)
-            effect = effect_at(then, self.standing.analogs, count=len(found))
+            shift = self.snapshot.learned(origin, then)
+            effect = effect_at(then, self.snapshot.analogs, count=len(found))
             effect = replace(
                 effect, charged=_bound(effect.charged, self.known.charged, origin, then)
             )

@@ -33,11 +33,11 @@ def warning_texts(origin: Origin, warned: Sequence[ScenarioWarning]) -> list[str
     return texts
 
 
-def notes_of(standing: ScenarioSnapshot, scenario: Scenario, *, is_same: bool) -> tuple[str, ...]:
+def notes_of(snapshot: ScenarioSnapshot, scenario: Scenario, *, is_same: bool) -> tuple[str, ...]:
     """Return what the answer to each control of a scenario rests on."""
     if is_same:
         return ("Nothing differs: what is asked changes no month of this forecast.",)
-    origin = standing.origin
+    origin = snapshot.origin
     compared = with_levers(origin, scenario.against or Levers())
     before = {(one.event_id, one.bound) for one in controls_at(compared)}
     then = with_levers(origin, scenario.levers)
@@ -45,11 +45,14 @@ def notes_of(standing: ScenarioSnapshot, scenario: Scenario, *, is_same: bool) -
     new = [
         one for one in known if (one.event_id, one.bound) not in before and one.seen(origin) == 0
     ]
-    lessons = (*standing.analogs, *own_analogs(then, known)) if standing.analogs else ()
-    told = tuple(_note(one, lessons, origin) for one in new if one.passing is None)
+    lessons = (*snapshot.analogs, *own_analogs(then, known)) if snapshot.analogs else ()
+    texts_of_new = tuple(_note(one, lessons, origin) for one in new if one.passing is None)
     if scenario.against is None:
-        return told
-    return ("Base is what the scenario is compared with (against), not the forecast.", *told)
+        return texts_of_new
+    return (
+        "Base is what the scenario is compared with (against), not the forecast.",
+        *texts_of_new,
+    )
 
 
 def _note(control: Control, lessons: tuple[Analog, ...], origin: Origin) -> str:

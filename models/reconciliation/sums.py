@@ -36,9 +36,9 @@ def broken_sums(table: pd.DataFrame) -> list[str]:
     return found
 
 
-def _apart(name: str, told: "pd.Series[float]", parts: "pd.Series[float]") -> list[str]:
-    off = ~np.isclose(told, parts, rtol=TOLERANCE, atol=TOLERANCE)
+def _apart(name: str, stated: "pd.Series[float]", parts: "pd.Series[float]") -> list[str]:
+    off = ~np.isclose(stated, parts, rtol=TOLERANCE, atol=TOLERANCE)
     return [
-        f"{name} has {told[period]:,.1f} t in {period}, its members {parts[period]:,.1f} t"
-        for period in told.index[off]
+        f"{name} has {stated[period]:,.1f} t in {period}, its members {parts[period]:,.1f} t"
+        for period in stated.index[off]
     ]

@@ -21,13 +21,13 @@ DRIFT_MONTHS: Final = 24
 Method = Callable[[Months, int], Floats]
 """Says of months without their season, then of as many after them: months x series."""
 
-Sayer = Callable[[Months, Floats, int], Floats]
+SeasonalMethod = Callable[[Months, Floats, int], Floats]
 """The same of months as they are, given what each month of the year is a multiple of."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpertForecast:
-    """What an expert says of some series."""
+    """Forecasts of one expert."""
 
     forecast: Floats
     """Series x horizon, at least 0; NaN for series without any value."""
@@ -40,7 +40,7 @@ class ExpertForecast:
 class Expert:
     """One way to forecast; call it with the series."""
 
-    says: Sayer
+    method: SeasonalMethod
 
     def __call__(self, values: Floats, season: Floats, horizon: int) -> ExpertForecast:
         """Return the forecast of the months after ``values`` and the errors within them.
@@ -77,7 +77,7 @@ class Expert:
         for at in range(0, len(values), BLOCK):
             part = slice(at, at + BLOCK)
             months = Months.of(values[part], ahead_only=ahead_only)
-            said = self.says(months, np.ascontiguousarray(season[part].T), horizon)
+            said = self.method(months, np.ascontiguousarray(season[part].T), horizon)
             np.maximum(said, 0.0, out=said)
             said[:, ~months.known.any(axis=0)] = np.nan
             yield part, months, said
@@ -112,7 +112,7 @@ BASELINES: Final[dict[str, Callable[[Origin], Floats]]] = {
 
 
 def _ahead(method: Method, origin: Origin) -> Floats:
-    """Return what a method says of the targets, series x targets."""
+    """Return a method's forecast of the targets, series x targets."""
     return method(Months.of(origin.tonnes), len(origin.targets))[origin.tonnes.shape[1] :].T
 
 
@@ -173,13 +173,13 @@ def _plain(method: Method) -> Expert:
 def _adjusted(method: Method) -> Expert:
     """Return an expert whose method sees values without their season."""
 
-    def says(months: Months, season: Floats, horizon: int) -> Floats:
+    def seasonally_adjusted(months: Months, season: Floats, horizon: int) -> Floats:
         height = len(months.values)
         factor = season[np.arange(height + horizon) % YEAR]
         flat = replace(months, values=months.values / factor[:height])
         return method(flat, horizon) * factor
 
-    return Expert(says)
+    return Expert(seasonally_adjusted)
 
 
 EXPERTS: Final[dict[str, Expert]] = {
