@@ -29,7 +29,7 @@ def rising() -> TrainingSet:
     )
     features[::13, 1] = np.nan
     target = 0.01 * features[:, 2] + 0.01 * features[:, 3] + rng.normal(0, 0.3, 1_200)
-    return TrainingSet(NAMES, features, target, np.linspace(0.9, 1.1, 1_200))
+    return TrainingSet(features, target, np.linspace(0.9, 1.1, 1_200), NAMES)
 
 
 @cache
@@ -65,7 +65,7 @@ def test_the_constraint_reaches_the_trees_by_name() -> None:
 
 def test_heads_lie_at_their_quantiles() -> None:
     data = rising()
-    plain = TrainingSet(NAMES, data.features, data.target * 0 + _noise(), data.weight)
+    plain = TrainingSet(data.features, data.target * 0 + _noise(), data.weight, NAMES)
 
     found = fit_heads(plain, replace(QUICK, rounds=200, feature_share=1.0))
 
@@ -95,7 +95,7 @@ def test_rows_of_no_weight_teach_nothing() -> None:
     kept = np.arange(1_200) < 900
     wild = np.where(kept, data.target, 50.0)
 
-    found = fit_heads(TrainingSet(NAMES, data.features, wild, kept.astype(float)), QUICK)
+    found = fit_heads(TrainingSet(data.features, wild, kept.astype(float)), QUICK, NAMES)
 
     assert np.abs(found["p50"].predict(data.features)).max() < 5.0
 
@@ -110,7 +110,7 @@ def test_equal_weights_train() -> None:
 
 def test_too_few_rows_for_a_split_give_a_constant() -> None:
     data = rising()
-    few = TrainingSet(NAMES, data.features[:30], data.target[:30], data.weight[:30])
+    few = TrainingSet(data.features[:30], data.target[:30], data.weight[:30], NAMES)
 
     found = fit_heads(few, QUICK)
 
