@@ -95,7 +95,7 @@ def test_rows_of_no_weight_teach_nothing() -> None:
     kept = np.arange(1_200) < 900
     wild = np.where(kept, data.target, 50.0)
 
-    found = fit_heads(TrainingSet(data.features, wild, kept.astype(float)), QUICK, NAMES)
+    found = fit_heads(TrainingSet(data.features, wild, kept.astype(float), NAMES), QUICK)
 
     assert np.abs(found["p50"].predict(data.features)).max() < 5.0
 
