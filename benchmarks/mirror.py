@@ -24,7 +24,8 @@ from mirror_worlds import (
 from staircase import staircase_plot
 
 from features.months import month_start
-from features.panel.history import EvidenceHistory
+from features.panel.evidence import evidence_panel
+from features.panel.evidence_panel import PANEL_DESTINATIONS
 from store.vocabulary import DESTINATIONS, EU27, WORLD
 
 BAND = 1.2816
@@ -99,12 +100,27 @@ def measured(worlds: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def estimates_at(observations: pd.DataFrame, day: int) -> pd.DataFrame:
+    """Return what is estimated of the target month some days after its end."""
+    end = month_start(TARGET + 1).tz_localize("UTC")
+    moment = end + pd.Timedelta(days=day)
+    panel = evidence_panel(observations, as_of=moment, reach=TARGET)
+    column = TARGET - panel.first
+    return pd.DataFrame(
+        {
+            "as_of": moment,
+            "days": day,
+            "destination": list(PANEL_DESTINATIONS),
+            "tonnes": panel.tonnes[:, column],
+            "stderr": panel.stderr[:, column],
+        }
+    )
+
+
 def estimates_of(world: World, way: str) -> pd.DataFrame:
     tables = [world.published, world.records] if way == WITH else [world.published]
-    history = EvidenceHistory(pd.concat(tables, ignore_index=True), pd.DataFrame(), pd.DataFrame())
-    end = month_start(TARGET + 1).tz_localize("UTC")
-    moments = [end + pd.Timedelta(days=day) for day in RELEASES]
-    found = history.estimates(TARGET, moments)
+    observations = pd.concat(tables, ignore_index=True)
+    found = pd.concat([estimates_at(observations, day) for day in RELEASES], ignore_index=True)
     truth = found["destination"].map(world.truth)
     log_error = np.log(found["tonnes"] / truth)
     return found.assign(

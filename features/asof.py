@@ -16,15 +16,16 @@ TARIFF_KEY: Final = ("importer", "origin", "component", "product_scope", "effect
 
 
 def known_at(rows: pd.DataFrame, *, key: Sequence[str], as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the newest version of each row that could be known at ``as_of``.
+    """Return the newest version of each row that was known at ``as_of``.
 
-    Training, backtest, replay and live prediction all pass through here and nowhere else.
+    The only as-of filter of rows in memory: training, backtest, replay and live prediction all use
+    it. Reading the store ``as_of`` only limits what is loaded.
 
     Args:
         rows: One row per version of a fact, with a UTC ``available_at`` column. Any order; not
             modified.
-        key: Columns that name a fact whatever its version.
-        as_of: The moment the forecaster stands at (UTC); a fact of that very moment is known.
+        key: Columns that identify a fact regardless of its version.
+        as_of: The forecast origin as a UTC moment; a fact of that very moment is known.
 
     Returns:
         One row per key, sorted by key; empty if nothing was known.

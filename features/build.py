@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from features.catalogue import Feature, as_markdown
 from features.families import calendar, policy, tariffs, trade
 from features.months import month_starts
-from features.origin import Origin, origin_of
-from features.panel.evidence import evidence_panel
-from store.errors import DataError
+from features.origin import Origin
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +47,7 @@ def feature_block(origin: Origin) -> tuple[tuple[str, ...], Floats]:
 
 
 SEASON_STEPS: Final = ("season_step_mean_log", "season_step_spread_log")
-"""Features that tell the season."""
+"""Features that carry the season."""
 
 SEASON_NOISE: Final = 0.05
 """Season steps smaller than this (log units) are mostly noise."""
@@ -59,17 +57,17 @@ ONE_YEAR_SPREAD: Final = 0.2
 
 
 def base_of(origin: Origin) -> Floats:
-    """Return what forecasts are log ratios to, series x targets, in tonnes.
+    """Return the base of the forecasts' log ratios, series x targets, in tonnes.
 
-    That is the recent level in the target's season. The mean season step is trusted as far as it
-    stands out from its own spread over the years.
+    That is the recent level in the target's season. The mean season step is shrunk by its own
+    spread over the years.
     """
     names, block = feature_block(origin)
     return _in_season(origin, *(block[:, :, names.index(name)] for name in SEASON_STEPS))
 
 
 def level_in_season(origin: Origin) -> Floats:
-    """Return ``base_of`` of an origin of which nothing else is asked."""
+    """Return ``base_of`` without computing the other features."""
     values = trade.compute(origin)
     return _in_season(origin, *(values[name] for name in SEASON_STEPS))
 
@@ -95,46 +93,6 @@ def frame_of(origin: Origin) -> pd.DataFrame:
     frame.insert(2, "level_tonnes", base_of(origin).reshape(-1))
     frame.insert(3, "offset_tonnes", np.repeat(origin.offset, targets))
     return frame
-
-
-def build_features(
-    observations: pd.DataFrame,
-    events: pd.DataFrame,
-    tariffs_known: pd.DataFrame,
-    *,
-    as_of: pd.Timestamp,
-    destinations: tuple[str, ...] | None = None,
-    horizons: tuple[int, ...] | None = None,
-) -> pd.DataFrame:
-    """Return the model frame of one as_of: a pure function of what was known then.
-
-    Args:
-        observations: Published figures, all versions (store contract); not modified.
-        events: Policy events, all versions; not modified.
-        tariffs_known: Tariff steps, all versions; not modified.
-        as_of: The moment the forecaster stands at (UTC).
-        destinations: Which series to return, all if None.
-        horizons: Months after the cutoff to return, all that are published if None.
-
-    Returns:
-        As ``frame_of``.
-
-    Raises:
-        DataError: An unknown destination, or no evidence at ``as_of``.
-        LeakError: ``as_of`` has no time zone.
-    """
-    panel = evidence_panel(observations, as_of=as_of)
-    origin = origin_of(panel, events=events, tariffs=tariffs_known)
-    frame = frame_of(origin)
-    unknown = sorted(set(destinations or ()) - set(origin.series))
-    if unknown:
-        raise DataError(
-            f"No features for destinations {', '.join(unknown)}. "
-            f"Expected some of {', '.join(origin.series)}. Take one of those."
-        )
-    wanted = frame["destination"].isin(origin.series if destinations is None else destinations)
-    wanted &= frame["horizon"].isin(origin.horizons if horizons is None else horizons)
-    return frame.loc[wanted].reset_index(drop=True)
 
 
 def catalogue_page() -> str:

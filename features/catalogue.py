@@ -1,4 +1,4 @@
-"""What a feature is: one entry a feature, kept beside the code that computes it.
+"""The catalogue entry of a feature, defined next to the code that computes it.
 
 The entries are printed to docs/features.md.
 """
@@ -18,9 +18,9 @@ class Feature:
     meaning: str
     source: str
     knowable: str
-    """From when the value of a row is knowable, in words."""
+    """From when the value of a row is known, in words."""
     explains: Family
-    """Which cause a planner is told of when the feature moves a forecast."""
+    """The cause named to planners when the feature moves a forecast."""
     monotone: Literal[-1, 0, 1] = 0
     """-1 where a higher value may never raise the forecast."""
 

@@ -1,4 +1,4 @@
-"""What a forecaster sees at one origin, as dense arrays: the only input of every feature family."""
+"""Everything known at one forecast origin, as dense arrays: the only input of feature families."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,20 +15,20 @@ from store.vocabulary import AGGREGATES, MONTHS_AHEAD
 Floats = NDArray[np.float64]
 
 LEVEL_MONTHS: Final = 12
-"""Months whose mean is the level that forecasts are ratios to: one year, so that it holds every
-season once and a shock of a few months does not become the new normal by default."""
+"""Months whose mean is the level that forecasts are ratios to: one year, so that every season is in
+it once and a shock of a few months does not become the level."""
 
 OFFSET_SHARE: Final = 0.01
-"""Added to both sides of a log ratio, as a share of the last year's mean, so that zeros have
-one."""
+"""Added to both sides of a log ratio, as a share of the last year's mean, so that it exists for
+zeros."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """One moment of forecasting.
+    """One forecast origin.
 
-    Arrays are series x months up to the cutoff, NaN where nothing is known. Two origins are equal
-    only if they are one object, so that what is computed from one can be kept.
+    Arrays are series x months up to the cutoff, NaN where nothing is known. Origins are compared by
+    identity, so that results computed from one can be cached.
     """
 
     series: tuple[str, ...]
@@ -37,7 +37,7 @@ class Origin:
     targets: Months
     """Months to forecast, as month numbers after the cutoff."""
     late_months: int
-    """Complete months the evidence does not reach yet."""
+    """Complete months not yet covered by the evidence."""
     tonnes: Floats
     stderr: Floats
     """Standard error of the log, 0 for a full table."""
@@ -58,23 +58,23 @@ class Origin:
 
     @property
     def today(self) -> int:
-        """Return the number of the month the forecaster stands in."""
+        """Return the number of the month of the as_of."""
         return self.cutoff + self.late_months + 1
 
     @property
     def is_sum(self) -> NDArray[np.bool_]:
-        """Tell which series are sums of others."""
+        """Return which series are sums of others."""
         return np.array([len(group) > 1 for group in self.groups])
 
-    def touched_by(self, name: str) -> tuple[str, ...]:
-        """Return the destinations that an act on ``name`` touches, which may be a sum."""
+    def affected_by(self, name: str) -> tuple[str, ...]:
+        """Return the destinations affected by an act on ``name``, which may be a sum."""
         if name in self.series:
             return tuple(self.series[row] for row in self.groups[self.series.index(name)])
         return (name,)
 
     @property
     def level(self) -> Floats:
-        """Return the mean of each series' last twelve months over those known, NaN without any."""
+        """Return the mean of each series' known values in the last twelve months, NaN if none."""
         return _mean(self.tonnes[:, -LEVEL_MONTHS:])
 
     @property
@@ -85,7 +85,7 @@ class Origin:
 
 
 def announced(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the known acts without the dates that are only scheduled."""
+    """Return the known acts without scheduled ones."""
     return events.loc[events["evidence"] != "scheduled"].reset_index(drop=True)
 
 
@@ -98,7 +98,7 @@ def _mean(window: Floats) -> Floats:
 
 
 def origin_of(panel: EvidencePanel, *, events: pd.DataFrame, tariffs: pd.DataFrame) -> Origin:
-    """Return the origin of the evidence panel's own moment.
+    """Return the origin at the as_of of an evidence panel.
 
     Args:
         panel: The evidence panel at one as_of.

@@ -1,4 +1,4 @@
-"""The words of the product: closed sets, codes and the columns that carry them."""
+"""Closed sets, codes and column names used across the product."""
 
 from typing import Final, Literal, get_args
 
@@ -6,7 +6,7 @@ COMMODITY: Final = "85051110"
 """China's 8-digit export code for rare-earth permanent magnets."""
 
 BY_PARTNER: Final = "-partners"
-"""Ends the key that forecasts of the magnets' own partner table are published under."""
+"""Suffix of the key under which forecasts of the full partner table of magnets are published."""
 
 
 def figures_of(published_as: str) -> str:
@@ -15,10 +15,11 @@ def figures_of(published_as: str) -> str:
 
 
 HS6: Final = "850511"
-"""The six digits all countries share; other metal magnets are in it. Never mixed with COMMODITY."""
+"""The six-digit code shared by all countries; it includes other metal magnets. Never mixed with
+COMMODITY."""
 
 US_LINES: Final = tuple(f"US85051100{ending}" for ending in ("10", "30", "50", "70", "90"))
-"""The ten-digit import lines of the USA below HS6, each a commodity of its own."""
+"""The ten-digit import lines of the USA below HS6, each a separate commodity."""
 
 EU_LINES: Final = ("CN85051110", "CN85051100")
 """The eight-digit import lines of the EU: the magnets since the line was split, all metal magnets
@@ -39,7 +40,7 @@ AGGREGATES: Final[dict[str, tuple[str, ...]]] = {
     WORLD: DESTINATIONS,
     EU27: ("DEU", "ITA", "EU27_REST"),
 }
-"""Sums of destinations that are forecast and published beside them."""
+"""Sums of destinations that are forecast and published with them."""
 
 EU27_MEMBERS: Final = frozenset(
     [
@@ -60,7 +61,7 @@ CONTINENTS: Final[dict[str, tuple[str, ...]]] = {
     "OCEANIA": (),
     "SOUTH_AMERICA": (),
 }
-"""Named regions and the modelled destinations that surely lie within them."""
+"""Named regions and the modelled destinations entirely within them."""
 
 Measure = Literal[
     "net_weight_t",
@@ -76,8 +77,7 @@ Measure = Literal[
     "duty_paid_musd",
 ]
 MEASURES: Final[tuple[str, ...]] = get_args(Measure)
-"""``lead_min_t`` says by how many tonnes at least destination ``A-B`` has A ahead of B (a
-ranking)."""
+"""``lead_min_t`` of destination ``A-B`` is the least lead of A over B in tonnes (a ranking)."""
 
 UNITS: Final[dict[str, str]] = {
     "net_weight_t": "t",
@@ -114,10 +114,10 @@ INSTRUMENTS: Final[tuple[str, ...]] = get_args(Instrument)
 
 Family = Literal["season", "momentum", "tariffs", "policy", "world"]
 FAMILIES: Final[tuple[str, ...]] = get_args(Family)
-"""Causes that the features of the model tell of."""
+"""Causes that features of the model are assigned to."""
 
 NOT_REPRODUCED: Final = "not_reproduced"
-"""What of a published number, or of a change, can no longer be computed anew."""
+"""The part of a published number, or of a change, that can no longer be recomputed."""
 
 CONTRIBUTIONS: Final = (
     "level",
@@ -128,9 +128,9 @@ CONTRIBUTIONS: Final = (
     "policy_response",
     "reconciliation",
 )
-"""Parts that add up to a forecast's p50 in tonnes: the mean month of the last year, what the
-families and the statistical experts add to it, what targets lay off it on average when the model
-learned, the shift from past errors, the answer to controls, and what makes sums add up."""
+"""Parts that add up to a forecast's p50 in tonnes: the mean month of the last year, the
+contributions of the families and the statistical experts, the mean deviation of targets in
+training, the bias correction from past errors, the response to controls, and reconciliation."""
 
 CHANGED_INPUTS: Final = (
     "passing_time",
@@ -140,7 +140,7 @@ CHANGED_INPUTS: Final = (
     "policy",
     "model",
 )
-"""What may differ between two forecasts of one month, in the order it is replaced."""
+"""Inputs that may differ between two forecasts of one month, in the order they are replaced."""
 
 CHANGES: Final = (*CHANGED_INPUTS, "reconciliation", NOT_REPRODUCED)
 """Parts that add up to the change of a forecast's p50 in tonnes."""
@@ -149,8 +149,8 @@ QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 QUANTILE_COLUMNS: Final = tuple(f"p{round(q * 100):02d}" for q in QUANTILES)
 
 ERROR_AUTOCORRELATION: Final = "carry_over"
-"""Metric of a score: the share of a forecast's miss that its next month repeats, 0 to 1, from all
-destinations together."""
+"""Metric of a score: the share of one month's forecast error that carries into the next month, 0 to
+1, from all destinations together."""
 
 FORECAST_COLUMNS: Final = (
     "destination",
@@ -168,7 +168,7 @@ PANEL_COLUMNS: Final = ("destination", "period", "tonnes", "stderr_t", "kind", "
 """Columns of the evidence panel; ``period`` is the first day of the month."""
 
 HISTORY_START: Final = "2016-01"
-"""First month of the evidence panel; earlier published figures are too few to pin a month."""
+"""First month of the evidence panel; earlier published figures are too few."""
 
 EARLIEST_AS_OF: Final = "2019-01-01"
 """First moment the evidence panel is defined for."""
@@ -177,4 +177,4 @@ MONTHS_AHEAD: Final = 12
 """Months forecast after the last complete month."""
 
 MAX_HORIZON: Final = 18
-"""Longest horizon learned: twelve months ahead plus six months of late data."""
+"""Longest trained horizon: twelve months ahead plus six months of late data."""

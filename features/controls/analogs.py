@@ -1,8 +1,7 @@
-"""What became of other minerals under Chinese controls: the level kept, by months since one bound.
+"""Exports of other minerals under Chinese controls: the share kept, by months since the control.
 
-No control on magnets lies before April 2025, so what one does is read from those on gallium,
-germanium, graphite, antimony and the like, as far as they were published by the moment asked
-about.
+There is no control on magnets before April 2025, so the effect of one is estimated from those on
+gallium, germanium, graphite, antimony and others, as published by the as_of.
 """
 
 import re
@@ -22,16 +21,16 @@ Floats = NDArray[np.float64]
 Act = Mapping[Hashable, Any]
 
 BEFORE_MONTHS: Final = 24
-"""Months before a control was announced whose mean is the level it is measured against."""
+"""Months before the announcement of a control whose mean is the reference level."""
 
 LEAST_BEFORE: Final = 1
 """Months of those that must be published."""
 
 AFTER_MONTHS: Final = 18
-"""Months after a control bound that tell of it."""
+"""Months after a control took effect that are used."""
 
 _SPARED: Final = re.compile(r"(\w+) is free")
-"""Goods of the material that the wording of an act leaves alone."""
+"""Goods of the material that an act exempts by its wording."""
 
 LICENCE: Final = "export_control"
 BAN: Final = "export_ban"
@@ -39,26 +38,26 @@ BAN: Final = "export_ban"
 
 @dataclass(frozen=True, slots=True)
 class Analog:
-    """One control on one material, and what was kept of its exports month by month."""
+    """One control on one material, and the share of its exports kept, month by month."""
 
     event_id: str
     material: str
-    """As the figures name it."""
+    """Its name in the figures."""
     instrument: str
     severity: int
-    """Judged once its months were out; used only for controls whose months are."""
+    """Rated after its months were published; used only for such controls."""
     age: Floats
-    """Months from the day it bound to the middle of each month told of; above 0."""
+    """Months from its first day to the middle of each month used; above 0."""
     kept: Floats
     """Exports of that month as a share of the monthly level before the control was announced."""
     before_months: float
-    """Published months that the level before is the mean of."""
+    """Published months in the reference level."""
 
 
 def analogs_at(
     events: pd.DataFrame, figures: pd.DataFrame, *, as_of: pd.Timestamp
 ) -> tuple[Analog, ...]:
-    """Return the controls on other minerals whose effect some published month shows.
+    """Return the controls on other minerals with at least one published month of effect.
 
     Args:
         events: Controls on other minerals, all versions (``analog_events`` contract); not modified.
@@ -66,17 +65,17 @@ def analogs_at(
         as_of: Only what was known at this moment is used (UTC).
 
     Returns:
-        One analog a control and material with a level before and at least one month after, by
-        event; where several names of figures tell of one control, the one with most months.
+        One analog per control and material with a reference level and at least one month after, by
+        event; of several series for one control, the one with most months.
     """
     acts = known_at(events, key=EVENT_KEY, as_of=as_of)
-    told = _monthly(known_at(figures, key=OBSERVATION_KEY, as_of=as_of))
+    monthly = _monthly(known_at(figures, key=OBSERVATION_KEY, as_of=as_of))
     acts = acts.loc[_is_control(acts)].sort_values(["effective_from", "event_id"])
     found: list[Analog] = []
     for act in acts.to_dict("records"):
         candidates = [
             analog
-            for name, rows in told.groupby("commodity", sort=True)
+            for name, rows in monthly.groupby("commodity", sort=True)
             if _names(act, str(name)) and (analog := _analog(act, str(name), rows))
         ]
         if candidates and not _is_repeat(act, acts):
@@ -85,7 +84,7 @@ def analogs_at(
 
 
 def _is_control(acts: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell which acts are controls in force on everybody, not merely scheduled ones."""
+    """Return which acts are controls on all destinations, not merely scheduled ones."""
     whole = acts["destinations"].str.split(";").map(lambda names: WORLD in names)
     return (
         whole
@@ -98,7 +97,7 @@ def _is_control(acts: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _is_repeat(act: Act, acts: pd.DataFrame) -> bool:
-    """Tell whether a control only adds to one on the same material that binds already."""
+    """Return whether a control only adds to an earlier one on the same material."""
     same = acts["material"].eq(act["material"])
     start = act["effective_from"]
     earlier = acts["effective_from"].between(
@@ -108,14 +107,14 @@ def _is_repeat(act: Act, acts: pd.DataFrame) -> bool:
 
 
 def _names(act: Act, figures: str) -> bool:
-    """Tell whether figures of this name speak of what an act controls."""
+    """Return whether figures of this name are about what an act controls."""
     material, goods = str(act["material"]), str(act["products"])
     spared = any(word in figures.lower() for word in _SPARED.findall(goods.lower()))
     return figures.lower().startswith(material.lower()) and not spared
 
 
 def _monthly(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return exports to the world as monthly means with how many months each covers."""
+    """Return exports to the world as monthly means, with the number of months each covers."""
     usable = figures["usable"] & figures["destination"].eq(WORLD)
     rows = figures.loc[usable & figures["measure"].eq("net_weight_t")]
     first, last = month_numbers(rows["period_from"]), month_numbers(rows["period_to"])
@@ -136,7 +135,7 @@ def _monthly(figures: pd.DataFrame) -> pd.DataFrame:
 
 
 def _analog(act: Act, name: str, rows: pd.DataFrame) -> Analog | None:
-    """Return what one kind of figures tells of a control, None where it tells nothing."""
+    """Return the effect of a control on one series of figures; None where it cannot be seen."""
     announced = month_number(act["announced_on"])
     before = rows.loc[(rows["first"] >= announced - BEFORE_MONTHS) & (rows["last"] < announced)]
     before = _without_overlap(before)
@@ -155,13 +154,13 @@ def _analog(act: Act, name: str, rows: pd.DataFrame) -> Analog | None:
 
 
 def _end_of(act: Act) -> pd.Timestamp:
-    """Return when an act ended or was suspended, as known; far ahead if neither."""
+    """Return when an act ended or was suspended, as known; a far future day if neither."""
     ends = [act["effective_to"], act["suspended_from"]]
     return min((end for end in ends if pd.notna(end)), default=pd.Timestamp("2100-01-01"))
 
 
 def _without_overlap(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep single months, and longer spans only where no month of theirs is told singly."""
+    """Keep single months, and longer spans only where none of their months is known singly."""
     single = set(rows.loc[rows["months"].eq(1), "first"])
     clear = [
         months == 1 or not single & set(range(first, last + 1))

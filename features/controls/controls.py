@@ -1,4 +1,4 @@
-"""Controls on magnets as known at an origin: which bind whom, from when, what was seen of them."""
+"""Controls on magnets as known at an origin: destinations, dates and months already observed."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.build import level_in_season
-from features.families.policy import STRONG, act_strength, product_share
+from features.families.act_strength import STRONG, act_strength, product_share
 from features.months import Months, month_number, months_since
 from features.origin import Origin
 
@@ -17,48 +17,48 @@ Floats = NDArray[np.float64]
 
 BAN: Final = "export_ban"
 INSTRUMENTS: Final = (BAN, "export_control")
-"""Acts that stop goods at the border until somebody lets them pass."""
+"""Acts that stop goods at the border unless a licence is granted."""
 
 TRUCES: Final = ("truce", "export_licence_relaxation")
-"""Acts that, while in force, keep a suspended control from coming back."""
+"""Acts that, while in force, keep a suspended control from resuming."""
 
 KEPT_PCT: Final = "kept_pct"
-"""Column of events that a scenario brings: the share of trade that it assumes to pass."""
+"""Column of events added by scenarios: the share of trade assumed to continue."""
 
 ONE_DAY: Final = pd.Timedelta(days=1)
 
 COVERS: Final = 0.5
-"""Share of magnet trade that the wording of a truce must cover at least."""
+"""Least share of magnet trade that the wording of a truce must cover."""
 
 EPISODE_MONTHS: Final = 18
-"""Months after a control in which a further licence is part of the same story, and months seen of
-one after which the ordinary model knows it as well as its own history."""
+"""Months after a control in which a further licence belongs to the same episode, and observed
+months after which the ordinary model has learned its effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One control as it stands at an origin."""
+    """One control as known at an origin."""
 
     event_id: str
     instrument: str
     bound: pd.Timestamp
-    """First day in force; the day it is resumed after a suspension that ended."""
+    """First day in force, or the day it resumes after a suspension."""
     ends: pd.Timestamp | None
     """Day it ends or is suspended, as announced."""
     share: float
     """Share of magnet trade its wording covers."""
     hit: NDArray[np.bool_]
-    """Which series of the origin it hits; a sum where it hits all members."""
+    """Which series of the origin it affects; a sum only if it affects all members."""
     passing: float | None = None
-    """Share of the trade that still passes, where a scenario assumes one."""
+    """Share of the trade assumed to continue, in scenarios."""
 
     @property
     def month(self) -> int:
-        """Return the number of the month it binds first."""
+        """Return the number of its first month in force."""
         return month_number(self.bound)
 
     def age(self, months: Months) -> Floats:
-        """Return months from the day it binds to the middle of each month."""
+        """Return months from its first day to the middle of each month."""
         return months_since(self.bound, months)
 
     def since_end(self, months: Months) -> Floats:
@@ -68,15 +68,15 @@ class Control:
         return np.maximum(months_since(self.ends, months), 0.0)
 
     def seen(self, origin: Origin) -> int:
-        """Return how many months up to the cutoff have felt it."""
+        """Return the number of months up to the cutoff in which it was in force."""
         return max(origin.cutoff - self.month + 1, 0)
 
 
 def controls_at(origin: Origin) -> tuple[Control, ...]:
-    """Return the strong controls that bind by an origin's last target, first bound first.
+    """Return the strong controls in force by an origin's last target, by first day.
 
-    Strength is read from instrument and wording (``features.families.policy``), never from what
-    came of it.
+    Strength follows from instrument and wording (``features.families.policy``), never from the
+    outcome.
     """
     events = origin.events
     if events is None or events.empty:
@@ -87,28 +87,28 @@ def controls_at(origin: Origin) -> tuple[Control, ...]:
         & events["effective_from"].notna()
         & (act_strength(events) >= STRONG)
     )
-    told = events.assign(share=product_share(events))
+    acts = events.assign(share=product_share(events))
     found = [
         control
-        for act in told.loc[strong].to_dict("records")
-        for control in _spells(act, told, origin)
+        for act in acts.loc[strong].to_dict("records")
+        for control in _spells(act, acts, origin)
         if control.month <= origin.targets[-1]
     ]
     return tuple(sorted(found, key=lambda one: (one.bound, one.event_id)))
 
 
-def leading(controls: Sequence[Control], series: int, origin: Origin) -> Control | None:
-    """Return the control whose story one series is in at an origin, None where in none.
+def current_control(controls: Sequence[Control], series: int, origin: Origin) -> Control | None:
+    """Return the control whose episode one series is in at an origin, or None.
 
-    A control begins a story unless one of the last ``EPISODE_MONTHS`` holds the goods already; a
-    ban does so even after a licence. Only what months have felt counts, and not for ever.
+    A control starts an episode unless another of the last ``EPISODE_MONTHS`` is in force already; a
+    ban starts one even after a licence. Only observed controls count, for a limited time.
     """
-    begun = stories(controls, series, origin)
+    begun = control_episodes(controls, series, origin)
     return begun[-1] if begun and begun[-1].seen(origin) <= EPISODE_MONTHS else None
 
 
-def stories(controls: Sequence[Control], series: int, origin: Origin) -> list[Control]:
-    """Return the controls that began a story of one series and that months have felt."""
+def control_episodes(controls: Sequence[Control], series: int, origin: Origin) -> list[Control]:
+    """Return the observed controls that started an episode of one series."""
     begun: list[Control] = []
     for control in controls:
         if not control.hit[series] or control.seen(origin) == 0:
@@ -120,8 +120,8 @@ def stories(controls: Sequence[Control], series: int, origin: Origin) -> list[Co
 
 
 def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -> list[Control]:
-    """Return the spells of one act: until it is suspended, and again from when it is resumed."""
-    names = touched(str(act["destinations"]), origin)
+    """Return the periods of one act: until its suspension, and from its resumption."""
+    names = affected(str(act["destinations"]), origin)
     paused, resumed = act["suspended_from"], act["suspended_to"]
     first = Control(
         event_id=str(act["event_id"]),
@@ -142,7 +142,7 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
 def _after_truces(
     day: pd.Timestamp, hit: set[str], events: pd.DataFrame, origin: Origin
 ) -> pd.Timestamp:
-    """Return the first day from ``day`` on that no known truce over all that are hit covers."""
+    """Return the first day from ``day`` on not covered by a known truce for all affected."""
     truces = events.loc[
         events["instrument"].isin(TRUCES)
         & events["direction"].eq("easing")
@@ -151,37 +151,37 @@ def _after_truces(
     ].sort_values("effective_to")
     for truce in truces.to_dict("records"):
         in_force = truce["effective_from"] <= day <= truce["effective_to"]
-        if in_force and hit <= touched(str(truce["destinations"]), origin):
+        if in_force and hit <= affected(str(truce["destinations"]), origin):
             day = truce["effective_to"] + ONE_DAY
     return day
 
 
-def touched(destinations: str, origin: Origin) -> set[str]:
-    """Return the destinations that a list of places touches, sums by their members."""
-    return {member for name in destinations.split(";") for member in origin.touched_by(name)}
+def affected(destinations: str, origin: Origin) -> set[str]:
+    """Return the destinations in a list of places, with sums replaced by their members."""
+    return {member for name in destinations.split(";") for member in origin.affected_by(name)}
 
 
 def hit_series(names: set[str], origin: Origin) -> NDArray[np.bool_]:
-    """Tell which series an act on destinations hits; a sum where it hits all members."""
+    """Return which series an act affects; a sum only if it affects all members."""
     members = np.array([name in names for name in origin.series])
     return np.array([bool(members[group].all()) for group in origin.groups])
 
 
 def _passing(act: Mapping[Hashable, Any]) -> float | None:
-    """Return the share that a scenario assumes to pass, None where it assumes nothing."""
+    """Return the share of trade a scenario assumes to continue, or None."""
     assumed = act.get(KEPT_PCT)
     return None if assumed is None or pd.isna(assumed) else float(assumed) / 100.0
 
 
 def _first_of(*days: pd.Timestamp) -> pd.Timestamp | None:
-    """Return the earliest of days of which some may be missing."""
+    """Return the earliest of some days, ignoring missing ones."""
     return min((day for day in days if pd.notna(day)), default=None)
 
 
-def without(origin: Origin, control: Control) -> Floats:
-    """Return what the targets would be, in tonnes, had the origin ended before a control bound.
+def tonnes_without(origin: Origin, control: Control) -> Floats:
+    """Return the tonnes expected without a control, series x targets.
 
-    The level of the year before in each target's season, series x targets.
+    That is the level of the year before the control in each target's season.
     """
     kept = max(control.month - origin.first, 1)
     before = replace(

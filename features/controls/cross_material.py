@@ -1,7 +1,7 @@
-"""Controls on one material as a signal for another: what a table of one good learns of its kin.
+"""Controls on one material as a signal for related commodities of a group.
 
 All as known at an origin. Strength is that of the instrument (``features.families.policy``), never
-the severity, which was judged afterwards.
+the severity, which was rated afterwards.
 """
 
 from collections.abc import Sequence
@@ -31,46 +31,46 @@ NAMES: Final = (
     "named_together",
     "sibling_kept_log",
 )
-"""Of the target month: strength of the control in force on the good itself and years since it binds
-(``LONGEST`` if none); share of the sibling goods under control, their mean strength, years since
-the last control on any; strength announced on siblings and not yet in force; whether the
-announcement that bound the good named a sibling too; and the mean log of what siblings under
-control keep of the level before, as far as months up to the origin show it."""
+"""For the target month: strength of the control in force on the commodity itself and years since
+its start (``LONGEST`` if none); share of sibling commodities under control, their mean strength,
+years since the last control on any of them; strength announced for siblings but not yet in force;
+whether the announcement also named a sibling; and the mean log of the share of exports that
+siblings under control keep, as observed up to the origin."""
 
 LONGEST: Final = 3.0
 """Years after which a control is as old as any."""
 
 BEFORE: Final = 12
 AFTER: Final = 3
-"""Months of the level before a control, and of the level of late, that tell what is kept."""
+"""Months in the level before a control and in the recent level."""
 
 LEAST_RATIO: Final = 1e-6
 """Added to a ratio before its log is taken."""
 
 LEAST_KEPT, MOST_KEPT = -3.0, 1.0
-"""Bounds of the log of what is kept."""
+"""Bounds of the log of the share kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupMember:
-    """One commodity of a group, and the materials whose controls bind it."""
+    """One commodity of a group, and the materials whose controls affect it."""
 
     commodity: str
     materials: tuple[str, ...]
-    """As the record of events names them, in lower case; empty where none is known."""
+    """Their names in the events, in lower case; empty if unknown."""
 
 
 @dataclass(frozen=True)
 class CrossMaterial:
     """The features of a group of commodities, as the engine takes them; call it with an origin."""
 
-    goods: tuple[GroupMember, ...]
+    members: tuple[GroupMember, ...]
     commodity_of: Ints
-    """Of each series its place in ``goods``."""
+    """Place of each series in ``members``."""
     place_of: tuple[str, ...]
     """Of each series its destination or sum."""
     totals: Floats
-    """Goods x months: exports to the world, NaN where missing."""
+    """Members x months: exports to the world, NaN where missing."""
     first: int
     """Month number of the first column."""
     last: int
@@ -82,12 +82,12 @@ class CrossMaterial:
     """Controls with their materials, all versions (``analog_events`` contract)."""
 
     def known_on(self, origin: int) -> pd.Timestamp:
-        """Return the moment an origin stands at: as far from it as now from the cutoff."""
+        """Return the as_of of an origin, with the same delay as that of the cutoff."""
         return self.as_of - pd.DateOffset(months=self.last - origin)
 
     @cached_property
     def _patterns(self) -> tuple[list[str], Ints]:
-        """Return one place for each way of being hit, and which of them each series is."""
+        """Return one place for each pattern of acts, and the pattern of each series."""
         texts = sorted(set(self.events["destinations"].astype(str)))
         names = sorted(set(self.place_of))
         hits = np.array([[is_hit(name, text) for text in texts] for name in names])
@@ -110,7 +110,7 @@ class CrossMaterial:
         return found
 
     def _at(self, origin: int, places: Sequence[str]) -> NDArray[np.float32]:
-        """Return goods x places x months x ``NAMES``."""
+        """Return members x places x months x ``NAMES``."""
         known = known_at(self.events, key=EVENT_KEY, as_of=self.known_on(origin))
         controls = known.loc[
             known["instrument"].isin(INSTRUMENTS)
@@ -119,16 +119,16 @@ class CrossMaterial:
             & known["effective_from"].notna()
         ]
         targets = self.first + origin + 1 + np.arange(self.horizon)
-        acts = acts_of(controls, [good.materials for good in self.goods], targets)
+        acts = acts_of(controls, [good.materials for good in self.members], targets)
         hit = np.array([[is_hit(name, text) for name in places] for text in acts.destinations])
         hit = hit.reshape(len(acts.destinations), len(places))
         kept = self._kept(acts, origin)
-        has_material = np.array([bool(good.materials) for good in self.goods])
+        has_material = np.array([bool(good.materials) for good in self.members])
         return _features(acts, hit, kept, has_material).astype(np.float32)
 
     def _kept(self, acts: MaterialActs, origin: int) -> Floats:
         """Return by good the log of what is kept under the control on it, NaN under none."""
-        found = np.full(len(self.goods), np.nan)
+        found = np.full(len(self.members), np.nan)
         for good, bound in enumerate(acts.bound_by(self.first + origin)):
             if bound is None or bound - self.first < 1:
                 continue
@@ -143,7 +143,7 @@ class CrossMaterial:
 
 
 def is_hit(name: str, destinations: str) -> bool:
-    """Tell whether an act on destinations hits a place; a sum where it is named or all are hit."""
+    """Return whether an act affects a place; a sum only if it is named or all are affected."""
     named = set(destinations.split(";"))
     return WORLD in named or name in named or (EU27 in named and name in EU27_MEMBERS)
 
@@ -151,7 +151,7 @@ def is_hit(name: str, destinations: str) -> bool:
 def _features(
     acts: MaterialActs, hit: NDArray[np.bool_], kept: Floats, has_material: NDArray[np.bool_]
 ) -> Floats:
-    """Return goods x places x months x ``NAMES``."""
+    """Return members x places x months x ``NAMES``."""
     shape = (len(kept), hit.shape[1], acts.age.shape[1])
     strength, pending, together = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     years = np.full(shape, LONGEST)
@@ -167,9 +167,9 @@ def _features(
         pending[cells] = np.maximum(pending[cells], ahead)
     others = np.maximum(has_material.sum() - has_material, 1)[:, None, None]
     under = strength > 0
-    said = np.isfinite(kept)
-    sums, count = np.nan_to_num(kept).sum(), said.sum()
-    of_others = (sums - np.nan_to_num(kept)) / np.maximum(count - said, 1)
+    known_kept = np.isfinite(kept)
+    sums, count = np.nan_to_num(kept).sum(), known_kept.sum()
+    of_others = (sums - np.nan_to_num(kept)) / np.maximum(count - known_kept, 1)
     parts = (
         strength,
         years,

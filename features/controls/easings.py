@@ -1,4 +1,4 @@
-"""What eases controls that months have felt: relaxations and ends that no month has felt yet."""
+"""Future relaxations and ends of controls that are already in force."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from features.controls.controls import (
     EPISODE_MONTHS,
     Control,
+    affected,
+    control_episodes,
     hit_series,
-    stories,
-    touched,
-    without,
+    tonnes_without,
 )
-from features.families.policy import INSTRUMENT_STRENGTH, product_share
+from features.families.act_strength import INSTRUMENT_STRENGTH, product_share
 from features.months import Months, month_number, months_since
 from features.origin import Origin
 
@@ -25,21 +25,21 @@ Floats = NDArray[np.float64]
 RELAXATION: Final = "export_licence_relaxation"
 
 LONGEST_MONTHS: Final = 2 * EPISODE_MONTHS
-"""Months after a control from which the level before it tells nothing of a trade without it."""
+"""Months after a control from which the earlier level is no longer a valid counterfactual."""
 
 
 @dataclass(frozen=True, slots=True)
 class Easing:
-    """One act that lets goods under a control pass again."""
+    """One act that eases a control."""
 
     event_id: str
     starts: pd.Timestamp
     strength: float
-    """Share of what a control holds back that it gives free in the end."""
+    """Share of the blocked trade that it finally releases."""
     hit: NDArray[np.bool_]
-    """Which series of the origin it reaches."""
+    """Which series of the origin it affects."""
     ends: pd.Timestamp | None = None
-    """Its last day; None if it is to stay."""
+    """Its last day; None if open-ended."""
 
     def since_end(self, months: Months) -> Floats:
         """Return months from its last day to the middle of each month, 0 before it."""
@@ -53,13 +53,13 @@ class Easing:
 
 
 def easings_at(origin: Origin, controls: Sequence[Control]) -> tuple[Easing, ...]:
-    """Return what eases felt controls in months after the cutoff, first in force first.
+    """Return the easings of observed controls after the cutoff, by first day.
 
-    A relaxation that only puts another act off is left to that act's own dates.
+    A relaxation that only postpones another act is covered by that act's own dates.
 
     Args:
-        origin: Where the forecast stands.
-        controls: As known there.
+        origin: The forecast origin.
+        controls: Controls known then.
     """
     ends = [
         Easing(one.event_id, one.ends, 1.0, one.hit)
@@ -86,7 +86,7 @@ def _relaxations(origin: Origin) -> list[Easing]:
             str(act["event_id"]),
             act["effective_from"],
             float(act["strength"]),
-            hit_series(touched(str(act["destinations"]), origin), origin),
+            hit_series(affected(str(act["destinations"]), origin), origin),
             None if pd.isna(act["effective_to"]) else act["effective_to"],
         )
         for act in events.assign(strength=strength).loc[chosen].to_dict("records")
@@ -99,21 +99,23 @@ def _is_ahead(day: pd.Timestamp, origin: Origin) -> bool:
 
 
 def levels_without(origin: Origin, controls: Sequence[Control]) -> Floats:
-    """Return the level before the first felt control that still holds each series.
+    """Return the level before the first observed control still in force on each series.
 
-    In tonnes and each target's season, series x targets; 0 where no felt control holds it.
+    In tonnes and each target's season, series x targets; 0 where no observed control is in force.
     """
     levels = np.zeros((len(origin.series), len(origin.targets)))
-    held: dict[str, tuple[Control, list[int]]] = {}
+    under_control: dict[str, tuple[Control, list[int]]] = {}
     for row in np.flatnonzero(~origin.is_sum):
-        open_ones = [one for one in stories(controls, int(row), origin) if _holds(one, origin)]
+        open_ones = [
+            one for one in control_episodes(controls, int(row), origin) if _is_in_force(one, origin)
+        ]
         if open_ones:
-            held.setdefault(open_ones[0].event_id, (open_ones[0], []))[1].append(int(row))
-    for control, rows in held.values():
-        levels[rows] = without(origin, control)[rows, -len(origin.targets) :]
+            under_control.setdefault(open_ones[0].event_id, (open_ones[0], []))[1].append(int(row))
+    for control, rows in under_control.values():
+        levels[rows] = tonnes_without(origin, control)[rows, -len(origin.targets) :]
     return levels
 
 
-def _holds(control: Control, origin: Origin) -> bool:
+def _is_in_force(control: Control, origin: Origin) -> bool:
     over = control.ends is not None and month_number(control.ends) <= origin.cutoff
     return not over and control.seen(origin) <= LONGEST_MONTHS

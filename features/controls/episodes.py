@@ -1,4 +1,4 @@
-"""Acts on part of the destinations as known at a moment: whom they hit and from when."""
+"""Acts on some destinations as known at a moment: which, and from when."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,32 +7,31 @@ from typing import Any, Final
 import pandas as pd
 
 from features.asof import EVENT_KEY, known_at
-from features.families.policy import CONTROLS, STRONG, TARIFF_ACTS, act_strength
+from features.families.act_strength import CONTROLS, STRONG, TARIFF_ACTS, act_strength
 from features.months import month_number
 from features.panel.listing import REMAINDER
 from store.errors import DataError, first_few
 from store.vocabulary import AGGREGATES, EU27, EU27_MEMBERS, WORLD
 
 EPISODE_MONTHS: Final = 6
-"""Months from the one its last act binds in to which diversion is looked for."""
+"""Months from the start of its last act in which diversion is looked for."""
 
 LONGEST_MONTHS: Final = 12
-"""Months of an episode at most, however many acts follow one another."""
+"""Maximum length of an episode in months, even if further acts follow."""
 
 RUN_UP: Final = 3
-"""Months before an act binds that may know of it, if it was announced: goods are sent ahead."""
+"""Months before an announced act in which shipments may be brought forward."""
 
 FRESH: Final = 3
-"""Months in which an act on everybody moves destinations unequally, the one it binds in among
-them."""
+"""Months from its start in which an act on all destinations affects them unequally."""
 
 RECENT_MONTHS: Final = 18
-"""Age up to which acts are looked at unless one is named."""
+"""Maximum age in months of acts that are examined unless one is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """Acts that hit the same destinations within a month of one another."""
+    """Acts on the same destinations, each within a month of the previous one."""
 
     event_id: str
     """Of the first one."""
@@ -40,19 +39,19 @@ class Episode:
     """Event ids of the further ones."""
     hit: frozenset[str]
     base_end: int
-    """Number of the first month that may have known of it."""
+    """Number of the first month that may be affected."""
     start: int
-    """Number of the month in which the first act binds."""
+    """Number of the month in which the first act starts."""
     last: int
-    """Number of the month in which the last act binds."""
+    """Number of the month in which the last act starts."""
 
     def end(self, cutoff: int) -> int:
-        """Return the number of the month after the last one asked about, a year at most."""
+        """Return the number of the month after the last one examined, at most a year later."""
         return min(self.last + EPISODE_MONTHS, self.start + LONGEST_MONTHS, cutoff + 1)
 
 
 class PartialActs:
-    """The acts known at one moment, as they touch the destinations of one table."""
+    """The acts known at one moment that affect the destinations of one table."""
 
     def __init__(self, events: pd.DataFrame, names: Sequence[str], *, as_of: pd.Timestamp) -> None:
         """Take the facts.
@@ -60,7 +59,7 @@ class PartialActs:
         Args:
             events: Policy events, all versions (store contract); not modified.
             names: Destinations of the table.
-            as_of: The moment to stand at (UTC).
+            as_of: The forecast origin as a UTC moment.
         """
         known = known_at(events, key=EVENT_KEY, as_of=as_of)
         known = known.loc[known["evidence"] != "scheduled"].reset_index(drop=True)
@@ -72,9 +71,9 @@ class PartialActs:
         self._acts = ordered.to_dict("records")
 
     def recent(self) -> tuple[Episode, ...]:
-        """Return the episodes of strong acts that began to bind in the last 18 months, by month.
+        """Return the episodes of strong acts that started in the last 18 months, by month.
 
-        Acts on everybody and on none of the table's destinations are left out.
+        Acts on all or none of the table's destinations are left out.
         """
         since = month_number(self._as_of) - RECENT_MONTHS
         found = [self._episode(act) for act in self._strong() if self._some(self._hit(act))]
@@ -84,8 +83,8 @@ class PartialActs:
         """Return the episode of one act.
 
         Raises:
-            DataError: It is not known, takes nothing from anybody, does not bind yet, or hits
-                nobody in the table. An act on everybody has all of them as hit.
+            DataError: It is not known, not restrictive, not in force yet, or affects no
+                destination of the table. An act on all destinations affects all of them.
         """
         acts = [act for act in self._acts if act["event_id"] == event_id]
         if not acts:
@@ -99,11 +98,11 @@ class PartialActs:
         return self._episode(acts[0])
 
     def is_on_all(self, episode: Episode) -> bool:
-        """Tell whether an episode leaves no destination of the table unhit."""
+        """Return whether an episode affects every destination of the table."""
         return not (self._names - {REMAINDER}) - episode.hit
 
     def troubled(self) -> tuple[int, ...]:
-        """Return the numbers of months in which a strong act on everybody is fresh, sorted."""
+        """Return the numbers of months just after a strong act on all destinations, sorted."""
         started = {
             month_number(act["effective_from"])
             for act in self._strong()
@@ -141,7 +140,7 @@ class PartialActs:
         ]
 
     def _binds(self, act: Mapping[Hashable, Any]) -> bool:
-        """Tell whether an act began to bind by now, and was not suspended before it did."""
+        """Return whether an act has started, and was not suspended before it did."""
         start, paused = act["effective_from"], act["suspended_from"]
         if pd.isna(start) or start.tz_localize("UTC") > self._as_of:
             return False
@@ -151,9 +150,9 @@ class PartialActs:
         return bool(hit) and bool((self._names - {REMAINDER}) - hit)
 
     def _hit(self, act: Mapping[Hashable, Any]) -> frozenset[str]:
-        """Return the destinations of the table that an act hits.
+        """Return the destinations of the table that an act affects.
 
-        Of an importer's tariff on all origins (``USA;WLD``) China's goods meet only the importer.
+        An importer's tariff on all origins (``USA;WLD``) affects Chinese exports to it only.
         """
         listed = set(str(act["destinations"]).split(";"))
         if act["instrument"] in TARIFF_ACTS and len(listed) > 1:
@@ -166,19 +165,19 @@ class PartialActs:
 
     def _episode(self, act: Mapping[Hashable, Any]) -> Episode:
         start = month_number(act["effective_from"])
-        told = month_number(act["announced_on"])
+        announced = month_number(act["announced_on"])
         return Episode(
             event_id=str(act["event_id"]),
             others=(),
             hit=self._hit(act),
-            base_end=min(max(told, start - RUN_UP), start),
+            base_end=min(max(announced, start - RUN_UP), start),
             start=start,
             last=start,
         )
 
 
 def _joined(episodes: Sequence[Episode]) -> list[Episode]:
-    """Return acts on the same destinations as one, as long as each follows within a month."""
+    """Merge acts on the same destinations if each follows within a month."""
     joined: list[Episode] = []
     last: dict[frozenset[str], tuple[int, int]] = {}
     for one in episodes:

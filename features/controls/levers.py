@@ -1,4 +1,4 @@
-"""An origin with a scenario's acts and tariff steps on top of what is known there."""
+"""An origin with the acts and tariff steps of a scenario added."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.controls.controls import INSTRUMENTS, KEPT_PCT, TRUCES, controls_at
 from features.controls.easings import RELAXATION
-from features.families.policy import STRONG, act_strength
+from features.families.act_strength import STRONG, act_strength
 from features.families.tariffs import importer_rate, importer_rates
 from features.months import month_label, month_number
 from features.origin import Origin
@@ -20,7 +20,7 @@ from store.vocabulary import EU27, EU27_MEMBERS, HISTORY_START
 Floats = NDArray[np.float64]
 
 SCENARIO: Final = "SCENARIO"
-"""Component of tariff steps that a scenario brings."""
+"""Component of tariff steps added by a scenario."""
 
 LAST_DAY: Final = pd.Timestamp("2099-12-31")
 
@@ -34,30 +34,30 @@ _EMPTY_ACT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ScenarioWarning:
-    """What a planner must know of an answer."""
+    """A limitation of a scenario's result."""
 
     destinations: tuple[str, ...]
-    """Whom it concerns; all if empty."""
+    """Affected destinations; all if empty."""
     text: str
 
 
-def news_months(levers: Levers, origin: Origin) -> list[int]:
-    """Return the months in which something of a scenario becomes known, from the origin's own on.
+def announcement_months(levers: Levers, origin: Origin) -> list[int]:
+    """Return the months in which parts of a scenario are announced, starting with the origin's own.
 
-    Ascending month numbers, the origin's own first.
+    Ascending month numbers.
     """
     months = {max(month_number(one.announced_on), origin.today) for one in levers.all}
     return sorted({origin.today, *months})
 
 
 def with_levers(origin: Origin, levers: Levers, month: int | None = None) -> Origin:
-    """Return the origin as it would be had a scenario's acts been announced.
+    """Return the origin as if a scenario's acts had been announced.
 
-    Rates outside those seen are brought to the nearest that was: ``warnings_of`` tells.
+    Rates outside the observed range are moved to its nearest end, see ``warnings_of``.
 
     Args:
-        origin: Where the forecast stands; not modified.
-        levers: What is asked.
+        origin: The forecast origin; not modified.
+        levers: The scenario.
         month: Only what is announced by the end of this month; all if None.
     """
     acts = [one for one in levers.acts if month is None or month_number(one.announced_on) <= month]
@@ -98,7 +98,7 @@ def _with_steps(origin: Origin, steps: Sequence[TariffLever]) -> pd.DataFrame | 
         return tariffs
     highest = highest_rate(origin)
     found = tariffs
-    # One on another: a later rate takes the place of an earlier one and does not add to it.
+    # In order: a later rate replaces an earlier one and is not added to it.
     for place, lever in enumerate(sorted(steps, key=lambda one: one.effective_from)):
         if rows := _step_rows(found, lever, place, highest):
             added = pd.DataFrame(rows).reindex(columns=tariffs.columns)
@@ -109,9 +109,9 @@ def _with_steps(origin: Origin, steps: Sequence[TariffLever]) -> pd.DataFrame | 
 def _step_rows(
     tariffs: pd.DataFrame, lever: TariffLever, place: int, highest: float
 ) -> list[dict[str, object]]:
-    """Return the steps of one more component that make a rate what the lever says.
+    """Return the steps of an added component that bring a rate to that of the lever.
 
-    None where it says what is known: an importer whose rate nobody knows stays unknown then.
+    None where the rate does not change: an importer with an unknown rate stays unknown then.
     """
     end = lever.effective_to or LAST_DAY
     days = np.arange((lever.effective_from - EPOCH).days, (end - EPOCH).days + 1)
@@ -119,7 +119,7 @@ def _step_rows(
     asked = (
         known + lever.add_points if lever.rate_pct is None else np.full(len(days), lever.rate_pct)
     )
-    # A rate announced for later may lie above all that was charged so far.
+    # A rate announced for later may be above all rates charged so far.
     added = np.round(np.clip(asked, 0.0, np.maximum(known, highest)) - known, 9)
     if not added.any():
         return []
@@ -141,7 +141,7 @@ def _step_rows(
 
 
 def highest_rate(origin: Origin) -> float:
-    """Return the highest rate in percent that an importer is known to have charged by then."""
+    """Return the highest rate in percent any importer is known to have charged by then."""
     tariffs = origin.tariffs
     if tariffs is None or tariffs.empty:
         return 0.0
@@ -160,17 +160,17 @@ def charged_by(origin: Origin) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for name, is_sum in zip(origin.series, origin.is_sum, strict=True):
         if not is_sum:
-            is_member = name in EU27_MEMBERS or name in origin.touched_by(EU27)
+            is_member = name in EU27_MEMBERS or name in origin.affected_by(EU27)
             found.setdefault(EU27 if is_member else name, []).append(name)
     return {name: tuple(hit) for name, hit in found.items()}
 
 
 def warnings_of(origin: Origin, levers: Levers) -> list[ScenarioWarning]:
-    """Return where a scenario asks for more than the record can answer.
+    """Return where a scenario goes beyond what the data can answer.
 
     Args:
-        origin: Where the forecast stands.
-        levers: What is asked.
+        origin: The forecast origin.
+        levers: The scenario.
     """
     last = month_label(int(origin.targets[-1]))
     found = [warned for lever in levers.tariffs for warned in _of_tariff(origin, lever)]
@@ -188,8 +188,8 @@ def warnings_of(origin: Origin, levers: Levers) -> list[ScenarioWarning]:
 def _start_of(lever: Act | TariffLever) -> pd.Timestamp:
     if isinstance(lever, TariffLever):
         return lever.effective_from
-    told = lever.given.items()
-    days = [day for name, day in told if name != "announced_on" and isinstance(day, pd.Timestamp)]
+    given = lever.given.items()
+    days = [day for name, day in given if name != "announced_on" and isinstance(day, pd.Timestamp)]
     return min(days, default=lever.announced_on)
 
 
@@ -204,17 +204,17 @@ def _of_tariff(origin: Origin, lever: TariffLever) -> list[ScenarioWarning]:
     known = float(importer_rate(origin.tariffs, lever.importer, day)[0])
     asked = np.nan_to_num(known) + lever.add_points if lever.rate_pct is None else lever.rate_pct
     highest = highest_rate(origin)
-    told = []
+    texts = []
     if asked > highest:
-        told.append(
+        texts.append(
             f"{asked:g} percent lies above {highest:g}, the highest rate on record: "
             f"answered as {highest:g}"
         )
     if asked < 0:
-        told.append(f"{asked:g} percent lies below nothing: answered as 0")
+        texts.append(f"{asked:g} percent lies below nothing: answered as 0")
     if np.isnan(known):
-        told.append(f"no rate of {lever.importer} is known: counted from 0")
-    return [ScenarioWarning(hit, text) for text in told]
+        texts.append(f"no rate of {lever.importer} is known: counted from 0")
+    return [ScenarioWarning(hit, text) for text in texts]
 
 
 def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
@@ -223,7 +223,7 @@ def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
     row = changed.loc[changed["event_id"] == act.event_id]
     instrument, direction = row["instrument"].iloc[0], row["direction"].iloc[0]
     places = row["destinations"].iloc[0].split(";")
-    hit = tuple(member for place in places for member in origin.touched_by(place))
+    hit = tuple(member for place in places for member in origin.affected_by(place))
     is_control = instrument in INSTRUMENTS and direction == "restrictive"
     if is_control and float(act_strength(row)[0]) < STRONG:
         return [
@@ -247,7 +247,7 @@ def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
 
 
 def _of_easing(act: Act, instrument: str, end: pd.Timestamp | None) -> str:
-    """Return what is not counted of a new act that eases, nothing if all is."""
+    """Return which part of a new easing act has no effect; empty if none."""
     if not act.is_new or act.given.get("direction") != "easing":
         return ""
     if instrument in TRUCES and instrument != RELAXATION and pd.isna(end):

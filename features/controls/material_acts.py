@@ -1,4 +1,4 @@
-"""Controls on materials as arrays: which goods each names, and what it does in the target months.
+"""Controls on materials as arrays: the commodities each names, and its state in the target months.
 
 Private to ``features.controls.cross_material``.
 """
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.families.policy import INSTRUMENT_STRENGTH
+from features.families.act_strength import INSTRUMENT_STRENGTH
 from features.months import Months, month_number, month_start, months_since
 from store.vocabulary import WORLD
 
@@ -19,25 +19,25 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
 WEAK: Final = r"technology|equipment|smuggling"
-"""Wording of acts that stop no goods."""
+"""Wording of acts that do not stop goods."""
 
 WEAKENED: Final = 0.1
-"""What is left of the strength of such an act."""
+"""Factor on the strength of such an act."""
 
 MID_MONTH: Final = pd.Timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
 class MaterialActs:
-    """Controls known at one moment; arrays are by act unless said."""
+    """Controls known at one moment; arrays are by act unless stated."""
 
     destinations: tuple[str, ...]
     strength: Floats
     """0 to 1, by instrument and wording."""
     names: Booleans
-    """Acts x goods."""
+    """Acts x commodities."""
     named_with: NDArray[np.int64]
-    """How many goods the announcement of the act named."""
+    """Number of commodities named in the announcement of the act."""
     bound: tuple[pd.Timestamp, ...]
     age: Floats
     """Acts x target months: months from its first day to the middle of the month."""
@@ -45,7 +45,7 @@ class MaterialActs:
     """Acts x target months."""
 
     def bound_by(self, month: int) -> list[int | None]:
-        """Return by good the month that its first control on everybody bound, None without one.
+        """Return by commodity the month of its first control on all destinations, or None.
 
         Args:
             month: Number of the last month known.
@@ -64,12 +64,12 @@ class MaterialActs:
 def acts_of(
     controls: pd.DataFrame, materials: Sequence[Sequence[str]], targets: Months
 ) -> MaterialActs:
-    """Return controls as arrays, first bound first.
+    """Return controls as arrays, by first day.
 
     Args:
         controls: One version of each (``analog_events`` contract), with ``effective_from``; not
             modified.
-        materials: By good the materials whose controls bind it, in lower case.
+        materials: By commodity the materials whose controls affect it, in lower case.
         targets: Month numbers.
     """
     rows = controls.sort_values(["effective_from", "event_id"], ignore_index=True)
@@ -98,7 +98,7 @@ def acts_of(
 
 
 def _binds(act: Mapping[Hashable, Any], day: pd.Timestamp) -> bool:
-    """Tell whether an act is in force and not suspended on a day, as known."""
+    """Return whether an act is in force and not suspended on a day, as known."""
     start, end, paused, resumed = (
         act[name] for name in ("effective_from", "effective_to", "suspended_from", "suspended_to")
     )

@@ -1,4 +1,4 @@
-"""Calendar features of the target month; they are known for ever."""
+"""Calendar features of the target month, which are always known."""
 
 from typing import Final
 

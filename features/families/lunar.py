@@ -1,4 +1,4 @@
-"""Lunar New Year: when Chinese plants and ports stand still."""
+"""Lunar New Year: the days when Chinese plants and ports are closed."""
 
 from typing import Final
 

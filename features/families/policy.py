@@ -1,7 +1,7 @@
-"""Policy features: which acts bind a destination in the target month, and how it took earlier ones.
+"""Policy features: acts on a destination in the target month, and the effect of earlier ones.
 
-All as known at the origin. How hard an act can bind is read from the act itself (instrument,
-products) by the written rule below and never from ``severity``, which was judged afterwards. See
+All as known at the origin. The strength of an act follows from the act itself by
+``features.families.act_strength``, never from ``severity``, which was rated afterwards. See
 docs/features.md.
 """
 
@@ -12,6 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.catalogue import Feature
+from features.families.act_strength import (
+    CONTROLS,
+    INSTRUMENT_STRENGTH,
+    STRONG,
+    TARIFF_ACTS,
+    act_strength,
+)
 from features.months import Months, month_numbers, month_starts
 from features.origin import LEVEL_MONTHS, Origin
 
@@ -84,49 +91,9 @@ FEATURES: Final = (
     ),
 )
 
-INSTRUMENT_STRENGTH: Final = {
-    "export_ban": 1.0,
-    "export_control": 0.8,
-    "tariff_increase": 0.6,
-    "tariff_decrease": 0.6,
-    "export_licence_relaxation": 0.6,
-    "truce": 0.5,
-    "entity_list": 0.3,
-    "quota": 0.3,
-    "trade_talks": 0.2,
-    "legal_ruling": 0.2,
-    "supply_deal": 0.1,
-    "stockpile": 0.1,
-    "subsidy": 0.1,
-    "investigation": 0.1,
-    "other": 0.1,
-}
-"""How hard an instrument can bind by its nature: a stop, a licence, a price, a list, a word."""
 
-PRODUCT_STRENGTH: Final = (
-    (
-        (
-            r"not 8505\.11|8505\.11 dropped|no 8505|not magnets|not product-specific|"
-            r"technology|equipment"
-        ),
-        0.1,
-    ),
-    (r"no magnet|magnets not named|recoverable|end-of-life", 0.1),
-    (r"magnets with|foreign-made goods", 0.9),
-    (r"8505\.11|magnet|all goods|nearly all goods", 1.0),
-    (r"RE controls|measures 5", 0.9),
-    (r"dual-use items incl\. controlled|Sm;Gd;Tb", 0.6),
-    (r"dual-use", 0.3),
-)
-"""Share of magnet trade the wording of an act covers; the first pattern that matches decides, else
-0.1."""
-
-CONTROLS: Final = ("export_ban", "export_control", "entity_list", "quota")
-TARIFF_ACTS: Final = ("tariff_increase",)
-STRONG: Final = 0.5
-"""Strength from which a control counts as a shock."""
 MOSTLY: Final = 0.5
-"""Part of a series an act must reach beyond to be a shock to it."""
+"""Share of a series an act must affect to be a shock to it."""
 
 NEVER_MONTHS: Final = 36
 AHEAD_MONTHS: Final = 12
@@ -157,7 +124,7 @@ def compute(origin: Origin) -> dict[str, Floats]:
 
 
 class _Acts:
-    """The known acts as arrays: strength, reach over series and the part of each month in force."""
+    """The known acts as arrays: strength, affected series and the part of each month in force."""
 
     def __init__(self, events: pd.DataFrame, origin: Origin) -> None:
         self.events = events
@@ -208,40 +175,23 @@ class _Acts:
         wait = np.where(
             (wait >= -AHEAD_MONTHS) & ends.notna().to_numpy()[:, None], wait, AHEAD_MONTHS
         )
-        touched = self.reach > 0
-        far = np.where(touched[:, :, None], wait[None, :, :], AHEAD_MONTHS)
+        affected = self.reach > 0
+        far = np.where(affected[:, :, None], wait[None, :, :], AHEAD_MONTHS)
         nearest: Floats = far.min(axis=1, initial=AHEAD_MONTHS).astype(float)
         return np.clip(nearest, -AHEAD_MONTHS, AHEAD_MONTHS)
 
 
-def act_strength(events: pd.DataFrame) -> Floats:
-    """Return how hard each act can bind magnet exports, 0 to 1.
-
-    It follows from the act's instrument and the products it names.
-    """
-    nature = events["instrument"].map(INSTRUMENT_STRENGTH).astype(float)
-    return np.asarray(product_share(events) * nature.to_numpy(), dtype=np.float64)
-
-
-def product_share(events: pd.DataFrame) -> Floats:
-    """Return the share of magnet trade that each act's wording covers, 0 to 1."""
-    share = pd.Series(0.1, index=events.index)
-    for pattern, value in reversed(PRODUCT_STRENGTH):
-        share = share.mask(events["products"].str.contains(pattern, regex=True), value)
-    return np.asarray(share, dtype=np.float64)
-
-
 def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
-    """Return which series each act touches, series x acts; an aggregate by its members' weight."""
-    touched = np.zeros((len(origin.series), len(events)))
+    """Return which series each act affects, series x acts; aggregates by their members' weight."""
+    affected = np.zeros((len(origin.series), len(events)))
     for act, names in enumerate(events["destinations"].str.split(";")):
-        inside = {m for name in names for m in origin.touched_by(name)}
-        touched[:, act] = [float(series in inside) for series in origin.series]
-    reach = touched.copy()
+        inside = {m for name in names for m in origin.affected_by(name)}
+        affected[:, act] = [float(series in inside) for series in origin.series]
+    reach = affected.copy()
     for row, members in enumerate(origin.groups):
         if len(members) > 1:
             weight = np.nan_to_num(origin.level[members])
-            reach[row] = weight @ touched[members] / max(weight.sum(), 1e-9)
+            reach[row] = weight @ affected[members] / max(weight.sum(), 1e-9)
     return reach
 
 
@@ -268,10 +218,7 @@ def _overlap(start: Dates, end: Dates, months: Months) -> Floats:
 
 
 def _since_shock(origin: Origin, acts: _Acts, control: Flags) -> dict[str, Floats]:
-    """How long ago the last strong control bound each series, and how the series took it.
-
-    That is how deep it fell since and how far it came back.
-    """
+    """Return the time since the last strong control on each series, its fall since and recovery."""
     strong = control & (acts.strength >= STRONG)
     bound = np.where(strong[None, :] & (acts.reach > MOSTLY), acts.start[None, :], -1)
     bound = np.where(bound <= origin.targets[-1], bound, -1)

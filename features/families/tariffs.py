@@ -100,7 +100,7 @@ def monthly_rates(origin: Origin, months: Months) -> Floats:
     """Return the mean daily rate of each series and month in percent, NaN where none is known.
 
     Args:
-        origin: Where the forecaster stands; it must know tariffs.
+        origin: The forecast origin; it must have tariffs.
         months: Consecutive month numbers.
     """
     return _Rates(origin, months).mean
@@ -128,7 +128,7 @@ def _day_numbers(dates: pd.DatetimeIndex) -> Days:
 
 
 def _series_rates(origin: Origin, days: Days) -> Floats:
-    """Return the daily rate of each series; an aggregate weighs its members by their level."""
+    """Return the daily rate of each series; aggregates weight their members by level."""
     tariffs = origin.tariffs
     assert tariffs is not None  # noqa: S101 - compute() returns before
     charged = [EU27 if name in _CHARGED_BY_EU else name for name in origin.series]

@@ -1,4 +1,4 @@
-"""Trade features: where a series stands, where it came from and what its season says.
+"""Trade features: the level of a series, its recent development and its season.
 
 Most are log ratios.
 """
@@ -25,7 +25,7 @@ def _entry(name: str, unit: str, meaning: str, explains: Family = "momentum") ->
 LAGS: Final = (1, 2, 3, 4, 6, 12)
 MEANS: Final = (3, 6, 24)
 RECENT_MONTHS: Final = 3
-"""Months that say where a series stands now."""
+"""Months in the current level of a series."""
 
 FEATURES: Final = (
     _entry("horizon", "months", "target month less cutoff"),
@@ -177,7 +177,7 @@ def _recent(history: _Logs) -> dict[str, Floats]:
 def _season(history: _Logs, origin: Origin) -> dict[str, Floats]:
     """Return season steps and what they are made of.
 
-    A season step is how the target's month stood to the level's months, in the same place of an
+    A season step is the log ratio of the target's calendar month to the level's months, in an
     earlier year.
     """
     horizons = origin.horizons
@@ -206,10 +206,7 @@ def _step(history: _Logs, horizons: Months, lag: Months) -> Floats:
 
 
 def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Floats]:
-    """Where the world total is in the table, how it moves and what part of it a series is.
-
-    Without a world total nothing.
-    """
+    """Return the movement of the world total and each series' share; empty without a total."""
     if origin.world is None:
         return {}
     world = origin.world
@@ -233,7 +230,7 @@ def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Flo
 
 
 def _quality(origin: Origin) -> dict[str, Floats]:
-    """How much is known about the last months of each series, and how often nothing was shipped."""
+    """Return how well the last months of each series are known, and how often they are zero."""
     months = origin.tonnes.shape[1]
     is_zero = origin.tonnes <= 0.0
     seen = np.where(origin.is_observed, np.arange(months), -1).max(axis=1)

@@ -1,4 +1,4 @@
-"""The evidence panel: every month of every destination, as sure as the published figures allow.
+"""The evidence panel: an estimate of every month of every destination from published figures.
 
 Figures become statements (``features.panel.statements``), statements and a prior become one sparse
 system (``features.panel.system``), and its solution (``features.panel.solver``) becomes a table
@@ -19,9 +19,9 @@ from features.months import last_complete_month, month_label, month_number
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.panel.mirror import (
     Exports,
+    fit_mirrors,
     gap_table,
     last_mirror_month,
-    learn_mirrors,
     mirror_statements,
     partner_figures,
 )
@@ -47,7 +47,7 @@ from store.vocabulary import (
 Floats = NDArray[np.float64]
 
 SUSPICIOUS_Z: Final = 5.0
-"""A figure further than this many scales from the panel contradicts the rest."""
+"""A figure further than this many scales from the panel contradicts the others."""
 
 DERIVED_STDERR: Final = 0.03
 """A month without a level of its own is derived where the figures pin it to three percent, else
@@ -67,16 +67,16 @@ class _Solved:
 def evidence_panel(
     observations: pd.DataFrame, *, as_of: pd.Timestamp, reach: int | None = None
 ) -> EvidencePanel:
-    """Return the panel as it could be known at ``as_of``.
+    """Return the panel as known at ``as_of``.
 
     Args:
         observations: Published figures of all times (store contract), any order; not modified.
-        as_of: The moment the forecaster stands at (UTC), 2019-01-01 or later.
-        reach: Month number to tell of at least, however little is known of it.
+        as_of: The forecast origin as a UTC moment, 2019-01-01 or later.
+        reach: Month number that the panel covers at least, however little is known of it.
 
     Returns:
         All destinations and sums from 2016-01 to the last month that a known figure of China's
-        speaks of; never a later one than the last complete month. Partners' records sharpen these
+        covers; never a later one than the last complete month. Partners' records improve these
         months and add none.
 
     Raises:
@@ -127,13 +127,14 @@ def _solved(statements: list[Statement], first: int, last: int) -> _Solved:
 def _mirrored(
     plain: _Solved, records: pd.DataFrame, first: int, cutoff: int
 ) -> tuple[_Solved, pd.DataFrame]:
-    """Solve again with partners' records, whose habits are learned on the table without them.
+    """Solve again with partners' records, whose patterns are fitted to the table without them.
 
-    Imports of the month after the cutoff tell of exports within it, so the table gets that month.
+    Imports of the month after the cutoff are related to exports within it, so the table gets that
+    month too.
     """
     with threadpool_limits(limits=1, user_api="blas"):
         exports = Exports(PANEL_DESTINATIONS, first, plain.tonnes, plain.stderr)
-        mirrors = learn_mirrors(records, exports)
+        mirrors = fit_mirrors(records, exports)
     last = min(max(last_mirror_month(mirrors), cutoff), cutoff + 1)
     more = mirror_statements(mirrors, first=first, last=last)
     return _solved([*plain.statements, *more], first, last), gap_table(mirrors)
@@ -159,7 +160,7 @@ def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:
 
 
 def _position(statement: Statement, first: int) -> tuple[int, int] | None:
-    """Return row and column of the cell a statement fixes, or None if it fixes no published one."""
+    """Return row and column of the published cell a statement fixes, or None."""
     cells = statement.above
     if cells is None or not is_cell_level(statement):
         return None
@@ -172,7 +173,7 @@ def _position(statement: Statement, first: int) -> tuple[int, int] | None:
 def _kinds(
     statements: list[Statement], solution: Solution, stderr: Floats, first: int
 ) -> NDArray[np.int8]:
-    """Observed where a level agrees with the panel, derived where others pin it, else estimated."""
+    """Return observed where a level agrees with the panel, derived where others fix it."""
     kind = np.where(stderr <= DERIVED_STDERR, KINDS.index("derived"), KINDS.index("estimated"))
     for statement, z in zip(statements, solution.z, strict=False):
         place = _position(statement, first)
@@ -184,9 +185,9 @@ def _kinds(
 def _availability(
     statements: list[Statement], figures: pd.DataFrame, first: int, months: int
 ) -> "NDArray[np.datetime64]":
-    """Return when each cell could be known.
+    """Return when each cell was known.
 
-    An observed month could be by its first level, any other by its last figure.
+    An observed month is known from its first level, any other from its last figure.
     """
     moments = figures["available_at"].dt.tz_localize(None).to_numpy().astype("datetime64[s]")
     touched = np.full((WIDTH, months), np.datetime64("1970-01-01", "s"))
@@ -221,13 +222,13 @@ def _suspicious(
     tonnes: Floats,
     first: int,
 ) -> pd.DataFrame:
-    """Return the figures that contradict the rest, worst first."""
+    """Return the figures that contradict the others, worst first."""
     z = solution.z[: len(statements)]
     worst = [int(i) for i in np.argsort(-np.abs(z), kind="stable") if abs(z[i]) > SUSPICIOUS_Z]
     rows = [
         (
             _describe(figures, statements[i].row),
-            _said_beyond(statements[i], float(z[i]), tonnes, first),
+            _residual_tonnes(statements[i], float(z[i]), tonnes, first),
             float(z[i]),
             float(solution.weight[i]),
             str(figures["source_url"][statements[i].row]),
@@ -237,7 +238,7 @@ def _suspicious(
     return pd.DataFrame(rows, columns=list(CONTRADICTION_COLUMNS))
 
 
-def _said_beyond(statement: Statement, z: float, tonnes: Floats, first: int) -> float:
+def _residual_tonnes(statement: Statement, z: float, tonnes: Floats, first: int) -> float:
     cells = statement.above or statement.below
     if cells is None:
         return 0.0

@@ -27,7 +27,7 @@ class EvidencePanel:
     as_of: pd.Timestamp
     first: int
     cutoff: int
-    """Last month the evidence speaks of, as a month number."""
+    """Last month covered by the evidence, as a month number."""
     tonnes: Floats
     stderr: Floats
     """Standard error of the logarithm of tonnes, about the relative standard error."""
@@ -35,10 +35,10 @@ class EvidencePanel:
     """Position in ``KINDS``."""
     available_at: "NDArray[np.datetime64]"
     suspicious: pd.DataFrame
-    """Figures that contradict the rest, worst first, with what each says of its months less what
-    the panel says: ``store.publications.panels.CONTRADICTION_COLUMNS``."""
+    """Figures that contradict the others, worst first, with their difference from the panel:
+    ``store.publications.panels.CONTRADICTION_COLUMNS``."""
     gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_COLUMNS)))
-    """Partner imports beside exports estimated without them; columns: ``mirror.GAP_COLUMNS``.
+    """Partner imports and exports estimated without them; columns: ``mirror.GAP_COLUMNS``.
     Empty in a panel that was read from the store."""
 
     @classmethod

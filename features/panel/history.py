@@ -1,6 +1,6 @@
-"""The past as a row of origins, each as it could be known then.
+"""The past as a sequence of forecast origins, each with what was known then.
 
-Training and backtest walk along it.
+Training and backtest use it.
 """
 
 from collections.abc import Sequence
@@ -9,21 +9,19 @@ from typing import Final
 import pandas as pd
 
 from features.controls.analogs import Analog, analogs_at
-from features.months import month_start
 from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
-from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
-from store.errors import DataError
+from features.panel.evidence_panel import EvidencePanel
 
 FIRST_TRAINING: Final = "2019-06-25"
 """First past origin: the first release of detail by destination in the bundled figures."""
 
 RELEASE_DAY: Final = 25
-"""Day of the month past origins stand at: the detail of the month before is out."""
+"""Day of the month of past origins: the detail of the previous month is published."""
 
 
 class EvidenceHistory:
-    """The past of the evidence panel: every origin is solved from what was published by then."""
+    """Past evidence panels, each solved from what was published by then."""
 
     def __init__(
         self,
@@ -38,8 +36,8 @@ class EvidenceHistory:
             observations: Published figures, all versions (store contract); not modified.
             events: Policy events, all versions; not modified.
             tariffs: Tariff steps, all versions; not modified.
-            analog_events: Controls on other minerals, all versions; without them no control is
-                answered that no month has felt.
+            analog_events: Controls on other minerals, all versions; without them there is no
+                response to controls not yet observed.
         """
         self._analog_events = analog_events
         self._observations = observations
@@ -75,42 +73,6 @@ class EvidenceHistory:
     def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
         """Return one origin a month before a moment, oldest first."""
         return [self.origin(earlier) for earlier in release_moments(FIRST_TRAINING, moment)]
-
-    def estimates(self, month: int, moments: Sequence[pd.Timestamp]) -> pd.DataFrame:
-        """Return what was thought of one month at each moment after its end.
-
-        Args:
-            month: Month number.
-            moments: Moments (UTC) after the month's end, any order.
-
-        Returns:
-            One row a moment and destination, in the order given: as_of, days since the month's end,
-            destination, tonnes and stderr, the standard error of the log.
-
-        Raises:
-            DataError: A moment is too early, or before the month's end.
-        """
-        end = month_start(month + 1).tz_localize("UTC")
-        parts = [self._estimate(month, moment, end) for moment in moments]
-        return pd.concat(parts, ignore_index=True)
-
-    def _estimate(self, month: int, moment: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        if moment < end:
-            raise DataError(
-                f"The month that ends on {end:%Y-%m-%d} runs yet on {moment:%Y-%m-%d}. "
-                "Expected a moment after its end. Take a later one."
-            )
-        panel = evidence_panel(self._observations, as_of=moment, reach=month)
-        column = month - panel.first
-        return pd.DataFrame(
-            {
-                "as_of": moment,
-                "days": (moment - end).days,
-                "destination": list(PANEL_DESTINATIONS),
-                "tonnes": panel.tonnes[:, column],
-                "stderr": panel.stderr[:, column],
-            }
-        )
 
 
 def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:

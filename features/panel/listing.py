@@ -1,4 +1,4 @@
-"""What a full source lists, partner by partner: no shipment, not known and not released kept apart.
+"""A full source by partner: no shipment, not known and not released are distinguished.
 
 A month is *listed* when about as many partners as usual are in it.
 """
@@ -19,12 +19,12 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
 REMAINDER: Final = "ROW"
-"""What the stated total holds beyond the partners: areas not told, partners kept secret."""
+"""The part of the stated total beyond the partners: unlisted areas and confidential partners."""
 
 SUMS: Final = (WORLD, EU27)
 
 PART_LISTED: Final = 0.5
-"""Share of the usual number of partners below which a month is not the whole table yet."""
+"""Share of the usual number of partners below which a month is incomplete."""
 
 USUAL_MONTHS: Final = 12
 
@@ -32,7 +32,7 @@ REGULAR_MONTHS: Final = 10
 """Months of the last twelve with a shipment that make a partner regular."""
 
 TOLERANCE: Final = 0.005
-"""Gap between the stated total and the partners, as a share of the total, that passes for
+"""Gap between the stated total and the partners, as a share of the total, attributed to
 rounding."""
 
 
@@ -42,10 +42,10 @@ class Listing:
 
     names: tuple[str, ...]
     months: Months
-    told: Floats
-    """Tonnes, NaN where nothing is told."""
+    reported: Floats
+    """Tonnes, NaN where nothing is reported."""
     valued: Booleans
-    """Where a value without a weight is told: something was shipped."""
+    """Where a value is reported: something was shipped."""
     total: Floats
     """Stated total by month, NaN where there is none."""
     rest: Floats
@@ -54,14 +54,14 @@ class Listing:
 
     @cached_property
     def gap(self) -> Floats:
-        """Return what the total holds beyond the partners told, by month; NaN without a total."""
-        gap: Floats = np.maximum(self.total - np.nansum(self.told, axis=0), 0.0)
+        """Return the total minus reported partners by month; NaN without a total."""
+        gap: Floats = np.maximum(self.total - np.nansum(self.reported, axis=0), 0.0)
         return gap
 
     @cached_property
     def late(self) -> Booleans:
-        """Tell which cells are late: regular partners the total of a listed month has room for."""
-        late = np.zeros(self.told.shape, dtype=bool)
+        """Return which cells are late: missing regular partners that would fit into the total."""
+        late = np.zeros(self.reported.shape, dtype=bool)
         for month in np.flatnonzero(self.listed & (self.gap > TOLERANCE * self.total)):
             before = np.flatnonzero(self.listed[:month])[-USUAL_MONTHS:]
             if len(before) == USUAL_MONTHS:
@@ -69,28 +69,28 @@ class Listing:
         return late
 
     def _late_in(self, month: int, before: Months) -> Booleans:
-        """Tell who is late in a month, from the listed months before it."""
-        shipped = (self.told[:, before] > 0).sum(axis=1)
-        size = np.nansum(self.told[:, before], axis=1) / np.maximum(shipped, 1)
+        """Return which partners are late in a month, from the listed months before it."""
+        shipped = (self.reported[:, before] > 0).sum(axis=1)
+        size = np.nansum(self.reported[:, before], axis=1) / np.maximum(shipped, 1)
         known = self.gap[before][np.isfinite(self.gap[before])]
         room = self.gap[month] - (np.median(known) if known.size else 0.0)
         if room <= TOLERANCE * self.total[month]:
             return np.zeros(len(size), dtype=bool)
-        absent = np.isnan(self.told[:, month])
+        absent = np.isnan(self.reported[:, month])
         return np.asarray(absent & (shipped >= REGULAR_MONTHS) & (size / 2.0 <= room), dtype=bool)
 
     @cached_property
     def tonnes(self) -> Floats:
-        """Return tonnes: 0 where a listed month tells nothing of a partner that is not late."""
-        nothing = np.isnan(self.told) & self.listed & ~self.late & ~self.valued
-        return np.where(nothing, 0.0, self.told)
+        """Return tonnes: 0 where a listed month has no entry of a partner that is not late."""
+        nothing = np.isnan(self.reported) & self.listed & ~self.late & ~self.valued
+        return np.where(nothing, 0.0, self.reported)
 
     @cached_property
     def world(self) -> tuple[Floats, Floats | None]:
-        """Return the world and the remainder by month; no remainder if the partners are all of it.
+        """Return the world and the remainder by month; no remainder if the partners are complete.
 
-        A total below its partners is out of date: they stand. Where a partner is late or the month
-        is not listed, nobody knows what is left.
+        A total below its partners is outdated and replaced by their sum. Where a partner is late or
+        the month is not listed, the remainder is unknown.
         """
         whole = self.listed & np.isfinite(self.tonnes).all(axis=0)
         together = np.nansum(self.tonnes, axis=0)
@@ -100,8 +100,8 @@ class Listing:
             return np.where(whole, together, self.total), None
         return np.where(whole, together + left, self.total), left
 
-    def oddities(self) -> tuple[str, ...]:
-        """Say in sentences what is odd."""
+    def notes(self) -> tuple[str, ...]:
+        """Return notes on irregularities."""
         found = []
         if not self.listed.all():
             holes = self._labels(~self.listed)
@@ -110,9 +110,9 @@ class Listing:
             who = [name for name, late in zip(self.names, self.late[:, month], strict=True) if late]
             label = month_label(int(self.months[month]))
             found.append(f"{label}: late, so missing and not zero: {first_few(who)}")
-        if count := np.count_nonzero(self.valued & np.isnan(self.told)):
+        if count := np.count_nonzero(self.valued & np.isnan(self.reported)):
             found.append(f"{count} cells have a value and no weight, taken as missing")
-        over = np.nansum(self.told, axis=0) > (1 + TOLERANCE) * self.total
+        over = np.nansum(self.reported, axis=0) > (1 + TOLERANCE) * self.total
         if over.any():
             found.append(f"stated total below the partners, which stand: {self._labels(over)}")
         return tuple(found)
@@ -122,12 +122,12 @@ class Listing:
 
 
 def listing_of(weights: pd.DataFrame, values: pd.DataFrame) -> Listing:
-    """Return the listing of figures of one month each, those known last standing.
+    """Return the listing of figures of one month each, using the newest version of each.
 
     Args:
         weights: Newest versions of the tonnes of full sources (store contract), at least one of a
             partner; not modified.
-        values: The same of their values in money, where any are told; not modified.
+        values: The same for their values in money, if any; not modified.
     """
     cells = _cells(weights)
     names = cells.index.difference([*SUMS, REMAINDER])
@@ -139,7 +139,7 @@ def listing_of(weights: pd.DataFrame, values: pd.DataFrame) -> Listing:
     return Listing(
         names=tuple(str(name) for name in names),
         months=months,
-        told=cells.loc[names].to_numpy(dtype=float),
+        reported=cells.loc[names].to_numpy(dtype=float),
         valued=money.to_numpy(dtype=float) > 0,
         total=total,
         rest=rest,
@@ -148,7 +148,7 @@ def listing_of(weights: pd.DataFrame, values: pd.DataFrame) -> Listing:
 
 
 def _cells(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return destinations x months told of, NaN where nothing is."""
+    """Return destinations x months, NaN where nothing is reported."""
     newest = figures.sort_values(["available_at", "source", "source_url"], kind="stable")
     newest = newest.drop_duplicates(["destination", "period_from"], keep="last")
     return newest.assign(month=month_numbers(newest["period_from"])).pivot(  # noqa: PD010 - no doubles left
@@ -157,7 +157,7 @@ def _cells(figures: pd.DataFrame) -> pd.DataFrame:
 
 
 def _listed(partners: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell of each month with a partner whether it lists about as many as usual."""
+    """Return for each month whether it lists about as many partners as usual."""
     count = partners.notna().sum()
     count = count.loc[count > 0]
     usual = count.rolling(USUAL_MONTHS + 1, min_periods=1).median()

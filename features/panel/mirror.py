@@ -1,9 +1,9 @@
 """Partners' import records as uncertain statements about the exports behind them.
 
-What an importer counts is not what China counts: ships take weeks, goods enter through another
-state, codes hold more or less. So a record speaks of a mix of this month's and last month's exports
-with a bias and a spread that are learned for each series from the months whose exports are
-published. See docs/adr/0007-mirror-nowcast.md.
+Importers do not count what China counts: ships take weeks, goods enter through another country, and
+codes differ in scope. A record is therefore related to a mix of this month's and last month's
+exports with a bias and a spread, fitted for each series on months with published exports. See
+docs/adr/0007-mirror-nowcast.md.
 """
 
 import math
@@ -22,7 +22,7 @@ from features.panel.mirror_bias import (
     BiasPrior,
     ComparedMonths,
     ReportingPattern,
-    learn,
+    fit_patterns,
     mixed,
 )
 from features.panel.statements import CellBlock, Statement, members_of
@@ -31,26 +31,26 @@ from store.vocabulary import COMMODITY, ORIGIN
 
 Floats = NDArray[np.float64]
 
-BELIEFS: Final = {
+BIAS_PRIORS: Final = {
     "mirror_import_t": BiasPrior(bias=0.0, bias_stderr=0.2, partner=0.35, drift=0.12),
     "mirror_import_musd": BiasPrior(math.log(0.045), bias_stderr=0.5, partner=0.35, drift=0.25),
     "mirror_import_meur": BiasPrior(math.log(0.041), bias_stderr=0.5, partner=0.35, drift=0.25),
 }
-"""By measure, the one that serves first. A value needs a price, which drifts. Source of the prices:
-EU27 2023-2025 and China's May 2025 in data/published_figures.csv."""
+"""Priors by measure, the preferred measure first. A value needs a price, which drifts. Source of
+the prices: EU27 2023-2025 and China's May 2025 in data/published_figures.csv."""
 
 NEAR: Final = ("JPN", "KOR", "VNM", "THA")
 SAME_MONTH_NEAR, SAME_MONTH_FAR = 0.7, 0.4
 """Usual share of a month's exports that arrives within it: a week at sea, or three to five."""
 
-LEARNED_STDERR: Final = 0.1
-"""Habits are learned, and gaps judged, where exports are known to ten percent (log units)."""
+MAX_LEARNING_STDERR: Final = 0.1
+"""Largest standard error of exports used in fits and gap checks (log units): ten percent."""
 
 PARTNER_KEY: Final = MAGNETS.pattern
 """Commodity keys of importers: six digits, or the nomenclature and its own line."""
 
 LINE_DIGITS: Final = 8
-"""Lines that agree in so many digits are summed: the five American ones are one series."""
+"""Lines that share so many digits are summed: the five American ones are one series."""
 
 LIMIT: Final = 4.0
 """Control limits in scales. A scale of wide tails is about 0.8 of a standard deviation."""
@@ -65,13 +65,10 @@ GAP_COLUMNS: Final = (
 the unit of ``measure``. ``log_gap`` is the log of imports per tonne arriving, ``expected`` its
 usual size, ``lower`` and ``upper`` its control limits."""
 
-STATES: Final = ("in", "out", "estimated")
-"""Within or beyond the limits, or not judged since the exports are not published."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exports:
-    """Exports as known without any partner: arrays are names x months."""
+    """Exports as known without partners' records: arrays are names x months."""
 
     names: tuple[str, ...]
     first: int
@@ -91,7 +88,7 @@ class Exports:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mirror:
-    """One series of partner records and what was learned of it."""
+    """One series of partner records and its reporting pattern."""
 
     destination: str
     source: str
@@ -100,7 +97,7 @@ class Mirror:
     rows: NDArray[np.int64]
     """Index labels of the records in the frame they were read from."""
     compared: ComparedMonths
-    habit: ReportingPattern
+    pattern: ReportingPattern
 
     @property
     def months(self) -> Months:
@@ -111,8 +108,8 @@ class Mirror:
 def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return partners' monthly import records, one a series and month, with a ``series`` column.
 
-    Press figures under China's own code are left out: their scope is rarely told. A weight goes
-    before a value; lines of one tariff heading are summed.
+    Press figures under China's own code are left out: their scope is rarely stated. Weights are
+    preferred to values; lines of one tariff heading are summed.
 
     Args:
         figures: Known observations of all commodities (store contract); not modified.
@@ -122,7 +119,7 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
         Rows by series and month with a fresh index; empty if there are none.
     """
     fit = figures["usable"] & (figures["kind"] == "reported") & (figures["origin"] == ORIGIN)
-    fit &= figures["measure"].isin(list(BELIEFS)) & figures["destination"].isin(list(names))
+    fit &= figures["measure"].isin(list(BIAS_PRIORS)) & figures["destination"].isin(list(names))
     fit &= figures["commodity"].str.fullmatch(PARTNER_KEY) & (figures["commodity"] != COMMODITY)
     fit &= (figures["period_from"] == figures["period_to"]) & (figures["value"] > 0.0)
     rows = figures.loc[fit]
@@ -134,7 +131,7 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
 
 
 def _summed(lines: pd.DataFrame) -> pd.DataFrame:
-    """Add up the lines of each series; a month without the main line is not whole."""
+    """Sum the lines of each series; months without the main line are left out."""
     sizes = lines.groupby([*SERIES, "commodity"])["value"].sum().reset_index()
     main = sizes.sort_values(["value", "commodity"]).drop_duplicates(list(SERIES), keep="last")
     is_main = pd.MultiIndex.from_frame(lines[[*SERIES, "commodity"]]).isin(
@@ -149,14 +146,14 @@ def _summed(lines: pd.DataFrame) -> pd.DataFrame:
 
 def _weight_first(rows: pd.DataFrame) -> pd.DataFrame:
     """Keep one measure a month of an importer, source and series."""
-    rank = rows["measure"].map(list(BELIEFS).index)
+    rank = rows["measure"].map(list(BIAS_PRIORS).index)
     month = ["destination", "source", "series", "period_from"]
     kept = rows.assign(rank=rank).sort_values([*month, "rank"]).drop_duplicates(month)
     return kept.drop(columns="rank").sort_values([*SERIES, "period_from"])
 
 
-def learn_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
-    """Return every series of partner records with its habit.
+def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
+    """Return every series of partner records with its reporting pattern.
 
     Args:
         records: As ``partner_figures`` returns, any index; not modified.
@@ -166,13 +163,13 @@ def learn_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
     for measure, group in records.groupby("measure", sort=True):
         parts = [part for _, part in group.groupby(list(SERIES), sort=True)]
         everything = [_compared(part, exports) for part in parts]
-        belief = BELIEFS[str(measure)]
-        habits = learn(
-            [_learnable(compared) for compared in everything],
-            [belief] * len(parts),
+        bias_prior = BIAS_PRIORS[str(measure)]
+        patterns = fit_patterns(
+            [_usable_months(compared) for compared in everything],
+            [bias_prior] * len(parts),
             [_usual_lag(str(part["destination"].iloc[0])) for part in parts],
         )
-        found += map(_mirror, parts, everything, habits)
+        found += map(_mirror, parts, everything, patterns)
     return found
 
 
@@ -185,15 +182,16 @@ def _compared(part: pd.DataFrame, exports: Exports) -> ComparedMonths:
     return ComparedMonths(months, imports, same, before, same_stderr, before_stderr)
 
 
-def _learnable(compared: ComparedMonths) -> ComparedMonths:
-    """Return the newest months whose exports are known well enough to learn from."""
+def _usable_months(compared: ComparedMonths) -> ComparedMonths:
+    """Return the newest months whose exports are known well enough for the fit."""
     sure = _is_known(compared)
     return compared.only(np.flatnonzero(sure)[-MEMORY_MONTHS:])
 
 
 def _is_known(compared: ComparedMonths) -> NDArray[np.bool_]:
     return np.asarray(
-        (compared.same_stderr <= LEARNED_STDERR) & (compared.before_stderr <= LEARNED_STDERR)
+        (compared.same_stderr <= MAX_LEARNING_STDERR)
+        & (compared.before_stderr <= MAX_LEARNING_STDERR)
     )
 
 
@@ -201,25 +199,25 @@ def _usual_lag(destination: str) -> float:
     return SAME_MONTH_NEAR if destination in NEAR else SAME_MONTH_FAR
 
 
-def _mirror(part: pd.DataFrame, compared: ComparedMonths, habit: ReportingPattern) -> Mirror:
+def _mirror(part: pd.DataFrame, compared: ComparedMonths, pattern: ReportingPattern) -> Mirror:
     destination, source, series, measure = (str(part[name].iloc[0]) for name in SERIES)
     rows = part.index.to_numpy()
-    return Mirror(destination, source, series, measure, rows, compared, habit)
+    return Mirror(destination, source, series, measure, rows, compared, pattern)
 
 
 def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> list[Statement]:
-    """Return what partner records say of the exports of the months from ``first`` to ``last``.
+    """Return the statements of partner records about exports from ``first`` to ``last``.
 
-    Several series of one importer and month copy the same customs books, so together they weigh as
-    much as one.
+    Several series of one importer and month come from the same customs records, so together they
+    have the weight of one.
     """
     copies = Counter((mirror.destination, int(t)) for mirror in mirrors for t in mirror.months)
     found: list[Statement] = []
     for mirror in mirrors:
-        bias, scale = mirror.habit.at(mirror.months)
+        bias, scale = mirror.pattern.at(mirror.months)
         targets = np.log(mirror.compared.imports) - bias
         members = members_of(mirror.destination) or ()
-        share = mirror.habit.same_month
+        share = mirror.pattern.same_month
         for place, month in enumerate(mirror.months.tolist()):
             if first < month <= last:
                 count = copies[mirror.destination, month]
@@ -238,14 +236,14 @@ def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> li
 
 
 def last_mirror_month(mirrors: Sequence[Mirror]) -> int:
-    """Return the last month that partner records speak of, as a month number."""
+    """Return the last month covered by partner records, as a month number."""
     return max(int(mirror.months.max()) for mirror in mirrors)
 
 
 def gap_table(mirrors: Sequence[Mirror]) -> pd.DataFrame:
-    """Return partners' imports beside the exports that should have arrived, with control limits.
+    """Return partners' imports and the exports that should have arrived, with control limits.
 
-    Each month is judged by what the other months of its series and the other partners say.
+    Each month is compared with the other months of its series and the other partners.
 
     Returns:
         ``GAP_COLUMNS``, one row a series and month within the panel, by series, then month.
@@ -258,10 +256,10 @@ def gap_table(mirrors: Sequence[Mirror]) -> pd.DataFrame:
 
 def _gaps(mirror: Mirror) -> pd.DataFrame:
     compared = mirror.compared
-    arriving, unsure = mixed(compared, mirror.habit.same_month)
+    arriving, stderr = mixed(compared, mirror.pattern.same_month)
     log_gap = np.log(compared.imports / arriving)
-    expected, scale = mirror.habit.at(mirror.months)
-    reach = LIMIT * np.hypot(scale, unsure)
+    expected, scale = mirror.pattern.at(mirror.months)
+    reach = LIMIT * np.hypot(scale, stderr)
     state = np.where(np.abs(log_gap - expected) <= reach, "in", "out")
     frame = pd.DataFrame(
         {

@@ -17,28 +17,28 @@ from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIG
 MONEY: Final = "value_musd"
 
 LEAST_PARTNERS: Final = 20
-"""Partners that a source must have listed in one month to count as full: newspapers name a dozen at
+"""Partners that a source must list in one month to count as full: press reports name a dozen at
 most."""
 
 LEAST_MONTHS: Final = 24
-"""Months a table needs: with fewer no season is known, and nothing can be tried out."""
+"""Months a table needs: fewer give no season and no validation."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerTable:
-    """Every destination's tonnes by month, and what they add up to."""
+    """Tonnes of every destination by month, and the sums they add up to."""
 
     commodity: str
     as_of: pd.Timestamp
     tonnes: pd.DataFrame
     """Series x consecutive month numbers up to the cutoff, sorted by name; the world is a row."""
     parts: dict[str, tuple[str, ...]]
-    """By sum its parts: the world, and EU27 where at least two members are destinations."""
+    """The parts of each sum: the world, and EU27 where at least two members are destinations."""
     notes: tuple[str, ...]
-    """What is odd in the sources, in sentences."""
+    """Irregularities of the sources."""
     is_revised: bool = False
-    """Whether figures first told, or revised, after ``as_of`` are in it: it may be scored against
-    itself and never published from."""
+    """Whether it contains figures published or revised after ``as_of``: it may be used for scoring
+    and never for publication."""
 
     @property
     def cutoff(self) -> int:
@@ -47,12 +47,12 @@ class PartnerTable:
 
     @property
     def late_months(self) -> int:
-        """Return how many complete months the table does not reach yet."""
+        """Return the number of complete months not yet in the table."""
         return last_complete_month(self.as_of) - self.cutoff
 
     @property
     def is_late(self) -> bool:
-        """Tell whether the table is too old for a forecast of a year ahead."""
+        """Return whether the table is too old for a forecast of a year ahead."""
         return self.late_months > MAX_HORIZON - MONTHS_AHEAD
 
     @property
@@ -72,11 +72,11 @@ class PartnerTable:
         return hashlib.sha256(f"{self.commodity}\n{text}".encode()).hexdigest()
 
     def shortened(self, months: int, *, as_of: pd.Timestamp) -> "PartnerTable | None":
-        """Return the table without its last months, revisions and all; None if it gets too short.
+        """Return the table, as revised, without its last months; None if it becomes too short.
 
         Args:
-            months: How many to leave out.
-            as_of: The moment it then stands for.
+            months: Number of months to leave out.
+            as_of: The as_of it then stands for.
         """
         if self.tonnes.shape[1] - months < LEAST_MONTHS:
             return None
@@ -88,16 +88,16 @@ def partner_table(
 ) -> PartnerTable:
     """Return the table of a commodity from what was known at ``as_of``.
 
-    Only sources that list partners in full count; of two figures of a cell the one known last does.
-    A partner that a listed month lacks got nothing, unless its value is told without a weight, or
-    it is a regular one and the stated total leaves room for it: then it is missing. Of months
-    listed in part only what is told is known; the table ends with the last month listed in full.
+    Only sources that list partners in full are used, and the newest figure of each cell. A partner
+    absent from a listed month is zero, unless it has a value without a weight, or is a regular one
+    that would fit into the stated total: then it is missing. In partly listed months only reported
+    cells are known; the table ends with the last month listed in full.
 
     Args:
         observations: Published figures, all versions, any commodity and order (store contract); not
             modified.
-        commodity: Whose table.
-        as_of: The moment the forecaster stands at (UTC).
+        commodity: The commodity.
+        as_of: The forecast origin as a UTC moment.
 
     Raises:
         DataError: No source listed the partners by then, or too few months of them.
@@ -126,7 +126,7 @@ def full_sources(figures: pd.DataFrame) -> list[str]:
 
 
 def is_cell(observations: pd.DataFrame, commodity: str) -> "pd.Series[bool]":
-    """Tell which figures are China's tonnes or money of one month that may be used."""
+    """Return which figures are usable weights or values of Chinese exports in one month."""
     return (
         observations["commodity"].eq(commodity)
         & observations["origin"].eq(ORIGIN)
@@ -147,7 +147,7 @@ def _check_length(listing: Listing, commodity: str, as_of: pd.Timestamp) -> None
 
 
 def _table_of(listing: Listing, commodity: str, as_of: pd.Timestamp) -> PartnerTable:
-    """Return a listing as a table; partners that never got anything are left out."""
+    """Return a listing as a table; partners without any shipment are left out."""
     active = np.nansum(listing.tonnes, axis=1) > 0
     names = [name for name, is_active in zip(listing.names, active, strict=True) if is_active]
     world, rest = listing.world
@@ -161,4 +161,4 @@ def _table_of(listing: Listing, commodity: str, as_of: pd.Timestamp) -> PartnerT
         parts[EU27] = members
     rows[WORLD] = world
     tonnes = pd.DataFrame.from_dict(rows, orient="index", columns=list(listing.months))
-    return PartnerTable(commodity, as_of, tonnes.sort_index(), parts, listing.oddities())
+    return PartnerTable(commodity, as_of, tonnes.sort_index(), parts, listing.notes())

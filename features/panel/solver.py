@@ -1,7 +1,7 @@
-"""Where the rows of the evidence panel's system meet: reweighted Gauss-Newton steps.
+"""The solver of the evidence panel's system: iteratively reweighted Gauss-Newton steps.
 
-A rough table is found with firm shares first; full steps from there, each shortened until the loss
-falls, settle on the best one. Private to ``features.panel.evidence``.
+A rough table is found with tight shares first; damped steps from there converge to the best one.
+Private to ``features.panel.evidence``.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ TOLERANCE: Final = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """Where the rows meet."""
+    """The solution of a system."""
 
     log_cells: Floats
     season: Floats
@@ -39,18 +39,18 @@ class Solution:
     """Residual of each row in scales; for a bound, zero where it holds."""
     weight: Floats
     """Student-t weight of each row, about one where it fits and near zero where it contradicts the
-    rest."""
+    others."""
 
 
 def solve(system: LinearSystem, *, keep: NDArray[np.bool_] | None = None) -> Solution:
-    """Return the cells at which the rows agree best, by reweighted Gauss-Newton steps.
+    """Return the cells that fit the rows best.
 
     Args:
-        system: Rows to meet.
+        system: The rows.
         keep: Rows to use, all if None (a benchmark leaves some out).
 
     Raises:
-        DataError: The steps do not settle, so no panel can be trusted.
+        DataError: The steps do not converge.
     """
     used = np.ones(len(system.target)) if keep is None else keep.astype(float)
     state = _rough_table(system, used)
@@ -76,10 +76,7 @@ def solve(system: LinearSystem, *, keep: NDArray[np.bool_] | None = None) -> Sol
 
 
 def _rough_table(system: LinearSystem, used: Floats) -> Floats:
-    """Return a table near the best one, found with firm shares.
-
-    Which figure to doubt is then mostly settled.
-    """
+    """Return a table near the best one, found with tight shares, which identifies most outliers."""
     even = float(np.log(START_WORLD_T / WIDTH))
     state = np.concatenate([np.full(system.cells, even), np.zeros(SEASON_TERMS)])
     for step in range(START_STEPS):

@@ -17,16 +17,16 @@ from store.errors import DataError
 from store.vocabulary import AGGREGATES, CONTINENTS, DESTINATIONS, EU27_MEMBERS
 
 REVISION_NOISE: Final = 1e-4
-"""Relative noise of a figure beside its rounding: truncation and small revisions. Source:
+"""Relative noise of a figure in addition to rounding: truncation and small revisions. Source:
 docs/data/published_figures.md; outlets that print one month twice mostly differ by one unit in the
 last place."""
 
 EVIDENCE_MEASURES: Final = ("net_weight_t", "yoy_pct", "mom_pct", "share_pct", "lead_min_t")
-"""Measures of China's own export weight; partners' imports keep another clock and scope, and are
-read in ``features.panel.mirror``."""
+"""Measures of China's own export weight; partners' imports differ in timing and scope, and are read
+in ``features.panel.mirror``."""
 
 SMALLEST_TONNES: Final = 0.05
-"""Stands for a published zero, which has no logarithm."""
+"""Replaces a published zero, which has no logarithm."""
 
 PRINTED: Final = 0.91
 """Standard deviation of a printed figure, in halves of its last digit: outlets round or cut off,
@@ -34,7 +34,7 @@ about as often (1,115 and 1,116 t of one month), which mixes a uniform error of 
 way with one of a whole digit one way. Source: docs/data/published_figures.md."""
 
 BOUND_SCALE: Final = 0.01
-"""How softly a bound may be overstepped (log units)."""
+"""Scale by which a bound may be exceeded (log units)."""
 
 
 class CellBlock(NamedTuple):
@@ -93,15 +93,15 @@ def members_of(destination: str) -> tuple[str, ...] | None:
 def evidence_figures(figures: pd.DataFrame) -> pd.DataFrame:
     """Return the figures that may serve as evidence.
 
-    They are reported, usable and of China's own exports by weight. Derived figures are left out,
-    since they repeat what the reported ones already say.
+    They are reported, usable and about China's own export weight. Derived figures are left out,
+    because they add nothing to the reported ones.
     """
     fit = figures["usable"] & (figures["kind"] == "reported")
     return figures.loc[fit & figures["measure"].isin(EVIDENCE_MEASURES)]
 
 
 def last_evidence_month(figures: pd.DataFrame) -> int:
-    """Return the last month that evidence other than a ranking speaks of, as a month number.
+    """Return the last month covered by evidence other than rankings, as a month number.
 
     Raises:
         DataError: No such figure is known.
@@ -118,9 +118,9 @@ def last_evidence_month(figures: pd.DataFrame) -> int:
 
 
 def read_statements(figures: pd.DataFrame, *, first: int, last: int) -> list[Statement]:
-    """Return the statements that figures make about the months from ``first`` to ``last``.
+    """Return the statements of figures about the months from ``first`` to ``last``.
 
-    Equal figures by several outlets are one statement, because they copy the same release.
+    Equal figures of several outlets are one statement, because they come from the same release.
 
     Args:
         figures: Known observations (store contract), any order; not modified.
@@ -167,7 +167,7 @@ def _read_level(figure: KnownFigure) -> list[Statement]:
 
 
 def _read_region_level(figure: KnownFigure) -> list[Statement]:
-    """Bound the modelled destinations by a region that holds some of them and part of the rest."""
+    """Bound the modelled destinations by a region with some of them and other countries."""
     inside, container = _region_of(figure.destination)
     span = (figure.start, figure.end)
     log_value = math.log(max(figure.value, SMALLEST_TONNES))
@@ -205,7 +205,7 @@ def _read_year_growth(figure: KnownFigure) -> list[Statement]:
 
 
 def _read_month_growth(figure: KnownFigure) -> list[Statement]:
-    """A change "on the month" of a longer period has no defined base and says nothing."""
+    """Read a change "on the month"; one of a longer period has no defined base and is ignored."""
     return _read_growth(figure, months_back=1) if figure.start == figure.end else []
 
 
@@ -221,7 +221,7 @@ def _read_share(figure: KnownFigure) -> list[Statement]:
 
 
 def _read_lead(figure: KnownFigure) -> list[Statement]:
-    """A ranking of two modelled destinations; one that names any other says nothing here."""
+    """Read a ranking of two modelled destinations; others are ignored."""
     ahead, _, behind = figure.destination.partition("-")
     if ahead not in DESTINATIONS or behind not in DESTINATIONS:
         return []

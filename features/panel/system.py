@@ -26,7 +26,7 @@ START_WORLD_T: Final = 2_300.0
 """World exports a month around 2016 (tonnes). Source: data/published_figures.csv."""
 
 FIRM: Final = 0.4
-"""How much firmer the shares' scales are at the rough start."""
+"""Factor on the scales of the shares in the rough start."""
 
 GAUSSIAN: Final = 1e9
 """Degrees of freedom that make a Student-t row a Gaussian one."""
@@ -34,7 +34,7 @@ GAUSSIAN: Final = 1e9
 
 @dataclass(frozen=True, slots=True)
 class PanelPrior:
-    """What is believed of months that no figure pins down (standard deviations in log units).
+    """Prior of months that no figure fixes (standard deviations in log units).
 
     Source: benchmarks/prior.md, where each value was chosen by leaving out every published month
     in turn.
@@ -43,7 +43,7 @@ class PanelPrior:
     world_step: float = 0.06
     share_step: float = 0.30
     share_year: float = 0.60
-    """How far a share may lie from the one a year before."""
+    """Of a share relative to the one a year before."""
     step_tail: float = 4.0
     """Degrees of freedom of the steps: low enough to follow a collapse."""
     figure_tail: float = 3.0
@@ -151,7 +151,7 @@ def build_system(
 
 
 class _CellBlocks:
-    """Numbers the sums of cells that rows speak of."""
+    """Numbers the sums of cells used by rows."""
 
     def __init__(self, first: int, months: int) -> None:
         self.first = first
@@ -210,7 +210,7 @@ def _add_statements(
 
 
 def _add_world(rows: _Rows, blocks: _CellBlocks, first: int, prior: PanelPrior) -> None:
-    """The world walks randomly around its season and its Lunar New Year."""
+    """Add a random walk of the world around its season and Lunar New Year."""
     world = blocks.world
     numbers = first + np.arange(blocks.months)
     season, holiday = numbers % 12, lunar_new_year_days(numbers)
@@ -235,7 +235,7 @@ def _add_world(rows: _Rows, blocks: _CellBlocks, first: int, prior: PanelPrior) 
 
 
 def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
-    """Each share walks randomly and does not stray far from the one a year before."""
+    """Add a random walk of each share that stays near the one a year before."""
     cell, world = blocks.cell, blocks.world
     for lag, scale in ((1, prior.share_step), (12, prior.share_year)):
         late, early = cell[lag:], cell[:-lag]

@@ -1,4 +1,4 @@
-"""A full partner table as an origin, so that policies can be asked about on it."""
+"""A full partner table as a forecast origin, for policy scenarios."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from store.vocabulary import COMMODITY, HS6, WORLD
 def table_origin(table: PartnerTable, *, events: pd.DataFrame, tariffs: pd.DataFrame) -> Origin:
     """Return the origin of a partner table.
 
-    Acts and rates are those on magnets: a table of other goods starts without any.
+    Acts and rates are those on magnets: tables of other commodities have none.
 
     Args:
         table: The table at one moment.

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.asof import EVENT_KEY, known_at
-from features.families.policy import STRONG, act_strength
+from features.families.act_strength import STRONG, act_strength
 from features.months import last_complete_month, month_label, month_number, month_numbers
 from features.origin import LEVEL_MONTHS
 from features.panel.evidence_panel import EvidencePanel

@@ -136,7 +136,7 @@ def _cross_material(
     """Return the features of controls on the materials of all tables."""
     assert group.events is not None  # noqa: S101 - the caller asks first
     return CrossMaterial(
-        goods=tuple(GroupMember(one.name, group.materials.get(one.name, ())) for one in panels),
+        members=tuple(GroupMember(one.name, group.materials.get(one.name, ())) for one in panels),
         commodity_of=np.repeat(np.arange(len(panels)), [len(one.table) for one in panels]),
         place_of=tuple(name for one in panels for name in one.series),
         totals=np.stack([one.table.loc[WORLD].to_numpy(dtype=float) for one in panels]),

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.controls.levers import charged_by
-from features.families.policy import STRONG, act_strength
+from features.families.act_strength import STRONG, act_strength
 from features.months import month_label, month_start
 from features.origin import Origin
 
@@ -64,7 +64,7 @@ def explained_series(origin: Origin) -> Flags:
         near = (events[dates].apply(pd.to_datetime) >= start).any(axis=1)
         strong = events.loc[near & (act_strength(events) >= STRONG), "destinations"]
         named = {name for names in strong.str.split(";") for name in names}
-        touched |= {member for name in named for member in origin.touched_by(name)}
+        touched |= {member for name in named for member in origin.affected_by(name)}
     if origin.tariffs is not None:
         steps = origin.tariffs
         importers = set(steps.loc[pd.to_datetime(steps["effective_from"]) >= start, "importer"])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.controls.analogs import Analog
-from features.controls.controls import BAN, Control, controls_at, leading, without
+from features.controls.controls import BAN, Control, controls_at, current_control, tonnes_without
 from features.controls.easings import Easing, easings_at, levels_without
 from features.controls.own_analogs import own_analogs
 from features.origin import Origin
@@ -153,7 +153,7 @@ def _stories(origin: Origin, known: Sequence[Control]) -> list[tuple[Control, li
     """Return the controls that destinations are in the story of, each with its series."""
     stories: dict[str, tuple[Control, list[int]]] = {}
     for row in np.flatnonzero(~origin.is_sum):
-        if (story := leading(known, int(row), origin)) is not None:
+        if (story := current_control(known, int(row), origin)) is not None:
             stories.setdefault(story.event_id, (story, []))[1].append(int(row))
     return list(stories.values())
 
@@ -231,7 +231,7 @@ def _instead(
     origin: Origin, control: Control, rows: list[int], freed: Floats, draw: DrawSettings
 ) -> Floats:
     """Return tonnes by the curve of a control that months have felt, draws x rows x targets."""
-    level = without(origin, control)[rows]
+    level = tonnes_without(origin, control)[rows]
     own = own_months(origin, control, rows, level)
     left = draw.response.draws(
         control.age(origin.targets),

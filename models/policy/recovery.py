@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.controls.analogs import Analog
-from features.controls.controls import Control, controls_at, without
+from features.controls.controls import Control, controls_at, tonnes_without
 from features.controls.own_analogs import own_analogs
 from features.origin import Origin
 from models.policy.policy_effect import own_months
@@ -100,7 +100,7 @@ def _row(
     rows = np.flatnonzero(control.hit & ~origin.is_sum)
     months = None
     if control.seen(origin) > 0 and len(rows):
-        months = own_months(origin, control, list(rows), without(origin, control)[rows])
+        months = own_months(origin, control, list(rows), tonnes_without(origin, control)[rows])
     found = recovery_of(Response(lessons), instrument=control.instrument, own=months)
     felt = months is not None and len(months.world) > 0
     return {

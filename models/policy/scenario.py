@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.controls.levers import (
-    news_months,
+    announcement_months,
     warnings_of,
     with_levers,
 )
@@ -164,7 +164,7 @@ class _PublishedDraws:
         origin = self.snapshot.origin
         plain = _cells(self.snapshot.ordinary, origin)
         found = self.ordinary.copy()
-        for month in news_months(levers, origin):
+        for month in announcement_months(levers, origin):
             then = with_levers(origin, levers, month)
             shift = self.snapshot.learned(origin, then)
             effect = effect_at(then, self.snapshot.analogs, count=len(found))

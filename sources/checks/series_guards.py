@@ -49,7 +49,7 @@ def flat_lines(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
     newest = newest.assign(exact=is_exact(newest))
     grouped = newest.groupby(SERIES).agg(
         months=("value", "size"), low=("value", "min"), high=("value", "max"),
-        exact=("exact", "all"), news=("is_new", "any"),
+        exact=("exact", "all"), new=("is_new", "any"),
         first=("period_from", "min"), last=("period_from", "max"),
     )  # fmt: skip
     span = (grouped["last"].dt.year - grouped["first"].dt.year) * 12
@@ -59,7 +59,7 @@ def flat_lines(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
         & span.eq(FLAT_MONTHS - 1)
         & grouped["low"].eq(grouped["high"])
         & grouped["exact"]
-        & grouped["news"]
+        & grouped["new"]
     )
     flat = grouped[is_flat]
     if flat.empty:
@@ -87,9 +87,9 @@ def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> lis
     )
     pairs["same"] = pairs["value"].eq(pairs["value_before"])
     grouped = pairs.groupby(_TABLE).agg(
-        cells=("same", "size"), same=("same", "all"), news=("is_new", "any")
+        cells=("same", "size"), same=("same", "all"), new=("is_new", "any")
     )
-    copies = grouped[grouped["same"] & grouped["news"] & grouped["cells"].ge(REPEATED)]
+    copies = grouped[grouped["same"] & grouped["new"] & grouped["cells"].ge(REPEATED)]
     if copies.empty:
         return []
     shown = [

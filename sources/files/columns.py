@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 MISSING_MARKS: Final = ("nan", "na", "n/a", "#n/a", "null", "none")
-"""Words, in any case, that stand for no number, as tools write it."""
+"""Words, in any case, that tools write for a missing number."""
 
 _NUMBER: Final = r"^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf(?:inity)?))$"
 
 _NO_CODE: Final = -1
 
 _PeriodType: Final = type(pa.array(pd.PeriodIndex(["2000-01"], freq="M")).type)
-"""pandas' periods in Parquet. Making one tells Arrow of the type, which otherwise reads numbers."""
+"""Type of pandas periods in Parquet. Creating one registers it; otherwise Arrow reads numbers."""
 
 
 @dataclass(frozen=True, slots=True)

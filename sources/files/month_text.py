@@ -87,7 +87,7 @@ def month_and_form(text: str) -> tuple[int, str]:
     """Return the number of a month and the form it is written in.
 
     Raises:
-        ValueError: The text is no month; says so.
+        ValueError: The text is not a month; describes why.
     """
     text = text.strip()
     found = _PARTED.fullmatch(text) or _SOLID.fullmatch(text)

@@ -12,7 +12,7 @@ from sources.http.api_keys import ApiKeys, sent_as
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
 from sources.month_range import MonthRange
-from sources.observation_rows import USUAL_LAG, observations, usual_moment
+from sources.provider_rows import USUAL_LAG, observations, usual_moment
 from sources.providers.json_rows import missing_columns, numbers
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows

@@ -12,7 +12,7 @@ from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
 from sources.http.faults import TooMuchError
 from sources.month_range import MonthRange
-from sources.observation_rows import USUAL_LAG, observations, usual_moment
+from sources.provider_rows import USUAL_LAG, observations, usual_moment
 from sources.providers.comext_sdmx import DATA, STRUCTURE, columns_of, read_data, read_flows
 from sources.providers.countries import comext_members, comext_place
 from sources.providers.json_rows import missing_columns

@@ -12,7 +12,7 @@ from sources.http.api_keys import ApiKeys, sent_as
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
 from sources.month_range import MonthRange
-from sources.observation_rows import USUAL_LAG, not_after, observations, usual_moment
+from sources.provider_rows import USUAL_LAG, not_after, observations, usual_moment
 from sources.providers.comtrade_calls import (
     EXPORTS,
     IMPORTS,
@@ -181,13 +181,13 @@ def _measured(rows: pd.DataFrame, side: ReportingSide, measures: _Measures) -> l
     base = rows[["period", "available_at", "note"]].assign(
         commodity=side.fixed["cmdCode"], destination=rows[side.other].map(comtrade_place)
     )
-    weighed = rows["kilograms"].mask(_lacks_weight(rows))
+    weight = rows["kilograms"].mask(_lacks_weight(rows))
     guess = rows["estimated"].map({True: "weight estimated by Comtrade", False: ""}).astype("str")
     note = base["note"].where(
         guess.eq(""), guess.where(base["note"].eq(""), base["note"] + "; " + guess)
     )
     return [
-        base.assign(measure=measures.weight, value=weighed / 1e3, half_width=_HALF_KG, note=note),
+        base.assign(measure=measures.weight, value=weight / 1e3, half_width=_HALF_KG, note=note),
         base.assign(measure=measures.value, value=rows["usd"] / 1e6, half_width=_HALF_USD),
     ]
 

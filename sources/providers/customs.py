@@ -13,7 +13,7 @@ from sources.bundled.periods import month
 from sources.bundled.precision import half_width
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.files.csv_table import Problems, content_of
-from sources.observation_rows import not_after, observations
+from sources.provider_rows import not_after, observations
 from sources.providers.customs_headings import amount_of, month_of, tonnes_of
 from sources.providers.customs_places import partner_place
 from sources.providers.customs_table import Column, CustomsLine, CustomsTable, read_customs

@@ -9,11 +9,10 @@ from typing import Final
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.covariate_table import covariates
 from sources.http.backoff import RetryPolicy
 from sources.http.client import HttpClient
 from sources.month_range import MonthRange
-from sources.observation_rows import is_over, usual_moment
+from sources.provider_rows import covariates, is_over, usual_moment
 from sources.providers.json_rows import missing_columns, numbers
 from store.facts.batch import FileRows
 from store.settings import Settings

@@ -6,6 +6,7 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine, func, select
 
+from store.facts.reading import known_by
 from store.schema.tables import observations
 from store.vocabulary import ORIGIN
 
@@ -29,10 +30,9 @@ def read_partner_counts(engine: Engine, *, as_of: datetime | None = None) -> pd.
         select(row.commodity, row.source, count)
         .where(row.origin == ORIGIN, row.measure == MEASURE, row.usable)
         .where(row.period_from == row.period_to)
+        .where(*known_by(observations, as_of))
         .group_by(row.commodity, row.source, row.period_from)
     )
-    if as_of is not None:
-        months = months.where(row.available_at <= as_of)
     of = months.subquery().c
     query = (
         select(of.commodity, of.source, func.max(of.destinations))

@@ -165,13 +165,22 @@ def newest_ingest(engine: Engine) -> int:
 def last_reported_month(engine: Engine, *, as_of: datetime, commodity: str) -> date | None:
     """Return the first day of the last month with a Chinese figure known at ``as_of``, or None."""
     table = tables.observations.c
-    own = (table.commodity == commodity, table.available_at <= as_of, table.origin == ORIGIN)
+    own = (table.commodity == commodity, table.origin == ORIGIN)
     levels = table.measure.in_(("net_weight_t", "value_musd"))
+    known = known_by(tables.observations, as_of)
     with engine.begin() as connection:
         found: date | None = connection.scalar(
-            select(func.max(table.period_to)).where(*own, levels)
+            select(func.max(table.period_to)).where(*own, *known, levels)
         )
         return found
+
+
+def known_by(table: Table, as_of: datetime | None) -> list[ColumnElement[bool]]:
+    """Return the condition for versions known at ``as_of``; none for None.
+
+    It limits what is loaded; ``features.asof.known_at`` picks the version in force.
+    """
+    return [] if as_of is None else [table.c.available_at <= as_of]
 
 
 def ingested_until(until: int | None) -> list[ColumnElement[bool]]:
@@ -213,9 +222,7 @@ def fetch(
     listed = source_columns(table) if columns is None else [table.columns[name] for name in columns]
     # Without a type the driver returns raw values, which are then typed column by column.
     plain: list[ColumnElement[Any]] = [literal_column(column.name) for column in listed]
-    query = select(*plain).select_from(table).where(*wanted)
-    if as_of is not None:
-        query = query.where(table.c.available_at <= as_of)
+    query = select(*plain).select_from(table).where(*wanted, *known_by(table, as_of))
     frame = frame_of(connection.execute(query), listed)
     order = [name for name in natural_key(table) if name in frame.columns]
     return frame.sort_values(order, ignore_index=True)

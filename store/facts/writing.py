@@ -127,16 +127,16 @@ def insert_new(
     Raises:
         DataError: two rows of one key disagree, within the frame or with the store.
     """
-    told = drop_duplicate_rows(IncomingRows(table, as_table(frame, table), where))
+    incoming = drop_duplicate_rows(IncomingRows(table, as_table(frame, table), where))
     key = natural_key(table)
-    wanted = [*key, *(c for c in value_columns(table) if c in told.rows)]
+    wanted = [*key, *(c for c in value_columns(table) if c in incoming.rows)]
     if ingest is not None and ingest.skip_unchanged and MOMENT in key:
-        cells = told.rows[list(cell_of(table))].drop_duplicates()
+        cells = incoming.rows[list(cell_of(table))].drop_duplicates()
         stored = stored_like(connection, table, cells, wanted=wanted)
-        new = new_versions(told, stored, revised_at=ingest.revised_at)
+        new = new_versions(incoming, stored, revised_at=ingest.revised_at)
     else:
-        stored = stored_like(connection, table, told.rows[list(key)], wanted=wanted)
-        new = new_rows(told, stored)
+        stored = stored_like(connection, table, incoming.rows[list(key)], wanted=wanted)
+        new = new_rows(incoming, stored)
     if len(new):
         insert_rows(connection, table, new)
     return len(new)

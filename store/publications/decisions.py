@@ -15,7 +15,7 @@ from store.facts.reading import fetch, published_columns
 from store.facts.writing import insert_new
 from store.planning.audit import Actor, AuditTrail, audited
 from store.publications.digest import HASHED, PublicationContext, content_hash
-from store.publications.panels import keep_panel
+from store.publications.panels import save_panel
 from store.schema.payload import tables_from_json, tables_to_json
 from store.schema.tables import forecasts, publications, source_columns
 
@@ -224,7 +224,7 @@ def _add(
 
 def _panel(connection: Connection, context: PublicationContext) -> dict[str, str]:
     """Return what names the panel behind a publication, which is kept; nothing without one."""
-    return {} if context.panel is None else {"panel": keep_panel(connection, context.panel)}
+    return {} if context.panel is None else {"panel": save_panel(connection, context.panel)}
 
 
 def _set(connection: Connection, number: int, **values: object) -> None:

@@ -71,7 +71,7 @@ def tampered(engine: Engine, *, every_panel: bool = False) -> tuple[str, ...]:
 
 
 def _changed_panels(connection: Connection, named: pd.DataFrame) -> Iterator[str]:
-    """Say which panels of publications are not what was stored; each is read once."""
+    """Describe the panels of publications that were changed; each is read once."""
     for digest, part in named.groupby("panel"):
         if not _is_intact(connection, str(digest)):
             one = part.iloc[0]
@@ -82,7 +82,7 @@ def _changed_panels(connection: Connection, named: pd.DataFrame) -> Iterator[str
 
 
 def _is_intact(connection: Connection, digest: str) -> bool:
-    """Tell whether a panel is what its digest says; so is that of a publication that names none."""
+    """Return whether a panel matches its digest; true for a publication without a panel."""
     if not digest:
         return True
     panel = fetch_panel(connection, digest)

@@ -1,4 +1,4 @@
-"""The panels behind publications: written once, named by the digest of their content."""
+"""The panels behind publications: written once, identified by the digest of their content."""
 
 import hashlib
 from collections.abc import Iterable
@@ -43,8 +43,7 @@ class StoredPanel:
     def digest(self) -> str:
         """Return the SHA-256 of the content, whatever the order of its months.
 
-        Equal digests mean equal bits of every number, a zero's sign apart, which SQLite does not
-        keep.
+        Equal digests mean bit-identical numbers, except for the sign of zero, which SQLite drops.
         """
         months = as_table(self.months, panel_months).sort_values(["destination", "period"])
         found = hashlib.sha256()
@@ -59,10 +58,10 @@ NO_PANEL: Final = StoredPanel(
     typed_frame([], panel_months.name)[list(MONTH_COLUMNS)],
     typed_frame([], panel_contradictions.name)[list(CONTRADICTION_COLUMNS)],
 )
-"""Stands for the panel of a publication that names none."""
+"""The panel of a publication without one."""
 
 
-def keep_panel(connection: Connection, panel: StoredPanel) -> str:
+def save_panel(connection: Connection, panel: StoredPanel) -> str:
     """Write a panel within a transaction, unless it is stored, and return its digest."""
     digest = panel.digest
     if _number(connection, digest) is not None:
@@ -79,11 +78,11 @@ def keep_panel(connection: Connection, panel: StoredPanel) -> str:
 
 
 def name_panel(engine: Engine, number: int, panel: StoredPanel) -> None:
-    """Keep the panel of a publication that names none; one that names a panel stays as it is."""
+    """Save the panel of a publication without one; a publication with a panel stays as it is."""
     table = publications.c
     with writing(engine) as connection:
         unnamed = update(publications).where(table.id == number, table.panel == "")
-        connection.execute(unnamed.values(panel=keep_panel(connection, panel)))
+        connection.execute(unnamed.values(panel=save_panel(connection, panel)))
 
 
 def read_panels(engine: Engine, digests: Iterable[str]) -> dict[str, StoredPanel]:

@@ -1,7 +1,7 @@
 """The tables of the panels behind publications: what was known of past months, never changed.
 
-A panel is named by the digest of its content, so what two publications rest on alike is kept once.
-Its months name it by a number, which is shorter.
+A panel is identified by the digest of its content, so publications with equal panels share one.
+Its months refer to it by a number, which is shorter.
 """
 
 from typing import Final
@@ -36,12 +36,12 @@ panel_months: Final = Table(
     Column("destination", Text, nullable=False),
     Column("period", Date, nullable=False),
     Column("tonnes", Float, nullable=False),
-    # Of the logarithm: times the tonnes it is the standard error in tonnes, to the last bit.
+    # Of the logarithm: times the tonnes it is exactly the standard error in tonnes.
     Column("stderr_log", Float, nullable=False),
     Column("kind", Text, nullable=False),
     Column("available_at", UtcMoment, nullable=False),
     PrimaryKeyConstraint("panel", "destination", "period"),
-    # Rows of a panel lie side by side.
+    # Rows of a panel are adjacent.
     sqlite_with_rowid=False,
 )
 
@@ -49,7 +49,7 @@ panel_contradictions: Final = Table(
     "panel_contradictions",
     metadata,
     Column("panel", Integer, nullable=False),
-    # The worst is the first.
+    # The worst comes first.
     Column("place", Integer, nullable=False),
     Column("statement", Text, nullable=False),
     Column("residual_t", Float, nullable=False),

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from features.build import frame_of
 from features.months import month_number
 from features.origin import Origin, bare_origin
 from features.panel.history import EvidenceHistory
@@ -308,3 +309,10 @@ def _revised(frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     for name in wild.columns.intersection(["period_from", "period_to", "effective_from"]):
         wild[name] = later[name]  # the same key, so that the newest version is the wild one
     return pd.concat([frame, wild], ignore_index=True)
+
+
+def frame_at(
+    observations: pd.DataFrame, events: pd.DataFrame, tariffs: pd.DataFrame, *, as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """Return the model frame of the evidence panel at one moment."""
+    return frame_of(EvidenceHistory(observations, events, tariffs).origin(as_of))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.asof import OBSERVATION_KEY, known_at
-from features.build import build_features, frame_of
+from features.build import frame_of
 from features.months import month_number
 from features.origin import origin_of
 from features.panel.evidence import evidence_panel
@@ -30,6 +30,7 @@ from tests.data.builders import (
     at,
     bundled_world,
     compare_at,
+    frame_at,
     make_table,
     make_world,
     only_known,
@@ -56,7 +57,7 @@ def assert_same_panel(left: EvidencePanel, right: EvidencePanel) -> None:
 
 
 def features_of(world: World, as_of: pd.Timestamp) -> pd.DataFrame:
-    return build_features(world.observations, world.events, world.tariffs, as_of=as_of)
+    return frame_at(world.observations, world.events, world.tariffs, as_of=as_of)
 
 
 def forecast_of(world: World, as_of: pd.Timestamp) -> tuple[pd.DataFrame, dict[str, str], object]:

@@ -6,7 +6,7 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from features.build import build_features, frame_of
+from features.build import frame_of
 from features.panel.history import release_moments
 from models.evaluation.backtest import backtest_evidence
 from models.explain.decomposition import stages_of
@@ -17,7 +17,7 @@ from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
 from models.policy.policy_effect import effect_at
 from store.vocabulary import QUANTILE_COLUMNS
-from tests.data.builders import QUICK, at, compare_at, make_world, only_known
+from tests.data.builders import QUICK, at, compare_at, frame_at, make_world, only_known
 
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 MOMENTS = release_moments("2019-12-25", at("2020-04-22"))
@@ -40,7 +40,7 @@ def test_features_of_the_backtest_equal_those_of_a_live_run(place: int) -> None:
     moment = MOMENTS[place]
     live = only_known(make_world(), moment)
 
-    features = build_features(live.observations, live.events, live.tariffs, as_of=moment)
+    features = frame_at(live.observations, live.events, live.tariffs, as_of=moment)
 
     origin = make_world().history().origin(moment)
     pd.testing.assert_frame_equal(frame_of(origin), features, check_exact=True)

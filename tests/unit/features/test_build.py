@@ -7,29 +7,21 @@ import pytest
 from features.build import (
     ALL_FEATURES,
     FAMILIES,
-    build_features,
     catalogue_page,
     feature_block,
     frame_of,
 )
-from store.errors import DataError, LeakError
+from store.errors import LeakError
 from store.settings import PROJECT_ROOT
-from tests.data.builders import at, make_bare, make_world
+from tests.data.builders import at, frame_at, make_bare, make_world
 
 AS_OF = at("2020-06-25")
 KEYS = ["destination", "period", "level_tonnes", "offset_tonnes"]
 
 
-def build(**choices: object) -> pd.DataFrame:
-    world = make_world()
-    return build_features(
-        world.observations, world.events, world.tariffs, **{"as_of": AS_OF, **choices}
-    )
-
-
 @cache
 def whole() -> pd.DataFrame:
-    return build()
+    return frame_of(make_world().history().origin(AS_OF))
 
 
 def test_every_column_is_in_the_catalogue_and_every_entry_is_a_column() -> None:
@@ -96,35 +88,13 @@ def test_late_evidence_adds_the_months_nobody_published_yet() -> None:
     world = make_world()
     early = world.observations.loc[world.observations["period_to"] <= "2020-03-01"]
 
-    rows = build_features(early, world.events, world.tariffs, as_of=AS_OF)
+    rows = frame_at(early, world.events, world.tariffs, as_of=AS_OF)
 
     assert rows["period"].min() == pd.Timestamp("2020-04-01")
     assert (rows["horizon"].min(), rows["horizon"].max()) == (1.0, 14.0)
     assert (rows["late_months"] == 2.0).all()
 
 
-def test_chosen_destinations_and_horizons_are_cut_from_the_whole() -> None:
-    chosen = build(destinations=("USA", "WLD"), horizons=(1, 12))
-
-    rows = whole()
-    wanted = rows["destination"].isin(["USA", "WLD"]) & rows["horizon"].isin([1, 12])
-    pd.testing.assert_frame_equal(chosen, rows.loc[wanted].reset_index(drop=True))
-    assert len(chosen) == 4
-
-
-def test_an_unknown_destination_is_refused() -> None:
-    with pytest.raises(
-        DataError, match=r"No features for destinations POL, XXX\. Expected some of"
-    ):
-        build(destinations=("XXX", "USA", "POL"))
-
-
 def test_a_naive_as_of_is_refused() -> None:
     with pytest.raises(LeakError, match="has no time zone"):
-        build(as_of=pd.Timestamp("2020-06-25"))
-
-
-def test_the_frame_of_an_origin_is_what_the_entry_point_returns() -> None:
-    frame = frame_of(make_world().history().origin(AS_OF))
-
-    pd.testing.assert_frame_equal(frame, whole(), check_exact=True)
+        make_world().history().origin(pd.Timestamp("2020-06-25"))

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from features.build import base_of
-from features.controls.controls import Control, controls_at, leading, level_in_season, without
+from features.controls.controls import (
+    Control,
+    controls_at,
+    current_control,
+    level_in_season,
+    tonnes_without,
+)
 from features.origin import Origin
 from tests.data.builders import make_events, make_origin
 
@@ -110,7 +116,7 @@ def test_a_further_licence_is_part_of_the_story_and_a_ban_begins_its_own() -> No
 
     def story(*acts: Mapping[str, object]) -> str:
         origin = origin_with(*acts)
-        found = leading(controls_at(origin), USA, origin)
+        found = current_control(controls_at(origin), USA, origin)
         assert found is not None
         return found.event_id
 
@@ -121,7 +127,7 @@ def test_a_further_licence_is_part_of_the_story_and_a_ban_begins_its_own() -> No
 def test_a_control_seen_for_more_than_eighteen_months_leads_no_more() -> None:
     origin = origin_with({"effective_from": "2018-12-04"})
 
-    assert leading(controls_at(origin), USA, origin) is None
+    assert current_control(controls_at(origin), USA, origin) is None
 
 
 def test_ages_count_to_the_middle_of_a_month() -> None:
@@ -138,9 +144,9 @@ def test_the_level_before_knows_nothing_of_the_months_since() -> None:
     after = make_origin(events=origin.events)
     object.__setattr__(after, "tonnes", fallen)
 
-    level = without(after, control_of(after))
+    level = tonnes_without(after, control_of(after))
 
-    np.testing.assert_array_equal(level, without(origin, control_of(origin)))
+    np.testing.assert_array_equal(level, tonnes_without(origin, control_of(origin)))
     assert level.shape == (len(origin.series), 3 + len(origin.targets))
 
 

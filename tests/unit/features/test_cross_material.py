@@ -23,7 +23,7 @@ def make_cross(events: pd.DataFrame, *, as_of: str = "2024-01-25") -> CrossMater
     totals = np.full((3, months), 100.0)
     totals[0, month_number("2023-08") - FIRST :] = 20.0
     return CrossMaterial(
-        goods=GOODS,
+        members=GOODS,
         commodity_of=np.repeat(np.arange(3), 3),
         place_of=PLACES * 3,
         totals=totals,

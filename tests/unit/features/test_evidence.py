@@ -9,7 +9,7 @@ from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from store.database import open_store, writing
 from store.errors import DataError, LeakError
-from store.publications.panels import keep_panel, read_panels
+from store.publications.panels import read_panels, save_panel
 from store.vocabulary import AGGREGATES, DESTINATIONS, PANEL_COLUMNS
 from tests.data.builders import at, bundled_world, make_levels
 from tests.data.store_builders import make_observations
@@ -243,7 +243,7 @@ def test_a_stored_panel_is_the_solved_one_to_the_last_bit() -> None:
     engine, solved = open_store("sqlite://"), bundled("2026-11-25")
 
     with writing(engine) as connection:
-        digest = keep_panel(connection, solved.stored)
+        digest = save_panel(connection, solved.stored)
     again = EvidencePanel.from_stored(read_panels(engine, [digest])[digest], solved.as_of)
 
     assert (again.as_of, again.first, again.cutoff) == (solved.as_of, solved.first, solved.cutoff)

@@ -4,9 +4,9 @@ import pytest
 
 from features.controls.controls import controls_at
 from features.controls.levers import (
+    announcement_months,
     charged_by,
     highest_rate,
-    news_months,
     warnings_of,
     with_levers,
 )
@@ -109,7 +109,7 @@ def test_news_come_in_the_months_they_are_announced_in() -> None:
     act = "{event_id: n, instrument: quota, destinations: [JPN], effective_from: 2020-10-01}"
     asked = levers(f"tariffs: [{later}]\nevents: [{act}]")
 
-    assert news_months(asked, ORIGIN) == [month_number("2020-07"), month_number("2020-09")]
+    assert announcement_months(asked, ORIGIN) == [month_number("2020-07"), month_number("2020-09")]
     early = with_levers(ORIGIN, asked, month_number("2020-08"))
     assert early.tariffs is not None
     assert ORIGIN.tariffs is not None

@@ -12,8 +12,8 @@ from features.panel.mirror import (
     GAP_COLUMNS,
     Exports,
     Mirror,
+    fit_mirrors,
     gap_table,
-    learn_mirrors,
     mirror_statements,
     partner_figures,
 )
@@ -49,7 +49,7 @@ def truth() -> Exports:
 
 
 def learned(records: pd.DataFrame, exports: Exports | None = None) -> list[Mirror]:
-    return learn_mirrors(partner_figures(records, PANEL_DESTINATIONS), exports or truth())
+    return fit_mirrors(partner_figures(records, PANEL_DESTINATIONS), exports or truth())
 
 
 def newest(panel: EvidencePanel, destination: str) -> pd.Series:
@@ -130,16 +130,16 @@ def test_of_two_addresses_the_newer_record_counts() -> None:
 def test_bias_lag_and_spread_of_a_partner_are_learned() -> None:
     [mirror] = learned(make_records(DEU))
 
-    bias, scale = mirror.habit.at(mirror.months[-2:-1])
+    bias, scale = mirror.pattern.at(mirror.months[-2:-1])
     assert bias[0] == pytest.approx(0.3, abs=0.03)
-    assert mirror.habit.same_month == pytest.approx(0.3, abs=0.1)
-    assert mirror.habit.spread == pytest.approx(0.04, abs=0.015)
+    assert mirror.pattern.same_month == pytest.approx(0.3, abs=0.1)
+    assert mirror.pattern.spread == pytest.approx(0.04, abs=0.015)
     assert 0.04 < scale[0] < 0.1
 
 
 def test_one_wild_month_moves_the_bias_little() -> None:
-    calm = learned(make_records(USA))[0].habit
-    wild = learned(changed(make_records(USA), "2020-06-01", {"value": 9_000.0}))[0].habit
+    calm = learned(make_records(USA))[0].pattern
+    wild = learned(changed(make_records(USA), "2020-06-01", {"value": 9_000.0}))[0].pattern
 
     month = np.array([month_number("2020-12")])
     assert wild.at(month)[0][0] == pytest.approx(calm.at(month)[0][0], abs=0.02)
@@ -150,7 +150,7 @@ def test_the_spread_widens_for_months_far_from_those_learned_from() -> None:
     early = replace(short, tonnes=short.tonnes[:, :36], stderr=short.stderr[:, :36])
     [mirror] = learned(make_records(USA), early)
 
-    near, far, further = mirror.habit.at(month_number("2018-12") + np.array([1, 12, 60]))[1]
+    near, far, further = mirror.pattern.at(month_number("2018-12") + np.array([1, 12, 60]))[1]
 
     assert near < far < further < 0.4
 
@@ -163,7 +163,7 @@ def test_a_partner_without_published_exports_gets_the_bias_of_the_others_and_a_w
     hidden[exports.names.index("DEU")] = 0.5
     records = make_records(USA, replace(DEU, bias=-0.1), replace(JPN, bias=-0.1))
 
-    found = {m.destination: m.habit for m in learned(records, replace(exports, stderr=hidden))}
+    found = {m.destination: m.pattern for m in learned(records, replace(exports, stderr=hidden))}
 
     bias, scale = found["DEU"].at(np.array([month_number("2020-12")]))
     assert len(found["DEU"].months) == 0
@@ -173,10 +173,10 @@ def test_a_partner_without_published_exports_gets_the_bias_of_the_others_and_a_w
 
 def test_a_short_series_leans_on_the_spread_of_the_others() -> None:
     noisy = replace(USA, noise=0.3)
-    alone = learned(make_records(noisy, first="2020-10"))[0].habit
+    alone = learned(make_records(noisy, first="2020-10"))[0].pattern
     beside = learned(pd.concat([make_records(noisy, first="2020-10"), make_records(DEU, JPN)]))[
         -1
-    ].habit
+    ].pattern
 
     assert beside.spread < alone.spread
 
@@ -186,7 +186,7 @@ def test_learning_a_month_leaves_that_month_out() -> None:
     for value in (300.0, 3_000.0):
         rows = changed(make_records(USA), "2020-06-01", {"value": value})
         [mirror] = learned(rows)
-        bias = mirror.habit.at(np.array([month]))[0][0]
+        bias = mirror.pattern.at(np.array([month]))[0][0]
 
         assert bias == pytest.approx(-0.1, abs=0.05)
 
@@ -203,7 +203,7 @@ def test_a_record_speaks_of_a_mix_of_its_month_and_the_month_before() -> None:
     assert statement.above.destinations == ("USA",)
     assert statement.above.end - statement.above.start == 1
     assert sum(statement.above.weights) == pytest.approx(1.0)
-    assert statement.above.weights[1] == mirrors[0].habit.same_month
+    assert statement.above.weights[1] == mirrors[0].pattern.same_month
     assert statement.below is None
     assert not statement.is_bound
 

@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 
 from features.asof import EVENT_KEY, known_at
-from features.build import build_features, feature_block, frame_of
-from features.families.policy import act_strength, compute
-from tests.data.builders import at, bundled_world, make_bare, make_events, make_origin
+from features.build import feature_block, frame_of
+from features.families.act_strength import act_strength
+from features.families.policy import compute
+from tests.data.builders import at, bundled_world, frame_at, make_bare, make_events, make_origin
 
 CONTROL = {
     "event_id": "control",
@@ -26,10 +27,8 @@ def usa(*events: dict[str, object], destination: str = "USA") -> pd.DataFrame:
 @cache
 def bundled(day: str) -> pd.DataFrame:
     world = bundled_world()
-    frame = build_features(
-        world.observations, world.events, world.tariffs, as_of=at(day), destinations=("USA",)
-    )
-    return frame.set_index("period")
+    frame = frame_at(world.observations, world.events, world.tariffs, as_of=at(day))
+    return frame.loc[frame["destination"] == "USA"].set_index("period")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +140,7 @@ def test_scheduled_dates_never_enter() -> None:
     without = world.events.loc[world.events["evidence"] != "scheduled"]
 
     frames = [
-        build_features(world.observations, events, world.tariffs, as_of=at("2026-03-25"))
+        frame_at(world.observations, events, world.tariffs, as_of=at("2026-03-25"))
         for events in (with_it, without)
     ]
 

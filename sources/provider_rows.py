@@ -1,4 +1,4 @@
-"""Typed rows of the table ``observations`` from columns of numbers."""
+"""Typed rows of the tables ``observations`` and ``covariates`` from columns of numbers."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -91,3 +91,36 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
             "available_at": MOMENT_DTYPE,
         }
     )
+
+
+COVARIATE_COLUMNS: Final = (
+    "name",
+    "period",
+    "value",
+    "unit",
+    "available_at",
+    "source",
+    "source_url",
+)
+
+
+def covariates(parts: list[pd.DataFrame], *, source: str, source_url: str) -> pd.DataFrame:
+    """Join series to typed rows of ``covariates``, ordered by name and month.
+
+    Args:
+        parts: frames of ``name, period, value, unit, available_at``; a missing value makes no row.
+        source: the source's id.
+        source_url: address without key and range.
+    """
+    filled = [kept for part in parts if len(kept := part.dropna(subset="value"))]
+    rows = (
+        pd.concat(filled, ignore_index=True)
+        if filled
+        else pd.DataFrame(columns=list(COVARIATE_COLUMNS))
+    )
+    rows = rows.assign(source=source, source_url=source_url)[list(COVARIATE_COLUMNS)]
+    texts = dict.fromkeys(("name", "unit", "source", "source_url"), "str")
+    typed = rows.astype(
+        {**texts, "value": "float64", "period": DATE_DTYPE, "available_at": MOMENT_DTYPE}
+    )
+    return typed.sort_values(["name", "period"], ignore_index=True)

@@ -1,0 +1,67 @@
+"""The strength of an act on magnet exports, from its instrument and its wording."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+INSTRUMENT_STRENGTH: Final = {
+    "export_ban": 1.0,
+    "export_control": 0.8,
+    "tariff_increase": 0.6,
+    "tariff_decrease": 0.6,
+    "export_licence_relaxation": 0.6,
+    "truce": 0.5,
+    "entity_list": 0.3,
+    "quota": 0.3,
+    "trade_talks": 0.2,
+    "legal_ruling": 0.2,
+    "supply_deal": 0.1,
+    "stockpile": 0.1,
+    "subsidy": 0.1,
+    "investigation": 0.1,
+    "other": 0.1,
+}
+"""Strength of an instrument by its nature: a stop, a licence, a price, a list, an announcement."""
+
+PRODUCT_STRENGTH: Final = (
+    (
+        (
+            r"not 8505\.11|8505\.11 dropped|no 8505|not magnets|not product-specific|"
+            r"technology|equipment"
+        ),
+        0.1,
+    ),
+    (r"no magnet|magnets not named|recoverable|end-of-life", 0.1),
+    (r"magnets with|foreign-made goods", 0.9),
+    (r"8505\.11|magnet|all goods|nearly all goods", 1.0),
+    (r"RE controls|measures 5", 0.9),
+    (r"dual-use items incl\. controlled|Sm;Gd;Tb", 0.6),
+    (r"dual-use", 0.3),
+)
+"""Share of magnet trade that the wording of an act covers, by the first matching pattern; else
+0.1."""
+
+CONTROLS: Final = ("export_ban", "export_control", "entity_list", "quota")
+
+TARIFF_ACTS: Final = ("tariff_increase",)
+
+STRONG: Final = 0.5
+"""Strength from which a control counts as a shock."""
+
+
+def act_strength(events: pd.DataFrame) -> Floats:
+    """Return the strength of each act on magnet exports, 0 to 1, from instrument and products."""
+    nature = events["instrument"].map(INSTRUMENT_STRENGTH).astype(float)
+    return np.asarray(product_share(events) * nature.to_numpy(), dtype=np.float64)
+
+
+def product_share(events: pd.DataFrame) -> Floats:
+    """Return the share of magnet trade that each act's wording covers, 0 to 1."""
+    share = pd.Series(0.1, index=events.index)
+    for pattern, value in reversed(PRODUCT_STRENGTH):
+        share = share.mask(events["products"].str.contains(pattern, regex=True), value)
+    return np.asarray(share, dtype=np.float64)

@@ -1,0 +1,113 @@
+"""The how-to pages on sources, features and destinations: what they name exists, and it works."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from service.wording.names import DESTINATION_NAMES
+from sources.base import LiveSource
+from sources.checks.guards import objections
+from sources.month_range import MonthRange
+from sources.providers.customs_places import partner_place
+from store.database import open_store
+from store.facts.batch import Batch
+from store.facts.reading import read_observations
+from store.facts.writing import write_batch
+from store.schema.frame_schemas import validate
+from store.settings import PROJECT_ROOT, Settings
+from store.vocabulary import DESTINATIONS, EU27_MEMBERS
+from tests.data.builders import at
+from tests.docs.pages import DOCS, Page
+
+PAGES = ("add-a-source", "add-a-feature", "add-a-destination")
+ROOMS = "store|sources|features|models|service|flows"
+COUNTRIES = [name for name in DESTINATIONS if name not in {"EU27_REST", "ROW"}]
+ROWS = [
+    {"month": "2026-08", "destination": "DEU", "tonnes": 612},
+    {"month": "2026-08", "destination": "USA", "tonnes": 580},
+]
+
+
+class Ports(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = json.dumps({"rows": ROWS}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def ports() -> Iterator[str]:
+    """Address of the provider that the page on sources describes."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ports) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def source_of_the_page(settings: Settings, url: str) -> LiveSource:
+    names: dict[str, object] = {"__name__": "ports"}
+    [code] = Page(DOCS / "how-to" / "add-a-source.md").code
+    exec(code, names)  # noqa: S102 - the documentation's own words
+    return names["PortStatistics"](settings, url=url)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_of_a_page_exists(page: str) -> None:
+    text = (DOCS / "how-to" / f"{page}.md").read_text(encoding="utf-8")
+
+    paths = set(re.findall(rf"`((?:{ROOMS}|tests|data|docs)/[\w/.]*)`", text))
+
+    assert paths
+    assert [path for path in sorted(paths) if not (PROJECT_ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES[:1])
+def test_every_class_of_a_page_exists(page: str) -> None:
+    text = (DOCS / "how-to" / f"{page}.md").read_text(encoding="utf-8")
+
+    named = set(re.findall(rf"`((?:{ROOMS})(?:\.\w+)+\.[A-Z]\w+)`", text))
+
+    assert named
+    for name in named:
+        module, _, kind = name.rpartition(".")
+        assert hasattr(import_module(module), kind), name
+
+
+def test_the_source_of_the_page_can_be_stored_and_replayed(ports: str, tmp_path: Path) -> None:
+    now, span = at("2026-11-25"), MonthRange.of("2026-08")
+    settings = Settings(home=tmp_path)
+    source = source_of_the_page(settings, ports)
+
+    file = source.fetch(span, now=now)
+
+    frame = file.tables["observations"]
+    pd.testing.assert_frame_equal(validate(frame, "observations", where="test"), frame)
+    assert objections(file, known=frame.iloc[:0], info=source.info, now=now) == ()
+    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    assert write_batch(engine, Batch((file,))).total == len(ROWS)
+    assert read_observations(engine, as_of=at("2026-09-29")).empty
+    assert list(read_observations(engine, as_of=at("2026-09-30"))["value"]) == [612.0, 580.0]
+    offline = source_of_the_page(settings.model_copy(update={"offline": True}), ports)
+    assert offline.fetch(span, now=now).sha256 == file.sha256
+
+
+@pytest.mark.parametrize("destination", COUNTRIES)
+def test_every_place_of_the_page_on_destinations_has_each_country(destination: str) -> None:
+    rates = pd.read_csv(PROJECT_ROOT / "data" / "tariff_rates.csv")
+    importer = "EU27" if destination in EU27_MEMBERS else destination
+
+    assert partner_place(DESTINATION_NAMES[destination]) == destination
+    assert importer in set(rates["importer"])
