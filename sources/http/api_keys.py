@@ -77,9 +77,9 @@ class _KeyFilter(logging.Filter):
     def __init__(self, keys: ApiKeys) -> None:
         """Take the keys to hide."""
         super().__init__()
-        self._secrets = keys
+        self._keys = keys
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record."""
-        record.msg, record.args = self._secrets.redact(record.getMessage()), ()
+        record.msg, record.args = self._keys.redact(record.getMessage()), ()
         return True

@@ -11,7 +11,7 @@ from typing import Final
 from store.errors import SourceError
 
 _NAME_DIGITS: Final = 32
-"""Hex digits of a entry's name."""
+"""Hex digits of an entry's file name."""
 
 
 @dataclass(frozen=True, slots=True)

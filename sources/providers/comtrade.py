@@ -114,17 +114,17 @@ def _fetch(
     """Fetch one side, date its rows and return them as tables."""
     settings, name, code = source.settings, source.info.id, source.commodity
     side = of_commodity(side, code)
-    secrets = ApiKeys(headers=sent_as(KEY_HEADER, settings.comtrade_key))
+    keys = ApiKeys(headers=sent_as(KEY_HEADER, settings.comtrade_key))
     http = HttpClient(
         settings,
         provider=PROVIDER,
         base_url=settings.comtrade_url,
-        keys=secrets,
+        keys=keys,
         retry_policy=source.retry_policy,
     )
     with http:
         releases = fetch_releases(http, side, span)
-        trades = fetch_trade(http, side, span, with_key=bool(secrets.headers))
+        trades = fetch_trade(http, side, span, with_key=bool(keys.headers))
     rows = _dated(trades, releases, now=now)
     _refuse_gaps(rows, releases, side)
     frame = observations(
