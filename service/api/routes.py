@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Depends
 
-from service.api import explain, forecasts, planning, probes, scenarios, status, tables
+from service.api import explain, forecasts, planning, probes, scenarios, tables
 from service.api.models import Problem
 from service.http.problems import PROBLEM
 from service.live.state import may_read
@@ -16,7 +16,13 @@ def api_router() -> APIRouter:
     """Return the routes under ``/api/v1``; probes need no token."""
     api = APIRouter(prefix=API_PREFIX, responses=_problems())
     api.include_router(probes.router)
-    for part in (forecasts.router, explain.router, scenarios.router, status.router, tables.router):
+    for part in (
+        forecasts.router,
+        explain.router,
+        scenarios.router,
+        probes.status_router,
+        tables.router,
+    ):
         api.include_router(part, dependencies=[Depends(may_read)])
     for part in (planning.router, planning.trail, planning.writing):
         api.include_router(part)

@@ -1,16 +1,16 @@
-"""The overview: every destination, the next three months, against the year before."""
+"""The overview of one commodity, and the list of the other commodities."""
 
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from service.charts.publication_charts import fan_of, report_of, small_charts
-from service.http.responses import Answer
+from service.http.responses import Answer, Record
 from service.live.publication import Publication
 from service.report import view
 from service.report.inputs import ReportInput
 from service.web.destination import reasons
-from service.web.render import page
+from service.web.render import OTHERS, page
 from service.wording.goods import home_of
 from service.wording.names import name_of
 
@@ -57,6 +57,22 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         nowcast=view.nowcast(world),
         charts=small_charts(publication),
     )
+
+
+def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) -> Answer:
+    """Return the list, each commodity with the address of its pages.
+
+    Args:
+        publication: The newest publication of the magnets.
+        now: The moment of the request.
+        rows: As ``queries.commodities.listing``.
+    """
+    others = [
+        {**row, "home": home_of(row["commodity"])}
+        for row in rows
+        if row["commodity"] != publication.commodity
+    ]
+    return page("goods.html.j2", publication, now=now, here=OTHERS[0], others=others)
 
 
 def _line(publication: Publication, report: ReportInput, destination: str) -> OverviewLine | None:

@@ -20,8 +20,7 @@ from service.queries.ledger import LedgerQuery
 from service.web import downloads, scenario_routes
 from service.web import planning as planning_routes
 from service.web.destination import destination_page
-from service.web.goods import goods_page
-from service.web.overview import overview
+from service.web.overview import goods_page, overview
 from service.web.pages import data_page, policy_page, track_page
 from service.web.planning import form_page
 from service.web.render import bare_page, stylesheet
