@@ -3,12 +3,22 @@ from pathlib import Path
 import pytest
 
 from benchmarks import size
-from benchmarks.size import PRODUCT, Module, modules_below
+from benchmarks.size import MOST_MODULES, PRODUCT, Module, modules_below
 
 
 @pytest.fixture(scope="module")
 def product() -> list[Module]:
     return modules_below(*PRODUCT)
+
+
+def test_no_folder_holds_more_modules_than_one_can_see(product: list[Module]) -> None:
+    full = {name: n for name, n in size.folder_sizes(product).items() if n > MOST_MODULES}
+
+    assert full == {}
+
+
+def test_no_module_is_too_long(product: list[Module]) -> None:
+    assert size.long_modules(product) == {}
 
 
 def test_no_class_name_is_used_for_two_things(product: list[Module]) -> None:
