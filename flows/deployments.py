@@ -1,6 +1,6 @@
 """What the schedule starts: the entry points of ``prefect.yaml``, thin over the flows of people.
 
-Each stands at the moment it starts, so that it knows what an ingest of the same day brought.
+Each uses the moment it starts, so that it knows what an ingest of the same day brought.
 """
 
 from typing import Final, get_args
@@ -19,7 +19,7 @@ from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.health import examine
 from flows.monitoring.monitors import watch_if_possible
 from flows.operations.limits import TRAINING
-from flows.operations.prefect_events import CHECKED, alarm, tell
+from flows.operations.prefect_events import CHECKED, alarm, emit
 from flows.panels.tune import TRIALS, TuningRequest, evidence_file, tune
 from flows.run import run
 from flows.training.backtest import backtest
@@ -56,25 +56,25 @@ def publish() -> None:
 
 @flow(name="scheduled-check")
 def check() -> None:
-    """Measure, then fail where anything is stale, degraded or broken: alerts hang on failed runs.
+    """Measure, then fail if anything is stale, degraded or broken: a failed run is what is noticed.
 
     Raises:
-        DataError: What is wrong, in words.
+        DataError: What is wrong.
     """
     settings, now = Settings(), utc_now()
     watch_if_possible(settings, now)
     health = examine(settings, now)
     for one in health.alarms:
         if one.alarm not in get_args(Monitor):
-            alarm(one.alarm, one.message)  # of the others the monitors told themselves
-    tell(CHECKED, "check", {"code": health.code})
+            alarm(one.alarm, one.message)  # the monitors sent theirs themselves
+    emit(CHECKED, "check", {"code": health.code})
     if health.code:
         raise DataError("\n".join(f"{one.alarm}: {one.message}" for one in health.alarms))
 
 
 @flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900)
 def backtest_week() -> None:
-    """Replay the past with what is known now, and keep the scores."""
+    """Backtest on what is known now, and keep the scores."""
     settings = Settings()
     with concurrency(TRAINING, occupy=1), single_writer(settings):
         backtest(settings, _moment())
@@ -82,10 +82,10 @@ def backtest_week() -> None:
 
 @flow(name="scheduled-tuning")
 def tune_quarter(trials: int = TRIALS) -> None:
-    """Search for better choices on the evidence panel; the find goes to MLflow and is not applied.
+    """Tune the panel engine on the evidence panel; the result goes to MLflow and is not applied.
 
     Args:
-        trials: How many choices to try.
+        trials: Number of trials.
     """
     settings, now = Settings(), _moment()
     path = evidence_file(settings, now)
@@ -95,7 +95,7 @@ def tune_quarter(trials: int = TRIALS) -> None:
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900)
 def keep_safe() -> None:
-    """Back up, keep the newest backups, and let old runs and raw answers go."""
+    """Back up, keep the newest backups, and delete old runs and raw answers."""
     settings, now = Settings(), utc_now()
     back_up(settings, settings.backups_dir / f"magnetcast-{now:%Y%m%d-%H%M%S}.tar.zst")
     made = sorted(settings.backups_dir.glob("magnetcast-*.tar.zst"))

@@ -14,7 +14,7 @@ from flows.context.stores import single_writer, store_of
 from flows.monitoring.monitors import watch_if_possible
 from flows.monitoring.run_marker import MAIN_JOB, marked_run, table_run
 from flows.monitoring.spans import spanned
-from flows.operations.prefect_events import PUBLISHED, alarm, tell
+from flows.operations.prefect_events import PUBLISHED, alarm, emit
 from flows.publishing.pipelines import Pipeline, open_pipelines
 from flows.publishing.publish import PublicationDraft, held_folder, objections, publish
 from flows.publishing.run_config import MAGNETS, RunConfig, config_of
@@ -162,7 +162,7 @@ def _follow_up(settings: Settings, as_of: pd.Timestamp, outcomes: Sequence[RunOu
             alarm("held", outcome.held)
         elif outcome.is_new:
             about = config_of(outcome.commodity).dated(as_of)
-            tell(PUBLISHED, about, {"rows": outcome.rows_published})
+            emit(PUBLISHED, about, {"rows": outcome.rows_published})
     if any(one.is_main and one.is_new and not one.held for one in outcomes):
         watch_if_possible(settings, utc_now())
 

@@ -26,8 +26,8 @@ from store.settings import Settings
 MOST_TRIES: Final = 20
 """Tries of one message over all runs; then it stays in the feed alone."""
 
-TOLD_OF_RULES: Final = ("id", "name", "measure", "points", "commodity", "destination")
-"""What a message says of its rule."""
+RULE_FIELDS: Final = ("id", "name", "measure", "points", "commodity", "destination")
+"""What a message contains of its rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,16 @@ def alert(settings: Settings, now: pd.Timestamp, *, sender: Sender | None = None
 
 
 def alert_if_possible(settings: Settings, now: pd.Timestamp) -> None:
-    """As ``alert``, and tell of it; no trouble with alerts ever fails a publication."""
+    """As ``alert``, with messages; an error with alerts never fails a publication."""
     try:
-        told = alert(settings, now)
-    except Exception as err:  # noqa: BLE001 - the publication stands whatever happens here
-        say(f"alerts    not told ({type(err).__name__}: {err}). Run `magnetcast alerts`")
+        sent = alert(settings, now)
+    except Exception as err:  # noqa: BLE001 - the publication is stored already
+        say(f"alerts    not sent ({type(err).__name__}: {err}). Run `magnetcast alerts`")
         return
-    if told.looked or told.taken or told.failed:
+    if sent.looked or sent.taken or sent.failed:
         say(
-            f"alerts    {told.fired} of {told.looked} rules speak; webhooks took {told.taken}, "
-            f"{told.failed} are still to be taken"
+            f"alerts    {sent.fired} of {sent.looked} rules fired; {sent.taken} delivered, "
+            f"{sent.failed} to be retried"
         )
 
 
@@ -149,14 +149,14 @@ def _send(
     now: pd.Timestamp,
     sender: Sender,
 ) -> bool:
-    """Send one message, note how that went and tell whether it was taken."""
+    """Send one message, record the outcome and return whether it was delivered."""
     rule, row = due
     as_of = pd.Timestamp(row["as_of"])
     message = alert_id(rule["uid"], as_of)
     content = {
         "type": "alert",
         "id": message,
-        "rule": {name: rule[name] for name in TOLD_OF_RULES},
+        "rule": {name: rule[name] for name in RULE_FIELDS},
         "need_id": rule["need_id"],
         **{name: row[name] for name in ("as_of", "against", "period", "before", "after")},
         "message": row["message"],

@@ -1,4 +1,4 @@
-"""Sending one message to one webhook: signed, to an address judged first, tried again in vain."""
+"""Sending one message to one webhook: signed, to a checked address, with retries."""
 
 import json
 import ssl
@@ -107,7 +107,7 @@ def deliver(
 def _request(
     client: httpx.Client, url: httpx.URL, place: str, marks: Mapping[str, str], body: bytes
 ) -> httpx.Request:
-    """Return a request to the one address that was judged, in the name of its host."""
+    """Return a request to the one address that was checked, in the name of its host."""
     return client.build_request(
         "POST",
         url.copy_with(host=place),

@@ -24,10 +24,10 @@ from store.facts.reading import latest_forecast
 from store.settings import Settings
 
 RECORD: Final = "last-backup.json"
-"""File below home that says when the last backup was made, and which."""
+"""File below home with the time and place of the last backup."""
 
 ADDRESSES: Final = ("database_url", "tracking_uri")
-"""Settings in which a password may stand."""
+"""Settings that may contain a password."""
 
 PACKAGES: Final = ("magnetcast", "mlflow", "prefect", "sqlalchemy", "pandas", "lightgbm")
 
@@ -100,17 +100,17 @@ def artifact_root(folder: Path) -> str:
 
 def note(settings: Settings, path: Path, digest: str, now: pd.Timestamp) -> None:
     """Note that a backup was made, for `magnetcast status`."""
-    told = {"path": str(path.resolve()), "sha256": digest, "created_at": now.isoformat()}
+    record = {"path": str(path.resolve()), "sha256": digest, "created_at": now.isoformat()}
     unfinished = settings.home / f".{RECORD}.part"
-    unfinished.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    unfinished.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(settings.home / RECORD)
 
 
 def last_backup(settings: Settings) -> pd.Timestamp | None:
     """Return when the last backup that still lies where it was put was made, or None."""
     try:
-        told = json.loads((settings.home / RECORD).read_text(encoding="utf-8"))
-        return pd.Timestamp(told["created_at"]) if Path(told["path"]).is_file() else None
+        record = json.loads((settings.home / RECORD).read_text(encoding="utf-8"))
+        return pd.Timestamp(record["created_at"]) if Path(record["path"]).is_file() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

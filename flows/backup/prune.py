@@ -1,4 +1,4 @@
-"""The end of what is too old: runs that nothing needs, and raw answers of providers."""
+"""Deletion of what is too old: runs that nothing needs, and raw answers of providers."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from store.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What went, or would go."""
+    """What was deleted, or would be."""
 
     runs: tuple[OldRun, ...]
     answers: tuple[Path, ...]
@@ -33,14 +33,14 @@ def prune(
     keep_days: int = KEEP_DAYS,
     dry_run: bool = False,
 ) -> Pruned:
-    """Delete old runs of MLflow and old raw answers, while no run goes on.
+    """Delete old runs of MLflow and old raw answers, while no run is in progress.
 
     Args:
         settings: Where things are kept.
         now: The moment ages are counted to (UTC).
         keep_runs: How many of the newest runs stay whatever their age.
         keep_days: Younger runs and answers stay.
-        dry_run: Whether only to tell what would go.
+        dry_run: Whether only to return what would be deleted.
     """
     before = now - pd.Timedelta(days=keep_days)
     with single_writer(settings):

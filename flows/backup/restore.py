@@ -1,4 +1,4 @@
-"""The way back from an archive: verified, migrated beside what stands, then put in its place."""
+"""Restore from an archive: verified, migrated aside, then moved into place."""
 
 import json
 import shutil
@@ -44,10 +44,10 @@ def restore(settings: Settings, path: Path, *, force: bool = False) -> Mapping[s
     Args:
         settings: Where things are to be kept.
         path: The archive.
-        force: Whether what stands there may be replaced.
+        force: Whether what is there may be replaced.
 
     Raises:
-        DataError: The archive is refused, or something stands in its place.
+        DataError: The archive is refused, or there is something in its place.
         StoreError: A database cannot be read, migrated or replaced.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def restore(settings: Settings, path: Path, *, force: bool = False) -> Mapping[s
 
 
 def _check_empty(settings: Settings) -> None:
-    """Refuse to replace what stands there."""
+    """Refuse to replace what is there."""
     targets = [settings.home, settings.artifact_dir]
     found = [
         str(file)
@@ -93,7 +93,7 @@ def _check_empty(settings: Settings) -> None:
     ]
     if found:
         raise DataError(
-            f"Something stands where the backup would go: {first_few(found)}. Expected an empty "
+            f"There is something where the backup would go: {first_few(found)}. Expected an empty "
             "home. Restore --into another folder, or replace it with --force."
         )
 
@@ -158,19 +158,19 @@ def _load(
 
 
 def _copy_of(manifest: Mapping[str, Any], name: str) -> DatabaseCopy | None:
-    """Return what the manifest says of a database, None where it holds none.
+    """Return a database's entry in the manifest, None if there is none.
 
     Raises:
-        DataError: It says it in no form we know.
+        DataError: The entry has an unknown form.
     """
-    told = manifest.get(name)
-    if told is None:
+    entry = manifest.get(name)
+    if entry is None:
         return None
     try:
-        return DatabaseCopy(told["kind"], str(told["revision"]), {**told["rows"]})
+        return DatabaseCopy(entry["kind"], str(entry["revision"]), {**entry["rows"]})
     except (KeyError, TypeError) as err:
         raise DataError(
-            f"The archive's manifest tells of the {name} as {json.dumps(told)[:200]}. Expected "
+            f"The archive's manifest describes the {name} as {json.dumps(entry)[:200]}. Expected "
             "kind, revision and rows. Use another backup."
         ) from err
 

@@ -117,8 +117,8 @@ def release_refused(
     with single_writer(settings):
         report = release(store_of(settings), number, at=utc_now(), actor=who)
     made = ", ".join(str(vintage) for vintage in report.vintage_ids)
-    told = f"vintage {made}" if made else "these bytes were ingested before"
-    say(f"release   file {number}: {report.total} new rows, {told}")
+    result = f"vintage {made}" if made else "these bytes were ingested before"
+    say(f"release   file {number}: {report.total} new rows, {result}")
 
 
 def panel(

@@ -47,7 +47,7 @@ def diversion(
         episode = acts.named(event)
         if acts.is_on_all(episode):
             raise DataError(_nothing_left(flows, episode))
-        parts = [_told(flows, acts, episode, rate)]
+        parts = [_assessed(flows, acts, episode, rate)]
     else:
         parts = _recent(flows, acts, rate)
     found = [part for part in parts if not part.empty]
@@ -71,20 +71,20 @@ def _known(
 
 
 def _recent(flows: TradeFlows, acts: PartialActs, rate: float) -> list[pd.DataFrame]:
-    """Look at every recent episode; one that cannot be judged is told and stops none."""
+    """Look at every recent episode; one that cannot be assessed is named and stops none."""
     parts = []
     episodes = acts.recent()
     if not episodes:
         say("no strong act on part of the destinations began in the last 18 months.")
     for episode in episodes:
         try:
-            parts.append(_told(flows, acts, episode, rate))
+            parts.append(_assessed(flows, acts, episode, rate))
         except DataError as err:
-            say(f"{episode.event_id}: not judged. {err}")
+            say(f"{episode.event_id}: not assessed. {err}")
     return parts
 
 
-def _told(flows: TradeFlows, acts: PartialActs, episode: Episode, rate: float) -> pd.DataFrame:
+def _assessed(flows: TradeFlows, acts: PartialActs, episode: Episode, rate: float) -> pd.DataFrame:
     found = find_diversion(flows, question_of(flows, acts, episode), rate=rate)
     for line in sentences(episode, found):
         say(line)
@@ -111,8 +111,8 @@ def _nothing_left(flows: TradeFlows, episode: Episode) -> str:
     kept = kept_of_path(flows, base_end=episode.base_end, start=episode.start, end=end)
     if not kept:
         return text
-    told = ", ".join(f"{name} {part:.0%}" for name, part in kept)
+    shares = ", ".join(f"{name} {part:.0%}" for name, part in kept)
     return (
-        f"{text} How hard each was hit, as the part kept of its own path in "
-        f"{month_label(episode.start)}..{month_label(end - 1)}: {told}."
+        f"{text} How hard each was hit, as the share kept of the path without it, in "
+        f"{month_label(episode.start)}..{month_label(end - 1)}: {shares}."
     )

@@ -145,7 +145,7 @@ def _explained(
     """Return the parts of medians, or of their changes since a day.
 
     Raises:
-        DataError: Parts are asked of a partner table, whose one model tells of none.
+        DataError: Parts were asked for of a partner table, whose model has none.
     """
     from flows.analysis.changes import changes
     from flows.analysis.explain import why
@@ -157,7 +157,7 @@ def _explained(
         raise DataError(
             f"--commodity {commodity}: forecasts of partner tables have no parts. Expected "
             f"{COMMODITY}, whose medians are added up from parts. Leave --commodity out, or "
-            f"tell by --since from which day on to see what changed the medians of {commodity}."
+            f"add --since DAY to see what changed the medians of {commodity} since that day."
         )
     return why(settings, asked)
 
@@ -186,6 +186,6 @@ def _change(row: Mapping[Hashable, Any]) -> list[str]:
 
 
 def _last(since: str) -> pd.Timestamp:
-    """Return the last moment of a day, or the moment told."""
+    """Return the last moment of a day, or the moment given."""
     stand = moment(since, option="--since")
     return stand + _ONE_DAY if stand == stand.normalize() else stand

@@ -56,7 +56,7 @@ def approve(number: Number, /, *, reason: Reason) -> None:
         config, folder = _place(settings, number)
         first = ahead_from(engine, figures=config.commodity, now=now)
         rows = publish_held(
-            engine, number, at=now, ahead_from=first, actor=actor(), reason=_told(reason)
+            engine, number, at=now, ahead_from=first, actor=actor(), reason=_checked(reason)
         )
         waits = held_folder(folder)
         if waits.exists() and not folder.exists():
@@ -70,7 +70,9 @@ def reject(number: Number, /, *, reason: Reason) -> None:
     """Reject a held publication; the previous forecast stays until a newer one comes."""
     settings = Settings()
     with single_writer(settings):
-        reject_held(store_of(settings), number, at=utc_now(), actor=actor(), reason=_told(reason))
+        reject_held(
+            store_of(settings), number, at=utc_now(), actor=actor(), reason=_checked(reason)
+        )
     say(f"publish   publication {number} is rejected; it is kept and never published")
 
 
@@ -113,16 +115,16 @@ def alerts() -> None:
 
     `magnetcast run` does this after publishing; run it again to retry messages not delivered yet.
     """
-    told = alert(Settings(), utc_now())
+    sent = alert(Settings(), utc_now())
     say(
-        f"alerts    {told.looked} rules looked, {told.fired} speak; webhooks took {told.taken}, "
-        f"{told.failed} are still to be taken"
+        f"alerts    {sent.looked} rules checked, {sent.fired} fired; {sent.taken} delivered, "
+        f"{sent.failed} to be retried"
     )
 
 
-def _told(reason: str) -> str:
+def _checked(reason: str) -> str:
     if not reason.strip():
-        raise DataError("--reason is empty. Expected why, as the audit trail will tell it. Say it.")
+        raise DataError("--reason is empty. Expected why, for the audit trail. Give a reason.")
     return reason.strip()
 
 

@@ -63,8 +63,8 @@ def show(
         else:
             out.write_text(template(item), encoding="utf-8")
         return
-    told = {name: item[name] for name in ("id", "source", "item_key", "title", "url")}
-    facts = {**told, **json.loads(item["payload"])}
+    known = {name: item[name] for name in ("id", "source", "item_key", "title", "url")}
+    facts = {**known, **json.loads(item["payload"])}
     rows = [(name, "" if value is None else str(value)) for name, value in facts.items()]
     write_result(pd.DataFrame(rows, columns=["fact", "value"]), out=out, form=format)
 

@@ -41,7 +41,7 @@ def store_of(settings: Settings) -> Engine:
 
 
 def was_lost(settings: Settings) -> bool:
-    """Tell whether forecasts were published here and the SQLite file they stood in is gone."""
+    """Tell whether forecasts were published here and their SQLite file is gone."""
     file = sqlite_file(settings.url)
     if file is None or (file.exists() and file.stat().st_size):
         return False

@@ -55,7 +55,7 @@ def open_workspace(
 
     Args:
         settings: Where things are kept.
-        as_of: The moment to stand at (UTC).
+        as_of: The moment (UTC).
         until: Leave out figures that later ingests than this one brought; None takes all.
 
     Raises:

@@ -31,15 +31,15 @@ from store.vocabulary import COMMODITY
 Refused = tuple[FileRows, tuple[str, ...]]
 
 
-def receive(order: IngestRequest, now: pd.Timestamp) -> Sequence[ReceivedRows]:
-    """Get the rows of an order."""
-    return order.receive(now)
+def receive(request: IngestRequest, now: pd.Timestamp) -> Sequence[ReceivedRows]:
+    """Fetch the rows of a request."""
+    return request.receive(now)
 
 
 def guard(
     engine: Engine, received: Sequence[ReceivedRows], *, past: Past, now: pd.Timestamp
 ) -> list[Refused]:
-    """Return the files that something speaks against, with the reasons."""
+    """Return the files that a check refuses, with the reasons."""
     found = []
     for info, file in received:
         known = _known(engine, info.id, past)
@@ -55,18 +55,18 @@ write_batch_task = task(name="write-batch", cache_policy=NO_CACHE)(write_batch)
 
 @flow(name="ingest", validate_parameters=False)
 @spanned("ingest", lambda report: {"rows": report.total})
-def ingest(settings: Settings, order: IngestRequest | None = None) -> WriteReport:
-    """Take one order into the store, the bundled tables if none is given; known bytes do nothing.
+def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteReport:
+    """Store one request, the bundled tables if none is given; files already known change nothing.
 
     Args:
         settings: Where things are kept.
-        order: What to take.
+        request: What to ingest.
 
     Raises:
         DataError: A guard refuses a file; it is kept in quarantine and nothing is written.
         SourceError: A provider did not deliver; nothing is written.
     """
-    wanted = order or bundled(settings)
+    wanted = request or bundled(settings)
     engine, now, who = store_of(settings), utc_now(), actor()
     received = receive_task(wanted, now)
     fresh = [pair for pair in received if not _is_known(engine, pair.file, wanted)]
@@ -100,18 +100,18 @@ def ingest_exclusively(
         ingest(settings, request)
 
 
-def describe(report: WriteReport, order: IngestRequest, engine: Engine) -> str:
-    """Say in one line what was written."""
+def describe(report: WriteReport, request: IngestRequest, engine: Engine) -> str:
+    """Return in one line what was written."""
     if report.already_known:
-        return f"nothing new {order.place}"
+        return f"nothing new {request.place}"
     written = ", ".join(f"{rows} {table}" for table, rows in report.rows_written.items() if rows)
-    what = f"{report.total} new rows ({written})" if written else f"0 new rows {order.place}"
+    what = f"{report.total} new rows ({written})" if written else f"0 new rows {request.place}"
     made = ", ".join(map(str, report.vintage_ids))
     return f"{what}, vintage {made}{_range(report, engine)}"
 
 
 def _range(report: WriteReport, engine: Engine) -> str:
-    """Say which months the vintages speak of."""
+    """Return the months of the vintages, for messages."""
     vintages = read_vintages(engine)
     made = vintages[vintages["id"].isin(report.vintage_ids)]
     first, last = made["period_from"].min(), made["period_to"].max()
@@ -127,11 +127,11 @@ def _known(engine: Engine, source: str, past: Past) -> pd.DataFrame:
     return typed_frame([], "observations")
 
 
-def _is_known(engine: Engine, file: FileRows, order: IngestRequest) -> bool:
-    """Tell whether these bytes were taken before, so that nothing need be asked of them."""
+def _is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
+    """Tell whether these bytes were ingested before, so that they need no check."""
     vintages = read_vintages(engine)
     same = vintages[vintages["source"].eq(file.source) & vintages["file_name"].eq(file.file_name)]
-    taken = same["sha256"].tail(1) if order.revises else same["sha256"]
+    taken = same["sha256"].tail(1) if request.revises else same["sha256"]
     return file.sha256 in set(taken)
 
 
@@ -145,16 +145,21 @@ def _later_ingest(engine: Engine, now: pd.Timestamp) -> pd.Timestamp | None:
 
 
 def _refusal(
-    engine: Engine, refused: Sequence[Refused], order: IngestRequest, *, now: pd.Timestamp, who: str
+    engine: Engine,
+    refused: Sequence[Refused],
+    request: IngestRequest,
+    *,
+    now: pd.Timestamp,
+    who: str,
 ) -> DataError:
-    """Keep refused files in quarantine and word why; where the clock is wrong, keep none."""
+    """Quarantine refused files and return why; if the clock is wrong, quarantine none."""
     if last := _later_ingest(engine, now):
         return DataError(
             f"This machine's clock says {now:%Y-%m-%d %H:%M} UTC, and the last ingest was on "
             f"{last:%Y-%m-%d %H:%M} UTC; so {len(refused)} files seem to come from the future. "
-            "Expected a clock that goes forwards. Set the clock; nothing was taken over."
+            "Expected a clock that goes forward. Set the clock; nothing was ingested."
         )
-    told = []
+    messages = []
     for file, reasons in refused:
         number = quarantine_file(
             engine,
@@ -162,12 +167,12 @@ def _refusal(
             reasons=reasons,
             at=now,
             actor=who,
-            revised_at=now if order.revises else None,
+            revised_at=now if request.revises else None,
         )
         listed = "\n".join(f"  - {reason}" for reason in reasons)
-        told.append(
+        messages.append(
             f"{file.file_name} is refused and waits in quarantine as number {number}; nothing was "
             f"written:\n{listed}\n  See it with `magnetcast quarantine show {number}`; if it is "
             f"right after all, `magnetcast quarantine release {number}`."
         )
-    return DataError("\n".join(told))
+    return DataError("\n".join(messages))

@@ -66,8 +66,8 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
         actor=who,
         note="; ".join(filter(None, (names, note))),
     )
-    order = by_hand(lambda _: source, f"in {event.name}", past="nothing")
-    say(f"review    item {number} accepted as {names}: {describe(report, order, engine)}")
+    request = by_hand(lambda _: source, f"in {event.name}", past="nothing")
+    say(f"review    item {number} accepted as {names}: {describe(report, request, engine)}")
     return report
 
 
@@ -114,13 +114,13 @@ def open_item(engine: Engine, number: int) -> pd.Series:
 
 
 def template(item: pd.Series) -> str:
-    """Return an event to be filled in, with what the document tells."""
-    told = json.loads(item["payload"])
+    """Return an event to be filled in, with the facts of the document."""
+    facts = json.loads(item["payload"])
     day = "" if pd.isna(item["published_on"]) else f"{item['published_on']:%Y-%m-%d}"
     known = {
         "announced_on": day,
-        "effective_from": str(told.get("effective_on") or ""),
-        "legal_reference": str(told.get("citation") or item["item_key"]),
+        "effective_from": str(facts.get("effective_on") or ""),
+        "legal_reference": str(facts.get("citation") or item["item_key"]),
         "summary": item["title"],
         "source_urls": item["url"],
         "evidence": "primary",

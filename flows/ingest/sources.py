@@ -41,9 +41,9 @@ class IngestRequest:
     """One ingest to be made."""
 
     place: str
-    """Where news would be, as messages say: "in the bundled tables", "at comtrade"."""
+    """Where new rows would be, for messages: "in the bundled tables", "at comtrade"."""
     receive: Callable[[pd.Timestamp], Sequence[ReceivedRows]]
-    """Get the rows; is told the moment of the ingest."""
+    """Fetch the rows; called with the moment of the ingest."""
     past: Past = "source"
     skip_unchanged: bool = True
     revises: bool = True
@@ -51,7 +51,7 @@ class IngestRequest:
 
 
 def bundled(settings: Settings) -> IngestRequest:
-    """Return the order of the bundled tables."""
+    """Return the request for the bundled tables."""
 
     def receive(_: pd.Timestamp) -> list[ReceivedRows]:
         return [ReceivedRows(s.info, s.load()) for s in bundled_sources(settings.data_dir)]
@@ -68,13 +68,13 @@ def bundled(settings: Settings) -> IngestRequest:
 def live(
     settings: Settings, name: str, span: MonthRange, *, codes: Sequence[str] = ()
 ) -> IngestRequest:
-    """Return the order of a provider's months.
+    """Return the request for months of a provider.
 
     Args:
         settings: Where the provider is.
         name: Its id.
         span: The months.
-        codes: Six-digit codes, of a provider that tells of any; of magnets if none is named.
+        codes: Six-digit codes, if the provider has any; magnets if none is named.
     """
 
     def receive(now: pd.Timestamp) -> list[ReceivedRows]:
@@ -88,10 +88,10 @@ def live(
 
 
 def by_hand(make: Callable[[pd.Timestamp], Source], place: str, *, past: Past) -> IngestRequest:
-    """Return the order of a file or a figure that a person hands in.
+    """Return the request for a file or a figure that a person enters.
 
     Args:
-        make: Makes the source, told the moment of the ingest.
+        make: Makes the source from the moment of the ingest.
         place: Where it comes from, as messages say.
         past: What it is held against.
     """

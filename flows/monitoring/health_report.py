@@ -55,10 +55,10 @@ def runbook(page: Path) -> Mapping[str, tuple[str, ...]]:
     except OSError:
         return {}
     parts = re.split(r"^#{2,3} (.+)$", text, flags=re.MULTILINE)
-    return {name: _paragraphs(told) for name, told in zip(parts[1::2], parts[2::2], strict=True)}
+    return {name: _paragraphs(text) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:
-    """Return paragraphs on one line each, links as their words."""
-    words = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text)
-    return tuple(" ".join(one.split()) for one in words.split("\n\n") if one.strip())
+    """Return paragraphs on one line each, links as their text."""
+    plain = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text)
+    return tuple(" ".join(one.split()) for one in plain.split("\n\n") if one.strip())

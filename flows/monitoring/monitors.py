@@ -59,10 +59,10 @@ watch_task = task(name="watch", cache_policy=NO_CACHE)(watch)
 
 
 def watch_if_possible(settings: Settings, now: pd.Timestamp) -> list[Reading]:
-    """As ``watch``, and tell of it; no trouble here fails a publication: it stands already."""
+    """As ``watch``, with messages; an error here fails no publication, which is stored already."""
     try:
         found = watch_task(settings, now)
-    except Exception as err:  # noqa: BLE001 - `status` tells that nothing was measured
+    except Exception as err:  # noqa: BLE001 - `status` reports that nothing was measured
         say(f"watch     not measured ({type(err).__name__}: {err})")
         return []
     for one in found:

@@ -45,25 +45,25 @@ def span(name: str, attributes: Attributes | None = None) -> Iterator[dict[str, 
         A dictionary; what is put in becomes attributes at the end.
     """
     tracer = _tracer(_collector())
-    told: dict[str, Any] = {}
+    result_attributes: dict[str, Any] = {}
     if tracer is None:
-        yield told
+        yield result_attributes
         return
     with tracer.start_as_current_span(f"magnetcast.{name}", attributes=attributes) as made:
         try:
-            yield told
+            yield result_attributes
         finally:
-            made.set_attributes(told)
+            made.set_attributes(result_attributes)
 
 
 def spanned(
-    name: str, told: Callable[[Any], Attributes] = lambda _: {}
+    name: str, attributes_of: Callable[[Any], Attributes] = lambda _: {}
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Span each call of a function, with its moment and what its result tells.
+    """Span each call of a function, with its moment and attributes of its result.
 
     Args:
         name: What is done.
-        told: Attributes of a result.
+        attributes_of: Attributes of a result.
     """
 
     def decorated(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -73,7 +73,7 @@ def spanned(
         def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             with span(name, _moment(signature.bind(*args, **kwargs).arguments)) as attributes:
                 result = function(*args, **kwargs)
-                attributes.update(told(result))
+                attributes.update(attributes_of(result))
                 return result
 
         return called

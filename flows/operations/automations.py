@@ -1,6 +1,6 @@
-"""The automations of Prefect: who is told when a run fails, an alarm speaks or nobody looks.
+"""Prefect automations: a message when a run fails, an alarm is raised or no check was made.
 
-Prefect's server posts by itself, so it tells of a dead worker too. Without an address nothing is
+Prefect's server posts by itself, so it also reports a dead worker. Without an address nothing is
 posted; events are kept all the same.
 """
 
@@ -27,7 +27,7 @@ WATCHED: Final = (
     "scheduled-ingest", "scheduled-publication", "scheduled-backtest", "scheduled-tuning",
     "scheduled-backup",
 )  # fmt: skip
-"""Flows whose failure is told. The check's is not: it tells each alarm by itself."""
+"""Flows whose failure is posted. The check's is not: it posts each alarm itself."""
 
 ENDS: Final = frozenset(
     {"prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"}
@@ -45,10 +45,10 @@ _SILENT: Final = '{"text": "magnetcast: no daily check for 26 hours. Is the work
 
 
 def automations(webhook: UUID) -> list[AutomationCore]:
-    """Return what is answered, and how.
+    """Return the automations.
 
     Args:
-        webhook: The block that knows the address.
+        webhook: The block that holds the address.
     """
     failed = EventTrigger(
         expect=set(ENDS),
@@ -59,35 +59,35 @@ def automations(webhook: UUID) -> list[AutomationCore]:
     )
     alarm = EventTrigger(expect={ALARM, REFUSED}, posture=Posture.Reactive, threshold=1)
     silent = EventTrigger(expect={CHECKED}, posture=Posture.Proactive, threshold=1, within=SILENCE)
-    told = [("a run failed", failed, _FAILED), ("an alarm", alarm, _ALARM)]
+    reactive = [("a run failed", failed, _FAILED), ("an alarm", alarm, _ALARM)]
     return [
         AutomationCore(
             name=f"magnetcast: {name}",
             trigger=trigger,
             actions=[CallWebhook(block_document_id=webhook, payload=payload)],
         )
-        for name, trigger, payload in [*told, ("no check", silent, _SILENT)]
+        for name, trigger, payload in [*reactive, ("no check", silent, _SILENT)]
     ]
 
 
 async def automate(settings: Settings) -> int:
-    """Put the automations in place, those of the same names replaced; return how many there are.
+    """Register the automations, replacing those of the same names; return how many there are.
 
     Args:
-        settings: ``alarm_url`` says where to post; empty takes the automations away.
+        settings: ``alarm_url`` is where to post; empty removes the automations.
 
     Raises:
-        DataError: The address is none.
+        DataError: The address is not a web address.
     """
     url = settings.alarm_url.get_secret_value()
     if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname):
         raise DataError(
-            "MAGNETCAST_ALARM_URL is no web address. Expected http://... or https://... "
+            "MAGNETCAST_ALARM_URL is not a web address. Expected http://... or https://... "
             "Correct it, or leave it empty to post nothing."
         )
     async with get_client() as client:
         if not url:
-            await _take_away(client)
+            await _remove(client)
             return 0
         block = await Webhook(url=settings.alarm_url).asave(BLOCK, overwrite=True)
         wanted = automations(block)
@@ -100,7 +100,7 @@ async def automate(settings: Settings) -> int:
         return len(wanted)
 
 
-async def _take_away(client: PrefectClient) -> None:
+async def _remove(client: PrefectClient) -> None:
     for one in automations(UUID(int=0)):
         for found in await client.read_automations_by_name(one.name):
             await client.delete_automation(found.id)

@@ -1,4 +1,4 @@
-"""What happened, told to Prefect as events: automations answer them, people read them there."""
+"""Events sent to Prefect: automations react to them, people read them there."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,30 +9,30 @@ PUBLISHED: Final = "magnetcast.published"
 REFUSED: Final = "magnetcast.refused"
 """A challenger did not pass the gate."""
 ALARM: Final = "magnetcast.alarm"
-"""Something of docs/operations.md is wrong; one event an alarm."""
+"""An alarm of docs/operations.md is raised; one event per alarm."""
 CHECKED: Final = "magnetcast.checked"
-"""The daily check looked, whatever it found: where it stays away nobody looks."""
+"""The daily check ran, whatever it found; if it does not come, nobody is checking."""
 
 PREFIX: Final = "magnetcast."
 
 
-def tell(event: str, about: str, payload: Mapping[str, str | int | float]) -> None:
-    """Tell Prefect of an event; where no server is told of, nothing happens.
+def emit(event: str, about: str, payload: Mapping[str, str | int | float]) -> None:
+    """Send an event to Prefect; nothing happens if no server is configured.
 
     Args:
         event: One of this module.
         about: What it is about: an as_of, a version, an alarm.
-        payload: What a reader wants to know.
+        payload: Details for the reader.
     """
     resource = {"prefect.resource.id": f"{PREFIX}{about}", "prefect.resource.name": about}
     emit_event(event, resource=resource, payload=dict(payload))
 
 
-def alarm(name: str, words: str) -> None:
-    """Tell Prefect that an alarm of docs/operations.md speaks.
+def alarm(name: str, message: str) -> None:
+    """Send an alarm to Prefect.
 
     Args:
-        name: Its name there.
-        words: What is the matter.
+        name: Its name in docs/operations.md.
+        message: What is wrong.
     """
-    tell(ALARM, name, {"alarm": name, "words": words})
+    emit(ALARM, name, {"alarm": name, "words": message})

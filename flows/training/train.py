@@ -9,8 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.context.console import say
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
-from flows.operations.prefect_events import REFUSED
-from flows.operations.prefect_events import tell as tell_event
+from flows.operations.prefect_events import REFUSED, emit
 from flows.training.backtest import backtest, score_of, tags_of
 from flows.training.promote import promote, tell
 from flows.training.shadow import keep_shadow
@@ -50,7 +49,7 @@ def train(settings: Settings, as_of: pd.Timestamp, result: EvidenceBacktest | No
     tell(outcome, workspace.model_version)
     if not outcome.is_champion:
         words = "the challenger did not pass: `magnetcast promote` says why"
-        tell_event(REFUSED, f"version-{version}", {"alarm": "gate", "words": words})
+        emit(REFUSED, f"version-{version}", {"alarm": "gate", "words": words})
         keep_shadow(workspace, version)
     return version
 

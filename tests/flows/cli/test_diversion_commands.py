@@ -92,7 +92,7 @@ def test_an_act_of_which_no_month_is_known_is_told_and_stops_nothing(magnetcast:
     code, text, err = magnetcast("diversion", "--as-of", "2024-09-25", "--format", "csv")
 
     assert (code, text) == (0, ",".join(COLUMNS) + "\n")
-    assert err.startswith("act-on-usa: not judged. Nothing is known of 2024-09 yet")
+    assert err.startswith("act-on-usa: not assessed. Nothing is known of 2024-09 yet")
 
 
 @pytest.mark.usefixtures("store")
@@ -101,7 +101,7 @@ def test_an_act_of_which_no_month_is_known_is_told_and_stops_nothing(magnetcast:
     [
         (("--event", "no-such-act"), "is no policy event known on 2025-01-25"),
         (("--event", "act-on-all"), "hits every destination, so there is nothing to divert to"),
-        (("--event", "act-on-all"), "kept of its own path in 2023-03..2023-08: "),
+        (("--event", "act-on-all"), "kept of the path without it, in 2023-03..2023-08: "),
         (("--event", "act-on-usa", "--rate", "2"), "--rate 2 is no share of episodes"),
         (("--commodity", "850511"), "No full partner table of commodity 850511"),
     ],

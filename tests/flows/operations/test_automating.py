@@ -115,5 +115,5 @@ def test_every_scheduled_flow_but_the_check_is_watched() -> None:
 
 
 def test_an_address_that_is_none_is_refused() -> None:
-    with pytest.raises(DataError, match="MAGNETCAST_ALARM_URL is no web address"):
+    with pytest.raises(DataError, match="MAGNETCAST_ALARM_URL is not a web address"):
         asyncio.run(automate(Settings(alarm_url=SecretStr("mailto:me"))))

@@ -275,7 +275,7 @@ def test_no_trouble_with_alerts_fails_a_publication(
 
     alert_if_possible(broken, NOW)
 
-    assert "alerts    not told (DataError: MAGNETCAST_ALERT_NETWORKS" in capsys.readouterr().err
+    assert "alerts    not sent (DataError: MAGNETCAST_ALERT_NETWORKS" in capsys.readouterr().err
 
 
 def test_the_feed_and_the_pages_tell_what_is_held(settings: Settings) -> None:
