@@ -14,7 +14,7 @@ from docs.screens import draw
 from features.build import catalogue_page
 from features.panel.history import EvidenceHistory
 from flows.analysis.attribute import attribution_view
-from flows.context.console import say, track
+from flows.context.console import echo, track
 from models.event_study.counterfactual import act_of
 from models.forecasting.spec import ModelSpec
 from service.charts.attribution_chart import attribution_png
@@ -58,7 +58,7 @@ def main() -> None:
     picture = newest_fan("USA")
     if picture is not None:
         shutil.copyfile(picture, DOCS / "pictures" / "fan_USA.png")
-    say(f"docs      {draw(DOCS / 'pictures')}")
+    echo(f"docs      {draw(DOCS / 'pictures')}")
     write_april_2025(april_2025())
 
 

@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 
 from flows.alerts.alerts import alert_if_possible
 from flows.clock import utc_now
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.stores import single_writer, store_of
 from flows.monitoring.monitors import watch_if_possible
 from flows.monitoring.run_marker import MAIN_JOB, marked_run, table_run
@@ -114,7 +114,7 @@ def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
         fallback = pipeline.fallback()
         if fallback is not None:
             name = fallback.snapshot.model_version
-            say(f"run       {pipeline.config.prefix}{reason_of(err)} Falling back to {name}.")
+            echo(f"run       {pipeline.config.prefix}{reason_of(err)} Falling back to {name}.")
             return run_pipeline(fallback, keep_going=keep_going)
         if not keep_going:
             raise

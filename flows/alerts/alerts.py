@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from flows.alerts.webhook import Sender, deliver, trusting
 from flows.analysis.explanation_inputs import knowledge
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.stores import store_of
 from service.http.responses import Record, records
 from service.live.publication import Publication, make_publication
@@ -74,10 +74,10 @@ def alert_if_possible(settings: Settings, now: pd.Timestamp) -> None:
     try:
         sent = alert(settings, now)
     except Exception as err:  # noqa: BLE001 - the publication is stored already
-        say(f"alerts    not sent ({type(err).__name__}: {err}). Run `magnetcast alerts`")
+        echo(f"alerts    not sent ({type(err).__name__}: {err}). Run `magnetcast alerts`")
         return
     if sent.looked or sent.taken or sent.failed:
-        say(
+        echo(
             f"alerts    {sent.fired} of {sent.looked} rules fired; {sent.taken} delivered, "
             f"{sent.failed} to be retried"
         )
@@ -101,7 +101,7 @@ def _look(engine: Engine, desk: PlanningState, now: pd.Timestamp) -> list[AlertF
             )
             new += save_findings(engine, _found(own, desk, now), at=now)
         except DataError as err:
-            say(f"alerts    rules on {commodity} did not look. {err}")
+            echo(f"alerts    rules on {commodity} did not look. {err}")
     return new
 
 
@@ -170,5 +170,5 @@ def _send(
         trouble=went.trouble,
     )
     if went.trouble:
-        say(f"alerts    rule {rule['id']}: {went.trouble}")
+        echo(f"alerts    rule {rule['id']}: {went.trouble}")
     return not went.trouble

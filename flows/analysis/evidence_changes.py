@@ -3,7 +3,7 @@
 import pandas as pd
 from sqlalchemy import Engine
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.publishing.published_forecasts import model_of
 from models.explain.changes import (
@@ -35,7 +35,7 @@ def evidence_replay(
     earlier = old["as_of"].iloc[0]
     facts = _facts(store_of(settings), new["as_of"].iloc[0])
     news = news_of(facts, earlier)
-    say(f"explain   news since {earlier:%Y-%m-%d}: {words_of(news, facts)}")
+    echo(f"explain   news since {earlier:%Y-%m-%d}: {words_of(news, facts)}")
     snapshots = _snapshots(settings, old, new)
     if snapshots is None:
         return None

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.workspace import Workspace, open_workspace, store_of
 from flows.publishing.published_forecasts import ExplainRequest, chosen, model_of
 from flows.training.predict import predict
@@ -43,7 +43,7 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
     published = latest_forecast(store_of(settings), as_of=asked.as_of)
     if published.empty:
         day = f"{asked.as_of:%Y-%m-%d}"
-        say(f"explain   nothing was published by {day}: forecasting as of that day")
+        echo(f"explain   nothing was published by {day}: forecasting as of that day")
         made = predict(settings, asked.as_of).table.assign(as_of=asked.as_of)
         rows = chosen(made, asked)
         return _table(rows, _stored(rows))
@@ -53,13 +53,13 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
         return _table(rows, anew)
     far = (anew["p50"] - rows["p50"]).abs().max()
     if far > 0:  # not so without the model, which model_of reports
-        say(
+        echo(
             f"explain   the forecast of {rows['as_of'].iloc[0]:%Y-%m-%d} computed anew is up to "
             f"{far:,.1f} t off: rows known by then came in later, or the program changed"
         )
     if rows["contributions"].isna().any():
         return _table(rows, anew)
-    say("explain   the parts are those stored on publication")
+    echo("explain   the parts are those stored on publication")
     return _table(rows, _stored(rows))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.panel.partner_table import PartnerTable
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.publishing.group_record import GroupRecord
 from flows.publishing.run_config import RunConfig
@@ -84,7 +84,7 @@ def table_replay(
     code = config.commodity
     then, now = (_configs_of(settings, rows, config) for rows in (old, new))
     first, last = (_facts_at(settings, rows, then) for rows in (old, new))
-    say(f"explain   news since {first.as_of:%Y-%m-%d}: {_news(first, last, code)}")
+    echo(f"explain   news since {first.as_of:%Y-%m-%d}: {_news(first, last, code)}")
     final = last if now == then else _facts_at(settings, new, now)
     steps = (*between(first, last), final)
     forecaster = GroupForecaster(EngineSpec(threads=settings.threads))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flows.backup.backup import artifact_root, folders
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.stores import JOURNAL, single_writer, store_of
 from flows.operations.local_servers import running
 from store.archive.archive_file import extract_archive
@@ -59,7 +59,7 @@ def restore(settings: Settings, path: Path, *, force: bool = False) -> Mapping[s
     with single_writer(settings):
         journal = settings.home / JOURNAL
         if undo(journal):
-            say("restore   the restore that was cut off before was undone")
+            echo("restore   the restore that was cut off before was undone")
         if not force:
             _check_empty(settings)
         staged = settings.home / ".restoring"

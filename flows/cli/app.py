@@ -31,7 +31,7 @@ away (the fallback chain answers then), and no threads that spin while they wait
 for _name, _value in DEFAULTS.items():
     os.environ.setdefault(_name, _value)
 
-from flows.context.console import say  # noqa: E402 - the environment is read on import
+from flows.context.console import echo  # noqa: E402 - the environment is read on import
 from store.errors import DataError, SourceError, StoreError  # noqa: E402
 
 VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
@@ -99,10 +99,10 @@ def main() -> None:
     try:
         app()
     except (DataError, SourceError, StoreError) as err:
-        say(f"error: {err}")
+        echo(f"error: {err}")
         sys.exit(1)
     except OSError as err:
-        say(
+        echo(
             f"error: The operating system refused: {err}. Expected room on the disk and permission "
             "to read and write below MAGNETCAST_HOME and MAGNETCAST_ARTIFACT_DIR. "
             "See `magnetcast status`."
@@ -111,7 +111,7 @@ def main() -> None:
     except Exception as err:
         if not _is_of_prefect(err):
             raise
-        say(
+        echo(
             f"error: Prefect's server does not answer ({type(err).__name__}: {str(err)[:200]}). "
             "Expected one that lasts as long as the run. `magnetcast up` starts it; then run again."
         )

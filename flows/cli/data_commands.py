@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.clock import utc_now
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import readable, write_result
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
@@ -55,7 +55,7 @@ def diff(
 ) -> None:
     """Compare two ingests: which figures changed, in tonnes or the unit of the measure."""
     frame = diff_vintages(store_of(Settings()), first, second)
-    say(f"diff      {_summary(frame)}")
+    echo(f"diff      {_summary(frame)}")
     write_result(readable(frame, format), out=out, form=format)
 
 
@@ -118,7 +118,7 @@ def release_refused(
         report = release(store_of(settings), number, at=utc_now(), actor=who)
     made = ", ".join(str(vintage) for vintage in report.vintage_ids)
     result = f"vintage {made}" if made else "these bytes were ingested before"
-    say(f"release   file {number}: {report.total} new rows, {result}")
+    echo(f"release   file {number}: {report.total} new rows, {result}")
 
 
 def panel(
@@ -143,7 +143,7 @@ def panel(
     stand = moment(as_of)
     found = open_workspace(Settings(), stand).history.panel(stand)
     for row in found.suspicious.itertuples(index=False):
-        say(
+        echo(
             f"suspicious: {row.statement}, {row.residual_t:+,.0f} t from the rest; {row.source_url}"
         )
     frame = found.frame.assign(
@@ -168,7 +168,7 @@ def partition(
     from sources.files.panel_parts import write_parts
 
     count = write_parts(panel, out, count=parts)
-    say(f"partition {panel}: {count} parts in {out}")
+    echo(f"partition {panel}: {count} parts in {out}")
 
 
 def _known_source(frame: pd.DataFrame, source: str) -> pd.Series:

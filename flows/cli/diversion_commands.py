@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from features.controls.episodes import Episode, PartialActs
 from features.months import month_label
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import write_result
 from models.event_study.diversion import DiversionQuestion, check_rate, find_diversion, kept_of_path
 from models.event_study.diversion_words import COLUMNS, diversion_table, sentences
@@ -75,19 +75,19 @@ def _recent(flows: TradeFlows, acts: PartialActs, rate: float) -> list[pd.DataFr
     parts = []
     episodes = acts.recent()
     if not episodes:
-        say("no strong act on part of the destinations began in the last 18 months.")
+        echo("no strong act on part of the destinations began in the last 18 months.")
     for episode in episodes:
         try:
             parts.append(_assessed(flows, acts, episode, rate))
         except DataError as err:
-            say(f"{episode.event_id}: not assessed. {err}")
+            echo(f"{episode.event_id}: not assessed. {err}")
     return parts
 
 
 def _assessed(flows: TradeFlows, acts: PartialActs, episode: Episode, rate: float) -> pd.DataFrame:
     found = find_diversion(flows, question_of(flows, acts, episode), rate=rate)
     for line in sentences(episode, found):
-        say(line)
+        echo(line)
     return diversion_table(episode, found)
 
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.clock import utc_today
-from flows.context.console import say, track
+from flows.context.console import echo, track
 from flows.context.output import write_result
 from service.report.why import change_sentences, forecast_sentences
 from store.errors import DataError
@@ -58,7 +58,7 @@ def explain(
     asked = ExplainRequest(destination, period, moment(as_of))
     frame = _explained(Settings(), asked, since, commodity or COMMODITY)
     for row in frame.to_dict("records"):
-        say(" ".join(_why(row) if since is None else _change(row)))
+        echo(" ".join(_why(row) if since is None else _change(row)))
     days = {name: frame[name].dt.strftime("%Y-%m-%d") for name in _DAYS if name in frame}
     if out is not None or format != "table":
         write_result(frame.assign(**days), out=out, form=format)
@@ -101,9 +101,9 @@ def attribute(
         workspace.history, act, as_of=stand, spec=workspace.spec, months=months, track=track
     )
     for sentence in sentences(view):
-        say(sentence)
+        echo(sentence)
     if out is not None:
-        say(f"wrote {', '.join(write_attribution(view, out))} to {out}")
+        echo(f"wrote {', '.join(write_attribution(view, out))} to {out}")
         return
     write_result(view.table.round(1), out=None, form=format)
 
@@ -119,13 +119,13 @@ def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None
     stand = moment(as_of)
     found = open_workspace(Settings(), stand).history.panel(stand).gaps
     if found.empty:
-        say(
+        echo(
             f"no partner import records are known on {stand:%Y-%m-%d}; the table is empty. "
             "Load some, e.g. with `magnetcast ingest census`."
         )
     beyond = found.loc[found["state"] == "out"]
     for row in beyond.itertuples(index=False):
-        say(
+        echo(
             f"out of control: {row.destination} {row.period:%Y-%m} ({row.source}), "
             f"log gap {row.log_gap:+.2f} beyond {row.lower:+.2f}..{row.upper:+.2f}"
         )

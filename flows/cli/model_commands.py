@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Form, Out, moment
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import write_result
 from store.settings import Settings
 
@@ -95,5 +95,5 @@ def rollback(
     settings, stand = Settings(), moment(as_of)
     with single_writer(settings):
         now, bad = flow(settings, stand, reason)
-    say(f"rollback  version {now.version} ({now.model_version}) is champion again")
-    say(f"rollback  version {bad.version} was taken back: {bad.rolled_back}")
+    echo(f"rollback  version {now.version} ({now.model_version}) is champion again")
+    echo(f"rollback  version {bad.version} was taken back: {bad.rolled_back}")

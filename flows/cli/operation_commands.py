@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from flows.backup import KEEP_DAYS, KEEP_RUNS
 from flows.cli.options import Out
 from flows.clock import utc_now
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import Format, write_result
 from store.settings import Settings
 
@@ -71,7 +71,7 @@ def backup(
 
     made = back_up(Settings(), file, with_cache=with_cache)
     rows = sum(made.manifest["database"]["rows"].values())
-    say(
+    echo(
         f"backup    {file}: {len(made.manifest['files'])} files, {rows} rows, "
         f"{file.stat().st_size:,} bytes, verified, sha256 {made.sha256}"
     )
@@ -93,15 +93,15 @@ def restore(
 
     settings = Settings() if into is None else settings_into(Settings(), into)
     manifest = put_back(settings, file, force=force)
-    say(
+    echo(
         f"restore   {settings.home}: the state of {manifest['created_at']}, "
         f"last forecast {manifest['as_of'] or 'none'}"
     )
     if into is not None:
-        say("restore   to use it:")
-        say(f"  export MAGNETCAST_HOME={into.resolve()}")
-        say(f"  export MAGNETCAST_TRACKING_URI={settings.tracking_uri}")
-        say(f"  export MAGNETCAST_ARTIFACT_DIR={settings.artifact_dir}")
+        echo("restore   to use it:")
+        echo(f"  export MAGNETCAST_HOME={into.resolve()}")
+        echo(f"  export MAGNETCAST_TRACKING_URI={settings.tracking_uri}")
+        echo(f"  export MAGNETCAST_ARTIFACT_DIR={settings.artifact_dir}")
 
 
 def prune(
@@ -129,7 +129,7 @@ def prune(
     found = let_go(Settings(), utc_now(), keep_runs=keep_runs, keep_days=keep_days, dry_run=dry_run)
     word = "would be deleted" if dry_run else "deleted"
     models = sum(len(run.versions) for run in found.runs)
-    say(
+    echo(
         f"prune     {len(found.runs)} runs with {models} models, {len(found.answers)} files of raw "
         f"answers ({found.bytes:,} bytes): {word}"
     )

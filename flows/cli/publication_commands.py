@@ -9,7 +9,7 @@ from flows.alerts.alerts import alert, alert_if_possible
 from flows.cli.options import Commodity, Form, Out, Reason, moment
 from flows.clock import utc_now
 from flows.context.actor import actor
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.stores import single_writer, store_of
 from flows.publishing.publish import ahead_from, held_folder
@@ -61,7 +61,7 @@ def approve(number: Number, /, *, reason: Reason) -> None:
         waits = held_folder(folder)
         if waits.exists() and not folder.exists():
             waits.rename(folder)
-    say(f"publish   publication {number} is approved: {rows} rows")
+    echo(f"publish   publication {number} is approved: {rows} rows")
     alert_if_possible(settings, now)
 
 
@@ -73,7 +73,7 @@ def reject(number: Number, /, *, reason: Reason) -> None:
         reject_held(
             store_of(settings), number, at=utc_now(), actor=actor(), reason=_checked(reason)
         )
-    say(f"publish   publication {number} is rejected; it is kept and never published")
+    echo(f"publish   publication {number} is rejected; it is kept and never published")
 
 
 @publications.command
@@ -82,10 +82,10 @@ def verify() -> None:
     engine = store_of(Settings())
     wrong = tampered(engine, every_panel=True)
     for one in wrong:
-        say(f"verify    {one}")
+        echo(f"verify    {one}")
     if wrong:
         raise SystemExit(1)
-    say(f"verify    {len(read_publications(engine))} publications match their digests")
+    echo(f"verify    {len(read_publications(engine))} publications match their digests")
 
 
 def replay(
@@ -116,7 +116,7 @@ def alerts() -> None:
     `magnetcast run` does this after publishing; run it again to retry messages not delivered yet.
     """
     sent = alert(Settings(), utc_now())
-    say(
+    echo(
         f"alerts    {sent.looked} rules checked, {sent.fired} fired; {sent.taken} delivered, "
         f"{sent.failed} to be retried"
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from cyclopts import App, Parameter
 
 from flows.cli.options import Form, Out, Reason
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import readable, write_result
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
@@ -113,4 +113,4 @@ def reject(number: int, /, *, reason: Reason = "") -> None:
     settings = Settings()
     with single_writer(settings):
         decide(settings, number, reason)
-    say(f"review    item {number} rejected")
+    echo(f"review    item {number} rejected")

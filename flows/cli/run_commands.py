@@ -5,7 +5,7 @@ from typing import Final
 
 import pandas as pd
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import show
 from flows.publishing.run_config import member_config, table_config
 from flows.publishing.table_snapshot import full_commodities
@@ -23,18 +23,18 @@ SHOWN: Final = 10
 
 def run_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run the main job and print its forecast to stdout and the rest to stderr."""
-    say(f"magnetcast as of {as_of:%Y-%m-%d}")
+    echo(f"magnetcast as of {as_of:%Y-%m-%d}")
     outcome = run(settings, as_of)
     show(forecast_table(outcome.forecasts))
     if outcome.is_new:
-        say(f"\nHow good was it?  {outcome.verdict}.")
-        say("What it could not know:")
+        echo(f"\nHow good was it?  {outcome.verdict}.")
+        echo("What it could not know:")
         for sentence in outcome.unknowns:
-            say(f"  - {sentence}")
-    say("\nWhere to look next:")
-    say(f"  report    {outcome.report}")
-    say(f"  runs      .venv/bin/mlflow ui --backend-store-uri {settings.tracking_uri}")
-    say(f"  database  {shown_address(settings.url)}")
+            echo(f"  - {sentence}")
+    echo("\nWhere to look next:")
+    echo(f"  report    {outcome.report}")
+    echo(f"  runs      .venv/bin/mlflow ui --backend-store-uri {settings.tracking_uri}")
+    echo(f"  database  {shown_address(settings.url)}")
 
 
 def run_table_and_tell(settings: Settings, as_of: pd.Timestamp, commodity: str) -> None:
@@ -43,10 +43,10 @@ def run_table_and_tell(settings: Settings, as_of: pd.Timestamp, commodity: str) 
     Raises:
         DataError: The store held no full table of it by then.
     """
-    say(f"magnetcast as of {as_of:%Y-%m-%d}, commodity {commodity}")
+    echo(f"magnetcast as of {as_of:%Y-%m-%d}, commodity {commodity}")
     outcome = run(settings, as_of, table_config(commodity))
     show(forecast_table(largest(outcome.forecasts)))
-    say(summary(outcome, outcome.commodity))
+    echo(summary(outcome, outcome.commodity))
 
 
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
@@ -54,7 +54,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     configs = [table_config(code) for code in full_commodities(settings, as_of)]
     if configs:
         for key, result in run_each(settings, as_of, configs).items():
-            say(summary(result, key))
+            echo(summary(result, key))
 
 
 def run_file_and_tell(
@@ -72,11 +72,11 @@ def run_file_and_tell(
             "Expected one of them. Leave one out."
         )
     configs = [member_config(one) for one in read_commodities(path)]
-    say(f"magnetcast as of {as_of:%Y-%m-%d}, {len(configs)} commodities")
+    echo(f"magnetcast as of {as_of:%Y-%m-%d}, {len(configs)} commodities")
     results = run_each(settings, as_of, configs)
     labels = {one.published_as: one.label for one in configs}
     for key, result in results.items():
-        say(summary(result, f"{key} ({labels[key]})" if labels[key] else key))
+        echo(summary(result, f"{key} ({labels[key]})" if labels[key] else key))
     failed = [key for key, result in results.items() if isinstance(result, str)]
     if failed:
         raise DataError(

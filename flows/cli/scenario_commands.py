@@ -7,7 +7,7 @@ import pandas as pd
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.workspace import open_workspace
 from flows.publishing.run_config import MAGNETS, table_config
@@ -39,11 +39,11 @@ def scenario(
     snapshot = scenario_snapshot(Settings(), moment(as_of), config)
     asked = read_scenario(file.name, content, snapshot.context)
     found = paired(snapshot, asked)
-    say(f"scenario  {asked.name}. {asked.description}".rstrip())
+    echo(f"scenario  {asked.name}. {asked.description}".rstrip())
     for note in found.notes:
-        say(f"scenario  {note}")
+        echo(f"scenario  {note}")
     for warning in found.table["warning"].drop_duplicates().loc[lambda text: text != ""]:
-        say(f"warning   {warning}")
+        echo(f"warning   {warning}")
     table = found.table.drop(columns=list(TOLD)) if format == "table" else found.table
     write_result(_rounded(table), out=out, form=format)
 
@@ -62,9 +62,9 @@ def recovery(
     origin = workspace.history.origin(workspace.as_of)
     found = recoveries_at(origin, workspace.history.analogs(workspace.as_of))
     for row in found.to_dict("records"):
-        say(f"recovery  {recovery_words(row)}")
+        echo(f"recovery  {recovery_words(row)}")
     if found.empty:
-        say("recovery  no export control on magnets was known by then")
+        echo("recovery  no export control on magnets was known by then")
     write_result(_rounded(found), out=out, form=format)
 
 

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from flows.cli.options import Form, Out
 from flows.clock import utc_now
 from flows.context.actor import actor
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import readable, write_result
 from flows.context.stores import store_of
 from store.errors import DataError
@@ -79,7 +79,7 @@ def serve(
     sys.setswitchinterval(SWITCH_S)
     # uvicorn ends well on Ctrl-C and then raises it once more.
     with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
-        say(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
+        echo(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -95,7 +95,7 @@ def create(
     """Create a token and print it, this once; only its digest is stored."""
     engine, who = store_of(Settings()), actor()
     made = create_token(engine, name=name, scopes=scope, at=utc_now(), actor=who)
-    say(f"token     {name}: keep it now, it cannot be shown again")
+    echo(f"token     {name}: keep it now, it cannot be shown again")
     sys.stdout.write(f"{made}\n")
 
 
@@ -114,7 +114,7 @@ def revoke(
 ) -> None:
     """Revoke a token; a running service follows within a second or two."""
     revoke_token(store_of(Settings()), number, at=utc_now(), actor=actor())
-    say(f"token     {number} is revoked")
+    echo(f"token     {number} is revoked")
 
 
 def is_loopback(host: str) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table
 from models.forecasting.panel_snapshot import known_months
@@ -37,6 +37,6 @@ def table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.Da
     """
     table = open_table(settings, as_of, commodity).table
     for note in table.notes:
-        say(f"table     {note}")
+        echo(f"table     {note}")
     ordered = known_months(table).sort_values(["destination", "period"], ignore_index=True)
     return ordered.assign(period=ordered["period"].dt.strftime("%Y-%m"))

@@ -14,8 +14,8 @@ LINES: Final = 4
 _Item = TypeVar("_Item")
 
 
-def say(message: str) -> None:
-    """Print one line."""
+def echo(message: str) -> None:
+    """Print one line to stderr."""
     CONSOLE.print(message, soft_wrap=True, markup=False)
 
 
@@ -40,4 +40,4 @@ def _plain(items: Sequence[_Item], label: str) -> Iterable[_Item]:
     for done, item in enumerate(items, start=1):
         yield item
         if done % every == 0 or done == len(items):
-            say(f"  {label}: {done}/{len(items)}")
+            echo(f"  {label}: {done}/{len(items)}")

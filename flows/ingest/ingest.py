@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from flows.clock import utc_now
 from flows.context.actor import actor
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.stores import single_writer, store_of
 from flows.ingest.sources import IngestRequest, Past, ReceivedRows, bundled
 from flows.monitoring.run_marker import marked_run
@@ -80,7 +80,7 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
         skip_unchanged=wanted.skip_unchanged,
         revised_at=now if wanted.revises else None,
     )
-    say(f"ingest    {describe(report, wanted, engine)}")
+    echo(f"ingest    {describe(report, wanted, engine)}")
     return report
 
 

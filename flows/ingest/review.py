@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from flows.clock import utc_now
 from flows.context.actor import actor
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.ingest.ingest import describe
 from flows.ingest.sources import by_hand
@@ -67,7 +67,7 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
         note="; ".join(filter(None, (names, note))),
     )
     request = by_hand(lambda _: source, f"in {event.name}", past="nothing")
-    say(f"review    item {number} accepted as {names}: {describe(report, request, engine)}")
+    echo(f"review    item {number} accepted as {names}: {describe(report, request, engine)}")
     return report
 
 

@@ -14,7 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.operations.prefect_events import alarm
@@ -63,14 +63,14 @@ def watch_if_possible(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     try:
         found = watch_task(settings, now)
     except Exception as err:  # noqa: BLE001 - `status` reports that nothing was measured
-        say(f"watch     not measured ({type(err).__name__}: {err})")
+        echo(f"watch     not measured ({type(err).__name__}: {err})")
         return []
     for one in found:
         if one.fired:
-            say(f"watch     ALARM {one.monitor}: {one.words}")
+            echo(f"watch     ALARM {one.monitor}: {one.words}")
             alarm(one.monitor, one.words)
     if found:
-        say(f"watch     {len(found)} things measured, {sum(one.fired for one in found)} alarms")
+        echo(f"watch     {len(found)} things measured, {sum(one.fired for one in found)} alarms")
     return found
 
 
@@ -123,7 +123,7 @@ def _if_kept(measure: Callable[[], list[Reading]]) -> list[Reading]:
     try:
         return measure()
     except StoreError as err:
-        say(f"watch     not all was measured: {err}")
+        echo(f"watch     not all was measured: {err}")
         return []
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
-from flows.context.console import say
+from flows.context.console import echo
 from store.settings import Settings
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _tracer(collector: str) -> "Tracer | None":
     if not collector:
         return None
     if not _is_installed():
-        say(
+        echo(
             f"spans     none are sent to {collector}: the extra is not installed. "
             "Run `uv pip install 'magnetcast[otel]'`, or unset MAGNETCAST_OTLP_URL."
         )

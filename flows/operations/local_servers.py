@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.operations.listening import LOOPBACK
 from flows.operations.server_processes import (
     LocalServer,
@@ -122,7 +122,7 @@ def up(settings: Settings) -> None:
                     started.append(server.name)
                     start(settings, server, variables)
             wait_until_healthy(settings, server)
-            say(f"up        {server.name:<8} {server.address or server.name}")
+            echo(f"up        {server.name:<8} {server.address or server.name}")
             if server.name == "prefect":
                 _deploy(settings, variables)
     except BaseException:
@@ -135,7 +135,7 @@ def down(settings: Settings) -> None:
     """Stop exactly what :func:`up` started, the last first."""
     for name in [*FORMER, *(one.name for one in reversed(servers(settings)))]:
         if stop(settings, name):
-            say(f"down      {name}")
+            echo(f"down      {name}")
     (settings.run_dir / DEPLOYED).unlink(missing_ok=True)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 import pandas as pd
 
 from flows.clock import utc_now
-from flows.context.console import say
+from flows.context.console import echo
 from flows.operations import local_servers
 from flows.operations.server_processes import is_missing
 from store.settings import Settings
@@ -58,7 +58,7 @@ def supervise(settings: Settings, *, is_over: Callable[[], bool] = lambda: False
             started[name] = now
             if local_servers.restart(settings, server):
                 _record(settings, name, utc_now())
-                say(f"supervisor  {name} had ended; it was restarted")
+                echo(f"supervisor  {name} had ended; it was restarted")
         time.sleep(CHECK_S)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.months import month_label, month_number
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import open_executor
@@ -55,7 +55,7 @@ def replay_panel(
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     board = None
     if len(result.scores):
-        say(f"backtest  {verdict(result)}")
+        echo(f"backtest  {verdict(result)}")
         board = scoreboard_of(result, snapshot.table, seed=forecaster.spec.seed)
         labels = [month_label(month) for month in months]
         record_panel(
@@ -85,9 +85,9 @@ def write_files(result: Backtest, board: Scoreboard | None, folder: Path) -> Non
     write_result(forecasts, out=folder / "forecasts.csv", form="csv")
     scores = result.scores.to_dict(orient="records")
     (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
-    say(f"wrote {folder / 'forecasts.csv'} and {folder / 'scores.json'}")
+    echo(f"wrote {folder / 'forecasts.csv'} and {folder / 'scores.json'}")
     if board is not None:
-        say(f"wrote beside them {', '.join(write_scoreboard(board, folder))}")
+        echo(f"wrote beside them {', '.join(write_scoreboard(board, folder))}")
 
 
 def predict_evidence(settings: Settings, as_of: pd.Timestamp) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from distributed import Client
 from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.panels.part_files import read_cells
 from models.engine.quantile_model import head_parameters
 from models.engine.series_stats import NAMES
@@ -66,7 +66,7 @@ def trained_on(
     """
     with Client(address, set_as_default=False) as client:
         machines = len(_workers(client))
-        say(f"trees     {sum(counts):,} cells on {machines} workers")
+        echo(f"trees     {sum(counts):,} cells on {machines} workers")
 
         def attempt() -> Heads:
             return _heads(client, files, counts, spec=spec)
@@ -75,7 +75,7 @@ def trained_on(
             try:
                 return _watched(client, attempt)
             except LostWorkerError:
-                say("trees     a worker was lost: training anew")
+                echo("trees     a worker was lost: training anew")
                 client.wait_for_workers(machines, timeout=RETURN_S)
         return _watched(client, attempt)
 

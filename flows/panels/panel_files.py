@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.controls.controls import INSTRUMENTS
-from flows.context.console import say
+from flows.context.console import echo
 from models.engine.spec import EngineSpec
 from models.executor.executor import Progress
 from models.forecasting.forecaster import forecast_file
@@ -84,9 +84,9 @@ def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int) -> Panel
     if files.covariates is not None:
         covariates, filled = read_covariates(files.covariates, table=table).carried(table)
         for note in covariates.notes:
-            say(f"covariates: {note}")
+            echo(f"covariates: {note}")
         if filled:
-            say(f"covariates: {filled:,} months without trade take the value of the month before")
+            echo(f"covariates: {filled:,} months without trade take the value of the month before")
     response = _response(settings, files, table)
     if response is not None and tree is not None:
         raise DataError(
@@ -120,21 +120,21 @@ def _with_sums(panel: Panel, files: PanelFiles) -> tuple[pd.DataFrame, Tree | No
         return table, None
     tree = tree_of(parts, table.index)
     for gap in contradictions(table, tree):
-        say(f"tree: {gap}")
+        echo(f"tree: {gap}")
     return add_sums(table, tree), tree
 
 
 def _reported(panel: Panel) -> Panel:
     """Say which series of a panel file were refused and what else was noted of it."""
     for note in panel.notes:
-        say(f"panel: {note}")
+        echo(f"panel: {note}")
     if panel.refused:
         reasons = [f"{name}: {reason}" for name, reason in panel.refused.items()]
-        say(f"panel: {len(reasons)} series refused, the others are forecast: {first_few(reasons)}")
+        echo(f"panel: {len(reasons)} series refused, the others are forecast: {first_few(reasons)}")
     return panel
 
 
 def say_left_out(names: set[str]) -> None:
     """Say which series were not forecast, having no value in the year before the cutoff."""
     if names:
-        say(f"no value in the year before the cutoff, not forecast: {first_few(sorted(names))}")
+        echo(f"no value in the year before the cutoff, not forecast: {first_few(sorted(names))}")

@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 
 from features.months import month_label
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.output import write_result
 from flows.panels.cluster import PartsExecutor, open_executor
 from flows.panels.panel_files import PanelFiles
@@ -57,7 +57,7 @@ def replay_parts(
             totals = _scored(job, executor, cutoffs)
         if len(totals):
             _record(settings, files, job, totals, cutoffs)
-    say(f"wrote {FORECASTS}{f' and {BOARD}' if len(totals) else ''} to {out}")
+    echo(f"wrote {FORECASTS}{f' and {BOARD}' if len(totals) else ''} to {out}")
 
 
 def _scored(job: PartedForecast, executor: PartsExecutor, cutoffs: Sequence[int]) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def _record(
         near.loc[near["kind"] == "all"].set_index("model")[list(CURVES)].to_dict("index")  # type: ignore[assignment]
     )
     own = whole[MODEL]
-    say(f"backtest  {compared(own['wape'], whole[REFERENCE]['wape'], own['coverage80'])}")
+    echo(f"backtest  {compared(own['wape'], whole[REFERENCE]['wape'], own['coverage80'])}")
     tags = panel_tags(
         files.panel, [month_label(one) for one in cutoffs], horizon=job.horizon, spec=job.spec
     )

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.panels.cluster import PartsExecutor, open_executor
 from flows.panels.panel_files import PanelFiles, check_horizon, say_left_out
 from flows.panels.part_files import (
@@ -90,7 +90,7 @@ def predict_parts(
         open_executor(settings) as executor,
     ):
         rows = _forecast(replace(found, teachers=teachers), executor)
-    say(f"wrote {rows:,} rows to {out}")
+    echo(f"wrote {rows:,} rows to {out}")
 
 
 @contextmanager
@@ -239,11 +239,11 @@ def _reported(read: Sequence[CondensedPart]) -> list[CondensedPart]:
     refused = {name: reason for one in read for name, reason in one.refused.items()}
     reasons = [f"{name}: {reason}" for name, reason in refused.items()]
     if refused:
-        say(f"panel: {len(refused)} series refused, the others are forecast: {first_few(reasons)}")
+        echo(f"panel: {len(refused)} series refused, the others are forecast: {first_few(reasons)}")
     noted = [one for one in read if one.notes]
     if noted:
         example = first_few([f"{one.part.name}: {'; '.join(one.notes)}" for one in noted[:1]])
-        say(f"panel: notes on {len(noted)} of {len(read)} parts, the first: {example}")
+        echo(f"panel: notes on {len(noted)} of {len(read)} parts, the first: {example}")
     sound = [one for one in read if one.span is not None]
     if not sound:
         raise DataError(
@@ -260,7 +260,7 @@ def _span(sound: Sequence[CondensedPart]) -> PanelMonths:
     count = sum(len(one.names) for one in sound)
     reach = int(np.sum([one.reach for one in sound if one.span and one.span.last == span.last]))
     if reach < SPARSE_END * count:
-        say(
+        echo(
             f"panel: the last month, {month_label(span.last)}, has a value of {reach} of {count} "
             "series only"
         )

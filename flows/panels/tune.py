@@ -11,7 +11,7 @@ import pandas as pd
 from prefect import flow
 
 from features.months import month_label, month_number
-from flows.context.console import say, track
+from flows.context.console import echo, track
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import open_executor
@@ -53,7 +53,7 @@ def tune_files(settings: Settings, search: TuningRequest, *, out: Path | None) -
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
-    say(f"wrote {out}")
+    echo(f"wrote {out}")
 
 
 @flow(name="tune", validate_parameters=False)
@@ -158,17 +158,17 @@ def _tags(panels: Sequence[TunedPanel], spec: EngineSpec) -> dict[str, str]:
 
 def _tell(found: TuningResult) -> None:
     for name, (old, new) in found.changed.items():
-        say(f"tune      {name}: {old:g} -> {new:g}")
+        echo(f"tune      {name}: {old:g} -> {new:g}")
     for row in found.gains.itertuples():
-        say(
+        echo(
             f"tune      {row.panel}: errors x {row.searched:.3f} where searched, "
             f"x {row.held_out:.3f} held out"
         )
     if not found.changed:
-        say(f"tune      none of {len(found.trials)} trials beat the present spec")
+        echo(f"tune      none of {len(found.trials)} trials beat the present spec")
         return
     word = "holds" if found.held_out < 1 else "DOES NOT HOLD"
-    say(
+    echo(
         f"tune      trial {found.best} of {len(found.trials)}: errors x {found.searched:.3f}; "
         f"the gain {word} on the cutoffs left out of the search: x {found.held_out:.3f}"
     )
@@ -177,10 +177,10 @@ def _tell(found: TuningResult) -> None:
 def _panel(path: Path, before: str | None, horizon: int, spec: EngineSpec) -> TunedPanel:
     panel = read_panel(path)
     for note in panel.notes:
-        say(f"{path.name}: {note}")
+        echo(f"{path.name}: {note}")
     if panel.refused:
         reasons = [f"{name}: {reason}" for name, reason in panel.refused.items()]
-        say(f"{path.name}: {len(reasons)} series refused: {first_few(reasons)}")
+        echo(f"{path.name}: {len(reasons)} series refused: {first_few(reasons)}")
     last = int(panel.table.columns[-1]) if before is None else _month(before)
     return TunedPanel.up_to(path.name, panel.table, before=last, horizon=horizon, spec=spec)
 

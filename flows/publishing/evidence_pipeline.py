@@ -10,7 +10,7 @@ import pandas as pd
 from features.asof import EVENT_KEY, known_at
 from features.months import last_complete_month, month_label
 from features.origin import Origin
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest
 from flows.publishing.run_config import MAGNETS, RunConfig
@@ -140,5 +140,5 @@ def _trained(settings: Settings, as_of: pd.Timestamp, result: EvidenceBacktest) 
     try:
         return train(settings, as_of, result)
     except StoreError as err:
-        say(f"train     nothing was registered: {err}")
+        echo(f"train     nothing was registered: {err}")
         return None

@@ -10,7 +10,7 @@ from features.asof import OBSERVATION_KEY, known_at
 from features.months import month_starts
 from features.panel.evidence import evidence_panel
 from features.panel.partner_table import PartnerTable, full_sources, is_cell, partner_table
-from flows.context.console import say
+from flows.context.console import echo
 from flows.publishing.run_config import config_of
 from models.reconciliation.tree import add_sums, tree_of
 from store.errors import DataError
@@ -79,10 +79,10 @@ def store_missing_panels(engine: Engine) -> None:
         try:
             panel = _panel_then(engine, one["commodity"], one["as_of"], one["made_with"])
         except DataError as err:
-            say(f"panel     the panel behind {which} cannot be made. {err}")
+            echo(f"panel     the panel behind {which} cannot be made. {err}")
             continue
         name_panel(engine, one["id"], panel)
-        say(f"panel     the panel behind {which} is stored")
+        echo(f"panel     the panel behind {which} is stored")
 
 
 def _panel_then(engine: Engine, commodity: str, as_of: pd.Timestamp, made_with: str) -> StoredPanel:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from features.months import month_label
 from features.origin import Origin
 from flows.clock import utc_now
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.provenance import environment
 from flows.publishing.panels import store_missing_panels
 from flows.publishing.run_config import MAGNETS, RunConfig
@@ -89,8 +89,8 @@ def publish(draft: PublicationDraft, because: str) -> int:
             context=frozen,
         )
         name = draft.config.published_as
-        say(f"publish   {name} as of {day} is HELD as number {number}: {because}")
-        say(f"          `magnetcast publications approve {number} --reason ...`, or reject it")
+        echo(f"publish   {name} as of {day} is HELD as number {number}: {because}")
+        echo(f"          `magnetcast publications approve {number} --reason ...`, or reject it")
         return 0
     rows = publish_forecasts(
         draft.engine,
@@ -100,7 +100,7 @@ def publish(draft: PublicationDraft, because: str) -> int:
         commodity=draft.config.published_as,
         context=frozen,
     )
-    say(f"publish   {draft.config.prefix}{rows} rows as of {day}")
+    echo(f"publish   {draft.config.prefix}{rows} rows as of {day}")
     return rows
 
 

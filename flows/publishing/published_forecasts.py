@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from features.months import month_label, month_number
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.workspace import store_of
 from models.registry import model_store, registry
 from store.errors import DataError, StoreError
@@ -107,7 +107,7 @@ def model_of(settings: Settings, rows: pd.DataFrame) -> model_store.LoadedModel 
         problem = f"Model {name} is not in the registry {settings.tracking_uri}."
     except StoreError as err:
         problem = str(err)
-    say(f"explain   {problem} What only it could tell is counted as {NOT_REPRODUCED}")
+    echo(f"explain   {problem} What only it could tell is counted as {NOT_REPRODUCED}")
     return None
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.provenance import environment
 from flows.context.workspace import open_workspace, store_of
 from flows.publishing.reproduce_forecasts import MissingModelError, reproduce_evidence
@@ -97,15 +97,15 @@ def reproduce(settings: Settings, moment: pd.Timestamp, commodity: str = COMMODI
 
 def tell(found: Reproduction) -> None:
     """Say what came of it."""
-    say(f"replay    {len(found.rows)} rows as of {found.as_of:%Y-%m-%d %H:%M} UTC")
+    echo(f"replay    {len(found.rows)} rows as of {found.as_of:%Y-%m-%d %H:%M} UTC")
     for thing in found.missing:
-        say(f"missing   {thing}")
+        echo(f"missing   {thing}")
     for thing in found.changed:
-        say(f"changed   {thing}")
+        echo(f"changed   {thing}")
     if found.is_same:
-        say("replay    every number is the same, bit for bit")
+        echo("replay    every number is the same, bit for bit")
     else:
-        say(f"replay    NOT reproduced: {found.difference or 'the numbers are the same'}")
+        echo(f"replay    NOT reproduced: {found.difference or 'the numbers are the same'}")
 
 
 def _published(engine: Engine, moment: pd.Timestamp, commodity: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.publishing.pipelines import Pipeline
 from flows.publishing.publish import day_of, held_folder, held_like
 from store.facts.reading import latest_forecast
@@ -49,7 +49,7 @@ def _published_already(pipeline: Pipeline) -> RunOutcome | None:
     if not page.exists() or not _is_like(pipeline, latest):
         return None
     since = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
-    say(
+    echo(
         f"run       {config.prefix}nothing new since the forecast of {since}; nothing was published"
     )
     return RunOutcome(commodity=config.published_as, forecasts=latest, report=page)
@@ -64,7 +64,7 @@ def _held_already(pipeline: Pipeline) -> RunOutcome | None:
     table = held_forecasts(snapshot.engine, found.number)
     if not _is_like(pipeline, table):
         return None
-    say(f"run       {config.prefix}nothing new; publication {found.number} is {found.note}")
+    echo(f"run       {config.prefix}nothing new; publication {found.number} is {found.note}")
     folder = held_folder(config.report_folder(snapshot.settings, found.as_of))
     return RunOutcome(commodity=key, forecasts=table, report=folder / "index.html", held=found.note)
 

@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from features.months import month_label
 from features.panel.partner_table import PartnerTable
-from flows.context.console import say, track
+from flows.context.console import echo, track
 from flows.publishing.panels import table_panel
 from flows.publishing.run_config import RunConfig
 from flows.publishing.run_ledger import RunEntry
@@ -57,7 +57,7 @@ class SharedForecasts:
         group, members = self._opened.group, self._opened.snapshots
         any_member = next(iter(members.values()))
         if name := any_member.config.group:
-            say(f"group     {name}: one model of {len(group.tables)} commodities")
+            echo(f"group     {name}: one model of {len(group.tables)} commodities")
         status = {code: one.status for code, one in members.items()}
         results = backtest_task(any_member.forecaster, self.past, group, track=track)
         made = forecast_task(any_member.forecaster, group, status)
@@ -103,7 +103,7 @@ class TablePipeline:
             DataError: The table cannot be forecast.
         """
         for note in self.unknowns():
-            say(f"table     {note}")
+            echo(f"table     {note}")
         result, made = self.shared.of(self.snapshot)
         entry.mlflow_run_id = record(self.snapshot, result)
         if isinstance(made, DataError):

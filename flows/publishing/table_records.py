@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.provenance import git_commit
 from flows.publishing.table_snapshot import TableSnapshot
 from flows.training.backtest import named_scores, own_metrics
@@ -32,7 +32,7 @@ def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
                 run.table(scores, "scores.csv")
             return run.run_id
     except StoreError as err:
-        say(f"table     {snapshot.config.published_as}: its record is incomplete: {err}")
+        echo(f"table     {snapshot.config.published_as}: its record is incomplete: {err}")
         return None
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.context.console import say, track
+from flows.context.console import echo, track
 from flows.context.provenance import git_commit
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
@@ -37,8 +37,8 @@ def backtest(settings: Settings, as_of: pd.Timestamp) -> EvidenceBacktest:
         try:
             record(workspace, result)
         except StoreError as err:
-            say(f"backtest  its record is incomplete: {err}")
-        say(f"backtest  {verdict(result)}")
+            echo(f"backtest  its record is incomplete: {err}")
+        echo(f"backtest  {verdict(result)}")
     return result
 
 

@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from features.controls.analogs import Analog
 from features.months import month_label
 from features.origin import Origin
-from flows.context.console import say, track
+from flows.context.console import echo, track
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import span, spanned
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
@@ -141,7 +141,7 @@ def forecast(
 def forecast_of(made: TrainedForecast, result: EvidenceBacktest | None) -> Forecast:
     """Return a forecast ready to publish; ``result`` tells how often its bands held."""
     if words := words_of(made.effect, made.analogs):
-        say(f"predict   {words}")
+        echo(f"predict   {words}")
     rows, count = made.rows, len(made.origin.targets)
     late = made.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
     taken = made.climbed.taken
@@ -158,7 +158,7 @@ def forecast_of(made: TrainedForecast, result: EvidenceBacktest | None) -> Forec
     if result is not None and len(result.cells):
         published["band_hit_rate"] = _hit_rates(result, made).to_numpy()
     for line in _exceptions(made):
-        say(f"predict   {line}")
+        echo(f"predict   {line}")
     return Forecast(published, "; ".join(dict.fromkeys(one.name for one in taken)))
 
 
@@ -190,7 +190,7 @@ def rungs_of(
     def memory() -> ResidualHistory:
         if result is not None:
             return result.residuals
-        say("predict   a lower rung must answer: learning its bands from the past")
+        echo("predict   a lower rung must answer: learning its bands from the past")
         return remembered(workspace.history, workspace.as_of)
 
     def without_model(status: str, name: str) -> FallbackStep:
@@ -254,7 +254,7 @@ def _stored(workspace: Workspace, rows: pd.DataFrame, status: str, model: Champi
 
 
 def _trained(workspace: Workspace, result: EvidenceBacktest | None) -> TrainedModel:
-    say("predict   no champion stood by then: training as of that day")
+    echo("predict   no champion stood by then: training as of that day")
     seen = result or backtest_evidence(
         workspace.history, workspace.as_of, spec=workspace.spec, track=track
     )

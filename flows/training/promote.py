@@ -9,7 +9,7 @@ import pandas as pd
 from prefect import flow
 
 from flows.context.actor import actor
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.training.shadow import shadow_release
@@ -87,9 +87,9 @@ def promote(
 def tell(outcome: PromotionOutcome, name: str) -> None:
     """Say what was decided."""
     if outcome.is_champion:
-        say(f"promote   version {outcome.version} ({name}) is champion")
+        echo(f"promote   version {outcome.version} ({name}) is champion")
     else:
-        say(f"promote   version {outcome.version} stays challenger: {outcome.decision.reasons}")
+        echo(f"promote   version {outcome.version} stays challenger: {outcome.decision.reasons}")
 
 
 @flow(name="rollback", validate_parameters=False)
@@ -169,7 +169,7 @@ def _refused(settings: Settings, champion: Champion) -> bool:
     try:
         model_store.load(settings, champion.version)
     except StoreError as err:
-        say(f"promote   the champion cannot answer: {err}")
+        echo(f"promote   the champion cannot answer: {err}")
         return True
     return False
 

@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 
 from features.months import month_label
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.workspace import Workspace
 from flows.training.backtest import tags_of
 from flows.training.predict import shadow_table
@@ -30,7 +30,7 @@ def keep_shadow(workspace: Workspace, version: int) -> None:
     }
     with tracking.open_run(workspace.settings, name="shadow", tags=tags) as run:
         run.table(table, FILE)
-    say(f"shadow    version {version} forecast {len(table)} rows; they are not published")
+    echo(f"shadow    version {version} forecast {len(table)} rows; they are not published")
 
 
 def shadow_release(workspace: Workspace, recipe: str) -> str:

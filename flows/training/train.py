@@ -6,7 +6,7 @@ import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.context.console import say
+from flows.context.console import echo
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import REFUSED, emit
@@ -42,7 +42,7 @@ def train(settings: Settings, as_of: pd.Timestamp, result: EvidenceBacktest | No
     version = record(workspace, trained, seen)
     champion = registry.champion(settings)
     if champion is not None and as_of < pd.Timestamp(champion.as_of):
-        say(f"train     version {version} is older than the champion; it is not on trial")
+        echo(f"train     version {version} is older than the champion; it is not on trial")
         return version
     registry.nominate(settings, version)
     outcome = promote(settings, as_of, version, result=seen)
