@@ -149,4 +149,4 @@ def test_help_of_diversion_needs_no_store(magnetcast: Call) -> None:
     code, text, err = magnetcast("diversion", "--help")
 
     assert (code, err) == (0, "")
-    assert "rose beyond expectation" in text
+    assert "rose above expectation" in text
