@@ -14,7 +14,6 @@ import page
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from features.asof import OBSERVATION_KEY, known_at
 from features.months import last_complete_month, month_label, month_number
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import PANEL_DESTINATIONS
@@ -31,6 +30,7 @@ from features.panel.statements import (
 from features.panel.system import WIDTH, LinearSystem, PanelPrior, build_system
 from flows.cli.options import moment
 from sources.bundled.all_tables import load_bundled
+from store.asof import OBSERVATION_KEY, known_at
 from store.vocabulary import COMMODITY, DESTINATIONS, HISTORY_START
 
 BAND = 1.2816

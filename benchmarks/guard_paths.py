@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from features.asof import OBSERVATION_KEY, known_at
 from features.families.trade import compute
 from features.panel.evidence import evidence_panel
 from models.engine.forecast import engine_at
@@ -15,6 +14,7 @@ from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import season_profiles
 from service.http.responses import csv_answer, json_answer
 from service.queries.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document
+from store.asof import OBSERVATION_KEY, known_at
 from store.database import open_store
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import latest_forecast, read_observations

@@ -14,7 +14,6 @@ import pandas as pd
 from cases import GRAPHITE, IMPORTS, Case, panels_folder
 from scoring import CELL, LEVELS, measured, scores_of, shared
 
-from features.asof import OBSERVATION_KEY, known_at
 from features.months import month_number, month_numbers, month_start
 from features.panel.partner_table import PartnerTable
 from flows.publishing.table_snapshot import material_events
@@ -23,6 +22,7 @@ from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
 from models.forecasting.panel_snapshot import months_of
 from sources.bundled.all_tables import load_bundled
 from sources.files.panel import read_panel
+from store.asof import OBSERVATION_KEY, known_at
 from store.database import open_store
 from store.errors import DataError
 from store.facts.writing import write_batch

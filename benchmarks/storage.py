@@ -20,7 +20,7 @@ import page
 import pandas as pd
 from sqlalchemy import Engine, make_url, text
 
-from features.asof import OBSERVATION_KEY, known_at
+from store.asof import OBSERVATION_KEY, known_at
 from store.database import open_store
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.reading import read_observations
@@ -51,7 +51,7 @@ Every month brings {DESTINATIONS} destinations by {len(MEASURES)} measures for e
 and revises {REVISED:.0%} of the month before; {MONTHS} such ingests fill the store, each one
 transaction of `write_batch(skip_unchanged=True)` with its schema check, its search for what is
 known already and its vintage. So the rows of a commodity come in {MONTHS} portions. Reading is
-`store.facts.reading.read_observations(as_of, commodity)`, *as of* is `features.asof.known_at`: the
+`store.facts.reading.read_observations(as_of, commodity)`, *as of* is `store.asof.known_at`: the
 newest version of each cell. Times are the median of {ROUNDS}, in seconds; *first* is the first
 reading after the store was opened anew (the system may still hold parts of the file in memory).
 One month anew is the last month as another file with the same figures, so nothing is written. A

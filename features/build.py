@@ -29,6 +29,14 @@ _COMPUTE: Final[tuple[Callable[[Origin], dict[str, Floats]], ...]] = (
 )
 
 ALL_FEATURES: Final = tuple(feature for family in FAMILIES.values() for feature in family)
+DRIVER_MEANINGS: Final = {
+    **{feature.name: feature.meaning for feature in ALL_FEATURES},
+    "policy_response": "the answer to a control that no month has felt yet",
+    "experts_tonnes": "what smoothing of the past months says",
+}
+"""What the name of a driver of a forecast means: features, and what
+``models.explain.contributions`` names beside them."""
+
 _PLACE: Final = {feature.name: i for i, feature in enumerate(ALL_FEATURES)}
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.asof import EVENT_KEY, TARIFF_KEY, known_at
 from features.months import Months, last_complete_month
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
+from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.vocabulary import AGGREGATES, MONTHS_AHEAD
 
 Floats = NDArray[np.float64]

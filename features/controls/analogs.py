@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.asof import EVENT_KEY, OBSERVATION_KEY, known_at
 from features.months import month_number, month_numbers, months_since
+from store.asof import EVENT_KEY, OBSERVATION_KEY, known_at
 from store.vocabulary import WORLD
 
 Floats = NDArray[np.float64]

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.asof import EVENT_KEY, known_at
 from features.controls.controls import INSTRUMENTS
 from features.controls.material_acts import MaterialActs, acts_of
+from store.asof import EVENT_KEY, known_at
 from store.vocabulary import EU27, EU27_MEMBERS, WORLD
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from features.asof import OBSERVATION_KEY, known_at
 from features.months import last_complete_month, month_label, month_number
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.panel.mirror import (
@@ -34,6 +33,7 @@ from features.panel.statements import (
     read_statements,
 )
 from features.panel.system import WIDTH, PanelPrior, build_system
+from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
 from store.publications.panels import CONTRADICTION_COLUMNS
 from store.vocabulary import (

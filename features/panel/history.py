@@ -56,6 +56,17 @@ class EvidenceHistory:
             self._panels[moment] = evidence_panel(self._observations, as_of=moment)
         return self._panels[moment]
 
+    def keep(self, panel: EvidencePanel) -> None:
+        """Take a panel that was solved from these very facts before, so that it is not again."""
+        self._panels[panel.as_of] = panel
+
+    def gaps(self, moment: pd.Timestamp) -> pd.DataFrame:
+        """Return partner imports beside exports at a moment, ``mirror.GAP_COLUMNS``.
+
+        Solved for: no stored panel holds them.
+        """
+        return evidence_panel(self._observations, as_of=moment).gaps
+
     def origin(self, moment: pd.Timestamp) -> Origin:
         """Return the origin at a moment; made once."""
         if moment not in self._origins:

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.asof import OBSERVATION_KEY, known_at
 from features.months import last_complete_month, month_label
 from features.panel.listing import REMAINDER, SUMS, Listing, listing_of
+from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
 from store.facts.partner_tables import MEASURE
 from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIGIN, WORLD

@@ -7,12 +7,12 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
+from features.build import DRIVER_MEANINGS
 from flows.alerts.webhook import Sender, deliver, trusting
-from flows.analysis.explanation_inputs import knowledge
 from flows.context.console import echo
 from flows.context.stores import store_of
 from service.http.responses import Record, records
-from service.live.publication import Publication, make_publication
+from service.live.publication import Publication, make_publication, read_new_panels
 from service.planning.alert_matching import finding_of
 from service.planning.feed import alert_id
 from service.planning.planning_state import PlanningState
@@ -99,13 +99,15 @@ def _look(engine: Engine, desk: PlanningState, now: pd.Timestamp) -> list[AlertF
                 if commodity == magnets.commodity
                 else read_other(engine, magnets, commodity=commodity)
             )
-            new += save_findings(engine, _found(own, desk, now), at=now)
+            new += save_findings(engine, _found(engine, own, desk, now), at=now)
         except DataError as err:
             echo(f"alerts    rules on {commodity} did not look. {err}")
     return new
 
 
-def _found(published: Published, desk: PlanningState, now: pd.Timestamp) -> list[AlertFinding]:
+def _found(
+    engine: Engine, published: Published, desk: PlanningState, now: pd.Timestamp
+) -> list[AlertFinding]:
     """Return what the rules on a commodity find of its newest publication."""
     moments = sorted(pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique())
     if len(moments) < 2:  # noqa: PLR2004 - one publication has nothing to be compared with
@@ -118,18 +120,21 @@ def _found(published: Published, desk: PlanningState, now: pd.Timestamp) -> list
     rules = rules.loc[rules["since"].isna() | (rules["since"] < newest)]
     if rules.empty:
         return []
-    parts = [_only(published, moment, now) for moment in (newest, before)]
+    parts = [_only(engine, published, moment, now) for moment in (newest, before)]
     needs = {row["id"]: row for row in records(desk.needs)}
     return [
         finding_of(rule, needs.get(rule["need_id"]), parts[0], parts[1]) for rule in records(rules)
     ]
 
 
-def _only(published: Published, moment: pd.Timestamp, now: pd.Timestamp) -> Publication:
+def _only(
+    engine: Engine, published: Published, moment: pd.Timestamp, now: pd.Timestamp
+) -> Publication:
     """Return the publication of one moment alone."""
     rows = published.forecasts
     alone = replace(published, forecasts=rows.loc[rows["as_of"] == moment])
-    return make_publication(alone, knowledge(), now=now, kept={})
+    panels = read_new_panels(engine, alone, {})
+    return make_publication(alone, panels, meanings=DRIVER_MEANINGS, now=now)
 
 
 def _due(desk: PlanningState) -> Iterable[tuple[Record, Record]]:

@@ -3,8 +3,10 @@
 import pandas as pd
 from sqlalchemy import Engine
 
+from features.panel.evidence_panel import EvidencePanel
 from flows.context.console import echo
 from flows.context.stores import store_of
+from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import model_of
 from models.explain.changes import (
     ChangeReplay,
@@ -32,14 +34,25 @@ def evidence_replay(
     Returns:
         None where neither's model is left; one model stands in for one that is gone.
     """
-    earlier = old["as_of"].iloc[0]
-    facts = _facts(store_of(settings), new["as_of"].iloc[0])
+    earlier, later = old["as_of"].iloc[0], new["as_of"].iloc[0]
+    facts = _facts(store_of(settings), later)
     news = news_of(facts, earlier)
     echo(f"explain   news since {earlier:%Y-%m-%d}: {words_of(news, facts)}")
     snapshots = _snapshots(settings, old, new)
     if snapshots is None:
         return None
-    return ChangeReplay(facts, *snapshots, new["destination"].iloc[0], list(new["period"]), news)
+    replay = ChangeReplay(facts, *snapshots, new["destination"].iloc[0], list(new["period"]), news)
+    inputs = replay.changed
+    replay.panels[earlier, False, False] = _panel(settings, earlier)
+    replay.panels[later, "new_actuals" in inputs, "revised_actuals" in inputs] = _panel(
+        settings, later
+    )
+    return replay
+
+
+def _panel(settings: Settings, moment: pd.Timestamp) -> EvidencePanel:
+    """Return the panel at a moment: the stored one where the facts are still those of then."""
+    return open_workspace(settings, moment).history.panel(moment)
 
 
 def _facts(engine: Engine, moment: pd.Timestamp) -> KnownFacts:

@@ -3,42 +3,21 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
-import yaml
 
-from flows.publishing.scenario_snapshot import published_scenario_snapshot
 from models.policy.scenario import PairedForecast, paired
 from models.policy.scenario_snapshot import ScenarioSnapshot
 from service.scenarios.scenario_schema import (
     ANSWER_COLUMNS,
-    ScenarioEngine,
     ScenarioResult,
-    WorkedScenario,
 )
-from sources.files.csv_table import content_of
 from sources.files.levers import Levers
 from sources.files.scenario import Scenario, read_scenario
-from store.settings import PROJECT_ROOT, Settings
-
-SCENARIOS: Final = PROJECT_ROOT / "scenarios"
-"""Folder of the worked scenarios."""
 
 KEPT: Final = 64
 """Answers kept by what they ask, however it is spelled."""
-
-
-def what_if(settings: Settings) -> ScenarioEngine:
-    """Return all that the service needs to answer scenarios."""
-    return ScenarioEngine(
-        opener=partial(open_asker, partial(published_scenario_snapshot, settings)),
-        worked=worked_scenarios(SCENARIOS),
-        waiting=settings.what_if_waiting,
-        seconds=settings.what_if_seconds,
-    )
 
 
 def open_asker(
@@ -103,14 +82,3 @@ def told_of(scenario: Scenario, found: PairedForecast) -> ScenarioResult:
         notes=found.notes,
         warnings=tuple(text for text in table["warning"].unique() if text),
     )
-
-
-def worked_scenarios(folder: Path) -> tuple[WorkedScenario, ...]:
-    """Return the scenarios of a folder, by file name."""
-    return tuple(_worked(path) for path in sorted(folder.glob("*.yaml")))
-
-
-def _worked(path: Path) -> WorkedScenario:
-    text = content_of(path).decode("utf-8")
-    top = yaml.safe_load(text)
-    return WorkedScenario(path.stem, str(top["name"]), str(top.get("description", "")), text)

@@ -117,7 +117,7 @@ def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None
     from flows.context.workspace import open_workspace
 
     stand = moment(as_of)
-    found = open_workspace(Settings(), stand).history.panel(stand).gaps
+    found = open_workspace(Settings(), stand).history.gaps(stand)
     if found.empty:
         echo(
             f"no partner import records are known on {stand:%Y-%m-%d}; the table is empty. "

@@ -4,6 +4,8 @@ import contextlib
 import ipaddress
 import logging
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
@@ -39,8 +41,8 @@ def serve(
     """
     import uvicorn
 
-    from flows.analysis.explanation_inputs import knowledge
-    from flows.analysis.scenario_answers import what_if
+    from features.build import DRIVER_MEANINGS
+    from flows.analysis.scenario_engine import what_if
     from flows.monitoring.health_report import examiner
     from flows.operations.listening import listening_socket, shown
     from service.app import Rules, create_app
@@ -48,6 +50,7 @@ def serve(
     from service.planning.webhooks import WebhookPolicy, networks_of
     from service.security.hosts import AllowedHosts, names_of
     from store.planning.tokens import scopes_in_force
+    from store.publications.panels import has_unnamed_panels
 
     settings = Settings()
     engine = store_of(settings)
@@ -58,6 +61,10 @@ def serve(
             "Expected a loopback address such as 127.0.0.1, or a token. "
             "Run `magnetcast token create NAME` first."
         )
+    if has_unnamed_panels(engine):
+        echo("serve     storing the panels behind publications made before panels were stored")
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            pool.submit(_store_panels, settings).result()
     rules = Rules(
         open_reads=private if settings.open_reads is None else settings.open_reads,
         max_body_bytes=settings.max_body_bytes,
@@ -68,7 +75,7 @@ def serve(
         hosts=AllowedHosts(names_of(settings.public_names), any_address=not private),
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    live = LivePublication(engine, knowledge(), clock=utc_now, refresh_s=settings.refresh_s)
+    live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)
     config = uvicorn.Config(
         create_app(live, rules, what_if=what_if(settings), examine=examiner(settings)),
         log_config=None,
@@ -81,6 +88,13 @@ def serve(
     with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         echo(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _store_panels(settings: Settings) -> None:
+    """Store what is missing, in a process of its own: the one that serves solves no panel."""
+    from flows.publishing.panels import store_missing_panels
+
+    store_missing_panels(store_of(settings))
 
 
 @token.command

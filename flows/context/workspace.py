@@ -7,6 +7,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from features.months import last_complete_month, month_label
+from features.panel.evidence_panel import EvidencePanel
 from features.panel.history import EvidenceHistory
 from flows.context.stores import single_writer, store_of
 from models.forecasting.evidence_snapshot import EvidenceSnapshot
@@ -14,6 +15,7 @@ from models.forecasting.spec import ModelSpec
 from store.errors import DataError
 from store.facts.evidence import evidence_commodities, evidence_digests
 from store.facts.reading import read_analog_events, read_events, read_observations, read_tariffs
+from store.publications.panels import panel_behind
 from store.settings import Settings
 from store.vocabulary import MONTHS_AHEAD
 
@@ -86,4 +88,8 @@ def _cached(
         read_tariffs(engine, as_of=as_of),
         read_analog_events(engine, as_of=as_of),
     )
+    stored = panel_behind(engine, as_of=as_of, data_vintage=data_vintage)
+    if stored is not None:
+        # Published from these very facts: the panel is the one that was solved then.
+        history.keep(EvidencePanel.from_stored(stored, as_of))
     return Workspace(settings, as_of, data_vintage, ModelSpec(), engine, history)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, fields, replace
 import pandas as pd
 from sqlalchemy import Engine
 
-from features.months import month_start
-from features.panel.evidence import evidence_panel
+from features.months import last_complete_month, month_start
+from features.panel.statements import last_evidence_month
 from flows.backup.backup import last_backup
 from flows.context.stores import store_of, was_cut_off
+from flows.monitoring.freshness import slo_readings
 from flows.monitoring.health_checks import (
     FINE,
     HealthFacts,
@@ -21,7 +22,6 @@ from flows.monitoring.health_checks import (
     OtherCommodity,
     health_findings,
 )
-from flows.monitoring.monitors import slo_readings
 from flows.monitoring.run_marker import unfinished_runs
 from flows.operations.local_servers import missing
 from flows.operations.supervisor import recent_restarts
@@ -30,6 +30,7 @@ from models.monitoring.slo import GRACE_DAYS
 from models.registry import model_store, registry
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive.database_copies import sqlite_damage
+from store.asof import OBSERVATION_KEY, known_at
 from store.errors import StoreError
 from store.facts.quarantine import read_quarantine
 from store.facts.reading import (
@@ -44,6 +45,7 @@ from store.publications.decisions import held_publications
 from store.publications.integrity import tampered
 from store.publications.monitor_readings import latest_readings
 from store.publications.newest import read_newest
+from store.publications.panels import panel_behind
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
@@ -130,7 +132,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
     kept = latest_readings(engine)
     fresh = slo_readings(read_forecasts(engine), runs, observations, calendar, now)
     runs = runs.loc[runs["commodity"] == COMMODITY]
-    panel = evidence_panel(observations, as_of=now) if len(observations) else None
+    panel = panel_behind(engine)
     return replace(
         facts,
         due=due,
@@ -139,7 +141,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         owed_on=calendar.released_on(owed),
         next_month=coming,
         next_on=calendar.released_on(coming),
-        newest=None if panel is None else month_start(panel.cutoff),
+        newest=_newest_month(observations, now),
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
         last_ingest_at=vintages.sort_values("id")["ingested_at"].iloc[-1]
         if len(vintages)
@@ -151,9 +153,17 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         tampered=tampered(engine),
         held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
-        suspicious=0 if panel is None else len(panel.suspicious),
+        suspicious=0 if panel is None else len(panel.contradictions),
         others=_other_commodities(engine),
     )
+
+
+def _newest_month(observations: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp | None:
+    """Return the first day of the last month that the figures tell of, None without figures."""
+    if observations.empty:
+        return None
+    known = known_at(observations, key=OBSERVATION_KEY, as_of=now)
+    return month_start(min(last_evidence_month(known), last_complete_month(now)))
 
 
 def _stored_readings(rows: pd.DataFrame) -> list[Reading]:

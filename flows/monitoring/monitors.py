@@ -7,7 +7,6 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Final
 
 import pandas as pd
 from prefect import task
@@ -17,22 +16,20 @@ from sqlalchemy import Engine
 from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
+from flows.monitoring.freshness import MAIN, slo_readings
 from flows.operations.prefect_events import alarm
 from models.monitoring.drift import error_readings, standing_cells
 from models.monitoring.feature_drift import feature_readings
 from models.monitoring.readings import Reading
-from models.monitoring.slo import PublishedMoment, freshness
 from models.monitoring.upkeep import contradictions, durations
 from models.registry import model_store, registry, tracking
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import StoreError
 from store.facts.reading import read_calendar, read_forecasts, read_observations, read_runs
 from store.publications.monitor_readings import save_readings
+from store.publications.panels import panel_behind
 from store.settings import Settings
-from store.vocabulary import COMMODITY, ORIGIN
-
-MAIN: Final = "run"
-"""Flow whose runs publish."""
+from store.vocabulary import COMMODITY
 
 
 def watch(settings: Settings, now: pd.Timestamp) -> list[Reading]:
@@ -74,26 +71,6 @@ def watch_if_possible(settings: Settings, now: pd.Timestamp) -> list[Reading]:
     return found
 
 
-def slo_readings(
-    forecasts: pd.DataFrame,
-    runs: pd.DataFrame,
-    figures: pd.DataFrame,
-    calendar: ReleaseCalendar,
-    now: pd.Timestamp,
-) -> list[Reading]:
-    """Return the freshness of the published forecasts, as of this moment.
-
-    Args:
-        forecasts: As ``read_forecasts``.
-        runs: As ``read_runs``.
-        figures: Of magnets, known by now.
-        calendar: As known by now.
-        now: The moment (UTC).
-    """
-    own = figures.loc[(figures["origin"] == ORIGIN) & figures["usable"]]
-    return freshness(_stood(forecasts, runs), own, calendar, now=now)
-
-
 def measured(
     settings: Settings, engine: Engine, forecasts: pd.DataFrame, now: pd.Timestamp
 ) -> Iterator[Reading]:
@@ -112,8 +89,11 @@ def measured(
     calendar = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now))
     yield from slo_readings(forecasts, runs, figures, calendar, now)
     yield durations(_seconds(runs))
-    panels = [workspace.history.panel(moment).suspicious for moment in moments[-2:]]
-    yield contradictions(panels[-1], panels[0])
+    panels = [
+        panel_behind(engine, as_of=moment) or workspace.history.panel(moment).stored
+        for moment in moments[-2:]
+    ]
+    yield contradictions(panels[-1].contradictions, panels[0].contradictions)
     yield from _if_kept(lambda: _errors(settings, forecasts))
     yield from _if_kept(lambda: _features(workspace))
 
@@ -145,14 +125,6 @@ def _features(workspace: Workspace) -> list[Reading]:
         return []
     card = model_store.load(workspace.settings, champion.version).card
     return feature_readings(workspace.history.origin(workspace.as_of), card)
-
-
-def _stood(forecasts: pd.DataFrame, runs: pd.DataFrame) -> list[PublishedMoment]:
-    """Return when each published moment could first be read: its run's end, else the moment."""
-    done = runs.loc[runs["flow"].eq(MAIN) & runs["status"].eq("finished")]
-    ended = done.groupby("as_of")["finished_at"].min()
-    moments = [pd.Timestamp(moment) for moment in forecasts["as_of"].unique()]
-    return [PublishedMoment(one, max(one, pd.Timestamp(ended.get(one, one)))) for one in moments]
 
 
 def _seconds(runs: pd.DataFrame) -> list[float]:

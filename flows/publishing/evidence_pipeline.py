@@ -7,7 +7,6 @@ from typing import Final
 
 import pandas as pd
 
-from features.asof import EVENT_KEY, known_at
 from features.months import last_complete_month, month_label
 from features.origin import Origin
 from flows.context.console import echo
@@ -22,6 +21,7 @@ from flows.training.train import train
 from models.evaluation.backtest import EvidenceBacktest
 from models.registry import registry
 from service.report.report import ReportInput, write_report
+from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, StoreError
 from store.facts.evidence import evidence_digests
 from store.facts.reading import read_events, read_runs

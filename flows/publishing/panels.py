@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
-from features.asof import OBSERVATION_KEY, known_at
 from features.months import month_starts
 from features.panel.evidence import evidence_panel
 from features.panel.partner_table import PartnerTable, full_sources, is_cell, partner_table
 from flows.context.console import echo
 from flows.publishing.run_config import config_of
 from models.reconciliation.tree import add_sums, tree_of
+from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
 from store.facts.evidence import evidence_commodities
 from store.facts.partner_tables import MEASURE
 from store.facts.reading import read_observations
 from store.publications.decisions import read_publications
-from store.publications.panels import NO_PANEL, StoredPanel, name_panel
+from store.publications.panels import NO_PANEL, StoredPanel, has_unnamed_panels, name_panel
 
 
 def table_panel(table: PartnerTable, observations: pd.DataFrame) -> StoredPanel:
@@ -72,6 +72,8 @@ def store_missing_panels(engine: Engine) -> None:
     A panel is what was known then: figures that a later ingest dated back are left out, as far as
     the publication tells its ingest. One that cannot be made is reported, and the others go on.
     """
+    if not has_unnamed_panels(engine):
+        return
     known = read_publications(engine)
     unnamed = known.loc[known["panel"].eq("") & known["state"].isin(["published", "held"])]
     for one in unnamed.to_dict("records"):

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from features.asof import EVENT_KEY, TARIFF_KEY, known_at
 from features.origin import announced
 from features.panel.table_origin import table_origin
 from flows.context.workspace import open_workspace
@@ -16,6 +15,7 @@ from models.policy.learned import learned_shift, nothing_learned
 from models.policy.policy_effect import effect_at
 from models.policy.scenario_snapshot import ScenarioSnapshot
 from models.registry import model_store, registry
+from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.errors import DataError
 from store.facts.reading import read_events, read_tariffs
 from store.settings import Settings

@@ -4,10 +4,10 @@ from typing import Final
 
 import pandas as pd
 
-from features.asof import EVENT_KEY, known_at
 from features.months import last_complete_month, month_label
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from flows.context.workspace import Workspace
+from store.asof import EVENT_KEY, known_at
 from store.facts.reading import read_events
 from store.vocabulary import MONTHS_AHEAD
 

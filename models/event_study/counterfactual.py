@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.asof import EVENT_KEY, known_at
 from features.families.act_strength import STRONG, act_strength
 from features.months import last_complete_month, month_label, month_number, month_numbers
 from features.origin import LEVEL_MONTHS
@@ -20,6 +19,7 @@ from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.evidence_snapshot import FIRST_REPLAY, EvidenceSnapshot
 from models.forecasting.forecaster import MODEL
 from models.forecasting.spec import ModelSpec
+from store.asof import EVENT_KEY, known_at
 from store.errors import DataError
 from store.vocabulary import AGGREGATES, DESTINATIONS, EU27_MEMBERS, MONTHS_AHEAD
 

@@ -1,14 +1,14 @@
 """Other commodities than the magnets: read when somebody asks, the last ones asked for kept."""
 
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
 from sqlalchemy import Engine
 
-from service.live.explanation_inputs import ExplanationInputs
 from service.live.memo import Recent
-from service.live.publication import Publication, Stands, make_publication
+from service.live.publication import Panels, Publication, make_publication, read_new_panels
 from service.wording.goods import known_commodity
 from store.publications.published import read_other
 
@@ -19,10 +19,10 @@ MOST: Final = 16
 class CommodityCache:
     """Makes the publication of another commodity beside that of the magnets."""
 
-    def __init__(self, engine: Engine, knowledge: ExplanationInputs) -> None:
+    def __init__(self, engine: Engine, meanings: Mapping[str, str]) -> None:
         """Begin empty."""
         self._engine = engine
-        self._knowledge = knowledge
+        self._meanings = meanings
         self._made = Recent(MOST)
         self._making = threading.Lock()
 
@@ -48,15 +48,15 @@ class CommodityCache:
         return found
 
     def _fresh(self, magnets: Publication, commodity: str) -> Publication | None:
-        kept: tuple[Publication, Stands] | None = self._made.get(commodity)
+        kept: tuple[Publication, Panels] | None = self._made.get(commodity)
         if kept is None or kept[0].published.mark != magnets.published.mark:
             return None
         return kept[0]
 
     def _make(self, magnets: Publication, commodity: str, clock: pd.Timestamp) -> Publication:
         published = read_other(self._engine, magnets.published, commodity=commodity)
-        before: tuple[Publication, Stands] | None = self._made.get(commodity)
-        stands: Stands = {} if before is None else before[1]
-        made = make_publication(published, self._knowledge, now=clock, kept=stands)
-        self._made.keep(commodity, (made, stands))
+        before: tuple[Publication, Panels] | None = self._made.get(commodity)
+        panels = read_new_panels(self._engine, published, {} if before is None else before[1])
+        made = make_publication(published, panels, meanings=self._meanings, now=clock)
+        self._made.keep(commodity, (made, panels))
         return made

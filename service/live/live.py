@@ -11,12 +11,12 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from service.live.commodity_cache import CommodityCache
-from service.live.explanation_inputs import ExplanationInputs
 from service.live.publication import (
     NothingPublishedError,
+    Panels,
     Publication,
-    Stands,
     make_publication,
+    read_new_panels,
 )
 from service.planning.planning_state import PlanningState
 from store.planning.planning_rows import read_planning, read_planning_mark
@@ -39,18 +39,18 @@ class LivePublication:
     def __init__(
         self,
         engine: Engine,
-        knowledge: ExplanationInputs,
+        meanings: Mapping[str, str],
         *,
         clock: Callable[[], pd.Timestamp],
         refresh_s: float,
     ) -> None:
-        """Take the store and how to learn from it; ``start`` reads it."""
+        """Take the store and what the names of drivers mean; ``start`` reads the store."""
         self.clock = clock
         self.engine = engine
-        self._knowledge = knowledge
+        self._meanings = meanings
         self._refresh_s = refresh_s
-        self._others = CommodityCache(engine, knowledge)
-        self._kept: Stands = {}
+        self._others = CommodityCache(engine, meanings)
+        self._panels: Panels = {}
         self._seen: tuple[Mark, date] | None = None
         self._publication: Publication | None = None
         self._planning: PlanningState | None = None
@@ -121,10 +121,12 @@ class LivePublication:
         published = read_published(self.engine)
         seen = (published.mark, now.date())
         try:
-            made = make_publication(published, self._knowledge, now=now, kept=self._kept)
+            panels = read_new_panels(self.engine, published, self._panels)
+            made = make_publication(published, panels, meanings=self._meanings, now=now)
         except NothingPublishedError as err:
             self._seen, self.trouble = seen, str(err)
             return False
+        self._panels = panels
         self._publication, self._seen, self.trouble = made, seen, ""
         return True
 

@@ -1,26 +1,25 @@
 """One state of all that the service shows: made whole, then put in place of the one before."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import pandas as pd
+from sqlalchemy import Engine
 
 from service.http.responses import Answer, json_answer
-from service.live.explanation_inputs import ExplanationInputs, KnownState, PathsOf, PolicyLedger
+from service.live.known_state import KnownState, PolicyLedger, ledger_at, state_at
 from service.live.memo import Memo
 from service.queries.documents import forecast_document
 from service.wording.goods import words_of
 from service.wording.names import in_reading_order
 from store.errors import DataError
+from store.publications.panels import NO_PANEL, StoredPanel, read_panels
 from store.publications.published import Published
 from store.schema.change_marks import Mark
 
-StandKey = tuple[pd.Timestamp, str]
-Stands = dict[StandKey, KnownState]
-"""Stands made before, by moment and digest of the figures known then."""
-
+Panels = dict[str, StoredPanel]
+"""Panels read from the store, by digest."""
 
 PublicationKey = tuple[pd.Timestamp, Mark]
 """Names a publication and the rows beside it."""
@@ -42,7 +41,7 @@ class Publication:
     ledger: PolicyLedger
     """Policy as known when this state was read."""
     meanings: Mapping[str, str]
-    paths_of: PathsOf
+    """What the name of a driver means, in words."""
     answers: Mapping[str, Answer]
     """The newest forecast of each destination, ready to send."""
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
@@ -93,16 +92,34 @@ class Publication:
         return rows.loc[rows["as_of"] == as_of]
 
 
+def read_new_panels(engine: Engine, published: Published, kept: Panels) -> Panels:
+    """Return the panels behind what is published; those kept are not read again.
+
+    Args:
+        engine: An opened store.
+        published: What is published of a commodity.
+        kept: Panels read before.
+    """
+    named = set(published.panels.values())
+    known = {digest: kept[digest] for digest in named & set(kept)}
+    return known | read_panels(engine, named - set(known))
+
+
 def make_publication(
-    published: Published, knowledge: ExplanationInputs, *, now: pd.Timestamp, kept: Stands
+    published: Published,
+    panels: Mapping[str, StoredPanel],
+    *,
+    meanings: Mapping[str, str],
+    now: pd.Timestamp,
 ) -> Publication:
     """Make a state whole from rows of one state of the store.
 
     Args:
         published: The rows.
-        knowledge: How to learn what was known.
+        panels: The panels behind the forecasts, by digest; without its panel a forecast is shown
+            without the months before it.
+        meanings: What the name of a driver means.
         now: The moment, for the policy ledger.
-        kept: Stands made before; those made now are added, those of no use any more removed.
 
     Raises:
         NothingPublishedError: There is no forecast.
@@ -113,33 +130,21 @@ def make_publication(
             f"No forecast of {words_of(published.commodity, published.labels)} in the published "
             "forecasts. Expected one. Run `magnetcast run`."
         )
-    keys = {moment: _stand_key(published, moment) for moment in moments}
-    for key in set(kept) - set(keys.values()):
-        del kept[key]
-    for moment, key in keys.items():
-        if key not in kept:
-            kept[key] = knowledge.stand_of(published, moment)
+    behind = {moment: panels.get(digest) for moment, digest in published.panels.items()}
     newest = max(moments)
     rows = published.forecasts.loc[published.forecasts["as_of"] == newest]
     answers = {
-        name: json_answer(forecast_document(rows, name, knowledge.meanings))
+        name: json_answer(forecast_document(rows, name, meanings))
         for name in in_reading_order(rows["destination"])
+    }
+    stands = {
+        moment: state_at(published, moment, behind.get(moment) or NO_PANEL) for moment in moments
     }
     return Publication(
         published=published,
         as_of=newest,
-        stands=MappingProxyType({moment: kept[key] for moment, key in keys.items()}),
-        ledger=knowledge.ledger_of(published, now),
-        meanings=knowledge.meanings,
-        paths_of=knowledge.paths_of,
+        stands=MappingProxyType(stands),
+        ledger=ledger_at(published, now),
+        meanings=meanings,
         answers=MappingProxyType(answers),
     )
-
-
-def _stand_key(published: Published, moment: pd.Timestamp) -> StandKey:
-    """Name what was known at a moment by the rows known of it now."""
-    digest = hashlib.sha256()
-    for rows in (published.observations, published.events, published.tariffs):
-        known = rows.loc[rows["available_at"] <= moment]
-        digest.update(pd.util.hash_pandas_object(known, index=False).to_numpy().tobytes())
-    return moment, digest.hexdigest()

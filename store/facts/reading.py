@@ -178,7 +178,7 @@ def last_reported_month(engine: Engine, *, as_of: datetime, commodity: str) -> d
 def known_by(table: Table, as_of: datetime | None) -> list[ColumnElement[bool]]:
     """Return the condition for versions known at ``as_of``; none for None.
 
-    It limits what is loaded; ``features.asof.known_at`` picks the version in force.
+    It limits what is loaded; ``store.asof.known_at`` picks the version in force.
     """
     return [] if as_of is None else [table.c.available_at <= as_of]
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from store.facts.reading import fetch
 from store.schema.frames import as_table, typed_frame
 from store.schema.panel_tables import panel_contradictions, panel_months, panels
 from store.schema.tables import publications
-from store.vocabulary import PANEL_COLUMNS
+from store.vocabulary import COMMODITY, PANEL_COLUMNS
 
 MONTH_COLUMNS: Final = (
     "destination", "period", "tonnes", "stderr_log", "kind", "available_at",
@@ -68,12 +69,12 @@ def save_panel(connection: Connection, panel: StoredPanel) -> str:
         return digest
     row = {"sha256": digest, "rows": len(panel.months)}
     number = connection.execute(insert(panels).values(row).returning(panels.c.id)).scalar_one()
+    place = range(len(panel.contradictions))
+    contradictions = panel.contradictions.assign(panel=number, place=place)
     months = panel.months.assign(panel=number)
-    insert_rows(connection, panel_months, as_table(months, panel_months))
-    if len(panel.contradictions):
-        place = range(len(panel.contradictions))
-        rows = panel.contradictions.assign(panel=number, place=place)
-        insert_rows(connection, panel_contradictions, as_table(rows, panel_contradictions))
+    for table, rows in ((panel_months, months), (panel_contradictions, contradictions)):
+        if len(rows):
+            insert_rows(connection, table, as_table(rows, table))
     return digest
 
 
@@ -83,6 +84,41 @@ def name_panel(engine: Engine, number: int, panel: StoredPanel) -> None:
     with writing(engine) as connection:
         unnamed = update(publications).where(table.id == number, table.panel == "")
         connection.execute(unnamed.values(panel=save_panel(connection, panel)))
+
+
+def panel_behind(
+    engine: Engine,
+    *,
+    commodity: str = COMMODITY,
+    as_of: datetime | None = None,
+    data_vintage: str | None = None,
+) -> StoredPanel | None:
+    """Return the panel behind the newest publication that names one; None without any.
+
+    Args:
+        engine: An opened store.
+        commodity: What was published.
+        as_of: The moment of the publication; None takes the last.
+        data_vintage: The evidence it was made from; None takes any.
+    """
+    table = publications.c
+    wanted = [table.commodity == commodity, table.state == "published", table.panel != ""]
+    if as_of is not None:
+        wanted.append(table.as_of == as_of)
+    if data_vintage is not None:
+        wanted.append(table.data_vintage == data_vintage)
+    newest = select(table.panel).where(*wanted).order_by(table.as_of.desc(), table.id.desc())
+    with engine.begin() as connection:
+        digest = connection.scalar(newest.limit(1))
+        return None if digest is None else fetch_panel(connection, digest)
+
+
+def has_unnamed_panels(engine: Engine) -> bool:
+    """Tell whether a publication was made before panels were stored and names none yet."""
+    table = publications.c
+    unnamed = select(table.id).where(table.panel == "", table.state.in_(["published", "held"]))
+    with engine.begin() as connection:
+        return connection.scalar(unnamed.limit(1)) is not None
 
 
 def read_panels(engine: Engine, digests: Iterable[str]) -> dict[str, StoredPanel]:

@@ -27,6 +27,7 @@ _COUNTED: Final = (
     func.max(tables.publications.c.id),
     func.count(tables.labels.c.label),
     func.count(func.nullif(tables.publications.c.decided_by, "")),
+    func.count(func.nullif(tables.publications.c.panel, "")),
 )
 """Counts and ids that only grow; the newest ids are found without reading the tables."""
 
@@ -67,6 +68,14 @@ class Published:
     """All commodities with published forecasts, sorted."""
     labels: Mapping[str, str]
     """Labels by commodity, where users gave one."""
+
+    @property
+    def panels(self) -> dict[pd.Timestamp, str]:
+        """Return by moment of its forecasts the digest of the panel behind the newest of them."""
+        known = self.publications.loc[self.publications["state"] == "published"]
+        own = known.loc[known["as_of"].isin(self.forecasts["as_of"]) & known["panel"].ne("")]
+        last = own.drop_duplicates("as_of", keep="last")
+        return dict(zip(last["as_of"], last["panel"], strict=True))
 
     @property
     def is_magnets(self) -> bool:

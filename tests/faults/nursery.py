@@ -26,7 +26,6 @@ LOADED = (
     "flows.backup.restore",
     "flows.cli.service_commands",
     "flows.analysis.scenario_answers",
-    "flows.analysis.explanation_inputs",
     "flows.cli.by_hand_commands",
     "flows.cli.operation_commands",
     "service.app",

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.asof import OBSERVATION_KEY, known_at
 from features.build import frame_of
 from features.months import month_number
 from features.origin import origin_of
@@ -23,6 +22,7 @@ from models.forecasting.evidence_snapshot import EvidenceSnapshot
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
 from models.learning.quantile_heads import texts_of
+from store.asof import OBSERVATION_KEY, known_at
 from store.errors import LeakError
 from tests.data.builders import (
     QUICK,

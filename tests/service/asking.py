@@ -17,7 +17,8 @@ import pandas as pd
 import uvicorn
 from fastapi import FastAPI
 
-from flows.analysis.scenario_answers import ScenarioAnswerer, open_asker, what_if
+from flows.analysis.scenario_answers import ScenarioAnswerer, open_asker
+from flows.analysis.scenario_engine import what_if
 from flows.context.workspace import open_workspace
 from flows.operations.listening import listening_socket, shown
 from flows.publishing.scenario_snapshot import in_order

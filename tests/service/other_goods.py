@@ -6,8 +6,12 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
+from features.panel.partner_table import partner_table
+from flows.publishing.panels import table_panel
 from store.facts.batch import Batch, FileRows
+from store.facts.reading import read_observations
 from store.facts.writing import write_batch
+from store.publications.digest import PublicationContext
 from store.publications.publishing import publish_forecasts
 from store.vocabulary import EU27, EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS, WORLD
 from tests.data.partner_builders import make_partner_world
@@ -34,6 +38,9 @@ def add_goods(
     write_batch(
         engine, Batch((FileRows("comtrade", commodity, commodity, {"observations": rows}),))
     )
+    figures = read_observations(engine, as_of=as_of, commodity=commodity)
+    table = partner_table(figures, commodity=commodity, as_of=pd.Timestamp(as_of))
+    panel = table_panel(table, figures)
     levels = world.tonnes.iloc[:, -12:].mean(axis=1)
     members = levels[levels.index.isin(EU27_MEMBERS)].sum()
     levels = pd.concat([pd.Series({WORLD: levels.sum(), EU27: members}), levels])
@@ -43,6 +50,7 @@ def add_goods(
         as_of=as_of,
         data_vintage="d4e5f6",
         commodity=commodity,
+        context=PublicationContext(panel=panel),
     )
 
 

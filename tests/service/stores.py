@@ -3,23 +3,26 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from flows.analysis.explanation_inputs import knowledge
+from features.build import DRIVER_MEANINGS
+from features.panel.evidence import evidence_panel
 from service.app import Rules, create_app
-from service.live.explanation_inputs import KnownState
 from service.live.health import Alarm, Examine, HealthReport
 from service.live.live import LivePublication
 from service.scenarios.scenario_schema import ScenarioEngine
 from sources.bundled.all_tables import load_bundled
 from store.database import open_store
+from store.facts.evidence import evidence_commodities
+from store.facts.reading import read_observations
 from store.facts.writing import write_batch
-from store.publications.published import Published
+from store.publications.digest import PublicationContext
+from store.publications.panels import NO_PANEL, StoredPanel
 from store.publications.publishing import (
     RunRecord,
     finish_run,
@@ -35,7 +38,7 @@ NEWEST = datetime(2026, 11, 24, tzinfo=UTC)
 NOW = pd.Timestamp("2026-11-25T10:00", tz="UTC")
 OPEN = Rules(open_reads=True, max_body_bytes=1000, requests_per_s=0)
 VINTAGE = "a1b2c3"
-_STANDS: dict[tuple[pd.Timestamp, int, int], KnownState] = {}
+_PANELS: dict[tuple[date, int], StoredPanel] = {}
 
 
 def fill_store(url: str) -> None:
@@ -65,12 +68,14 @@ def publish(
     cutoff: str,
     factor: float = 1.0,
     parts: str | None = None,
+    panel: StoredPanel | None = None,
 ) -> None:
     """Publish a forecast; ``factor`` multiplies all of its tonnes, ``parts`` made each median."""
     rows = make_drivers(make_forecasts(cutoff=cutoff)).assign(contributions=parts)
     numbers = [name for name in rows if name.startswith("p") and name[1:].isdigit()] + ["mean"]
     rows[numbers] *= factor
-    publish_forecasts(engine, rows, as_of=as_of, data_vintage=VINTAGE)
+    context = PublicationContext(panel=panel or panel_at(engine, as_of))
+    publish_forecasts(engine, rows, as_of=as_of, data_vintage=VINTAGE, context=context)
 
 
 def copied(store: Path, folder: Path) -> str:
@@ -80,18 +85,20 @@ def copied(store: Path, folder: Path) -> str:
     return f"sqlite:///{folder / store.name}"
 
 
-def stand_once(published: Published, as_of: pd.Timestamp) -> KnownState:
-    """Return what was known at a moment; solved once for all tests that have the same rows."""
-    key = (as_of, len(published.observations), len(published.events))
-    if key not in _STANDS:
-        _STANDS[key] = knowledge().stand_of(published, as_of)
-    return _STANDS[key]
+def panel_at(engine: Engine, as_of: datetime) -> StoredPanel:
+    """Return what is known at a moment; solved once for all tests that have the same figures."""
+    figures = read_observations(engine, as_of=as_of, commodities=evidence_commodities(engine))
+    if figures.empty:
+        return NO_PANEL
+    key = (pd.Timestamp(as_of).date(), len(figures))
+    if key not in _PANELS:
+        _PANELS[key] = evidence_panel(figures, as_of=pd.Timestamp(as_of)).stored
+    return _PANELS[key]
 
 
 def make_live(engine: Engine, *, now: Callable[[], pd.Timestamp] = lambda: NOW) -> LivePublication:
     """Return a live publication that looks for news often."""
-    known = replace(knowledge(), stand_of=stand_once)
-    return LivePublication(engine, known, clock=now, refresh_s=0.05)
+    return LivePublication(engine, DRIVER_MEANINGS, clock=now, refresh_s=0.05)
 
 
 def condition_at(now: pd.Timestamp) -> HealthReport:

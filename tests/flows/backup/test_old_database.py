@@ -9,13 +9,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from flows.backup.restore import restore, settings_into
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from flows.monitoring.health_report import examiner
+from flows.publishing.panels import store_missing_panels
 from models.registry import model_store
 from store.archive.archive_file import extract_archive
 from store.archive.database_copies import copy_database
 from store.database import open_store
 from store.planning.planning_rows import read_planning
+from store.publications.decisions import read_publications
+from store.publications.integrity import tampered
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at
 from tests.data.registry_builders import champion_model
@@ -43,6 +46,7 @@ def old_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The home, restored and upgraded; only read."""
     settings = settings_into(Settings(), tmp_path_factory.mktemp("old") / "home")
     restore(settings, ARCHIVE)
+    store_missing_panels(store_of(settings))  # as `magnetcast serve` does before it begins
     return settings
 
 
@@ -165,3 +169,23 @@ def test_what_planners_wrote_is_kept(old_home: Settings) -> None:
     [override] = rows.overrides.to_dict("records")
     assert (override["tonnes"], override["author"]) == (321.5, "ann")
     assert override["as_of"] == at("2020-04-22")
+
+
+@pytest.mark.parametrize(
+    ("query", "cutoff"),
+    [("", "2020-04"), ("?commodity=850511", "2024-11"), ("?commodity=811292", "2024-01")],
+)
+def test_the_months_behind_an_old_publication_are_given(
+    client: TestClient, query: str, cutoff: str
+) -> None:
+    months = client.get(f"/api/v1/history/USA{query}{'&' if query else '?'}limit=500").json()
+
+    assert months["items"][-1]["period"] == cutoff
+    assert all(month["tonnes"] >= 0 for month in months["items"])
+
+
+def test_every_old_publication_names_a_panel_that_is_intact(old_home: Settings) -> None:
+    engine = store_of(old_home)
+
+    assert read_publications(engine)["panel"].str.len().eq(64).all()
+    assert tampered(engine, every_panel=True) == ()

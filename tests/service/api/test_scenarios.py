@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.analysis.scenario_answers import what_if
+from flows.analysis.scenario_engine import what_if
 from models.policy.scenario import COLUMNS
 from service.api import models
 from service.scenarios.scenario_schema import ANSWER_COLUMNS

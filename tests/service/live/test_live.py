@@ -1,7 +1,6 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,14 +9,14 @@ import pytest
 from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
-from flows.analysis.explanation_inputs import knowledge
+from flows.publishing.panels import store_missing_panels
 from service.app import create_app
-from service.live.publication import NothingPublishedError, Stands, make_publication
+from service.live.publication import NothingPublishedError
 from store.database import open_store, writing
-from store.publications.published import read_mark, read_published
+from store.publications.panels import NO_PANEL
+from store.publications.published import read_mark
 from tests.service.serving import ENDING_S
 from tests.service.stores import (
-    EARLIER,
     NEWEST,
     NOW,
     OPEN,
@@ -51,32 +50,38 @@ def test_the_newest_publication_takes_the_place_of_the_one_before(engine: Engine
     assert before.answers["USA"].etag != live.publication.answers["USA"].etag
 
 
-def test_what_was_known_before_is_not_solved_again(engine: Engine) -> None:
+def test_a_panel_is_read_once_and_outlives_figures_that_come_in_later(engine: Engine) -> None:
     live = make_live(engine)
     live.refresh()
-    before = live.publication
+    before = live.publication.stand
 
-    publish(engine, LATER, cutoff="2026-07")
+    with writing(engine) as connection:
+        connection.execute(text("DELETE FROM observations WHERE destination = 'USA'"))
+        connection.execute(text("DELETE FROM panel_months"))
+    publish(engine, LATER, cutoff="2026-07", panel=NO_PANEL)
     live.refresh()
 
-    kept = live.publication
-    assert kept.stands[pd.Timestamp(NEWEST)] is before.stands[pd.Timestamp(NEWEST)]
-    assert kept.stand.cutoff == "2026-07"
+    kept = live.publication.stands[pd.Timestamp(NEWEST)]
+    pd.testing.assert_frame_equal(kept.panel, before.panel)
+    assert (before.cutoff, len(before.panel), len(live.publication.stand.panel)) == (
+        "2026-07", 1524, 0,
+    )  # fmt: skip
 
 
-def test_what_is_known_anew_of_a_past_moment_is_solved_anew(engine: Engine) -> None:
-    published, kept = read_published(engine), Stands()
-    before = make_publication(published, knowledge(), now=NOW, kept=kept)
-    figures = published.observations
-    late = figures["destination"].eq("USA") & figures["period_from"].eq("2026-03-01")
-    fewer = replace(published, observations=figures.loc[~late])
+def test_a_panel_that_is_stored_afterwards_is_shown_without_a_new_publication(
+    engine: Engine,
+) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE publications SET panel = ''"))
+    live = make_live(engine)
+    live.refresh()
+    without = live.publication.stand
 
-    after = make_publication(fewer, knowledge(), now=NOW, kept=kept)
+    store_missing_panels(engine)
 
-    moment = pd.Timestamp(NEWEST)
-    assert after.stands[moment].panel["tonnes"].ne(before.stands[moment].panel["tonnes"]).any()
-    assert after.stands[pd.Timestamp(EARLIER)] is before.stands[pd.Timestamp(EARLIER)]
-    assert len(kept) == 2
+    assert live.refresh()
+    assert (without.cutoff, len(without.panel)) == ("2026-07", 0)
+    assert live.publication.stand.panel["destination"].nunique() == 12
 
 
 def test_readers_see_one_publication_whole(engine: Engine) -> None:

@@ -3,10 +3,10 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from features.asof import EVENT_KEY, known_at
 from features.build import feature_block, frame_of
 from features.families.act_strength import act_strength
 from features.families.policy import compute
+from store.asof import EVENT_KEY, known_at
 from tests.data.builders import at, bundled_world, frame_at, make_bare, make_events, make_origin
 
 CONTROL = {
