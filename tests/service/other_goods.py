@@ -31,6 +31,7 @@ def add_goods(
     as_of: datetime = NEWEST,
     factor: float = 1.0,
     cutoff: str = CUTOFF,
+    with_panel: bool = True,
 ) -> None:
     """Take in a full table that ends in September 2026 and publish a forecast of it."""
     world = make_partner_world(partners=partners, months=57, first="2022-01")
@@ -38,9 +39,11 @@ def add_goods(
     write_batch(
         engine, Batch((FileRows("comtrade", commodity, commodity, {"observations": rows}),))
     )
-    figures = read_observations(engine, as_of=as_of, commodity=commodity)
-    table = partner_table(figures, commodity=commodity, as_of=pd.Timestamp(as_of))
-    panel = table_panel(table, figures)
+    panel = None
+    if with_panel:
+        figures = read_observations(engine, as_of=as_of, commodity=commodity)
+        table = partner_table(figures, commodity=commodity, as_of=pd.Timestamp(as_of))
+        panel = table_panel(table, figures)
     levels = world.tonnes.iloc[:, -12:].mean(axis=1)
     members = levels[levels.index.isin(EU27_MEMBERS)].sum()
     levels = pd.concat([pd.Series({WORLD: levels.sum(), EU27: members}), levels])

@@ -332,21 +332,19 @@ def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Setti
     assert magnets.startswith("United States: median in")
 
 
-def test_rules_on_goods_that_cannot_be_compared_take_no_others_down(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rules_look_at_a_forecast_whose_panel_was_never_stored(settings: Settings) -> None:
     engine = store_of(settings)
     for commodity, destination in ((GOODS, "FRA"), ("", "USA")):
         rule = AlertRule("doubled", "median", 50.0, destination=destination, commodity=commodity)
         add_rule(engine, rule, who=Actor("ann"), at=NOW, since=None)
-    # Of the day of this forecast no table of the goods was known.
-    add_goods(engine, as_of=datetime(2021, 1, 1, tzinfo=UTC), cutoff="2020-11")
+    # On the day of this forecast no table of the goods was known.
+    early = datetime(2021, 1, 1, tzinfo=UTC)
+    add_goods(engine, as_of=early, cutoff="2020-11", with_panel=False)
     publish(engine, LATER, cutoff="2026-07", factor=3.0)
 
     told = alert(settings, NOW)
 
-    assert (told.looked, told.fired) == (1, 1)
-    assert f"rules on {GOODS} did not look. No full partner table" in capsys.readouterr().err
+    assert (told.looked, told.fired) == (2, 1)
 
 
 def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -> None:
