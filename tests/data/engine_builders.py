@@ -55,7 +55,7 @@ def make_view(values: Floats, *, horizon: int = 6) -> PanelView:
     return PanelView(values, 0, horizon)
 
 
-def make_lessons(features: Floats, target: Floats, **changes: Floats) -> PanelTrainingSet:
+def make_training_set(features: Floats, target: Floats, **changes: Floats) -> PanelTrainingSet:
     """Build cells of literal features and outcomes, all from one origin a month ahead."""
     count = len(target)
     plain = PanelTrainingSet(

@@ -38,7 +38,7 @@ def make_cells(count: int, seed: int) -> PartCells:
 
 @pytest.fixture(scope="module")
 def training_set(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("lessons")
+    folder = tmp_path_factory.mktemp("training_set")
     files = [folder / f"part-{place}.npz" for place in range(4)]
     for place, file in enumerate(files):
         write_cells(file, make_cells(5_000, place))
@@ -46,26 +46,26 @@ def training_set(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_trees_of_a_cluster_are_near_those_of_one_process(
-    address: str, lessons: list[Path]
+    address: str, training_set: list[Path]
 ) -> None:
     spec = replace(BRIEF, rounds=40, least_rows=100)
 
-    there = trained_on(address, lessons, [5_000] * 4, spec=spec)
+    there = trained_on(address, training_set, [5_000] * 4, spec=spec)
 
-    cells = [read_cells(file) for file in lessons]
+    cells = [read_cells(file) for file in training_set]
     here = trained_here(cells, spec)
     unseen = make_cells(4_000, 99)
     for name, head in here.items():
         assert apart(there[name], head, unseen) < 0.10
 
 
-def test_a_worker_killed_amid_training_is_survived(address: str, lessons: list[Path]) -> None:
+def test_a_worker_killed_amid_training_is_survived(address: str, training_set: list[Path]) -> None:
     spec = replace(BRIEF, rounds=150, leaves=31, least_rows=100)
-    expected = trained_on(address, lessons, [5_000] * 4, spec=spec)
+    expected = trained_on(address, training_set, [5_000] * 4, spec=spec)
     killer = Thread(target=kill_when_training, args=(address,))
 
     killer.start()
-    found = trained_on(address, lessons, [5_000] * 4, spec=spec)
+    found = trained_on(address, training_set, [5_000] * 4, spec=spec)
 
     killer.join()
     unseen = make_cells(4_000, 99)

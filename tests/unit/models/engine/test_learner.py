@@ -8,7 +8,7 @@ from models.engine.quantile_model import CANDIDATES, LEAST_CELLS, QuantileModel,
 from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelTrainingSet
 from models.statistical.smoothing import Floats
-from tests.data.engine_builders import BRIEF, make_lessons
+from tests.data.engine_builders import BRIEF, make_training_set
 
 NAMES = ("horizon", "first", "second")
 LAST = 41
@@ -21,7 +21,9 @@ def drawn(
     features = draw.normal(size=(count, 3))
     features[:, 0] = draw.integers(1, 7, count)
     spread = draw.normal(size=count)
-    return make_lessons(features, features[:, 1] + (spread if noise is None else noise(spread)))
+    return make_training_set(
+        features, features[:, 1] + (spread if noise is None else noise(spread))
+    )
 
 
 def train_engine(known: PanelTrainingSet, spec: EngineSpec = BRIEF) -> QuantileModel:

@@ -15,7 +15,7 @@ from models.engine.validation_window import (
     validation_start,
 )
 from models.learning.combination import LEAST_CHECKED, NEAR
-from tests.data.engine_builders import BRIEF, make_lessons
+from tests.data.engine_builders import BRIEF, make_training_set
 
 NAMES = ("horizon", "first", "second")
 LAST = 60
@@ -29,7 +29,7 @@ def drawn(count: int = 2_400) -> PanelTrainingSet:
     horizon = 1 + np.arange(count) % 6
     features[:, 0] = horizon
     target = features[:, 1] + features[:, 2] + draw.normal(scale=0.3, size=count)
-    known = make_lessons(features, target, level=draw.uniform(1.0, 9.0, count))
+    known = make_training_set(features, target, level=draw.uniform(1.0, 9.0, count))
     origin = LAST - 1 - np.arange(count) // 6 % 24
     return replace(known, horizon=horizon, origin=origin).part(origin + horizon <= LAST)
 
