@@ -171,5 +171,5 @@ def compared(own: float, naive: float, covered: float) -> str:
     word = "better" if better >= 0 else "WORSE"
     return (
         f"error {own:.1%} of tonnes against {naive:.1%} of the seasonal naive "
-        f"({abs(better):.0%} {word}), 80 % band held {covered:.0%} of months, horizons 1-6"
+        f"({abs(better):.0%} {word}), 80 % band covered {covered:.0%} of months, horizons 1-6"
     )

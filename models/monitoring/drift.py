@@ -134,8 +134,8 @@ def coverage_drift(months: pd.DataFrame) -> Reading:
     return Reading(
         "coverage-drift", "all", share, low if share < BAND else high, int(cells[last].sum()),
         not low <= share <= high,
-        f"the 80 % band held {share:.0%} of the {cells[last].sum():.0f} cells of the last {YEAR} "
-        f"scored months, worth {worth} independent ones; chance allows {low:.0%} to "
+        f"the 80 % band covered {share:.0%} of the {cells[last].sum():.0f} cells of the last "
+        f"{YEAR} scored months, worth {worth} independent ones; chance allows {low:.0%} to "
         f"{high:.0%}",
     )  # fmt: skip
 
