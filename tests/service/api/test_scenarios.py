@@ -121,7 +121,6 @@ def test_worked_scenarios_are_listed_and_documented(asked: Asked) -> None:
     assert body["application/json"]["examples"]["us-tariff-60"]["value"]["tariffs"][0] == {
         "importer": "USA",
         "rate_pct": 60,
-        "announced_on": "2026-11-25",
         "effective_from": "2027-01-01",
     }
 
