@@ -148,7 +148,7 @@ class PastOrigins:
 class _Seasons:
     """The ratios of a panel, and the profiles they add up to at an origin.
 
-    From one origin to the next a month of the year is weighed anew only where a ratio of it comes
+    From one origin to the next a month of the year is weighted anew only where a ratio of it comes
     or goes.
     """
 

@@ -26,7 +26,7 @@ FURTHEST_OUTCOME: Final = 100.0
 would else fill whole leaves, and other series fall into them."""
 
 CANDIDATES: Final = ("experts", "stack", "trees")
-"""Middles to be weighed against each other; the first is the base itself."""
+"""Medians to be weighted against each other; the first is the base itself."""
 
 
 @dataclass(frozen=True, slots=True)

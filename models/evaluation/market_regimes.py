@@ -53,7 +53,7 @@ def regime_of(table: pd.DataFrame) -> "pd.Series[str]":
     median of the panel's turmoil in the 36 months before, and that median plus 1.75 robust standard
     deviations.
 
-    Values are weighed against each other, so a series in larger units counts for more; a series
+    Values are weighted against each other, so a series in larger units counts for more; a series
     without tonnes in nine of twelve months counts for nothing. Of monthly US imports the shocks are
     then 2018-12 to 2019-11 but one month (tariffs), 2020-03 to 06, 2023-03 and 06, and 2025-04 to
     08; of China's exports of graphite and gallium 2023-08 to 10 (gallium's licence), 2023-12 to

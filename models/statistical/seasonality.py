@@ -155,7 +155,7 @@ def of_month(month: int) -> slice:
 def year_weights(years: int) -> Floats:
     """Return what the ratios of one month of the year count, oldest first, the newest 1.
 
-    Months are weighed by themselves: how old the newest is makes no difference to any of them.
+    Months are weighted by themselves: how old the newest is makes no difference to any of them.
     """
     return np.asarray(0.5 ** (YEAR / HALF_LIFE * np.arange(years)[::-1]))
 
