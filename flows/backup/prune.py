@@ -10,7 +10,7 @@ from flows.backup import KEEP_DAYS, KEEP_RUNS
 from flows.context.stores import single_writer, store_of
 from models.registry.retention import OldRun, forget, old_runs
 from store.facts.reading import read_forecasts
-from store.publications.decisions import read_publications
+from store.publications.integrity import read_publications
 from store.settings import Settings
 
 

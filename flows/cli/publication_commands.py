@@ -16,9 +16,9 @@ from flows.publishing.publish import ahead_from, held_folder
 from flows.publishing.run_config import RunConfig, config_of
 from store.errors import DataError
 from store.publications.decisions import approve as publish_held
-from store.publications.decisions import held_forecasts, read_publications
+from store.publications.decisions import held_forecasts
 from store.publications.decisions import reject as reject_held
-from store.publications.integrity import tampered
+from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
 from store.vocabulary import COMMODITY, FORECAST_COLUMNS
 

@@ -43,9 +43,8 @@ from store.facts.reading import (
 )
 from store.publications.decisions import held_publications
 from store.publications.integrity import tampered
-from store.publications.monitor_readings import latest_readings
-from store.publications.newest import read_newest
 from store.publications.panels import panel_behind
+from store.publications.published import latest_readings, read_newest
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 

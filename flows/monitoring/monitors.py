@@ -26,8 +26,8 @@ from models.registry import model_store, registry, tracking
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import StoreError
 from store.facts.reading import read_calendar, read_forecasts, read_observations, read_runs
-from store.publications.monitor_readings import save_readings
 from store.publications.panels import panel_behind
+from store.publications.published import save_readings
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 

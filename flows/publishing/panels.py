@@ -17,7 +17,7 @@ from store.errors import DataError
 from store.facts.evidence import evidence_commodities
 from store.facts.partner_tables import MEASURE
 from store.facts.reading import read_observations
-from store.publications.decisions import read_publications
+from store.publications.integrity import read_publications
 from store.publications.panels import NO_PANEL, StoredPanel, has_unnamed_panels, name_panel
 
 

@@ -29,8 +29,7 @@ from store.facts.reading import (
     newest_ingest,
     read_calendar,
 )
-from store.publications.decisions import read_publications
-from store.publications.digest import NUMBERS, PublicationContext
+from store.publications.integrity import NUMBERS, PublicationContext, read_publications
 from store.publications.panels import StoredPanel
 from store.publications.publishing import hold_forecasts, publish_forecasts
 from store.settings import Settings

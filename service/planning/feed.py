@@ -43,7 +43,7 @@ def atom(
     Args:
         planning: The planning.
         began: When the feed was last changed if there is nothing in it.
-        publications: As ``store.publications.decisions.read_publications``; not modified.
+        publications: As ``store.publications.integrity.read_publications``; not modified.
         labels: Labels of commodities.
     """
     held = _held(publications)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from service.http.responses import Record, records
 from service.live.publication import Publication
 from service.wording.goods import label_of
-from store.publications.newest import read_newest
+from store.publications.published import read_newest
 from store.vocabulary import COMMODITY
 
 COMMODITY_COLUMNS: Final = (

@@ -40,7 +40,7 @@ from service.wording.goods import home_of
 from store.errors import DataError, TokenError
 from store.planning.alert_rules import AlertRule
 from store.planning.needs import NeedRow
-from store.publications.decisions import read_publications
+from store.publications.integrity import read_publications
 from store.vocabulary import COMMODITY
 
 ENTRIES: Final = 200

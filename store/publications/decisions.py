@@ -5,26 +5,27 @@ The rows of a held publication are JSON in its own row, so that readers of forec
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 import pandas as pd
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from store.errors import DataError
-from store.facts.reading import fetch, published_columns
+from store.facts.reading import published_columns
 from store.facts.writing import insert_new
 from store.planning.audit import Actor, AuditTrail, audited
-from store.publications.digest import HASHED, PublicationContext, content_hash
+from store.publications.integrity import (
+    HELD_ROWS,
+    PublicationContext,
+    content_hash,
+    read_publications,
+    rows_of,
+)
 from store.publications.panels import save_panel
 from store.schema.payload import tables_from_json, tables_to_json
 from store.schema.tables import forecasts, publications, source_columns
 
 State = Literal["published", "held", "rejected", "superseded"]
-
-SHOWN: Final = tuple(column.name for column in publications.columns if column.name != "payload")
-
-HELD_ROWS: Final = "forecasts"
-"""Name of the table within the payload of a held publication."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,6 @@ class PublicationHeader:
     as_of: datetime
     data_vintage: str
     models: str
-
-
-def read_publications(engine: Engine, *, commodity: str | None = None) -> pd.DataFrame:
-    """Read the publications, oldest first, without held rows; of all commodities if None."""
-    with engine.begin() as connection:
-        return fetch_publications(connection, commodity=commodity)
-
-
-def fetch_publications(connection: Connection, *, commodity: str | None = None) -> pd.DataFrame:
-    """Read them within a transaction; as ``read_publications``."""
-    wanted = [] if commodity is None else [publications.c.commodity == commodity]
-    return fetch(connection, publications, wanted=wanted, columns=SHOWN).sort_values(
-        "id", ignore_index=True
-    )
 
 
 def insert_published(
@@ -188,12 +175,6 @@ def held_publications(engine: Engine) -> tuple[str, ...]:
         f"{one.held_because}"
         for one in known.loc[known["state"] == "held"].itertuples(index=False)
     )
-
-
-def rows_of(connection: Connection, number: int) -> pd.DataFrame:
-    """Return the rows of a publication, columns ``HASHED``."""
-    wanted = [forecasts.c.publication == number]
-    return fetch(connection, forecasts, wanted=wanted, columns=list(HASHED))
 
 
 def _add(

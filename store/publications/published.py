@@ -1,19 +1,116 @@
-"""All rows the service shows, read in one transaction, and a cheap mark of whether they changed."""
+"""What the service shows: all rows of a commodity, a cheap mark of whether they changed.
 
-from collections.abc import Mapping
+Beside them the newest publication of each commodity and the measurements of the monitors.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, func
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    Engine,
+    Integer,
+    and_,
+    func,
+    insert,
+    select,
+)
 
+from store.database import writing
 from store.facts.labels import fetch_labels
-from store.facts.reading import fetch, fetch_commodities, published_columns
-from store.publications.decisions import fetch_publications
-from store.publications.monitor_readings import newest_readings
+from store.facts.reading import fetch, fetch_commodities, published_columns, read_table
+from store.publications.integrity import fetch_publications
 from store.schema import ingest_tables, tables
 from store.schema.change_marks import Mark, mark_of
+from store.schema.frames import frame_of
+from store.schema.tables import forecasts, readings, runs
 from store.vocabulary import COMMODITY, figures_of
+
+READING_COLUMNS: Final = (
+    "measured_at", "as_of", "monitor", "subject", "value", "bound", "size", "fired", "words",
+)  # fmt: skip
+
+
+def save_readings(
+    engine: Engine, rows: Iterable[Mapping[str, object]], *, at: datetime, as_of: datetime
+) -> None:
+    """Save one measurement.
+
+    Args:
+        engine: An opened store.
+        rows: monitor, subject, value, bound (None where there is none), size, fired, words.
+        at: When it was measured, aware.
+        as_of: As_of of the forecast in force then, aware.
+    """
+    values = [{**row, "measured_at": at, "as_of": as_of} for row in rows]
+    if values:
+        with writing(engine) as connection:
+            connection.execute(insert(readings), values)
+
+
+def newest_readings() -> ColumnElement[bool]:
+    """Return the condition for rows of the newest measurement."""
+    newest = select(func.max(readings.c.measured_at)).scalar_subquery()
+    return readings.c.measured_at == newest
+
+
+def latest_readings(engine: Engine) -> pd.DataFrame:
+    """Read the newest measurement, one row per subject, ``READING_COLUMNS``; empty before one."""
+    return read_table(engine, readings, wanted=[newest_readings()], columns=READING_COLUMNS)
+
+
+NEWEST_COLUMNS: Final = (
+    "commodity", "as_of", "cutoff", "first_period", "last_period", "months", "destinations",
+    "status", "last_run",
+)  # fmt: skip
+
+_NEWEST: Final = (
+    forecasts.c.commodity,
+    forecasts.c.as_of,
+    forecasts.c.cutoff,
+    Column("first_period", Date),
+    Column("last_period", Date),
+    Column("months", Integer),
+    Column("destinations", Integer),
+    forecasts.c.status,
+)
+"""Names and types of the columns aggregated from forecasts."""
+
+
+def read_newest(engine: Engine) -> pd.DataFrame:
+    """Return one row per commodity that was published or run, sorted: ``NEWEST_COLUMNS``.
+
+    All but ``last_run`` describe the newest forecast and are missing where there is none:
+    ``as_of`` is UTC, ``cutoff``, ``first_period`` and ``last_period`` are first days, ``months``
+    and ``destinations`` are counts. ``last_run`` is the status of the last run, empty without one.
+    """
+    row, run = forecasts.c, runs.c
+    newest = select(row.commodity, func.max(row.as_of).label("as_of")).group_by(row.commodity)
+    of = newest.subquery("newest")
+    same = and_(row.commodity == of.c.commodity, row.as_of == of.c.as_of)
+    summary = (
+        select(
+            row.commodity, row.as_of, func.max(row.cutoff), func.min(row.period),
+            func.max(row.period), func.count(row.period.distinct()),
+            func.count(row.destination.distinct()), func.max(row.status),
+        )
+        .join(of, same)
+        .group_by(row.commodity, row.as_of)
+    )  # fmt: skip
+    ended = select(run.commodity, run.status).order_by(run.started_at)
+    with engine.begin() as connection:
+        published = frame_of(connection.execute(summary), _NEWEST)
+        last = {str(code): str(status) for code, status in connection.execute(ended) if code}
+    found = published.set_index("commodity")
+    found = found.reindex(sorted({*found.index, *last})).rename_axis("commodity").reset_index()
+    return found.assign(last_run=found["commodity"].map(last).fillna(""))[list(NEWEST_COLUMNS)]
+
 
 _COUNTED: Final = (
     func.max(tables.forecasts.c.id),
@@ -63,7 +160,7 @@ class Published:
     readings: pd.DataFrame
     """The newest measurement of the monitors."""
     publications: pd.DataFrame
-    """As ``store.publications.decisions.read_publications``."""
+    """As ``store.publications.integrity.read_publications``."""
     commodities: tuple[str, ...]
     """All commodities with published forecasts, sorted."""
     labels: Mapping[str, str]

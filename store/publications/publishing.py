@@ -10,7 +10,7 @@ from store.database import writing
 from store.errors import StoreError
 from store.facts.writing import insert_new
 from store.publications.decisions import PublicationHeader, insert_held, insert_published
-from store.publications.digest import PublicationContext
+from store.publications.integrity import PublicationContext
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
 from store.schema.tables import forecasts, runs, scores

@@ -21,7 +21,7 @@ from store.database import open_store
 from store.facts.evidence import evidence_commodities
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch
-from store.publications.digest import PublicationContext
+from store.publications.integrity import PublicationContext
 from store.publications.panels import NO_PANEL, StoredPanel
 from store.publications.publishing import (
     RunRecord,

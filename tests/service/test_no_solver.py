@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from store.database import open_store, writing
-from store.publications.decisions import read_publications
+from store.publications.integrity import read_publications
 from tests.service.stores import copied
 
 PROBE = """

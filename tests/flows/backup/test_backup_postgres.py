@@ -20,7 +20,7 @@ from store.database import open_store, writing
 from store.errors import DataError
 from store.facts.evidence import data_vintage
 from store.facts.reading import read_forecasts, read_table
-from store.publications.monitor_readings import SHOWN
+from store.publications.published import READING_COLUMNS
 from store.schema import planning_tables
 from store.schema.tables import metadata, readings
 from store.settings import PROJECT_ROOT, Settings
@@ -152,10 +152,10 @@ def test_all_comes_back_in_a_fresh_database_as_one_state(
     manifest = closed_restore(there, here, archive)
 
     engine = store_of(here)
-    pairs = read_table(engine, readings, columns=SHOWN)
+    pairs = read_table(engine, readings, columns=READING_COLUMNS)
     assert len(pairs) == manifest["database"]["rows"]["readings"]
     assert len(pairs.loc[pairs["words"] == ""]) == manifest["database"]["rows"]["tokens"] >= 3
-    assert len(read_table(store_of(there), readings, columns=SHOWN)) > len(pairs)
+    assert len(read_table(store_of(there), readings, columns=READING_COLUMNS)) > len(pairs)
     pd.testing.assert_frame_equal(read_forecasts(engine), read_forecasts(store_of(there)))
     assert len(read_forecasts(engine)) > 0
     assert data_vintage(engine) == data_vintage(store_of(there))
@@ -181,8 +181,10 @@ def test_rows_in_the_database_are_replaced_only_when_forced(
 
     with pytest.raises(DataError, match="rows in readings"):
         closed_restore(there, here, archive)
-    assert read_table(engine, readings, columns=SHOWN)["subject"].tolist() == ["mine"]
+    assert read_table(engine, readings, columns=READING_COLUMNS)["subject"].tolist() == ["mine"]
     engine.dispose()
     closed_restore(there, here, archive, force=True)
 
-    assert "mine" not in set(read_table(store_of(here), readings, columns=SHOWN)["subject"])
+    assert "mine" not in set(
+        read_table(store_of(here), readings, columns=READING_COLUMNS)["subject"]
+    )

@@ -17,8 +17,7 @@ from store.archive.archive_file import extract_archive
 from store.archive.database_copies import copy_database
 from store.database import open_store
 from store.planning.planning_rows import read_planning
-from store.publications.decisions import read_publications
-from store.publications.integrity import tampered
+from store.publications.integrity import read_publications, tampered
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at
 from tests.data.registry_builders import champion_model

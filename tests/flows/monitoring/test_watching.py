@@ -9,7 +9,7 @@ from flows.monitoring.monitors import measured
 from models.monitoring.feature_drift import REFERENCE
 from models.monitoring.readings import Monitor
 from store.facts.reading import read_forecasts
-from store.publications.monitor_readings import latest_readings
+from store.publications.published import latest_readings
 from tests.data.builders import at
 from tests.data.registry_builders import champion_model
 from tests.flows.conftest import AS_OF, Published

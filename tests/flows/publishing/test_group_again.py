@@ -17,7 +17,8 @@ from flows.publishing.run_config import member_config
 from flows.run import run_each
 from sources.files.commodities import Commodity
 from store.archive.database_copies import move_addresses
-from store.publications.decisions import read_publications, reject
+from store.publications.decisions import reject
+from store.publications.integrity import read_publications
 from store.settings import Settings
 from store.vocabulary import CHANGES
 from tests.data.builders import at

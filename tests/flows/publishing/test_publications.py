@@ -23,7 +23,7 @@ from flows.publishing.reproduce import reproduce
 from flows.run import run
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
-from store.publications.decisions import read_publications
+from store.publications.integrity import read_publications
 from store.settings import Settings
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published

@@ -29,8 +29,7 @@ from flows.deployments import TRAINING, publish
 from flows.publishing.reproduce import reproduce
 from models.registry import model_store, registry
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
-from store.publications.decisions import read_publications
-from store.publications.integrity import tampered
+from store.publications.integrity import read_publications, tampered
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import QUICK, at, make_levels
 from tests.data.store_builders import EVENT, FIGURE, TARIFF, write_csv

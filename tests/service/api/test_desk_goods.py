@@ -31,7 +31,7 @@ from store.planning.audit import Actor
 from store.planning.overrides import OverrideRow, add_override
 from store.planning.planning_rows import read_planning
 from store.planning.tokens import create_token
-from store.publications.digest import PublicationContext
+from store.publications.integrity import PublicationContext
 from store.publications.publishing import hold_forecasts, write_scores
 from store.settings import Settings
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS

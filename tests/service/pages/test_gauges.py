@@ -2,7 +2,7 @@ import pandas as pd
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from store.publications.monitor_readings import save_readings
+from store.publications.published import save_readings
 from tests.service.stores import NEWEST, NOW, make_app
 
 METRICS = "/api/v1/metrics"

@@ -26,7 +26,7 @@ from store.planning.alert_rules import AlertRule, add_rule, end_rule
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need
 from store.planning.planning_rows import read_planning
-from store.publications.digest import PublicationContext
+from store.publications.integrity import PublicationContext
 from store.publications.publishing import hold_forecasts
 from store.settings import Settings
 from tests.service.builders import make_forecasts

@@ -11,8 +11,7 @@ from store.database import open_store
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch
-from store.publications.decisions import read_publications
-from store.publications.digest import PublicationContext
+from store.publications.integrity import PublicationContext, read_publications
 from store.publications.panels import StoredPanel, read_panels
 from store.publications.publishing import publish_forecasts
 from store.vocabulary import COMMODITY

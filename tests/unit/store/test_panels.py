@@ -5,9 +5,13 @@ from alembic import command
 from sqlalchemy import Engine, func, inspect, select, text
 
 from store.database import migration_config, open_store, writing
-from store.publications.decisions import approve, read_publications
-from store.publications.digest import PublicationContext
-from store.publications.integrity import recorded_digest, tampered
+from store.publications.decisions import approve
+from store.publications.integrity import (
+    PublicationContext,
+    read_publications,
+    recorded_digest,
+    tampered,
+)
 from store.publications.panels import NO_PANEL, StoredPanel, name_panel, read_panels
 from store.publications.publishing import hold_forecasts, publish_forecasts
 from store.schema.frame_schemas import validate

@@ -5,9 +5,14 @@ from sqlalchemy import Engine, select, text
 from store.database import writing
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
-from store.publications.decisions import approve, held_forecasts, read_publications, reject
-from store.publications.digest import PublicationContext, content_hash
-from store.publications.integrity import recorded_digest, tampered
+from store.publications.decisions import approve, held_forecasts, reject
+from store.publications.integrity import (
+    PublicationContext,
+    content_hash,
+    read_publications,
+    recorded_digest,
+    tampered,
+)
 from store.publications.publishing import hold_forecasts, publish_forecasts
 from store.schema.planning_tables import audit
 from store.schema.tables import forecasts
