@@ -24,7 +24,7 @@ from flows.training.backtest import verdict
 from flows.training.predict import BacktestedForecast
 from models.forecasting.fallback import FAULTS, reason_of
 from store.errors import DataError
-from store.facts.labels import save_label
+from store.facts.commodities import save_label
 from store.publications.publishing import settle_runs
 from store.settings import Settings
 

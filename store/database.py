@@ -1,11 +1,11 @@
 """Opening the store: one engine, migrated to the newest schema, with safe settings."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
@@ -13,7 +13,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    ExceptionContext,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -31,6 +41,9 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _POSTGRES_LOCK: Final = 8505_1110
 """Number of the advisory lock that lets one process write at a time."""
+
+Mark = tuple[int, ...]
+"""Cheap numbers that change with every relevant write to the store."""
 
 
 def open_store(url: str) -> Engine:
@@ -73,6 +86,17 @@ def writing(engine: Engine) -> Iterator[Connection]:
             # A statement after the lock sees what the previous writer committed.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
         yield connection
+
+
+def mark_of(connection: Connection, counted: Sequence[ColumnElement[Any]]) -> Mark:
+    """Return the value of each expression, 0 where its table is empty.
+
+    Args:
+        connection: Within a transaction.
+        counted: Counts, sums or greatest ids of tables that only grow.
+    """
+    parts = [select(func.coalesce(value, 0)).scalar_subquery() for value in counted]
+    return tuple(connection.execute(select(*parts)).one())
 
 
 def shown_address(url: str) -> str:

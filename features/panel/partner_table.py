@@ -11,7 +11,7 @@ from features.months import last_complete_month, month_label
 from features.panel.listing import REMAINDER, SUMS, Listing, listing_of
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
-from store.facts.partner_tables import MEASURE
+from store.facts.commodities import MEASURE
 from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIGIN, WORLD
 
 MONEY: Final = "value_musd"

@@ -19,7 +19,7 @@ from service.planning.planning_state import PlanningState
 from service.planning.webhooks import WebhookPolicy, networks_of
 from store.errors import DataError
 from store.planning.alert_rules import AlertFinding, note_delivery, save_findings
-from store.planning.planning_rows import read_planning
+from store.planning.overrides import read_planning
 from store.publications.published import Published, read_other, read_published
 from store.settings import Settings
 

@@ -13,13 +13,13 @@ from flows.context.console import echo
 from flows.context.output import readable, write_result
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
-from store.facts.quarantine import (
+from store.facts.reading import read_vintages
+from store.facts.reviews import (
     quarantine_reasons,
     quarantined_file,
     read_quarantine,
     release,
 )
-from store.facts.reading import read_vintages
 from store.facts.vintage_diff import diff_vintages
 from store.settings import Settings
 

@@ -17,7 +17,7 @@ from flows.context.console import echo
 from flows.context.output import readable, write_result
 from flows.context.stores import store_of
 from store.errors import DataError
-from store.planning.tokens import Scope, create_token, read_tokens, revoke_token
+from store.planning.audit import Scope, create_token, read_tokens, revoke_token
 from store.settings import Settings
 
 SWITCH_S: Final = 0.0005
@@ -49,7 +49,7 @@ def serve(
     from service.live.live import LivePublication
     from service.planning.webhooks import WebhookPolicy, networks_of
     from service.security.hosts import AllowedHosts, names_of
-    from store.planning.tokens import scopes_in_force
+    from store.planning.audit import scopes_in_force
     from store.publications.panels import has_unnamed_panels
 
     settings = Settings()

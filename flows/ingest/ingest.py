@@ -21,8 +21,8 @@ from flows.monitoring.spans import spanned
 from sources.checks.guards import objections
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows, WriteReport
-from store.facts.quarantine import quarantine_file
 from store.facts.reading import read_observations, read_vintages
+from store.facts.reviews import quarantine_file
 from store.facts.writing import write_batch
 from store.schema.frames import typed_frame
 from store.settings import Settings

@@ -32,7 +32,6 @@ from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive.database_copies import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import StoreError
-from store.facts.quarantine import read_quarantine
 from store.facts.reading import (
     latest_forecast,
     read_calendar,
@@ -41,6 +40,7 @@ from store.facts.reading import (
     read_runs,
     read_vintages,
 )
+from store.facts.reviews import read_quarantine
 from store.publications.decisions import held_publications
 from store.publications.integrity import tampered
 from store.publications.panels import panel_behind

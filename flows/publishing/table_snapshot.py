@@ -18,8 +18,7 @@ from models.engine.spec import EngineSpec
 from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
 from models.forecasting.fallback import CHAMPION, STATISTICAL
 from store.errors import DataError, first_few
-from store.facts.labels import read_label
-from store.facts.partner_tables import read_partner_counts
+from store.facts.commodities import read_label, read_partner_counts
 from store.facts.reading import read_analog_events, read_events, read_observations
 from store.settings import Settings
 from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD

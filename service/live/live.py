@@ -19,10 +19,10 @@ from service.live.publication import (
     read_new_panels,
 )
 from service.planning.planning_state import PlanningState
-from store.planning.planning_rows import read_planning, read_planning_mark
-from store.planning.tokens import scopes_in_force
+from store.database import Mark
+from store.planning.audit import scopes_in_force
+from store.planning.overrides import read_planning, read_planning_mark
 from store.publications.published import read_mark, read_published
-from store.schema.change_marks import Mark
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 

@@ -13,10 +13,10 @@ from service.live.memo import Memo
 from service.queries.documents import forecast_document
 from service.wording.goods import words_of
 from service.wording.names import in_reading_order
+from store.database import Mark
 from store.errors import DataError
 from store.publications.panels import NO_PANEL, StoredPanel, read_panels
 from store.publications.published import Published
-from store.schema.change_marks import Mark
 
 Panels = dict[str, StoredPanel]
 """Panels read from the store, by digest."""

@@ -6,7 +6,7 @@ import pandas as pd
 
 from service.http.responses import Record, records
 from service.live.memo import Memo
-from store.planning.planning_rows import PlanningRows
+from store.planning.overrides import PlanningRows
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import HTTPException, Request
 
 from service.http.problems import API
-from store.planning.tokens import Scope, digest_of
+from store.planning.audit import Scope, digest_of
 
 Tokens = Callable[[], Mapping[str, frozenset[str]]]
 """Returns the scopes of each valid token by its digest."""

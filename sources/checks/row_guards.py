@@ -8,7 +8,7 @@ from sources.checks.cells import listed, reason
 from sources.providers.registry import BY_CODE
 from store.errors import SHOWN, DataError
 from store.facts.batch import FileRows
-from store.facts.reviews import PROPOSALS
+from store.facts.writing import PROPOSALS
 from store.schema.frame_schemas import SCHEMAS, validate
 from store.schema.tables import metadata, natural_key
 

@@ -22,11 +22,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from store.archive.database_contents import (
     DatabaseCopy,
     describe,
+    dump,
     kind_of,
     sqlite_file,
     with_driver,
 )
-from store.archive.postgres_dump import dump
 from store.database import BUSY_TIMEOUT_S, shown_address
 from store.errors import StoreError
 

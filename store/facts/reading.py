@@ -16,7 +16,7 @@ from sqlalchemy import (
     select,
 )
 
-from store.schema import ingest_tables, tables
+from store.schema import publication_tables, tables
 from store.schema.frames import frame_of
 from store.schema.tables import natural_key, source_columns
 from store.vocabulary import COMMODITY, FORECAST_COLUMNS, ORIGIN
@@ -95,18 +95,18 @@ def read_calendar(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFr
 
 def read_vintages(engine: Engine) -> pd.DataFrame:
     """Read the ingests, one row per file and ingest, oldest first; ``id`` identifies one."""
-    return read_table(engine, ingest_tables.vintages)
+    return read_table(engine, tables.vintages)
 
 
 def read_runs(engine: Engine) -> pd.DataFrame:
     """Read the runs, ordered by their id."""
-    return read_table(engine, tables.runs)
+    return read_table(engine, publication_tables.runs)
 
 
 def read_scores(engine: Engine, *, commodity: str | None = COMMODITY) -> pd.DataFrame:
     """Read the scores of all models and moments of a commodity, of all commodities if None."""
-    wanted = [] if commodity is None else [tables.scores.c.commodity == commodity]
-    return read_table(engine, tables.scores, wanted=wanted)
+    wanted = [] if commodity is None else [publication_tables.scores.c.commodity == commodity]
+    return read_table(engine, publication_tables.scores, wanted=wanted)
 
 
 def read_forecasts(
@@ -130,12 +130,12 @@ def read_forecasts(
         are ``YYYY-MM`` and ``model`` is the model's version. Ordered by commodity, as_of,
         destination, period, model.
     """
-    wanted = [] if as_of is None else [tables.forecasts.c.as_of == as_of]
+    wanted = [] if as_of is None else [publication_tables.forecasts.c.as_of == as_of]
     if commodity is not None:
-        wanted.append(tables.forecasts.c.commodity == commodity)
+        wanted.append(publication_tables.forecasts.c.commodity == commodity)
     if destination is not None:
-        wanted.append(tables.forecasts.c.destination == destination)
-    return published_columns(read_table(engine, tables.forecasts, wanted=wanted))
+        wanted.append(publication_tables.forecasts.c.destination == destination)
+    return published_columns(read_table(engine, publication_tables.forecasts, wanted=wanted))
 
 
 def latest_forecast(
@@ -146,7 +146,7 @@ def latest_forecast(
     Where several models were published for that moment, each destination and period shows the
     last one published. Empty when nothing was published yet; columns as ``read_forecasts``.
     """
-    table = tables.forecasts
+    table = publication_tables.forecasts
     own = table.c.commodity == commodity
     newest = select(table.c.as_of).where(own).order_by(table.c.as_of.desc()).limit(1)
     if as_of is not None:
@@ -159,7 +159,7 @@ def latest_forecast(
 def newest_ingest(engine: Engine) -> int:
     """Return the number of the last ingest, 0 before the first."""
     with engine.begin() as connection:
-        return connection.scalar(select(func.max(ingest_tables.vintages.c.id))) or 0
+        return connection.scalar(select(func.max(tables.vintages.c.id))) or 0
 
 
 def last_reported_month(engine: Engine, *, as_of: datetime, commodity: str) -> date | None:

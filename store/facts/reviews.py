@@ -1,22 +1,180 @@
-"""The review queue: what watchers found, until a person accepts or rejects it."""
+"""What waits for a person: refused files in quarantine, and items that watchers found."""
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from store.database import writing
 from store.errors import DataError, first_few
-from store.facts.bulk import insert_rows, stored_like
+from store.facts.batch import FileRows, WriteReport
 from store.facts.reading import read_table
+from store.facts.writing import PROPOSALS, Ingest, add_proposals, checked_tables, write_within
 from store.schema.frame_schemas import validate
-from store.schema.frames import as_table
-from store.schema.ingest_tables import reviews
-from store.schema.tables import natural_key
+from store.schema.frames import tables_from_json, tables_to_json
+from store.schema.tables import quarantine, reviews
 
-PROPOSALS: Final = "proposals"
-"""Name under which a source hands items for review to the store."""
+SHOWN_COLUMNS: Final = (
+    "id", "source", "file_name", "sha256", "reasons", "quarantined_at", "actor", "released_at",
+    "released_by", "note",
+)  # fmt: skip
+
+
+def quarantine_file(
+    engine: Engine,
+    file: FileRows,
+    *,
+    reasons: Sequence[str],
+    at: datetime,
+    actor: str,
+    revised_at: datetime | None = None,
+) -> int:
+    """Store a refused file and return the number to release it by.
+
+    A file already in quarantine keeps its number; its reasons are updated.
+
+    Args:
+        engine: an opened store.
+        file: the refused file, whatever is wrong with its rows; not modified.
+        reasons: why, one sentence each.
+        at: the moment, aware.
+        actor: who or what ingested.
+        revised_at: as for ``write_batch``, kept for the release.
+    """
+    values = {"reasons": json.dumps(list(reasons), ensure_ascii=False)}
+    table = quarantine.c
+    same = (
+        table.source == file.source,
+        table.file_name == file.file_name,
+        table.sha256 == file.sha256,
+        table.released_at.is_(None),
+    )
+    with writing(engine) as connection:
+        waiting = connection.scalar(select(table.id).where(*same).order_by(table.id))
+        if waiting is not None:
+            connection.execute(update(quarantine).where(table.id == waiting).values(values))
+            return int(waiting)
+        row = {
+            **values,
+            "source": file.source,
+            "file_name": file.file_name,
+            "sha256": file.sha256,
+            "payload": _payload(file, revised_at),
+            "quarantined_at": at,
+            "actor": actor,
+            "released_by": "",
+            "note": "",
+        }
+        made = connection.execute(insert(quarantine).values(row).returning(table.id))
+        return int(made.scalar_one())
+
+
+def read_quarantine(engine: Engine) -> pd.DataFrame:
+    """Read the refused files, oldest first, without rows; reasons are joined by semicolons."""
+    frame = read_table(engine, quarantine, columns=SHOWN_COLUMNS)
+    return frame.assign(reasons=["; ".join(json.loads(text)) for text in frame["reasons"]])
+
+
+def quarantine_reasons(engine: Engine, id: int) -> tuple[str, ...]:  # noqa: A002  # the column's name
+    """Return why a file was refused.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    with engine.begin() as connection:
+        return tuple(json.loads(_entry(connection, id).reasons))
+
+
+def quarantined_file(engine: Engine, id: int) -> FileRows:  # noqa: A002  # the column's name
+    """Return a refused file as it was handed in.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    with engine.begin() as connection:
+        return _file(_entry(connection, id))
+
+
+def release(
+    engine: Engine,
+    id: int,  # noqa: A002  # the column's name
+    *,
+    at: datetime,
+    actor: str,
+) -> WriteReport:
+    """Write a refused file after all and record who decided it, in one transaction.
+
+    Rows that repeat known values are left out, as in any ingest.
+
+    Raises:
+        DataError: there is no such file, it was released before, or its rows break their schema
+            or contradict the store; the file then stays in quarantine.
+    """
+    with writing(engine) as connection:
+        entry = _entry(connection, id)
+        if entry.released_at is not None:
+            raise DataError(
+                f"Quarantined file {id} ({entry.file_name}) was released at "
+                f"{entry.released_at:%Y-%m-%d %H:%M} UTC by {entry.released_by or 'nobody named'}. "
+                f"Expected one that waits: {_waiting(connection)}. "
+                "Choose another; see `magnetcast quarantine list`."
+            )
+        file = _file(entry)
+        ingest = Ingest(at=at, actor=actor, skip_unchanged=True, revised_at=_revised_at(entry))
+        report = write_within(connection, [(file, checked_tables(file))], ingest)
+        change = update(quarantine).where(quarantine.c.id == id)
+        connection.execute(change.values(released_at=at, released_by=actor))
+    return report
+
+
+def _payload(file: FileRows, revised_at: datetime | None) -> str:
+    """Serialise everything about a file that has no column of its own."""
+    content = {
+        "ignored": list(file.ignored),
+        "revised_at": None if revised_at is None else revised_at.isoformat(),
+        "tables": tables_to_json(file.tables),
+    }
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _file(entry: Row[Any]) -> FileRows:
+    """Rebuild the file from its row."""
+    content = json.loads(entry.payload)
+    return FileRows(
+        source=entry.source,
+        file_name=entry.file_name,
+        sha256=entry.sha256,
+        tables=tables_from_json(content["tables"]),
+        ignored=tuple(content["ignored"]),
+    )
+
+
+def _revised_at(entry: Row[Any]) -> datetime | None:
+    """Return the date given to silent revisions in a file."""
+    moment = json.loads(entry.payload)["revised_at"]
+    return None if moment is None else datetime.fromisoformat(moment)
+
+
+def _entry(connection: Connection, number: int) -> Row[Any]:
+    """Return a row of the quarantine."""
+    entry = connection.execute(select(quarantine).where(quarantine.c.id == number)).first()
+    if entry is None:
+        raise DataError(
+            f"No quarantined file {number} in table quarantine. Expected one that waits: "
+            f"{_waiting(connection)}. See `magnetcast quarantine list`."
+        )
+    return entry
+
+
+def _waiting(connection: Connection) -> str:
+    """List the files that wait."""
+    query = select(quarantine.c.id).where(quarantine.c.released_at.is_(None))
+    numbers = connection.scalars(query.order_by(quarantine.c.id)).all()
+    return first_few(numbers) if numbers else "none does"
+
 
 Decision = Literal["accepted", "rejected"]
 
@@ -36,22 +194,6 @@ def propose(engine: Engine, items: pd.DataFrame, *, at: datetime) -> int:
     checked = validate(items, PROPOSALS, where="the items proposed for review")
     with writing(engine) as connection:
         return add_proposals(connection, checked, at=at)
-
-
-def add_proposals(connection: Connection, items: pd.DataFrame, *, at: datetime | None) -> int:
-    """As ``propose``, with checked items, within a transaction of the caller."""
-    if at is None:
-        raise DataError(
-            f"{len(items)} items for review come without a moment. Expected the moment of the "
-            "ingest. Pass ingested_at."
-        )
-    key = list(natural_key(reviews))
-    known = stored_like(connection, reviews, items[key], wanted=key)
-    found = items[key].merge(known, how="left", indicator=True)["_merge"].to_numpy() == "both"
-    new = items[~found].assign(proposed_at=pd.Timestamp(at), decision="", decided_by="", note="")
-    if len(new):
-        insert_rows(connection, reviews, as_table(new, reviews))
-    return len(new)
 
 
 def read_reviews(engine: Engine, *, open_only: bool = True) -> pd.DataFrame:

@@ -10,8 +10,7 @@ from store.errors import DataError, first_few
 from store.facts.bulk import stored_like
 from store.facts.new_rows import SAME
 from store.facts.reading import fetch
-from store.schema.ingest_tables import vintages
-from store.schema.tables import MOMENT, cell_of, observations
+from store.schema.tables import MOMENT, cell_of, observations, vintages
 
 COLUMNS: Final = (
     "commodity", "origin", "destination", "measure", "period", "before", "after", "change", "what",

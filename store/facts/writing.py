@@ -8,17 +8,24 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, Table, insert, select
 
 from store.database import writing
-from store.errors import StoreError
+from store.errors import DataError, StoreError
 from store.facts.batch import Batch, FileRows, WriteReport
-from store.facts.bulk import insert_rows, insert_statement, stored_like
+from store.facts.bulk import insert_rows, stored_like
 from store.facts.new_rows import IncomingRows, drop_duplicate_rows, new_rows, new_versions
-from store.facts.reviews import PROPOSALS, add_proposals
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
-from store.schema.ingest_tables import vintages
-from store.schema.tables import MOMENT, cell_of, metadata, natural_key, value_columns
+from store.schema.tables import (
+    MOMENT,
+    cell_of,
+    metadata,
+    natural_key,
+    reviews,
+    value_columns,
+    vintages,
+)
 
-__all__ = ["Ingest", "insert_new", "insert_statement", "write_batch", "write_within"]
+PROPOSALS: Final = "proposals"
+"""Name under which a source hands items for review to the store."""
 
 _PERIODS: Final = (("period_from", "period_to"), ("period", "period"))
 """Columns that hold the first and the last month a row covers."""
@@ -139,6 +146,22 @@ def insert_new(
         new = new_rows(incoming, stored)
     if len(new):
         insert_rows(connection, table, new)
+    return len(new)
+
+
+def add_proposals(connection: Connection, items: pd.DataFrame, *, at: datetime | None) -> int:
+    """Add checked items to the review queue within a transaction; as ``reviews.propose``."""
+    if at is None:
+        raise DataError(
+            f"{len(items)} items for review come without a moment. Expected the moment of the "
+            "ingest. Pass ingested_at."
+        )
+    key = list(natural_key(reviews))
+    known = stored_like(connection, reviews, items[key], wanted=key)
+    found = items[key].merge(known, how="left", indicator=True)["_merge"].to_numpy() == "both"
+    new = items[~found].assign(proposed_at=pd.Timestamp(at), decision="", decided_by="", note="")
+    if len(new):
+        insert_rows(connection, reviews, as_table(new, reviews))
     return len(new)
 
 

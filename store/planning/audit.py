@@ -1,19 +1,24 @@
-"""The audit trail: every write of a planner is stored with a row that says who, when and what.
+"""Who may write and who wrote: access tokens, and the audit trail.
 
-Both are stored in one transaction; the database refuses to change or delete a row of the trail.
+Every write of a planner is stored with an audit row in one transaction; the database refuses to
+change or delete a row of the trail. Of tokens only the digests are stored.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal, get_args
 
-from sqlalchemy import Connection, Engine, insert, select
+import pandas as pd
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from store.database import writing
-from store.errors import StoreError, TokenError
+from store.errors import DataError, StoreError, TokenError, first_few
+from store.facts.reading import read_table
 from store.schema.planning_tables import audit, tokens
 
 AuditValues = Mapping[str, object] | None
@@ -93,3 +98,92 @@ def _actor(connection: Connection, who: Actor) -> tuple[str, int | None]:
 
 def _text(values: AuditValues) -> str:
     return "" if values is None else json.dumps(values, ensure_ascii=False, sort_keys=True)
+
+
+Scope = Literal["read", "write"]
+SCOPES: Final[tuple[str, ...]] = get_args(Scope)
+"""``write`` includes ``read``."""
+
+PREFIX: Final = "mc_"
+"""Every token starts with it, so that one in a log or a commit is recognised."""
+
+RANDOM_BYTES: Final = 32
+"""Enough that a plain digest cannot be reversed by search; no slow hash is needed."""
+
+SHOWN: Final = ("id", "name", "scopes", "created_at", "revoked_at")
+
+
+def create_token(
+    engine: Engine, *, name: str, scopes: Sequence[str], at: datetime, actor: str = ""
+) -> str:
+    """Make a token and return it; it is shown once and cannot be recovered.
+
+    Args:
+        engine: an opened store.
+        name: its owner or purpose.
+        scopes: what it allows, of ``SCOPES``.
+        at: the moment, aware.
+        actor: who makes it, for the audit trail.
+
+    Raises:
+        DataError: the name is empty, or a scope is unknown.
+    """
+    _check(name, scopes)
+    token = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+    row = {"name": name, "sha256": digest_of(token), "scopes": ";".join(sorted(set(scopes)))}
+    with audited(engine, Actor(actor), at=at) as trail:
+        made = trail.connection.execute(insert(tokens).values(**row, created_at=at))
+        (number,) = made.inserted_primary_key or (0,)
+        trail.note("create", f"token {number}", after={"name": name, "scopes": row["scopes"]})
+    return token
+
+
+def revoke_token(engine: Engine, number: int, *, at: datetime, actor: str = "") -> None:
+    """Revoke a token permanently; ``actor`` is recorded in the audit trail.
+
+    Raises:
+        DataError: there is no such token, or it was revoked before.
+    """
+    live = (tokens.c.id == number) & tokens.c.revoked_at.is_(None)
+    with audited(engine, Actor(actor), at=at) as trail:
+        connection = trail.connection
+        if not connection.execute(update(tokens).where(live).values(revoked_at=at)).rowcount:
+            known = connection.scalars(
+                select(tokens.c.id).where(tokens.c.revoked_at.is_(None))
+            ).all()
+            raise DataError(
+                f"No token {number} to revoke in table tokens. Expected one of those in force: "
+                f"{first_few(known) if known else 'there is none'}. See `magnetcast token list`."
+            )
+        trail.note("revoke", f"token {number}")
+
+
+def read_tokens(engine: Engine) -> pd.DataFrame:
+    """Read all tokens ever made, without their digests, oldest first."""
+    return read_table(engine, tokens, columns=SHOWN).sort_values("id", ignore_index=True)
+
+
+def scopes_in_force(engine: Engine) -> Mapping[str, frozenset[str]]:
+    """Return the scopes of each active token by its digest."""
+    query = select(tokens.c.sha256, tokens.c.scopes).where(tokens.c.revoked_at.is_(None))
+    with engine.begin() as connection:
+        return {row.sha256: frozenset(row.scopes.split(";")) for row in connection.execute(query)}
+
+
+def digest_of(token: str) -> str:
+    """Return the digest a token is stored by."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _check(name: str, scopes: Sequence[str]) -> None:
+    if not name.strip():
+        raise DataError(
+            "The token has no name. Expected its owner or purpose, e.g. 'planning team'. "
+            "Give it a name."
+        )
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        raise DataError(
+            f"Scopes {first_few(unknown) if unknown else 'none'} for the token {name!r}. Expected "
+            f"one or more of {', '.join(SCOPES)}. Correct --scope."
+        )

@@ -12,7 +12,7 @@ from store.errors import DataError, MissingError, first_few
 from store.facts.reading import fetch_commodities
 from store.planning.audit import LONGEST_NAME, Actor, AuditTrail, audited
 from store.schema.planning_tables import alert_rules, needs
-from store.schema.tables import forecasts
+from store.schema.publication_tables import forecasts
 from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
 
 LONGEST_MONTHS: Final = 36

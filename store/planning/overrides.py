@@ -1,4 +1,4 @@
-"""Overrides: a planner's own estimates, with a reason, beside the published median."""
+"""Overrides: a planner's own estimates beside the published median, and all planning rows."""
 
 import math
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Connection, Engine, func, insert, select
 
+from store.database import Mark, mark_of
 from store.errors import DataError, MissingError
 from store.facts.reading import fetch
 from store.planning.audit import LONGEST_REASON, Actor, AuditTrail, audited
 from store.planning.needs import MOST_TONNES, check_place, checked_name
-from store.schema.planning_tables import overrides
-from store.schema.tables import forecasts
+from store.schema.planning_tables import alert_rules, alerts, audit, needs, overrides
+from store.schema.publication_tables import forecasts
 from store.vocabulary import COMMODITY
 
 TARGET: Final = "forecast"
@@ -130,3 +131,43 @@ def _check(override: OverrideRow) -> None:
         raise DataError(
             f"An override of {override.tonnes} t. Expected 0 to {MOST_TONNES:,.0f}. Correct tonnes."
         )
+
+
+_COUNTED: Final = (
+    func.max(audit.c.id),
+    func.count(alerts.c.rule_id),
+    func.sum(alerts.c.attempts),
+)
+"""Every write of a planner adds an audit row; findings and deliveries are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningRows:
+    """All planning rows at one moment, ended ones included; not modified."""
+
+    mark: Mark
+    needs: pd.DataFrame
+    rules: pd.DataFrame
+    alerts: pd.DataFrame
+    overrides: pd.DataFrame
+    """As ``store.planning.overrides.override_rows``."""
+    audit: pd.DataFrame
+
+
+def read_planning(engine: Engine) -> PlanningRows:
+    """Read all planning rows in one transaction."""
+    with engine.begin() as connection:
+        return PlanningRows(
+            mark=mark_of(connection, _COUNTED),
+            needs=fetch(connection, needs),
+            rules=fetch(connection, alert_rules),
+            alerts=fetch(connection, alerts),
+            overrides=override_rows(connection),
+            audit=fetch(connection, audit),
+        )
+
+
+def read_planning_mark(engine: Engine) -> Mark:
+    """Return a mark that changes with every planning write, finding and delivery."""
+    with engine.begin() as connection:
+        return mark_of(connection, _COUNTED)

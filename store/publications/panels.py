@@ -14,8 +14,7 @@ from store.database import writing
 from store.facts.bulk import insert_rows
 from store.facts.reading import fetch
 from store.schema.frames import as_table, typed_frame
-from store.schema.panel_tables import panel_contradictions, panel_months, panels
-from store.schema.tables import publications
+from store.schema.publication_tables import panel_contradictions, panel_months, panels, publications
 from store.vocabulary import COMMODITY, PANEL_COLUMNS
 
 MONTH_COLUMNS: Final = (

@@ -22,14 +22,13 @@ from sqlalchemy import (
     select,
 )
 
-from store.database import writing
-from store.facts.labels import fetch_labels
+from store.database import Mark, mark_of, writing
+from store.facts.commodities import fetch_labels
 from store.facts.reading import fetch, fetch_commodities, published_columns, read_table
 from store.publications.integrity import fetch_publications
-from store.schema import ingest_tables, tables
-from store.schema.change_marks import Mark, mark_of
+from store.schema import publication_tables, tables
 from store.schema.frames import frame_of
-from store.schema.tables import forecasts, readings, runs
+from store.schema.publication_tables import forecasts, readings, runs
 from store.vocabulary import COMMODITY, figures_of
 
 READING_COLUMNS: Final = (
@@ -113,18 +112,18 @@ def read_newest(engine: Engine) -> pd.DataFrame:
 
 
 _COUNTED: Final = (
-    func.max(tables.forecasts.c.id),
-    func.max(ingest_tables.vintages.c.id),
-    func.max(ingest_tables.quarantine.c.id),
-    func.count(ingest_tables.quarantine.c.released_at),
-    func.count(tables.scores.c.model),
-    func.count(tables.runs.c.run_id),
-    func.count(tables.runs.c.finished_at),
-    func.max(tables.readings.c.id),
-    func.max(tables.publications.c.id),
-    func.count(tables.labels.c.label),
-    func.count(func.nullif(tables.publications.c.decided_by, "")),
-    func.count(func.nullif(tables.publications.c.panel, "")),
+    func.max(publication_tables.forecasts.c.id),
+    func.max(tables.vintages.c.id),
+    func.max(tables.quarantine.c.id),
+    func.count(tables.quarantine.c.released_at),
+    func.count(publication_tables.scores.c.model),
+    func.count(publication_tables.runs.c.run_id),
+    func.count(publication_tables.runs.c.finished_at),
+    func.max(publication_tables.readings.c.id),
+    func.max(publication_tables.publications.c.id),
+    func.count(publication_tables.labels.c.label),
+    func.count(func.nullif(publication_tables.publications.c.decided_by, "")),
+    func.count(func.nullif(publication_tables.publications.c.panel, "")),
 )
 """Counts and ids that only grow; the newest ids are found without reading the tables."""
 
@@ -186,14 +185,14 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
         return Published(
             **_own_rows(connection, commodity),
             mark=mark_of(connection, _COUNTED),
-            runs=fetch(connection, tables.runs),
+            runs=fetch(connection, publication_tables.runs),
             events=fetch(connection, tables.policy_events),
             tariffs=fetch(connection, tables.tariff_steps),
             calendar=fetch(connection, tables.release_calendar),
-            vintages=fetch(connection, ingest_tables.vintages),
-            quarantine=fetch(connection, ingest_tables.quarantine, columns=_REFUSED),
-            readings=fetch(connection, tables.readings, wanted=[newest_readings()]),
-            commodities=tuple(fetch_commodities(connection, tables.forecasts)),
+            vintages=fetch(connection, tables.vintages),
+            quarantine=fetch(connection, tables.quarantine, columns=_REFUSED),
+            readings=fetch(connection, publication_tables.readings, wanted=[newest_readings()]),
+            commodities=tuple(fetch_commodities(connection, publication_tables.forecasts)),
             labels=fetch_labels(connection),
         )
 
@@ -214,15 +213,15 @@ def read_other(engine: Engine, magnets: Published, *, commodity: str) -> Publish
 
 def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
     """Return the fields that differ by commodity."""
-    own = [tables.forecasts.c.commodity == commodity]
-    scored = [tables.scores.c.commodity == commodity]
+    own = [publication_tables.forecasts.c.commodity == commodity]
+    scored = [publication_tables.scores.c.commodity == commodity]
     figures = [tables.observations.c.commodity == figures_of(commodity)]
-    rows = fetch(connection, tables.forecasts, wanted=own)
+    rows = fetch(connection, publication_tables.forecasts, wanted=own)
     newest = rows.groupby(["as_of", "destination", "period"])["id"].transform("max")
     return {
         "commodity": commodity,
         "forecasts": published_columns(rows[rows["id"] == newest]),
-        "scores": fetch(connection, tables.scores, wanted=scored),
+        "scores": fetch(connection, publication_tables.scores, wanted=scored),
         "observations": fetch(connection, tables.observations, wanted=figures, columns=_FIGURE),
         "publications": fetch_publications(connection, commodity=commodity),
     }

@@ -13,7 +13,7 @@ from store.publications.decisions import PublicationHeader, insert_held, insert_
 from store.publications.integrity import PublicationContext
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
-from store.schema.tables import forecasts, runs, scores
+from store.schema.publication_tables import forecasts, runs, scores
 from store.vocabulary import COMMODITY
 
 

@@ -1,9 +1,9 @@
-"""Tables of facts, publications, scores and runs, and which columns identify their rows.
+"""Tables of facts and their ingestion, and which columns identify a row of any table.
 
-Rows are never edited, except those of ``runs`` and ``publications``. A table's natural key
-identifies a row; its other columns hold the values. Columns marked ``WORDING`` may be rephrased
-without changing a value; columns marked ``BOOKKEEPING`` are filled by the store itself. Other
-tables: ``store.schema.ingest_tables``, ``planning_tables`` and ``panel_tables``.
+Facts are never edited; rows of ``quarantine`` and ``reviews`` are updated once a person decides. A
+table's natural key identifies a row; its other columns hold the values. Columns marked ``WORDING``
+may be rephrased without changing a value; columns marked ``BOOKKEEPING`` are filled by the store
+itself. Other tables: ``store.schema.publication_tables`` and ``planning_tables``.
 """
 
 from typing import Any, Final
@@ -22,8 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from store.schema.columns import BOOKKEEPING, WORDING, UtcMoment, text
-from store.vocabulary import QUANTILE_COLUMNS
+from store.schema.columns import BOOKKEEPING, UtcMoment, text
 
 MOMENT: Final = "available_at"
 """The column that distinguishes the versions of one cell."""
@@ -142,113 +141,55 @@ release_calendar: Final = Table(
     PrimaryKeyConstraint("period_from", "period_to", "what", "released_on", "source_url"),
 )
 
-forecasts: Final = Table(
-    "forecasts",
-    metadata,
-    # Grows with each publication: orders two models of one as_of without a clock.
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    text("commodity"),
-    Column("as_of", UtcMoment, nullable=False),
-    text("destination"),
-    Column("period", Date, nullable=False),
-    text("model_version"),
-    Column("cutoff", Date, nullable=False),
-    Column("horizon", Integer, nullable=False),
-    *(Column(name, Float, nullable=False) for name in QUANTILE_COLUMNS),
-    Column("mean", Float, nullable=False),
-    text("status"),
-    Column("band_hit_rate", Float, info=WORDING),
-    text("drivers", wording=True, nullable=True),
-    text("contributions", wording=True, nullable=True),
-    text("reason", wording=True, nullable=True),
-    text("data_vintage", wording=True),
-    Column("publication", Integer, info=BOOKKEEPING),
-    UniqueConstraint("commodity", "as_of", "destination", "period", "model_version"),
-)
-
-publications: Final = Table(
-    "publications",
+vintages: Final = Table(
+    "vintages",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    text("commodity"),
-    Column("as_of", UtcMoment, nullable=False),
+    text("source"),
+    text("file_name"),
     text("sha256"),
     Column("rows", Integer, nullable=False),
-    text("models"),
-    text("data_vintage"),
-    text("state"),
-    # When the digest was made; NULL where the publisher had no clock.
-    Column("frozen_at", UtcMoment),
-    Column("published_at", UtcMoment),
-    # First month not yet released when it was published.
-    Column("ahead_from", Date),
-    text("made_with"),
-    text("held_because"),
-    text("decided_by"),
-    text("note"),
-    # Digest of the panel it rests on; empty where none was stored.
-    text("panel"),
-    # The rows of a held publication, as JSON; empty for a published one.
-    text("payload"),
-    UniqueConstraint("commodity", "as_of", "sha256"),
+    Column("first_available_at", UtcMoment),
+    Column("last_available_at", UtcMoment),
+    Column("ingested_at", UtcMoment),
+    Column("period_from", Date),
+    Column("period_to", Date),
+    Column("actor", Text, nullable=False, server_default=""),
+    Index("ix_vintages_source", "source", "file_name"),
 )
 
-scores: Final = Table(
-    "scores",
-    metadata,
-    text("commodity"),
-    Column("as_of", UtcMoment, nullable=False),
-    text("model"),
-    text("scope"),
-    Column("horizon_from", Integer, nullable=False),
-    Column("horizon_to", Integer, nullable=False),
-    text("metric"),
-    Column("value", Float, nullable=False),
-    Column("cells", Integer, nullable=False),
-    PrimaryKeyConstraint(
-        "commodity", "as_of", "model", "scope", "horizon_from", "horizon_to", "metric"
-    ),
-)
-
-runs: Final = Table(
-    "runs",
-    metadata,
-    Column("run_id", Text, primary_key=True),
-    text("flow"),
-    text("commodity"),
-    Column("as_of", UtcMoment, nullable=False),
-    text("data_vintage"),
-    text("model_version", nullable=True),
-    text("git_commit", nullable=True),
-    text("mlflow_run_id", nullable=True),
-    text("status"),
-    Column("started_at", UtcMoment, nullable=False),
-    Column("finished_at", UtcMoment),
-)
-
-readings: Final = Table(
-    "readings",
+quarantine: Final = Table(
+    "quarantine",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("measured_at", UtcMoment, nullable=False),
-    Column("as_of", UtcMoment, nullable=False),
-    text("monitor"),
-    text("subject"),
-    Column("value", Float),
-    Column("bound", Float),
-    Column("size", Integer, nullable=False),
-    Column("fired", Boolean, nullable=False),
-    text("words"),
-    UniqueConstraint("measured_at", "monitor", "subject"),
+    text("source"),
+    text("file_name"),
+    text("sha256"),
+    text("reasons"),
+    text("payload"),
+    Column("quarantined_at", UtcMoment, nullable=False),
+    text("actor"),
+    Column("released_at", UtcMoment),
+    text("released_by"),
+    text("note"),
 )
 
-labels: Final = Table(
-    "labels",
+reviews: Final = Table(
+    "reviews",
     metadata,
-    text("commodity"),
-    Column("available_at", UtcMoment, nullable=False),
-    text("label"),
-    PrimaryKeyConstraint("commodity", "available_at"),
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    text("source"),
+    text("item_key"),
+    text("title"),
+    text("url"),
+    Column("published_on", Date),
+    text("payload"),
+    Column("proposed_at", UtcMoment, nullable=False),
+    Column("decided_at", UtcMoment),
+    text("decision"),
+    text("decided_by"),
+    text("note"),
+    UniqueConstraint("source", "item_key"),
 )
 
 

@@ -22,7 +22,8 @@ from store.facts.evidence import data_vintage
 from store.facts.reading import read_forecasts, read_table
 from store.publications.published import READING_COLUMNS
 from store.schema import planning_tables
-from store.schema.tables import metadata, readings
+from store.schema.publication_tables import readings
+from store.schema.tables import metadata
 from store.settings import PROJECT_ROOT, Settings
 from tests.conftest import database_on, shown
 from tests.data.builders import at

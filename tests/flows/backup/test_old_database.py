@@ -16,7 +16,7 @@ from models.registry import model_store
 from store.archive.archive_file import extract_archive
 from store.archive.database_copies import copy_database
 from store.database import open_store
-from store.planning.planning_rows import read_planning
+from store.planning.overrides import read_planning
 from store.publications.integrity import read_publications, tampered
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at

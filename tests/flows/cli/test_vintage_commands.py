@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from flows.context.workspace import store_of
 from store.facts.batch import Batch, FileRows
-from store.facts.quarantine import quarantine_file, read_quarantine
 from store.facts.reading import read_observations, read_vintages
+from store.facts.reviews import quarantine_file, read_quarantine
 from store.facts.writing import write_batch
 from store.settings import Settings
 from tests.data.store_builders import make_observations

@@ -18,12 +18,12 @@ from models.evaluation.error_autocorrelation import FEWEST_PAIRS
 from sources.files.commodities import Commodity, read_commodities
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
-from store.facts.labels import fetch_labels
+from store.facts.commodities import fetch_labels
 from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
 from store.facts.writing import write_batch
 from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
-from store.planning.planning_rows import read_planning
+from store.planning.overrides import read_planning
 from store.publications.publishing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import ERROR_AUTOCORRELATION, FORECAST_COLUMNS, QUANTILE_COLUMNS

@@ -17,10 +17,8 @@ from service.planning.shortfall import USUAL_AUTOCORRELATION
 from service.planning.webhooks import WebhookPolicy
 from service.queries.planning import override_cells, value_added
 from service.wording.chances import chance_below
-from store.planning.audit import Actor
-from store.planning.overrides import OverrideRow, add_override
-from store.planning.planning_rows import read_planning
-from store.planning.tokens import create_token, revoke_token
+from store.planning.audit import Actor, create_token, revoke_token
+from store.planning.overrides import OverrideRow, add_override, read_planning
 from store.publications.publishing import write_scores
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 from tests.service.stores import EARLIER, NEWEST, make_app, make_live, publish

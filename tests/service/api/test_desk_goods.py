@@ -24,13 +24,11 @@ from service.planning.webhooks import WebhookPolicy
 from service.queries.planning import override_cells, value_added
 from service.wording.chances import chance_below
 from store.database import open_store
-from store.facts.labels import save_label
+from store.facts.commodities import save_label
 from store.facts.reading import latest_forecast
 from store.planning.alert_rules import AlertRule, add_rule
-from store.planning.audit import Actor
-from store.planning.overrides import OverrideRow, add_override
-from store.planning.planning_rows import read_planning
-from store.planning.tokens import create_token
+from store.planning.audit import Actor, create_token
+from store.planning.overrides import OverrideRow, add_override, read_planning
 from store.publications.integrity import PublicationContext
 from store.publications.publishing import hold_forecasts, write_scores
 from store.settings import Settings

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine
 from service.app import Rules
 from service.scenarios.scenario_schema import ScenarioEngine
 from store.database import open_store
-from store.planning.tokens import create_token
+from store.planning.audit import create_token
 from tests.service.asking import RULES, answers, online
 from tests.service.stores import NEWEST, copied, make_app
 

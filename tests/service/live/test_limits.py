@@ -11,7 +11,7 @@ from service.live.state import may_write
 from service.security.hosts import AllowedHosts, names_of
 from service.security.limits import BURST_S, MOST_CLIENTS, Allowance
 from store.errors import DataError
-from store.planning.tokens import create_token, read_tokens, revoke_token
+from store.planning.audit import create_token, read_tokens, revoke_token
 from tests.service.stores import NEWEST, OPEN, make_app
 
 PROBLEM = "application/problem+json"

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from store.database import open_store
-from store.planning.tokens import create_token
+from store.planning.audit import create_token
 from tests.service.browsing import Watch, opened
 from tests.service.other_goods import GOODS
 from tests.service.serving import serving

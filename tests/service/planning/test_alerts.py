@@ -25,7 +25,7 @@ from sources.http.backoff import RetryPolicy
 from store.planning.alert_rules import AlertRule, add_rule, end_rule
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need
-from store.planning.planning_rows import read_planning
+from store.planning.overrides import read_planning
 from store.publications.integrity import PublicationContext
 from store.publications.publishing import hold_forecasts
 from store.settings import Settings

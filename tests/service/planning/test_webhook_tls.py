@@ -18,7 +18,7 @@ from sources.http.backoff import RetryPolicy
 from store.errors import DataError
 from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor
-from store.planning.planning_rows import read_planning
+from store.planning.overrides import read_planning
 from store.settings import Settings
 from tests.service.planning.test_alerts import KEY, LATER, NOW
 from tests.service.stores import NEWEST, copied, publish

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from store.archive.database_contents import DatabaseCopy
+from store.archive.database_contents import DatabaseCopy, load_postgres
 from store.archive.database_copies import check_sqlite, copy_database, move_addresses, sqlite_damage
-from store.archive.postgres_dump import load_postgres
 from store.database import open_store
 from store.errors import StoreError
 from tests.conftest import POSTGRES

@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateTable
 
 from store.database import migration_config, open_store, shown_address, writing
 from store.errors import StoreError
-from store.facts.writing import insert_statement
+from store.facts.bulk import insert_statement
 from store.schema.tables import metadata, natural_key, observations, value_columns
 
 

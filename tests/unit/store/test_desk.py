@@ -16,11 +16,9 @@ from store.planning.alert_rules import (
     note_delivery,
     save_findings,
 )
-from store.planning.audit import Actor, audited
+from store.planning.audit import Actor, audited, create_token, digest_of, read_tokens, revoke_token
 from store.planning.needs import NeedRow, add_need, end_need
-from store.planning.overrides import OverrideRow, add_override
-from store.planning.planning_rows import read_planning, read_planning_mark
-from store.planning.tokens import create_token, digest_of, read_tokens, revoke_token
+from store.planning.overrides import OverrideRow, add_override, read_planning, read_planning_mark
 from store.publications.publishing import publish_forecasts
 from store.schema.planning_tables import needs
 from tests.service.builders import make_forecasts

@@ -9,12 +9,11 @@ from alembic import command
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from store.database import migration_config, open_store, writing
-from store.facts.labels import fetch_labels, read_label, save_label
+from store.facts.commodities import fetch_labels, read_label, save_label
 from store.planning.alert_rules import AlertFinding, AlertRule, add_rule, save_findings
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need
-from store.planning.overrides import OverrideRow, add_override
-from store.planning.planning_rows import read_planning
+from store.planning.overrides import OverrideRow, add_override, read_planning
 from store.publications.publishing import publish_forecasts
 from tests.service.builders import make_forecasts
 

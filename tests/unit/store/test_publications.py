@@ -15,7 +15,7 @@ from store.publications.integrity import (
 )
 from store.publications.publishing import hold_forecasts, publish_forecasts
 from store.schema.planning_tables import audit
-from store.schema.tables import forecasts
+from store.schema.publication_tables import forecasts
 from tests.data.store_builders import make_forecasts
 
 APRIL = pd.Timestamp("2025-04-22T11:30", tz="UTC")

@@ -6,16 +6,16 @@ from sqlalchemy import Engine
 
 from store.errors import DataError
 from store.facts.batch import FileRows
-from store.facts.quarantine import (
+from store.facts.reading import read_observations, read_vintages
+from store.facts.reviews import (
     quarantine_file,
     quarantine_reasons,
     quarantined_file,
     read_quarantine,
     release,
 )
-from store.facts.reading import read_observations, read_vintages
 from store.facts.writing import write_batch
-from store.schema.payload import tables_from_json, tables_to_json
+from store.schema.frames import tables_from_json, tables_to_json
 from tests.data.store_builders import make_batch, make_covariates, make_file, make_observations
 
 AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")

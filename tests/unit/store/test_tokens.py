@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from store.errors import DataError
-from store.planning.tokens import (
+from store.planning.audit import (
     create_token,
     digest_of,
     read_tokens,
