@@ -30,7 +30,7 @@ from flows.cli.app import DEFAULTS  # sets what Prefect reads on import: first
 from flows.context.stores import single_writer, store_of
 from flows.ingest.ingest import ingest
 from flows.ingest.sources import live
-from sources.month_range import MonthRange
+from sources.base import MonthRange
 from store.settings import PROJECT_ROOT, Settings
 from tests.providers.comtrade import ComtradeWorld
 from tests.providers.server import Providers

@@ -1,9 +1,13 @@
 """Errors callers may catch; each message says what, where, what was expected and what to do."""
 
 from collections.abc import Sequence
+from typing import Final
 
-SHOWN = 5
+SHOWN: Final = 5
 """How many bad rows or names a message lists before it only counts the rest."""
+
+LONGEST_CELL: Final = 40
+"""Characters of a cell that a message repeats."""
 
 
 class DataError(ValueError):
@@ -40,3 +44,14 @@ def first_few(items: Sequence[object], *, total: int | None = None) -> str:
     count = len(items) if total is None else total
     shown = "; ".join(str(item) for item in items[:SHOWN])
     return shown if count <= SHOWN else f"{shown}; ... ({count} in all)"
+
+
+def shown(text: str) -> str:
+    """Return a cell for a message: on one line and not too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_CELL else f"{line[:LONGEST_CELL]}..."
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 row``, ``2 rows``."""
+    return f"{number:,} {noun if number == 1 or noun == 'series' else noun + 's'}"

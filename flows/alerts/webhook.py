@@ -13,7 +13,7 @@ import pandas as pd
 
 from service.http.responses import Record
 from service.planning.webhooks import Resolve, WebhookPolicy, resolved, signed
-from sources.http.backoff import RetryPolicy
+from sources.http.faults import RetryPolicy
 from store.errors import DataError
 
 TRIES: Final = 3

@@ -8,10 +8,9 @@ import pandas as pd
 
 from flows.clock import utc_now
 from flows.context.stores import store_of
-from sources.base import Source, SourceInfo
+from sources.base import MonthRange, Source, SourceInfo
 from sources.bundled.all_tables import bundled_sources
-from sources.bundled.periods import parse_period
-from sources.month_range import MonthRange
+from sources.bundled.wording import parse_period
 from sources.providers.registry import BY_CODE, coded_source, live_source
 from store.errors import DataError
 from store.facts.batch import FileRows

@@ -36,7 +36,7 @@ from models.parts.parts import (
     without_training_rows,
 )
 from models.parts.training import past_panel_stats
-from sources.files.month_text import month_label
+from sources.files.cells import month_label
 from sources.files.panel import SPARSE_END
 from sources.files.panel_parts import parts_of
 from store.errors import DataError, first_few

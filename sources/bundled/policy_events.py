@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.bundled.destinations import parse_areas
+from sources.bundled.wording import parse_areas
 from sources.files.csv_table import Row
 from sources.files.yaml_table import read_rows
 from store.facts.batch import FileRows

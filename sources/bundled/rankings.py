@@ -11,10 +11,8 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.bundled.dating import latest_plausible_day
-from sources.bundled.destinations import COUNTRIES
-from sources.bundled.periods import parse_period
-from sources.bundled.release_calendar import ReleaseCalendar
+from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day
+from sources.bundled.wording import COUNTRIES, parse_period
 from sources.files.csv_table import Row, read_table
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame

@@ -1,4 +1,4 @@
-"""When China Customs publishes: the rule, and the recorded release days."""
+"""When China Customs publishes, and the latest day on which a figure can have become known."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Final, Self
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.bundled.periods import month, parse_period
+from sources.bundled.wording import end_of_month, month, parse_period
 from sources.files.csv_table import Row, parse_day, read_table
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
@@ -112,3 +112,51 @@ def _kind(text: str) -> str:
     """Classify a release; a press page without the customs release day is a supplement."""
     word = text.split(maxsplit=1)[0] if text else ""
     return word if word in {"headline", "detail"} else "supplement"
+
+
+_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
+_YEAR: Final = re.compile(r"\d{4}", re.ASCII)
+
+
+def stated_day(published_on: str) -> pd.Timestamp | None:
+    """Return the last day ``published_on`` can mean; None where it is empty.
+
+    Raises:
+        ValueError: it is no day, month or year; worded to follow "is not".
+    """
+    if not published_on:
+        return None
+    if _YEAR.fullmatch(published_on):
+        return end_of_month(month(f"{published_on}-12"))
+    if _MONTH.fullmatch(published_on):
+        return end_of_month(month(published_on))
+    try:
+        return parse_day(published_on)
+    except ValueError as err:
+        raise ValueError("a day, a month, a year or empty") from err
+
+
+def latest_plausible_day(
+    published_on: str,
+    last_period: pd.Timestamp,
+    calendar: ReleaseCalendar,
+    *,
+    otherwise: pd.Timestamp | None = None,
+) -> pd.Timestamp:
+    """Return the latest day on which a figure can have become known.
+
+    A stated day after the end of the figure's last month is used. An earlier one cannot be right,
+    because nobody knows a month before it ends: then the customs release is used. The result is
+    never before the stated day.
+
+    Args:
+        published_on: ``YYYY-MM-DD``, ``YYYY-MM``, ``YYYY`` or empty.
+        last_period: first day of the last month the figure covers.
+        calendar: release days of the customs.
+        otherwise: a day to use where ``published_on`` is empty, if there is one.
+    """
+    released = calendar.released_on(last_period)
+    stated = stated_day(published_on) or otherwise
+    if stated is None:
+        return released
+    return stated if stated > end_of_month(last_period) else released

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from sources.base import SourceInfo
-from sources.bundled.destinations import COUNTRIES
 from sources.bundled.policy_events import latest_of
+from sources.bundled.wording import COUNTRIES
 from sources.files.csv_table import Row
 from sources.files.levers import HIGHEST_RATE_PCT
 from sources.files.yaml_table import read_rows

@@ -5,7 +5,7 @@ from typing import Final
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.bundled.destinations import COUNTRIES
+from sources.bundled.wording import COUNTRIES
 from sources.checks.cells import (
     CELL,
     SERIES,

@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sources.files.columns import NumericColumn
+from sources.files.cells import NO_MONTH, MonthTexts, NumericColumn, read_months
 from sources.files.long_format import LongFile, read_long_file
-from sources.files.messages import counted
-from sources.files.month_text import NO_MONTH, MonthTexts, read_months
-from store.errors import SHOWN, DataError
+from store.errors import SHOWN, DataError, counted
 
 WHAT: Final = "Covariate file"
 KEY: Final = ("destination", "period")

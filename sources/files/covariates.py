@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sources.files.month_text import month_label
+from sources.files.cells import month_label
 from store.errors import SHOWN, DataError
 
 

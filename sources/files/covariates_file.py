@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sources.files.cells import form_note, month_label
 from sources.files.covariate_rows import CovariateRows, read_rows
 from sources.files.covariates import Covariates, Superseded
-from sources.files.messages import counted
-from sources.files.month_text import form_note, month_label
-from store.errors import SHOWN, DataError, first_few
+from store.errors import SHOWN, DataError, counted, first_few
 
 FURTHEST: Final = 120
 """Months read beyond the panel's last; a typing error must not make the arrays huge."""

@@ -14,15 +14,14 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from sources.files.columns import (
+from sources.files.cells import (
     CategoricalColumn,
     NumericColumn,
     categorical_column,
     is_text,
     numeric_column,
 )
-from sources.files.messages import shown
-from store.errors import DataError
+from store.errors import DataError, shown
 
 PARQUET: Final = (".parquet", ".pq")
 

@@ -13,12 +13,10 @@ import numpy as np
 import pandas as pd
 
 from sources.files import panel_checks as checks
+from sources.files.cells import form_note, month_label, read_months
 from sources.files.long_format import LongFile, read_long_file
-from sources.files.messages import counted
-from sources.files.month_text import form_note, month_label, read_months
-from sources.files.panel_checks import PanelRows
-from sources.files.series_faults import SeriesFaults
-from store.errors import DataError, first_few
+from sources.files.panel_checks import PanelRows, SeriesFaults
+from store.errors import DataError, counted, first_few
 
 COLUMNS: Final = ("destination", "period", "tonnes")
 PART_OF: Final = "part_of"
@@ -47,7 +45,7 @@ def read_panel(path: Path) -> Panel:
 
     Args:
         path: File with ``destination, period, tonnes`` and perhaps ``part_of``; further columns are
-            ignored. Rows may come in any order; months are read as ``sources.files.month_text``
+            ignored. Rows may come in any order; months are read as ``sources.files.cells``
             does; an empty ``tonnes`` is a gap; duplicate rows are read once.
 
     Raises:

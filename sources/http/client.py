@@ -11,10 +11,9 @@ from typing import Final, Generic, Self, TypeVar
 import httpx
 
 from sources.http import faults
-from sources.http.api_keys import ApiKeys
-from sources.http.backoff import MAX_RETRY_AFTER_S, RetryPolicy, parse_retry_after
 from sources.http.cache import CachedReply, CacheEntry, HttpCache, sha256
-from sources.http.transport import Call, Params, Transport
+from sources.http.faults import MAX_RETRY_AFTER_S, RetryPolicy, parse_retry_after
+from sources.http.transport import ApiKeys, Call, Params, Transport
 from store.errors import SourceError
 from store.settings import Settings
 

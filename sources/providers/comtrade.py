@@ -7,12 +7,10 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from sources.base import SourceInfo
-from sources.http.api_keys import ApiKeys, sent_as
-from sources.http.backoff import RetryPolicy
+from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
-from sources.month_range import MonthRange
-from sources.provider_rows import USUAL_LAG, not_after, observations, usual_moment
+from sources.http.faults import RetryPolicy
+from sources.http.transport import ApiKeys, sent_as
 from sources.providers.comtrade_calls import (
     EXPORTS,
     IMPORTS,
@@ -25,6 +23,7 @@ from sources.providers.comtrade_calls import (
     of_commodity,
 )
 from sources.providers.countries import comtrade_place
+from sources.providers.rows import USUAL_LAG, not_after, observations, usual_moment
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.settings import Settings

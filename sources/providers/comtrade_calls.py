@@ -7,11 +7,11 @@ from typing import Final
 
 import pandas as pd
 
+from sources.base import MonthRange
 from sources.http.client import HttpClient
 from sources.http.transport import Params
-from sources.month_range import MonthRange
 from sources.providers.countries import comtrade_codes
-from sources.providers.json_rows import numbers, records_in, table_of
+from sources.providers.rows import numbers, records_in, table_of
 from store.errors import SourceError
 from store.vocabulary import HS6
 

@@ -9,14 +9,13 @@ from typing import Final, TypeVar
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.bundled.periods import month
-from sources.bundled.precision import half_width
 from sources.bundled.release_calendar import ReleaseCalendar
+from sources.bundled.wording import half_width, month
 from sources.files.csv_table import Problems, content_of
-from sources.provider_rows import not_after, observations
+from sources.providers.countries import partner_place
 from sources.providers.customs_headings import amount_of, month_of, tonnes_of
-from sources.providers.customs_places import partner_place
 from sources.providers.customs_table import Column, CustomsLine, CustomsTable, read_customs
+from sources.providers.rows import not_after, observations
 from store.errors import DataError
 from store.facts.batch import FileRows
 from store.schema.frames import MOMENT_DTYPE

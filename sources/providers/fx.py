@@ -8,12 +8,10 @@ from typing import Final
 
 import pandas as pd
 
-from sources.base import SourceInfo
-from sources.http.backoff import RetryPolicy
+from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
-from sources.month_range import MonthRange
-from sources.provider_rows import covariates, is_over, usual_moment
-from sources.providers.json_rows import missing_columns, numbers
+from sources.http.faults import RetryPolicy
+from sources.providers.rows import covariates, is_over, missing_columns, numbers, usual_moment
 from store.facts.batch import FileRows
 from store.settings import Settings
 

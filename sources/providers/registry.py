@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Final, cast
 
 from sources.base import LiveSource
-from sources.http.backoff import RetryPolicy
+from sources.http.faults import RetryPolicy
 from store.settings import Settings
 
 Maker = Callable[[Settings, RetryPolicy], LiveSource]
@@ -17,8 +17,8 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "comext": ("sources.providers.comext", "ComextImports"),
     "fx": ("sources.providers.fx", "ExchangeRates"),
     "gpr": ("sources.providers.gpr", "GeopoliticalRisk"),
-    "hts": ("sources.watchers.hts", "TariffSchedule"),
-    "federal_register": ("sources.watchers.federal_register", "FederalRegister"),
+    "hts": ("sources.providers.hts", "TariffSchedule"),
+    "federal_register": ("sources.providers.federal_register", "FederalRegister"),
 }
 """Module and class by source id; imported on use, because the SDMX library takes seconds."""
 

@@ -5,10 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.base import LiveSource, Source
+from sources.base import LiveSource, MonthRange, Source
 from sources.bundled.all_tables import bundled_sources
-from sources.http.backoff import RetryPolicy
-from sources.month_range import MonthRange
+from sources.http.faults import RetryPolicy
 from sources.providers.registry import LIVE, live_source
 from store.database import open_store
 from store.facts.batch import Batch

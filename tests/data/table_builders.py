@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.bundled.destinations import COUNTRIES
+from sources.bundled.wording import COUNTRIES
 from store.facts.batch import FileRows
 from tests.data.store_builders import make_observations
 

@@ -12,10 +12,9 @@ import pandas as pd
 import pytest
 
 from service.wording.names import DESTINATION_NAMES
-from sources.base import LiveSource
+from sources.base import LiveSource, MonthRange
 from sources.checks.guards import objections
-from sources.month_range import MonthRange
-from sources.providers.customs_places import partner_place
+from sources.providers.countries import partner_place
 from store.database import open_store
 from store.facts.batch import Batch
 from store.facts.reading import read_observations

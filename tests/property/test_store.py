@@ -8,10 +8,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sources.bundled.dating import latest_plausible_day, stated_day
-from sources.bundled.periods import end_of_month, parse_period
-from sources.bundled.precision import half_width
-from sources.bundled.release_calendar import ReleaseCalendar
+from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
+from sources.bundled.wording import end_of_month, half_width, parse_period
 from store.database import open_store
 from store.facts.evidence import data_vintage
 from store.facts.reading import read_observations

@@ -21,7 +21,7 @@ from flows.alerts.alerts import MOST_TRIES, alert, alert_if_possible
 from flows.alerts.webhook import Sender
 from flows.context.stores import store_of
 from service.planning.webhooks import WebhookPolicy
-from sources.http.backoff import RetryPolicy
+from sources.http.faults import RetryPolicy
 from store.planning.alert_rules import AlertRule, add_rule, end_rule
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need

@@ -14,7 +14,7 @@ import trustme
 from flows.alerts.alerts import alert
 from flows.alerts.webhook import Sender, trusting
 from flows.context.stores import store_of
-from sources.http.backoff import RetryPolicy
+from sources.http.faults import RetryPolicy
 from store.errors import DataError
 from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor

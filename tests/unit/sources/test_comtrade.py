@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from sources.http.backoff import RetryPolicy
-from sources.month_range import MonthRange
+from sources.base import MonthRange
+from sources.http.faults import RetryPolicy
 from sources.providers.comtrade import ComtradeExports, ComtradeMirror
 from sources.providers.countries import comtrade_place
 from store.errors import SourceError

@@ -5,8 +5,8 @@ import pytest
 
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.checks.guards import objections
+from sources.providers.countries import partner_place
 from sources.providers.customs import CustomsDownload
-from sources.providers.customs_places import partner_place
 from store.errors import DataError
 from store.schema.frame_schemas import validate
 from store.schema.frames import typed_frame

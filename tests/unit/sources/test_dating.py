@@ -1,8 +1,7 @@
 import pandas as pd
 import pytest
 
-from sources.bundled.dating import latest_plausible_day, stated_day
-from sources.bundled.release_calendar import ReleaseCalendar
+from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
 
 RULE = ReleaseCalendar({})
 

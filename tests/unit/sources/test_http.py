@@ -11,11 +11,10 @@ from typing import ClassVar
 import pytest
 from pydantic import SecretStr
 
-from sources.http.api_keys import ApiKeys, sent_as
-from sources.http.backoff import RetryPolicy, parse_retry_after
 from sources.http.cache import CacheEntry, HttpCache, sha256
 from sources.http.client import HttpClient
-from sources.http.faults import TooMuchError
+from sources.http.faults import RetryPolicy, TooMuchError, parse_retry_after
+from sources.http.transport import ApiKeys, sent_as
 from store.errors import SourceError
 from store.settings import Settings
 from tests.providers.answers import Fault

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sources.http.backoff import RetryPolicy
-from sources.month_range import MonthRange
+from sources.base import MonthRange
+from sources.http.faults import RetryPolicy
 from sources.providers.fx import ExchangeRates, monthly_means
 from sources.providers.gpr import GeopoliticalRisk
 from store.settings import Settings

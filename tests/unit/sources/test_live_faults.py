@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.base import LiveSource
-from sources.http.backoff import RetryPolicy
-from sources.month_range import MonthRange
+from sources.base import LiveSource, MonthRange
+from sources.http.faults import RetryPolicy
 from sources.providers.registry import LIVE, live_source
 from store.errors import SourceError
 from store.facts.batch import FileRows

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.http.backoff import RetryPolicy
-from sources.month_range import MonthRange
-from sources.watchers.federal_register import FederalRegister
-from sources.watchers.hts import TariffSchedule
+from sources.base import MonthRange
+from sources.http.faults import RetryPolicy
+from sources.providers.federal_register import FederalRegister
+from sources.providers.hts import TariffSchedule
 from store.errors import SourceError
 from store.settings import Settings
 from tests.providers.server import Providers

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from sources.http.backoff import RetryPolicy
-from sources.month_range import MonthRange
+from sources.base import MonthRange
+from sources.http.faults import RetryPolicy
 from sources.providers.census import CensusImports
 from sources.providers.comext import ComextImports
 from sources.providers.countries import comext_members, comext_place

@@ -1,9 +1,13 @@
 import pandas as pd
 import pytest
 
-from sources.bundled.destinations import COUNTRIES, parse_areas, parse_destination
-from sources.bundled.periods import parse_period
-from sources.bundled.precision import half_width
+from sources.bundled.wording import (
+    COUNTRIES,
+    half_width,
+    parse_areas,
+    parse_destination,
+    parse_period,
+)
 from store.vocabulary import EU27_MEMBERS
 
 

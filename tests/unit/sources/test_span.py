@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sources.month_range import MonthRange
+from sources.base import MonthRange
 
 
 def test_a_span_counts_both_ends() -> None:

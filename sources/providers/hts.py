@@ -8,12 +8,10 @@ from typing import Final
 
 import pandas as pd
 
-from sources.base import SourceInfo
-from sources.http.backoff import RetryPolicy
+from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
-from sources.month_range import MonthRange
-from sources.providers.json_rows import missing_columns
-from sources.watchers.proposals import Proposal, proposals
+from sources.http.faults import RetryPolicy
+from sources.providers.rows import Proposal, missing_columns, proposals
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings

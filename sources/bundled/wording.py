@@ -1,0 +1,160 @@
+"""How reports write places, periods and numbers, and how exact a printed number is."""
+
+import re
+from typing import Final, NamedTuple
+
+import pandas as pd
+
+from store.vocabulary import CONTINENTS, EU27, WORLD
+
+COUNTRIES: Final = frozenset(
+    """
+    ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AZE BDI BEL BEN BES BFA BGD BGR
+    BHR BHS BIH BLM BLR BLZ BMU BOL BRA BRB BRN BTN BVT BWA CAF CAN CCK CHE CHL CHN CIV CMR COD COG
+    COK COL COM CPV CRI CUB CUW CXR CYM CYP CZE DEU DJI DMA DNK DOM DZA ECU EGY ERI ESH ESP EST ETH
+    FIN FJI FLK FRA FRO FSM GAB GBR GEO GGY GHA GIB GIN GLP GMB GNB GNQ GRC GRD GRL GTM GUF GUM GUY
+    HKG HMD HND HRV HTI HUN IDN IMN IND IOT IRL IRN IRQ ISL ISR ITA JAM JEY JOR JPN KAZ KEN KGZ KHM
+    KIR KNA KOR KWT LAO LBN LBR LBY LCA LIE LKA LSO LTU LUX LVA MAC MAF MAR MCO MDA MDG MDV MEX MHL
+    MKD MLI MLT MMR MNE MNG MNP MOZ MRT MSR MTQ MUS MWI MYS MYT NAM NCL NER NFK NGA NIC NIU NLD NOR
+    NPL NRU NZL OMN PAK PAN PCN PER PHL PLW PNG POL PRI PRK PRT PRY PSE PYF QAT REU ROU RUS RWA SAU
+    SDN SEN SGP SGS SHN SJM SLB SLE SLV SMR SOM SPM SRB SSD STP SUR SVK SVN SWE SWZ SXM SYC SYR TCA
+    TCD TGO THA TJK TKL TKM TLS TON TTO TUN TUR TUV TWN TZA UGA UKR UMI URY USA UZB VAT VCT VEN VGB
+    VIR VNM VUT WLF WSM YEM ZAF ZMB ZWE
+    """.split()  # noqa: SIM905  # 249 quoted codes would hide what is one list
+)
+"""ISO 3166-1 alpha-3."""
+
+AREAS: Final = COUNTRIES | {WORLD, EU27, *CONTINENTS}
+"""Geographic areas: countries, the world, EU27, regions."""
+
+GROUPS: Final = frozenset({"WLD_EX_USA", "TOP10"})
+"""Other groupings reports use."""
+
+
+def parse_destination(text: str) -> str:
+    """Check a place or a sum of countries such as ``DEU+USA+KOR``.
+
+    Raises:
+        ValueError: it is neither; worded to follow "is not".
+    """
+    parts = text.split("+")
+    countries = len(parts) > 1 and len(set(parts)) == len(parts) and COUNTRIES.issuperset(parts)
+    if text in AREAS or text in GROUPS or countries:
+        return text
+    raise ValueError("a destination (ISO alpha-3, WLD, EU27, a region, or a sum such as DEU+USA)")
+
+
+def parse_areas(text: str) -> str:
+    """Check a list of places such as ``USA;EU27``.
+
+    Raises:
+        ValueError: a part is no place; worded to follow "is not".
+    """
+    if all(part in AREAS for part in text.split(";")):
+        return text
+    raise ValueError("a list of destinations (ISO alpha-3, WLD or EU27, with ; between)")
+
+
+_MONTH: Final = r"\d{4}-(?:0[1-9]|1[0-2])"
+_YEAR: Final = re.compile(r"\d{4}", re.ASCII)
+_RANGE: Final = re.compile(rf"({_MONTH})(?:\.\.({_MONTH}))?", re.ASCII)
+
+
+class Period(NamedTuple):
+    """First days of the first and the last month."""
+
+    first: pd.Timestamp
+    last: pd.Timestamp
+
+    @property
+    def end(self) -> pd.Timestamp:
+        """Return the last day of the last month."""
+        return end_of_month(self.last)
+
+
+def month(text: str) -> pd.Timestamp:
+    """Return the first day of ``YYYY-MM``."""
+    return pd.Timestamp(f"{text}-01").as_unit("us")
+
+
+def end_of_month(day: pd.Timestamp) -> pd.Timestamp:
+    """Return the last day of the month ``day`` lies in."""
+    return day + pd.offsets.MonthEnd(0)
+
+
+def parse_period(text: str) -> Period:
+    """Return the months of ``YYYY-MM``, ``YYYY`` or ``YYYY-MM..YYYY-MM``.
+
+    Raises:
+        ValueError: the text is no such period; worded to follow "is not".
+    """
+    if _YEAR.fullmatch(text):
+        return Period(month(f"{text}-01"), month(f"{text}-12"))
+    if not (match := _RANGE.fullmatch(text)):
+        raise ValueError("a period YYYY-MM, YYYY or YYYY-MM..YYYY-MM")
+    period = Period(month(match[1]), month(match[2] or match[1]))
+    if period.last < period.first:
+        raise ValueError("a period that ends no earlier than it begins")
+    return period
+
+
+_LOOSE: Final = re.compile(
+    r"\b(approx\w*|about|around|rough|roughly|nearly|almost|more than|over(?= ~?\d)|just over)\b",
+    re.IGNORECASE,
+)
+"""Words that make a number approximate; whole words, because "wrought" is not "rough"."""
+
+_LOOSENESS: Final = 3.0
+"""How much wider the error of an approximate number is than its digits imply."""
+
+_STATED: Final = re.compile(r"\+/-\s*(\d+(?:\.\d+)?)\s*(%|t\b|musd\b)")
+"""A tolerance stated in the note."""
+
+_MULTIPLE: Final = re.compile(r"\b(\d+\.\d+) times\b")
+"""Growth given as a multiple, "5.1 times May"."""
+
+_TRAILING_ZEROS: Final = re.compile(r"[1-9]\d*?(0{3,})")
+
+
+def half_width(value: str, unit: str, note: str = "") -> float:
+    """Return half the last meaningful digit of a printed number, in the number's unit.
+
+    A whole number with three or more trailing zeros counts as rounded at its last other digit,
+    unless it is a percentage. Approximate wording triples the width. A tolerance stated in the
+    note, or growth given as a multiple with few digits, is used where it is wider.
+
+    Args:
+        value: the number as printed.
+        unit: ``pct``, ``t`` or another unit of the vocabulary.
+        note: the row's note on the number.
+    """
+    width = _digit(value, rounds=unit != "pct") / 2
+    if _LOOSE.search(note):
+        width *= _LOOSENESS
+    return max(width, _stated(value, unit, note), _multiple(unit, note))
+
+
+def _digit(value: str, *, rounds: bool) -> float:
+    """Return the size of one unit in the last meaningful digit."""
+    whole, _, decimals = value.lstrip("+-").partition(".")
+    if decimals:
+        return float(f"1e-{len(decimals)}")
+    zeros = _TRAILING_ZEROS.fullmatch(whole) if rounds else None
+    return float(f"1e{len(zeros[1])}") if zeros else 1.0
+
+
+def _stated(value: str, unit: str, note: str) -> float:
+    """Return the widest tolerance the note states in the row's unit or, for levels, in percent."""
+    widths = [0.0]
+    for amount, of in _STATED.findall(note):
+        if of == unit:
+            widths.append(float(amount))
+        elif of == "%" and unit != "pct":
+            widths.append(abs(float(value)) * float(amount) / 100)
+    return max(widths)
+
+
+def _multiple(unit: str, note: str) -> float:
+    """Return half the last digit of a multiple, in percent."""
+    match = _MULTIPLE.search(note) if unit == "pct" else None
+    return 100 * _digit(match[1], rounds=False) / 2 if match else 0.0
