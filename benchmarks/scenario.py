@@ -13,8 +13,8 @@ import pandas as pd
 
 from features.panel.partner_table import PartnerTable
 from features.panel.table_origin import table_origin
+from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
-from flows.publishing.scenario_snapshot import scenario_snapshot
 from models.policy.learned import nothing_learned
 from models.policy.scenario import paired
 from models.policy.scenario_snapshot import ScenarioSnapshot

@@ -1,6 +1,8 @@
 """The run-and-publish path: facts in, a published forecast and its report out, once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -15,18 +17,115 @@ from flows.monitoring.monitors import watch_if_possible
 from flows.monitoring.run_marker import MAIN_JOB, marked_run, table_run
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import PUBLISHED, alarm, emit
-from flows.publishing.pipelines import Pipeline, open_pipelines
-from flows.publishing.publish import PublicationDraft, held_folder, objections, publish
-from flows.publishing.run_config import MAGNETS, RunConfig, config_of
-from flows.publishing.run_ledger import run_entry
-from flows.publishing.run_outcome import RunOutcome, unchanged
+from flows.publishing.evidence_pipeline import EvidencePipeline, open_evidence
+from flows.publishing.publish import (
+    PublicationDraft,
+    day_of,
+    held_folder,
+    held_like,
+    objections,
+    publish,
+    run_entry,
+)
+from flows.publishing.run_config import MAGNETS, RunConfig, by_model, config_of
+from flows.publishing.table_pipeline import TablePipeline, open_table_pipelines
 from flows.training.backtest import verdict
 from flows.training.predict import BacktestedForecast
 from models.forecasting.fallback import FAULTS, reason_of
 from store.errors import DataError
 from store.facts.commodities import save_label
+from store.facts.commodities import save_label
+from store.facts.reading import latest_forecast
+from store.publications.decisions import held_forecasts
 from store.publications.publishing import settle_runs
 from store.settings import Settings
+from store.vocabulary import COMMODITY
+
+Pipeline = EvidencePipeline | TablePipeline
+"""Both hold ``config`` and ``snapshot``, and have the same methods: ``is_current``, ``forecast``,
+``fallback``, ``plausible_at``, ``panel``, ``made_with``, ``unknowns`` and ``write_report``."""
+
+
+def open_pipelines(
+    settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
+) -> Iterator[tuple[str, Pipeline | str]]:
+    """Yield by key the pipelines of configurations, or why one cannot be forecast.
+
+    Those that share a model come together, and are opened when their turn comes.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to forecast at (UTC).
+        configs: What to forecast; the main job brings the bundled figures in first.
+    """
+    for members in by_model(configs):
+        if members[0].forecaster == "evidence":
+            yield members[0].published_as, open_evidence(settings, as_of)
+        else:
+            yield from open_table_pipelines(settings, as_of, members).items()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """What a run left behind."""
+
+    commodity: str = COMMODITY
+    """Key it is published under."""
+    forecasts: pd.DataFrame
+    report: Path
+    rows_published: int = 0
+    verdict: str = ""
+    unknowns: list[str] = field(default_factory=list)
+    is_new: bool = False
+    held: str = ""
+    """Why the forecast waits for a person; the one before it still stands."""
+
+    @property
+    def is_main(self) -> bool:
+        """Tell whether the main job left it."""
+        return self.commodity == COMMODITY
+
+
+def unchanged(pipeline: Pipeline) -> RunOutcome | None:
+    """Return the forecast that the same facts, months and choices made already; None if new."""
+    return _published_already(pipeline) or _held_already(pipeline)
+
+
+def _published_already(pipeline: Pipeline) -> RunOutcome | None:
+    snapshot, config = pipeline.snapshot, pipeline.config
+    day = day_of(snapshot.as_of)
+    latest = latest_forecast(snapshot.engine, as_of=day, commodity=config.published_as)
+    if latest.empty or set(latest["data_vintage"]) != {snapshot.data_vintage}:
+        return None
+    page = config.report_folder(snapshot.settings, latest["as_of"].iloc[0]) / "index.html"
+    if not page.exists() or not _is_like(pipeline, latest):
+        return None
+    since = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
+    echo(
+        f"run       {config.prefix}nothing new since the forecast of {since}; nothing was published"
+    )
+    return RunOutcome(commodity=config.published_as, forecasts=latest, report=page)
+
+
+def _held_already(pipeline: Pipeline) -> RunOutcome | None:
+    snapshot, config = pipeline.snapshot, pipeline.config
+    key = config.published_as
+    found = held_like(snapshot.engine, snapshot.as_of, snapshot.data_vintage, published_as=key)
+    if found is None:
+        return None
+    table = held_forecasts(snapshot.engine, found.number)
+    if not _is_like(pipeline, table):
+        return None
+    echo(f"run       {config.prefix}nothing new; publication {found.number} is {found.note}")
+    folder = held_folder(config.report_folder(snapshot.settings, found.as_of))
+    return RunOutcome(commodity=key, forecasts=table, report=folder / "index.html", held=found.note)
+
+
+def _is_like(pipeline: Pipeline, rows: pd.DataFrame) -> bool:
+    """Tell whether a run now would reach as far, by the same models."""
+    reaches = rows["period"].max() == pipeline.snapshot.last_period
+    return reaches and pipeline.is_current(set(rows["model"]))
+
 
 ARTIFACT: Final = "world-forecast"
 """How the key of the table begins that every run leaves in Prefect."""

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from flows.context.console import echo
-from flows.context.workspace import Workspace, open_workspace, store_of
+from flows.context.workspace import Workspace, open_workspace
+from flows.context.stores import store_of
 from flows.publishing.published_forecasts import ExplainRequest, chosen, model_of
 from flows.training.predict import predict
 from models.explain.decomposition import explained

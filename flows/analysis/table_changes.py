@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from features.panel.partner_table import PartnerTable
 from flows.context.console import echo
 from flows.context.stores import store_of
-from flows.publishing.group_record import GroupRecord
-from flows.publishing.run_config import RunConfig
+from flows.publishing.run_config import GroupRecord, RunConfig
 from flows.publishing.table_snapshot import OF_GROUP, open_tables
 from models.engine.spec import EngineSpec
 from models.explain.changes import MedianForecast

@@ -10,7 +10,8 @@ from features.months import month_label
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.context.console import echo
 from flows.context.output import write_result
-from models.event_study.diversion import DiversionQuestion, check_rate, find_diversion, kept_of_path
+from models.event_study.diversion import check_rate, find_diversion, kept_of_path
+from models.event_study.diversion_found import DiversionQuestion
 from models.event_study.diversion_words import COLUMNS, diversion_table, sentences
 from models.event_study.trade_flows import TradeFlows
 from store.errors import DataError
@@ -58,7 +59,8 @@ def diversion(
 def _known(
     settings: Settings, as_of: pd.Timestamp, commodity: str | None
 ) -> tuple[TradeFlows, PartialActs]:
-    from flows.context.workspace import open_workspace, store_of
+    from flows.context.workspace import open_workspace
+    from flows.context.stores import store_of
     from flows.publishing.table_snapshot import open_table
     from store.facts.reading import read_events
 

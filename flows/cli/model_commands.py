@@ -45,7 +45,7 @@ def train(
         trials = TRIALS if tune is None else tune
         tune_files(settings, TuningRequest(trials, files, before, horizon), out=out)
         return
-    from flows.context.workspace import single_writer
+    from flows.context.stores import single_writer
     from flows.training.train import train as flow
 
     with single_writer(settings):
@@ -70,7 +70,7 @@ def promote(
 
     The decision and its evidence are kept in MLflow. The exit code is 1 if it is refused.
     """
-    from flows.context.workspace import single_writer
+    from flows.context.stores import single_writer
     from flows.training.promote import PromotionRequest, tell
     from flows.training.promote import promote as flow
 
@@ -89,7 +89,7 @@ def rollback(
     reason: Annotated[str, Parameter(help="Why; kept with the model taken back.")] = "not told",
 ) -> None:
     """Make the previous champion publish again, from the next run on."""
-    from flows.context.workspace import single_writer
+    from flows.context.stores import single_writer
     from flows.training.promote import rollback as flow
 
     settings, stand = Settings(), moment(as_of)

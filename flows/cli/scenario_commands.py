@@ -6,12 +6,12 @@ from typing import Annotated
 import pandas as pd
 from cyclopts import Parameter
 
+from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.workspace import open_workspace
 from flows.publishing.run_config import MAGNETS, table_config
-from flows.publishing.scenario_snapshot import scenario_snapshot
 from models.policy.recovery import recoveries_at, recovery_words
 from models.policy.scenario import paired
 from sources.files.csv_table import content_of

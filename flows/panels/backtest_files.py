@@ -12,9 +12,16 @@ from flows.context.workspace import open_workspace
 from flows.panels.cluster import open_executor
 from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out
 from flows.panels.parted_backtest import replay_parts
-from flows.training.backtest import backtest, evidence_scoreboard, record_panel, verdict
+from flows.training.backtest import (
+    Scoreboard,
+    backtest,
+    evidence_scoreboard,
+    record_panel,
+    scoreboard_of,
+    verdict,
+    write_scoreboard,
+)
 from flows.training.predict import predict
-from flows.training.scoreboard import Scoreboard, scoreboard_of, write_scoreboard
 from models.evaluation.backtest import Backtest, backtest_panel
 from store.errors import DataError
 from store.settings import Settings

@@ -21,8 +21,7 @@ from flows.panels.parted_panel import (
     tell,
     train_at,
 )
-from flows.training.backtest import compared, panel_tags
-from flows.training.scoreboard import CURVES, log_board
+from flows.training.backtest import CURVES, compared, log_board, panel_tags
 from models.evaluation.backtest import SCORED_HORIZONS
 from models.evaluation.scores import ALL, board_of
 from models.forecasting.forecaster import MODEL, REFERENCE

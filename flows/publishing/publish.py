@@ -1,7 +1,9 @@
 """The last step of a run: what is made is checked, frozen, and published or held for a person."""
 
 import json
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -15,9 +17,11 @@ from features.months import month_label
 from features.origin import Origin
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.provenance import environment
+from flows.context.provenance import environment, git_commit
+from flows.context.workspace import Workspace
 from flows.publishing.panels import store_missing_panels
 from flows.publishing.run_config import MAGNETS, RunConfig
+from flows.publishing.table_snapshot import TableSnapshot
 from models.forecasting.plausibility import absurdities
 from models.monitoring.gate import moves, too_far
 from models.reconciliation.sums import broken_sums
@@ -31,7 +35,13 @@ from store.facts.reading import (
 )
 from store.publications.integrity import NUMBERS, PublicationContext, read_publications
 from store.publications.panels import StoredPanel
-from store.publications.publishing import hold_forecasts, publish_forecasts
+from store.publications.publishing import (
+    RunRecord,
+    finish_run,
+    hold_forecasts,
+    publish_forecasts,
+    start_run,
+)
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
@@ -183,3 +193,41 @@ def _moved(draft: PublicationDraft) -> str:
         return ""
     latest = latest_forecast(draft.engine, as_of=draft.as_of, commodity=draft.config.published_as)
     return too_far(moves(draft.table, latest), limit)
+
+
+@dataclass(slots=True)
+class RunEntry:
+    """What becomes known of a run while it runs."""
+
+    mlflow_run_id: str | None = None
+
+
+@contextmanager
+def run_entry(config: RunConfig, snapshot: Workspace | TableSnapshot) -> Iterator[RunEntry]:
+    """Keep in the store that a run began, and whether it failed."""
+    run_id, entry = uuid.uuid4().hex, RunEntry()
+    start_run(
+        snapshot.engine,
+        RunRecord(
+            run_id=run_id,
+            flow=config.flow,
+            as_of=snapshot.as_of,
+            data_vintage=snapshot.data_vintage,
+            started_at=utc_now(),
+            git_commit=git_commit(),
+            model_version=snapshot.model_version,
+            commodity=config.published_as,
+        ),
+    )
+    status = "failed"
+    try:
+        yield entry
+        status = "finished"
+    finally:
+        finish_run(
+            snapshot.engine,
+            run_id,
+            status=status,
+            finished_at=utc_now(),
+            mlflow_run_id=entry.mlflow_run_id,
+        )

@@ -6,12 +6,14 @@ import pandas as pd
 
 from features.months import month_label, month_number
 from flows.context.console import echo
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from models.registry import model_store, registry
 from store.errors import DataError, StoreError
 from store.facts.reading import latest_forecast, read_forecasts
 from store.settings import Settings
-from store.vocabulary import COMMODITY, NOT_REPRODUCED
+from store.vocabulary import COMMODITY, NOT_REPRODUCED, QUANTILE_COLUMNS
+
+NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,29 @@ def common(
         table.loc[table["period"].isin(both)].reset_index(drop=True) for table in (old, new)
     )
     return old, new
+
+
+def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers of a publication by series, then target.
+
+    Args:
+        rows: All rows of one publication; not modified.
+        features: As ``models.forecasting.model_frame.rows_of`` of its origin; not modified.
+
+    Raises:
+        DataError: A series or month of one is not in the other.
+    """
+    keys = pd.MultiIndex.from_arrays(
+        [features["destination"], features["period"].dt.strftime("%Y-%m")]
+    )
+    found = rows.set_index(["destination", "period"])[NUMBERS]
+    if len(found) != len(keys) or not keys.isin(found.index).all():
+        raise DataError(
+            f"The forecast as of {rows['as_of'].iloc[0]:%Y-%m-%d} has {len(found)} rows that are "
+            f"not the {len(keys)} series and months known there. Expected the same. "
+            "Publish anew with `magnetcast run`."
+        )
+    return found.loc[keys].reset_index(drop=True)
 
 
 def model_of(settings: Settings, rows: pd.DataFrame) -> model_store.LoadedModel | None:

@@ -11,11 +11,15 @@ from sqlalchemy import Engine
 
 from flows.context.console import echo
 from flows.context.provenance import environment
-from flows.context.workspace import open_workspace, store_of
-from flows.publishing.reproduce_forecasts import MissingModelError, reproduce_evidence
-from flows.publishing.reproduce_tables import reproduce_table
+from flows.context.workspace import open_workspace
+from flows.context.stores import store_of
+from flows.publishing.published_forecasts import NUMBERS
+from flows.publishing.reproduce_forecasts import (
+    MissingModelError,
+    reproduce_evidence,
+    reproduce_table,
+)
 from flows.publishing.run_config import config_of
-from flows.publishing.scenario_snapshot import NUMBERS
 from store.errors import DataError, first_few
 from store.facts.evidence import EvidenceDigests, evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 from prefect import task
@@ -12,27 +13,31 @@ from prefect.cache_policies import NO_CACHE
 from features.months import month_label
 from features.panel.partner_table import PartnerTable
 from flows.context.console import echo, track
+from flows.context.provenance import git_commit
 from flows.publishing.panels import table_panel
+from flows.publishing.publish import RunEntry
 from flows.publishing.run_config import RunConfig
-from flows.publishing.run_ledger import RunEntry
-from flows.publishing.table_records import record
 from flows.publishing.table_snapshot import (
     OpenedTables,
     TableSnapshot,
     open_tables,
     other_tables,
 )
+from flows.training.backtest import named_scores, own_metrics
 from flows.training.predict import BacktestedForecast
 from models.evaluation.backtest import Backtest, backtest_group
-from models.evaluation.scores import hit_rates
+from models.evaluation.scores import ALL, hit_rates
 from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
 from models.forecasting.fallback import FAULTS, reason_of
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_snapshot import known_months
+from models.registry import tracking
 from service.report.table_report import TableReport, write_table_report
-from store.errors import DataError
+from store.errors import DataError, StoreError
 from store.publications.panels import StoredPanel
+from store.publications.publishing import write_scores
 from store.settings import Settings
+from store.vocabulary import EU27, WORLD
 
 backtest_task = task(name="backtest-tables", cache_policy=NO_CACHE)(backtest_group)
 forecast_task = task(name="forecast-tables", cache_policy=NO_CACHE)(GroupForecaster.forecast)
@@ -206,3 +211,37 @@ def hindsight(past: Sequence[PartnerTable]) -> tuple[str, ...]:
         "never in a forecast."
     )
     return (note,)
+
+
+TOLD: Final = (ALL, WORLD, EU27)
+"""Scopes whose scores MLflow keeps as metrics; the others are in its table."""
+
+
+def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
+    """Keep what a backtest found; return the id of its run in MLflow, None where MLflow is away."""
+    scores = result.scores
+    if len(scores):
+        rows = named_scores(result, as_of=snapshot.as_of, model_version=snapshot.model_version)
+        write_scores(snapshot.engine, rows, commodity=snapshot.config.published_as)
+    name = f"table {snapshot.config.published_as}"
+    try:
+        with tracking.open_run(snapshot.settings, name=name, tags=_tags(snapshot)) as run:
+            run.params(snapshot.spec.choices)
+            if len(scores):
+                run.metrics(own_metrics(scores.loc[scores["scope"].isin(TOLD)]))
+                run.table(scores, "scores.csv")
+            return run.run_id
+    except StoreError as err:
+        echo(f"table     {snapshot.config.published_as}: its record is incomplete: {err}")
+        return None
+
+
+def _tags(snapshot: TableSnapshot) -> dict[str, str]:
+    return {
+        "flow": snapshot.config.flow,
+        "commodity": snapshot.config.published_as,
+        "as_of": snapshot.as_of.isoformat(),
+        "data_vintage": snapshot.data_vintage,
+        "git_commit": git_commit(),
+        "model_version": snapshot.model_version,
+    }

@@ -12,8 +12,7 @@ from features.families.act_strength import STRONG, product_share
 from features.months import month_label
 from features.panel.partner_table import LEAST_PARTNERS, PartnerTable, partner_table
 from flows.context.stores import store_of
-from flows.publishing.group_record import GroupRecord
-from flows.publishing.run_config import RunConfig, table_config
+from flows.publishing.run_config import GroupRecord, RunConfig, table_config
 from models.engine.spec import EngineSpec
 from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
 from models.forecasting.fallback import CHAMPION, STATISTICAL

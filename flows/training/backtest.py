@@ -1,28 +1,119 @@
-"""Replay the past and record how good the forecasts were."""
+"""Replay the past, and record how good the forecasts were: scores, tables and plots."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.context.console import echo, track
+from flows.context.output import write_result
 from flows.context.provenance import git_commit
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
-from flows.training.scoreboard import Scoreboard, log_scoreboard, scoreboard_of
 from models.engine.spec import EngineSpec
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
+from models.evaluation.compare import differences
 from models.evaluation.error_autocorrelation import LONGEST_LAG, carry_over
-from models.evaluation.scores import ALL
+from models.evaluation.market_regimes import with_regime
+from models.evaluation.plots import score_plots, scoreboard_plots
+from models.evaluation.scores import ALL, scoreboard
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.registry import tracking
+from models.registry.tracking import TrackedRun
 from store.errors import StoreError
 from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import ERROR_AUTOCORRELATION
+
+DPI: Final = 130
+
+EVERY: Final = "all"
+"""Regime of a difference over all months."""
+
+CURVES: Final = ("wape", "mase", "sql", "coverage80")
+"""Scores of the product's model that MLflow keeps by horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scoreboard:
+    """Who was how good, where, and how sure that is."""
+
+    cells: pd.DataFrame
+    """As ``models.evaluation.scores.cell_scores``, with regime."""
+    board: pd.DataFrame
+    """As ``models.evaluation.scores.scoreboard``."""
+    differences: pd.DataFrame
+    """As ``compare.differences``, with the regime compared in: all, calm or shock."""
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Return the tables by the name of their file."""
+        return {"scoreboard.csv": self.board, "differences.csv": self.differences}
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the plots by the name of their file, newly drawn."""
+        overall = self.differences.loc[self.differences["regime"] == EVERY]
+        drawn = score_plots(self.cells) | scoreboard_plots(self.cells, overall)
+        return {f"{name}.png": figure for name, figure in drawn.items()}
+
+
+def scoreboard_of(result: Backtest, table: pd.DataFrame, *, seed: int) -> Scoreboard:
+    """Return the scoreboard of a backtest that scored at least one cell.
+
+    Args:
+        result: The backtest.
+        table: Tonnes as known now, series x months, whose shock months are told apart.
+        seed: Of the resamples behind the intervals.
+    """
+    cells = with_regime(result.cells, table)
+    baselines = sorted(set(cells["model"]) - {MODEL})
+    views = [(EVERY, cells), *((str(name), part) for name, part in cells.groupby("regime"))]
+    compared = [
+        differences(part, MODEL, baselines, seed=seed).assign(regime=name) for name, part in views
+    ]
+    return Scoreboard(cells, scoreboard(cells), pd.concat(compared, ignore_index=True))
+
+
+def write_scoreboard(board: Scoreboard, folder: Path) -> list[str]:
+    """Write tables and plots into a folder and return the names of their files."""
+    for name, table in board.tables.items():
+        write_result(table, out=folder / name, form="csv")
+    figures = board.figures()
+    for name, figure in figures.items():
+        figure.savefig(folder / name, dpi=DPI, metadata={"Software": None})
+    return [*board.tables, *figures]
+
+
+def log_scoreboard(run: TrackedRun, board: Scoreboard, *, pictures: bool) -> None:
+    """Keep tables, the product's own curves by horizon and scores by regime in MLflow, and plots.
+
+    Args:
+        run: An open run.
+        board: What to keep.
+        pictures: Whether to keep plots too.
+    """
+    log_board(run, board.board)
+    for name, table in board.tables.items():
+        run.table(table, name)
+    for name, figure in board.figures().items() if pictures else ():
+        run.figure(figure, name)
+
+
+def log_board(run: TrackedRun, board: pd.DataFrame) -> None:
+    """Keep the product's own curves by horizon, and its scores by regime where it is told."""
+    own = board.loc[board["model"] == MODEL]
+    for row in own.loc[own["kind"] == "horizon"].to_dict("records"):
+        scores = {f"{name}_by_horizon": row[name] for name in CURVES if pd.notna(row[name])}
+        run.metrics(scores, step=int(row["value"]))
+    for row in own.loc[own["kind"] == "regime"].to_dict("records"):
+        run.metrics({f"{name}_{row['value']}": row[name] for name in CURVES if pd.notna(row[name])})
+
 
 backtest_task = task(name="rolling-origin-backtest", cache_policy=NO_CACHE)(backtest_evidence)
 

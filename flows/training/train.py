@@ -11,8 +11,7 @@ from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import REFUSED, emit
 from flows.training.backtest import backtest, score_of, tags_of
-from flows.training.promote import promote, tell
-from flows.training.shadow import keep_shadow
+from flows.training.promote import keep_shadow, promote, tell
 from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
 from models.forecasting.forecaster import MODEL

@@ -25,7 +25,7 @@ LOADED = (
     "flows.deployments",
     "flows.backup.restore",
     "flows.cli.service_commands",
-    "flows.analysis.scenario_answers",
+    "flows.analysis.scenarios",
     "flows.cli.by_hand_commands",
     "flows.cli.operation_commands",
     "service.app",

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from flows.cli import app
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from flows.run import RunOutcome, run
 from models.registry import mlflow_client
 from store.archive.database_copies import move_addresses

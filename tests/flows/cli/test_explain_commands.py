@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from flows.clock import utc_now
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from flows.training.predict import predict
 from store.facts.batch import Batch, FileRows
 from store.facts.evidence import data_vintage

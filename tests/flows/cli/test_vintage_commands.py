@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_observations, read_vintages
 from store.facts.reviews import quarantine_file, read_quarantine

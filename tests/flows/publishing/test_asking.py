@@ -1,8 +1,7 @@
 import pytest
 
-from flows.analysis.scenario_answers import open_asker
+from flows.analysis.scenarios import open_asker, published_scenario_snapshot, scenario_snapshot
 from flows.context.stores import store_of
-from flows.publishing.scenario_snapshot import published_scenario_snapshot, scenario_snapshot
 from models.policy.scenario import COLUMNS, paired
 from sources.files.scenario import read_scenario
 from store.errors import DataError

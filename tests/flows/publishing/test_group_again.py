@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from flows.analysis.changes import changes as changes_of
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import member_config

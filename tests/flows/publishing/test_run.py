@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.context.workspace import single_writer, store_of
+from flows.context.stores import single_writer, store_of
 from flows.run import run
 from models.registry import mlflow_client, registry
 from store.errors import DataError, StoreError

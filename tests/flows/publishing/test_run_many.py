@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from flows.monitoring.health import examine
 from flows.monitoring.status import status_lines
 from flows.publishing.reproduce import reproduce

@@ -9,12 +9,11 @@ from mlflow import MlflowClient
 from features.panel.partner_table import PartnerTable
 from flows.cli.run_commands import run_tables_and_tell
 from flows.cli.table_commands import predict_table
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from flows.monitoring.run_marker import read_markers
 from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import table_config
-from flows.publishing.table_pipeline import hindsight
-from flows.publishing.table_records import record
+from flows.publishing.table_pipeline import hindsight, record
 from flows.publishing.table_snapshot import full_commodities, open_table, open_tables
 from flows.run import RunOutcome, run
 from models.evaluation.backtest import Backtest

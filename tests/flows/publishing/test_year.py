@@ -24,8 +24,9 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.exceptions import ObjectNotFound
 
-from flows.context.workspace import store_of
-from flows.deployments import TRAINING, publish
+from flows.context.stores import store_of
+from flows.deployments import publish
+from flows.operations.limits import TRAINING
 from flows.publishing.reproduce import reproduce
 from models.registry import model_store, registry
 from store.facts.reading import latest_forecast, read_forecasts, read_runs

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.context.workspace import open_workspace, store_of
+from flows.context.workspace import open_workspace
+from flows.context.stores import store_of
 from flows.run import run
-from flows.training.promote import PromotionRequest, promote, rollback
-from flows.training.shadow import shadow_release
+from flows.training.promote import PromotionRequest, promote, rollback, shadow_release
 from flows.training.train import train
 from models.registry import registry, tracking
 from models.registry.registry import Champion

@@ -11,7 +11,7 @@ from features.panel.partner_table import partner_table
 from flows.analysis.changes import changes as changes_of
 from flows.analysis.table_changes import between
 from flows.cli.explain_commands import explain
-from flows.context.workspace import store_of
+from flows.context.stores import store_of
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from models.event_study.diversion import Diversion, find_diversion, kept_of_path
+from models.event_study.diversion import find_diversion, kept_of_path
+from models.event_study.diversion_found import Diversion
 from store.errors import DataError
 from tests.data.diversion_builders import (
     ACT,

@@ -1,10 +1,16 @@
-"""What scenarios start from: the forecast of an as_of, and what it was made of."""
+"""Scenarios: the forecast of an as_of that they start from, and the service's answers to them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
 
 import pandas as pd
 
 from features.origin import announced
 from features.panel.table_origin import table_origin
 from flows.context.workspace import open_workspace
+from flows.publishing.published_forecasts import NUMBERS, in_order
 from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table
@@ -13,15 +19,22 @@ from models.explain.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.learned import learned_shift, nothing_learned
 from models.policy.policy_effect import effect_at
+from models.policy.scenario import PairedForecast, paired
 from models.policy.scenario_snapshot import ScenarioSnapshot
 from models.registry import model_store, registry
+from service.scenarios.scenario_schema import (
+    ANSWER_COLUMNS,
+    ScenarioResult,
+)
+from sources.files.levers import Levers
+from sources.files.scenario import Scenario, read_scenario
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.errors import DataError
 from store.facts.reading import read_events, read_tariffs
 from store.settings import Settings
-from store.vocabulary import QUANTILE_COLUMNS
 
-NUMBERS = [*QUANTILE_COLUMNS, "mean"]
+KEPT: Final = 64
+"""Answers kept by what they ask, however it is spelled."""
 
 
 def scenario_snapshot(
@@ -80,29 +93,6 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
     return ScenarioSnapshot(as_of, origin, analogs, published, stages.coherent, learned)
 
 
-def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-    """Return the numbers of a publication by series, then target.
-
-    Args:
-        rows: All rows of one publication; not modified.
-        features: As ``models.forecasting.model_frame.rows_of`` of its origin; not modified.
-
-    Raises:
-        DataError: A series or month of one is not in the other.
-    """
-    keys = pd.MultiIndex.from_arrays(
-        [features["destination"], features["period"].dt.strftime("%Y-%m")]
-    )
-    found = rows.set_index(["destination", "period"])[NUMBERS]
-    if len(found) != len(keys) or not keys.isin(found.index).all():
-        raise DataError(
-            f"The forecast as of {rows['as_of'].iloc[0]:%Y-%m-%d} has {len(found)} rows that are "
-            f"not the {len(keys)} series and months known there. Expected the same. "
-            "Publish anew with `magnetcast run`."
-        )
-    return found.loc[keys].reset_index(drop=True)
-
-
 def _of_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> ScenarioSnapshot:
     """Return the forecast of a full partner table.
 
@@ -116,3 +106,67 @@ def _of_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> Scenar
     made = forecast_table_at(snapshot).set_index(["destination", "period"])
     numbers = made.loc[list(origin.series), NUMBERS].reset_index(drop=True)
     return ScenarioSnapshot(as_of, origin, analogs, numbers, numbers, nothing_learned)
+
+
+def open_asker(
+    standing_of: Callable[[pd.DataFrame], ScenarioSnapshot], rows: pd.DataFrame
+) -> "ScenarioAnswerer":
+    """Return who answers about a publication; takes seconds.
+
+    Args:
+        standing_of: Returns where a publication stands, from its rows.
+        rows: The publication.
+    """
+    return ScenarioAnswerer(standing_of(rows))
+
+
+@dataclass(slots=True)
+class ScenarioAnswerer:
+    """Answers scenarios where one publication stands; equal levers are computed once."""
+
+    standing: ScenarioSnapshot
+    kept: dict[str, PairedForecast] = field(default_factory=dict)
+
+    def __call__(self, text: bytes) -> ScenarioResult:
+        """Return the answer to a scenario written as YAML or JSON.
+
+        Raises:
+            DataError: It is no scenario, or contradicts itself or what is known.
+        """
+        asked = read_scenario("the scenario", text, self.standing.context)
+        key = canonical(asked)
+        if key not in self.kept:
+            if len(self.kept) >= KEPT:
+                del self.kept[next(iter(self.kept))]
+            self.kept[key] = paired(self.standing, asked)
+        return told_of(asked, self.kept[key])
+
+
+def canonical(scenario: Scenario) -> str:
+    """Return what a scenario asks, the same text for the same levers."""
+    sides = [_plain(side) for side in (scenario.levers, scenario.against) if side is not None]
+    return json.dumps(sides, sort_keys=True)
+
+
+def _plain(levers: Levers) -> list[list[object]]:
+    acts = [
+        {**{name: str(value) for name, value in act.given.items()}, "id": act.event_id}
+        for act in levers.acts
+    ]
+    return [[*acts], [str(lever) for lever in levers.tariffs]]
+
+
+def told_of(scenario: Scenario, found: PairedForecast) -> ScenarioResult:
+    """Return an answer as the service tells it: rounded to the kilogram."""
+    table = pd.concat([found.table, found.bands.drop(columns=["base_p50", "scenario_p50"])], axis=1)
+    tonnes = table.select_dtypes("number").columns
+    table = table.assign(
+        **{str(name): table[name].round(3) for name in tonnes},
+    )
+    return ScenarioResult(
+        name=scenario.name,
+        description=scenario.description,
+        table=table[list(ANSWER_COLUMNS)],
+        notes=found.notes,
+        warnings=tuple(text for text in table["warning"].unique() if text),
+    )
