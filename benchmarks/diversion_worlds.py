@@ -7,7 +7,7 @@ import numpy as np
 
 from features.families.lunar import lunar_new_year_days
 from features.months import month_number
-from models.event_study.diversion_found import DiversionQuestion
+from models.event_study.diversion import DiversionQuestion
 from models.event_study.trade_flows import TradeFlows
 
 FIRST: Final = month_number("2016-01")

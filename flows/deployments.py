@@ -9,17 +9,15 @@ import pandas as pd
 from prefect import flow
 from prefect.concurrency.sync import concurrency
 
-from flows.backup.backup import back_up
-from flows.backup.prune import prune
-from flows.cli.run_commands import run_tables_and_tell
+from flows.backup.backup import back_up, prune
+from flows.cli.forecast_commands import run_tables_and_tell
 from flows.clock import utc_now
 from flows.context.stores import single_writer
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.health import examine
 from flows.monitoring.monitors import watch_if_possible
-from flows.operations.limits import TRAINING
-from flows.operations.prefect_events import CHECKED, alarm, emit
+from flows.operations.prefect_events import CHECKED, TRAINING, alarm, emit
 from flows.panels.tune import TRIALS, TuningRequest, evidence_file, tune
 from flows.run import run
 from flows.training.backtest import backtest

@@ -9,12 +9,11 @@ import pandas as pd
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from flows.alerts.alerts import alert_if_possible
+from flows.alerts import alert_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.stores import single_writer, store_of
+from flows.context.stores import MAIN_JOB, marked_run, single_writer, store_of, table_run
 from flows.monitoring.monitors import watch_if_possible
-from flows.monitoring.run_marker import MAIN_JOB, marked_run, table_run
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import PUBLISHED, alarm, emit
 from flows.publishing.evidence_pipeline import EvidencePipeline, open_evidence
@@ -33,7 +32,6 @@ from flows.training.backtest import verdict
 from flows.training.predict import BacktestedForecast
 from models.forecasting.fallback import FAULTS, reason_of
 from store.errors import DataError
-from store.facts.commodities import save_label
 from store.facts.commodities import save_label
 from store.facts.reading import latest_forecast
 from store.publications.decisions import held_forecasts

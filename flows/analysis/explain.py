@@ -1,25 +1,53 @@
-"""Why published medians are what they are, checked against the model that made them."""
+"""Why published medians are what they are, and what changed them between two publications."""
 
 import json
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Engine
 
+from features.panel.evidence_panel import EvidencePanel
+from flows.analysis.table_changes import table_replay
 from flows.context.console import echo
-from flows.context.workspace import Workspace, open_workspace
 from flows.context.stores import store_of
-from flows.publishing.published_forecasts import ExplainRequest, chosen, model_of
+from flows.context.workspace import Workspace, open_workspace
+from flows.publishing.published_forecasts import (
+    ExplainRequest,
+    chosen,
+    common,
+    model_of,
+    publication,
+)
+from flows.publishing.run_config import config_of
 from flows.training.predict import predict
+from models.explain.changes import (
+    ChangeReplay,
+    ForecastSnapshot,
+    KnownFacts,
+    MedianForecast,
+    news_of,
+    split,
+    words_of,
+)
 from models.explain.decomposition import explained
-from store.facts.reading import latest_forecast
+from models.registry import model_store
+from store.errors import DataError
+from store.facts.evidence import evidence_commodities
+from store.facts.reading import (
+    latest_forecast,
+    read_analog_events,
+    read_events,
+    read_observations,
+    read_tariffs,
+)
 from store.settings import Settings
-from store.vocabulary import CONTRIBUTIONS, NOT_REPRODUCED
+from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED
 
 SAME: Final = 1e-6
 """Difference up to which a number counts as reproduced: relative, and in tonnes."""
 
-COLUMNS: Final = (
+PART_COLUMNS: Final = (
     "destination", "period", "as_of", "model", "p50", *CONTRIBUTIONS, NOT_REPRODUCED,
 )  # fmt: skip
 
@@ -36,7 +64,7 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
         asked: What is to be explained.
 
     Returns:
-        One row per month, ``COLUMNS``: p50 and the parts that add up to it, in tonnes.
+        One row per month, ``PART_COLUMNS``: p50 and the parts that add up to it, in tonnes.
 
     Raises:
         DataError: The destination or month was not forecast.
@@ -96,4 +124,139 @@ def _table(rows: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
     """Return forecast rows with their parts; what these leave out is ``not_reproduced``."""
     known = parts[list(CONTRIBUTIONS)]
     table = pd.concat([rows[["destination", "period", "as_of", "model", "p50"]], known], axis=1)
-    return table.assign(**{NOT_REPRODUCED: rows["p50"] - known.sum(axis=1)})[list(COLUMNS)]
+    return table.assign(**{NOT_REPRODUCED: rows["p50"] - known.sum(axis=1)})[list(PART_COLUMNS)]
+
+
+CHANGE_COLUMNS: Final = (
+    "destination", "period", "since", "as_of", "before_p50", "after_p50", "change", *CHANGES,
+)  # fmt: skip
+
+
+class Recomputed(Protocol):
+    """Forecasts between two publications, with any of their inputs replaced."""
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """Return the inputs that differ."""
+
+    def value(self, replaced: frozenset[str]) -> MedianForecast:
+        """Return the medians with these inputs of the later forecast, the others of the earlier."""
+
+
+def changes(
+    settings: Settings,
+    asked: ExplainRequest,
+    since: pd.Timestamp,
+    *,
+    commodity: str = COMMODITY,
+) -> pd.DataFrame:
+    """Return what changed published medians from one publication to another.
+
+    Both are recomputed from what was known at their moments, with the models that made them; then
+    one input after the other is replaced. Where a model is gone, the other stands in for it and
+    what that leaves is ``not_reproduced``.
+
+    Args:
+        settings: Where things are kept.
+        asked: What is to be explained; the newest publication up to its ``as_of`` is the later one.
+        since: The newest publication up to this moment (UTC) is the earlier one.
+        commodity: As published.
+
+    Returns:
+        One row per month that both tell, ``CHANGE_COLUMNS``: both medians, the change and the parts
+        that add up to it, in tonnes.
+
+    Raises:
+        DataError: There is no publication that early, the days are the wrong way round, the
+            destination or month is not in both, or who was in a group was not recorded.
+    """
+    old, new = _pair_of(settings, asked, since, commodity)
+    before, after = (rows["p50"].to_numpy(float) for rows in (old, new))
+    recomputed = _recomputed(settings, old, new)
+    if recomputed is None:
+        parts = dict.fromkeys(CHANGES, np.zeros(len(new))) | {NOT_REPRODUCED: after - before}
+    else:
+        parts = split(before, after, recomputed.value, changed=recomputed.changed)
+    medians = {"before_p50": before, "after_p50": after, "change": after - before}
+    return new.assign(since=old["as_of"].iloc[0], **medians, **parts)[list(CHANGE_COLUMNS)]
+
+
+def _recomputed(settings: Settings, old: pd.DataFrame, new: pd.DataFrame) -> Recomputed | None:
+    """Return both forecasts recomputed; None where no model of either is left."""
+    config = config_of(str(new["commodity"].iloc[0]))
+    if config.forecaster == "evidence":
+        return evidence_replay(settings, old, new)
+    return table_replay(settings, old, new, config)
+
+
+def _pair_of(
+    settings: Settings, asked: ExplainRequest, since: pd.Timestamp, commodity: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows asked for of an earlier and a later publication, month beside month."""
+    before = publication(settings, since, commodity=commodity)
+    old, new = common(before, publication(settings, asked.as_of, commodity=commodity), asked)
+    if old["as_of"].iloc[0] > new["as_of"].iloc[0]:
+        raise DataError(
+            f"--since {since:%Y-%m-%d} lies after --as-of {asked.as_of:%Y-%m-%d}. "
+            "Expected the earlier day in --since. Exchange them."
+        )
+    return old, new
+
+
+def evidence_replay(
+    settings: Settings, old: pd.DataFrame, new: pd.DataFrame
+) -> ChangeReplay | None:
+    """Return the forecasts of a destination recomputed between two publications.
+
+    Args:
+        settings: Where things are kept.
+        old: Rows of the earlier publication, of one destination; not modified.
+        new: The same months of the later one; not modified.
+
+    Returns:
+        None where neither's model is left; one model stands in for one that is gone.
+    """
+    earlier, later = old["as_of"].iloc[0], new["as_of"].iloc[0]
+    facts = _facts(store_of(settings), later)
+    news = news_of(facts, earlier)
+    echo(f"explain   news since {earlier:%Y-%m-%d}: {words_of(news, facts)}")
+    snapshots = _snapshots(settings, old, new)
+    if snapshots is None:
+        return None
+    replay = ChangeReplay(facts, *snapshots, new["destination"].iloc[0], list(new["period"]), news)
+    inputs = replay.changed
+    replay.panels[earlier, False, False] = _panel(settings, earlier)
+    replay.panels[later, "new_actuals" in inputs, "revised_actuals" in inputs] = _panel(
+        settings, later
+    )
+    return replay
+
+
+def _panel(settings: Settings, moment: pd.Timestamp) -> EvidencePanel:
+    """Return the panel at a moment: the stored one where the facts are still those of then."""
+    return open_workspace(settings, moment).history.panel(moment)
+
+
+def _facts(engine: Engine, moment: pd.Timestamp) -> KnownFacts:
+    return KnownFacts(
+        read_observations(engine, as_of=moment, commodities=evidence_commodities(engine)),
+        read_events(engine, as_of=moment),
+        read_tariffs(engine, as_of=moment),
+        read_analog_events(engine, as_of=moment),
+    )
+
+
+def _snapshots(
+    settings: Settings, old: pd.DataFrame, new: pd.DataFrame
+) -> tuple[ForecastSnapshot, ForecastSnapshot] | None:
+    earlier = model_of(settings, old)
+    is_one = old["model"].iloc[0] == new["model"].iloc[0]
+    later = earlier if is_one else model_of(settings, new)
+    first, last = earlier or later, later or earlier
+    if first is None or last is None:
+        return None
+    return _snapshot(old, first), _snapshot(new, last)
+
+
+def _snapshot(rows: pd.DataFrame, model: model_store.LoadedModel) -> ForecastSnapshot:
+    return ForecastSnapshot(rows["as_of"].iloc[0], model.version, model.heads, model.card)

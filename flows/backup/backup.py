@@ -1,4 +1,4 @@
-"""Everything kept, in one archive, of one state though runs go on."""
+"""Everything kept in one archive, of one state though runs go on; deletion of what is too old."""
 
 import json
 import platform
@@ -12,15 +12,18 @@ from typing import Any, Final
 import pandas as pd
 from pydantic import SecretStr
 
+from flows.backup import KEEP_DAYS, KEEP_RUNS
 from flows.clock import utc_now
 from flows.context.provenance import git_commit
 from flows.context.stores import single_writer, store_of
 from models.registry.mlflow_client import is_kept
+from models.registry.retention import OldRun, forget, old_runs
 from store.archive.archive_file import verify_archive, write_archive
 from store.archive.database_contents import DatabaseCopy
 from store.archive.database_copies import copy_database
 from store.database import shown_address
-from store.facts.reading import latest_forecast
+from store.facts.reading import latest_forecast, read_forecasts
+from store.publications.integrity import read_publications
 from store.settings import Settings
 
 RECORD: Final = "last-backup.json"
@@ -143,3 +146,74 @@ def _told(settings: Settings) -> str:
 
 def _copy_told(copy: DatabaseCopy) -> dict[str, object]:
     return {"kind": copy.kind, "revision": copy.revision, "rows": dict(copy.rows)}
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was deleted, or would be."""
+
+    runs: tuple[OldRun, ...]
+    answers: tuple[Path, ...]
+    """Files of the cache."""
+    bytes: int
+    """Their size."""
+
+
+def prune(
+    settings: Settings,
+    now: pd.Timestamp,
+    *,
+    keep_runs: int = KEEP_RUNS,
+    keep_days: int = KEEP_DAYS,
+    dry_run: bool = False,
+) -> Pruned:
+    """Delete old runs of MLflow and old raw answers, while no run is in progress.
+
+    Args:
+        settings: Where things are kept.
+        now: The moment ages are counted to (UTC).
+        keep_runs: How many of the newest runs stay whatever their age.
+        keep_days: Younger runs and answers stay.
+        dry_run: Whether only to return what would be deleted.
+    """
+    before = now - pd.Timedelta(days=keep_days)
+    with single_writer(settings):
+        engine = store_of(settings)
+        published = set(read_forecasts(engine, commodity=None)["model"])
+        # What is held may be published yet.
+        for models in read_publications(engine)["models"]:
+            published |= set(models.split("; "))
+        runs = old_runs(
+            settings,
+            published=published,
+            keep=keep_runs,
+            before_ms=int(before.timestamp() * 1000),
+        )
+        answers = old_answers(settings.http_cache_dir, before)
+        size = sum(file.stat().st_size for file in answers)
+        if not dry_run:
+            forget(settings, runs)
+            for file in answers:
+                file.unlink()
+    return Pruned(tuple(runs), tuple(answers), size)
+
+
+def old_answers(cache: Path, before: pd.Timestamp) -> list[Path]:
+    """Return the notes last written before a moment, and the bodies that no younger note names."""
+    moment = before.timestamp()
+    notes = {file: file.stat().st_mtime < moment for file in cache.rglob("*.json")}
+    named = {_body_of(file) for file, is_old in notes.items() if not is_old}
+    bodies = [
+        file
+        for file in cache.rglob("*.body")
+        if file not in named and file.stat().st_mtime < moment
+    ]
+    return sorted([*(file for file, is_old in notes.items() if is_old), *bodies])
+
+
+def _body_of(note: Path) -> Path | None:
+    """Return the body a note names; None for a note that cannot be read, which holds none."""
+    try:
+        return note.with_name(f"{json.loads(note.read_text(encoding='utf-8'))['sha256']}.body")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

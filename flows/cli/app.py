@@ -41,16 +41,15 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     },
     "Explain": {
         "explain_commands": ("explain", "attribute", "gaps"),
-        "diversion_commands": ("diversion",),
+        "scenario_commands": ("diversion",),
     },
     "Data": {
         "ingest_commands": ("ingest",),
-        "review_commands": ("review",),
-        "data_commands": ("quarantine", "vintages", "diff", "panel", "partition"),
+        "data_commands": ("review", "quarantine", "vintages", "diff", "panel", "partition"),
     },
-    "Models": {"model_commands": ("train", "promote", "rollback")},
+    "Models": {"publication_commands": ("train", "promote", "rollback")},
     "Publish": {"publication_commands": ("publications", "replay", "alerts")},
-    "Service": {"service_commands": ("serve", "token")},
+    "Service": {"operation_commands": ("serve", "token")},
     "Operate": {
         "operation_commands": ("up", "down", "status", "backup", "restore", "prune"),
     },

@@ -1,13 +1,15 @@
-"""What was ingested, what it changed, what was refused, and the panel that comes of it."""
+"""What was ingested, what it changed, what waits for a decision, and the panel that comes of it."""
 
 import getpass
+import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 from cyclopts import App, Parameter
 
-from flows.cli.options import AsOf, Commodity, Form, Out, moment
+from flows.cli.options import AsOf, Commodity, Form, Out, Reason, moment
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import readable, write_result
@@ -18,6 +20,7 @@ from store.facts.reviews import (
     quarantine_reasons,
     quarantined_file,
     read_quarantine,
+    read_reviews,
     release,
 )
 from store.facts.vintage_diff import diff_vintages
@@ -74,8 +77,8 @@ def list_refused(
     write_result(readable(shown, format), out=out, form=format)
 
 
-@quarantine.command
-def show(
+@quarantine.command(name="show")
+def show_refused(
     number: Number,
     /,
     *,
@@ -136,7 +139,7 @@ def panel(
     from flows.context.workspace import open_workspace
 
     if commodity is not None:
-        from flows.cli.table_commands import table_rows
+        from flows.cli.forecast_commands import table_rows
 
         write_result(table_rows(Settings(), moment(as_of), commodity), out=out, form=format)
         return
@@ -189,3 +192,103 @@ def _summary(frame: pd.DataFrame) -> str:
     counts = ", ".join(f"{n} {what}" for what, n in frame["what"].value_counts().items())
     tonnes = frame.loc[frame["measure"].str.endswith("_t"), "change"]
     return f"{counts}; revisions in tonnes add up to {tonnes.sum():+,.1f} t"
+
+
+review = App(name="review")
+
+
+@review.command(name="list")
+def list_items(
+    *,
+    everything: Annotated[
+        bool, Parameter(name="--all", negative="", help="Include decided ones.")
+    ] = False,
+    out: Out = None,
+    format: Form = "table",  # noqa: A002 - the option's name
+) -> None:
+    """List the documents that wait for a decision, oldest first."""
+    frame = read_reviews(store_of(Settings()), open_only=not everything)
+    names = ["id", "source", "item_key", "published_on", "title", "url"]
+    names += ["decision", "decided_by", "note"] if everything else []
+    write_result(readable(frame[names], format), out=out, form=format)
+
+
+@review.command(name="show")
+def show_item(
+    number: int,
+    /,
+    *,
+    event: Annotated[
+        bool, Parameter(negative="", help="Write an event to fill in (YAML) instead.")
+    ] = False,
+    out: Out = None,
+    format: Form = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Show a document, or an event template to fill in.
+
+    Args:
+        number: Its number; see `magnetcast review list`.
+        event: Write an event to fill in (YAML) instead.
+        out: File for the result; stdout if left out.
+        format: Form of the result.
+    """
+    from flows.ingest.ingest import open_item, template
+
+    item = open_item(store_of(Settings()), number)
+    if event:
+        if out is None:
+            sys.stdout.write(template(item))
+        else:
+            out.write_text(template(item), encoding="utf-8")
+        return
+    known = {name: item[name] for name in ("id", "source", "item_key", "title", "url")}
+    facts = {**known, **json.loads(item["payload"])}
+    rows = [(name, "" if value is None else str(value)) for name, value in facts.items()]
+    write_result(pd.DataFrame(rows, columns=["fact", "value"]), out=out, form=format)
+
+
+@review.command
+def accept(
+    number: int,
+    /,
+    *,
+    event: Annotated[
+        Path | None, Parameter(help="The event it is: YAML or CSV as data/policy_events.csv.")
+    ] = None,
+    reason: Reason = "",
+) -> None:
+    """Add a document to the policy ledger as an event, known from now on.
+
+    Args:
+        number: Its number; see `magnetcast review list`.
+        event: The event it is: YAML or CSV as data/policy_events.csv.
+        reason: Why; kept in the audit trail.
+    """
+    from flows.ingest.ingest import NEEDED
+    from flows.ingest.ingest import accept as flow
+
+    if event is None:
+        raise DataError(
+            f"Review item {number} needs an event: a document is accepted as an event only. "
+            f"Expected --event FILE with at least {', '.join(NEEDED)}. Write one to fill in with "
+            f"`magnetcast review show {number} --event --out FILE.yaml`."
+        )
+    settings = Settings()
+    with single_writer(settings):
+        flow(settings, number, event, reason)
+
+
+@review.command
+def reject(number: int, /, *, reason: Reason = "") -> None:
+    """Note that a document is no policy event; it is not proposed again.
+
+    Args:
+        number: Its number; see `magnetcast review list`.
+        reason: Why; kept in the audit trail.
+    """
+    from flows.ingest.ingest import reject as decide
+
+    settings = Settings()
+    with single_writer(settings):
+        decide(settings, number, reason)
+    echo(f"review    item {number} rejected")

@@ -147,8 +147,7 @@ def _explained(
     Raises:
         DataError: Parts were asked for of a partner table, whose model has none.
     """
-    from flows.analysis.changes import changes
-    from flows.analysis.explain import why
+    from flows.analysis.explain import changes, why
     from flows.publishing.run_config import config_of
 
     if since is not None:

@@ -1,16 +1,24 @@
-"""``magnetcast up``, ``down``, ``status``, ``backup``, ``restore`` and ``prune``."""
+"""Running magnetcast: its servers, the service and its tokens, status, backup and pruning."""
 
+import contextlib
+import ipaddress
+import logging
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from flows.backup import KEEP_DAYS, KEEP_RUNS
-from flows.cli.options import Out
+from flows.cli.options import Form, Out
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.output import Format, write_result
+from flows.context.output import Format, readable, write_result
+from flows.context.stores import store_of
+from store.errors import DataError
+from store.planning.audit import Scope, create_token, read_tokens, revoke_token
 from store.settings import Settings
 
 
@@ -118,8 +126,7 @@ def prune(
 
     Runs whose model has an alias or is named by a publication are kept, whatever their age.
     """
-    from flows.backup.prune import prune as let_go
-    from store.errors import DataError
+    from flows.backup.backup import prune as let_go
 
     if keep_runs < 0 or keep_days < 0:
         raise DataError(
@@ -133,3 +140,128 @@ def prune(
         f"prune     {len(found.runs)} runs with {models} models, {len(found.answers)} files of raw "
         f"answers ({found.bytes:,} bytes): {word}"
     )
+
+
+SWITCH_S: Final = 0.0005
+"""Seconds a thread that draws may keep the loop that answers waiting."""
+
+ENDING_S: Final = 5
+"""Seconds that requests under way may take when the service ends."""
+
+token = App(name="token")
+
+
+def serve(
+    *,
+    host: Annotated[str, Parameter(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="Port to bind to; 0 takes a free one.")] = 8510,
+) -> None:
+    """Serve the planners' pages and the API until interrupted.
+
+    A new publication is shown within a second or two, without a restart. An address that other
+    machines can reach is refused unless there is a token (`magnetcast token create`).
+    """
+    import uvicorn
+
+    from features.build import DRIVER_MEANINGS
+    from flows.analysis.scenario_engine import what_if
+    from flows.monitoring.status import examiner
+    from flows.operations.server_processes import listening_socket, shown
+    from service.app import Rules, create_app
+    from service.live.live import LivePublication
+    from service.planning.webhooks import WebhookPolicy, networks_of
+    from service.security.hosts import AllowedHosts, names_of
+    from store.planning.audit import scopes_in_force
+    from store.publications.panels import has_unnamed_panels
+
+    settings = Settings()
+    engine = store_of(settings)
+    private = is_loopback(host)
+    if not private and not scopes_in_force(engine):
+        raise DataError(
+            f"--host {host} can be reached by other machines, and there is no token in force. "
+            "Expected a loopback address such as 127.0.0.1, or a token. "
+            "Run `magnetcast token create NAME` first."
+        )
+    if has_unnamed_panels(engine):
+        echo("serve     storing the panels behind publications made before panels were stored")
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            pool.submit(_store_panels, settings).result()
+    rules = Rules(
+        open_reads=private if settings.open_reads is None else settings.open_reads,
+        max_body_bytes=settings.max_body_bytes,
+        requests_per_s=settings.requests_per_s,
+        webhooks=WebhookPolicy(
+            settings.alert_key.get_secret_value(), networks_of(settings.alert_networks)
+        ),
+        hosts=AllowedHosts(names_of(settings.public_names), any_address=not private),
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)
+    config = uvicorn.Config(
+        create_app(live, rules, what_if=what_if(settings), examine=examiner(settings)),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=ENDING_S,
+    )
+    sys.setswitchinterval(SWITCH_S)
+    # uvicorn ends well on Ctrl-C and then raises it once more.
+    with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
+        echo(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _store_panels(settings: Settings) -> None:
+    """Store what is missing, in a process of its own: the one that serves solves no panel."""
+    from flows.publishing.panels import store_missing_panels
+
+    store_missing_panels(store_of(settings))
+
+
+@token.command
+def create(
+    name: Annotated[str, Parameter(help="Owner or purpose.")],
+    /,
+    *,
+    scope: Annotated[
+        tuple[Scope, ...], Parameter(help="What it allows; write includes read. Repeatable.")
+    ] = ("read",),
+) -> None:
+    """Create a token and print it, this once; only its digest is stored."""
+    from flows.context.provenance import actor
+
+    engine, who = store_of(Settings()), actor()
+    made = create_token(engine, name=name, scopes=scope, at=utc_now(), actor=who)
+    echo(f"token     {name}: keep it now, it cannot be shown again")
+    sys.stdout.write(f"{made}\n")
+
+
+@token.command(name="list")
+def list_tokens(*, out: Out = None, format: Form = "table") -> None:  # noqa: A002 - the option's name
+    """List all tokens, and when they were revoked."""
+    write_result(readable(read_tokens(store_of(Settings())), format), out=out, form=format)
+
+
+@token.command
+def revoke(
+    number: Annotated[
+        int, Parameter(help="The token's number; see `magnetcast token list`.", show_default=False)
+    ],
+    /,
+) -> None:
+    """Revoke a token; a running service follows within a second or two."""
+    from flows.context.provenance import actor
+
+    revoke_token(store_of(Settings()), number, at=utc_now(), actor=actor())
+    echo(f"token     {number} is revoked")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,5 +1,6 @@
-"""Which code made a result, and what it ran on."""
+"""Who or what made a result: the actor, the code, and what it ran on."""
 
+import getpass
 import os
 import platform
 import shutil
@@ -7,6 +8,8 @@ import subprocess
 from functools import cache
 from importlib.metadata import version
 from typing import Final
+
+from prefect.runtime import deployment
 
 from store.settings import PROJECT_ROOT
 
@@ -52,3 +55,17 @@ def git_commit() -> str:
     # The command line is fixed but for the project's own folder.
     answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     return answer.stdout.strip() if answer.returncode == 0 else "unknown"
+
+
+SCHEDULE: Final = "schedule"
+"""Acts where no person does."""
+
+
+def actor() -> str:
+    """Return the user of this machine, or ``schedule`` in a run that Prefect started."""
+    if deployment.id:
+        return SCHEDULE
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return SCHEDULE

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from features.months import last_complete_month, month_label
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.history import EvidenceHistory
-from flows.context.stores import single_writer, store_of
+from flows.context.stores import store_of
 from models.forecasting.evidence_snapshot import EvidenceSnapshot
 from models.forecasting.spec import ModelSpec
 from store.errors import DataError
@@ -18,8 +18,6 @@ from store.facts.reading import read_analog_events, read_events, read_observatio
 from store.publications.panels import panel_behind
 from store.settings import Settings
 from store.vocabulary import MONTHS_AHEAD
-
-__all__ = ["Workspace", "open_workspace", "single_writer", "store_of"]
 
 
 @dataclass(frozen=True, slots=True)

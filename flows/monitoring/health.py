@@ -6,6 +6,7 @@ docs/operations.md says what to do.
 
 import shutil
 from dataclasses import dataclass, fields, replace
+from typing import Final
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -13,8 +14,7 @@ from sqlalchemy import Engine
 from features.months import last_complete_month, month_start
 from features.panel.statements import last_evidence_month
 from flows.backup.backup import last_backup
-from flows.context.stores import store_of, was_cut_off
-from flows.monitoring.freshness import slo_readings
+from flows.context.stores import store_of, unfinished_runs, was_cut_off
 from flows.monitoring.health_checks import (
     FINE,
     HealthFacts,
@@ -22,11 +22,9 @@ from flows.monitoring.health_checks import (
     OtherCommodity,
     health_findings,
 )
-from flows.monitoring.run_marker import unfinished_runs
-from flows.operations.local_servers import missing
-from flows.operations.supervisor import recent_restarts
+from flows.operations.local_servers import missing, recent_restarts
 from models.monitoring.readings import Reading
-from models.monitoring.slo import GRACE_DAYS
+from models.monitoring.slo import GRACE_DAYS, PublishedMoment, freshness
 from models.registry import model_store, registry
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive.database_copies import sqlite_damage
@@ -46,7 +44,7 @@ from store.publications.integrity import tampered
 from store.publications.panels import panel_behind
 from store.publications.published import latest_readings, read_newest
 from store.settings import Settings
-from store.vocabulary import COMMODITY
+from store.vocabulary import COMMODITY, ORIGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +184,35 @@ def _other_commodities(engine: Engine) -> tuple[OtherCommodity, ...]:
         )
         for row in rows.loc[rows["commodity"] != COMMODITY].to_dict("records")
     )
+
+
+MAIN: Final = "run"
+"""Flow whose runs publish."""
+
+
+def slo_readings(
+    forecasts: pd.DataFrame,
+    runs: pd.DataFrame,
+    figures: pd.DataFrame,
+    calendar: ReleaseCalendar,
+    now: pd.Timestamp,
+) -> list[Reading]:
+    """Return the freshness of the published forecasts, as of this moment.
+
+    Args:
+        forecasts: As ``read_forecasts``.
+        runs: As ``read_runs``.
+        figures: Of magnets, known by now.
+        calendar: As known by now.
+        now: The moment (UTC).
+    """
+    own = figures.loc[(figures["origin"] == ORIGIN) & figures["usable"]]
+    return freshness(_stood(forecasts, runs), own, calendar, now=now)
+
+
+def _stood(forecasts: pd.DataFrame, runs: pd.DataFrame) -> list[PublishedMoment]:
+    """Return when each published moment could first be read: its run's end, else the moment."""
+    done = runs.loc[runs["flow"].eq(MAIN) & runs["status"].eq("finished")]
+    ended = done.groupby("as_of")["finished_at"].min()
+    moments = [pd.Timestamp(moment) for moment in forecasts["as_of"].unique()]
+    return [PublishedMoment(one, max(one, pd.Timestamp(ended.get(one, one)))) for one in moments]

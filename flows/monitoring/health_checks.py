@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from flows.monitoring.run_marker import MAIN_JOB, RunMarker, table_run
+from flows.context.stores import MAIN_JOB, RunMarker, table_run
 from models.monitoring.readings import Reading
 from store.errors import first_few
 

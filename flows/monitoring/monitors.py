@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
-from flows.monitoring.freshness import MAIN, slo_readings
+from flows.monitoring.health import MAIN, slo_readings
 from flows.operations.prefect_events import alarm
 from models.monitoring.drift import error_readings, standing_cells
 from models.monitoring.feature_drift import feature_readings

@@ -1,17 +1,21 @@
-"""System status in words, or as a table."""
+"""System status: in words, as a table, and for the service with what the runbook says to do."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
 from flows.context.stores import store_of
-from flows.monitoring.health import SystemHealth
-from flows.monitoring.health_checks import LEVELS, OtherCommodity
+from flows.monitoring.health import SystemHealth, examine
+from flows.monitoring.health_checks import BROKEN, LEVELS, OtherCommodity
 from models.registry import registry
+from service.live.health import Alarm, Examine, HealthReport
 from store.database import shown_address
 from store.facts.reading import latest_forecast, read_runs, read_vintages
-from store.settings import Settings
+from store.settings import PROJECT_ROOT, Settings
 
 ALWAYS_SHOWN: Final = frozenset({"slo", "score-drift", "naive", "coverage-drift", "slow"})
 """Monitors whose readings are shown even if nothing is wrong."""
@@ -106,3 +110,53 @@ def status_table(settings: Settings) -> pd.DataFrame:
         else "none",
     }
     return pd.DataFrame({"fact": list(facts), "value": list(facts.values())})
+
+
+RUNBOOK: Final = PROJECT_ROOT / "docs" / "operations.md"
+
+
+def examiner(settings: Settings) -> Examine:
+    """Return the health report as a function of the moment, for the service."""
+    return partial(health_report, settings)
+
+
+def health_report(settings: Settings, now: pd.Timestamp) -> HealthReport:
+    """Return the health of the system.
+
+    Args:
+        settings: Where things are kept.
+        now: The moment of asking (UTC).
+    """
+    health = examine(settings, now)
+    remedies = runbook(RUNBOOK)
+    return HealthReport(
+        at=now,
+        code=health.code,
+        headline=headline(health),
+        lines=tuple(lines_of(health)),
+        alarms=tuple(
+            Alarm(one.alarm, one.code == BROKEN, one.message, remedies.get(one.alarm, ()))
+            for one in health.alarms
+        ),
+    )
+
+
+@cache
+def runbook(page: Path) -> Mapping[str, tuple[str, ...]]:
+    """Return what to do about each alarm, in paragraphs; empty where the docs are not installed.
+
+    Args:
+        page: Markdown with a heading of the third level for each alarm.
+    """
+    try:
+        text = page.read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    parts = re.split(r"^#{2,3} (.+)$", text, flags=re.MULTILINE)
+    return {name: _paragraphs(text) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def _paragraphs(text: str) -> tuple[str, ...]:
+    """Return paragraphs on one line each, links as their text."""
+    plain = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text)
+    return tuple(" ".join(one.split()) for one in plain.split("\n\n") if one.strip())

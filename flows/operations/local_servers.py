@@ -1,15 +1,26 @@
-"""The servers that run magnetcast on one machine: which they are, started in order, stopped."""
+"""The servers that run magnetcast on one machine: started in order, restarted, stopped.
 
+``python -m flows.operations.local_servers`` restarts those that ended although nobody stopped them:
+the last process that ``up`` starts and the first that ``down`` stops.
+"""
+
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
+from flows.clock import utc_now
 from flows.context.console import echo
-from flows.operations.listening import LOOPBACK
 from flows.operations.server_processes import (
+    LOOPBACK,
     LocalServer,
     check_port_is_free,
     is_missing,
@@ -28,7 +39,7 @@ POOL: Final = "magnetcast"
 """Name of the work pool whose jobs run as processes of this machine."""
 
 SUPERVISOR: Final = "supervisor"
-"""Name of the process that restarts the others (:mod:`flows.operations.supervisor`)."""
+"""Name of the process that restarts the others (:mod:`flows.operations.local_servers`)."""
 
 FORMER: Final = ("keeper",)
 """Names under which earlier versions started servers."""
@@ -75,7 +86,7 @@ def servers(settings: Settings) -> tuple[LocalServer, ...]:
             service,
             f"{service}/api/v1/health",
         ),
-        LocalServer(SUPERVISOR, _python("-m flows.operations.supervisor"), "", ""),
+        LocalServer(SUPERVISOR, _python("-m flows.operations.local_servers"), "", ""),
     )
 
 
@@ -178,3 +189,82 @@ def _deploy(settings: Settings, variables: Mapping[str, str]) -> None:
             "Expected all of them to be registered. Correct prefect.yaml."
         )
     registered.write_text(digest, encoding="utf-8")
+
+
+CHECK_S: Final = 1.0
+"""Seconds between two checks."""
+
+STEADY_S: Final = 60.0
+"""A server that ran that long is restarted at once; others wait twice as long each time."""
+
+LONGEST_S: Final = 120.0
+"""Longest wait before a restart."""
+
+FILE: Final = "started-again.json"
+"""File beside the pids with the restarts of the last day, by server."""
+
+SHOWN_FOR: Final = pd.Timedelta(days=1)
+
+
+def supervise(settings: Settings, *, is_over: Callable[[], bool] = lambda: False) -> None:
+    """Restart every server that ended although nobody stopped it.
+
+    Args:
+        settings: Where things are kept.
+        is_over: Whether to return.
+    """
+    waits: dict[str, float] = {}
+    started: dict[str, float] = {}
+    while not is_over():
+        now = time.monotonic()
+        for server in servers(settings):
+            name = server.name
+            if name == SUPERVISOR or not is_missing(settings, name):
+                continue
+            ran_for = now - started.get(name, float("-inf"))
+            if ran_for < waits.get(name, 0.0):
+                continue
+            waits[name] = (
+                CHECK_S if ran_for > STEADY_S else min(2 * waits.get(name, CHECK_S), LONGEST_S)
+            )
+            started[name] = now
+            if restart(settings, server):
+                _record(settings, name, utc_now())
+                echo(f"supervisor  {name} had ended; it was restarted")
+        time.sleep(CHECK_S)
+
+
+def recent_restarts(settings: Settings, now: pd.Timestamp) -> Mapping[str, Sequence[pd.Timestamp]]:
+    """Return when the supervisor restarted which server in the day before a moment.
+
+    Args:
+        settings: Where things are kept.
+        now: The moment (UTC).
+    """
+    try:
+        stored = json.loads(_file(settings).read_text(encoding="utf-8"))
+        restarts = {str(name): [pd.Timestamp(one) for one in stored[name]] for name in stored}
+    except (OSError, ValueError, TypeError):
+        return {}
+    recent = {
+        name: [one for one in moments if now - one <= SHOWN_FOR]
+        for name, moments in restarts.items()
+    }
+    return {name: moments for name, moments in recent.items() if moments}
+
+
+def _record(settings: Settings, name: str, now: pd.Timestamp) -> None:
+    """Record a restart; a full disk keeps no server down."""
+    restarts = dict(recent_restarts(settings, now))
+    restarts[name] = [*restarts.get(name, []), now]
+    stored = {name: [one.isoformat() for one in moments] for name, moments in restarts.items()}
+    with suppress(OSError):
+        _file(settings).write_text(json.dumps(stored) + "\n", encoding="utf-8")
+
+
+def _file(settings: Settings) -> Path:
+    return settings.run_dir / FILE
+
+
+if __name__ == "__main__":
+    supervise(Settings())

@@ -1,4 +1,4 @@
-"""Events sent to Prefect: automations react to them, people read them there."""
+"""What is named at Prefect: events that automations react to, and the limit on training."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -36,3 +36,8 @@ def alarm(name: str, message: str) -> None:
         message: What is wrong.
     """
     emit(ALARM, name, {"alarm": name, "words": message})
+
+
+TRAINING: Final = "magnetcast-training"
+"""Prefect's limit that lets one deployment train at a time. A slot is a lease: what a killed
+process held is free again after some minutes."""

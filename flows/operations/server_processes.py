@@ -4,9 +4,11 @@ A process is known by its number and the kernel's tick of its birth, both in a f
 command finds it again, even after its supervisor was killed or the wall clock was moved.
 """
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -18,9 +20,43 @@ from typing import Final
 import httpx
 from filelock import FileLock
 
-from flows.operations.listening import LOOPBACK, listening_socket
-from store.errors import StoreError
+from store.errors import DataError, StoreError
 from store.settings import PROJECT_ROOT, Settings
+
+LOOPBACK: Final = "127.0.0.1"
+"""Nothing that listens here checks who calls; other machines must not reach it."""
+
+WAITING: Final = 512
+"""Callers that may wait for an answer."""
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address: who calls early waits until there is an answer.
+
+    Raises:
+        DataError: It is no address of this machine, or it is taken.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with contextlib.ExitStack() as opened:
+            listener = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(WAITING)
+            opened.pop_all()
+    except OSError as err:
+        raise DataError(
+            f"Cannot bind to {host}:{port} ({err}). Expected an address of this machine with a "
+            "free port. Choose another --port, or end what uses it."
+        ) from err
+    return listener
+
+
+def shown(listener: socket.socket) -> str:
+    """Return the address of a socket as part of a web address."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
 
 START_S: Final = 180.0
 """Seconds a server may take to become healthy."""

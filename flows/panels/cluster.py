@@ -63,7 +63,7 @@ class DaskExecutor:
         Raises:
             DataError: The cluster cannot be reached.
         """
-        from flows.panels.cluster_flow import run_group  # noqa: PLC0415 - loaded for a cluster only
+        from flows.panels.cluster_tasks import run_group  # noqa: PLC0415 - loaded for a cluster only
 
         try:
             yield from run_group(self.address, work, items, label)
@@ -75,7 +75,7 @@ class DaskExecutor:
 
     def train_heads(self, files: Sequence[Path], counts: Sequence[int], spec: EngineSpec) -> Heads:
         """Return heads that the workers train together on the rows in some files."""
-        from flows.panels.cluster_trees import trained_on  # noqa: PLC0415 - loaded for a cluster only
+        from flows.panels.cluster_tasks import trained_on  # noqa: PLC0415 - loaded for a cluster only
 
         return trained_on(self.address, files, counts, spec)
 
@@ -90,7 +90,7 @@ def open_executor(settings: Settings) -> Iterator[PartsExecutor]:
     if settings.dask is None:
         yield ThisProcess()
         return
-    from flows.panels.cluster_flow import prefect_api  # noqa: PLC0415 - loaded for a cluster only
+    from flows.panels.cluster_tasks import prefect_api  # noqa: PLC0415 - loaded for a cluster only
 
     with address_of(settings.dask) as address, prefect_api(address):
         yield DaskExecutor(address)

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 
 from flows.context.console import echo
 from flows.context.provenance import environment
-from flows.context.workspace import open_workspace
 from flows.context.stores import store_of
+from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import NUMBERS
 from flows.publishing.reproduce_forecasts import (
     MissingModelError,

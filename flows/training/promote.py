@@ -9,9 +9,8 @@ import pandas as pd
 from prefect import flow
 
 from features.months import month_label
-from flows.context.actor import actor
 from flows.context.console import echo
-from flows.context.provenance import git_commit
+from flows.context.provenance import actor, git_commit
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.backtest import tags_of
 from flows.training.predict import shadow_table

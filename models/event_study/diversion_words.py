@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.controls.episodes import Episode
 from features.months import month_label
-from models.event_study.diversion_found import Diversion, Rise
+from models.event_study.diversion import Diversion, Rise
 
 COLUMNS: Final = (
     "event_id", "hit", "destination", "period", "tonnes", "expected_tonnes", "excess_tonnes",

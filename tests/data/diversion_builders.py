@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.months import month_number
-from models.event_study.diversion_found import DiversionQuestion
+from models.event_study.diversion import DiversionQuestion
 from models.event_study.trade_flows import TradeFlows
 
 NAMES: Final = ("USA", "DEU", "VNM", "KOR", "JPN", "THA", "IND", "ROW")

@@ -19,14 +19,13 @@ from types import SimpleNamespace
 from typing import Any
 
 LOADED = (
-    "flows.cli.run_commands",
+    "flows.cli.forecast_commands",
     "flows.monitoring.health",
     "flows.monitoring.status",
     "flows.deployments",
     "flows.backup.restore",
-    "flows.cli.service_commands",
     "flows.analysis.scenarios",
-    "flows.cli.by_hand_commands",
+    "flows.cli.ingest_commands",
     "flows.cli.operation_commands",
     "service.app",
     "service.live.live",

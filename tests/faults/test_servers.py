@@ -20,10 +20,8 @@ import pytest
 
 from flows.clock import utc_now
 from flows.operations import local_servers, server_processes
-from flows.operations.listening import LOOPBACK
-from flows.operations.local_servers import down, missing, running, up
-from flows.operations.server_processes import LocalServer
-from flows.operations.supervisor import recent_restarts, supervise
+from flows.operations.local_servers import down, missing, recent_restarts, running, supervise, up
+from flows.operations.server_processes import LOOPBACK, LocalServer
 from store.settings import PROJECT_ROOT, Settings
 from tests.faults.checking import Watch
 from tests.faults.home import PATIENCE_S, Home, Service

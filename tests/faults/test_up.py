@@ -13,10 +13,10 @@ import httpx
 import pandas as pd
 import pytest
 
-from flows.monitoring.run_marker import is_writing
+from flows.context.stores import is_writing
 from flows.operations import local_servers, server_processes
-from flows.operations.listening import LOOPBACK
 from flows.operations.local_servers import SUPERVISOR, missing
+from flows.operations.server_processes import LOOPBACK
 from tests.faults.checking import Watch
 from tests.faults.home import PATIENCE_S, Home, Service, alarms
 from tests.faults.test_kills import SEED, moments, share

@@ -7,7 +7,7 @@ import pytest
 
 from features.controls.episodes import PartialActs
 from features.panel.evidence import evidence_panel
-from flows.cli.diversion_commands import question_of
+from flows.cli.scenario_commands import question_of
 from models.event_study.diversion import find_diversion
 from models.event_study.diversion_words import diversion_table, sentences
 from models.event_study.trade_flows import TradeFlows

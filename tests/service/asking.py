@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from flows.analysis.scenario_engine import what_if
 from flows.analysis.scenarios import ScenarioAnswerer, open_asker
 from flows.context.workspace import open_workspace
-from flows.operations.listening import listening_socket, shown
+from flows.operations.server_processes import listening_socket, shown
 from flows.publishing.published_forecasts import in_order
 from models.forecasting.model_frame import rows_of
 from models.policy.learned import nothing_learned

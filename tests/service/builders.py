@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from service.report.inputs import ReportInput
+from service.report.report import ReportInput
 from store.vocabulary import (
     AGGREGATES,
     DESTINATIONS,

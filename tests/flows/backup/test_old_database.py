@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from flows.backup.restore import restore, settings_into
 from flows.context.stores import store_of
-from flows.monitoring.health_report import examiner
+from flows.monitoring.status import examiner
 from flows.publishing.panels import store_missing_panels
 from models.registry import model_store
 from store.archive.archive_file import extract_archive

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.backup.prune import old_answers, prune
+from flows.backup.backup import old_answers, prune
 from flows.clock import utc_now
 from flows.context.stores import store_of
 from models.registry import mlflow_client, registry, tracking

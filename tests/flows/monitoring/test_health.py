@@ -7,10 +7,9 @@ from typing import Any, get_args
 import pandas as pd
 import pytest
 
-from flows.context.stores import single_writer
+from flows.context.stores import RunMarker, is_writing, marked_run, read_markers, single_writer
 from flows.monitoring.health import SystemHealth, examine
 from flows.monitoring.health_checks import Alarm, HealthFacts, health_findings
-from flows.monitoring.run_marker import RunMarker, is_writing, marked_run, read_markers
 from flows.monitoring.status import status_lines
 from models.monitoring.readings import Monitor, Reading
 from store.settings import PROJECT_ROOT, Settings

@@ -3,8 +3,7 @@ from typing import get_args
 
 from flows.monitoring.health import examine
 from flows.monitoring.health_checks import Alarm
-from flows.monitoring.health_report import RUNBOOK, health_report, runbook
-from flows.monitoring.status import status_lines
+from flows.monitoring.status import RUNBOOK, health_report, runbook, status_lines
 from tests.data.builders import at
 from tests.flows.conftest import Published
 

@@ -13,8 +13,8 @@ from prefect.events.schemas.events import Event
 from pydantic import SecretStr
 
 from flows.deployments import backtest_week, ingest_source, keep_safe, publish, tune_quarter
-from flows.operations.automations import ENDS, WATCHED, automate
 from flows.operations.prefect_events import ALARM
+from flows.operations.register_deployments import ENDS, WATCHED, automate
 from store.errors import DataError
 from store.settings import Settings
 

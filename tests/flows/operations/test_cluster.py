@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from flows.panels.cluster import DaskExecutor, address_of
-from flows.panels.cluster_flow import TASKS, batches
+from flows.panels.cluster_tasks import TASKS, batches
 from flows.panels.panel_files import PanelFiles
 from flows.panels.parted_panel import predict_parts
 from models.engine.tuning import TunedPanel, panel_errors

@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.server.schemas.schedules import CronSchedule
 
-from flows.operations.limits import TRAINING
+from flows.operations.prefect_events import TRAINING
 from flows.operations.register_deployments import DEPLOY, POOLS, prepare
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.providers.registry import LIVE

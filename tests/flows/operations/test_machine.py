@@ -10,9 +10,8 @@ import pytest
 
 from flows.backup.restore import restore
 from flows.operations import local_servers
-from flows.operations.listening import LOOPBACK
 from flows.operations.local_servers import down, environment, running, servers, up
-from flows.operations.server_processes import LocalServer
+from flows.operations.server_processes import LOOPBACK, LocalServer
 from store.errors import DataError, StoreError
 from store.settings import Settings
 

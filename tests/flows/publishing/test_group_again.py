@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from flows.analysis.changes import changes as changes_of
+from flows.analysis.explain import changes as changes_of
 from flows.context.stores import store_of
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.reproduce import reproduce

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.context.workspace import open_workspace
 from flows.context.stores import store_of
+from flows.context.workspace import open_workspace
 from flows.monitoring.health import examine
 from flows.publishing.publish import (
     PublicationDraft,

@@ -26,7 +26,7 @@ from prefect.exceptions import ObjectNotFound
 
 from flows.context.stores import store_of
 from flows.deployments import publish
-from flows.operations.limits import TRAINING
+from flows.operations.prefect_events import TRAINING
 from flows.publishing.reproduce import reproduce
 from models.registry import model_store, registry
 from store.facts.reading import latest_forecast, read_forecasts, read_runs

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows.context.workspace import open_workspace
 from flows.context.stores import store_of
+from flows.context.workspace import open_workspace
 from flows.training.predict import Forecast, forecast_of, made_on, predict, rungs_of
 from models.registry import model_store, registry
 from store.facts.reading import latest_forecast

@@ -7,8 +7,8 @@ import pytest
 
 from flows.clock import utc_now
 from flows.context.output import write_result
-from flows.context.workspace import open_workspace
 from flows.context.stores import store_of
+from flows.context.workspace import open_workspace
 from flows.panels.backtest_files import predict_evidence
 from flows.training.predict import predict
 from models.registry import model_store, registry

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.context.workspace import open_workspace
 from flows.context.stores import store_of
+from flows.context.workspace import open_workspace
 from flows.run import run
 from flows.training.promote import PromotionRequest, promote, rollback, shadow_release
 from flows.training.train import train

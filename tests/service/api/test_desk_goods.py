@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from flows.alerts.alerts import alert
+from flows.alerts import alert
 from flows.context.stores import store_of
 from service.api import planning_models as models
 from service.api.models import Page

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from flows.cli.service_commands import is_loopback
-from flows.operations.listening import listening_socket, shown
+from flows.cli.operation_commands import is_loopback
+from flows.operations.server_processes import listening_socket, shown
 from store.database import open_store
 from store.errors import DataError
 from tests.service.serving import ENDING_S, START, serving

@@ -17,8 +17,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from flows.alerts.alerts import MOST_TRIES, alert, alert_if_possible
-from flows.alerts.webhook import Sender
+from flows.alerts import MOST_TRIES, Sender, alert, alert_if_possible
 from flows.context.stores import store_of
 from service.planning.webhooks import WebhookPolicy
 from sources.http.faults import RetryPolicy

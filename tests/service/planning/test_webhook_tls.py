@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 import trustme
 
-from flows.alerts.alerts import alert
-from flows.alerts.webhook import Sender, trusting
+from flows.alerts import Sender, alert, trusting
 from flows.context.stores import store_of
 from sources.http.faults import RetryPolicy
 from store.errors import DataError

@@ -5,8 +5,13 @@ import pandas as pd
 import pytest
 
 from features.build import base_of
-from features.controls.controls import Control, controls_at, current_control, tonnes_without
-from features.build import level_in_season
+from features.controls.controls import (
+    Control,
+    controls_at,
+    current_control,
+    level_in_season,
+    tonnes_without,
+)
 from features.origin import Origin
 from tests.data.builders import make_events, make_origin
 

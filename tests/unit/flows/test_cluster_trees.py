@@ -14,7 +14,7 @@ import pytest
 from distributed import Client
 
 from flows.panels.cluster import address_of
-from flows.panels.cluster_trees import trained_on
+from flows.panels.cluster_tasks import trained_on
 from flows.panels.part_files import read_cells, write_cells
 from models.parts.training import PartCells, trained_here
 from tests.data.engine_builders import BRIEF

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from models.event_study.diversion import find_diversion, kept_of_path
-from models.event_study.diversion_found import Diversion
+from models.event_study.diversion import Diversion, find_diversion, kept_of_path
 from store.errors import DataError
 from tests.data.diversion_builders import (
     ACT,
