@@ -13,7 +13,7 @@ from models.engine.training_set import PanelView
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import season_profiles
 from service.http.responses import csv_answer, json_answer
-from service.queries.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document
+from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import open_store
 from store.facts.batch import Batch, FileRows

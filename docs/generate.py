@@ -17,9 +17,8 @@ from flows.analysis.attribute import attribution_view
 from flows.context.console import echo, track
 from models.event_study.counterfactual import act_of
 from models.forecasting.spec import ModelSpec
-from service.charts.attribution_chart import attribution_png
+from service.report.attribution_chart import AttributionView, attribution_png
 from service.report.attribution_page import attribution_page
-from service.report.attribution_view import AttributionView
 from sources.bundled.all_tables import load_bundled
 from store.settings import PROJECT_ROOT, Settings
 

@@ -19,10 +19,9 @@ from features.build import DRIVER_MEANINGS
 from flows.context.console import echo
 from flows.context.stores import store_of
 from service.http.responses import Record, records
+from service.live.live import PlanningState
 from service.live.publication import Publication, make_publication, read_new_panels
-from service.planning.alert_matching import finding_of
-from service.planning.feed import alert_id
-from service.planning.planning_state import PlanningState
+from service.planning.alerts import alert_id, finding_of
 from service.planning.webhooks import Resolve, WebhookPolicy, networks_of, resolved, signed
 from sources.http.faults import RetryPolicy
 from store.errors import DataError

@@ -11,19 +11,17 @@ from fastapi.openapi.utils import get_openapi
 from service.api import scenarios
 from service.api.models import Problem
 from service.api.routes import API_PREFIX, api_router
-from service.api.scenario_models import PARTS
-from service.http.problems import add_problem_handlers
-from service.live.gauges import StoreMetrics
-from service.live.health import Examine, HealthCache
+from service.api.scenarios import PARTS
+from service.http.access import Access, AllowedHosts
+from service.http.limits import RequestLimits, ServiceMetrics
+from service.http.replies import add_problem_handlers
+from service.live.health import Examine, HealthCache, StoreMetrics
 from service.live.live import LivePublication, Warm
-from service.live.memo import Recent
-from service.live.state import State
+from service.live.publication import Recent
 from service.planning.webhooks import WebhookPolicy
 from service.scenarios.queue import ScenarioQueue
 from service.scenarios.scenario_schema import ScenarioEngine
-from service.security.access import Access
-from service.security.hosts import AllowedHosts
-from service.security.limits import RequestLimits, ServiceMetrics
+from service.state import State
 from service.web.routes import error_page, page_router, warm
 
 VERSION: Final = "1"

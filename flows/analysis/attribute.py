@@ -13,9 +13,8 @@ from models.event_study.attribution import Attribution, attribute
 from models.event_study.counterfactual import StudiedEvent, act_of
 from models.executor.executor import Progress, untracked
 from models.forecasting.spec import ModelSpec
-from service.charts.attribution_chart import attribution_png
+from service.report.attribution_chart import AttributionView, attribution_png
 from service.report.attribution_page import attribution_page
-from service.report.attribution_view import AttributionView
 from store.errors import DataError, first_few
 from store.vocabulary import DESTINATIONS, MONTHS_AHEAD
 

@@ -11,7 +11,7 @@ from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.clock import utc_today
 from flows.context.console import echo, track
 from flows.context.output import write_result
-from service.report.why import change_sentences, forecast_sentences
+from service.queries.explain import change_sentences, forecast_sentences
 from store.errors import DataError
 from store.settings import Settings
 from store.vocabulary import (

@@ -168,9 +168,9 @@ def serve(
     from flows.monitoring.status import examiner
     from flows.operations.server_processes import listening_socket, shown
     from service.app import Rules, create_app
+    from service.http.access import AllowedHosts, names_of
     from service.live.live import LivePublication
     from service.planning.webhooks import WebhookPolicy, networks_of
-    from service.security.hosts import AllowedHosts, names_of
     from store.planning.audit import scopes_in_force
     from store.publications.panels import has_unnamed_panels
 

@@ -20,7 +20,7 @@ from flows.training.predict import BacktestedForecast, predict
 from flows.training.train import train
 from models.evaluation.backtest import EvidenceBacktest
 from models.registry import registry
-from service.report.inputs import ReportInput
+from service.charts.fan import ReportInput
 from service.report.report import write_report
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, StoreError

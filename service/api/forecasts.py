@@ -1,4 +1,4 @@
-"""Forecasts over the API: from memory, narrowed on request."""
+"""Forecasts over the API, narrowed on request, and why their medians are what they are."""
 
 import re
 from typing import Annotated, Any, Final, Literal
@@ -7,23 +7,24 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from service.api.models import ForecastResponse, Page
-from service.api.replies import FormQuery, Paging, listed, reply, wants_csv
+from service.api.models import Explanation, ForecastResponse, Page
+from service.http.replies import FormQuery, Paging, listed, reply, wants_csv
 from service.http.responses import Record, csv_answer, json_answer
-from service.live.publication import Publication
-from service.live.state import Chosen, Planning
-from service.planning.planning_state import PlanningState
-from service.queries.documents import (
+from service.live.documents import (
     OVERRIDE_COLUMNS,
     flat_rows,
     forecast_document,
     narrowed,
     with_overrides,
 )
+from service.live.live import PlanningState
+from service.live.publication import Publication
+from service.queries.explain import explanation
 from service.queries.history import known_destination, known_moment
-from service.wording.names import in_reading_order
+from service.state import Chosen, Planning
+from service.wording import in_reading_order
 from store.errors import DataError
-from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
+from store.vocabulary import CONTRIBUTIONS, FORECAST_COLUMNS, QUANTILE_COLUMNS
 
 router = APIRouter(tags=["forecasts"])
 
@@ -147,3 +148,42 @@ def _columns(quantiles: list[Quantile] | None) -> list[str]:
     dropped = set(QUANTILE_COLUMNS) - set(QUANTILE_COLUMNS if quantiles is None else quantiles)
     kept = (name for name in FORECAST_COLUMNS if name not in dropped)
     return ["as_of", *kept, *OVERRIDE_COLUMNS]
+
+
+EXPLAINED_COLUMNS: Final = ("as_of", "destination", "period", "p50", *CONTRIBUTIONS)
+
+Month = Annotated[
+    str | None,
+    Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM; all months by default."),
+]
+
+
+@router.get("/explain/{destination}", response_model=Explanation, responses=CSV_TOO)
+def explain(
+    request: Request,
+    *,
+    current: Chosen,
+    destination: Code,
+    as_of: AsOf = None,
+    period: Month = None,
+    form: FormQuery = None,
+) -> Response:
+    """Return the parts of the published medians of one destination, in tonnes and words."""
+    moment = known_moment(current, moment_of(as_of))
+    document = explanation(current, destination, moment, period)
+    if wants_csv(request, form):
+        return reply(request, csv_answer(_flat(document), EXPLAINED_COLUMNS))
+    return reply(request, json_answer(document))
+
+
+def _flat(document: Record) -> list[Record]:
+    about = {name: document[name] for name in ("as_of", "destination")}
+    return [
+        {
+            **dict.fromkeys(EXPLAINED_COLUMNS),
+            **about,
+            **{name: month[name] for name in ("period", "p50")},
+            **(month["parts"] or {}),
+        }
+        for month in document["months"]
+    ]

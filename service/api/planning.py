@@ -13,12 +13,11 @@ from starlette.responses import Response
 from service.api import planning_models as models
 from service.api.forecasts import CSV_TOO, moment_of
 from service.api.models import Page
-from service.api.replies import FormQuery, Paging, listed, reply
+from service.http.replies import FormQuery, Paging, listed, reply
 from service.http.responses import Record, json_answer
-from service.live.state import Chosen, Named, Planning, Shared, Writer, may_audit, may_read
-from service.planning import actions
-from service.queries import planning as queries
+from service.planning import entries
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
+from service.state import Chosen, Named, Planning, Shared, Writer, may_audit, may_read
 from store.planning.alert_rules import AlertRule
 from store.planning.needs import NeedRow
 
@@ -55,8 +54,8 @@ def alert_rules(
     request: Request, *, named: Named, planning: Planning, paging: Part, form: FormQuery = None
 ) -> Response:
     """Return the active alert rules, newest first."""
-    rows = queries.rules(planning, named)
-    return listed(request, rows, queries.RULE_COLUMNS, paging=paging, form=form)
+    rows = entries.rules(planning, named)
+    return listed(request, rows, entries.RULE_COLUMNS, paging=paging, form=form)
 
 
 @router.get("/alerts", response_model=Page[models.AlertResponse], responses=CSV_TOO)
@@ -64,8 +63,8 @@ def alerts(
     request: Request, *, named: Named, planning: Planning, paging: Part, form: FormQuery = None
 ) -> Response:
     """Return the alerts, newest first."""
-    rows = queries.alerts(planning, named)
-    return listed(request, rows, queries.ALERT_COLUMNS, paging=paging, form=form)
+    rows = entries.alerts(planning, named)
+    return listed(request, rows, entries.ALERT_COLUMNS, paging=paging, form=form)
 
 
 @router.get("/overrides", response_model=Page[models.OverrideResponse], responses=CSV_TOO)
@@ -73,14 +72,14 @@ def overrides(
     request: Request, *, current: Chosen, planning: Planning, paging: Part, form: FormQuery = None
 ) -> Response:
     """Return all overrides beside the model's medians, newest first."""
-    rows = queries.overrides(current, planning)
-    return listed(request, rows, queries.OVERRIDE_COLUMNS, paging=paging, form=form)
+    rows = entries.overrides(current, planning)
+    return listed(request, rows, entries.OVERRIDE_COLUMNS, paging=paging, form=form)
 
 
 @trail.get("/audit", response_model=Page[models.AuditEntryResponse], responses=CSV_TOO, **_TOKEN)
 def audit(request: Request, planning: Planning, paging: Part, form: FormQuery = None) -> Response:
     """Return the audit trail, newest first; it always needs a token."""
-    return listed(request, queries.audit(planning), queries.AUDIT_COLUMNS, paging=paging, form=form)
+    return listed(request, entries.audit(planning), entries.AUDIT_COLUMNS, paging=paging, form=form)
 
 
 @writing.post("/needs", response_model=models.NeedResponse, **_MADE)
@@ -89,35 +88,35 @@ def add_need(body: models.NewNeed, *, who: Writer, shared: Shared) -> Record:
     current = shared.live.of(body.commodity)
     months = (month_start(body.period_from), month_start(body.period_to))
     made = NeedRow(body.name, body.destination, *months, body.tonnes, current.commodity)
-    number = actions.record_need(shared, who, made)
+    number = entries.record_need(shared.live, who, made)
     return need_of(lambda _: current, shared.live.planning, number)
 
 
 @writing.delete("/needs/{number}", **_GONE)
 def end_need(number: Number, *, who: Writer, shared: Shared) -> None:
     """End a need and the alert rules on it; the audit trail keeps what it was."""
-    actions.remove_need(shared, who, number)
+    entries.remove_need(shared.live, who, number)
 
 
 @writing.post("/alert-rules", response_model=models.CreatedRuleResponse, **_MADE)
 def add_rule(body: models.NewRule, *, who: Writer, shared: Shared) -> Record:
     """Create an alert rule; its secret is shown only once."""
     rule = AlertRule(**{**body.model_dump(), "commodity": body.commodity or ""})
-    number, secret = actions.create_rule(shared, who, rule)
-    made = next(row for row in queries.rules(shared.live.planning) if row["id"] == number)
+    number, secret = entries.create_rule(shared.live, shared.webhooks, who, rule)
+    made = next(row for row in entries.rules(shared.live.planning) if row["id"] == number)
     return {**made, "secret": secret}
 
 
 @writing.delete("/alert-rules/{number}", **_GONE)
 def end_rule(number: Number, *, who: Writer, shared: Shared) -> None:
     """End an alert rule."""
-    actions.remove_rule(shared, who, number)
+    entries.remove_rule(shared.live, who, number)
 
 
 @writing.post("/overrides", response_model=models.OverrideResponse, **_MADE)
 def add_override(body: models.NewOverride, *, who: Writer, shared: Shared) -> Record:
     """Record an override beside a published median; earlier ones stay."""
-    requested = actions.OverrideRequest(
+    requested = entries.OverrideRequest(
         destination=body.destination,
         period=month_start(body.period),
         as_of=moment_of(body.as_of),
@@ -125,9 +124,9 @@ def add_override(body: models.NewOverride, *, who: Writer, shared: Shared) -> Re
         reason=body.reason,
         commodity=body.commodity,
     )
-    made = actions.record_override(shared, who, requested)
+    made = entries.record_override(shared.live, who, requested)
     key = (made.destination, f"{made.period:%Y-%m}", f"{made.as_of:%Y-%m-%dT%H:%M:%SZ}")
-    rows = queries.overrides(shared.live.of(body.commodity), shared.live.planning)
+    rows = entries.overrides(shared.live.of(body.commodity), shared.live.planning)
     return next(r for r in rows if (r["destination"], r["period"], r["as_of"]) == key)
 
 

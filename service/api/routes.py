@@ -1,13 +1,71 @@
-"""All routes of the API and their documented errors."""
+"""All routes of the API and their documented errors, and the probes for machines."""
 
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import PlainTextResponse, Response
 
-from service.api import explain, forecasts, planning, probes, scenarios, tables
-from service.api.models import Problem
-from service.http.problems import PROBLEM
-from service.live.state import may_read
+from service.api import forecasts, planning, scenarios, tables
+from service.api.models import AlarmResponse, HealthResponse, Problem, Ready, Status
+from service.http.replies import PROBLEM
+from service.queries.freshness import freshness_of
+from service.state import Current, Health, Shared, may_read
+
+probes = APIRouter(tags=["probes"])
+status_router = APIRouter(tags=["status"])
+
+_OPEN: Final[dict[str, Any]] = {"openapi_extra": {"security": []}}
+
+
+@probes.get("/health", **_OPEN)
+async def health() -> HealthResponse:
+    """Report that the process is alive."""
+    return HealthResponse(status="ok")
+
+
+@probes.get("/ready", **_OPEN)
+async def ready(current: Current, shared: Shared) -> Ready:
+    """Report whether there is a forecast to show (else 503), and how fresh it is."""
+    fresh = freshness_of(current, now=shared.live.clock())
+    return Ready(
+        status="ready",
+        as_of=current.as_of.to_pydatetime(),
+        cutoff=current.stand.cutoff,
+        next_release=fresh.next_release.date(),
+        notices=list(fresh.notices),
+        trouble=shared.live.trouble,
+    )
+
+
+@probes.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    **_OPEN,
+)
+async def metrics(shared: Shared) -> Response:
+    """Return counts, times and monitor readings for Prometheus."""
+    return Response(generate_latest(shared.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@status_router.get("/status")
+async def status(found: Health) -> Status:
+    """Return the state of the system, its alarms and their remedies in words."""
+    alarms = [
+        AlarmResponse(
+            alarm=one.name, broken=one.is_broken, words=one.words, remedy=list(one.remedy)
+        )
+        for one in found.alarms
+    ]
+    return Status(
+        at=found.at.to_pydatetime(),
+        code=found.code,
+        headline=found.headline,
+        lines=list(found.lines),
+        alarms=alarms,
+    )
+
 
 API_PREFIX: Final = "/api/v1"
 
@@ -15,12 +73,11 @@ API_PREFIX: Final = "/api/v1"
 def api_router() -> APIRouter:
     """Return the routes under ``/api/v1``; probes need no token."""
     api = APIRouter(prefix=API_PREFIX, responses=_problems())
-    api.include_router(probes.router)
+    api.include_router(probes)
     for part in (
         forecasts.router,
-        explain.router,
         scenarios.router,
-        probes.status_router,
+        status_router,
         tables.router,
     ):
         api.include_router(part, dependencies=[Depends(may_read)])

@@ -1,15 +1,56 @@
-"""What one chart shows of one destination."""
+"""What a report is made from, and what one chart shows of one destination."""
 
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
-from service.charts.markers import Marker, pick_markers
-from service.charts.tariff_markers import RateStep
-from service.report.inputs import ReportInput
-from service.wording.goods import MAGNETS
-from service.wording.names import in_reading_order, name_of
+from service.charts.markers import Marker, RateStep, pick_markers
+from service.wording import MAGNETS, in_reading_order, name_of, tonnes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportInput:
+    """Published tables of one ``as_of``, ready to be shown; nothing in here is modified.
+
+    Attributes:
+        as_of: UTC moment the forecast stands at.
+        cutoff: Last month the evidence knows, ``YYYY-MM``.
+        forecasts: ``FORECAST_COLUMNS``; optionally ``drivers`` (JSON list of ``[name, tonnes]``)
+            and ``band_hit_rate`` (share of past months inside the 80 % band, 0..1).
+        panel: ``PANEL_COLUMNS``, history of all destinations and aggregates.
+        events: Newest known version of each policy event at ``as_of``.
+        scores: ``model, scope, horizon_from, horizon_to, metric, value, cells``; scope is a
+            destination or ``ALL``; ``wape``, ``coverage80`` and ``value_added`` are shares.
+        suspicious: ``statement, residual_t, z, source_url``, figures the rest contradicts.
+        unknowns: Plain sentences on what the forecast could not know.
+        model_version: The model that made the forecasts.
+        data_vintage: Hash of the rows the forecasts rest on.
+        pictures: Whether it is drawn, or holds the numbers alone.
+    """
+
+    as_of: pd.Timestamp
+    cutoff: str
+    forecasts: pd.DataFrame
+    panel: pd.DataFrame
+    events: pd.DataFrame
+    scores: pd.DataFrame
+    suspicious: pd.DataFrame
+    unknowns: list[str]
+    model_version: str
+    data_vintage: str
+    pictures: bool = True
+
+    @property
+    def as_of_date(self) -> pd.Timestamp:
+        """Return ``as_of`` without its zone, to compare with the naive dates of the tables."""
+        return self.as_of.tz_convert("UTC").tz_localize(None)
+
+    @property
+    def cutoff_end(self) -> pd.Timestamp:
+        """Return the first moment after the cutoff month."""
+        return pd.Timestamp(f"{self.cutoff}-01") + pd.DateOffset(months=1)
+
 
 HISTORY_MONTHS: Final = 30
 """Months of history drawn before the end of the cutoff month."""
@@ -103,3 +144,28 @@ def _months_of(frame: pd.DataFrame, destination: str) -> pd.DataFrame:
     rows = frame.loc[frame["destination"] == destination]
     dated = rows.assign(period=pd.to_datetime(rows["period"]))
     return dated.sort_values("period", ignore_index=True)
+
+
+def alt_text(fan: Fan) -> str:
+    """Describe a fan chart to those who cannot see it."""
+    name = name_of(fan.destination)
+    ahead = months_ahead(fan)
+    if ahead.empty:
+        return f"Fan chart for {name}: no forecast months."
+    first, last = ahead.iloc[0], ahead.iloc[-1]
+    return (
+        f"Fan chart for {name}, tonnes a month. Median {tonnes(first['p50'])} t in "
+        f"{first['period']:%B %Y} (80 % band {tonnes(first['p10'])} to {tonnes(first['p90'])} t), "
+        f"{tonnes(last['p50'])} t in {last['period']:%B %Y} ({tonnes(last['p10'])} to "
+        f"{tonnes(last['p90'])} t). {len(fan.markers)} policy events are marked and listed below."
+    )
+
+
+def months_ahead(fan: Fan) -> pd.DataFrame:
+    """Return the forecast from the month of ``as_of`` on."""
+    return fan.forecast[fan.forecast["period"] >= month_start(fan.as_of)]
+
+
+def month_start(moment: pd.Timestamp) -> pd.Timestamp:
+    """Return the first day of the month of ``moment``."""
+    return moment.normalize().replace(day=1)

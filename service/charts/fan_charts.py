@@ -27,7 +27,7 @@ from service.charts.plotting import (
     plot_steps,
     shade_past,
 )
-from service.wording.names import name_of
+from service.wording import name_of
 
 _CAPTION_CHARACTERS: Final = 130
 

@@ -1,4 +1,4 @@
-"""Building blocks of responses: tags, problem documents, templates, methods.
+"""Building blocks of responses, and who may ask and how often.
 
-Not here: access and limits (``service.security``).
+Not here: tokens as rows (``store.planning``), templates (``service.templating``).
 """

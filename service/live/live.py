@@ -1,8 +1,9 @@
-"""The publication in memory: refreshed by one thread, replaced whole when the store changes."""
+"""The publication and the planning in memory: refreshed by one thread, replaced whole."""
 
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 from typing import Final
@@ -10,19 +11,126 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
-from service.live.commodity_cache import CommodityCache
+from service.errors import NothingPublishedError
+from service.http.responses import Record, records
 from service.live.publication import (
-    NothingPublishedError,
+    Memo,
     Panels,
     Publication,
+    Recent,
     make_publication,
     read_new_panels,
 )
-from service.planning.planning_state import PlanningState
+from service.wording import known_commodity
 from store.database import Mark
 from store.planning.audit import scopes_in_force
-from store.planning.overrides import read_planning, read_planning_mark
-from store.publications.published import read_mark, read_published
+from store.planning.overrides import PlanningRows, read_planning, read_planning_mark
+from store.publications.published import read_mark, read_other, read_published
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningState:
+    """One immutable state, with a cache of documents (``memo``)."""
+
+    rows: PlanningRows
+    memo: Memo = field(default_factory=Memo, repr=False, compare=False)
+
+    @property
+    def needs(self) -> pd.DataFrame:
+        """Return the active needs."""
+        return _active(self.rows.needs)
+
+    @property
+    def rules(self) -> pd.DataFrame:
+        """Return the active alert rules."""
+        return _active(self.rows.rules)
+
+    def is_overridden(self, commodity: str, destination: str, as_of: pd.Timestamp) -> bool:
+        """Tell whether a published forecast has an override; called for every response."""
+        rows = self.rows.overrides
+        known: set[tuple[str, str, pd.Timestamp]] = self.memo.make(
+            "overridden",
+            lambda: set(zip(rows["commodity"], rows["destination"], rows["as_of"], strict=True)),
+        )
+        return (commodity, destination, as_of) in known
+
+    def overrides_of(self, commodity: str) -> pd.DataFrame:
+        """Return all overrides of a commodity, oldest first."""
+        rows = self.rows.overrides
+        return rows.loc[rows["commodity"] == commodity]
+
+    def newest_overrides(
+        self, commodity: str, destination: str, as_of: pd.Timestamp
+    ) -> dict[str, Record]:
+        """Return the newest override of each month of a published forecast.
+
+        Args:
+            commodity: A code.
+            destination: A code.
+            as_of: Moment of the publication.
+
+        Returns:
+            By month, ``YYYY-MM``: tonnes, author, reason and available_at of the newest.
+        """
+        rows = self.overrides_of(commodity)
+        own = rows.loc[(rows["destination"] == destination) & (rows["as_of"] == as_of)]
+        shown = own[["period", "tonnes", "author", "reason", "available_at"]]
+        return {row.pop("period")[:7]: row for row in records(shown.sort_values("available_at"))}
+
+
+def _active(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.loc[rows["ended_at"].isna()]
+
+
+MOST: Final = 16
+"""Commodities kept; docs/service.md says what one takes."""
+
+
+class CommodityCache:
+    """Makes the publication of another commodity beside that of the magnets."""
+
+    def __init__(self, engine: Engine, meanings: Mapping[str, str]) -> None:
+        """Begin empty."""
+        self._engine = engine
+        self._meanings = meanings
+        self._made = Recent(MOST)
+        self._making = threading.Lock()
+
+    def beside(self, magnets: Publication, commodity: str, *, clock: pd.Timestamp) -> Publication:
+        """Return what is published of a commodity, made now if the store changed since.
+
+        Args:
+            magnets: The state to stand beside.
+            commodity: A code; the magnets' own gives ``magnets``.
+            clock: The moment.
+
+        Raises:
+            UnknownError: There is no forecast of it.
+        """
+        if commodity == magnets.commodity:
+            return magnets
+        known_commodity(commodity, magnets.published.commodities)
+        found = self._fresh(magnets, commodity)
+        if found is None:
+            # One at a time: who asks for the same waits for it.
+            with self._making:
+                found = self._fresh(magnets, commodity) or self._make(magnets, commodity, clock)
+        return found
+
+    def _fresh(self, magnets: Publication, commodity: str) -> Publication | None:
+        kept: tuple[Publication, Panels] | None = self._made.get(commodity)
+        if kept is None or kept[0].published.mark != magnets.published.mark:
+            return None
+        return kept[0]
+
+    def _make(self, magnets: Publication, commodity: str, clock: pd.Timestamp) -> Publication:
+        published = read_other(self._engine, magnets.published, commodity=commodity)
+        before: tuple[Publication, Panels] | None = self._made.get(commodity)
+        panels = read_new_panels(self._engine, published, {} if before is None else before[1])
+        made = make_publication(published, panels, meanings=self._meanings, now=clock)
+        self._made.keep(commodity, (made, panels))
+        return made
+
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 

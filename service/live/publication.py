@@ -1,32 +1,132 @@
 """One state of all that the service shows: made whole, then put in place of the one before."""
 
-from collections.abc import Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 import pandas as pd
 from sqlalchemy import Engine
 
+from service.errors import NothingPublishedError
 from service.http.responses import Answer, json_answer
-from service.live.known_state import KnownState, PolicyLedger, ledger_at, state_at
-from service.live.memo import Memo
-from service.queries.documents import forecast_document
-from service.wording.goods import words_of
-from service.wording.names import in_reading_order
+from service.live.documents import forecast_document
+from service.wording import in_reading_order, words_of
+from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
-from store.errors import DataError
 from store.publications.panels import NO_PANEL, StoredPanel, read_panels
 from store.publications.published import Published
+
+_Made = TypeVar("_Made")
+
+
+class Memo:
+    """Values computed on demand, each once even under concurrent requests.
+
+    Keys come from the closed sets of a publication, so its size is bounded.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._values: dict[Hashable, Any] = {}
+        self._locks: dict[Hashable, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def get(self, key: Hashable) -> Any | None:  # noqa: ANN401 - values of any type
+        """Return the value of a key, None where there is none yet."""
+        return self._values.get(key)
+
+    def make(self, key: Hashable, build: Callable[[], _Made]) -> _Made:
+        """Return the value of a key, computed now if it is not there."""
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            if key not in self._values:
+                self._values[key] = build()
+            made: _Made = self._values[key]
+            return made
+
+
+class Recent:
+    """The values used last, for unbounded keys."""
+
+    def __init__(self, most: int) -> None:
+        """Begin empty; ``most`` values are kept."""
+        self._most = most
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def get(self, key: Hashable) -> Any | None:  # noqa: ANN401 - values of any type
+        """Return the value of a key, None where there is none."""
+        with self._guard:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def keep(self, key: Hashable, value: object) -> None:
+        """Keep a value and drop the least recently used one."""
+        with self._guard:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            if len(self._values) > self._most:
+                self._values.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLedger:
+    """Policy as known at one moment: the newest version of each event and tariff step."""
+
+    events: pd.DataFrame
+    tariffs: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class KnownState:
+    """The trade and the policy as known at one moment; nothing in here is modified."""
+
+    as_of: pd.Timestamp
+    cutoff: str
+    """Last month known, ``YYYY-MM``."""
+    panel: pd.DataFrame
+    """``PANEL_COLUMNS``."""
+    suspicious: pd.DataFrame
+    """``statement, residual_t, z, source_url``, worst first."""
+    ledger: PolicyLedger
+
+
+def state_at(published: Published, as_of: pd.Timestamp, panel: StoredPanel) -> KnownState:
+    """Return what was known at the moment of a forecast.
+
+    Args:
+        published: What is published of its commodity.
+        as_of: The moment.
+        panel: The panel behind it.
+    """
+    own = published.forecasts["as_of"] == as_of
+    return KnownState(
+        as_of=as_of,
+        cutoff=str(published.forecasts.loc[own, "cutoff"].max()),
+        panel=panel.frame,
+        suspicious=panel.contradictions,
+        ledger=ledger_at(published, as_of),
+    )
+
+
+def ledger_at(published: Published, as_of: pd.Timestamp) -> PolicyLedger:
+    """Return the newest version of each event and tariff step known at a moment."""
+    return PolicyLedger(
+        events=known_at(published.events, key=EVENT_KEY, as_of=as_of),
+        tariffs=known_at(published.tariffs, key=TARIFF_KEY, as_of=as_of),
+    )
+
 
 Panels = dict[str, StoredPanel]
 """Panels read from the store, by digest."""
 
 PublicationKey = tuple[pd.Timestamp, Mark]
 """Names a publication and the rows beside it."""
-
-
-class NothingPublishedError(DataError):
-    """There is no forecast yet."""
 
 
 @dataclass(frozen=True, slots=True)

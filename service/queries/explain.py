@@ -1,16 +1,158 @@
-"""The parts of published medians, stored beside them."""
+"""Why a forecast is what it is and what changed it, in sentences whose numbers add up."""
 
 import json
+from collections.abc import Mapping
+from typing import Final
 
+import numpy as np
 import pandas as pd
 
+from service.errors import UnknownError
 from service.http.responses import Record
+from service.live.documents import KILOGRAMS
 from service.live.publication import Publication
-from service.queries.documents import KILOGRAMS
 from service.queries.history import known_destination
-from service.report.why import forecast_sentences
-from service.wording.goods import UnknownError
-from service.wording.names import name_of
+from service.wording import MINUS, name_of
+from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
+
+MAIN: Final = 3
+"""Causes in the first sentence."""
+
+MINOR_SHARE: Final = 0.01
+"""Causes smaller than this share of the median are added up, unless they are the main ones."""
+
+SMALL_TONNES: Final = 20.0
+"""Below it tonnes have a decimal."""
+
+CAUSES: Final[dict[str, str]] = {
+    "season": "seasonal pattern",
+    "momentum": "recent months ran {side} the yearly average",
+    "tariffs": "tariffs",
+    "policy": "policy events",
+    "world": "world market",
+    "experts": "statistical extrapolation of past months",
+    "past_mean": "long-term trend",
+    "past_errors": "bias correction from past errors",
+    "policy_response": "export controls and announced tariffs",
+    "reconciliation": "reconciling destinations with the world total",
+    NOT_REPRODUCED: "no longer reproducible",
+}
+"""Parts of a forecast in words."""
+
+CHANGE_CAUSES: Final[dict[str, str]] = {
+    "passing_time": "passage of time",
+    "new_actuals": "newly published trade figures",
+    "revised_actuals": "revised trade figures",
+    "tariffs": "new tariffs",
+    "policy": "new policy events",
+    "model": "newer model",
+    "reconciliation": CAUSES["reconciliation"],
+    NOT_REPRODUCED: CAUSES[NOT_REPRODUCED],
+}
+"""Parts of a change in words."""
+
+if set(CAUSES) != {*CONTRIBUTIONS, NOT_REPRODUCED} - {"level"} or set(CHANGE_CAUSES) != {*CHANGES}:
+    raise RuntimeError(
+        "service.queries.explain and store.vocabulary disagree; word the missing part."
+    )
+
+
+def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]) -> list[str]:
+    """Return why a median is what it is: the median, its main causes, the others.
+
+    Args:
+        destination: Code.
+        period: ``YYYY-MM``.
+        parts: Tonnes by ``CONTRIBUTIONS`` and perhaps ``not_reproduced``; they add up to the
+            median. The numbers shown are rounded so that they add up too.
+    """
+    median = sum(parts.values())
+    rounded = _rounded(parts, median)
+    head = f"{name_of(destination)}, {_month(period)}: {_tonnes(sum(rounded.values()), median)}"
+    level = _tonnes(rounded.pop("level"), median)
+    start = f"the average of the last twelve known months is {level}"
+    main, *rest = _causes(rounded, CAUSES, median)
+    return [_sentence(text) for text in (head, f"{start}; {main}" if main else start, *rest)]
+
+
+def change_sentences(
+    destination: str,
+    period: str,
+    parts: Mapping[str, float],
+    *,
+    after: float,
+    days: tuple[str, str],
+) -> list[str]:
+    """Return what changed a median: by how much, the main causes, the others.
+
+    Args:
+        destination: Code.
+        period: ``YYYY-MM``.
+        parts: Tonnes by ``CHANGES``; they add up to the change, and so do the numbers shown.
+        after: The later median, in tonnes.
+        days: Of the earlier and the later forecast, ``YYYY-MM-DD``.
+    """
+    rounded = _rounded(parts, after)
+    change = sum(rounded.values())
+    where = f"{name_of(destination)}, {_month(period)}: {_tonnes(after, after)} as of {days[1]}"
+    moved = f"the same as on {days[0]}"
+    if change:
+        side = "more" if change > 0 else "less"
+        moved = f"{_tonnes(abs(change), after)} {side} than on {days[0]}"
+    main, *rest = _causes(rounded, CHANGE_CAUSES, after)
+    return [_sentence(text) for text in (f"{where}, {moved}", main or "no cause of change", *rest)]
+
+
+def _rounded(parts: Mapping[str, float], median: float) -> dict[str, float]:
+    """Return parts rounded so that they add up to their rounded sum.
+
+    All are rounded down, then those that lost most are raised by one step.
+    """
+    digits = _digits(median)
+    steps = np.array(list(parts.values()), dtype=float) * 10**digits
+    down = np.floor(steps)
+    missing = round(float(np.round(steps.sum()) - down.sum()))
+    down[np.argsort(-(steps - down), kind="stable")[:missing]] += 1.0
+    return dict(zip(parts, np.round(down / 10**digits, digits).tolist(), strict=True))
+
+
+def _causes(parts: Mapping[str, float], words: Mapping[str, str], median: float) -> list[str]:
+    """Return one text on the main causes and one on the others; zeros are left out."""
+    order = sorted((name for name in parts if parts[name]), key=lambda name: -abs(parts[name]))
+    main, others = order[:MAIN], order[MAIN:]
+    named = [name for name in others if abs(parts[name]) >= MINOR_SHARE * median][:MAIN]
+    small = sum(parts[name] for name in others if name not in named)
+
+    def effects(names: list[str]) -> list[str]:
+        return [_effect(words[name], parts[name], median) for name in names]
+
+    minor = [*effects(named), *([_effect("other", small, median)] if small else [])]
+    opening = "smaller effects: " if named else ""
+    return ["; ".join(effects(main)), *([f"{opening}{'; '.join(minor)}"] if minor else [])]
+
+
+def _effect(cause: str, value: float, median: float) -> str:
+    """Return a cause with its signed tonnes."""
+    cause = cause.format(side="above" if value > 0 else "below")
+    sign = "+" if value > 0 else MINUS
+    return f"{cause}: {sign}{_tonnes(abs(value), median)}"
+
+
+def _tonnes(value: float, median: float) -> str:
+    return f"{value:,.{_digits(median)}f} t"
+
+
+def _digits(median: float) -> int:
+    """Return the decimals that tonnes beside a median have."""
+    return 0 if abs(median) >= SMALL_TONNES else 1
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _month(period: str) -> str:
+    return f"{pd.Timestamp(period):%B %Y}"
 
 
 def explanation(
@@ -42,11 +184,11 @@ def explanation(
         "name": name_of(destination),
         "unit": "t",
         "as_of": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
-        "months": [_month(destination, row) for row in chosen.to_dict("records")],
+        "months": [_explained(destination, row) for row in chosen.to_dict("records")],
     }
 
 
-def _month(destination: str, row: dict[object, object]) -> Record:
+def _explained(destination: str, row: dict[object, object]) -> Record:
     period, stored = str(row["period"]), row["contributions"]
     parts: dict[str, float] | None = json.loads(stored) if isinstance(stored, str) else None
     return {

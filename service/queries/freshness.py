@@ -6,8 +6,8 @@ from typing import Final
 import pandas as pd
 
 from service.live.publication import Publication
-from service.queries.arrivals import published_at
-from service.wording.names import name_of
+from service.queries.tables import published_at
+from service.wording import name_of
 
 AGED_DAYS: Final = 35
 """A forecast older than this has missed a monthly release of the customs statistics."""

@@ -4,10 +4,10 @@ from typing import Final
 
 import pandas as pd
 
+from service.errors import UnknownError
 from service.http.responses import Record, records
 from service.live.publication import Publication
-from service.wording.goods import UnknownError, query_of
-from service.wording.names import name_of
+from service.wording import name_of, query_of
 from store.errors import first_few
 
 FIGURE_COLUMNS: Final = (

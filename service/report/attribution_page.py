@@ -5,9 +5,9 @@ from typing import Final
 
 import pandas as pd
 
-from service.report.attribution_view import AttributionView, called, months_in_words
+from service.report.attribution_chart import AttributionView, called, months_in_words
 from service.report.attribution_words import sentences
-from service.wording.numbers import signed_tonnes, tonnes
+from service.wording import signed_tonnes, tonnes
 
 NOTES: Final = """\
 - *Lost* is the counterfactual path minus actual exports during the fall, *recovered* what came

@@ -5,7 +5,7 @@ from typing import Final
 
 import pandas as pd
 
-from service.report.attribution_view import (
+from service.report.attribution_chart import (
     AS_OF,
     LESS_HIT,
     MORE_HIT,
@@ -15,7 +15,7 @@ from service.report.attribution_view import (
     called,
     months_in_words,
 )
-from service.wording.numbers import percent, signed_tonnes, tonnes
+from service.wording import percent, signed_tonnes, tonnes
 from store.errors import first_few
 from store.vocabulary import DESTINATIONS
 

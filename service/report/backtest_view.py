@@ -5,8 +5,7 @@ from typing import Final
 
 import pandas as pd
 
-from service.wording.names import DESTINATION_NAMES, name_of
-from service.wording.numbers import percent
+from service.wording import DESTINATION_NAMES, name_of, percent
 
 YARDSTICKS: Final[dict[str, str]] = {
     "seasonal_naive": "seasonal naive",

@@ -8,14 +8,13 @@ from typing import Final
 import pandas as pd
 
 from service.charts.canvas import COLOURS, DARK_COLOURS
-from service.charts.fan import HISTORY_MONTHS, Fan
-from service.charts.overview_chart import overview_png, overview_svg
-from service.http.templating import environment
+from service.charts.fan import HISTORY_MONTHS, Fan, ReportInput
+from service.charts.publication_charts import overview_png, overview_svg
 from service.report import view
 from service.report.backtest_view import ALL, score_rows
-from service.report.folders import PAGE, fresh_folder
-from service.report.inputs import ReportInput
-from service.wording.goods import words_of
+from service.report.report import PAGE, fresh_folder
+from service.templating import environment
+from service.wording import words_of
 from store.vocabulary import EU27, FORECAST_COLUMNS, WORLD
 
 CHARTS: Final = 16

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from service.wording.names import SHORT_NAMES, in_reading_order
+from service.wording import SHORT_NAMES, in_reading_order
 
 SHOWN_QUANTILES: Final = ("p90", "p50", "p10")
 """Three lines a month, high above low as in a chart."""

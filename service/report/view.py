@@ -4,19 +4,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import pandas as pd
 
-from service.charts.fan import Fan, left_out_note, reason_of, status_of
+from service.charts.fan import (
+    Fan,
+    ReportInput,
+    alt_text,
+    left_out_note,
+    month_start,
+    months_ahead,
+    reason_of,
+    status_of,
+)
 from service.charts.fan_charts import fan_svg
 from service.charts.markers import Marker
-from service.planning.shortfall import USUAL_AUTOCORRELATION, quantiles_of_sum
-from service.queries.documents import drivers_of
-from service.report.inputs import ReportInput
-from service.wording.chances import chance_below
-from service.wording.names import name_of
-from service.wording.numbers import NBSP, percent, tonnes
+from service.live.documents import drivers_of
+from service.queries.needs import USUAL_AUTOCORRELATION, quantiles_of_sum
+from service.wording import NBSP, chance_below, name_of, percent, tonnes
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, WORLD
 
 MONTHS_IN_HEADLINE: Final = 3
@@ -95,7 +100,7 @@ class Section:
 
 def outlook_of(report: ReportInput, fan: Fan) -> Outlook | None:
     """Return the outlook of one destination, or None without a forecast."""
-    rows = _ahead(fan).head(MONTHS_IN_HEADLINE)
+    rows = months_ahead(fan).head(MONTHS_IN_HEADLINE)
     if rows.empty:
         return None
     past = _year_before(report.panel, fan.destination, rows["period"])
@@ -148,7 +153,7 @@ def _compared(outlook: Outlook) -> str:
 
 def nowcast(fan: Fan) -> str:
     """Return the estimate for months that have ended but are not yet published."""
-    rows = fan.forecast[fan.forecast["period"] < _month_start(fan.as_of)]
+    rows = fan.forecast[fan.forecast["period"] < month_start(fan.as_of)]
     if rows.empty:
         return ""
     return (
@@ -175,21 +180,6 @@ def month_rows(report: ReportInput, fan: Fan) -> tuple[MonthRow, ...]:
     return tuple(_month_row(report, fan, row) for row in fan.forecast.to_dict("records"))
 
 
-def alt_text(fan: Fan) -> str:
-    """Describe a fan chart to those who cannot see it."""
-    name = name_of(fan.destination)
-    ahead = _ahead(fan)
-    if ahead.empty:
-        return f"Fan chart for {name}: no forecast months."
-    first, last = ahead.iloc[0], ahead.iloc[-1]
-    return (
-        f"Fan chart for {name}, tonnes a month. Median {tonnes(first['p50'])} t in "
-        f"{first['period']:%B %Y} (80 % band {tonnes(first['p10'])} to {tonnes(first['p90'])} t), "
-        f"{tonnes(last['p50'])} t in {last['period']:%B %Y} ({tonnes(last['p10'])} to "
-        f"{tonnes(last['p90'])} t). {len(fan.markers)} policy events are marked and listed below."
-    )
-
-
 def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
     """Return each status, with its reason, and the destinations it holds for."""
     groups: dict[str, list[str]] = {}
@@ -200,12 +190,6 @@ def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
     return [(status, ", ".join(names)) for status, names in groups.items()]
 
 
-def web_address(text: object) -> str:
-    """Return an http(s) address unchanged, and nothing for any other text."""
-    address = text if isinstance(text, str) else ""
-    return address if urlsplit(address).scheme in {"http", "https"} else ""
-
-
 def _month_row(report: ReportInput, fan: Fan, row: dict[Any, Any]) -> MonthRow:
     """Turn one forecast row into what its table shows."""
     period = pd.Timestamp(row["period"])
@@ -213,7 +197,7 @@ def _month_row(report: ReportInput, fan: Fan, row: dict[Any, Any]) -> MonthRow:
     year_ago = float(past["tonnes"].iloc[0]) if len(past) else float("nan")
     return MonthRow(
         month=f"{period:%b %Y}",
-        past=period < _month_start(fan.as_of),
+        past=period < month_start(fan.as_of),
         p10=float(row["p10"]),
         p50=float(row["p50"]),
         p90=float(row["p90"]),
@@ -222,11 +206,6 @@ def _month_row(report: ReportInput, fan: Fan, row: dict[Any, Any]) -> MonthRow:
         drivers=drivers_of(row.get("drivers")),
         chance_below=chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
     )
-
-
-def _ahead(fan: Fan) -> pd.DataFrame:
-    """Return the forecast from the month of ``as_of`` on."""
-    return fan.forecast[fan.forecast["period"] >= _month_start(fan.as_of)]
 
 
 def _year_before(panel: pd.DataFrame, destination: str, periods: pd.Series) -> pd.DataFrame:
@@ -243,8 +222,3 @@ def _span(periods: pd.Series) -> str:
         return f"{first:%B %Y}"
     start = f"{first:%B}" if first.year == last.year else f"{first:%B %Y}"
     return f"{start} to {last:%B %Y}"
-
-
-def _month_start(moment: pd.Timestamp) -> pd.Timestamp:
-    """Return the first day of the month of ``moment``."""
-    return moment.normalize().replace(day=1)

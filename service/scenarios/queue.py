@@ -15,9 +15,9 @@ from typing import Final
 
 import pandas as pd
 
-from service.live.memo import Recent
-from service.live.publication import NothingPublishedError, Publication, PublicationKey
-from service.scenarios.scenario_schema import NoAnswerError, ScenarioEngine, ScenarioResult
+from service.errors import NoAnswerError, NothingPublishedError
+from service.live.publication import Publication, PublicationKey, Recent
+from service.scenarios.scenario_schema import ScenarioEngine, ScenarioResult
 from service.scenarios.scenario_worker import Outcome, Worker
 
 _LOG: Final = logging.getLogger("magnetcast.service")

@@ -1,12 +1,13 @@
-"""Scenarios as the service handles them: the engine, its results and its errors."""
+"""Scenarios as the service handles them: the engine, its results and their documents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
-from store.errors import DataError
+from service.http.responses import Answer, csv_answer, json_answer, records
+from service.wording import in_reading_order
 from store.vocabulary import QUANTILE_COLUMNS
 
 SIDES: Final = ("base", "scenario")
@@ -62,14 +63,37 @@ class ScenarioEngine:
     """Time limit of one scenario."""
 
 
-class ScenarioRefusedError(DataError):
-    """The scenario contradicts itself, the calendar or what is known."""
+def rows_about(result: ScenarioResult, destinations: Collection[str] | None) -> pd.DataFrame:
+    """Return the rows of some destinations, all if None, in reading order."""
+    order = in_reading_order(result.table["destination"])
+    place = result.table["destination"].map(order.index)
+    table = result.table.loc[place.sort_values(kind="stable").index]
+    if destinations is None:
+        return table
+    return table.loc[table["destination"].isin(list(destinations))]
 
 
-class NoAnswerError(DataError):
-    """The scenario cannot be computed now; the rest of the service works."""
+def scenario_json(
+    result: ScenarioResult, as_of: pd.Timestamp, destinations: Collection[str] | None = None
+) -> Answer:
+    """Return a result as JSON."""
+    return json_answer(
+        {
+            "name": result.name,
+            "description": result.description,
+            "as_of": f"{as_of:%Y-%m-%dT%H:%M:%SZ}",
+            "unit": "t",
+            "notes": list(result.notes),
+            "warnings": list(result.warnings),
+            "months": records(rows_about(result, destinations)),
+        }
+    )
 
-    def __init__(self, message: str, *, retry_s: int | None = None) -> None:
-        """Take the reason and after how many seconds to try again."""
-        super().__init__(message)
-        self.headers = {} if retry_s is None else {"Retry-After": str(retry_s)}
+
+def scenario_csv(
+    result: ScenarioResult,
+    as_of: pd.Timestamp,  # noqa: ARG001 - same signature as JSON
+    destinations: Collection[str] | None = None,
+) -> Answer:
+    """Return the months of a result as CSV."""
+    return csv_answer(records(rows_about(result, destinations)), ANSWER_COLUMNS)

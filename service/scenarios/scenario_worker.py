@@ -11,13 +11,8 @@ from typing import Final
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from service.scenarios.scenario_schema import (
-    Compute,
-    NoAnswerError,
-    Opener,
-    ScenarioRefusedError,
-    ScenarioResult,
-)
+from service.errors import NoAnswerError, ScenarioRefusedError
+from service.scenarios.scenario_schema import Compute, Opener, ScenarioResult
 from store.errors import DataError, StoreError
 
 _LOG: Final = logging.getLogger("magnetcast.service")

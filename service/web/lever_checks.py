@@ -18,7 +18,7 @@ from service.web.levers import (
     LeverChoices,
     LeverForm,
 )
-from service.wording.names import name_of
+from service.wording import name_of
 
 HIGHEST_PCT: Final = 1000
 

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 import pandas as pd
 import yaml
 
-from service.charts.tariff_markers import importer_of
+from service.charts.markers import importer_of
 from service.live.publication import Publication
 from service.scenarios.scenario_schema import WorkedScenario
-from service.wording.names import in_reading_order
+from service.wording import in_reading_order
 from store.vocabulary import WORLD
 
 TARIFF: Final = (

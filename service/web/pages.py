@@ -1,19 +1,99 @@
-"""The pages of records: track record, policy ledger, data."""
+"""The pages of records: needs and alerts, track record, policy ledger, data, system status."""
 
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 
 import pandas as pd
+from fastapi import Request
+from starlette.responses import Response
 
-from service.http.responses import Answer, Record
+from service.http.replies import reply
+from service.http.responses import HTML, Answer, Record, answer_of
+from service.live.health import HealthReport
+from service.live.live import PlanningState
 from service.live.publication import Publication
-from service.planning.planning_state import PlanningState
-from service.queries import arrivals, history, ledger, track
-from service.queries.planning import value_added
+from service.planning import entries
+from service.planning.entries import value_added
+from service.queries import history, tables, track
+from service.queries.needs import Of, all_needs, autocorrelation_of
 from service.report.backtest_view import ALL, YARDSTICKS, ScoreRow, losses, score_rows
-from service.web.render import page
-from service.wording.goods import home_of
-from service.wording.names import name_of
-from store.vocabulary import ERROR_AUTOCORRELATION, WORLD
+from service.web.render import FormErrors, bare_page, page
+from service.wording import home_of, name_of, query_of, words_of
+from store.vocabulary import COMMODITY, ERROR_AUTOCORRELATION, WORLD
+
+PLACE: Final = "/needs"
+
+
+def needs_page(
+    request: Request,
+    publication: Publication,
+    planning: PlanningState,
+    now: pd.Timestamp,
+    *,
+    of: Of,
+    picked: str = "",
+    secret: Mapping[str, object] | None = None,
+    refused: FormErrors | None = None,
+) -> Response:
+    """Return the page of needs, alert rules and alerts.
+
+    Args:
+        request: The request to answer.
+        publication: The newest publication of the commodity that the forms are for.
+        planning: Needs, rules and alerts.
+        now: The moment of the request.
+        of: Returns the newest publication of another commodity.
+        picked: Destination selected in the forms.
+        secret: Number of a rule just created and its secret, shown only once.
+        refused: A form that was not accepted, to be shown again.
+    """
+    ahead = sorted(set(publication.latest["period"]))
+    codes = sorted(publication.published.commodities, key=lambda code: (code != COMMODITY, code))
+    shown = page(
+        "needs.html.j2",
+        publication,
+        now=now,
+        here=PLACE,
+        needs=[_with_home(need) for need in all_needs(of, planning)],
+        rules=entries.rules(planning),
+        alerts=entries.alerts(planning),
+        autocorrelation=autocorrelation_of(publication),
+        destinations=[(code, name_of(code)) for code in publication.destinations],
+        picked=picked,
+        first=ahead[0],
+        last=ahead[-1],
+        commodities={code: words_of(code, publication.published.labels) for code in codes},
+        listed=[code for code in codes if _is_shown(code, publication, planning)],
+        magnets=COMMODITY,
+        secret=secret,
+        refused=refused,
+    )
+    if refused is not None:
+        return Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media)
+    return reply(request, shown)
+
+
+def needs_at(commodity: str, part: str = "") -> str:
+    """Return the address of the page with forms of a commodity, or of a part of it."""
+    asked = query_of(commodity)
+    return f"{PLACE}{f'?{asked}' if asked else ''}{f'#{part}' if part else ''}"
+
+
+def _with_home(need: Record) -> Record:
+    return {**need, "home": home_of(need["commodity"])}
+
+
+def _is_shown(commodity: str, publication: Publication, planning: PlanningState) -> bool:
+    """Tell whether the page has anything of a commodity that a file could hold."""
+    own = {
+        publication.commodity,
+        COMMODITY,
+        *planning.needs["commodity"],
+        *planning.rows.rules["commodity"],
+    }
+    return commodity in own
+
 
 ROWS: Final = 50
 """Rows of a long table on one page."""
@@ -37,7 +117,7 @@ def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningSt
         by_horizon=track.by_horizon(counted),
         by_destination=track.by_destination(counted, publication.destinations),
         errors=track.largest_errors(publication, counted),
-        published=arrivals.publications(publication),
+        published=tables.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],
         losses=losses(rows),
         overridden=len(planning.overrides_of(publication.commodity)),
@@ -55,10 +135,10 @@ def _replay(publication: Publication) -> list[ScoreRow]:
 
 
 def policy_page(
-    publication: Publication, now: pd.Timestamp, search: ledger.LedgerQuery, number: int
+    publication: Publication, now: pd.Timestamp, search: tables.LedgerQuery, number: int
 ) -> Answer:
     """Return one page of the policy ledger, filtered by a search."""
-    found = ledger.events(publication, search)
+    found = tables.events(publication, search)
     first = (number - 1) * ROWS
     return page(
         "policy.html.j2",
@@ -72,30 +152,93 @@ def policy_page(
         pages=max(1, -(-len(found) // ROWS)),
         tariffs=_tariffs(publication, search),
         destinations=history.titles(publication),
-        instruments=ledger.instruments(publication),
+        instruments=tables.instruments(publication),
     )
 
 
 def data_page(publication: Publication, now: pd.Timestamp) -> Answer:
     """Return the ingested files, the rejected ones and the inconsistent figures."""
-    rejected = arrivals.quarantine(publication)
+    rejected = tables.quarantine(publication)
     return page(
         "data.html.j2",
         publication,
         now=now,
         here="/data",
-        vintages=arrivals.vintages(publication)[:ROWS],
+        vintages=tables.vintages(publication)[:ROWS],
         vintages_in_all=len(publication.published.vintages),
         waiting=[row for row in rejected if row["released_at"] is None],
         released=[row for row in rejected if row["released_at"] is not None][:ROWS],
-        suspicious=arrivals.suspicious(publication),
+        suspicious=tables.suspicious(publication),
         figures=history.figures(publication)[:FIGURES],
     )
 
 
-def _tariffs(publication: Publication, search: ledger.LedgerQuery) -> list[Record]:
+def _tariffs(publication: Publication, search: tables.LedgerQuery) -> list[Record]:
     """Return the tariff steps that match a search; none for instruments besides tariffs."""
     if search.instrument and not search.instrument.startswith("tariff"):
         return []
-    rows = ledger.tariffs(publication, importer=search.destination, text=search.text)
+    rows = tables.tariffs(publication, importer=search.destination, text=search.text)
     return [{**row, "name": name_of(row["importer"])} for row in rows]
+
+
+ADDRESS: Final = "/status"
+TEMPLATE: Final = "status.html.j2"
+
+RUNS: Final = 10
+
+
+def status_page(found: HealthReport, publication: Publication | None, now: pd.Timestamp) -> Answer:
+    """Return the page; without a publication it shows the installation only.
+
+    Args:
+        found: The health report.
+        publication: The newest publication, None if there is none.
+        now: The moment of the request.
+    """
+    if publication is None:
+        shown = bare_page(TEMPLATE, here=ADDRESS, found=found, models=(), runs=())
+        return answer_of(shown.encode(), HTML)
+    return page(
+        TEMPLATE,
+        publication,
+        now=now,
+        here=ADDRESS,
+        found=found,
+        models=models_in_use(publication),
+        runs=recent_runs(publication),
+    )
+
+
+def models_in_use(publication: Publication) -> list[Record]:
+    """Return the model of each destination in the newest forecast, and why not the champion."""
+    rows = publication.latest.fillna({"reason": ""})
+    parts = rows.drop_duplicates(["destination", "status", "reason"])
+    place = {code: number for number, code in enumerate(publication.destinations)}
+    parts = parts.sort_values("destination", key=lambda own: own.map(place), kind="stable")
+    return [
+        {
+            "destination": row["destination"],
+            "name": name_of(row["destination"]),
+            "status": row["status"],
+            "model": row["model"],
+            "reason": row["reason"],
+        }
+        for row in parts.to_dict("records")
+    ]
+
+
+def recent_runs(publication: Publication) -> list[Record]:
+    """Return the last runs of any flow, newest first; minutes are None where one has not ended."""
+    runs = publication.published.runs.sort_values("started_at", ascending=False).head(RUNS)
+    return [
+        {
+            "started": f"{row['started_at']:%Y-%m-%d %H:%M}",
+            "flow": row["flow"],
+            "commodity": row["commodity"],
+            "status": row["status"],
+            "minutes": None
+            if pd.isna(row["finished_at"])
+            else (row["finished_at"] - row["started_at"]).total_seconds() / 60,
+        }
+        for row in runs.to_dict("records")
+    ]

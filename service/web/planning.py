@@ -1,7 +1,7 @@
 """Planning pages: needs and alerts, the audit trail, and the forms that write.
 
 Forms need neither cookie nor script: the browser sends the token as its password. A form must come
-from a page of this service (``service.security.access.from_own_page``).
+from a page of this service (``service.http.access.from_own_page``).
 """
 
 import re
@@ -15,9 +15,12 @@ from starlette.responses import RedirectResponse, Response
 
 from service.api.forecasts import moment_of
 from service.api.planning import MOST
-from service.api.replies import reply
+from service.http.replies import reply
 from service.live.publication import Publication
-from service.live.state import (
+from service.planning import entries
+from service.planning.alerts import ADDRESS, atom
+from service.queries.history import known_destination
+from service.state import (
     Chosen,
     Current,
     Planning,
@@ -28,15 +31,10 @@ from service.live.state import (
     may_read,
     own_form,
 )
-from service.planning import actions
-from service.planning.feed import ADDRESS, atom
-from service.queries import planning as queries
-from service.queries.history import known_destination
-from service.web.destination import destination_page
-from service.web.forms import Fields, FormErrors, month_in, number_in, text_in
-from service.web.needs import needs_at, needs_page
-from service.web.render import page
-from service.wording.goods import home_of
+from service.web.forecast_pages import destination_page
+from service.web.pages import needs_at, needs_page
+from service.web.render import Fields, FormErrors, month_in, number_in, page, text_in
+from service.wording import home_of
 from store.errors import DataError, TokenError
 from store.planning.alert_rules import AlertRule
 from store.planning.needs import NeedRow
@@ -87,7 +85,7 @@ async def needs_route(
 @router.get("/audit", dependencies=[Depends(may_audit)])
 def audit_route(request: Request, current: Current, shared: Shared, planning: Planning) -> Response:
     """Show the audit trail; it always needs a token."""
-    rows = queries.audit(planning)
+    rows = entries.audit(planning)
     shown = page(
         "audit.html.j2",
         current,
@@ -120,7 +118,7 @@ def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
             tonnes=number_in(fields, "tonnes"),
             commodity=current.commodity,
         )
-        number = actions.record_need(shared, who, need)
+        number = entries.record_need(shared.live, who, need)
     except TokenError:
         raise
     except DataError as err:
@@ -131,7 +129,7 @@ def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
 @router.post("/needs/{number}/end", dependencies=sending)
 def end_need(number: Number, who: Writer, shared: Shared) -> Response:
     """End a need."""
-    actions.remove_need(shared, who, number)
+    entries.remove_need(shared.live, who, number)
     return _see("/needs")
 
 
@@ -140,7 +138,7 @@ def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
     """Create an alert rule; the secret of its webhook is shown only once."""
     current = _chosen(shared, fields)
     try:
-        number, secret = actions.create_rule(shared, who, _rule(fields))
+        number, secret = entries.create_rule(shared.live, shared.webhooks, who, _rule(fields))
     except TokenError:
         raise
     except DataError as err:
@@ -159,7 +157,7 @@ def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
 @router.post("/alert-rules/{number}/end", dependencies=sending)
 def end_rule(number: Number, who: Writer, shared: Shared) -> Response:
     """End an alert rule."""
-    actions.remove_rule(shared, who, number)
+    entries.remove_rule(shared.live, who, number)
     return _see("/needs#rules")
 
 
@@ -169,7 +167,7 @@ def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
     current = _chosen(shared, fields)
     destination = known_destination(current, text_in(fields, "destination"))
     try:
-        requested = actions.OverrideRequest(
+        requested = entries.OverrideRequest(
             destination=destination,
             period=month_in(fields, "period"),
             as_of=moment_of(text_in(fields, "as_of")),
@@ -177,7 +175,7 @@ def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
             reason=text_in(fields, "reason"),
             commodity=current.commodity,
         )
-        actions.record_override(shared, who, requested)
+        entries.record_override(shared.live, who, requested)
     except TokenError:
         raise
     except DataError as err:

@@ -9,23 +9,21 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from service.api.replies import reply
 from service.charts import publication_charts
+from service.errors import NothingPublishedError
+from service.http.replies import reply
 from service.http.responses import Answer, answer_of
-from service.live.publication import NothingPublishedError, Publication
-from service.live.state import Current, Goods, Health, Planning, Shared, may_read
-from service.queries.commodities import listing
+from service.live.publication import Publication
 from service.queries.history import known_destination
-from service.queries.ledger import LedgerQuery
-from service.web import downloads, scenario_routes
+from service.queries.tables import LedgerQuery, listing
+from service.state import Current, Goods, Health, Planning, Shared, may_read
+from service.web import forecast_pages, scenario_routes
 from service.web import planning as planning_routes
-from service.web.destination import destination_page
-from service.web.overview import goods_page, overview
-from service.web.pages import data_page, policy_page, track_page
+from service.web.forecast_pages import destination_page, goods_page, overview
+from service.web.pages import data_page, policy_page, status_page, track_page
 from service.web.planning import form_page
 from service.web.render import bare_page, stylesheet
-from service.web.status import status_page
-from service.wording.goods import file_of
+from service.wording import file_of
 
 MOST_PAGES: Final = 1000
 
@@ -169,8 +167,8 @@ async def workbook_route(
     request: Request, goods: Goods, planning: Planning, destination: Code
 ) -> Response:
     """Return the forecast and the history of one destination as a spreadsheet."""
-    body = await run_in_threadpool(downloads.workbook, goods, destination, planning)
-    return reply(request, answer_of(body, downloads.XLSX), _named(goods, destination, "xlsx"))
+    body = await run_in_threadpool(forecast_pages.workbook, goods, destination, planning)
+    return reply(request, answer_of(body, forecast_pages.XLSX), _named(goods, destination, "xlsx"))
 
 
 @files.get("/static/style.css")

@@ -8,21 +8,16 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from service.api.replies import reply
+from service.errors import NoAnswerError, ScenarioRefusedError, UnknownError
+from service.http.replies import reply
 from service.http.responses import Answer, answer_of
 from service.live.publication import Publication
-from service.live.state import Current, Scenarios, Shared, State, may_read
 from service.queries.history import known_destination
-from service.queries.scenarios import scenario_csv, scenario_json
-from service.scenarios.scenario_schema import (
-    NoAnswerError,
-    ScenarioRefusedError,
-    WorkedScenario,
-)
+from service.scenarios.scenario_schema import WorkedScenario, scenario_csv, scenario_json
+from service.state import Current, Scenarios, Shared, State, may_read
 from service.web.lever_checks import check
 from service.web.levers import choices_of, form_like, form_of
 from service.web.what_if import WhatIfView, result_of, what_if_page
-from service.wording.goods import UnknownError
 from store.errors import DataError
 from store.vocabulary import WORLD
 

@@ -13,8 +13,7 @@ from service.live.publication import Publication
 from service.scenarios.scenario_schema import ScenarioResult, WorkedScenario
 from service.web.levers import LICENCE_KINDS, TARIFF_KINDS, LeverChoices, LeverForm
 from service.web.render import page
-from service.wording.names import in_reading_order, name_of
-from service.wording.numbers import NBSP, signed_percent, tonnes
+from service.wording import NBSP, in_reading_order, name_of, signed_percent, tonnes
 from store.vocabulary import WORLD
 
 ADDRESS: Final = "/what-if"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from service.wording.names import DESTINATION_NAMES
+from service.wording import DESTINATION_NAMES
 from sources.base import LiveSource, MonthRange
 from sources.checks.guards import objections
 from sources.providers.countries import partner_place

@@ -7,9 +7,9 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from service.api import models, table_models
+from service.api import models, tables
 from service.api.models import Page
-from service.queries.documents import OVERRIDE_COLUMNS
+from service.live.documents import OVERRIDE_COLUMNS
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import make_drivers, make_forecasts
 
@@ -17,14 +17,14 @@ API = "/api/v1"
 LISTS: dict[str, type[BaseModel]] = {
     "forecasts": Page[models.ForecastResponse],
     "publications": Page[models.PublicationResponse],
-    "history/USA": Page[table_models.HistoryMonth],
-    "figures": Page[table_models.FigureResponse],
-    "scores": Page[table_models.ScoreResponse],
-    "track-record": Page[table_models.TrackCell],
-    "events": Page[table_models.Event],
-    "tariffs": Page[table_models.Tariff],
-    "vintages": Page[table_models.Vintage],
-    "quarantine": Page[table_models.RefusedFileResponse],
+    "history/USA": Page[tables.HistoryMonth],
+    "figures": Page[tables.FigureResponse],
+    "scores": Page[tables.ScoreResponse],
+    "track-record": Page[tables.TrackCell],
+    "events": Page[tables.Event],
+    "tariffs": Page[tables.Tariff],
+    "vintages": Page[tables.Vintage],
+    "quarantine": Page[tables.RefusedFileResponse],
 }
 
 

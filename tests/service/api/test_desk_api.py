@@ -13,10 +13,10 @@ from starlette.testclient import TestClient
 from service.api import planning_models as models
 from service.api.models import Page, Problem
 from service.app import Rules
-from service.planning.shortfall import USUAL_AUTOCORRELATION
+from service.planning.entries import override_cells, value_added
 from service.planning.webhooks import WebhookPolicy
-from service.queries.planning import override_cells, value_added
-from service.wording.chances import chance_below
+from service.queries.needs import USUAL_AUTOCORRELATION
+from service.wording import chance_below
 from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.overrides import OverrideRow, add_override, read_planning
 from store.publications.publishing import write_scores

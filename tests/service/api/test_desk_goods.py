@@ -19,10 +19,10 @@ from flows.context.stores import store_of
 from service.api import planning_models as models
 from service.api.models import Page
 from service.app import Rules
-from service.planning.shortfall import USUAL_AUTOCORRELATION
+from service.planning.entries import override_cells, value_added
 from service.planning.webhooks import WebhookPolicy
-from service.queries.planning import override_cells, value_added
-from service.wording.chances import chance_below
+from service.queries.needs import USUAL_AUTOCORRELATION
+from service.wording import chance_below
 from store.database import open_store
 from store.facts.commodities import save_label
 from store.facts.reading import latest_forecast

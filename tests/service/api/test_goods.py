@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from service.api import models, table_models
+from service.api import models, tables
 from service.api.models import Page
 from store.database import open_store
 from store.planning.audit import Actor
@@ -56,10 +56,10 @@ def test_the_list_names_each_commodity_with_its_newest_forecast(shop: TestClient
         ("forecasts", Page[models.ForecastResponse]),
         ("forecasts/USA", models.ForecastResponse),
         ("explain/USA", models.Explanation),
-        ("history/USA", Page[table_models.HistoryMonth]),
-        ("figures", Page[table_models.FigureResponse]),
-        ("scores", Page[table_models.ScoreResponse]),
-        ("track-record", Page[table_models.TrackCell]),
+        ("history/USA", Page[tables.HistoryMonth]),
+        ("figures", Page[tables.FigureResponse]),
+        ("scores", Page[tables.ScoreResponse]),
+        ("track-record", Page[tables.TrackCell]),
         ("publications", Page[models.PublicationResponse]),
     ],
 )

@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.app import Rules
-from service.live.state import may_write
-from service.security.hosts import AllowedHosts, names_of
-from service.security.limits import BURST_S, MOST_CLIENTS, Allowance
+from service.http.access import AllowedHosts, names_of
+from service.http.limits import BURST_S, MOST_CLIENTS, Allowance
+from service.state import may_write
 from store.errors import DataError
 from store.planning.audit import create_token, read_tokens, revoke_token
 from tests.service.stores import NEWEST, OPEN, make_app

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from flows.publishing.panels import store_missing_panels
 from service.app import create_app
-from service.live.publication import NothingPublishedError
+from service.errors import NothingPublishedError
 from store.database import open_store, writing
 from store.publications.panels import NO_PANEL
 from store.publications.published import read_mark

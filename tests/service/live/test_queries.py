@@ -7,12 +7,12 @@ from sqlalchemy import Engine
 
 from models.explain.contributions import RESPONSE
 from models.registry.served import EXPERTS_TONNES
-from service.charts.tariff_markers import pick_steps
+from service.charts.markers import pick_steps
 from service.http.responses import csv_answer, json_answer, records
 from service.live.publication import Publication
 from service.queries import track
 from service.queries.freshness import freshness_of
-from service.wording.chances import chance_below, chance_words
+from service.wording import chance_below, chance_words
 from tests.service.stores import EARLIER, NOW, make_live
 
 QUANTILES = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]

@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from service.charts import overview_chart
+from service.charts import publication_charts
 from service.charts.fan import make_fan
 from service.charts.fan_charts import fan_png, fan_svg
-from service.charts.overview_chart import overview_png
 from service.charts.plotting import BANDS, spread
-from service.wording.names import DESTINATION_NAMES
+from service.charts.publication_charts import overview_png
+from service.wording import DESTINATION_NAMES
 from tests.service.builders import make_events, make_forecasts, make_panel, make_report
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
@@ -136,7 +136,7 @@ def test_dollars_and_foreign_letters_in_an_event_do_not_stop_the_drawing() -> No
 def test_overview_draws_every_destination() -> None:
     fans = [make_fan(make_report(), destination) for destination in DESTINATION_NAMES]
 
-    drawing = overview_chart.overview_svg(fans, label="")
+    drawing = publication_charts.overview_svg(fans, label="")
 
     assert all(f">{name}<" in drawing for name in DESTINATION_NAMES.values())
     assert overview_png(fans) == overview_png(fans)

@@ -4,13 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from service.planning.shortfall import (
-    any_short,
-    buffer_for,
-    largest_gap,
-    quantiles_of_sum,
-    sample_paths,
-)
+from service.queries.needs import any_short, buffer_for, largest_gap, quantiles_of_sum, sample_paths
 
 ALONE = np.array([[50.0, 50.0], [50.0, 150.0], [150.0, 50.0], [150.0, 150.0]])
 """Two months that know nothing of each other: each is 50 or 150."""

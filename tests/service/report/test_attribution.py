@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from service.charts.attribution_chart import attribution_png
+from service.report.attribution_chart import AttributionView, attribution_png, months_in_words
 from service.report.attribution_page import attribution_page
-from service.report.attribution_view import AttributionView, months_in_words
 from service.report.attribution_words import sentences
 
 PERIODS = [f"2025-{month:02d}" for month in range(4, 10)]

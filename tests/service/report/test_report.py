@@ -9,7 +9,7 @@ import pytest
 
 from service.report import report as report_module
 from service.report.report import render_page, write_report
-from service.wording.names import DESTINATION_NAMES
+from service.wording import DESTINATION_NAMES
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.service.builders import (

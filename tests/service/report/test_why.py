@@ -1,7 +1,7 @@
 import pytest
 
-from service.report.why import change_sentences, forecast_sentences
-from service.wording.numbers import MINUS
+from service.queries.explain import change_sentences, forecast_sentences
+from service.wording import MINUS
 from store.vocabulary import CHANGES, CONTRIBUTIONS
 
 

@@ -12,9 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.methods import without_body
-from service.http.problems import problem
-from service.security.hosts import AllowedHosts
+from service.http.access import AllowedHosts
+from service.http.replies import problem, without_body
 
 CSP: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'none'; form-action 'self'; "

@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 
 from service.http.responses import Record
-from service.wording.names import name_of
+from service.wording import name_of
 from store.vocabulary import QUANTILE_COLUMNS
 
 KILOGRAMS: Final = 3

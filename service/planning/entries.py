@@ -1,15 +1,26 @@
-"""Alert rules, alerts, overrides and the audit trail for display."""
+"""Needs, alert rules, alerts and overrides: what is shown of them, and how planners write them."""
 
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 
+from service.errors import NothingPublishedError
 from service.http.responses import Record, records
+from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication
-from service.planning.planning_state import PlanningState
+from service.planning.webhooks import WebhookPolicy
+from service.queries.history import known_moment
 from service.queries.track import TRUTH
+from store.errors import DataError
+from store.planning.alert_rules import AlertRule, add_rule, end_rule
+from store.planning.audit import Actor
+from store.planning.needs import NeedRow, add_need, end_need
+from store.planning.overrides import OverrideRow, add_override
+from store.vocabulary import COMMODITY
 
 RULE_COLUMNS: Final = (
     "id", "name", "measure", "need_id", "commodity", "destination", "points", "webhook", "since",
@@ -124,3 +135,98 @@ def value_added(publication: Publication, planning: PlanningState) -> dict[str, 
 def _of(rows: pd.DataFrame, commodity: str | None) -> pd.DataFrame:
     """Return the rows of a commodity, all if None."""
     return rows if commodity is None else rows.loc[rows["commodity"] == commodity]
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRequest:
+    """An override as requested; without a moment it is for the newest publication."""
+
+    destination: str
+    period: pd.Timestamp
+    as_of: pd.Timestamp | None
+    tonnes: float
+    reason: str
+    commodity: str = COMMODITY
+
+
+def record_need(live: LivePublication, who: Actor, need: NeedRow) -> int:
+    """Record a need and return its number; as ``store.planning.needs.add_need``."""
+    number = add_need(live.engine, need, who=who, at=live.clock())
+    live.refresh_planning()
+    return number
+
+
+def remove_need(live: LivePublication, who: Actor, number: int) -> None:
+    """End a need; as ``store.planning.needs.end_need``."""
+    end_need(live.engine, number, who=who, at=live.clock())
+    live.refresh_planning()
+
+
+def create_rule(
+    live: LivePublication, webhooks: WebhookPolicy, who: Actor, rule: AlertRule
+) -> tuple[int, str]:
+    """Record an alert rule and return its number and its secret, empty without a webhook.
+
+    As ``store.planning.alert_rules.add_rule``.
+
+    Raises:
+        UnknownError: Its commodity has no forecast.
+    """
+    url = rule.url.strip()
+    if url:
+        url = webhooks.checked(url)
+    made, since = replace(rule, url=url), _newest(live, _watched(live, rule))
+    number, uid = add_rule(live.engine, made, who=who, at=live.clock(), since=since)
+    live.refresh_planning()
+    return number, webhooks.secret(uid) if url else ""
+
+
+def remove_rule(live: LivePublication, who: Actor, number: int) -> None:
+    """End an alert rule; as ``store.planning.alert_rules.end_rule``."""
+    end_rule(live.engine, number, who=who, at=live.clock())
+    live.refresh_planning()
+
+
+def record_override(live: LivePublication, who: Actor, request: OverrideRequest) -> OverrideRow:
+    """Record an override and return it; as ``store.planning.overrides.add_override``.
+
+    Raises:
+        DataError: The month's figure is already published.
+        UnknownError: Its commodity has no forecast.
+    """
+    publication = live.of(request.commodity)
+    as_of = known_moment(publication, request.as_of)
+    panel = publication.stand.panel
+    own = panel["destination"].eq(request.destination) & panel["period"].eq(request.period)
+    if (panel.loc[own, "kind"] == TRUTH).any():
+        raise DataError(
+            f"An override of {request.destination} in {request.period:%Y-%m}, "
+            "whose figure is already published. Expected a month that is not yet known. "
+            "Choose a later one."
+        )
+    made = OverrideRow(
+        request.destination,
+        request.period,
+        as_of,
+        request.tonnes,
+        request.reason,
+        request.commodity,
+    )
+    add_override(live.engine, made, who=who, at=live.clock())
+    live.refresh_planning()
+    return made
+
+
+def _watched(live: LivePublication, rule: AlertRule) -> str:
+    """Return the commodity that a rule watches."""
+    needs = live.planning.needs
+    own = needs.loc[needs["id"].isin([rule.need_id]), "commodity"]
+    return rule.commodity or next(iter(own.astype(str)), COMMODITY)
+
+
+def _newest(live: LivePublication, commodity: str) -> datetime | None:
+    """Return the moment of the newest publication of a commodity, None while there is none."""
+    try:
+        return live.of(commodity).as_of.to_pydatetime()
+    except NothingPublishedError:
+        return None

@@ -6,17 +6,15 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from service.errors import NoAnswerError
+from service.http.access import Access, from_own_page
+from service.http.limits import ServiceMetrics
 from service.live.health import HealthCache, HealthReport
-from service.live.live import LivePublication
-from service.live.memo import Recent
-from service.live.publication import Publication
-from service.planning.planning_state import PlanningState
+from service.live.live import LivePublication, PlanningState
+from service.live.publication import Publication, Recent
 from service.planning.webhooks import WebhookPolicy
 from service.scenarios.queue import ScenarioQueue
-from service.scenarios.scenario_schema import NoAnswerError
-from service.security.access import Access, from_own_page
-from service.security.limits import ServiceMetrics
-from service.wording.goods import known_commodity
+from service.wording import known_commodity
 from store.planning.audit import Actor
 from store.vocabulary import COMMODITY
 

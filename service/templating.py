@@ -2,23 +2,31 @@
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from service.report import view
-from service.wording import chances, names, numbers
+from service import wording
 
-TEMPLATES: Final = Path(__file__).parents[1] / "templates"
+TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+def web_address(text: object) -> str:
+    """Return an http(s) address unchanged, and nothing for any other text."""
+    address = text if isinstance(text, str) else ""
+    return address if urlsplit(address).scheme in {"http", "https"} else ""
+
+
 _FILTERS: Final = (
-    numbers.tonnes,
-    numbers.signed_tonnes,
-    numbers.percent,
-    numbers.signed_percent,
-    numbers.number,
-    view.web_address,
-    chances.chance_words,
-    names.name_of,
+    wording.tonnes,
+    wording.signed_tonnes,
+    wording.percent,
+    wording.signed_percent,
+    wording.number,
+    web_address,
+    wording.chance_words,
+    wording.name_of,
 )
 
 

@@ -1,14 +1,18 @@
-"""Access: reading is open or needs a token, writing always needs one."""
+"""Who may ask, and by which name: tokens, forms of our own pages, accepted hosts."""
 
 import base64
 import binascii
+import ipaddress
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from fastapi import HTTPException, Request
 
-from service.http.problems import API
+from service.http.replies import API
+from store.errors import DataError
 from store.planning.audit import Scope, digest_of
 
 Tokens = Callable[[], Mapping[str, frozenset[str]]]
@@ -107,3 +111,49 @@ def _token_of(header: str) -> str:
         except (binascii.Error, UnicodeDecodeError):
             return ""
     return ""
+
+
+LOCALHOST: Final = "localhost"
+
+_HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:/@?#\s]+)(?::\d{1,5})?", re.ASCII)
+_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedHosts:
+    """Accepted host names besides those of the loopback."""
+
+    names: frozenset[str] = frozenset()
+    """Lower case, without ports."""
+    any_address: bool = False
+    """Whether any IP address is accepted too; a page of another name cannot have one."""
+
+    def admits(self, header: str) -> bool:
+        """Tell whether a ``Host`` header names this service."""
+        parts = _HOST.fullmatch(header.strip())
+        if parts is None:
+            return False
+        name = parts[1].strip("[]").lower().removesuffix(".")
+        if name == LOCALHOST or name in self.names:
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return self.any_address or address.is_loopback
+
+
+def names_of(text: str) -> frozenset[str]:
+    """Read names such as ``magnets.example.org, desk``.
+
+    Raises:
+        DataError: One is not a host name.
+    """
+    found = frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+    invalid = sorted(name for name in found if not _NAME.fullmatch(name))
+    if invalid:
+        raise DataError(
+            f"MAGNETCAST_PUBLIC_NAMES: {invalid[0]!r} is not a host name. Expected names without "
+            "scheme and port, separated by commas, e.g. magnets.example.org. Correct it."
+        )
+    return found

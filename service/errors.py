@@ -1,0 +1,24 @@
+"""Errors of requests that the service can explain."""
+
+from store.errors import DataError
+
+
+class UnknownError(DataError):
+    """The request names something that does not exist."""
+
+
+class NothingPublishedError(DataError):
+    """There is no forecast yet."""
+
+
+class ScenarioRefusedError(DataError):
+    """The scenario contradicts itself, the calendar or what is known."""
+
+
+class NoAnswerError(DataError):
+    """The scenario cannot be computed now; the rest of the service works."""
+
+    def __init__(self, message: str, *, retry_s: int | None = None) -> None:
+        """Take the reason and after how many seconds to try again."""
+        super().__init__(message)
+        self.headers = {} if retry_s is None else {"Retry-After": str(retry_s)}

@@ -1,0 +1,253 @@
+"""Replies to requests: entity tags, paged lists, JSON or CSV, and errors as problem documents.
+
+Errors follow RFC 9457 for programs and are a page for people; HEAD and OPTIONS are answered on
+every path besides its own methods.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Message, Scope, Send
+
+from service.errors import NoAnswerError, NothingPublishedError, UnknownError
+from service.http.responses import Answer, Record, csv_answer, json_answer
+from store.errors import DataError, MissingError, TokenError
+
+METHODS: Final = ("GET", "POST", "DELETE")
+"""Methods that routes of this service have; HEAD goes with GET, OPTIONS with all."""
+
+
+def allowed(app: Starlette, scope: Scope) -> str:
+    """Return the methods of the requested path for the ``Allow`` header."""
+    own = [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**scope, "method": method})[0] is Match.FULL
+            for route in app.router.routes
+        )
+    ]
+    heads = ["HEAD"] if "GET" in own else []
+    return ", ".join([*own, *heads, "OPTIONS"])
+
+
+def without_body(send: Send) -> Send:
+    """Send the head of a response without its body."""
+
+    async def head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return head
+
+
+PROBLEM: Final = "application/problem+json"
+API: Final = "/api/"
+
+RETRY_S: Final = 5
+
+Page = Callable[[int, str, str], str]
+"""Renders the page of an error from its status, title and detail."""
+
+
+def problem(
+    status: int, detail: str, *, instance: str, headers: dict[str, str] | None = None
+) -> Response:
+    """Return an error for programs.
+
+    Args:
+        status: HTTP status.
+        detail: What is wrong, where, what was expected and what to do.
+        instance: Path asked for.
+        headers: More headers.
+    """
+    title = HTTPStatus(status).phrase
+    document = {
+        "type": f"urn:magnetcast:problem:{title.lower().replace(' ', '-')}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+    }
+    body = json.dumps(document, ensure_ascii=False).encode()
+    return Response(body, status, headers, media_type=PROBLEM)
+
+
+def add_problem_handlers(app: FastAPI, page: Page) -> None:
+    """Answer every error with a problem document or, outside the API, with a page."""
+    for kind, (status, detail_of) in _KINDS.items():
+        app.add_exception_handler(kind, _handler(status, detail_of, page))
+
+
+def _handler(
+    status: HTTPStatus, detail_of: Callable[[Any], str], page: Page
+) -> Callable[[Request, Exception], Response]:
+    """Return the handler of one kind of error; HTTP errors bring their own status."""
+
+    def answer(request: Request, err: Exception) -> Response:
+        code = err.status_code if isinstance(err, HTTPException) else int(status)
+        headers = dict(getattr(err, "headers", None) or {})
+        if code == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers.setdefault("Retry-After", str(RETRY_S))
+        if code == HTTPStatus.UNAUTHORIZED:
+            headers.setdefault("WWW-Authenticate", 'Bearer realm="magnetcast"')
+        if code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed(request.app, request.scope)
+            if request.method == "OPTIONS":
+                return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+        path = request.url.path
+        if path.startswith(API):
+            return problem(code, detail_of(err), instance=path, headers=headers)
+        html = page(code, HTTPStatus(code).phrase, detail_of(err))
+        return Response(html, code, headers, media_type="text/html")
+
+    return answer
+
+
+_DEFAULT_DETAILS: Final[dict[int, str]] = {
+    HTTPStatus.NOT_FOUND: "There is no page at this address. Expected a path of "
+    "/api/v1/openapi.json or a page linked from the overview. Check the address.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not accept that method. Expected one of the "
+    "Allow header. Use one of them.",
+}
+
+
+def _no_details(_: Exception) -> str:
+    return "The service failed; the error is in its log. Try again, or inform the operator."
+
+
+def _detail(err: HTTPException) -> str:
+    """Return the detail of an error, a sentence where the framework only names its status."""
+    if err.detail == HTTPStatus(err.status_code).phrase:
+        return _DEFAULT_DETAILS.get(err.status_code, err.detail)
+    return str(err.detail)
+
+
+def _invalid(err: RequestValidationError) -> str:
+    """Describe the invalid parts of a request."""
+    parts = [
+        f"{'.'.join(str(place) for place in error['loc'][1:])}={error.get('input')!r}: "
+        f"{error['msg']}"
+        for error in err.errors()
+    ]
+    return f"{'; '.join(parts)}. Expected what /api/v1/openapi.json says. Correct the request."
+
+
+_KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = {
+    HTTPException: (HTTPStatus.BAD_REQUEST, _detail),
+    RequestValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, _invalid),
+    UnknownError: (HTTPStatus.NOT_FOUND, str),
+    MissingError: (HTTPStatus.NOT_FOUND, str),
+    TokenError: (HTTPStatus.UNAUTHORIZED, str),
+    NothingPublishedError: (HTTPStatus.SERVICE_UNAVAILABLE, str),
+    NoAnswerError: (HTTPStatus.SERVICE_UNAVAILABLE, str),
+    DataError: (HTTPStatus.BAD_REQUEST, str),
+    Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, _no_details),
+}
+"""Status and detail by kind of error; the most specific kind applies."""
+
+
+MOST_ROWS: Final = 1000
+USUAL_ROWS: Final = 100
+
+Form = Literal["json", "csv"]
+
+FormQuery = Annotated[
+    Form | None,
+    Query(alias="format", description="json or csv; by default what the Accept header prefers."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """The requested part of a list."""
+
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Maximum number of rows.")] = (
+        USUAL_ROWS
+    )
+    offset: Annotated[int, Query(ge=0, description="Rows to skip.")] = 0
+
+
+def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
+    """Return an answer, or 304 where the client has it already."""
+    headers = {"ETag": answer.etag, "Vary": "Accept, Authorization", **(headers or {})}
+    if answer.etag in tags_of(request):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(answer.body, headers=headers, media_type=answer.media)
+
+
+def listed(
+    request: Request,
+    rows: Sequence[Record],
+    columns: Sequence[str],
+    *,
+    paging: Paging,
+    form: Form | None,
+) -> Response:
+    """Return one page of a list with links to the others.
+
+    CSV has the same page; its number of all rows is in the header ``X-Total-Count``.
+    """
+    part = rows[paging.offset : paging.offset + paging.limit]
+    headers = {"X-Total-Count": str(len(rows))}
+    if links := _links(request, paging, len(rows)):
+        headers["Link"] = links
+    if wants_csv(request, form):
+        return reply(request, csv_answer(part, columns), headers)
+    about = {"total": len(rows), "limit": paging.limit, "offset": paging.offset}
+    return reply(request, json_answer({**about, "items": part}), headers)
+
+
+def wants_csv(request: Request, form: Form | None) -> bool:
+    """Tell whether CSV is requested, by ``format`` or by the Accept header."""
+    if form is not None:
+        return form == "csv"
+    weights = dict(_accepted(request.headers.get("accept", "*/*")))
+    csv = weights.get("text/csv", 0.0)
+    return csv > max(weights.get("application/json", 0.0), weights.get("*/*", 0.0) - 1e-9)
+
+
+def _accepted(header: str) -> list[tuple[str, float]]:
+    """Read an Accept header: media types with their weights."""
+    found = []
+    for part in header.split(","):
+        media, *parameters = (piece.strip() for piece in part.split(";"))
+        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        try:
+            found.append((media.lower(), float(weight)))
+        except ValueError:
+            continue
+    return found
+
+
+def tags_of(request: Request) -> set[str]:
+    """Return the entity tags that the client has already."""
+    header = request.headers.get("if-none-match", "")
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
+
+
+def _links(request: Request, paging: Paging, total: int) -> str:
+    """Return the Link header: first, previous, next and last page where they exist."""
+    last = max(0, (total - 1) // paging.limit * paging.limit)
+    places: dict[str, int] = {}
+    if paging.offset > 0:
+        places |= {"first": 0, "prev": max(0, paging.offset - paging.limit)}
+    if paging.offset + paging.limit < total:
+        places |= {"next": paging.offset + paging.limit, "last": last}
+    kept = [(n, v) for n, v in request.query_params.multi_items() if n not in {"limit", "offset"}]
+    return ", ".join(
+        f"<{request.url.path}?{urlencode([*kept, ('limit', paging.limit), ('offset', place)])}>; "
+        f'rel="{name}"'
+        for name, place in places.items()
+    )

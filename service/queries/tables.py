@@ -1,0 +1,203 @@
+"""Lists of pages and API: ingests, rejected files, scores, publications, commodities, policy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from service.charts.markers import touches
+from service.http.responses import Record, records
+from service.live.publication import Publication
+from service.wording import label_of
+from store.publications.published import read_newest
+from store.vocabulary import COMMODITY
+
+VINTAGE_COLUMNS: Final = (
+    "id", "ingested_at", "source", "file_name", "rows", "period_from", "period_to",
+    "first_available_at", "last_available_at", "actor", "sha256",
+)  # fmt: skip
+
+QUARANTINE_COLUMNS: Final = (
+    "id", "quarantined_at", "source", "file_name", "reasons", "actor", "released_at",
+    "released_by", "note",
+)  # fmt: skip
+
+SUSPICIOUS_COLUMNS: Final = ("statement", "residual_t", "z", "source_url")
+
+SCORE_COLUMNS: Final = (
+    "as_of", "model", "scope", "horizon_from", "horizon_to", "metric", "value", "cells",
+)  # fmt: skip
+
+PUBLICATION_COLUMNS: Final = (
+    "as_of", "published_at", "afterwards", "cutoff", "first_period", "last_period",
+    "destinations", "models", "statuses", "data_vintage",
+)  # fmt: skip
+
+AFTERWARDS: Final = pd.Timedelta(days=7)
+"""A forecast published so long after its moment may come from a newer method."""
+
+
+def vintages(publication: Publication) -> list[Record]:
+    """Return the ingests, newest first."""
+    return _newest_first(publication.published.vintages, VINTAGE_COLUMNS)
+
+
+def quarantine(publication: Publication) -> list[Record]:
+    """Return the files that the data checks rejected, newest first, without their rows."""
+    return _newest_first(publication.published.quarantine, QUARANTINE_COLUMNS)
+
+
+def suspicious(publication: Publication) -> list[Record]:
+    """Return the published figures inconsistent with the others, worst first."""
+    return records(publication.stand.suspicious[list(SUSPICIOUS_COLUMNS)])
+
+
+def scores(publication: Publication, *, scope: str = "", metric: str = "") -> list[Record]:
+    """Return the scores of backtests, the newest moment first."""
+    rows = publication.published.scores
+    for name, value in (("scope", scope), ("metric", metric)):
+        rows = rows.loc[rows[name] == value] if value else rows
+    return records(rows[list(SCORE_COLUMNS)].sort_values("as_of", ascending=False, kind="stable"))
+
+
+def publications(publication: Publication) -> list[Record]:
+    """Return one row a published forecast, newest first."""
+    rows = publication.published.forecasts
+    return records(
+        pd.DataFrame(
+            [
+                _summary(publication, pd.Timestamp(str(m)), part)
+                for m, part in rows.groupby("as_of")
+            ],
+            columns=list(PUBLICATION_COLUMNS),
+        ).sort_values("as_of", ascending=False)
+    )
+
+
+def published_at(publication: Publication, moment: pd.Timestamp) -> pd.Timestamp | None:
+    """Return when the run that published a forecast ended, None where none is recorded."""
+    runs = publication.published.runs
+    own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(moment)
+    ended = runs.loc[own & runs["status"].eq("finished"), "finished_at"]
+    return None if ended.isna().all() else pd.Timestamp(ended.max())
+
+
+def _summary(publication: Publication, moment: pd.Timestamp, rows: pd.DataFrame) -> Record:
+    ended = published_at(publication, moment)
+    return {
+        "as_of": moment,
+        "published_at": ended,
+        "afterwards": ended is not None and ended - moment > AFTERWARDS,
+        "cutoff": rows["cutoff"].max(),
+        "first_period": rows["period"].min(),
+        "last_period": rows["period"].max(),
+        "destinations": rows["destination"].nunique(),
+        "models": "; ".join(sorted(set(rows["model"]))),
+        "statuses": "; ".join(sorted(set(rows["status"]))),
+        "data_vintage": "; ".join(sorted(set(rows["data_vintage"]))),
+    }
+
+
+def _newest_first(rows: pd.DataFrame, columns: tuple[str, ...]) -> list[Record]:
+    return records(rows.sort_values("id", ascending=False)[list(columns)])
+
+
+COMMODITY_COLUMNS: Final = (
+    "commodity", "label", "as_of", "cutoff", "first_period", "last_period", "months",
+    "destinations", "status",
+)  # fmt: skip
+
+_MONTHS: Final = ("cutoff", "first_period", "last_period")
+
+
+def listing(publication: Publication, engine: Engine) -> list[Record]:
+    """Return one row a commodity, the magnets first; read once a publication."""
+    rows: list[Record] = publication.memo.make("commodities", lambda: _rows(publication, engine))
+    return rows
+
+
+def _rows(publication: Publication, engine: Engine) -> list[Record]:
+    newest = read_newest(engine)
+    newest = newest.loc[newest["as_of"].notna()]
+    labels = publication.published.labels
+    newest = newest.assign(
+        label=[label_of(str(code), labels) for code in newest["commodity"]],
+        **{name: newest[name].dt.strftime("%Y-%m") for name in _MONTHS},
+        **{name: newest[name].astype("int64") for name in ("months", "destinations")},
+    )
+    magnets_first = newest.assign(other=newest["commodity"] != COMMODITY).sort_values(
+        ["other", "commodity"]
+    )
+    return records(magnets_first[list(COMMODITY_COLUMNS)])
+
+
+EVENT_COLUMNS: Final = (
+    "event_id", "announced_on", "effective_from", "effective_to", "suspended_from",
+    "suspended_to", "issuer", "instrument", "direction", "severity", "destinations", "products",
+    "summary", "legal_reference", "source_urls", "confidence", "evidence", "note", "available_at",
+)  # fmt: skip
+
+TARIFF_COLUMNS: Final = (
+    "importer", "origin", "component", "product_scope", "rate_pct", "announced_on",
+    "effective_from", "effective_to", "legal_reference", "source_url", "confidence", "note",
+    "available_at",
+)  # fmt: skip
+
+SEARCHED: Final = ("event_id", "issuer", "summary", "legal_reference", "products", "note")
+SEARCHED_STEPS: Final = ("importer", "component", "legal_reference", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerQuery:
+    """A search; empty fields restrict nothing."""
+
+    text: str = ""
+    destination: str = ""
+    instrument: str = ""
+
+
+def events(publication: Publication, search: LedgerQuery) -> list[Record]:
+    """Return the newest version of each matching event, latest announcement first."""
+    rows = publication.ledger.events
+    if search.instrument:
+        rows = rows.loc[rows["instrument"] == search.instrument]
+    if search.destination:
+        fits = [touches(search.destination, _codes(cell)) for cell in rows["destinations"]]
+        rows = rows.loc[fits]
+    rows = _matching(rows, SEARCHED, search.text)
+    order = ["announced_on", "severity", "event_id"]
+    return records(rows.sort_values(order, ascending=False)[list(EVENT_COLUMNS)])
+
+
+def tariffs(publication: Publication, *, importer: str = "", text: str = "") -> list[Record]:
+    """Return the newest version of each matching tariff step, latest start first."""
+    rows = publication.ledger.tariffs
+    if importer:
+        rows = rows.loc[rows["importer"] == importer]
+    rows = _matching(rows, SEARCHED_STEPS, text)
+    order = ["effective_from", "importer", "component"]
+    return records(rows.sort_values(order, ascending=[False, True, True])[list(TARIFF_COLUMNS)])
+
+
+def instruments(publication: Publication) -> list[str]:
+    """Return the instruments that occur."""
+    return sorted(set(publication.ledger.events["instrument"]))
+
+
+def importers(publication: Publication) -> list[str]:
+    """Return the importers whose tariffs are known."""
+    return sorted(set(publication.ledger.tariffs["importer"]))
+
+
+def _matching(rows: pd.DataFrame, columns: Sequence[str], text: str) -> pd.DataFrame:
+    """Return the rows whose columns together contain every word of a text."""
+    words = text.casefold().split()
+    cells = rows[list(columns)].astype(str).to_numpy()
+    texts = [" ".join(row).casefold() for row in cells]
+    return rows.loc[[all(word in text for word in words) for text in texts]]
+
+
+def _codes(cell: object) -> list[str]:
+    return [] if pd.isna(cell) else [code.strip() for code in str(cell).split(";")]  # type: ignore[call-overload]

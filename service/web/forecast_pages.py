@@ -1,0 +1,243 @@
+"""The overview of a commodity, the page of one destination, and files for spreadsheets."""
+
+import io
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pandas as pd
+import xlsxwriter
+from xlsxwriter.worksheet import Worksheet
+
+from service.charts.fan import Fan, ReportInput, left_out_note
+from service.charts.publication_charts import chart_svg, fan_of, report_of, small_charts
+from service.http.responses import Answer, Record
+from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document, with_overrides
+from service.live.live import PlanningState
+from service.live.publication import Publication
+from service.queries.explain import forecast_sentences
+from service.queries.history import HISTORY_COLUMNS, known_destination, months_of, titles
+from service.report import view
+from service.web.render import OTHERS, FormErrors, page
+from service.wording import NBSP, home_of, name_of, signed_tonnes
+from store.vocabulary import FORECAST_COLUMNS
+
+HISTORY_SHOWN: Final = 36
+"""Months of history in the table; the CSV has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the median of one month is what it is, in sentences."""
+
+    month: str
+    median: float
+    """Tonnes."""
+    sentences: tuple[str, ...]
+
+
+def destination_page(
+    publication: Publication,
+    destination: str,
+    now: pd.Timestamp,
+    planning: PlanningState,
+    refused: FormErrors | None = None,
+) -> Answer:
+    """Return the page of one destination, with overrides beside the medians.
+
+    ``refused`` is an override that was not accepted, to be shown again.
+
+    Raises:
+        UnknownError: It is not forecast.
+    """
+    known_destination(publication, destination)
+    report, fan = report_of(publication), fan_of(publication, destination)
+    outlook = view.outlook_of(report, fan)
+    rows = view.month_rows(report, fan)
+    overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
+    history = months_of(publication, destination)[-HISTORY_SHOWN:]
+    return page(
+        "destination.html.j2",
+        publication,
+        now=now,
+        here=f"{home_of(publication.commodity)}/destinations/{destination}",
+        destination=destination,
+        name=name_of(destination),
+        headline=view.headline(outlook) if outlook else "No month ahead is forecast.",
+        nowcast=view.nowcast(fan),
+        outlook=outlook,
+        fan=fan,
+        chart=chart_svg(publication, destination),
+        left_out=left_out_note(fan) if fan.left_out else "",
+        rows=rows,
+        overrides={f"{pd.Timestamp(month):%b %Y}": row for month, row in overrides.items()},
+        months=list(zip(fan.forecast["period"], rows, strict=True)),
+        hit_rate=rows[0].hit_rate if rows else float("nan"),
+        reasons=reasons(publication, fan, rows),
+        exact=bool(fan.forecast["contributions"].notna().all()),
+        history=history[::-1],
+        others=titles(publication),
+        refused=refused,
+    )
+
+
+def reasons(publication: Publication, fan: Fan, rows: tuple[view.MonthRow, ...]) -> list[Reason]:
+    """Explain the medians of the next months in sentences with numbers.
+
+    From the parts that add up to the median where they were published, else from the drivers.
+    """
+    months = zip(rows, fan.forecast.to_dict("records"), strict=True)
+    ahead = [(row, record) for row, record in months if not row.past]
+    found = [
+        Reason(row.month, row.p50, _sentences(fan.destination, record, row, publication.meanings))
+        for row, record in ahead[: view.MONTHS_IN_HEADLINE]
+    ]
+    return [reason for reason in found if reason.sentences]
+
+
+def _sentences(
+    destination: str,
+    record: Mapping[Hashable, object],
+    row: view.MonthRow,
+    meanings: Mapping[str, str],
+) -> tuple[str, ...]:
+    """Return the sentences of one month; none where neither parts nor drivers were published."""
+    parts = record.get("contributions")
+    if isinstance(parts, str) and parts:
+        period = f"{record['period']:%Y-%m}"
+        return tuple(forecast_sentences(destination, period, json.loads(parts)))
+    return tuple(_driver_sentence(name, tonnes, meanings) for name, tonnes in row.drivers)
+
+
+def _driver_sentence(name: str, effect: float, meanings: Mapping[str, str]) -> str:
+    """Return what one driver does to a month."""
+    meaning = meanings.get(name, name.replace("_", " "))
+    return f"{meaning[:1].upper()}{meaning[1:]}: {signed_tonnes(effect)}{NBSP}t."
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewLine:
+    """What the overview shows of one destination."""
+
+    outlook: view.Outlook
+    months: tuple[view.MonthRow, ...]
+
+
+def overview(publication: Publication, now: pd.Timestamp) -> Answer:
+    """Return the overview."""
+    report = report_of(publication)
+    # Each destination gets its own rows only: there may be hundreds.
+    panels = dict(list(report.panel.groupby("destination")))
+    reports = {
+        name: replace(report, panel=panels.get(name, report.panel.iloc[:0]))
+        for name in publication.destinations
+    }
+    found = [_line(publication, own, name) for name, own in reports.items()]
+    lines = [line for line in found if line is not None]
+    if not publication.is_magnets:
+        lines.sort(key=lambda line: -line.outlook.middle)
+    world = fan_of(publication, publication.destinations[0])
+    outlook = view.outlook_of(reports[world.destination], world)
+    rows = view.month_rows(reports[world.destination], world)
+    reason = next(iter(reasons(publication, world, rows)), None)
+    # The sentence that repeats month and median is left out.
+    opening = f"{name_of(world.destination)}, "
+    moved = [text for text in reason.sentences if not text.startswith(opening)] if reason else []
+    return page(
+        "overview.html.j2",
+        publication,
+        now=now,
+        here=f"{home_of(publication.commodity)}/",
+        lines=lines,
+        headline=view.headline(outlook) if outlook else "No month ahead is forecast.",
+        outlook=outlook,
+        hit_rate=rows[0].hit_rate if rows else float("nan"),
+        reason=reason,
+        moved=moved,
+        nowcast=view.nowcast(world),
+        charts=small_charts(publication),
+    )
+
+
+def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) -> Answer:
+    """Return the list, each commodity with the address of its pages.
+
+    Args:
+        publication: The newest publication of the magnets.
+        now: The moment of the request.
+        rows: As ``queries.commodities.listing``.
+    """
+    others = [
+        {**row, "home": home_of(row["commodity"])}
+        for row in rows
+        if row["commodity"] != publication.commodity
+    ]
+    return page("goods.html.j2", publication, now=now, here=OTHERS[0], others=others)
+
+
+def _line(publication: Publication, report: ReportInput, destination: str) -> OverviewLine | None:
+    fan = fan_of(publication, destination)
+    outlook = view.outlook_of(report, fan)
+    if outlook is None:
+        return None
+    ahead = [row for row in view.month_rows(report, fan) if not row.past]
+    return OverviewLine(outlook, tuple(ahead[: view.MONTHS_IN_HEADLINE]))
+
+
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+_OPTIONS: Final = {
+    "in_memory": True,
+    # Text from data stays text.
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+}
+_WIDTH: Final = 12
+
+
+def workbook(publication: Publication, destination: str, planning: PlanningState) -> bytes:
+    """Return the forecast and the history of one destination as a spreadsheet.
+
+    Overrides have columns of their own. No text in it is read as a formula or a link. The same
+    publication and overrides give the same bytes.
+
+    Raises:
+        UnknownError: It is not forecast.
+    """
+    known_destination(publication, destination)
+    document = forecast_document(publication.latest, destination, publication.meanings)
+    overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
+    document = with_overrides(document, overrides)
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, _OPTIONS) as book:
+        book.set_properties({"created": publication.as_of.to_pydatetime().replace(tzinfo=None)})
+        columns = ("as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS)
+        _fill(book.add_worksheet("Forecast"), flat_rows(document), columns)
+        past = months_of(publication, destination)
+        _fill(book.add_worksheet("History"), past, HISTORY_COLUMNS)
+        _fill(book.add_worksheet("About"), _about(document), ("what", "value"))
+    return buffer.getvalue()
+
+
+def _about(document: Record) -> list[Record]:
+    names = ("name", "commodity", "unit", "as_of", "cutoff", "model", "status", "data_vintage")
+    return [{"what": name, "value": document[name]} for name in names]
+
+
+def _fill(sheet: Worksheet, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """Write rows below a frozen header."""
+    sheet.set_column(0, len(columns) - 1, _WIDTH)
+    sheet.freeze_panes(1, 0)
+    for place, name in enumerate(columns):
+        sheet.write_string(0, place, name)
+    for line, row in enumerate(rows, start=1):
+        for place, name in enumerate(columns):
+            _write(sheet, line, place, row[name])
+
+
+def _write(sheet: Worksheet, line: int, place: int, value: object) -> None:
+    if isinstance(value, int | float):
+        sheet.write_number(line, place, value)
+    elif value is not None:
+        sheet.write_string(line, place, str(value))

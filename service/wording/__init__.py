@@ -1,4 +1,0 @@
-"""Names, numbers and chances in words.
-
-Not here: whole sentences (``service.report``).
-"""
