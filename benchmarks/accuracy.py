@@ -16,8 +16,8 @@ from parts import part_forecasts
 from scoring import FORECAST, measured, shared
 from tariffs import Informed, inform, tariff_lines
 
-from models.engine.spec import EngineSpec
 from models.forecasting.forecaster import MODEL
+from models.learning.spec import EngineSpec
 
 INTRODUCTION = """
 Each panel is replayed as `magnetcast backtest --panel` does it: at each cutoff the engine is

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.months import month_label, month_number, month_starts
-from models.policy.panel_response import LAG, known_on
+from models.policy.policy_response import LAG, known_on
 from sources.files.controls import PanelControl
 from sources.files.covariates import Covariates
 from sources.files.covariates_file import read_covariates

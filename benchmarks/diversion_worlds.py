@@ -5,10 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from features.families.lunar import lunar_new_year_days
-from features.months import month_number
-from models.event_study.diversion import DiversionQuestion
-from models.event_study.trade_flows import TradeFlows
+from features.months import lunar_new_year_days, month_number
+from models.event_study.diversion_paths import DiversionQuestion, TradeFlows
 
 FIRST: Final = month_number("2016-01")
 SHARES: Final = {

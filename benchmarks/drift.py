@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from models.monitoring.drift import RECENT, YEAR, against_naive, coverage_drift, score_drift
-from models.monitoring.upkeep import durations
+from models.monitoring.readings import durations
 
 ALIKE = (0.0, 0.3, 0.6)
 MONTHS = (12, 15, 24, 36)

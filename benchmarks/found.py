@@ -10,15 +10,15 @@ from cases import Case
 from parts import MIXES
 from scoring import FORECAST, heaviest, months_of, scores_of
 
-from models.engine.baselines import MIDDLE
-from models.engine.spec import EngineSpec
+from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
 from models.evaluation.market_regimes import CALM, SHOCK, regime_of
-from models.executor.executor import LocalExecutor
+from models.executor import LocalExecutor
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
+from models.learning.spec import EngineSpec
 from models.statistical.experts import EXPERTS
 
 Item = TypeVar("Item")

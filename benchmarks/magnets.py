@@ -9,18 +9,21 @@ import argparse
 import page
 import pandas as pd
 
+from features.history import EvidenceHistory
 from features.months import month_label, month_number
-from features.panel.history import EvidenceHistory
 from flows.cli.options import moment
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.scores import summarise
-from models.forecasting.distribution import answered, coherent
-from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.evidence_forecaster import (
+    EvidenceForecaster,
+    EvidenceSnapshot,
+    answered,
+    coherent,
+)
 from models.forecasting.forecaster import MODEL, REFERENCE, UNANSWERED
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import EXPERTS, TREES
-from models.forecasting.spec import ModelSpec
+from models.learning.spec import ModelSpec
 from models.policy.policy_effect import effect_at
 from models.registry.served import predict_quantiles
 from sources.bundled.all_tables import load_bundled

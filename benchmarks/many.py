@@ -17,9 +17,9 @@ from scoring import CELL, LEVELS, measured, scores_of, shared
 from features.months import month_number, month_numbers, month_start
 from features.panel.partner_table import PartnerTable
 from flows.publishing.table_snapshot import material_events
-from models.engine.spec import EngineSpec
-from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
+from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.forecasting.panel_snapshot import months_of
+from models.learning.spec import EngineSpec
 from sources.bundled.all_tables import load_bundled
 from sources.files.panel import read_panel
 from store.asof import OBSERVATION_KEY, known_at

@@ -12,7 +12,7 @@ from policy_cells import Found, Window, forecasts_at, scored
 
 from features.months import month_label, month_number
 from models.forecasting.panel_snapshot import PanelSnapshot
-from models.policy.panel_response import known_on
+from models.policy.policy_response import known_on
 
 PANEL = "US imports"
 SPANS = {"2018-19": ("2018-01", "2019-12", 1), "2025": ("2025-01", "2025-08", 1)}

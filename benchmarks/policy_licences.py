@@ -13,7 +13,7 @@ from policy_imports import cutoffs_of
 from features.controls.controls import INSTRUMENTS
 from models.forecasting.forecaster import MODEL, UNANSWERED
 from models.forecasting.panel_snapshot import PanelSnapshot
-from models.policy.panel_response import PanelResponse
+from models.policy.policy_response import PanelResponse
 from sources.bundled.all_tables import load_bundled
 from sources.files.controls import PanelControl, read_controls
 

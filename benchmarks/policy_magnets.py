@@ -7,12 +7,12 @@ import pandas as pd
 from magnets import BUNDLED
 from policy_cells import Found, Window
 
+from features.history import EvidenceHistory
 from features.origin import Origin
-from features.panel.history import EvidenceHistory
 from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence
 from models.forecasting.forecaster import MODEL, UNANSWERED
-from models.forecasting.spec import ModelSpec
+from models.learning.spec import ModelSpec
 from sources.bundled.all_tables import load_bundled
 from store.vocabulary import AGGREGATES, WORLD
 

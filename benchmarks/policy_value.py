@@ -19,9 +19,8 @@ from policy_imports import import_cells
 from policy_licences import licence_cells
 from policy_magnets import magnet_cells
 
-from models.engine.spec import EngineSpec
 from models.evaluation.compare import differences
-from models.forecasting.spec import ModelSpec
+from models.learning.spec import EngineSpec, ModelSpec
 
 AIM = 0.85
 WITHOUT = "without"

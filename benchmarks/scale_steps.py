@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.forecast import CHUNK, engine_at, train_engine, training_series
-from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelView, training_set
+from models.learning.spec import EngineSpec
 from models.statistical.experts import EXPERTS, Expert
 from models.statistical.seasonality import season_profiles
 from sources.files.panel import read_panel, read_part

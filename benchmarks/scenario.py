@@ -11,13 +11,12 @@ import numpy as np
 import page
 import pandas as pd
 
+from features.origin import table_origin
 from features.panel.partner_table import PartnerTable
-from features.panel.table_origin import table_origin
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
-from models.policy.learned import nothing_learned
 from models.policy.scenario import paired
-from models.policy.scenario_snapshot import ScenarioSnapshot
+from models.policy.scenario_snapshot import ScenarioSnapshot, nothing_learned
 from sources.files.scenario import read_scenario
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import EU27, EU27_MEMBERS, QUANTILE_COLUMNS, WORLD

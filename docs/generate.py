@@ -12,11 +12,11 @@ import pandas as pd
 
 from docs.screens import draw
 from features.build import catalogue_page
-from features.panel.history import EvidenceHistory
+from features.history import EvidenceHistory
 from flows.analysis.attribute import attribution_view
 from flows.context.console import echo, track
 from models.event_study.counterfactual import act_of
-from models.forecasting.spec import ModelSpec
+from models.learning.spec import ModelSpec
 from service.report.attribution_chart import AttributionView, attribution_png
 from service.report.attribution_page import attribution_page
 from sources.bundled.all_tables import load_bundled

@@ -8,10 +8,42 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.catalogue import Feature, as_markdown
 from features.families import calendar, policy, tariffs, trade
 from features.months import month_starts
-from features.origin import Origin
+from features.origin import Feature, Origin
+
+
+def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
+    """Return the catalogue as a page of Markdown, one table a family."""
+    parts = [
+        "# Features",
+        "",
+        (
+            "Generated from the catalogue by `make docs`; do not edit. "
+            "One row of the model frame is one destination at one"
+        ),
+        (
+            "forecast origin and one target month. "
+            "A dash means the forecast may move either way with the feature, `falls`"
+        ),
+        "that a higher value never raises it. `magnetcast explain` counts it to what it is",
+        "told as.",
+    ]
+    for family, entries in families.items():
+        parts += [
+            "",
+            f"## {family}",
+            "",
+            "| feature | unit | meaning | source | knowable | told as | effect |",
+        ]
+        parts.append("| --- | --- | --- | --- | --- | --- | --- |")
+        parts += [
+            f"| `{e.name}` | {e.unit} | {e.meaning} | {e.source} | {e.knowable} | {e.explains} | "
+            f"{'falls' if e.monotone < 0 else '-'} |"
+            for e in entries
+        ]
+    return "\n".join(parts) + "\n"
+
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +67,7 @@ DRIVER_MEANINGS: Final = {
     "experts_tonnes": "what smoothing of the past months says",
 }
 """What the name of a driver of a forecast means: features, and what
-``models.explain.contributions`` names beside them."""
+``models.forecasting.decomposition`` names beside them."""
 
 _PLACE: Final = {feature.name: i for i, feature in enumerate(ALL_FEATURES)}
 

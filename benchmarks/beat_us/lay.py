@@ -12,11 +12,11 @@ import pandas as pd
 
 from benchmarks.beat_us.task import FACTS, KEY, LEVELS
 from benchmarks.page import DATA, ROOT, track
+from features.history import EvidenceHistory
 from features.months import month_label
-from features.panel.history import EvidenceHistory
 from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_evidence, scale_rows
 from models.forecasting.forecaster import MODEL
-from models.forecasting.spec import ModelSpec
+from models.learning.spec import ModelSpec
 from sources.bundled.all_tables import load_bundled
 
 AS_OF = pd.Timestamp("2026-11-24", tz="UTC")

@@ -1,11 +1,12 @@
-"""Exports of other minerals under Chinese controls: the share kept, by months since the control.
+"""Exports under controls that were felt: the share kept, by months since the control.
 
 There is no control on magnets before April 2025, so the effect of one is estimated from those on
-gallium, germanium, graphite, antimony and others, as published by the as_of.
+gallium, germanium, graphite, antimony and others, as published by the as_of. Once months have felt
+a control on magnets, it is an analog of the next.
 """
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.controls.controls import Control, control_episodes, tonnes_without
 from features.months import month_number, month_numbers, months_since
+from features.origin import LEVEL_MONTHS, Origin
 from store.asof import EVENT_KEY, OBSERVATION_KEY, known_at
 from store.vocabulary import WORLD
 
@@ -167,3 +170,41 @@ def _without_overlap(rows: pd.DataFrame) -> pd.DataFrame:
         for first, last, months in zip(rows["first"], rows["last"], rows["months"], strict=True)
     ]
     return rows.loc[clear]
+
+
+OWN: Final = "magnets"
+
+UNLIKE_ANY: Final = -2
+"""Severity of no analog on other minerals: its effect is estimated from its own months alone."""
+
+
+def own_analogs(origin: Origin, controls: Sequence[Control]) -> tuple[Analog, ...]:
+    """Return an analog for each control that started an episode, from its observed months.
+
+    The share kept is that of all affected series together.
+
+    Args:
+        origin: The forecast origin.
+        controls: Controls known then.
+    """
+    members = np.flatnonzero(~origin.is_sum)
+    begun = {
+        one.event_id: one for row in members for one in control_episodes(controls, int(row), origin)
+    }.values()
+    found = (_own_analog(one, origin) for one in begun)
+    return tuple(analog for analog in found if analog is not None)
+
+
+def _own_analog(control: Control, origin: Origin) -> Analog | None:
+    rows = np.flatnonzero(control.hit & ~origin.is_sum)
+    seen = control.seen(origin)
+    months = origin.cutoff - seen + 1 + np.arange(seen)
+    before = tonnes_without(origin, control)[rows][:, :seen].sum(axis=0)
+    age = control.age(months)
+    counted = (age > 0) & (age <= AFTER_MONTHS) & (control.since_end(months) == 0) & (before > 0)
+    if not counted.any():
+        return None
+    kept = origin.tonnes[rows][:, -seen:].sum(axis=0)[counted] / before[counted]
+    return Analog(
+        control.event_id, OWN, control.instrument, UNLIKE_ANY, age[counted], kept, LEVEL_MONTHS
+    )

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.controls.controls import INSTRUMENTS, KEPT_PCT, TRUCES, controls_at
-from features.controls.easings import RELAXATION
+from features.controls.controls import INSTRUMENTS, KEPT_PCT, RELAXATION, TRUCES, controls_at
 from features.families.act_strength import STRONG, act_strength
 from features.families.tariffs import importer_rate, importer_rates
 from features.months import month_label, month_number

@@ -5,10 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import Feature
-from features.families.lunar import lunar_new_year_days
-from features.months import Months, month_starts
-from features.origin import LEVEL_MONTHS, Origin
+from features.months import Months, lunar_new_year_days, month_starts
+from features.origin import LEVEL_MONTHS, Feature, Origin
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.catalogue import Feature
 from features.families.act_strength import (
     CONTROLS,
     INSTRUMENT_STRENGTH,
@@ -20,7 +19,7 @@ from features.families.act_strength import (
     act_strength,
 )
 from features.months import Months, month_numbers, month_starts
-from features.origin import LEVEL_MONTHS, Origin
+from features.origin import LEVEL_MONTHS, Feature, Origin
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

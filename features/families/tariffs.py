@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.catalogue import Feature
 from features.months import Months, month_starts
-from features.origin import Origin
+from features.origin import Feature, Origin
 from store.vocabulary import AGGREGATES, EU27, EU27_MEMBERS
 
 Floats = NDArray[np.float64]

@@ -8,9 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import Feature
 from features.months import Months
-from features.origin import LEVEL_MONTHS, Origin
+from features.origin import LEVEL_MONTHS, Feature, Origin
 from store.vocabulary import Family
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.families.lunar import lunar_new_year_days
+from features.months import lunar_new_year_days
 from features.panel.statements import CellBlock, Statement
 from store.vocabulary import AGGREGATES, DESTINATIONS, EU27, WORLD
 

@@ -6,13 +6,13 @@ from typing import Final
 
 import pandas as pd
 
+from features.history import EvidenceHistory
 from features.months import month_number, month_numbers
-from features.panel.history import EvidenceHistory
 from flows.context.output import write_result
 from models.event_study.attribution import Attribution, attribute
 from models.event_study.counterfactual import StudiedEvent, act_of
-from models.executor.executor import Progress, untracked
-from models.forecasting.spec import ModelSpec
+from models.executor import Progress, untracked
+from models.learning.spec import ModelSpec
 from service.report.attribution_chart import AttributionView, attribution_png
 from service.report.attribution_page import attribution_page
 from store.errors import DataError, first_few

@@ -21,7 +21,7 @@ from flows.publishing.published_forecasts import (
 )
 from flows.publishing.run_config import config_of
 from flows.training.predict import predict
-from models.explain.changes import (
+from models.forecasting.changes import (
     ChangeReplay,
     ForecastSnapshot,
     KnownFacts,
@@ -30,7 +30,7 @@ from models.explain.changes import (
     split,
     words_of,
 )
-from models.explain.decomposition import explained
+from models.forecasting.decomposition import explained
 from models.registry import model_store
 from store.errors import DataError
 from store.facts.evidence import evidence_commodities

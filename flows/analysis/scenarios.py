@@ -7,20 +7,18 @@ from typing import Final
 
 import pandas as pd
 
-from features.origin import announced
-from features.panel.table_origin import table_origin
+from features.origin import announced, table_origin
 from flows.context.workspace import open_workspace
 from flows.publishing.published_forecasts import NUMBERS, in_order
 from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table
 from flows.training.predict import made_at
-from models.explain.decomposition import stages_of
+from models.forecasting.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
-from models.policy.learned import learned_shift, nothing_learned
 from models.policy.policy_effect import effect_at
 from models.policy.scenario import PairedForecast, paired
-from models.policy.scenario_snapshot import ScenarioSnapshot
+from models.policy.scenario_snapshot import ScenarioSnapshot, learned_shift, nothing_learned
 from models.registry import model_store, registry
 from service.scenarios.scenario_schema import (
     ANSWER_COLUMNS,

@@ -14,9 +14,9 @@ from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.publishing.run_config import GroupRecord, RunConfig
 from flows.publishing.table_snapshot import OF_GROUP, open_tables
-from models.engine.spec import EngineSpec
-from models.explain.changes import MedianForecast
-from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
+from models.forecasting.changes import MedianForecast
+from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
+from models.learning.spec import EngineSpec
 from store.errors import DataError
 from store.publications.integrity import recorded_digest
 from store.settings import Settings

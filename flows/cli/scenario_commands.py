@@ -12,9 +12,9 @@ from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.publishing.run_config import MAGNETS, table_config
-from models.event_study.diversion import DiversionQuestion, check_rate, find_diversion, kept_of_path
+from models.event_study.diversion import check_rate, find_diversion, kept_of_path
+from models.event_study.diversion_paths import DiversionQuestion, TradeFlows
 from models.event_study.diversion_words import COLUMNS, diversion_table, sentences
-from models.event_study.trade_flows import TradeFlows
 from models.policy.recovery import recoveries_at, recovery_words
 from models.policy.scenario import paired
 from sources.files.csv_table import content_of

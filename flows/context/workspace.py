@@ -6,12 +6,12 @@ from functools import lru_cache
 import pandas as pd
 from sqlalchemy import Engine
 
+from features.history import EvidenceHistory
 from features.months import last_complete_month, month_label
 from features.panel.evidence_panel import EvidencePanel
-from features.panel.history import EvidenceHistory
 from flows.context.stores import store_of
-from models.forecasting.evidence_snapshot import EvidenceSnapshot
-from models.forecasting.spec import ModelSpec
+from models.forecasting.evidence_forecaster import EvidenceSnapshot
+from models.learning.spec import ModelSpec
 from store.errors import DataError
 from store.facts.evidence import evidence_commodities, evidence_digests
 from store.facts.reading import read_analog_events, read_events, read_observations, read_tariffs

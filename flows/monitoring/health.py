@@ -23,8 +23,7 @@ from flows.monitoring.health_checks import (
     health_findings,
 )
 from flows.operations.local_servers import missing, recent_restarts
-from models.monitoring.readings import Reading
-from models.monitoring.slo import GRACE_DAYS, PublishedMoment, freshness
+from models.monitoring.readings import GRACE_DAYS, PublishedMoment, Reading, freshness
 from models.registry import model_store, registry
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive.database_copies import sqlite_damage

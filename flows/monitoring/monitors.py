@@ -20,8 +20,7 @@ from flows.monitoring.health import MAIN, slo_readings
 from flows.operations.prefect_events import alarm
 from models.monitoring.drift import error_readings, standing_cells
 from models.monitoring.feature_drift import feature_readings
-from models.monitoring.readings import Reading
-from models.monitoring.upkeep import contradictions, durations
+from models.monitoring.readings import Reading, contradictions, durations
 from models.registry import model_store, registry, tracking
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import StoreError

@@ -41,8 +41,7 @@ from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_panel
 from models.evaluation.scores import ALL, board_of
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_snapshot import check_cutoff
-from models.parts.parts import PanelMonths, bands_of, without_training_rows
-from models.parts.scores import BASELINES
+from models.parts import BASELINES, PanelMonths, bands_of, without_training_rows
 from models.registry import tracking
 from store.errors import DataError
 from store.settings import Settings

@@ -14,10 +14,10 @@ from typing import Final, Protocol, TypeVar
 
 from flows.context.console import track
 from flows.panels.part_files import read_cells
-from models.engine.spec import EngineSpec
-from models.executor.executor import Executor, LocalExecutor, Progress
+from models.executor import Executor, LocalExecutor, Progress
 from models.learning.quantile_heads import Heads
-from models.parts.training import trained_here
+from models.learning.spec import EngineSpec
+from models.parts import trained_here
 from store.errors import DataError
 from store.settings import Settings
 

@@ -11,12 +11,12 @@ import pandas as pd
 
 from features.controls.controls import INSTRUMENTS
 from flows.context.console import echo
-from models.engine.spec import EngineSpec
-from models.executor.executor import Progress
+from models.executor import Progress
 from models.forecasting.forecaster import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
-from models.policy.panel_response import PanelResponse
+from models.learning.spec import EngineSpec
+from models.policy.policy_response import PanelResponse
 from models.reconciliation.tree import Tree, add_sums, contradictions, tree_of
 from sources.bundled.all_tables import load_bundled
 from sources.files.controls import read_controls

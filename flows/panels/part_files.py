@@ -18,22 +18,23 @@ import pyarrow.parquet as pq
 from models.engine.forecast import Engine
 from models.engine.quantiles import Quantiles
 from models.engine.series_stats import PanelStats
-from models.engine.spec import EngineSpec
 from models.forecasting.forecaster import MODEL, forecast_file
 from models.learning.arrays import take
-from models.parts.parts import (
+from models.learning.spec import EngineSpec
+from models.parts import (
     Block,
     Floats,
     Ints,
     Names,
     PanelMonths,
+    PartCells,
     PartSummary,
     first_pass,
+    part_cells,
+    part_totals,
     predict_pass,
     second_pass,
 )
-from models.parts.scores import part_totals
-from models.parts.training import PartCells, part_cells
 from sources.files.panel import read_part
 from sources.files.panel_parts import check_homes
 

@@ -23,9 +23,10 @@ from flows.panels.part_files import (
 )
 from models.engine.forecast import Engine
 from models.engine.series_stats import PanelStats
-from models.engine.spec import EngineSpec
+from models.engine.training_set import past_panel_stats
 from models.learning.quantile_heads import Heads
-from models.parts.parts import (
+from models.learning.spec import EngineSpec
+from models.parts import (
     Division,
     Floats,
     PanelMonths,
@@ -35,7 +36,6 @@ from models.parts.parts import (
     trained_engine,
     without_training_rows,
 )
-from models.parts.training import past_panel_stats
 from sources.files.cells import month_label
 from sources.files.panel import SPARSE_END
 from sources.files.panel_parts import parts_of
@@ -179,7 +179,7 @@ def _learned(
     trained = None
     if job.teachers == "all" and division.count > job.spec.most_series:
         values = series_to_train(summaries, rows, division)
-        panel_stats = past_panel_stats(values, span=span, horizon=job.horizon, spec=job.spec)
+        panel_stats = past_panel_stats(values, span.width - 1, horizon=job.horizon, spec=job.spec)
         trained = _trained(job, executor, panel.sound, span, panel_stats)
     engine = trained_engine(
         summaries, rows, division, span=span, horizon=job.horizon, spec=job.spec, trained=trained

@@ -16,9 +16,9 @@ from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import open_executor
 from models.engine import tuning
-from models.engine.spec import EngineSpec
 from models.engine.tuning import TunedPanel, TuningResult
-from models.executor.executor import IN_TURN
+from models.executor import IN_TURN
+from models.learning.spec import EngineSpec
 from models.registry import tracking
 from sources.files.panel import read_panel
 from store.errors import DataError, first_few

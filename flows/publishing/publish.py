@@ -22,9 +22,8 @@ from flows.context.workspace import Workspace
 from flows.publishing.panels import store_missing_panels
 from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.publishing.table_snapshot import TableSnapshot
-from models.forecasting.plausibility import absurdities
-from models.monitoring.gate import moves, too_far
-from models.reconciliation.sums import broken_sums
+from models.forecasting.plausibility import absurdities, moves, too_far
+from models.reconciliation.tree import broken_sums
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, first_few
 from store.facts.reading import (

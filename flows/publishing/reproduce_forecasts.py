@@ -13,7 +13,7 @@ from flows.publishing.published_forecasts import NUMBERS, in_order
 from flows.publishing.run_config import GroupRecord, changed, config_of
 from flows.publishing.table_snapshot import OF_GROUP, TableSnapshot, open_tables
 from models.evaluation.backtest import backtest_evidence
-from models.explain.decomposition import stages_from
+from models.forecasting.decomposition import stages_from
 from models.forecasting.evidence_forecaster import TrainedModel
 from models.forecasting.fallback import (
     NAIVE,

@@ -27,9 +27,9 @@ from flows.training.backtest import named_scores, own_metrics
 from flows.training.predict import BacktestedForecast
 from models.evaluation.backtest import Backtest, backtest_group
 from models.evaluation.scores import ALL, hit_rates
-from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
 from models.forecasting.fallback import FAULTS, reason_of
 from models.forecasting.forecaster import MODEL
+from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.forecasting.panel_snapshot import known_months
 from models.registry import tracking
 from service.report.table_report import TableReport, write_table_report

@@ -13,9 +13,9 @@ from features.months import month_label
 from features.panel.partner_table import LEAST_PARTNERS, PartnerTable, partner_table
 from flows.context.stores import store_of
 from flows.publishing.run_config import GroupRecord, RunConfig, table_config
-from models.engine.spec import EngineSpec
-from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
 from models.forecasting.fallback import CHAMPION, STATISTICAL
+from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
+from models.learning.spec import EngineSpec
 from store.errors import DataError, first_few
 from store.facts.commodities import read_label, read_partner_counts
 from store.facts.reading import read_analog_events, read_events, read_observations

@@ -16,14 +16,13 @@ from flows.context.output import write_result
 from flows.context.provenance import git_commit
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
-from models.engine.spec import EngineSpec
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.evaluation.compare import differences
-from models.evaluation.error_autocorrelation import LONGEST_LAG, carry_over
 from models.evaluation.market_regimes import with_regime
 from models.evaluation.plots import score_plots, scoreboard_plots
-from models.evaluation.scores import ALL, scoreboard
+from models.evaluation.scores import ALL, LONGEST_LAG, carry_over, scoreboard
 from models.forecasting.forecaster import MODEL, REFERENCE
+from models.learning.spec import EngineSpec
 from models.registry import tracking
 from models.registry.tracking import TrackedRun
 from store.errors import StoreError

@@ -19,8 +19,8 @@ from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import span, spanned
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.evaluation.scores import hit_rates
-from models.explain.contributions import drivers
-from models.explain.decomposition import Stages, contributions, plain_contributions, stages_from
+from models.forecasting import decomposition
+from models.forecasting.decomposition import Stages
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
 from models.forecasting.fallback import (
     CHAMPION,
@@ -126,9 +126,8 @@ def made_on(workspace: Workspace, rungs: Sequence[FallbackStep], origin: Origin)
     climbed = climb(rungs, origin)
     analogs = workspace.history.analogs(workspace.as_of)
     effect = effect_at(origin, analogs)
-    return TrainedForecast(
-        climbed, origin, analogs, effect, rows, stages_from(climbed.table, origin, effect)
-    )
+    stages = decomposition.stages_from(climbed.table, origin, effect)
+    return TrainedForecast(climbed, origin, analogs, effect, rows, stages)
 
 
 def forecast(
@@ -170,11 +169,12 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
         own = made.climbed.rows_by(status, len(made.origin.targets))
         if spoken.model is None:
             said = spoken.table["p50"].to_numpy()
-            parts = plain_contributions(said, made.rows, made.origin, made.stages)
+            parts = decomposition.plain_contributions(said, made.rows, made.origin, made.stages)
         else:
             rows, heads, card = answerable(made.rows), spoken.model.heads, spoken.model.card
-            parts = contributions(heads, card, rows, made.origin, made.stages)
-            drivers_of = drivers_of.mask(own, pd.Series(drivers(heads, card, rows, *moved)))
+            parts = decomposition.contributions(heads, card, rows, made.origin, made.stages)
+            named = decomposition.drivers(heads, card, rows, *moved)
+            drivers_of = drivers_of.mask(own, pd.Series(named))
         parts_of.append(parts.loc[own])
     together = pd.concat(parts_of).loc[made.rows.index]
     return drivers_of.tolist(), [json.dumps(row) for row in together.to_dict("records")]

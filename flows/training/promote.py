@@ -259,7 +259,7 @@ def shadow_release(workspace: Workspace, recipe: str) -> str:
 
     Args:
         workspace: Where the decision stands.
-        recipe: As ``models.registry.contract.recipe_of``.
+        recipe: As ``models.registry.stored.recipe_of``.
     """
     runs = tracking.find_runs(workspace.settings, {"flow": "shadow", "recipe": recipe})
     now = _cutoff(workspace)

@@ -18,7 +18,7 @@ from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
 from models.learning.quantile_heads import texts_of
 from models.monitoring.feature_drift import REFERENCE, reference_of
-from models.registry import contract, model_store, registry, tracking
+from models.registry import model_store, registry, stored, tracking
 from store.settings import Settings
 
 fit_task = task(name="fit", cache_policy=NO_CACHE)(EvidenceForecaster.train)
@@ -57,7 +57,7 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
     """Log and register a trained model and return its version."""
     tags = tags_of(workspace, "train")
     past = workspace.history.past(workspace.as_of)
-    card = {**trained.card, **contract.stamp(), REFERENCE: reference_of(past)}
+    card = {**trained.card, **stored.stamp(), REFERENCE: reference_of(past)}
     score = score_of(seen, MODEL, "sql")
     example = rows_of(workspace.history.origin(workspace.as_of))
     with tracking.open_run(workspace.settings, name="train", tags=tags) as run:
@@ -69,5 +69,5 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
             heads=texts_of(trained.heads),
             card=card,
             example=example,
-            tags={**tags, "gate_score": repr(score), "recipe": contract.recipe_of(card)},
+            tags={**tags, "gate_score": repr(score), "recipe": stored.recipe_of(card)},
         )

@@ -18,9 +18,9 @@ from models.engine.series_stats import (
     panel_momentum,
     series_stats,
 )
-from models.engine.spec import EngineSpec
 from models.learning.arrays import join, take
 from models.learning.quantile_heads import TrainingRows
+from models.learning.spec import EngineSpec
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -149,6 +149,17 @@ def training_set(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingS
     with ThreadPoolExecutor(spec.threads) as pool:
         parts = list(pool.map(_of_origin, repeat(view), chosen, repeat(last)))
     return join(parts)
+
+
+def past_panel_stats(
+    values: Floats, last: int, *, horizon: int, spec: EngineSpec
+) -> dict[int, PanelStats]:
+    """Return what series x months say together at each past origin, by column.
+
+    They stand for a larger panel there, as they do where it is held whole.
+    """
+    pasts = PastOrigins(values, last)
+    return {origin: pasts.at(origin).common for origin in past_origins(last, horizon, spec)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from optuna.samplers import TPESampler
 
 from features.months import month_label
-from models.engine.choices import sought, suggested
 from models.engine.forecast import engine_at
-from models.engine.spec import EngineSpec
 from models.engine.validation_window import validation_start
-from models.executor.executor import IN_TURN, Executor, Progress, untracked
+from models.executor import IN_TURN, Executor, Progress, untracked
+from models.learning.spec import EngineSpec, sought, suggested
 from models.statistical.seasonality import seasonal_scale
 from store.errors import DataError
 from store.vocabulary import QUANTILES

@@ -12,18 +12,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.history import EvidenceHistory
 from features.months import month_label
-from features.panel.history import EvidenceHistory
 from models.evaluation.scores import cell_scores, summarise
-from models.executor.executor import IN_TURN, Executor, LocalExecutor, Progress, untracked
-from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
-from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.evidence_snapshot import EvidenceSnapshot, past_moments, training_moments
+from models.executor import IN_TURN, Executor, LocalExecutor, Progress, untracked
+from models.forecasting.evidence_forecaster import (
+    EvidenceForecaster,
+    EvidenceSnapshot,
+    past_moments,
+    training_moments,
+)
 from models.forecasting.forecaster import MODEL, FittedForecaster, Forecaster, forecast_file
-from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster, PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot, check_cutoff
 from models.forecasting.residual_history import ResidualHistory
-from models.forecasting.spec import ModelSpec
+from models.learning.spec import ModelSpec
 from models.statistical.seasonality import seasonal_scale
 from store.errors import DataError
 

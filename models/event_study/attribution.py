@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.history import EvidenceHistory
 from features.months import month_start
 from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
-from features.panel.history import EvidenceHistory
 from models.event_study.attribution_table import (
     FORESEEN,
     HIT,
@@ -31,7 +31,6 @@ from models.event_study.counterfactual import (
     paths_foreseen,
     revision,
 )
-from models.event_study.donors import remakes
 from models.event_study.placebo import (
     START_MONTHS,
     PlaceboWindow,
@@ -40,8 +39,9 @@ from models.event_study.placebo import (
     fall_months,
     least_ratios,
 )
-from models.executor.executor import Progress, untracked
-from models.forecasting.spec import ModelSpec
+from models.event_study.synthetic_control import remakes
+from models.executor import Progress, untracked
+from models.learning.spec import ModelSpec
 from store.vocabulary import AGGREGATES, DESTINATIONS, MONTHS_AHEAD, WORLD
 
 Floats = NDArray[np.float64]

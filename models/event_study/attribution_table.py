@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from features.months import month_label
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from models.event_study.counterfactual import CounterfactualForecast, StudiedEvent, revision
-from models.event_study.donors import MORE_HIT
 from models.event_study.placebo import START_MONTHS, PlaceboWindow, found
+from models.event_study.synthetic_control import MORE_HIT
 from store.vocabulary import AGGREGATES
 
 Floats = NDArray[np.float64]

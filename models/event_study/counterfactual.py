@@ -9,16 +9,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.families.act_strength import STRONG, act_strength
+from features.history import EvidenceHistory
 from features.months import last_complete_month, month_label, month_number, month_numbers
 from features.origin import LEVEL_MONTHS
 from features.panel.evidence_panel import EvidencePanel
-from features.panel.history import EvidenceHistory
 from models.event_study.placebo import FEWEST
-from models.executor.executor import Progress, untracked
-from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.evidence_snapshot import FIRST_REPLAY, EvidenceSnapshot
+from models.executor import Progress, untracked
+from models.forecasting.evidence_forecaster import (
+    FIRST_REPLAY,
+    EvidenceForecaster,
+    EvidenceSnapshot,
+)
 from models.forecasting.forecaster import MODEL
-from models.forecasting.spec import ModelSpec
+from models.learning.spec import ModelSpec
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError
 from store.vocabulary import AGGREGATES, DESTINATIONS, EU27_MEMBERS, MONTHS_AHEAD

@@ -6,31 +6,186 @@ expected comes from months before the act alone, and how far is far from the sam
 earlier month. See docs/adr/0014-diversion.md.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.months import month_label
-from models.event_study.diversion_answer import LastWindow
-from models.event_study.diversion_found import Diversion, DiversionQuestion, Rise
-from models.event_study.diversion_placebo import LEAST_BLOCKS, Placebo
-from models.event_study.diversion_windows import (
+from models.event_study.diversion_paths import (
     BEFORE,
     Case,
+    DiversionQuestion,
+    TradeFlows,
     case_of,
     foreseen,
     hit_expected_of,
 )
-from models.event_study.rises import RunScores, runs_of
-from models.event_study.trade_flows import TradeFlows
-from models.policy.past_errors import learn_errors
+from models.event_study.rises import LEAST_BLOCKS, Placebo, RunScores, learn_errors, runs_of
 from store.errors import DataError
 
-__all__ = ["Diversion", "DiversionQuestion", "Rise", "find_diversion", "kept_of_path"]
-
+Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """One run of months in which a destination got more than expected."""
+
+    destination: str
+    first: int
+    last: int
+    excess: float
+    """Tonnes more than expected, with ``low`` and ``high`` as the band of 80 in 100."""
+    low: float
+    high: float
+    fall: float
+    """Tonnes that the hit destinations missed in these months."""
+    p_value: float
+    is_troubled: bool
+
+    @property
+    def share(self) -> float:
+        """Return which part of the fall it is, NaN where nothing fell."""
+        return self.excess / self.fall if self.fall > 0 else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Diversion:
+    """The answer; arrays are destinations not hit (by name) x months asked about."""
+
+    names: tuple[str, ...]
+    months: Places
+    tonnes: Floats
+    expected: Floats
+    low: Floats
+    """Band of 80 in 100 of what was expected."""
+    high: Floats
+    is_told: Flags
+    p_value: Floats
+    """Of the run a month belongs to, over all destinations and months together."""
+    rises: tuple[Rise, ...]
+    """Every run as destinations' months are split up, rarest first."""
+    hit_tonnes: Floats
+    """Per month, of the hit destinations together."""
+    hit_expected: Floats
+    hit_is_told: Flags
+    """Per month, whether all of the hit destinations' tonnes rest on published figures."""
+    trials: int
+    """Months of the past at which the same search was made."""
+    rate: float
+
+    @property
+    def alerts(self) -> tuple[Rise, ...]:
+        """Return the runs beyond what chance does in ``rate`` of all episodes."""
+        return tuple(r for r in self.rises if r.p_value <= self.rate and r.fall > 0 < r.excess)
+
+
+BAND: Final = 1.2816
+"""Standard deviations on either side of a band of 80 in 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastWindow:
+    """The question's own window among all."""
+
+    flows: TradeFlows
+    others: tuple[int, ...]
+    question: DiversionQuestion
+    case: Case
+    runs: RunScores
+    usual: Placebo
+    rate: float
+
+    def answer(self, hit_expected: Floats, hit: Floats) -> Diversion:
+        """Split each destination's months into runs, the rarest first."""
+        columns = self.case.column[-1]
+        surprise = self.runs.surprise()[:, :, -1]
+        p_value = self.usual.p_value(surprise)
+        months = np.ones((len(self.others), len(columns)))
+        rises = []
+        for row in range(len(self.others)):
+            for place, p in self._joined(self._runs_of(row), p_value[:, row]):
+                span = slice(*self.runs.spans[place])
+                months[row, span] = p
+                fall = float((hit_expected - hit)[span].sum())
+                rises.append(self._rise(row, place, fall, p))
+        expected = self.case.expected[:, -1]
+        single = [self.runs.spans.index((at, at + 1)) for at in range(len(columns))]
+        width = np.exp(BAND * self.runs.spread[single, :, -1].T)
+        return Diversion(
+            names=tuple(self.flows.names[row] for row in self.others),
+            months=columns + self.flows.first,
+            tonnes=self.flows.tonnes[list(self.others)][:, columns],
+            expected=expected,
+            low=expected / width,
+            high=expected * width,
+            is_told=self.case.window.is_told[:, -1],
+            p_value=months,
+            rises=tuple(sorted(rises, key=lambda rise: (rise.p_value, -rise.excess))),
+            hit_tonnes=hit,
+            hit_expected=hit_expected,
+            hit_is_told=np.logical_and.reduce(
+                np.delete(self.flows.is_told, self.others, axis=0)[:, columns], axis=0
+            ),
+            trials=len(self.usual.logs),
+            rate=self.rate,
+        )
+
+    def _runs_of(self, row: int) -> list[int]:
+        """Return the runs of a destination that do not overlap, taken best first."""
+        score = self.runs.score[:, row, -1]
+        taken: list[int] = []
+        for place in np.argsort(-score, kind="stable"):
+            start, end = self.runs.spans[place]
+            free = all(
+                end <= self.runs.spans[other][0] or start >= self.runs.spans[other][1]
+                for other in taken
+            )
+            if free and np.isfinite(score[place]):
+                taken.append(int(place))
+        return taken
+
+    def _joined(self, places: list[int], p_value: Floats) -> list[tuple[int, float]]:
+        """Return runs and their p-values, those to be alerted that follow one another as one.
+
+        The larger p-value is that of both.
+        """
+        spans = self.runs.spans
+        joined: list[tuple[int, float]] = []
+        for place in sorted(places, key=spans.__getitem__):
+            one, p = place, float(p_value[place])
+            if joined:
+                (start, end), before = spans[joined[-1][0]], joined[-1][1]
+                both = (start, spans[place][1])
+                if end == spans[place][0] and max(p, before) <= self.rate and both in spans:
+                    one, p = spans.index(both), max(p, before)
+                    joined.pop()
+            joined.append((one, p))
+        return joined
+
+    def _rise(self, row: int, place: int, fall: float, p_value: float) -> Rise:
+        span = slice(*self.runs.spans[place])
+        months = self.case.column[-1][span] + self.flows.first
+        came = self.flows.tonnes[self.others[row], self.case.column[-1][span]]
+        known = np.isfinite(came)
+        expected = float(self.case.expected[row, -1, span][known].sum())
+        total = float(came[known].sum())
+        width = float(np.exp(BAND * self.runs.spread[place, row, -1]))
+        return Rise(
+            destination=self.flows.names[self.others[row]],
+            first=int(months[0]),
+            last=int(months[-1]),
+            excess=total - expected,
+            low=total - expected * width,
+            high=total - expected / width,
+            fall=fall,
+            p_value=p_value,
+            is_troubled=bool(np.isin(months, self.question.troubled).any()),
+        )
+
 
 FEWEST_OTHERS: Final = 3
 """Destinations not hit without which nobody can be held against the others."""
@@ -61,11 +216,14 @@ def find_diversion(
     order = sorted(range(len(flows.names)), key=flows.names.__getitem__)
     others = [row for row in order if flows.names[row] not in question.hit]
     hit = flows.tonnes[[row for row in order if flows.names[row] in question.hit]].sum(axis=0)
-    origins = _origins(flows, question)
+    base, reach = question.base_end - flows.first, question.end - question.base_end
+    # Columns of months taken as if an act had come then, last its own.
+    origins = np.array([*range(BEFORE, base - reach + 1), base])
     case = case_of(flows, others, hit, origins, question)
     past = learn_errors(case.window.error, case.window.is_told, origins)
     runs = runs_of(case.window, past)
-    trials = _trials(flows, question, case, runs)
+    troubled = np.isin(case.column[:-1] + flows.first, np.array(question.troubled, dtype=np.int64))
+    trials = ~troubled.any(axis=1) & (runs.told[:-1] > 0)  # calm for all, with figures told
     usual = Placebo.of(runs.rarest()[:-1][trials], case.column.shape[1])
     _check_trials(usual, question)
     fall = hit_expected_of(flows, others, hit, question), hit[case.column[-1]]
@@ -140,16 +298,3 @@ def _check_trials(usual: Placebo, question: DiversionQuestion) -> None:
             "can be promised: the history is too short. Load more months, or take an earlier "
             "--as-of, so that fewer months are asked about."
         )
-
-
-def _origins(flows: TradeFlows, question: DiversionQuestion) -> Places:
-    """Return the columns of months taken as if an act had come then, last its own."""
-    base = question.base_end - flows.first
-    reach = question.end - question.base_end
-    return np.array([*range(BEFORE, base - reach + 1), base])
-
-
-def _trials(flows: TradeFlows, question: DiversionQuestion, case: Case, runs: RunScores) -> Flags:
-    """Return which months of the past are like the question: calm for all, with figures told."""
-    troubled = np.isin(case.column[:-1] + flows.first, np.array(question.troubled, dtype=np.int64))
-    return np.asarray(~troubled.any(axis=1) & (runs.told[:-1] > 0))

@@ -1,11 +1,17 @@
-"""A destination as it would have gone on, made of other destinations that an event left alone."""
+"""A destination as it would have gone on, made of others that an event left alone or hit less."""
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+
+from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
+from models.event_study.counterfactual import StudiedEvent, is_calm
+from models.event_study.placebo import FEWEST, PlaceboWindow
+from store.vocabulary import DESTINATIONS
 
 Floats = NDArray[np.float64]
 
@@ -90,3 +96,157 @@ def fitted_weights(observed: Floats, others: Floats, doubt: Floats) -> Floats:
 def _level(tonnes: Floats) -> Floats:
     """Return the mean of each row's last year, never quite zero."""
     return np.asarray(np.maximum(tonnes[:, -LEVEL_MONTHS:].mean(axis=1), 1e-9))
+
+
+SYNTHETIC: Final = "synthetic"
+"""Made of destinations that the event left alone."""
+
+LESS_HIT: Final = "less_hit"
+"""Made of destinations that the event hit less, for it hit all: a lower bound of what it took."""
+
+MORE_HIT: Final = "MORE_HIT"
+"""The destinations it hit more, together."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticSeries:
+    """A series remade from donors, at the event and at calm fake dates."""
+
+    way: str
+    own: PlaceboWindow
+    fakes: list[PlaceboWindow]
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticControls:
+    """All series that could be remade; none where all destinations fared the same."""
+
+    paths: dict[str, Floats]
+    """Tonnes by month of each destination remade."""
+    compared: dict[str, SyntheticSeries]
+    """Those with enough fake dates for a band."""
+    weights: pd.DataFrame
+    """target, donor, weight."""
+    fit_error: float
+    """Root mean square of the miss before the event, as a share of level; NaN without any."""
+
+
+@dataclass(frozen=True, slots=True)
+class _DonorPool:
+    """Who is remade from whom; rows of the panel."""
+
+    targets: list[int]
+    donors: list[int]
+
+
+def remakes(
+    panel: EvidencePanel, act: StudiedEvent, *, whole: str, months: int, first_months: int
+) -> SyntheticControls:
+    """Return the series an event hit, remade from those it did not hit.
+
+    Where it hit all destinations, those that kept less of their level than the world in the first
+    months are remade from those that kept more; fake dates choose by the same rule.
+
+    Args:
+        panel: The months as known now.
+        act: The event.
+        whole: Name of the sum of all it hit.
+        months: How many from the announcement's on.
+        first_months: Months of the fall, which tell who was hit less.
+    """
+    way = SYNTHETIC if len(act.hit) < len(DESTINATIONS) else LESS_HIT
+    cast = _cast(panel, act, act.first, first_months)
+    made = _made(panel, cast, act.first, months)
+    if not made:
+        return SyntheticControls({}, {}, _weights(cast, made), np.nan)
+    together = whole if way == SYNTHETIC else MORE_HIT
+    own = _windows(panel, cast, made, act.first, together=together)
+    fakes = [
+        windows
+        for first in range(panel.first + FIT_MONTHS, act.first - months + 1)
+        if is_calm(act, first, months=months)
+        and (windows := _at_fake(panel, act, (first, months, first_months), together))
+    ]
+    chosen = (together,) if way == LESS_HIT else tuple(own)
+    compared = {
+        name: SyntheticSeries(way, own[name], [fake[name] for fake in fakes]) for name in chosen
+    }
+    paths = {name: window.path for name, window in own.items()}
+    miss = np.concatenate([one.miss for one in made])
+    return SyntheticControls(
+        paths,
+        compared if len(fakes) >= FEWEST else {},
+        _weights(cast, made),
+        float(np.sqrt(np.mean(miss**2))),
+    )
+
+
+def _at_fake(
+    panel: EvidencePanel, act: StudiedEvent, date: tuple[int, int, int], together: str
+) -> dict[str, PlaceboWindow]:
+    """Return what the same comparison gives at a fake date: month, months, first months."""
+    first, months, first_months = date
+    cast = _cast(panel, act, first, first_months)
+    return _windows(panel, cast, _made(panel, cast, first, months), first, together=together)
+
+
+def _cast(panel: EvidencePanel, act: StudiedEvent, first: int, first_months: int) -> _DonorPool:
+    hit = [DESTINATIONS.index(name) for name in act.hit]
+    rest = [row for row in range(len(DESTINATIONS)) if row not in hit]
+    if rest:
+        return _DonorPool(hit, rest)
+    start = first - panel.first
+    count = len(DESTINATIONS)
+    before = panel.tonnes[:count, start - LEVEL_MONTHS : start].mean(axis=1)
+    after = panel.tonnes[:count, start : start + first_months].mean(axis=1)
+    kept = after / np.maximum(before, 1e-9)
+    more = kept < after.sum() / before.sum()
+    return _DonorPool(np.flatnonzero(more).tolist(), np.flatnonzero(~more).tolist())
+
+
+def _made(
+    panel: EvidencePanel, cast: _DonorPool, first: int, months: int
+) -> list[SyntheticControl]:
+    stop = first - panel.first + months
+    return [
+        remade(
+            panel.tonnes[row, :stop],
+            panel.tonnes[cast.donors, :stop],
+            stderr=panel.stderr[row, :stop],
+            after=months,
+        )
+        for row in cast.targets
+    ]
+
+
+def _windows(
+    panel: EvidencePanel,
+    cast: _DonorPool,
+    made: list[SyntheticControl],
+    first: int,
+    *,
+    together: str,
+) -> dict[str, PlaceboWindow]:
+    """Return each remade series and their sum; nothing where none is."""
+    if not made:
+        return {}
+    paths = np.stack([one.path for one in made])
+    start = first - panel.first
+    came = panel.tonnes[cast.targets, start : start + paths.shape[1]]
+    doubt = panel.stderr[cast.targets, start : start + paths.shape[1]] * came
+    singles = {
+        PANEL_DESTINATIONS[row]: PlaceboWindow(paths[place], came[place], doubt[place])
+        for place, row in enumerate(cast.targets)
+    }
+    return singles | {
+        together: PlaceboWindow(paths.sum(axis=0), came.sum(axis=0), doubt.sum(axis=0))
+    }
+
+
+def _weights(cast: _DonorPool, made: list[SyntheticControl]) -> pd.DataFrame:
+    rows = [
+        (DESTINATIONS[target], DESTINATIONS[donor], float(weight))
+        for target, one in zip(cast.targets, made, strict=True)
+        for donor, weight in zip(cast.donors, one.weights, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["target", "donor", "weight"])

@@ -1,30 +1,172 @@
 """The magnets' model: LightGBM heads and experts combined, calibrated by its own past errors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import lightgbm as lgb
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from features.months import month_label
-from models.forecasting.boosting import fit_heads
-from models.forecasting.distribution import answered, distribution
-from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from features.controls.analogs import Analog
+from features.history import FIRST_TRAINING, EvidenceHistory, release_moments
+from features.months import month_label, month_starts
+from features.origin import Origin
 from models.forecasting.forecaster import MODEL, UNANSWERED
-from models.forecasting.intervals import card_of
-from models.forecasting.model_frame import rows_of, training_set
+from models.forecasting.model_frame import fit_heads, rows_of, training_set
 from models.forecasting.residual_history import (
     EXPERTS,
     TREES,
     RawPrediction,
     ResidualHistory,
+    card_of,
     statistical_prediction,
 )
-from models.forecasting.spec import ModelSpec
-from models.policy.policy_effect import effect_at
+from models.learning.spec import ModelSpec
+from models.policy.policy_effect import PolicyEffect, effect_at
+from models.policy.policy_response import respond
+from models.reconciliation.reconcile import coherent_factors
 from models.registry import served
 from models.registry.served import TREES_WEIGHT, HeadValues
 from models.statistical.experts import BASELINES
+from store.errors import DataError
+from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
+
+WARM_UP_FROM: Final = "2023-06-25"
+"""First origin whose errors calibrate the bands; the year before the first scored origin."""
+
+FIRST_REPLAY: Final = "2019-12-25"
+"""First origin with half a year of origins before it to train on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvidenceSnapshot:
+    """The evidence panel at one moment, with the past that a model is trained on."""
+
+    history: EvidenceHistory = field(repr=False)
+    as_of: pd.Timestamp
+
+    @property
+    def name(self) -> str:
+        """Return the commodity."""
+        return COMMODITY
+
+    @property
+    def origin(self) -> Origin:
+        """Return figures, events and tariffs as known at the moment."""
+        return self.history.origin(self.as_of)
+
+    @property
+    def past(self) -> Sequence[Origin]:
+        """Return one origin a month before the moment, each as known then, oldest first."""
+        return self.history.past(self.as_of)
+
+    @property
+    def analogs(self) -> tuple[Analog, ...]:
+        """Return controls on other minerals as known at the moment."""
+        return self.history.analogs(self.as_of)
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Return destinations and aggregates."""
+        return self.origin.series
+
+    @property
+    def cutoff(self) -> int:
+        """Return the last month known, as a month number."""
+        return self.origin.cutoff
+
+    @property
+    def tonnes(self) -> NDArray[np.float64]:
+        """Return series x months up to the cutoff, estimates among them."""
+        return self.origin.tonnes
+
+    def published_levels(self) -> pd.DataFrame:
+        """Return destination, period, tonnes of the months with a published level."""
+        now = self.origin
+        row, column = np.nonzero(now.is_observed)
+        return pd.DataFrame(
+            {
+                "destination": np.array(now.series, dtype=object)[row],
+                "period": month_starts(now.first + column),
+                "tonnes": now.tonnes[row, column],
+            }
+        )
+
+
+def past_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
+    """Return the origins of a backtest at ``as_of``: from mid-2023, or the two years before.
+
+    Raises:
+        DataError: There is no origin before ``as_of``.
+    """
+    start = min(pd.Timestamp(WARM_UP_FROM, tz="UTC"), as_of - pd.DateOffset(years=2))
+    start = max(start, pd.Timestamp(FIRST_REPLAY, tz="UTC"))
+    moments = release_moments(f"{start:%Y-%m-%d}", as_of)
+    if not moments:
+        raise DataError(
+            f"as_of={as_of:%Y-%m-%d} has no past to learn from. "
+            f"Expected a day after {FIRST_REPLAY}, "
+            "because detail by destination was first published in mid-2019. Take a later --as-of."
+        )
+    return moments
+
+
+def training_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
+    """Return the past origins that a model trained at ``as_of`` learns from."""
+    return release_moments(FIRST_TRAINING, as_of)
+
+
+NORMAL_80: Final = 2.563
+"""Width of a normal's 80 percent band in standard deviations."""
+
+
+def distribution(
+    values: HeadValues, card: Mapping[str, object], origin: Origin, rows: pd.DataFrame
+) -> pd.DataFrame:
+    """Return coherent quantiles and means of every series and target, in tonnes.
+
+    Args:
+        values: What a model predicts, in the order of ``rows``.
+        card: Its calibration (see ``models.registry.served``).
+        origin: What was known.
+        rows: The rows of the origin.
+
+    Returns:
+        destination, period, horizon, quantiles, mean; in the order of ``rows``.
+    """
+    table = coherent(served.quantiles_of(values, card, rows), origin)
+    keys: pd.DataFrame = rows[["destination", "period", "horizon"]].astype({"horizon": int})
+    return pd.concat([keys, table], axis=1)
+
+
+def coherent(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
+    """Return quantiles and means scaled so that the destinations' means add up to their sums'.
+
+    Args:
+        table: Quantiles and mean of every series and target of the origin, by series, then target.
+        origin: What was known.
+    """
+    shape = (len(origin.series), len(origin.targets))
+    mean = table["mean"].to_numpy().reshape(shape)
+    spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80
+    factor = coherent_factors(mean, spread, origin.groups).reshape(-1)
+    return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
+
+
+def answered(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.DataFrame:
+    """Return a coherent forecast with the effect of policies in it, coherent again.
+
+    Args:
+        table: Quantiles and mean of every series and target, with any further columns.
+        effect: Of controls and tariffs at the origin.
+        origin: What was known.
+    """
+    if effect.is_none:
+        return table
+    values = coherent(respond(table, effect, origin), origin)
+    return table.assign(**{str(name): values[name] for name in values})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,21 +15,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.history import EvidenceHistory
 from features.origin import Origin
-from features.panel.history import EvidenceHistory
-from models.forecasting.evidence_forecaster import TrainedModel
-from models.forecasting.evidence_snapshot import past_moments
+from models.forecasting.evidence_forecaster import TrainedModel, past_moments
 from models.forecasting.forecaster import REFERENCE
-from models.forecasting.intervals import card_of
 from models.forecasting.model_frame import experts_middle
 from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
     BASELINE_SPREAD,
     EXPERTS,
     ResidualHistory,
+    card_of,
     statistical_prediction,
 )
-from models.forecasting.spec import ModelSpec
+from models.learning.spec import ModelSpec
 from models.registry.served import (
     EXPERTS_TONNES,
     HORIZON,

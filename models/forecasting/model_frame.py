@@ -1,22 +1,25 @@
-"""Rows to ask a model about, and past origins as rows to learn from.
+"""Rows to ask the magnets' model about, past origins as rows to learn from, and fitted heads.
 
 Features are as known then, targets as known now.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Final
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.build import base_of, feature_block, frame_of
+from features.build import ALL_FEATURES, base_of, feature_block, frame_of
 from features.months import month_label
 from features.origin import Origin
 from models.engine.series_stats import MIDDLE
-from models.forecasting.spec import ModelSpec
-from models.learning.quantile_heads import TrainingRows
+from models.learning.quantile_heads import Heads, TrainingRows, binned, train_heads
+from models.learning.spec import ModelSpec
 from models.registry.served import EXPERTS_TONNES
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import season_profiles
@@ -108,3 +111,54 @@ def _rows_of(
     age = (now.cutoff - origin.cutoff) / spec.half_life_months
     certainty = spec.cell_noise**2 / (spec.cell_noise**2 + stderr[usable] ** 2)
     return names, block[usable], ratio[usable], certainty * 0.5**age
+
+
+_MONOTONE: Final = {feature.name: feature.monotone for feature in ALL_FEATURES}
+
+
+def fit_heads(data: TrainingSet, spec: ModelSpec) -> Heads:
+    """Return one booster a head; the same data, spec and thread count give the same bits.
+
+    LightGBM's own quantile loss renews its leaves and so cannot keep a monotone constraint. The
+    loss here is the quantile loss rounded off within ``spec.smoothing``, with its largest curvature
+    as the Hessian: every step then lowers it.
+
+    Args:
+        data: Rows to learn from.
+        spec: Choices of the model.
+    """
+    table = binned(data, names=data.names, max_bin=spec.bins, min_data_in_bin=5)
+    return train_heads(table, partial(_parameters, data, spec), rounds=spec.rounds)
+
+
+def _parameters(data: TrainingSet, spec: ModelSpec, level: float) -> dict[str, object]:
+    return {
+        "objective": _rounded_quantile_loss(level, spec.smoothing),
+        "learning_rate": spec.learning_rate,
+        "num_leaves": spec.leaves,
+        "min_data_in_leaf": spec.least_rows,
+        "lambda_l2": spec.l2,
+        "feature_fraction": spec.feature_share,
+        "max_bin": spec.bins,
+        "monotone_constraints": [_MONOTONE.get(name, 0) for name in data.names],
+        "monotone_constraints_method": "advanced",
+        "seed": spec.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": min(spec.threads, os.cpu_count() or 1),
+        "verbosity": -1,
+    }
+
+
+def _rounded_quantile_loss(level: float, width: float) -> "object":
+    """Return an objective: gradient ``sigmoid((f - y) / width) - level`` and its largest slope."""
+    slope = 0.25 / width
+
+    def objective(predicted: Floats, data: lgb.Dataset) -> tuple[Floats, Floats]:
+        distance = (predicted - np.asarray(data.get_label())) / width
+        gradient = 0.5 * (1.0 + np.tanh(distance / 2.0)) - level
+        given = data.get_weight()
+        weight = 1.0 if given is None else np.asarray(given)  # LightGBM drops weights of all ones
+        return gradient * weight, np.full_like(gradient, slope) * weight
+
+    return objective

@@ -1,4 +1,4 @@
-"""What every recipe learns with, each once: quantile heads, conformal bands, combination weights.
+"""What every recipe learns with, each once: choices, quantile heads, bands, weights.
 
 Here: LightGBM training and weighted quantiles. Not here: which rows and features a recipe learns
 from (``models.forecasting``, ``models.engine``).

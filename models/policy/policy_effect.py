@@ -14,10 +14,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.controls.analogs import Analog
-from features.controls.controls import BAN, Control, controls_at, current_control, tonnes_without
-from features.controls.easings import Easing, easings_at, levels_without
-from features.controls.own_analogs import own_analogs
+from features.controls.analogs import Analog, own_analogs
+from features.controls.controls import (
+    BAN,
+    Control,
+    Easing,
+    controls_at,
+    current_control,
+    easings_at,
+    levels_without,
+    tonnes_without,
+)
 from features.origin import Origin
 from models.policy.drawing import LEAST
 from models.policy.response import DRAWS, SEED, OwnMonths, Response

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.controls.analogs import Analog
+from features.controls.analogs import Analog, own_analogs
 from features.controls.controls import Control, controls_at, tonnes_without
-from features.controls.own_analogs import own_analogs
 from features.origin import Origin
 from models.policy.policy_effect import own_months
 from models.policy.response import OwnMonths, Response

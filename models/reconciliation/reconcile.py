@@ -14,8 +14,7 @@ from scipy import sparse
 from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 
-from models.reconciliation.covariance import shrunk_covariance
-from models.reconciliation.projection import coherent_leaves
+from models.reconciliation.projection import coherent_leaves, shrunk_covariance
 from models.reconciliation.tree import Tree
 from store.errors import DataError
 

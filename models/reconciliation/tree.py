@@ -1,4 +1,4 @@
-"""Which series of a panel add up to which: any tree, or several over the same leaves."""
+"""Which series of a panel add up to which, in any tree of sums, and whether they do."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from scipy import sparse
 
 from features.months import month_label
 from store.errors import DataError, first_few
+from store.vocabulary import AGGREGATES, EU27, WORLD
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -161,3 +162,40 @@ def _gap(given: Floats, total: Floats, *, is_full: NDArray[np.bool_]) -> Floats:
     apart = np.where(is_full, np.abs(excess), np.maximum(excess, 0.0))
     larger = np.maximum(np.maximum(total, given), np.finfo(float).tiny)
     return np.nan_to_num(apart / larger)
+
+
+MEANS_TOLERANCE: Final = 1e-6
+"""Share of a sum that rounding may take."""
+
+
+def broken_sums(table: pd.DataFrame) -> list[str]:
+    """Say which sums of the means do not add up, and where EU27 is below a member of it.
+
+    Args:
+        table: destination, period and mean, one row each; a world, and EU27 if it is told.
+            Not modified.
+    """
+    mean = table.pivot_table(index="period", columns="destination", values="mean")
+    found = []
+    if WORLD in mean:
+        parts = mean[[name for name in mean if name not in AGGREGATES]].sum(axis=1)
+        found += _apart(WORLD, mean[WORLD], parts)
+    members = [name for name in AGGREGATES[EU27] if name in mean]
+    if EU27 in mean and len(members) == len(AGGREGATES[EU27]):
+        found += _apart(EU27, mean[EU27], mean[members].sum(axis=1))
+    if EU27 in mean:
+        slack = mean[EU27] * (1 + MEANS_TOLERANCE)
+        found += [
+            f"{EU27} is below {name} in {period}"
+            for name in members
+            for period in mean.index[mean[name] > slack]
+        ]
+    return found
+
+
+def _apart(name: str, stated: "pd.Series[float]", parts: "pd.Series[float]") -> list[str]:
+    off = ~np.isclose(stated, parts, rtol=MEANS_TOLERANCE, atol=MEANS_TOLERANCE)
+    return [
+        f"{name} has {stated[period]:,.1f} t in {period}, its members {parts[period]:,.1f} t"
+        for period in stated.index[off]
+    ]

@@ -1,16 +1,82 @@
-"""Stored models that are what training stored: hashed when registered, checked before any runs."""
+"""Stored models: what they were made for, and that nobody changed them since training.
+
+Refused where today's features or schema are others; hashed when registered, checked before use.
+"""
 
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, cast
 
+from features.build import ALL_FEATURES
 from models.registry import served
-from models.registry.contract import refusal
+from models.registry.served import CARD_FORMATS
+from store.errors import first_few
+
+MODEL_SCHEMA: Final = 1
+"""Raised when what a row means changes in a way that no entry of the catalogue tells: the target,
+the level that forecasts are ratios to, the destinations."""
+
+_REMEDY: Final = "Run `magnetcast train`, or promote a version that was trained with this code."
+
+
+def stamp() -> dict[str, object]:
+    """Return what training adds to a card so that :func:`refusal` can tell."""
+    return {"schema": MODEL_SCHEMA, "catalogue": catalogue_digest()}
+
+
+@cache
+def catalogue_digest() -> str:
+    """Return a digest of what every feature is: name, unit, meaning, when knowable, monotone."""
+    entries = [[f.name, f.unit, f.meaning, f.knowable, f.monotone] for f in ALL_FEATURES]
+    return _digest(entries)
+
+
+def refusal(card: Mapping[str, object]) -> str:
+    """Return why a model of this card must not be asked, in sentences; empty where it may be.
+
+    Args:
+        card: As stored beside the heads.
+    """
+    if card.get("format") not in CARD_FORMATS:
+        return (
+            f"its card has format {card.get('format')!r}. "
+            f"Expected one of {', '.join(map(str, CARD_FORMATS))}. {_REMEDY}"
+        )
+    if card.get("schema") != MODEL_SCHEMA:
+        return (
+            f"it was trained on schema {card.get('schema', 'none')}. "
+            f"Expected {MODEL_SCHEMA}, today's. {_REMEDY}"
+        )
+    features = [str(name) for name in cast("Iterable[object]", card.get("features", ()))]
+    unknown = sorted(set(features) - {feature.name for feature in ALL_FEATURES})
+    if unknown:
+        return (
+            f"it was trained on features that are no more: {first_few(unknown)}. "
+            f"Expected some of the {len(ALL_FEATURES)} in docs/features.md. {_REMEDY}"
+        )
+    if card.get("catalogue") != catalogue_digest():
+        return (
+            f"its features had other meanings (catalogue {card.get('catalogue')}). "
+            f"Expected catalogue {catalogue_digest()}, today's. {_REMEDY}"
+        )
+    return ""
+
+
+def recipe_of(card: Mapping[str, object]) -> str:
+    """Return what names the way a model was made, whatever months it learned from."""
+    names = ("format", "schema", "catalogue", "features", "spec")
+    return _digest([card.get(name) for name in names])
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
 
 HASH_TAG: Final = "sha256"
 """Tag of a version: digest of names and bytes of all files of the stored model."""

@@ -8,18 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.history import EvidenceHistory, release_moments
 from features.months import month_number
-from features.panel.history import EvidenceHistory, release_moments
-from models.engine.spec import EngineSpec
 from models.evaluation.backtest import backtest_panel
-from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
 from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
 from models.forecasting.residual_history import EXPERTS, TREES
 from models.learning.quantile_heads import texts_of
+from models.learning.spec import EngineSpec
 from models.registry import served
 from models.statistical import experts as statistical
 from models.statistical.experts import BASELINES

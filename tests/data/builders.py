@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from features.build import frame_of
+from features.history import EvidenceHistory
 from features.months import month_number
 from features.origin import Origin, bare_origin
-from features.panel.history import EvidenceHistory
-from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.evidence_snapshot import EvidenceSnapshot
-from models.forecasting.spec import ModelSpec
+from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
+from models.learning.spec import ModelSpec
 from sources.bundled.all_tables import load_bundled
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.settings import PROJECT_ROOT

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.months import month_number
-from models.event_study.diversion import DiversionQuestion
-from models.event_study.trade_flows import TradeFlows
+from models.event_study.diversion_paths import DiversionQuestion, TradeFlows
 
 NAMES: Final = ("USA", "DEU", "VNM", "KOR", "JPN", "THA", "IND", "ROW")
 SIZES: Final = (600.0, 900.0, 350.0, 450.0, 200.0, 250.0, 300.0, 700.0)

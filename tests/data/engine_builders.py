@@ -7,8 +7,8 @@ import numpy as np
 
 from models.engine.forecast import Engine, engine_at
 from models.engine.quantiles import Quantiles
-from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelTrainingSet, PanelView
+from models.learning.spec import EngineSpec
 from models.statistical.smoothing import Floats
 
 BRIEF: Final = EngineSpec(pairs=400, rows=1_500, rounds=6, leaves=6, least_rows=20, threads=1)

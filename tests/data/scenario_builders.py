@@ -7,8 +7,7 @@ import pandas as pd
 
 from features.controls.analogs import Analog
 from features.origin import Origin
-from models.policy.learned import nothing_learned
-from models.policy.scenario_snapshot import ScenarioSnapshot
+from models.policy.scenario_snapshot import ScenarioSnapshot, nothing_learned
 from sources.files.levers import ScenarioContext
 from sources.files.scenario import Scenario, read_scenario
 from store.vocabulary import QUANTILE_COLUMNS

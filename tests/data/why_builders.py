@@ -10,9 +10,9 @@ import pandas as pd
 
 from features.build import ALL_FEATURES
 from features.controls.analogs import Analog
-from models.explain.changes import ForecastSnapshot, KnownFacts
-from models.forecasting.intervals import Residuals, card_of
-from models.forecasting.spec import ModelSpec
+from models.forecasting.changes import ForecastSnapshot, KnownFacts
+from models.forecasting.residual_history import Residuals, card_of
+from models.learning.spec import ModelSpec
 from models.registry.served import HEADS, TREES_WEIGHT
 from tests.data.builders import at, make_events, make_levels, make_tariffs
 from tests.data.store_builders import make_observations

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from features.months import month_number, month_starts
-from models.engine.spec import EngineSpec
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
+from models.learning.spec import EngineSpec
 from sources.files.panel import read_panel
 
 FOLDER: Final = Path(__file__).parent

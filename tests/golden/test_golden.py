@@ -1,6 +1,6 @@
 import pandas as pd
 
-from models.engine.baselines import MIDDLE
+from models.engine.forecast import MIDDLE
 from models.forecasting.forecaster import MODEL
 from models.statistical.experts import EXPERTS
 from tests.golden.rewrite import KEY, PANEL, SCORES, panel, scores

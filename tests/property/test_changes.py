@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.explain.changes import ChangeReplay, MedianForecast, news_of, split
-from models.explain.decomposition import in_tonnes
+from models.forecasting.changes import ChangeReplay, MedianForecast, news_of, split
+from models.forecasting.decomposition import in_tonnes
 from store.vocabulary import CHANGED_INPUTS, CHANGES, NOT_REPRODUCED
 from tests.data.why_builders import AFTER, BEFORE, facts_with, stand
 

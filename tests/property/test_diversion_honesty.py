@@ -9,8 +9,8 @@ from features.controls.episodes import PartialActs
 from features.panel.evidence import evidence_panel
 from flows.cli.scenario_commands import question_of
 from models.event_study.diversion import find_diversion
+from models.event_study.diversion_paths import TradeFlows
 from models.event_study.diversion_words import diversion_table, sentences
-from models.event_study.trade_flows import TradeFlows
 from tests.data.builders import World, at, bundled_world, only_known, poisoned, revised
 
 AS_OF = at("2025-12-25")

@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 
 from models.engine.forecast import engine_at
 from models.engine.quantiles import Quantiles
-from models.engine.spec import EngineSpec
+from models.learning.spec import EngineSpec
 from models.statistical.smoothing import Floats
 from tests.data.engine_builders import said_of
 

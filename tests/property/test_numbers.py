@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from features.months import month_label, month_number, month_start
 from features.panel.evidence import evidence_panel
 from models.evaluation.scores import cell_scores
-from models.forecasting.intervals import Residuals, calibrate, card_of
+from models.forecasting.residual_history import Residuals, calibrate, card_of
 from models.reconciliation.reconcile import coherent_factors
 from models.registry.served import quantiles_of
 from models.statistical.experts import BASELINES

@@ -10,18 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.build import frame_of
+from features.history import release_moments
 from features.months import month_number
 from features.origin import origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
-from features.panel.history import release_moments
-from models.engine.spec import EngineSpec
 from models.evaluation.backtest import backtest_panel
-from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
 from models.learning.quantile_heads import texts_of
+from models.learning.spec import EngineSpec
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import LeakError
 from tests.data.builders import (

@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.panel.history import EvidenceHistory
-from models.forecasting.distribution import answered, coherent
-from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from features.history import EvidenceHistory
+from models.forecasting.evidence_forecaster import (
+    EvidenceForecaster,
+    EvidenceSnapshot,
+    answered,
+    coherent,
+)
 from models.forecasting.model_frame import rows_of
-from models.forecasting.spec import ModelSpec
+from models.learning.spec import ModelSpec
 from models.policy.policy_effect import effect_at
 from models.registry.served import predict_quantiles
 from tests.data.builders import World, at, bundled_world, only_known, poisoned, revised

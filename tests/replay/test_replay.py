@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from features.build import frame_of
-from features.panel.history import release_moments
+from features.history import release_moments
 from models.evaluation.backtest import backtest_evidence
-from models.explain.decomposition import stages_of
-from models.forecasting.evidence_forecaster import EvidenceForecaster
-from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.decomposition import stages_of
+from models.forecasting.evidence_forecaster import EvidenceForecaster, EvidenceSnapshot
 from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory

@@ -23,8 +23,7 @@ from flows.context.workspace import open_workspace
 from flows.operations.server_processes import listening_socket, shown
 from flows.publishing.published_forecasts import in_order
 from models.forecasting.model_frame import rows_of
-from models.policy.learned import nothing_learned
-from models.policy.scenario_snapshot import ScenarioSnapshot
+from models.policy.scenario_snapshot import ScenarioSnapshot, nothing_learned
 from service.app import Rules
 from service.scenarios.queue import ScenarioQueue
 from service.scenarios.scenario_schema import ScenarioEngine

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from models.engine.choices import SPACE
-from models.engine.spec import EngineSpec
+from models.learning.spec import SPACE, EngineSpec
 from models.registry import mlflow_client
 
 Call = Callable[..., tuple[int, str, str]]

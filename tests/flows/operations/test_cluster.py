@@ -15,7 +15,7 @@ from flows.panels.panel_files import PanelFiles
 from flows.panels.parted_panel import predict_parts
 from models.engine.tuning import TunedPanel, panel_errors
 from models.evaluation.backtest import backtest_panel
-from models.executor.executor import IN_TURN
+from models.executor import IN_TURN
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
 from store.settings import Settings

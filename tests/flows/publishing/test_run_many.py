@@ -14,7 +14,7 @@ from flows.publishing.run_config import member_config
 from flows.publishing.table_pipeline import SharedForecasts, TablePipeline
 from flows.publishing.table_snapshot import OpenedTables, open_tables
 from flows.run import Result, RunOutcome, run_each, run_pipeline
-from models.evaluation.error_autocorrelation import FEWEST_PAIRS
+from models.evaluation.scores import FEWEST_PAIRS
 from sources.files.commodities import Commodity, read_commodities
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows

@@ -103,9 +103,9 @@ class World:
         simulated = SimpleNamespace(Timestamp=SimpleNamespace(now=lambda tz: moment))  # noqa: ARG005
         self.monkeypatch.setattr("flows.clock.pd", simulated)
         for name, months in (
-            ("features.panel.history.FIRST_TRAINING", 9),
-            ("models.forecasting.evidence_snapshot.FIRST_TRAINING", 9),
-            ("models.forecasting.evidence_snapshot.FIRST_REPLAY", 2),
+            ("features.history.FIRST_TRAINING", 9),
+            ("models.forecasting.evidence_forecaster.FIRST_TRAINING", 9),
+            ("models.forecasting.evidence_forecaster.FIRST_REPLAY", 2),
         ):
             self.monkeypatch.setattr(name, f"{moment - pd.DateOffset(months=months):%Y-%m-%d}")
         drawn = f"{moment:%Y-%m-%d}" in DRAWN

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from models.explain.contributions import RESPONSE
+from models.forecasting.decomposition import RESPONSE
 from models.registry.served import EXPERTS_TONNES
 from service.charts.markers import pick_steps
 from service.http.responses import csv_answer, json_answer, records

@@ -19,9 +19,9 @@ from policy_value import compared
 
 from features.controls.controls import INSTRUMENTS
 from features.months import month_number
-from models.engine.spec import EngineSpec
 from models.forecasting.panel_snapshot import PanelSnapshot
-from models.policy.panel_response import known_on
+from models.learning.spec import EngineSpec
+from models.policy.policy_response import known_on
 from sources.files.controls import read_controls
 from tests.data.builders import make_table, make_world
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from features.build import frame_of
-from features.families.lunar import lunar_new_year_days
 from features.months import (
     last_complete_month,
+    lunar_new_year_days,
     month_label,
     month_number,
     month_start,

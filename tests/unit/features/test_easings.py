@@ -4,9 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.controls.controls import controls_at
-from features.controls.easings import Easing, easings_at, levels_without
-from features.controls.own_analogs import OWN, own_analogs
+from features.controls.analogs import OWN, own_analogs
+from features.controls.controls import Easing, controls_at, easings_at, levels_without
 from features.origin import Origin
 from tests.data.builders import make_events, make_origin
 

@@ -1,5 +1,5 @@
+from features.history import release_moments
 from features.months import month_label
-from features.panel.history import release_moments
 from tests.data.builders import at, make_world
 
 

@@ -16,7 +16,7 @@ from distributed import Client
 from flows.panels.cluster import address_of
 from flows.panels.cluster_tasks import trained_on
 from flows.panels.part_files import read_cells, write_cells
-from models.parts.training import PartCells, trained_here
+from models.parts import PartCells, trained_here
 from tests.data.engine_builders import BRIEF
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("real_flows")]

@@ -13,7 +13,7 @@ from models.evaluation.scores import scoreboard
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
-from models.parts.scores import BASELINES
+from models.parts import BASELINES
 from sources.files.panel import read_panel
 from store.errors import DataError
 from store.settings import Settings

@@ -13,7 +13,7 @@ import pytest
 
 from flows.panels.panel_files import PanelFiles, forecast_panel
 from flows.panels.parted_panel import predict_parts
-from models.executor.executor import untracked
+from models.executor import untracked
 from sources.files.panel_parts import part_name, part_of, parts_of, write_parts
 from store.errors import DataError
 from store.settings import PROJECT_ROOT, Settings
@@ -24,7 +24,7 @@ import json, sys
 from pathlib import Path
 from flows.panels.panel_files import PanelFiles, forecast_panel
 from flows.panels.parted_panel import predict_parts
-from models.executor.executor import untracked
+from models.executor import untracked
 from store.settings import Settings
 
 panel, out = Path(sys.argv[1]), Path(sys.argv[2])

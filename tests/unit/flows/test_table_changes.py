@@ -15,7 +15,7 @@ from flows.context.stores import store_of
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table
-from models.forecasting.commodity_groups import CommodityGroup
+from models.forecasting.panel_forecaster import CommodityGroup
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import latest_forecast

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.registry import contract, mlflow_client, model_store, served, tracking
+from models.registry import mlflow_client, model_store, served, stored, tracking
 from store.settings import Settings
 
 HORIZONS = 18
@@ -107,7 +107,7 @@ def mlflow_card() -> dict[str, object]:
         "quantiles": list(LEVELS),
         "spec": {"leaves": 7},
         "threads": 1,
-        **contract.stamp(),
+        **stored.stamp(),
     }
 
 

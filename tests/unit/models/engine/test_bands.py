@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.bands import (
+from models.engine.validation_window import (
     GROUPS,
     LEAST_SIDE,
     TAIL,
@@ -13,7 +13,7 @@ from models.engine.bands import (
     edges_of,
     groups_of,
 )
-from models.engine.spec import EngineSpec
+from models.learning.spec import EngineSpec
 from models.statistical.smoothing import Floats
 from store.vocabulary import QUANTILES
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from models.engine.quantile_model import CANDIDATES, LEAST_CELLS, QuantileModel, Trainer
-from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelTrainingSet
+from models.learning.spec import EngineSpec
 from models.statistical.smoothing import Floats
 from tests.data.engine_builders import BRIEF, make_training_set
 

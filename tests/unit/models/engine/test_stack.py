@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.engine.stack import FURTHEST, Stack, fit_stack
+from models.engine.quantile_model import FURTHEST, Stack, fit_stack
 from models.statistical.smoothing import Floats
 
 NAMES = ("horizon", "first", "second", "month", "third")

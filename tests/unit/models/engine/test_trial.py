@@ -4,17 +4,17 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from models.engine.bands import GROUPS
 from models.engine.quantile_model import CANDIDATES, QuantileModel, Trainer
-from models.engine.spec import EngineSpec
 from models.engine.training_set import PanelTrainingSet
 from models.engine.validation_window import (
+    GROUPS,
     ValidationResult,
     before_validation,
     validate,
     validation_start,
 )
-from models.learning.combination import LEAST_CHECKED, NEAR
+from models.learning.calibration import LEAST_CHECKED, NEAR
+from models.learning.spec import EngineSpec
 from tests.data.engine_builders import BRIEF, make_training_set
 
 NAMES = ("horizon", "first", "second")

@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from features.months import month_label, month_number
-from models.engine.choices import SPACE, sought
-from models.engine.spec import EngineSpec
 from models.engine.tuning import METRICS, TunedPanel, TuningResult, panel_errors, tune
+from models.learning.spec import SPACE, EngineSpec, sought
 from store.errors import DataError
 
 QUICK = EngineSpec(pairs=300, rows=1_500, rounds=4, leaves=4, least_rows=20, threads=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.explain.changes import MedianForecast, news_of, split, words_of
+from models.forecasting.changes import MedianForecast, news_of, split, words_of
 from store.vocabulary import CHANGED_INPUTS, CHANGES
 from tests.data.builders import at, make_events, make_tariffs
 from tests.data.store_builders import make_observations

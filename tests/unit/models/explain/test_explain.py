@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.explain.contributions import drivers
+from models.forecasting.decomposition import drivers
 from models.registry.served import combined
 
 

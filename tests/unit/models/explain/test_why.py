@@ -8,15 +8,15 @@ import pytest
 from features.build import ALL_FEATURES
 from features.controls.analogs import Analog
 from features.origin import Origin
-from models.explain.decomposition import (
+from models.forecasting.changes import reconciled_tonnes
+from models.forecasting.decomposition import (
     EXPLAINS,
     Stages,
     contributions,
     in_tonnes,
-    reconciled_tonnes,
     stages_of,
 )
-from models.forecasting.distribution import answered
+from models.forecasting.evidence_forecaster import answered
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.registry.served import LEVEL, OFFSET

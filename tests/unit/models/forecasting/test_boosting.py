@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from features.build import ALL_FEATURES
-from models.forecasting.boosting import fit_heads
-from models.forecasting.model_frame import TrainingSet
+from models.forecasting.model_frame import TrainingSet, fit_heads
 from models.learning.quantile_heads import texts_of
 from tests.data.builders import QUICK
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.learning.combination import LEAST_CHECKED, combination_weights, is_far
+from models.learning.calibration import LEAST_CHECKED, combination_weights, is_far
 
 EVEN = np.array([0.5, 0.5])
 MANY = 2 * LEAST_CHECKED

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.forecasting.intervals import DEFAULT_SCORES, Residuals, calibrate, card_of
-from models.forecasting.spec import ModelSpec
+from models.forecasting.residual_history import DEFAULT_SCORES, Residuals, calibrate, card_of
+from models.learning.spec import ModelSpec
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 from tests.data.builders import QUICK
 

@@ -6,9 +6,12 @@ import pandas as pd
 import pytest
 
 from features.origin import Origin
-from models.explain.decomposition import stages_from
-from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
-from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.decomposition import stages_from
+from models.forecasting.evidence_forecaster import (
+    EvidenceForecaster,
+    EvidenceSnapshot,
+    TrainedModel,
+)
 from models.forecasting.fallback import (
     CHAMPION,
     NAIVE,

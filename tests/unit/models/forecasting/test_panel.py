@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 
 from features.months import month_number
-from models.engine.baselines import MIDDLE
-from models.engine.spec import EngineSpec
+from models.engine.forecast import MIDDLE
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
+from models.learning.spec import EngineSpec
 from models.statistical.experts import EXPERTS
 from store.errors import DataError
 from tests.data.builders import make_table

@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 
 from features.build import ALL_FEATURES
+from features.history import EvidenceHistory, release_moments
 from features.origin import Origin
-from features.panel.history import EvidenceHistory, release_moments
-from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
-from models.forecasting.evidence_snapshot import EvidenceSnapshot
+from models.forecasting.evidence_forecaster import (
+    EvidenceForecaster,
+    EvidenceSnapshot,
+    TrainedModel,
+)
 from models.forecasting.forecaster import MODEL, UNANSWERED
 from models.forecasting.model_frame import outcome, rows_of
 from models.forecasting.residual_history import EXPERTS, TREES, RawPrediction, ResidualHistory

@@ -4,7 +4,7 @@ import pytest
 
 from features.panel.partner_table import PartnerTable, partner_table
 from models.evaluation.backtest import Backtest, backtest_group
-from models.forecasting.commodity_groups import CommodityGroup, GroupForecaster
+from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot, known_months
 from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS, QUANTILE_COLUMNS
 from tests.data.builders import at

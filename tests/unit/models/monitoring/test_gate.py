@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from models.monitoring.gate import moves, too_far
-from models.reconciliation.sums import broken_sums
+from models.forecasting.plausibility import moves, too_far
+from models.reconciliation.tree import broken_sums
 
 
 def table(**tonnes: float) -> pd.DataFrame:

@@ -11,9 +11,16 @@ from models.monitoring.drift import (
     score_drift,
     standing_cells,
 )
-from models.monitoring.readings import binomial_limits, likeness, shift_of, worth_of
-from models.monitoring.slo import PublishedMoment, freshness
-from models.monitoring.upkeep import contradictions, durations
+from models.monitoring.readings import (
+    PublishedMoment,
+    binomial_limits,
+    contradictions,
+    durations,
+    freshness,
+    likeness,
+    shift_of,
+    worth_of,
+)
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import at

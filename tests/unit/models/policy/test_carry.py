@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr, ndtri
 
-from models.evaluation.error_autocorrelation import carry_over
+from models.evaluation.scores import carry_over
 from models.policy.drawing import drawn, month_ranks, ranks_within
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 

@@ -7,7 +7,7 @@ import pytest
 
 from features.months import month_number
 from models.engine.quantiles import Quantiles
-from models.policy.panel_response import PanelResponse, known_on
+from models.policy.policy_response import PanelResponse, known_on
 from sources.files.controls import PanelControl
 from store.vocabulary import QUANTILES
 from tests.data.builders import bundled_world

@@ -3,8 +3,7 @@ import pytest
 from scipy import linalg, sparse
 from scipy.optimize import nnls
 
-from models.reconciliation.covariance import shrunk_covariance
-from models.reconciliation.projection import coherent_leaves
+from models.reconciliation.projection import coherent_leaves, shrunk_covariance
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -13,8 +13,8 @@ from models.statistical.experts import (
     drift,
     last_value,
     seasonal_naive,
+    tsb,
 )
-from models.statistical.intermittent import tsb
 from models.statistical.seasonality import BLOCK
 from models.statistical.smoothing import Floats, Months
 from models.statistical.theta import ALPHAS, LARGEST_SHARE, SETTLING_MONTHS

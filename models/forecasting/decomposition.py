@@ -5,6 +5,7 @@ response, sums. Their logs add up; the logarithmic mean of first and last rung t
 tonnes without a rest and without an order (LMDI). Source: docs/adr/0012-why.md.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -15,15 +16,98 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.build import ALL_FEATURES
+from features.history import EvidenceHistory
 from features.origin import Origin
-from features.panel.history import EvidenceHistory
-from models.explain.contributions import MEAN, log_shares
-from models.forecasting.distribution import coherent
+from models.forecasting.evidence_forecaster import coherent
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.policy.policy_response import respond
-from models.registry.served import EXPERTS_TONNES, LEVEL, OFFSET, predict_quantiles
+from models.registry.served import (
+    EXPERTS_TONNES,
+    LEVEL,
+    OFFSET,
+    TREES_WEIGHT,
+    experts_ratio,
+    predict_quantiles,
+    trees_weight,
+)
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
+
+TOP: Final = 3
+
+RESPONSE: Final = "policy_response"
+"""Name of what the answer to a control does."""
+
+MEAN: Final = "mean"
+"""Name of what no feature moves: the mean of the trees' targets."""
+
+SMALLEST: Final = 1e-6
+
+
+def log_shares(
+    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], rows: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what adds up to the log ratio of the combined middle to the base.
+
+    Args:
+        heads: Boosters of the model.
+        card: Its card; one without ``trees_weight`` has no experts.
+        rows: The rows of the origin.
+
+    Returns:
+        One row per row of ``rows``: TreeSHAP contributions by feature and their ``mean``, times the
+        trees' weight, and ``experts_tonnes`` if the card weighs the experts.
+    """
+    names = heads["p50"].feature_name()
+    matrix = np.ascontiguousarray(rows[names].to_numpy(dtype=float))
+    weight = trees_weight(card, rows)[:, None]
+    found = weight * np.asarray(heads["p50"].predict(matrix, pred_contrib=True))
+    shares = pd.DataFrame(found, columns=[*names, MEAN], index=rows.index)
+    if TREES_WEIGHT in card:
+        shares[EXPERTS_TONNES] = (1.0 - weight[:, 0]) * experts_ratio(rows)
+    return shares
+
+
+def drivers(
+    heads: Mapping[str, lgb.Booster],
+    card: Mapping[str, object],
+    rows: pd.DataFrame,
+    median: pd.Series,
+    answered: pd.Series | None = None,
+) -> list[str]:
+    """Return the three things that moved each forecast most away from its level, as JSON.
+
+    The log ratio of the median to the level is the weighed sum of what the trees and the experts
+    say. Of the trees' part each feature has its contribution to the middle head, times the trees'
+    weight. The experts see past months only and are one thing, ``experts_tonnes``: their log ratio
+    times their weight. What no feature moves is left out: the mean of the trees' targets, the shift
+    from past errors, and the factor that makes the sums add up.
+
+    Args:
+        heads: Boosters of the model.
+        card: Its card; one without ``trees_weight`` has no experts.
+        rows: The rows of the origin.
+        median: p50 of each row before controls that history does not show, in tonnes.
+        answered: p50 with the answer to those; its difference is one thing, ``policy_response``.
+
+    Returns:
+        One JSON list of ``[name, tonnes]`` a row, largest first; tonnes are what the median would
+        lose without it.
+    """
+    shares = log_shares(heads, card, rows).drop(columns=MEAN)
+    names, share = list(shares), shares.to_numpy()
+    tonnes = median.to_numpy()[:, None] * -np.expm1(-share)
+    if answered is not None:
+        names = [*names, RESPONSE]
+        tonnes = np.hstack([tonnes, (answered - median).to_numpy()[:, None]])
+        after, before = (np.maximum(p50.to_numpy(), SMALLEST) for p50 in (answered, median))
+        share = np.hstack([share, np.log(after / before)[:, None]])
+    order = np.argsort(-np.abs(share), axis=1, kind="stable")[:, :TOP]
+    return [
+        json.dumps([[names[i], round(float(values[i]), 1)] for i in best])
+        for best, values in zip(order, tonnes, strict=True)
+    ]
+
 
 Floats = NDArray[np.float64]
 
@@ -130,7 +214,11 @@ def contributions(
     Returns:
         One row per row of ``rows``, columns ``CONTRIBUTIONS``; a row adds up to its published p50.
     """
-    return _parts(_model_shares(heads, card, rows), rows, origin, stages)
+    told_as = EXPLAINS | {EXPERTS_TONNES: "experts", MEAN: "past_mean"}
+    shares = _no_shares(rows)
+    for name, share in log_shares(heads, card, rows).items():
+        shares[told_as[str(name)]] += share.to_numpy()
+    return _parts(shares, rows, origin, stages)
 
 
 def plain_contributions(
@@ -147,10 +235,10 @@ def plain_contributions(
     Returns:
         As ``contributions``.
     """
-    shares = {name: np.zeros(len(rows)) for name in (*FAMILIES, "experts", "past_mean")}
+    shares = _no_shares(rows)
     offset = rows[OFFSET].to_numpy(dtype=float)
     base = np.nan_to_num(rows[LEVEL].to_numpy(dtype=float))
-    shares["experts"] = _log_ratio(np.maximum(np.nan_to_num(said), 0.0), base, offset)
+    shares["experts"] = log_ratio(np.maximum(np.nan_to_num(said), 0.0), base, offset)
     return _parts(shares, rows, origin, stages)
 
 
@@ -161,9 +249,9 @@ def _parts(
     offset = rows[OFFSET].to_numpy(dtype=float)
     level = np.nan_to_num(np.repeat(origin.level, len(origin.targets)))
     base = np.nan_to_num(rows[LEVEL].to_numpy(dtype=float))
-    shares["season"] += _log_ratio(base, level, offset)
+    shares["season"] += log_ratio(base, level, offset)
     said = stages.model["p50"].to_numpy()
-    shares["past_errors"] = _log_ratio(said, level, offset) - sum(shares.values())
+    shares["past_errors"] = log_ratio(said, level, offset) - sum(shares.values())
     rest = stage_shares(stages, offset)
     parts = pd.DataFrame({"level": 0.0} | shares | rest, index=rows.index)
     tonnes = in_tonnes(parts.to_numpy(), level + offset)
@@ -178,20 +266,11 @@ def stage_shares(stages: Stages, offset: Floats) -> dict[str, Floats]:
         stage["p50"].to_numpy()
         for stage in (stages.model, stages.coherent, stages.answered, stages.published)
     )
-    summed = _log_ratio(plain, model, offset) + _log_ratio(published, answered, offset)
+    summed = log_ratio(plain, model, offset) + log_ratio(published, answered, offset)
     return {
-        "policy_response": _log_ratio(answered, plain, offset),
+        "policy_response": log_ratio(answered, plain, offset),
         "reconciliation": summed,
     }
-
-
-def reconciled_tonnes(stages: Stages, rows: pd.DataFrame, origin: Origin) -> Floats:
-    """Return the part ``reconciliation`` of each median alone, as ``contributions`` does."""
-    offset = rows[OFFSET].to_numpy(dtype=float)
-    level = np.repeat(origin.level, len(origin.targets))
-    summed = stage_shares(stages, offset)["reconciliation"]
-    total = _log_ratio(stages.published["p50"].to_numpy(), level, offset)
-    return in_tonnes(np.column_stack([summed, total - summed]), level + offset)[:, 0]
 
 
 def in_tonnes(shares: Floats, start: Floats) -> Floats:
@@ -211,16 +290,10 @@ def in_tonnes(shares: Floats, start: Floats) -> Floats:
     return np.asarray(shares * (start * ratio)[:, None])
 
 
-def _model_shares(
-    heads: Mapping[str, lgb.Booster], card: Mapping[str, object], rows: pd.DataFrame
-) -> dict[str, Floats]:
-    """Return what trees and experts add to the log ratio of the middle to the base, by part."""
-    told_as = EXPLAINS | {EXPERTS_TONNES: "experts", MEAN: "past_mean"}
-    shares = {name: np.zeros(len(rows)) for name in (*FAMILIES, "experts", "past_mean")}
-    for name, share in log_shares(heads, card, rows).items():
-        shares[told_as[str(name)]] += share.to_numpy()
-    return shares
+def _no_shares(rows: pd.DataFrame) -> dict[str, Floats]:
+    return {name: np.zeros(len(rows)) for name in (*FAMILIES, "experts", "past_mean")}
 
 
-def _log_ratio(after: Floats, before: Floats, offset: Floats) -> Floats:
+def log_ratio(after: Floats, before: Floats, offset: Floats) -> Floats:
+    """Return the log of a ratio of tonnes, both with the offset added."""
     return np.asarray(np.log((after + offset) / (before + offset)))

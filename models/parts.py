@@ -1,25 +1,39 @@
-"""Forecast a panel that is never held whole: part by part, with the same bits as all at once.
+"""A panel that is never held whole: forecast, trained on and scored part by part.
 
-What series say of each other, the panel's season and how its middle series moves, is gathered in
-two passes before the last; the engine is trained on the series it would draw anyway.
+The forecasts have the same bits as all at once. What series say of each other, the panel's season
+and how its middle series moves, is gathered in two passes before the last; the engine is trained on
+the series it would draw anyway, or one model on training rows of every part.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from models.engine.baselines import around, error_quantiles
-from models.engine.forecast import Engine, train_engine, training_series
+from models.engine.forecast import (
+    MIDDLE,
+    Engine,
+    around,
+    error_quantiles,
+    train_engine,
+    training_series,
+)
+from models.engine.quantile_model import FURTHEST_OUTCOME, head_parameters, recency
 from models.engine.quantiles import Quantiles
 from models.engine.series_stats import PanelStats, panel_momentum, series_stats
-from models.engine.spec import EngineSpec
-from models.engine.training_set import PanelView
-from models.forecasting.forecaster import MODEL
+from models.engine.training_set import PanelView, training_set
+from models.engine.validation_window import before_validation, validation_start
+from models.evaluation.backtest import scale_rows
+from models.evaluation.scores import cell_scores, totals
+from models.forecasting.forecaster import MODEL, REFERENCE
+from models.forecasting.panel_snapshot import months_of
 from models.learning.arrays import join
-from models.learning.quantile_heads import Heads
+from models.learning.quantile_heads import Heads, TrainingRows, binned, train_heads
+from models.learning.spec import EngineSpec
 from models.statistical.seasonality import (
     LEAST_MONTHS,
     YEAR,
@@ -31,8 +45,6 @@ from models.statistical.seasonality import (
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Names = NDArray[np.object_]
-
-NO_SEASON: Final = np.ones(YEAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +135,7 @@ def profile_of(summaries: Sequence[PartSummary], division: Division) -> Floats:
     """Return the panel's season; the sum is taken in the order of names, however it is divided."""
     parts = [one.profiles for one in summaries if one.profiles is not None]
     if not parts:
-        return NO_SEASON
+        return np.ones(YEAR)
     return panel_profile(join(parts).part(division.ordered()))
 
 
@@ -206,3 +218,81 @@ def predict_pass(
             name: said.with_tonnes(around(own, said, name, bands[name])) for name in bands
         }
         yield {name: one.first() for name, one in forecasts.items()} if lone else forecasts
+
+
+@dataclass(frozen=True, slots=True)
+class PartCells(TrainingRows):
+    """The rows of a part that trees are trained on."""
+
+    before: NDArray[np.bool_]
+    """Whether it was known when the validation window began."""
+
+
+def part_cells(
+    block: Block,
+    panel_stats: dict[int, PanelStats],
+    *,
+    span: PanelMonths,
+    horizon: int,
+    spec: EngineSpec,
+) -> PartCells:
+    """Return the cells that the trees see of a part, as dense as where few series are trained on.
+
+    Args:
+        block: The part.
+        panel_stats: By ``past_panel_stats``.
+        span: Months of the panel.
+        horizon: Months to forecast.
+        spec: Choices of the engine: of ``most_series`` series ``pairs`` and ``rows`` are drawn.
+    """
+    last = span.width - 1
+    share = len(block.names) / spec.most_series
+    pairs = int(np.ceil(spec.pairs * share))
+    view = PanelView(block.tonnes, span.first % YEAR, horizon, common=panel_stats)
+    known = training_set(view, last, replace(spec, pairs=pairs))
+    rows = int(np.ceil(spec.rows * share))
+    if len(known) > rows:
+        draw = np.random.default_rng(spec.seed)
+        known = known.part(np.sort(draw.choice(len(known), rows, replace=False)))
+    return PartCells(
+        known.features,
+        np.clip(known.target, -FURTHEST_OUTCOME, FURTHEST_OUTCOME),
+        recency(known, last, spec),
+        before_validation(known, validation_start(last, horizon, spec)),
+    )
+
+
+def trained_here(parts: Sequence[PartCells], spec: EngineSpec) -> Heads:
+    """Return heads trained in this process on the cells of all parts."""
+    cells = join(parts)
+    table = binned(cells, max_bin=spec.bins)
+    return train_heads(table, partial(head_parameters, spec, cells=len(cells)), rounds=spec.rounds)
+
+
+BASELINES: Final = (MIDDLE, REFERENCE)
+"""What a panel in parts is compared with: each more costs as much as the product's own scores."""
+
+CUTS: Final = ("cutoff", "horizon", "model")
+
+
+def part_totals(
+    block: Block, forecasts: Mapping[str, Quantiles], known: PanelMonths
+) -> pd.DataFrame:
+    """Return the totals of the forecasts of some series of a part, by ``CUTS``.
+
+    Args:
+        block: The part, with all months.
+        forecasts: By model, as ``models.parts.predict_pass``.
+        known: The months up to the cutoff.
+    """
+    some = next(iter(forecasts.values()))
+    names, tonnes = block.names[some.rows], block.tonnes[some.rows]
+    later = slice(known.width, known.width + some.mean.shape[1])
+    months = range(known.last + 1, known.last + 1 + tonnes[:, later].shape[1])
+    truth = months_of(pd.DataFrame(tonnes[:, later], index=names, columns=list(months)))
+    tables = [
+        found.table(block.names, known.last).assign(model=model)
+        for model, found in forecasts.items()
+    ]
+    scale = scale_rows(names, known.last, tonnes[:, : known.width])
+    return totals(cell_scores(pd.concat(tables, ignore_index=True), truth, scale), CUTS)

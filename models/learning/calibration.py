@@ -1,9 +1,10 @@
-"""How much each of several forecasts counts: learned from their errors, shrunk to a prior."""
+"""What past errors set: combination weights, shrunk to a prior, and conformal bands."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,3 +53,44 @@ def _shrunk(error: Floats, trust: float, prior: Floats) -> Floats:
     sharp = (loss.min() / loss) ** SHARPNESS
     weights: Floats = trust * sharp / sharp.sum() + (1.0 - trust) * prior
     return weights
+
+
+HORIZON_REACH: Final = 0.5
+"""How far, in log horizons, an error counts for other horizons."""
+
+TAILS: Final = stats.t(df=4)
+"""Distribution of scores before any is known: heavier tails than a normal's."""
+
+
+def default_scores(count: int) -> Floats:
+    """Return evenly spaced quantiles of ``TAILS``."""
+    return np.asarray(TAILS.ppf((np.arange(count) + 0.5) / count))
+
+
+def horizon_weight(horizon: NDArray[Any], ahead: int) -> Floats:
+    """Return how much errors at some horizons count for another, by their log distance."""
+    gap = np.log(horizon / ahead)
+    return np.asarray(np.exp(-0.5 * (gap / HORIZON_REACH) ** 2))
+
+
+def with_default(
+    scores: Floats, weight: Floats, default: Floats, worth: float
+) -> tuple[Floats, Floats]:
+    """Return observed and default scores with their weights.
+
+    Args:
+        scores: Observed.
+        weight: Of each.
+        default: Scores that count together as ``worth`` observations.
+        worth: Weight of the default.
+    """
+    prior = np.full(len(default), worth / len(default))
+    return np.concatenate([scores, default]), np.concatenate([weight, prior])
+
+
+def weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:
+    """Return quantiles of weighted values, interpolated between the middles of their weights."""
+    order = np.argsort(values, kind="stable")
+    ordered = weights[order]
+    place = (np.cumsum(ordered) - 0.5 * ordered) / ordered.sum()
+    return np.asarray(np.interp(levels, place, values[order]))

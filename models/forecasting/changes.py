@@ -18,9 +18,10 @@ from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.mirror import PARTNER_KEY
-from models.explain.decomposition import reconciled_tonnes, stages_of
+from models.forecasting.decomposition import Stages, in_tonnes, log_ratio, stage_shares, stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
+from models.registry.served import OFFSET
 from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED
 
 Floats = NDArray[np.float64]
@@ -234,3 +235,12 @@ class ChangeReplay:
         )
         acts = facts.analog_events.loc[~news.analog_events | policy]
         return origin, analogs_at(acts, figures, as_of=moment)
+
+
+def reconciled_tonnes(stages: Stages, rows: pd.DataFrame, origin: Origin) -> Floats:
+    """Return the part ``reconciliation`` of each median alone, as ``contributions`` does."""
+    offset = rows[OFFSET].to_numpy(dtype=float)
+    level = np.repeat(origin.level, len(origin.targets))
+    summed = stage_shares(stages, offset)["reconciliation"]
+    total = log_ratio(stages.published["p50"].to_numpy(), level, offset)
+    return in_tonnes(np.column_stack([summed, total - summed]), level + offset)[:, 0]
