@@ -69,10 +69,7 @@ class SourceInfo:
     """The properties of a source."""
 
     id: str
-    publication_lag: str
-    """How long after the month a row is published."""
-    licence: str
-    cadence: str
+    """Names its data card, which states provenance, licence and publication lag."""
     completeness: float | None = None
     """Least share of the last vintage's cells that a new one must hold; None for no minimum."""
 

@@ -37,12 +37,7 @@ class PolicyEvents:
     @property
     def info(self) -> SourceInfo:
         """Describe the source."""
-        return SourceInfo(
-            id="analog_events" if self.materials else "policy_events",
-            publication_lag="none: an act is known on the day it is announced",
-            licence="facts compiled from legal texts and public reports, addresses in each row",
-            cadence="as acts are published, by hand",
-        )
+        return SourceInfo("analog_events" if self.materials else "policy_events")
 
     def load(self) -> FileRows:
         """Read the events, one row per version."""

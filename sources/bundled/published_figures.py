@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -68,12 +68,7 @@ class PublishedFigures:
     @property
     def info(self) -> SourceInfo:
         """Describe the source."""
-        return SourceInfo(
-            id="analog_figures" if self.materials else "published_figures",
-            publication_lag="from the 20th of the following month, often the same day",
-            licence="facts compiled from public reports, one address a row",
-            cadence="monthly, by hand",
-        )
+        return SourceInfo("analog_figures" if self.materials else "published_figures")
 
     def load(self) -> FileRows:
         """Read the figures as observations."""
@@ -205,6 +200,7 @@ WHERE: Final = "the figure typed in"
 class TypedFigure:
     """Tonnes to a destination in a month, from a published source."""
 
+    info: ClassVar = SourceInfo("figures")
     period: str
     destination: str
     tonnes: str
@@ -216,16 +212,6 @@ class TypedFigure:
     note: str = ""
     calendar: ReleaseCalendar
     now: pd.Timestamp
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="figures",
-            publication_lag="none: known on the day it was published, else when it is typed in",
-            licence="single facts, each with its address",
-            cadence="by hand",
-        )
 
     def load(self) -> FileRows:
         """Read the figure as one observation.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -28,20 +28,11 @@ _ORDER: Final = re.compile(r"([A-Z]{3}(?:>[A-Z]{3})+)(\s*\(.*\))?")
 class Rankings:
     """A table of published orders of destinations."""
 
+    info: ClassVar = SourceInfo("rankings")
     path: Path
     calendar: ReleaseCalendar
     dated: Mapping[str, pd.Timestamp]
     """By source address, the day its figures were published; rankings carry none themselves."""
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="rankings",
-            publication_lag="from the 20th of the following month",
-            licence="facts compiled from public reports, one address a row",
-            cadence="monthly, by hand",
-        )
 
     def load(self) -> FileRows:
         """Read each order as observations ``lead_min_t``: the earlier is ahead by 0 t or more."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import pandas as pd
 
@@ -60,17 +60,8 @@ class ReleaseCalendar:
 class ReleaseDates:
     """The table of releases on record."""
 
+    info: ClassVar = SourceInfo("release_dates")
     path: Path
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="release_dates",
-            publication_lag="none: a release is known on its day",
-            licence="facts compiled from public reports, one address a row",
-            cadence="monthly",
-        )
 
     def load(self) -> FileRows:
         """Read the releases; of a vague date the latest day is used."""

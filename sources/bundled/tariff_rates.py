@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from sources.base import SourceInfo
 from sources.bundled.policy_events import latest_of
@@ -36,17 +36,8 @@ Record = dict[str, object]
 class TariffRates:
     """A table of tariff components of importers."""
 
+    info: ClassVar = SourceInfo("tariff_rates")
     path: Path
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="tariff_rates",
-            publication_lag="none: a rate is known on the day it is announced",
-            licence="facts compiled from legal texts and tariff schedules, one address a row",
-            cadence="as acts are published, by hand",
-        )
 
     def load(self) -> FileRows:
         """Read the components, one row per version; sums are skipped."""

@@ -1,20 +1,19 @@
 """US Census: imports of magnets from China by ten-digit line, with the duty paid."""
 
 import json
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 from urllib.parse import urlencode
 
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
-from sources.http.faults import RetryPolicy
 from sources.http.transport import ApiKeys, sent_as
-from sources.providers.rows import USUAL_LAG, missing_columns, numbers, observations, usual_moment
+from sources.providers.http_source import HttpSource
+from sources.providers.rows import USUAL_LAG, numbers, observations, refuse_missing, usual_moment
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
-from store.settings import Settings
 from store.vocabulary import ORIGIN, US_LINES
 
 PROVIDER: Final = "census"
@@ -35,49 +34,29 @@ _HALF_USD: Final = 0.5e-6
 
 
 @dataclass(frozen=True, slots=True)
-class CensusImports:
+class CensusImports(HttpSource):
     """US imports of each magnet line from China: weight, value and duty paid."""
 
-    settings: Settings
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="census",
-            publication_lag="five weeks after the month; dated 45 days after it",
-            licence="public domain (US government), attribution asked for",
-            cadence="monthly; revised yearly in June",
-            completeness=0.9,
-        )
+    info: ClassVar = SourceInfo(PROVIDER, completeness=0.9)
+    provider: ClassVar = PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch every line; as ``LiveSource.fetch``."""
-        settings = self.settings
-        http = HttpClient(
-            settings,
-            provider=PROVIDER,
-            base_url=settings.census_url,
-            keys=ApiKeys(params=sent_as("key", settings.census_key)),
-            retry_policy=self.retry_policy,
-        )
-        with http:
+        with self.client(ApiKeys(params=sent_as("key", self.settings.census_key))) as http:
             lines = [_ask(http, line, span) for line in US_LINES]
         rows = _joined([line for line in lines if line is not None])
         frame = observations(
             _measured(rows, now=now),
             origin=ORIGIN,
-            source=self.info.id,
-            source_url=f"{settings.census_url}?{urlencode({'CTY_CODE': CHINA})}",
+            source=PROVIDER,
+            source_url=f"{self.url}?{urlencode({'CTY_CODE': CHINA})}",
         )
         ignored = (
             (f"{n} rows without a quantity: the value alone is taken",)
             if (n := int(_lacks_weight(rows).sum()))
             else ()
         )
-        name = self.info.id
-        return FileRows(name, f"{name} {span}", http.sha256, {"observations": frame}, ignored)
+        return self.file(span, http, {"observations": frame}, ignored=ignored)
 
 
 def _ask(http: HttpClient, line: str, span: MonthRange) -> pd.DataFrame | None:
@@ -108,8 +87,7 @@ def _read(body: bytes, line: str, span: MonthRange) -> pd.DataFrame:
     """
     where = {"provider": PROVIDER, "url": f"line {line}"}
     table = _table(json.loads(body))
-    if missing := [name for name in (*_ASKED, "time") if name not in table.columns]:
-        raise missing_columns(missing, list(table.columns), **where)
+    refuse_missing(table, (*_ASKED, "time"), **where)
     rows = table.loc[:, ~table.columns.duplicated()]
     others = ~rows["I_COMMODITY"].eq(line.removeprefix("US")) | ~rows["CTY_CODE"].eq(CHINA)
     if others.any() or not set(rows["time"]) <= {str(month) for month in span.months}:

@@ -4,8 +4,8 @@ import contextlib
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, TypeVar, cast
+from dataclasses import dataclass
+from typing import ClassVar, Final, TypeVar, cast
 
 import pandas as pd
 import sdmx
@@ -14,12 +14,12 @@ from sdmx.message import DataMessage, Message, StructureMessage
 
 from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
-from sources.http.faults import RetryPolicy, TooMuchError
+from sources.http.faults import TooMuchError
 from sources.providers.countries import comext_members, comext_place
+from sources.providers.http_source import HttpSource
 from sources.providers.rows import USUAL_LAG, missing_columns, observations, usual_moment
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
-from store.settings import Settings
 from store.vocabulary import EU_LINES, ORIGIN
 
 DATA: Final = "application/vnd.sdmx.genericdata+xml;version=2.1"
@@ -103,42 +103,23 @@ _HALF_EUR: Final = 0.5e-6
 
 
 @dataclass(frozen=True, slots=True)
-class ComextImports:
+class ComextImports(HttpSource):
     """EU imports of the magnet lines from China: weight and value by member, and their sum."""
 
-    settings: Settings
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="comext",
-            publication_lag="six to eight weeks after the month; dated 75 days after it",
-            licence="Eurostat: free with attribution (CC BY 4.0)",
-            cadence="monthly; earlier months are revised along",
-            completeness=0.8,
-        )
+    info: ClassVar = SourceInfo(PROVIDER, completeness=0.8)
+    provider: ClassVar = PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch all members; as ``LiveSource.fetch``."""
-        settings, name = self.settings, self.info.id
-        http = HttpClient(
-            settings,
-            provider=PROVIDER,
-            base_url=settings.comext_url,
-            retry_policy=self.retry_policy,
-        )
-        with http:
-            flow = _flow(http)
-            rows = _ask(http, flow, span)
+        with self.client() as http:
+            rows = _ask(http, _flow(http), span)
         frame = observations(
             _measured(rows, now=now),
             origin=ORIGIN,
-            source=name,
-            source_url=f"{settings.comext_url}/data",
+            source=PROVIDER,
+            source_url=f"{self.url}/data",
         )
-        return FileRows(name, f"{name} {span}", http.sha256, {"observations": frame})
+        return self.file(span, http, {"observations": frame})
 
 
 def _flow(http: HttpClient) -> str:

@@ -1,15 +1,13 @@
 """UN Comtrade: China's exports by partner, and imports from China as importers report them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
 from urllib.parse import urlencode
 
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
-from sources.http.client import HttpClient
-from sources.http.faults import RetryPolicy
 from sources.http.transport import ApiKeys, sent_as
 from sources.providers.comtrade_calls import (
     EXPORTS,
@@ -23,10 +21,10 @@ from sources.providers.comtrade_calls import (
     of_commodity,
 )
 from sources.providers.countries import comtrade_place
+from sources.providers.http_source import HttpSource
 from sources.providers.rows import USUAL_LAG, not_after, observations, usual_moment
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
-from store.settings import Settings
 from store.vocabulary import HS6, ORIGIN
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
@@ -42,99 +40,54 @@ ENOUGH_REPORTERS: Final = 20
 
 _HALF_KG: Final = 0.0005
 _HALF_USD: Final = 0.5e-6
-_LICENCE: Final = "UN Comtrade's terms: free with attribution; no bulk redistribution without leave"
-
-
-class _Measures(NamedTuple):
-    """Names of the measures of a side."""
-
-    weight: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
-class ComtradeExports:
+class _Comtrade(HttpSource):
+    """One side's records of the trade in a six-digit code."""
+
+    provider: ClassVar = PROVIDER
+    side: ClassVar[ReportingSide]
+    weight: ClassVar[str]
+    """Measure of its weights."""
+    value: ClassVar[str]
+    """Measure of its values."""
+
+    commodity: str = HS6
+
+    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
+        """Fetch the side's records; as ``LiveSource.fetch``."""
+        name, side = self.info.id, of_commodity(self.side, self.commodity)
+        keys = ApiKeys(headers=sent_as(KEY_HEADER, self.settings.comtrade_key))
+        with self.client(keys) as http:
+            releases = fetch_releases(http, side, span)
+            trades = fetch_trade(http, side, span, with_key=bool(keys.headers))
+        rows = _dated(trades, releases, now=now)
+        _refuse_gaps(rows, releases, side)
+        frame = observations(
+            _measured(rows, side, self),
+            origin=ORIGIN,
+            source=name,
+            source_url=f"{self.url}{WITH_KEY}?{urlencode(side.fixed)}",
+        )
+        file = self.file(span, http, {"observations": frame}, ignored=_ignored(trades, rows))
+        if self.commodity == HS6:
+            return file
+        return replace(file, file_name=f"{name} {self.commodity} {span}")
+
+
+class ComtradeExports(_Comtrade):
     """China's exports of a six-digit code by partner, including the world."""
 
-    settings: Settings
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-    commodity: str = HS6
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="comtrade",
-            publication_lag="one to six months; as the provider tells, else 180 days",
-            licence=_LICENCE,
-            cadence="monthly, irregular",
-            completeness=0.9,
-        )
-
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch exports; as ``LiveSource.fetch``."""
-        measures = _Measures("net_weight_t", "value_musd")
-        return _fetch(self, EXPORTS, measures, span, now=now)
+    info = SourceInfo("comtrade", completeness=0.9)
+    side, weight, value = EXPORTS, "net_weight_t", "value_musd"
 
 
-@dataclass(frozen=True, slots=True)
-class ComtradeMirror:
+class ComtradeMirror(_Comtrade):
     """Imports of a six-digit code from China, by the country that reports them."""
 
-    settings: Settings
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-    commodity: str = HS6
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="comtrade_mirror",
-            publication_lag="one to six months by reporter; as the provider tells, else 180 days",
-            licence=_LICENCE,
-            cadence="monthly, each reporter at its own pace",
-            completeness=0.7,
-        )
-
-    def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
-        """Fetch imports from China; as ``LiveSource.fetch``."""
-        measures = _Measures("mirror_import_t", "mirror_import_musd")
-        return _fetch(self, IMPORTS, measures, span, now=now)
-
-
-def _fetch(
-    source: ComtradeExports | ComtradeMirror,
-    side: ReportingSide,
-    measures: _Measures,
-    span: MonthRange,
-    *,
-    now: pd.Timestamp,
-) -> FileRows:
-    """Fetch one side, date its rows and return them as tables."""
-    settings, name, code = source.settings, source.info.id, source.commodity
-    side = of_commodity(side, code)
-    keys = ApiKeys(headers=sent_as(KEY_HEADER, settings.comtrade_key))
-    http = HttpClient(
-        settings,
-        provider=PROVIDER,
-        base_url=settings.comtrade_url,
-        keys=keys,
-        retry_policy=source.retry_policy,
-    )
-    with http:
-        releases = fetch_releases(http, side, span)
-        trades = fetch_trade(http, side, span, with_key=bool(keys.headers))
-    rows = _dated(trades, releases, now=now)
-    _refuse_gaps(rows, releases, side)
-    frame = observations(
-        _measured(rows, side, measures),
-        origin=ORIGIN,
-        source=name,
-        source_url=f"{settings.comtrade_url}{WITH_KEY}?{urlencode(side.fixed)}",
-    )
-    ignored = _ignored(trades, rows)
-    label = name if code == HS6 else f"{name} {code}"
-    return FileRows(name, f"{label} {span}", http.sha256, {"observations": frame}, ignored)
+    info = SourceInfo("comtrade_mirror", completeness=0.7)
+    side, weight, value = IMPORTS, "mirror_import_t", "mirror_import_musd"
 
 
 def _dated(
@@ -175,7 +128,7 @@ def _refuse_gaps(rows: pd.DataFrame, releases: pd.DataFrame, side: ReportingSide
         )
 
 
-def _measured(rows: pd.DataFrame, side: ReportingSide, measures: _Measures) -> list[pd.DataFrame]:
+def _measured(rows: pd.DataFrame, side: ReportingSide, source: _Comtrade) -> list[pd.DataFrame]:
     """Return weights and values; a missing weight is not a weight of zero."""
     base = rows[["period", "available_at", "note"]].assign(
         commodity=side.fixed["cmdCode"], destination=rows[side.other].map(comtrade_place)
@@ -186,8 +139,8 @@ def _measured(rows: pd.DataFrame, side: ReportingSide, measures: _Measures) -> l
         guess.eq(""), guess.where(base["note"].eq(""), base["note"] + "; " + guess)
     )
     return [
-        base.assign(measure=measures.weight, value=weight / 1e3, half_width=_HALF_KG, note=note),
-        base.assign(measure=measures.value, value=rows["usd"] / 1e6, half_width=_HALF_USD),
+        base.assign(measure=source.weight, value=weight / 1e3, half_width=_HALF_KG, note=note),
+        base.assign(measure=source.value, value=rows["usd"] / 1e6, half_width=_HALF_USD),
     ]
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 import pandas as pd
 
@@ -38,6 +38,8 @@ _CELL: Final = ["destination", "period", "measure"]
 class CustomsDownload:
     """One file from the customs query site, in rows or with one column per month."""
 
+    info: ClassVar = SourceInfo("customs", completeness=0.6)
+
     path: Path
     calendar: ReleaseCalendar
     now: pd.Timestamp
@@ -46,17 +48,6 @@ class CustomsDownload:
     """The day all of it was published; without it the release calendar is used."""
     unit: str = ""
     """Unit of weight if the file has none."""
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="customs",
-            publication_lag="detail by partner on the 20th of the following month",
-            licence="China customs' statistics, free to read; downloaded by a person",
-            cadence="monthly, by hand",
-            completeness=0.6,
-        )
 
     def load(self) -> FileRows:
         """Read weights in tonnes and values in dollars by partner and month.

@@ -1,19 +1,18 @@
 """US Federal Register: new documents on the watched terms, for review only."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
 
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
-from sources.http.faults import RetryPolicy
 from sources.http.transport import Params
+from sources.providers.http_source import HttpSource
 from sources.providers.rows import Proposal, missing_columns, proposals, records_in
 from store.errors import SourceError
 from store.facts.batch import FileRows
-from store.settings import Settings
 
 PROVIDER: Final = "federal_register"
 
@@ -42,34 +41,17 @@ Document = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class FederalRegister:
+class FederalRegister(HttpSource):
     """Documents that may change a tariff or a control on magnets."""
 
-    settings: Settings
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id=PROVIDER,
-            publication_lag="none: a document is known on the day it is published",
-            licence="public domain (US government)",
-            cadence="each working day",
-        )
+    info: ClassVar = SourceInfo(PROVIDER)
+    provider: ClassVar = PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch each term's documents; as ``LiveSource.fetch``."""
-        settings, name = self.settings, self.info.id
-        http = HttpClient(
-            settings,
-            provider=PROVIDER,
-            base_url=settings.federal_register_url,
-            retry_policy=self.retry_policy,
-        )
         found: dict[str, Document] = {}
         terms: dict[str, list[str]] = {}
-        with http:
+        with self.client() as http:
             for term in TERMS:
                 for document in _documents(http, _Query(term, span.begin, span.end)):
                     number = str(document["document_number"])
@@ -77,8 +59,7 @@ class FederalRegister:
                     terms.setdefault(number, []).append(term)
         items = [_proposal(document, terms[number]) for number, document in found.items()]
         known = [item for item in items if _is_known(item, now)]
-        tables = {"proposals": proposals(known, source=name)}
-        return FileRows(name, f"{name} {span}", http.sha256, tables)
+        return self.file(span, http, {"proposals": proposals(known, source=PROVIDER)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,27 @@
 """Monthly exchange rates from daily ones of the ECB or FRED."""
 
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import ClassVar, Final
 
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
-from sources.http.faults import RetryPolicy
-from sources.providers.rows import covariates, is_over, missing_columns, numbers, usual_moment
+from sources.providers.http_source import HttpSource
+from sources.providers.rows import (
+    covariates,
+    is_over,
+    missing_columns,
+    numbers,
+    refuse_missing,
+    usual_moment,
+    whole_csv,
+)
 from store.facts.batch import FileRows
-from store.settings import Settings
+
+PROVIDER: Final = "fx"
 
 ADDRESSES: Final[Mapping[str, str]] = {
     "ecb": "https://data-api.ecb.europa.eu/service",
@@ -35,38 +43,30 @@ _FRED_DATES: Final = ("observation_date", "DATE")
 
 
 @dataclass(frozen=True, slots=True)
-class ExchangeRates:
+class ExchangeRates(HttpSource):
     """Monthly means: yuan per dollar, yuan per euro, dollars per euro."""
 
-    settings: Settings
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    info: ClassVar = SourceInfo(PROVIDER, completeness=0.9)
+    provider: ClassVar = PROVIDER
 
     @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="fx",
-            publication_lag="the day after the month",
-            licence="ECB: free with attribution; FRED (Federal Reserve H.10): public domain",
-            cadence="daily, taken as monthly means",
-            completeness=0.9,
-        )
+    def url(self) -> str:
+        """Return the address of the office that is asked."""
+        return self.settings.fx_url or ADDRESSES[self.settings.fx_provider]
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch daily rates; as ``LiveSource.fetch``. An unfinished month has no row."""
-        settings, name = self.settings, self.info.id
-        base = settings.fx_url or ADDRESSES[settings.fx_provider]
-        http = HttpClient(settings, provider=name, base_url=base, retry_policy=self.retry_policy)
-        with http:
-            daily = _ask_ecb(http, span) if settings.fx_provider == "ecb" else _ask_fred(http, span)
+        office = self.settings.fx_provider
+        with self.client() as http:
+            daily = _ask_ecb(http, span) if office == "ecb" else _ask_fred(http, span)
         means = monthly_means(daily, span)
         months = means[is_over(means["period"], now)]
         rows = months.assign(
             unit=months["name"].str.removeprefix("fx_"),
             available_at=usual_moment(months["period"], lag_days=LAG_DAYS, now=now),
         )
-        frame = covariates([rows], source=f"{name}_{settings.fx_provider}", source_url=base)
-        return FileRows(name, f"{name} {span}", http.sha256, {"covariates": frame})
+        frame = covariates([rows], source=f"{PROVIDER}_{office}", source_url=self.url)
+        return self.file(span, http, {"covariates": frame})
 
 
 def monthly_means(daily: pd.DataFrame, span: MonthRange) -> pd.DataFrame:
@@ -125,7 +125,7 @@ def _read_fred(body: bytes, *, series: str) -> pd.DataFrame:
     frame = _csv(body, (series,), "fred")
     dates = next((name for name in _FRED_DATES if name in frame.columns), None)
     if dates is None:
-        raise missing_columns(_FRED_DATES[:1], list(frame.columns), provider="fx", url="fred")
+        raise missing_columns(_FRED_DATES[:1], list(frame.columns), provider=PROVIDER, url="fred")
     names = pd.Series(_FRED_SERIES[series], index=frame.index)
     return _daily(frame[dates], names, frame[series].replace(".", ""))
 
@@ -137,11 +137,8 @@ def _csv(body: bytes, needed: Sequence[str], url: str) -> pd.DataFrame:
         ValueError: It is truncated or has a day twice.
         SourceError: A column is missing.
     """
-    if not body.endswith(b"\n"):
-        raise ValueError("its last line breaks off")
-    frame = pd.read_csv(io.BytesIO(body), dtype="str", keep_default_na=False)
-    if missing := [name for name in needed if name not in frame.columns]:
-        raise missing_columns(missing, list(frame.columns), provider="fx", url=url)
+    frame = whole_csv(body)
+    refuse_missing(frame, needed, provider=PROVIDER, url=url)
     return frame
 
 
@@ -151,7 +148,7 @@ def _daily(days: pd.Series, names: pd.Series, rates: pd.Series) -> pd.DataFrame:
         {
             "day": pd.to_datetime(days, format="%Y-%m-%d"),
             "name": names,
-            "rate": numbers(rates, provider="fx", url="its daily rates"),
+            "rate": numbers(rates, provider=PROVIDER, url="its daily rates"),
         }
     ).dropna()
     if frame.duplicated(["day", "name"]).any():

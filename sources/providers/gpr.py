@@ -2,19 +2,25 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 import pandas as pd
 from python_calamine import CalamineError, CalamineWorkbook
 
 from sources.base import MonthRange, SourceInfo
-from sources.http.client import HttpClient
-from sources.http.faults import RetryPolicy
-from sources.providers.rows import covariates, is_over, missing_columns, numbers, usual_moment
+from sources.providers.http_source import HttpSource
+from sources.providers.rows import (
+    covariates,
+    is_over,
+    numbers,
+    refuse_missing,
+    usual_moment,
+    whole_csv,
+)
 from store.facts.batch import FileRows
-from store.settings import Settings
 
+PROVIDER: Final = "gpr"
 FILE: Final = "/data_gpr_export.xls"
 
 LAG_DAYS: Final = 15
@@ -34,30 +40,15 @@ _BINARY: Final = (b"\xd0\xcf\x11\xe0", b"PK\x03\x04")
 
 
 @dataclass(frozen=True, slots=True)
-class GeopoliticalRisk:
+class GeopoliticalRisk(HttpSource):
     """The index, its parts, and those of China and the USA."""
 
-    settings: Settings
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id="gpr",
-            publication_lag="the first days of the next month; dated 15 days after the month",
-            licence="free with citation of Caldara and Iacoviello (2022)",
-            cadence="monthly; the whole history may change",
-            completeness=0.9,
-        )
+    info: ClassVar = SourceInfo(PROVIDER, completeness=0.9)
+    provider: ClassVar = PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch the file; as ``LiveSource.fetch``. An unfinished month has no row."""
-        settings, name = self.settings, self.info.id
-        http = HttpClient(
-            settings, provider=name, base_url=settings.gpr_url, retry_policy=self.retry_policy
-        )
-        with http:
+        with self.client() as http:
             reply = http.get(FILE, read=_read, accept="*/*")
         frame = pd.DataFrame(columns=["period", *SERIES]) if reply.value is None else reply.value
         frame = frame[frame["period"].between(span.begin, span.last.start_time)]
@@ -71,8 +62,8 @@ class GeopoliticalRisk:
             )
             for column, series in SERIES.items()
         ]
-        frame = covariates(parts, source=name, source_url=f"{settings.gpr_url}{FILE}")
-        return FileRows(name, f"{name} {span}", http.sha256, {"covariates": frame})
+        frame = covariates(parts, source=PROVIDER, source_url=f"{self.url}{FILE}")
+        return self.file(span, http, {"covariates": frame})
 
 
 def _read(body: bytes) -> pd.DataFrame:
@@ -82,14 +73,13 @@ def _read(body: bytes) -> pd.DataFrame:
         ValueError: It is broken or has a month twice.
         SourceError: A column is missing.
     """
-    frame = _workbook(body) if body.startswith(_BINARY) else _csv(body)
-    if missing := [name for name in ("month", *SERIES) if name not in frame.columns]:
-        raise missing_columns(missing, list(map(str, frame.columns)), provider="gpr", url=FILE)
+    frame = _workbook(body) if body.startswith(_BINARY) else whole_csv(body)
+    refuse_missing(frame, ("month", *SERIES), provider=PROVIDER, url=FILE)
     frame = frame[frame["month"].astype("str").ne("")]
     months = pd.to_datetime(frame["month"].astype("str")).dt.to_period("M").dt.to_timestamp()
     if months.duplicated().any():
         raise ValueError("it has a month twice")
-    values = {name: numbers(frame[name], provider="gpr", url=FILE) for name in SERIES}
+    values = {name: numbers(frame[name], provider=PROVIDER, url=FILE) for name in SERIES}
     return pd.DataFrame({"period": months.astype("datetime64[us]"), **values})
 
 
@@ -102,10 +92,3 @@ def _workbook(body: bytes) -> pd.DataFrame:
     if not rows:
         raise ValueError("its first sheet is empty")
     return pd.DataFrame(rows[1:], columns=[str(name) for name in rows[0]])
-
-
-def _csv(body: bytes) -> pd.DataFrame:
-    """Read a CSV."""
-    if not body.endswith(b"\n"):
-        raise ValueError("its last line breaks off")
-    return pd.read_csv(io.BytesIO(body), dtype="str", keep_default_na=False)

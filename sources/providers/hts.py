@@ -3,18 +3,17 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
-from sources.http.faults import RetryPolicy
+from sources.providers.http_source import HttpSource
 from sources.providers.rows import Proposal, missing_columns, proposals
 from store.errors import SourceError
 from store.facts.batch import FileRows
-from store.settings import Settings
 from store.vocabulary import ORIGIN
 
 PROVIDER: Final = "hts"
@@ -29,33 +28,19 @@ Line = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class TariffSchedule:
+class TariffSchedule(HttpSource):
     """The current rate of the line in the schedule, and its references to additional rates.
 
     The schedule gives neither the start of a rate nor the countries affected, so nothing enters
     the ledger automatically: each new statement is proposed for review.
     """
 
-    settings: Settings
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-
-    @property
-    def info(self) -> SourceInfo:
-        """Describe the source."""
-        return SourceInfo(
-            id=PROVIDER,
-            publication_lag="days after an act; editions appear irregularly",
-            licence="public domain (US government)",
-            cadence="30 and more revisions a year",
-        )
+    info: ClassVar = SourceInfo(PROVIDER)
+    provider: ClassVar = PROVIDER
 
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:  # noqa: ARG002
         """Fetch the current line; as ``LiveSource.fetch``, the months only name the file."""
-        settings, name = self.settings, self.info.id
-        http = HttpClient(
-            settings, provider=PROVIDER, base_url=settings.hts_url, retry_policy=self.retry_policy
-        )
-        with http:
+        with self.client() as http:
             lines = [line for line in _search(http, LINE) if _number(line).startswith(LINE)]
             if not any(_number(line) == LINE for line in lines):
                 raise SourceError(
@@ -64,11 +49,9 @@ class TariffSchedule:
                 )
             pointed = sorted({note for line in lines for note in _footnotes(line)})
             chapter = {note: _chapter_99(http, note) for note in pointed}
-        base = settings.hts_url
-        items = [_own_rate(line, base) for line in lines if str(line["general"] or "").strip()]
-        items += [_added_rate(note, line, base) for note, line in chapter.items()]
-        tables = {"proposals": proposals(items, source=name)}
-        return FileRows(name, f"{name} {span}", http.sha256, tables)
+        items = [_own_rate(line, self.url) for line in lines if str(line["general"] or "").strip()]
+        items += [_added_rate(note, line, self.url) for note, line in chapter.items()]
+        return self.file(span, http, {"proposals": proposals(items, source=PROVIDER)})
 
 
 def _search(http: HttpClient, keyword: str) -> list[Line]:

@@ -8,8 +8,6 @@ from sources.base import LiveSource
 from sources.http.faults import RetryPolicy
 from store.settings import Settings
 
-Maker = Callable[[Settings, RetryPolicy], LiveSource]
-
 _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "comtrade": ("sources.providers.comtrade", "ComtradeExports"),
     "comtrade_mirror": ("sources.providers.comtrade", "ComtradeMirror"),
@@ -32,10 +30,7 @@ BY_CODE: Final = ("comtrade", "comtrade_mirror")
 
 def coded_source(name: str, settings: Settings, code: str) -> LiveSource:
     """Return one of ``BY_CODE`` for a six-digit code."""
-    from sources.providers.comtrade import ComtradeExports, ComtradeMirror  # noqa: PLC0415 - as the others
-
-    make = ComtradeExports if name == "comtrade" else ComtradeMirror
-    return make(settings, commodity=code)
+    return _maker(name)(settings, commodity=code)
 
 
 def live_source(
@@ -48,6 +43,9 @@ def live_source(
     """
     if name not in _MAKERS:
         raise ValueError(f"a live source ({', '.join(LIVE)})")
+    return _maker(name)(settings, retry_policy or RetryPolicy())
+
+
+def _maker(name: str) -> Callable[..., LiveSource]:
     module, kind = _MAKERS[name]
-    make = cast("Maker", getattr(import_module(module), kind))
-    return make(settings, retry_policy or RetryPolicy())
+    return cast("Callable[..., LiveSource]", getattr(import_module(module), kind))

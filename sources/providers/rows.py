@@ -1,5 +1,6 @@
 """Answers of providers as checked tables, and typed rows of what they hold."""
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +9,13 @@ from typing import Final
 import pandas as pd
 
 from store.errors import SourceError, first_few
-from store.schema.frame_schemas import SCHEMAS
-from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
+from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, typed_frame
 from store.vocabulary import UNITS
 
 USUAL_LAG: Final = "dated by the usual lag"
 """Note of a row whose provider does not publish a release date."""
 
 ORDER: Final = ("commodity", "measure", "destination", "period_from")
-
-_TEXTS: Final = (
-    "commodity", "origin", "destination", "measure", "unit", "kind", "source", "source_url", "note",
-)  # fmt: skip
 
 
 def usual_moment(months: pd.Series, *, lag_days: int, now: pd.Timestamp) -> pd.Series:
@@ -58,10 +54,8 @@ def observations(
         source: the source's id.
         source_url: address without key and without parameters that vary between requests.
     """
-    columns = list(SCHEMAS["observations"].columns)
-    filled = [part.dropna(subset="value") for part in parts]
-    if not (filled := [part for part in filled if len(part)]):
-        return no_observations()
+    if not (filled := [kept for part in parts if len(kept := part.dropna(subset="value"))]):
+        return typed_frame([], "observations")
     rows = pd.concat(filled, ignore_index=True)
     note = rows["note"].fillna("") if "note" in rows else ""
     rows = rows.assign(
@@ -75,36 +69,7 @@ def observations(
         source_url=source_url,
         note=note,
     )
-    return _typed(rows[columns]).sort_values(list(ORDER), ignore_index=True)
-
-
-def no_observations() -> pd.DataFrame:
-    """Return an empty frame of the table, typed."""
-    return _typed(pd.DataFrame(columns=list(SCHEMAS["observations"].columns)))
-
-
-def _typed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Give every column its type."""
-    return rows.astype(
-        {
-            **dict.fromkeys(_TEXTS, "str"),
-            **dict.fromkeys(("period_from", "period_to"), DATE_DTYPE),
-            **dict.fromkeys(("value", "half_width"), "float64"),
-            "usable": "bool",
-            "available_at": MOMENT_DTYPE,
-        }
-    )
-
-
-COVARIATE_COLUMNS: Final = (
-    "name",
-    "period",
-    "value",
-    "unit",
-    "available_at",
-    "source",
-    "source_url",
-)
+    return typed_frame(rows, "observations").sort_values(list(ORDER), ignore_index=True)
 
 
 def covariates(parts: list[pd.DataFrame], *, source: str, source_url: str) -> pd.DataFrame:
@@ -116,17 +81,9 @@ def covariates(parts: list[pd.DataFrame], *, source: str, source_url: str) -> pd
         source_url: address without key and range.
     """
     filled = [kept for part in parts if len(kept := part.dropna(subset="value"))]
-    rows = (
-        pd.concat(filled, ignore_index=True)
-        if filled
-        else pd.DataFrame(columns=list(COVARIATE_COLUMNS))
-    )
-    rows = rows.assign(source=source, source_url=source_url)[list(COVARIATE_COLUMNS)]
-    texts = dict.fromkeys(("name", "unit", "source", "source_url"), "str")
-    typed = rows.astype(
-        {**texts, "value": "float64", "period": DATE_DTYPE, "available_at": MOMENT_DTYPE}
-    )
-    return typed.sort_values(["name", "period"], ignore_index=True)
+    rows = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+    rows = rows.assign(source=source, source_url=source_url)
+    return typed_frame(rows, "covariates").sort_values(["name", "period"], ignore_index=True)
 
 
 def records_in(answer: object, name: str, *, provider: str, url: str) -> list[Mapping[str, object]]:
@@ -156,9 +113,29 @@ def table_of(
     if not records:
         return pd.DataFrame(columns=list(needed))
     frame = pd.DataFrame.from_records(list(records))
+    refuse_missing(frame, needed, provider=provider, url=url)
+    return frame
+
+
+def whole_csv(body: bytes) -> pd.DataFrame:
+    """Read a CSV as text.
+
+    Raises:
+        ValueError: Its last line breaks off.
+    """
+    if not body.endswith(b"\n"):
+        raise ValueError("its last line breaks off")
+    return pd.read_csv(io.BytesIO(body), dtype="str", keep_default_na=False)
+
+
+def refuse_missing(frame: pd.DataFrame, needed: Sequence[str], *, provider: str, url: str) -> None:
+    """Refuse a table that lacks a column.
+
+    Raises:
+        SourceError: A column is missing.
+    """
     if missing := [name for name in needed if name not in frame.columns]:
         raise missing_columns(missing, list(frame.columns), provider=provider, url=url)
-    return frame
 
 
 def missing_columns(

@@ -54,10 +54,11 @@ def frame_of(rows: CursorResult[Any] | None, columns: Sequence[Column[Any]]) -> 
     return pd.DataFrame(typed)
 
 
-def typed_frame(rows: Sequence[Mapping[str, object]], table: str) -> pd.DataFrame:
-    """Build a typed frame with all columns a source fills of a table, in its order."""
+def typed_frame(rows: Sequence[Mapping[str, object]] | pd.DataFrame, table: str) -> pd.DataFrame:
+    """Return rows as a typed frame with all columns a source fills of a table, in its order."""
     columns = source_columns(metadata.tables[table])
-    frame = pd.DataFrame(list(rows), columns=[column.name for column in columns])
+    plain = rows if isinstance(rows, pd.DataFrame) else list(rows)
+    frame = pd.DataFrame(plain, columns=[column.name for column in columns])
     return frame.astype({column.name: dtype_of(column) for column in columns})
 
 

@@ -12,9 +12,7 @@ LARGEST = ["USA", "DEU", "JPN", "KOR", "VNM"]
 
 PARTNERS = [*LARGEST, *sorted(COUNTRIES - {*LARGEST, "CHN"})]
 
-INFO = SourceInfo(
-    id="comtrade", publication_lag="months", licence="test", cadence="monthly", completeness=0.8
-)
+INFO = SourceInfo(id="comtrade", completeness=0.8)
 
 NOW = pd.Timestamp("2026-11-25T08:00:00Z")
 
