@@ -6,13 +6,11 @@ from typing import Final
 import pandas as pd
 
 from store.errors import LeakError
+from store.schema.tables import cell_of, observations, policy_events, tariff_steps
 
-OBSERVATION_KEY: Final = (
-    "commodity", "origin", "destination", "measure", "period_from", "period_to", "kind", "source",
-    "source_url",
-)  # fmt: skip
-EVENT_KEY: Final = ("event_id",)
-TARIFF_KEY: Final = ("importer", "origin", "component", "product_scope", "effective_from")
+OBSERVATION_KEY: Final = cell_of(observations)
+EVENT_KEY: Final = cell_of(policy_events)
+TARIFF_KEY: Final = cell_of(tariff_steps)
 
 
 def known_at(rows: pd.DataFrame, *, key: Sequence[str], as_of: pd.Timestamp) -> pd.DataFrame:

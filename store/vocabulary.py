@@ -27,10 +27,9 @@ before."""
 
 ORIGIN: Final = "CHN"
 
-Destination = Literal[
-    "USA", "DEU", "JPN", "KOR", "VNM", "IND", "THA", "ITA", "EU27_REST", "ROW"
-]  # fmt: skip
-DESTINATIONS: Final[tuple[str, ...]] = get_args(Destination)
+DESTINATIONS: Final[tuple[str, ...]] = (
+    "USA", "DEU", "JPN", "KOR", "VNM", "IND", "THA", "ITA", "EU27_REST", "ROW",
+)  # fmt: skip
 """Destinations that partition the world: eight countries, the rest of EU27, the rest of the
 world."""
 
@@ -63,22 +62,6 @@ CONTINENTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Named regions and the modelled destinations entirely within them."""
 
-Measure = Literal[
-    "net_weight_t",
-    "value_musd",
-    "yoy_pct",
-    "mom_pct",
-    "share_pct",
-    "lead_min_t",
-    "mirror_import_t",
-    "mirror_import_meur",
-    "mirror_import_musd",
-    "mirror_import_share_pct",
-    "duty_paid_musd",
-]
-MEASURES: Final[tuple[str, ...]] = get_args(Measure)
-"""``lead_min_t`` of destination ``A-B`` is the least lead of A over B in tonnes (a ranking)."""
-
 UNITS: Final[dict[str, str]] = {
     "net_weight_t": "t",
     "value_musd": "musd",
@@ -92,8 +75,12 @@ UNITS: Final[dict[str, str]] = {
     "mirror_import_share_pct": "pct",
     "duty_paid_musd": "musd",
 }
+"""Unit of each measure."""
 
-Instrument = Literal[
+MEASURES: Final = tuple(UNITS)
+"""``lead_min_t`` of destination ``A-B`` is the least lead of A over B in tonnes (a ranking)."""
+
+INSTRUMENTS: Final[tuple[str, ...]] = (
     "tariff_increase",
     "tariff_decrease",
     "export_control",
@@ -109,8 +96,7 @@ Instrument = Literal[
     "subsidy",
     "stockpile",
     "other",
-]
-INSTRUMENTS: Final[tuple[str, ...]] = get_args(Instrument)
+)
 
 Family = Literal["season", "momentum", "tariffs", "policy", "world"]
 FAMILIES: Final[tuple[str, ...]] = get_args(Family)

@@ -32,6 +32,15 @@ def reason(what: str, file: FileRows, *, expected: str, remedy: str) -> str:
     return f"{what}, in {file.file_name} of {file.source}. Expected {expected}. {remedy}"
 
 
+def objection(
+    what: str, shown: Iterable[str], file: FileRows, *, expected: str, remedy: str
+) -> list[str]:
+    """Return the objection to some rows, the first few of which are named; none without rows."""
+    if not (names := list(shown)):
+        return []
+    return [reason(f"{what}: {listed(names)}", file, expected=expected, remedy=remedy)]
+
+
 def listed(items: Iterable[str]) -> str:
     """Return the first few of some names in order, with the total count."""
     return first_few(sorted(items))

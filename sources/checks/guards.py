@@ -10,7 +10,7 @@ from typing import Final
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.checks.cells import listed, mark_new, month_cells, reason
+from sources.checks.cells import listed, mark_new, month_cells, objection, reason
 from sources.checks.series_guards import flat_lines, missing_cells, repeated_months, world_mismatch
 from sources.checks.unit_guards import units
 from sources.providers.registry import BY_CODE
@@ -58,17 +58,14 @@ def duplicates(file: FileRows) -> list[str]:
     for name, frame in file.tables.items():
         key = ["source", "item_key"] if name == PROPOSALS else [*natural_key(metadata.tables[name])]
         twice = frame[frame.duplicated(key)]
-        if len(twice):
-            shown = [_named(row) for row in _records(twice[key])]
-            found.append(
-                reason(
-                    f"{len(twice)} of {len(frame)} rows of {name} are duplicates: {listed(shown)}",
-                    file,
-                    expected="each cell once",
-                    remedy="Check for a page delivered twice, or rows split by transport or "
-                    "customs regime, which would be counted twice.",
-                )
-            )
+        found += objection(
+            f"{len(twice)} of {len(frame)} rows of {name} are duplicates",
+            [_named(row) for row in _records(twice[key])],
+            file,
+            expected="each cell once",
+            remedy="Check for a page delivered twice, or rows split by transport or customs "
+            "regime, which would be counted twice.",
+        )
     return found
 
 
@@ -77,18 +74,15 @@ def impossible_dates(file: FileRows, *, now: pd.Timestamp) -> list[str]:
     found = []
     for name, frame in file.tables.items():
         for what, bad in _date_faults(frame, now):
-            if bad.any():
-                shown = [_dated(row) for row in _records(frame[bad])]
-                found.append(
-                    reason(
-                        f"{int(bad.sum())} of {len(frame)} rows of {name} {what}: {listed(shown)}",
-                        file,
-                        expected=f"ended months since {FIRST_MONTH:%Y-%m}, known after their end "
-                        f"and no later than {now + LATENESS:%Y-%m-%d}",
-                        remedy="Correct the dates at their source (an end that is announced ahead "
-                        "needs its end_known_on), or this machine's clock.",
-                    )
-                )
+            found += objection(
+                f"{int(bad.sum())} of {len(frame)} rows of {name} {what}",
+                [_dated(row) for row in _records(frame[bad])],
+                file,
+                expected=f"ended months since {FIRST_MONTH:%Y-%m}, known after their end and no "
+                f"later than {now + LATENESS:%Y-%m-%d}",
+                remedy="Correct the dates at their source (an end that is announced ahead needs "
+                "its end_known_on), or this machine's clock.",
+            )
     return found
 
 
@@ -156,20 +150,16 @@ def _widths(file: FileRows, frame: pd.DataFrame, known: pd.DataFrame) -> list[st
     form = rows["commodity"].str.replace(r"\d", "0", regex=True)
     forms = rows.assign(form=form).drop_duplicates([*_KEYED, "form"])
     many = forms[forms.duplicated(_KEYED, keep=False)].merge(frame[_KEYED].drop_duplicates())
-    if many.empty:
-        return []
     codes = many.groupby(_KEYED)["commodity"].agg(lambda names: " and ".join(sorted(names)))
     named = codes.reset_index().itertuples()
-    shown = [f"{row.destination} {row.measure} under {row.commodity}" for row in named]
-    return [
-        reason(
-            f"Codes of different width are mixed: {listed(shown)}",
-            file,
-            expected="one width of code per source, destination and measure, for 850511 holds "
-            "other metal magnets that 85051110 does not",
-            remedy="Ingest each code from its own source.",
-        )
-    ]
+    return objection(
+        "Codes of different width are mixed",
+        [f"{row.destination} {row.measure} under {row.commodity}" for row in named],
+        file,
+        expected="one width of code per source, destination and measure, for 850511 holds other "
+        "metal magnets that 85051110 does not",
+        remedy="Ingest each code from its own source.",
+    )
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, str]]:

@@ -10,8 +10,8 @@ from sources.checks.cells import (
     CELL,
     SERIES,
     is_exact,
-    listed,
     merged_cells,
+    objection,
     reason,
     with_new_cells,
 )
@@ -61,21 +61,14 @@ def flat_lines(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
         & grouped["exact"]
         & grouped["new"]
     )
-    flat = grouped[is_flat]
-    if flat.empty:
-        return []
-    shown = [
-        f"{row.destination} {row.measure} {row.high:,.6g}"
-        for row in flat.reset_index().itertuples()
-    ]
-    return [
-        reason(
-            f"{len(flat)} series stand still for {FLAT_MONTHS} months: {listed(shown)}",
-            file,
-            expected="amounts that move from month to month",
-            remedy="Check whether the provider fills missing months with the last one.",
-        )
-    ]
+    flat = grouped[is_flat].reset_index()
+    return objection(
+        f"{len(flat)} series stand still for {FLAT_MONTHS} months",
+        [f"{row.destination} {row.measure} {row.high:,.6g}" for row in flat.itertuples()],
+        file,
+        expected="amounts that move from month to month",
+        remedy="Check whether the provider fills missing months with the last one.",
+    )
 
 
 def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
@@ -90,20 +83,16 @@ def repeated_months(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> lis
         cells=("same", "size"), same=("same", "all"), new=("is_new", "any")
     )
     copies = grouped[grouped["same"] & grouped["new"] & grouped["cells"].ge(REPEATED)]
-    if copies.empty:
-        return []
-    shown = [
-        f"{row.period_from:%Y-%m} {row.measure} ({row.cells} destinations)"
-        for row in copies.reset_index().itertuples()
-    ]
-    return [
-        reason(
-            f"{len(copies)} months repeat the month before: {listed(shown)}",
-            file,
-            expected="each month's own amounts",
-            remedy="Check whether the provider served the last month again; fetch again later.",
-        )
-    ]
+    return objection(
+        f"{len(copies)} months repeat the month before",
+        [
+            f"{row.period_from:%Y-%m} {row.measure} ({row.cells} destinations)"
+            for row in copies.reset_index().itertuples()
+        ],
+        file,
+        expected="each month's own amounts",
+        remedy="Check whether the provider served the last month again; fetch again later.",
+    )
 
 
 def world_mismatch(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[str]:
@@ -119,22 +108,17 @@ def world_mismatch(file: FileRows, new: pd.DataFrame, info: SourceInfo) -> list[
     apart = (both["total"] - both["value"] > slack) | (
         is_full & (both["value"] - both["total"] > slack)
     )
-    if not apart.any():
-        return []
     wrong = both[apart]
-    shown = [
-        f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
-        for row in wrong.reset_index().itertuples()
-    ]
-    return [
-        reason(
-            f"In {len(wrong)} of {len(both)} months the world is not the sum of its destinations: "
-            f"{listed(shown)}",
-            file,
-            expected=f"agreement within {TOLERANCE:.0%} and the rounding",
-            remedy="Check for destinations missing or counted twice, by transport or by customs.",
-        )
-    ]
+    return objection(
+        f"In {len(wrong)} of {len(both)} months the world is not the sum of its destinations",
+        [
+            f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
+            for row in wrong.reset_index().itertuples()
+        ],
+        file,
+        expected=f"agreement within {TOLERANCE:.0%} and the rounding",
+        remedy="Check for destinations missing or counted twice, by transport or by customs.",
+    )
 
 
 def missing_cells(

@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from sources.checks.cells import listed, places, reason, with_new_cells
+from sources.checks.cells import objection, places, reason, with_new_cells
 from store.facts.batch import FileRows
 from store.vocabulary import COMMODITY, WORLD
 
@@ -90,22 +90,15 @@ def _material(medians: pd.DataFrame) -> pd.DataFrame:
 def _implausible_prices(file: FileRows, new: pd.DataFrame) -> list[str]:
     medians = _material(_medians(new))
     low, high = PLAUSIBLE
-    wrong = medians[~medians["price"].between(low, high)]
-    if wrong.empty:
-        return []
-    shown = [
-        f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.reset_index().itertuples()
-    ]
-    return [
-        reason(
-            f"Unit values of {len(wrong)} of {len(medians)} destinations are impossible: "
-            f"{listed(shown)}",
-            file,
-            expected=f"{low:,.0f} to {high:,.0f} USD a tonne (magnets cost about 50,000), so "
-            "kilograms and tonnes are probably confused",
-            remedy=_REMEDY,
-        )
-    ]
+    wrong = medians[~medians["price"].between(low, high)].reset_index()
+    return objection(
+        f"Unit values of {len(wrong)} of {len(medians)} destinations are impossible",
+        [f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.itertuples()],
+        file,
+        expected=f"{low:,.0f} to {high:,.0f} USD a tonne (magnets cost about 50,000), so "
+        "kilograms and tonnes are probably confused",
+        remedy=_REMEDY,
+    )
 
 
 def _moved_prices(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
@@ -113,21 +106,15 @@ def _moved_prices(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[
     before = before.loc[before["cells"] >= _HISTORY // 2, ["price"]].add_suffix("_before")
     both = _material(_medians(new)).join(before, how="inner")
     ratio = both["price"] / both["price_before"]
-    wrong = ratio[~ratio.between(1 / SLIP, SLIP)]
-    if wrong.empty:
-        return []
-    named = wrong.rename("times").reset_index()
-    shown = [f"{row.destination} x {row.times:,.4g}" for row in named.itertuples()]
-    return [
-        reason(
-            f"Unit values of {len(wrong)} of {len(both)} destinations moved too far: "
-            f"{listed(shown)}",
-            file,
-            expected=f"at most x {SLIP:.0f} in either direction from the source's earlier values; "
-            "about 1,000 or 0.001 means that kilograms and tonnes are confused",
-            remedy=_REMEDY,
-        )
-    ]
+    wrong = ratio[~ratio.between(1 / SLIP, SLIP)].rename("times").reset_index()
+    return objection(
+        f"Unit values of {len(wrong)} of {len(both)} destinations moved too far",
+        [f"{row.destination} x {row.times:,.4g}" for row in wrong.itertuples()],
+        file,
+        expected=f"at most x {SLIP:.0f} in either direction from the source's earlier values; "
+        "about 1,000 or 0.001 means that kilograms and tonnes are confused",
+        remedy=_REMEDY,
+    )
 
 
 def _weights(cells: pd.DataFrame) -> pd.DataFrame:
@@ -138,16 +125,13 @@ def _impossible_weights(file: FileRows, new: pd.DataFrame) -> list[str]:
     weights = _weights(new)
     ours = weights["commodity"].str.contains(COMMODITY[:6], regex=False)
     wrong = weights[ours & weights["value"].gt(LARGEST_T)]
-    if wrong.empty:
-        return []
-    return [
-        reason(
-            f"{len(wrong)} weights are impossible: {listed(places(wrong))}",
-            file,
-            expected=f"at most {LARGEST_T:,.0f} t a month, for the whole world has about 6,000",
-            remedy=_REMEDY,
-        )
-    ]
+    return objection(
+        f"{len(wrong)} weights are impossible",
+        places(wrong),
+        file,
+        expected=f"at most {LARGEST_T:,.0f} t a month, for the whole world has about 6,000",
+        remedy=_REMEDY,
+    )
 
 
 def _leaps(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
@@ -155,17 +139,14 @@ def _leaps(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     history = history[(history["size"] >= _HISTORY) & (history["max"] >= _SIZE_T)]
     cells = _weights(new).join(history, on=_WEIGHT, how="inner")
     wrong = cells[cells["value"] > LEAP * cells["max"]]
-    if wrong.empty:
-        return []
-    return [
-        reason(
-            f"{len(wrong)} weights leap: {listed(places(wrong))}",
-            file,
-            expected=f"at most {LEAP:.0f} times the largest month known of the destination; a "
-            "thousand times means kilograms",
-            remedy=_REMEDY,
-        )
-    ]
+    return objection(
+        f"{len(wrong)} weights leap",
+        places(wrong),
+        file,
+        expected=f"at most {LEAP:.0f} times the largest month known of the destination; a "
+        "thousand times means kilograms",
+        remedy=_REMEDY,
+    )
 
 
 def _moved_weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:

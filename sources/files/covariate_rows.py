@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sources.files.cells import NO_MONTH, MonthTexts, NumericColumn, read_months
 from sources.files.long_format import LongFile, read_long_file
-from store.errors import SHOWN, DataError, counted
+from store.errors import SHOWN, DataError, counted, first_few
 
 WHAT: Final = "Covariate file"
 KEY: Final = ("destination", "period")
@@ -85,10 +85,10 @@ class _Problems:
         """Raise one error for all."""
         if not self.count:
             return
-        texts = [f"row {row}: {text}" for row, text in sorted(self.messages)[:SHOWN]]
-        more = f"; ... ({self.count} in all)" if self.count > len(texts) else ""
+        texts = [f"row {row}: {text}" for row, text in sorted(self.messages)]
+        few = first_few(texts, total=self.count)
         raise DataError(
-            f"{self.file.what} has {counted(self.count, 'bad cell')}: {'; '.join(texts)}{more}. "
+            f"{self.file.what} has {counted(self.count, 'bad cell')}: {few}. "
             f"Expected a series name, a month as YYYY-MM, finite numbers and, if there is a column "
             f"{AVAILABLE_AT}, a UTC moment. Correct or remove those rows; nothing was used."
         )

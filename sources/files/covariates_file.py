@@ -148,9 +148,9 @@ def _each_once(entries: _Entries, rows: CovariateRows, grid: _Grid) -> _Entries:
             f"{numbers[place - 1]} and {ordered.floats[place]} in row {numbers[place]}"
             for place in differ.tolist()[:SHOWN]
         ]
-        more = f"; ... ({len(differ)} in all)" if len(differ) > SHOWN else ""
+        few = first_few(messages, total=len(differ))
         raise DataError(
-            f"{rows.file.what} has two values for one cell: {'; '.join(messages)}{more}. Expected "
+            f"{rows.file.what} has two values for one cell: {few}. Expected "
             "one value per series, month and name, or a later available_at with the newer one. "
             "Remove the wrong row."
         )

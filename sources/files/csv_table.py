@@ -154,9 +154,9 @@ def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
         DataError: the file is missing, is not UTF-8 or has other columns.
     """
     content = content_of(path)
-    text = _decoded(path, content)
+    text = decoded(path.name, content)
     problems = Problems(path.name)
-    lines = _lines(path, text)
+    lines = records(path.name, text, remedy="Correct the quoting")
     _, header = next(lines, (1, []))
     _check_header(path, header, columns)
     rows = []
@@ -191,21 +191,31 @@ def content_of(path: Path) -> bytes:
     return content
 
 
-def _decoded(path: Path, content: bytes) -> str:
-    """Decode UTF-8, with or without a byte order mark."""
+def decoded(name: str, content: bytes) -> str:
+    """Decode UTF-8, with or without a byte order mark.
+
+    Raises:
+        DataError: it is not UTF-8; names the line.
+    """
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as err:
         line = content[: err.start].count(b"\n") + 1
         raise DataError(
-            f"{path.name} is not UTF-8: byte 0x{content[err.start]:02x} on line {line}. Expected "
+            f"{name} is not UTF-8: byte 0x{content[err.start]:02x} on line {line}. Expected "
             "UTF-8 text. Save the file as UTF-8; nothing was taken over."
         ) from err
 
 
-def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the number of the line it starts on."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def records(
+    name: str, text: str, *, mark: str = ",", remedy: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record with the number of the line it starts on.
+
+    Raises:
+        DataError: a quote is not closed; ``remedy`` says what to do.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     start = 1
     try:
         for cells in reader:
@@ -213,8 +223,8 @@ def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             start = reader.line_num + 1
     except csv.Error as err:
         raise DataError(
-            f"{path.name} is not CSV from line {start} on: {err}. Expected commas between cells "
-            "and paired double quotes. Correct the quoting; nothing was taken over."
+            f"{name} is not CSV from line {start} on: {err}. Expected commas between cells and "
+            f"paired double quotes. {remedy}; nothing was taken over."
         ) from err
 
 

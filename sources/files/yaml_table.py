@@ -7,7 +7,7 @@ from typing import Final
 
 import yaml
 
-from sources.files.csv_table import CsvTable, Problems, Row, content_of, read_table
+from sources.files.csv_table import CsvTable, Problems, Row, content_of, decoded, read_table
 from store.errors import DataError
 
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
@@ -66,20 +66,14 @@ def composed(name: str, content: bytes) -> yaml.Node | None:
     """Return the YAML tree of a file, None where it is empty; nothing in it is executed.
 
     Raises:
-        DataError: it is not YAML.
+        DataError: it is not YAML in UTF-8.
     """
     try:
-        node: yaml.Node | None = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+        node: yaml.Node | None = yaml.compose(decoded(name, content), Loader=yaml.SafeLoader)
     except RecursionError as err:
         raise DataError(
             f"{name} is nested too deeply. Expected lists of names and values. "
             "Write it flat; nothing was taken over."
-        ) from err
-    except UnicodeDecodeError as err:
-        line = content[: err.start].count(b"\n") + 1
-        raise DataError(
-            f"{name} is not UTF-8: byte 0x{content[err.start]:02x} on line {line}. Expected "
-            "UTF-8 text. Save the file as UTF-8; nothing was taken over."
         ) from err
     except yaml.YAMLError as err:
         reason = " ".join(str(err).split())

@@ -1,11 +1,10 @@
 """A customs download as a table: decoded, with the heading line found and columns identified."""
 
 import codecs
-import csv
-import io
 from dataclasses import dataclass
 from typing import Final
 
+from sources.files.csv_table import records
 from sources.providers.customs_headings import Heading, heading_of
 from store.errors import DataError
 
@@ -72,11 +71,10 @@ def read_customs(name: str, content: bytes) -> CustomsTable:
     Raises:
         DataError: it is neither, or has no line of headings with code, partner and quantity.
     """
-    text = _decoded(name, content)
-    records = _records(name, text)
-    start, columns = _headings(name, records)
+    lines = _lines(name, _decoded(name, content))
+    start, columns = _headings(name, lines)
     rows = []
-    for number, cells in records[start + 1 :]:
+    for number, cells in lines[start + 1 :]:
         if any(cell.strip() for cell in cells):
             rows.append((number, (*cells, *[""] * (len(columns) - len(cells)))))
     return CustomsTable(columns, tuple(rows))
@@ -97,28 +95,17 @@ def _decoded(name: str, content: bytes) -> str:
     )
 
 
-def _records(name: str, text: str) -> list[tuple[int, list[str]]]:
+def _lines(name: str, text: str) -> list[tuple[int, list[str]]]:
     """Return the records with the line each starts on."""
     first = text[: text.find("\n")] if "\n" in text else text
     mark = "\t" if first.count("\t") > first.count(",") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
-    found, start = [], 1
-    try:
-        for cells in reader:
-            found.append((start, cells))
-            start = reader.line_num + 1
-    except csv.Error as err:
-        raise DataError(
-            f"{name} is not CSV from line {start} on: {err}. Expected commas between cells and "
-            "paired double quotes. Download it anew; nothing was taken over."
-        ) from err
-    return found
+    return list(records(name, text, mark=mark, remedy="Download it anew"))
 
 
-def _headings(name: str, records: list[tuple[int, list[str]]]) -> tuple[int, tuple[Column, ...]]:
+def _headings(name: str, lines: list[tuple[int, list[str]]]) -> tuple[int, tuple[Column, ...]]:
     """Find the line of headings."""
     best: list[str] = []
-    for place, (_, cells) in enumerate(records[:LEADING]):
+    for place, (_, cells) in enumerate(lines[:LEADING]):
         columns = _columns(cells)
         meanings = {column.heading.meaning for column in columns}
         is_dated = "period" in meanings or any(column.heading.month for column in columns)

@@ -90,7 +90,7 @@ def write_archive(path: Path, files: Mapping[str, Path], about: Mapping[str, Any
             tar.addfile(_header(MANIFEST, len(text)), io.BytesIO(text))
             for entry in entries:
                 _add(tar, entry, files[entry.name])
-        digest = _hash_file(unfinished)[1]
+        digest = _entry(path.name, unfinished).sha256
         unfinished.replace(path)
     except OSError as err:
         raise StoreError(
@@ -255,16 +255,9 @@ def _header(name: str, size: int) -> tarfile.TarInfo:
 
 
 def _entry(name: str, file: Path) -> ArchiveEntry:
-    return ArchiveEntry(name, *_hash_file(file))
-
-
-def _hash_file(file: Path) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
     with file.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return size, digest.hexdigest()
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return ArchiveEntry(name, stream.tell(), digest)
 
 
 def _compression(path: Path) -> str:

@@ -12,8 +12,7 @@ from store.database import writing
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows, WriteReport
 from store.facts.reading import read_table
-from store.facts.writing import PROPOSALS, Ingest, add_proposals, checked_tables, write_within
-from store.schema.frame_schemas import validate
+from store.facts.writing import Ingest, checked_tables, write_within
 from store.schema.frames import tables_from_json, tables_to_json
 from store.schema.tables import quarantine, reviews
 
@@ -177,23 +176,6 @@ def _waiting(connection: Connection) -> str:
 
 
 Decision = Literal["accepted", "rejected"]
-
-
-def propose(engine: Engine, items: pd.DataFrame, *, at: datetime) -> int:
-    """Add items to the queue and return how many are new; known ones are left as they are.
-
-    Args:
-        engine: an opened store.
-        items: source, item_key (unique within the source), title, url, published_on (may be
-            missing) and payload (JSON text); not modified.
-        at: the moment, aware.
-
-    Raises:
-        DataError: a row breaks the contract, or an item comes twice.
-    """
-    checked = validate(items, PROPOSALS, where="the items proposed for review")
-    with writing(engine) as connection:
-        return add_proposals(connection, checked, at=at)
 
 
 def read_reviews(engine: Engine, *, open_only: bool = True) -> pd.DataFrame:

@@ -31,7 +31,6 @@ _PERIODS: Final = (("period_from", "period_to"), ("period", "period"))
 """Columns that hold the first and the last month a row covers."""
 
 Tables = dict[str, pd.DataFrame]
-Identity = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +149,7 @@ def insert_new(
 
 
 def add_proposals(connection: Connection, items: pd.DataFrame, *, at: datetime | None) -> int:
-    """Add checked items to the review queue within a transaction; as ``reviews.propose``."""
+    """Add items to the review queue and return how many are new; known ones stay as they are."""
     if at is None:
         raise DataError(
             f"{len(items)} items for review come without a moment. Expected the moment of the "

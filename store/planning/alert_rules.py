@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert, select, update
 from store.database import writing
 from store.errors import DataError, MissingError
 from store.planning.audit import Actor, AuditTrail, audited
-from store.planning.needs import check_place, checked_name, no_such
+from store.planning.needs import check_place, checked_name, end_row, no_such
 from store.schema.planning_tables import alert_rules, alerts, needs
 from store.vocabulary import COMMODITY
 
@@ -95,13 +95,7 @@ def end_rule(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
         TokenError: the token may not write.
     """
     with audited(engine, who, at=at) as trail:
-        live = alert_rules.c.ended_at.is_(None)
-        ended = update(alert_rules).where(live & (alert_rules.c.id == number)).values(ended_at=at)
-        if not trail.connection.execute(ended).rowcount:
-            known = select(alert_rules.c.id).where(live).order_by(alert_rules.c.id)
-            found = list(trail.connection.scalars(known))
-            raise MissingError(no_such("alert-rule", number, found))
-        trail.note("end", f"alert rule {number}")
+        end_row(trail, alert_rules, number, "alert rule")
 
 
 def save_findings(

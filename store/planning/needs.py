@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, Table, insert, select, update
 
 from store.errors import DataError, MissingError, first_few
 from store.facts.reading import fetch_commodities
@@ -74,11 +74,7 @@ def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
         TokenError: the token may not write.
     """
     with audited(engine, who, at=at) as trail:
-        live = needs.c.ended_at.is_(None)
-        ended = update(needs).where(live & (needs.c.id == number)).values(ended_at=at)
-        if not trail.connection.execute(ended).rowcount:
-            raise MissingError(no_such("need", number, _live(trail)))
-        trail.note("end", f"need {number}")
+        end_row(trail, needs, number, "need")
         own = alert_rules.c.ended_at.is_(None) & (alert_rules.c.need_id == number)
         rules = trail.connection.scalars(select(alert_rules.c.id).where(own)).all()
         trail.connection.execute(update(alert_rules).where(own).values(ended_at=at))
@@ -133,15 +129,24 @@ def _forecast_of(connection: Connection, commodity: str) -> tuple[str, ...]:
     return found
 
 
+def end_row(trail: AuditTrail, table: Table, number: int, what: str) -> None:
+    """End an active row, with its audit row.
+
+    Raises:
+        MissingError: there is no such row, or it has ended.
+    """
+    live = table.c.ended_at.is_(None)
+    ended = update(table).where(live & (table.c.id == number)).values(ended_at=trail.at)
+    if not trail.connection.execute(ended).rowcount:
+        known = trail.connection.scalars(select(table.c.id).where(live).order_by(table.c.id))
+        raise MissingError(no_such(what.replace(" ", "-"), number, list(known)))
+    trail.note("end", f"{what} {number}")
+
+
 def no_such(what: str, number: int, live: list[int]) -> str:
     """Explain that there is no such active row."""
     known = first_few(live) if live else "there is none"
     return f"No {what} {number} in force. Expected one of: {known}. See /api/v1/{what}s."
-
-
-def _live(trail: AuditTrail) -> list[int]:
-    found = select(needs.c.id).where(needs.c.ended_at.is_(None)).order_by(needs.c.id)
-    return list(trail.connection.scalars(found))
 
 
 def _check(need: NeedRow) -> None:

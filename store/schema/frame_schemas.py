@@ -6,9 +6,21 @@ from typing import Any, Final
 import pandas as pd
 from pandera.errors import SchemaErrors
 from pandera.pandas import Check, Column, DataFrameSchema
+from sqlalchemy import Column as TableColumn
+from sqlalchemy import Table
 
 from store.errors import DataError, first_few
-from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
+from store.schema import frames
+from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, dtype_of
+from store.schema.tables import (
+    analog_events,
+    covariates,
+    observations,
+    policy_events,
+    release_calendar,
+    source_columns,
+    tariff_steps,
+)
 from store.vocabulary import INSTRUMENTS, MEASURES, QUANTILE_COLUMNS, UNITS
 
 MONTH_PATTERN: Final = r"^[1-9]\d{3}-(0[1-9]|1[0-2])$"
@@ -63,22 +75,42 @@ def _of_measure(measures: Sequence[str], name: str, low: float, high: float) -> 
     )
 
 
-_EVENT: Final[dict[str, Column]] = {
-    "event_id": _text(filled=True),
-    "available_at": _moment(),
-    "announced_on": _day(),
-    "effective_from": _day(open_ended=True),
-    "effective_to": _day(open_ended=True),
-    "suspended_from": _day(open_ended=True),
-    "suspended_to": _day(open_ended=True),
-    "issuer": _text(),
+def _of_table(
+    table: Table, *, filled: Sequence[str] = (), checks: list[Check], **rules: Column
+) -> DataFrameSchema:
+    """Make the schema of what a source fills of a table, each column by its type.
+
+    Args:
+        table: the table.
+        filled: text columns that may not be empty.
+        checks: checks of whole rows.
+        rules: columns with a check of their own.
+    """
+    columns = {
+        column.name: rules.get(column.name) or _by_type(column, filled=column.name in filled)
+        for column in source_columns(table)
+    }
+    return DataFrameSchema(columns, checks=checks)
+
+
+def _by_type(column: "TableColumn[Any]", *, filled: bool) -> Column:
+    match dtype_of(column):
+        case "str":
+            return _text(filled=filled)
+        case "float64":
+            return _finite()
+        case "bool":
+            return Column(bool)
+        case frames.MOMENT_DTYPE:
+            return _moment()
+        case _:
+            return _day(open_ended=bool(column.nullable))
+
+
+_EVENT: Final = {
     "instrument": _one_of(INSTRUMENTS),
-    "legal_reference": _text(),
     "direction": _one_of(("restrictive", "easing", "neutral")),
     "severity": Column(int, Check.in_range(0, 3), coerce=True),
-    "destinations": _text(filled=True),
-    **{name: _text() for name in ("products", "summary", "source_urls", "confidence", "evidence")},
-    "note": _text(),
 }
 
 _EVENT_CHECKS: Final = [
@@ -95,24 +127,13 @@ _QUANTILES: Final = list(QUANTILE_COLUMNS)
 _LOWER_BOUNDED: Final = [m for m in MEASURES if m not in {"yoy_pct", "mom_pct", "lead_min_t"}]
 
 SCHEMAS: Final[dict[str, DataFrameSchema]] = {
-    "observations": DataFrameSchema(
-        {
-            "commodity": _text(filled=True),
-            "origin": _text(filled=True),
-            "destination": _text(filled=True),
-            "measure": _one_of(MEASURES),
-            "period_from": _day(),
-            "period_to": _day(),
-            "value": _finite(),
-            "unit": _one_of(sorted(set(UNITS.values()))),
-            "half_width": _finite(0),
-            "kind": _one_of(("reported", "derived")),
-            "usable": Column(bool),
-            "available_at": _moment(),
-            "source": _text(),
-            "source_url": _text(),
-            "note": _text(),
-        },
+    "observations": _of_table(
+        observations,
+        filled=("commodity", "origin", "destination"),
+        measure=_one_of(MEASURES),
+        unit=_one_of(sorted(set(UNITS.values()))),
+        half_width=_finite(0),
+        kind=_one_of(("reported", "derived")),
         checks=[
             _not_after("period_from", "period_to"),
             _of_measure(_LOWER_BOUNDED, "a level or share", 0.0, float("inf")),
@@ -123,38 +144,24 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
             ),
         ],
     ),
-    "policy_events": DataFrameSchema(_EVENT, checks=_EVENT_CHECKS),
-    "analog_events": DataFrameSchema(
-        {**_EVENT, "material": _text(filled=True)}, checks=_EVENT_CHECKS
+    "policy_events": _of_table(
+        policy_events, filled=("event_id", "destinations"), checks=_EVENT_CHECKS, **_EVENT
     ),
-    "tariff_steps": DataFrameSchema(
-        {
-            "importer": _text(filled=True),
-            "origin": _text(filled=True),
-            "component": _text(filled=True),
-            "product_scope": _text(filled=True),
-            "rate_pct": Column(float, Check.in_range(0, 1000), nullable=True, coerce=True),
-            "effective_from": _day(),
-            "effective_to": _day(open_ended=True),
-            "announced_on": _day(open_ended=True),
-            "legal_reference": _text(),
-            "source_url": _text(),
-            "confidence": _text(),
-            "note": _text(),
-            "available_at": _moment(),
-        },
+    "analog_events": _of_table(
+        analog_events,
+        filled=("event_id", "destinations", "material"),
+        checks=_EVENT_CHECKS,
+        **_EVENT,
+    ),
+    "tariff_steps": _of_table(
+        tariff_steps,
+        filled=("importer", "origin", "component", "product_scope"),
+        rate_pct=Column(float, Check.in_range(0, 1000), nullable=True, coerce=True),
         checks=[_not_after("effective_from", "effective_to")],
     ),
-    "covariates": DataFrameSchema(
-        {
-            "name": _text(filled=True),
-            "period": _day(),
-            "value": _finite(),
-            "unit": _text(),
-            "available_at": _moment(),
-            "source": _text(filled=True),
-            "source_url": _text(),
-        },
+    "covariates": _of_table(
+        covariates,
+        filled=("name", "source"),
         checks=[
             Check(
                 lambda f: f["period"].dt.day.eq(1),
@@ -173,15 +180,9 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
         },
         unique=["source", "item_key"],
     ),
-    "release_calendar": DataFrameSchema(
-        {
-            "period_from": _day(),
-            "period_to": _day(),
-            "released_on": _day(),
-            "what": _one_of(("headline", "detail", "supplement")),
-            "available_at": _moment(),
-            "source_url": _text(),
-        },
+    "release_calendar": _of_table(
+        release_calendar,
+        what=_one_of(("headline", "detail", "supplement")),
         checks=[_not_after("period_from", "period_to"), _not_after("period_to", "released_on")],
     ),
     "panel": DataFrameSchema(

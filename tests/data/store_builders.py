@@ -1,12 +1,17 @@
 """Builders of small, valid frames and files for the store and the sources."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
+from sqlalchemy import Engine
 
+from store.database import writing
 from store.facts.batch import Batch, FileRows
+from store.facts.writing import PROPOSALS, add_proposals
 from store.publications.panels import StoredPanel
+from store.schema.frame_schemas import validate
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE
 from store.vocabulary import QUANTILE_COLUMNS
 
@@ -212,3 +217,9 @@ def make_panel(*changes: Mapping[str, object]) -> StoredPanel:
         }
     )
     return StoredPanel(pd.DataFrame([{**template, **c} for c in changes or ({},)]), contradictions)
+
+
+def propose(engine: Engine, items: pd.DataFrame, *, at: datetime) -> int:
+    checked = validate(items, PROPOSALS, where="the items proposed for review")
+    with writing(engine) as connection:
+        return add_proposals(connection, checked, at=at)

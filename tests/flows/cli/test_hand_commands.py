@@ -8,8 +8,9 @@ from sqlalchemy import Engine
 
 from store.database import open_store
 from store.facts.reading import read_events, read_observations, read_vintages
-from store.facts.reviews import propose, read_reviews
+from store.facts.reviews import read_reviews
 from store.settings import Settings
+from tests.data.store_builders import propose
 
 Call = Callable[..., tuple[int, str, str]]
 FIGURE = [

@@ -5,9 +5,9 @@ from sqlalchemy import Engine
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_vintages
-from store.facts.reviews import decide, propose, read_reviews
+from store.facts.reviews import decide, read_reviews
 from store.facts.writing import write_batch
-from tests.data.store_builders import make_observations, make_proposals
+from tests.data.store_builders import make_observations, make_proposals, propose
 
 AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")
 SEPTEMBER = pd.Timestamp("2025-09-01T10:00", tz="UTC")
