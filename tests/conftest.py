@@ -14,9 +14,7 @@ from sqlalchemy import URL, create_engine, make_url, text
 from store.database import open_store
 from store.settings import Settings
 from tests.made_once import made_once
-from tests.providers.comtrade import ComtradeWorld
-from tests.providers.server import Providers
-from tests.providers.world import World
+from tests.providers.server import Providers, small_world
 
 POSTGRES = "MAGNETCAST_TEST_POSTGRES"
 """Names the variable with the address of a PostgreSQL server that tests may make databases on."""
@@ -224,8 +222,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def providers() -> Iterator[Providers]:
     """Serve all providers over two years of a small world."""
-    world = World(comtrade=ComtradeWorld(first="2024-01", last="2025-12", partners=24))
-    with Providers(world) as served:
+    with Providers(small_world()) as served:
         yield served
 
 

@@ -47,14 +47,14 @@ def calm_levels() -> pd.DataFrame:
 
 
 @cache
-def world_with_a_fall(*, destination: str = "USA", named: str = "USA") -> World:
-    """Return a calm world whose exports to one destination keep a part in two months.
+def world_with_a_fall(*, named: str = "USA") -> World:
+    """Return a calm world whose exports to the USA keep a part in two months.
 
-    The world's total falls by the same tonnes.
+    The world's total falls by the same tonnes. The event of these months names ``named``.
     """
     levels = calm_levels()
-    lost = levels["period_from"].map(planted_loss(destination)).fillna(0.0)
-    touched = levels["destination"].isin([destination, "WLD"])
+    lost = levels["period_from"].map(planted_loss("USA")).fillna(0.0)
+    touched = levels["destination"].isin(["USA", "WLD"])
     events = make_events(
         {"event_id": "2017-old", "announced_on": "2017-01-03"}, control(destinations=named)
     )

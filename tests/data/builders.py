@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import numpy as np
@@ -104,7 +104,7 @@ def compare_at(
     return [fitted.compare() for one in snapshots for fitted in forecaster.fit(one)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class World:
     """Facts of all times, as the store would hand them out."""
 
@@ -114,8 +114,17 @@ class World:
     analog_events: pd.DataFrame | None = None
 
     def history(self) -> EvidenceHistory:
-        """Return the past of these facts."""
+        """Return the past of these facts, the same one each time: what it solved stays solved."""
+        return _history_of(self)
+
+    def unsolved(self) -> EvidenceHistory:
+        """Return a past of these facts that shares nothing with another."""
         return EvidenceHistory(self.observations, self.events, self.tariffs, self.analog_events)
+
+
+@lru_cache(maxsize=8)
+def _history_of(world: World) -> EvidenceHistory:
+    return world.unsolved()
 
 
 @cache

@@ -4,13 +4,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.forecasting.changes import ChangeReplay, MedianForecast, news_of, split
 from models.forecasting.decomposition import in_tonnes
 from store.vocabulary import CHANGED_INPUTS, CHANGES, NOT_REPRODUCED
 from tests.data.why_builders import AFTER, BEFORE, facts_with, stand
+from tests.examples import few
 
 PERIODS = ("2019-08", "2019-10", "2020-03")
 NEWS = ("new_actuals", "revised_actuals", "tariffs", "policy")
@@ -76,7 +77,7 @@ def computed(news: frozenset[str], model: int, destination: str) -> dict[str, np
     return {**parts, "change": after - before}
 
 
-@settings(max_examples=8)
+@few(8)
 @given(
     news=st.frozensets(st.sampled_from(NEWS)),
     model=st.sampled_from([1, 2]),

@@ -1,7 +1,7 @@
 """What holds of the engine whatever the panel: order, units, time."""
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -10,6 +10,7 @@ from models.engine.quantiles import Quantiles
 from models.learning.spec import EngineSpec
 from models.statistical.smoothing import Floats
 from tests.data.engine_builders import said_of
+from tests.examples import few
 
 SPEC = EngineSpec(pairs=120, rows=400, rounds=2, leaves=4, least_rows=20, threads=1)
 VALUE = st.one_of(st.just(float("nan")), st.just(0.0), st.floats(0.01, 1e4, allow_subnormal=False))
@@ -17,7 +18,7 @@ PANELS = st.tuples(st.integers(2, 12), st.integers(14, 40)).flatmap(
     lambda shape: hnp.arrays(float, shape, elements=VALUE)
 )
 HORIZON = st.integers(1, 14)
-quick = settings(max_examples=15)
+quick = few(15)
 
 
 def forecast(values: Floats, horizon: int, *, last: int | None = None) -> Quantiles | None:

@@ -2,20 +2,21 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from models.statistical.experts import EXPERTS, ExpertForecast
 from models.statistical.seasonality import season_profiles
 from models.statistical.smoothing import Floats
+from tests.examples import few
 
 # Two series at least: numpy adds up a single column in another order than many.
 SERIES = st.integers(2, 4)
 MONTHS = st.integers(1, 40)
 VALUE = st.one_of(st.just(float("nan")), st.just(0.0), st.floats(0.01, 1e4, allow_subnormal=False))
 PANELS = st.tuples(SERIES, MONTHS).flatmap(lambda shape: hnp.arrays(float, shape, elements=VALUE))
-quick = settings(max_examples=25)
+quick = few(25)
 
 
 def fit(name: str, values: Floats) -> ExpertForecast:

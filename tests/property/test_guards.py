@@ -1,11 +1,12 @@
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.checks.guards import objections
 from store.schema.frames import typed_frame
 from tests.data.table_builders import INFO, NOW, as_file, make_trade
+from tests.examples import few
 
 NOTHING = typed_frame([], "observations")
 
@@ -26,7 +27,7 @@ HONEST = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25)
+@few(25)
 @given(HONEST)
 def test_an_honest_table_raises_no_objection(choices: dict[str, object]) -> None:
     frame = make_trade(first="2017-01", **choices)  # type: ignore[arg-type]
@@ -42,7 +43,7 @@ def test_ten_honest_years_of_150_partners_raise_no_objection(zeros: float) -> No
     assert objections(as_file(frame), known=NOTHING, info=INFO, now=NOW) == ()
 
 
-@settings(max_examples=25)
+@few(25)
 @given(HONEST, st.integers(1, 3))
 def test_the_next_months_and_small_revisions_raise_no_objection(
     choices: dict[str, object], ahead: int
@@ -57,7 +58,7 @@ def test_the_next_months_and_small_revisions_raise_no_objection(
     assert objections(as_file(revised), known=known, info=INFO, now=NOW) == ()
 
 
-@settings(max_examples=15)
+@few(15)
 @given(HONEST, st.sampled_from([1000.0, 0.001]))
 def test_a_slip_of_a_thousand_in_a_table_of_some_size_is_always_seen(
     choices: dict[str, object], factor: float
@@ -70,7 +71,7 @@ def test_a_slip_of_a_thousand_in_a_table_of_some_size_is_always_seen(
     assert objections(as_file(slipped), known=NOTHING, info=INFO, now=NOW)
 
 
-@settings(max_examples=10)
+@few(10)
 @given(HONEST, st.randoms(use_true_random=False))
 def test_guards_change_nothing_and_depend_on_no_order(
     choices: dict[str, object], random: object

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.panel.evidence import evidence_panel
@@ -14,6 +14,7 @@ from features.panel.evidence_panel import EvidencePanel
 from tests.data.builders import World, at, only_known, poisoned, revised
 from tests.data.mirror_builders import PARTNERS, make_records, mirror_world, with_records
 from tests.data.store_builders import make_observations
+from tests.examples import few
 
 Change = Callable[[World, pd.Timestamp], World]
 
@@ -82,7 +83,7 @@ LATER = st.lists(
 )
 
 
-@settings(max_examples=8)
+@few(8)
 @given(LATER)
 def test_no_record_of_a_later_moment_is_seen(later: list[dict[str, object]]) -> None:
     day = "2020-11-20"
@@ -102,7 +103,7 @@ def test_no_record_of_a_later_moment_is_seen(later: list[dict[str, object]]) -> 
     assert_same(evidence_panel(more, as_of=at(day)), honest(day))
 
 
-@settings(max_examples=6)
+@few(6)
 @given(st.floats(1e-3, 1e3), st.sampled_from(PARTNERS))
 def test_any_imports_leave_a_positive_panel_that_meets_the_published_world(
     factor: float, partner: object

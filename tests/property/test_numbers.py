@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -16,6 +16,7 @@ from models.statistical.experts import BASELINES
 from store.vocabulary import AGGREGATES, DESTINATIONS, QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, make_bare, make_levels
 from tests.data.store_builders import make_observations
+from tests.examples import few
 
 NAMES = (*DESTINATIONS, *AGGREGATES)
 GROUPS = tuple(
@@ -117,7 +118,7 @@ def test_the_quantile_loss_is_never_negative_and_zero_only_where_all_quantiles_h
     assert (loss == 0) == bool((quantiles == truth).all())
 
 
-@settings(max_examples=15)
+@few(15)
 @given(
     st.lists(
         st.tuples(

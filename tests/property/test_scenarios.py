@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.controls.levers import with_levers
@@ -16,6 +16,7 @@ from models.policy.scenario_snapshot import ScenarioSnapshot, learned_shift
 from models.registry.served import TREES_WEIGHT
 from tests.data.builders import QUICK, at, make_world
 from tests.data.scenario_builders import make_scenario, make_standing
+from tests.examples import few
 
 MONTHS = st.integers(1, 11).map(lambda n: f"{2020 + (n + 6) // 12}-{(n + 6) % 12 + 1:02d}")
 RATES = st.floats(0, 120).map(lambda rate: round(rate, 1))
@@ -37,7 +38,7 @@ def usa(text: str) -> pd.DataFrame:
     return table.loc[table["destination"] == "USA"].set_index("period")
 
 
-@settings(max_examples=20)
+@few(20)
 @given(rate=RATES, more=st.floats(0.5, 60), month=MONTHS, notice=st.integers(0, 60))
 def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
     rate: float, more: float, month: str, notice: int
@@ -56,7 +57,7 @@ def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(
         assert (low["scenario_p50"][binding] <= low["base_p50"][binding]).all()
 
 
-@settings(max_examples=15)
+@few(15)
 @given(
     kind=st.sampled_from(["export_control", "export_ban", "quota", "entity_list"]),
     place=st.sampled_from(["USA", "JPN", "EU27", "WLD"]),

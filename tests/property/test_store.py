@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
@@ -15,6 +15,7 @@ from store.facts.evidence import data_vintage
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations
+from tests.examples import few
 
 MONTHS = st.dates(pd.Timestamp("2016-01-01").date(), pd.Timestamp("2030-12-31").date()).map(
     lambda day: pd.Timestamp(day).replace(day=1)
@@ -59,7 +60,7 @@ def empty_store() -> bytes:
         return database.read_bytes()
 
 
-@settings(max_examples=25)
+@few(25)
 @given(FIGURES, st.randoms(use_true_random=False), DAYS)
 def test_what_is_read_depends_neither_on_writing_order_nor_on_later_rows(
     figures: list[dict[str, object]], random: object, day: object

@@ -9,10 +9,16 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from tests.providers.answers import Answer, Call, Fault, Provider, spoilt
+from tests.providers.comtrade import ComtradeWorld
 from tests.providers.world import World, providers_of
 
 DRIP_BYTES = 64
 DRIP_PAUSE_S = 0.02
+
+
+def small_world() -> World:
+    """Return two years of a world of few partners."""
+    return World(comtrade=ComtradeWorld(first="2024-01", last="2025-12", partners=24))
 
 
 class Providers:

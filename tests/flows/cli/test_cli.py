@@ -245,7 +245,7 @@ def test_predict_of_a_panel_writes_the_months_after_it(magnetcast: Call, panel: 
 
 
 @pytest.mark.usefixtures("place")
-def test_backtest_of_a_panel_writes_forecasts_and_scores(
+def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
     magnetcast: Call, panel: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out" / "deep"
@@ -266,6 +266,19 @@ def test_backtest_of_a_panel_writes_forecasts_and_scores(
     assert all(set(row) == keys for row in scores)
     assert {row["metric"] for row in scores} == {"wape", "mase", "sql", "coverage80", "value_added"}
     assert {row["model"] for row in scores} == {MODEL, "experts", *EXPERTS}
+    board = pd.read_csv(folder / "scoreboard.csv")
+    assert tuple(board.columns) == SCOREBOARD_COLUMNS
+    assert set(board["kind"]) == {"all", *CUTS}
+    every = board.loc[board["kind"] == "all"]
+    assert set(every["model"]) >= {MODEL, "seasonal_naive"}
+    assert set(every["cells"]) == {2 * 4 * 3}
+    found = pd.read_csv(folder / "differences.csv")
+    assert tuple(found.columns) == (*DIFFERENCE_COLUMNS, "regime")
+    assert {"all"} < set(found["regime"]) <= {"all", "calm", "shock"}
+    assert set(found["baseline"]) == set(every["model"]) - {MODEL}
+    assert set(found["verdict"]) <= {"better", "worse", "not told apart"}
+    for name in PLOTS:
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
 CONTROLS = (
@@ -311,32 +324,6 @@ def test_controls_are_refused_beside_sums(magnetcast: Call, panel: Path, tmp_pat
 
     assert (code, out) == (1, "")
     assert "cannot be answered where destinations add up to sums" in err
-
-
-@pytest.mark.usefixtures("place")
-def test_backtest_of_a_panel_writes_its_scoreboard_and_plots(
-    magnetcast: Call, panel: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "out"
-
-    magnetcast(
-        *("backtest", "--panel", str(panel), "--horizon", "3"),
-        *("--cutoffs", "2021-12,2022-06", "--out", str(folder)),
-    )
-
-    board = pd.read_csv(folder / "scoreboard.csv")
-    assert tuple(board.columns) == SCOREBOARD_COLUMNS
-    assert set(board["kind"]) == {"all", *CUTS}
-    every = board.loc[board["kind"] == "all"]
-    assert set(every["model"]) >= {MODEL, "seasonal_naive"}
-    assert set(every["cells"]) == {2 * 4 * 3}
-    found = pd.read_csv(folder / "differences.csv")
-    assert tuple(found.columns) == (*DIFFERENCE_COLUMNS, "regime")
-    assert {"all"} < set(found["regime"]) <= {"all", "calm", "shock"}
-    assert set(found["baseline"]) == set(every["model"]) - {MODEL}
-    assert set(found["verdict"]) <= {"better", "worse", "not told apart"}
-    for name in PLOTS:
-        assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(

@@ -15,7 +15,7 @@ def test_there_is_no_past_before_the_first_release() -> None:
 
 
 def test_past_origins_of_the_evidence_are_older_than_the_moment_and_solved_once() -> None:
-    history = make_world().history()
+    history = make_world().unsolved()
 
     past = history.past(at("2019-09-01"))
 

@@ -6,13 +6,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.months import month_number
 from sources.files.covariates import Covariates
 from sources.files.covariates_file import read_covariates
 from store.errors import DataError
+from tests.examples import few
 
 FIRST = month_number("2020-01")
 TABLE = pd.DataFrame(
@@ -347,7 +348,7 @@ ROWS = st.lists(
     max_size=25,
     unique_by=lambda row: (row[0], row[1], row[2], row[4]),
 )
-quick = settings(derandomize=True, deadline=None, max_examples=60)
+quick = few(60)
 
 
 def dated(rows: list[tuple[object, ...]]) -> str:

@@ -1,7 +1,8 @@
 """Every live source against every misbehaviour of its provider."""
 
 import itertools
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -13,7 +14,9 @@ from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.answers import Fault
-from tests.providers.server import Providers
+from tests.providers.server import Providers, small_world
+
+Clean = Callable[[str], FileRows]
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 SPAN = MonthRange.of("2024-05", "2024-08")
@@ -45,9 +48,30 @@ def source(name: str, settings: Settings) -> LiveSource:
     return live_source(name, settings, patience())
 
 
+@pytest.fixture(scope="module")
+def served() -> Iterator[Providers]:
+    with Providers(small_world()) as providers:
+        yield providers
+
+
+@pytest.fixture
+def providers(served: Providers) -> Providers:
+    """Return the providers of all tests here, without faults and calls of earlier ones."""
+    served.behave()
+    served.calls.clear()
+    return served
+
+
 @pytest.fixture
 def settings(live_settings: Settings) -> Settings:
     return live_settings.model_copy(update={"http_timeout_s": 1.0, "http_attempts": 2})
+
+
+@pytest.fixture(scope="module")
+def clean(served: Providers, tmp_path_factory: pytest.TempPathFactory) -> Clean:
+    """Return what a source gives when nothing goes wrong."""
+    settings = Settings(home=tmp_path_factory.mktemp("clean"), **served.urls())
+    return cache(lambda name: source(name, settings).fetch(SPAN, now=NOW))
 
 
 def assert_same(one: FileRows, other: FileRows) -> None:
@@ -65,16 +89,15 @@ def assert_same(one: FileRows, other: FileRows) -> None:
 class TestEveryLiveSource:
     @pytest.mark.parametrize("fault", PASSING)
     def test_a_passing_fault_of_any_answer_changes_nothing(
-        self, name: str, fault: Fault, providers: Providers, settings: Settings, tmp_path: Path
+        self, name: str, fault: Fault, providers: Providers, settings: Settings, clean: Clean
     ) -> None:
-        clean = source(name, settings).fetch(SPAN, now=NOW)
+        expected = clean(name)
         for good in range(1 if name in ONE_CALL else 2):
             providers.misbehave(PROVIDER.get(name, name), fault, after=good)
 
-        elsewhere = settings.model_copy(update={"home": tmp_path / "other"})
-        spoilt = source(name, elsewhere).fetch(SPAN, now=NOW)
+        spoilt = source(name, settings).fetch(SPAN, now=NOW)
 
-        assert_same(spoilt, clean)
+        assert_same(spoilt, expected)
 
     @pytest.mark.parametrize(("fault", "told"), REFUSED.items())
     def test_a_lasting_fault_is_refused_by_name(

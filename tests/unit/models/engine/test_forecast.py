@@ -1,10 +1,12 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
 from models.engine import forecast
 from models.engine.forecast import engine_at
+from models.engine.quantiles import Quantiles
 from models.engine.series_stats import CEILING, UNSEEN_SPREAD
 from models.statistical.experts import EXPERTS
 from models.statistical.smoothing import Floats
@@ -23,6 +25,18 @@ def with_last(row: Floats | list[float] | float) -> Floats:
     return values
 
 
+@cache
+def plain() -> Quantiles:
+    """Return what is said of the panel as it is."""
+    return said(make_values())
+
+
+@cache
+def beside_others(name: str) -> Quantiles:
+    """Return what is said of the panel with an odd series in its last row."""
+    return said(with_last(ODD[name]))
+
+
 def assert_sound(tonnes: Floats) -> None:
     assert np.isfinite(tonnes).all()
     assert (tonnes >= 0).all()
@@ -36,20 +50,20 @@ def wide(base: Floats) -> Floats:
 
 class TestEngine:
     def test_forecasts_every_current_series_by_all_quantiles(self) -> None:
-        found = said(make_values())
+        found = plain()
 
         assert found.rows.tolist() == list(range(40))
         assert found.tonnes.shape == (40, 6, len(QUANTILES))
         assert_sound(found.tonnes)
 
     def test_the_mean_lies_within_the_band(self) -> None:
-        found = said(make_values())
+        found = plain()
 
         assert (found.tonnes[:, :, 0] <= found.mean).all()
         assert (found.mean <= found.tonnes[:, :, -1]).all()
 
     def test_tells_what_the_experts_said(self) -> None:
-        found = said(make_values())
+        found = plain()
 
         assert list(found.experts) == list(EXPERTS)
         assert all(one.shape == (40, 6) for one in found.experts.values())
@@ -94,22 +108,16 @@ class TestEngine:
         np.testing.assert_array_equal(wild.mean, honest.mean)
 
     def test_says_the_same_with_any_number_of_threads(self) -> None:
-        values = make_values()
+        two = said_of(make_engine(make_values(), spec=replace(BRIEF, threads=2)))
 
-        one, two = (
-            said_of(make_engine(values, spec=replace(BRIEF, threads=count))) for count in (1, 2)
-        )
-
-        np.testing.assert_array_equal(two.tonnes, one.tonnes)
+        np.testing.assert_array_equal(two.tonnes, plain().tonnes)
 
     def test_says_the_same_twice(self) -> None:
-        values = make_values()
-
-        np.testing.assert_array_equal(said(values).tonnes, said(values).tonnes)
+        np.testing.assert_array_equal(said(make_values()).tonnes, plain().tonnes)
 
     def test_forecasts_by_chunks_as_by_the_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
         engine = make_engine(make_values())
-        whole = said_of(engine)
+        whole = plain()
 
         monkeypatch.setattr(forecast, "CHUNK", 7)
 
@@ -124,7 +132,7 @@ class TestEngine:
         alone = engine.forecast(np.array([5])).tonnes
 
         # numpy adds up a single column in another order than many.
-        np.testing.assert_allclose(alone, said_of(engine).tonnes[[5]], rtol=1e-9)
+        np.testing.assert_allclose(alone, plain().tonnes[[5]], rtol=1e-9)
 
     def test_speaks_in_the_unit_of_each_series(self) -> None:
         values = make_values()
@@ -132,7 +140,7 @@ class TestEngine:
 
         scaled = said(values * powers).tonnes
 
-        np.testing.assert_array_equal(scaled, said(values).tonnes * powers[:, :, None])
+        np.testing.assert_array_equal(scaled, plain().tonnes * powers[:, :, None])
 
     def test_further_features_are_learned_from(self) -> None:
         draw = np.random.default_rng(9)
@@ -261,9 +269,9 @@ ODD = {
 
 
 class TestOddSeries:
-    @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
-    def test_get_a_sound_forecast(self, row: list[float]) -> None:
-        found = said(with_last(row))
+    @pytest.mark.parametrize("name", ODD)
+    def test_get_a_sound_forecast(self, name: str) -> None:
+        found = beside_others(name)
 
         assert found.rows[-1] == 39
         assert_sound(found.tonnes)
@@ -274,11 +282,11 @@ class TestOddSeries:
 
     # What may change: the pooled season, the panel's momentum, and what the model makes of its
     # rows. None of these moves a forecast further than a part of its own band.
-    @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
-    def test_leave_the_others_nearly_alone(self, row: list[float]) -> None:
-        others = said(make_values()).tonnes[:-1]
+    @pytest.mark.parametrize("name", ODD)
+    def test_leave_the_others_nearly_alone(self, name: str) -> None:
+        others = plain().tonnes[:-1]
 
-        changed = np.abs(said(with_last(row)).tonnes[:-1] - others) / wide(others)
+        changed = np.abs(beside_others(name).tonnes[:-1] - others) / wide(others)
 
         assert np.median(changed) < 0.05
         assert changed.max() < 0.5
@@ -287,7 +295,7 @@ class TestOddSeries:
         assert not said(with_last(0.0)).tonnes[-1].any()
 
     def test_of_one_value_get_a_wide_band_around_it(self) -> None:
-        found = said(with_last([NAN] * 59 + [4.0]))
+        found = beside_others("one value at the end")
 
         assert found.middle[-1] == pytest.approx([4.0] * 6, rel=0.2)
         width = found.tonnes[-1, :, P90] - found.tonnes[-1, :, P10]
@@ -295,12 +303,11 @@ class TestOddSeries:
 
     def test_seen_every_other_month_get_as_wide_a_band_as_if_seen_always(self) -> None:
         values = make_values()
-        whole = said(values).tonnes[-1]
         values[-1, ::2] = NAN
 
         width = np.ptp(said(values).tonnes[-1], axis=1)
 
-        assert (width > 0.5 * np.ptp(whole, axis=1)).all()
+        assert (width > 0.5 * np.ptp(plain().tonnes[-1], axis=1)).all()
 
     def test_of_all_magnitudes_may_share_a_panel(self) -> None:
         values = make_values()

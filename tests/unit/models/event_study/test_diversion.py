@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -32,10 +33,10 @@ def alerted(found: Diversion) -> set[str]:
     return {rise.destination for rise in found.alerts}
 
 
-def alarms(make: Callable[[int], np.ndarray]) -> int:
+def alarms(make: Callable[[int], np.ndarray], panels: int) -> int:
     return sum(
         bool(find_diversion(flows_of(make(seed)), question(), rate=RATE).alerts)
-        for seed in range(PANELS)
+        for seed in range(panels)
     )
 
 
@@ -73,14 +74,14 @@ def test_a_fall_alone_moves_no_expectation_though_it_moves_every_share() -> None
 
 
 def test_without_diversion_alarms_are_as_rare_as_promised() -> None:
-    count = alarms(lambda seed: with_fall(calm_tonnes(seed)))
+    count = alarms(lambda seed: with_fall(calm_tonnes(seed)), PANELS)
 
     low, high = binom.interval(0.99, PANELS, RATE)
     assert low <= count <= high
 
 
 def test_without_a_fall_there_is_hardly_an_alarm() -> None:
-    assert alarms(calm_tonnes) <= binom.ppf(0.99, PANELS, RATE)
+    assert alarms(calm_tonnes, 100) <= binom.ppf(0.99, 100, RATE)
 
 
 def test_a_shock_to_everybody_makes_no_more_alarms() -> None:
@@ -89,7 +90,7 @@ def test_a_shock_to_everybody_makes_no_more_alarms() -> None:
         tonnes[:, ACT:] *= 0.3
         return tonnes
 
-    assert alarms(shocked) <= binom.ppf(0.99, PANELS, RATE)
+    assert alarms(shocked, 100) <= binom.ppf(0.99, 100, RATE)
 
 
 def test_a_shock_to_everybody_on_a_flat_past_is_no_rise() -> None:
@@ -102,24 +103,24 @@ def test_a_shock_to_everybody_on_a_flat_past_is_no_rise() -> None:
     np.testing.assert_allclose(found.expected, found.tonnes, rtol=1e-6)
 
 
-def test_large_diversions_are_found_at_the_right_destination() -> None:
-    found = [
+@cache
+def diverted() -> tuple[Diversion, ...]:
+    """Return what is found of large diversions to Vietnam, by seed."""
+    return tuple(
         find_diversion(flows_of(with_fall(calm_tonnes(seed), diverted=0.8)), question())
         for seed in range(40)
-    ]
+    )
 
-    assert sum("VNM" in alerted(one) for one in found) >= 34
-    assert sum(len(alerted(one) - {"VNM"}) for one in found) <= 6
+
+def test_large_diversions_are_found_at_the_right_destination() -> None:
+    assert sum("VNM" in alerted(one) for one in diverted()) >= 34
+    assert sum(len(alerted(one) - {"VNM"}) for one in diverted()) <= 6
 
 
 def test_the_tonnes_found_are_those_diverted() -> None:
-    excess, planted = [], []
-    for seed in range(40):
-        tonnes = calm_tonnes(seed)
-        found = find_diversion(flows_of(with_fall(tonnes, diverted=0.8)), question())
-        row = found.names.index("VNM")
-        excess.append((found.tonnes - found.expected)[row].sum())
-        planted.append(0.8 * 0.9 * tonnes[0, ACT:].sum())
+    row = diverted()[0].names.index("VNM")
+    excess = [(found.tonnes - found.expected)[row].sum() for found in diverted()]
+    planted = [0.8 * 0.9 * calm_tonnes(seed)[0, ACT:].sum() for seed in range(40)]
 
     assert np.median(np.array(excess) / np.array(planted)) == pytest.approx(1.0, abs=0.15)
 
