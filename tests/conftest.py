@@ -1,6 +1,7 @@
 """Options of the whole test run, stores on both databases, providers on the loopback."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,9 @@ LONGEST = (
 )
 """Files that take long, about the longest first: who begins with them ends with short ones, and no
 worker of the test run is left alone with a long one. The first do not ask for the same things."""
+
+ALL_SLOW = re.compile(r"^pytestmark = (\[\s*)?pytest\.mark\.slow", re.MULTILINE)
+"""What a file says whose tests are all slow."""
 
 
 @pytest.fixture(scope="session")
@@ -204,6 +208,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="also run the tests that call the providers' real addresses",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over a file of slow tests alone where none of these run: its imports take seconds."""
+    if config.getoption("markexpr") != "not slow" or collection_path.suffix != ".py":
+        return None
+    return True if ALL_SLOW.search(collection_path.read_text(encoding="utf-8")) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

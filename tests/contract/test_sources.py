@@ -1,5 +1,7 @@
 """What every source promises, checked on each bundled one and on each live one."""
 
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -10,11 +12,12 @@ from sources.bundled.all_tables import bundled_sources
 from sources.http.faults import RetryPolicy
 from sources.providers.registry import LIVE, live_source
 from store.database import open_store
-from store.facts.batch import Batch
+from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
 from store.schema.frame_schemas import SCHEMAS, validate
 from store.schema.tables import metadata, natural_key
 from store.settings import PROJECT_ROOT, Settings
+from tests.providers.server import Providers, small_world
 
 SOURCES = bundled_sources(PROJECT_ROOT / "data")
 
@@ -64,17 +67,36 @@ NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 SPAN = MonthRange.of("2024-01", "2025-06")
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of providers that nobody spoils."""
+    with Providers(small_world()) as providers:
+        yield Settings(home=tmp_path_factory.mktemp("served"), **providers.urls())
+
+
+@pytest.fixture(scope="module")
+def fetched(served: Settings) -> Callable[[str], FileRows]:
+    """Return what a live source gives, fetched once."""
+    return cache(lambda name: live_source(name, served).fetch(SPAN, now=NOW))
+
+
 @pytest.mark.parametrize("name", LIVE)
 class TestEveryLiveSource:
     @pytest.fixture
     def live(self, name: str, live_settings: Settings) -> LiveSource:
         return live_source(name, live_settings, RetryPolicy(sleep=lambda _: None))
 
-    def test_it_describes_itself(self, name: str, live: LiveSource) -> None:
+    @pytest.fixture
+    def tables(self, name: str, fetched: Callable[[str], FileRows]) -> Mapping[str, pd.DataFrame]:
+        return fetched(name).tables
+
+    def test_it_describes_itself(
+        self, name: str, live: LiveSource, fetched: Callable[[str], FileRows]
+    ) -> None:
         info = live.info
 
         assert info.completeness is None or 0 < info.completeness <= 1
-        assert live.fetch(SPAN, now=NOW).source == info.id == name
+        assert fetched(name).source == info.id == name
 
     def test_it_has_a_data_card_with_its_address(self, name: str) -> None:
         provider = name.removesuffix("_mirror")
@@ -86,33 +108,33 @@ class TestEveryLiveSource:
         assert f"`{name}`" in card
         assert all(f"\n| {fact} | " in card for fact in ("licence", "publication lag", "revisions"))
 
-    def test_its_rows_meet_their_schema_without_coercion(self, live: LiveSource) -> None:
-        tables = live.fetch(SPAN, now=NOW).tables
-
+    def test_its_rows_meet_their_schema_without_coercion(
+        self, tables: Mapping[str, pd.DataFrame]
+    ) -> None:
         assert set(tables) <= LIVE_TABLES
         for name, frame in tables.items():
             pd.testing.assert_frame_equal(validate(frame, name, where="test"), frame)
             assert set(frame.columns) == set(SCHEMAS[name].columns)
 
-    def test_its_months_are_those_asked_for(self, live: LiveSource) -> None:
-        for frame in live.fetch(SPAN, now=NOW).tables.values():
+    def test_its_months_are_those_asked_for(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        for frame in tables.values():
             for column in frame.columns.intersection(["period", "period_from", "period_to"]):
                 assert frame[column].between(SPAN.begin, SPAN.end).all()
 
-    def test_no_month_is_known_before_it_is_over(self, live: LiveSource) -> None:
-        for frame in live.fetch(SPAN, now=NOW).tables.values():
+    def test_no_month_is_known_before_it_is_over(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        for frame in tables.values():
             for column in frame.columns.intersection(["period", "period_to"]):
                 ends = (frame[column] + pd.offsets.MonthEnd(0)).dt.tz_localize("UTC")
                 assert (frame["available_at"] >= ends).all()
 
     def test_nothing_says_when_it_was_fetched_from_where_with_what(
-        self, live: LiveSource, live_settings: Settings
+        self, tables: Mapping[str, pd.DataFrame], served: Settings
     ) -> None:
-        for frame in live.fetch(SPAN, now=NOW).tables.values():
+        for frame in tables.values():
             for column in frame.columns.intersection(["source_url", "url"]):
                 assert frame[column].str.startswith("http").all()
                 assert not frame[column].str.contains("startPeriod|key=|period=").any()
-        assert live_settings.http_cache_dir.is_dir()
+        assert served.http_cache_dir.is_dir()
 
     def test_it_can_be_stored_twice_and_is_then_known(
         self, live: LiveSource, tmp_path: Path

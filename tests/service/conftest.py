@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from store.database import open_store
 from tests.made_once import made_once
 from tests.service.asking import Asked, asking
-from tests.service.browsing import chromium
 from tests.service.other_goods import add_goods
 from tests.service.stores import copied, fill_store, make_app
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -55,8 +57,10 @@ def two_goods(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator["Browser"]:
     """Debian's Chromium; skips where there is none."""
+    from tests.service.browsing import chromium  # noqa: PLC0415 - takes a second
+
     with chromium() as opened:
         yield opened
 

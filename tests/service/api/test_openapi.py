@@ -22,6 +22,8 @@ from store.planning.audit import create_token
 from tests.service.asking import RULES, answers, online
 from tests.service.stores import NEWEST, copied, make_app
 
+pytestmark = pytest.mark.slow
+
 CLOSED = replace(RULES, open_reads=False)
 TIMEOUT_S = 600
 SCENARIOS = "POST /api/v1/scenarios"
@@ -109,7 +111,6 @@ closed_briefly = schema_of(CLOSED, examples=2, coverage=False)
 opened = schema_of(RULES, examples=2, coverage=False)
 
 
-@pytest.mark.slow
 @closed.parametrize()
 @relaxed
 def test_a_writer_is_answered_as_described(case: Case, writer: Served) -> None:

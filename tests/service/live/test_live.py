@@ -89,7 +89,7 @@ def test_readers_see_one_publication_whole(engine: Engine) -> None:
     live.refresh()
 
     def read() -> None:
-        while not done.is_set():
+        while not done.wait(0.001):
             publication = live.publication
             moments = {answer.body.split(b'"as_of":"')[1][:20].decode()
                        for answer in publication.answers.values()}  # fmt: skip
