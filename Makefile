@@ -88,8 +88,11 @@ lock: setup  ## Resolve the packages anew
 
 bench: bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -service, -store, -tables and -kills measure time and harm)
 
-bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-scale bench-tables bench-kills: bench-%: setup
+bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-scale bench-tables: bench-%: setup
 	$(PY) benchmarks/$*.py
+
+bench-kills: setup
+	MAGNETCAST_FAULTS=all MAGNETCAST_FAULTS_KILLS=250 $(PY) -m pytest -q tests/faults/test_kills.py -k ingest
 
 bench-policy-value: setup
 	$(PY) benchmarks/policy_value.py

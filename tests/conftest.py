@@ -36,7 +36,7 @@ LONGEST = (
     "unit/models/event_study/test_attribution.py",
     "flows/cli/test_ingest_commands.py",
     "flows/publishing/test_run.py",
-    "flows/operations/test_kills.py",
+    "faults/test_kills.py",
     "flows/operations/test_machine.py",
     "unit/models/registry/test_registry.py",
     "flows/cli/test_cli.py",

@@ -11,17 +11,18 @@ import pandas as pd
 import pytest
 
 from tests.faults.checking import Watch
-from tests.faults.home import GONE, Home, Service, alarms
+from tests.faults.home import ALL, GONE, Home, Service, alarms
 from tests.faults.world import publish_until
 
 Served = tuple[Home, Service]
 Enduring = Callable[[Home, Service, str], Watch]
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
+pytestmark = pytest.mark.slow
 
 SEED = 850511
-KILLS = int(os.environ.get("MAGNETCAST_FAULTS_KILLS", "100"))
-"""Kills in all: of ten four hit an ingest, one a run, three the service, two any server of `up`."""
+KILLS = int(os.environ.get("MAGNETCAST_FAULTS_KILLS", "100" if ALL else "10"))
+"""Kills in all, fewer where not every fault is brought about. Of ten four hit an ingest, one a run,
+three the service, two any server of `up`."""
 
 
 def share(tenths: int) -> int:
@@ -67,6 +68,7 @@ def lasting(home: Home) -> float:
     return time.monotonic() - begun
 
 
+@pytest.mark.long
 def test_the_service_is_killed(served: Served, enduring: Enduring) -> None:
     home, service = served
     kills = share(3)
@@ -85,6 +87,7 @@ def test_the_service_is_killed(served: Served, enduring: Enduring) -> None:
     watch.healed(home.call("ingest", "bundled"), by="a new process shows the same")
 
 
+@pytest.mark.long
 def test_a_run_is_killed(served: Served, enduring: Enduring) -> None:
     home, service = served
     kills = share(1)

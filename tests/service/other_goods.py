@@ -18,7 +18,7 @@ from tests.data.partner_builders import make_partner_world
 from tests.service.stores import NEWEST
 
 GOODS = "811292"
-PARTNERS = 24
+PARTNERS = 40
 CUTOFF = "2026-09"
 MONTHS = 14
 

@@ -35,6 +35,8 @@ solving = {{"features.panel.evidence", "features.panel.solver", "features.panel.
 print("loaded", sorted(solving & set(sys.modules)))
 """
 
+pytestmark = pytest.mark.slow
+
 PATHS = (
     "/api/v1/history/USA?limit=200",
     "/api/v1/history/USA?limit=200&as_of=2025-08-25",

@@ -26,7 +26,7 @@ from tests.data.partner_builders import make_cells, make_partner_rows, make_part
 from tests.flows.conftest import environment, settings_of
 
 NOW = "2024-12-26"
-PARTNERS = 24
+PARTNERS = 40
 WORLD = make_partner_world(partners=PARTNERS, months=60)
 
 

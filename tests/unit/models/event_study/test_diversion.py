@@ -21,7 +21,7 @@ from tests.data.diversion_builders import (
     with_fall,
 )
 
-PANELS = 200
+PANELS = 120
 RATE = 0.05
 
 
