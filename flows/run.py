@@ -32,7 +32,7 @@ from flows.training.backtest import verdict
 from flows.training.predict import BacktestedForecast
 from models.forecasting.fallback import FAULTS, reason_of
 from store.errors import DataError
-from store.facts.commodities import save_label
+from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast
 from store.publications.decisions import held_forecasts
 from store.publications.publishing import settle_runs

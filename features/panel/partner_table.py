@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from features.months import Months, last_complete_month, month_label, month_numbers
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError, first_few
-from store.facts.commodities import MEASURE
+from store.facts.evidence import MEASURE
 from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIGIN, WORLD
 
 Floats = NDArray[np.float64]

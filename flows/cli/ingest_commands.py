@@ -9,10 +9,9 @@ from cyclopts import App, Parameter
 
 from flows.context.stores import store_of
 from flows.ingest.sources import FIRST_MONTH, REVISED_MONTHS, IngestRequest, by_hand
-from sources.bundled.policy_events import PolicyEvents
+from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures, TypedFigure
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.bundled.tariff_rates import TariffRates
 from sources.files.csv_table import parse_day
 from sources.providers.customs import CustomsDownload
 from sources.providers.registry import BY_CODE, LIVE

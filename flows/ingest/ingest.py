@@ -21,7 +21,7 @@ from flows.context.provenance import actor
 from flows.context.stores import marked_run, single_writer, store_of
 from flows.ingest.sources import IngestRequest, Past, ReceivedRows, bundled, by_hand
 from flows.monitoring.spans import spanned
-from sources.bundled.policy_events import COLUMNS, PolicyEvents
+from sources.bundled.policy_events import EVENT_COLUMNS, PolicyEvents
 from sources.checks.guards import objections
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows, WriteReport
@@ -284,6 +284,6 @@ def template(item: pd.Series) -> str:
         "source_urls": item["url"],
         "evidence": "primary",
     }
-    names = [*NEEDED, *(name for name in COLUMNS if name not in NEEDED)]
+    names = [*NEEDED, *(name for name in EVENT_COLUMNS if name not in NEEDED)]
     lines = [f"  {name}: {json.dumps(known.get(name, ''), ensure_ascii=False)}" for name in names]
     return "\n".join(["-", *lines, ""])

@@ -14,8 +14,7 @@ from flows.publishing.run_config import config_of
 from models.reconciliation.tree import add_sums, tree_of
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
-from store.facts.commodities import MEASURE
-from store.facts.evidence import evidence_commodities
+from store.facts.evidence import MEASURE, evidence_commodities
 from store.facts.reading import read_observations
 from store.publications.integrity import read_publications
 from store.publications.panels import NO_PANEL, StoredPanel, has_unnamed_panels, name_panel

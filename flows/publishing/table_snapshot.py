@@ -17,7 +17,7 @@ from models.forecasting.fallback import CHAMPION, STATISTICAL
 from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.learning.spec import EngineSpec
 from store.errors import DataError, first_few
-from store.facts.commodities import read_label, read_partner_counts
+from store.facts.evidence import read_label, read_partner_counts
 from store.facts.reading import read_analog_events, read_events, read_observations
 from store.settings import Settings
 from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD

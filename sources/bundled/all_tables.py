@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sources.base import Source
-from sources.bundled.policy_events import PolicyEvents
+from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import (
     COLUMNS,
     PublishedFigures,
@@ -12,7 +12,6 @@ from sources.bundled.published_figures import (
 )
 from sources.bundled.rankings import Rankings
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
-from sources.bundled.tariff_rates import TariffRates
 from sources.files.csv_table import read_table
 from store.facts.batch import Batch
 

@@ -1,27 +1,28 @@
-"""Policy events as versions: what was known of each act, and from when."""
+"""Policy events and tariffs as versions: what was known of each act or rate, and from when."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import pandas as pd
 
 from sources.base import SourceInfo
-from sources.bundled.wording import parse_areas
+from sources.bundled.wording import COUNTRIES, parse_areas
 from sources.files.csv_table import Row
+from sources.files.levers import HIGHEST_RATE_PCT
 from sources.files.yaml_table import read_rows
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
-from store.vocabulary import INSTRUMENTS
+from store.vocabulary import EU27, INSTRUMENTS
 
-_WORDS: Final = (
+_EVENT_WORDS: Final = (
     "issuer", "legal_reference", "products", "summary", "source_urls", "note",
 )  # fmt: skip
 
-COLUMNS: Final = (
+EVENT_COLUMNS: Final = (
     "event_id", "announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to",
     "end_known_on", "suspension_known_on", "instrument", "direction", "severity", "destinations",
-    "confidence", "evidence", *_WORDS,
+    "confidence", "evidence", *_EVENT_WORDS,
 )  # fmt: skip
 
 Record = dict[str, object]
@@ -41,14 +42,16 @@ class PolicyEvents:
 
     def load(self) -> FileRows:
         """Read the events, one row per version."""
-        table = read_rows(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
+        table = read_rows(
+            self.path, (*EVENT_COLUMNS, "material") if self.materials else EVENT_COLUMNS
+        )
         first_lines: dict[str, int] = {}
         versions: list[Record] = []
         for row in table.rows:
             name = row.text("event_id", required=True)
             if (earlier := first_lines.setdefault(name, row.line)) != row.line:
                 row.bad("event_id", f"new, for line {earlier} has it")
-            versions += _versions(row)
+            versions += _act_versions(row)
         table.problems.raise_if_any()
         name = self.info.id
         frame = typed_frame(versions, name)
@@ -63,7 +66,7 @@ def latest_of(
     return None if day is None else max(day, announced)
 
 
-def _versions(row: Row) -> list[Record]:
+def _act_versions(row: Row) -> list[Record]:
     """Build the versions of one act: its announcement, then each later change of its dates."""
     announced = row.day("announced_on", required=True)
     begin, end = row.interval("effective_from", "effective_to")
@@ -95,7 +98,7 @@ def _versions(row: Row) -> list[Record]:
 
 def _act(row: Row) -> Record:
     """Build the columns of an act that are known from its announcement."""
-    words = {name: row.text(name) for name in _WORDS}
+    words = {name: row.text(name) for name in _EVENT_WORDS}
     if "material" in row.cells:
         words["material"] = row.text("material", required=True)
     severity = row.choice("severity", ("0", "1", "2", "3"))
@@ -109,3 +112,91 @@ def _act(row: Row) -> Record:
         "evidence": row.choice("evidence", ("primary", "secondary", "background", "scheduled")),
         **words,
     }
+
+
+TARIFF_COLUMNS: Final = (
+    "importer", "origin", "component", "rate_pct", "effective_from", "effective_to",
+    "announced_on", "end_known_on", "legal_reference", "product_scope", "source_url", "confidence",
+    "note",
+)  # fmt: skip
+
+TOTAL: Final = "TOTAL_"
+"""Prefix of components that are sums of others; such lines are not loaded."""
+
+_IMPORTERS: Final = COUNTRIES | {EU27}
+
+_TARIFF_KEY: Final = ("importer", "origin", "component", "product_scope", "effective_from")
+
+_TARIFF_WORDS: Final = ("legal_reference", "source_url", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class TariffRates:
+    """A table of tariff components of importers."""
+
+    info: ClassVar = SourceInfo("tariff_rates")
+    path: Path
+
+    def load(self) -> FileRows:
+        """Read the components, one row per version; sums are skipped."""
+        table = read_rows(self.path, TARIFF_COLUMNS)
+        first_lines: dict[tuple[str, ...], int] = {}
+        versions: list[Record] = []
+        sums = 0
+        for row in table.rows:
+            if row.text("component", required=True).startswith(TOTAL):
+                sums += 1
+                continue
+            _refuse_twice(row, first_lines)
+            versions += _step_versions(row)
+        table.problems.raise_if_any()
+        frame = typed_frame(versions, "tariff_steps")
+        ignored = (f"{sums} lines {TOTAL}*: sums of other lines",) if sums else ()
+        return FileRows(
+            self.info.id, self.path.name, table.sha256, {"tariff_steps": frame}, ignored
+        )
+
+
+def _step_versions(row: Row) -> list[Record]:
+    """Build the versions of one step: its announcement and, if later, the one with its end.
+
+    A step without an announcement is known from its first day.
+    """
+    begin, end = row.interval("effective_from", "effective_to")
+    row.text("effective_from", required=True)
+    announced, end_known = row.day("announced_on"), row.day("end_known_on")
+    step = _step(row)
+    known = announced if announced is not None else begin
+    if known is None or begin is None:
+        return []
+    end_from = latest_of(known, end_known, end)
+    moments = sorted({known, *filter(None, (end_from,))})
+    return [
+        {
+            **step,
+            "effective_from": begin,
+            "effective_to": end if end_from is not None and end_from <= moment else None,
+            "announced_on": announced,
+            "available_at": moment.tz_localize("UTC"),
+        }
+        for moment in moments
+    ]
+
+
+def _step(row: Row) -> Record:
+    """Build the columns of a step that are known from its announcement."""
+    return {
+        "importer": row.choice("importer", _IMPORTERS),
+        "origin": row.choice("origin", COUNTRIES),
+        "component": row.text("component"),
+        "product_scope": row.text("product_scope", required=True),
+        "rate_pct": row.number("rate_pct", low=0, high=HIGHEST_RATE_PCT, empty=True),
+        "confidence": row.choice("confidence", ("high", "medium", "low")),
+        **{name: row.text(name) for name in _TARIFF_WORDS},
+    }
+
+
+def _refuse_twice(row: Row, first_lines: dict[tuple[str, ...], int]) -> None:
+    step = tuple(row.text(name) for name in _TARIFF_KEY)
+    if (earlier := first_lines.setdefault(step, row.line)) != row.line:
+        row.bad("effective_from", f"new for this component and scope, for line {earlier} has it")

@@ -170,7 +170,6 @@ def _latest_inputs(
 
 
 def _observation(figure: Figure, day: pd.Timestamp) -> dict[str, object]:
-    """Build one observation known from ``day`` on."""
     row, unit = figure.row, UNITS[figure.measure]
     note, derivation = row.text("note"), row.text("derivation")
     return {

@@ -84,7 +84,6 @@ def latest_named_day(text: str) -> pd.Timestamp:
 
 
 def _release(row: Row) -> dict[str, object]:
-    """Build one release from a line."""
     period = row.parsed("period", parse_period)
     day = row.parsed("release_date", latest_named_day)
     if period and day is not None and day <= period.end:

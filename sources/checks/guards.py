@@ -117,7 +117,6 @@ def _date_faults(frame: pd.DataFrame, now: pd.Timestamp) -> list[tuple[str, pd.S
 
 
 def _unknown_keys(file: FileRows, frame: pd.DataFrame) -> list[str]:
-    """Object to codes of other commodities."""
     keys = frame["commodity"].drop_duplicates()
     is_code = keys.str.fullmatch(r"[A-Z]{0,2}\d+")
     is_ours = keys.str.fullmatch(_OURS)
@@ -175,12 +174,10 @@ def _records(frame: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def _named(row: dict[str, str]) -> str:
-    """Describe a row by its key."""
     return " ".join(value for value in row.values() if value)
 
 
 def _dated(row: dict[str, str]) -> str:
-    """Describe a row by its name and its dates."""
     names = ("destination", "measure", "importer", "component", "event_id", "name")
     dates = ("period_from", "period_to", "period", "announced_on", "available_at")
     values = [row[name] for name in names if row.get(name)]

@@ -156,7 +156,6 @@ def _thin_months(
 
 
 def _too_few(file: FileRows, held: int, of: int, where: str, info: SourceInfo) -> str:
-    """Return an objection to missing cells."""
     return reason(
         f"Only {held:,} of {of:,} cells are there of {where}",
         file,

@@ -111,7 +111,6 @@ def _doubtful_numbers(column: pa.ChunkedArray) -> NumericColumn:
 
 
 def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return numbers with NaN for none."""
     return np.asarray(column.to_numpy(), dtype=np.float64)
 
 

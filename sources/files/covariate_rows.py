@@ -108,7 +108,6 @@ def read_rows(path: Path, table: pd.DataFrame) -> CovariateRows:
 
 
 def _columns(path: Path, names: Sequence[str]) -> list[str]:
-    """Return the columns to read."""
     needed = [*KEY, *(LONG if "name" in names else ())]
     missing = [name for name in needed if name not in names]
     further = [name for name in names if name not in (*KEY, *NO_COVARIATES, AVAILABLE_AT)]

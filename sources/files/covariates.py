@@ -132,7 +132,6 @@ class Covariates:
         return view
 
     def _lacking(self, missing: NDArray[np.bool_], cutoff: int) -> DataError:
-        """Return an error that names the cells missing after a cutoff."""
         cells = np.argwhere(missing)
         text = [
             self._cell(int(name), int(row), cutoff + 1 + int(ahead))

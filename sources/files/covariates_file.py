@@ -111,7 +111,6 @@ def _grid(rows: CovariateRows, table: pd.DataFrame) -> _Grid:
 
 
 def _entries(rows: CovariateRows, grid: _Grid) -> _Entries:
-    """Return the filled cells of all quantities."""
     months = rows.months.astype(np.int64) - grid.first
     inside = (rows.series >= 0) & (months >= 0) & (months < grid.months)
     places, cells, values = [], [], []
@@ -133,11 +132,7 @@ def _entries(rows: CovariateRows, grid: _Grid) -> _Entries:
 
 
 def _each_once(entries: _Entries, rows: CovariateRows, grid: _Grid) -> _Entries:
-    """Return the entries by cell and moment, without duplicates.
-
-    Raises:
-        DataError: A cell has two values of the same moment.
-    """
+    """Return the entries by cell and moment, without duplicates."""
     ordered = entries.taken(np.lexsort((entries.rows, entries.moments, entries.cells)))
     again = _equals_previous(ordered.cells) & _equals_previous(ordered.moments)
     differ = np.flatnonzero(again & ~_equals_previous(ordered.floats))
@@ -158,7 +153,6 @@ def _each_once(entries: _Entries, rows: CovariateRows, grid: _Grid) -> _Entries:
 
 
 def _equals_previous(values: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Return for each value whether it equals the previous one."""
     return np.append([False], values[1:] == values[:-1])[: len(values)]
 
 

@@ -117,7 +117,7 @@ def read_long_file(
         DataError: The file does not exist, is empty, is not UTF-8, has no rows or cannot be read.
     """
     named = f"{what} {path}"
-    read = _parquet if path.is_dir() or path.suffix.lower() in PARQUET else _csv
+    read = _parquet if is_parquet(path) else _csv
     try:
         file = read(path, named, pick)
     except DataError:
@@ -131,6 +131,11 @@ def read_long_file(
     if not len(file) and not file.ragged:
         raise DataError(f"{named} has no rows. Expected a row a series and month. Fill it.")
     return file
+
+
+def is_parquet(path: Path) -> bool:
+    """Return whether a path is a Parquet file, or a folder of them."""
+    return path.is_dir() or path.suffix.lower() in PARQUET
 
 
 def _unreadable(named: str, err: Exception) -> DataError:

@@ -153,7 +153,6 @@ def _mark_note(rows: PanelRows) -> str:
 
 
 def _dense(rows: PanelRows, faults: SeriesFaults) -> pd.DataFrame:
-    """Return the table of the valid series."""
     usable = checks.usable_rows(rows, faults)
     if not len(usable):
         return pd.DataFrame()

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 from numpy.typing import NDArray
 
-from sources.files.long_format import PARQUET
+from sources.files.long_format import is_parquet
 from sources.files.panel import COLUMNS, PART_OF, check_columns
 from store.errors import DataError, first_few
 
@@ -134,9 +134,8 @@ def _folders(folder: Path) -> list[Path]:
 def _dataset(panel: Path) -> pads.Dataset:
     if not panel.exists():
         raise DataError(f"Panel {panel} does not exist. Expected a file or folder. Check the path.")
-    is_parquet = panel.is_dir() or panel.suffix.lower() in PARQUET
     as_text = pa.csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()))
-    form = "parquet" if is_parquet else pads.CsvFileFormat(convert_options=as_text)
+    form = "parquet" if is_parquet(panel) else pads.CsvFileFormat(convert_options=as_text)
     try:
         rows = pads.dataset(panel, format=form)
     except (OSError, ValueError, pa.ArrowException) as err:
@@ -152,8 +151,7 @@ def _dataset(panel: Path) -> pads.Dataset:
 
 def _number(panel: Path, rows: pads.Dataset) -> int:
     files = [Path(file) for file in rows.files]
-    is_parquet = panel.is_dir() or panel.suffix.lower() in PARQUET
-    size = rows.count_rows() if is_parquet else panel.stat().st_size // BYTES_A_ROW
+    size = rows.count_rows() if is_parquet(panel) else panel.stat().st_size // BYTES_A_ROW
     return min(max(1, -(-size // ROWS)), MOST_PARTS) if files else 1
 
 

@@ -85,7 +85,6 @@ def composed(name: str, content: bytes) -> yaml.Node | None:
 
 
 def _entries(path: Path, content: bytes) -> Sequence[yaml.Node]:
-    """Return the entries of the file's list."""
     top = composed(path.name, content)
     if isinstance(top, yaml.SequenceNode):
         return list(top.value)

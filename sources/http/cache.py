@@ -75,11 +75,9 @@ class HttpCache:
             ) from err
 
     def _entry_path(self, url: str, accept: str) -> Path:
-        """Return the file of a call's entry."""
         return self.folder / f"{sha256(f'{accept} {url}'.encode())[:_NAME_DIGITS]}.json"
 
     def _body_path(self, digest: str) -> Path:
-        """Return the file of a body."""
         return self.folder / f"{digest}.body"
 
 

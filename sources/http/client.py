@@ -150,7 +150,6 @@ class HttpClient:
     def _try(
         self, transport: Transport, call: Call, read: Callable[[bytes], Read]
     ) -> HttpReply[Read] | _TransientFailure:
-        """Make one attempt."""
         cached = self._cache.find(call.address, call.accept)
         try:
             response, body = transport.send(call, cached)
@@ -205,7 +204,6 @@ class HttpClient:
         self._retry_policy.sleep(failure.retry_after_s + self._retry_policy.backoff(1))
 
     def _replay(self, call: Call, read: Callable[[bytes], Read]) -> HttpReply[Read]:
-        """Answer from the cache."""
         if not self._settings.offline:
             raise RuntimeError("Http is used outside `with`.")
         cached = self._cache.find(call.address, call.accept)
@@ -249,7 +247,6 @@ class HttpClient:
         return CacheEntry(call.address, response.status_code, sha256(body), **headers)
 
     def _transport_reason(self, err: Exception) -> str:
-        """Describe a failed connection."""
         return self._keys.redact(f"{type(err).__name__}: {err}" if str(err) else type(err).__name__)
 
 
@@ -259,5 +256,4 @@ def _value(answer: CachedReply, read: Callable[[bytes], Read]) -> Read | None:
 
 
 def _html(response: httpx.Response, body: bytes) -> bool:
-    """Return whether an answer is an HTML page."""
     return faults.is_html(response.headers.get("Content-Type", ""), body)

@@ -186,7 +186,6 @@ class Transport:
 
 
 def _conditions(cached: CachedReply | None) -> dict[str, str]:
-    """Return the headers of a conditional request."""
     if cached is None:
         return {}
     asked = {"If-None-Match": cached.entry.etag, "If-Modified-Since": cached.entry.last_modified}

@@ -73,18 +73,12 @@ def _ask(http: HttpClient, line: str, span: MonthRange) -> pd.DataFrame | None:
 
 
 def _joined(lines: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the rows of all lines."""
     columns = ["line", "period", *_NUMBERS]
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(columns=columns)
 
 
 def _read(body: bytes, line: str, span: MonthRange) -> pd.DataFrame:
-    """Return the rows of one line.
-
-    Raises:
-        ValueError: The body is broken, is for another request or repeats a month.
-        SourceError: A column is missing or quantities are not in kilograms.
-    """
+    """Return the rows of one line."""
     where = {"provider": PROVIDER, "url": f"line {line}"}
     table = _table(json.loads(body))
     refuse_missing(table, (*_ASKED, "time"), **where)
@@ -115,7 +109,6 @@ def _table(answer: object) -> pd.DataFrame:
 
 
 def _refuse_units(rows: pd.DataFrame, line: str) -> None:
-    """Refuse quantities other than kilograms."""
     if others := sorted(set(rows["UNIT_QY1"].fillna("").str.strip().str.upper()) - {"KG", "-", ""}):
         raise SourceError(
             f"census counts {line} in {first_few(others)}. Expected kilograms (KG). See whether "
@@ -130,7 +123,6 @@ def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
 
 
 def _measured(rows: pd.DataFrame, *, now: pd.Timestamp) -> list[pd.DataFrame]:
-    """Return weight, value and duty."""
     if rows.empty:
         return []
     base = rows[["period"]].assign(

@@ -59,7 +59,6 @@ def read_data(body: bytes) -> pd.DataFrame:
 
 
 def _table(part: object) -> pd.DataFrame:
-    """Turn one data set into rows."""
     series = cast("pd.Series", sdmx.to_pandas(part))
     return series.rename("value").reset_index().astype({"value": "float64"})
 
@@ -123,11 +122,7 @@ class ComextImports(HttpSource):
 
 
 def _flow(http: HttpClient) -> str:
-    """Return the code of the data set, looked up in the provider's list.
-
-    Raises:
-        SourceError: The list has neither the code nor exactly one set of that name.
-    """
+    """Return the code of the data set, looked up in the provider's list."""
     reply = http.get("/dataflow/ESTAT/all", read=read_flows, accept=STRUCTURE)
     flows = reply.value or {}
     if FLOW in flows:
@@ -155,7 +150,6 @@ def _ask(http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
 
 
 def _ask_once(http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
-    """Make one call."""
     products = "+".join(line.removeprefix("CN") for line in EU_LINES)
     reporters = "+".join((_EU, *comext_members()))
     path = f"/data/{flow}/M.{reporters}.CN.{products}.1.{_VALUE}+{_WEIGHT}"
@@ -165,12 +159,7 @@ def _ask_once(http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
 
 
 def _read(body: bytes, span: MonthRange) -> pd.DataFrame:
-    """Return ``reporter, product, indicators, period, value``.
-
-    Raises:
-        ValueError: The body is broken or is for another request.
-        SourceError: A dimension is missing.
-    """
+    """Return ``reporter, product, indicators, period, value``."""
     data = read_data(body)
     if data.empty:
         return _nothing()
@@ -186,7 +175,6 @@ def _read(body: bytes, span: MonthRange) -> pd.DataFrame:
 
 
 def _refuse_others(rows: pd.DataFrame, span: MonthRange) -> None:
-    """Refuse observations that were not requested."""
     asked: Mapping[str, set[str]] = {
         "reporter": {_EU, *comext_members()},
         "partner": {"CN"},
@@ -201,7 +189,6 @@ def _refuse_others(rows: pd.DataFrame, span: MonthRange) -> None:
 
 
 def _nothing() -> pd.DataFrame:
-    """Return no rows."""
     return pd.DataFrame(columns=["reporter", "product", "indicators", "value", "period"])
 
 

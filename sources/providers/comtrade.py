@@ -111,11 +111,7 @@ def _dated(
 
 
 def _refuse_gaps(rows: pd.DataFrame, releases: pd.DataFrame, side: ReportingSide) -> None:
-    """Refuse months without any row that the provider lists as available.
-
-    Raises:
-        SourceError: There are such months; names them.
-    """
+    """Refuse months without any row that the provider lists as available."""
     reporters = releases.groupby("period")["reporterCode"].nunique()
     listed = set(
         reporters.index[reporters >= (1 if side.other == EXPORTS.other else ENOUGH_REPORTERS)]
@@ -150,7 +146,6 @@ def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
 
 
 def _ignored(trades: Sequence[TradeRows], rows: pd.DataFrame) -> tuple[str, ...]:
-    """Describe the rows left out."""
     splits = sum(trade.splits for trade in trades)
     weightless = int(_lacks_weight(rows).sum())
     texts = []

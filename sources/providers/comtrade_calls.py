@@ -165,11 +165,7 @@ def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
 
 
 def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
-    """Return the rows of an answer and whether it is cut.
-
-    Raises:
-        ValueError: The answer is broken, is for another request or repeats a row.
-    """
+    """Return the rows of an answer and whether it is cut."""
     answer = json.loads(body)
     where = {"provider": PROVIDER, "url": piece.path}
     if isinstance(answer, dict) and answer.get("error"):
@@ -189,7 +185,6 @@ def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
 
 
 def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:
-    """Refuse rows that were not requested."""
     months = {f"{month:%Y%m}" for month in piece.span.months}
     asked = {name: {code} for name, code in piece.side.fixed.items()} | {"period": months}
     if piece.codes:
@@ -209,7 +204,6 @@ def _refuse_doubt(typed: pd.DataFrame, plain: pd.DataFrame) -> None:
 
 
 def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
-    """Give codes and months their types."""
     codes = {name: rows[name].astype("int64") for name in ("reporterCode", "partnerCode")}
     estimated = "isNetWgtEstimated"
     guessed = rows[estimated].eq(True) if estimated in rows else False  # noqa: FBT003

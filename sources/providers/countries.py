@@ -166,7 +166,6 @@ def partner_place(text: str) -> str | None:
 
 @cache
 def _names() -> dict[str, str]:
-    """Return the destination of each normalised name."""
     chinese = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=["zh_CN"])
     found: dict[str, str] = {}
     for country in pycountry.countries:

@@ -13,8 +13,15 @@ from sources.bundled.release_calendar import ReleaseCalendar
 from sources.bundled.wording import half_width, month
 from sources.files.csv_table import Problems, content_of
 from sources.providers.countries import partner_place
-from sources.providers.customs_headings import amount_of, month_of, tonnes_of
-from sources.providers.customs_table import Column, CustomsLine, CustomsTable, read_customs
+from sources.providers.customs_table import (
+    Column,
+    CustomsLine,
+    CustomsTable,
+    amount_of,
+    month_of,
+    read_customs,
+    tonnes_of,
+)
 from sources.providers.rows import not_after, observations
 from store.errors import DataError
 from store.facts.batch import FileRows
@@ -83,7 +90,6 @@ class CustomsDownload:
             )
 
     def _dated(self, cells: pd.DataFrame) -> pd.DataFrame:
-        """Date each cell."""
         if self.published_on is not None:
             days = pd.Series(self.published_on, index=cells.index)
         else:
@@ -141,7 +147,6 @@ def _is_total(line: CustomsLine) -> bool:
 
 
 def _is_month(text: str) -> bool:
-    """Return whether a text is one month."""
     try:
         month_of(text)
     except ValueError:
@@ -205,11 +210,7 @@ def _amounts(
 
 
 def _amount(line: CustomsLine, column: Column, unit: str) -> tuple[str, float, float] | None:
-    """Return first day of the month, value and half-width; None where the cell is empty.
-
-    Raises:
-        ValueError: amount, month or unit is bad; says which.
-    """
+    """Return first day of the month, value and half-width; None where the cell is empty."""
     text = line.cells[column.place]
     number = _parsed(column.title, text, amount_of)
     if number is None:

@@ -91,11 +91,7 @@ class _Query:
 
 
 def _documents(http: HttpClient, query: _Query) -> Iterator[Document]:
-    """Return every document of a query, splitting the days where there are too many.
-
-    Raises:
-        SourceError: Fewer documents come than were announced, or one day holds too many.
-    """
+    """Return every document of a query, splitting the days where there are too many."""
     answer, url = _page(http, query, 1)
     count = _count(answer, url)
     if count > MOST_RESULTS:
@@ -124,13 +120,11 @@ def _documents(http: HttpClient, query: _Query) -> Iterator[Document]:
 
 
 def _page(http: HttpClient, query: _Query, page: int) -> tuple[object, str]:
-    """Fetch one page."""
     reply = http.json("/documents.json", query.params(page))
     return {"count": 0} if reply.value is None else reply.value, reply.url
 
 
 def _count(answer: object, url: str) -> int:
-    """Return how many documents a query has."""
     count = answer.get("count") if isinstance(answer, Mapping) else None
     if not isinstance(count, int):
         has = sorted(map(str, answer)) if isinstance(answer, Mapping) else [type(answer).__name__]
@@ -139,7 +133,6 @@ def _count(answer: object, url: str) -> int:
 
 
 def _results(answer: object, url: str) -> list[Document]:
-    """Return the documents of a page."""
     documents = records_in(answer, "results", provider=PROVIDER, url=url)
     for document in documents:
         if missing := [name for name in _NEEDED if name not in document]:
@@ -148,7 +141,6 @@ def _results(answer: object, url: str) -> list[Document]:
 
 
 def _proposal(document: Document, terms: list[str]) -> Proposal:
-    """Propose a document for review."""
     return Proposal(
         item_key=str(document["document_number"]),
         title=str(document["title"] or ""),
@@ -159,7 +151,6 @@ def _proposal(document: Document, terms: list[str]) -> Proposal:
 
 
 def _day(text: object) -> pd.Timestamp:
-    """Return the day of publication."""
     try:
         return pd.Timestamp(pd.to_datetime(str(text), format="%Y-%m-%d")).as_unit("us")
     except ValueError as err:

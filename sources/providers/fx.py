@@ -89,7 +89,6 @@ def monthly_means(daily: pd.DataFrame, span: MonthRange) -> pd.DataFrame:
 
 
 def _ask_ecb(http: HttpClient, span: MonthRange) -> pd.DataFrame:
-    """Fetch yuan and dollars per euro."""
     params = [
         ("format", "csvdata"),
         ("startPeriod", f"{span.begin:%Y-%m-%d}"),
@@ -100,7 +99,6 @@ def _ask_ecb(http: HttpClient, span: MonthRange) -> pd.DataFrame:
 
 
 def _read_ecb(body: bytes) -> pd.DataFrame:
-    """Read the ECB's CSV."""
     frame = _csv(body, _ECB_COLUMNS, "ecb")
     names = frame["CURRENCY"].map({"CNY": "cny_per_eur", "USD": "usd_per_eur"})
     return _daily(frame["TIME_PERIOD"], names, frame["OBS_VALUE"])
@@ -131,12 +129,7 @@ def _read_fred(body: bytes, *, series: str) -> pd.DataFrame:
 
 
 def _csv(body: bytes, needed: Sequence[str], url: str) -> pd.DataFrame:
-    """Read a CSV as text.
-
-    Raises:
-        ValueError: It is truncated or has a day twice.
-        SourceError: A column is missing.
-    """
+    """Read a CSV as text."""
     frame = whole_csv(body)
     refuse_missing(frame, needed, provider=PROVIDER, url=url)
     return frame
@@ -157,5 +150,4 @@ def _daily(days: pd.Series, names: pd.Series, rates: pd.Series) -> pd.DataFrame:
 
 
 def _nothing() -> pd.DataFrame:
-    """Return no rates."""
     return _daily(*(pd.Series([], dtype="str", name=name) for name in ("day", "name", "rate")))

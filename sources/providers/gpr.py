@@ -67,12 +67,7 @@ class GeopoliticalRisk(HttpSource):
 
 
 def _read(body: bytes) -> pd.DataFrame:
-    """Return ``period`` and the series of the file.
-
-    Raises:
-        ValueError: It is broken or has a month twice.
-        SourceError: A column is missing.
-    """
+    """Return ``period`` and the series of the file."""
     frame = _workbook(body) if body.startswith(_BINARY) else whole_csv(body)
     refuse_missing(frame, ("month", *SERIES), provider=PROVIDER, url=FILE)
     frame = frame[frame["month"].astype("str").ne("")]
@@ -84,7 +79,6 @@ def _read(body: bytes) -> pd.DataFrame:
 
 
 def _workbook(body: bytes) -> pd.DataFrame:
-    """Read the first sheet of a workbook."""
     try:
         rows = CalamineWorkbook.from_filelike(io.BytesIO(body)).get_sheet_by_index(0).to_python()
     except CalamineError as err:

@@ -55,11 +55,7 @@ class TariffSchedule(HttpSource):
 
 
 def _search(http: HttpClient, keyword: str) -> list[Line]:
-    """Return the lines a search finds.
-
-    Raises:
-        SourceError: A line lacks a field.
-    """
+    """Return the lines a search finds."""
     reply = http.get("/search", [("keyword", keyword)], read=_read)
     lines = reply.value or []
     for line in lines:
@@ -69,11 +65,7 @@ def _search(http: HttpClient, keyword: str) -> list[Line]:
 
 
 def _read(body: bytes) -> list[Line]:
-    """Read a list of lines without duplicates; headings without a number may repeat.
-
-    Raises:
-        ValueError: The body is not such a list.
-    """
+    """Read a list of lines without duplicates; headings without a number may repeat."""
     answer = json.loads(body)
     if not isinstance(answer, list) or not all(isinstance(line, dict) for line in answer):
         raise ValueError("it is no list of lines")
@@ -84,7 +76,6 @@ def _read(body: bytes) -> list[Line]:
 
 
 def _number(line: Line) -> str:
-    """Return a line's number."""
     return str(line["htsno"] or "")
 
 
@@ -101,7 +92,6 @@ def _chapter_99(http: HttpClient, number: str) -> Line | None:
 
 
 def _own_rate(line: Line, base: str) -> Proposal:
-    """Propose the line's own rate."""
     rate = str(line["general"] or "").strip()
     match = _MFN.fullmatch(rate)
     number = _number(line)

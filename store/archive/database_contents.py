@@ -3,13 +3,13 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from sqlalchemy import (
-    URL,
     Connection,
     MetaData,
     Table,
@@ -20,6 +20,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import SQLAlchemyError
 
 from store.database import shown_address
@@ -80,14 +81,18 @@ def describe(connection: Connection, kind: Kind) -> DatabaseCopy:
     return DatabaseCopy(kind, str(revision or ""), rows)
 
 
-def with_driver(url: str) -> URL:
-    """Return an address with the installed driver of PostgreSQL."""
+@contextmanager
+def connected(url: str, *, isolation_level: IsolationLevel | None = None) -> Iterator[Connection]:
+    """Open one transaction on a database, with the installed driver of PostgreSQL."""
     address = make_url(url)
-    return (
-        address.set(drivername="postgresql+psycopg")
-        if address.get_backend_name() == "postgresql"
-        else address
-    )
+    if address.get_backend_name() == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    engine = create_engine(address, isolation_level=isolation_level)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 _OWN_FUNCTIONS: Final = """
@@ -105,9 +110,8 @@ def load_postgres(url: str, dump: Path) -> None:
         StoreError: ``pg_restore`` is missing or fails; the database may then hold no tables.
     """
     program = _program("pg_restore")
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     try:
-        with engine.begin() as connection:
+        with connected(url) as connection:
             for name in inspect(connection).get_table_names():
                 quoted = connection.dialect.identifier_preparer.quote(name)
                 connection.execute(text(f"DROP TABLE {quoted} CASCADE"))
@@ -118,8 +122,6 @@ def load_postgres(url: str, dump: Path) -> None:
             f"The tables of {shown_address(url)} cannot be replaced ({err}). Expected a "
             "reachable database whose owner we are. Check MAGNETCAST_DATABASE_URL."
         ) from err
-    finally:
-        engine.dispose()
     _run(
         url,
         [program, "--no-owner", "--exit-on-error", "--single-transaction", "--dbname"],
@@ -133,33 +135,26 @@ def filled_tables(url: str) -> list[str]:
     Raises:
         StoreError: It cannot be read.
     """
-    engine = create_engine(with_driver(url))
     try:
-        with engine.begin() as connection:
+        with connected(url) as connection:
             rows = describe(connection, "postgresql").rows
     except SQLAlchemyError as err:
         raise StoreError(
             f"{shown_address(url)} cannot be read ({err}). Expected a reachable database. "
             "Check the address."
         ) from err
-    finally:
-        engine.dispose()
     return [name for name, count in rows.items() if count and name != "alembic_version"]
 
 
 def dump(url: str, target: Path) -> DatabaseCopy:
     """Dump PostgreSQL in the same snapshot that its rows are counted in."""
     program = _program("pg_dump")
-    engine = create_engine(with_driver(url), isolation_level="REPEATABLE READ")
-    try:
-        with engine.begin() as connection:
-            snapshot = connection.scalar(text("SELECT pg_export_snapshot()"))
-            found = describe(connection, "postgresql")
-            options = ["--format=custom", "--compress=0", "--no-owner", f"--snapshot={snapshot}"]
-            _run(url, [program, *options, f"--file={target}", "--dbname"], [])
-            return found
-    finally:
-        engine.dispose()
+    with connected(url, isolation_level="REPEATABLE READ") as connection:
+        snapshot = connection.scalar(text("SELECT pg_export_snapshot()"))
+        found = describe(connection, "postgresql")
+        options = ["--format=custom", "--compress=0", "--no-owner", f"--snapshot={snapshot}"]
+        _run(url, [program, *options, f"--file={target}", "--dbname"], [])
+        return found
 
 
 def _program(name: str) -> str:

@@ -14,18 +14,17 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    create_engine,
     func,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
 from store.archive.database_contents import (
     DatabaseCopy,
+    connected,
     describe,
     dump,
     kind_of,
     sqlite_file,
-    with_driver,
 )
 from store.database import BUSY_TIMEOUT_S, shown_address
 from store.errors import StoreError
@@ -104,14 +103,10 @@ def move_addresses(url: str, old: str, new: str) -> int:
     """
     if old == new:
         return 0
-    engine = create_engine(with_driver(url))
-    try:
-        with engine.begin() as connection:
-            found = MetaData()
-            found.reflect(connection)
-            return sum(_move(connection, table, old, new) for table in found.sorted_tables)
-    finally:
-        engine.dispose()
+    with connected(url) as connection:
+        found = MetaData()
+        found.reflect(connection)
+        return sum(_move(connection, table, old, new) for table in found.sorted_tables)
 
 
 def _move(connection: Connection, table: Table, old: str, new: str) -> int:
@@ -144,18 +139,10 @@ def _copy_sqlite(url: str, target: Path) -> DatabaseCopy:
 
 
 def _inspect(file: Path) -> DatabaseCopy:
-    """Return what a SQLite file holds.
-
-    Raises:
-        sqlite3.DatabaseError: It is damaged.
-    """
+    """Return what a SQLite file holds."""
     with closing(sqlite3.connect(file)) as connection:
         (answer,) = connection.execute("PRAGMA integrity_check").fetchone()
         if answer != "ok":
             raise sqlite3.DatabaseError(f"integrity check: {answer}")
-    engine = create_engine(f"sqlite:///{file}")
-    try:
-        with engine.connect() as connection:
-            return describe(connection, "sqlite")
-    finally:
-        engine.dispose()
+    with connected(f"sqlite:///{file}") as connection:
+        return describe(connection, "sqlite")

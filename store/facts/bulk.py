@@ -65,7 +65,6 @@ def stored_like(
 
 
 def _is_empty(connection: Connection, target: Table) -> bool:
-    """Return whether a table has no row."""
     return connection.execute(select(literal(1)).select_from(target).limit(1)).first() is None
 
 

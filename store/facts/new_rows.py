@@ -89,7 +89,6 @@ def new_versions(
 
 
 def _newest(table: Table, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the newest version of each cell."""
     return rows.sort_values(MOMENT, kind="stable").drop_duplicates(cell_of(table), keep="last")
 
 
@@ -144,7 +143,6 @@ class _MatchedRows:
 def _match_stored(
     incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]
 ) -> _MatchedRows:
-    """Return the stored row that matches each incoming row."""
     stated = list(value_columns(incoming.table))
     names = incoming.rows[list(on)]
     rows = names.merge(stored, on=list(on), how="left", indicator=True, validate="many_to_one")
@@ -193,7 +191,6 @@ def _refuse_clashes(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
 
 
 def _clash(incoming: IncomingRows, matched: _MatchedRows, line: int) -> str:
-    """Describe one contradiction."""
     earlier, later = matched.rows.iloc[line], incoming.rows.iloc[line]
     named = ", ".join(f"{name}={_plain(later[name])}" for name in natural_key(incoming.table))
     flags = matched.differs.iloc[line]
@@ -205,12 +202,10 @@ def _clash(incoming: IncomingRows, matched: _MatchedRows, line: int) -> str:
 
 
 def _plain(value: object) -> str:
-    """Format a key's value."""
     return value.date().isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _value(value: object) -> str:
-    """Format a value."""
     if isinstance(value, datetime):
         return _plain(value)
     plain = value.item() if isinstance(value, np.generic) else value

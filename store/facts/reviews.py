@@ -140,7 +140,6 @@ def _payload(file: FileRows, revised_at: datetime | None) -> str:
 
 
 def _file(entry: Row[Any]) -> FileRows:
-    """Rebuild the file from its row."""
     content = json.loads(entry.payload)
     return FileRows(
         source=entry.source,
@@ -158,7 +157,6 @@ def _revised_at(entry: Row[Any]) -> datetime | None:
 
 
 def _entry(connection: Connection, number: int) -> Row[Any]:
-    """Return a row of the quarantine."""
     entry = connection.execute(select(quarantine).where(quarantine.c.id == number)).first()
     if entry is None:
         raise DataError(
@@ -169,7 +167,6 @@ def _entry(connection: Connection, number: int) -> Row[Any]:
 
 
 def _waiting(connection: Connection) -> str:
-    """List the files that wait."""
     query = select(quarantine.c.id).where(quarantine.c.released_at.is_(None))
     numbers = connection.scalars(query.order_by(quarantine.c.id)).all()
     return first_few(numbers) if numbers else "none does"
@@ -207,7 +204,6 @@ def decide(
 
 
 def _not_open(connection: Connection, number: int, decision: str | None) -> str:
-    """Explain why an item cannot be decided."""
     waiting = connection.scalars(
         select(reviews.c.id).where(reviews.c.decided_at.is_(None)).order_by(reviews.c.id)
     ).all()

@@ -49,7 +49,6 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
 
 
 def _vintage(connection: Connection, number: int) -> Row[Any]:
-    """Return an ingest."""
     row = connection.execute(select(vintages).where(vintages.c.id == number)).first()
     if row is None:
         known = connection.scalars(select(vintages.c.id).order_by(vintages.c.id.desc())).all()
@@ -89,14 +88,12 @@ def _changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def _backwards(changed: pd.DataFrame) -> pd.DataFrame:
-    """Return the changes in the opposite direction."""
     swapped = changed.rename(columns={"before": "after", "after": "before"})
     what = swapped["what"].replace("new", "gone")
     return swapped.assign(change=-swapped["change"], what=what)
 
 
 def _listed(changed: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of the result in order."""
     first, last = (changed[name].dt.strftime("%Y-%m") for name in ("period_from", "period_to"))
     period = first.where(first == last, first + ".." + last)
     listed = changed.assign(period=period)[list(COLUMNS)]

@@ -167,7 +167,6 @@ def add_proposals(connection: Connection, items: pd.DataFrame, *, at: datetime |
 def _write_table(
     connection: Connection, name: str, frame: pd.DataFrame, file: FileRows, ingest: Ingest
 ) -> int:
-    """Write the rows of one table of a file."""
     if name == PROPOSALS:
         return add_proposals(connection, frame, at=ingest.at)
     table = metadata.tables[name]

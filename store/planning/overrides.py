@@ -87,7 +87,6 @@ def override_rows(connection: Connection) -> pd.DataFrame:
 
 
 def _find(connection: Connection, override: OverrideRow) -> None:
-    """Check that the month was published."""
     own = (
         (forecasts.c.commodity == override.commodity)
         & (forecasts.c.destination == override.destination)

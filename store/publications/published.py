@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from store.database import Mark, mark_of, writing
-from store.facts.commodities import fetch_labels
+from store.facts.evidence import fetch_labels
 from store.facts.reading import fetch, fetch_commodities, published_columns, read_table
 from store.publications.integrity import fetch_publications
 from store.schema import publication_tables, tables

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, DateTime, Dialect, String, Text, TypeDecorator
+from sqlalchemy import Column, DateTime, Dialect, Integer, String, Text, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
 WORDING: Final = {"wording": True}
@@ -59,3 +59,18 @@ class UtcMoment(TypeDecorator[datetime]):
 def text(name: str, *, wording: bool = False, nullable: bool = False) -> Column[str]:
     """Make a text column; empty text, not NULL, for no value."""
     return Column(name, Text, nullable=nullable, info=WORDING if wording else {})
+
+
+def texts(*names: str, wording: bool = False, nullable: bool = False) -> list[Column[str]]:
+    """Make several text columns; as ``text``."""
+    return [text(name, wording=wording, nullable=nullable) for name in names]
+
+
+def columns(kind: type[TypeEngine[Any]], *names: str, nullable: bool = False) -> list[Column[Any]]:
+    """Make several columns of one type."""
+    return [Column(name, kind, nullable=nullable) for name in names]
+
+
+def serial() -> Column[int]:
+    """Make the column ``id`` of rows that are numbered as they come."""
+    return Column("id", Integer, primary_key=True, autoincrement=True)

@@ -33,7 +33,6 @@ def _text(*checks: Check, filled: bool = False) -> Column:
 
 
 def _one_of(values: Sequence[str]) -> Column:
-    """Make a text column of a closed set."""
     return Column(str, Check.isin(values), coerce=True)
 
 
@@ -45,7 +44,6 @@ def _moment() -> Column:
 
 
 def _is_utc(series: pd.Series) -> bool:
-    """Return whether a column holds UTC moments."""
     return isinstance(series.dtype, pd.DatetimeTZDtype) and str(series.dtype.tz) == "UTC"
 
 
@@ -68,7 +66,6 @@ def _not_after(first: str, last: str) -> Check:
 
 
 def _of_measure(measures: Sequence[str], name: str, low: float, high: float) -> Check:
-    """Check the range of values of some measures."""
     return Check(
         lambda f: ~f["measure"].isin(measures) | f["value"].between(low, high),
         error=f"{name} lies outside {low:g}..{high:g}",
@@ -266,7 +263,6 @@ def _broken(cases: pd.DataFrame) -> list[str]:
 
 
 def _sentence(case: dict[Any, Any], *, is_whole: bool) -> str:
-    """Describe one failure."""
     if case["check"] == "column_in_dataframe":
         return f"column {case['failure_case']!r} is missing"
     row = "" if pd.isna(case["index"]) else f"row {case['index']}: "

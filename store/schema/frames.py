@@ -79,7 +79,6 @@ def driver_rows(frame: pd.DataFrame) -> list[tuple[Scalar, ...]]:
 
 
 def _typed(values: list[Any], dtype: str) -> pd.Series:
-    """Make a column of fetched values."""
     if dtype in _TEXT_OF:
         # A column of times has few distinct values.
         codes, distinct = pd.factorize(np.array(values, dtype=object))
@@ -90,7 +89,6 @@ def _typed(values: list[Any], dtype: str) -> pd.Series:
 
 
 def _plain(series: pd.Series) -> list[Scalar]:
-    """Turn one column into Python scalars."""
     write = _writer(str(series.dtype))
     if write is None:
         if not series.hasnans:

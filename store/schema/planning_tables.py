@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from store.schema.columns import UtcMoment, text
+from store.schema.columns import UtcMoment, columns, serial, text, texts
 from store.schema.tables import metadata
 from store.vocabulary import COMMODITY
 
@@ -28,12 +28,11 @@ def _commodity() -> Column[str]:
 needs: Final = Table(
     "needs",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    serial(),
     text("name"),
     _commodity(),
     text("destination"),
-    Column("period_from", Date, nullable=False),
-    Column("period_to", Date, nullable=False),
+    *columns(Date, "period_from", "period_to"),
     Column("tonnes", Float, nullable=False),
     text("author"),
     Column("created_at", UtcMoment, nullable=False),
@@ -43,11 +42,9 @@ needs: Final = Table(
 alert_rules: Final = Table(
     "alert_rules",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    serial(),
     # Identifies the rule in the ids of the feed and in the secret of its webhook.
-    text("uid"),
-    text("name"),
-    text("measure"),
+    *texts("uid", "name", "measure"),
     Column("need_id", Integer, ForeignKey("needs.id", name="fk_alert_rules_need_id")),
     _commodity(),
     text("destination"),
@@ -70,12 +67,10 @@ alerts: Final = Table(
         nullable=False,
         autoincrement=False,
     ),
-    Column("as_of", UtcMoment, nullable=False),
-    Column("against", UtcMoment, nullable=False),
+    *columns(UtcMoment, "as_of", "against"),
     Column("fired", Boolean, nullable=False),
     Column("period", Date),
-    Column("before", Float),
-    Column("after", Float),
+    *columns(Float, "before", "after", nullable=True),
     text("message"),
     Column("evaluated_at", UtcMoment, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -87,26 +82,18 @@ alerts: Final = Table(
 audit: Final = Table(
     "audit",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    serial(),
     Column("at", UtcMoment, nullable=False),
     Column("token_id", Integer),
-    text("actor"),
-    text("action"),
-    text("object"),
-    text("before"),
-    text("after"),
+    *texts("actor", "action", "object", "before", "after"),
 )
 
 overrides: Final = Table(
     "overrides",
     metadata,
-    text("commodity"),
-    text("target"),
-    text("target_key"),
-    text("field"),
+    *texts("commodity", "target", "target_key", "field"),
     Column("available_at", UtcMoment, nullable=False),
-    text("value"),
-    text("author"),
+    *texts("value", "author"),
     text("reason", wording=True),
     PrimaryKeyConstraint("commodity", "target", "target_key", "field", "available_at"),
 )
@@ -114,10 +101,8 @@ overrides: Final = Table(
 tokens: Final = Table(
     "tokens",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    text("name"),
-    text("sha256"),
-    text("scopes"),
+    serial(),
+    *texts("name", "sha256", "scopes"),
     Column("created_at", UtcMoment, nullable=False),
     Column("revoked_at", UtcMoment),
     UniqueConstraint("sha256"),

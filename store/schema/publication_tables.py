@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from store.schema.columns import BOOKKEEPING, WORDING, UtcMoment, text
+from store.schema.columns import BOOKKEEPING, WORDING, UtcMoment, columns, serial, text, texts
 from store.schema.tables import metadata
 from store.vocabulary import QUANTILE_COLUMNS
 
@@ -27,7 +27,7 @@ forecasts: Final = Table(
     "forecasts",
     metadata,
     # Grows with each publication: orders two models of one as_of without a clock.
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    serial(),
     text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
     text("destination"),
@@ -39,9 +39,7 @@ forecasts: Final = Table(
     Column("mean", Float, nullable=False),
     text("status"),
     Column("band_hit_rate", Float, info=WORDING),
-    text("drivers", wording=True, nullable=True),
-    text("contributions", wording=True, nullable=True),
-    text("reason", wording=True, nullable=True),
+    *texts("drivers", "contributions", "reason", wording=True, nullable=True),
     text("data_vintage", wording=True),
     Column("publication", Integer, info=BOOKKEEPING),
     UniqueConstraint("commodity", "as_of", "destination", "period", "model_version"),
@@ -50,23 +48,17 @@ forecasts: Final = Table(
 publications: Final = Table(
     "publications",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    serial(),
     text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
     text("sha256"),
     Column("rows", Integer, nullable=False),
-    text("models"),
-    text("data_vintage"),
-    text("state"),
+    *texts("models", "data_vintage", "state"),
     # When the digest was made; NULL where the publisher had no clock.
-    Column("frozen_at", UtcMoment),
-    Column("published_at", UtcMoment),
+    *columns(UtcMoment, "frozen_at", "published_at", nullable=True),
     # First month not yet released when it was published.
     Column("ahead_from", Date),
-    text("made_with"),
-    text("held_because"),
-    text("decided_by"),
-    text("note"),
+    *texts("made_with", "held_because", "decided_by", "note"),
     # Digest of the panel it rests on; empty where none was stored.
     text("panel"),
     # The rows of a held publication, as JSON; empty for a published one.
@@ -79,10 +71,8 @@ scores: Final = Table(
     metadata,
     text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
-    text("model"),
-    text("scope"),
-    Column("horizon_from", Integer, nullable=False),
-    Column("horizon_to", Integer, nullable=False),
+    *texts("model", "scope"),
+    *columns(Integer, "horizon_from", "horizon_to"),
     text("metric"),
     Column("value", Float, nullable=False),
     Column("cells", Integer, nullable=False),
@@ -95,13 +85,10 @@ runs: Final = Table(
     "runs",
     metadata,
     Column("run_id", Text, primary_key=True),
-    text("flow"),
-    text("commodity"),
+    *texts("flow", "commodity"),
     Column("as_of", UtcMoment, nullable=False),
     text("data_vintage"),
-    text("model_version", nullable=True),
-    text("git_commit", nullable=True),
-    text("mlflow_run_id", nullable=True),
+    *texts("model_version", "git_commit", "mlflow_run_id", nullable=True),
     text("status"),
     Column("started_at", UtcMoment, nullable=False),
     Column("finished_at", UtcMoment),
@@ -110,13 +97,10 @@ runs: Final = Table(
 readings: Final = Table(
     "readings",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("measured_at", UtcMoment, nullable=False),
-    Column("as_of", UtcMoment, nullable=False),
-    text("monitor"),
-    text("subject"),
-    Column("value", Float),
-    Column("bound", Float),
+    serial(),
+    *columns(UtcMoment, "measured_at", "as_of"),
+    *texts("monitor", "subject"),
+    *columns(Float, "value", "bound", nullable=True),
     Column("size", Integer, nullable=False),
     Column("fired", Boolean, nullable=False),
     text("words"),
@@ -136,7 +120,7 @@ labels: Final = Table(
 panels: Final = Table(
     "panels",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    serial(),
     Column("sha256", Text, nullable=False),
     Column("rows", Integer, nullable=False),
     UniqueConstraint("sha256"),
@@ -165,9 +149,7 @@ panel_contradictions: Final = Table(
     # The worst comes first.
     Column("place", Integer, nullable=False),
     Column("statement", Text, nullable=False),
-    Column("residual_t", Float, nullable=False),
-    Column("z", Float, nullable=False),
-    Column("weight", Float, nullable=False),
+    *columns(Float, "residual_t", "z", "weight"),
     Column("source_url", Text, nullable=False),
     PrimaryKeyConstraint("panel", "place"),
 )

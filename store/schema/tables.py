@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from store.schema.columns import BOOKKEEPING, UtcMoment, text
+from store.schema.columns import BOOKKEEPING, UtcMoment, columns, serial, text, texts
 
 MOMENT: Final = "available_at"
 """The column that distinguishes the versions of one cell."""
@@ -58,20 +58,15 @@ def _event_columns() -> list[Column[Any]]:
 observations: Final = Table(
     "observations",
     metadata,
-    text("commodity"),
-    text("origin"),
-    text("destination"),
-    text("measure"),
-    Column("period_from", Date, nullable=False),
-    Column("period_to", Date, nullable=False),
+    *texts("commodity", "origin", "destination", "measure"),
+    *columns(Date, "period_from", "period_to"),
     Column("value", Float, nullable=False),
     text("unit"),
     Column("half_width", Float, nullable=False),
     text("kind"),
     Column("usable", Boolean, nullable=False),
     Column("available_at", UtcMoment, nullable=False),
-    text("source"),
-    text("source_url"),
+    *texts("source", "source_url"),
     text("note", wording=True),
     Column("vintage", Integer, info=BOOKKEEPING),
     PrimaryKeyConstraint(
@@ -111,18 +106,11 @@ analog_events: Final = Table(
 tariff_steps: Final = Table(
     "tariff_steps",
     metadata,
-    text("importer"),
-    text("origin"),
-    text("component"),
-    text("product_scope"),
+    *texts("importer", "origin", "component", "product_scope"),
     Column("rate_pct", Float),
     Column("effective_from", Date, nullable=False),
-    Column("effective_to", Date),
-    Column("announced_on", Date),
-    text("legal_reference", wording=True),
-    text("source_url", wording=True),
-    text("confidence", wording=True),
-    text("note", wording=True),
+    *columns(Date, "effective_to", "announced_on", nullable=True),
+    *texts("legal_reference", "source_url", "confidence", "note", wording=True),
     Column("available_at", UtcMoment, nullable=False),
     PrimaryKeyConstraint(
         "importer", "origin", "component", "product_scope", "effective_from", "available_at"
@@ -132,9 +120,7 @@ tariff_steps: Final = Table(
 release_calendar: Final = Table(
     "release_calendar",
     metadata,
-    Column("period_from", Date, nullable=False),
-    Column("period_to", Date, nullable=False),
-    Column("released_on", Date, nullable=False),
+    *columns(Date, "period_from", "period_to", "released_on"),
     text("what"),
     Column("available_at", UtcMoment, nullable=False),
     text("source_url"),
@@ -144,16 +130,11 @@ release_calendar: Final = Table(
 vintages: Final = Table(
     "vintages",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    text("source"),
-    text("file_name"),
-    text("sha256"),
+    serial(),
+    *texts("source", "file_name", "sha256"),
     Column("rows", Integer, nullable=False),
-    Column("first_available_at", UtcMoment),
-    Column("last_available_at", UtcMoment),
-    Column("ingested_at", UtcMoment),
-    Column("period_from", Date),
-    Column("period_to", Date),
+    *columns(UtcMoment, "first_available_at", "last_available_at", "ingested_at", nullable=True),
+    *columns(Date, "period_from", "period_to", nullable=True),
     Column("actor", Text, nullable=False, server_default=""),
     Index("ix_vintages_source", "source", "file_name"),
 )
@@ -161,34 +142,24 @@ vintages: Final = Table(
 quarantine: Final = Table(
     "quarantine",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    text("source"),
-    text("file_name"),
-    text("sha256"),
-    text("reasons"),
-    text("payload"),
+    serial(),
+    *texts("source", "file_name", "sha256", "reasons", "payload"),
     Column("quarantined_at", UtcMoment, nullable=False),
     text("actor"),
     Column("released_at", UtcMoment),
-    text("released_by"),
-    text("note"),
+    *texts("released_by", "note"),
 )
 
 reviews: Final = Table(
     "reviews",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    text("source"),
-    text("item_key"),
-    text("title"),
-    text("url"),
+    serial(),
+    *texts("source", "item_key", "title", "url"),
     Column("published_on", Date),
     text("payload"),
     Column("proposed_at", UtcMoment, nullable=False),
     Column("decided_at", UtcMoment),
-    text("decision"),
-    text("decided_by"),
-    text("note"),
+    *texts("decision", "decided_by", "note"),
     UniqueConstraint("source", "item_key"),
 )
 

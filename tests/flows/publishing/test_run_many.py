@@ -18,7 +18,7 @@ from models.evaluation.scores import FEWEST_PAIRS
 from sources.files.commodities import Commodity, read_commodities
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
-from store.facts.commodities import fetch_labels
+from store.facts.evidence import fetch_labels
 from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
 from store.facts.writing import write_batch
 from store.planning.alert_rules import AlertRule, add_rule

@@ -24,7 +24,7 @@ from service.planning.webhooks import WebhookPolicy
 from service.queries.needs import USUAL_AUTOCORRELATION
 from service.wording import chance_below
 from store.database import open_store
-from store.facts.commodities import save_label
+from store.facts.evidence import save_label
 from store.facts.reading import latest_forecast
 from store.planning.alert_rules import AlertRule, add_rule
 from store.planning.audit import Actor, create_token

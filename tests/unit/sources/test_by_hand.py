@@ -3,10 +3,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.bundled.policy_events import PolicyEvents
+from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures, TypedFigure
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.bundled.tariff_rates import TariffRates
 from store.errors import DataError
 from store.schema.frame_schemas import validate
 from tests.data.store_builders import EVENT, TARIFF, write_csv

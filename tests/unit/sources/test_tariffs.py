@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.bundled.tariff_rates import TariffRates
+from sources.bundled.policy_events import TariffRates
 from store.errors import DataError
 from tests.data.store_builders import TARIFF, write_csv
 

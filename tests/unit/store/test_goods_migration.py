@@ -9,7 +9,7 @@ from alembic import command
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from store.database import migration_config, open_store, writing
-from store.facts.commodities import fetch_labels, read_label, save_label
+from store.facts.evidence import fetch_labels, read_label, save_label
 from store.planning.alert_rules import AlertFinding, AlertRule, add_rule, save_findings
 from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need
