@@ -7,6 +7,7 @@ from typing import Final
 
 import pycountry
 
+from sources.providers.customs_table import customs_words
 from store.vocabulary import EU27, EU27_MEMBERS, WORLD
 
 _COMTRADE: Final = {
@@ -77,79 +78,6 @@ def comext_members() -> tuple[str, ...]:
     return tuple(sorted(from_iso[member] for member in EU27_MEMBERS))
 
 
-UNNAMED: Final = "X899"
-"""Unspecified partners; a name of their own, so that destinations still add up."""
-
-_OWN: Final = {
-    WORLD: (
-        "合计|总计|总值|总额|全球|世界|全部|total|grand total|all|world|all countries|total value"
-    ),
-    EU27: "欧盟|欧洲联盟|european union|eu|eu27",
-    UNNAMED: (
-        "国家(地区)不明|其他国家(地区)|不明|其他|其他国家|其他国家或地区|"
-        "other countries|others|unknown|not specified|countries (regions) unknown|"
-        "areas nes"
-    ),
-    "TWN": (
-        "台湾|中国台湾|台湾省|中国台湾省|台湾地区|台澎金马关税区|taiwan|"
-        "taiwan, china|taiwan china|taiwan province of china|chinese taipei"
-    ),
-    "HKG": ("香港|中国香港|香港特别行政区|hong kong|hong kong, china|hongkong|hong kong china"),
-    "MAC": ("澳门|中国澳门|澳门特别行政区|macau|macao|macau, china|macao, china|macao china"),
-    "KOR": (
-        "韩国|南朝鲜|大韩民国|south korea|korea, republic of|republic of korea|"
-        "korea rep.|korea|rep. of korea"
-    ),
-    "PRK": "朝鲜|north korea|dpr korea|korea, dpr|d.p.r. korea",
-    "RUS": "俄罗斯|俄罗斯联邦|russia|russian federation",
-    "USA": "美国|美利坚合众国|united states|usa|united states of america|us|u.s.a.",
-    "GBR": "英国|联合王国|united kingdom|uk|great britain|britain",
-    "VNM": "越南|vietnam|viet nam",
-    "CZE": "捷克|捷克共和国|czech republic|czechia",
-    "TUR": "土耳其|turkey|turkiye|türkiye",
-    "IRN": "伊朗|iran|iran, islamic republic of",
-    "LAO": "老挝|laos|lao pdr",
-    "SYR": "叙利亚|syria|syrian arab republic",
-    "ARE": "阿联酋|阿拉伯联合酋长国|united arab emirates|uae",
-    "SAU": "沙特阿拉伯|沙特|saudi arabia",
-    "BGD": "孟加拉国|孟加拉|bangladesh",
-    "KHM": "柬埔寨|cambodia|kampuchea",
-    "KGZ": "吉尔吉斯斯坦|吉尔吉斯|kyrgyzstan|kirghizia",
-    "MLT": "马耳他|malta",
-    "HND": "洪都拉斯|honduras",
-    "BOL": "玻利维亚|多民族玻利维亚国|bolivia",
-    "VEN": "委内瑞拉|venezuela",
-    "MDA": "摩尔多瓦|moldova",
-    "TZA": "坦桑尼亚|tanzania",
-    "MMR": "缅甸|myanmar|burma",
-    "CIV": "科特迪瓦|cote d'ivoire|ivory coast|côte d'ivoire",
-    "COD": "刚果民主共和国|刚果(金)|congo dr|dr congo|congo, dem. rep.",
-    "COG": "刚果|刚果(布)|刚果共和国|congo",
-    "SWZ": "斯威士兰|swaziland|eswatini",
-    "MKD": "北马其顿|马其顿|macedonia|north macedonia",
-    "BRN": "文莱|brunei|brunei darussalam",
-    "TLS": "东帝汶|east timor",
-    "ZAF": "南非|南非共和国|south africa",
-    "CAF": "中非|中非共和国|central african republic",
-    "DOM": "多米尼加|多米尼加共和国|dominican republic",
-    "BIH": (
-        "波黑|波斯尼亚和黑塞哥维那|波斯尼亚-黑塞哥维那|bosnia and herzegovina|bosnia&hercegovina"
-    ),
-    "TTO": "特立尼达和多巴哥|trinidad and tobago|trinidad & tobago",
-    "CHN": "中国|china",
-}
-"""Names used by customs in addition to those of ISO 3166, separated by bars."""
-
-REGIONS: Final = frozenset(
-    {
-        "亚洲", "非洲", "欧洲", "拉丁美洲", "北美洲", "大洋洲", "东盟", "东南亚国家联盟", "中东",
-        "亚太经合组织", "一带一路", "asia", "africa", "europe", "latin america", "north america",
-        "south america", "oceania", "asean", "apec", "middle east", "belt and road", "rcep",
-    }
-)  # fmt: skip
-"""Sums of countries that a download may hold and that are left out."""
-
-
 def partner_place(text: str) -> str | None:
     """Return the destination a partner's name means; None for a region, which is a sum.
 
@@ -157,7 +85,7 @@ def partner_place(text: str) -> str | None:
         ValueError: no country or sum is called so; worded to follow "is not".
     """
     name = _plain(text)
-    if name in REGIONS:
+    if name in customs_words()["regions"]:
         return None
     if (place := _names().get(name)) is not None:
         return place
@@ -175,8 +103,8 @@ def _names() -> dict[str, str]:
         }
         for name in [*english, *(chinese.gettext(name) for name in english)]:
             found[_plain(name)] = country.alpha_3
-    for place, words in _OWN.items():
-        for name in words.split("|"):
+    for place, words in customs_words()["partners"].items():
+        for name in words:
             found[_plain(name)] = place
     return found
 
