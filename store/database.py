@@ -1,7 +1,7 @@
 """Opening the store: one engine, migrated to the newest schema, with safe settings."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -18,9 +18,11 @@ from sqlalchemy import (
     Connection,
     Engine,
     ExceptionContext,
+    Table,
     create_engine,
     event,
     func,
+    insert,
     make_url,
     select,
 )
@@ -86,6 +88,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
             # A statement after the lock sees what the previous writer committed.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
         yield connection
+
+
+def insert_row(connection: Connection, table: Table, values: Mapping[str, object]) -> int:
+    """Insert a row of a table that numbers its rows, and return its number."""
+    made = connection.execute(insert(table).values(values).returning(table.c.id))
+    return int(made.scalar_one())
 
 
 def mark_of(connection: Connection, counted: Sequence[ColumnElement[Any]]) -> Mark:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, select, update
 
-from store.database import writing
+from store.database import insert_row, writing
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows, WriteReport
 from store.facts.reading import read_table
@@ -67,8 +67,7 @@ def quarantine_file(
             "released_by": "",
             "note": "",
         }
-        made = connection.execute(insert(quarantine).values(row).returning(table.id))
-        return int(made.scalar_one())
+        return insert_row(connection, quarantine, row)
 
 
 def read_quarantine(engine: Engine) -> pd.DataFrame:

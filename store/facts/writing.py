@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Table, insert, select
+from sqlalchemy import Connection, Engine, Table, select
 
-from store.database import writing
+from store.database import insert_row, writing
 from store.errors import DataError, StoreError
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.bulk import insert_rows, stored_like
@@ -208,9 +208,7 @@ def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest:
         "period_to": months[1],
         "actor": ingest.actor,
     }
-    return int(
-        connection.execute(insert(vintages).values(row).returning(vintages.c.id)).scalar_one()
-    )
+    return insert_row(connection, vintages, row)
 
 
 def _extent(columns: list[pd.Series]) -> tuple[datetime | None, datetime | None]:

@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 
 from sqlalchemy import Engine, insert, select, update
 
-from store.database import writing
+from store.database import insert_row, writing
 from store.errors import DataError, MissingError
 from store.planning.audit import Actor, AuditTrail, audited
 from store.planning.needs import check_place, checked_name, end_row, no_such
@@ -76,15 +76,11 @@ def add_rule(
     uid = uuid.uuid4().hex
     with audited(engine, who, at=at) as trail:
         row = {**asdict(rule), "name": rule.name.strip(), **_place(trail, rule)}
-        made = trail.connection.execute(
-            insert(alert_rules).values(
-                **row, uid=uid, since=since, author=trail.actor, created_at=at
-            )
-        )
-        (number,) = made.inserted_primary_key or (0,)
+        made = {**row, "uid": uid, "since": since, "author": trail.actor, "created_at": at}
+        number = insert_row(trail.connection, alert_rules, made)
         # An address may contain a key of its receiver.
         trail.note("create", f"alert rule {number}", after={**row, "url": bool(rule.url)})
-    return int(number), uid
+    return number, uid
 
 
 def end_rule(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:

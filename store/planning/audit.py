@@ -16,7 +16,7 @@ from typing import Final, Literal, get_args
 import pandas as pd
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from store.database import writing
+from store.database import insert_row, writing
 from store.errors import DataError, StoreError, TokenError, first_few
 from store.facts.reading import read_table
 from store.schema.planning_tables import audit, tokens
@@ -132,8 +132,7 @@ def create_token(
     token = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     row = {"name": name, "sha256": digest_of(token), "scopes": ";".join(sorted(set(scopes)))}
     with audited(engine, Actor(actor), at=at) as trail:
-        made = trail.connection.execute(insert(tokens).values(**row, created_at=at))
-        (number,) = made.inserted_primary_key or (0,)
+        number = insert_row(trail.connection, tokens, {**row, "created_at": at})
         trail.note("create", f"token {number}", after={"name": name, "scopes": row["scopes"]})
     return token
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Table, select, update
 
+from store.database import insert_row
 from store.errors import DataError, MissingError, first_few
 from store.facts.reading import fetch_commodities
 from store.planning.audit import LONGEST_NAME, Actor, AuditTrail, audited
@@ -57,13 +58,11 @@ def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
     with audited(engine, who, at=at) as trail:
         check_place(trail.connection, need.commodity, need.destination)
         days = {name: month.date() for name, month in months.items()}
-        made = trail.connection.execute(
-            insert(needs).values(**row, **days, author=trail.actor, created_at=at)
-        )
-        (number,) = made.inserted_primary_key or (0,)
+        made = {**row, **days, "author": trail.actor, "created_at": at}
+        number = insert_row(trail.connection, needs, made)
         values = {**row, **{name: f"{month:%Y-%m}" for name, month in months.items()}}
         trail.note("create", f"need {number}", after=values)
-    return int(number)
+    return number
 
 
 def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
