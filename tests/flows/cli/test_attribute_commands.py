@@ -35,6 +35,7 @@ def filled(place: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 def test_an_event_is_told_in_words_with_table_chart_and_page(
     magnetcast: Call, tmp_path: Path

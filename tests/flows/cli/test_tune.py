@@ -69,13 +69,16 @@ def assert_one_run(place: Path, found: dict[str, object]) -> None:
 
 
 @pytest.mark.usefixtures("place")
-def test_without_a_file_the_spec_goes_to_stdout_and_the_months_end_with_the_panel(
-    magnetcast: Call, panel: Path
+def test_a_panel_alone_is_tuned_on_to_its_end_with_the_usual_trials_and_told_on_stdout(
+    magnetcast: Call, panel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, out, err = magnetcast(*("train", "--tune", "1", "--panel", str(panel), "--horizon", "3"))
+    monkeypatch.setattr("flows.panels.tune.TRIALS", 1)
 
-    assert code == 0
+    code, out, err = magnetcast("train", "--panel", str(panel), "--horizon", "3")
+
+    assert code == 0, err
     found = json.loads(out)
+    assert found["trials"] == 1
     assert found["spec"] == {
         name: value for name, value in EngineSpec().choices.items() if name != "threads"
     }
@@ -113,18 +116,6 @@ def test_a_panel_named_twice_is_refused(magnetcast: Call, panel: Path) -> None:
 
     assert code == 1
     assert "--panel names a file twice: panel.csv; panel.csv" in err
-
-
-@pytest.mark.usefixtures("place")
-def test_a_panel_alone_is_tuned_on_with_the_usual_number_of_trials(
-    magnetcast: Call, panel: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flows.panels.tune.TRIALS", 1)
-
-    code, out, err = magnetcast("train", "--panel", str(panel), "--horizon", "3")
-
-    assert code == 0, err
-    assert json.loads(out)["trials"] == 1
 
 
 @pytest.mark.usefixtures("place")

@@ -27,6 +27,8 @@ from tests.data.partner_builders import make_cells, make_partner_rows, make_part
 from tests.flows.conftest import environment, settings_of
 from tests.flows.publishing.test_run_many import fill
 
+pytestmark = pytest.mark.slow
+
 GALLIUM, GRAPHITE, PLASTICS = "811292", "250410", "392690"
 MINERALS = (
     member_config(Commodity(GALLIUM, "minerals", ("gallium",), "")),

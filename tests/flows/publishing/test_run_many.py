@@ -168,6 +168,7 @@ def test_the_command_names_what_was_not_forecast_and_fails(
     assert "error: 1 of 3 commodities were not forecast: 999999." in said
 
 
+@pytest.mark.slow
 def test_a_table_that_cannot_be_published_takes_no_other_down(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:

@@ -274,6 +274,7 @@ def test_an_mlflow_that_is_broken_costs_a_table_its_record_alone(
     assert "850511: its record is incomplete: MLflow's database" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_that_came_to_grief_leaves_a_note_until_one_succeeds(
     place: Path,  # noqa: ARG001 - a store of its own
 ) -> None:
