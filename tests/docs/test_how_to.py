@@ -51,7 +51,7 @@ class Ports(BaseHTTPRequestHandler):
 def ports() -> Iterator[str]:
     """Address of the provider that the page on sources describes."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Ports) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 

@@ -58,7 +58,7 @@ def receiver(house: trustme.CA) -> Iterator[Receiver]:
     server.handle_error = lambda *_: None  # a handshake that its client broke off
     server.socket = context.wrap_socket(server.socket, server_side=True)
     told = Receiver(server.server_port)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield told
     server.shutdown()
