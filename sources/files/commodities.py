@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sources.files.csv_table import Row, read_table
+from sources.files.csv_table import Row, read_table, split_list
 from store.errors import DataError
 
 COLUMNS: Final = ("commodity", "group", "materials", "label")
-
-SEPARATOR: Final = ";"
-"""Separates several materials."""
 
 ONE_GROUP: Final = "all"
 """Group of commodities without a group of their own."""
@@ -62,11 +59,10 @@ def read_commodities(path: Path) -> tuple[Commodity, ...]:
 
 
 def _commodity(row: Row, code: str) -> Commodity:
-    names = (name.strip().lower() for name in row.text("materials").split(SEPARATOR))
     return Commodity(
         code=code,
         group=row.text("group") or ONE_GROUP,
-        materials=tuple(name for name in names if name),
+        materials=split_list(row.text("materials").lower()),
         label=row.parsed("label", _label) or "",
     )
 

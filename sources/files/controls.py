@@ -10,16 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sources.files.csv_table import Row, read_table
+from sources.files.csv_table import Row, read_table, split_list
 from store.errors import DataError
 
 COLUMNS: Final = (
     "event_id", "announced_on", "effective_from", "effective_to", "end_known_on", "instrument",
     "destinations", "share", "materials",
 )  # fmt: skip
-
-SEPARATOR: Final = ";"
-"""Separates several destinations or materials."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +93,7 @@ def _control(row: Row, series: Sequence[str], instruments: Collection[str]) -> P
         end_known_on=None if end is None else max(end_known or announced, announced),
         instrument=row.choice("instrument", instruments),
         share=_share(row),
-        materials=_split(row.text("materials")),
+        materials=split_list(row.text("materials")),
         hit=_hit(row, series),
     )
 
@@ -111,7 +108,7 @@ def _share(row: Row) -> float:
 def _hit(row: Row, series: Sequence[str]) -> NDArray[np.bool_]:
     """Return which series a row names; unknown names are noted."""
     hit = np.zeros(len(series), dtype=bool)
-    for name in _split(row.text("destinations", required=True)):
+    for name in split_list(row.text("destinations", required=True)):
         matched = np.array([_matches(one, name) for one in series])
         if not matched.any():
             row.bad("destinations", f"of the panel: it has no {name!r}")
@@ -122,7 +119,3 @@ def _hit(row: Row, series: Sequence[str]) -> NDArray[np.bool_]:
 def _matches(series: str, name: str) -> bool:
     """Return whether a name, in which ``*`` matches any letters, is that of a series."""
     return fnmatchcase(series, name.replace("[", "[[]").replace("?", "[?]"))
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(SEPARATOR) if name.strip())

@@ -130,6 +130,11 @@ class CsvTable:
     problems: Problems
 
 
+def split_list(text: str) -> tuple[str, ...]:
+    """Return the names of a list with ``;`` between them."""
+    return tuple(name.strip() for name in text.split(";") if name.strip())
+
+
 def parse_day(text: str) -> pd.Timestamp:
     """Return the day of ``YYYY-MM-DD``.
 

@@ -7,13 +7,10 @@ from typing import Final
 
 import pandas as pd
 
-from sources.files.csv_table import CsvTable, read_table
+from sources.files.csv_table import CsvTable, read_table, split_list
 from store.errors import DataError, first_few
 
 COLUMNS: Final = ("destination", "part_of")
-
-SEPARATOR: Final = ";"
-"""Separates the sums that one destination is part of."""
 
 Parts = dict[str, tuple[str, ...]]
 """Parts of each sum: destinations and smaller sums."""
@@ -82,7 +79,7 @@ def tree_of_panel(rows: pd.DataFrame, *, file: str = "the panel") -> Parts | Non
     links = links.assign(part_of=links["part_of"].str.strip()).drop_duplicates()
     _check_constant(links, file)
     lists = {
-        str(name): _split(text)
+        str(name): split_list(text)
         for name, text in zip(links["destination"], links["part_of"], strict=True)
     }
     twice = [name for name, wholes in lists.items() if len(set(wholes)) < len(wholes)]
@@ -99,7 +96,7 @@ def _pairs(table: CsvTable) -> list[_Link]:
     """Return the links of a file, noting empty cells."""
     pairs = []
     for row in table.rows:
-        part, wholes = row.text("destination", required=True), _split(row.text("part_of"))
+        part, wholes = row.text("destination", required=True), split_list(row.text("part_of"))
         if not wholes:
             row.bad("part_of", "filled")
         if part:
@@ -134,10 +131,6 @@ def _check_constant(links: pd.DataFrame, file: str) -> None:
             f"Column part_of of {file} changes within {first_few(names)}. Expected the same sums "
             "in every row of a destination. Correct those rows."
         )
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(SEPARATOR) if name.strip())
 
 
 def _parts(pairs: Iterable[tuple[str, str]], file: str) -> Parts:

@@ -12,8 +12,8 @@ import httpx
 
 from sources.http import faults
 from sources.http.cache import CachedReply, CacheEntry, HttpCache, sha256
-from sources.http.faults import MAX_RETRY_AFTER_S, RetryPolicy, parse_retry_after
-from sources.http.transport import ApiKeys, Call, Params, Transport
+from sources.http.faults import MAX_RETRY_AFTER_S, Call, Params, RetryPolicy, parse_retry_after
+from sources.http.transport import ApiKeys, Transport
 from store.errors import SourceError
 from store.settings import Settings
 
@@ -84,7 +84,6 @@ class HttpClient:
             self._transport = self._open.enter_context(
                 Transport.opened(
                     self._settings,
-                    provider=self._provider,
                     host=httpx.URL(self._base).host,
                     keys=self._keys,
                     retry_policy=self._retry_policy,
@@ -129,7 +128,7 @@ class HttpClient:
             SourceError: The provider did not deliver, or offline the answer is not cached.
             TooMuchError: The answer would be too large.
         """
-        call = Call(f"{self._base}{path}", tuple(params), accept, may_be_empty)
+        call = Call(self._provider, f"{self._base}{path}", tuple(params), accept, may_be_empty)
         if self._transport is None:
             return self._replay(call, read)
         failure = _TransientFailure("")
@@ -140,12 +139,8 @@ class HttpClient:
             failure = outcome
             if failures < self._settings.http_attempts:
                 self._wait(call, outcome, failures)
-        raise faults.attempts_exhausted(
-            failure.reason,
-            provider=self._provider,
-            url=call.address,
-            tries=self._settings.http_attempts,
-        ) from failure.cause
+        tries = self._settings.http_attempts
+        raise faults.attempts_exhausted(call, failure.reason, tries=tries) from failure.cause
 
     def _try(
         self, transport: Transport, call: Call, read: Callable[[bytes], Read]
@@ -155,20 +150,19 @@ class HttpClient:
             response, body = transport.send(call, cached)
         except (httpx.TransportError, httpx.DecodingError) as err:
             return _TransientFailure(self._transport_reason(err), cause=err)
-        if response.status_code in faults.TRANSIENT or self._is_void(response, call):
+        is_void = response.status_code == HTTPStatus.NO_CONTENT and not call.may_be_empty
+        if response.status_code in faults.TRANSIENT or is_void:
             asked = parse_retry_after(
                 response.headers.get("Retry-After", ""), response.headers.get("Date", "")
             )
             return _TransientFailure(f"HTTP {response.status_code}", retry_after_s=asked)
         if response.status_code == HTTPStatus.NOT_MODIFIED and cached is not None:
-            return self._from_cache(cached, read)
+            return self._from_cache(call, cached, read)
         if response.status_code not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
             text = "" if _html(response, body) else body.decode("utf-8", "replace")
             if response.status_code == faults.TOO_MUCH:
                 self._cache.save(self._cache_entry(call, response, body), call.accept, body)
-            raise faults.refusal(
-                response.status_code, provider=self._provider, url=call.address, text=text
-            )
+            raise faults.refusal(call, response.status_code, text=text)
         return self._from_response(call, response, body, read)
 
     def _from_response(
@@ -176,7 +170,7 @@ class HttpClient:
     ) -> HttpReply[Read] | _TransientFailure:
         """Parse and cache a new answer."""
         if _html(response, body):
-            raise faults.html_refusal(provider=self._provider, url=call.address)
+            raise faults.html_refusal(call)
         answer = CachedReply(self._cache_entry(call, response, body), body)
         try:
             value = _value(answer, read)
@@ -187,20 +181,13 @@ class HttpClient:
         self._cache.save(answer.entry, call.accept, body)
         return self._reply(answer, value)
 
-    @staticmethod
-    def _is_void(response: httpx.Response, call: Call) -> bool:
-        """Return whether content is missing where it is required."""
-        return response.status_code == HTTPStatus.NO_CONTENT and not call.may_be_empty
-
     def _wait(self, call: Call, failure: _TransientFailure, failures: int) -> None:
         """Wait as long as the provider asks, else by the retry policy."""
         if failure.retry_after_s is None:
             self._retry_policy.sleep(self._retry_policy.backoff(failures))
             return
         if failure.retry_after_s > MAX_RETRY_AFTER_S:
-            raise faults.retry_after_too_long(
-                failure.retry_after_s, provider=self._provider, url=call.address
-            ) from failure.cause
+            raise faults.retry_after_too_long(call, failure.retry_after_s) from failure.cause
         self._retry_policy.sleep(failure.retry_after_s + self._retry_policy.backoff(1))
 
     def _replay(self, call: Call, read: Callable[[bytes], Read]) -> HttpReply[Read]:
@@ -208,17 +195,15 @@ class HttpClient:
             raise RuntimeError("Http is used outside `with`.")
         cached = self._cache.find(call.address, call.accept)
         if cached is None:
-            raise faults.not_cached(
-                provider=self._provider, url=call.address, folder=str(self._cache.folder)
-            )
-        return self._from_cache(cached, read)
+            raise faults.not_cached(call, self._cache.folder)
+        return self._from_cache(call, cached, read)
 
-    def _from_cache(self, cached: CachedReply, read: Callable[[bytes], Read]) -> HttpReply[Read]:
+    def _from_cache(
+        self, call: Call, cached: CachedReply, read: Callable[[bytes], Read]
+    ) -> HttpReply[Read]:
         """Parse a cached answer; one that was too large raises as it did then."""
         if cached.entry.status == faults.TOO_MUCH:
-            raise faults.refusal(
-                faults.TOO_MUCH, provider=self._provider, url=cached.entry.url, text=""
-            )
+            raise faults.refusal(call, faults.TOO_MUCH)
         try:
             return self._reply(cached, _value(cached, read))
         except ValueError as err:

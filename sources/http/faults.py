@@ -2,10 +2,12 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 from store.errors import SourceError, shown
 from store.settings import Settings
@@ -79,6 +81,25 @@ _REFUSED: Final[dict[int, tuple[str, str]]] = {
 }
 
 
+Params = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, without keys."""
+
+    provider: str
+    url: str
+    params: Params
+    accept: str
+    may_be_empty: bool
+
+    @property
+    def address(self) -> str:
+        """Return the whole address as it may be shown."""
+        return f"{self.url}?{urlencode(self.params)}" if self.params else self.url
+
+
 class TooMuchError(SourceError):
     """The answer would be too large for the provider."""
 
@@ -88,61 +109,64 @@ def is_html(content_type: str, body: bytes) -> bool:
     return "html" in content_type.lower() or body.lstrip()[:14].lower().startswith(_HTML)
 
 
-def refusal(status: int, *, provider: str, url: str, text: str) -> SourceError:
+def refusal(call: Call, status: int, *, text: str = "") -> SourceError:
     """Return an error for a status that another attempt will not change."""
     what, remedy = _REFUSED.get(
         status, ("answers with an unforeseen status", "Try again later, or look at the address.")
     )
-    name = provider.upper()
-    remedy = remedy.format(key=_key_hint(provider), url=f"MAGNETCAST_{name}_URL")
+    remedy = remedy.format(
+        key=_key_hint(call.provider), url=f"MAGNETCAST_{call.provider.upper()}_URL"
+    )
     quoted = f" and says {shown(text)!r}" if text.strip() else ""
     kind = TooMuchError if status == TOO_MUCH else SourceError
     return kind(
-        f"{provider} {what} (HTTP {status}){quoted}, at {url}. Expected HTTP 200 with data. "
-        f"{remedy}"
+        f"{call.provider} {what} (HTTP {status}){quoted}, at {call.address}. Expected HTTP 200 "
+        f"with data. {remedy}"
     )
 
 
-def html_refusal(*, provider: str, url: str) -> SourceError:
+def html_refusal(call: Call) -> SourceError:
     """Return an error for an HTML page in place of data."""
     return SourceError(
-        f"{provider} sent an HTML page instead of data, at {url}. Expected JSON, CSV or XML as "
-        "documented. Open the address in a browser: it may ask to log in, to accept terms, or tell "
-        f"of maintenance. {_key_hint(provider)}".rstrip()
+        f"{call.provider} sent an HTML page instead of data, at {call.address}. Expected JSON, CSV "
+        "or XML as documented. Open the address in a browser: it may ask to log in, to accept "
+        f"terms, or tell of maintenance. {_key_hint(call.provider)}".rstrip()
     )
 
 
-def redirect_refusal(target: str, *, provider: str, url: str) -> SourceError:
+def redirect_refusal(call: Call, target: str) -> SourceError:
     """Return an error for a redirect to another host, not followed because keys would be sent."""
     return SourceError(
-        f"{provider} points to {target}, at {url}. Expected data at the same host, for a key must "
-        f"go nowhere else. If the provider has moved, set MAGNETCAST_{provider.upper()}_URL."
+        f"{call.provider} points to {target}, at {call.address}. Expected data at the same "
+        "host, for a key must go nowhere else. "
+        f"If the provider has moved, set MAGNETCAST_{call.provider.upper()}_URL."
     )
 
 
-def attempts_exhausted(reason: str, *, provider: str, url: str, tries: int) -> SourceError:
+def attempts_exhausted(call: Call, reason: str, *, tries: int) -> SourceError:
     """Return an error for a request whose attempts all failed."""
     times = "once" if tries == 1 else f"{tries} times"
     return SourceError(
-        f"{provider} failed {times}: {reason}, at {url}. Expected a whole answer. Try again later; "
-        "nothing was taken over. MAGNETCAST_HTTP_ATTEMPTS and MAGNETCAST_HTTP_TIMEOUT_S set how "
-        "patient to be."
+        f"{call.provider} failed {times}: {reason}, at {call.address}. Expected a whole answer. "
+        "Try again later; nothing was taken over. MAGNETCAST_HTTP_ATTEMPTS and "
+        "MAGNETCAST_HTTP_TIMEOUT_S set how patient to be."
     )
 
 
-def retry_after_too_long(seconds: float, *, provider: str, url: str) -> SourceError:
+def retry_after_too_long(call: Call, seconds: float) -> SourceError:
     """Return an error for a wait that is too long for one run."""
     return SourceError(
-        f"{provider} asks to wait {seconds:,.0f} s, at {url}. Expected no more than a short pause. "
-        "Run the ingest again after that time; what was fetched is in the cache."
+        f"{call.provider} asks to wait {seconds:,.0f} s, at {call.address}. Expected no more than "
+        "a short pause. Run the ingest again after that time; what was fetched is in the cache."
     )
 
 
-def not_cached(*, provider: str, url: str, folder: str) -> SourceError:
+def not_cached(call: Call, folder: Path) -> SourceError:
     """Return an error for an answer that is not cached offline."""
     return SourceError(
-        f"Offline, and no answer of {provider} to {url} is kept in {folder}. Expected one from an "
-        "earlier run over the same months. Run once without MAGNETCAST_OFFLINE."
+        f"Offline, and no answer of {call.provider} to {call.address} is kept in {folder}. "
+        "Expected one from an earlier run over the same months. Run once without "
+        "MAGNETCAST_OFFLINE."
     )
 
 

@@ -4,18 +4,17 @@ API keys are sent with requests and never written anywhere.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote, quote_plus, urlencode
+from urllib.parse import quote, quote_plus
 
 import httpx
 from pydantic import SecretStr
 
-from sources.http import faults
 from sources.http.cache import CachedReply
-from sources.http.faults import TOTAL_TIMEOUTS, RetryPolicy
+from sources.http.faults import TOTAL_TIMEOUTS, Call, RetryPolicy, redirect_refusal
 from store.settings import Settings
 
 HIDDEN: Final = "***"
@@ -94,8 +93,6 @@ class _KeyFilter(logging.Filter):
         return True
 
 
-Params = Sequence[tuple[str, str]]
-
 USER_AGENT: Final = "magnetcast (trade statistics; httpx)"
 
 _REDIRECTS: Final = 3
@@ -103,26 +100,10 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A request, without keys."""
-
-    url: str
-    params: Params
-    accept: str
-    may_be_empty: bool
-
-    @property
-    def address(self) -> str:
-        """Return the whole address as it may be shown."""
-        return f"{self.url}?{urlencode(self.params)}" if self.params else self.url
-
-
-@dataclass(frozen=True, slots=True)
 class Transport:
     """An open connection pool to one provider."""
 
     client: httpx.Client
-    provider: str
     keys: ApiKeys
     retry_policy: RetryPolicy
     timeout_s: float
@@ -133,7 +114,6 @@ class Transport:
         cls,
         settings: Settings,
         *,
-        provider: str,
         host: str,
         keys: ApiKeys,
         retry_policy: RetryPolicy,
@@ -146,7 +126,7 @@ class Transport:
             trust_env=host not in _LOOPBACK,
         )
         with hidden_in_logs(keys), client:
-            yield cls(client, provider, keys, retry_policy, timeout_s)
+            yield cls(client, keys, retry_policy, timeout_s)
 
     def send(self, call: Call, cached: CachedReply | None) -> tuple[httpx.Response, bytes]:
         """Send a request, follow redirects within its host and read the whole body."""
@@ -165,9 +145,9 @@ class Transport:
                 request.url.scheme,
                 "https",
             }:
-                raise faults.redirect_refusal(target.host, provider=self.provider, url=call.address)
+                raise redirect_refusal(call, target.host)
             request = response.next_request
-        raise faults.redirect_refusal("itself", provider=self.provider, url=call.address)
+        raise redirect_refusal(call, "itself")
 
     def _exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         """Send one request and read its body within a total time limit."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sources.base import MonthRange
 from sources.http.client import HttpClient
-from sources.http.transport import Params
+from sources.http.faults import Params
 from sources.providers.countries import comtrade_codes
 from sources.providers.rows import numbers, records_in, table_of
 from store.errors import SourceError

@@ -8,7 +8,7 @@ import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
-from sources.http.transport import Params
+from sources.http.faults import Params
 from sources.providers.http_source import HttpSource
 from sources.providers.rows import Proposal, missing_columns, proposals, records_in
 from store.errors import SourceError

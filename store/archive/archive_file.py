@@ -17,6 +17,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final, Self, cast
 
@@ -168,7 +169,8 @@ def _members(tar: tarfile.TarFile, entries: Mapping[str, ArchiveEntry]) -> Membe
         if header.size != entry.size:
             raise _refused(f"{entry.name} has {header.size} bytes, not {entry.size}")
         digest = hashlib.sha256()
-        chunks = _hashed(cast("IO[bytes]", tar.extractfile(header)), digest)
+        content = _HashedFile(cast("IO[bytes]", tar.extractfile(header)), digest)
+        chunks = iter(partial(content.read, CHUNK), b"")
         yield entry, chunks
         for _ in chunks:
             pass
@@ -176,12 +178,6 @@ def _members(tar: tarfile.TarFile, entries: Mapping[str, ArchiveEntry]) -> Membe
             raise _refused(f"{entry.name} was changed: its hash is not the manifest's")
     if missing:
         raise _refused(f"{min(missing)} is missing ({len(missing)} in all)")
-
-
-def _hashed(file: IO[bytes], digest: Any) -> Iterator[bytes]:  # noqa: ANN401 - hashlib has no type
-    while chunk := file.read(CHUNK):
-        digest.update(chunk)
-        yield chunk
 
 
 def _read_manifest(tar: tarfile.TarFile) -> dict[str, Any]:

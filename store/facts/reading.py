@@ -113,7 +113,6 @@ def read_forecasts(
     engine: Engine,
     *,
     as_of: datetime | None = None,
-    destination: str | None = None,
     commodity: str | None = COMMODITY,
 ) -> pd.DataFrame:
     """Read published forecasts of exactly one ``as_of``, or of all.
@@ -121,7 +120,6 @@ def read_forecasts(
     Args:
         engine: an opened store.
         as_of: their as_of; None reads all.
-        destination: only this one; None reads all.
         commodity: only this one, magnets by default; None reads all.
 
     Returns:
@@ -133,8 +131,6 @@ def read_forecasts(
     wanted = [] if as_of is None else [publication_tables.forecasts.c.as_of == as_of]
     if commodity is not None:
         wanted.append(publication_tables.forecasts.c.commodity == commodity)
-    if destination is not None:
-        wanted.append(publication_tables.forecasts.c.destination == destination)
     return published_columns(read_table(engine, publication_tables.forecasts, wanted=wanted))
 
 

@@ -112,7 +112,6 @@ def test_the_order_of_forecasts_does_not_depend_on_writing_order(engine: Engine)
     publish(engine, make_forecasts({"destination": "DEU"}))
 
     assert read_forecasts(engine)["destination"].tolist() == ["DEU", "USA"]
-    assert read_forecasts(engine, destination="DEU")["destination"].tolist() == ["DEU"]
 
 
 def test_scores_are_kept_once_and_never_changed(engine: Engine) -> None:
