@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy import (
+    URL,
     ColumnElement,
     Connection,
     Engine,
@@ -115,6 +116,15 @@ def shown_address(url: str) -> str:
         return repr(url)
 
 
+def sqlite_file(url: str | URL) -> Path | None:
+    """Return the file of a SQLite address, None for any other or for one in memory."""
+    address = make_url(url)
+    name = address.database or ":memory:"
+    if address.get_backend_name() != "sqlite" or name == ":memory:" or name.startswith("file:"):
+        return None
+    return Path(name)
+
+
 def migration_config(connection: Connection) -> Config:
     """Return Alembic's settings for migrating over ``connection``."""
     config = Config()
@@ -136,11 +146,10 @@ def _engine(url: str) -> Engine:
             pool_pre_ping=True,
         )
     engine = create_engine(address)
-    if engine.dialect.name == "sqlite":
-        if (file := _file(engine)) is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    if (file := sqlite_file(address)) is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -162,16 +171,9 @@ def _as_store_error(context: ExceptionContext) -> StoreError | None:
     )
 
 
-def _file(engine: Engine) -> Path | None:
-    """Return the file of a SQLite database, None for one in memory."""
-    name = engine.url.database
-    return None if not name or name == ":memory:" or name.startswith("file:") else Path(name)
-
-
 def _opening_lock(engine: Engine) -> AbstractContextManager[object]:
     """Let one process at a time create a SQLite file: switching to WAL does not wait for locks."""
-    file = _file(engine) if engine.dialect.name == "sqlite" else None
-    if file is None:
+    if (file := sqlite_file(engine.url)) is None:
         return nullcontext()
     return FileLock(file.with_name(f".{file.name}.lock"), timeout=2 * BUSY_TIMEOUT_S)
 

@@ -11,16 +11,10 @@ from flows.context.console import echo
 from flows.context.stores import JOURNAL, single_writer, store_of
 from flows.operations.local_servers import running
 from store.archive.archive_file import extract_archive
-from store.archive.database_contents import (
-    DatabaseCopy,
-    filled_tables,
-    kind_of,
-    load_postgres,
-    sqlite_file,
-)
+from store.archive.database_contents import DatabaseCopy, filled_tables, kind_of, load_postgres
 from store.archive.database_copies import as_one_file, check_sqlite, copy_database, move_addresses
 from store.archive.swap import remove, swap_all, undo
-from store.database import open_store, shown_address
+from store.database import open_store, shown_address, sqlite_file
 from store.errors import DataError, first_few
 from store.settings import Settings
 

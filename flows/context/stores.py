@@ -17,8 +17,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
-from store.archive.database_contents import sqlite_file
-from store.database import open_store
+from store.database import open_store, sqlite_file
 from store.errors import StoreError
 from store.settings import Settings
 

@@ -31,7 +31,7 @@ from flows.operations.server_processes import (
     stop,
     wait_until_healthy,
 )
-from store.archive.database_contents import sqlite_file
+from store.database import sqlite_file
 from store.errors import StoreError
 from store.settings import PROJECT_ROOT, Settings
 

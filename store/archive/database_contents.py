@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.database import shown_address
+from store.database import shown_address, sqlite_file
 from store.errors import StoreError
 
 Kind = Literal["sqlite", "postgresql"]
@@ -55,14 +55,6 @@ def kind_of(url: str) -> Kind:
         "PostgreSQL database. Set it to the database itself where that is kept, not to a server "
         "in front of it."
     )
-
-
-def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite address, None for any other or for one in memory."""
-    address = make_url(url)
-    if address.get_backend_name() != "sqlite" or address.database in {None, "", ":memory:"}:
-        return None
-    return Path(str(address.database))
 
 
 def describe(connection: Connection, kind: Kind) -> DatabaseCopy:

@@ -9,24 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import (
-    Connection,
-    MetaData,
-    String,
-    Table,
-    func,
-)
+from sqlalchemy import Connection, MetaData, String, Table, func
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.archive.database_contents import (
-    DatabaseCopy,
-    connected,
-    describe,
-    dump,
-    kind_of,
-    sqlite_file,
-)
-from store.database import BUSY_TIMEOUT_S, shown_address
+from store.archive.database_contents import DatabaseCopy, connected, describe, dump, kind_of
+from store.database import BUSY_TIMEOUT_S, shown_address, sqlite_file
 from store.errors import StoreError
 
 PAGES: Final = -1

@@ -8,14 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Select,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, Engine, Select, func, insert, select
 
 from store.database import writing
 from store.facts.reading import fetch, ingested_until, known_by, read_commodities

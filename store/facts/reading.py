@@ -5,16 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Table,
-    func,
-    literal_column,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, literal_column, or_, select
 
 from store.schema import publication_tables, tables
 from store.schema.frames import frame_of
