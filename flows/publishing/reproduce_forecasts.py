@@ -123,7 +123,7 @@ def reproduce_table(
 
     Args:
         settings: Where things are kept.
-        rows: One publication (as ``store.reading.read_forecasts``); not modified.
+        rows: One publication (as ``store.facts.reading.read_forecasts``); not modified.
         made_with: The record of the publication; one without an ingest takes all figures.
 
     Raises:

@@ -1,7 +1,7 @@
 """Needs: the tonnes a planner requires for a destination, month by month."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
@@ -52,16 +52,14 @@ def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
     """
     checked_name(need.name, "need")
     _check(need)
-    months = {n: getattr(need, n) for n in ("period_from", "period_to")}
-    row = {"name": need.name.strip(), "tonnes": need.tonnes}
-    row |= {name: getattr(need, name) for name in ("commodity", "destination")}
+    row = {**asdict(need), "name": need.name.strip()}
+    days = {name: row[name].date() for name in ("period_from", "period_to")}
     with audited(engine, who, at=at) as trail:
         check_place(trail.connection, need.commodity, need.destination)
-        days = {name: month.date() for name, month in months.items()}
         made = {**row, **days, "author": trail.actor, "created_at": at}
         number = insert_row(trail.connection, needs, made)
-        values = {**row, **{name: f"{month:%Y-%m}" for name, month in months.items()}}
-        trail.note("create", f"need {number}", after=values)
+        months = {name: f"{day:%Y-%m}" for name, day in days.items()}
+        trail.note("create", f"need {number}", after={**row, **months})
     return number
 
 
