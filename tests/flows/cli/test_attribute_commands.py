@@ -114,10 +114,3 @@ def test_what_cannot_be_told_is_one_message(
     assert (code, text) == (1, "")
     assert err.startswith(message)
     assert not out.exists()
-
-
-def test_help_of_attribute_needs_no_store(magnetcast: Call) -> None:
-    code, text, err = magnetcast("attribute", "--help")
-
-    assert (code, err) == (0, "")
-    assert "placebo" in text

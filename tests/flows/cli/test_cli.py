@@ -34,10 +34,7 @@ PLOTS = [
     "wape_by_origin.png",
 ]
 
-VERBS = [
-    "run", "ingest", "review", "panel", "train", "backtest", "predict", "status", "backup",
-    "restore", "prune", "up", "down",
-]  # fmt: skip
+VERBS = [verb for modules in BY_HEADING.values() for names in modules.values() for verb in names]
 
 
 HELP = """

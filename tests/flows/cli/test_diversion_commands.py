@@ -143,10 +143,3 @@ def test_a_full_partner_table_is_searched_too(magnetcast: Call) -> None:
     assert {line.split(",")[1] for line in lines[1:]} == {"USA"}
     assert len({line.split(",")[2] for line in lines[1:]}) > 20
     assert err.startswith("act-on-usa: USA got ")
-
-
-def test_help_of_diversion_needs_no_store(magnetcast: Call) -> None:
-    code, text, err = magnetcast("diversion", "--help")
-
-    assert (code, err) == (0, "")
-    assert "rose above expectation" in text

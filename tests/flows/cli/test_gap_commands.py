@@ -63,10 +63,3 @@ def test_gaps_of_a_bad_moment_are_one_message(magnetcast: Call) -> None:
 
     assert (code, text) == (1, "")
     assert err.startswith("error: --as-of 'soon' is no date")
-
-
-def test_help_of_gaps_needs_no_store(magnetcast: Call) -> None:
-    code, text, err = magnetcast("gaps", "--help")
-
-    assert (code, err) == (0, "")
-    assert "with control limits" in " ".join(text.replace("│", " ").split())
