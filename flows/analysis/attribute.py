@@ -18,11 +18,7 @@ from service.report.attribution_page import attribution_page
 from store.errors import DataError, first_few
 from store.vocabulary import DESTINATIONS, MONTHS_AHEAD
 
-NEAR: Final = 0.6
-"""How alike an event_id must be to be suggested."""
-
 PICTURE: Final = "attribution.png"
-DECIMALS: Final = 3
 
 
 def known_act(
@@ -48,7 +44,7 @@ def known_act(
             f"{future.iloc[0]:%Y-%m-%d}. Expected a past event. Take a later --as-of."
         )
     names = sorted(set(events["event_id"]))
-    near = get_close_matches(event_id, names, n=5, cutoff=NEAR)
+    near = get_close_matches(event_id, names, n=5, cutoff=0.6)
     near = near or [name for name in names if event_id and event_id in name]
     hint = f" Did you mean: {first_few(near)}?" if near else ""
     raise DataError(
@@ -113,7 +109,7 @@ def write_attribution(view: AttributionView, folder: Path) -> list[str]:
         "weights.csv": view.weights,
     }
     for name, frame in tables.items():
-        write_result(frame.round(DECIMALS), out=folder / name, form="csv")
+        write_result(frame.round(3), out=folder / name, form="csv")
     (folder / PICTURE).write_bytes(attribution_png(view))
     made_by = f"magnetcast attribute {view.event_id} --as-of {view.as_of:%Y-%m-%d}"
     page = attribution_page(view, picture=PICTURE, made_by=made_by)

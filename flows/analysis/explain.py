@@ -1,14 +1,14 @@
 """Why published medians are what they are, and what changed them between two publications."""
 
 import json
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
 from features.panel.evidence_panel import EvidencePanel
-from flows.analysis.table_changes import table_replay
+from flows.analysis.table_changes import TableReplay, table_replay
 from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
@@ -25,7 +25,6 @@ from models.forecasting.changes import (
     ChangeReplay,
     ForecastSnapshot,
     KnownFacts,
-    MedianForecast,
     news_of,
     split,
     words_of,
@@ -78,7 +77,7 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
         return _table(rows, _stored(rows))
     rows = chosen(published, asked)
     anew = _computed(settings, rows)
-    if _is_same(anew, rows):
+    if np.allclose(anew["p50"], rows["p50"], rtol=SAME, atol=SAME):
         return _table(rows, anew)
     far = (anew["p50"] - rows["p50"]).abs().max()
     if far > 0:  # not so without the model, which model_of reports
@@ -110,10 +109,6 @@ def _level_only(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame:
     return known.assign(level=rows["destination"].map(level))
 
 
-def _is_same(anew: pd.DataFrame, rows: pd.DataFrame) -> bool:
-    return bool(np.allclose(anew["p50"], rows["p50"], rtol=SAME, atol=SAME))
-
-
 def _stored(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the parts that are stored beside forecast rows."""
     parts = [json.loads(text) for text in rows["contributions"]]
@@ -130,17 +125,6 @@ def _table(rows: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
 CHANGE_COLUMNS: Final = (
     "destination", "period", "since", "as_of", "before_p50", "after_p50", "change", *CHANGES,
 )  # fmt: skip
-
-
-class Recomputed(Protocol):
-    """Forecasts between two publications, with any of their inputs replaced."""
-
-    @property
-    def changed(self) -> frozenset[str]:
-        """Return the inputs that differ."""
-
-    def value(self, replaced: frozenset[str]) -> MedianForecast:
-        """Return the medians with these inputs of the later forecast, the others of the earlier."""
 
 
 def changes(
@@ -172,21 +156,18 @@ def changes(
     """
     old, new = _pair_of(settings, asked, since, commodity)
     before, after = (rows["p50"].to_numpy(float) for rows in (old, new))
-    recomputed = _recomputed(settings, old, new)
+    config = config_of(str(new["commodity"].iloc[0]))
+    recomputed: ChangeReplay | TableReplay | None
+    if config.forecaster == "evidence":
+        recomputed = evidence_replay(settings, old, new)
+    else:
+        recomputed = table_replay(settings, old, new, config)
     if recomputed is None:
         parts = dict.fromkeys(CHANGES, np.zeros(len(new))) | {NOT_REPRODUCED: after - before}
     else:
         parts = split(before, after, recomputed.value, changed=recomputed.changed)
     medians = {"before_p50": before, "after_p50": after, "change": after - before}
     return new.assign(since=old["as_of"].iloc[0], **medians, **parts)[list(CHANGE_COLUMNS)]
-
-
-def _recomputed(settings: Settings, old: pd.DataFrame, new: pd.DataFrame) -> Recomputed | None:
-    """Return both forecasts recomputed; None where no model of either is left."""
-    config = config_of(str(new["commodity"].iloc[0]))
-    if config.forecaster == "evidence":
-        return evidence_replay(settings, old, new)
-    return table_replay(settings, old, new, config)
 
 
 def _pair_of(

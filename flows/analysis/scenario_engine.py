@@ -33,9 +33,9 @@ def open_published(settings: Settings, rows: pd.DataFrame) -> Compute:
         rows: The publication.
     """
     # The service hands this function to its worker and loads no model itself.
-    from flows.analysis.scenarios import open_asker, published_scenario_snapshot  # noqa: PLC0415
+    from flows.analysis.scenarios import ScenarioAnswerer, published_scenario_snapshot  # noqa: PLC0415
 
-    return open_asker(partial(published_scenario_snapshot, settings), rows)
+    return ScenarioAnswerer(published_scenario_snapshot(settings, rows))
 
 
 def worked_scenarios(folder: Path) -> tuple[WorkedScenario, ...]:

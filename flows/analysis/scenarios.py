@@ -1,7 +1,6 @@
 """Scenarios: the forecast of an as_of that they start from, and the service's answers to them."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -104,18 +103,6 @@ def _of_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> Scenar
     made = forecast_table_at(snapshot).set_index(["destination", "period"])
     numbers = made.loc[list(origin.series), NUMBERS].reset_index(drop=True)
     return ScenarioSnapshot(as_of, origin, analogs, numbers, numbers, nothing_learned)
-
-
-def open_asker(
-    standing_of: Callable[[pd.DataFrame], ScenarioSnapshot], rows: pd.DataFrame
-) -> "ScenarioAnswerer":
-    """Return who answers about a publication; takes seconds.
-
-    Args:
-        standing_of: Returns where a publication stands, from its rows.
-        rows: The publication.
-    """
-    return ScenarioAnswerer(standing_of(rows))
 
 
 @dataclass(slots=True)

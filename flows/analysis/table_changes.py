@@ -21,13 +21,8 @@ from store.errors import DataError
 from store.publications.integrity import recorded_digest
 from store.settings import Settings
 
-Floats = NDArray[np.float64]
-
 STEPS: Final = ("passing_time", "new_actuals", "revised_actuals", "policy", "model")
 """What the model of a table or group can tell apart, in the order it is replaced."""
-
-COMPARED: Final = "compared"
-"""Status of forecasts that are made to be compared, never published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +38,7 @@ class TableReplay:
     commodity: str
     destination: str
     periods: Sequence[str]
-    made: dict[object, Floats] = field(default_factory=dict)
+    made: dict[object, NDArray[np.float64]] = field(default_factory=dict)
     """Medians so far, from like facts once."""
 
     @property
@@ -56,7 +51,7 @@ class TableReplay:
         facts = self.steps[len(replaced)]
         key = _key(facts)
         if key not in self.made:
-            rows = self.forecaster.forecast_member(facts, self.commodity, status=COMPARED)
+            rows = self.forecaster.forecast_member(facts, self.commodity, status="compared")
             own = rows.loc[rows["destination"] == self.destination].set_index("period")["p50"]
             self.made[key] = own.reindex(list(self.periods)).to_numpy(dtype=float)
         return MedianForecast(self.made[key], np.zeros(len(self.periods)))

@@ -29,9 +29,6 @@ from store.settings import Settings
 RECORD: Final = "last-backup.json"
 """File below home with the time and place of the last backup."""
 
-ADDRESSES: Final = ("database_url", "tracking_uri")
-"""Settings that may contain a password."""
-
 PACKAGES: Final = ("magnetcast", "mlflow", "prefect", "sqlalchemy", "pandas", "lightgbm")
 
 
@@ -68,7 +65,11 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
             now = utc_now()
             published = latest_forecast(engine)
             database = copy_database(settings.url, staged / "database")
-            mlflow = _copy_mlflow(settings, staged / "mlflow")
+            mlflow = (
+                copy_database(settings.tracking_uri, staged / "mlflow")
+                if is_kept(settings)
+                else None
+            )
             (staged / "settings.json").write_text(_told(settings), encoding="utf-8")
             files = {file.name: file for file in staged.iterdir()}
             for name, folder in folders(settings, with_cache=with_cache).items():
@@ -118,10 +119,6 @@ def last_backup(settings: Settings) -> pd.Timestamp | None:
         return None
 
 
-def _copy_mlflow(settings: Settings, target: Path) -> DatabaseCopy | None:
-    return copy_database(settings.tracking_uri, target) if is_kept(settings) else None
-
-
 def _below(folder: Path, name: str) -> dict[str, Path]:
     """Return the plain files below a folder by their names within the archive."""
     return {
@@ -138,7 +135,7 @@ def _told(settings: Settings) -> str:
         for name, value in settings.model_dump().items()
         if not isinstance(value, SecretStr)
     }
-    for name in ADDRESSES:
+    for name in ("database_url", "tracking_uri"):
         if kept[name] is not None:
             kept[name] = shown_address(kept[name])
     return json.dumps(kept, indent=1, default=str) + "\n"

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from flows.backup.backup import artifact_root, folders
 from flows.context.console import echo
@@ -17,9 +17,6 @@ from store.archive.swap import remove, swap_all, undo
 from store.database import open_store, shown_address, sqlite_file
 from store.errors import DataError, first_few
 from store.settings import Settings
-
-OWN: Final = (".lock", ".part", JOURNAL)
-"""Endings of files that make no home."""
 
 
 def settings_into(settings: Settings, home: Path) -> Settings:
@@ -80,7 +77,7 @@ def _check_empty(settings: Settings) -> None:
         for folder in targets
         if folder.is_dir()
         for file in sorted(folder.iterdir())
-        if not file.name.endswith(OWN)
+        if not file.name.endswith((".lock", ".part", JOURNAL))
     ]
     tracking = sqlite_file(settings.tracking_uri)
     found += [str(tracking)] if tracking is not None and tracking.exists() else []

@@ -37,7 +37,7 @@ def vintages(
     *,
     source: Annotated[str | None, Parameter(help="Only ingests of this source.")] = None,
     out: Out = None,
-    format: Form = "table",  # noqa: A002 - the option's name
+    format: Form = "table",
 ) -> None:
     """List the ingests, oldest first: source, file, rows, months and who ingested."""
     frame = read_vintages(store_of(Settings()))
@@ -54,7 +54,7 @@ def diff(
     /,
     *,
     out: Out = None,
-    format: Form = "table",  # noqa: A002 - the option's name
+    format: Form = "table",
 ) -> None:
     """Compare two ingests: which figures changed, in tonnes or the unit of the measure."""
     frame = diff_vintages(store_of(Settings()), first, second)
@@ -69,7 +69,7 @@ def list_refused(
         bool, Parameter(name="--all", negative="", help="Include files released since.")
     ] = False,
     out: Out = None,
-    format: Form = "table",  # noqa: A002 - the option's name
+    format: Form = "table",
 ) -> None:
     """List the refused files that wait for a decision, with the reasons."""
     frame = read_quarantine(store_of(Settings()))
@@ -86,7 +86,7 @@ def show_refused(
         str | None, Parameter(help="Write the refused rows of this table instead.")
     ] = None,
     out: Out = None,
-    format: Form = "table",  # noqa: A002 - the option's name
+    format: Form = "table",
 ) -> None:
     """Show a refused file: its reasons and how many rows it has, or the rows themselves."""
     engine = store_of(Settings())
@@ -129,7 +129,7 @@ def panel(
     as_of: AsOf = None,
     commodity: Commodity = None,
     out: Out = None,
-    format: Form = "csv",  # noqa: A002 - the option's name
+    format: Form = "csv",
 ) -> None:
     """Write the table of every month and destination as it was known on a day.
 
@@ -204,7 +204,7 @@ def list_items(
         bool, Parameter(name="--all", negative="", help="Include decided ones.")
     ] = False,
     out: Out = None,
-    format: Form = "table",  # noqa: A002 - the option's name
+    format: Form = "table",
 ) -> None:
     """List the documents that wait for a decision, oldest first."""
     frame = read_reviews(store_of(Settings()), open_only=not everything)
@@ -222,7 +222,7 @@ def show_item(
         bool, Parameter(negative="", help="Write an event to fill in (YAML) instead.")
     ] = False,
     out: Out = None,
-    format: Form = "table",  # noqa: A002 - the option's name
+    format: Form = "table",
 ) -> None:
     """Show a document, or an event template to fill in.
 

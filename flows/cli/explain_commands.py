@@ -26,11 +26,6 @@ from store.vocabulary import (
 if TYPE_CHECKING:
     from flows.publishing.published_forecasts import ExplainRequest
 
-_ONE_DAY: Final = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
-
-_DAYS: Final = ("since", "as_of")
-_ALWAYS: Final = ("p50", "change")
-
 _MONTHS_BESIDE: Final = 6
 """Months that a terminal has room for side by side."""
 
@@ -47,7 +42,7 @@ def explain(
     commodity: Commodity = None,
     as_of: AsOf = None,
     out: Out = None,
-    format: Form = "table",  # noqa: A002 - the option's name
+    format: Form = "table",
 ) -> None:
     """Explain a published forecast in tonnes by cause, or what changed since an earlier one.
 
@@ -59,7 +54,9 @@ def explain(
     frame = _explained(Settings(), asked, since, commodity or COMMODITY)
     for row in frame.to_dict("records"):
         echo(" ".join(_why(row) if since is None else _change(row)))
-    days = {name: frame[name].dt.strftime("%Y-%m-%d") for name in _DAYS if name in frame}
+    days = {
+        name: frame[name].dt.strftime("%Y-%m-%d") for name in ("since", "as_of") if name in frame
+    }
     if out is not None or format != "table":
         write_result(frame.assign(**days), out=out, form=format)
         return
@@ -78,7 +75,7 @@ def attribute(
     out: Annotated[
         Path | None, Parameter(help="Folder for tables, chart and page; terminal only if left out.")
     ] = None,
-    format: Form = "table",  # noqa: A002 - the option's name
+    format: Form = "table",
 ) -> None:
     """Estimate what a past event took: tonnes lost, recovered and displaced, with placebo bands.
 
@@ -108,7 +105,7 @@ def attribute(
     write_result(view.table.round(1), out=None, form=format)
 
 
-def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None:  # noqa: A002 - the option's name
+def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None:
     """Compare China's exports with what partners report importing, with control limits.
 
     Each month of a series is compared with its other months: within the limits, outside them, or
@@ -165,7 +162,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return what a terminal has room for: one row a part that counts, one column a month."""
     parts = frame.set_index("period").select_dtypes("number")
     table = parts.T.astype(float).round(1) + 0.0  # no negative zero
-    counts = (table != 0.0).any(axis=1) | table.index.isin(_ALWAYS)
+    counts = (table != 0.0).any(axis=1) | table.index.isin(("p50", "change"))
     return table.loc[counts].rename_axis("tonnes").reset_index()
 
 
@@ -187,4 +184,6 @@ def _change(row: Mapping[Hashable, Any]) -> list[str]:
 def _last(since: str) -> pd.Timestamp:
     """Return the last moment of a day, or the moment given."""
     stand = moment(since, option="--since")
-    return stand + _ONE_DAY if stand == stand.normalize() else stand
+    if stand != stand.normalize():
+        return stand
+    return stand + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)

@@ -77,7 +77,7 @@ def predict(
         Parameter(help="Series that train the trees of a panel in parts: a sample, or all."),
     ] = "sample",
     out: Out = None,
-    format: Form = "csv",  # noqa: A002 - the option's name
+    format: Form = "csv",
 ) -> None:
     """Forecast without publishing: from what was known on a day, or for any panel file.
 

@@ -8,7 +8,14 @@ import pandas as pd
 from cyclopts import App, Parameter
 
 from flows.context.stores import store_of
-from flows.ingest.sources import FIRST_MONTH, REVISED_MONTHS, IngestRequest, by_hand
+from flows.ingest.sources import (
+    FIRST_MONTH,
+    REVISED_MONTHS,
+    IngestRequest,
+    by_hand,
+    live,
+    months_to_fetch,
+)
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures, TypedFigure
 from sources.bundled.release_calendar import ReleaseCalendar
@@ -121,18 +128,14 @@ def calendar_of(settings: Settings) -> ReleaseCalendar:
     return ReleaseCalendar.from_frame(read_calendar(store_of(settings)))
 
 
-def _ingest(settings: Settings, request: IngestRequest) -> None:
+def _ingest(settings: Settings, request: IngestRequest | None, source: str = "") -> None:
     from flows.ingest.ingest import ingest_exclusively
 
-    ingest_exclusively(settings, request)
+    ingest_exclusively(settings, request, source=source)
 
 
 def _day(text: str | None) -> pd.Timestamp | None:
-    """Return a stated day.
-
-    Raises:
-        DataError: It is none.
-    """
+    """Return a stated day."""
     if text is None:
         return None
     try:
@@ -160,9 +163,7 @@ Until = Annotated[
 @ingest.command
 def bundled() -> None:
     """Load the bundled tables; files already known are left as they are."""
-    from flows.ingest.ingest import ingest_exclusively
-
-    ingest_exclusively(Settings(), None, source="the bundled tables")
+    _ingest(Settings(), None, source="the bundled tables")
 
 
 Codes = Annotated[
@@ -171,19 +172,24 @@ Codes = Annotated[
 ]
 
 
-def _coded(name: str) -> None:
-    """Add the command of a provider that has any six-digit code."""
+def _add(name: str) -> None:
+    """Add the command of a provider; some have any six-digit code."""
 
-    def command(*, commodity: Codes = None, since: Since = None, until: Until = None) -> None:
-        from flows.ingest.ingest import ingest_exclusively
-        from flows.ingest.sources import live, months_to_fetch
-
-        settings, codes = Settings(), codes_of(commodity)
+    def fetch(since: str | None, until: str | None, codes: tuple[str, ...]) -> None:
+        settings = Settings()
         months = months_to_fetch(settings, name, since=since, until=until, codes=codes)
-        ingest_exclusively(settings, live(settings, name, months, codes=codes), source=name)
+        _ingest(settings, live(settings, name, months, codes=codes), source=name)
 
+    def coded(*, commodity: Codes = None, since: Since = None, until: Until = None) -> None:
+        fetch(since, until, codes_of(commodity))
+
+    def plain(*, since: Since = None, until: Until = None) -> None:
+        fetch(since, until, ())
+
+    command = coded if name in BY_CODE else plain
     command.__doc__ = _HELP[name]
-    ingest.command(command, name=_spelled(name))
+    # As commands are spelled, then as it is stored where that differs.
+    ingest.command(command, name=tuple(dict.fromkeys((name.replace("_", "-"), name))))
 
 
 def codes_of(text: str | None) -> tuple[str, ...]:
@@ -201,26 +207,6 @@ def codes_of(text: str | None) -> tuple[str, ...]:
     return codes
 
 
-def _live(name: str) -> None:
-    """Add the command of a provider."""
-
-    def command(*, since: Since = None, until: Until = None) -> None:
-        from flows.ingest.ingest import ingest_exclusively
-        from flows.ingest.sources import live, months_to_fetch
-
-        settings = Settings()
-        months = months_to_fetch(settings, name, since=since, until=until)
-        ingest_exclusively(settings, live(settings, name, months), source=name)
-
-    command.__doc__ = _HELP[name]
-    ingest.command(command, name=_spelled(name))
-
-
-def _spelled(name: str) -> tuple[str, ...]:
-    """Return a source's name as commands are spelled, then as it is stored where that differs."""
-    return tuple(dict.fromkeys((name.replace("_", "-"), name)))
-
-
 _HELP: Final = {
     "comtrade": "Fetch China's exports by partner, magnets or other codes (UN Comtrade).",
     "comtrade_mirror": "Fetch what partners report importing from China (UN Comtrade).",
@@ -233,6 +219,6 @@ _HELP: Final = {
 }
 
 for _name in LIVE:
-    (_coded if _name in BY_CODE else _live)(_name)
+    _add(_name)
 for _command in (customs, figure, figures, events, tariffs):
     ingest.command(_command)

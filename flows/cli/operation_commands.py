@@ -41,7 +41,7 @@ def down() -> None:
 
 def status(
     *,
-    format: Annotated[  # noqa: A002 - the option's name
+    format: Annotated[
         Format | None, Parameter(help="Show data, forecast, model and runs as a table instead.")
     ] = None,
     out: Out = None,
@@ -238,7 +238,7 @@ def create(
 
 
 @token.command(name="list")
-def list_tokens(*, out: Out = None, format: Form = "table") -> None:  # noqa: A002 - the option's name
+def list_tokens(*, out: Out = None, format: Form = "table") -> None:
     """List all tokens, and when they were revoked."""
     write_result(readable(read_tokens(store_of(Settings())), format), out=out, form=format)
 

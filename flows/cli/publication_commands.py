@@ -76,7 +76,7 @@ def promote(
     force: Annotated[bool, Parameter(help="Promote even if a rule fails.")] = False,
     reason: Annotated[str, Parameter(help="Why; kept with the decision.")] = "",
     out: Out = None,
-    format: Form = "table",  # noqa: A002 - the option's name
+    format: Form = "table",
 ) -> None:
     """Compare a challenger with the champion and promote it if every rule holds.
 
@@ -120,7 +120,7 @@ publications = App(name="publications")
 
 
 @publications.command(name="list")
-def list_publications(*, out: Out = None, format: Form = "table") -> None:  # noqa: A002
+def list_publications(*, out: Out = None, format: Form = "table") -> None:
     """List the publications, oldest first, with their digests and decisions."""
     frame = read_publications(store_of(Settings()))
     if format == "table" and out is None:
@@ -130,7 +130,7 @@ def list_publications(*, out: Out = None, format: Form = "table") -> None:  # no
 
 
 @publications.command
-def show(number: Number, /, *, out: Out = None, format: Form = "csv") -> None:  # noqa: A002
+def show(number: Number, /, *, out: Out = None, format: Form = "csv") -> None:
     """Show the rows of a publication that was held for review."""
     rows = held_forecasts(store_of(Settings()), number)
     write_result(rows[list(FORECAST_COLUMNS)], out=out, form=format)
@@ -182,7 +182,7 @@ def replay(
     as_of: Annotated[str, Parameter(name="--as-of", help="Day or UTC moment of the publication.")],
     commodity: Commodity = None,
     out: Out = None,
-    format: Form = "csv",  # noqa: A002 - the option's name
+    format: Form = "csv",
 ) -> None:
     """Recompute an old publication from its data and models and compare it bit for bit.
 

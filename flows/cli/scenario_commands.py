@@ -32,7 +32,7 @@ def scenario(
     as_of: AsOf = None,
     commodity: Commodity = None,
     out: Out = None,
-    format: Form = "csv",  # noqa: A002 - the option's name
+    format: Form = "csv",
 ) -> None:
     """Forecast under a scenario file, beside the baseline, with a band for the difference.
 
@@ -58,7 +58,7 @@ def recovery(
     *,
     as_of: AsOf = None,
     out: Out = None,
-    format: Form = "csv",  # noqa: A002 - the option's name
+    format: Form = "csv",
 ) -> None:
     """Estimate months until exports are back at 80 % of their level before each export control.
 
@@ -98,7 +98,7 @@ def diversion(
     commodity: Commodity = None,
     rate: Rate = 0.05,
     out: Out = None,
-    format: Form = "table",  # noqa: A002 - the option's name
+    format: Form = "table",
 ) -> None:
     """Show which destinations rose above expectation in the half year after others were hit.
 

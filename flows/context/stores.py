@@ -107,14 +107,15 @@ def marked_run(settings: Settings, name: str) -> Iterator[None]:
     process was killed.
     """
     began_at = f"{utc_now():%Y-%m-%d %H:%M} UTC"
-    _put(settings, RunMarker(name, began_at, ""))
+    _mark(settings, name, RunMarker(name, began_at, ""))
     try:
         yield
     except BaseException as err:
         message = " ".join(str(err).split()) if isinstance(err, Exception) else "it was interrupted"
-        _put(settings, RunMarker(name, began_at, message[:SHOWN] or type(err).__name__))
+        error = message[:SHOWN] or type(err).__name__
+        _mark(settings, name, RunMarker(name, began_at, error))
         raise
-    _remove(settings, name)
+    _mark(settings, name, None)
 
 
 def table_run(commodity: str) -> str:
@@ -150,22 +151,13 @@ def is_writing(settings: Settings) -> bool:
         return True
 
 
-def _put(settings: Settings, marker: RunMarker) -> None:
-    _write(settings, {**_by_name(settings), marker.name: marker})
-
-
-def _remove(settings: Settings, name: str) -> None:
-    markers = _by_name(settings)
-    if markers.pop(name, None) is not None:
-        _write(settings, markers)
-
-
-def _by_name(settings: Settings) -> dict[str, RunMarker]:
-    return {one.name: one for one in read_markers(settings)}
-
-
-def _write(settings: Settings, markers: dict[str, RunMarker]) -> None:
-    """Replace the file; on a full disk overwrite it in place. The run goes on either way."""
+def _mark(settings: Settings, name: str, marker: RunMarker | None) -> None:
+    """Replace or remove a marker; a full disk, where the file is overwritten, stops no run."""
+    markers = {one.name: one for one in read_markers(settings)}
+    if marker is None:
+        markers.pop(name, None)
+    else:
+        markers[name] = marker
     stored = {name: {"began_at": one.began_at, "error": one.error} for name, one in markers.items()}
     unfinished = settings.home / f".{MARKERS}.part"
     content = json.dumps(stored, indent=1) + "\n"

@@ -19,7 +19,7 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.provenance import actor
 from flows.context.stores import marked_run, single_writer, store_of
-from flows.ingest.sources import IngestRequest, Past, ReceivedRows, bundled, by_hand
+from flows.ingest.sources import IngestRequest, Past, ReceivedRows, bundled
 from flows.monitoring.spans import spanned
 from sources.bundled.policy_events import EVENT_COLUMNS, PolicyEvents
 from sources.checks.guards import objections
@@ -81,10 +81,10 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
         Batch(tuple(file for _, file in received)),
         ingested_at=now,
         actor=who,
-        skip_unchanged=wanted.skip_unchanged,
+        skip_unchanged=wanted.revises,
         revised_at=now if wanted.revises else None,
     )
-    echo(f"ingest    {describe(report, wanted, engine)}")
+    echo(f"ingest    {describe(report, wanted.place, engine)}")
     return report
 
 
@@ -104,22 +104,17 @@ def ingest_exclusively(
         ingest(settings, request)
 
 
-def describe(report: WriteReport, request: IngestRequest, engine: Engine) -> str:
+def describe(report: WriteReport, place: str, engine: Engine) -> str:
     """Return in one line what was written."""
     if report.already_known:
-        return f"nothing new {request.place}"
+        return f"nothing new {place}"
     written = ", ".join(f"{rows} {table}" for table, rows in report.rows_written.items() if rows)
-    what = f"{report.total} new rows ({written})" if written else f"0 new rows {request.place}"
-    made = ", ".join(map(str, report.vintage_ids))
-    return f"{what}, vintage {made}{_range(report, engine)}"
-
-
-def _range(report: WriteReport, engine: Engine) -> str:
-    """Return the months of the vintages, for messages."""
+    what = f"{report.total} new rows ({written})" if written else f"0 new rows {place}"
     vintages = read_vintages(engine)
-    made = vintages[vintages["id"].isin(report.vintage_ids)]
-    first, last = made["period_from"].min(), made["period_to"].max()
-    return "" if pd.isna(first) or pd.isna(last) else f", {first:%Y-%m} to {last:%Y-%m}"
+    own = vintages[vintages["id"].isin(report.vintage_ids)]
+    first, last = own["period_from"].min(), own["period_to"].max()
+    months = "" if pd.isna(first) or pd.isna(last) else f", {first:%Y-%m} to {last:%Y-%m}"
+    return f"{what}, vintage {', '.join(map(str, report.vintage_ids))}{months}"
 
 
 def _known(engine: Engine, source: str, past: Past) -> pd.DataFrame:
@@ -225,8 +220,8 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
         actor=who,
         note="; ".join(filter(None, (names, note))),
     )
-    request = by_hand(lambda _: source, f"in {event.name}", past="nothing")
-    echo(f"review    item {number} accepted as {names}: {describe(report, request, engine)}")
+    written = describe(report, f"in {event.name}", engine)
+    echo(f"review    item {number} accepted as {names}: {written}")
     return report
 
 

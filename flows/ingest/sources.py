@@ -44,9 +44,9 @@ class IngestRequest:
     receive: Callable[[pd.Timestamp], Sequence[ReceivedRows]]
     """Fetch the rows; called with the moment of the ingest."""
     past: Past = "source"
-    skip_unchanged: bool = True
     revises: bool = True
-    """Whether a figure may change without a word on when: the change counts from the ingest."""
+    """Whether a figure may change without a word on when: the change counts from the ingest, and
+    what is unchanged is not written again."""
 
 
 def bundled(settings: Settings) -> IngestRequest:
@@ -59,7 +59,6 @@ def bundled(settings: Settings) -> IngestRequest:
         place="in the bundled tables",
         receive=receive,
         past="nothing",
-        skip_unchanged=False,
         revises=False,
     )
 

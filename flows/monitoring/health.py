@@ -173,13 +173,12 @@ def _other_commodities(engine: Engine) -> tuple[OtherCommodity, ...]:
     rows = read_newest(engine)
     return tuple(
         OtherCommodity(
-            commodity=str(row["commodity"]),
-            forecast_as_of=None if pd.isna(row["as_of"]) else row["as_of"],
-            months=""
+            str(row["commodity"]),
+            ""
             if pd.isna(row["as_of"])
-            else f"{row['cutoff'] + pd.DateOffset(months=1):%Y-%m} to {row['last_period']:%Y-%m}",
-            status="" if pd.isna(row["as_of"]) else str(row["status"]),
-            last_run=str(row["last_run"]),
+            else f"{row['as_of']:%Y-%m-%d}, {row['cutoff'] + pd.DateOffset(months=1):%Y-%m} to "
+            f"{row['last_period']:%Y-%m}, {row['status']}",
+            str(row["last_run"]),
         )
         for row in rows.loc[rows["commodity"] != COMMODITY].to_dict("records")
     )

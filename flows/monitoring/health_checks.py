@@ -34,11 +34,8 @@ class OtherCommodity:
     """The newest forecast and run of a commodity other than magnets."""
 
     commodity: str
-    forecast_as_of: pd.Timestamp | None
-    """Moment of its newest forecast, None if there is none."""
-    months: str
-    """First and last month of that forecast."""
-    status: str
+    forecast: str
+    """Its moment, months and status; empty if there is none."""
     last_run: str
     """How its last run ended; empty if none is recorded."""
 
@@ -102,133 +99,105 @@ class HealthFinding:
     message: str
 
 
+Found = tuple[Alarm, int, str]
+
+
 def health_findings(facts: HealthFacts) -> Iterator[HealthFinding]:
     """Yield an alarm for everything that is wrong."""
+    for found in _found(facts):
+        yield HealthFinding(*found)
+
+
+def _found(facts: HealthFacts) -> Iterator[Found]:
     if facts.cut_off:
-        yield HealthFinding(
-            "restore", BROKEN, "a restore was interrupted before everything was in place"
-        )
+        yield "restore", BROKEN, "a restore was interrupted before everything was in place"
     elif facts.unreadable:
-        yield HealthFinding("database", BROKEN, facts.unreadable)
+        yield "database", BROKEN, facts.unreadable
     else:
         yield from _clock(facts)
-        yield from _publications(facts)
+        if facts.tampered:
+            yield "tampered", BROKEN, first_few(facts.tampered)
+        if facts.held:
+            yield "held", DEGRADED, first_few(facts.held)
         yield from _freshness(facts)
         yield from _last_run(facts)
-        yield from _champion(facts)
+        if not facts.champion:
+            yield "champion", DEGRADED, "no model is champion"
+        elif facts.champion_trouble:
+            yield "champion", DEGRADED, f"it cannot answer: {facts.champion_trouble}"
         yield from _drift(facts)
         if facts.quarantined:
-            yield HealthFinding(
-                "quarantine", DEGRADED, f"{facts.quarantined} refused files wait for review"
-            )
+            yield "quarantine", DEGRADED, f"{facts.quarantined} refused files wait for review"
     yield from _machine(facts)
 
 
-def _clock(facts: HealthFacts) -> Iterator[HealthFinding]:
+def _clock(facts: HealthFacts) -> Iterator[Found]:
     """Compare this machine's clock with the last ingest recorded by it."""
     last = facts.last_ingest_at
     if last is not None and last > facts.now + pd.Timedelta(days=1):
-        yield HealthFinding(
-            "clock",
-            DEGRADED,
+        message = (
             f"this machine's clock says {facts.now:%Y-%m-%d}, and the last ingest was on "
-            f"{last:%Y-%m-%d}: the clock was moved",
+            f"{last:%Y-%m-%d}: the clock was moved"
         )
+        yield "clock", DEGRADED, message
 
 
-def _publications(facts: HealthFacts) -> Iterator[HealthFinding]:
-    if facts.tampered:
-        yield HealthFinding("tampered", BROKEN, first_few(facts.tampered))
-    if facts.held:
-        yield HealthFinding("held", DEGRADED, first_few(facts.held))
-
-
-def _freshness(facts: HealthFacts) -> Iterator[HealthFinding]:
+def _freshness(facts: HealthFacts) -> Iterator[Found]:
     """Compare figures and forecast with the release calendar."""
     if facts.forecast_as_of is None:
-        yield HealthFinding("forecast", BROKEN, "no forecast was ever published")
+        yield "forecast", BROKEN, "no forecast was ever published"
     if facts.owed is None or facts.owed_on is None:
         return
-    month, late = f"{facts.owed:%Y-%m}", _days(facts, facts.owed_on.tz_localize("UTC"))
+    owed_on, forecast = facts.owed_on.tz_localize("UTC"), facts.forecast_as_of
+    day, late = f"{owed_on:%Y-%m-%d}", (facts.now - owed_on).days
     if facts.newest is None or facts.newest < facts.owed:
-        yield HealthFinding(
-            "late-data",
-            DEGRADED,
-            f"the figures of {month} were due on {facts.owed_on:%Y-%m-%d} and are {late} days late",
-        )
-    if facts.forecast_as_of is not None and facts.forecast_as_of < facts.owed_on.tz_localize("UTC"):
-        yield HealthFinding(
-            "stale",
-            DEGRADED,
-            f"the forecast of {facts.forecast_as_of:%Y-%m-%d} is older than the release of "
-            f"{facts.owed_on:%Y-%m-%d}, {late} days ago",
-        )
+        message = f"the figures of {facts.owed:%Y-%m} were due on {day} and are {late} days late"
+        yield "late-data", DEGRADED, message
+    if forecast is not None and forecast < owed_on:
+        message = f"the forecast of {forecast:%Y-%m-%d} is older than the release of {day}"
+        yield "stale", DEGRADED, f"{message}, {late} days ago"
 
 
-def _last_run(facts: HealthFacts) -> Iterator[HealthFinding]:
+def _last_run(facts: HealthFacts) -> Iterator[Found]:
     """Report how runs ended by the runs table, unless a marker tells more of the same run."""
     marked = {one.name for one in facts.unfinished}
     failed = [one.commodity for one in facts.others if one.last_run == "failed"]
     if failed := [code for code in failed if table_run(code) not in marked]:
-        yield HealthFinding("failed", DEGRADED, f"the last run of {first_few(failed)} failed")
+        yield "failed", DEGRADED, f"the last run of {first_few(failed)} failed"
     if facts.last_run_at is None or MAIN_JOB in marked:
         return
     when = f"{facts.last_run_at:%Y-%m-%d %H:%M} UTC"
     hours = (facts.now - facts.last_run_at) / pd.Timedelta(hours=1)
     if facts.last_run == "failed":
-        yield HealthFinding("failed", DEGRADED, f"the last run, of {when}, failed")
+        yield "failed", DEGRADED, f"the last run, of {when}, failed"
     elif facts.last_run == "running" and hours > STUCK_HOURS:
-        yield HealthFinding(
-            "stuck", DEGRADED, f"the run of {when} has not ended for {hours:.0f} hours"
-        )
+        yield "stuck", DEGRADED, f"the run of {when} has not ended for {hours:.0f} hours"
 
 
-def _champion(facts: HealthFacts) -> Iterator[HealthFinding]:
-    if not facts.champion:
-        yield HealthFinding("champion", DEGRADED, "no model is champion")
-    elif facts.champion_trouble:
-        yield HealthFinding("champion", DEGRADED, f"it cannot answer: {facts.champion_trouble}")
-
-
-def _drift(facts: HealthFacts) -> Iterator[HealthFinding]:
+def _drift(facts: HealthFacts) -> Iterator[Found]:
     """Report the monitors' alarms, or that they have not measured the newest forecast."""
     newest = facts.forecast_as_of
     if newest is not None and (facts.watched is None or facts.watched < newest):
         message = f"the forecast of {newest:%Y-%m-%d} was not measured for drift"
-        yield HealthFinding("unwatched", DEGRADED, message)
+        yield "unwatched", DEGRADED, message
     for one in facts.readings:
         if one.fired:
-            yield HealthFinding(one.monitor, DEGRADED, one.words)
+            yield one.monitor, DEGRADED, one.words
 
 
-def _machine(facts: HealthFacts) -> Iterator[HealthFinding]:
+def _machine(facts: HealthFacts) -> Iterator[Found]:
     """Report processes, unfinished runs, disk and backup, which the database does not know."""
     if facts.missing:
         names = ", ".join(facts.missing)
-        yield HealthFinding(
-            "servers", DEGRADED, f"{names} of `magnetcast up` ended and does not run"
-        )
+        yield "servers", DEGRADED, f"{names} of `magnetcast up` ended and does not run"
     for one in facts.unfinished:
         how = f"failed: {one.error}" if one.error else "was cut off before it ended"
-        yield HealthFinding("failed", DEGRADED, f"{one.name}, begun {one.began_at}, {how}")
-    yield from _disk("home", facts.free_bytes)
-    if facts.mlflow_free_bytes is not None:
-        yield from _disk("MLflow", facts.mlflow_free_bytes)
+        yield "failed", DEGRADED, f"{one.name}, begun {one.began_at}, {how}"
+    for whose, free in (("home", facts.free_bytes), ("MLflow", facts.mlflow_free_bytes)):
+        if free is not None and free < LOW_BYTES:
+            code = BROKEN if free < NO_BYTES else DEGRADED
+            yield "disk", code, f"{free / 1e9:.1f} GB are free on the disk of {whose}"
     if facts.backup_at is None:
-        yield HealthFinding("backup", DEGRADED, "there is no backup")
-    elif facts.now - facts.backup_at > pd.Timedelta(days=BACKUP_DAYS):
-        yield HealthFinding(
-            "backup", DEGRADED, f"the last backup is {_days(facts, facts.backup_at)} days old"
-        )
-
-
-def _disk(whose: str, free_bytes: int) -> Iterator[HealthFinding]:
-    if free_bytes < LOW_BYTES:
-        code = BROKEN if free_bytes < NO_BYTES else DEGRADED
-        yield HealthFinding(
-            "disk", code, f"{free_bytes / 1e9:.1f} GB are free on the disk of {whose}"
-        )
-
-
-def _days(facts: HealthFacts, since: pd.Timestamp) -> int:
-    return (facts.now - since).days
+        yield "backup", DEGRADED, "there is no backup"
+    elif (age := facts.now - facts.backup_at) > pd.Timedelta(days=BACKUP_DAYS):
+        yield "backup", DEGRADED, f"the last backup is {age.days} days old"

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from flows.context.console import echo
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-
-STANDARD: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
-
-NEEDED: Final = "opentelemetry.exporter.otlp"
-"""Package of the extra ``otel``."""
 
 SEND_S: Final = 5
 """A collector that does not answer must not hold a run for longer at its end."""
@@ -81,15 +75,6 @@ def spanned(
     return decorated
 
 
-def flush() -> None:
-    """Send what is not sent yet; a process that ends right away would lose it."""
-    for provider in _PROVIDERS:
-        provider.force_flush(SEND_S * 1000)
-
-
-_PROVIDERS: Final[list[Any]] = []
-
-
 def _moment(arguments: Mapping[str, object]) -> dict[str, str]:
     """Return the moment among the arguments of a call."""
     for value in (arguments.get("as_of"), getattr(arguments.get("workspace"), "as_of", None)):
@@ -100,8 +85,7 @@ def _moment(arguments: Mapping[str, object]) -> dict[str, str]:
 
 def _collector() -> str:
     """Return where spans go, empty for nowhere."""
-    own = Settings().otlp_url or ""
-    return own or os.environ.get(STANDARD, "").rstrip("/")
+    return Settings().otlp_url or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/")
 
 
 @lru_cache(maxsize=4)
@@ -109,26 +93,20 @@ def _tracer(collector: str) -> "Tracer | None":
     """Return what makes spans for a collector; None where none is named or can be reached."""
     if not collector:
         return None
-    if not _is_installed():
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+            OTLPSpanExporter,
+        )
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    except ImportError:
         echo(
             f"spans     none are sent to {collector}: the extra is not installed. "
             "Run `uv pip install 'magnetcast[otel]'`, or unset MAGNETCAST_OTLP_URL."
         )
         return None
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-
     provider = TracerProvider(resource=Resource.create({"service.name": "magnetcast"}))
     exporter = OTLPSpanExporter(endpoint=f"{collector}/v1/traces", timeout=SEND_S)
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    _PROVIDERS.append(provider)
     return provider.get_tracer("magnetcast")
-
-
-def _is_installed() -> bool:
-    try:
-        return find_spec(f"{NEEDED}.proto.http") is not None
-    except ModuleNotFoundError:
-        return False

@@ -81,12 +81,8 @@ def _restart_line(name: str, moments: Sequence[pd.Timestamp]) -> str:
 def _commodity_line(one: OtherCommodity) -> str:
     """Return the line of a commodity other than magnets."""
     run = f" Its last run: {one.last_run}." if one.last_run else ""
-    if one.forecast_as_of is None:
-        return f"{one.commodity}: no forecast.{run}"
-    return (
-        f"{one.commodity}: forecast as of {one.forecast_as_of:%Y-%m-%d}, {one.months}, "
-        f"{one.status}.{run}"
-    )
+    forecast = f"forecast as of {one.forecast}" if one.forecast else "no forecast"
+    return f"{one.commodity}: {forecast}.{run}"
 
 
 def status_table(settings: Settings) -> pd.DataFrame:

@@ -41,9 +41,6 @@ POOL: Final = "magnetcast"
 SUPERVISOR: Final = "supervisor"
 """Name of the process that restarts the others (:mod:`flows.operations.local_servers`)."""
 
-FORMER: Final = ("keeper",)
-"""Names under which earlier versions started servers."""
-
 LEASES: Final = "prefect.server.concurrency.lease_storage.filesystem"
 """Prefect keeps who holds a training slot in memory: a server that is killed would forget the
 holder, not the slot, and nothing would ever train again."""
@@ -144,7 +141,8 @@ def up(settings: Settings) -> None:
 
 def down(settings: Settings) -> None:
     """Stop exactly what :func:`up` started, the last first."""
-    for name in [*FORMER, *(one.name for one in reversed(servers(settings)))]:
+    # An earlier version started a "keeper".
+    for name in ["keeper", *(one.name for one in reversed(servers(settings)))]:
         if stop(settings, name):
             echo(f"down      {name}")
     (settings.run_dir / DEPLOYED).unlink(missing_ok=True)
@@ -203,8 +201,6 @@ LONGEST_S: Final = 120.0
 FILE: Final = "started-again.json"
 """File beside the pids with the restarts of the last day, by server."""
 
-SHOWN_FOR: Final = pd.Timedelta(days=1)
-
 
 def supervise(settings: Settings, *, is_over: Callable[[], bool] = lambda: False) -> None:
     """Restart every server that ended although nobody stopped it.
@@ -247,7 +243,7 @@ def recent_restarts(settings: Settings, now: pd.Timestamp) -> Mapping[str, Seque
     except (OSError, ValueError, TypeError):
         return {}
     recent = {
-        name: [one for one in moments if now - one <= SHOWN_FOR]
+        name: [one for one in moments if now - one <= pd.Timedelta(days=1)]
         for name, moments in restarts.items()
     }
     return {name: moments for name, moments in recent.items() if moments}

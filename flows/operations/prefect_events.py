@@ -13,8 +13,6 @@ ALARM: Final = "magnetcast.alarm"
 CHECKED: Final = "magnetcast.checked"
 """The daily check ran, whatever it found; if it does not come, nobody is checking."""
 
-PREFIX: Final = "magnetcast."
-
 
 def emit(event: str, about: str, payload: Mapping[str, str | int | float]) -> None:
     """Send an event to Prefect; nothing happens if no server is configured.
@@ -24,7 +22,7 @@ def emit(event: str, about: str, payload: Mapping[str, str | int | float]) -> No
         about: What it is about: an as_of, a version, an alarm.
         payload: Details for the reader.
     """
-    resource = {"prefect.resource.id": f"{PREFIX}{about}", "prefect.resource.name": about}
+    resource = {"prefect.resource.id": f"magnetcast.{about}", "prefect.resource.name": about}
     emit_event(event, resource=resource, payload=dict(payload))
 
 

@@ -26,9 +26,6 @@ from store.settings import PROJECT_ROOT, Settings
 LOOPBACK: Final = "127.0.0.1"
 """Nothing that listens here checks who calls; other machines must not reach it."""
 
-WAITING: Final = 512
-"""Callers that may wait for an answer."""
-
 
 def listening_socket(host: str, port: int) -> socket.socket:
     """Return a socket that listens at an address: who calls early waits until there is an answer.
@@ -42,7 +39,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
             listener = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen(WAITING)
+            listener.listen(512)  # callers that may wait for an answer
             opened.pop_all()
     except OSError as err:
         raise DataError(

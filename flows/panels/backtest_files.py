@@ -1,7 +1,8 @@
 """Backtests for the command line: of the evidence panel, a panel file, or a panel in parts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import pandas as pd
 from features.months import month_label, month_number
 from flows.context.console import echo
 from flows.context.output import write_result
+from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import PartsExecutor, open_executor
 from flows.panels.panel_files import PanelFiles, forecaster_of, panel_snapshot, say_left_out
@@ -30,8 +32,8 @@ from flows.training.backtest import (
     compared,
     evidence_scoreboard,
     log_board,
-    panel_tags,
-    record_panel,
+    log_scoreboard,
+    own_metrics,
     scoreboard_of,
     verdict,
     write_scoreboard,
@@ -41,6 +43,7 @@ from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_panel
 from models.evaluation.scores import ALL, board_of
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_snapshot import check_cutoff
+from models.learning.spec import EngineSpec
 from models.parts import BASELINES, PanelMonths, bands_of, without_training_rows
 from models.registry import tracking
 from store.errors import DataError
@@ -84,18 +87,34 @@ def replay_panel(
     if len(result.scores):
         echo(f"backtest  {verdict(result)}")
         board = scoreboard_of(result, snapshot.table, seed=forecaster.spec.seed)
-        labels = [month_label(month) for month in months]
-        record_panel(
-            settings,
-            result,
-            board,
-            horizon=horizon,
-            spec=forecaster.spec,
-            path=files.panel,
-            cutoffs=labels,
-        )
+        with _logged(settings, files, months, horizon=horizon, spec=forecaster.spec) as run:
+            run.metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
+            log_scoreboard(run, board, pictures=settings.pictures)
     if out is not None:
         write_files(result, board, out)
+
+
+@contextmanager
+def _logged(
+    settings: Settings,
+    files: PanelFiles,
+    cutoffs: Sequence[int],
+    *,
+    horizon: int,
+    spec: EngineSpec,
+) -> Iterator[tracking.TrackedRun]:
+    """Open the MLflow run of a panel's backtest; neither the panel nor its forecasts go there."""
+    tags = {
+        "flow": "backtest-panel",
+        "panel": files.panel.name,
+        "cutoffs": ",".join(month_label(cutoff) for cutoff in cutoffs),
+        "horizon": str(horizon),
+        "spec": spec.digest,
+        "git_commit": git_commit(),
+    }
+    with tracking.open_run(settings, name=f"backtest {files.panel.name}", tags=tags) as run:
+        run.params(spec.choices)
+        yield run
 
 
 def write_files(result: Backtest, board: Scoreboard | None, folder: Path) -> None:
@@ -211,11 +230,7 @@ def _record(
     )
     own = whole[MODEL]
     echo(f"backtest  {compared(own['wape'], whole[REFERENCE]['wape'], own['coverage80'])}")
-    tags = panel_tags(
-        files.panel, [month_label(one) for one in cutoffs], horizon=job.horizon, spec=job.spec
-    )
-    with tracking.open_run(settings, name=f"backtest {files.panel.name}", tags=tags) as run:
-        run.params(job.spec.choices)
+    with _logged(settings, files, cutoffs, horizon=job.horizon, spec=job.spec) as run:
         run.metrics({f"{name}_{ALL}": value for name, value in own.items() if pd.notna(value)})
         log_board(run, board)
         run.table(board, BOARD)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from flows.context.console import track
 from flows.panels.part_files import read_cells
-from models.executor import Executor, LocalExecutor, Progress
+from models.executor import LocalExecutor, Progress
 from models.learning.quantile_heads import Heads
 from models.learning.spec import EngineSpec
 from models.parts import trained_here
@@ -26,14 +26,6 @@ _Found = TypeVar("_Found")
 
 LOCAL: Final = "local"
 HOST: Final = "127.0.0.1"
-
-
-class PartsExecutor(Executor, Protocol):
-    """An executor that can also train one model on the rows of several parts."""
-
-    def train_heads(self, files: Sequence[Path], counts: Sequence[int], spec: EngineSpec) -> Heads:
-        """Return heads trained on the rows in some files, given the rows of each."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +70,10 @@ class DaskExecutor:
         from flows.panels.cluster_tasks import trained_on  # noqa: PLC0415 - loaded for a cluster only
 
         return trained_on(self.address, files, counts, spec)
+
+
+PartsExecutor = ThisProcess | DaskExecutor
+"""Executors that can also train one model on the rows of several parts."""
 
 
 @contextmanager

@@ -118,7 +118,6 @@ def run_group(
     yield from group()
 
 
-ATTEMPTS: Final = 3
 POLL_S: Final = 0.5
 NOTICE_S: Final = 30.0
 """How long the scheduler may take to notice a loss that LightGBM's other workers felt at once."""
@@ -135,9 +134,6 @@ SKLEARN: Final = {
     "seed": "random_state",
 }
 """LightGBM's own names and those of its Dask estimator, whose defaults would else stand beside."""
-
-Columns = tuple[da.Array, da.Array, da.Array]
-"""Features, targets and weights."""
 
 
 class LostWorkerError(Exception):
@@ -162,7 +158,7 @@ def trained_on(
         def attempt() -> Heads:
             return _heads(client, files, counts, spec=spec)
 
-        for _ in range(ATTEMPTS - 1):
+        for _ in range(2):
             try:
                 return _watched(client, attempt)
             except LostWorkerError:
@@ -172,11 +168,7 @@ def trained_on(
 
 
 def _watched(client: Client, attempt: Callable[[], Heads]) -> Heads:
-    """Return what an attempt finds.
-
-    Raises:
-        LostWorkerError: A worker was lost on the way.
-    """
+    """Return what an attempt finds, unless a worker is lost on the way."""
     before = _workers(client)
     pool = ThreadPoolExecutor(1)
     running: Future[Heads] = pool.submit(attempt)
@@ -228,8 +220,10 @@ def _heads(client: Client, files: Sequence[Path], counts: Sequence[int], spec: E
     return heads
 
 
-def _columns(client: Client, files: Sequence[Path], counts: Sequence[int]) -> Columns:
-    """Return the cells as arrays of one chunk a worker, which stays there.
+def _columns(
+    client: Client, files: Sequence[Path], counts: Sequence[int]
+) -> tuple[da.Array, da.Array, da.Array]:
+    """Return features, targets and weights as arrays of one chunk a worker, which stays there.
 
     LightGBM finds the edges of its bins by worker, so who holds what decides the last digits.
     """

@@ -59,16 +59,18 @@ def forecaster_of(settings: Settings) -> PanelForecaster:
     return PanelForecaster(EngineSpec(threads=settings.threads))
 
 
-def check_horizon(horizon: int) -> None:
-    """Check that months can be forecast.
+def months_ahead(given: int | str | None) -> int:
+    """Return how many months are to be forecast.
 
     Raises:
-        DataError: There is none.
+        DataError: It is no number, or less than one.
     """
-    if horizon < 1:
+    text = str(given)
+    if not text.isdecimal() or int(text) < 1:
         raise DataError(
-            f"--horizon {horizon} is no number of months. Expected 1 or more. Take another."
+            f"--horizon {text} is no number of months. Expected 1 or more. Take another."
         )
+    return int(text)
 
 
 def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int) -> PanelSnapshot:
@@ -77,7 +79,7 @@ def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int) -> Panel
     Raises:
         DataError: The panel, what goes with it or the horizon cannot be used.
     """
-    check_horizon(horizon)
+    months_ahead(horizon)
     panel = _reported(read_panel(files.panel))
     table, tree = _with_sums(panel, files)
     covariates = None

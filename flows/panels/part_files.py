@@ -7,7 +7,6 @@ after a worker was lost finds nothing half done.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 from uuid import uuid4
 
 import numpy as np
@@ -37,12 +36,6 @@ from models.parts import (
 )
 from sources.files.panel import read_part
 from sources.files.panel_parts import check_homes
-
-STATUS: Final = "panel"
-BACKTEST: Final = "backtest"
-FILE: Final = "forecast.parquet"
-TEXTS: Final = ("destination", "cutoff", "period", "model", "status")
-"""Columns of few different texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +128,7 @@ def forecast_part(
 ) -> tuple[int, list[str]]:
     """Write the forecasts of a part; return their number and the series without one."""
     forecasts = predict_pass(read_block(found, span), engine, common, bands={})
-    return _write_own(found, forecasts, last=span.last, status=STATUS, out=out)
+    return _write_own(found, forecasts, last=span.last, status="panel", out=out)
 
 
 def score_part(
@@ -165,7 +158,7 @@ def score_part(
     whole = read_block(found, span)
     past = Block(whole.names, np.ascontiguousarray(whole.tonnes[:, : known.width]))
     forecasts = list(predict_pass(past, engine, common, bands=bands))
-    written = _write_own(found, forecasts, last=known.last, status=BACKTEST, out=out)
+    written = _write_own(found, forecasts, last=known.last, status="backtest", out=out)
     totals = [part_totals(whole, one, known) for one in forecasts]
     return *written, pd.concat(totals) if totals else pd.DataFrame()
 
@@ -181,7 +174,9 @@ def _write_own(
     """Write the forecasts of a part; return the number of rows and the series without."""
     said = (one[MODEL].table(found.names, last) for one in forecasts)
     files = (forecast_file(rows, status=status) for rows in said)
-    rows, names = _write_forecasts(out / found.part.name / FILE, files, beside=found.block.parent)
+    rows, names = _write_forecasts(
+        out / found.part.name / "forecast.parquet", files, beside=found.block.parent
+    )
     return rows, [str(name) for name in found.names if name not in names]
 
 
@@ -219,7 +214,8 @@ def _write_forecasts(
     for part in parts:
         table = pa.Table.from_pandas(part, preserve_index=False)
         if writer is None:
-            writer = pq.ParquetWriter(unfinished, table.schema, use_dictionary=list(TEXTS))
+            texts = ["destination", "cutoff", "period", "model", "status"]
+            writer = pq.ParquetWriter(unfinished, table.schema, use_dictionary=texts)
         writer.write_table(table)
         rows += len(part)
         names |= set(part["destination"])

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,7 @@ import numpy as np
 
 from flows.context.console import echo
 from flows.panels.cluster import PartsExecutor, open_executor
-from flows.panels.panel_files import PanelFiles, check_horizon, say_left_out
+from flows.panels.panel_files import PanelFiles, months_ahead, say_left_out
 from flows.panels.part_files import (
     CondensedPart,
     condense,
@@ -57,7 +57,7 @@ class PartedForecast:
     """Folder in it for what is to be kept; put in place whole, or not at all."""
     horizon: int
     spec: EngineSpec
-    teachers: Teachers = "sample"
+    teachers: Teachers
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,30 +86,46 @@ def predict_parts(
         DataError: The panel, what goes with it or the folder cannot be used.
     """
     with (
-        opened(settings, files, horizon=horizon, out=out) as found,
+        opened(settings, files, horizon=horizon, out=out, teachers=teachers) as job,
         open_executor(settings) as executor,
     ):
-        rows = _forecast(replace(found, teachers=teachers), executor)
+        panel = gathered(job, executor)
+        engine, common = train_at(job, executor, panel, panel.span)
+        last = partial(
+            forecast_part,
+            span=panel.span,
+            engine=without_training_rows(engine),
+            common=common,
+            out=job.made,
+        )
+        found = list(executor.map(last, panel.sound, "parts forecast"))
+        rows = sum(count for count, _ in found)
+        tell(rows, (name for _, names in found for name in names))
     echo(f"wrote {rows:,} rows to {out}")
 
 
 @contextmanager
 def opened(
-    settings: Settings, files: PanelFiles, *, horizon: int, out: Path | None
+    settings: Settings,
+    files: PanelFiles,
+    *,
+    horizon: int,
+    out: Path | None,
+    teachers: Teachers = "sample",
 ) -> Iterator[PartedForecast]:
     """Give a job whose folder is put in place at the end, if nothing went wrong.
 
     Raises:
         DataError: The panel, what goes with it or the folder cannot be used.
     """
-    check_horizon(horizon)
+    months_ahead(horizon)
     target = _target(files, out)
     parts = [part.absolute() for part in parts_of(files.panel)]
     scratch = target.absolute().with_name(f".{target.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
     spec = EngineSpec(threads=settings.threads)
     try:
-        job = PartedForecast(parts, scratch, scratch / "made", horizon, spec)
+        job = PartedForecast(parts, scratch, scratch / "made", horizon, spec, teachers)
         yield job
         job.made.replace(target)
     finally:
@@ -151,23 +167,6 @@ def tell(rows: int, left_out: Iterable[str]) -> None:
     say_left_out(set(left_out))
 
 
-def _forecast(job: PartedForecast, executor: PartsExecutor) -> int:
-    """Write the forecasts below a folder of our own and return their number."""
-    panel = gathered(job, executor)
-    engine, common = train_at(job, executor, panel, panel.span)
-    last = partial(
-        forecast_part,
-        span=panel.span,
-        engine=without_training_rows(engine),
-        common=common,
-        out=job.made,
-    )
-    found = list(executor.map(last, panel.sound, "parts forecast"))
-    rows = sum(count for count, _ in found)
-    tell(rows, (name for _, names in found for name in names))
-    return rows
-
-
 def _learned(
     job: PartedForecast, executor: PartsExecutor, panel: GatheredParts, span: PanelMonths
 ) -> tuple[Engine, Floats]:
@@ -205,11 +204,7 @@ def _trained(
 
 
 def _target(files: PanelFiles, out: Path | None) -> Path:
-    """Return where the forecasts go.
-
-    Raises:
-        DataError: There is no place for them, or the panel cannot be forecast part by part.
-    """
+    """Return where the forecasts go; refuse what cannot be forecast part by part."""
     beside = {
         "--covariates": files.covariates,
         "--tree": files.tree,
@@ -231,11 +226,7 @@ def _target(files: PanelFiles, out: Path | None) -> Path:
 
 
 def _reported(read: Sequence[CondensedPart]) -> list[CondensedPart]:
-    """Say which series were refused and what was noted; return the parts that have any left.
-
-    Raises:
-        DataError: None has.
-    """
+    """Say which series were refused and what was noted; return the parts that have any left."""
     refused = {name: reason for one in read for name, reason in one.refused.items()}
     reasons = [f"{name}: {reason}" for name, reason in refused.items()]
     if refused:

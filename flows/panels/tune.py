@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from flows.context.console import echo, track
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import open_executor
+from flows.panels.panel_files import months_ahead
 from models.engine import tuning
 from models.engine.tuning import TunedPanel, TuningResult
 from models.executor import IN_TURN
@@ -113,7 +114,7 @@ def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
     months = _each("--before", search.before, len(paths))
     horizons = _each("--horizon", search.horizons, len(paths))
     asked = zip(paths, months, horizons, strict=True)
-    return [_panel(path, month, _horizon(text), spec) for path, month, text in asked]
+    return [_panel(path, month, months_ahead(text), spec) for path, month, text in asked]
 
 
 def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, object]:
@@ -130,18 +131,14 @@ def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, ob
         "searched": round(found.searched, 4),
         "held_out": round(found.held_out, 4),
         "panels": [
-            _panel_report(*pair)
-            for pair in zip(panels, known.to_dict(orient="records"), strict=True)
+            {
+                **{str(name): value for name, value in gains.items()},
+                "horizon": panel.horizon,
+                "cutoffs": [month_label(cutoff) for cutoff in panel.cutoffs],
+                "held_out_cutoff": month_label(panel.held_out),
+            }
+            for panel, gains in zip(panels, known.to_dict(orient="records"), strict=True)
         ],
-    }
-
-
-def _panel_report(panel: TunedPanel, gains: dict[Hashable, object]) -> dict[str, object]:
-    return {
-        **{str(name): value for name, value in gains.items()},
-        "horizon": panel.horizon,
-        "cutoffs": [month_label(cutoff) for cutoff in panel.cutoffs],
-        "held_out_cutoff": month_label(panel.held_out),
     }
 
 
@@ -205,11 +202,3 @@ def _month(text: str) -> int:
         raise DataError(
             f"--before {text!r} is no month ({err}). Expected YYYY-MM, e.g. 2018-06. Correct it."
         ) from err
-
-
-def _horizon(text: str | None) -> int:
-    if text is None or not text.isdecimal() or int(text) < 1:
-        raise DataError(
-            f"--horizon {text} is no number of months. Expected 1 or more. Take another."
-        )
-    return int(text)

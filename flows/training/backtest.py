@@ -1,6 +1,6 @@
 """Replay the past, and record how good the forecasts were: scores, tables and plots."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,6 @@ from models.evaluation.market_regimes import with_regime
 from models.evaluation.plots import score_plots, scoreboard_plots
 from models.evaluation.scores import ALL, LONGEST_LAG, carry_over, scoreboard
 from models.forecasting.forecaster import MODEL, REFERENCE
-from models.learning.spec import EngineSpec
 from models.registry import tracking
 from models.registry.tracking import TrackedRun
 from store.errors import StoreError
@@ -179,38 +178,6 @@ def carried(cells: pd.DataFrame, *, as_of: pd.Timestamp, model_version: str) -> 
         "cells": pairs,
     }
     return pd.DataFrame([row] if share >= 0 else [], columns=list(row))
-
-
-def record_panel(
-    settings: Settings,
-    result: Backtest,
-    board: Scoreboard,
-    *,
-    horizon: int,
-    spec: EngineSpec,
-    path: Path,
-    cutoffs: Sequence[str],
-) -> None:
-    """Keep the scores of a panel from a file in MLflow, without the panel or its forecasts."""
-    tags = panel_tags(path, cutoffs, horizon=horizon, spec=spec)
-    with tracking.open_run(settings, name=f"backtest {path.name}", tags=tags) as run:
-        run.params(spec.choices)
-        run.metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
-        log_scoreboard(run, board, pictures=settings.pictures)
-
-
-def panel_tags(
-    path: Path, cutoffs: Sequence[str], *, horizon: int, spec: EngineSpec
-) -> dict[str, str]:
-    """Return the tags that the MLflow run of a panel's backtest carries."""
-    return {
-        "flow": "backtest-panel",
-        "panel": path.name,
-        "cutoffs": ",".join(cutoffs),
-        "horizon": str(horizon),
-        "spec": spec.digest,
-        "git_commit": git_commit(),
-    }
 
 
 def evidence_scoreboard(workspace: Workspace, result: Backtest) -> Scoreboard:

@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from flows.analysis.scenario_engine import what_if
-from flows.analysis.scenarios import ScenarioAnswerer, open_asker
+from flows.analysis.scenarios import ScenarioAnswerer
 from flows.context.workspace import open_workspace
 from flows.operations.server_processes import listening_socket, shown
 from flows.publishing.published_forecasts import in_order
@@ -46,21 +46,22 @@ def tariff(rate: float) -> str:
     return TARIFF.format(rate=rate)
 
 
-def standing_without_trees(settings: Settings, rows: pd.DataFrame) -> ScenarioSnapshot:
-    """Return where a publication stands if the trees say nothing of policies."""
+def open_without_trees(settings: Settings, rows: pd.DataFrame) -> ScenarioAnswerer:
+    """Return who answers about a publication if the trees say nothing of policies."""
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
     history = open_workspace(settings, as_of).history
     origin = history.origin(as_of)
     numbers = in_order(rows, rows_of(origin))
-    return ScenarioSnapshot(
-        as_of, origin, history.analogs(as_of), numbers, numbers, nothing_learned
+    analogs = history.analogs(as_of)
+    return ScenarioAnswerer(
+        ScenarioSnapshot(as_of, origin, analogs, numbers, numbers, nothing_learned)
     )
 
 
 def answers(home: Path, *, waiting: int = 256, seconds: float = 600.0) -> ScenarioEngine:
     """Return who answers scenarios about the store in a folder."""
     settings = Settings(home=home)
-    opener = partial(open_asker, partial(standing_without_trees, settings))
+    opener = partial(open_without_trees, settings)
     return replace(what_if(settings), opener=opener, waiting=waiting, seconds=seconds)
 
 
@@ -80,8 +81,7 @@ class Asked:
 
     def asker(self) -> ScenarioAnswerer:
         """Return the same answers made here."""
-        rows = self.publication_rows()
-        return open_asker(partial(standing_without_trees, Settings(home=self.home)), rows)
+        return open_without_trees(Settings(home=self.home), self.publication_rows())
 
     def publication_rows(self) -> pd.DataFrame:
         """Return the rows of the newest publication."""

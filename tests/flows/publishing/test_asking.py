@@ -1,6 +1,10 @@
 import pytest
 
-from flows.analysis.scenarios import open_asker, published_scenario_snapshot, scenario_snapshot
+from flows.analysis.scenarios import (
+    ScenarioAnswerer,
+    published_scenario_snapshot,
+    scenario_snapshot,
+)
 from flows.context.stores import store_of
 from models.policy.scenario import COLUMNS, paired
 from sources.files.scenario import read_scenario
@@ -17,7 +21,7 @@ def test_the_service_stands_on_the_published_rows_and_answers_as_the_command(
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
 
     standing = published_scenario_snapshot(published.settings, rows)
-    told = open_asker(lambda _: standing, rows)(TARIFF.encode()).table
+    told = ScenarioAnswerer(standing)(TARIFF.encode()).table
 
     stored = rows.set_index(["destination", "period"])["p50"]
     assert sorted(standing.published["p50"]) == sorted(stored)
