@@ -80,11 +80,7 @@ def backtest_week() -> None:
 
 @flow(name="scheduled-tuning")
 def tune_quarter(trials: int = TRIALS) -> None:
-    """Tune the panel engine on the evidence panel; the result goes to MLflow and is not applied.
-
-    Args:
-        trials: Number of trials.
-    """
+    """Tune the panel engine on the evidence panel; the result goes to MLflow and is not applied."""
     settings, now = Settings(), _moment()
     path = evidence_file(settings, now)
     with concurrency(TRAINING, occupy=1):

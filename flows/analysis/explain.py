@@ -58,10 +58,6 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
     number is computed anew with the model that made it. Where that gives another number, the parts
     stored on publication are returned; without these the difference is ``not_reproduced``.
 
-    Args:
-        settings: Where things are kept.
-        asked: What is to be explained.
-
     Returns:
         One row per month, ``PART_COLUMNS``: p50 and the parts that add up to it, in tonnes.
 

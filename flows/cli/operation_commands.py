@@ -5,6 +5,7 @@ import ipaddress
 import logging
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Final
@@ -165,7 +166,7 @@ def serve(
 
     from features.build import DRIVER_MEANINGS
     from flows.analysis.scenario_engine import what_if
-    from flows.monitoring.status import examiner
+    from flows.monitoring.status import health_report
     from flows.operations.server_processes import listening_socket, shown
     from service.app import Rules, create_app
     from service.http.access import AllowedHosts, names_of
@@ -199,7 +200,9 @@ def serve(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)
     config = uvicorn.Config(
-        create_app(live, rules, what_if=what_if(settings), examine=examiner(settings)),
+        create_app(
+            live, rules, what_if=what_if(settings), examine=partial(health_report, settings)
+        ),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -62,10 +62,6 @@ write_batch_task = task(name="write-batch", cache_policy=NO_CACHE)(write_batch)
 def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteReport:
     """Store one request, the bundled tables if none is given; files already known change nothing.
 
-    Args:
-        settings: Where things are kept.
-        request: What to ingest.
-
     Raises:
         DataError: A guard refuses a file; it is kept in quarantine and nothing is written.
         SourceError: A provider did not deliver; nothing is written.

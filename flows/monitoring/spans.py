@@ -53,12 +53,7 @@ def span(name: str, attributes: Attributes | None = None) -> Iterator[dict[str, 
 def spanned(
     name: str, attributes_of: Callable[[Any], Attributes] = lambda _: {}
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Span each call of a function, with its moment and attributes of its result.
-
-    Args:
-        name: What is done.
-        attributes_of: Attributes of a result.
-    """
+    """Span each call of a function, with its moment and attributes of its result."""
 
     def decorated(function: Callable[_P, _R]) -> Callable[_P, _R]:
         signature = inspect.signature(function)

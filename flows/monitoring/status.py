@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from flows.context.stores import store_of
 from flows.monitoring.health import SystemHealth, examine
 from flows.monitoring.health_checks import BROKEN, LEVELS, OtherCommodity
 from models.registry import registry
-from service.live.health import Alarm, Examine, HealthReport
+from service.live.health import Alarm, HealthReport
 from store.database import shown_address
 from store.facts.reading import latest_forecast, read_runs, read_vintages
 from store.settings import PROJECT_ROOT, Settings
@@ -109,11 +109,6 @@ def status_table(settings: Settings) -> pd.DataFrame:
 
 
 RUNBOOK: Final = PROJECT_ROOT / "docs" / "operations.md"
-
-
-def examiner(settings: Settings) -> Examine:
-    """Return the health report as a function of the moment, for the service."""
-    return partial(health_report, settings)
 
 
 def health_report(settings: Settings, now: pd.Timestamp) -> HealthReport:

@@ -203,12 +203,7 @@ FILE: Final = "started-again.json"
 
 
 def supervise(settings: Settings, *, is_over: Callable[[], bool] = lambda: False) -> None:
-    """Restart every server that ended although nobody stopped it.
-
-    Args:
-        settings: Where things are kept.
-        is_over: Whether to return.
-    """
+    """Restart every server that ended although nobody stopped it."""
     waits: dict[str, float] = {}
     started: dict[str, float] = {}
     while not is_over():

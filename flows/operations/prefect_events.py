@@ -27,12 +27,7 @@ def emit(event: str, about: str, payload: Mapping[str, str | int | float]) -> No
 
 
 def alarm(name: str, message: str) -> None:
-    """Send an alarm to Prefect.
-
-    Args:
-        name: Its name in docs/operations.md.
-        message: What is wrong.
-    """
+    """Send an alarm, by its name in docs/operations.md, to Prefect."""
     emit(ALARM, name, {"alarm": name, "words": message})
 
 

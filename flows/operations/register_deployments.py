@@ -53,11 +53,7 @@ _SILENT: Final = '{"text": "magnetcast: no daily check for 26 hours. Is the work
 
 
 def automations(webhook: UUID) -> list[AutomationCore]:
-    """Return the automations.
-
-    Args:
-        webhook: The block that holds the address.
-    """
+    """Return the automations."""
     failed = EventTrigger(
         expect=set(ENDS),
         match={"prefect.resource.id": "prefect.flow-run.*"},

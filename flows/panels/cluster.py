@@ -94,11 +94,7 @@ def open_executor(settings: Settings) -> Iterator[PartsExecutor]:
 
 @contextmanager
 def address_of(dask: str) -> Iterator[str]:
-    """Return the scheduler's address; a local cluster is made and ended.
-
-    Args:
-        dask: As ``Settings.dask``.
-    """
+    """Return the scheduler's address; a local cluster is made and ended."""
     if not dask.startswith(LOCAL):
         yield dask
         return

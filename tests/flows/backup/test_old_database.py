@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from starlette.testclient import TestClient
 
 from flows.backup.restore import restore, settings_into
 from flows.context.stores import store_of
-from flows.monitoring.status import examiner
+from flows.monitoring.status import health_report
 from flows.publishing.panels import store_missing_panels
 from models.registry import model_store
 from store.archive.archive_file import extract_archive
@@ -59,7 +60,7 @@ def there(old_home: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture(scope="module")
 def client(old_home: Settings) -> Iterator[TestClient]:
-    app = make_app(store_of(old_home), examine=examiner(old_home))
+    app = make_app(store_of(old_home), examine=partial(health_report, old_home))
     with TestClient(app, raise_server_exceptions=False) as opened:
         yield opened
 
