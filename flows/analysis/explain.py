@@ -5,13 +5,11 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine
 
-from features.panel.evidence_panel import EvidencePanel
 from flows.analysis.table_changes import TableReplay, table_replay
 from flows.context.console import echo
 from flows.context.stores import store_of
-from flows.context.workspace import Workspace, open_workspace
+from flows.context.workspace import Workspace, known_facts, open_workspace
 from flows.publishing.published_forecasts import (
     ExplainRequest,
     chosen,
@@ -32,13 +30,8 @@ from models.forecasting.changes import (
 from models.forecasting.decomposition import explained
 from models.registry import model_store
 from store.errors import DataError
-from store.facts.evidence import evidence_commodities
 from store.facts.reading import (
     latest_forecast,
-    read_analog_events,
-    read_events,
-    read_observations,
-    read_tariffs,
 )
 from store.settings import Settings
 from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED
@@ -194,33 +187,18 @@ def evidence_replay(
         None where neither's model is left; one model stands in for one that is gone.
     """
     earlier, later = old["as_of"].iloc[0], new["as_of"].iloc[0]
-    facts = _facts(store_of(settings), later)
+    facts = KnownFacts(*known_facts(store_of(settings), later))
     news = news_of(facts, earlier)
     echo(f"explain   news since {earlier:%Y-%m-%d}: {words_of(news, facts)}")
     snapshots = _snapshots(settings, old, new)
     if snapshots is None:
         return None
     replay = ChangeReplay(facts, *snapshots, new["destination"].iloc[0], list(new["period"]), news)
-    inputs = replay.changed
-    replay.panels[earlier, False, False] = _panel(settings, earlier)
-    replay.panels[later, "new_actuals" in inputs, "revised_actuals" in inputs] = _panel(
-        settings, later
-    )
+    is_new, is_revised = (name in replay.changed for name in ("new_actuals", "revised_actuals"))
+    # The stored panels, where the facts are still those of then.
+    for moment, key in ((earlier, (False, False)), (later, (is_new, is_revised))):
+        replay.panels[moment, *key] = open_workspace(settings, moment).history.panel(moment)
     return replay
-
-
-def _panel(settings: Settings, moment: pd.Timestamp) -> EvidencePanel:
-    """Return the panel at a moment: the stored one where the facts are still those of then."""
-    return open_workspace(settings, moment).history.panel(moment)
-
-
-def _facts(engine: Engine, moment: pd.Timestamp) -> KnownFacts:
-    return KnownFacts(
-        read_observations(engine, as_of=moment, commodities=evidence_commodities(engine)),
-        read_events(engine, as_of=moment),
-        read_tariffs(engine, as_of=moment),
-        read_analog_events(engine, as_of=moment),
-    )
 
 
 def _snapshots(

@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from cyclopts import App, Parameter
 from flows.cli.options import AsOf, Commodity, Form, Out, Reason, moment
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.output import readable, write_result
+from flows.context.output import readable, write_result, write_text
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
 from store.facts.reading import read_vintages
@@ -236,10 +235,7 @@ def show_item(
 
     item = open_item(store_of(Settings()), number)
     if event:
-        if out is None:
-            sys.stdout.write(template(item))
-        else:
-            out.write_text(template(item), encoding="utf-8")
+        write_text(template(item), out=out)
         return
     known = {name: item[name] for name in ("id", "source", "item_key", "title", "url")}
     facts = {**known, **json.loads(item["payload"])}

@@ -57,7 +57,6 @@ def train(
         trials = TRIALS if tune is None else tune
         tune_files(settings, TuningRequest(trials, files, before, horizon), out=out)
         return
-    from flows.context.stores import single_writer
     from flows.training.train import train as flow
 
     with single_writer(settings):
@@ -82,7 +81,6 @@ def promote(
 
     The decision and its evidence are kept in MLflow. The exit code is 1 if it is refused.
     """
-    from flows.context.stores import single_writer
     from flows.training.promote import PromotionRequest, tell
     from flows.training.promote import promote as flow
 
@@ -101,7 +99,6 @@ def rollback(
     reason: Annotated[str, Parameter(help="Why; kept with the model taken back.")] = "not told",
 ) -> None:
     """Make the previous champion publish again, from the next run on."""
-    from flows.context.stores import single_writer
     from flows.training.promote import rollback as flow
 
     settings, stand = Settings(), moment(as_of)

@@ -19,7 +19,7 @@ NO_EDGE: Final = 10_000
 
 
 def write_result(frame: pd.DataFrame, *, out: Path | None, form: Format) -> None:
-    """Write a table to a file (its folder is made) or to stdout."""
+    """Write a table to a file or to stdout."""
     if out is None and form == "table":
         show(_table(frame))
         return
@@ -28,6 +28,11 @@ def write_result(frame: pd.DataFrame, *, out: Path | None, form: Format) -> None
         if form == "json"
         else frame.to_csv(index=False, lineterminator="\n")
     )
+    write_text(text, out=out)
+
+
+def write_text(text: str, *, out: Path | None) -> None:
+    """Write a text to a file (its folder is made) or to stdout."""
     if out is None:
         sys.stdout.write(text)
         return

@@ -5,7 +5,6 @@ import os
 import platform
 import shutil
 import subprocess
-from functools import cache
 from importlib.metadata import version
 from typing import Final
 
@@ -23,18 +22,16 @@ def environment() -> dict[str, object]:
     """Return what a number may depend on beside rows and code: versions, platform, threads."""
     return {
         "code": git_commit(),
-        "packages": {"python": platform.python_version(), **_packages()},
+        "packages": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
         "platform": f"{platform.system()} {platform.machine()} {platform.libc_ver()[1]}".strip(),
         "threads": {
             "processors": os.cpu_count(),
             **{name: os.environ.get(name, "") for name in THREADS},
         },
     }
-
-
-@cache
-def _packages() -> dict[str, str]:
-    return {name: version(name) for name in PACKAGES}
 
 
 def git_commit() -> str:

@@ -70,6 +70,25 @@ def open_workspace(
     return _cached(settings, as_of, data_vintage, engine, until)
 
 
+def known_facts(
+    engine: Engine, as_of: pd.Timestamp, *, until: int | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return all versions known at a moment of figures, acts, tariffs, and acts on other minerals.
+
+    Args:
+        engine: An opened store.
+        as_of: The moment (UTC).
+        until: Leave out figures that later ingests than this one brought; None takes all.
+    """
+    own = evidence_commodities(engine)
+    return (
+        read_observations(engine, as_of=as_of, until=until, commodities=own),
+        read_events(engine, as_of=as_of),
+        read_tariffs(engine, as_of=as_of),
+        read_analog_events(engine, as_of=as_of),
+    )
+
+
 @lru_cache(maxsize=2)
 def _cached(
     settings: Settings,
@@ -78,14 +97,7 @@ def _cached(
     engine: Engine,
     until: int | None,
 ) -> Workspace:
-    history = EvidenceHistory(
-        read_observations(
-            engine, as_of=as_of, until=until, commodities=evidence_commodities(engine)
-        ),
-        read_events(engine, as_of=as_of),
-        read_tariffs(engine, as_of=as_of),
-        read_analog_events(engine, as_of=as_of),
-    )
+    history = EvidenceHistory(*known_facts(engine, as_of, until=until))
     stored = panel_behind(engine, as_of=as_of, data_vintage=data_vintage)
     if stored is not None:
         # Published from these very facts: the panel is the one that was solved then.

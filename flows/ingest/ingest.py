@@ -130,15 +130,6 @@ def _is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
     return file.sha256 in set(taken)
 
 
-def _later_ingest(engine: Engine, now: pd.Timestamp) -> pd.Timestamp | None:
-    """Return when the last ingest was if that is yet to come by this machine's clock."""
-    made = read_vintages(engine)
-    if made.empty:
-        return None
-    last = made.sort_values("id")["ingested_at"].iloc[-1]
-    return last if last > now + pd.Timedelta(days=1) else None
-
-
 def _refusal(
     engine: Engine,
     refused: Sequence[Refused],
@@ -148,7 +139,8 @@ def _refusal(
     who: str,
 ) -> DataError:
     """Quarantine refused files and return why; if the clock is wrong, quarantine none."""
-    if last := _later_ingest(engine, now):
+    made = read_vintages(engine).sort_values("id")["ingested_at"]
+    if len(made) and (last := made.iloc[-1]) > now + pd.Timedelta(days=1):
         return DataError(
             f"This machine's clock says {now:%Y-%m-%d %H:%M} UTC, and the last ingest was on "
             f"{last:%Y-%m-%d %H:%M} UTC; so {len(refused)} files seem to come from the future. "

@@ -1,7 +1,6 @@
 """Search for the engine's choices on panels from files, and keep what the search saw."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from prefect import flow
 
 from features.months import month_label, month_number
 from flows.context.console import echo, track
+from flows.context.output import write_text
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import open_executor
@@ -48,13 +48,9 @@ def tune_files(settings: Settings, search: TuningRequest, *, out: Path | None) -
     Raises:
         DataError: What was asked for, or a panel, cannot be used.
     """
-    text = tune(settings, search)
-    if out is None:
-        sys.stdout.write(text)
-        return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
-    echo(f"wrote {out}")
+    write_text(tune(settings, search), out=out)
+    if out is not None:
+        echo(f"wrote {out}")
 
 
 @flow(name="tune", validate_parameters=False)
