@@ -80,7 +80,7 @@ def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int) -> Panel
         DataError: The panel, what goes with it or the horizon cannot be used.
     """
     months_ahead(horizon)
-    panel = _reported(read_panel(files.panel))
+    panel = read_reported(files.panel)
     table, tree = _with_sums(panel, files)
     covariates = None
     if files.covariates is not None:
@@ -126,13 +126,20 @@ def _with_sums(panel: Panel, files: PanelFiles) -> tuple[pd.DataFrame, Tree | No
     return add_sums(table, tree), tree
 
 
-def _reported(panel: Panel) -> Panel:
-    """Say which series of a panel file were refused and what else was noted of it."""
+def read_reported(path: Path, *, name: str = "panel") -> Panel:
+    """Return the panel of a file, and say which series were refused and what else was noted of it.
+
+    Raises:
+        DataError: It cannot be used.
+    """
+    panel = read_panel(path)
     for note in panel.notes:
-        echo(f"panel: {note}")
+        echo(f"{name}: {note}")
     if panel.refused:
-        reasons = [f"{name}: {reason}" for name, reason in panel.refused.items()]
-        echo(f"panel: {len(reasons)} series refused, the others are forecast: {first_few(reasons)}")
+        reasons = [f"{series}: {reason}" for series, reason in panel.refused.items()]
+        echo(
+            f"{name}: {len(reasons)} series refused, the others are forecast: {first_few(reasons)}"
+        )
     return panel
 
 

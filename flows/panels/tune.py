@@ -15,13 +15,12 @@ from flows.context.output import write_text
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import open_executor
-from flows.panels.panel_files import months_ahead
+from flows.panels.panel_files import months_ahead, read_reported
 from models.engine import tuning
 from models.engine.tuning import TunedPanel, TuningResult
 from models.executor import IN_TURN
 from models.learning.spec import EngineSpec
 from models.registry import tracking
-from sources.files.panel import read_panel
 from store.errors import DataError, first_few
 from store.settings import Settings
 
@@ -168,12 +167,7 @@ def _tell(found: TuningResult) -> None:
 
 
 def _panel(path: Path, before: str | None, horizon: int, spec: EngineSpec) -> TunedPanel:
-    panel = read_panel(path)
-    for note in panel.notes:
-        echo(f"{path.name}: {note}")
-    if panel.refused:
-        reasons = [f"{name}: {reason}" for name, reason in panel.refused.items()]
-        echo(f"{path.name}: {len(reasons)} series refused: {first_few(reasons)}")
+    panel = read_reported(path, name=path.name)
     last = int(panel.table.columns[-1]) if before is None else _month(before)
     return TunedPanel.up_to(path.name, panel.table, before=last, horizon=horizon, spec=spec)
 
