@@ -15,8 +15,6 @@ from flows.publishing.run_config import MAGNETS, table_config
 from models.event_study.diversion import check_rate, find_diversion, kept_of_path
 from models.event_study.diversion_paths import DiversionQuestion, TradeFlows
 from models.event_study.diversion_words import COLUMNS, diversion_table, sentences
-from models.policy.recovery import recoveries_at, recovery_words
-from models.policy.scenario import paired
 from sources.files.csv_table import content_of
 from sources.files.scenario import read_scenario
 from store.errors import DataError
@@ -39,6 +37,7 @@ def scenario(
     Nothing is stored.
     """
     from flows.analysis.scenarios import scenario_snapshot
+    from models.policy.scenario import paired
 
     content = content_of(file)
     config = MAGNETS if commodity is None else table_config(commodity)
@@ -65,6 +64,7 @@ def recovery(
     Counted from the day a control takes effect, from months observed so far and past controls.
     """
     from flows.context.workspace import open_workspace
+    from models.policy.recovery import recoveries_at, recovery_words
 
     workspace = open_workspace(Settings(), moment(as_of))
     origin = workspace.history.origin(workspace.as_of)
