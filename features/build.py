@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.families import calendar, policy, tariffs, trade
 from features.months import month_starts
 from features.origin import Feature, Origin
+from store.arrays import Floats
 
 
 def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
@@ -44,8 +44,6 @@ def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
         ]
     return "\n".join(parts) + "\n"
 
-
-Floats = NDArray[np.float64]
 
 FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
     "trade": trade.FEATURES,

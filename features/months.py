@@ -4,9 +4,10 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Months = NDArray[np.int64]
+from store.arrays import Floats, Ints
+
+Months = Ints
 
 MID_MONTH_DAYS: Final = 15
 DAYS_A_MONTH: Final = 30.44
@@ -35,7 +36,7 @@ def month_starts(numbers: Months) -> pd.DatetimeIndex:
     return pd.DatetimeIndex((base + numbers.astype("timedelta64[M]")).astype("datetime64[s]"))
 
 
-def months_since(day: pd.Timestamp, numbers: Months) -> NDArray[np.float64]:
+def months_since(day: pd.Timestamp, numbers: Months) -> Floats:
     """Return how many months lie between a day and the middle of each numbered month."""
     middle = month_starts(numbers) + pd.Timedelta(days=MID_MONTH_DAYS)
     return np.asarray((middle - day) / pd.Timedelta(days=DAYS_A_MONTH), dtype=np.float64)
@@ -74,7 +75,7 @@ DAYS_AFTER: Final = 12
 return to work)."""
 
 
-def lunar_new_year_days(months: Months) -> NDArray[np.float64]:
+def lunar_new_year_days(months: Months) -> Floats:
     """Return how many days of each month fall into the standstill around Lunar New Year."""
     starts = month_starts(months)
     ends = month_starts(months + 1)

@@ -5,11 +5,11 @@ from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.months import Months, last_complete_month
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.panel.partner_table import PartnerTable
+from store.arrays import Flags, Floats, Ints
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.vocabulary import AGGREGATES, COMMODITY, HS6, MONTHS_AHEAD, WORLD, Family
 
@@ -29,8 +29,6 @@ class Feature:
     monotone: Literal[-1, 0, 1] = 0
     """-1 where a higher value may never raise the forecast."""
 
-
-Floats = NDArray[np.float64]
 
 LEVEL_MONTHS: Final = 12
 """Months whose mean is the level that forecasts are ratios to: one year, so that every season is in
@@ -59,8 +57,8 @@ class Origin:
     tonnes: Floats
     stderr: Floats
     """Standard error of the log, 0 for a full table."""
-    is_observed: NDArray[np.bool_]
-    groups: tuple[NDArray[np.int64], ...]
+    is_observed: Flags
+    groups: tuple[Ints, ...]
     """For each series the rows that add up to it: itself, or the members of an aggregate."""
     world: int | None
     """Row of the world total, if there is one."""
@@ -80,7 +78,7 @@ class Origin:
         return self.cutoff + self.late_months + 1
 
     @property
-    def is_sum(self) -> NDArray[np.bool_]:
+    def is_sum(self) -> Flags:
         """Return which series are sums of others."""
         return np.array([len(group) > 1 for group in self.groups])
 

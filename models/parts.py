@@ -41,9 +41,8 @@ from models.statistical.seasonality import (
     measured_profiles,
     panel_profile,
 )
+from store.arrays import Flags, Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Names = NDArray[np.object_]
 
 
@@ -224,7 +223,7 @@ def predict_pass(
 class PartCells(TrainingRows):
     """The rows of a part that trees are trained on."""
 
-    before: NDArray[np.bool_]
+    before: Flags
     """Whether it was known when the validation window began."""
 
 

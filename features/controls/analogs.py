@@ -12,15 +12,14 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.controls.controls import Control, control_episodes, tonnes_without
 from features.months import month_number, month_numbers, months_since
 from features.origin import LEVEL_MONTHS, Origin
+from store.arrays import Floats
 from store.asof import EVENT_KEY, OBSERVATION_KEY, known_at
 from store.vocabulary import WORLD
 
-Floats = NDArray[np.float64]
 Act = Mapping[Hashable, Any]
 
 BEFORE_MONTHS: Final = 24

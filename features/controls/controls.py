@@ -6,14 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.build import level_in_season
 from features.families.act_strength import INSTRUMENT_STRENGTH, STRONG, act_strength, product_share
 from features.months import Months, month_number, months_since
 from features.origin import Origin
-
-Floats = NDArray[np.float64]
+from store.arrays import Flags, Floats
 
 BAN: Final = "export_ban"
 INSTRUMENTS: Final = (BAN, "export_control")
@@ -47,7 +45,7 @@ class Control:
     """Day it ends or is suspended, as announced."""
     share: float
     """Share of magnet trade its wording covers."""
-    hit: NDArray[np.bool_]
+    hit: Flags
     """Which series of the origin it affects; a sum only if it affects all members."""
     passing: float | None = None
     """Share of the trade assumed to continue, in scenarios."""
@@ -161,7 +159,7 @@ def affected(destinations: str, origin: Origin) -> set[str]:
     return {member for name in destinations.split(";") for member in origin.affected_by(name)}
 
 
-def hit_series(names: set[str], origin: Origin) -> NDArray[np.bool_]:
+def hit_series(names: set[str], origin: Origin) -> Flags:
     """Return which series an act affects; a sum only if it affects all members."""
     members = np.array([name in names for name in origin.series])
     return np.array([bool(members[group].all()) for group in origin.groups])
@@ -209,7 +207,7 @@ class Easing:
     starts: pd.Timestamp
     strength: float
     """Share of the blocked trade that it finally releases."""
-    hit: NDArray[np.bool_]
+    hit: Flags
     """Which series of the origin it affects."""
     ends: pd.Timestamp | None = None
     """Its last day; None if open-ended."""

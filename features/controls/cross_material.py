@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from features.controls.controls import INSTRUMENTS
 from features.families.act_strength import INSTRUMENT_STRENGTH
 from features.months import Months, month_number, month_start, months_since
+from store.arrays import Flags, Floats, Ints
 from store.asof import EVENT_KEY, known_at
 from store.vocabulary import EU27, EU27_MEMBERS, WORLD
-
-Floats = NDArray[np.float64]
-Booleans = NDArray[np.bool_]
 
 WEAK: Final = r"technology|equipment|smuggling"
 """Wording of acts that do not stop goods."""
@@ -38,14 +36,14 @@ class MaterialActs:
     destinations: tuple[str, ...]
     strength: Floats
     """0 to 1, by instrument and wording."""
-    names: Booleans
+    names: Flags
     """Acts x commodities."""
-    named_with: NDArray[np.int64]
+    named_with: Ints
     """Number of commodities named in the announcement of the act."""
     bound: tuple[pd.Timestamp, ...]
     age: Floats
     """Acts x target months: months from its first day to the middle of the month."""
-    in_force: Booleans
+    in_force: Flags
     """Acts x target months."""
 
     def bound_by(self, month: int) -> list[int | None]:
@@ -110,8 +108,6 @@ def _binds(act: Mapping[Hashable, Any], day: pd.Timestamp) -> bool:
         return False
     return bool(pd.isna(paused) or day < paused or (pd.notna(resumed) and day > resumed))
 
-
-Ints = NDArray[np.int64]
 
 NAMES: Final = (
     "own_control",
@@ -240,9 +236,7 @@ def is_hit(name: str, destinations: str) -> bool:
     return WORLD in named or name in named or (EU27 in named and name in EU27_MEMBERS)
 
 
-def _features(
-    acts: MaterialActs, hit: NDArray[np.bool_], kept: Floats, has_material: NDArray[np.bool_]
-) -> Floats:
+def _features(acts: MaterialActs, hit: Flags, kept: Floats, has_material: Flags) -> Floats:
     """Return members x places x months x ``NAMES``."""
     shape = (len(kept), hit.shape[1], acts.age.shape[1])
     strength, pending, together = np.zeros(shape), np.zeros(shape), np.zeros(shape)

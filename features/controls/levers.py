@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.controls.controls import INSTRUMENTS, KEPT_PCT, RELAXATION, TRUCES, controls_at
 from features.families.act_strength import STRONG, act_strength
@@ -15,8 +14,6 @@ from features.months import month_label, month_number
 from features.origin import Origin
 from sources.files.levers import Act, Levers, TariffLever
 from store.vocabulary import EU27, EU27_MEMBERS, HISTORY_START
-
-Floats = NDArray[np.float64]
 
 SCENARIO: Final = "SCENARIO"
 """Component of tariff steps added by a scenario."""

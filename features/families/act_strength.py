@@ -4,9 +4,8 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from store.arrays import Floats
 
 INSTRUMENT_STRENGTH: Final = {
     "export_ban": 1.0,

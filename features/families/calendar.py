@@ -3,12 +3,10 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.months import Months, lunar_new_year_days, month_starts
 from features.origin import LEVEL_MONTHS, Feature, Origin
-
-Floats = NDArray[np.float64]
+from store.arrays import Floats
 
 
 def _entry(name: str, unit: str, meaning: str) -> Feature:

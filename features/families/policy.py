@@ -20,9 +20,8 @@ from features.families.act_strength import (
 )
 from features.months import Months, month_numbers, month_starts
 from features.origin import LEVEL_MONTHS, Feature, Origin
+from store.arrays import Flags, Floats, Ints
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 Dates = NDArray[np.datetime64]
 
 _LEDGER: Final = "policy events"
@@ -232,7 +231,7 @@ def _since_shock(origin: Origin, acts: _Acts, control: Flags) -> dict[str, Float
     }
 
 
-def _fall_and_recovery(origin: Origin, shock: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _fall_and_recovery(origin: Origin, shock: Ints) -> tuple[Floats, Floats]:
     months = origin.first + np.arange(origin.tonnes.shape[1])[None, :]
     at = shock[:, None]
     before = (months >= at - BEFORE_SHOCK_MONTHS) & (months < at)

@@ -7,14 +7,11 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.months import Months, month_starts
 from features.origin import Feature, Origin
+from store.arrays import Floats, Ints
 from store.vocabulary import AGGREGATES, EU27, EU27_MEMBERS
-
-Floats = NDArray[np.float64]
-Days = NDArray[np.int64]
 
 _STEPS: Final = "tariff steps in force or announced"
 _ANNOUNCED: Final = "from the day the step was announced"
@@ -122,11 +119,11 @@ class _Rates:
         self.peak_share[np.isnan(self.peak)] = np.nan
 
 
-def _day_numbers(dates: pd.DatetimeIndex) -> Days:
+def _day_numbers(dates: pd.DatetimeIndex) -> Ints:
     return dates.to_numpy().astype("datetime64[D]").astype(np.int64)
 
 
-def _series_rates(origin: Origin, days: Days) -> Floats:
+def _series_rates(origin: Origin, days: Ints) -> Floats:
     """Return the daily rate of each series; aggregates weight their members by level."""
     tariffs = origin.tariffs
     assert tariffs is not None  # noqa: S101 - compute() returns before
@@ -143,7 +140,7 @@ def _series_rates(origin: Origin, days: Days) -> Floats:
     return rates
 
 
-def importer_rate(tariffs: pd.DataFrame, importer: str, days: Days) -> Floats:
+def importer_rate(tariffs: pd.DataFrame, importer: str, days: Ints) -> Floats:
     """Return an importer's daily rate on sintered NdFeB from China.
 
     It is NaN before the first known component. Components add up; within one, a later step takes
@@ -152,13 +149,13 @@ def importer_rate(tariffs: pd.DataFrame, importer: str, days: Days) -> Floats:
     Args:
         tariffs: Tariff steps as known at one moment, one row a step.
         importer: Importer as in the table.
-        days: Days since 1970-01-01, ascending.
+        days: Ints since 1970-01-01, ascending.
     """
     own = tariffs.loc[tariffs["importer"] == importer]
     return importer_rates(own, days).get(importer, np.full(len(days), np.nan))
 
 
-def importer_rates(tariffs: pd.DataFrame, days: Days) -> dict[str, Floats]:
+def importer_rates(tariffs: pd.DataFrame, days: Ints) -> dict[str, Floats]:
     """Return the daily rate, as of :func:`importer_rate`, of each importer that has one."""
     wanted = tariffs["rate_pct"].notna() & ~tariffs["component"].isin(NOT_A_TARIFF)
     wanted &= ~tariffs["product_scope"].str.contains(OTHER_SUFFIXES, regex=False)
@@ -189,7 +186,7 @@ def _others(rate: Floats) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _next_change(mean: Floats, column: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _next_change(mean: Floats, column: Ints) -> tuple[Floats, Floats]:
     """Return size of the first change after each target month, and the months until it."""
     ahead = np.stack([mean[:, column + k] for k in range(LOOK_AHEAD + 1)], axis=-1)
     steps = np.diff(ahead, axis=-1)

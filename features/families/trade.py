@@ -6,13 +6,12 @@ Most are log ratios.
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.months import Months
 from features.origin import LEVEL_MONTHS, Feature, Origin
+from store.arrays import Floats
 from store.vocabulary import Family
 
-Floats = NDArray[np.float64]
 _PANEL: Final = "evidence panel"
 _CUTOFF: Final = "with the last month of the panel"
 

@@ -33,6 +33,7 @@ from features.panel.statements import (
     read_statements,
 )
 from features.panel.system import WIDTH, PanelPrior, build_system
+from store.arrays import Floats
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
 from store.publications.panels import CONTRADICTION_COLUMNS
@@ -43,8 +44,6 @@ from store.vocabulary import (
     EARLIEST_AS_OF,
     HISTORY_START,
 )
-
-Floats = NDArray[np.float64]
 
 SUSPICIOUS_Z: Final = 5.0
 """A figure further than this many scales from the panel contradicts the others."""

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from features.months import month_number, month_starts
 from features.panel.mirror import GAP_COLUMNS
+from store.arrays import Floats
 from store.publications.panels import StoredPanel
 from store.vocabulary import AGGREGATES, DESTINATIONS
-
-Floats = NDArray[np.float64]
 
 PANEL_DESTINATIONS: Final = (*DESTINATIONS, *AGGREGATES)
 """Order of the panel's rows: the destinations that add up to the world, then the sums."""

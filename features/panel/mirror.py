@@ -14,7 +14,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.months import Months, month_numbers, month_starts
 from features.panel.mirror_bias import (
@@ -26,10 +25,9 @@ from features.panel.mirror_bias import (
     mixed,
 )
 from features.panel.statements import CellBlock, Statement, members_of
+from store.arrays import Flags, Floats, Ints
 from store.facts.evidence import MAGNETS
 from store.vocabulary import COMMODITY, ORIGIN
-
-Floats = NDArray[np.float64]
 
 BIAS_PRIORS: Final = {
     "mirror_import_t": BiasPrior(bias=0.0, bias_stderr=0.2, partner=0.35, drift=0.12),
@@ -94,7 +92,7 @@ class Mirror:
     source: str
     series: str
     measure: str
-    rows: NDArray[np.int64]
+    rows: Ints
     """Index labels of the records in the frame they were read from."""
     compared: ComparedMonths
     pattern: ReportingPattern
@@ -188,7 +186,7 @@ def _usable_months(compared: ComparedMonths) -> ComparedMonths:
     return compared.only(np.flatnonzero(sure)[-MEMORY_MONTHS:])
 
 
-def _is_known(compared: ComparedMonths) -> NDArray[np.bool_]:
+def _is_known(compared: ComparedMonths) -> Flags:
     return np.asarray(
         (compared.same_stderr <= MAX_LEARNING_STDERR)
         & (compared.before_stderr <= MAX_LEARNING_STDERR)

@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.months import Months
-
-Floats = NDArray[np.float64]
+from store.arrays import Floats, Ints
 
 TAIL: Final = 3.0
 """Degrees of freedom of the noise, as for all figures (``system.PanelPrior.figure_tail``)."""
@@ -68,7 +66,7 @@ class ComparedMonths:
     before_stderr: Floats
     """Log standard errors of the exports."""
 
-    def only(self, places: NDArray[np.int64]) -> "ComparedMonths":
+    def only(self, places: Ints) -> "ComparedMonths":
         """Return the months at some places."""
         return ComparedMonths(
             self.months[places],

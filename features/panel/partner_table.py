@@ -11,16 +11,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.months import Months, last_complete_month, month_label, month_numbers
+from store.arrays import Flags, Floats
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError, first_few
 from store.facts.evidence import MEASURE
 from store.vocabulary import EU27, EU27_MEMBERS, MAX_HORIZON, MONTHS_AHEAD, ORIGIN, WORLD
-
-Floats = NDArray[np.float64]
-Booleans = NDArray[np.bool_]
 
 REMAINDER: Final = "ROW"
 """The part of the stated total beyond the partners: unlisted areas and confidential partners."""
@@ -48,16 +45,16 @@ class Listing:
     months: Months
     reported: Floats
     """Tonnes, NaN where nothing is reported."""
-    valued: Booleans
+    valued: Flags
     """Where a value is reported: something was shipped."""
     total: Floats
     """Stated total by month, NaN where there is none."""
     rest: Floats
     """Stated remainder by month, NaN where there is none."""
-    listed: Booleans
+    listed: Flags
 
     @cached_property
-    def late(self) -> Booleans:
+    def late(self) -> Flags:
         """Return which cells are late: missing regular partners that would fit into the total."""
         late = np.zeros_like(self.listed, shape=self.reported.shape)
         gap = np.maximum(self.total - np.nansum(self.reported, axis=0), 0.0)

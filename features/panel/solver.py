@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from features.panel.system import SEASON_TERMS, START_WORLD_T, WIDTH, LinearSystem
+from store.arrays import Flags, Floats
 from store.errors import DataError
-
-Floats = NDArray[np.float64]
 
 START_STEPS: Final = 8
 GAUSSIAN_STEPS: Final = 3
@@ -42,7 +40,7 @@ class Solution:
     others."""
 
 
-def solve(system: LinearSystem, *, keep: NDArray[np.bool_] | None = None) -> Solution:
+def solve(system: LinearSystem, *, keep: Flags | None = None) -> Solution:
     """Return the cells that fit the rows best.
 
     Args:

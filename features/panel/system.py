@@ -10,15 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from features.months import lunar_new_year_days
 from features.panel.statements import CellBlock, Statement
+from store.arrays import Flags, Floats, Ints
 from store.vocabulary import AGGREGATES, DESTINATIONS, EU27, WORLD
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 WIDTH: Final = len(DESTINATIONS)
 SEASON_TERMS: Final = 13
@@ -61,9 +58,7 @@ class _Rows:
 
     contrast: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
     season: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
-    parts: list[tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]]] = field(
-        default_factory=list
-    )
+    parts: list[tuple[Floats, Floats, Floats, Floats, Flags]] = field(default_factory=list)
     count: int = 0
 
     def add(
@@ -75,7 +70,7 @@ class _Rows:
         tail: float,
         firm: float = 1.0,
         target: float | Floats = 0.0,
-        is_bound: bool | NDArray[np.bool_] = False,
+        is_bound: bool | Flags = False,
     ) -> Ints:
         """Append a row per line of ``sums`` (an index of -1 is skipped); return the row numbers."""
         size = len(sums)
@@ -111,7 +106,7 @@ class LinearSystem:
     firm_scale: Floats
     """Scales of the rough start, with firmer shares."""
     tail: Floats
-    is_bound: NDArray[np.bool_]
+    is_bound: Flags
     months: int
     statements: int
     """The first rows are the statements, in their order."""

@@ -22,8 +22,6 @@ from models.learning.arrays import take
 from models.learning.spec import EngineSpec
 from models.parts import (
     Block,
-    Floats,
-    Ints,
     Names,
     PanelMonths,
     PartCells,
@@ -36,6 +34,7 @@ from models.parts import (
 )
 from sources.files.panel import read_part
 from sources.files.panel_parts import check_homes
+from store.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ from models.learning.quantile_heads import Heads
 from models.learning.spec import EngineSpec
 from models.parts import (
     Division,
-    Floats,
     PanelMonths,
     panel_stats_of,
     profile_of,
@@ -39,6 +38,7 @@ from models.parts import (
 from sources.files.cells import month_label
 from sources.files.panel import SPARSE_END
 from sources.files.panel_parts import parts_of
+from store.arrays import Floats
 from store.errors import DataError, first_few
 from store.settings import Settings
 

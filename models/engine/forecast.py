@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.engine.quantile_model import (
     CANDIDATES,
@@ -25,10 +24,8 @@ from models.engine.validation_window import (
 from models.learning.calibration import horizon_weight, weighted_quantiles
 from models.learning.quantile_heads import Heads
 from models.learning.spec import EngineSpec
+from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILES
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 CHUNK: Final = 4096
 """Series forecast at a time; bounds the memory."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.engine.series_stats import (
     CURRENT,
@@ -38,10 +37,7 @@ from models.statistical.seasonality import (
     weighted,
     year_weights,
 )
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
-Booleans = NDArray[np.bool_]
+from store.arrays import Flags, Floats, Ints
 
 SEEN: Final = SPREAD_MONTHS + 1
 """Months at an origin that spread and momentum are read from."""
@@ -63,7 +59,7 @@ class PastOrigin:
     season: Floats
     """Series x 12."""
     common: PanelStats
-    able: Booleans
+    able: Flags
     """Which can be trained on: forecast, scored and not constant."""
 
     def stats(self, rows: Ints) -> SeriesStats:
@@ -173,7 +169,7 @@ class _Seasons:
                 self._weigh(month, ratio, usable[of_month(month)])
         return profiles_from(self._mean, self._scatter, self._count)
 
-    def _weigh(self, month: int, ratio: Floats, usable: Booleans) -> None:
+    def _weigh(self, month: int, ratio: Floats, usable: Flags) -> None:
         """Take in the ratios of one month of the year, years x series, and which of them count."""
         weight = year_weights(len(ratio))
         plain, odd = self._plain, self._odd

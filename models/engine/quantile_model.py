@@ -14,8 +14,7 @@ from threadpoolctl import threadpool_limits
 from models.engine.training_set import PanelTrainingSet
 from models.learning.quantile_heads import Heads, TrainingRows, binned, train_heads
 from models.learning.spec import EngineSpec
-
-Floats = NDArray[np.float64]
+from store.arrays import Flags, Floats
 
 FURTHEST: Final = 8.0
 """Spreads beyond which a feature says nothing more."""
@@ -147,7 +146,7 @@ class Trainer:
         self._weight = recency(known, last, spec)
 
     def quantile_models(
-        self, parts: Sequence[NDArray[np.bool_]], trained: Sequence[Heads] | None = None
+        self, parts: Sequence[Flags], trained: Sequence[Heads] | None = None
     ) -> list[QuantileModel | None]:
         """Return one model a part of the cells, fitted at once; None where cells are too few.
 
@@ -168,7 +167,7 @@ class Trainer:
         with threadpool_limits(1), ThreadPoolExecutor(self._spec.threads) as pool:
             return list(pool.map(self._fitted, chosen, tables))
 
-    def _chosen(self, part: NDArray[np.bool_]) -> NDArray[np.intp]:
+    def _chosen(self, part: Flags) -> NDArray[np.intp]:
         cells = np.flatnonzero(part)
         if len(cells) <= self._spec.rows:
             return cells

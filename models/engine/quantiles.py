@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from features.months import month_label, month_starts
 from models.learning.arrays import join, take
 from models.registry.served import mean_of_quantiles
+from store.arrays import Floats, Ints
 from store.errors import DataError
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

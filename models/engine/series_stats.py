@@ -22,9 +22,7 @@ from models.statistical.seasonality import (
     seasonal_scale,
     steadied_profiles,
 )
-
-Floats = NDArray[np.float64]
-Booleans = NDArray[np.bool_]
+from store.arrays import Flags, Floats, Ints
 
 MIDDLE: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
 """Experts whose median is the base."""
@@ -74,9 +72,9 @@ class SeriesStats:
     """Mean absolute difference to the year before: what errors are scored in; NaN unknown."""
     momentum: Floats
     """Last three months to the year before, in spreads; NaN unknown."""
-    known: NDArray[np.int64]
+    known: Ints
     """Months with a value."""
-    current: Booleans
+    current: Flags
     """Whether there is one in the last year."""
 
     def part(self, rows: NDArray[np.intp] | slice) -> "SeriesStats":

@@ -21,9 +21,7 @@ from models.engine.series_stats import (
 from models.learning.arrays import join, take
 from models.learning.quantile_heads import TrainingRows
 from models.learning.spec import EngineSpec
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from store.arrays import Flags, Floats, Ints
 
 LEAST_SCALE: Final = 0.3
 """Scale of the errors of a series, in spreads, below which it gains no further weight."""
@@ -116,7 +114,7 @@ class PanelTrainingSet(TrainingRows):
     experts: dict[str, Floats]
     """Distance of each expert from the base, in spreads."""
 
-    def part(self, cells: Ints | NDArray[np.bool_]) -> "PanelTrainingSet":
+    def part(self, cells: Ints | Flags) -> "PanelTrainingSet":
         """Return some of the cells."""
         return take(self, cells)
 

@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 import optuna
 import pandas as pd
-from numpy.typing import NDArray
 from optuna.samplers import TPESampler
 
 from features.months import month_label
@@ -21,10 +20,9 @@ from models.engine.validation_window import validation_start
 from models.executor import IN_TURN, Executor, Progress, untracked
 from models.learning.spec import EngineSpec, sought, suggested
 from models.statistical.seasonality import seasonal_scale
+from store.arrays import Floats
 from store.errors import DataError
 from store.vocabulary import QUANTILES
-
-Floats = NDArray[np.float64]
 
 YEAR: Final = 12
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.engine.quantile_model import CANDIDATES, QuantileModel, QuantilePrediction
 from models.engine.training_set import PanelTrainingSet
@@ -24,10 +23,8 @@ from models.learning.calibration import (
     with_default,
 )
 from models.learning.spec import EngineSpec
+from store.arrays import Flags, Floats, Ints
 from store.vocabulary import QUANTILES
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 DEFAULT_SCORES: Final = default_scores(41) / TAILS.ppf(0.9)
 """Scores before any band was checked: heads of 10 and 90 percent that are right, heavy tails."""
@@ -192,7 +189,7 @@ def validation_start(last: int, horizon: int, spec: EngineSpec) -> int:
     return last - spec.validation_length(horizon)
 
 
-def before_validation(known: PanelTrainingSet, start: int) -> NDArray[np.bool_]:
+def before_validation(known: PanelTrainingSet, start: int) -> Flags:
     """Tell which training rows were known when the validation window began."""
     return known.origin + known.horizon <= start
 

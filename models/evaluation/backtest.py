@@ -10,7 +10,6 @@ from typing import Final, TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.history import EvidenceHistory
 from features.months import month_label
@@ -28,13 +27,13 @@ from models.forecasting.panel_snapshot import PanelSnapshot, check_cutoff
 from models.forecasting.residual_history import ResidualHistory
 from models.learning.spec import ModelSpec
 from models.statistical.seasonality import seasonal_scale
+from store.arrays import Floats
 from store.errors import DataError
 
 SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
 """Origins from here on are scored. Before, hardly any month had a published level to score on."""
 
 SCORED_HORIZONS: Final = (1, 6)
-Floats = NDArray[np.float64]
 
 _Moment = TypeVar("_Moment")
 _Snapshot = TypeVar("_Snapshot")

@@ -9,13 +9,10 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
 from features.months import month_number
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
+from store.arrays import Floats, Ints
 
 LOSSES: Final = {
     "mase": "scaled_error",
@@ -179,14 +176,14 @@ def _resampled(blocks: _ResampledBlocks, rng: np.random.Generator, draws: int) -
     return difference[:, None] + _ratio(total, np.broadcast_to(weight[:, None], total.shape))
 
 
-def _cutoffs_drawn(rng: np.random.Generator, count: int, cutoffs: int, run: int) -> Codes:
+def _cutoffs_drawn(rng: np.random.Generator, count: int, cutoffs: int, run: int) -> Ints:
     """Return as many cutoffs as there are, in runs that go on at the first after the last."""
     starts = rng.integers(cutoffs, size=(count, -(-cutoffs // run)))
     drawn = (starts[:, :, None] + np.arange(run)) % cutoffs
     return drawn.reshape(count, -1)[:, :cutoffs]
 
 
-def _times(drawn: Codes, size: int) -> Floats:
+def _times(drawn: Ints, size: int) -> Floats:
     """Return how often each of ``size`` items was drawn, by row."""
     flat = (drawn + size * np.arange(len(drawn))[:, None]).reshape(-1)
     counts = np.bincount(flat, minlength=size * len(drawn))

@@ -7,11 +7,9 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.months import month_numbers
-
-Floats = NDArray[np.float64]
+from store.arrays import Floats
 
 CALM: Final = "calm"
 SHOCK: Final = "shock"

@@ -12,7 +12,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import ndtri
 
 from models.forecasting.forecaster import REFERENCE
-from models.policy.drawing import Floats, ranks_within
+from models.policy.drawing import ranks_within
+from store.arrays import Floats
 from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS, QUANTILES
 
 ALL: Final = "ALL"

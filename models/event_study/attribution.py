@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.history import EvidenceHistory
 from features.months import month_start
@@ -42,9 +41,8 @@ from models.event_study.placebo import (
 from models.event_study.synthetic_control import remakes
 from models.executor import Progress, untracked
 from models.learning.spec import ModelSpec
+from store.arrays import Floats
 from store.vocabulary import AGGREGATES, DESTINATIONS, MONTHS_AHEAD, WORLD
-
-Floats = NDArray[np.float64]
 
 PAST_MONTHS: Final = 12
 """Months before an event that are shown."""

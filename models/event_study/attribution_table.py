@@ -6,16 +6,14 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.months import month_label
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from models.event_study.counterfactual import CounterfactualForecast, StudiedEvent, revision
 from models.event_study.placebo import START_MONTHS, PlaceboWindow, found
 from models.event_study.synthetic_control import MORE_HIT
+from store.arrays import Floats
 from store.vocabulary import AGGREGATES
-
-Floats = NDArray[np.float64]
 
 FORESEEN: Final = "as_of"
 """The way of comparing with what was foreseen just before."""

@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.families.act_strength import STRONG, act_strength
 from features.history import EvidenceHistory
@@ -22,11 +21,10 @@ from models.forecasting.evidence_forecaster import (
 )
 from models.forecasting.forecaster import MODEL
 from models.learning.spec import ModelSpec
+from store.arrays import Floats
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError
 from store.vocabulary import AGGREGATES, DESTINATIONS, EU27_MEMBERS, MONTHS_AHEAD
-
-Floats = NDArray[np.float64]
 
 JUST_BEFORE: Final = pd.Timedelta(seconds=1)
 """What is known on the day of the announcement is not known before it."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.months import month_label
 from models.event_study.diversion_paths import (
@@ -23,11 +22,8 @@ from models.event_study.diversion_paths import (
     hit_expected_of,
 )
 from models.event_study.rises import LEAST_BLOCKS, Placebo, RunScores, learn_errors, runs_of
+from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ class Diversion:
     """The answer; arrays are destinations not hit (by name) x months asked about."""
 
     names: tuple[str, ...]
-    months: Places
+    months: Ints
     tonnes: Floats
     expected: Floats
     low: Floats

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.panel.partner_table import PartnerTable
 from models.event_study.rises import RiseWindow
 from models.statistical.seasonality import YEAR, carried, season_profiles
+from store.arrays import Flags, Floats, Ints
 from store.vocabulary import DESTINATIONS, WORLD
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +68,6 @@ class TradeFlows:
         )
 
 
-Places = NDArray[np.int64]
-
-
 @dataclass(frozen=True, slots=True)
 class DiversionQuestion:
     """An act on part of the destinations, and the months it may have moved."""
@@ -123,7 +117,7 @@ class BaselinePath:
     all in one direction."""
 
 
-def expected_paths(logs: Floats, stderr: Floats, origins: Places, ahead: int) -> BaselinePath:
+def expected_paths(logs: Floats, stderr: Floats, origins: Ints, ahead: int) -> BaselinePath:
     """Return what was to be expected at each origin, from the months before it alone.
 
     Args:
@@ -151,7 +145,7 @@ def _season(logs: Floats, end: int) -> Floats:
 
 
 def _foreseen(
-    logs: Floats, stderr: Floats, origins: Places, season: Floats, ahead: int
+    logs: Floats, stderr: Floats, origins: Ints, season: Floats, ahead: int
 ) -> tuple[Floats, Floats]:
     """Return expected logs and their levels' standard errors at origins that share a season."""
     calm = logs - season[:, np.arange(logs.shape[1]) % YEAR]
@@ -163,7 +157,7 @@ def _foreseen(
     return level[:, :, None] + drift[:, :, None] * age + season[:, month], spread
 
 
-def _levels(calm: Floats, stderr: Floats, origins: Places) -> tuple[Floats, Floats]:
+def _levels(calm: Floats, stderr: Floats, origins: Ints) -> tuple[Floats, Floats]:
     """Return robust levels before each origin, series x origins, and their standard errors."""
     column = origins[:, None] + np.arange(-WINDOW, 0)
     inside = column >= 0
@@ -211,7 +205,7 @@ class Case:
     window: RiseWindow
     expected: Floats
     """Destinations x windows x months, tonnes."""
-    column: Places
+    column: Ints
     """Windows x months."""
 
 
@@ -219,7 +213,7 @@ def case_of(
     flows: TradeFlows,
     others: Sequence[int],
     hit: Floats,
-    origins: Places,
+    origins: Ints,
     question: DiversionQuestion,
 ) -> Case:
     """Return errors of each destination against the total of the other ones not hit."""
@@ -246,7 +240,7 @@ def case_of(
 
 
 def foreseen(
-    values: Floats, stderr: Floats, origins: Places, ahead: int, base: int
+    values: Floats, stderr: Floats, origins: Ints, ahead: int, base: int
 ) -> tuple[BaselinePath, Floats]:
     """Return paths of logs, and the values they mean, series x origins x months ahead."""
     offset = _offset(values[:, :base])

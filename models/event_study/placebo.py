@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from store.arrays import Floats
 
 BAND: Final = (0.1, 0.9)
 """Quantiles of the bands: 80 percent."""

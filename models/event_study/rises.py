@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.stats import t as student
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Places = NDArray[np.int64]
+from store.arrays import Flags, Floats, Ints
 
 TAIL: Final = 0.9
 TAIL_NORMAL: Final = 1.6449
@@ -42,7 +39,7 @@ class PastErrors:
     of the level, a drift that grows."""
 
 
-def learn_errors(error: Floats, is_told: Flags, origins: Places) -> PastErrors:
+def learn_errors(error: Floats, is_told: Flags, origins: Ints) -> PastErrors:
     """Return scales and what months have in common, shrunk to simple forms.
 
     Every window is held against the errors outside its own months: a wild month must not excuse

@@ -5,15 +5,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
 from models.event_study.counterfactual import StudiedEvent, is_calm
 from models.event_study.placebo import FEWEST, PlaceboWindow
+from store.arrays import Floats
 from store.vocabulary import DESTINATIONS
-
-Floats = NDArray[np.float64]
 
 FIT_MONTHS: Final = 36
 """Months before an event that the weights are fitted on."""

@@ -10,7 +10,6 @@ from typing import Final
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.controls.analogs import Analog, analogs_at
 from features.months import month_number
@@ -22,10 +21,8 @@ from models.forecasting.decomposition import Stages, in_tonnes, log_ratio, stage
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
 from models.registry.served import OFFSET
+from store.arrays import Flags, Floats
 from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "period_to")
 """Columns that name what a figure speaks of, whoever tells it."""

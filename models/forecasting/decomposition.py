@@ -13,7 +13,6 @@ from typing import Final
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.build import ALL_FEATURES
 from features.history import EvidenceHistory
@@ -31,6 +30,7 @@ from models.registry.served import (
     predict_quantiles,
     trees_weight,
 )
+from store.arrays import Floats
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
 
 TOP: Final = 3
@@ -108,8 +108,6 @@ def drivers(
         for best, values in zip(order, tonnes, strict=True)
     ]
 
-
-Floats = NDArray[np.float64]
 
 EXPLAINS: Final[dict[str, str]] = {feature.name: feature.explains for feature in ALL_FEATURES}
 """Family that each feature is told as."""

@@ -7,7 +7,6 @@ from typing import Final
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.controls.analogs import Analog
 from features.history import FIRST_TRAINING, EvidenceHistory, release_moments
@@ -30,6 +29,7 @@ from models.reconciliation.reconcile import coherent_factors
 from models.registry import served
 from models.registry.served import TREES_WEIGHT, HeadValues
 from models.statistical.experts import BASELINES
+from store.arrays import Floats
 from store.errors import DataError
 from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
@@ -78,7 +78,7 @@ class EvidenceSnapshot:
         return self.origin.cutoff
 
     @property
-    def tonnes(self) -> NDArray[np.float64]:
+    def tonnes(self) -> Floats:
         """Return series x months up to the cutoff, estimates among them."""
         return self.origin.tonnes
 

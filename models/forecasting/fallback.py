@@ -13,7 +13,6 @@ from typing import Final
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.history import EvidenceHistory
 from features.origin import Origin
@@ -38,11 +37,9 @@ from models.registry.served import (
     quantiles_of,
 )
 from models.statistical.experts import BASELINES
+from store.arrays import Flags, Floats
 from store.errors import DataError, StoreError, first_few
 from store.vocabulary import QUANTILE_COLUMNS
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 NUMBERS: Final = [*QUANTILE_COLUMNS, "mean"]
 
@@ -104,7 +101,7 @@ class FallbackResult:
         found = [one.model for one in self.spoken.values() if one.model is not None]
         return found[0] if found else None
 
-    def rows_by(self, rung: str, targets: int) -> NDArray[np.bool_]:
+    def rows_by(self, rung: str, targets: int) -> Flags:
         """Tell which rows a step forecasts."""
         return np.repeat([one.status == rung for one in self.taken], targets)
 

@@ -7,10 +7,9 @@ A recipe of the product (``evidence_forecaster``, ``panel_forecaster``) implemen
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol, TypeVar
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from store.arrays import Floats
 from store.vocabulary import FORECAST_COLUMNS
 
 MODEL: Final = "magnetcast"
@@ -42,7 +41,7 @@ class Snapshot(Protocol):
         ...
 
     @property
-    def tonnes(self) -> NDArray[np.float64]:
+    def tonnes(self) -> Floats:
         """Return series x months up to the cutoff, NaN where missing."""
         ...
 

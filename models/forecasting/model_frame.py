@@ -12,7 +12,6 @@ from typing import Final
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.build import ALL_FEATURES, base_of, feature_block, frame_of
 from features.months import month_label
@@ -23,9 +22,8 @@ from models.learning.spec import ModelSpec
 from models.registry.served import EXPERTS_TONNES
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import season_profiles
+from store.arrays import Floats
 from store.errors import DataError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

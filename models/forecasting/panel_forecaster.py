@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.controls.cross_material import NAMES, CrossMaterial, GroupMember
 from features.panel.partner_table import PartnerTable
@@ -22,10 +21,9 @@ from models.forecasting.panel_snapshot import KnownFuture, PanelSnapshot
 from models.learning.spec import EngineSpec
 from models.reconciliation.reconcile import reconcile
 from models.statistical.experts import EXPERTS
+from store.arrays import Floats, Ints
 from store.errors import DataError
 from store.vocabulary import WORLD
-
-Floats = NDArray[np.float64]
 
 YEAR: Final = 12
 ERRORS_OF: Final = "holt_winters"
@@ -125,7 +123,7 @@ class FittedPanel:
         """Return the panel's rows among those of the engine."""
         return slice(self.first_row, self.first_row + len(self.snapshot.table))
 
-    def _chunks(self) -> list[NDArray[np.int64]]:
+    def _chunks(self) -> list[Ints]:
         own = self._own
         chunks = [rows[(rows >= own.start) & (rows < own.stop)] for rows in self.engine.chunks()]
         return [rows for rows in chunks if len(rows)]

@@ -12,10 +12,8 @@ from features.panel.partner_table import PartnerTable
 from models.policy.policy_response import PanelResponse
 from models.reconciliation.tree import Tree, add_sums, tree_of
 from sources.files.covariates import Covariates
+from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 YEAR: Final = 12
 
@@ -34,9 +32,7 @@ class KnownFuture:
     """Usual change of each covariate over a year, in its own unit."""
 
     @classmethod
-    def at(
-        cls, covariates: Covariates, *, last: int, horizon: int, needed: NDArray[np.bool_]
-    ) -> "KnownFuture":
+    def at(cls, covariates: Covariates, *, last: int, horizon: int, needed: Flags) -> "KnownFuture":
         """Return the features for a cutoff.
 
         Args:
@@ -129,7 +125,7 @@ class PanelSnapshot:
         return int(self.table.columns[-1])
 
     @property
-    def tonnes(self) -> NDArray[np.float64]:
+    def tonnes(self) -> Floats:
         """Return series x months up to the cutoff, NaN where missing."""
         return self.table.to_numpy(dtype=float)
 

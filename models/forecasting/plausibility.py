@@ -5,16 +5,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.controls.levers import charged_by
 from features.families.act_strength import STRONG, act_strength
 from features.months import month_label, month_start
 from features.origin import Origin
+from store.arrays import Flags, Floats
 from store.vocabulary import WORLD
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 YEARS: Final = 5
 """History that a forecast is held against."""

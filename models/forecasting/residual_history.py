@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.build import base_of
 from features.origin import Origin
@@ -25,9 +24,8 @@ from models.learning.calibration import (
 from models.learning.spec import ModelSpec
 from models.registry.served import CARD_FORMAT, HeadValues
 from models.statistical.experts import BASELINES
+from store.arrays import Floats
 from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES
-
-Floats = NDArray[np.float64]
 
 DEFAULT_SCORES: Final = default_scores(40) * 0.9
 """Scores before any forecast was checked: heads of 10 and 90 percent put a normal's at 0.78, tails

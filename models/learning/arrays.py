@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from store.arrays import Flags
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _Record = TypeVar("_Record", bound="DataclassInstance")
 
-Rows = NDArray[np.integer[Any]] | NDArray[np.bool_] | slice
+Rows = NDArray[np.integer[Any]] | Flags | slice
 
 
 def take(record: _Record, rows: Rows) -> _Record:

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from store.arrays import Floats, Ints
 
 NEAR: Final = 3
 """Months ahead up to which a horizon counts as near."""

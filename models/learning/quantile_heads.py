@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import lightgbm as lgb
-import numpy as np
 from numpy.typing import NDArray
 
 from models.registry.served import HEADS
+from store.arrays import Floats
 
 HEAD_LEVELS: Final = dict(zip(HEADS, (0.1, 0.5, 0.9), strict=True))
 """The quantile that each head learns."""
@@ -23,8 +23,8 @@ class TrainingRows:
 
     features: NDArray[Any]
     """Rows x features."""
-    target: NDArray[np.float64]
-    weight: NDArray[np.float64]
+    target: Floats
+    weight: Floats
 
     def __len__(self) -> int:
         """Return the number of rows."""

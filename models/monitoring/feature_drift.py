@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.build import FAMILIES, feature_block
 from features.origin import Origin
 from models.monitoring.readings import Reading
-
-Floats = NDArray[np.float64]
+from store.arrays import Floats, Ints
 
 BINS: Final = 10
 """Bins of a feature, of equal share in the reference; a further one holds what is missing."""
@@ -171,7 +169,7 @@ def _outside(rows: Floats, low: Floats, high: Floats) -> Floats:
     return np.asarray(out.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
 
 
-def _families(names: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+def _families(names: Sequence[str]) -> dict[str, Ints]:
     """Return the places of each family's features."""
     place = {name: i for i, name in enumerate(names)}
     found = {

@@ -10,13 +10,11 @@ from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 from scipy.linalg import toeplitz
 
 from sources.bundled.release_calendar import ReleaseCalendar
-
-Floats = NDArray[np.float64]
+from store.arrays import Floats
 
 Monitor = Literal[
     "slo", "score-drift", "naive", "coverage-drift", "feature-drift", "contradictions", "slow"

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILES
-
-Floats = NDArray[np.float64]
 
 TOGETHER: Final = 0.5
 """Correlation of what destinations do besides, in normal scores."""
@@ -89,7 +87,7 @@ def _edges(plain: Floats) -> Floats:
     return np.concatenate([low, plain, high], axis=-1)
 
 
-def summed(draws: Floats, groups: Sequence[NDArray[np.int64]]) -> Floats:
+def summed(draws: Floats, groups: Sequence[Ints]) -> Floats:
     """Return draws with those of sums made from their members'; draws x series x targets."""
     found = draws.copy()
     for row, members in enumerate(groups):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.controls.analogs import Analog, own_analogs
 from features.controls.controls import (
@@ -29,8 +28,7 @@ from features.origin import Origin
 from models.policy.drawing import LEAST
 from models.policy.response import DRAWS, SEED, OwnMonths, Response
 from models.policy.tariff_response import kept_under_tariffs
-
-Floats = NDArray[np.float64]
+from store.arrays import Flags, Floats
 
 SHARE_WORTH: Final = 5.0
 """How sure the share of trade that an act's wording covers is, as a beta's count."""
@@ -70,7 +68,7 @@ class PolicyEffect:
     """The level without controls, series x targets in tonnes; 0 where none holds the series."""
 
     @property
-    def touched(self) -> NDArray[np.bool_]:
+    def touched(self) -> Flags:
         """Tell which cells any policy reaches, series x targets."""
         moved = (self.kept != 1.0) | (self.charged != 1.0) | (self.freed > 0.0)
         return np.asarray(moved.any(axis=0) | (self.weight > 0)[:, None])

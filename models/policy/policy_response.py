@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.controls.analogs import Analog, analogs_at
 from features.controls.controls import Control
@@ -25,10 +24,8 @@ from models.policy.policy_effect import PolicyEffect, effect_of
 from models.policy.response import DRAWS, SEED
 from models.registry.served import mean_of_quantiles
 from sources.files.controls import PanelControl
+from store.arrays import Flags, Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.DataFrame:
@@ -176,7 +173,7 @@ def known_on(cutoff: int) -> pd.Timestamp:
     return month_start(cutoff + LAG + 1) - pd.Timedelta(days=1)
 
 
-def _able(acts: Sequence[PanelControl], tonnes: Floats, first: int) -> NDArray[np.bool_]:
+def _able(acts: Sequence[PanelControl], tonnes: Floats, first: int) -> Flags:
     """Tell which series are hit and known well enough to be answered."""
     able = np.zeros(len(tonnes), dtype=bool)
     for act in acts:

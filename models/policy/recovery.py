@@ -6,15 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.controls.analogs import Analog, own_analogs
 from features.controls.controls import Control, controls_at, tonnes_without
 from features.origin import Origin
 from models.policy.policy_effect import own_months
 from models.policy.response import OwnMonths, Response
-
-Floats = NDArray[np.float64]
 
 BACK: Final = 0.8
 """Share of the level before from which trade counts as back."""

@@ -16,8 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.controls.analogs import Analog
-
-Floats = NDArray[np.float64]
+from store.arrays import Floats, Ints
 
 FLOOR: Final = 0.02
 """Least share kept that is told from none: below it figures are rounding and last parcels."""
@@ -216,7 +215,7 @@ class _Points:
 
     age: Floats
     instrument: NDArray[np.str_]
-    severity: NDArray[np.int64]
+    severity: Ints
     act: NDArray[np.str_]
 
     @classmethod

@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.controls.analogs import Analog, own_analogs
 from features.controls.controls import Control, controls_at
@@ -33,6 +32,7 @@ from models.policy.response import DRAWS, Response
 from models.policy.scenario_snapshot import ScenarioSnapshot
 from sources.files.levers import Levers
 from sources.files.scenario import Scenario
+from store.arrays import Floats
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 CARRIES: Final = 0.4
@@ -95,8 +95,6 @@ def _note(control: Control, lessons: tuple[Analog, ...], origin: Origin) -> str:
         f"controls{lacking}{carried}. Of what it stops, {recovery.words}."
     )
 
-
-Floats = NDArray[np.float64]
 
 COLUMNS: Final = (
     "destination", "period", "base_p50", "scenario_p50", "difference_p10", "difference_p50",

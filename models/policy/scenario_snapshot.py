@@ -7,7 +7,6 @@ from typing import Final
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.build import feature_block
 from features.controls.analogs import Analog
@@ -19,9 +18,8 @@ from features.months import month_start
 from features.origin import Origin
 from models.registry.served import HORIZON, needed_columns, trees_weight
 from sources.files.levers import ScenarioContext
+from store.arrays import Floats
 from store.errors import DataError
-
-Floats = NDArray[np.float64]
 
 RATE: Final = "tariff_rate_pct"
 FALLING: Final = frozenset(one.name for one in tariffs.FEATURES if one.monotone < 0)

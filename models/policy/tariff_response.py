@@ -7,14 +7,12 @@ is how trade in other goods answered: by an elasticity to one plus the rate.
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.controls.levers import charged_by
 from features.families.tariffs import monthly_rates
 from features.months import month_number, month_start
 from features.origin import LEVEL_MONTHS, Origin
-
-Floats = NDArray[np.float64]
+from store.arrays import Floats, Ints
 
 ELASTICITY: Final = 1.2
 """Median fall of a trade within a year, in logs, for one log unit of one plus the rate.
@@ -80,7 +78,7 @@ def _change(burden: Floats, origin: Origin) -> Floats:
     return np.asarray(above + below)
 
 
-def _shipped_ahead(burden: Floats, rows: NDArray[np.int64], origin: Origin) -> Floats:
+def _shipped_ahead(burden: Floats, rows: Ints, origin: Origin) -> Floats:
     """Return the months' trade that moves to before the first announced rise, series x targets.
 
     What the months before it gain, those after it lack; nothing where it comes without notice.

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
-Floats = NDArray[np.float64]
+from store.arrays import Flags, Floats, Ints
 
 FEWEST_ERRORS: Final = 4
 """Errors from which a series' own variance is read."""
@@ -78,7 +77,7 @@ def _norm(error: Floats) -> Floats:
     return norm
 
 
-def _filled(spread: Floats, is_known: NDArray[np.bool_], level: Floats) -> Floats:
+def _filled(spread: Floats, is_known: Flags, level: Floats) -> Floats:
     """Return standard deviations, those not known from the level, none too small or large."""
     bounded = np.clip(spread, LEAST_SPREAD * level, MOST_SPREAD * level)
     usable = is_known & (spread > 0) & (level > 0)
@@ -107,9 +106,6 @@ def _shrinkage(correlated: Floats) -> float:
     noise = (fourth - months * explained) / (months * (months - 1))
     return float(np.clip(noise / explained, LEAST_SHRINKAGE, 1.0))
 
-
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 DENSE_SUMS: Final = 2000
 """Up to so many sums their matrix is solved as a dense one."""
@@ -223,7 +219,7 @@ def coherent_leaves(
     return np.maximum(found, 0.0)
 
 
-def _bounded(system: ProjectionSystem, mean: SumsAndLeaves, *, held: Bools) -> Floats:
+def _bounded(system: ProjectionSystem, mean: SumsAndLeaves, *, held: Flags) -> Floats:
     """Return one month's nearest leaves that are not negative.
 
     Leaves that fall below zero are held there and let go where they want to rise, all at once as

@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 
 from models.reconciliation.projection import coherent_leaves, shrunk_covariance
 from models.reconciliation.tree import Tree
+from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
-
-Floats = NDArray[np.float64]
 
 WIDEST: Final = 2.0
 """Most that a band is widened by; a mean near nothing may rise by any factor."""
@@ -118,9 +116,9 @@ def moved_quantiles(quantiles: Floats, before: Floats, after: Floats, tree: Tree
     return moved
 
 
-def _is_said(mean: Floats) -> NDArray[np.bool_]:
+def _is_said(mean: Floats) -> Flags:
     """Tell which series are forecast."""
-    said: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(mean), axis=1)
+    said: Flags = np.logical_and.reduce(np.isfinite(mean), axis=1)
     return said
 
 
@@ -132,7 +130,7 @@ def _check_shapes(mean: Floats, residuals: Floats, tree: Tree) -> None:
         )
 
 
-def coherent_factors(mean: Floats, spread: Floats, groups: Sequence[NDArray[np.int64]]) -> Floats:
+def coherent_factors(mean: Floats, spread: Floats, groups: Sequence[Ints]) -> Floats:
     """Return by what to multiply each series' quantiles so that the means add up.
 
     The coherent means are the non-negative ones nearest to the given, each distance in units of its

@@ -7,15 +7,12 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import sparse
 
 from features.months import month_label
+from store.arrays import Flags, Floats, Ints
 from store.errors import DataError, first_few
 from store.vocabulary import AGGREGATES, EU27, WORLD
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 TOLERANCE: Final = 0.005
 """Largest gap, as a share of the larger, between a sum and its parts that passes for rounding."""
@@ -156,7 +153,7 @@ def _added_up(table: pd.DataFrame, tree: Tree) -> tuple[Floats, Floats]:
     return tree.structure @ np.where(known, leaves, 0.0), tree.structure @ known.astype(float)
 
 
-def _gap(given: Floats, total: Floats, *, is_full: NDArray[np.bool_]) -> Floats:
+def _gap(given: Floats, total: Floats, *, is_full: Flags) -> Floats:
     """Return by month how far a sum and its parts are apart, as a share of the larger."""
     excess = total - given
     apart = np.where(is_full, np.abs(excess), np.maximum(excess, 0.0))

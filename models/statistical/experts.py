@@ -6,7 +6,6 @@ from itertools import product
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.origin import Origin
 from models.statistical.robust import steady, swift
@@ -20,8 +19,7 @@ from models.statistical.smoothing import (
     ses,
 )
 from models.statistical.theta import theta
-
-Floats = NDArray[np.float64]
+from store.arrays import Flags, Floats
 
 DEMAND_RATES: Final = (0.1, 0.2, 0.3)
 """Smoothing parameters tried for the size of a demand and for its chance alike."""
@@ -213,7 +211,7 @@ def _year_mean(months: Months, horizon: int) -> Floats:
     return np.where(count > 0, mean, _last(months, 1))[place]
 
 
-def _mean_before(values: Floats, known: NDArray[np.bool_], width: int) -> tuple[Floats, Floats]:
+def _mean_before(values: Floats, known: Flags, width: int) -> tuple[Floats, Floats]:
     """Return mean and count of the known of ``width`` rows before each row, and after the last.
 
     Args:

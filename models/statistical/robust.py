@@ -10,12 +10,10 @@ from itertools import product
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.statistical.seasonality import YEAR
 from models.statistical.smoothing import LOG_OFFSET, START_MONTHS, Months, columns_of, mean_where
-
-Floats = NDArray[np.float64]
+from store.arrays import Floats, Ints
 
 REACH: Final = 1.75
 """Usual errors that an error counts for at most."""
@@ -112,7 +110,7 @@ def robust(months: Months, season: Floats, horizon: int, pace: SmoothingWeights)
     return (np.exp(np.minimum(said, LARGEST_LOG)) - LOG_OFFSET) * size
 
 
-def _weights(loss: Floats, count: NDArray[np.int64]) -> Floats:
+def _weights(loss: Floats, count: Ints) -> Floats:
     """Return the weight of each point, points x series; they add up to one."""
     some = np.maximum(count, 1)
     fit = -FOCUS * some * np.log(loss / some + LEAST_LOSS)

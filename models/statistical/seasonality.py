@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.learning.arrays import join, take
-
-Floats = NDArray[np.float64]
-Booleans = NDArray[np.bool_]
+from store.arrays import Flags, Floats, Ints
 
 YEAR: Final = 12
 """Months of a season."""
@@ -41,10 +38,10 @@ class SeasonalProfiles:
     """Series x 12, mean 1."""
     variance: Floats
     """Squared standard error of a profile's months, one number a series."""
-    is_whole: NDArray[np.bool_]
+    is_whole: Flags
     """Whether each month of the year was measured at least once."""
 
-    def part(self, rows: NDArray[np.int64]) -> "SeasonalProfiles":
+    def part(self, rows: Ints) -> "SeasonalProfiles":
         """Return the profiles of some of the series."""
         return take(self, rows)
 
@@ -160,7 +157,7 @@ def year_weights(years: int) -> Floats:
     return np.asarray(0.5 ** (YEAR / HALF_LIFE * np.arange(years)[::-1]))
 
 
-def profiles_of(ratio: Floats, usable: Booleans) -> SeasonalProfiles:
+def profiles_of(ratio: Floats, usable: Flags) -> SeasonalProfiles:
     """Return the profiles that the ratios of some series, by ``ratios``, add up to."""
     shape = (YEAR, ratio.shape[1])
     mean, scatter, count = np.ones(shape), np.zeros(shape), np.zeros(shape)
@@ -186,7 +183,7 @@ def profiles_from(mean: Floats, scatter: Floats, count: Floats) -> SeasonalProfi
     return SeasonalProfiles((mean / np.where(is_whole, middle, 1.0)).T, variance, is_whole)
 
 
-def ratios(months: Floats) -> tuple[Floats, Booleans]:
+def ratios(months: Floats) -> tuple[Floats, Flags]:
     """Return months over their centred moving average from the seventh month on, and which count.
 
     Gaps inside a series count in the average as the last value before them. No ratio changes with

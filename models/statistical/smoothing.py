@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.statistical.seasonality import YEAR
-
-Floats = NDArray[np.float64]
-Booleans = NDArray[np.bool_]
+from store.arrays import Flags, Floats
 
 START_MONTHS: Final = 6
 """First months whose mean is the level that smoothing without a trend starts from."""
@@ -44,7 +42,7 @@ class Months:
 
     values: Floats
     """0 where unknown."""
-    known: Booleans
+    known: Flags
     ahead_only: bool = False
     """Whether nobody asks what was said of these months, only what is said of those after them."""
 
@@ -210,7 +208,7 @@ def _turn(logs: Months, grid: Floats, season: Floats, said: Floats | None = None
     return _Turned(level, trend, turning, loss)
 
 
-def mean_where(values: Floats, chosen: Booleans) -> Floats:
+def mean_where(values: Floats, chosen: Flags) -> Floats:
     """Return the mean of each column over the chosen cells, 0 where none is."""
     total = np.where(chosen, values, 0.0).sum(axis=0)
     count = np.maximum(chosen.sum(axis=0), 1)

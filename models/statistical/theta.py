@@ -5,15 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from models.statistical.smoothing import (
-    Booleans,
-    Floats,
-    Months,
-    best_of,
-    columns_of,
-    line_of,
-    line_terms,
-)
+from models.statistical.smoothing import Months, best_of, columns_of, line_of, line_terms
+from store.arrays import Flags, Floats
 
 ALPHAS: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 
@@ -146,7 +139,7 @@ def _best(months: Months, intercept: Floats, slope: Floats) -> Floats:
     return best_of(points, errors - 2.0 * share * both + share**2 * lines)
 
 
-def _counted(months: Months) -> Booleans:
+def _counted(months: Months) -> Flags:
     """Return which months' errors choose the parameters."""
     is_long = months.known.sum(axis=0) >= SETTLED_MONTHS
     return months.known & (months.age >= np.where(is_long, SETTLING_MONTHS, 1))

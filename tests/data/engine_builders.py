@@ -9,7 +9,7 @@ from models.engine.forecast import Engine, engine_at
 from models.engine.quantiles import Quantiles
 from models.engine.training_set import PanelTrainingSet, PanelView
 from models.learning.spec import EngineSpec
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 
 BRIEF: Final = EngineSpec(pairs=400, rows=1_500, rounds=6, leaves=6, least_rows=20, threads=1)
 """An engine of a few small trees on one thread."""

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from models.engine.forecast import engine_at
 from models.engine.quantiles import Quantiles
 from models.learning.spec import EngineSpec
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 from tests.data.engine_builders import said_of
 from tests.examples import few
 

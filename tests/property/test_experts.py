@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from models.statistical.experts import EXPERTS, ExpertForecast
 from models.statistical.seasonality import season_profiles
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 from tests.examples import few
 
 # Two series at least: numpy adds up a single column in another order than many.

@@ -14,7 +14,7 @@ from models.engine.validation_window import (
     groups_of,
 )
 from models.learning.spec import EngineSpec
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 from store.vocabulary import QUANTILES
 
 SPEC = EngineSpec()

@@ -9,7 +9,7 @@ from models.engine.forecast import engine_at
 from models.engine.quantiles import Quantiles
 from models.engine.series_stats import CEILING, UNSEEN_SPREAD
 from models.statistical.experts import EXPERTS
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 from store.vocabulary import QUANTILES
 from tests.data.engine_builders import BRIEF, make_engine, make_values, said, said_of
 

@@ -7,7 +7,7 @@ import pytest
 from models.engine.quantile_model import CANDIDATES, LEAST_CELLS, QuantileModel, Trainer
 from models.engine.training_set import PanelTrainingSet
 from models.learning.spec import EngineSpec
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 from tests.data.engine_builders import BRIEF, make_training_set
 
 NAMES = ("horizon", "first", "second")

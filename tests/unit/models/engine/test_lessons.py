@@ -6,7 +6,7 @@ import pytest
 from models.engine.series_stats import NAMES
 from models.engine.training_set import LEAST_SCALE, PanelView, past_origins, training_set
 from models.learning.spec import EngineSpec
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 from tests.data.engine_builders import BRIEF, make_values, make_view
 
 NAN = float("nan")

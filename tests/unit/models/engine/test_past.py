@@ -3,7 +3,7 @@ import pytest
 
 from models.engine.past_origins import PastOrigins
 from models.engine.series_stats import PanelStats, panel_momentum, series_stats
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 from tests.data.engine_builders import make_values
 
 NAN = float("nan")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.engine.quantile_model import FURTHEST, Stack, fit_stack
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 
 NAMES = ("horizon", "first", "second", "month", "third")
 

@@ -16,7 +16,7 @@ from models.engine.series_stats import (
 )
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import BLOCK, seasonal_scale
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 from tests.data.engine_builders import make_values
 
 NAN = float("nan")

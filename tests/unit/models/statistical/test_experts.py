@@ -16,8 +16,9 @@ from models.statistical.experts import (
     tsb,
 )
 from models.statistical.seasonality import BLOCK
-from models.statistical.smoothing import Floats, Months
+from models.statistical.smoothing import Months
 from models.statistical.theta import ALPHAS, LARGEST_SHARE, SETTLING_MONTHS
+from store.arrays import Floats
 from tests.data.builders import make_bare
 
 NAN = float("nan")

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from models.statistical.robust import STEADY, SWIFT, SmoothingWeights, robust, steady, swift
-from models.statistical.smoothing import Floats, Months
+from models.statistical.smoothing import Months
+from store.arrays import Floats
 
 NAN = float("nan")
 FLAT = np.ones((12, 1))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.statistical.seasonality import BLOCK, LOWEST, carried, moving_sums, season_profiles
-from models.statistical.smoothing import Floats
+from store.arrays import Floats
 
 NAN = float("nan")
 WAVE = 1.0 + 0.4 * np.sin(np.arange(12) * np.pi / 6.0)
