@@ -39,6 +39,18 @@ class PlaceboWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesComparison:
+    """One series against one path."""
+
+    way: str
+    own: PlaceboWindow
+    calm: list[PlaceboWindow]
+    """The same at calm fake dates."""
+    earlier: list[PlaceboWindow]
+    """The same at all fake dates, those with other strong acts in their months too."""
+
+
+@dataclass(frozen=True, slots=True)
 class EffectEstimate:
     """What is missing against a path over some months, and how unusual that is."""
 

@@ -9,7 +9,7 @@ from scipy.optimize import nnls
 
 from features.panel.evidence_panel import PANEL_DESTINATIONS, EvidencePanel
 from models.event_study.counterfactual import StudiedEvent, is_calm
-from models.event_study.placebo import FEWEST, PlaceboWindow
+from models.event_study.placebo import FEWEST, PlaceboWindow, SeriesComparison
 from store.arrays import Floats
 from store.vocabulary import DESTINATIONS
 
@@ -107,21 +107,12 @@ MORE_HIT: Final = "MORE_HIT"
 
 
 @dataclass(frozen=True, slots=True)
-class SyntheticSeries:
-    """A series remade from donors, at the event and at calm fake dates."""
-
-    way: str
-    own: PlaceboWindow
-    fakes: list[PlaceboWindow]
-
-
-@dataclass(frozen=True, slots=True)
 class SyntheticControls:
     """All series that could be remade; none where all destinations fared the same."""
 
     paths: dict[str, Floats]
     """Tonnes by month of each destination remade."""
-    compared: dict[str, SyntheticSeries]
+    compared: dict[str, SeriesComparison]
     """Those with enough fake dates for a band."""
     weights: pd.DataFrame
     """target, donor, weight."""
@@ -166,14 +157,12 @@ def remakes(
         and (windows := _at_fake(panel, act, (first, months, first_months), together))
     ]
     chosen = (together,) if way == LESS_HIT else tuple(own)
-    compared = {
-        name: SyntheticSeries(way, own[name], [fake[name] for fake in fakes]) for name in chosen
-    }
+    calm = {name: [fake[name] for fake in fakes] for name in chosen if len(fakes) >= FEWEST}
     paths = {name: window.path for name, window in own.items()}
     miss = np.concatenate([one.miss for one in made])
     return SyntheticControls(
         paths,
-        compared if len(fakes) >= FEWEST else {},
+        {name: SeriesComparison(way, own[name], some, some) for name, some in calm.items()},
         _weights(cast, made),
         float(np.sqrt(np.mean(miss**2))),
     )
