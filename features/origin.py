@@ -91,13 +91,13 @@ class Origin:
     @property
     def level(self) -> Floats:
         """Return the mean of each series' known values in the last twelve months, NaN if none."""
-        return _mean(self.tonnes[:, -LEVEL_MONTHS:])
+        mean, count = mean_of(self.tonnes[:, -LEVEL_MONTHS:])
+        return np.where(count > 0, mean, np.nan)
 
     @property
     def offset(self) -> Floats:
         """Return what is added to both sides of a log ratio, in tonnes."""
-        year = _mean(self.tonnes[:, -12:])
-        return np.maximum(OFFSET_SHARE * np.nan_to_num(year), 1e-9)
+        return np.maximum(OFFSET_SHARE * mean_of(self.tonnes[:, -12:])[0], 1e-9)
 
 
 def announced(events: pd.DataFrame) -> pd.DataFrame:
@@ -105,12 +105,12 @@ def announced(events: pd.DataFrame) -> pd.DataFrame:
     return events.loc[events["evidence"] != "scheduled"].reset_index(drop=True)
 
 
-def _mean(window: Floats) -> Floats:
-    """Return row means over known months, NaN where none is."""
+def mean_of(window: Floats) -> tuple[Floats, Floats]:
+    """Return row means over known values (0 without any) and how many there are."""
     known = np.isfinite(window)
     count = known.sum(axis=1)
     total = np.where(known, window, 0.0).sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return total / np.maximum(count, 1), count.astype(float)
 
 
 def origin_of(panel: EvidencePanel, *, events: pd.DataFrame, tariffs: pd.DataFrame) -> Origin:

@@ -31,7 +31,6 @@ from models.evaluation.backtest import scale_rows
 from models.evaluation.scores import cell_scores, totals
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_snapshot import months_of
-from models.learning.arrays import join
 from models.learning.quantile_heads import Heads, TrainingRows, binned, train_heads
 from models.learning.spec import EngineSpec
 from models.statistical.seasonality import (
@@ -41,7 +40,7 @@ from models.statistical.seasonality import (
     measured_profiles,
     panel_profile,
 )
-from store.arrays import Flags, Floats, Ints
+from store.arrays import Flags, Floats, Ints, join, take
 
 Names = NDArray[np.object_]
 
@@ -126,7 +125,7 @@ def first_pass(block: Block, rows: Ints) -> PartSummary:
     """Return a part's own seasons, and those of its series that are trained on."""
     profiles = None
     if block.tonnes.shape[1] >= LEAST_MONTHS:
-        profiles = measured_profiles(never_alone(block.tonnes)).part(np.arange(len(block.names)))
+        profiles = take(measured_profiles(never_alone(block.tonnes)), slice(len(block.names)))
     return PartSummary(profiles, block.tonnes[rows])
 
 
@@ -135,7 +134,7 @@ def profile_of(summaries: Sequence[PartSummary], division: Division) -> Floats:
     parts = [one.profiles for one in summaries if one.profiles is not None]
     if not parts:
         return np.ones(YEAR)
-    return panel_profile(join(parts).part(division.ordered()))
+    return panel_profile(take(join(parts), division.ordered()))
 
 
 def second_pass(block: Block, profile: Floats) -> Floats:

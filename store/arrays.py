@@ -1,8 +1,45 @@
-"""Names of the kinds of arrays that pass between functions."""
+"""Arrays that pass between functions: names of their kinds, and records with an entry a row."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+_Record = TypeVar("_Record", bound="DataclassInstance")
+
+Rows = NDArray[np.integer[Any]] | Flags | slice
+
+
+def take(record: _Record, rows: Rows) -> _Record:
+    """Return some rows of a dataclass of arrays, or of dictionaries of arrays."""
+    return replace(
+        record, **{one.name: _taken(getattr(record, one.name), rows) for one in fields(record)}
+    )
+
+
+def join(records: Sequence[_Record]) -> _Record:
+    """Return the rows of all records, one after the other; there is at least one."""
+    first = records[0]
+    joined = {one.name: _joined([getattr(r, one.name) for r in records]) for one in fields(first)}
+    return replace(first, **joined)
+
+
+def _taken(value: Any, rows: Rows) -> Any:  # noqa: ANN401 - arrays of any type, or a dictionary
+    if isinstance(value, dict):
+        return {name: array[rows] for name, array in value.items()}
+    return value[rows]
+
+
+def _joined(values: Sequence[Any]) -> Any:  # noqa: ANN401 - arrays of any type, or dictionaries
+    if isinstance(values[0], dict):
+        return {name: np.concatenate([one[name] for one in values]) for name in values[0]}
+    return np.concatenate(values)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.months import Months
-from features.origin import LEVEL_MONTHS, Feature, Origin
+from features.origin import LEVEL_MONTHS, Feature, Origin, mean_of
 from store.arrays import Floats
 from store.vocabulary import Family
 
@@ -139,22 +139,14 @@ class _Logs:
         It is NaN if more than half of them are missing.
         """
         stop = max(self.tonnes.shape[1] - back, 0)
-        mean, known = _mean_of(np.maximum(self.tonnes[:, max(stop - months, 0) : stop], 0.0))
+        mean, known = mean_of(np.maximum(self.tonnes[:, max(stop - months, 0) : stop], 0.0))
         return np.log(np.where(2 * known >= months, mean, np.nan) + self.offset)
-
-
-def _mean_of(window: Floats) -> tuple[Floats, Floats]:
-    """Return row means over known values (0 without any) and how many there are."""
-    known = np.isfinite(window)
-    count = known.sum(axis=1)
-    total = np.where(known, window, 0.0).sum(axis=1)
-    return total / np.maximum(count, 1), count.astype(float)
 
 
 def _spread_of(window: Floats, *, least: int) -> Floats:
     """Return row standard deviations over known values, NaN with fewer than ``least``."""
-    mean, count = _mean_of(window)
-    squares, _ = _mean_of((window - mean[:, None]) ** 2)
+    mean, count = mean_of(window)
+    squares, _ = mean_of((window - mean[:, None]) ** 2)
     return np.where(count >= least, np.sqrt(squares), np.nan)
 
 
@@ -183,7 +175,7 @@ def _season(history: _Logs, origin: Origin) -> dict[str, Floats]:
     steps = np.stack([_step(history, horizons, lag + 12 * year) for year in range(YEARS)], axis=-1)
     rows, targets, years = steps.shape
     flat = steps.reshape(-1, years)
-    mean, count = _mean_of(flat)
+    mean, count = mean_of(flat)
     same = [_same_month(history, horizons, lag + 12 * year) for year in range(2)]
     return {
         "tonnes_same_month_1y_log": same[0] - history.level[:, None],

@@ -25,7 +25,7 @@ from features.panel.mirror_bias import (
     mixed,
 )
 from features.panel.statements import CellBlock, Statement, members_of
-from store.arrays import Flags, Floats, Ints
+from store.arrays import Flags, Floats, Ints, take
 from store.facts.evidence import MAGNETS
 from store.vocabulary import COMMODITY, ORIGIN
 
@@ -183,7 +183,7 @@ def _compared(part: pd.DataFrame, exports: Exports) -> ComparedMonths:
 def _usable_months(compared: ComparedMonths) -> ComparedMonths:
     """Return the newest months whose exports are known well enough for the fit."""
     sure = _is_known(compared)
-    return compared.only(np.flatnonzero(sure)[-MEMORY_MONTHS:])
+    return take(compared, np.flatnonzero(sure)[-MEMORY_MONTHS:])
 
 
 def _is_known(compared: ComparedMonths) -> Flags:

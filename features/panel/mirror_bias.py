@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from features.months import Months
-from store.arrays import Floats, Ints
+from store.arrays import Floats
 
 TAIL: Final = 3.0
 """Degrees of freedom of the noise, as for all figures (``system.PanelPrior.figure_tail``)."""
@@ -65,17 +65,6 @@ class ComparedMonths:
     same_stderr: Floats
     before_stderr: Floats
     """Log standard errors of the exports."""
-
-    def only(self, places: Ints) -> "ComparedMonths":
-        """Return the months at some places."""
-        return ComparedMonths(
-            self.months[places],
-            self.imports[places],
-            self.same[places],
-            self.before[places],
-            self.same_stderr[places],
-            self.before_stderr[places],
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

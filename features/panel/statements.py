@@ -7,7 +7,9 @@ continent's total gives a bound instead (``>=``). See docs/adr/0001-evidence-pan
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import pandas as pd
@@ -200,10 +202,6 @@ def _read_growth(figure: KnownFigure, months_back: int) -> list[Statement]:
     return [Statement(above, below, math.log(ratio), scale, is_bound=False, row=figure.row)]
 
 
-def _read_year_growth(figure: KnownFigure) -> list[Statement]:
-    return _read_growth(figure, months_back=12)
-
-
 def _read_month_growth(figure: KnownFigure) -> list[Statement]:
     """Read a change "on the month"; one of a longer period has no defined base and is ignored."""
     return _read_growth(figure, months_back=1) if figure.start == figure.end else []
@@ -230,9 +228,9 @@ def _read_lead(figure: KnownFigure) -> list[Statement]:
     return [Statement(above, below, 0.0, BOUND_SCALE, is_bound=True, row=figure.row)]
 
 
-_READERS: Final = {
+_READERS: Final[dict[str, Callable[[KnownFigure], list[Statement]]]] = {
     "net_weight_t": _read_level,
-    "yoy_pct": _read_year_growth,
+    "yoy_pct": partial(_read_growth, months_back=12),
     "mom_pct": _read_month_growth,
     "share_pct": _read_share,
     "lead_min_t": _read_lead,

@@ -39,9 +39,9 @@ from flows.context.console import echo, track
 from flows.panels.part_files import read_cells
 from models.engine.quantile_model import head_parameters
 from models.engine.series_stats import NAMES
-from models.learning.arrays import join
 from models.learning.quantile_heads import HEAD_LEVELS, Heads
 from models.learning.spec import EngineSpec
+from store.arrays import join
 from store.errors import DataError
 
 _Item = TypeVar("_Item")

@@ -18,7 +18,6 @@ from models.engine.forecast import Engine
 from models.engine.quantiles import Quantiles
 from models.engine.series_stats import PanelStats
 from models.forecasting.forecaster import MODEL, forecast_file
-from models.learning.arrays import take
 from models.learning.spec import EngineSpec
 from models.parts import (
     Block,
@@ -34,7 +33,7 @@ from models.parts import (
 )
 from sources.files.panel import read_part
 from sources.files.panel_parts import check_homes
-from store.arrays import Floats, Ints
+from store.arrays import Floats, Ints, take
 
 
 @dataclass(frozen=True, slots=True)

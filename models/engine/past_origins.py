@@ -37,7 +37,7 @@ from models.statistical.seasonality import (
     weighted,
     year_weights,
 )
-from store.arrays import Flags, Floats, Ints
+from store.arrays import Flags, Floats, Ints, take
 
 SEEN: Final = SPREAD_MONTHS + 1
 """Months at an origin that spread and momentum are read from."""
@@ -64,7 +64,7 @@ class PastOrigin:
 
     def stats(self, rows: Ints) -> SeriesStats:
         """Return the statistics of some of the series."""
-        return _stats_of(self.tonnes, self.season, rows).part(np.arange(len(rows)))
+        return take(_stats_of(self.tonnes, self.season, rows), np.arange(len(rows)))
 
 
 class PastOrigins:

@@ -8,9 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.months import month_label, month_starts
-from models.learning.arrays import join, take
 from models.registry.served import mean_of_quantiles
-from store.arrays import Floats, Ints
+from store.arrays import Floats, Ints, join, take
 from store.errors import DataError
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 

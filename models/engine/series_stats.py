@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.learning.arrays import join, take
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import (
     BLOCK,
@@ -22,7 +21,7 @@ from models.statistical.seasonality import (
     seasonal_scale,
     steadied_profiles,
 )
-from store.arrays import Flags, Floats, Ints
+from store.arrays import Flags, Floats, Ints, join
 
 MIDDLE: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
 """Experts whose median is the base."""
@@ -76,10 +75,6 @@ class SeriesStats:
     """Months with a value."""
     current: Flags
     """Whether there is one in the last year."""
-
-    def part(self, rows: NDArray[np.intp] | slice) -> "SeriesStats":
-        """Return the statistics of some of the series."""
-        return take(self, rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,9 @@ from models.engine.series_stats import (
     panel_momentum,
     series_stats,
 )
-from models.learning.arrays import join, take
 from models.learning.quantile_heads import TrainingRows
 from models.learning.spec import EngineSpec
-from store.arrays import Flags, Floats, Ints
+from store.arrays import Flags, Floats, Ints, join, take
 
 LEAST_SCALE: Final = 0.3
 """Scale of the errors of a series, in spreads, below which it gains no further weight."""
@@ -68,7 +67,7 @@ class PanelView:
         whole = self.stats(origin)
         common = self.common.get(origin)
         momentum = panel_momentum(whole.momentum) if common is None else common.momentum
-        return self.seen(origin, rows, whole.part(rows), momentum)
+        return self.seen(origin, rows, take(whole, rows), momentum)
 
     def seen(
         self, origin: int, rows: Ints | slice, own: SeriesStats, momentum: float

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.controls.analogs import Analog
-from store.arrays import Floats, Ints
+from store.arrays import Floats, Ints, join
 
 FLOOR: Final = 0.02
 """Least share kept that is told from none: below it figures are rounding and last parcels."""
@@ -159,7 +159,7 @@ class Response:
             return points, said, noise
         world = float(np.hypot(self.prior.own_month, self.prior.destination / 2.0))
         return (
-            points.joined(_Points.of_act(own.age, instrument)),
+            join([points, _Points.of_act(own.age, instrument)]),
             np.concatenate([said, _logs(own.world)]),
             np.concatenate([noise, np.full(len(own.age), world)]),
         )
@@ -233,14 +233,6 @@ class _Points:
         """Return months of the act asked about; how severe it will prove nobody knows."""
         one = np.ones(len(age), dtype=np.int64)
         return cls(age, np.repeat(instrument, len(age)), -one, np.repeat("", len(age)))
-
-    def joined(self, other: "_Points") -> "_Points":
-        return _Points(
-            np.concatenate([self.age, other.age]),
-            np.concatenate([self.instrument, other.instrument]),
-            np.concatenate([self.severity, other.severity]),
-            np.concatenate([self.act, other.act]),
-        )
 
 
 def _logs(kept: Floats) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
@@ -20,21 +20,13 @@ from store.database import shown_address
 from store.errors import StoreError
 from store.settings import Settings
 
-if TYPE_CHECKING:
-    pass
-
-
 EXPERIMENT: Final = "magnetcast"
 """Name of the one experiment that holds all runs."""
-
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """What the system says of a disk that takes nothing more."""
 
-
 _Args = ParamSpec("_Args")
-
-
 _Found = TypeVar("_Found")
 
 

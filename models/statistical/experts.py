@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Final
 
@@ -143,37 +144,10 @@ class Expert:
             yield part, months, said
 
 
-def seasonal_naive(origin: Origin) -> Floats:
-    """Return the newest known same month of an earlier year, else the last value.
-
-    As series x targets, in tonnes.
-    """
-    return _ahead(_same_month, origin)
-
-
-def last_value(origin: Origin) -> Floats:
-    """Return the last known month of each series, repeated; series x targets, in tonnes."""
-    return _ahead(_last, origin)
-
-
-def drift(origin: Origin) -> Floats:
-    """Return the last value moved on by the mean monthly step of two years, at least 0.
-
-    As series x targets, in tonnes.
-    """
-    return np.maximum(_ahead(_moved_on, origin), 0.0)
-
-
-BASELINES: Final[dict[str, Callable[[Origin], Floats]]] = {
-    "seasonal_naive": seasonal_naive,
-    "last_value": last_value,
-    "drift": drift,
-}
-
-
 def _ahead(method: Method, origin: Origin) -> Floats:
-    """Return a method's forecast of the targets, series x targets."""
-    return method(Months.of(origin.tonnes), len(origin.targets))[origin.tonnes.shape[1] :].T
+    """Return a method's forecast of the targets, series x targets, at least 0."""
+    said = method(Months.of(origin.tonnes), len(origin.targets))[origin.tonnes.shape[1] :].T
+    return np.maximum(said, 0.0)
 
 
 def _last(months: Months, horizon: int) -> Floats:
@@ -223,6 +197,14 @@ def _mean_before(values: Floats, known: Flags, width: int) -> tuple[Floats, Floa
     total = moving_sums(np.pad(values, above), width)
     count = moving_sums(np.pad(known.astype(np.float64), above), width)
     return total / np.maximum(count, 1.0), count
+
+
+BASELINES: Final[dict[str, Callable[[Origin], Floats]]] = {
+    "seasonal_naive": partial(_ahead, _same_month),
+    "last_value": partial(_ahead, _last),
+    "drift": partial(_ahead, _moved_on),
+}
+"""By name; of an origin each returns series x targets, in tonnes."""
 
 
 def _plain(method: Method) -> Expert:

@@ -5,8 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from models.learning.arrays import join, take
-from store.arrays import Flags, Floats, Ints
+from store.arrays import Flags, Floats, join
 
 YEAR: Final = 12
 """Months of a season."""
@@ -40,10 +39,6 @@ class SeasonalProfiles:
     """Squared standard error of a profile's months, one number a series."""
     is_whole: Flags
     """Whether each month of the year was measured at least once."""
-
-    def part(self, rows: Ints) -> "SeasonalProfiles":
-        """Return the profiles of some of the series."""
-        return take(self, rows)
 
 
 def season_profiles(values: Floats) -> Floats:

@@ -16,7 +16,7 @@ from models.engine.series_stats import (
 )
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import BLOCK, seasonal_scale
-from store.arrays import Floats
+from store.arrays import Floats, take
 from tests.data.engine_builders import make_values
 
 NAN = float("nan")
@@ -102,7 +102,7 @@ class TestGauge:
     def test_a_panel_may_be_larger_than_what_is_worked_on_at_a_time(self) -> None:
         values = make_values(series=BLOCK + 2, months=20)
 
-        found = series_stats(values).part(slice(BLOCK - 3, None))
+        found = take(series_stats(values), slice(BLOCK - 3, None))
 
         expected = series_stats(values[BLOCK - 3 :])
         for name in ("level", "spread", "scale", "momentum", "known", "current"):
