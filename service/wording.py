@@ -154,6 +154,13 @@ def words_of(commodity: str, labels: Mapping[str, str]) -> str:
     return f"{label} ({commodity})" if label else f"commodity {commodity}"
 
 
+def full_words_of(commodity: str, labels: Mapping[str, str]) -> str:
+    """Return a commodity in words as a title has them, with the code of the magnets too."""
+    if commodity == COMMODITY:
+        return f"rare-earth permanent magnets (HS {COMMODITY})"
+    return words_of(commodity, labels)
+
+
 def home_of(commodity: str) -> str:
     """Return the prefix of the addresses of a commodity's pages; none for the magnets."""
     return "" if commodity == COMMODITY else f"/goods/{quote(commodity, safe='')}"

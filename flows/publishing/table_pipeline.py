@@ -32,7 +32,7 @@ from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.forecasting.panel_snapshot import known_months
 from models.registry import tracking
-from service.report.table_report import TableReport, write_table_report
+from service.report.report import ReportInput, write_report
 from store.errors import DataError, StoreError
 from store.publications.panels import StoredPanel
 from store.publications.publishing import write_scores
@@ -156,20 +156,21 @@ class TablePipeline:
     def write_report(self, forecast: BacktestedForecast, folder: Path) -> Path:
         """Write the report on the table and return its page."""
         snapshot = self.snapshot
-        report = TableReport(
+        report = ReportInput(
             commodity=self.config.commodity,
             as_of=snapshot.as_of,
             cutoff=month_label(snapshot.table.cutoff),
             forecasts=forecast.table,
-            history=known_months(snapshot.table),
+            panel=known_months(snapshot.table).assign(stderr_t=0.0, kind="observed"),
             scores=forecast.backtest.scores,
-            notes=tuple(self.unknowns()),
+            notes=self.unknowns(),
             model_version=forecast.model_version,
             data_vintage=snapshot.data_vintage,
             pictures=snapshot.settings.pictures,
             label=self.config.label,
+            sections=False,
         )
-        return write_table_report(report, folder)
+        return write_report(report, folder)
 
 
 def open_table_pipelines(

@@ -1,12 +1,14 @@
 """What a report is made from, and what one chart shows of one destination."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pandas as pd
 
 from service.charts.markers import Marker, RateStep, pick_markers
-from service.wording import MAGNETS, in_reading_order, name_of, tonnes
+from service.wording import MAGNETS, in_reading_order, name_of, tonnes, words_of
+from store.vocabulary import COMMODITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +26,36 @@ class ReportInput:
             destination or ``ALL``; ``wape``, ``coverage80`` and ``value_added`` are shares.
         suspicious: ``statement, residual_t, z, source_url``, figures the rest contradicts.
         unknowns: Plain sentences on what the forecast could not know.
+        notes: Plain sentences on what is odd about the figures.
         model_version: The model that made the forecasts.
         data_vintage: Hash of the rows the forecasts rest on.
         pictures: Whether it is drawn, or holds the numbers alone.
+        commodity: What is forecast.
+        label: Label of the commodity; empty where none is known.
+        sections: Whether each destination has a section with its months; else all are in one table,
+            the largest first.
     """
 
     as_of: pd.Timestamp
     cutoff: str
     forecasts: pd.DataFrame
     panel: pd.DataFrame
-    events: pd.DataFrame
-    scores: pd.DataFrame
-    suspicious: pd.DataFrame
-    unknowns: list[str]
-    model_version: str
-    data_vintage: str
+    events: pd.DataFrame = field(default_factory=pd.DataFrame)
+    scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    suspicious: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unknowns: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    model_version: str = ""
+    data_vintage: str = ""
     pictures: bool = True
+    commodity: str = COMMODITY
+    label: str = ""
+    sections: bool = True
+
+    @property
+    def goods(self) -> str:
+        """Return the commodity in words."""
+        return words_of(self.commodity, {self.commodity: self.label})
 
     @property
     def as_of_date(self) -> pd.Timestamp:
@@ -83,11 +99,31 @@ class Fan:
         """Return the right edge, the end of the last month forecast."""
         return _end(self.forecast, self.cutoff_end)
 
+    @property
+    def last_year(self) -> float:
+        """Return the tonnes of the twelve months up to the cutoff."""
+        recent = self.history["period"] >= self.cutoff_end - pd.DateOffset(months=12)
+        return float(self.history.loc[recent, "tonnes"].sum())
+
 
 def make_fans(report: ReportInput) -> list[Fan]:
     """Gather the charts of every destination with a forecast or a history, in reading order."""
-    found = {*report.forecasts["destination"], *report.panel["destination"]}
-    return [make_fan(report, destination) for destination in in_reading_order(found)]
+    # Each destination gets its own rows only: there may be hundreds.
+    forecasts, panels = _by_destination(report.forecasts), _by_destination(report.panel)
+    none = report.forecasts.iloc[:0], report.panel.iloc[:0]
+    return [
+        make_fan(
+            replace(
+                report, forecasts=forecasts.get(name, none[0]), panel=panels.get(name, none[1])
+            ),
+            name,
+        )
+        for name in in_reading_order({*forecasts, *panels})
+    ]
+
+
+def _by_destination(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(name): part for name, part in rows.groupby("destination", observed=True)}
 
 
 def make_fan(report: ReportInput, destination: str) -> Fan:

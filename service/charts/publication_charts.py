@@ -24,20 +24,18 @@ from service.charts.plotting import (
     quiet_tonnes,
     shade_past,
 )
-from service.live.publication import Publication
-from service.wording import MAGNETS, name_of
-
-OVERVIEW_TITLE: Final = f"China's exports of {MAGNETS} by destination, tonnes a month"
+from service.live.publication import MOST_IN_ORDER, Publication
+from service.wording import name_of
 
 _ACROSS: Final = 4
 
 
-def overview_png(fans: Sequence[Fan], *, title: str = OVERVIEW_TITLE) -> bytes:
+def overview_png(fans: Sequence[Fan], *, title: str) -> bytes:
     """Draw small multiples of destinations."""
     return png(lambda: _draw_overview(fans, title))
 
 
-def overview_svg(fans: Sequence[Fan], *, label: str, title: str = OVERVIEW_TITLE) -> str:
+def overview_svg(fans: Sequence[Fan], *, label: str, title: str) -> str:
     """Draw small multiples for a page; ``label`` is the alt text."""
     return svg(lambda: _draw_overview(fans, title), prefix="overview", label=label)
 
@@ -99,34 +97,14 @@ def _write_overview_head(figure: Figure, fan: Fan, title: str, *, height: float)
 MOST_EARLIER: Final = 12
 """Earlier forecasts drawn behind; more hide the rest."""
 
-_OVERVIEW_ALT: Final = (
+OVERVIEW_ALT: Final = (
     "Small fan charts of every destination, each on its own scale; the table above has the numbers."
 )
-
-MOST_SMALL: Final = 12
-"""Small charts of a commodity with hundreds of destinations; more take long and say little."""
 
 _LARGEST_ALT: Final = (
     "Small fan charts of the largest destinations and sums, each on its own scale; the table above "
     "has the numbers."
 )
-
-
-def report_of(publication: Publication) -> ReportInput:
-    """Return a publication as the report shows one; it only regroups what is there."""
-    stand = publication.stand
-    return ReportInput(
-        as_of=publication.as_of,
-        cutoff=stand.cutoff,
-        forecasts=publication.latest,
-        panel=stand.panel,
-        events=stand.ledger.events,
-        scores=publication.published.scores,
-        suspicious=stand.suspicious,
-        unknowns=[],
-        model_version="; ".join(sorted(set(publication.latest["model"]))),
-        data_vintage="; ".join(sorted(set(publication.latest["data_vintage"]))),
-    )
 
 
 def fan_of(publication: Publication, destination: str) -> Fan:
@@ -153,11 +131,12 @@ def small_charts(publication: Publication) -> str:
 
 def _small(publication: Publication) -> str:
     names = publication.destinations
-    if publication.is_magnets:
+    if not publication.is_wide:
         fans = [fan_of(publication, name) for name in names]
-        return overview_svg(fans, label=_OVERVIEW_ALT)
+        title = f"China's exports of {publication.goods} by destination, tonnes a month"
+        return overview_svg(fans, label=OVERVIEW_ALT, title=title)
     size = publication.latest.groupby("destination")["p50"].sum()
-    drawn = size.nlargest(MOST_SMALL).index
+    drawn = size.nlargest(MOST_IN_ORDER).index
     fans = [fan_of(publication, str(name)) for name in drawn]
     title = (
         f"China's exports of {publication.goods}, tonnes a month: the {len(fans)} "
@@ -167,9 +146,17 @@ def _small(publication: Publication) -> str:
 
 
 def _fan(publication: Publication, destination: str) -> Fan:
-    fan = make_fan(report_of(publication), destination)
+    stand = publication.stand
+    report = ReportInput(
+        as_of=publication.as_of,
+        cutoff=stand.cutoff,
+        forecasts=publication.latest,
+        panel=stand.panel,
+        events=stand.ledger.events,
+    )
+    fan = make_fan(report, destination)
     steps = pick_steps(
-        publication.stand.ledger.tariffs,
+        stand.ledger.tariffs,
         destination=destination,
         start=fan.start,
         end=fan.end,

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -122,6 +122,9 @@ def ledger_at(published: Published, as_of: pd.Timestamp) -> PolicyLedger:
     )
 
 
+MOST_IN_ORDER: Final = 12
+"""Of more destinations than these the largest are drawn, and listed first."""
+
 Panels = dict[str, StoredPanel]
 """Panels read from the store, by digest."""
 
@@ -155,6 +158,11 @@ class Publication:
     def goods(self) -> str:
         """Return what it forecasts, in words."""
         return words_of(self.commodity, self.published.labels)
+
+    @property
+    def is_wide(self) -> bool:
+        """Tell whether there are too many destinations to list in reading order and draw all."""
+        return len(self.answers) > MOST_IN_ORDER
 
     @property
     def is_magnets(self) -> bool:

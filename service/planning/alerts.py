@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from service.charts.publication_charts import fan_of, report_of
+from service.charts.publication_charts import fan_of
 from service.http.responses import Answer, Record, answer_of, records
 from service.live.live import PlanningState
 from service.live.publication import Publication
@@ -83,7 +83,7 @@ def _shortfall(rule: Record, need: Record | None, publication: Publication) -> M
 
 def _below_last_year(rule: Record, need: Record | None, publication: Publication) -> Months:  # noqa: ARG001 - one signature for all
     fan = fan_of(publication, rule["destination"])
-    rows = view.month_rows(report_of(publication), fan)
+    rows = view.month_rows(fan)
     return {
         pd.Timestamp(period): row.chance_below
         for period, row in zip(fan.forecast["period"], rows, strict=True)

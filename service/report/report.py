@@ -1,5 +1,6 @@
-"""The reports: one folder with a page, its pictures and the forecast file."""
+"""The report on a commodity: one folder with a page, its pictures and the forecast file."""
 
+import math
 import re
 import tempfile
 from collections.abc import Iterator
@@ -7,15 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from service.charts.canvas import COLOURS, DARK_COLOURS
 from service.charts.fan import Fan, ReportInput, make_fans
 from service.charts.fan_charts import fan_png
-from service.charts.publication_charts import overview_png, overview_svg
+from service.charts.publication_charts import OVERVIEW_ALT, overview_png, overview_svg
+from service.queries.needs import USUAL_AUTOCORRELATION
 from service.report import view
 from service.report.backtest_view import ALL, YARDSTICKS, comparisons, losses, models_of, score_rows
 from service.templating import environment
+from service.wording import full_words_of
 from store.errors import DataError, first_few
-from store.vocabulary import FORECAST_COLUMNS
+from store.vocabulary import ERROR_AUTOCORRELATION, EU27, FORECAST_COLUMNS, WORLD
 
 PAGE: Final = "index.html"
 
@@ -71,8 +76,11 @@ def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
 
 __all__ = ["ReportInput", "write_report"]
 
-_OVERVIEW_ALT: Final = (
-    "Small fan charts of every destination, each on its own scale; the table above has the numbers."
+MOST_DRAWN: Final = 16
+"""Destinations drawn where they have no sections: the sums and the largest."""
+
+_LARGEST_ALT: Final = (
+    "Small fan charts of the largest destinations; the table above has the numbers."
 )
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -89,8 +97,8 @@ def write_report(report: ReportInput, folder: Path) -> Path:
         folder: The report's own folder; a report already there is replaced.
 
     Returns:
-        The path of ``index.html``; beside it lie ``forecasts.csv`` and, if it is drawn,
-        ``overview.png`` and a ``fan_<DESTINATION>.png`` for every destination.
+        The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, if it is
+        drawn, ``overview.png`` and, if it has sections, a ``fan_<DESTINATION>.png`` for each.
 
     Raises:
         DataError: The forecasts miss a column or are empty, or ``folder`` holds other things.
@@ -103,7 +111,20 @@ def write_report(report: ReportInput, folder: Path) -> Path:
 
 def render_page(report: ReportInput) -> str:
     """Return the page, whole in itself: styles and pictures inside, nothing to load."""
-    return _render_page(report, make_fans(report))
+    return _render_page(report, fans_of(report))
+
+
+def fans_of(report: ReportInput) -> list[Fan]:
+    """Return what the charts show: in reading order or, without sections, the largest first."""
+    fans = make_fans(report)
+    if report.sections:
+        return fans
+    return sorted(
+        (fan for fan in fans if len(fan.forecast)),
+        key=lambda fan: (
+            fan.destination != WORLD, fan.destination != EU27, -fan.last_year, fan.destination,
+        ),
+    )  # fmt: skip
 
 
 def _check_forecasts(report: ReportInput) -> None:
@@ -129,38 +150,63 @@ def _check_forecasts(report: ReportInput) -> None:
 
 def _fill(report: ReportInput, folder: Path) -> None:
     """Write every file of the report."""
-    fans = make_fans(report)
+    fans = fans_of(report)
     if report.pictures:
-        for fan in fans:
+        for fan in fans if report.sections else ():
             (folder / f"fan_{fan.destination}.png").write_bytes(fan_png(fan))
-        (folder / "overview.png").write_bytes(overview_png(fans))
+        drawn, title, _ = _overview(report, fans)
+        (folder / "overview.png").write_bytes(overview_png(drawn, title=title))
     table = report.forecasts[list(FORECAST_COLUMNS)]
     table.to_csv(folder / "forecasts.csv", index=False, lineterminator="\n")
+    report.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
     (folder / PAGE).write_text(_render_page(report, fans), encoding="utf-8")
+
+
+def _overview(report: ReportInput, fans: list[Fan]) -> tuple[list[Fan], str, str]:
+    """Return which small charts are drawn, their title and their alt text."""
+    of = f"China's exports of {report.goods}"
+    if report.sections:
+        return fans, f"{of} by destination, tonnes a month", OVERVIEW_ALT
+    return fans[:MOST_DRAWN], f"{of}: the largest destinations, tonnes a month", _LARGEST_ALT
 
 
 def _render_page(report: ReportInput, fans: list[Fan]) -> str:
     """Fill the template."""
     scores = score_rows(report.scores)
-    single = [row for row in scores if row.scope != ALL]
-    outlooks = [outlook for fan in fans if (outlook := view.outlook_of(report, fan))]
+    single = [row for row in scores if row.scope != ALL] if report.sections else []
+    overall = [row for row in scores if row.scope in {ALL, WORLD}]
+    share = _autocorrelation(report.scores)
+    outlooks = [outlook for fan in fans if (outlook := view.outlook_of(fan, share))]
+    drawn, title, label = _overview(report, fans)
+    sections = fans if report.sections else []
     return (
         environment()
         .get_template("report.html.j2")
         .render(
             report=report,
+            goods=full_words_of(report.commodity, {report.commodity: report.label}),
+            count=len({outlook.destination for outlook in outlooks} - {WORLD, EU27}),
             outlooks=outlooks,
+            rated=any(not math.isnan(outlook.hit_rate) for outlook in outlooks),
             headline=view.headline(outlooks[0]) if outlooks else "No month ahead is forecast.",
             nowcast=view.nowcast(fans[0]),
-            overview=overview_svg(fans, label=_OVERVIEW_ALT) if report.pictures else "",
-            sections=[view.section_of(report, fan) for fan in fans],
-            overall=[row for row in scores if row.scope == ALL],
+            overview=overview_svg(drawn, label=label, title=title) if report.pictures else "",
+            sections=[view.section_of(fan, pictures=report.pictures) for fan in sections],
+            overall=overall,
             by_destination=comparisons(single),
             models=[YARDSTICKS.get(model, model) for model in models_of(single)],
-            losses=losses(scores),
+            losses=losses(scores if report.sections else overall),
             suspicious=report.suspicious.to_dict("records"),
-            statuses=view.statuses(fans),
+            statuses=view.statuses(sections),
             colours=COLOURS,
             dark_colours=DARK_COLOURS,
         )
     )
+
+
+def _autocorrelation(scores: pd.DataFrame) -> float:
+    """Return the error autocorrelation of the newest backtest, else the usual one."""
+    if scores.empty:
+        return USUAL_AUTOCORRELATION
+    own = scores.loc[scores["metric"] == ERROR_AUTOCORRELATION, "value"]
+    return USUAL_AUTOCORRELATION if own.empty else float(own.iloc[-1])

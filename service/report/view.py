@@ -9,7 +9,6 @@ import pandas as pd
 
 from service.charts.fan import (
     Fan,
-    ReportInput,
     alt_text,
     left_out_note,
     month_start,
@@ -20,9 +19,9 @@ from service.charts.fan import (
 from service.charts.fan_charts import fan_svg
 from service.charts.markers import Marker
 from service.live.documents import drivers_of
-from service.queries.needs import USUAL_AUTOCORRELATION, quantiles_of_sum
+from service.queries.needs import quantiles_of_sum
 from service.wording import NBSP, chance_below, name_of, percent, tonnes
-from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, WORLD
+from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
 MONTHS_IN_HEADLINE: Final = 3
 
@@ -45,6 +44,10 @@ class Outlook:
     status: str
     chance_below: float
     """Chance that they stay below the year before; NaN where that is not known."""
+    last_year: float
+    """Tonnes of the last twelve known months."""
+    hit_rate: float
+    """Coverage of the 80 % band in the backtest, NaN where that is not known."""
 
     @property
     def name(self) -> str:
@@ -98,15 +101,20 @@ class Section:
         return tuple(ahead[:MONTHS_IN_HEADLINE])
 
 
-def outlook_of(report: ReportInput, fan: Fan) -> Outlook | None:
-    """Return the outlook of one destination, or None without a forecast."""
+def outlook_of(fan: Fan, autocorrelation: float) -> Outlook | None:
+    """Return the outlook of one destination, or None without a forecast.
+
+    Args:
+        fan: What its chart shows.
+        autocorrelation: Share of one month's error that carries into the next, 0 to 1.
+    """
     rows = months_ahead(fan).head(MONTHS_IN_HEADLINE)
     if rows.empty:
         return None
-    past = _year_before(report.panel, fan.destination, rows["period"])
+    past = _year_before(fan, rows["period"])
     before = float(past["tonnes"].sum()) if len(past) == len(rows) else float("nan")
     quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(float)
-    total = quantiles_of_sum(quantiles, _autocorrelation(report.scores))
+    total = quantiles_of_sum(quantiles, autocorrelation)
     by_name = dict(zip(QUANTILE_COLUMNS, total.tolist(), strict=True))
     return Outlook(
         destination=fan.destination,
@@ -118,15 +126,9 @@ def outlook_of(report: ReportInput, fan: Fan) -> Outlook | None:
         partly_estimated=bool((past["kind"] == "estimated").any()),
         status=status_of(fan),
         chance_below=chance_below(total.tolist(), before),
+        last_year=fan.last_year,
+        hit_rate=float(fan.forecast.iloc[0].get("band_hit_rate", float("nan"))),
     )
-
-
-def _autocorrelation(scores: pd.DataFrame) -> float:
-    """Return the error autocorrelation of the newest backtest, else the usual one."""
-    if scores.empty:
-        return USUAL_AUTOCORRELATION
-    own = scores.loc[scores["metric"] == ERROR_AUTOCORRELATION, "value"]
-    return USUAL_AUTOCORRELATION if own.empty else float(own.iloc[-1])
 
 
 def headline(outlook: Outlook) -> str:
@@ -162,22 +164,22 @@ def nowcast(fan: Fan) -> str:
     )
 
 
-def section_of(report: ReportInput, fan: Fan) -> Section:
+def section_of(fan: Fan, *, pictures: bool) -> Section:
     """Gather what the page shows of one destination."""
     return Section(
         destination=fan.destination,
         name=name_of(fan.destination),
-        picture=fan_svg(fan, label=alt_text(fan)) if report.pictures else "",
+        picture=fan_svg(fan, label=alt_text(fan)) if pictures else "",
         markers=fan.markers,
         left_out=left_out_note(fan) if fan.left_out else "",
-        rows=month_rows(report, fan),
+        rows=month_rows(fan),
         status=status_of(fan),
     )
 
 
-def month_rows(report: ReportInput, fan: Fan) -> tuple[MonthRow, ...]:
+def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
     """Return the forecast months of one destination as its table shows them."""
-    return tuple(_month_row(report, fan, row) for row in fan.forecast.to_dict("records"))
+    return tuple(_month_row(fan, row) for row in fan.forecast.to_dict("records"))
 
 
 def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
@@ -190,10 +192,10 @@ def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
     return [(status, ", ".join(names)) for status, names in groups.items()]
 
 
-def _month_row(report: ReportInput, fan: Fan, row: dict[Any, Any]) -> MonthRow:
+def _month_row(fan: Fan, row: dict[Any, Any]) -> MonthRow:
     """Turn one forecast row into what its table shows."""
     period = pd.Timestamp(row["period"])
-    past = _year_before(report.panel, fan.destination, pd.Series([period]))
+    past = _year_before(fan, pd.Series([period]))
     year_ago = float(past["tonnes"].iloc[0]) if len(past) else float("nan")
     return MonthRow(
         month=f"{period:%b %Y}",
@@ -208,11 +210,10 @@ def _month_row(report: ReportInput, fan: Fan, row: dict[Any, Any]) -> MonthRow:
     )
 
 
-def _year_before(panel: pd.DataFrame, destination: str, periods: pd.Series) -> pd.DataFrame:
-    """Return the panel's rows for the same months a year before, as far as it has them."""
-    wanted = periods - pd.DateOffset(years=1)
-    rows = panel[(panel["destination"] == destination) & panel["period"].isin(wanted)]
-    return rows[rows["tonnes"].notna()]
+def _year_before(fan: Fan, periods: pd.Series) -> pd.DataFrame:
+    """Return the known months a year before, as far as there are any."""
+    wanted = fan.history["period"].isin(periods - pd.DateOffset(years=1))
+    return fan.history[wanted & fan.history["tonnes"].notna()]
 
 
 def _span(periods: pd.Series) -> str:

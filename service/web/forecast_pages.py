@@ -3,21 +3,22 @@
 import io
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
-from service.charts.fan import Fan, ReportInput, left_out_note
-from service.charts.publication_charts import chart_svg, fan_of, report_of, small_charts
+from service.charts.fan import Fan, left_out_note
+from service.charts.publication_charts import chart_svg, fan_of, small_charts
 from service.http.responses import Answer, Record
 from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.explain import forecast_sentences
 from service.queries.history import HISTORY_COLUMNS, known_destination, months_of, titles
+from service.queries.needs import autocorrelation_of
 from service.report import view
 from service.web.render import OTHERS, FormErrors, page
 from service.wording import NBSP, home_of, name_of, signed_tonnes
@@ -52,9 +53,9 @@ def destination_page(
         UnknownError: It is not forecast.
     """
     known_destination(publication, destination)
-    report, fan = report_of(publication), fan_of(publication, destination)
-    outlook = view.outlook_of(report, fan)
-    rows = view.month_rows(report, fan)
+    fan = fan_of(publication, destination)
+    outlook = view.outlook_of(fan, autocorrelation_of(publication).share)
+    rows = view.month_rows(fan)
     overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
     history = months_of(publication, destination)[-HISTORY_SHOWN:]
     return page(
@@ -73,7 +74,6 @@ def destination_page(
         rows=rows,
         overrides={f"{pd.Timestamp(month):%b %Y}": row for month, row in overrides.items()},
         months=list(zip(fan.forecast["period"], rows, strict=True)),
-        hit_rate=rows[0].hit_rate if rows else float("nan"),
         reasons=reasons(publication, fan, rows),
         exact=bool(fan.forecast["contributions"].notna().all()),
         history=history[::-1],
@@ -125,21 +125,15 @@ class OverviewLine:
 
 
 def overview(publication: Publication, now: pd.Timestamp) -> Answer:
-    """Return the overview."""
-    report = report_of(publication)
-    # Each destination gets its own rows only: there may be hundreds.
-    panels = dict(list(report.panel.groupby("destination")))
-    reports = {
-        name: replace(report, panel=panels.get(name, report.panel.iloc[:0]))
-        for name in publication.destinations
-    }
-    found = [_line(publication, own, name) for name, own in reports.items()]
-    lines = [line for line in found if line is not None]
-    if not publication.is_magnets:
+    """Return the overview; of many destinations the largest come first."""
+    share = autocorrelation_of(publication).share
+    fans = [fan_of(publication, name) for name in publication.destinations]
+    outlooks = [(fan, view.outlook_of(fan, share)) for fan in fans]
+    lines = [_line(fan, outlook) for fan, outlook in outlooks if outlook is not None]
+    if publication.is_wide:
         lines.sort(key=lambda line: -line.outlook.middle)
-    world = fan_of(publication, publication.destinations[0])
-    outlook = view.outlook_of(reports[world.destination], world)
-    rows = view.month_rows(reports[world.destination], world)
+    world, outlook = outlooks[0]
+    rows = view.month_rows(world)
     reason = next(iter(reasons(publication, world, rows)), None)
     # The sentence that repeats month and median is left out.
     opening = f"{name_of(world.destination)}, "
@@ -152,12 +146,16 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         lines=lines,
         headline=view.headline(outlook) if outlook else "No month ahead is forecast.",
         outlook=outlook,
-        hit_rate=rows[0].hit_rate if rows else float("nan"),
         reason=reason,
         moved=moved,
         nowcast=view.nowcast(world),
         charts=small_charts(publication),
     )
+
+
+def _line(fan: Fan, outlook: view.Outlook) -> OverviewLine:
+    ahead = [row for row in view.month_rows(fan) if not row.past]
+    return OverviewLine(outlook, tuple(ahead[: view.MONTHS_IN_HEADLINE]))
 
 
 def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) -> Answer:
@@ -174,15 +172,6 @@ def goods_page(publication: Publication, now: pd.Timestamp, rows: list[Record]) 
         if row["commodity"] != publication.commodity
     ]
     return page("goods.html.j2", publication, now=now, here=OTHERS[0], others=others)
-
-
-def _line(publication: Publication, report: ReportInput, destination: str) -> OverviewLine | None:
-    fan = fan_of(publication, destination)
-    outlook = view.outlook_of(report, fan)
-    if outlook is None:
-        return None
-    ahead = [row for row in view.month_rows(report, fan) if not row.past]
-    return OverviewLine(outlook, tuple(ahead[: view.MONTHS_IN_HEADLINE]))
 
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -136,10 +136,10 @@ def test_dollars_and_foreign_letters_in_an_event_do_not_stop_the_drawing() -> No
 def test_overview_draws_every_destination() -> None:
     fans = [make_fan(make_report(), destination) for destination in DESTINATION_NAMES]
 
-    drawing = publication_charts.overview_svg(fans, label="")
+    drawing = publication_charts.overview_svg(fans, label="", title="All")
 
     assert all(f">{name}<" in drawing for name in DESTINATION_NAMES.values())
-    assert overview_png(fans) == overview_png(fans)
+    assert overview_png(fans, title="All") == overview_png(fans, title="All")
 
 
 def test_crowded_markers_keep_their_distance_and_their_order() -> None:

@@ -64,6 +64,7 @@ def test_every_file_is_written_and_nothing_else(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {
         "index.html",
         "forecasts.csv",
+        "scores.csv",
         "overview.png",
         *pictures,
     }
@@ -75,7 +76,9 @@ def test_a_report_that_is_not_drawn_has_all_numbers_and_promises_no_picture(tmp_
 
     page = write_report(bare, tmp_path / "bare").read_text(encoding="utf-8")
 
-    assert {path.name for path in (tmp_path / "bare").iterdir()} == {"index.html", "forecasts.csv"}
+    assert {path.name for path in (tmp_path / "bare").iterdir()} == {
+        "index.html", "forecasts.csv", "scores.csv",
+    }  # fmt: skip
     assert "<svg" not in page
     assert ".png" not in page
     assert _text(page) == _text(render_page(drawn)).replace(PICTURES, "")

@@ -3,7 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from service.report.table_report import TableReport, by_size, write_table_report
+from service.charts.fan import ReportInput
+from service.report.report import fans_of, write_report
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import (
@@ -15,28 +16,31 @@ from tests.service.builders import (
 )
 
 
-def make_table_report(**changes: object) -> TableReport:
+def make_table_report(**changes: object) -> ReportInput:
     names = {"EU27_REST": "FRA", "ROW": "MEX"}
     forecasts = make_forecasts().assign(band_hit_rate=0.75)
-    history = make_panel()[["destination", "period", "tonnes"]]
+    history = make_panel()[["destination", "period", "tonnes"]].assign(
+        stderr_t=0.0, kind="observed"
+    )
     told = {
         "commodity": "850511",
         "as_of": AS_OF,
         "cutoff": CUTOFF,
         "forecasts": forecasts.assign(destination=forecasts["destination"].replace(names)),
-        "history": history.assign(destination=history["destination"].replace(names)),
+        "panel": history.assign(destination=history["destination"].replace(names)),
         "scores": make_scores(),
         "notes": ("2026-05: late, so missing and not zero: <USA>",),
         "model_version": "partners-1",
         "data_vintage": "f00d",
+        "sections": False,
     }
-    return TableReport(**{**told, **changes})  # type: ignore[arg-type]
+    return ReportInput(**{**told, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("reports") / "2026-11-24-850511"
-    write_table_report(make_table_report(), target)
+    write_report(make_table_report(), target)
     return target
 
 
@@ -59,7 +63,7 @@ def test_the_page_names_every_destination_the_commodity_and_the_oddities(folder:
 
 
 def test_a_report_that_is_not_drawn_has_the_numbers_alone(tmp_path: Path) -> None:
-    page = write_table_report(make_table_report(pictures=False), tmp_path / "bare")
+    page = write_report(make_table_report(pictures=False), tmp_path / "bare")
 
     text = page.read_text(encoding="utf-8")
     assert not (tmp_path / "bare" / "overview.png").exists()
@@ -71,17 +75,22 @@ def test_a_report_that_is_not_drawn_has_the_numbers_alone(tmp_path: Path) -> Non
 def test_a_label_is_said_with_the_code_and_may_be_anything_that_prints(tmp_path: Path) -> None:
     told = make_table_report(label="磁 <magnets>", pictures=False)
 
-    page = write_table_report(told, tmp_path / "told").read_text(encoding="utf-8")
+    page = write_report(told, tmp_path / "told").read_text(encoding="utf-8")
 
     assert "<h1>China's exports of 磁 &lt;magnets&gt; (850511) to 10 destinations" in page
 
 
 def test_sums_come_first_and_then_the_largest() -> None:
-    assert by_size(make_table_report())[:4] == ["WLD", "EU27", "MEX", "DEU"]
+    assert [fan.destination for fan in fans_of(make_table_report())[:4]] == [
+        "WLD",
+        "EU27",
+        "MEX",
+        "DEU",
+    ]
 
 
 def test_the_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    write_table_report(make_table_report(), tmp_path / "again")
+    write_report(make_table_report(), tmp_path / "again")
 
     for path in folder.iterdir():
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
@@ -89,7 +98,7 @@ def test_the_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path) -> No
 
 def test_without_a_backtest_the_page_says_so(tmp_path: Path) -> None:
     told = make_table_report(scores=pd.DataFrame(), notes=(), pictures=False)
-    page = write_table_report(told, tmp_path / "report")
+    page = write_report(told, tmp_path / "report")
 
     text = page.read_text(encoding="utf-8")
     assert "its accuracy is not known" in text
@@ -100,4 +109,4 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "diary.txt").write_text("mine")
 
     with pytest.raises(DataError, match="is no report"):
-        write_table_report(make_table_report(), tmp_path)
+        write_report(make_table_report(), tmp_path)
