@@ -4,11 +4,11 @@ import re
 from typing import Annotated, Any, Final, Literal
 
 import pandas as pd
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from service.api.models import Explanation, ForecastResponse, Page
-from service.http.replies import FormQuery, Paging, listed, reply, wants_csv
+from service.http.replies import FormQuery, Shown, reply, wants_csv
 from service.http.responses import Record, csv_answer, json_answer
 from service.live.documents import (
     OVERRIDE_COLUMNS,
@@ -83,15 +83,13 @@ async def forecast(
 
 @router.get("/forecasts", response_model=Page[ForecastResponse], responses=CSV_TOO)
 def forecasts(
-    request: Request,
     *,
     current: Chosen,
     planning: Planning,
-    paging: Annotated[Paging, Depends()],
+    shown: Shown,
     as_of: AsOf = None,
     horizon: Horizons = None,
     quantile: Quantiles = None,
-    form: FormQuery = None,
 ) -> Response:
     """Return the published forecasts of all destinations; as CSV one row a destination and month.
 
@@ -103,10 +101,10 @@ def forecasts(
         narrowed(_document(current, planning, moment, name), horizons=horizon, quantiles=quantile)
         for name in names
     ]
-    if not wants_csv(request, form):
-        return listed(request, documents, (), paging=paging, form="json")
+    if not shown.wants_csv:
+        return shown.reply(documents, ())
     rows = [row for document in documents for row in flat_rows(document)]
-    return listed(request, rows, _columns(quantile), paging=paging, form="csv")
+    return shown.reply(rows, _columns(quantile))
 
 
 def moment_of(text: str | None) -> pd.Timestamp | None:

@@ -3,15 +3,11 @@
 from datetime import date, datetime
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from service.queries.models import ResponseModel
 
 Item = TypeVar("Item")
-
-
-class ResponseModel(BaseModel):
-    """A response with these fields and no others."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Page(ResponseModel, Generic[Item]):
@@ -80,39 +76,6 @@ class ForecastResponse(ResponseModel):
         description="Coverage of the 80 % band in the backtest.", examples=[0.6065]
     )
     months: list[ForecastMonth]
-
-
-class PublicationResponse(ResponseModel):
-    """A published forecast; its rows are never changed."""
-
-    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
-    published_at: datetime | None = Field(
-        description="When the run that published it ended; missing where none is recorded."
-    )
-    afterwards: bool = Field(
-        description="Published more than a week after as_of, with a method that may be newer."
-    )
-    cutoff: str = Field(examples=["2026-07"])
-    first_period: str = Field(examples=["2026-08"])
-    last_period: str = Field(examples=["2027-10"])
-    destinations: int = Field(examples=[12])
-    models: str = Field(examples=["magnetcast-ce73e51d-897354e0-20261124"])
-    statuses: str = Field(examples=["champion"])
-    data_vintage: str = Field(examples=["897354e071c474eb"])
-
-
-class CommodityResponse(ResponseModel):
-    """A commodity with published forecasts, and the newest of them."""
-
-    commodity: str = Field(examples=["85051110"])
-    label: str = Field(description="Empty where none is known.", examples=["rare-earth magnets"])
-    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
-    cutoff: str = Field(examples=["2026-07"])
-    first_period: str = Field(examples=["2026-08"])
-    last_period: str = Field(examples=["2027-10"])
-    months: int = Field(examples=[15])
-    destinations: int = Field(examples=[12])
-    status: str = Field(examples=["champion"])
 
 
 class WorkedScenarioResponse(ResponseModel):

@@ -10,12 +10,12 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from service.api import planning_models as models
 from service.api.forecasts import CSV_TOO, moment_of
 from service.api.models import Page
-from service.http.replies import FormQuery, Paging, listed, reply
+from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
-from service.planning import entries
+from service.planning import entries, models
+from service.queries.models import columns_of
 from service.queries.needs import NEED_COLUMNS, need_documents, need_of
 from service.state import Chosen, Named, Planning, Shared, Writer, may_audit, may_read
 from store.planning.alert_rules import AlertRule
@@ -25,7 +25,6 @@ router = APIRouter(tags=["planning"], dependencies=[Depends(may_read)])
 trail = APIRouter(tags=["planning"], dependencies=[Depends(may_audit)])
 writing = APIRouter(tags=["planning"])
 
-Part = Annotated[Paging, Depends()]
 MOST: Final = 2**31 - 1
 Number = Annotated[int, Path(ge=1, le=MOST)]
 
@@ -35,12 +34,10 @@ _GONE: Final[dict[str, Any]] = {"status_code": HTTPStatus.NO_CONTENT, **_TOKEN}
 
 
 @router.get("/needs", response_model=Page[models.NeedResponse], responses=CSV_TOO)
-def needs(
-    request: Request, *, current: Chosen, planning: Planning, paging: Part, form: FormQuery = None
-) -> Response:
+def needs(current: Chosen, planning: Planning, shown: Shown) -> Response:
     """Return the active needs beside the newest forecast; CSV without the months."""
     rows = need_documents(current, planning)
-    return listed(request, rows, NEED_COLUMNS, paging=paging, form=form)
+    return shown.reply(rows, NEED_COLUMNS)
 
 
 @router.get("/needs/{number}", response_model=models.NeedResponse)
@@ -50,36 +47,30 @@ def need(request: Request, shared: Shared, planning: Planning, number: Number) -
 
 
 @router.get("/alert-rules", response_model=Page[models.RuleResponse], responses=CSV_TOO)
-def alert_rules(
-    request: Request, *, named: Named, planning: Planning, paging: Part, form: FormQuery = None
-) -> Response:
+def alert_rules(named: Named, planning: Planning, shown: Shown) -> Response:
     """Return the active alert rules, newest first."""
     rows = entries.rules(planning, named)
-    return listed(request, rows, entries.RULE_COLUMNS, paging=paging, form=form)
+    return shown.reply(rows, columns_of(models.RuleResponse))
 
 
 @router.get("/alerts", response_model=Page[models.AlertResponse], responses=CSV_TOO)
-def alerts(
-    request: Request, *, named: Named, planning: Planning, paging: Part, form: FormQuery = None
-) -> Response:
+def alerts(named: Named, planning: Planning, shown: Shown) -> Response:
     """Return the alerts, newest first."""
     rows = entries.alerts(planning, named)
-    return listed(request, rows, entries.ALERT_COLUMNS, paging=paging, form=form)
+    return shown.reply(rows, columns_of(models.AlertResponse))
 
 
 @router.get("/overrides", response_model=Page[models.OverrideResponse], responses=CSV_TOO)
-def overrides(
-    request: Request, *, current: Chosen, planning: Planning, paging: Part, form: FormQuery = None
-) -> Response:
+def overrides(current: Chosen, planning: Planning, shown: Shown) -> Response:
     """Return all overrides beside the model's medians, newest first."""
     rows = entries.overrides(current, planning)
-    return listed(request, rows, entries.OVERRIDE_COLUMNS, paging=paging, form=form)
+    return shown.reply(rows, columns_of(models.OverrideResponse))
 
 
 @trail.get("/audit", response_model=Page[models.AuditEntryResponse], responses=CSV_TOO, **_TOKEN)
-def audit(request: Request, planning: Planning, paging: Part, form: FormQuery = None) -> Response:
+def audit(planning: Planning, shown: Shown) -> Response:
     """Return the audit trail, newest first; it always needs a token."""
-    return listed(request, entries.audit(planning), entries.AUDIT_COLUMNS, paging=paging, form=form)
+    return shown.reply(entries.audit(planning), columns_of(models.AuditEntryResponse))
 
 
 @writing.post("/needs", response_model=models.NeedResponse, **_MADE)
@@ -116,15 +107,16 @@ def end_rule(number: Number, *, who: Writer, shared: Shared) -> None:
 @writing.post("/overrides", response_model=models.OverrideResponse, **_MADE)
 def add_override(body: models.NewOverride, *, who: Writer, shared: Shared) -> Record:
     """Record an override beside a published median; earlier ones stay."""
-    requested = entries.OverrideRequest(
-        destination=body.destination,
-        period=month_start(body.period),
-        as_of=moment_of(body.as_of),
+    made = entries.record_override(
+        shared.live,
+        who,
+        body.destination,
+        month_start(body.period),
+        moment_of(body.as_of),
         tonnes=body.tonnes,
         reason=body.reason,
         commodity=body.commodity,
     )
-    made = entries.record_override(shared.live, who, requested)
     key = (made.destination, f"{made.period:%Y-%m}", f"{made.as_of:%Y-%m-%dT%H:%M:%SZ}")
     rows = entries.overrides(shared.live.of(body.commodity), shared.live.planning)
     return next(r for r in rows if (r["destination"], r["period"], r["as_of"]) == key)

@@ -31,7 +31,7 @@ async def ready(current: Current, shared: Shared) -> Ready:
     return Ready(
         status="ready",
         as_of=current.as_of.to_pydatetime(),
-        cutoff=current.stand.cutoff,
+        cutoff=current.snapshot.cutoff,
         next_release=fresh.next_release.date(),
         notices=list(fresh.notices),
         trouble=shared.live.trouble,

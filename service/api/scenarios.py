@@ -7,14 +7,14 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 import yaml
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.api.forecasts import CSV_TOO
 from service.api.models import Page, ScenarioAnswer
 from service.api.models import WorkedScenarioResponse as WorkedModel
-from service.http.replies import PROBLEM, FormQuery, Paging, listed, reply, tags_of, wants_csv
+from service.http.replies import PROBLEM, FormQuery, Shown, reply, tags_of, wants_csv
 from service.http.responses import Answer
 from service.queries.history import known_destination
 from service.scenarios.scenario_schema import WorkedScenario, scenario_csv, scenario_json
@@ -113,12 +113,10 @@ _PROBLEM: Final = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schema
 
 
 @router.get("/scenarios", response_model=Page[WorkedModel], responses=CSV_TOO)
-def worked(
-    request: Request, queue: Scenarios, paging: Annotated[Paging, Depends()], form: FormQuery = None
-) -> Response:
+def worked(queue: Scenarios, shown: Shown) -> Response:
     """Return example scenarios, ready to be posted."""
     rows = [asdict(one) for one in queue.what_if.worked]
-    return listed(request, rows, WORKED_COLUMNS, paging=paging, form=form)
+    return shown.reply(rows, WORKED_COLUMNS)
 
 
 @router.post(

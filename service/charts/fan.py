@@ -16,7 +16,7 @@ class ReportInput:
     """Published tables of one ``as_of``, ready to be shown; nothing in here is modified.
 
     Attributes:
-        as_of: UTC moment the forecast stands at.
+        as_of: UTC moment the forecast is for.
         cutoff: Last month the evidence knows, ``YYYY-MM``.
         forecasts: ``FORECAST_COLUMNS``; optionally ``drivers`` (JSON list of ``[name, tonnes]``)
             and ``band_hit_rate`` (share of past months inside the 80 % band, 0..1).

@@ -146,17 +146,17 @@ def _small(publication: Publication) -> str:
 
 
 def _fan(publication: Publication, destination: str) -> Fan:
-    stand = publication.stand
+    snapshot = publication.snapshot
     report = ReportInput(
         as_of=publication.as_of,
-        cutoff=stand.cutoff,
+        cutoff=snapshot.cutoff,
         forecasts=publication.latest,
-        panel=stand.panel,
-        events=stand.ledger.events,
+        panel=snapshot.panel,
+        events=snapshot.ledger.events,
     )
     fan = make_fan(report, destination)
     steps = pick_steps(
-        stand.ledger.tariffs,
+        snapshot.ledger.tariffs,
         destination=destination,
         start=fan.start,
         end=fan.end,

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -169,16 +169,6 @@ FormQuery = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """The requested part of a list."""
-
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Maximum number of rows.")] = (
-        USUAL_ROWS
-    )
-    offset: Annotated[int, Query(ge=0, description="Rows to skip.")] = 0
-
-
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
     """Return an answer, or 304 where the client has it already."""
     headers = {"ETag": answer.etag, "Vary": "Accept, Authorization", **(headers or {})}
@@ -187,26 +177,54 @@ def reply(request: Request, answer: Answer, headers: dict[str, str] | None = Non
     return Response(answer.body, headers=headers, media_type=answer.media)
 
 
-def listed(
-    request: Request,
-    rows: Sequence[Record],
-    columns: Sequence[str],
-    *,
-    paging: Paging,
-    form: Form | None,
-) -> Response:
-    """Return one page of a list with links to the others.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The requested part of a list, and in which form."""
 
-    CSV has the same page; its number of all rows is in the header ``X-Total-Count``.
-    """
-    part = rows[paging.offset : paging.offset + paging.limit]
-    headers = {"X-Total-Count": str(len(rows))}
-    if links := _links(request, paging, len(rows)):
-        headers["Link"] = links
-    if wants_csv(request, form):
-        return reply(request, csv_answer(part, columns), headers)
-    about = {"total": len(rows), "limit": paging.limit, "offset": paging.offset}
-    return reply(request, json_answer({**about, "items": part}), headers)
+    request: Request
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Maximum number of rows.")] = (
+        USUAL_ROWS
+    )
+    offset: Annotated[int, Query(ge=0, description="Rows to skip.")] = 0
+    form: FormQuery = None
+
+    @property
+    def wants_csv(self) -> bool:
+        """Tell whether CSV is requested."""
+        return wants_csv(self.request, self.form)
+
+    def reply(self, rows: Sequence[Record], columns: Sequence[str]) -> Response:
+        """Return one page of a list with links to the others.
+
+        CSV has the same page; its number of all rows is in the header ``X-Total-Count``.
+        """
+        part = rows[self.offset : self.offset + self.limit]
+        headers = {"X-Total-Count": str(len(rows))}
+        if links := self._links(len(rows)):
+            headers["Link"] = links
+        if self.wants_csv:
+            return reply(self.request, csv_answer(part, columns), headers)
+        about = {"total": len(rows), "limit": self.limit, "offset": self.offset}
+        return reply(self.request, json_answer({**about, "items": part}), headers)
+
+    def _links(self, total: int) -> str:
+        """Return the Link header: first, previous, next and last page where they exist."""
+        last = max(0, (total - 1) // self.limit * self.limit)
+        places: dict[str, int] = {}
+        if self.offset > 0:
+            places |= {"first": 0, "prev": max(0, self.offset - self.limit)}
+        if self.offset + self.limit < total:
+            places |= {"next": self.offset + self.limit, "last": last}
+        asked = self.request.query_params.multi_items()
+        kept = [(name, value) for name, value in asked if name not in {"limit", "offset"}]
+        path = self.request.url.path
+        return ", ".join(
+            f'<{path}?{urlencode([*kept, ("limit", self.limit), ("offset", place)])}>; rel="{name}"'
+            for name, place in places.items()
+        )
+
+
+Shown = Annotated[Listing, Depends()]
 
 
 def wants_csv(request: Request, form: Form | None) -> bool:
@@ -235,19 +253,3 @@ def tags_of(request: Request) -> set[str]:
     """Return the entity tags that the client has already."""
     header = request.headers.get("if-none-match", "")
     return {tag.strip().removeprefix("W/") for tag in header.split(",")}
-
-
-def _links(request: Request, paging: Paging, total: int) -> str:
-    """Return the Link header: first, previous, next and last page where they exist."""
-    last = max(0, (total - 1) // paging.limit * paging.limit)
-    places: dict[str, int] = {}
-    if paging.offset > 0:
-        places |= {"first": 0, "prev": max(0, paging.offset - paging.limit)}
-    if paging.offset + paging.limit < total:
-        places |= {"next": paging.offset + paging.limit, "last": last}
-    kept = [(n, v) for n, v in request.query_params.multi_items() if n not in {"limit", "offset"}]
-    return ", ".join(
-        f"<{request.url.path}?{urlencode([*kept, ('limit', paging.limit), ('offset', place)])}>; "
-        f'rel="{name}"'
-        for name, place in places.items()
-    )

@@ -100,7 +100,7 @@ class CommodityCache:
         """Return what is published of a commodity, made now if the store changed since.
 
         Args:
-            magnets: The state to stand beside.
+            magnets: The publication of the magnets.
             commodity: A code; the magnets' own gives ``magnets``.
             clock: The moment.
 

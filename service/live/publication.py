@@ -139,7 +139,7 @@ class Publication:
     published: Published
     as_of: pd.Timestamp
     """Moment of the newest forecast."""
-    stands: Mapping[pd.Timestamp, KnownState]
+    snapshots: Mapping[pd.Timestamp, KnownState]
     """What was known at the moment of each published forecast."""
     ledger: PolicyLedger
     """Policy as known when this state was read."""
@@ -175,9 +175,9 @@ class Publication:
         return self.as_of, self.published.mark
 
     @property
-    def stand(self) -> KnownState:
+    def snapshot(self) -> KnownState:
         """Return what was known at the newest forecast."""
-        return self.stands[self.as_of]
+        return self.snapshots[self.as_of]
 
     @property
     def latest(self) -> pd.DataFrame:
@@ -192,7 +192,7 @@ class Publication:
     @property
     def moments(self) -> list[pd.Timestamp]:
         """Return the moments forecast at, newest first."""
-        return sorted(self.stands, reverse=True)
+        return sorted(self.snapshots, reverse=True)
 
     def forecasts_at(self, as_of: pd.Timestamp) -> pd.DataFrame:
         """Return the forecasts of one moment."""
@@ -245,13 +245,13 @@ def make_publication(
         name: json_answer(forecast_document(rows, name, meanings))
         for name in in_reading_order(rows["destination"])
     }
-    stands = {
+    snapshots = {
         moment: state_at(published, moment, behind.get(moment) or NO_PANEL) for moment in moments
     }
     return Publication(
         published=published,
         as_of=newest,
-        stands=MappingProxyType(stands),
+        snapshots=MappingProxyType(snapshots),
         ledger=ledger_at(published, now),
         meanings=meanings,
         answers=MappingProxyType(answers),

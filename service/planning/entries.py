@@ -1,6 +1,6 @@
 """Needs, alert rules, alerts and overrides: what is shown of them, and how planners write them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,8 +12,15 @@ from service.errors import NothingPublishedError
 from service.http.responses import Record, records
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication
+from service.planning.models import (
+    AlertResponse,
+    AuditEntryResponse,
+    OverrideResponse,
+    RuleResponse,
+)
 from service.planning.webhooks import WebhookPolicy
 from service.queries.history import known_moment
+from service.queries.models import columns_of
 from service.queries.track import TRUTH
 from store.errors import DataError
 from store.planning.alert_rules import AlertRule, add_rule, end_rule
@@ -21,23 +28,6 @@ from store.planning.audit import Actor
 from store.planning.needs import NeedRow, add_need, end_need
 from store.planning.overrides import OverrideRow, add_override
 from store.vocabulary import COMMODITY
-
-RULE_COLUMNS: Final = (
-    "id", "name", "measure", "need_id", "commodity", "destination", "points", "webhook", "since",
-    "author", "created_at",
-)  # fmt: skip
-
-ALERT_COLUMNS: Final = (
-    "rule_id", "rule", "commodity", "as_of", "against", "period", "before", "after", "message",
-    "evaluated_at", "attempts", "delivered_at", "trouble",
-)  # fmt: skip
-
-OVERRIDE_COLUMNS: Final = (
-    "commodity", "destination", "period", "as_of", "tonnes", "author", "reason", "available_at",
-    "p50", "counts", "came", "scored",
-)  # fmt: skip
-
-AUDIT_COLUMNS: Final = ("id", "at", "token_id", "actor", "action", "object", "before", "after")
 
 _KEY: Final = ["destination", "period", "as_of"]
 
@@ -51,7 +41,7 @@ def rules(planning: PlanningState, commodity: str | None = None) -> list[Record]
         webhook=[urlsplit(url).hostname or "" for url in planning.rules["url"]]
     )
     own = _of(rows, commodity)
-    return records(own[list(RULE_COLUMNS)].sort_values("id", ascending=False))
+    return records(own[columns_of(RuleResponse)].sort_values("id", ascending=False))
 
 
 def alerts(planning: PlanningState, commodity: str | None = None) -> list[Record]:
@@ -65,16 +55,18 @@ def alerts(planning: PlanningState, commodity: str | None = None) -> list[Record
     rows = fired.assign(**{n: fired["rule_id"].map(v).astype("str") for n, v in columns.items()})
     order = ["as_of", "rule_id"]
     own = _of(rows, commodity)
-    return records(own[list(ALERT_COLUMNS)].sort_values(order, ascending=[False, True]))
+    return records(own[columns_of(AlertResponse)].sort_values(order, ascending=[False, True]))
 
 
 def audit(planning: PlanningState) -> list[Record]:
     """Return the audit trail, newest first."""
-    return records(planning.rows.audit[list(AUDIT_COLUMNS)].sort_values("id", ascending=False))
+    return records(
+        planning.rows.audit[columns_of(AuditEntryResponse)].sort_values("id", ascending=False)
+    )
 
 
 def override_cells(publication: Publication, planning: PlanningState) -> pd.DataFrame:
-    """Return every override of a commodity beside median and actual: ``OVERRIDE_COLUMNS``.
+    """Return every override of a commodity beside median and actual: ``OverrideResponse``.
 
     Of each month and publication the newest counts. The newest of those made before the month's
     figure was published is scored. Newest first; ``period`` is the
@@ -83,7 +75,7 @@ def override_cells(publication: Publication, planning: PlanningState) -> pd.Data
     rows = planning.overrides_of(publication.commodity)
     medians = publication.published.forecasts
     medians = medians.assign(period=pd.to_datetime(medians["period"]))[[*_KEY, "p50"]]
-    panel = publication.stand.panel
+    panel = publication.snapshot.panel
     truth = panel.loc[panel["kind"] == TRUTH].rename(
         columns={"tonnes": "came", "available_at": "out_at"}
     )
@@ -98,7 +90,7 @@ def override_cells(publication: Publication, planning: PlanningState) -> pd.Data
     newest = ~found.duplicated(_KEY, keep="last")
     last_in_time = found.loc[in_time].drop_duplicates(_KEY, keep="last").index
     marked = found.assign(counts=newest, scored=found.index.isin(last_in_time))
-    return marked[list(OVERRIDE_COLUMNS)].iloc[::-1].reset_index(drop=True)
+    return marked[columns_of(OverrideResponse)].iloc[::-1].reset_index(drop=True)
 
 
 def overrides(publication: Publication, planning: PlanningState) -> list[Record]:
@@ -135,18 +127,6 @@ def value_added(publication: Publication, planning: PlanningState) -> dict[str, 
 def _of(rows: pd.DataFrame, commodity: str | None) -> pd.DataFrame:
     """Return the rows of a commodity, all if None."""
     return rows if commodity is None else rows.loc[rows["commodity"] == commodity]
-
-
-@dataclass(frozen=True, slots=True)
-class OverrideRequest:
-    """An override as requested; without a moment it is for the newest publication."""
-
-    destination: str
-    period: pd.Timestamp
-    as_of: pd.Timestamp | None
-    tonnes: float
-    reason: str
-    commodity: str = COMMODITY
 
 
 def record_need(live: LivePublication, who: Actor, need: NeedRow) -> int:
@@ -187,31 +167,35 @@ def remove_rule(live: LivePublication, who: Actor, number: int) -> None:
     live.refresh_planning()
 
 
-def record_override(live: LivePublication, who: Actor, request: OverrideRequest) -> OverrideRow:
+def record_override(
+    live: LivePublication,
+    who: Actor,
+    destination: str,
+    period: pd.Timestamp,
+    as_of: pd.Timestamp | None,
+    *,
+    tonnes: float,
+    reason: str,
+    commodity: str,
+) -> OverrideRow:
     """Record an override and return it; as ``store.planning.overrides.add_override``.
+
+    Without a moment it is for the newest publication.
 
     Raises:
         DataError: The month's figure is already published.
         UnknownError: Its commodity has no forecast.
     """
-    publication = live.of(request.commodity)
-    as_of = known_moment(publication, request.as_of)
-    panel = publication.stand.panel
-    own = panel["destination"].eq(request.destination) & panel["period"].eq(request.period)
+    publication = live.of(commodity)
+    moment = known_moment(publication, as_of)
+    panel = publication.snapshot.panel
+    own = panel["destination"].eq(destination) & panel["period"].eq(period)
     if (panel.loc[own, "kind"] == TRUTH).any():
         raise DataError(
-            f"An override of {request.destination} in {request.period:%Y-%m}, "
-            "whose figure is already published. Expected a month that is not yet known. "
-            "Choose a later one."
+            f"An override of {destination} in {period:%Y-%m}, whose figure is already published. "
+            "Expected a month that is not yet known. Choose a later one."
         )
-    made = OverrideRow(
-        request.destination,
-        request.period,
-        as_of,
-        request.tonnes,
-        request.reason,
-        request.commodity,
-    )
+    made = OverrideRow(destination, period, moment, tonnes, reason, commodity)
     add_override(live.engine, made, who=who, at=live.clock())
     live.refresh_planning()
     return made

@@ -53,7 +53,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
         now: The moment of the request (UTC).
     """
     today = now.tz_convert("UTC").tz_localize(None).normalize()
-    cutoff = pd.Timestamp(f"{publication.stand.cutoff}-01")
+    cutoff = pd.Timestamp(f"{publication.snapshot.cutoff}-01")
     due = _due_days(publication, cutoff, today)
     next_month = next(month for month, day in due.items() if day > today)
     past = {month: day for month, day in due.items() if day <= today}
@@ -78,7 +78,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
 
 def _data_day(publication: Publication, cutoff: pd.Timestamp) -> pd.Timestamp | None:
     """Return the day on which the newest figure of the cutoff month was published."""
-    panel = publication.stand.panel
+    panel = publication.snapshot.panel
     came = panel.loc[panel["period"] == cutoff, "available_at"]
     return None if came.empty else came.max().tz_localize(None).normalize()
 

@@ -1,21 +1,13 @@
 """Past months as known at a forecast, and published figures with their revisions."""
 
-from typing import Final
-
 import pandas as pd
 
 from service.errors import UnknownError
 from service.http.responses import Record, records
 from service.live.publication import Publication
+from service.queries.models import FigureResponse, HistoryMonth, columns_of
 from service.wording import name_of, query_of
 from store.errors import first_few
-
-FIGURE_COLUMNS: Final = (
-    "destination", "measure", "period_from", "period_to", "value", "unit", "half_width", "kind",
-    "available_at", "source", "source_url", "usable", "vintage",
-)  # fmt: skip
-
-HISTORY_COLUMNS: Final = ("destination", "period", "tonnes", "stderr_t", "kind", "available_at")
 
 
 def months_of(
@@ -29,15 +21,15 @@ def months_of(
         as_of: The moment of a published forecast; the newest if None.
 
     Returns:
-        ``HISTORY_COLUMNS``; tonnes and standard error in t, kind observed, derived or estimated.
+        ``HistoryMonth``; tonnes and standard error in t, kind observed, derived or estimated.
 
     Raises:
         UnknownError: There is no such destination or forecast.
     """
-    panel = publication.stands[known_moment(publication, as_of)].panel
+    panel = publication.snapshots[known_moment(publication, as_of)].panel
     own = panel.loc[panel["destination"] == known_destination(publication, destination)]
     named = own.assign(period=own["period"].dt.strftime("%Y-%m"))
-    return records(named[list(HISTORY_COLUMNS)].sort_values("period"))
+    return records(named[columns_of(HistoryMonth)].sort_values("period"))
 
 
 def figures(
@@ -57,7 +49,7 @@ def figures(
         month = pd.Timestamp(f"{period}-01")
         rows = rows.loc[(rows["period_from"] <= month) & (rows["period_to"] >= month)]
     newest = rows.sort_values("available_at", ascending=False, kind="stable")
-    shown = newest[list(FIGURE_COLUMNS)]
+    shown = newest[columns_of(FigureResponse)]
     months = {n: shown[n].dt.strftime("%Y-%m") for n in ("period_from", "period_to")}
     return records(shown.assign(**months))
 
@@ -86,7 +78,7 @@ def known_moment(publication: Publication, as_of: pd.Timestamp | None) -> pd.Tim
     """
     if as_of is None:
         return publication.as_of
-    if as_of not in publication.stands:
+    if as_of not in publication.snapshots:
         days = [f"{moment:%Y-%m-%d}" for moment in publication.moments]
         raise UnknownError(
             f"No forecast as of {as_of:%Y-%m-%dT%H:%M:%SZ}. Expected one of those published: "

@@ -10,30 +10,22 @@ from sqlalchemy import Engine
 from service.charts.markers import touches
 from service.http.responses import Record, records
 from service.live.publication import Publication
+from service.queries.models import (
+    CommodityResponse,
+    Event,
+    PublicationResponse,
+    RefusedFileResponse,
+    ResponseModel,
+    ScoreResponse,
+    Tariff,
+    Vintage,
+    columns_of,
+)
 from service.wording import label_of
 from store.publications.published import read_newest
 from store.vocabulary import COMMODITY
 
-VINTAGE_COLUMNS: Final = (
-    "id", "ingested_at", "source", "file_name", "rows", "period_from", "period_to",
-    "first_available_at", "last_available_at", "actor", "sha256",
-)  # fmt: skip
-
-QUARANTINE_COLUMNS: Final = (
-    "id", "quarantined_at", "source", "file_name", "reasons", "actor", "released_at",
-    "released_by", "note",
-)  # fmt: skip
-
 SUSPICIOUS_COLUMNS: Final = ("statement", "residual_t", "z", "source_url")
-
-SCORE_COLUMNS: Final = (
-    "as_of", "model", "scope", "horizon_from", "horizon_to", "metric", "value", "cells",
-)  # fmt: skip
-
-PUBLICATION_COLUMNS: Final = (
-    "as_of", "published_at", "afterwards", "cutoff", "first_period", "last_period",
-    "destinations", "models", "statuses", "data_vintage",
-)  # fmt: skip
 
 AFTERWARDS: Final = pd.Timedelta(days=7)
 """A forecast published so long after its moment may come from a newer method."""
@@ -41,17 +33,17 @@ AFTERWARDS: Final = pd.Timedelta(days=7)
 
 def vintages(publication: Publication) -> list[Record]:
     """Return the ingests, newest first."""
-    return _newest_first(publication.published.vintages, VINTAGE_COLUMNS)
+    return _newest_first(publication.published.vintages, Vintage)
 
 
 def quarantine(publication: Publication) -> list[Record]:
     """Return the files that the data checks rejected, newest first, without their rows."""
-    return _newest_first(publication.published.quarantine, QUARANTINE_COLUMNS)
+    return _newest_first(publication.published.quarantine, RefusedFileResponse)
 
 
 def suspicious(publication: Publication) -> list[Record]:
     """Return the published figures inconsistent with the others, worst first."""
-    return records(publication.stand.suspicious[list(SUSPICIOUS_COLUMNS)])
+    return records(publication.snapshot.suspicious[list(SUSPICIOUS_COLUMNS)])
 
 
 def scores(publication: Publication, *, scope: str = "", metric: str = "") -> list[Record]:
@@ -59,7 +51,9 @@ def scores(publication: Publication, *, scope: str = "", metric: str = "") -> li
     rows = publication.published.scores
     for name, value in (("scope", scope), ("metric", metric)):
         rows = rows.loc[rows[name] == value] if value else rows
-    return records(rows[list(SCORE_COLUMNS)].sort_values("as_of", ascending=False, kind="stable"))
+    return records(
+        rows[columns_of(ScoreResponse)].sort_values("as_of", ascending=False, kind="stable")
+    )
 
 
 def publications(publication: Publication) -> list[Record]:
@@ -71,7 +65,7 @@ def publications(publication: Publication) -> list[Record]:
                 _summary(publication, pd.Timestamp(str(m)), part)
                 for m, part in rows.groupby("as_of")
             ],
-            columns=list(PUBLICATION_COLUMNS),
+            columns=columns_of(PublicationResponse),
         ).sort_values("as_of", ascending=False)
     )
 
@@ -100,14 +94,9 @@ def _summary(publication: Publication, moment: pd.Timestamp, rows: pd.DataFrame)
     }
 
 
-def _newest_first(rows: pd.DataFrame, columns: tuple[str, ...]) -> list[Record]:
-    return records(rows.sort_values("id", ascending=False)[list(columns)])
+def _newest_first(rows: pd.DataFrame, row: type[ResponseModel]) -> list[Record]:
+    return records(rows.sort_values("id", ascending=False)[columns_of(row)])
 
-
-COMMODITY_COLUMNS: Final = (
-    "commodity", "label", "as_of", "cutoff", "first_period", "last_period", "months",
-    "destinations", "status",
-)  # fmt: skip
 
 _MONTHS: Final = ("cutoff", "first_period", "last_period")
 
@@ -130,20 +119,8 @@ def _rows(publication: Publication, engine: Engine) -> list[Record]:
     magnets_first = newest.assign(other=newest["commodity"] != COMMODITY).sort_values(
         ["other", "commodity"]
     )
-    return records(magnets_first[list(COMMODITY_COLUMNS)])
+    return records(magnets_first[columns_of(CommodityResponse)])
 
-
-EVENT_COLUMNS: Final = (
-    "event_id", "announced_on", "effective_from", "effective_to", "suspended_from",
-    "suspended_to", "issuer", "instrument", "direction", "severity", "destinations", "products",
-    "summary", "legal_reference", "source_urls", "confidence", "evidence", "note", "available_at",
-)  # fmt: skip
-
-TARIFF_COLUMNS: Final = (
-    "importer", "origin", "component", "product_scope", "rate_pct", "announced_on",
-    "effective_from", "effective_to", "legal_reference", "source_url", "confidence", "note",
-    "available_at",
-)  # fmt: skip
 
 SEARCHED: Final = ("event_id", "issuer", "summary", "legal_reference", "products", "note")
 SEARCHED_STEPS: Final = ("importer", "component", "legal_reference", "note")
@@ -168,7 +145,7 @@ def events(publication: Publication, search: LedgerQuery) -> list[Record]:
         rows = rows.loc[fits]
     rows = _matching(rows, SEARCHED, search.text)
     order = ["announced_on", "severity", "event_id"]
-    return records(rows.sort_values(order, ascending=False)[list(EVENT_COLUMNS)])
+    return records(rows.sort_values(order, ascending=False)[columns_of(Event)])
 
 
 def tariffs(publication: Publication, *, importer: str = "", text: str = "") -> list[Record]:
@@ -178,7 +155,7 @@ def tariffs(publication: Publication, *, importer: str = "", text: str = "") -> 
         rows = rows.loc[rows["importer"] == importer]
     rows = _matching(rows, SEARCHED_STEPS, text)
     order = ["effective_from", "importer", "component"]
-    return records(rows.sort_values(order, ascending=[False, True, True])[list(TARIFF_COLUMNS)])
+    return records(rows.sort_values(order, ascending=[False, True, True])[columns_of(Tariff)])
 
 
 def instruments(publication: Publication) -> list[str]:

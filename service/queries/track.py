@@ -9,6 +9,7 @@ import pandas as pd
 
 from service.charts.markers import SCHEDULED_PREFIX, touches
 from service.live.publication import Publication
+from service.queries.models import TrackCell, columns_of
 from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS, QUANTILES
 
 TRUTH: Final = "observed"
@@ -17,12 +18,6 @@ TRUTH: Final = "observed"
 LARGEST_ERRORS: Final = 10
 MAJOR_SEVERITY: Final = 2
 """Severity from which an event is listed beside a large error."""
-
-CELL_COLUMNS: Final = (
-    "as_of", "destination", "period", "horizon", "model", "status", *QUANTILE_COLUMNS, "tonnes",
-    "seasonal_naive", "last_value", "error", "inside80", "pinball",
-    "frozen_ahead",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ class LargeError:
 
 
 def cells_of(publication: Publication) -> pd.DataFrame:
-    """Return one row a published month with an observed figure: ``CELL_COLUMNS``.
+    """Return one row a published month with an observed figure: ``TrackCell``.
 
     ``seasonal_naive`` and ``last_value`` use only what was known at the forecast's own moment;
     ``frozen_ahead`` tells whether the forecast was published before the figure.
@@ -67,15 +62,15 @@ def cells_of(publication: Publication) -> pd.DataFrame:
     """
     rows = publication.published.forecasts
     rows = rows.assign(period=pd.to_datetime(rows["period"]), cutoff=pd.to_datetime(rows["cutoff"]))
-    panel = publication.stand.panel
+    panel = publication.snapshot.panel
     truth = panel.loc[panel["kind"] == TRUTH, ["destination", "period", "tonnes"]]
     found = rows.merge(truth, on=["destination", "period"], validate="many_to_one")
     parts = [
-        _with_simple_rules(part, publication.stands[pd.Timestamp(str(moment))].panel)
+        _with_simple_rules(part, publication.snapshots[pd.Timestamp(str(moment))].panel)
         for moment, part in found.groupby("as_of")
     ]
     if not parts:
-        return pd.DataFrame(columns=list(CELL_COLUMNS))
+        return pd.DataFrame(columns=columns_of(TrackCell))
     cells = pd.concat(parts, ignore_index=True)
     scored = cells.assign(
         error=cells["p50"] - cells["tonnes"],
@@ -84,7 +79,7 @@ def cells_of(publication: Publication) -> pd.DataFrame:
         frozen_ahead=_frozen_ahead(publication, cells),
     )
     order = ["as_of", "destination", "period"]
-    return scored[list(CELL_COLUMNS)].sort_values(order, ignore_index=True)
+    return scored[columns_of(TrackCell)].sort_values(order, ignore_index=True)
 
 
 def score(cells: pd.DataFrame, what: str) -> TrackScore:

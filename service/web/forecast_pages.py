@@ -17,7 +17,8 @@ from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_documen
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.queries.explain import forecast_sentences
-from service.queries.history import HISTORY_COLUMNS, known_destination, months_of, titles
+from service.queries.history import known_destination, months_of, titles
+from service.queries.models import HistoryMonth, columns_of
 from service.queries.needs import autocorrelation_of
 from service.report import view
 from service.web.render import OTHERS, FormErrors, page
@@ -204,7 +205,7 @@ def workbook(publication: Publication, destination: str, planning: PlanningState
         columns = ("as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS)
         _fill(book.add_worksheet("Forecast"), flat_rows(document), columns)
         past = months_of(publication, destination)
-        _fill(book.add_worksheet("History"), past, HISTORY_COLUMNS)
+        _fill(book.add_worksheet("History"), past, columns_of(HistoryMonth))
         _fill(book.add_worksheet("About"), _about(document), ("what", "value"))
     return buffer.getvalue()
 

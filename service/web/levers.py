@@ -72,7 +72,7 @@ def choices_of(publication: Publication) -> LeverChoices:
         day=f"{day:%Y-%m-%d}",
         destinations=tuple(destinations),
         importers=tuple(in_reading_order(importers)),
-        suspended=_suspended(publication.stand.ledger.events, day),
+        suspended=_suspended(publication.snapshot.ledger.events, day),
     )
 
 

@@ -167,15 +167,16 @@ def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
     current = _chosen(shared, fields)
     destination = known_destination(current, text_in(fields, "destination"))
     try:
-        requested = entries.OverrideRequest(
-            destination=destination,
-            period=month_in(fields, "period"),
-            as_of=moment_of(text_in(fields, "as_of")),
+        entries.record_override(
+            shared.live,
+            who,
+            destination,
+            month_in(fields, "period"),
+            moment_of(text_in(fields, "as_of")),
             tonnes=number_in(fields, "tonnes"),
             reason=text_in(fields, "reason"),
             commodity=current.commodity,
         )
-        entries.record_override(shared.live, who, requested)
     except TokenError:
         raise
     except DataError as err:

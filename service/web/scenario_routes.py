@@ -13,7 +13,12 @@ from service.http.replies import reply
 from service.http.responses import Answer, answer_of
 from service.live.publication import Publication
 from service.queries.history import known_destination
-from service.scenarios.scenario_schema import WorkedScenario, scenario_csv, scenario_json
+from service.scenarios.scenario_schema import (
+    ScenarioResult,
+    WorkedScenario,
+    scenario_csv,
+    scenario_json,
+)
 from service.state import Current, Scenarios, Shared, State, may_read
 from service.web.lever_checks import check
 from service.web.levers import choices_of, form_like, form_of
@@ -117,26 +122,27 @@ async def _page(
     return await run_in_threadpool(make)
 
 
-@router.get("/what-if/answer.csv")
-async def csv_route(
+async def answer_to(
     request: Request, current: Current, queue: Scenarios, scenario: Scenario
-) -> Response:
+) -> ScenarioResult:
+    """Return the result of the scenario of an address; as ``ScenarioQueue.answer``."""
+    text = _text_of(scenario)
+    return await queue.answer(current, text, first=True, is_gone=request.is_disconnected)
+
+
+Answered = Annotated[ScenarioResult, Depends(answer_to)]
+
+
+@router.get("/what-if/answer.csv")
+async def csv_route(request: Request, current: Current, result: Answered) -> Response:
     """Return the months of all destinations with and without the scenario as CSV."""
-    result = await queue.answer(
-        current, _text_of(scenario), first=True, is_gone=request.is_disconnected
-    )
     made = await run_in_threadpool(scenario_csv, result, current.as_of)
     return reply(request, made, _named(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
 
 
 @router.get("/what-if/answer.json")
-async def json_route(
-    request: Request, current: Current, queue: Scenarios, scenario: Scenario
-) -> Response:
+async def json_route(request: Request, current: Current, result: Answered) -> Response:
     """Return the whole result as JSON, like the API."""
-    result = await queue.answer(
-        current, _text_of(scenario), first=True, is_gone=request.is_disconnected
-    )
     return reply(request, await run_in_threadpool(scenario_json, result, current.as_of))
 
 

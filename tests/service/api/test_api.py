@@ -7,24 +7,25 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from service.api import models, tables
+from service.api import models
 from service.api.models import Page
 from service.live.documents import OVERRIDE_COLUMNS
+from service.queries import models as lists
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import make_drivers, make_forecasts
 
 API = "/api/v1"
 LISTS: dict[str, type[BaseModel]] = {
     "forecasts": Page[models.ForecastResponse],
-    "publications": Page[models.PublicationResponse],
-    "history/USA": Page[tables.HistoryMonth],
-    "figures": Page[tables.FigureResponse],
-    "scores": Page[tables.ScoreResponse],
-    "track-record": Page[tables.TrackCell],
-    "events": Page[tables.Event],
-    "tariffs": Page[tables.Tariff],
-    "vintages": Page[tables.Vintage],
-    "quarantine": Page[tables.RefusedFileResponse],
+    "publications": Page[lists.PublicationResponse],
+    "history/USA": Page[lists.HistoryMonth],
+    "figures": Page[lists.FigureResponse],
+    "scores": Page[lists.ScoreResponse],
+    "track-record": Page[lists.TrackCell],
+    "events": Page[lists.Event],
+    "tariffs": Page[lists.Tariff],
+    "vintages": Page[lists.Vintage],
+    "quarantine": Page[lists.RefusedFileResponse],
 }
 
 

@@ -10,9 +10,9 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.api import planning_models as models
 from service.api.models import Page, Problem
 from service.app import Rules
+from service.planning import models
 from service.planning.entries import override_cells, value_added
 from service.planning.webhooks import WebhookPolicy
 from service.queries.needs import USUAL_AUTOCORRELATION
@@ -280,7 +280,7 @@ def test_overrides_are_scored_against_the_model_by_what_came(engine: Engine) -> 
     live = make_live(engine)
     live.refresh()
     publication = live.publication
-    truth = publication.stand.panel.query("destination == 'USA' and kind == 'observed'")
+    truth = publication.snapshot.panel.query("destination == 'USA' and kind == 'observed'")
     truth = truth.loc[truth["period"] > "2025-08-01"].iloc[0]
     medians = publication.forecasts_at(pd.Timestamp(EARLIER)).query("destination == 'USA'")
     p50 = float(medians.set_index("period")["p50"][f"{truth['period']:%Y-%m}"])

@@ -16,9 +16,9 @@ from starlette.testclient import TestClient
 
 from flows.alerts import alert
 from flows.context.stores import store_of
-from service.api import planning_models as models
 from service.api.models import Page
 from service.app import Rules
+from service.planning import models
 from service.planning.entries import override_cells, value_added
 from service.planning.webhooks import WebhookPolicy
 from service.queries.needs import USUAL_AUTOCORRELATION
@@ -211,7 +211,7 @@ def test_overrides_of_other_goods_are_scored_by_what_came_of_them(store: Engine)
     live = make_live(store)
     live.refresh()
     publication = live.of(GOODS)
-    truth = publication.stand.panel.query("destination == 'FRA' and kind == 'observed'")
+    truth = publication.snapshot.panel.query("destination == 'FRA' and kind == 'observed'")
     truth = truth.loc[truth["period"] > "2026-04-01"].iloc[0]
     month, came = truth["period"], float(truth["tonnes"])
     medians = publication.forecasts_at(pd.Timestamp(early)).query("destination == 'FRA'")

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from service.api import models, tables
+from service.api import models
 from service.api.models import Page
+from service.queries import models as lists
 from store.database import open_store
 from store.planning.audit import Actor
 from store.planning.overrides import OverrideRow, add_override
@@ -37,7 +38,7 @@ def shop(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_the_list_names_each_commodity_with_its_newest_forecast(shop: TestClient) -> None:
     told = shop.get(f"{API}/commodities").json()
 
-    Page[models.CommodityResponse].model_validate(told)
+    Page[lists.CommodityResponse].model_validate(told)
     assert [row["commodity"] for row in told["items"]] == ["85051110", GOODS]
     magnets, other = told["items"]
     assert (magnets["label"], magnets["months"], magnets["destinations"]) == (
@@ -56,11 +57,11 @@ def test_the_list_names_each_commodity_with_its_newest_forecast(shop: TestClient
         ("forecasts", Page[models.ForecastResponse]),
         ("forecasts/USA", models.ForecastResponse),
         ("explain/USA", models.Explanation),
-        ("history/USA", Page[tables.HistoryMonth]),
-        ("figures", Page[tables.FigureResponse]),
-        ("scores", Page[tables.ScoreResponse]),
-        ("track-record", Page[tables.TrackCell]),
-        ("publications", Page[models.PublicationResponse]),
+        ("history/USA", Page[lists.HistoryMonth]),
+        ("figures", Page[lists.FigureResponse]),
+        ("scores", Page[lists.ScoreResponse]),
+        ("track-record", Page[lists.TrackCell]),
+        ("publications", Page[lists.PublicationResponse]),
     ],
 )
 def test_another_commodity_is_answered_as_documented(
@@ -225,7 +226,7 @@ def test_other_goods_are_kept_until_the_store_changes(two_goods: Path, tmp_path:
     assert again is first
     assert (first.as_of, anew.as_of) == (pd.Timestamp(NEWEST), pd.Timestamp(later))
     assert anew.answers["USA"].body != first.answers["USA"].body
-    pd.testing.assert_frame_equal(anew.stands[first.as_of].panel, first.stand.panel)
+    pd.testing.assert_frame_equal(anew.snapshots[first.as_of].panel, first.snapshot.panel)
     assert live.publication.as_of == pd.Timestamp(NEWEST)
 
 

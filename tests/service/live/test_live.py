@@ -53,7 +53,7 @@ def test_the_newest_publication_takes_the_place_of_the_one_before(engine: Engine
 def test_a_panel_is_read_once_and_outlives_figures_that_come_in_later(engine: Engine) -> None:
     live = make_live(engine)
     live.refresh()
-    before = live.publication.stand
+    before = live.publication.snapshot
 
     with writing(engine) as connection:
         connection.execute(text("DELETE FROM observations WHERE destination = 'USA'"))
@@ -61,9 +61,9 @@ def test_a_panel_is_read_once_and_outlives_figures_that_come_in_later(engine: En
     publish(engine, LATER, cutoff="2026-07", panel=NO_PANEL)
     live.refresh()
 
-    kept = live.publication.stands[pd.Timestamp(NEWEST)]
+    kept = live.publication.snapshots[pd.Timestamp(NEWEST)]
     pd.testing.assert_frame_equal(kept.panel, before.panel)
-    assert (before.cutoff, len(before.panel), len(live.publication.stand.panel)) == (
+    assert (before.cutoff, len(before.panel), len(live.publication.snapshot.panel)) == (
         "2026-07", 1524, 0,
     )  # fmt: skip
 
@@ -75,13 +75,13 @@ def test_a_panel_that_is_stored_afterwards_is_shown_without_a_new_publication(
         connection.execute(text("UPDATE publications SET panel = ''"))
     live = make_live(engine)
     live.refresh()
-    without = live.publication.stand
+    without = live.publication.snapshot
 
     store_missing_panels(engine)
 
     assert live.refresh()
     assert (without.cutoff, len(without.panel)) == ("2026-07", 0)
-    assert live.publication.stand.panel["destination"].nunique() == 12
+    assert live.publication.snapshot.panel["destination"].nunique() == 12
 
 
 def test_readers_see_one_publication_whole(engine: Engine) -> None:

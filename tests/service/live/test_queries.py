@@ -92,7 +92,7 @@ def test_a_forecast_past_the_next_release_is_stale(publication: Publication) -> 
 
 def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -> None:
     rows = publication.published.forecasts.assign(status="champion")
-    known = replace(publication.stand, cutoff="2026-10")
+    known = replace(publication.snapshot, cutoff="2026-10")
     good = replace(
         publication,
         published=replace(publication.published, forecasts=rows),
@@ -108,7 +108,7 @@ def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -
 def test_forecasts_are_scored_on_observed_months_only(publication: Publication) -> None:
     cells = track.cells_of(publication)
 
-    panel = publication.stand.panel.set_index(["destination", "period"])
+    panel = publication.snapshot.panel.set_index(["destination", "period"])
     kinds = {panel["kind"][row.destination, row.period] for row in cells.itertuples()}
     assert kinds == {"observed"}
     assert set(cells["as_of"]) == {pd.Timestamp(EARLIER)}
@@ -151,7 +151,7 @@ def test_the_rules_of_thumb_know_only_what_the_forecast_knew(publication: Public
     cells = track.cells_of(publication)
     usa = cells.loc[cells["destination"].eq("USA") & cells["period"].eq("2025-10-01")].iloc[0]
 
-    then = publication.stands[pd.Timestamp(EARLIER)].panel
+    then = publication.snapshots[pd.Timestamp(EARLIER)].panel
     own = then.loc[then["destination"] == "USA"].set_index("period")["tonnes"]
     assert usa["last_value"] == own["2025-07-01"]
     assert usa["seasonal_naive"] == own["2024-10-01"]
@@ -196,7 +196,7 @@ def test_the_worst_misses_come_first_with_what_was_announced_since(
 
 
 def test_tariff_steps_of_a_chart_are_those_of_its_importer(publication: Publication) -> None:
-    tariffs = publication.stand.ledger.tariffs
+    tariffs = publication.snapshot.ledger.tariffs
     window = {
         "start": pd.Timestamp("2025-01-01"),
         "end": pd.Timestamp("2026-12-31"),

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from service.api.models import ResponseModel
+from service.queries.models import ResponseModel
 from store.planning.alert_rules import Watched
 from store.planning.audit import LONGEST_NAME, LONGEST_REASON
 from store.schema.frame_schemas import MONTH_PATTERN

@@ -1,0 +1,192 @@
+"""Rows of lists as documented; they name the columns of pages, JSON and CSV."""
+
+from datetime import date, datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ResponseModel(BaseModel):
+    """A response with these fields and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def columns_of(row: type[ResponseModel]) -> list[str]:
+    """Return the columns of a list, in the order of its documented row."""
+    return list(row.model_fields)
+
+
+class PublicationResponse(ResponseModel):
+    """A published forecast; its rows are never changed."""
+
+    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    published_at: datetime | None = Field(
+        description="When the run that published it ended; missing where none is recorded."
+    )
+    afterwards: bool = Field(
+        description="Published more than a week after as_of, with a method that may be newer."
+    )
+    cutoff: str = Field(examples=["2026-07"])
+    first_period: str = Field(examples=["2026-08"])
+    last_period: str = Field(examples=["2027-10"])
+    destinations: int = Field(examples=[12])
+    models: str = Field(examples=["magnetcast-ce73e51d-897354e0-20261124"])
+    statuses: str = Field(examples=["champion"])
+    data_vintage: str = Field(examples=["897354e071c474eb"])
+
+
+class CommodityResponse(ResponseModel):
+    """A commodity with published forecasts, and the newest of them."""
+
+    commodity: str = Field(examples=["85051110"])
+    label: str = Field(description="Empty where none is known.", examples=["rare-earth magnets"])
+    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    cutoff: str = Field(examples=["2026-07"])
+    first_period: str = Field(examples=["2026-08"])
+    last_period: str = Field(examples=["2027-10"])
+    months: int = Field(examples=[15])
+    destinations: int = Field(examples=[12])
+    status: str = Field(examples=["champion"])
+
+
+class HistoryMonth(ResponseModel):
+    """One past month as known at a published forecast."""
+
+    destination: str = Field(examples=["USA"])
+    period: str = Field(examples=["2025-05"])
+    tonnes: float = Field(examples=[46.0])
+    stderr_t: float = Field(description="Standard error in t.", examples=[0.3])
+    kind: str = Field(description="observed, derived or estimated", examples=["observed"])
+    available_at: datetime = Field(examples=["2025-06-20T00:00:00Z"])
+
+
+class FigureResponse(ResponseModel):
+    """One published figure; a revision is one more row."""
+
+    destination: str = Field(examples=["USA"])
+    measure: str = Field(examples=["net_weight_t"])
+    period_from: str = Field(examples=["2025-05"])
+    period_to: str = Field(examples=["2025-05"])
+    value: float = Field(examples=[46.0])
+    unit: str = Field(examples=["t"])
+    half_width: float = Field(description="Half of the rounding step.", examples=[0.5])
+    kind: str = Field(examples=["reported"])
+    available_at: datetime = Field(examples=["2025-06-20T00:00:00Z"])
+    source: str = Field(examples=["Example News"])
+    source_url: str = Field(examples=["https://example.org/june"])
+    usable: bool = Field(examples=[True])
+    vintage: int | None = Field(description="Ingest that added it.", examples=[2])
+
+
+class ScoreResponse(ResponseModel):
+    """One score of a backtest."""
+
+    as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
+    model: str = Field(examples=["seasonal_naive"])
+    scope: str = Field(description="A destination, or ALL.", examples=["WLD"])
+    horizon_from: int = Field(examples=[1])
+    horizon_to: int = Field(examples=[6])
+    metric: str = Field(examples=["wape"])
+    value: float = Field(examples=[0.2338])
+    cells: int = Field(examples=[79])
+
+
+class TrackCell(ResponseModel):
+    """A published month beside the actual figure; tonnes."""
+
+    as_of: datetime = Field(examples=["2025-08-25T00:00:00Z"])
+    destination: str = Field(examples=["USA"])
+    period: date = Field(examples=["2025-10-01"])
+    horizon: int = Field(examples=[3])
+    model: str = Field(examples=["magnetcast-ce73e51d-ef2beea2-20250825"])
+    status: str = Field(examples=["champion"])
+    p05: float = Field(examples=[310.0])
+    p10: float = Field(examples=[352.0])
+    p25: float = Field(examples=[441.0])
+    p50: float = Field(examples=[548.0])
+    p75: float = Field(examples=[640.0])
+    p90: float = Field(examples=[735.0])
+    p95: float = Field(examples=[802.0])
+    tonnes: float = Field(examples=[656.0])
+    seasonal_naive: float | None = Field(examples=[612.0])
+    last_value: float | None = Field(examples=[619.0])
+    error: float = Field(examples=[-108.0])
+    inside80: bool = Field(examples=[True])
+    pinball: float = Field(examples=[61.2])
+    frozen_ahead: bool = Field(
+        description="Published, with a digest, before the figure; others are not part of the track "
+        "record.",
+        examples=[True],
+    )
+
+
+class Event(ResponseModel):
+    """The newest version of a policy event."""
+
+    event_id: str = Field(examples=["2025-04-cn-no18-seven-ree"])
+    announced_on: date = Field(examples=["2025-04-04"])
+    effective_from: date | None = Field(examples=["2025-04-04"])
+    effective_to: date | None
+    suspended_from: date | None
+    suspended_to: date | None
+    issuer: str = Field(examples=["CN-MOFCOM"])
+    instrument: str = Field(examples=["export_control"])
+    direction: str = Field(examples=["restrictive"])
+    severity: int = Field(examples=[3])
+    destinations: str = Field(examples=["WLD"])
+    products: str
+    summary: str
+    legal_reference: str
+    source_urls: str = Field(description="Joined by ';'.")
+    confidence: str
+    evidence: str
+    note: str
+    available_at: datetime
+
+
+class Tariff(ResponseModel):
+    """The newest version of a tariff step."""
+
+    importer: str = Field(examples=["USA"])
+    origin: str = Field(examples=["CHN"])
+    component: str = Field(examples=["IEEPA_reciprocal"])
+    product_scope: str
+    rate_pct: float | None = Field(examples=[10.0])
+    announced_on: date | None
+    effective_from: date = Field(examples=["2025-04-05"])
+    effective_to: date | None
+    legal_reference: str
+    source_url: str
+    confidence: str
+    note: str
+    available_at: datetime
+
+
+class Vintage(ResponseModel):
+    """One ingest of one file."""
+
+    id: int = Field(examples=[2])
+    ingested_at: datetime | None
+    source: str = Field(examples=["published_figures"])
+    file_name: str = Field(examples=["published_figures.csv"])
+    rows: int = Field(examples=[754])
+    period_from: date | None
+    period_to: date | None
+    first_available_at: datetime | None
+    last_available_at: datetime | None
+    actor: str
+    sha256: str
+
+
+class RefusedFileResponse(ResponseModel):
+    """A file that the data checks rejected."""
+
+    id: int
+    quarantined_at: datetime
+    source: str
+    file_name: str
+    reasons: str
+    actor: str
+    released_at: datetime | None
+    released_by: str
+    note: str
