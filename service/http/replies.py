@@ -178,8 +178,8 @@ def reply(request: Request, answer: Answer, headers: dict[str, str] | None = Non
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """The requested part of a list, and in which form."""
+class ListReply:
+    """A list as requested: which part of it, and in which form."""
 
     request: Request
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Maximum number of rows.")] = (
@@ -224,7 +224,7 @@ class Listing:
         )
 
 
-Shown = Annotated[Listing, Depends()]
+Shown = Annotated[ListReply, Depends()]
 
 
 def wants_csv(request: Request, form: Form | None) -> bool:
