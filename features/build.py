@@ -1,7 +1,9 @@
 """The only entry to the model frame: features of one forecast origin as one pure function."""
 
+import hashlib
+import json
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import numpy as np
@@ -131,6 +133,13 @@ def frame_of(origin: Origin) -> pd.DataFrame:
     frame.insert(2, "level_tonnes", base_of(origin).reshape(-1))
     frame.insert(3, "offset_tonnes", np.repeat(origin.offset, targets))
     return frame
+
+
+@cache
+def catalogue_digest() -> str:
+    """Return a digest of what every feature is: name, unit, meaning, when knowable, monotone."""
+    entries = [[f.name, f.unit, f.meaning, f.knowable, f.monotone] for f in ALL_FEATURES]
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def catalogue_page() -> str:

@@ -20,10 +20,12 @@ from flows.publishing.evidence_pipeline import EvidencePipeline, open_evidence
 from flows.publishing.publish import (
     PublicationDraft,
     day_of,
+    draft_folder,
     held_folder,
     held_like,
     objections,
     publish,
+    report_folder,
     run_entry,
 )
 from flows.publishing.run_config import MAGNETS, RunConfig, by_model, config_of
@@ -95,10 +97,11 @@ def _published_already(pipeline: Pipeline) -> RunOutcome | None:
     latest = latest_forecast(snapshot.engine, as_of=day, commodity=config.published_as)
     if latest.empty or set(latest["data_vintage"]) != {snapshot.data_vintage}:
         return None
-    page = config.report_folder(snapshot.settings, latest["as_of"].iloc[0]) / "index.html"
+    as_of, number = latest["as_of"].iloc[0], int(latest["publication"].iloc[0])
+    page = report_folder(snapshot.settings, config, as_of, number) / "index.html"
     if not page.exists() or not _is_like(pipeline, latest):
         return None
-    since = f"{latest['as_of'].iloc[0]:%Y-%m-%d}"
+    since = f"{as_of:%Y-%m-%d}"
     echo(
         f"run       {config.prefix}nothing new since the forecast of {since}; nothing was published"
     )
@@ -115,7 +118,7 @@ def _held_already(pipeline: Pipeline) -> RunOutcome | None:
     if not _is_like(pipeline, table):
         return None
     echo(f"run       {config.prefix}nothing new; publication {found.number} is {found.note}")
-    folder = held_folder(config.report_folder(snapshot.settings, found.as_of))
+    folder = held_folder(report_folder(snapshot.settings, config, found.as_of, found.number))
     return RunOutcome(commodity=key, forecasts=table, report=folder / "index.html", held=found.note)
 
 
@@ -234,7 +237,7 @@ def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
         panel=pipeline.panel(),
     )
     held = objections(draft)
-    folder = config.report_folder(snapshot.settings, snapshot.as_of)
+    folder = draft_folder(draft)
     report = pipeline.write_report(forecast, held_folder(folder) if held else folder)
     scored = len(forecast.backtest.scores) > 0
     return RunOutcome(

@@ -9,13 +9,18 @@ import pandas as pd
 from flows.analysis.table_changes import TableReplay, table_replay
 from flows.context.console import echo
 from flows.context.stores import store_of
-from flows.context.workspace import Workspace, known_facts, open_workspace
+from flows.context.workspace import Workspace, known_facts
 from flows.publishing.published_forecasts import (
     ExplainRequest,
+    Which,
     chosen,
     common,
+    facts_until,
     model_of,
+    name_of,
+    numbered,
     publication,
+    workspace_behind,
 )
 from flows.publishing.run_config import config_of
 from flows.training.predict import predict
@@ -23,6 +28,7 @@ from models.forecasting.changes import (
     ChangeReplay,
     ForecastSnapshot,
     KnownFacts,
+    NewRows,
     news_of,
     split,
     words_of,
@@ -57,13 +63,15 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
     Raises:
         DataError: The destination or month was not forecast.
     """
-    published = latest_forecast(store_of(settings), as_of=asked.as_of)
-    if published.empty:
-        day = f"{asked.as_of:%Y-%m-%d}"
-        echo(f"explain   nothing was published by {day}: forecasting as of that day")
-        made = predict(settings, asked.as_of).table.assign(as_of=asked.as_of)
-        rows = chosen(made, asked)
-        return _table(rows, _stored(rows))
+    which, engine = asked.as_of, store_of(settings)
+    if isinstance(which, int):
+        published = numbered(engine, which)
+    else:
+        published = latest_forecast(engine, as_of=which)
+        if published.empty:
+            echo(f"explain   nothing was published by {which:%Y-%m-%d}: forecasting as of that day")
+            rows = chosen(predict(settings, which).table.assign(as_of=which), asked)
+            return _table(rows, _stored(rows))
     rows = chosen(published, asked)
     anew = _computed(settings, rows)
     if np.allclose(anew["p50"], rows["p50"], rtol=SAME, atol=SAME):
@@ -82,7 +90,7 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
 
 def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     """Return published rows computed anew; without their model only the level, p50 missing."""
-    workspace = open_workspace(settings, rows["as_of"].iloc[0])
+    workspace = workspace_behind(settings, rows)
     model = model_of(settings, rows)
     if model is None:
         return _level_only(workspace, rows)
@@ -112,14 +120,15 @@ def _table(rows: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
 
 
 CHANGE_COLUMNS: Final = (
-    "destination", "period", "since", "as_of", "before_p50", "after_p50", "change", *CHANGES,
+    "destination", "period", "since", "as_of", "since_publication", "publication",
+    "before_p50", "after_p50", "change", *CHANGES,
 )  # fmt: skip
 
 
 def changes(
     settings: Settings,
     asked: ExplainRequest,
-    since: pd.Timestamp,
+    since: Which,
     *,
     commodity: str = COMMODITY,
 ) -> pd.DataFrame:
@@ -131,8 +140,8 @@ def changes(
 
     Args:
         settings: Where things are kept.
-        asked: What is to be explained; the newest publication up to its ``as_of`` is the later one.
-        since: The newest publication up to this moment (UTC) is the earlier one.
+        asked: What is to be explained, and the later publication.
+        since: The earlier one.
         commodity: As published.
 
     Returns:
@@ -156,19 +165,26 @@ def changes(
     else:
         parts = split(before, after, recomputed.value, changed=recomputed.changed)
     medians = {"before_p50": before, "after_p50": after, "change": after - before}
-    return new.assign(since=old["as_of"].iloc[0], **medians, **parts)[list(CHANGE_COLUMNS)]
+    earlier = {"since": old["as_of"].iloc[0], "since_publication": old["publication"].iloc[0]}
+    return new.assign(**earlier, **medians, **parts)[list(CHANGE_COLUMNS)]
 
 
 def _pair_of(
-    settings: Settings, asked: ExplainRequest, since: pd.Timestamp, commodity: str
+    settings: Settings, asked: ExplainRequest, since: Which, commodity: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows asked for of an earlier and a later publication, month beside month."""
     before = publication(settings, since, commodity=commodity)
     old, new = common(before, publication(settings, asked.as_of, commodity=commodity), asked)
-    if old["as_of"].iloc[0] > new["as_of"].iloc[0]:
+    first, last = ((one["as_of"].iloc[0], one["publication"].iloc[0]) for one in (old, new))
+    if first > last:
         raise DataError(
-            f"--since {since:%Y-%m-%d} lies after --as-of {asked.as_of:%Y-%m-%d}. "
-            "Expected the earlier day in --since. Exchange them."
+            f"--since is {name_of(old)}, which is later than {name_of(new)}. "
+            "Expected the earlier publication in --since. Exchange them."
+        )
+    if first == last:
+        raise DataError(
+            f"--since and --as-of are one publication, {name_of(new)}. Expected an earlier one in "
+            "--since: a day before, or its number by `magnetcast publications list`."
         )
     return old, new
 
@@ -187,18 +203,27 @@ def evidence_replay(
         None where neither's model is left; one model stands in for one that is gone.
     """
     earlier, later = old["as_of"].iloc[0], new["as_of"].iloc[0]
-    facts = KnownFacts(*known_facts(store_of(settings), later))
-    news = news_of(facts, earlier)
-    echo(f"explain   news since {earlier:%Y-%m-%d}: {words_of(news, facts)}")
+    facts, news = _facts(settings, old, new)
+    echo(f"explain   news since {name_of(old)}: {words_of(news, facts)}")
     snapshots = _snapshots(settings, old, new)
     if snapshots is None:
         return None
     replay = ChangeReplay(facts, *snapshots, new["destination"].iloc[0], list(new["period"]), news)
     is_new, is_revised = (name in replay.changed for name in ("new_actuals", "revised_actuals"))
-    # The stored panels, where the facts are still those of then.
-    for moment, key in ((earlier, (False, False)), (later, (is_new, is_revised))):
-        replay.panels[moment, *key] = open_workspace(settings, moment).history.panel(moment)
+    # The stored panels: the facts are those of then.
+    for rows, key in ((old, (earlier, False, False)), (new, (later, is_new, is_revised))):
+        replay.panels[key] = workspace_behind(settings, rows).history.panel(key[0])
     return replay
+
+
+def _facts(settings: Settings, old: pd.DataFrame, new: pd.DataFrame) -> tuple[KnownFacts, NewRows]:
+    """Return what the later publication knew, and what of it the earlier one did not."""
+    engine = store_of(settings)
+    then, now = (
+        KnownFacts(*known_facts(engine, rows["as_of"].iloc[0], until=facts_until(engine, rows)))
+        for rows in (old, new)
+    )
+    return now, news_of(now, then)
 
 
 def _snapshots(

@@ -7,8 +7,10 @@ from typing import Final
 import pandas as pd
 
 from features.origin import announced, table_origin
+from flows.context.console import echo
+from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
-from flows.publishing.published_forecasts import NUMBERS, in_order
+from flows.publishing.published_forecasts import NUMBERS, in_order, name_of, workspace_behind
 from flows.publishing.run_config import MAGNETS, RunConfig
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table
@@ -26,8 +28,8 @@ from service.scenarios.scenario_schema import (
 from sources.files.levers import Levers
 from sources.files.scenario import Scenario, read_scenario
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
-from store.errors import DataError
-from store.facts.reading import read_events, read_tariffs
+from store.errors import DataError, StoreError
+from store.facts.reading import latest_forecast, read_events, read_tariffs
 from store.settings import Settings
 
 KEPT: Final = 64
@@ -37,7 +39,10 @@ KEPT: Final = 64
 def scenario_snapshot(
     settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS
 ) -> ScenarioSnapshot:
-    """Return the forecast of an as_of, made as ``predict`` makes it, ready for scenarios.
+    """Return the forecast of an as_of, ready for scenarios.
+
+    Of the magnets it is what was published as of that day, whatever came in since; without that,
+    or its model, it is made as ``predict`` makes it.
 
     Args:
         settings: Where things are kept.
@@ -47,9 +52,18 @@ def scenario_snapshot(
     Raises:
         DataError: The store held too little by then.
     """
-    if config.forecaster == "evidence":
+    if config.forecaster != "evidence":
+        return _of_table(settings, as_of, config.commodity)
+    rows = latest_forecast(store_of(settings), as_of=as_of)
+    if rows.empty or rows["as_of"].iloc[0].floor("D") != as_of.floor("D"):
         return _of_evidence(settings, as_of)
-    return _of_table(settings, as_of, config.commodity)
+    try:
+        found = published_scenario_snapshot(settings, rows)
+    except (DataError, StoreError) as err:
+        echo(f"scenario  {name_of(rows)} cannot answer, so the forecast is made anew: {err}")
+        return _of_evidence(settings, as_of)
+    echo(f"scenario  from the forecast of {name_of(rows)}, data to {rows['cutoff'].max()}")
+    return found
 
 
 def _of_evidence(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
@@ -80,7 +94,7 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
             "registry. Expected it there. Restore the registry, or publish with `magnetcast run`."
         )
     model = model_store.load(settings, version.version)
-    history = open_workspace(settings, as_of).history
+    history = workspace_behind(settings, rows).history
     origin, analogs = history.origin(as_of), history.analogs(as_of)
     features = rows_of(origin)
     effect = effect_at(origin, analogs)

@@ -96,7 +96,7 @@ def _configs_of(settings: Settings, rows: pd.DataFrame, config: RunConfig) -> li
     name, as_of = str(rows["model"].iloc[0]), pd.Timestamp(rows["as_of"].iloc[0])
     if not name.startswith(OF_GROUP):
         return [config]
-    kept = recorded_digest(store_of(settings), as_of, config.published_as)
+    kept = recorded_digest(store_of(settings), int(rows["publication"].iloc[0]))
     record = GroupRecord.read(json.loads(kept.made_with)) if kept and kept.made_with else None
     if record is None:
         raise DataError(

@@ -22,7 +22,7 @@ from store.archive.archive_file import verify_archive, write_archive
 from store.archive.database_contents import DatabaseCopy
 from store.archive.database_copies import copy_database
 from store.database import shown_address
-from store.facts.reading import latest_forecast, read_forecasts
+from store.facts.reading import latest_forecast, published_models
 from store.publications.integrity import read_publications
 from store.settings import Settings
 
@@ -176,7 +176,7 @@ def prune(
     before = now - pd.Timedelta(days=keep_days)
     with single_writer(settings):
         engine = store_of(settings)
-        published = set(read_forecasts(engine, commodity=None)["model"])
+        published = published_models(engine)
         # What is held may be published yet.
         for models in read_publications(engine)["models"]:
             published |= set(models.split("; "))

@@ -24,7 +24,9 @@ from store.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from flows.publishing.published_forecasts import ExplainRequest
+    from flows.publishing.published_forecasts import ExplainRequest, Which
+
+_NUMBERS: Final = ["since_publication", "publication"]
 
 _MONTHS_BESIDE: Final = 6
 """Months that a terminal has room for side by side."""
@@ -36,11 +38,14 @@ def explain(
     *,
     since: Annotated[
         str | None,
-        Parameter(help="Day of an earlier publication: explain the change since it instead."),
+        Parameter(help="Day or number of an earlier publication: explain the change since it."),
     ] = None,
     period: Annotated[str | None, Parameter(help="Month, YYYY-MM; all if left out.")] = None,
     commodity: Commodity = None,
     as_of: AsOf = None,
+    publication: Annotated[
+        int | None, Parameter(help="Number of the publication, in place of --as-of.")
+    ] = None,
     out: Out = None,
     format: Form = "table",
 ) -> None:
@@ -50,7 +55,10 @@ def explain(
     """
     from flows.publishing.published_forecasts import ExplainRequest
 
-    asked = ExplainRequest(destination, period, moment(as_of))
+    if as_of is not None and publication is not None:
+        raise DataError("--as-of and --publication both name the publication. Give one of them.")
+    which = moment(as_of) if publication is None else publication
+    asked = ExplainRequest(destination, period, which)
     frame = _explained(Settings(), asked, since, commodity or COMMODITY)
     for row in frame.to_dict("records"):
         echo(" ".join(_why(row) if since is None else _change(row)))
@@ -148,7 +156,7 @@ def _explained(
     from flows.publishing.run_config import config_of
 
     if since is not None:
-        return changes(settings, asked, _last(since), commodity=commodity)
+        return changes(settings, asked, _earlier(since), commodity=commodity)
     if config_of(commodity).forecaster != "evidence":
         raise DataError(
             f"--commodity {commodity}: forecasts of partner tables have no parts. Expected "
@@ -160,7 +168,9 @@ def _explained(
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return what a terminal has room for: one row a part that counts, one column a month."""
-    parts = frame.set_index("period").select_dtypes("number")
+    parts = (
+        frame.set_index("period").select_dtypes("number").drop(columns=_NUMBERS, errors="ignore")
+    )
     table = parts.T.astype(float).round(1) + 0.0  # no negative zero
     counts = (table != 0.0).any(axis=1) | table.index.isin(("p50", "change"))
     return table.loc[counts].rename_axis("tonnes").reset_index()
@@ -177,13 +187,24 @@ def _change(row: Mapping[Hashable, Any]) -> list[str]:
         str(row["period"]),
         {name: float(row[name]) for name in CHANGES},
         after=float(row["after_p50"]),
-        days=(f"{row['since']:%Y-%m-%d}", f"{row['as_of']:%Y-%m-%d}"),
+        days=_days(row),
     )
 
 
-def _last(since: str) -> pd.Timestamp:
-    """Return the last moment of a day, or the moment given."""
+def _earlier(since: str) -> "Which":
+    """Return the number given, or the last moment of a day, or the moment given."""
+    if since.isdecimal() and len(since) < len("YYYYMMDD"):
+        return int(since)
     stand = moment(since, option="--since")
     if stand != stand.normalize():
         return stand
     return stand + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+
+
+def _days(row: Mapping[Hashable, Any]) -> tuple[str, str]:
+    """Return how a sentence names two publications: by their days, or numbers within a day."""
+    days = (f"{row['since']:%Y-%m-%d}", f"{row['as_of']:%Y-%m-%d}")
+    if days[0] != days[1]:
+        return days
+    numbers = (row["since_publication"], row["publication"])
+    return f"{days[0]} (publication {numbers[0]})", f"{days[1]} (publication {numbers[1]})"

@@ -12,7 +12,7 @@ from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.provenance import actor
 from flows.context.stores import single_writer, store_of
-from flows.publishing.publish import ahead_from, held_folder
+from flows.publishing.publish import ahead_from, held_folder, report_folder
 from flows.publishing.run_config import RunConfig, config_of
 from store.errors import DataError
 from store.publications.decisions import approve as publish_held
@@ -176,19 +176,29 @@ def verify() -> None:
 
 def replay(
     *,
-    as_of: Annotated[str, Parameter(name="--as-of", help="Day or UTC moment of the publication.")],
+    as_of: Annotated[
+        str | None, Parameter(name="--as-of", help="Day or UTC moment: the last of that day.")
+    ] = None,
+    publication: Annotated[int | None, Parameter(help="Number of the publication.")] = None,
     commodity: Commodity = None,
     out: Out = None,
     format: Form = "csv",
 ) -> None:
     """Recompute an old publication from its data and models and compare it bit for bit.
 
-    The exit code is 0 only if every bit is the same; otherwise the missing inputs, the differences
-    in the environment and the largest difference are shown. The recomputed rows go to --out.
+    Name it by --as-of or --publication. The exit code is 0 only if every bit is the same; otherwise
+    the missing inputs, the differences in the environment and the largest difference are shown. The
+    recomputed rows go to --out.
     """
     from flows.publishing.reproduce import reproduce, tell
 
-    found = reproduce(Settings(), moment(as_of), commodity or COMMODITY)
+    if (as_of is None) == (publication is None):
+        raise DataError(
+            "replay takes one publication. Expected --as-of DAY or --publication N, and not both. "
+            "`magnetcast publications list` shows them."
+        )
+    which = moment(as_of) if publication is None else publication
+    found = reproduce(Settings(), which, commodity or COMMODITY)
     if out is not None and found.again is not None:
         write_result(found.again[list(FORECAST_COLUMNS)], out=out, form=format)
     tell(found)
@@ -223,4 +233,4 @@ def _place(settings: Settings, number: int) -> tuple[RunConfig, Path]:
             f"No publication {number}. Expected one of `magnetcast publications list`. Take one."
         )
     config = config_of(str(own["commodity"].iloc[0]))
-    return config, config.report_folder(settings, own["as_of"].iloc[0])
+    return config, report_folder(settings, config, own["as_of"].iloc[0], number)

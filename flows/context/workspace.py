@@ -6,6 +6,7 @@ from functools import lru_cache
 import pandas as pd
 from sqlalchemy import Engine
 
+from features.build import catalogue_digest
 from features.history import EvidenceHistory
 from features.months import last_complete_month, month_label
 from features.panel.evidence_panel import EvidencePanel
@@ -38,9 +39,14 @@ class Workspace:
         return EvidenceSnapshot(self.history, self.as_of)
 
     @property
+    def recipe(self) -> str:
+        """Return what names how a model is made: its choices and today's features."""
+        return f"{self.spec.digest}-{catalogue_digest()[:6]}"
+
+    @property
     def model_version(self) -> str:
-        """Return the name of a model trained here: the same rows and choices give the same name."""
-        return f"magnetcast-{self.spec.digest}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
+        """Return the name of a model trained here: one for each set of rows and recipe."""
+        return f"magnetcast-{self.recipe}-{self.data_vintage[:8]}-{self.as_of:%Y%m%d}"
 
     @property
     def last_period(self) -> str:
@@ -56,7 +62,7 @@ def open_workspace(
     Args:
         settings: Where things are kept.
         as_of: The moment (UTC).
-        until: Leave out figures that later ingests than this one brought; None takes all.
+        until: Leave out what later ingests than this one brought; None takes all.
 
     Raises:
         DataError: ``as_of`` has no time zone, or the store holds nothing yet.
@@ -78,14 +84,14 @@ def known_facts(
     Args:
         engine: An opened store.
         as_of: The moment (UTC).
-        until: Leave out figures that later ingests than this one brought; None takes all.
+        until: Leave out what later ingests than this one brought; None takes all.
     """
     own = evidence_commodities(engine)
     return (
         read_observations(engine, as_of=as_of, until=until, commodities=own),
-        read_events(engine, as_of=as_of),
-        read_tariffs(engine, as_of=as_of),
-        read_analog_events(engine, as_of=as_of),
+        read_events(engine, as_of=as_of, until=until),
+        read_tariffs(engine, as_of=as_of, until=until),
+        read_analog_events(engine, as_of=as_of, until=until),
     )
 
 

@@ -134,7 +134,7 @@ def _was_trained(workspace: Workspace) -> bool:
     runs = read_runs(workspace.engine)
     alike = runs["status"].eq("finished") & runs["data_vintage"].eq(workspace.data_vintage)
     trained = runs.loc[alike, "model_version"].fillna("")
-    return bool(trained.str.contains(workspace.spec.digest, regex=False).any())
+    return bool(trained.str.contains(workspace.recipe, regex=False).any())
 
 
 def _trained(settings: Settings, as_of: pd.Timestamp, result: EvidenceBacktest) -> int | None:

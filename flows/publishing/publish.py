@@ -18,6 +18,7 @@ from features.origin import Origin
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.provenance import environment, git_commit
+from flows.context.stores import store_of
 from flows.context.workspace import Workspace
 from flows.publishing.panels import store_missing_panels
 from flows.publishing.run_config import MAGNETS, RunConfig
@@ -39,6 +40,7 @@ from store.publications.publishing import (
     finish_run,
     hold_forecasts,
     publish_forecasts,
+    published_number,
     start_run,
 )
 from store.settings import Settings
@@ -155,6 +157,41 @@ def day_of(as_of: pd.Timestamp) -> pd.Timestamp:
     A person who runs after the schedule did names no moment, and so stands at the day's first.
     """
     return as_of.normalize() + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+
+
+def report_folder(
+    settings: Settings, config: RunConfig, as_of: pd.Timestamp, number: int | None = None
+) -> Path:
+    """Return where the report of a publication lies: each of a day has a folder of its own.
+
+    Args:
+        settings: Where things are kept.
+        config: What is published.
+        as_of: The moment of the publication.
+        number: Of the publication; None is the next of its day.
+    """
+    known = read_publications(store_of(settings), commodity=config.published_as)
+    numbers = known.loc[known["as_of"].dt.floor("D") == as_of.floor("D"), "id"]
+    before = numbers if number is None else numbers[numbers < number]
+    own = config.report_folder(settings, as_of, len(before) + 1)
+    if number is None or own.exists() or held_folder(own).exists():
+        return own
+    # Before each publication had a folder of its own, those of a day shared one.
+    shared = config.report_folder(settings, as_of)
+    return shared if shared.exists() else own
+
+
+def draft_folder(draft: PublicationDraft) -> Path:
+    """Return where the report of a draft belongs; of numbers that stand already, beside them."""
+    config = draft.config
+    number = published_number(
+        draft.engine,
+        draft.table,
+        as_of=draft.as_of,
+        data_vintage=draft.data_vintage,
+        commodity=config.published_as,
+    )
+    return report_folder(draft.settings, config, draft.as_of, number)
 
 
 def held_folder(folder: Path) -> Path:

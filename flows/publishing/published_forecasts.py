@@ -1,19 +1,29 @@
 """Published forecasts as they are asked for, and the models that made them."""
 
+import json
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import pandas as pd
+from sqlalchemy import Engine
 
 from features.months import month_label, month_number
 from flows.context.console import echo
 from flows.context.stores import store_of
+from flows.context.workspace import Workspace, open_workspace
 from models.registry import model_store, registry
 from store.errors import DataError, StoreError
-from store.facts.reading import latest_forecast, read_forecasts
+from store.facts.evidence import evidence_digests
+from store.facts.reading import latest_forecast, read_forecasts, read_publication
+from store.publications.integrity import recorded_digest
 from store.settings import Settings
 from store.vocabulary import COMMODITY, NOT_REPRODUCED, QUANTILE_COLUMNS
 
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
+
+
+Which: TypeAlias = pd.Timestamp | int
+"""How a publication is named: the newest up to a moment (UTC), or by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +33,20 @@ class ExplainRequest:
     destination: str
     period: str | None
     """``YYYY-MM``; None for all months."""
-    as_of: pd.Timestamp
-    """Only what was published by then counts (UTC)."""
+    as_of: Which
+    """The publication."""
 
 
-def publication(
-    settings: Settings, moment: pd.Timestamp, *, commodity: str = COMMODITY
-) -> pd.DataFrame:
-    """Return the newest publication of a commodity up to a moment.
+def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY) -> pd.DataFrame:
+    """Return one publication of a commodity.
 
     Raises:
-        DataError: There is none that early.
+        DataError: There is none that early, or none of that number.
     """
     engine = store_of(settings)
+    if isinstance(which, int):
+        return numbered(engine, which, commodity=commodity)
+    moment = which
     found = latest_forecast(engine, as_of=moment, commodity=commodity)
     if found.empty:
         known = read_forecasts(engine, commodity=commodity)["as_of"]
@@ -50,6 +61,52 @@ def publication(
             "Take a later day, or publish with `magnetcast run --as-of`."
         )
     return found
+
+
+def numbered(engine: Engine, number: int, *, commodity: str = COMMODITY) -> pd.DataFrame:
+    """Return the publication of a number.
+
+    Raises:
+        DataError: No published forecast of the commodity has that number.
+    """
+    found = read_publication(engine, number)
+    if found.empty or found["commodity"].iloc[0] != commodity:
+        raise DataError(
+            f"No publication {number} of {commodity} was published. Expected a number that "
+            "`magnetcast publications list` shows as published. Take one of those."
+        )
+    return found
+
+
+def name_of(rows: pd.DataFrame) -> str:
+    """Return how messages name a publication, by its day and number."""
+    return f"{rows['as_of'].iloc[0]:%Y-%m-%d} (publication {rows['publication'].iloc[0]})"
+
+
+def facts_until(engine: Engine, rows: pd.DataFrame) -> int | None:
+    """Return up to which ingest the facts are those a publication was made from; None takes all.
+
+    Args:
+        engine: An opened store.
+        rows: Rows of one publication made from the evidence panel; not modified.
+    """
+    now = evidence_digests(engine, as_of=rows["as_of"].iloc[0]).digest
+    if now == rows["data_vintage"].iloc[0]:
+        return None
+    kept = recorded_digest(engine, int(rows["publication"].iloc[0]))
+    ingest = json.loads(kept.made_with).get("ingest") if kept and kept.made_with else None
+    return ingest if isinstance(ingest, int) else None
+
+
+def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
+    """Return what was known to a publication, whatever came in later on its day.
+
+    Args:
+        settings: Where things are kept.
+        rows: Rows of one publication made from the evidence panel; not modified.
+    """
+    until = facts_until(store_of(settings), rows)
+    return open_workspace(settings, rows["as_of"].iloc[0], until=until)
 
 
 def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from flows.context.console import echo
 from flows.context.provenance import environment
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
-from flows.publishing.published_forecasts import NUMBERS
+from flows.publishing.published_forecasts import NUMBERS, Which, facts_until, numbered
 from flows.publishing.reproduce_forecasts import (
     MissingModelError,
     reproduce_evidence,
@@ -67,21 +67,25 @@ class Reproduction:
         return not self.missing and not self.difference
 
 
-def reproduce(settings: Settings, moment: pd.Timestamp, commodity: str = COMMODITY) -> Reproduction:
-    """Make the publication of a day or moment again.
+def reproduce(settings: Settings, which: Which, commodity: str = COMMODITY) -> Reproduction:
+    """Make a publication again.
 
     Args:
         settings: Where things are kept.
-        moment: Its as_of, or the day of it (UTC).
+        which: Its number, or its as_of or the day of it (UTC): the last of that day.
         commodity: What it is a forecast of, as published.
 
     Raises:
-        DataError: Nothing was published for that day.
+        DataError: There is no such publication.
     """
     engine = store_of(settings)
-    rows = _published(engine, moment, commodity)
+    rows = (
+        numbered(engine, which, commodity=commodity)
+        if isinstance(which, int)
+        else _published(engine, which, commodity)
+    )
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
-    kept = recorded_digest(engine, as_of, commodity)
+    kept = recorded_digest(engine, int(rows["publication"].iloc[0]))
     made_with = json.loads(kept.made_with) if kept and kept.made_with else {}
     missing = list(kept.wrong) if kept else []
     changed = (
@@ -89,7 +93,9 @@ def reproduce(settings: Settings, moment: pd.Timestamp, commodity: str = COMMODI
     )
     try:
         if config_of(commodity).forecaster == "evidence":
-            until = _until(engine, rows, made_with, missing)
+            until = facts_until(engine, rows)
+            now = evidence_digests(engine, as_of=as_of, until=until)
+            missing.extend(_facts_apart(made_with, now, str(rows["data_vintage"].iloc[0])))
             workspace = open_workspace(settings, as_of, until=until)
             again = reproduce_evidence(workspace, rows)
         else:
@@ -101,7 +107,9 @@ def reproduce(settings: Settings, moment: pd.Timestamp, commodity: str = COMMODI
 
 def tell(found: Reproduction) -> None:
     """Say what came of it."""
-    echo(f"replay    {len(found.rows)} rows as of {found.as_of:%Y-%m-%d %H:%M} UTC")
+    number = found.rows["publication"].iloc[0]
+    named = f", publication {number}" if number else ""
+    echo(f"replay    {len(found.rows)} rows as of {found.as_of:%Y-%m-%d %H:%M} UTC{named}")
     for thing in found.missing:
         echo(f"missing   {thing}")
     for thing in found.changed:
@@ -128,25 +136,9 @@ def _published(engine: Engine, moment: pd.Timestamp, commodity: str) -> pd.DataF
     return latest_forecast(engine, as_of=exact, commodity=commodity)
 
 
-def _until(
-    engine: Engine, rows: pd.DataFrame, made_with: Mapping[str, object], missing: list[str]
-) -> int | None:
-    """Return the ingest up to which the facts are those of then; notes what is not."""
-    as_of, wanted = pd.Timestamp(rows["as_of"].iloc[0]), str(rows["data_vintage"].iloc[0])
-    now = evidence_digests(engine, as_of=as_of)
-    if now.digest == wanted:
-        return None
-    ingest = made_with.get("ingest")
-    if isinstance(ingest, int):
-        then = evidence_digests(engine, as_of=as_of, until=ingest)
-        if then.digest == wanted:
-            return ingest
-        now = then
-    missing.extend(_facts_apart(made_with, now, wanted))
-    return ingest if isinstance(ingest, int) else None
-
-
 def _facts_apart(made_with: Mapping[str, object], now: EvidenceDigests, wanted: str) -> list[str]:
+    if now.digest == wanted:
+        return []
     recorded = made_with.get("evidence")
     if not isinstance(recorded, dict):
         return [f"the facts: their digest was {wanted[:12]} and is {now.digest[:12]}"]

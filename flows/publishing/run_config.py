@@ -55,9 +55,16 @@ class RunConfig:
         day = f"{as_of:%Y-%m-%d}"
         return day if self.is_main else f"{day}-{self.published_as}"
 
-    def report_folder(self, settings: Settings, as_of: pd.Timestamp) -> Path:
-        """Return where its report as of a day lies."""
-        return settings.reports_dir / self.dated(as_of)
+    def report_folder(self, settings: Settings, as_of: pd.Timestamp, place: int = 1) -> Path:
+        """Return where its report as of a day lies.
+
+        Args:
+            settings: Where things are kept.
+            as_of: The moment of the publication.
+            place: 1 for the first publication of that day, 2 for the second.
+        """
+        name = self.dated(as_of)
+        return settings.reports_dir / (name if place == 1 else f"{name}.{place}")
 
 
 MAGNETS: Final = RunConfig(COMMODITY, COMMODITY, "evidence")

@@ -223,7 +223,8 @@ def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
     scores = result.scores
     if len(scores):
         rows = named_scores(result, as_of=snapshot.as_of, model_version=snapshot.model_version)
-        write_scores(snapshot.engine, rows, commodity=snapshot.config.published_as)
+        key = snapshot.config.published_as
+        write_scores(snapshot.engine, rows, data_vintage=snapshot.data_vintage, commodity=key)
     name = f"table {snapshot.config.published_as}"
     try:
         with tracking.open_run(snapshot.settings, name=name, tags=_tags(snapshot)) as run:

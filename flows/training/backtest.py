@@ -134,7 +134,7 @@ def backtest(settings: Settings, as_of: pd.Timestamp) -> EvidenceBacktest:
 def record(workspace: Workspace, result: Backtest) -> None:
     """Keep the scores in the store and in MLflow."""
     named = named_scores(result, as_of=workspace.as_of, model_version=workspace.model_version)
-    write_scores(workspace.engine, named)
+    write_scores(workspace.engine, named, data_vintage=workspace.data_vintage)
     tags = tags_of(workspace, "backtest")
     with tracking.open_run(workspace.settings, name="backtest", tags=tags) as run:
         run.metrics(own_metrics(result.scores))

@@ -22,6 +22,7 @@ from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
 from models.registry.served import OFFSET
 from store.arrays import Flags, Floats
+from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY
 from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED
 
 CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "period_to")
@@ -126,15 +127,15 @@ class NewRows:
         return frozenset(name for name, is_told in told.items() if is_told)
 
 
-def news_of(facts: KnownFacts, since: pd.Timestamp) -> NewRows:
-    """Return what became known after a moment.
+def news_of(facts: KnownFacts, before: KnownFacts) -> NewRows:
+    """Return what became known since an earlier publication.
 
     Args:
-        facts: As known at the later moment.
-        since: The earlier moment (UTC).
+        facts: As known to the later one.
+        before: As known to the earlier one.
     """
     figures = facts.observations
-    late = _later(figures, since)
+    late = _unknown(figures, before.observations, OBSERVATION_KEY)
     # Partners' codes are evidence on magnets too; what has no such code is another mineral.
     own = figures["commodity"].eq(COMMODITY) | figures["commodity"].str.fullmatch(PARTNER_KEY)
     cells = pd.MultiIndex.from_frame(figures[list(CELL)])
@@ -144,9 +145,9 @@ def news_of(facts: KnownFacts, since: pd.Timestamp) -> NewRows:
         new_actuals=late & magnets & ~told,
         revised_actuals=late & magnets & told,
         analog_figures=late & ~magnets,
-        events=_later(facts.events, since),
-        tariffs=_later(facts.tariffs, since),
-        analog_events=_later(facts.analog_events, since),
+        events=_unknown(facts.events, before.events, EVENT_KEY),
+        tariffs=_unknown(facts.tariffs, before.tariffs, TARIFF_KEY),
+        analog_events=_unknown(facts.analog_events, before.analog_events, EVENT_KEY),
     )
 
 
@@ -166,8 +167,11 @@ def words_of(news: NewRows, facts: KnownFacts) -> str:
     return "; ".join(f"{name}: {count}" for name, count in counts.items() if count != "0") or "none"
 
 
-def _later(rows: pd.DataFrame, since: pd.Timestamp) -> Flags:
-    return np.asarray(rows["available_at"] > since, dtype=bool)
+def _unknown(rows: pd.DataFrame, before: pd.DataFrame, key: Sequence[str]) -> Flags:
+    """Flag the versions of facts that were not known before."""
+    names = [*key, "available_at"]
+    told = pd.MultiIndex.from_frame(before[names])
+    return ~pd.MultiIndex.from_frame(rows[names]).isin(told)
 
 
 @dataclass(frozen=True, slots=True)

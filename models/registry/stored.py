@@ -8,12 +8,11 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, cast
 
-from features.build import ALL_FEATURES
+from features.build import ALL_FEATURES, catalogue_digest
 from models.registry import served
 from models.registry.served import CARD_FORMATS
 from store.errors import first_few
@@ -28,13 +27,6 @@ _REMEDY: Final = "Run `magnetcast train`, or promote a version that was trained 
 def stamp() -> dict[str, object]:
     """Return what training adds to a card so that :func:`refusal` can tell."""
     return {"schema": MODEL_SCHEMA, "catalogue": catalogue_digest()}
-
-
-@cache
-def catalogue_digest() -> str:
-    """Return a digest of what every feature is: name, unit, meaning, when knowable, monotone."""
-    entries = [[f.name, f.unit, f.meaning, f.knowable, f.monotone] for f in ALL_FEATURES]
-    return _digest(entries)
 
 
 def refusal(card: Mapping[str, object]) -> str:

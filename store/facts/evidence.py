@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, Select, func, insert, select
 
 from store.database import writing
-from store.facts.reading import fetch, ingested_until, known_by, read_commodities
+from store.facts.reading import fetch, known_by, read_commodities
 from store.schema import tables
 from store.schema.publication_tables import labels
 from store.schema.tables import observations
@@ -70,14 +70,14 @@ def evidence_digests(
     Args:
         engine: an opened store.
         as_of: leave out rows that became known later; None takes all.
-        until: leave out figures of later ingests than this one; None takes all.
+        until: leave out rows of later ingests than this one; None takes all.
     """
     digest, parts = hashlib.sha256(), {}
     own = tables.observations.c.commodity.in_(evidence_commodities(engine))
     with engine.begin() as connection:
         for table in (*_EVIDENCE, *_LATER_EVIDENCE):
-            wanted = [own, *ingested_until(until)] if table is tables.observations else []
-            frame = fetch(connection, table, as_of=as_of, wanted=wanted)
+            wanted = [own] if table is tables.observations else []
+            frame = fetch(connection, table, as_of=as_of, until=until, wanted=wanted)
             if frame.empty and table in _LATER_EVIDENCE:
                 continue
             text = frame.to_csv(index=False, lineterminator="\n").encode()

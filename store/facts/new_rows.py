@@ -59,6 +59,20 @@ def new_rows(incoming: IncomingRows, stored: pd.DataFrame) -> pd.DataFrame:
     return incoming.rows[~known]
 
 
+def repeats(incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]) -> bool:
+    """Tell whether incoming rows are just the stored ones again, numbers within ``SAME``.
+
+    Args:
+        incoming: rows, each key once.
+        stored: rows, each key once.
+        on: columns that name a row in both.
+    """
+    if len(incoming.rows) != len(stored):
+        return False
+    matched = _match_stored(incoming, stored, on=on)
+    return bool(matched.found.all() and not matched.differs.to_numpy().any())
+
+
 def new_versions(
     incoming: IncomingRows, stored: pd.DataFrame, *, revised_at: datetime | None
 ) -> pd.DataFrame:

@@ -35,10 +35,9 @@ def read_observations(
     table = tables.observations
     filters = ((table.c.commodity, commodity), (table.c.source, source))
     wanted = [column == value for column, value in filters if value is not None]
-    wanted += ingested_until(until)
     if commodities is not None:
         wanted.append(table.c.commodity.in_(list(commodities)))
-    return read_table(engine, table, as_of=as_of, wanted=wanted)
+    return read_table(engine, table, as_of=as_of, until=until, wanted=wanted)
 
 
 def read_commodities(engine: Engine) -> list[str]:
@@ -64,19 +63,25 @@ def read_covariates(engine: Engine, *, as_of: datetime | None = None) -> pd.Data
     return read_table(engine, tables.covariates, as_of=as_of)
 
 
-def read_events(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
-    """Read every version of every policy event known at ``as_of``."""
-    return read_table(engine, tables.policy_events, as_of=as_of)
+def read_events(
+    engine: Engine, *, as_of: datetime | None = None, until: int | None = None
+) -> pd.DataFrame:
+    """Read every version of every policy event known at ``as_of``, by ingest ``until``."""
+    return read_table(engine, tables.policy_events, as_of=as_of, until=until)
 
 
-def read_analog_events(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
-    """Read every version of every control on another mineral known at ``as_of``."""
-    return read_table(engine, tables.analog_events, as_of=as_of)
+def read_analog_events(
+    engine: Engine, *, as_of: datetime | None = None, until: int | None = None
+) -> pd.DataFrame:
+    """Read every version of every control on another mineral known at ``as_of``, by ``until``."""
+    return read_table(engine, tables.analog_events, as_of=as_of, until=until)
 
 
-def read_tariffs(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
-    """Read every version of every tariff step known at ``as_of``."""
-    return read_table(engine, tables.tariff_steps, as_of=as_of)
+def read_tariffs(
+    engine: Engine, *, as_of: datetime | None = None, until: int | None = None
+) -> pd.DataFrame:
+    """Read every version of every tariff step known at ``as_of``, by ingest ``until``."""
+    return read_table(engine, tables.tariff_steps, as_of=as_of, until=until)
 
 
 def read_calendar(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
@@ -95,9 +100,15 @@ def read_runs(engine: Engine) -> pd.DataFrame:
 
 
 def read_scores(engine: Engine, *, commodity: str | None = COMMODITY) -> pd.DataFrame:
-    """Read the scores of all models and moments of a commodity, of all commodities if None."""
+    """Read the newest backtest of each moment of a commodity, of all commodities if None."""
     wanted = [] if commodity is None else [publication_tables.scores.c.commodity == commodity]
-    return read_table(engine, publication_tables.scores, wanted=wanted)
+    return newest_backtests(read_table(engine, publication_tables.scores, wanted=wanted))
+
+
+def newest_backtests(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return of stored scores those of the newest backtest of each commodity and moment."""
+    newest = scores.groupby(["commodity", "as_of"])["backtest"].transform("max")
+    return scores.loc[scores["backtest"] == newest].reset_index(drop=True)
 
 
 def read_forecasts(
@@ -106,7 +117,7 @@ def read_forecasts(
     as_of: datetime | None = None,
     commodity: str | None = COMMODITY,
 ) -> pd.DataFrame:
-    """Read published forecasts of exactly one ``as_of``, or of all.
+    """Read published forecasts of exactly one ``as_of``, or of all: its newest publication.
 
     Args:
         engine: an opened store.
@@ -115,14 +126,41 @@ def read_forecasts(
 
     Returns:
         ``as_of``, the columns of a forecast file, then ``band_hit_rate``, ``drivers``,
-        ``contributions``, ``reason``, ``data_vintage`` and ``commodity``; ``cutoff`` and ``period``
-        are ``YYYY-MM`` and ``model`` is the model's version. Ordered by commodity, as_of,
-        destination, period, model.
+        ``contributions``, ``reason``, ``data_vintage``, ``commodity`` and ``publication``, its
+        number; ``cutoff`` and ``period`` are ``YYYY-MM`` and ``model`` is the model's version.
+        Ordered by commodity, as_of, destination, period, model.
     """
     wanted = [] if as_of is None else [publication_tables.forecasts.c.as_of == as_of]
     if commodity is not None:
         wanted.append(publication_tables.forecasts.c.commodity == commodity)
+    return published_columns(
+        newest_publications(read_table(engine, publication_tables.forecasts, wanted=wanted))
+    )
+
+
+def newest_publications(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return of stored forecasts those of the newest publication of each commodity and moment.
+
+    Of rows older than the record of publications (number 0), the last of each month.
+    """
+    moment = ["commodity", "as_of"]
+    rows = rows[rows["publication"] == rows.groupby(moment)["publication"].transform("max")]
+    last = rows.groupby([*moment, "destination", "period"])["id"].transform("max")
+    return rows[rows["id"] == last]
+
+
+def read_publication(engine: Engine, number: int) -> pd.DataFrame:
+    """Read one publication by its number, as ``read_forecasts``; empty if there is none."""
+    wanted = [publication_tables.forecasts.c.publication == number]
     return published_columns(read_table(engine, publication_tables.forecasts, wanted=wanted))
+
+
+def published_models(engine: Engine) -> set[str]:
+    """Return the names of all models that a published forecast is from."""
+    with engine.begin() as connection:
+        return set(
+            connection.scalars(select(publication_tables.forecasts.c.model_version).distinct())
+        )
 
 
 def latest_forecast(
@@ -130,8 +168,8 @@ def latest_forecast(
 ) -> pd.DataFrame:
     """Read the newest publication of a commodity, magnets by default, up to ``as_of``.
 
-    Where several models were published for that moment, each destination and period shows the
-    last one published. Empty when nothing was published yet; columns as ``read_forecasts``.
+    A moment with several publications shows the last. Empty when nothing was published yet;
+    columns as ``read_forecasts``.
     """
     table = publication_tables.forecasts
     own = table.c.commodity == commodity
@@ -139,8 +177,7 @@ def latest_forecast(
     if as_of is not None:
         newest = newest.where(table.c.as_of <= as_of)
     rows = read_table(engine, table, wanted=[own, table.c.as_of.in_(newest)])
-    latest = rows.groupby(["destination", "period"])["id"].transform("max")
-    return published_columns(rows[rows["id"] == latest])
+    return published_columns(newest_publications(rows))
 
 
 def newest_ingest(engine: Engine) -> int:
@@ -170,10 +207,11 @@ def known_by(table: Table, as_of: datetime | None) -> list[ColumnElement[bool]]:
     return [] if as_of is None else [table.c.available_at <= as_of]
 
 
-def ingested_until(until: int | None) -> list[ColumnElement[bool]]:
-    """Return the condition for figures of an ingest or an earlier one."""
-    vintage = tables.observations.c.vintage
-    return [] if until is None else [or_(vintage.is_(None), vintage <= until)]
+def ingested_until(table: Table, until: int | None) -> list[ColumnElement[bool]]:
+    """Return the condition for rows of an ingest or an earlier one; none for None."""
+    if until is None:
+        return []
+    return [or_(table.c.vintage.is_(None), table.c.vintage <= until)]
 
 
 def read_table(
@@ -181,12 +219,13 @@ def read_table(
     table: Table,
     *,
     as_of: datetime | None = None,
+    until: int | None = None,
     wanted: Sequence[ColumnElement[bool]] = (),
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Read rows of a table in one transaction; as ``fetch``."""
     with engine.begin() as connection:
-        return fetch(connection, table, as_of=as_of, wanted=wanted, columns=columns)
+        return fetch(connection, table, as_of=as_of, until=until, wanted=wanted, columns=columns)
 
 
 def fetch(
@@ -194,6 +233,7 @@ def fetch(
     table: Table,
     *,
     as_of: datetime | None = None,
+    until: int | None = None,
     wanted: Sequence[ColumnElement[bool]] = (),
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
@@ -203,13 +243,15 @@ def fetch(
         connection: within a transaction.
         table: what to read.
         as_of: leave out rows that became known later; None reads all.
+        until: leave out rows of later ingests than this one; None reads all.
         wanted: conditions a row must meet.
         columns: names of the columns to read; None reads all that a source fills.
     """
     listed = source_columns(table) if columns is None else [table.columns[name] for name in columns]
     # Without a type the driver returns raw values, which are then typed column by column.
     plain: list[ColumnElement[Any]] = [literal_column(column.name) for column in listed]
-    query = select(*plain).select_from(table).where(*wanted, *known_by(table, as_of))
+    known = (*known_by(table, as_of), *ingested_until(table, until))
+    query = select(*plain).select_from(table).where(*wanted, *known)
     frame = frame_of(connection.execute(query), listed)
     order = [name for name in natural_key(table) if name in frame.columns]
     return frame.sort_values(order, ignore_index=True)
@@ -219,5 +261,8 @@ def published_columns(rows: pd.DataFrame) -> pd.DataFrame:
     """Return stored forecasts with the columns of a forecast file, then the other columns."""
     months = {name: rows[name].dt.strftime("%Y-%m") for name in ("cutoff", "period")}
     frame = rows.assign(**months).rename(columns={"model_version": "model"})
-    extra = ["band_hit_rate", "drivers", "contributions", "reason", "data_vintage", "commodity"]
+    extra = [
+        "band_hit_rate", "drivers", "contributions", "reason", "data_vintage", "commodity",
+        "publication",
+    ]  # fmt: skip
     return frame[["as_of", *FORECAST_COLUMNS, *extra]].reset_index(drop=True)

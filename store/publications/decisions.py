@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Literal
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from store.errors import DataError
-from store.facts.reading import published_columns
+from store.facts.new_rows import IncomingRows, drop_duplicate_rows, repeats
+from store.facts.reading import fetch, published_columns
 from store.facts.writing import insert_new
 from store.planning.audit import Actor, AuditTrail, audited
 from store.publications.integrity import (
+    FORECAST_KEY,
     HELD_ROWS,
     PublicationContext,
     content_hash,
@@ -45,18 +47,31 @@ def insert_published(
     header: PublicationHeader,
     context: PublicationContext,
 ) -> int:
-    """Insert the new rows of a publication with their digest and return how many there were."""
-    number = _add(connection, header, context, state="published", published_at=context.at)
-    new = insert_new(
-        connection, forecasts, rows.assign(publication=number), where="the published forecasts"
-    )
-    if not new:
-        connection.execute(delete(publications).where(publications.c.id == number))
+    """Insert a publication with its digest and return how many rows it has.
+
+    A moment may have several; one that only repeats the newest of them is none.
+    """
+    where = "the published forecasts"
+    incoming = drop_duplicate_rows(IncomingRows(forecasts, rows.assign(publication=0), where)).rows
+    if repeated(connection, incoming, header) is not None:
         return 0
+    number = _add(connection, header, context, state="published", published_at=context.at)
+    new = insert_new(connection, forecasts, incoming.assign(publication=number), where=where)
     digest = content_hash(rows_of(connection, number))
     _set(connection, number, sha256=digest, rows=new, **_panel(connection, context))
     supersede(connection, header)
     return new
+
+
+def repeated(connection: Connection, rows: pd.DataFrame, header: PublicationHeader) -> int | None:
+    """Return the newest publication of a moment if rows say the same of the same facts."""
+    own = (forecasts.c.commodity == header.commodity, forecasts.c.as_of == header.as_of)
+    newest = connection.scalar(select(func.max(forecasts.c.publication)).where(*own))
+    stored = fetch(connection, forecasts, wanted=[*own, forecasts.c.publication == newest])
+    if set(stored["data_vintage"]) != {header.data_vintage}:
+        return None
+    incoming = IncomingRows(forecasts, rows, "the published forecasts")
+    return newest if repeats(incoming, stored, on=FORECAST_KEY) else None
 
 
 def insert_held(
@@ -70,14 +85,11 @@ def insert_held(
     """Hold a publication until a person decides; it replaces one held before."""
     digest = content_hash(rows)
     table = publications.c
-    same = (
-        table.commodity == header.commodity,
-        table.as_of == header.as_of,
-        table.sha256 == digest,
-    )
-    found = connection.scalar(select(table.id).where(*same))
-    if found is not None:
-        return int(found)
+    own = (table.commodity == header.commodity, table.as_of == header.as_of)
+    newest = select(table.id, table.sha256).where(*own).order_by(table.id.desc()).limit(1)
+    found = connection.execute(newest).first()
+    if found is not None and found.sha256 == digest:
+        return int(found.id)
     supersede(connection, header)
     number = _add(connection, header, context, state="held", published_at=None)
     payload = tables_to_json({HELD_ROWS: rows})
@@ -165,7 +177,7 @@ def held_forecasts(engine: Engine, number: int) -> pd.DataFrame:
     rows = tables_from_json(entry.payload)[HELD_ROWS].reindex(
         columns=[column.name for column in source_columns(forecasts)]
     )
-    return published_columns(rows)
+    return published_columns(rows.assign(publication=number))
 
 
 def held_publications(engine: Engine) -> tuple[str, ...]:

@@ -14,12 +14,14 @@ from store.facts.reading import fetch
 from store.publications.panels import StoredPanel, fetch_panel
 from store.schema.frames import tables_from_json
 from store.schema.publication_tables import forecasts, publications
-from store.schema.tables import natural_key
 from store.vocabulary import QUANTILE_COLUMNS
 
 NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
 
-HASHED: Final = (*natural_key(forecasts), "cutoff", "horizon", *NUMBERS, "status", "data_vintage")
+FORECAST_KEY: Final = ("commodity", "as_of", "destination", "period", "model_version")
+"""Columns that name a row within a publication."""
+
+HASHED: Final = (*FORECAST_KEY, "cutoff", "horizon", *NUMBERS, "status", "data_vintage")
 """Columns the digest covers: the forecast and the data it was made from, not the explanations."""
 
 
@@ -45,7 +47,7 @@ def content_hash(rows: pd.DataFrame) -> str:
     Args:
         rows: The columns ``HASHED`` with the table's types; not modified.
     """
-    hashed = rows[list(HASHED)].sort_values(list(natural_key(forecasts)), ignore_index=True)
+    hashed = rows[list(HASHED)].sort_values(list(FORECAST_KEY), ignore_index=True)
     times = {
         "as_of": hashed["as_of"].dt.strftime("%Y-%m-%dT%H:%M:%S.%f"),
         **{name: hashed[name].dt.strftime("%Y-%m-%d") for name in ("period", "cutoff")},
@@ -95,14 +97,10 @@ class RecordedDigest:
     """What no longer matches the record."""
 
 
-def recorded_digest(engine: Engine, as_of: datetime, commodity: str) -> RecordedDigest | None:
-    """Return the record of the last publication of a moment; None where there is none."""
-    table = publications.c
-    own = (table.commodity == commodity, table.as_of == as_of, table.state == "published")
+def recorded_digest(engine: Engine, number: int) -> RecordedDigest | None:
+    """Return the record of a publication, by number; None where there is none."""
     with engine.begin() as connection:
-        entry = connection.execute(
-            select(publications).where(*own).order_by(table.id.desc())
-        ).first()
+        entry = connection.execute(select(publications).where(publications.c.id == number)).first()
         if entry is None:
             return None
         wrong = []
@@ -162,7 +160,7 @@ def _is_intact(connection: Connection, digest: str) -> bool:
 def _differences(
     known: pd.DataFrame, rows: pd.DataFrame, payloads: dict[int, str]
 ) -> Iterator[str]:
-    groups = {int(str(number)): part for number, part in rows.groupby("publication")}
+    groups = {int(str(number)): part for number, part in rows.groupby("publication") if number}
     empty = rows.iloc[:0]
     for one in known.to_dict("records"):
         number = int(one["id"])
@@ -175,7 +173,7 @@ def _differences(
             )
     strange = sum(len(part) for part in groups.values())
     if len(known):
-        first = rows.loc[rows["publication"].notna(), "id"].min()
-        strange += int((rows["publication"].isna() & (rows["id"] > first)).sum())
+        unnamed, first = rows["publication"] == 0, rows.loc[rows["publication"] > 0, "id"].min()
+        strange += int((unnamed & (rows["id"] > first)).sum())
     if strange:
         yield f"{strange} rows of the forecasts were brought by no publication"

@@ -24,7 +24,14 @@ from sqlalchemy import (
 
 from store.database import Mark, mark_of, writing
 from store.facts.evidence import fetch_labels
-from store.facts.reading import fetch, fetch_commodities, published_columns, read_table
+from store.facts.reading import (
+    fetch,
+    fetch_commodities,
+    newest_backtests,
+    newest_publications,
+    published_columns,
+    read_table,
+)
 from store.publications.integrity import fetch_publications
 from store.schema import publication_tables, tables
 from store.schema.frames import frame_of
@@ -147,7 +154,7 @@ class Published:
     mark: Mark
     commodity: str
     forecasts: pd.DataFrame
-    """As ``reading.read_forecasts``; of several models of one as_of the last published."""
+    """As ``reading.read_forecasts``: of several publications of one as_of the last."""
     scores: pd.DataFrame
     runs: pd.DataFrame
     observations: pd.DataFrame
@@ -217,11 +224,10 @@ def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
     scored = [publication_tables.scores.c.commodity == commodity]
     figures = [tables.observations.c.commodity == figures_of(commodity)]
     rows = fetch(connection, publication_tables.forecasts, wanted=own)
-    newest = rows.groupby(["as_of", "destination", "period"])["id"].transform("max")
     return {
         "commodity": commodity,
-        "forecasts": published_columns(rows[rows["id"] == newest]),
-        "scores": fetch(connection, publication_tables.scores, wanted=scored),
+        "forecasts": published_columns(newest_publications(rows)),
+        "scores": newest_backtests(fetch(connection, publication_tables.scores, wanted=scored)),
         "observations": fetch(connection, tables.observations, wanted=figures, columns=_FIGURE),
         "publications": fetch_publications(connection, commodity=commodity),
     }

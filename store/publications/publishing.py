@@ -4,16 +4,23 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Engine, case, exists, insert, update
+from sqlalchemy import Connection, Engine, case, exists, func, insert, select, update
 
 from store.database import writing
 from store.errors import StoreError
+from store.facts.new_rows import IncomingRows, drop_duplicate_rows, repeats
+from store.facts.reading import fetch
 from store.facts.writing import insert_new
-from store.publications.decisions import PublicationHeader, insert_held, insert_published
+from store.publications.decisions import (
+    PublicationHeader,
+    insert_held,
+    insert_published,
+    repeated,
+)
 from store.publications.integrity import PublicationContext
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
-from store.schema.publication_tables import forecasts, runs, scores
+from store.schema.publication_tables import SCORE, forecasts, runs, scores
 from store.vocabulary import COMMODITY
 
 
@@ -28,8 +35,9 @@ def publish_forecasts(
 ) -> int:
     """Publish forecasts in one transaction and return how many rows are new.
 
-    Publishing the same rows again does nothing. The new rows become one publication with a digest;
-    it supersedes held ones that are no later.
+    Publishing what the newest publication of the moment says, from the same evidence, does nothing.
+    Otherwise the rows become a publication of their own with a digest, beside those before it; it
+    supersedes held ones that are no later.
 
     Args:
         engine: an opened store.
@@ -42,11 +50,28 @@ def publish_forecasts(
         context: moment and environment of the publication, if known.
 
     Raises:
-        DataError: a row breaks the contract, or other values are published under its key.
+        DataError: a row breaks the contract, or two rows of one key disagree.
     """
     header, rows = _prepared(frame, as_of, data_vintage, commodity)
     with writing(engine) as connection:
         return insert_published(connection, rows, header, context or PublicationContext())
+
+
+def published_number(
+    engine: Engine,
+    frame: pd.DataFrame,
+    *,
+    as_of: datetime,
+    data_vintage: str,
+    commodity: str = COMMODITY,
+) -> int | None:
+    """Return the number of the newest publication of a moment if these forecasts repeat it.
+
+    Arguments as for ``publish_forecasts``; None where they would be a publication of their own.
+    """
+    header, rows = _prepared(frame, as_of, data_vintage, commodity)
+    with engine.begin() as connection:
+        return repeated(connection, rows.assign(publication=0), header)
 
 
 def hold_forecasts(
@@ -96,19 +121,41 @@ def _prepared(
     return PublicationHeader(commodity, as_of, data_vintage, models), as_table(rows, forecasts)
 
 
-def write_scores(engine: Engine, frame: pd.DataFrame, *, commodity: str = COMMODITY) -> int:
-    """Save scores of a commodity and return how many rows are new.
+def write_scores(
+    engine: Engine, frame: pd.DataFrame, *, data_vintage: str = "", commodity: str = COMMODITY
+) -> int:
+    """Save the scores of backtests and return how many rows are new.
+
+    Each moment may have several backtests, numbered in their order; one that only repeats the
+    newest of its moment is not written.
 
     Args:
         engine: an opened store.
-        frame: columns of the table ``scores`` except the commodity; not modified.
+        frame: ``as_of, model, scope, horizon_from, horizon_to, metric, value, cells``; not
+            modified.
+        data_vintage: digest of the evidence the backtests used.
         commodity: the commodity scored.
 
     Raises:
-        DataError: a score of the same key has another value.
+        DataError: two scores of the same key in ``frame`` have different values.
     """
+    rows = frame.assign(commodity=commodity, data_vintage=data_vintage)
     with writing(engine) as connection:
-        return insert_new(connection, scores, frame.assign(commodity=commodity), where="the scores")
+        return sum(_add_backtest(connection, one) for _, one in rows.groupby("as_of"))
+
+
+def _add_backtest(connection: Connection, frame: pd.DataFrame) -> int:
+    """Write one backtest unless it repeats the newest of its moment; return how many rows."""
+    table, as_of = scores.c, frame["as_of"].iloc[0].to_pydatetime()
+    own = (table.commodity == frame["commodity"].iloc[0], table.as_of == as_of)
+    newest = connection.scalar(select(func.max(table.backtest)).where(*own)) or 0
+    typed = as_table(frame.assign(backtest=newest), scores)
+    incoming = drop_duplicate_rows(IncomingRows(scores, typed, "the scores"))
+    stored = fetch(connection, scores, wanted=[*own, table.backtest == newest])
+    if repeats(incoming, stored, on=SCORE):
+        return 0
+    rows = incoming.rows.assign(backtest=newest + 1)
+    return insert_new(connection, scores, rows, where="the scores")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,14 +19,13 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from store.schema.columns import BOOKKEEPING, WORDING, UtcMoment, columns, serial, text, texts
+from store.schema.columns import WORDING, UtcMoment, columns, serial, text, texts
 from store.schema.tables import metadata
 from store.vocabulary import QUANTILE_COLUMNS
 
 forecasts: Final = Table(
     "forecasts",
     metadata,
-    # Grows with each publication: orders two models of one as_of without a clock.
     serial(),
     text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
@@ -41,8 +40,9 @@ forecasts: Final = Table(
     Column("band_hit_rate", Float, info=WORDING),
     *texts("drivers", "contributions", "reason", wording=True, nullable=True),
     text("data_vintage", wording=True),
-    Column("publication", Integer, info=BOOKKEEPING),
-    UniqueConstraint("commodity", "as_of", "destination", "period", "model_version"),
+    # Number of the publication; 0 where it is older than their record.
+    Column("publication", Integer, nullable=False, default=0),
+    UniqueConstraint("commodity", "as_of", "destination", "period", "model_version", "publication"),
 )
 
 publications: Final = Table(
@@ -63,22 +63,24 @@ publications: Final = Table(
     text("panel"),
     # The rows of a held publication, as JSON; empty for a published one.
     text("payload"),
-    UniqueConstraint("commodity", "as_of", "sha256"),
 )
+
+SCORE: Final = ("model", "scope", "horizon_from", "horizon_to", "metric")
+"""Columns that name a score within a backtest."""
 
 scores: Final = Table(
     "scores",
     metadata,
     text("commodity"),
     Column("as_of", UtcMoment, nullable=False),
-    *texts("model", "scope"),
+    # Number of the backtest among those of this moment: 1, 2, ...
+    Column("backtest", Integer, nullable=False),
+    *texts("data_vintage", "model", "scope"),
     *columns(Integer, "horizon_from", "horizon_to"),
     text("metric"),
     Column("value", Float, nullable=False),
     Column("cells", Integer, nullable=False),
-    PrimaryKeyConstraint(
-        "commodity", "as_of", "model", "scope", "horizon_from", "horizon_to", "metric"
-    ),
+    PrimaryKeyConstraint("commodity", "as_of", "backtest", *SCORE),
 )
 
 runs: Final = Table(

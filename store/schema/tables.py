@@ -52,6 +52,7 @@ def _event_columns() -> list[Column[Any]]:
             text(name, wording=True)
             for name in ("products", "summary", "source_urls", "confidence", "evidence", "note")
         ),
+        Column("vintage", Integer, info=BOOKKEEPING),
     ]
 
 
@@ -88,6 +89,7 @@ covariates: Final = Table(
     Column("available_at", UtcMoment, nullable=False),
     text("source"),
     text("source_url", wording=True),
+    Column("vintage", Integer, info=BOOKKEEPING),
     PrimaryKeyConstraint("name", "period", "source", "available_at"),
 )
 
@@ -112,6 +114,7 @@ tariff_steps: Final = Table(
     *columns(Date, "effective_to", "announced_on", nullable=True),
     *texts("legal_reference", "source_url", "confidence", "note", wording=True),
     Column("available_at", UtcMoment, nullable=False),
+    Column("vintage", Integer, info=BOOKKEEPING),
     PrimaryKeyConstraint(
         "importer", "origin", "component", "product_scope", "effective_from", "available_at"
     ),
@@ -124,6 +127,7 @@ release_calendar: Final = Table(
     text("what"),
     Column("available_at", UtcMoment, nullable=False),
     text("source_url"),
+    Column("vintage", Integer, info=BOOKKEEPING),
     PrimaryKeyConstraint("period_from", "period_to", "what", "released_on", "source_url"),
 )
 

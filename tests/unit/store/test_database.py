@@ -224,7 +224,7 @@ def test_the_natural_key_of_a_forecast_is_the_published_one() -> None:
     forecasts = metadata.tables["forecasts"]
 
     assert natural_key(forecasts) == (
-        "commodity", "as_of", "destination", "period", "model_version",
+        "commodity", "as_of", "destination", "period", "model_version", "publication",
     )  # fmt: skip
     assert "p50" in value_columns(forecasts)
     assert "drivers" not in value_columns(forecasts)

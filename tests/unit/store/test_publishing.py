@@ -2,10 +2,18 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from store.errors import DataError, StoreError
-from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.facts.reading import (
+    latest_forecast,
+    read_forecasts,
+    read_publication,
+    read_runs,
+    read_scores,
+)
+from store.publications.decisions import read_publications
+from store.publications.integrity import tampered
 from store.publications.publishing import (
     RunRecord,
     finish_run,
@@ -50,16 +58,32 @@ def test_publishing_twice_changes_nothing(engine: Engine) -> None:
     assert len(read_forecasts(engine)) == 2
 
 
-def test_other_numbers_under_a_published_key_stop_the_whole_publication(engine: Engine) -> None:
+def test_a_second_publication_of_a_moment_stands_beside_the_first(engine: Engine) -> None:
     publish(engine, make_forecasts())
     changed = make_forecasts({"period": "2025-05", "horizon": 2}, {"p50": 41.0})
 
-    with pytest.raises(
-        DataError, match=r"destination=USA, period=2025-04-01.*p50 40\.0 against 41\.0"
-    ):
-        publish(engine, changed)
+    assert publish(engine, changed) == 2
 
-    assert read_forecasts(engine)["p50"].tolist() == [40.0]
+    assert read_forecasts(engine)["p50"].tolist() == [41.0, 40.0]
+    first, second = read_publications(engine)["id"]
+    assert read_publication(engine, first)["p50"].tolist() == [40.0]
+    pd.testing.assert_frame_equal(read_publication(engine, second), read_forecasts(engine))
+    assert tampered(engine) == ()
+
+
+def test_a_moment_may_go_back_to_what_it_published_before(engine: Engine) -> None:
+    for median in (40.0, 41.0, 40.0):
+        assert publish(engine, make_forecasts({"p50": median})) == 1
+
+    assert latest_forecast(engine)["p50"].tolist() == [40.0]
+    assert read_publications(engine)["state"].tolist() == ["published"] * 3
+
+
+def test_the_same_numbers_from_other_evidence_are_a_publication(engine: Engine) -> None:
+    publish(engine, make_forecasts())
+
+    assert publish_forecasts(engine, make_forecasts(), as_of=APRIL, data_vintage="beef") == 1
+    assert latest_forecast(engine)["data_vintage"].tolist() == ["beef"]
 
 
 @pytest.mark.parametrize(
@@ -98,9 +122,20 @@ def test_the_latest_forecast_is_the_newest_no_later_than_asked(engine: Engine) -
     assert latest_forecast(engine, as_of=APRIL - pd.Timedelta("1s")).empty
 
 
-def test_of_two_models_of_one_moment_the_one_published_last_is_shown(engine: Engine) -> None:
+def test_of_two_publications_of_one_moment_the_last_is_shown_whole(engine: Engine) -> None:
     publish(engine, make_forecasts({"model": "z"}, {"model": "z", "destination": "DEU"}))
     publish(engine, make_forecasts({"model": "a"}))
+
+    latest = latest_forecast(engine).set_index("destination")["model"]
+
+    assert latest.to_dict() == {"USA": "a"}
+
+
+def test_before_publications_were_recorded_each_month_shows_its_last_model(engine: Engine) -> None:
+    publish(engine, make_forecasts({"model": "z"}, {"model": "z", "destination": "DEU"}))
+    publish(engine, make_forecasts({"model": "a"}))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE forecasts SET publication = 0"))
 
     latest = latest_forecast(engine).set_index("destination")["model"]
 
@@ -108,13 +143,12 @@ def test_of_two_models_of_one_moment_the_one_published_last_is_shown(engine: Eng
 
 
 def test_the_order_of_forecasts_does_not_depend_on_writing_order(engine: Engine) -> None:
-    publish(engine, make_forecasts({"destination": "USA"}))
-    publish(engine, make_forecasts({"destination": "DEU"}))
+    publish(engine, make_forecasts({"destination": "USA"}, {"destination": "DEU"}))
 
     assert read_forecasts(engine)["destination"].tolist() == ["DEU", "USA"]
 
 
-def test_scores_are_kept_once_and_never_changed(engine: Engine) -> None:
+def test_each_backtest_of_a_moment_keeps_its_scores(engine: Engine) -> None:
     score = pd.DataFrame(
         {
             "as_of": [APRIL], "model": ["m"], "scope": ["ALL"], "horizon_from": [1],
@@ -123,10 +157,23 @@ def test_scores_are_kept_once_and_never_changed(engine: Engine) -> None:
     )  # fmt: skip
 
     assert (write_scores(engine, score), write_scores(engine, score)) == (1, 0)
+    again = score.assign(value=13.0)
+    assert write_scores(engine, again, data_vintage="beef") == 1
+    newest = again.assign(commodity="85051110", backtest=2, data_vintage="beef")
+    pd.testing.assert_frame_equal(read_scores(engine), newest, check_dtype=False, check_like=True)
+    with engine.begin() as connection:
+        kept = connection.scalars(text("SELECT value FROM scores ORDER BY backtest")).all()
+    assert kept == [12.5, 13.0]
+
+
+def test_a_score_that_contradicts_itself_is_refused(engine: Engine) -> None:
+    score = {
+        "as_of": APRIL, "model": "m", "scope": "ALL", "horizon_from": 1,
+        "horizon_to": 6, "metric": "mae", "value": 12.5, "cells": 60,
+    }  # fmt: skip
     with pytest.raises(DataError, match=r"value 12\.5 against 13\.0"):
-        write_scores(engine, score.assign(value=13.0))
-    told = score.assign(commodity="85051110")
-    pd.testing.assert_frame_equal(read_scores(engine), told, check_dtype=False, check_like=True)
+        write_scores(engine, pd.DataFrame([score, {**score, "value": 13.0}]))
+    assert read_scores(engine).empty
 
 
 def test_scores_of_another_commodity_stand_beside_them(engine: Engine) -> None:
