@@ -30,6 +30,12 @@ NEWS_AT: Final = BEFORE + pd.Timedelta(hours=6)
 AFTER: Final = BEFORE + pd.Timedelta(hours=12)
 
 
+def known_by(facts: KnownFacts, moment: pd.Timestamp) -> KnownFacts:
+    """Return what of some facts was known at a moment."""
+    tables = (facts.observations, facts.events, facts.tariffs, facts.analog_events)
+    return KnownFacts(*(table.loc[table["available_at"] <= moment] for table in tables))
+
+
 @cache
 def taught_heads(seed: int = 1) -> dict[str, lgb.Booster]:
     """Return heads that learned from wild rows; another seed learned something else."""

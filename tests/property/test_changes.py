@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from models.forecasting.changes import ChangeReplay, MedianForecast, news_of, split
 from models.forecasting.decomposition import in_tonnes
 from store.vocabulary import CHANGED_INPUTS, CHANGES, NOT_REPRODUCED
-from tests.data.why_builders import AFTER, BEFORE, facts_with, stand
-from tests.examples import few
+from tests.data.why_builders import AFTER, BEFORE, facts_with, known_by, stand
 
 PERIODS = ("2019-08", "2019-10", "2020-03")
 NEWS = ("new_actuals", "revised_actuals", "tariffs", "policy")
@@ -65,7 +64,9 @@ def replay(news: frozenset[str], *, model: int = 1, destination: str = "USA") ->
     """Return a replay from noon to evening of one day in a made world."""
     facts = facts_with(*sorted(news))
     stands = stand(BEFORE), stand(AFTER, version=model)
-    return ChangeReplay(facts, *stands, destination, PERIODS, news_of(facts, BEFORE))
+    return ChangeReplay(
+        facts, *stands, destination, PERIODS, news_of(facts, known_by(facts, BEFORE))
+    )
 
 
 @cache

@@ -8,7 +8,7 @@ from models.forecasting.changes import MedianForecast, news_of, split, words_of
 from store.vocabulary import CHANGED_INPUTS, CHANGES
 from tests.data.builders import at, make_events, make_tariffs
 from tests.data.store_builders import make_observations
-from tests.data.why_builders import AFTER, BEFORE, KnownFacts, facts_with
+from tests.data.why_builders import AFTER, BEFORE, KnownFacts, facts_with, known_by
 
 
 def figure(day: str, **changes: object) -> dict[str, object]:
@@ -32,7 +32,7 @@ def test_a_figure_of_what_was_told_before_is_told_again_whoever_tells_it() -> No
         figure("2019-08-21", value=111.0, source_url="https://example.org/b"),
     )
 
-    news = news_of(told, at("2019-07-25"))
+    news = news_of(told, known_by(told, at("2019-07-25")))
 
     values = told.observations["value"]
     assert values[news.revised_actuals].tolist() == [110.0, 111.0]
@@ -51,7 +51,7 @@ def test_a_figure_of_what_was_told_before_is_told_again_whoever_tells_it() -> No
 def test_a_figure_of_another_cell_is_new(change: dict[str, object]) -> None:
     told = facts(figure("2019-07-20"), figure("2019-08-20", value=7.0, **change))
 
-    news = news_of(told, at("2019-07-25"))
+    news = news_of(told, known_by(told, at("2019-07-25")))
 
     assert told.observations["value"][news.new_actuals].tolist() == [7.0]
     assert news.inputs == {"new_actuals"}
@@ -66,17 +66,26 @@ def test_partners_codes_are_actuals_and_other_minerals_are_policy(
 ) -> None:
     told = facts(figure("2019-07-20"), figure("2019-08-20", commodity=commodity))
 
-    assert news_of(told, at("2019-07-25")).inputs == {input_name}
+    assert news_of(told, known_by(told, at("2019-07-25"))).inputs == {input_name}
 
 
 def test_nothing_known_by_then_is_news() -> None:
-    assert news_of(facts_with("policy", "tariffs", "new_actuals"), AFTER).inputs == frozenset()
+    told = facts_with("policy", "tariffs", "new_actuals")
+
+    assert news_of(told, known_by(told, AFTER)).inputs == frozenset()
+
+
+def test_a_figure_dated_back_is_news_to_whom_did_not_have_it() -> None:
+    told = facts(figure("2019-07-20"), figure("2019-07-21", value=7.0, destination="DEU"))
+    then = known_by(told, at("2019-07-20"))
+
+    assert told.observations["value"][news_of(told, then).new_actuals].tolist() == [7.0]
 
 
 def test_news_are_counted_in_words_and_events_named() -> None:
     told = facts_with("new_actuals", "revised_actuals", "policy", "tariffs")
 
-    assert words_of(news_of(told, BEFORE), told) == (
+    assert words_of(news_of(told, known_by(told, BEFORE)), told) == (
         "figures first told: 1; told again: 1; tariff steps: 1; policy events: 1 (2019-08-control)"
     )
 
@@ -86,7 +95,9 @@ def test_a_scheduled_date_is_no_act() -> None:
     plan = make_events({"evidence": "scheduled", "available_at": "2019-08-01"})
     told = replace(told, events=plan)
 
-    assert words_of(news_of(told, at("2019-07-25")), told) == "figures first told: 1"
+    assert (
+        words_of(news_of(told, known_by(told, at("2019-07-25"))), told) == "figures first told: 1"
+    )
 
 
 def test_inputs_are_replaced_in_their_order_and_each_step_is_a_part() -> None:
