@@ -1,0 +1,106 @@
+"""A second publication of one day, after a figure that came in since the first."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.analysis.explain import changes
+from flows.analysis.scenarios import published_scenario_snapshot, scenario_snapshot
+from flows.context.stores import store_of
+from flows.monitoring.health import examine
+from flows.publishing.published_forecasts import ExplainRequest
+from flows.publishing.reproduce import reproduce
+from flows.run import run
+from models.registry import registry
+from store.errors import DataError
+from store.facts.reading import latest_forecast, read_publication, read_scores
+from store.publications.integrity import read_publications, tampered
+from store.settings import Settings
+from store.vocabulary import CHANGES
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, Published, copied, point_at
+
+Call = Callable[..., tuple[int, str, str]]
+
+FIGURE = (
+    "ingest", "figure", "--period", "2020-03", "--destination", "USA", "--tonnes", "300",
+    "--published-on", AS_OF, "--source", "https://example.org/late",
+)  # fmt: skip
+
+
+@pytest.fixture
+def home(
+    first_run: Published, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Return the settings of a home in which the main job ran once."""
+    place = copied(first_run, tmp_path / "place", data_dir)
+    point_at(place.folder, data_dir, monkeypatch)
+    return place.settings
+
+
+def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
+    home: Settings, magnetcast: Call
+) -> None:
+    engine, first = store_of(home), latest_forecast(store_of(home))
+    assert magnetcast(*FIGURE)[0] == 0
+
+    # Until it is published, scenarios are answered from what is published, as it was known then.
+    standing = scenario_snapshot(home, at(AS_OF))
+    assert standing.published["p50"].sum() == pytest.approx(first["p50"].sum())
+    assert published_scenario_snapshot(home, first).origin.cutoff == standing.origin.cutoff
+
+    outcome = run(home, at(AS_OF))
+
+    assert outcome.is_new
+    assert outcome.rows_published > 0
+    known = read_publications(engine)
+    assert known["state"].tolist() == ["published", "published"]
+    assert known["data_vintage"].nunique() == known["models"].nunique() == 2
+    one, two = known["id"]
+    second = latest_forecast(engine)
+    pd.testing.assert_frame_equal(read_publication(engine, one), first)
+    pd.testing.assert_frame_equal(read_publication(engine, two), second)
+    assert tampered(engine) == ()
+    assert outcome.report.parent.name == f"{AS_OF}.2"
+    assert (home.reports_dir / AS_OF / "index.html").exists()
+    assert set(read_scores(engine)["backtest"]) == {2}
+
+    for number in (one, two):
+        assert reproduce(home, int(number)).is_same
+    assert reproduce(home, at(AS_OF)).rows["publication"].unique() == [two]
+
+    table = changes(home, ExplainRequest("USA", None, at(AS_OF)), int(one))
+    parts = table[list(CHANGES)]
+    assert parts.sum(axis=1).to_numpy() == pytest.approx(table["change"].to_numpy())
+    assert (parts["new_actuals"] + parts["revised_actuals"]).abs().sum() > 0
+    assert parts["not_reproduced"].abs().max() < 1e-6
+    assert parts["passing_time"].abs().max() == 0
+
+    again = run(home, at(AS_OF))
+    assert not again.is_new
+    assert again.report == outcome.report
+    assert not examine(home, at(AS_OF)).alarms or "integrity" not in {
+        one.alarm for one in examine(home, at(AS_OF)).alarms
+    }
+    champion = registry.champion(home)
+    assert champion is not None
+    assert set(second["model"]) == {champion.model_version}
+
+
+def test_publications_of_one_day_are_named_by_number(home: Settings, magnetcast: Call) -> None:
+    code, _, err = magnetcast("replay", "--publication", "1")
+    assert code == 0, err
+    assert "publication 1" in err
+
+    code, _, err = magnetcast("replay", "--publication", "7")
+    assert code == 1
+    assert "No publication 7 of 85051110 was published" in err
+
+    code, _, err = magnetcast("replay")
+    assert code == 1
+    assert "Expected --as-of DAY or --publication N" in err
+
+    with pytest.raises(DataError, match="are one publication"):
+        changes(home, ExplainRequest("USA", None, at(AS_OF)), 1)
