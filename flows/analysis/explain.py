@@ -182,9 +182,9 @@ def _pair_of(
             "Expected the earlier publication in --since. Exchange them."
         )
     if first == last:
-        raise DataError(
-            f"--since and --as-of are one publication, {name_of(new)}. Expected an earlier one in "
-            "--since: a day before, or its number by `magnetcast publications list`."
+        echo(
+            f"explain   --since and --as-of are one publication, {name_of(new)}. For another, name "
+            "a day before, or a number of `magnetcast publications list`"
         )
     return old, new
 

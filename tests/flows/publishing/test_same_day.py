@@ -14,7 +14,6 @@ from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.reproduce import reproduce
 from flows.run import run
 from models.registry import registry
-from store.errors import DataError
 from store.facts.reading import latest_forecast, read_publication, read_scores
 from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
@@ -101,6 +100,3 @@ def test_publications_of_one_day_are_named_by_number(home: Settings, magnetcast:
     code, _, err = magnetcast("replay")
     assert code == 1
     assert "Expected --as-of DAY or --publication N" in err
-
-    with pytest.raises(DataError, match="are one publication"):
-        changes(home, ExplainRequest("USA", None, at(AS_OF)), 1)
