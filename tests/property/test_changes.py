@@ -11,6 +11,7 @@ from models.forecasting.changes import ChangeReplay, MedianForecast, news_of, sp
 from models.forecasting.decomposition import in_tonnes
 from store.vocabulary import CHANGED_INPUTS, CHANGES, NOT_REPRODUCED
 from tests.data.why_builders import AFTER, BEFORE, facts_with, known_by, stand
+from tests.examples import few
 
 PERIODS = ("2019-08", "2019-10", "2020-03")
 NEWS = ("new_actuals", "revised_actuals", "tariffs", "policy")

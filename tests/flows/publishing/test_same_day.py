@@ -88,7 +88,8 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     assert set(second["model"]) == {champion.model_version}
 
 
-def test_publications_of_one_day_are_named_by_number(home: Settings, magnetcast: Call) -> None:
+@pytest.mark.usefixtures("home")
+def test_publications_of_one_day_are_named_by_number(magnetcast: Call) -> None:
     code, _, err = magnetcast("replay", "--publication", "1")
     assert code == 0, err
     assert "publication 1" in err
