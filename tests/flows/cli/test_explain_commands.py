@@ -272,7 +272,7 @@ def test_rows_that_came_in_late_do_not_reach_the_explanation(magnetcast: Call, h
         (("USA", "--since", "soon"), "--since 'soon' is no date."),
         (
             ("USA", "--since", LATER, "--as-of", AS_OF),
-            f"--since {LATER} lies after --as-of {AS_OF}.",
+            f"--since is {LATER} (publication 2), which is later than {AS_OF} (publication 1).",
         ),
         (
             ("USA", "--since", AS_OF, "--period", "2021-04"),
