@@ -96,7 +96,7 @@ def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -
     good = replace(
         publication,
         published=replace(publication.published, forecasts=rows),
-        stands={publication.as_of: known},
+        snapshots={publication.as_of: known},
     )
 
     fresh = freshness_of(good, now=NOW)
