@@ -62,7 +62,7 @@ def seconds(standing: ScenarioSnapshot, path: Path) -> list[float]:
     content = path.read_bytes()
 
     def answer() -> None:
-        paired(standing, read_scenario(path.name, content, standing.ground))
+        paired(standing, read_scenario(path.name, content, standing.context))
 
     return page.seconds_of(answer, ROUNDS)
 

@@ -13,6 +13,7 @@ from scoring import FORECAST, measured, scores_of, shared
 from features.months import month_number
 from models.evaluation.compare import differences
 from models.forecasting.forecaster import MODEL
+from models.learning.spec import EngineSpec
 
 TARIFF_TEXT = """
 The same engine with the duty paid over value of each series as covariate (`--covariates`), in the
@@ -49,7 +50,7 @@ def inform(plain: Found, folder: Path) -> Informed:
     both = pd.concat([own, others[FORECAST]], ignore_index=True)
     cells = measured(plain.case.truth(folder), shared(both))
     assert task.covariates is not None  # noqa: S101 - it was just put there
-    return Informed(cells, filled, task.covariates.latest.size, task.spec.seed)
+    return Informed(cells, filled, task.covariates.latest.size, EngineSpec().seed)
 
 
 def tariff_lines(found: Informed) -> list[str]:
