@@ -30,6 +30,8 @@ class Freshness:
     data_day: pd.Timestamp | None
     """When the newest figure of that month was published."""
     as_of: pd.Timestamp
+    number: int
+    """Of the publication; 0 where none was given."""
     published_at: pd.Timestamp | None
     """When the run that made the forecast ended; None where no run is noted."""
     models: tuple[str, ...]
@@ -62,7 +64,8 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
         cutoff=cutoff,
         data_day=_data_day(publication, cutoff),
         as_of=publication.as_of,
-        published_at=published_at(publication, publication.as_of),
+        number=int(publication.latest["publication"].iloc[0]),
+        published_at=published_at(publication, publication.latest),
         models=tuple(str(model) for model in models),
         next_month=next_month,
         next_release=due[next_month],
@@ -110,7 +113,11 @@ def _lag_days(publication: Publication) -> int:
 def _held(publication: Publication) -> list[str]:
     """Report newer forecasts that await approval."""
     known = publication.published.publications
-    newer = known.loc[(known["state"] == "held") & (known["as_of"] > publication.as_of)]
+    shown = publication.latest["publication"].iloc[0]
+    later = (known["as_of"] > publication.as_of) | (
+        known["as_of"].eq(publication.as_of) & (known["id"] > shown)
+    )
+    newer = known.loc[(known["state"] == "held") & later]
     return [
         f"Held: a newer forecast, as of {one['as_of']:%-d %B %Y}, awaits approval: "
         f"{one['held_because']}."

@@ -17,11 +17,12 @@ def columns_of(row: type[ResponseModel]) -> list[str]:
 
 
 class PublicationResponse(ResponseModel):
-    """A published forecast; its rows are never changed."""
+    """A published forecast, the newest of its moment; its rows are never changed."""
 
+    publication: int = Field(description="Its number; 0 where none was given yet.", examples=[2])
     as_of: datetime = Field(examples=["2026-11-24T00:00:00Z"])
     published_at: datetime | None = Field(
-        description="When the run that published it ended; missing where none is recorded."
+        description="When it was published, or its run ended; missing where neither is recorded."
     )
     afterwards: bool = Field(
         description="Published more than a week after as_of, with a method that may be newer."

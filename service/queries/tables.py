@@ -70,17 +70,27 @@ def publications(publication: Publication) -> list[Record]:
     )
 
 
-def published_at(publication: Publication, moment: pd.Timestamp) -> pd.Timestamp | None:
-    """Return when the run that published a forecast ended, None where none is recorded."""
+def published_at(publication: Publication, rows: pd.DataFrame) -> pd.Timestamp | None:
+    """Return when a forecast was published, or its run ended; None where neither is recorded.
+
+    Args:
+        publication: What is published.
+        rows: Rows of one publication; not modified.
+    """
+    known = publication.published.publications
+    moments = known.loc[known["id"] == rows["publication"].iloc[0], "published_at"]
+    if moments.notna().any():
+        return pd.Timestamp(moments.iloc[0])
     runs = publication.published.runs
-    own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(moment)
+    own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(rows["as_of"].iloc[0])
     ended = runs.loc[own & runs["status"].eq("finished"), "finished_at"]
     return None if ended.isna().all() else pd.Timestamp(ended.max())
 
 
 def _summary(publication: Publication, moment: pd.Timestamp, rows: pd.DataFrame) -> Record:
-    ended = published_at(publication, moment)
+    ended = published_at(publication, rows)
     return {
+        "publication": int(rows["publication"].iloc[0]),
         "as_of": moment,
         "published_at": ended,
         "afterwards": ended is not None and ended - moment > AFTERWARDS,

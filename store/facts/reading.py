@@ -143,10 +143,13 @@ def newest_publications(rows: pd.DataFrame) -> pd.DataFrame:
 
     Of rows older than the record of publications (number 0), the last of each month.
     """
-    moment = ["commodity", "as_of"]
-    rows = rows[rows["publication"] == rows.groupby(moment)["publication"].transform("max")]
+    number, moment = rows["publication"], ["commodity", "as_of"]
+    if number.nunique() > 1:
+        rows = rows[number == rows.groupby(moment)["publication"].transform("max")]
+    if (rows["publication"] > 0).all():
+        return rows
     last = rows.groupby([*moment, "destination", "period"])["id"].transform("max")
-    return rows[rows["id"] == last]
+    return rows[(rows["publication"] > 0) | (rows["id"] == last)]
 
 
 def read_publication(engine: Engine, number: int) -> pd.DataFrame:
