@@ -136,9 +136,15 @@ def frame_of(origin: Origin) -> pd.DataFrame:
 
 
 @cache
-def catalogue_digest() -> str:
-    """Return a digest of what every feature is: name, unit, meaning, when knowable, monotone."""
+def catalogue_digest(names: frozenset[str] | None = None) -> str:
+    """Return a digest of what every feature is: name, unit, meaning, when knowable, monotone.
+
+    Args:
+        names: Of these features alone, whatever their order; all if left out.
+    """
     entries = [[f.name, f.unit, f.meaning, f.knowable, f.monotone] for f in ALL_FEATURES]
+    if names is not None:
+        entries = sorted(entry for entry in entries if entry[0] in names)
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -72,23 +72,30 @@ def promote(
     shadow: Annotated[
         bool, Parameter(help="Require that a new recipe ran in shadow for one release.")
     ] = True,
-    force: Annotated[bool, Parameter(help="Promote even if a rule fails.")] = False,
+    accept: Annotated[
+        str | None,
+        Parameter(help="Promote what a rule refuses or nothing could be compared with; say why."),
+    ] = None,
+    force: Annotated[bool, Parameter(help="As --accept, with --reason.")] = False,
     reason: Annotated[str, Parameter(help="Why; kept with the decision.")] = "",
     out: Out = None,
     format: Form = "table",
 ) -> None:
     """Compare a challenger with the champion and promote it if every rule holds.
 
-    The decision and its evidence are kept in MLflow. The exit code is 1 if it is refused.
+    Where nothing of the champion is kept to compare with, a person decides with --accept. The
+    decision and its evidence are kept in MLflow. The exit code is 1 if it is refused.
     """
     from flows.training.promote import PromotionRequest, tell
     from flows.training.promote import promote as flow
 
     settings, stand = Settings(), moment(as_of)
+    why = reason if accept is None else accept
+    is_accepted = force or accept is not None
     with single_writer(settings):
-        found = flow(settings, stand, version, PromotionRequest(shadow, force, reason))
+        found = flow(settings, stand, version, PromotionRequest(shadow, is_accepted, why))
     write_result(found.decision.table, out=out, form=format)
-    tell(found, f"forced: {reason}" if found.decision.broken else "all rules held")
+    tell(found, "by the rules" if found.decision.is_passed else f"accepted: {why}")
     if not found.is_champion:
         raise SystemExit(1)
 
@@ -98,7 +105,10 @@ def rollback(
     as_of: AsOf = None,
     reason: Annotated[str, Parameter(help="Why; kept with the model taken back.")] = "not told",
 ) -> None:
-    """Make the previous champion publish again, from the next run on."""
+    """Make the previous champion publish again, from the next run on.
+
+    It is loaded and asked for a forecast first; if it cannot make one, nothing is changed.
+    """
     from flows.training.promote import rollback as flow
 
     settings, stand = Settings(), moment(as_of)

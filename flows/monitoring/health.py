@@ -22,6 +22,7 @@ from flows.monitoring.health_checks import (
     OtherCommodity,
     health_findings,
 )
+from flows.monitoring.published_by import published_by
 from flows.operations.local_servers import missing, recent_restarts
 from models.monitoring.readings import GRACE_DAYS, PublishedMoment, Reading, freshness
 from models.registry import model_store, registry
@@ -101,10 +102,13 @@ def _health(facts: HealthFacts) -> SystemHealth:
 
 
 def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
-    """Add the champion, and why it cannot be loaded if so: MLflow away, files changed."""
+    """Add champion and author of the newest forecast, and why the former cannot be loaded if so."""
     name = "unknown"
     try:
-        if (champion := registry.champion(settings)) is None:
+        champion = registry.champion(settings)
+        author = published_by(settings, latest_forecast(store_of(settings)), champion)
+        facts = replace(facts, published_by=author)
+        if champion is None:
             return facts
         name = f"version {champion.version}, {champion.model_version}"
         model_store.load(settings, champion.version)

@@ -66,6 +66,8 @@ class HealthFacts:
     champion: str = ""
     champion_trouble: str = ""
     """Why the champion cannot be loaded; empty if it can."""
+    published_by: str = ""
+    """Who made the newest forecast, in a sentence; empty before the first."""
     missing: tuple[str, ...] = ()
     """Servers that `magnetcast up` started and that do not run."""
     restarts: Mapping[str, Sequence[pd.Timestamp]] = field(default_factory=dict)

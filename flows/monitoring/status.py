@@ -11,6 +11,7 @@ import pandas as pd
 from flows.context.stores import store_of
 from flows.monitoring.health import SystemHealth, examine
 from flows.monitoring.health_checks import BROKEN, LEVELS, OtherCommodity
+from flows.monitoring.published_by import published_by
 from models.registry import registry
 from service.live.health import Alarm, HealthReport
 from store.database import shown_address
@@ -55,6 +56,10 @@ def lines_of(health: SystemHealth) -> list[str]:
         )
     lines += [_commodity_line(one) for one in facts.others]
     lines.append(f"Champion: {facts.champion or 'none'}.")
+    if facts.champion_trouble:
+        lines.append("The champion cannot forecast; the next run falls back to other models.")
+    if facts.published_by:
+        lines.append(facts.published_by)
     lines.append(
         f"Quarantine: {facts.quarantined} files wait. Suspicious statements: {facts.suspicious}. "
         f"Free disk: {facts.free_bytes / 1e9:.1f} GB."
@@ -99,6 +104,7 @@ def status_table(settings: Settings) -> pd.DataFrame:
         "champion": "none"
         if champion is None
         else f"version {champion.version}, {champion.model_version}",
+        "made by": published_by(settings, latest, champion) or "none",
         "forecast as of": f"{latest['as_of'].max():%Y-%m-%d}" if len(latest) else "none",
         "cutoff": str(latest["cutoff"].iloc[0]) if len(latest) else "none",
         "months": f"{latest['period'].min()} to {latest['period'].max()}"

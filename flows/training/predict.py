@@ -204,20 +204,6 @@ def rungs_of(
     ]
 
 
-def shadow_table(workspace: Workspace, version: int) -> pd.DataFrame:
-    """Return what a registered version alone would forecast.
-
-    Raises:
-        DataError: It cannot answer for some destination.
-    """
-    origin = workspace.history.origin(workspace.as_of)
-    model = registry.at_version(workspace.settings, version)
-    rung = _stored(workspace, rows_of(origin), "shadow", model)
-    made = made_on(workspace, [rung], origin)
-    labels = made.rows[["destination"]].assign(period=made.rows["period"].dt.strftime("%Y-%m"))
-    return pd.concat([labels, made.stages.published], axis=1)
-
-
 def _models(
     workspace: Workspace, rows: pd.DataFrame, result: EvidenceBacktest | None, version: int | None
 ) -> list[FallbackStep]:

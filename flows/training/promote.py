@@ -1,6 +1,5 @@
 """Let a challenger publish if the evidence says so, or go back to the champion before."""
 
-import io
 import json
 from dataclasses import dataclass
 from typing import Final
@@ -8,29 +7,25 @@ from typing import Final
 import pandas as pd
 from prefect import flow
 
-from features.months import month_label
 from flows.context.console import echo
 from flows.context.provenance import actor, git_commit
-from flows.context.workspace import Workspace, open_workspace
-from flows.training.backtest import tags_of
-from flows.training.predict import shadow_table
+from flows.context.workspace import open_workspace
+from flows.training.comparison import cells_of, champion_pairs
+from flows.training.shadow import check_forecasts, shadow_release, trouble_of
 from models.evaluation.backtest import Backtest
 from models.evaluation.promotion import (
     Challenge,
     PromotionDecision,
     judge,
     own_cells,
-    paired_cells,
 )
-from models.registry import model_store, registry, tracking
+from models.registry import registry, tracking
 from models.registry.registry import Champion
 from store.errors import DataError, StoreError
-from store.facts.reading import read_forecasts
 from store.settings import Settings
-from store.vocabulary import PANEL_COLUMNS
 
-CELLS: Final = "cells.csv"
-"""File of a backtest's run in MLflow that holds what was forecast and what came."""
+NOT_COMPARED: Final = "not compared"
+"""Decision on a challenger that no rule refused and that nothing could be compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +33,8 @@ class PromotionRequest:
     """How to promote."""
 
     needs_shadow: bool = True
-    is_forced: bool = False
+    is_accepted: bool = False
+    """A person answers for what the rules refuse or cannot judge."""
     reason: str = ""
 
 
@@ -69,19 +65,22 @@ def promote(
         result: The backtest the version was trained with; read from MLflow if not given.
 
     Raises:
-        DataError: The version publishes already, or is forced without a reason.
+        DataError: The version publishes already, cannot forecast, or is accepted without a reason.
         StoreError: There is no such version, or none on trial.
     """
     how = wish or PromotionRequest()
-    if how.is_forced and not how.reason:
+    if how.is_accepted and not how.reason.strip():
         raise DataError(
-            "--force without --reason promotes nothing. Expected why the rules do not count here. "
-            'Add --reason "...".'
+            "--accept without a reason promotes nothing. Expected why a person answers for what "
+            'the rules refuse or cannot judge. Add it: --accept "...".'
         )
     challenger, champion = _on_trial(settings, version), registry.champion(settings)
-    decision = judge(_trial(settings, as_of, (challenger, champion), how, result))
-    is_champion = decision.is_passed or how.is_forced
-    _keep(settings, as_of, (challenger, champion), decision, how)
+    if result is None:
+        check_forecasts(open_workspace(settings, as_of), challenger)
+    trial = _trial(settings, as_of, (challenger, champion), how, result)
+    decision = judge(trial)
+    is_champion = decision.is_passed or how.is_accepted
+    _keep(settings, as_of, (challenger, champion), (trial, decision), how)
     if is_champion:
         registry.promote(settings, challenger.version)
     return PromotionOutcome(challenger.version, decision, is_champion)
@@ -89,10 +88,14 @@ def promote(
 
 def tell(outcome: PromotionOutcome, name: str) -> None:
     """Say what was decided."""
+    decision = outcome.decision
     if outcome.is_champion:
         echo(f"promote   version {outcome.version} ({name}) is champion")
     else:
-        echo(f"promote   version {outcome.version} stays challenger: {outcome.decision.reasons}")
+        echo(f"promote   version {outcome.version} stays challenger: {decision.reasons}")
+    echo(f"promote   {decision.summary}")
+    if not outcome.is_champion and not decision.is_compared:
+        echo('promote   a person has to decide: `magnetcast promote --accept "why"`')
 
 
 @flow(name="rollback", validate_parameters=False)
@@ -101,7 +104,10 @@ def rollback(settings: Settings, as_of: pd.Timestamp, reason: str) -> tuple[Cham
 
     Raises:
         StoreError: There is no previous champion.
+        DataError: It cannot forecast any more; nothing was changed.
     """
+    if (before := registry.previous(settings)) is not None:
+        check_forecasts(open_workspace(settings, as_of), before)
     now, bad = registry.roll_back(settings, reason=reason)
     tags = {
         **_tags("rollback", as_of),
@@ -143,48 +149,27 @@ def _trial(
     result: Backtest | None,
 ) -> Challenge:
     challenger, champion = pair
-    cells = _cells_of(settings, challenger) if result is None else result.cells
-    own = own_cells(cells)
-    is_first = champion is None or _refused(settings, champion)
+    own = own_cells(cells_of(settings, challenger) if result is None else result.cells)
     if champion is None:
         return Challenge(pd.DataFrame(), own, is_first=True, is_refit=False, is_older=False)
+    workspace = open_workspace(settings, as_of)
+    trouble = trouble_of(workspace, champion)
+    if trouble:
+        echo(f"promote   the champion cannot forecast: {trouble}")
     is_refit = champion.recipe == challenger.recipe != ""
-    pairs = paired_cells(own, own_cells(_cells_of(settings, champion)))
-    if pairs.empty and is_refit:
-        pairs = paired_cells(own, own)  # one recipe, replayed at the same origins
-    shadow = ""
-    if not is_refit and not is_first:
-        shadow = shadow_release(open_workspace(settings, as_of), challenger.recipe)
+    pairs, compared_by = champion_pairs(workspace, own, (challenger, champion))
     return Challenge(
         pairs,
         own,
-        is_first=is_first,
+        is_first=False,
         is_refit=is_refit,
         is_older=pd.Timestamp(challenger.as_of) < pd.Timestamp(champion.as_of),
         rolled_back=_taken_back(settings, challenger, champion),
-        shadow=shadow,
+        shadow="" if is_refit else shadow_release(workspace, challenger.recipe),
         needs_shadow=wish.needs_shadow,
+        compared_by=compared_by,
+        champion_trouble=trouble,
     )
-
-
-def _refused(settings: Settings, champion: Champion) -> bool:
-    """Return whether the champion cannot answer; says why."""
-    try:
-        model_store.load(settings, champion.version)
-    except StoreError as err:
-        echo(f"promote   the champion cannot answer: {err}")
-        return True
-    return False
-
-
-def _cells_of(settings: Settings, model: Champion) -> pd.DataFrame:
-    """Return the cells of a version's backtest as they were kept; empty where they are gone."""
-    run = tracking.find_run(settings, {"flow": "backtest", "model_version": model.model_version})
-    text = None if run is None else tracking.read_text(settings, run, CELLS)
-    if text is None:
-        return pd.DataFrame()
-    cells = pd.read_csv(io.StringIO(text), parse_dates=["period"])
-    return cells.assign(as_of=pd.to_datetime(cells["as_of"], utc=True))
 
 
 def _taken_back(settings: Settings, challenger: Champion, champion: Champion) -> str:
@@ -204,26 +189,41 @@ def _keep(
     settings: Settings,
     as_of: pd.Timestamp,
     pair: tuple[Champion, Champion | None],
-    decision: PromotionDecision,
+    judged: tuple[Challenge, PromotionDecision],
     wish: PromotionRequest,
 ) -> None:
     """Write decision and evidence to MLflow, before any alias moves."""
-    challenger, champion = pair
-    word = "promoted" if decision.is_passed else "forced" if wish.is_forced else "refused"
+    (challenger, champion), (trial, decision) = pair, judged
     tags = {
         **_tags("promote", as_of),
         "version": str(challenger.version),
         "model_version": challenger.model_version,
         "champion": "none" if champion is None else str(champion.version),
-        "decision": word,
-        "reason": wish.reason or decision.reasons or "all rules held",
+        "decision": _word(decision, wish),
+        "reason": wish.reason or decision.reasons or decision.summary,
+        "rules": decision.summary,
+        "compared_by": trial.compared_by or NOT_COMPARED,
     }
-    evidence = {**tags, "rules": decision.table.to_dict("records")}
+    evidence = {**tags, "summary": tags["rules"], "rules": decision.table.to_dict("records")}
     with tracking.open_run(settings, name="promote", tags=tags) as run:
         run.text(json.dumps(evidence, indent=1) + "\n", "decision.json")
         run.table(decision.table, "rules.csv")
-    noted = {"decision": word, "decision_reason": tags["reason"], "decision_run": run.run_id}
+    noted = {
+        "decision": tags["decision"],
+        "decision_reason": tags["reason"],
+        "decision_rules": tags["rules"],
+        "decision_run": run.run_id,
+    }
     registry.note(settings, challenger.version, noted)
+
+
+def _word(decision: PromotionDecision, wish: PromotionRequest) -> str:
+    """Return what became of a challenger in one word."""
+    if decision.is_passed:
+        return "promoted"
+    if wish.is_accepted:
+        return "accepted"
+    return "refused" if decision.broken else NOT_COMPARED
 
 
 def _tags(name: str, as_of: pd.Timestamp) -> dict[str, str]:
@@ -233,66 +233,3 @@ def _tags(name: str, as_of: pd.Timestamp) -> dict[str, str]:
         "git_commit": git_commit(),
         "actor": actor(),
     }
-
-
-FILE: Final = "shadow.csv"
-
-
-def keep_shadow(workspace: Workspace, version: int) -> None:
-    """Let a challenger forecast in the shadow and keep what it says in MLflow."""
-    model = registry.at_version(workspace.settings, version)
-    table = shadow_table(workspace, version)
-    tags = {
-        **tags_of(workspace, "shadow"),
-        "model_version": model.model_version,
-        "version": str(version),
-        "recipe": model.recipe,
-        "cutoff": _cutoff(workspace),
-    }
-    with tracking.open_run(workspace.settings, name="shadow", tags=tags) as run:
-        run.table(table, FILE)
-    echo(f"shadow    version {version} forecast {len(table)} rows; they are not published")
-
-
-def shadow_release(workspace: Workspace, recipe: str) -> str:
-    """Say which release a recipe was in shadow for, and how it did; empty if for none.
-
-    Args:
-        workspace: Where the decision stands.
-        recipe: As ``models.registry.stored.recipe_of``.
-    """
-    runs = tracking.find_runs(workspace.settings, {"flow": "shadow", "recipe": recipe})
-    now = _cutoff(workspace)
-    for run in runs:
-        moment = pd.Timestamp(run.tags["as_of"])
-        text = tracking.read_text(workspace.settings, run.run_id, FILE)
-        if text is None or moment > workspace.as_of or run.tags["cutoff"] >= now:
-            continue
-        shadow = pd.read_csv(io.StringIO(text))
-        told = f"forecast of {moment:%Y-%m-%d}, released since: up to {now}"
-        return told + _scored(workspace, shadow, moment)
-    return ""
-
-
-def _scored(workspace: Workspace, shadow: pd.DataFrame, moment: pd.Timestamp) -> str:
-    """Say the errors of the shadow and of what was published for the same months."""
-    panel = workspace.history.panel(workspace.as_of).frame[list(PANEL_COLUMNS)]
-    known = panel.loc[panel["kind"] == "observed", ["destination", "period", "tonnes"]]
-    known = known.assign(period=known["period"].dt.strftime("%Y-%m"))
-    published = read_forecasts(workspace.engine, as_of=moment)
-    both = [_error(rows, known) for rows in (shadow, published)]
-    if any(pd.isna(error) for error in both):
-        return ""
-    return f", error {both[0]:.1%} of tonnes, published {both[1]:.1%}"
-
-
-def _error(rows: pd.DataFrame, known: pd.DataFrame) -> float:
-    cells = rows.merge(known, on=["destination", "period"])
-    total = float(cells["tonnes"].sum())
-    return (
-        float((cells["p50"] - cells["tonnes"]).abs().sum()) / total if total > 0 else float("nan")
-    )
-
-
-def _cutoff(workspace: Workspace) -> str:
-    return month_label(workspace.history.origin(workspace.as_of).cutoff)

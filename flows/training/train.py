@@ -11,7 +11,8 @@ from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import REFUSED, emit
 from flows.training.backtest import backtest, score_of, tags_of
-from flows.training.promote import keep_shadow, promote, tell
+from flows.training.promote import promote, tell
+from flows.training.shadow import keep_shadow
 from models.evaluation.backtest import EvidenceBacktest
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
 from models.forecasting.forecaster import MODEL
@@ -48,6 +49,8 @@ def train(settings: Settings, as_of: pd.Timestamp, result: EvidenceBacktest | No
     tell(outcome, workspace.model_version)
     if not outcome.is_champion:
         words = "the challenger did not pass: `magnetcast promote` says why"
+        if not outcome.decision.is_compared:
+            words = "the challenger could not be compared with the champion: a person has to decide"
         emit(REFUSED, f"version-{version}", {"alarm": "gate", "words": words})
         keep_shadow(workspace, version)
     return version
@@ -57,7 +60,7 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
     """Log and register a trained model and return its version."""
     tags = tags_of(workspace, "train")
     past = workspace.history.past(workspace.as_of)
-    card = {**trained.card, **stored.stamp(), REFERENCE: reference_of(past)}
+    card = {**trained.card, **stored.stamp(trained.card), REFERENCE: reference_of(past)}
     score = score_of(seen, MODEL, "sql")
     example = rows_of(workspace.history.origin(workspace.as_of))
     with tracking.open_run(workspace.settings, name="train", tags=tags) as run:

@@ -26,7 +26,11 @@ BAND: Final = 0.8
 
 KEY: Final = ["as_of", "cutoff", "destination", "period", "horizon"]
 
-Verdict = Literal["held", "broken", "waived"]
+Verdict = Literal["held", "broken", "waived", "not compared"]
+"""A rule that is waived says why; one that is not compared leaves the decision to a person."""
+
+NO_CHAMPION: Final = "there is no champion yet"
+SAME_RECIPE: Final = "same recipe as the champion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Challenge:
     own: pd.DataFrame
     """All cells of the challenger's backtest, horizons as scored."""
     is_first: bool
-    """Nobody publishes, or the champion cannot answer."""
+    """There is no champion yet."""
     is_refit: bool
     """Made as the champion was, from other months."""
     is_older: bool
@@ -66,6 +70,10 @@ class Challenge:
     shadow: str = ""
     """Which release its recipe was in shadow for; empty if none."""
     needs_shadow: bool = True
+    compared_by: str = ""
+    """Which of the champion's forecasts are in ``cells``; empty if it has none."""
+    champion_trouble: str = ""
+    """Why the champion cannot forecast any more; empty if it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,8 @@ class PromotionRule:
     measured: str
     expected: str
     verdict: Verdict
+    why: str = ""
+    """Why it was waived or not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +96,41 @@ class PromotionDecision:
 
     @property
     def is_passed(self) -> bool:
-        """Tell whether no rule is broken."""
-        return not self.broken
+        """Tell whether no rule is broken, and none was left without a comparison."""
+        return not self.broken and self.is_compared
+
+    @property
+    def is_compared(self) -> bool:
+        """Tell whether every rule that needs the champion's forecasts had some."""
+        return not self.of("not compared")
 
     @property
     def broken(self) -> tuple[PromotionRule, ...]:
         """Return the rules that are."""
-        return tuple(rule for rule in self.rules if rule.verdict == "broken")
+        return self.of("broken")
+
+    def of(self, verdict: Verdict) -> tuple[PromotionRule, ...]:
+        """Return the rules with a verdict."""
+        return tuple(rule for rule in self.rules if rule.verdict == verdict)
 
     @property
     def reasons(self) -> str:
-        """Say what is broken, in one line."""
-        wording = (f"{one.rule}: {one.measured}, expected {one.expected}" for one in self.broken)
+        """Say what stands in the way, in one line."""
+        wording = [f"{one.rule}: {one.measured}, expected {one.expected}" for one in self.broken]
+        wording += [f"{one.rule}: not compared, {one.why}" for one in self.of("not compared")]
         return "; ".join(wording)
+
+    @property
+    def summary(self) -> str:
+        """Name the rules by verdict, in one line."""
+        held = self.of("held")
+        if len(held) == len(self.rules):
+            return "all rules held"
+        parts = [f"held: {', '.join(one.rule for one in held)}"]
+        for verdict in ("broken", "not compared", "waived"):
+            named = [f"{one.rule} ({one.why or one.measured})" for one in self.of(verdict)]
+            parts += [f"{verdict}: {', '.join(named)}"] if named else []
+        return "; ".join(parts)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -133,7 +165,7 @@ def paired_cells(challenger: pd.DataFrame, champion: pd.DataFrame) -> pd.DataFra
 
 
 def judge(trial: Challenge, limits: PromotionLimits | None = None) -> PromotionDecision:
-    """Return what becomes of each rule; the challenger may publish where none is broken.
+    """Return what becomes of each rule; ``is_passed`` tells whether the challenger may publish.
 
     Args:
         trial: The evidence.
@@ -149,6 +181,7 @@ def judge(trial: Challenge, limits: PromotionLimits | None = None) -> PromotionD
                 "no",
                 not trial.rolled_back,
             ),
+            *_same_recipe(trial),
             _origins(trial, held_to),
             _loss(trial, held_to),
             _destinations(trial, held_to),
@@ -167,68 +200,92 @@ def _rule(
     waived: str = "",
 ) -> PromotionRule:
     if waived:
-        return PromotionRule(name, measured, f"{expected} ({waived})", "waived")
+        return PromotionRule(name, measured, expected, "waived", waived)
     return PromotionRule(name, measured, expected, "held" if is_held else "broken")
 
 
-def _no_champion(trial: Challenge) -> str:
-    return "no champion can answer" if trial.is_first else ""
+def _nothing_to_compare(trial: Challenge, name: str, expected: str) -> PromotionRule:
+    """Return the rule where no forecast of the champion stands beside the challenger's."""
+    measured = "no month scored for both"
+    if waived := _no_need(trial):
+        return PromotionRule(name, measured, expected, "waived", waived)
+    why = "of the champion no backtest, publication or usable model covers the scored months"
+    return PromotionRule(name, measured, expected, "not compared", why)
+
+
+def _no_need(trial: Challenge) -> str:
+    """Return why a challenger need not be compared; empty if it must be."""
+    return NO_CHAMPION if trial.is_first else SAME_RECIPE if trial.is_refit else ""
+
+
+def _same_recipe(trial: Challenge) -> list[PromotionRule]:
+    """Return the rule that a refit passes by: the backtest refits the recipe at every origin."""
+    if not trial.is_refit:
+        return []
+    return [PromotionRule("same recipe", "fitted again", "the champion's", "held")]
 
 
 def _origins(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
-    count = 0 if trial.cells.empty else trial.cells["cutoff"].nunique()
-    waived = _no_champion(trial) or ("same recipe as the champion" if trial.is_refit else "")
-    expected = f"at least {limits.origins}"
-    return _rule("paired origins", str(count), expected, count >= limits.origins, waived=waived)
+    name, expected = "paired origins", f"at least {limits.origins}"
+    if trial.cells.empty:
+        return _nothing_to_compare(trial, name, expected)
+    count = trial.cells["cutoff"].nunique()
+    is_held = count >= limits.origins
+    return _rule(name, str(count), expected, is_held, waived=_no_need(trial))
 
 
 def _loss(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
     """Hold the difference of losses to the margin: surely so for a new recipe."""
     name, expected = "loss against the champion", f"at most {limits.margin:+.0%}"
     if trial.cells.empty:
-        return _rule(name, "no month scored for both", expected, False, waived=_no_champion(trial))  # noqa: FBT003
+        return _nothing_to_compare(trial, name, expected)
     table = differences(trial.cells, CHALLENGER, [CHAMPION], seed=limits.seed)
     row = table.set_index("metric").loc["sql"]
-    numbers = row[["difference", "p95", "baseline_score"]].to_numpy(dtype=float)
-    ratio, high = (numbers[:2] / numbers[2]).tolist()
+    numbers = row[["difference", "p95", "score", "baseline_score"]].to_numpy(dtype=float)
+    own, theirs = numbers[2:].tolist()
+    ratio, high = (numbers[:2] / numbers[3]).tolist()
     counted = ratio if trial.is_refit else high
     wording = f"{ratio:+.1%}, surely below {high:+.1%}, {row['verdict']}"
-    return _rule(name, wording, expected, counted <= limits.margin, waived=_no_champion(trial))
+    if trial.compared_by:
+        wording += f" ({own:.3f} against {theirs:.3f} of {trial.compared_by})"
+    return _rule(name, wording, expected, counted <= limits.margin)
 
 
 def _destinations(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
     name, expected = "worst destination", f"at most {limits.destination:+.0%}"
     if trial.cells.empty:
-        return _rule(name, "none scored", expected, False, waived=_no_champion(trial))  # noqa: FBT003
+        return _nothing_to_compare(trial, name, expected)
     groups = trial.cells.groupby(["model", "destination"])["scaled_quantile_loss"]
     mean = {name: groups.mean()[name] for name in (CHALLENGER, CHAMPION)}
     count = groups.count()[CHALLENGER]
     ratio = (mean[CHALLENGER] / mean[CHAMPION] - 1.0).where(count >= limits.destination_cells)
     ratio = ratio.mask(mean[CHALLENGER] == mean[CHAMPION], 0.0).dropna()
     if ratio.empty:
-        return _rule(name, "none has enough months", expected, True)  # noqa: FBT003
+        why = f"none has {limits.destination_cells} scored months"
+        return PromotionRule(name, "not judged", expected, "waived", why)
     worst = str(ratio.idxmax())
     wording = f"{worst} {ratio[worst]:+.1%}"
-    is_held = bool(ratio[worst] <= limits.destination)
-    return _rule(name, wording, expected, is_held, waived=_no_champion(trial))
+    return _rule(name, wording, expected, bool(ratio[worst] <= limits.destination))
 
 
 def _calibration(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
     """Hold the share inside the band to what chance allows, months being what is independent."""
     name = "80 % band"
+    waived = NO_CHAMPION if trial.is_first else ""
     if trial.own.empty:
-        return _rule(name, "no month scored", "months to score", False, waived=_no_champion(trial))  # noqa: FBT003
+        return _rule(name, "no month scored", "months to score", False, waived=waived)  # noqa: FBT003
     months = int(trial.own["period"].nunique())
     tail = (1.0 - limits.level) / 2.0
     low, high = np.asarray(stats.binom.ppf([tail, 1.0 - tail], months, BAND)) / months
     share = float(trial.own["is_covered"].mean())
     wording = f"held {share:.0%} of {months} months"
     expected = f"{low:.0%} to {high:.0%}"
-    return _rule(name, wording, expected, low <= share <= high, waived=_no_champion(trial))
+    return _rule(name, wording, expected, low <= share <= high, waived=waived)
 
 
 def _shadow(trial: Challenge) -> PromotionRule:
-    waived = _no_champion(trial) or ("same recipe as the champion" if trial.is_refit else "")
-    waived = waived or ("" if trial.needs_shadow else "--no-shadow")
+    waived = _no_need(trial) or ("" if trial.needs_shadow else "--no-shadow")
+    if trial.champion_trouble and not waived:
+        waived = f"the champion cannot forecast: {trial.champion_trouble}"
     measured = trial.shadow or "none"
     return _rule("shadow", measured, "one release", bool(trial.shadow), waived=waived)

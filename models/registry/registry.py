@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from models.registry.mlflow_client import connect, is_kept, worded
@@ -42,6 +43,8 @@ class Champion:
     """How it was made (``contract.recipe_of``); empty for versions older than the tag."""
     rolled_back: str = ""
     """Why it was taken back as champion; empty if it was not."""
+    git_commit: str = ""
+    """Commit of the code that trained it."""
 
 
 @worded
@@ -76,10 +79,13 @@ def at_version(settings: Settings, version: int) -> Champion:
 @worded
 def rolled_back(settings: Settings) -> list[Champion]:
     """Return the versions that were taken back as champions, oldest first."""
-    client, _ = connect(settings)
-    found = client.search_model_versions(f"name = '{MODEL}'")
-    bad = sorted(int(one.version) for one in found if one.tags.get(ROLLED_BACK_TAG))
-    return [version_of(client, settings, version) for version in bad]
+    return [one for one in _versions(settings) if one.rolled_back]
+
+
+@worded
+def of_recipe(settings: Settings, recipe: str) -> list[Champion]:
+    """Return the versions of a recipe, oldest first; none of an empty one."""
+    return [one for one in _versions(settings) if one.recipe == recipe != ""]
 
 
 @worded
@@ -92,10 +98,9 @@ def named(settings: Settings, model_version: str) -> Champion | None:
     """
     if not is_kept(settings):
         return None
-    client, _ = connect(settings)
-    found = client.search_model_versions(f"name = '{MODEL}'")
-    versions = [int(one.version) for one in found if one.tags.get("model_version") == model_version]
-    return version_of(client, settings, max(versions)) if versions else None
+    return next(
+        (one for one in _versions(settings)[::-1] if one.model_version == model_version), None
+    )
 
 
 @worded
@@ -148,7 +153,7 @@ def roll_back(settings: Settings, *, reason: str) -> tuple[Champion, Champion]:
         raise StoreError(
             f"Model {MODEL!r} in {settings.tracking_uri} has no version with alias "
             f"{CHAMPION if now is None else PREVIOUS!r}. Expected a champion and one before it to "
-            "go back to. Promote a version with `magnetcast promote VERSION --force --reason`."
+            "go back to. Promote a version with `magnetcast promote VERSION --accept REASON`."
         )
     client, _ = connect(settings)
     client.set_model_version_tag(MODEL, str(now.version), ROLLED_BACK_TAG, reason)
@@ -192,7 +197,18 @@ def version_of(client: MlflowClient, settings: Settings, version: int) -> Champi
             "Expected a version that training registered. Run `magnetcast train`, or choose one "
             "shown by `mlflow ui`."
         ) from err
-    names = ("model_version", "as_of", "data_vintage", "recipe", ROLLED_BACK_TAG)
+    return _champion_of(found)
+
+
+def _versions(settings: Settings) -> list[Champion]:
+    """Return what is known of every version, oldest first."""
+    client, _ = connect(settings)
+    found = client.search_model_versions(f"name = '{MODEL}'")
+    return sorted((_champion_of(one) for one in found), key=lambda one: one.version)
+
+
+def _champion_of(found: ModelVersion) -> Champion:
+    names = ("model_version", "as_of", "data_vintage", "recipe", ROLLED_BACK_TAG, "git_commit")
     named = {name: found.tags.get(name, "") for name in names}
     score = float(found.tags.get("gate_score", "nan"))
     return Champion(version=int(found.version), run_id=found.run_id or "", **named, score=score)

@@ -2,8 +2,8 @@
 
 Public: :func:`old_runs`, :func:`forget`, :class:`OldRun`.
 
-A run stays while an alias leads to a version it trained, while a publication names its model, and
-while it goes on.
+A run stays while an alias leads to the version that it trained or scored, while a publication names
+its model, and while it goes on.
 """
 
 import os
@@ -70,6 +70,8 @@ def old_runs(
         for one in versions
         if one.tags.get("model_version") in published or int(one.version) in aliased
     }
+    # The backtest of a version with an alias is what the next challenger is compared with.
+    names = {one.tags.get("model_version") for one in versions if int(one.version) in aliased}
     return [
         OldRun(
             run.info.run_id,
@@ -82,7 +84,7 @@ def old_runs(
         if run.info.start_time < before_ms
         and run.info.status != "RUNNING"
         and run.info.run_id not in kept
-        and run.data.tags.get("model_version") not in published
+        and run.data.tags.get("model_version") not in {*published, *names}
     ]
 
 

@@ -24,9 +24,10 @@ the level that forecasts are ratios to, the destinations."""
 _REMEDY: Final = "Run `magnetcast train`, or promote a version that was trained with this code."
 
 
-def stamp() -> dict[str, object]:
+def stamp(card: Mapping[str, object]) -> dict[str, object]:
     """Return what training adds to a card so that :func:`refusal` can tell."""
-    return {"schema": MODEL_SCHEMA, "catalogue": catalogue_digest()}
+    own = catalogue_digest(frozenset(_features(card)))
+    return {"schema": MODEL_SCHEMA, "catalogue": catalogue_digest(), "meanings": own}
 
 
 def refusal(card: Mapping[str, object]) -> str:
@@ -45,19 +46,25 @@ def refusal(card: Mapping[str, object]) -> str:
             f"it was trained on schema {card.get('schema', 'none')}. "
             f"Expected {MODEL_SCHEMA}, today's. {_REMEDY}"
         )
-    features = [str(name) for name in cast("Iterable[object]", card.get("features", ()))]
+    features = _features(card)
     unknown = sorted(set(features) - {feature.name for feature in ALL_FEATURES})
     if unknown:
         return (
             f"it was trained on features that are no more: {first_few(unknown)}. "
             f"Expected some of the {len(ALL_FEATURES)} in docs/features.md. {_REMEDY}"
         )
-    if card.get("catalogue") != catalogue_digest():
+    # Cards older than the digest of their own features have that of the whole catalogue only.
+    kind, own = ("meanings", frozenset(features)) if card.get("meanings") else ("catalogue", None)
+    if card.get(kind) != catalogue_digest(own):
         return (
-            f"its features had other meanings (catalogue {card.get('catalogue')}). "
-            f"Expected catalogue {catalogue_digest()}, today's. {_REMEDY}"
+            f"its features had other meanings ({kind} {card.get(kind)}). "
+            f"Expected {kind} {catalogue_digest(own)}, today's. {_REMEDY}"
         )
     return ""
+
+
+def _features(card: Mapping[str, object]) -> list[str]:
+    return [str(name) for name in cast("Iterable[object]", card.get("features", ()))]
 
 
 def recipe_of(card: Mapping[str, object]) -> str:

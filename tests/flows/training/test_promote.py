@@ -9,7 +9,8 @@ from mlflow import MlflowClient
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.run import run
-from flows.training.promote import PromotionRequest, promote, rollback, shadow_release
+from flows.training.promote import PromotionRequest, promote, rollback
+from flows.training.shadow import shadow_release
 from flows.training.train import train
 from models.registry import registry, tracking
 from models.registry.registry import Champion
@@ -115,21 +116,21 @@ def test_a_shadow_counts_only_after_a_release(own: Settings) -> None:
     assert later.startswith("forecast of 2020-05-22, released since: up to 2020-05")
 
 
-def test_force_needs_a_reason_and_keeps_it(own: Settings) -> None:
+def test_accept_needs_a_reason_and_keeps_it(own: Settings) -> None:
     as_other_recipe(own, 1)
     version = train(own, at(LATER))
 
-    with pytest.raises(DataError, match="--force without --reason"):
-        promote(own, at(LATER), version, PromotionRequest(is_forced=True))
+    with pytest.raises(DataError, match="--accept without a reason"):
+        promote(own, at(LATER), version, PromotionRequest(is_accepted=True, reason=" "))
     outcome = promote(
-        own, at(LATER), version, PromotionRequest(is_forced=True, reason="checked by hand")
+        own, at(LATER), version, PromotionRequest(is_accepted=True, reason="checked by hand")
     )
 
     assert outcome.is_champion
     assert {"paired origins", "shadow"} <= broken(outcome.decision.table)
     assert holder(registry.champion(own)) == version
     tags = tags_of_version(own, version)
-    assert (tags["decision"], tags["decision_reason"]) == ("forced", "checked by hand")
+    assert (tags["decision"], tags["decision_reason"]) == ("accepted", "checked by hand")
 
 
 def test_a_rollback_is_not_undone_by_the_next_run_on_the_same_facts(released: Published) -> None:
@@ -186,7 +187,7 @@ def test_the_commands_show_the_rules_and_tell_by_their_exit_code(
     code, out, err = magnetcast("promote", "2", "--as-of", LATER, *words)
     assert code == 0
     assert {row["rule"] for row in json.loads(out)} >= {"shadow"}
-    assert "version 2 (forced: checked by hand) is champion" in err
+    assert "version 2 (accepted: checked by hand) is champion" in err
 
     code, out, err = magnetcast("rollback", "--as-of", LATER, "--reason", "worse in use")
     assert code == 0

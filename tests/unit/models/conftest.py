@@ -107,7 +107,7 @@ def mlflow_card() -> dict[str, object]:
         "quantiles": list(LEVELS),
         "spec": {"leaves": 7},
         "threads": 1,
-        **stored.stamp(),
+        **stored.stamp({"features": FEATURES}),
     }
 
 

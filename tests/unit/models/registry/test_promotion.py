@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,39 +11,7 @@ from models.evaluation.promotion import (
     judge,
     paired_cells,
 )
-from models.evaluation.scores import cell_scores
-from models.forecasting.forecaster import MODEL
-from store.vocabulary import QUANTILE_COLUMNS
-
-WIDTH = (-0.33, -0.26, -0.13, 0.0, 0.13, 0.26, 0.33)
-"""A calibrated band of noise of 20 percent."""
-
-
-def make_cells(*, origins: int = 20, bias: float = 0.0, narrow: float = 1.0) -> pd.DataFrame:
-    """Build cells of a backtest: six destinations, two horizons, noise of 20 percent."""
-    rng = np.random.default_rng(3)
-    rows = []
-    for number in range(origins):
-        cutoff = pd.Period("2022-01", freq="M") + number
-        for destination in ("USA", "DEU", "JPN", "KOR", "ITA", "WLD"):
-            for horizon in (1, 2):
-                wide = {
-                    name: 100.0 * (1.0 + bias) * (1.0 + narrow * step)
-                    for name, step in zip(QUANTILE_COLUMNS, WIDTH, strict=True)
-                }
-                rows.append(
-                    {
-                        "model": MODEL, "as_of": pd.Timestamp(f"{cutoff + 1}-25", tz="UTC"),
-                        "cutoff": str(cutoff), "destination": destination,
-                        "period": (cutoff + horizon).to_timestamp(), "horizon": horizon,
-                        **wide, "mean": 100.0 * (1.0 + bias),
-                    }
-                )  # fmt: skip
-    said = pd.DataFrame(rows)
-    truth = said[["destination", "period"]].drop_duplicates()
-    truth = truth.assign(tonnes=100.0 * (1.0 + 0.2 * rng.normal(size=len(truth))))
-    scale = said[["destination", "cutoff"]].drop_duplicates().assign(scale=20.0)
-    return cell_scores(said, truth, scale)
+from tests.data.cell_builders import make_cells
 
 
 def trial_of(
@@ -139,12 +106,55 @@ def test_the_first_champion_needs_no_predecessor_and_no_month_to_score() -> None
 
     assert decision.is_passed
     assert set(decision.table["verdict"]) == {"held", "waived"}
+    assert decision.summary.startswith("held: is newer, was not rolled back; waived: ")
+    assert "80 % band (there is no champion yet)" in decision.summary
 
 
-def test_a_pair_without_a_common_month_is_refused() -> None:
+def test_a_pair_without_a_common_month_waits_for_a_person() -> None:
     decision = judge(trial_of(make_cells(), pd.DataFrame()))
 
-    assert "loss against the champion" in broken(decision)
+    assert not decision.is_passed
+    assert not decision.is_compared
+    assert broken(decision) == []
+    open_rules = [rule.rule for rule in decision.of("not compared")]
+    assert open_rules == ["paired origins", "loss against the champion", "worst destination"]
+    assert "loss against the champion: not compared" in decision.reasons
+    assert "not compared: paired origins" in decision.summary
+
+
+def test_a_refit_passes_by_its_recipe_where_nothing_is_kept_to_compare_with() -> None:
+    trial = replace(trial_of(make_cells(), pd.DataFrame(), is_refit=True), shadow="")
+
+    decision = judge(trial)
+
+    assert decision.is_passed
+    verdicts = decision.table.set_index("rule")["verdict"]
+    assert verdicts["same recipe"] == "held"
+    assert verdicts["loss against the champion"] == "waived"
+    assert "loss against the champion (same recipe as the champion)" in decision.summary
+
+
+def test_only_when_every_rule_held_the_summary_says_so() -> None:
+    passed = trial_of(make_cells(), make_cells(bias=0.3))
+
+    assert judge(passed).summary == "all rules held"
+    waived = judge(replace(passed, needs_shadow=False)).summary
+    assert waived.endswith("; waived: shadow (--no-shadow)")
+
+
+def test_a_champion_that_cannot_forecast_is_compared_and_its_successor_needs_no_shadow() -> None:
+    trial = replace(
+        trial_of(make_cells(bias=0.25), make_cells()),
+        shadow="",
+        champion_trouble="its features are no more",
+        compared_by="its stored backtest",
+    )
+
+    decision = judge(trial)
+
+    assert {"loss against the champion", "worst destination"} <= set(broken(decision))
+    assert "of its stored backtest" in decision.reasons
+    assert "shadow (the champion cannot forecast: its features are no more)" in decision.summary
 
 
 def test_the_champion_is_scored_on_the_months_as_known_now() -> None:

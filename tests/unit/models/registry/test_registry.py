@@ -346,9 +346,10 @@ def test_what_mlflow_notes_beside_a_model_it_serves_does_not_disable_it(
     "case",
     [
         ({"schema": 0}, "trained on schema 0. Expected 1"),
-        ({"catalogue": "old"}, "features had other meanings"),
+        ({"meanings": "old"}, "features had other meanings .meanings old"),
+        ({"meanings": "", "catalogue": "old"}, "features had other meanings .catalogue old"),
     ],
-    ids=["schema", "catalogue"],
+    ids=["schema", "meanings", "catalogue-of-older-cards"],
 )
 def test_a_model_for_other_rows_is_refused_with_the_reason(
     register: Register, mlflow_settings: Settings, case: tuple[Mapping[str, object], str]
@@ -358,6 +359,14 @@ def test_a_model_for_other_rows_is_refused_with_the_reason(
 
     with pytest.raises(StoreError, match=message):
         model_store.load(mlflow_settings, version)
+
+
+def test_a_feature_that_a_model_does_not_know_leaves_it_usable(
+    register: Register, mlflow_settings: Settings
+) -> None:
+    version = register(card={"catalogue": "before the new feature"})
+
+    assert model_store.load(mlflow_settings, version).version == version
 
 
 def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
