@@ -51,9 +51,9 @@ def home(
     return place.settings
 
 
-def aliases(settings: Settings) -> dict[str, str]:
+def aliases(settings: Settings) -> dict[str, int]:
     model = MlflowClient(settings.tracking_uri).get_registered_model(registry.MODEL)
-    return dict(model.aliases)
+    return {name: int(version) for name, version in model.aliases.items()}
 
 
 def tags_of_version(settings: Settings, version: int) -> dict[str, str]:
@@ -188,7 +188,7 @@ def test_a_model_that_nothing_compares_stays_in_shadow_until_a_person_accepts_it
     assert "version 2 stays challenger: paired origins: not compared" in told
     assert "a person has to decide" in told
     assert "shadow    version 2 forecast" in told
-    assert aliases(own) == {"champion": "1", "challenger": "2"}
+    assert aliases(own) == {"champion": 1, "challenger": 2}
     assert tags_of_version(own, 2)["decision"] == "not compared"
 
     code, _, err = magnetcast("promote", "--as-of", LATER, "--accept", "")
@@ -203,7 +203,7 @@ def test_a_model_that_nothing_compares_stays_in_shadow_until_a_person_accepts_it
     assert "(accepted: looked at its errors) is champion" in err
     assert "all rules held" not in err
     assert "not compared: paired origins" in err
-    assert aliases(own) == {"champion": "2", "previous": "1"}
+    assert aliases(own) == {"champion": 2, "previous": 1}
     tags = tags_of_version(own, 2)
     assert (tags["decision"], tags["decision_reason"]) == ("accepted", "looked at its errors")
     assert "not compared: paired origins" in tags["decision_rules"]
@@ -223,7 +223,7 @@ def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
     with pytest.raises(DataError, match=refused):
         promote(own, at(LATER), 1, PromotionRequest(is_accepted=True, reason="the older is better"))
 
-    assert aliases(own) == before == {"champion": "2", "previous": "1"}
+    assert aliases(own) == before == {"champion": 2, "previous": 1}
     assert "rolled_back" not in tags_of_version(own, 2)
 
 
