@@ -29,14 +29,14 @@ def as_markdown(families: "dict[str, tuple[Feature, ...]]") -> str:
             "A dash means the forecast may move either way with the feature, `falls`"
         ),
         "that a higher value never raises it. `magnetcast explain` counts it to what it is",
-        "told as.",
+        "shown as.",
     ]
     for family, entries in families.items():
         parts += [
             "",
             f"## {family}",
             "",
-            "| feature | unit | meaning | source | knowable | told as | effect |",
+            "| feature | unit | meaning | source | knowable | shown as | effect |",
         ]
         parts.append("| --- | --- | --- | --- | --- | --- | --- |")
         parts += [
@@ -64,7 +64,7 @@ ALL_FEATURES: Final = tuple(feature for family in FAMILIES.values() for feature 
 DRIVER_MEANINGS: Final = {
     **{feature.name: feature.meaning for feature in ALL_FEATURES},
     "policy_response": "the answer to a control that no month has felt yet",
-    "experts_tonnes": "what smoothing of the past months says",
+    "experts_tonnes": "what smoothing of the past months gives",
 }
 """What the name of a driver of a forecast means: features, and what
 ``models.forecasting.decomposition`` names beside them."""

@@ -17,7 +17,7 @@ from models.learning.spec import EngineSpec
 from store.arrays import Flags, Floats
 
 FURTHEST: Final = 8.0
-"""Spreads beyond which a feature says nothing more."""
+"""Spreads beyond which a feature carries no more information."""
 
 ROUNDED: Final = 0.1
 """Errors smaller than this, in spreads, count as squares."""

@@ -89,7 +89,7 @@ class PanelStats:
 
 @dataclass(frozen=True, slots=True)
 class OriginFeatures:
-    """What an origin says; arrays are by series, then month to forecast."""
+    """Statistics of an origin; arrays are by series, then month to forecast."""
 
     base: Floats
     experts: dict[str, Floats]

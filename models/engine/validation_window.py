@@ -133,7 +133,7 @@ def _quantiles(score: Floats, weight: Floats, levels: Floats, spec: EngineSpec) 
     """Return quantiles of observed and default scores, of one size on either side, 0 at the median.
 
     The heads know which side is the longer; in one window most series err to the side of the last
-    shock, which says little about the side of the next.
+    shock, which tells little about the side of the next.
     """
     sizes = with_default(np.abs(score), weight, np.abs(DEFAULT_SCORES), spec.band_prior)
     found = weighted_quantiles(*sizes, np.abs(2.0 * levels - 1.0))

@@ -1,4 +1,4 @@
-"""Calm and shock months of a panel, told from the data alone: no forecast is looked at.
+"""Calm and shock months of a panel, found from the data alone: no forecast is looked at.
 
 Public: :func:`regime_of`, :func:`with_regime`. Labels sort scores; no model reads them.
 """

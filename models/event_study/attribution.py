@@ -231,7 +231,7 @@ def attribute(
 
 
 def _series(act: StudiedEvent) -> tuple[list[str], list[list[int]]]:
-    """Return the series told of and the rows of the panel that add up to each."""
+    """Return the series reported and the rows of the panel that add up to each."""
     names = list(PANEL_DESTINATIONS)
     parts = [[place] for place in range(len(names))]
     hit = [DESTINATIONS.index(name) for name in act.hit]

@@ -219,7 +219,7 @@ def find_diversion(
     past = learn_errors(case.window.error, case.window.is_told, origins)
     runs = runs_of(case.window, past)
     troubled = np.isin(case.column[:-1] + flows.first, np.array(question.troubled, dtype=np.int64))
-    trials = ~troubled.any(axis=1) & (runs.told[:-1] > 0)  # calm for all, with figures told
+    trials = ~troubled.any(axis=1) & (runs.known[:-1] > 0)  # calm for all, with known figures
     usual = Placebo.of(runs.rarest()[:-1][trials], case.column.shape[1])
     _check_trials(usual, question)
     fall = hit_expected_of(flows, others, hit, question), hit[case.column[-1]]

@@ -42,7 +42,7 @@ class TradeFlows:
 
     @classmethod
     def of_panel(cls, panel: EvidencePanel) -> "TradeFlows":
-        """Return the destinations of an evidence panel; only estimated months are not told."""
+        """Return the destinations of an evidence panel; only estimated months are not known."""
         rows = [PANEL_DESTINATIONS.index(name) for name in DESTINATIONS]
         return cls(
             names=DESTINATIONS,
@@ -55,7 +55,7 @@ class TradeFlows:
 
     @classmethod
     def of_table(cls, table: PartnerTable) -> "TradeFlows":
-        """Return the partners of a full table; every known cell is told."""
+        """Return the partners of a full table; every known cell counts."""
         names = table.parts[WORLD]
         tonnes = table.tonnes.loc[list(names)].to_numpy(dtype=float)
         return cls(
@@ -259,7 +259,7 @@ def _offset(base: Floats) -> Floats:
 def _rest_stderr(flows: TradeFlows, rows: list[int], filled: Floats, rest: Floats) -> Floats:
     """Return the standard error of the log of the others' total.
 
-    It is the lesser of what its parts say, and of what the whole says less all that is not in it.
+    It is the lesser of the sum of its parts, and of the whole less all that is not in it.
     """
     parts = (filled * flows.stderr[rows]) ** 2
     outside = np.nan_to_num(np.delete(flows.tonnes, rows, axis=0))

@@ -18,7 +18,7 @@ COLUMNS: Final = (
 of that month's fall and empty where nothing fell."""
 
 LEAST_P: Final = 0.001
-"""P-values below it are not told apart: the past is too short."""
+"""P-values below it cannot be distinguished: the past is too short."""
 
 SOME: Final = 5
 """Destinations named before a sentence only counts the rest."""
@@ -61,7 +61,7 @@ def _alert_column(found: Diversion) -> "np.ndarray[tuple[int, ...], np.dtype[np.
 
 
 def sentences(episode: Episode, found: Diversion) -> list[str]:
-    """Return what a planner is told of one episode, one line each."""
+    """Return the sentences on one episode for planners, one line each."""
     hit = named(episode.hit)
     more = len(episode.others)
     also = f" (and {more} more {'acts' if more > 1 else 'act'})" if more else ""

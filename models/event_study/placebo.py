@@ -1,7 +1,7 @@
 """Placebo in time: what a comparison shows at dates at which nothing happened.
 
 A comparison sets what came against a path without an event. The same comparison made at fake dates
-says how far such paths go wrong on their own; that is the only measure of what an event did.
+shows how far such paths go wrong on their own; that is the only measure of what an event did.
 """
 
 from dataclasses import dataclass

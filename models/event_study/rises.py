@@ -1,6 +1,6 @@
 """Rises beyond expectation: every run of months of every series, weighted by how sure it is.
 
-How far series strayed from their paths in the past says how far is far, and the same search at
+How far series strayed from their paths in the past shows how far is far, and the same search at
 months without an act how rare a finding is. Private to ``models.event_study.diversion``.
 """
 
@@ -101,7 +101,7 @@ LONGEST: Final = 6
 """Months of the longest run that is tried: diversion lasts while new ways are cheap."""
 
 TAILS: Final = 5.0
-"""Degrees of freedom by which runs of differently told windows are made comparable."""
+"""Degrees of freedom by which runs of windows with differently many figures are made comparable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,23 +134,23 @@ class RunScores:
     rest on it."""
     spread: Floats
     """Spans x series x windows: standard deviation of the run's error in logs."""
-    told: Floats
+    known: Floats
     """Windows: how many cells rest on a figure."""
 
     def surprise(self) -> Floats:
         """Return for each score how rarely one of its window's cells goes as far, 0 to 1."""
-        return surprise_of(self.score, self.told)
+        return surprise_of(self.score, self.known)
 
     def rarest(self) -> Floats:
         """Return the least surprise of each window over series and spans."""
         best = self.score.max(axis=(0, 1), initial=-np.inf)
-        return surprise_of(best, self.told)
+        return surprise_of(best, self.known)
 
 
-def surprise_of(score: Floats, told: Floats) -> Floats:
-    """Return the chance that the largest of ``told`` scores goes as far: the less, the rarer."""
+def surprise_of(score: Floats, known: Floats) -> Floats:
+    """Return the chance that the largest of ``known`` scores goes as far: the less, the rarer."""
     alone = student.sf(score, TAILS)
-    return np.asarray(-np.expm1(np.maximum(told, 1.0) * np.log1p(-np.minimum(alone, 1 - 1e-12))))
+    return np.asarray(-np.expm1(np.maximum(known, 1.0) * np.log1p(-np.minimum(alone, 1 - 1e-12))))
 
 
 def runs_of(window: RiseWindow, past: PastErrors) -> RunScores:
@@ -169,8 +169,8 @@ def runs_of(window: RiseWindow, past: PastErrors) -> RunScores:
     spread = np.empty_like(score)
     for place, (start, end) in enumerate(spans):
         score[place], spread[place] = _run(window, past, slice(start, end))
-    told = (window.is_told & np.isfinite(window.error)).sum(axis=(0, 2)).astype(float)
-    return RunScores(spans, score, spread, told)
+    known = (window.is_told & np.isfinite(window.error)).sum(axis=(0, 2)).astype(float)
+    return RunScores(spans, score, spread, known)
 
 
 def _run(window: RiseWindow, past: PastErrors, span: slice) -> tuple[Floats, Floats]:

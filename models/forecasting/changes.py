@@ -108,7 +108,7 @@ class NewRows:
     new_actuals: Flags
     """Figures of what no figure spoke of before."""
     revised_actuals: Flags
-    """Figures of what was told already: a revision, or another source."""
+    """Figures of what was known already: a revision, or another source."""
     analog_figures: Flags
     events: Flags
     tariffs: Flags
@@ -118,13 +118,13 @@ class NewRows:
     def inputs(self) -> frozenset[str]:
         """Return the inputs that have news."""
         policy = self.events.any() or self.analog_events.any() or self.analog_figures.any()
-        told = {
+        found = {
             "new_actuals": self.new_actuals.any(),
             "revised_actuals": self.revised_actuals.any(),
             "tariffs": self.tariffs.any(),
             "policy": policy,
         }
-        return frozenset(name for name, is_told in told.items() if is_told)
+        return frozenset(name for name, is_new in found.items() if is_new)
 
 
 def news_of(facts: KnownFacts, before: KnownFacts) -> NewRows:
@@ -139,11 +139,11 @@ def news_of(facts: KnownFacts, before: KnownFacts) -> NewRows:
     # Partners' codes are evidence on magnets too; what has no such code is another mineral.
     own = figures["commodity"].eq(COMMODITY) | figures["commodity"].str.fullmatch(PARTNER_KEY)
     cells = pd.MultiIndex.from_frame(figures[list(CELL)])
-    told = cells.isin(cells[~late])
+    known = cells.isin(cells[~late])
     magnets = own.to_numpy(dtype=bool)
     return NewRows(
-        new_actuals=late & magnets & ~told,
-        revised_actuals=late & magnets & told,
+        new_actuals=late & magnets & ~known,
+        revised_actuals=late & magnets & known,
         analog_figures=late & ~magnets,
         events=_unknown(facts.events, before.events, EVENT_KEY),
         tariffs=_unknown(facts.tariffs, before.tariffs, TARIFF_KEY),
@@ -157,8 +157,8 @@ def words_of(news: NewRows, facts: KnownFacts) -> str:
     acts = facts.events.loc[news.events & is_act, "event_id"].drop_duplicates().tolist()
     named = f" ({', '.join(acts)})" if acts else ""
     counts = {
-        "figures first told": str(news.new_actuals.sum()),
-        "told again": str(news.revised_actuals.sum()),
+        "new figures": str(news.new_actuals.sum()),
+        "revised figures": str(news.revised_actuals.sum()),
         "tariff steps": str(news.tariffs.sum()),
         "policy events": f"{len(acts)}{named}",
         "controls on other minerals": str(news.analog_events.sum()),
@@ -170,27 +170,27 @@ def words_of(news: NewRows, facts: KnownFacts) -> str:
 def _unknown(rows: pd.DataFrame, before: pd.DataFrame, key: Sequence[str]) -> Flags:
     """Flag the versions of facts that were not known before."""
     names = [*key, "available_at"]
-    told = pd.MultiIndex.from_frame(before[names])
-    return ~pd.MultiIndex.from_frame(rows[names]).isin(told)
+    known = pd.MultiIndex.from_frame(before[names])
+    return ~pd.MultiIndex.from_frame(rows[names]).isin(known)
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeReplay:
-    """Forecasts of one destination between two stands, with any of their inputs replaced."""
+    """Forecasts of one destination between two snapshots, with any of their inputs replaced."""
 
     facts: KnownFacts
     before: ForecastSnapshot
     after: ForecastSnapshot
     destination: str
     periods: Sequence[str]
-    """Months asked for, ``YYYY-MM``; both stands forecast them."""
+    """Months asked for, ``YYYY-MM``; both snapshots forecast them."""
     news: NewRows
     panels: dict[Hashable, EvidencePanel] = field(default_factory=dict)
     """Solved so far: tariffs, policy and models leave the panel as it is."""
 
     @property
     def changed(self) -> frozenset[str]:
-        """Return the inputs that differ between the stands."""
+        """Return the inputs that differ between the snapshots."""
         found = set(self.news.inputs)
         if self.after.moment != self.before.moment:
             found.add("passing_time")
@@ -199,16 +199,16 @@ class ChangeReplay:
         return frozenset(found)
 
     def value(self, replaced: frozenset[str]) -> MedianForecast:
-        """Return the medians with these inputs of the later stand, the others of the earlier.
+        """Return the medians with these inputs of the later snapshot, the others of the earlier.
 
         Later rows are seen only from the later moment, so ``passing_time`` comes first.
         """
-        stand = self.after if "model" in replaced else self.before
+        snapshot = self.after if "model" in replaced else self.before
         moment = (self.after if "passing_time" in replaced else self.before).moment
         origin, analogs = self._origin(replaced, moment)
         rows = rows_of(origin)
         effect = effect_at(origin, analogs)
-        stages = stages_of(stand.heads, stand.card, rows, origin, effect)
+        stages = stages_of(snapshot.heads, snapshot.card, rows, origin, effect)
         summed = reconciled_tonnes(stages, rows, origin)
         months = [month_number(period) - int(origin.targets[0]) for period in self.periods]
         place = origin.series.index(self.destination) * len(origin.targets) + np.array(months)
@@ -223,7 +223,9 @@ class ChangeReplay:
         new, again = "new_actuals" in replaced, "revised_actuals" in replaced
         policy, tariffs = "policy" in replaced, "tariffs" in replaced
         masks = ((news.new_actuals, new), (news.revised_actuals, again))
-        hidden = np.logical_or.reduce([mask & ~np.bool_(told) for mask, told in masks])
+        hidden = np.logical_or.reduce(
+            [mask & ~np.bool_(is_replaced) for mask, is_replaced in masks]
+        )
         hidden |= news.analog_figures & ~np.bool_(policy)
         figures = facts.observations.loc[~hidden]
         key = (moment, new, again)

@@ -110,7 +110,7 @@ def drivers(
 
 
 EXPLAINS: Final[dict[str, str]] = {feature.name: feature.explains for feature in ALL_FEATURES}
-"""Family that each feature is told as."""
+"""Family that each feature is reported under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Stages:
     """One forecast as it comes about: quantiles and mean of every series and target, in tonnes."""
 
     model: pd.DataFrame
-    """What the model says."""
+    """The model's own forecast."""
     coherent: pd.DataFrame
     """The same with sums that add up."""
     answered: pd.DataFrame

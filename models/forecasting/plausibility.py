@@ -104,7 +104,7 @@ class MedianShift:
 
     destination: str
     before: float
-    """Sum of the medians as they stand published, in tonnes."""
+    """Sum of the medians as published, in tonnes."""
     after: float
 
     @property
@@ -115,22 +115,22 @@ class MedianShift:
         return float("inf") if self.after > 0 else 0.0
 
 
-def moves(new: pd.DataFrame, standing: pd.DataFrame) -> list[MedianShift]:
+def moves(new: pd.DataFrame, published: pd.DataFrame) -> list[MedianShift]:
     """Return the changes of the world and every large destination, the largest first.
 
     Args:
         new: destination, period, p50 of a forecast; not modified.
-        standing: The same of the one it would replace; not modified.
+        published: The same of the one it would replace; not modified.
 
     Returns:
         Nothing where the two do not both tell of the first months of the new one.
     """
     months = sorted(set(new["period"]))[:MONTHS]
-    if not set(months) <= set(standing["period"]):
+    if not set(months) <= set(published["period"]):
         return []
     after, before = (
         table.loc[table["period"].isin(months)].groupby("destination")["p50"].sum()
-        for table in (new, standing)
+        for table in (new, published)
     )
     least = LARGE * max(float(before.get(WORLD, 0.0)), float(after.get(WORLD, 0.0)))
     found = [

@@ -25,7 +25,7 @@ PSI_LEAST: Final = 0.25
 """A family below moves too little to matter. Source: the usual reading of the index."""
 
 OUTSIDE_LEAST: Final = 0.05
-"""Share of values out of range below which a family is not told of."""
+"""Share of values out of range below which a family is not reported."""
 
 NAMED: Final = 3
 """Features named in an alarm."""

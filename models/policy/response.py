@@ -19,7 +19,7 @@ from features.controls.analogs import Analog
 from store.arrays import Floats, Ints, join
 
 FLOOR: Final = 0.02
-"""Least share kept that is told from none: below it figures are rounding and last parcels."""
+"""Least share kept that differs from none: below it figures are rounding and last parcels."""
 
 MOST: Final = 1.5
 """Share kept beyond which nothing is believed: a backlog is shipped, but not at twice the trade."""
@@ -179,10 +179,10 @@ class Response:
         found = np.empty_like(free)
         for row in range(free.shape[1]):
             seen = np.isfinite(own.kept[row])
-            told = _logs(own.kept[row, seen])[None, :] - before[:, seen]
+            months = _logs(own.kept[row, seen])[None, :] - before[:, seen]
             noise = self.prior.own_month**2 + own.stderr[row, seen] ** 2
             mean, spread = _posterior(
-                told.T,
+                months.T,
                 self._near(own.age[seen], own.age[seen]) + np.diag(noise),
                 self._near(own.age[seen], age),
                 ahead,

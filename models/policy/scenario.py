@@ -1,7 +1,7 @@
 """What if: a forecast as known and under other policies, paired draw by draw.
 
 A scenario stands on the published distribution. What it changes is a factor of each draw: what
-the trained model would answer to the acts, times what the policy response says with and without.
+the trained model would answer to the acts, times the policy response with and without.
 The same draws serve both, so an act that changes nothing makes no difference at all.
 """
 
@@ -164,7 +164,7 @@ def paired(
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """A distribution as draws, with what is told of it, series x targets."""
+    """A distribution as draws, with what is reported of it, series x targets."""
 
     tonnes: Floats
     """Draws x series x targets."""

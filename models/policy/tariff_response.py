@@ -113,5 +113,5 @@ def _known_from(row: int, month: int, origin: Origin) -> int:
     charging = {importer for importer, hit in charged_by(origin).items() if name in hit}
     starts = steps["effective_from"]
     begun = (starts >= month_start(month)) & (starts < month_start(month + 1))
-    told = steps.loc[begun & steps["importer"].isin(charging), "announced_on"].dropna()
-    return origin.today if told.empty else max(origin.today, month_number(told.min()))
+    announced = steps.loc[begun & steps["importer"].isin(charging), "announced_on"].dropna()
+    return origin.today if announced.empty else max(origin.today, month_number(announced.min()))

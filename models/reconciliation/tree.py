@@ -169,7 +169,7 @@ def broken_sums(table: pd.DataFrame) -> list[str]:
     """Say which sums of the means do not add up, and where EU27 is below a member of it.
 
     Args:
-        table: destination, period and mean, one row each; a world, and EU27 if it is told.
+        table: destination, period and mean, one row each; a world, and EU27 if it is given.
             Not modified.
     """
     mean = table.pivot_table(index="period", columns="destination", values="mean")

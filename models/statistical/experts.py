@@ -80,7 +80,7 @@ def _demand(months: Months, grid: Floats, said: Floats | None = None) -> Floats:
 DRIFT_MONTHS: Final = 24
 
 Method = Callable[[Months, int], Floats]
-"""Says of months without their season, then of as many after them: months x series."""
+"""Forecasts from months without their season, then of as many after them: months x series."""
 
 SeasonalMethod = Callable[[Months, Floats, int], Floats]
 """The same of months as they are, given what each month of the year is a multiple of."""

@@ -213,7 +213,7 @@ def weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def evenly_weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, float]:
-    """Return what ``weighted`` says, bit for bit, where all of a year's ratios count alike.
+    """Return the result of ``weighted``, bit for bit, where all of a year's ratios count alike.
 
     Args:
         ratio: Ratios of one month of the year, years x series, at least one year; not modified.

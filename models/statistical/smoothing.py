@@ -1,7 +1,7 @@
 """Exponential smoothing of many series at once: loops over months and grids, never over series.
 
 Arrays are months x series, so that one month of all series lies together. A gap moves no state but
-time. Each method returns what it says of the known months, each one month ahead, then of the months
+time. Each method returns its forecasts of the known months, one month ahead, then of the months
 after them. The parameters of a series are those of a grid with the least errors on the way.
 """
 
@@ -129,7 +129,7 @@ def _trended(months: Months, horizon: int, grid: Floats, start: tuple[Floats, Fl
 def _follow(
     months: Months, grid: Floats, start: tuple[Floats, Floats], said: Floats | None = None
 ) -> _Followed:
-    """Walk along the months at each point of a grid; note what the first one says if asked."""
+    """Walk along the months at each point of a grid; note what the first one forecasts if asked."""
     alpha, beta, phi = grid
     level, trend = (np.tile(part, (len(alpha), 1)) for part in start)
     loss, error, move = (np.zeros_like(level) for _ in range(3))

@@ -104,7 +104,7 @@ def svg(draw: Callable[[], Figure], *, prefix: str, label: str) -> str:
     Args:
         draw: Makes the figure.
         prefix: Put before every id, for many pictures live in one page.
-        label: What the picture says, for those who cannot see it.
+        label: What the picture shows, for those who cannot see it.
     """
     buffer = io.StringIO()
     with _DRAWING, mpl.rc_context(_STYLE):

@@ -22,7 +22,7 @@ from store.vocabulary import DESTINATIONS
 RESTATED: Final = 0.1
 """A path restated by more than this is mentioned."""
 
-TOLD: Final = 5
+SHOWN: Final = 5
 """Destinations named one by one."""
 
 
@@ -106,7 +106,7 @@ def _all(view: AttributionView) -> str:
 
 
 def _by_destination(view: AttributionView) -> str:
-    names = view.largest("hit", TOLD)
+    names = view.largest("hit", SHOWN)
     if len(names) < 2:  # noqa: PLR2004 - one destination is the whole, covered above
         return ""
     parts = [

@@ -155,7 +155,7 @@ def test_a_change_is_split_into_parts_that_add_up(magnetcast: Call, tmp_path: Pa
     assert table["new_actuals"].abs().max() > 1.0
     for name in ("model", "revised_actuals", NOT_REPRODUCED):
         assert table[name].abs().max() < 1e-6, name
-    assert "news since 2020-04-22 (publication 1): figures first told: " in err
+    assert "news since 2020-04-22 (publication 1): new figures: " in err
     assert f"as of {LATER}" in err
 
 

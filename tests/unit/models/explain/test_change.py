@@ -86,7 +86,7 @@ def test_news_are_counted_in_words_and_events_named() -> None:
     told = facts_with("new_actuals", "revised_actuals", "policy", "tariffs")
 
     assert words_of(news_of(told, known_by(told, BEFORE)), told) == (
-        "figures first told: 1; told again: 1; tariff steps: 1; policy events: 1 (2019-08-control)"
+        "new figures: 1; revised figures: 1; tariff steps: 1; policy events: 1 (2019-08-control)"
     )
 
 
@@ -95,9 +95,7 @@ def test_a_scheduled_date_is_no_act() -> None:
     plan = make_events({"evidence": "scheduled", "available_at": "2019-08-01"})
     told = replace(told, events=plan)
 
-    assert (
-        words_of(news_of(told, known_by(told, at("2019-07-25"))), told) == "figures first told: 1"
-    )
+    assert words_of(news_of(told, known_by(told, at("2019-07-25"))), told) == "new figures: 1"
 
 
 def test_inputs_are_replaced_in_their_order_and_each_step_is_a_part() -> None:
