@@ -144,7 +144,7 @@ def newest_publications(rows: pd.DataFrame) -> pd.DataFrame:
     Of rows older than the record of publications (number 0), the last of each month.
     """
     number, moment = rows["publication"], ["commodity", "as_of"]
-    if number.nunique() > 1:
+    if number.min() != number.max():
         rows = rows[number == rows.groupby(moment)["publication"].transform("max")]
     if (rows["publication"] > 0).all():
         return rows
