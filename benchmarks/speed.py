@@ -21,7 +21,7 @@ import pandas as pd
 from cases import IMPORTS, VARIABLE, Case, panels_folder
 from watch import CLI, Measured, home_below, measure
 
-from flows.cli.app import DEFAULTS
+from flows.context.library_defaults import DEFAULTS
 from models.evaluation.backtest import backtest_panel
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot

@@ -9,6 +9,10 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+"""Folder of the rooms: of the checkout, or within the installed package."""
+
+IMPORT_ROOT = Path(__file__).resolve().parents[__name__.count(".")]
+"""Folder from which Python imports this code."""
 
 PLAIN_URLS = (
     "comtrade_url", "census_url", "comext_url", "fx_url", "gpr_url", "hts_url",

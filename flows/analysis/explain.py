@@ -9,7 +9,7 @@ import pandas as pd
 from flows.analysis.table_changes import TableReplay, table_replay
 from flows.context.console import echo
 from flows.context.stores import store_of
-from flows.context.workspace import Workspace, known_facts
+from flows.context.workspace import Workspace, known_facts, open_workspace
 from flows.publishing.published_forecasts import (
     ExplainRequest,
     Which,
@@ -23,7 +23,7 @@ from flows.publishing.published_forecasts import (
     workspace_behind,
 )
 from flows.publishing.run_config import config_of
-from flows.training.predict import predict
+from flows.training.predict import forecast
 from models.forecasting.changes import (
     ChangeReplay,
     ForecastSnapshot,
@@ -70,7 +70,8 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
         published = latest_forecast(engine, as_of=which)
         if published.empty:
             echo(f"explain   nothing was published by {which:%Y-%m-%d}: forecasting as of that day")
-            rows = chosen(predict(settings, which).table.assign(as_of=which), asked)
+            made = forecast(open_workspace(settings, which), None, None)
+            rows = chosen(made.table.assign(as_of=which), asked)
             return _table(rows, _stored(rows))
     rows = chosen(published, asked)
     anew = _computed(settings, rows)

@@ -5,7 +5,6 @@ docstring in its file, for Prefect and MLflow take seconds to import.
 """
 
 import ast
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -15,24 +14,11 @@ from typing import Final
 
 from cyclopts import App, Group
 
-DEFAULTS: Final = {
-    "PREFECT_LOGGING_LEVEL": "CRITICAL",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "DO_NOT_TRACK": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
-"""For the libraries beneath, unless the environment says otherwise: no telemetry, no tracebacks
-beside our own message, patience with a busy machine but not minutes per call for an MLflow that is
-away (the fallback chain answers then), and no threads that spin while they wait."""
-for _name, _value in DEFAULTS.items():
-    os.environ.setdefault(_name, _value)
+from flows.context.console import echo
+from flows.context.library_defaults import set_defaults
+from store.errors import DataError, SourceError, StoreError
 
-from flows.context.console import echo  # noqa: E402 - the environment is read on import
-from store.errors import DataError, SourceError, StoreError  # noqa: E402
+set_defaults()  # before a verb loads Prefect or MLflow
 
 VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Forecast": {
@@ -86,7 +72,7 @@ def _register() -> None:
         for module, names in modules.items():
             for name in names:
                 line = FAMILIES.get(name) or _docstrings(module)[name]
-                app.command(f"flows.cli.{module}:{name}", name=name, help=line, group=group)
+                app.command(f"{__package__}.{module}:{name}", name=name, help=line, group=group)
     app["--help"].group = app["--version"].group = Group("Options", sort_key=len(VERBS))
 
 

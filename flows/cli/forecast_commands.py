@@ -32,6 +32,14 @@ Sums = Annotated[
     Path | None, Parameter(help="Which destinations add up to what: destination, part_of.")
 ]
 
+Columns = Annotated[
+    str | None,
+    Parameter(
+        help="What the panel calls series, date and value, e.g. sku,month,sales; "
+        "destination,period,tonnes and unique_id,ds,y need no naming."
+    ),
+]
+
 SHOWN: Final = 10
 """Destinations shown on the terminal, beside the sums."""
 
@@ -68,6 +76,10 @@ def predict(
     panel: Annotated[
         Path | None, Parameter(help="Panel file: destination, period, tonnes.")
     ] = None,
+    columns: Columns = None,
+    allow_negative: Annotated[
+        bool, Parameter(help="Forecast series with values below zero; without, they are refused.")
+    ] = False,
     horizon: Annotated[int, Parameter(help="Months to forecast for a panel file.")] = 6,
     covariates: Covariates = None,
     tree: Sums = None,
@@ -84,7 +96,9 @@ def predict(
     With --commodity the partner table of that commodity is forecast. A panel that is a folder made
     by `magnetcast partition` is forecast part by part into a folder.
     """
-    from flows.panels.panel_files import PanelFiles, forecast_panel
+    from flows.panels.panel_files import PanelFiles, check_parts, forecast_panel
+    from sources.files.column_names import names_of
+    from sources.files.panel import PanelOptions
 
     if commodity is not None:
         found = predict_table(Settings(), moment(as_of), commodity, panel=panel)
@@ -95,8 +109,11 @@ def predict(
 
         write_result(predict_evidence(Settings(), moment(as_of)), out=out, form=format)
         return
-    files = PanelFiles(panel, covariates, tree, controls)
+    files = PanelFiles(
+        panel, covariates, tree, controls, PanelOptions(names_of(columns), allow_negative)
+    )
     if panel.is_dir():
+        check_parts(files)
         from flows.panels.parted_panel import predict_parts
 
         predict_parts(Settings(), files, horizon=horizon, out=out, teachers=teachers)
@@ -111,6 +128,7 @@ def backtest(
     panel: Annotated[
         Path | None, Parameter(help="Panel file: destination, period, tonnes.")
     ] = None,
+    columns: Columns = None,
     horizon: Annotated[
         int, Parameter(help="Months to forecast from each cutoff of a panel file.")
     ] = 6,
@@ -130,12 +148,16 @@ def backtest(
     against the seasonal naive and the median of the statistical models.
     """
     from flows.panels.backtest_files import replay_evidence, replay_panel
-    from flows.panels.panel_files import PanelFiles
+    from flows.panels.panel_files import PanelFiles, check_parts
+    from sources.files.column_names import names_of
+    from sources.files.panel import PanelOptions
 
     if panel is None:
         replay_evidence(Settings(), moment(as_of), out=out)
         return
-    files = PanelFiles(panel, covariates, tree, controls)
+    files = PanelFiles(panel, covariates, tree, controls, PanelOptions(names_of(columns)))
+    if panel.is_dir():
+        check_parts(files)
     replay_panel(Settings(), files, horizon=horizon, cutoffs=cutoffs, out=out)
 
 

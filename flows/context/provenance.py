@@ -37,7 +37,7 @@ def environment() -> dict[str, object]:
 def git_commit() -> str:
     """Return the commit of the checkout, ``-dirty`` where it was changed, or ``unknown``."""
     git = shutil.which("git")
-    if git is None:
+    if git is None or not (PROJECT_ROOT / ".git").exists():  # installed, perhaps in a checkout
         return "unknown"
     command = [git, "-C", str(PROJECT_ROOT), "describe", "--always", "--abbrev=40", "--dirty"]
     command.append("--exclude=*")

@@ -33,7 +33,7 @@ from flows.operations.server_processes import (
 )
 from store.database import sqlite_file
 from store.errors import StoreError
-from store.settings import PROJECT_ROOT, Settings
+from store.settings import IMPORT_ROOT, PROJECT_ROOT, Settings
 
 POOL: Final = "magnetcast"
 """Name of the work pool whose jobs run as processes of this machine."""
@@ -77,13 +77,13 @@ def servers(settings: Settings) -> tuple[LocalServer, ...]:
         LocalServer(
             "service",
             (
-                *(sys.executable, "-c", "from flows.cli.app import main; main()"),
+                *_python("-m magnetcast"),
                 *("serve", "--host", LOOPBACK, "--port", str(settings.service_port)),
             ),
             service,
             f"{service}/api/v1/health",
         ),
-        LocalServer(SUPERVISOR, _python("-m flows.operations.local_servers"), "", ""),
+        LocalServer(SUPERVISOR, _python(f"-m {__package__}.local_servers"), "", ""),
     )
 
 
@@ -109,7 +109,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PYTHONPATH": os.pathsep.join(
-            [str(PROJECT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+            [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         ),
     }
 
@@ -176,7 +176,7 @@ def _deploy(settings: Settings, variables: Mapping[str, str]) -> None:
     digest = sha256((PROJECT_ROOT / "prefect.yaml").read_bytes()).hexdigest()
     if registered.exists() and registered.read_text(encoding="utf-8") == digest:
         return
-    command = [sys.executable, "-m", "flows.operations.register_deployments"]
+    command = [sys.executable, "-m", f"{__package__}.register_deployments"]
     # The command is our own list of words.
     answer = subprocess.run(  # noqa: S603
         command, env=dict(variables), cwd=PROJECT_ROOT, capture_output=True, text=True, check=False

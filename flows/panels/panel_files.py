@@ -4,8 +4,9 @@ Loads neither Prefect nor plots, which take longer to start than a panel to fore
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -21,10 +22,13 @@ from models.reconciliation.tree import Tree, add_sums, contradictions, tree_of
 from sources.bundled.all_tables import load_bundled
 from sources.files.controls import read_controls
 from sources.files.covariates_file import read_covariates
-from sources.files.panel import Panel, read_panel
+from sources.files.panel import READ_AS_IS, Panel, PanelOptions, read_panel
 from sources.files.tree import read_tree, tree_of_panel
 from store.errors import DataError, first_few
 from store.settings import Settings
+
+NEGATIVE: Final = "tonnes is negative"
+"""In the reason why a series is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class PanelFiles:
     covariates: Path | None = None
     tree: Path | None = None
     controls: Path | None = None
+    options: PanelOptions = READ_AS_IS
 
 
 def forecast_panel(
@@ -47,7 +52,8 @@ def forecast_panel(
     """
     snapshot = panel_snapshot(settings, files, horizon)
     forecast: set[str] = set()
-    for fitted in forecaster_of(settings).fit(snapshot):
+    forecaster = replace(forecaster_of(settings), shifts_negative=files.options.allow_negative)
+    for fitted in forecaster.fit(snapshot):
         for part in fitted.predict(track):
             forecast |= set(part["destination"])
             yield forecast_file(part, status="panel")
@@ -57,6 +63,19 @@ def forecast_panel(
 def forecaster_of(settings: Settings) -> PanelForecaster:
     """Return the forecaster of panels from files."""
     return PanelForecaster(EngineSpec(threads=settings.threads))
+
+
+def check_parts(files: PanelFiles) -> None:
+    """Check that nothing is asked of a panel in parts that only a file can do.
+
+    Raises:
+        DataError: Its columns are named, or its values may be negative.
+    """
+    if files.options != READ_AS_IS:
+        raise DataError(
+            f"Panel {files.panel} is in parts, for which --columns and --allow-negative do not "
+            "hold. Expected one file. Forecast that, or leave these options out."
+        )
 
 
 def months_ahead(given: int | str | None) -> int:
@@ -80,7 +99,7 @@ def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int) -> Panel
         DataError: The panel, what goes with it or the horizon cannot be used.
     """
     months_ahead(horizon)
-    panel = read_reported(files.panel)
+    panel = read_reported(files.panel, options=files.options)
     table, tree = _with_sums(panel, files)
     covariates = None
     if files.covariates is not None:
@@ -90,6 +109,11 @@ def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int) -> Panel
         if filled:
             echo(f"covariates: {filled:,} months without trade take the value of the month before")
     response = _response(settings, files, table)
+    if files.options.allow_negative and (tree is not None or response is not None):
+        raise DataError(
+            "--allow-negative does not go with sums (--tree, part_of) or --controls, which are "
+            "about tonnes of at least 0. Leave one out."
+        )
     if response is not None and tree is not None:
         raise DataError(
             f"Controls {files.controls} cannot be answered where destinations add up to sums. "
@@ -126,13 +150,13 @@ def _with_sums(panel: Panel, files: PanelFiles) -> tuple[pd.DataFrame, Tree | No
     return add_sums(table, tree), tree
 
 
-def read_reported(path: Path, *, name: str = "panel") -> Panel:
+def read_reported(path: Path, *, name: str = "panel", options: PanelOptions = READ_AS_IS) -> Panel:
     """Return the panel of a file, and say which series were refused and what else was noted of it.
 
     Raises:
         DataError: It cannot be used.
     """
-    panel = read_panel(path)
+    panel = read_panel(path, options)
     for note in panel.notes:
         echo(f"{name}: {note}")
     if panel.refused:
@@ -140,6 +164,8 @@ def read_reported(path: Path, *, name: str = "panel") -> Panel:
         echo(
             f"{name}: {len(reasons)} series refused, the others are forecast: {first_few(reasons)}"
         )
+        if any(NEGATIVE in reason for reason in reasons):
+            echo(f"{name}: `magnetcast predict --allow-negative` forecasts values below zero too")
     return panel
 
 

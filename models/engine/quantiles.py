@@ -56,6 +56,11 @@ class Quantiles:
         """Return the same forecasts with rows counted from another one."""
         return replace(self, rows=self.rows - first_row)
 
+    def lowered(self, amount: Floats) -> "Quantiles":
+        """Return forecasts lower by an amount for each series of the panel."""
+        own = amount[self.rows, None]
+        return replace(self, tonnes=self.tonnes - own[:, :, None], mean=self.mean - own)
+
     def table(self, names: NDArray[np.object_], cutoff: int) -> pd.DataFrame:
         """Return the forecasts as rows: destination, cutoff, period, horizon, quantiles, mean.
 

@@ -17,7 +17,7 @@ from models.engine.quantiles import Quantiles
 from models.engine.series_stats import CURRENT
 from models.executor import Progress, untracked
 from models.forecasting.forecaster import MODEL, REFERENCE, UNANSWERED, forecast_file
-from models.forecasting.panel_snapshot import KnownFuture, PanelSnapshot
+from models.forecasting.panel_snapshot import KnownFuture, PanelSnapshot, shift_of
 from models.learning.spec import EngineSpec
 from models.reconciliation.reconcile import reconcile
 from models.statistical.experts import EXPERTS
@@ -43,6 +43,9 @@ class PanelForecaster:
     spec: EngineSpec = field(default_factory=EngineSpec)
     baselines: Sequence[str] = EVERY_EXPERT
     """Experts that it is compared with, ``MIDDLE`` or ``LAST_VALUE``."""
+    shifts_negative: bool = False
+    """Whether series with values below zero are forecast above zero, by ``shift_of``, and the
+    forecasts moved back; not together with a tree or controls, whose answers are shares."""
 
     def fit(self, snapshot: PanelSnapshot) -> "Iterator[FittedPanel]":
         """Yield the engine trained on a panel.
@@ -50,7 +53,10 @@ class PanelForecaster:
         Raises:
             DataError: A covariate is not known in a month to forecast.
         """
-        values = snapshot.tonnes
+        values, shift = snapshot.tonnes, None
+        if self.shifts_negative:
+            shift = shift_of(values)
+            values = values + shift[:, None]
         planned = None
         if snapshot.covariates is not None:
             planned = KnownFuture.at(
@@ -68,7 +74,7 @@ class PanelForecaster:
             extra=planned,
             extra_names=() if planned is None else planned.names,
         )
-        yield FittedPanel(snapshot, engine, self.baselines)
+        yield FittedPanel(snapshot, engine, self.baselines, shift=shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ class FittedPanel:
     baselines: Sequence[str]
     first_row: int = 0
     """Row of the panel's first series among those that the engine was trained on."""
+    shift: Floats | None = field(default=None, repr=False)
+    """What was added to each series of the panel."""
 
     def predict(self, track: Progress = untracked) -> Iterator[pd.DataFrame]:
         """Yield the forecasts, some series at a time, all in one order.
@@ -159,6 +167,8 @@ class FittedPanel:
         return Quantiles(rows, values[rows], mean[rows], mean[rows], {})
 
     def _table(self, found: Quantiles) -> pd.DataFrame:
+        if self.shift is not None:
+            found = found.lowered(self.shift)
         return found.table(self.snapshot.names, self.snapshot.cutoff)
 
 

@@ -170,3 +170,16 @@ def months_of(table: pd.DataFrame) -> pd.DataFrame:
     )
     months = month_starts(known["number"].to_numpy(dtype=np.int64))
     return known.assign(period=months).reset_index()[["destination", "period", "tonnes"]]
+
+
+def shift_of(values: Floats) -> Floats:
+    """Return what to add to each series so that the engine, which knows shares, can forecast it.
+
+    A series that falls below zero is lifted until its lowest value is as far above zero as its
+    highest is above its lowest; others stay as they are.
+
+    Args:
+        values: Series x months, NaN where missing.
+    """
+    lowest, highest = np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)
+    return np.asarray(np.where(lowest < 0, highest - 2 * lowest, 0.0))

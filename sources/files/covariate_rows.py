@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sources.files.cells import NO_MONTH, MonthTexts, NumericColumn, read_months
-from sources.files.long_format import LongFile, read_long_file
+from sources.files.long_format import LongFile, read_long_file, read_long_frame
 from store.errors import SHOWN, DataError, counted, first_few
 
 WHAT: Final = "Covariate file"
@@ -94,27 +95,30 @@ class _Problems:
         )
 
 
-def read_rows(path: Path, table: pd.DataFrame) -> CovariateRows:
-    """Return the rows of a file, decoded and checked.
+def read_rows(source: Path | pd.DataFrame, table: pd.DataFrame) -> CovariateRows:
+    """Return the rows of a file or a frame, decoded and checked.
 
     Raises:
         DataError: The file cannot be read, lacks a column or has bad cells in rows of the panel's
             series.
     """
-    file = read_long_file(path, what=WHAT, pick=lambda names: _columns(path, names))
+    if isinstance(source, pd.DataFrame):
+        file = read_long_frame(source, what=WHAT, pick=partial(_columns, WHAT))
+    else:
+        file = read_long_file(source, what=WHAT, pick=partial(_columns, f"{WHAT} {source}"))
     rows = _decoded(file, table)
     _check(rows)
     return rows
 
 
-def _columns(path: Path, names: Sequence[str]) -> list[str]:
+def _columns(what: str, names: Sequence[str]) -> list[str]:
     needed = [*KEY, *(LONG if "name" in names else ())]
     missing = [name for name in needed if name not in names]
     further = [name for name in names if name not in (*KEY, *NO_COVARIATES, AVAILABLE_AT)]
     if missing or not further:
         lacking = f"has no column {', '.join(missing)}" if missing else "has no column of values"
         raise DataError(
-            f"{WHAT} {path} {lacking}. Expected {', '.join((*KEY, *LONG))} and perhaps "
+            f"{what} {lacking}. Expected {', '.join((*KEY, *LONG))} and perhaps "
             f"{AVAILABLE_AT}, or, without name, a column a covariate. It has "
             f"{', '.join(names[:8])}. Rename or add the column."
         )

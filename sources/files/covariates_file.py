@@ -62,14 +62,15 @@ class _Entries:
         )
 
 
-def read_covariates(path: Path, *, table: pd.DataFrame) -> Covariates:
+def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Covariates:
     """Return the covariates of a panel's series.
 
     Args:
-        path: File with ``destination, period`` and either ``name, value`` or, without ``name``, one
-            column of numbers a covariate; perhaps ``available_at`` (ISO 8601, UTC unless it has an
-            offset), without which all is known from the start. The same name, series and month may
-            occur again with another ``available_at``. An empty cell is a missing value.
+        source: File or frame with ``destination, period`` and either ``name, value`` or, without
+            ``name``, one column of numbers a covariate; perhaps ``available_at`` (ISO 8601, UTC
+            unless it has an offset), without which all is known from the start. The same name,
+            series and month may occur again with another ``available_at``. An empty cell is a
+            missing value.
         table: The panel, as ``sources.files.panel.read_panel`` gives it.
 
     Returns:
@@ -79,7 +80,7 @@ def read_covariates(path: Path, *, table: pd.DataFrame) -> Covariates:
         DataError: The file cannot be read, lacks a column, has bad cells, has two values for one
             cell and moment, or has no value of the panel's series.
     """
-    rows = read_rows(path, table)
+    rows = read_rows(source, table)
     grid = _grid(rows, table)
     found = _entries(rows, grid)
     entries = _each_once(found, rows, grid)

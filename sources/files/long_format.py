@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -21,13 +22,13 @@ from sources.files.cells import (
     is_text,
     numeric_column,
 )
+from sources.files.column_names import our_names
 from store.errors import DataError, shown
 
 PARQUET: Final = (".parquet", ".pq")
 
 FEW_VALUED: Final = frozenset({"destination", "period", "name", "part_of", "available_at"})
 """Columns with few distinct values, read as codes."""
-
 
 _CODES: Final = pa.dictionary(pa.int32(), pa.string())
 _BLOCK_BYTES: Final = 1 << 20
@@ -103,8 +104,42 @@ class LongFile:
         )
 
 
+Pick = Callable[[Sequence[str]], Sequence[str]]
+"""Selects the columns to read from those present."""
+
+
+def read_long_frame(
+    frame: pd.DataFrame, *, what: str, pick: Pick, given: Sequence[str] | None = None
+) -> LongFile:
+    """Return columns of a frame as those of a file; its first row is row 0.
+
+    Args:
+        frame: Not modified.
+        what: To begin a message with, e.g. ``Panel``.
+        pick: Raises DataError if a column is missing.
+        given: What the frame calls ``OURS``, as ``our_names`` takes it.
+
+    Raises:
+        DataError: It has no rows, or a column that is no column of a table.
+    """
+    names = our_names([str(name) for name in frame.columns], given)
+    columns = _picked(what, names, pick)
+    if frame.empty:
+        raise DataError(f"{what} has no rows. Expected a row a series and month. Fill it.")
+    try:
+        read = {
+            name: pa.chunked_array([pa.array(frame.iloc[:, names.index(name)], from_pandas=True)])
+            for name in columns
+        }
+    except pa.ArrowException as err:
+        raise DataError(
+            f"{what} has a column of several types: {err}. Expected texts or numbers. Convert it."
+        ) from err
+    return LongFile(what, read, 0)
+
+
 def read_long_file(
-    path: Path, *, what: str, pick: Callable[[Sequence[str]], Sequence[str]]
+    path: Path, *, what: str, pick: Pick, given: Sequence[str] | None = None
 ) -> LongFile:
     """Read columns of a file.
 
@@ -112,6 +147,7 @@ def read_long_file(
         path: CSV, compressed CSV (by its suffix), Parquet (``PARQUET``) or a folder of that.
         what: Kind of file, to begin a message with, e.g. ``Panel``.
         pick: Selects the columns to read from those present; raises DataError if one is missing.
+        given: What the file calls ``OURS``, as ``our_names`` takes it.
 
     Raises:
         DataError: The file does not exist, is empty, is not UTF-8, has no rows or cannot be read.
@@ -119,7 +155,7 @@ def read_long_file(
     named = f"{what} {path}"
     read = _parquet if is_parquet(path) else _csv
     try:
-        file = read(path, named, pick)
+        file = read(path, named, pick, given)
     except DataError:
         raise
     except FileNotFoundError as err:
@@ -147,14 +183,16 @@ def _unreadable(named: str, err: Exception) -> DataError:
     )
 
 
-def _csv(path: Path, named: str, pick: Callable[[Sequence[str]], Sequence[str]]) -> LongFile:
+def _csv(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> LongFile:
     _check_utf8(path, named)
     header = _header(path)
     if not header:
         raise DataError(
             f"{named} is empty. Expected a line of column names and rows below it. Fill it."
         )
-    columns = _picked(named, header, pick)
+    names = our_names(header, given)
+    columns = _picked(named, names, pick)
+    theirs = {name: header[names.index(name)] for name in columns}
     ragged: list[pacsv.InvalidRow] = []
 
     def set_aside(line: pacsv.InvalidRow) -> str:
@@ -170,14 +208,18 @@ def _csv(path: Path, named: str, pick: Callable[[Sequence[str]], Sequence[str]])
         ),
         convert_options=pacsv.ConvertOptions(
             check_utf8=False,
-            include_columns=columns,
-            column_types={name: _CODES if name in FEW_VALUED else pa.string() for name in columns},
+            include_columns=list(theirs.values()),
+            column_types={
+                their: _CODES if name in FEW_VALUED else pa.string()
+                for name, their in theirs.items()
+            },
             strings_can_be_null=True,
             null_values=[""],
         ),
     )
-    lines = [_ragged(named, line, header) for line in ragged]
-    return LongFile(named, {name: table[name] for name in columns}, 2, tuple(lines))
+    lines = [_ragged(named, line, names) for line in ragged]
+    read = {name: table[their] for name, their in theirs.items()}
+    return LongFile(named, read, 2, tuple(lines))
 
 
 def _check_utf8(path: Path, named: str) -> None:
@@ -208,9 +250,7 @@ def _header(path: Path) -> list[str]:
     return next(csv.reader(lines[:1]), [])
 
 
-def _picked(
-    named: str, header: Sequence[str], pick: Callable[[Sequence[str]], Sequence[str]]
-) -> list[str]:
+def _picked(named: str, header: Sequence[str], pick: Pick) -> list[str]:
     """Return the columns to read, none of which may occur twice."""
     columns = list(pick(header))
     twice = sorted({name for name in columns if list(header).count(name) > 1})
@@ -237,9 +277,15 @@ def _ragged(named: str, line: pacsv.InvalidRow, header: Sequence[str]) -> Ragged
     return RaggedLine(line.number, cells[place] if place < len(cells) else "", message)
 
 
-def _parquet(path: Path, named: str, pick: Callable[[Sequence[str]], Sequence[str]]) -> LongFile:
+def _parquet(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> LongFile:
     schema = pq.ParquetDataset(path).schema
-    columns = _picked(named, schema.names, pick)
-    few = [name for name in columns if name in FEW_VALUED and is_text(schema.field(name).type)]
-    table = pq.read_table(path, columns=columns, read_dictionary=few)
-    return LongFile(named, {name: table[name] for name in columns}, 1)
+    names = our_names(schema.names, given)
+    columns = _picked(named, names, pick)
+    theirs = {name: schema.names[names.index(name)] for name in columns}
+    few = [
+        their
+        for name, their in theirs.items()
+        if name in FEW_VALUED and is_text(schema.field(their).type)
+    ]
+    table = pq.read_table(path, columns=list(theirs.values()), read_dictionary=few)
+    return LongFile(named, {name: table[their] for name, their in theirs.items()}, 1)

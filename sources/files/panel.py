@@ -6,6 +6,7 @@ are used.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +15,11 @@ import pandas as pd
 
 from sources.files import panel_checks as checks
 from sources.files.cells import form_note, month_label, read_months
-from sources.files.long_format import LongFile, read_long_file
+from sources.files.column_names import OURS
+from sources.files.long_format import LongFile, read_long_file, read_long_frame
 from sources.files.panel_checks import PanelRows, SeriesFaults
 from store.errors import DataError, counted, first_few
 
-COLUMNS: Final = ("destination", "period", "tonnes")
 PART_OF: Final = "part_of"
 
 SPARSE_END: Final = 0.1
@@ -40,13 +41,27 @@ class Panel:
     """Column ``part_of`` by destination of the table, "" where empty; None without the column."""
 
 
-def read_panel(path: Path) -> Panel:
+@dataclass(frozen=True, slots=True)
+class PanelOptions:
+    """How a panel is to be read."""
+
+    columns: tuple[str, str, str] | None = None
+    """What it calls ``OURS``; None takes these or those of Nixtla's tools."""
+    allow_negative: bool = False
+    """Whether values below zero are values."""
+
+
+READ_AS_IS: Final = PanelOptions()
+
+
+def read_panel(path: Path, options: PanelOptions = READ_AS_IS) -> Panel:
     """Return the valid series of a panel as a dense table, with refused series and notes.
 
     Args:
         path: File with ``destination, period, tonnes`` and perhaps ``part_of``; further columns are
             ignored. Rows may come in any order; months are read as ``sources.files.cells``
             does; an empty ``tonnes`` is a gap; duplicate rows are read once.
+        options: Other names of columns, and whether values may be negative.
 
     Raises:
         DataError: The file cannot be read, lacks a column, has no series name in most rows or has
@@ -56,7 +71,22 @@ def read_panel(path: Path) -> Panel:
         raise DataError(
             f"Panel {path} cannot be read: it is a folder. Expected a file. Check the path."
         )
-    panel, faults = _read(path)
+    pick = partial(_columns, f"Panel {path}", options)
+    return _usable(read_long_file(path, what="Panel", pick=pick, given=options.columns), options)
+
+
+def panel_of(frame: pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
+    """Return the valid series of a frame as ``read_panel`` does of a file; its first row is row 0.
+
+    Raises:
+        DataError: As ``read_panel``.
+    """
+    pick = partial(_columns, "Panel", options)
+    return _usable(read_long_frame(frame, what="Panel", pick=pick, given=options.columns), options)
+
+
+def _usable(file: LongFile, options: PanelOptions) -> Panel:
+    panel, faults = _read(file, options)
     if not len(panel.table):
         raise _nothing_left(faults)
     return panel
@@ -71,31 +101,38 @@ def read_part(path: Path) -> Panel:
     Raises:
         DataError: The part cannot be read or lacks a column.
     """
-    return _read(path)[0]
+    pick = partial(_columns, f"Panel {path}", READ_AS_IS)
+    return _read(read_long_file(path, what="Panel", pick=pick), READ_AS_IS)[0]
 
 
-def check_columns(path: Path, names: Sequence[str]) -> None:
+def check_columns(what: str, names: Sequence[str], options: PanelOptions = READ_AS_IS) -> None:
     """Check that a panel has all columns.
+
+    Args:
+        what: Kind and path, to begin a message with.
+        names: Its columns, in our own names where they are known.
+        options: How it is to be read.
 
     Raises:
         DataError: One is missing.
     """
-    missing = [name for name in COLUMNS if name not in names]
+    expected = dict(zip(OURS, options.columns or OURS, strict=True))
+    missing = [their for name, their in expected.items() if name not in names]
     if missing:
         raise DataError(
-            f"Panel {path} has no column {', '.join(missing)}. Expected {', '.join(COLUMNS)}. "
+            f"{what} has no column {', '.join(missing)}. Expected {', '.join(expected.values())}. "
             f"It has {', '.join(names[:8])}. Rename or add the column."
         )
 
 
-def _read(path: Path) -> tuple[Panel, SeriesFaults]:
-    rows = _decoded(read_long_file(path, what="Panel", pick=lambda names: _columns(path, names)))
+def _read(file: LongFile, options: PanelOptions) -> tuple[Panel, SeriesFaults]:
+    rows = _decoded(file)
     notes = [_unnamed_note(rows), form_note(rows.texts, rows.periods), _mark_note(rows)]
     faults = SeriesFaults(rows.file, rows.series.texts)
     for check in (
         checks.check_ragged_lines,
         checks.check_months,
-        checks.check_values,
+        partial(checks.check_values, allow_negative=options.allow_negative),
         checks.check_emptiness,
         checks.check_parents,
         checks.check_far_months,
@@ -109,9 +146,9 @@ def _read(path: Path) -> tuple[Panel, SeriesFaults]:
     return Panel(table, faults.reasons(), filled, _tree_rows(rows, table)), faults
 
 
-def _columns(path: Path, names: Sequence[str]) -> list[str]:
-    check_columns(path, names)
-    return [name for name in (*COLUMNS, PART_OF) if name in names]
+def _columns(what: str, options: PanelOptions, names: Sequence[str]) -> list[str]:
+    check_columns(what, names, options)
+    return [name for name in (*OURS, PART_OF) if name in names]
 
 
 def _decoded(file: LongFile) -> PanelRows:

@@ -147,7 +147,7 @@ def check_months(rows: PanelRows, faults: SeriesFaults) -> None:
     faults.add_rows(rows.series.codes, wrong, lambda place: rows.texts.faults[rows.periods[place]])
 
 
-def check_values(rows: PanelRows, faults: SeriesFaults) -> None:
+def check_values(rows: PanelRows, faults: SeriesFaults, *, allow_negative: bool = False) -> None:
     """Note cells that are not numbers, or not numbers that can be forecast."""
     codes, values = rows.series.codes, rows.tonnes.floats
 
@@ -160,9 +160,10 @@ def check_values(rows: PanelRows, faults: SeriesFaults) -> None:
     faults.add_rows(
         codes, np.flatnonzero(np.isinf(values)), lambda place: f"{cell(place)} is not finite"
     )
-    below = np.flatnonzero(np.isfinite(values) & (values < 0))
-    faults.add_rows(codes, below, lambda place: f"{values[place]} tonnes is negative")
-    above = np.flatnonzero(np.isfinite(values) & (values > LARGEST))
+    if not allow_negative:
+        below = np.flatnonzero(np.isfinite(values) & (values < 0))
+        faults.add_rows(codes, below, lambda place: f"{values[place]} tonnes is negative")
+    above = np.flatnonzero(np.isfinite(values) & (np.abs(values) > LARGEST))
     faults.add_rows(codes, above, lambda place: f"{values[place]} tonnes is over {LARGEST:g}")
 
 

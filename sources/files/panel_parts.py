@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 from numpy.typing import NDArray
 
+from sources.files.column_names import OURS
 from sources.files.long_format import is_parquet
-from sources.files.panel import COLUMNS, PART_OF, check_columns
+from sources.files.panel import PART_OF, check_columns
 from store.errors import DataError, first_few
 
 KEY: Final = "part"
@@ -106,7 +107,7 @@ def write_parts(panel: Path, out: Path, *, count: int | None) -> int:
         raise DataError(
             f"--parts {number} is no number of parts. Expected 1 to {MOST_PARTS}. Take another."
         )
-    schema = pa.schema([(name, _plain(rows.schema.field(name).type)) for name in COLUMNS])
+    schema = pa.schema([(name, _plain(rows.schema.field(name).type)) for name in OURS])
     placed = pa.schema([(KEY, pa.string()), *schema])
     try:
         pads.write_dataset(
@@ -134,13 +135,13 @@ def _folders(folder: Path) -> list[Path]:
 def _dataset(panel: Path) -> pads.Dataset:
     if not panel.exists():
         raise DataError(f"Panel {panel} does not exist. Expected a file or folder. Check the path.")
-    as_text = pa.csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()))
+    as_text = pa.csv.ConvertOptions(column_types=dict.fromkeys(OURS, pa.string()))
     form = "parquet" if is_parquet(panel) else pads.CsvFileFormat(convert_options=as_text)
     try:
         rows = pads.dataset(panel, format=form)
     except (OSError, ValueError, pa.ArrowException) as err:
         raise _unreadable(panel, err) from err
-    check_columns(panel, rows.schema.names)
+    check_columns(f"Panel {panel}", rows.schema.names)
     if PART_OF in rows.schema.names:
         raise DataError(
             f"Panel {panel} says in {PART_OF} what adds up to what. Expected no such column: parts "
@@ -157,7 +158,7 @@ def _number(panel: Path, rows: pads.Dataset) -> int:
 
 def _placed(rows: pads.Dataset, schema: pa.Schema, count: int) -> Iterator[pa.RecordBatch]:
     """Yield the rows with their part, which is the same for all rows of a series."""
-    scanned = rows.to_batches(columns=list(COLUMNS), batch_size=BATCH, use_threads=False)
+    scanned = rows.to_batches(columns=list(OURS), batch_size=BATCH, use_threads=False)
     for batch in scanned:
         if not batch.num_rows:
             continue
@@ -175,7 +176,7 @@ def _batch(
 ) -> pa.RecordBatch:
     labels = [_label(place, count) for place in range(count)]
     parts = pa.DictionaryArray.from_arrays(homes, labels).cast(pa.string())
-    cells = [batch.column(name).cast(schema.field(name).type) for name in COLUMNS]
+    cells = [batch.column(name).cast(schema.field(name).type) for name in OURS]
     return pa.record_batch([parts, *cells], schema=schema)
 
 

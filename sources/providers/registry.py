@@ -9,16 +9,16 @@ from sources.http.faults import RetryPolicy
 from store.settings import Settings
 
 _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
-    "comtrade": ("sources.providers.comtrade", "ComtradeExports"),
-    "comtrade_mirror": ("sources.providers.comtrade", "ComtradeMirror"),
-    "census": ("sources.providers.census", "CensusImports"),
-    "comext": ("sources.providers.comext", "ComextImports"),
-    "fx": ("sources.providers.fx", "ExchangeRates"),
-    "gpr": ("sources.providers.gpr", "GeopoliticalRisk"),
-    "hts": ("sources.providers.hts", "TariffSchedule"),
-    "federal_register": ("sources.providers.federal_register", "FederalRegister"),
+    "comtrade": ("comtrade", "ComtradeExports"),
+    "comtrade_mirror": ("comtrade", "ComtradeMirror"),
+    "census": ("census", "CensusImports"),
+    "comext": ("comext", "ComextImports"),
+    "fx": ("fx", "ExchangeRates"),
+    "gpr": ("gpr", "GeopoliticalRisk"),
+    "hts": ("hts", "TariffSchedule"),
+    "federal_register": ("federal_register", "FederalRegister"),
 }
-"""Module and class by source id; imported on use, because the SDMX library takes seconds."""
+"""Module of this package and class by source id, imported on use: SDMX takes seconds."""
 
 LIVE: Final = tuple(_MAKERS)
 """Ids of all live sources."""
@@ -48,4 +48,6 @@ def live_source(
 
 def _maker(name: str) -> Callable[..., LiveSource]:
     module, kind = _MAKERS[name]
-    return cast("Callable[..., LiveSource]", getattr(import_module(module), kind))
+    return cast(
+        "Callable[..., LiveSource]", getattr(import_module(f"{__package__}.{module}"), kind)
+    )

@@ -1,0 +1,24 @@
+"""What the libraries beneath are told before they load."""
+
+import os
+from typing import Final
+
+DEFAULTS: Final = {
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "DO_NOT_TRACK": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+"""Unless the environment says otherwise: no telemetry, no tracebacks beside our own message,
+patience with a busy machine but not minutes per call for an MLflow that is away (the fallback chain
+answers then), and no threads that spin while they wait."""
+
+
+def set_defaults() -> None:
+    """Set what the environment does not say; Prefect and MLflow read it when they are loaded."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,29 @@
+"""The public Python API: ``import magnetcast as mc``.
+
+Public: :func:`panel`, :func:`features`, :func:`forecast`, :func:`backtest`, :func:`scenario`,
+:func:`explain`, :class:`Forecaster`. Private: everything else. Not here: any computation.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from flows.context.library_defaults import set_defaults
+
+if TYPE_CHECKING:
+    from magnetcast.forecaster import Forecaster
+    from magnetcast.reads import backtest, explain, features, forecast, panel, scenario
+
+__all__ = ["Forecaster", "backtest", "explain", "features", "forecast", "panel", "scenario"]
+
+_MODULES: Final = {name: "forecaster" if name == "Forecaster" else "reads" for name in __all__}
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name; its module is imported on first use, because MLflow takes seconds."""
+    if name == "__version__":
+        return version("magnetcast")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    set_defaults()
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,0 +1,265 @@
+"""The panel engine for any table of monthly series, as scikit-learn's estimators are used."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from flows.panels.panel_files import months_ahead
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.panel_snapshot import PanelSnapshot
+from models.learning.spec import EngineSpec
+from models.reconciliation.tree import add_sums, contradictions, tree_of
+from sources.files.column_names import NIXTLA, OURS, our_names
+from sources.files.covariates_file import read_covariates
+from sources.files.panel import Panel, PanelOptions, panel_of
+from sources.files.tree import read_tree, tree_of_panel
+from store.errors import DataError, first_few
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+FREQUENCIES: Final = ("M", "MS", "ME")
+"""Monthly: as the panel has its days, on the first day of a month, on the last."""
+
+_DEFAULT: Final = EngineSpec()
+
+
+class Forecaster(BaseEstimator):  # type: ignore[misc]
+    """Forecasts every series of a panel with quantiles, by one model of all of them.
+
+    Takes and returns Nixtla's long format (``unique_id``, ``ds``, ``y``), or ours (``destination``,
+    ``period``, ``tonnes``). Parameters are those of the engine (docs/adr/0005).
+
+    Attributes:
+        table_: The panel, series x month numbers, sums of a tree among them.
+        refused_: Series that cannot be used, and why.
+        freq_: ``MS`` or ``ME``: the day of the month that forecasts are dated on.
+    """
+
+    def __init__(
+        self,
+        *,
+        rounds: int = _DEFAULT.rounds,
+        learning_rate: float = _DEFAULT.learning_rate,
+        leaves: int = _DEFAULT.leaves,
+        least_rows: int = _DEFAULT.least_rows,
+        l2: float = _DEFAULT.l2,
+        feature_share: float = _DEFAULT.feature_share,
+        ridge: float = _DEFAULT.ridge,
+        half_life: float = _DEFAULT.half_life,
+        span: int = _DEFAULT.span,
+        step: int = _DEFAULT.step,
+        trust: float = _DEFAULT.trust,
+        seed: int = _DEFAULT.seed,
+        threads: int = _DEFAULT.threads,
+        allow_negative: bool = False,
+    ) -> None:
+        """Keep the parameters; nothing is computed or checked before ``fit``.
+
+        Args:
+            rounds: Trees of each head.
+            learning_rate: Share of a tree's correction that is taken.
+            leaves: Leaves of a tree, at most.
+            least_rows: Rows in a leaf, at least.
+            l2: Penalty on the values of leaves.
+            feature_share: Share of the features that a tree sees.
+            ridge: Worth of the belief that the experts' middle needs no correction, in rows.
+            half_life: Age at which a past origin counts half, in months.
+            span: Months back to the earliest past origin, besides the horizon.
+            step: Months between past origins.
+            trust: How far measured weights count against equal ones.
+            seed: Of all that is drawn.
+            threads: Workers; the numbers are the same with any number of them.
+            allow_negative: Whether series with values below zero are forecast, not refused.
+        """
+        self.rounds = rounds
+        self.learning_rate = learning_rate
+        self.leaves = leaves
+        self.least_rows = least_rows
+        self.l2 = l2
+        self.feature_share = feature_share
+        self.ridge = ridge
+        self.half_life = half_life
+        self.span = span
+        self.step = step
+        self.trust = trust
+        self.seed = seed
+        self.threads = threads
+        self.allow_negative = allow_negative
+
+    def fit(
+        self,
+        df: pd.DataFrame,
+        *,
+        freq: str | None = None,
+        covariates: pd.DataFrame | Path | None = None,
+        tree: pd.DataFrame | Path | Mapping[str, Sequence[str]] | None = None,
+        columns: tuple[str, str, str] | None = None,
+    ) -> "Forecaster":
+        """Check and keep a panel; ``predict`` trains, because the trees depend on the horizon.
+
+        Args:
+            df: One row a series and month; not modified. A series with a bad row is left out with a
+                warning, see ``refused_``.
+            freq: ``M``, ``MS`` or ``ME``; inferred if left out.
+            covariates: What is known ahead: series, month, ``name``, ``value`` and perhaps
+                ``available_at``, or one column a covariate.
+            tree: Which series add up to what: by sum its parts, or a table or file of
+                ``destination, part_of``.
+            columns: Names of the columns of series, date and value, if they are others.
+
+        Raises:
+            DataError: The panel or what goes with it cannot be used; nothing is kept.
+        """
+        spec = self._spec()
+        panel = panel_of(df, PanelOptions(columns, self.allow_negative))
+        parts = _parts(panel, tree)
+        sums = tree_of(parts, panel.table.index) if parts else None
+        if sums is not None and self.allow_negative:
+            raise DataError(
+                "allow_negative=True and tree= exclude each other: sums are kept in tonnes of at "
+                "least 0. Expected one of them. Leave one out."
+            )
+        table = panel.table if sums is None else add_sums(panel.table, sums)
+        known = None if covariates is None else read_covariates(covariates, table=table)
+        notes = [*panel.notes, *(contradictions(panel.table, sums) if sums else ())]
+        _warn(notes, panel.refused)
+        self.freq_ = _frequency(df, columns, freq)
+        self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
+        self.spec_, self.table_, self.refused_, self.tree_ = spec, table, panel.refused, sums
+        self.covariates_ = None if known is None else known.carried(table)[0]
+        return self
+
+    def predict(self, h: int = 6, *, quantiles: Sequence[float] = (0.1, 0.5, 0.9)) -> pd.DataFrame:
+        """Return forecasts of the months after the panel.
+
+        Args:
+            h: Months to forecast.
+            quantiles: Levels from 0.05 to 0.95; between those of the model they are interpolated.
+
+        Returns:
+            One row a series and month. In Nixtla's format ``unique_id, ds, magnetcast`` (the
+            median) and ``magnetcast-q-10`` for the level 0.1; in ours ``destination, cutoff,
+            period, horizon``, ``p10`` for the level 0.1, and ``mean``.
+
+        Raises:
+            DataError: A level or the horizon cannot be used, or a covariate is not known ahead.
+            NotFittedError: ``fit`` was not called.
+        """
+        check_is_fitted(self, "table_")
+        levels = _levels(quantiles)
+        snapshot = PanelSnapshot(self.table_, months_ahead(h), self.covariates_, self.tree_)
+        recipe = PanelForecaster(self.spec_, shifts_negative=self.allow_negative)
+        made = pd.concat(
+            [part for fitted in recipe.fit(snapshot) for part in fitted.predict()],
+            ignore_index=True,
+        )
+        if silent := sorted(set(snapshot.series) - set(made["destination"])):
+            _warn([f"no value in the last year, not forecast: {first_few(silent)}"], {})
+        if self.freq_ == "ME":
+            made["period"] = made["period"] + pd.offsets.MonthEnd(0)
+        asked = {level: _at_level(made, level) for level in levels}
+        if self.columns_ == OURS:
+            named = {f"p{100 * level:02g}": values for level, values in asked.items()}
+            labels = made[["destination", "cutoff", "period", "horizon"]]
+            return labels.assign(**named, mean=made["mean"])
+        named = {f"magnetcast-q-{100 * level:g}": values for level, values in asked.items()}
+        names = dict(zip(OURS, self.columns_[:2], strict=False))
+        labels = made[["destination", "period"]].rename(columns=names)
+        return labels.assign(magnetcast=made["p50"], **named)
+
+    def _spec(self) -> EngineSpec:
+        """Return the engine's choices.
+
+        Raises:
+            DataError: One is no number of its kind.
+        """
+        given: dict[str, Any] = self.get_params(deep=False)
+        del given["allow_negative"]
+        for name, value in given.items():
+            usual = getattr(_DEFAULT, name)
+            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            whole = isinstance(usual, float) or (number and value == int(value))
+            if not number or not whole or value < 0:
+                kind = "number" if isinstance(usual, float) else "whole number"
+                raise DataError(
+                    f"{name}={value!r} is no choice of the engine. Expected a {kind} of at least "
+                    f"0, e.g. {usual}. Correct it."
+                )
+            given[name] = type(usual)(value)
+        return EngineSpec(**given)
+
+
+def _parts(
+    panel: Panel, tree: pd.DataFrame | Path | Mapping[str, Sequence[str]] | None
+) -> dict[str, tuple[str, ...]]:
+    """Return by sum its parts."""
+    if tree is None:
+        if panel.tree_rows is None:
+            return {}
+        own = panel.tree_rows.rename_axis("destination").rename("part_of").reset_index()
+        return tree_of_panel(own) or {}
+    if isinstance(tree, pd.DataFrame):
+        rows = tree.rename(columns={NIXTLA[0]: OURS[0]})
+        if missing := {"destination", "part_of"} - set(rows.columns):
+            raise DataError(
+                f"tree has no column {', '.join(sorted(missing))}. Expected destination, part_of. "
+                "Rename or add the column."
+            )
+        return tree_of_panel(rows, file="tree") or {}
+    if isinstance(tree, Mapping):
+        pairs = [(part, whole) for whole, parts in tree.items() for part in parts]
+        links = pd.DataFrame(pairs, columns=["destination", "part_of"])
+        wholes = links.groupby("destination")["part_of"].agg(";".join)
+        return tree_of_panel(wholes.reset_index(), file="tree") or {}
+    return read_tree(tree, list(panel.table.index), left_out=panel.refused)
+
+
+def _frequency(df: pd.DataFrame, columns: tuple[str, str, str] | None, freq: str | None) -> str:
+    """Return on which day of the month forecasts are dated."""
+    if freq not in {None, *FREQUENCIES}:
+        raise DataError(
+            f"freq={freq!r} is no monthly frequency. Expected {', '.join(FREQUENCIES)}. Add up "
+            "what is finer to months."
+        )
+    if freq in {"MS", "ME"}:
+        return str(freq)
+    dates = df.iloc[:, our_names([str(name) for name in df.columns], columns).index(OURS[1])]
+    if not pd.api.types.is_datetime64_any_dtype(dates):
+        return "MS"
+    return "ME" if dates.dropna().dt.is_month_end.all() else "MS"
+
+
+def _levels(quantiles: Sequence[float]) -> list[float]:
+    levels = [float(level) for level in quantiles]
+    if wrong := [level for level in levels if not QUANTILES[0] <= level <= QUANTILES[-1]]:
+        raise DataError(
+            f"quantiles has {', '.join(map(str, wrong))}. Expected levels from {QUANTILES[0]} to "
+            f"{QUANTILES[-1]}, which the model's bands are checked for. Leave others out."
+        )
+    return levels
+
+
+def _at_level(made: pd.DataFrame, level: float) -> "pd.Series[float]":
+    """Return a quantile, between those of the model on the line from one to the next."""
+    above = int(np.searchsorted(QUANTILES, level))
+    high = made[QUANTILE_COLUMNS[above]]
+    if QUANTILES[above] == level:
+        return high
+    low = made[QUANTILE_COLUMNS[above - 1]]
+    share = (level - QUANTILES[above - 1]) / (QUANTILES[above] - QUANTILES[above - 1])
+    return low + share * (high - low)
+
+
+def _warn(notes: Sequence[str], refused: Mapping[str, str]) -> None:
+    """Warn of what was read tolerantly and of series that are left out."""
+    told = list(notes)
+    if refused:
+        reasons = [f"{name}: {reason}" for name, reason in refused.items()]
+        told.append(f"{len(refused)} series refused, the others are used: {first_few(reasons)}")
+    for note in told:
+        warnings.warn(note, UserWarning, stacklevel=3)

@@ -1,0 +1,156 @@
+"""What was known and forecast, as tidy tables.
+
+Each function calls what the command of the same name calls, without Prefect: nothing is published,
+no run is recorded and no server started. ``as_of`` is a day or a UTC moment, today if left out;
+only what was known by then is used. Periods are timestamps of the first day of a month.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from features.build import frame_of
+from flows.analysis.explain import changes, why
+from flows.analysis.scenarios import scenario_snapshot
+from flows.cli.options import moment
+from flows.context.console import track
+from flows.context.workspace import Workspace, open_workspace
+from flows.publishing.published_forecasts import ExplainRequest
+from flows.training.predict import forecast as forecast_in
+from models.evaluation.backtest import backtest_evidence
+from models.policy.scenario import paired
+from sources.files.csv_table import content_of
+from sources.files.scenario import read_scenario
+from store.errors import DataError, first_few
+from store.settings import Settings
+from store.vocabulary import FORECAST_COLUMNS, WORLD
+
+Moment = str | pd.Timestamp | None
+
+
+def panel(as_of: Moment = None) -> pd.DataFrame:
+    """Return the table of every month and destination as it was known.
+
+    Returns:
+        One row a destination and month: destination, period, tonnes, stderr_t, kind (``observed``,
+        ``derived`` or ``estimated``), available_at.
+    """
+    workspace = _opened(as_of)
+    return workspace.history.panel(workspace.as_of).frame.copy()
+
+
+def features(as_of: Moment = None) -> pd.DataFrame:
+    """Return the model frame: one row a destination and month to forecast, one column a feature."""
+    workspace = _opened(as_of)
+    return frame_of(workspace.history.origin(workspace.as_of))
+
+
+def forecast(as_of: Moment = None, destinations: str | Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the forecast of an as_of; nothing is published.
+
+    Args:
+        as_of: Day or UTC moment.
+        destinations: Code or codes, e.g. ``["USA", "DEU"]``; all if left out.
+
+    Returns:
+        One row a destination and month: destination, cutoff, period, horizon, quantiles ``p05`` to
+        ``p95`` and mean in tonnes, model, status.
+
+    Raises:
+        DataError: A destination is not forecast.
+    """
+    made = forecast_in(_opened(as_of), None, None).table[list(FORECAST_COLUMNS)]
+    return _of_months(_of_destinations(made, destinations), "cutoff", "period")
+
+
+def backtest(as_of: Moment = None, destinations: str | Sequence[str] | None = None) -> pd.DataFrame:
+    """Return forecasts made from what was known at past origins beside what came; keeps no scores.
+
+    Args:
+        as_of: Day or UTC moment: what is known by then is scored on.
+        destinations: Code or codes; all if left out.
+
+    Returns:
+        One row a model, destination, cutoff and month that is known by now, with quantiles, the
+        outcome ``tonnes`` and errors.
+
+    Raises:
+        DataError: A destination is not forecast.
+    """
+    workspace = _opened(as_of)
+    found = backtest_evidence(workspace.history, workspace.as_of, spec=workspace.spec, track=track)
+    return _of_destinations(found.cells, destinations)
+
+
+def scenario(levers: str | Path | Mapping[str, object], as_of: Moment = None) -> pd.DataFrame:
+    """Return the forecast under a scenario beside the baseline, with bands of the difference.
+
+    Args:
+        levers: A YAML file as in ``scenarios/``, or what such a file says as a dictionary.
+        as_of: Day or UTC moment.
+
+    Raises:
+        DataError: It is no scenario, or contradicts itself or what is known.
+    """
+    snapshot = scenario_snapshot(Settings(), _opened(as_of).as_of)
+    if isinstance(levers, Mapping):
+        name, content = "the scenario", yaml.safe_dump(dict(levers), sort_keys=False).encode()
+    else:
+        name, content = Path(levers).name, content_of(Path(levers))
+    return _of_months(paired(snapshot, read_scenario(name, content, snapshot.context)).table)
+
+
+def explain(
+    destination: str = WORLD,
+    as_of: Moment = None,
+    *,
+    period: str | None = None,
+    since: str | pd.Timestamp | int | None = None,
+) -> pd.DataFrame:
+    """Return why medians are what they are, or what changed them since an earlier publication.
+
+    Args:
+        destination: Code of a destination or sum.
+        as_of: Day or UTC moment: the newest publication by then is explained. Without one the
+            forecast is computed.
+        period: Month, ``YYYY-MM``; all if left out.
+        since: Day, moment or number of an earlier publication.
+
+    Returns:
+        One row a month: the median, or its change, and the parts in tonnes that add up to it.
+
+    Raises:
+        DataError: The destination or month was not forecast, or there is no earlier publication.
+    """
+    asked = ExplainRequest(destination, period, _opened(as_of).as_of)
+    if since is None:
+        return _of_months(why(Settings(), asked))
+    which = since if isinstance(since, int) else moment(str(since), option="since")
+    return _of_months(changes(Settings(), asked, which))
+
+
+def _opened(as_of: Moment) -> Workspace:
+    """Return what was known at a moment."""
+    stand = moment(None if as_of is None else str(as_of), option="as_of")
+    return open_workspace(Settings(), stand)
+
+
+def _of_destinations(table: pd.DataFrame, names: str | Sequence[str] | None) -> pd.DataFrame:
+    if names is None:
+        return table.reset_index(drop=True)
+    wanted = [names] if isinstance(names, str) else list(names)
+    known = sorted(set(table["destination"]))
+    if missing := sorted(set(wanted) - set(known)):
+        raise DataError(
+            f"destinations has {first_few(missing)}, which are not forecast. "
+            f"Expected some of {', '.join(known)}. Correct them."
+        )
+    return table.loc[table["destination"].isin(wanted)].reset_index(drop=True)
+
+
+def _of_months(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return a table with months as timestamps."""
+    names = columns or ("period",)
+    return table.assign(**{name: pd.to_datetime(table[name]) for name in names})

@@ -1,0 +1,114 @@
+"""The public functions read as commands do, without a server of Prefect's."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from prefect.server.api.server import SubprocessASGIServer
+
+import magnetcast as mc
+from store.errors import DataError
+from store.settings import PROJECT_ROOT
+from tests.flows.conftest import AS_OF, LATER, Published, copied, point_at
+
+pytestmark = pytest.mark.usefixtures("real_flows")
+
+
+@pytest.fixture(scope="module")
+def home(
+    second_run: Published, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Published:
+    return copied(second_run, tmp_path_factory.mktemp("api") / "place", data_dir)
+
+
+@pytest.fixture(autouse=True)
+def _there(home: Published, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: SubprocessASGIServer, timeout: int | None = None) -> None:
+        pytest.fail(f"a server of Prefect was to be started, timeout {timeout}")
+
+    monkeypatch.setattr(SubprocessASGIServer, "start", refuse)
+    point_at(home.folder, data_dir, monkeypatch)
+
+
+def test_the_panel_is_the_one_known_then() -> None:
+    panel = mc.panel(AS_OF)
+
+    assert list(panel.columns)[:3] == ["destination", "period", "tonnes"]
+    assert panel["period"].max() == pd.Timestamp("2020-03-01")
+    assert mc.panel(LATER)["period"].max() == pd.Timestamp("2020-04-01")
+    assert (panel["available_at"].dropna() <= pd.Timestamp(AS_OF, tz="UTC")).all()
+
+
+def test_features_have_a_row_a_destination_and_month_to_forecast() -> None:
+    frame = mc.features(LATER)
+
+    assert not frame.duplicated(["destination", "period"]).any()
+    assert frame["period"].min() > pd.Timestamp("2020-04-01")
+    assert "tonnes_lag_2m_log" in frame.columns
+
+
+def test_the_forecast_is_the_published_one(home: Published) -> None:
+    made = mc.forecast(LATER, destinations=["USA", "DEU"])
+
+    published = home.outcome.forecasts.set_index(["destination", "period"])
+    mine = made.assign(period=made["period"].dt.strftime("%Y-%m"))
+    mine = mine.set_index(["destination", "period"])
+    assert set(made["destination"]) == {"USA", "DEU"}
+    numbers = ["p05", "p10", "p25", "p50", "p75", "p90", "p95", "mean"]
+    pd.testing.assert_frame_equal(
+        mine[numbers], published.loc[mine.index, numbers], check_exact=True
+    )
+
+
+def test_a_backtest_puts_forecasts_beside_what_came() -> None:
+    cells = mc.backtest(LATER, destinations="WLD")
+
+    assert set(cells["destination"]) == {"WLD"}
+    assert {"model", "cutoff", "period", "p50", "tonnes"} <= set(cells.columns)
+    assert cells["tonnes"].notna().all()
+
+
+def test_a_scenario_may_be_a_file_or_a_dictionary(tmp_path: Path) -> None:
+    step = {"importer": "USA", "rate_pct": 60, "effective_from": "2020-08-01"}
+    file = tmp_path / "scenario.yaml"
+    file.write_text("name: a tariff\ntariffs:\n  - " + str(step).replace("'", "") + "\n", "utf-8")
+
+    table = mc.scenario({"name": "a tariff", "tariffs": [step]}, LATER)
+
+    assert {"destination", "period", "base_p50", "scenario_p50"} <= set(table.columns)
+    assert table["period"].dtype.kind == "M"
+    pd.testing.assert_frame_equal(mc.scenario(file, LATER), table)
+
+
+def test_medians_and_their_changes_are_explained() -> None:
+    parts = mc.explain("USA", LATER)
+    change = mc.explain("USA", LATER, since=AS_OF)
+
+    assert (parts["destination"] == "USA").all()
+    assert (change["change"] == change["after_p50"] - change["before_p50"]).all()
+
+
+def test_without_a_publication_an_explanation_forecasts_without_a_server() -> None:
+    parts = mc.explain("USA", "2020-03-25", period="2020-06")
+
+    assert list(parts["period"]) == [pd.Timestamp("2020-06-01")]
+
+
+def test_an_unknown_destination_is_said_with_those_there_are() -> None:
+    with pytest.raises(DataError, match=r"destinations has XXX, which are not forecast.*USA"):
+        mc.forecast(LATER, destinations=["XXX"])
+
+
+def test_a_moment_in_the_future_is_refused() -> None:
+    with pytest.raises(DataError, match=r"as_of 2999-01-01 lies in the future"):
+        mc.panel("2999-01-01")
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    page = (PROJECT_ROOT / "docs" / "tutorials" / "python.md").read_text(encoding="utf-8")
+
+    for name in mc.__all__:
+        assert getattr(mc, name).__doc__
+        assert f"mc.{name}(" in page
+    with pytest.raises(AttributeError, match="no attribute 'fore'"):
+        mc.fore  # noqa: B018

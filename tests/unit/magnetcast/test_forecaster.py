@@ -1,0 +1,197 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+import magnetcast as mc
+from flows.panels.panel_files import PanelFiles, forecast_panel
+from models.executor import untracked
+from store.errors import DataError
+from store.settings import Settings
+
+MONTHS = pd.date_range("2018-01-01", "2023-12-01", freq="MS")
+
+
+def long(**series: float) -> pd.DataFrame:
+    """Return series in Nixtla's format, each at a level, with a season and some noise."""
+    noise = np.random.default_rng(7)
+    season = 1 + 0.2 * np.sin(np.arange(len(MONTHS)) * np.pi / 6)
+    parts = [
+        pd.DataFrame(
+            {
+                "unique_id": name,
+                "ds": MONTHS,
+                "y": level * season * noise.lognormal(0, 0.05, len(MONTHS)),
+            }
+        )
+        for name, level in series.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def ours(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.rename(columns={"unique_id": "destination", "ds": "period", "y": "tonnes"})
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return long(A=100.0, B=40.0, C=900.0)
+
+
+@pytest.fixture(scope="module")
+def forecasts(frame: pd.DataFrame) -> pd.DataFrame:
+    return mc.Forecaster().fit(frame, freq="M").predict(3)
+
+
+def test_the_numbers_are_those_of_predict_on_the_same_file(
+    frame: pd.DataFrame, forecasts: pd.DataFrame, tmp_path: Path
+) -> None:
+    frame.to_csv(tmp_path / "panel.csv", index=False)
+    files = PanelFiles(tmp_path / "panel.csv")
+
+    parts = forecast_panel(Settings(home=tmp_path), files, horizon=3, track=untracked)
+    expected = pd.concat(parts, ignore_index=True)
+
+    np.testing.assert_array_equal(forecasts["magnetcast"], expected["p50"])
+    np.testing.assert_array_equal(forecasts["magnetcast-q-90"], expected["p90"])
+    assert list(forecasts["ds"].dt.strftime("%Y-%m")) == list(expected["period"])
+    assert list(forecasts["unique_id"]) == list(expected["destination"])
+
+
+def test_our_own_columns_come_back_under_our_own_names(
+    frame: pd.DataFrame, forecasts: pd.DataFrame
+) -> None:
+    made = mc.Forecaster().fit(ours(frame)).predict(3)
+
+    labels = ["destination", "cutoff", "period", "horizon", "p10", "p50", "p90", "mean"]
+    assert list(made.columns) == labels
+    np.testing.assert_array_equal(made["p10"], forecasts["magnetcast-q-10"])
+
+
+def test_columns_may_have_any_names(frame: pd.DataFrame, forecasts: pd.DataFrame) -> None:
+    theirs = frame.rename(columns={"unique_id": "sku", "ds": "month", "y": "sales"})
+
+    made = mc.Forecaster().fit(theirs, columns=("sku", "month", "sales")).predict(3)
+
+    assert list(made.columns[:3]) == ["sku", "month", "magnetcast"]
+    np.testing.assert_array_equal(made["magnetcast"], forecasts["magnetcast"])
+
+
+def test_dates_at_the_end_of_months_come_back_as_such(frame: pd.DataFrame) -> None:
+    ends = frame.assign(ds=frame["ds"] + pd.offsets.MonthEnd(0))
+
+    made = mc.Forecaster().fit(ends).predict(2, quantiles=[])
+
+    assert list(made["ds"][:2]) == [pd.Timestamp("2024-01-31"), pd.Timestamp("2024-02-29")]
+
+
+def test_a_level_between_two_of_the_model_lies_between_them(frame: pd.DataFrame) -> None:
+    made = mc.Forecaster().fit(ours(frame)).predict(1, quantiles=[0.5, 0.6, 0.75])
+
+    expected = made["p50"] + 0.4 * (made["p75"] - made["p50"])
+    np.testing.assert_allclose(made["p60"], expected)
+
+
+def test_parts_add_up_to_the_sums_of_a_tree(frame: pd.DataFrame) -> None:
+    fitted = mc.Forecaster().fit(ours(frame), tree={"all": ["A", "B", "C"]})
+
+    made = fitted.predict(3)
+
+    mean = made.pivot_table(index="destination", columns="period", values="mean")
+    np.testing.assert_allclose(mean.loc["all"], mean.loc[["A", "B", "C"]].sum(), rtol=1e-9)
+
+
+def test_covariates_have_to_be_known_in_the_months_to_forecast(frame: pd.DataFrame) -> None:
+    known = frame.drop(columns="y").assign(name="tariff", value=np.arange(len(frame)) % 3)
+    model = mc.Forecaster().fit(frame, covariates=known)
+
+    with pytest.raises(DataError, match=r"lacks values to forecast after 2023-12: tariff of A"):
+        model.predict(2)
+
+
+def test_a_clone_has_the_parameters_and_nothing_learned(frame: pd.DataFrame) -> None:
+    model = mc.Forecaster(learning_rate=0.05).set_params(leaves=7).fit(frame)
+
+    copy = clone(model)
+
+    assert copy.get_params() == model.get_params()
+    assert (copy.get_params()["learning_rate"], copy.get_params()["leaves"]) == (0.05, 7)
+    with pytest.raises(NotFittedError):
+        copy.predict(1)
+
+
+def test_a_parameter_reaches_the_model(frame: pd.DataFrame, forecasts: pd.DataFrame) -> None:
+    other = mc.Forecaster(seed=1).fit(frame).predict(3)
+
+    assert not np.array_equal(other["magnetcast"], forecasts["magnetcast"])
+
+
+@pytest.mark.parametrize("given", [{"leaves": 2.5}, {"learning_rate": "fast"}, {"rounds": -1}])
+def test_a_parameter_of_the_wrong_kind_is_named(
+    frame: pd.DataFrame, given: dict[str, object]
+) -> None:
+    [(name, value)] = given.items()
+
+    with pytest.raises(DataError, match=rf"{name}={value!r} is no choice of the engine"):
+        mc.Forecaster(**given).fit(frame)
+
+
+def test_a_bad_series_is_refused_by_name_with_its_row(frame: pd.DataFrame) -> None:
+    bad = frame.assign(y=frame["y"].where(frame.index != 75, -3.0))
+
+    with pytest.warns(UserWarning, match=r"1 series refused.*B: row 75: -3.0 tonnes is negative"):
+        model = mc.Forecaster().fit(bad)
+
+    assert list(model.refused_) == ["B"]
+    assert set(model.predict(1)["unique_id"]) == {"A", "C"}
+
+
+def test_two_rows_for_one_date_name_the_date_and_both_rows(frame: pd.DataFrame) -> None:
+    twice = pd.concat([frame, frame.iloc[[10]].assign(y=1.0)], ignore_index=True)
+
+    with pytest.warns(UserWarning, match=r"A: row 216: 2018-11 stands twice .* in row 10"):
+        mc.Forecaster().fit(twice)
+
+
+def test_negative_values_are_forecast_where_that_is_allowed() -> None:
+    frame = long(A=100.0, B=40.0)
+    sunk = frame.assign(y=frame["y"].where(frame["unique_id"] == "A", frame["y"] - 45.0))
+
+    made = mc.Forecaster(allow_negative=True).fit(sunk).predict(12)
+
+    below = made.loc[made["unique_id"] == "B"]
+    last = sunk.loc[sunk["unique_id"] == "B", "y"].tail(12).to_numpy()
+    assert (below["magnetcast"] < 0).any()
+    assert np.abs(below["magnetcast"] - last).mean() < 6.0
+    assert (below["magnetcast-q-10"] <= below["magnetcast"]).all()
+
+
+def test_series_above_zero_are_the_same_whether_negative_ones_are_allowed(
+    frame: pd.DataFrame, forecasts: pd.DataFrame
+) -> None:
+    made = mc.Forecaster(allow_negative=True).fit(frame).predict(3)
+
+    pd.testing.assert_frame_equal(made, forecasts)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model, df: model.fit(df, freq="W"), "freq='W' is no monthly frequency"),
+        (lambda model, df: model.fit(df).predict(0), "--horizon 0 is no number of months"),
+        (lambda model, df: model.fit(df).predict(1, quantiles=[0.99]), "quantiles has 0.99"),
+        (lambda model, df: model.fit(df.drop(columns="y")), "Panel has no column tonnes"),
+        (lambda model, df: model.fit(df.iloc[:0]), "Panel has no rows"),
+        (lambda model, df: model.fit(df, tree={"all": ["A", "X"]}), "X"),
+    ],
+    ids=["frequency", "horizon", "level", "column", "rows", "tree"],
+)
+def test_what_cannot_be_used_is_said(
+    frame: pd.DataFrame, call: Callable[..., object], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        call(mc.Forecaster(), frame)
