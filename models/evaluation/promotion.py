@@ -128,7 +128,10 @@ class PromotionDecision:
             return "all rules held"
         parts = [f"held: {', '.join(one.rule for one in held)}"]
         for verdict in ("broken", "not compared", "waived"):
-            named = [f"{one.rule} ({one.why or one.measured})" for one in self.of(verdict)]
+            by_reason: dict[str, list[str]] = {}
+            for one in self.of(verdict):
+                by_reason.setdefault(one.why or one.measured, []).append(one.rule)
+            named = [f"{', '.join(rules)} ({why})" for why, rules in by_reason.items()]
             parts += [f"{verdict}: {', '.join(named)}"] if named else []
         return "; ".join(parts)
 
