@@ -1,6 +1,7 @@
 """The run-and-publish path: facts in, a published forecast and its report out, once."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from prefect.artifacts import create_table_artifact
 from flows.alerts import alert_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
+from flows.context.jobs import describe_job, recorded_job
 from flows.context.stores import MAIN_JOB, marked_run, single_writer, store_of, table_run
 from flows.monitoring.monitors import watch_if_possible
 from flows.monitoring.spans import spanned
@@ -151,7 +153,7 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
         DataError: There is nothing to forecast it from.
     """
     job = MAIN_JOB if config.is_main else table_run(config.published_as)
-    with single_writer(settings), marked_run(settings, job):
+    with single_writer(settings), marked_run(settings, job), _recorded(settings, as_of, config):
         result = _results(settings, as_of, [config], keep_going=False)[config.published_as]
     if isinstance(result, str):
         raise DataError(result)
@@ -208,17 +210,34 @@ def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
     if (outcome := unchanged(pipeline)) is not None:
         return outcome
     try:
-        with run_entry(pipeline.config, pipeline.snapshot) as entry:
-            return _publish(pipeline, pipeline.forecast(entry))
+        with _recorded(pipeline.snapshot.settings, pipeline.snapshot.as_of, pipeline.config):
+            return _run(pipeline)
     except FAULTS as err:
-        fallback = pipeline.fallback()
-        if fallback is not None:
-            name = fallback.snapshot.model_version
-            echo(f"run       {pipeline.config.prefix}{reason_of(err)} Falling back to {name}.")
-            return run_pipeline(fallback, keep_going=keep_going)
         if not keep_going:
             raise
         return str(err)
+
+
+def _run(pipeline: Pipeline) -> RunOutcome:
+    """Publish a forecast by the first model of the fallback chain that does not fail."""
+    config, snapshot = pipeline.config, pipeline.snapshot
+    describe_job(snapshot, config.flow, commodity=config.published_as)
+    try:
+        with run_entry(config, snapshot) as entry:
+            return _publish(pipeline, pipeline.forecast(entry))
+    except FAULTS as err:
+        fallback = pipeline.fallback()
+        if fallback is None:
+            raise
+        name = fallback.snapshot.model_version
+        echo(f"run       {config.prefix}{reason_of(err)} Falling back to {name}.")
+        return unchanged(fallback) or _run(fallback)
+
+
+def _recorded(
+    settings: Settings, as_of: pd.Timestamp, config: RunConfig
+) -> AbstractContextManager[None]:
+    return recorded_job(settings, config.flow, as_of, commodity=config.published_as)
 
 
 @spanned("publish", lambda outcome: {"rows": outcome.rows_published})

@@ -46,6 +46,7 @@ from models.forecasting.panel_snapshot import check_cutoff
 from models.learning.spec import EngineSpec
 from models.parts import BASELINES, PanelMonths, bands_of, without_training_rows
 from models.registry import tracking
+from models.registry.tracked_run import TrackedRun
 from store.errors import DataError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
@@ -102,7 +103,7 @@ def _logged(
     *,
     horizon: int,
     spec: EngineSpec,
-) -> Iterator[tracking.TrackedRun]:
+) -> Iterator[TrackedRun]:
     """Open the MLflow run of a panel's backtest; neither the panel nor its forecasts go there."""
     tags = {
         "flow": "backtest-panel",

@@ -23,15 +23,17 @@ from flows.publishing.table_snapshot import (
     open_tables,
     other_tables,
 )
-from flows.training.backtest import named_scores, own_metrics
+from flows.training.backtest import log_board, named_scores, own_metrics
 from flows.training.predict import BacktestedForecast
 from models.evaluation.backtest import Backtest, backtest_group
-from models.evaluation.scores import ALL, hit_rates
+from models.evaluation.scores import ALL, hit_rates, scoreboard
 from models.forecasting.fallback import FAULTS, reason_of
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.forecasting.panel_snapshot import known_months
 from models.registry import tracking
+from models.registry.datasets import panel_dataset
+from models.registry.tracked_run import InputData
 from service.report.report import ReportInput, write_report
 from store.errors import DataError, StoreError
 from store.publications.panels import StoredPanel
@@ -228,14 +230,28 @@ def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
     name = f"table {snapshot.config.published_as}"
     try:
         with tracking.open_run(snapshot.settings, name=name, tags=_tags(snapshot)) as run:
-            run.params(snapshot.spec.choices)
+            metrics = own_metrics(scores.loc[scores["scope"].isin(TOLD)]) if len(scores) else {}
+            run.summary(snapshot.spec.choices, metrics, _dataset(snapshot))
             if len(scores):
-                run.metrics(own_metrics(scores.loc[scores["scope"].isin(TOLD)]))
+                log_board(run, scoreboard(result.cells))
                 run.table(scores, "scores.csv")
+                run.table(result.cells.loc[result.cells["model"] == MODEL], "cells.csv")
             return run.run_id
     except StoreError as err:
         echo(f"table     {snapshot.config.published_as}: its record is incomplete: {err}")
         return None
+
+
+def _dataset(snapshot: TableSnapshot) -> InputData:
+    key = snapshot.config.published_as
+    return panel_dataset(
+        table_panel(snapshot.table, snapshot.observations),
+        f"partner table {key}",
+        as_of=snapshot.as_of,
+        data_vintage=snapshot.data_vintage,
+        source=f"magnetcast panel --commodity {snapshot.config.commodity} "
+        f"--as-of {snapshot.as_of:%Y-%m-%d}",
+    )
 
 
 def _tags(snapshot: TableSnapshot) -> dict[str, str]:

@@ -75,6 +75,11 @@ class TableSnapshot:
         return self.table.digest if self.record is None else self.record.vintage
 
     @property
+    def recipe(self) -> str:
+        """Return what names how a model is made: its kind and choices."""
+        return self.model_family.removesuffix("-")
+
+    @property
     def model_family(self) -> str:
         """Return how the names of models of the same choices begin."""
         return f"{OF_TABLE if self.record is None else OF_GROUP}{self.spec.digest}-"

@@ -12,6 +12,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.context.console import echo, track
+from flows.context.jobs import describe_job, recorded_job
 from flows.context.output import write_result
 from flows.context.provenance import git_commit
 from flows.context.workspace import Workspace, open_workspace
@@ -23,11 +24,12 @@ from models.evaluation.plots import score_plots, scoreboard_plots
 from models.evaluation.scores import ALL, LONGEST_LAG, carry_over, scoreboard
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.registry import tracking
-from models.registry.tracking import TrackedRun
+from models.registry.datasets import panel_dataset
+from models.registry.tracked_run import InputData, TrackedRun
 from store.errors import StoreError
 from store.publications.publishing import write_scores
 from store.settings import Settings
-from store.vocabulary import ERROR_AUTOCORRELATION
+from store.vocabulary import COMMODITY, ERROR_AUTOCORRELATION
 
 DPI: Final = 130
 
@@ -121,13 +123,15 @@ backtest_task = task(name="rolling-origin-backtest", cache_policy=NO_CACHE)(back
 def backtest(settings: Settings, as_of: pd.Timestamp) -> EvidenceBacktest:
     """Forecast from every past origin as it was then, score, and log scores and plots to MLflow."""
     workspace = open_workspace(settings, as_of)
-    result = backtest_task(workspace.history, as_of, spec=workspace.spec, track=track)
-    if len(result.scores):
-        try:
-            record(workspace, result)
-        except StoreError as err:
-            echo(f"backtest  its record is incomplete: {err}")
-        echo(f"backtest  {verdict(result)}")
+    with recorded_job(settings, "backtest", as_of):
+        describe_job(workspace, "backtest")
+        result = backtest_task(workspace.history, as_of, spec=workspace.spec, track=track)
+        if len(result.scores):
+            try:
+                record(workspace, result)
+            except StoreError as err:
+                echo(f"backtest  its record is incomplete: {err}")
+            echo(f"backtest  {verdict(result)}")
     return result
 
 
@@ -137,7 +141,7 @@ def record(workspace: Workspace, result: Backtest) -> None:
     write_scores(workspace.engine, named, data_vintage=workspace.data_vintage)
     tags = tags_of(workspace, "backtest")
     with tracking.open_run(workspace.settings, name="backtest", tags=tags) as run:
-        run.metrics(own_metrics(result.scores))
+        run.summary(workspace.spec.choices, own_metrics(result.scores), dataset_of(workspace))
         run.table(result.scores, "scores.csv")
         run.table(result.cells, "cells.csv")
         board = evidence_scoreboard(workspace, result)
@@ -195,11 +199,23 @@ def own_metrics(scores: pd.DataFrame) -> dict[str, float]:
     return dict(zip(names, own["value"].astype(float), strict=True))
 
 
+def dataset_of(workspace: Workspace) -> InputData:
+    """Return the panel of a workspace as MLflow keeps it."""
+    return panel_dataset(
+        workspace.history.panel(workspace.as_of).stored,
+        "evidence panel",
+        as_of=workspace.as_of,
+        data_vintage=workspace.data_vintage,
+        source=f"magnetcast panel --as-of {workspace.as_of:%Y-%m-%d}",
+    )
+
+
 def tags_of(workspace: Workspace, flow_name: str) -> dict[str, str]:
     """Return the tags that every MLflow run carries."""
     return {
         "flow": flow_name,
         "as_of": workspace.as_of.isoformat(),
+        "commodity": COMMODITY,
         "data_vintage": workspace.data_vintage,
         "git_commit": git_commit(),
         "model_version": workspace.model_version,

@@ -6,11 +6,20 @@ import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from features.months import month_label
 from flows.context.console import echo
+from flows.context.jobs import describe_job, recorded_job
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import REFUSED, emit
-from flows.training.backtest import backtest, score_of, tags_of
+from flows.training.backtest import (
+    backtest,
+    dataset_of,
+    own_metrics,
+    score_of,
+    tags_of,
+    verdict,
+)
 from flows.training.promote import promote, tell
 from flows.training.shadow import keep_shadow
 from models.evaluation.backtest import EvidenceBacktest
@@ -20,6 +29,7 @@ from models.forecasting.model_frame import rows_of
 from models.learning.quantile_heads import texts_of
 from models.monitoring.feature_drift import REFERENCE, reference_of
 from models.registry import model_store, registry, stored, tracking
+from models.registry.model_store import VersionSummary
 from store.settings import Settings
 
 fit_task = task(name="fit", cache_policy=NO_CACHE)(EvidenceForecaster.train)
@@ -36,7 +46,15 @@ def train(settings: Settings, as_of: pd.Timestamp, result: EvidenceBacktest | No
         result: The backtest whose errors set the bands; made here if not given.
     """
     workspace = open_workspace(settings, as_of)
-    seen = backtest(settings, as_of) if result is None else result
+    with recorded_job(settings, "train", as_of):
+        describe_job(workspace, "train")
+        seen = backtest(settings, as_of) if result is None else result
+        return _trained(workspace, seen)
+
+
+def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
+    """Fit, register and put on trial; return the version."""
+    settings, as_of = workspace.settings, workspace.as_of
     forecaster = EvidenceForecaster(workspace.spec, seen.residuals)
     trained = fit_task(forecaster, workspace.snapshot)
     version = record(workspace, trained, seen)
@@ -62,15 +80,24 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
     past = workspace.history.past(workspace.as_of)
     card = {**trained.card, **stored.stamp(trained.card), REFERENCE: reference_of(past)}
     score = score_of(seen, MODEL, "sql")
-    example = rows_of(workspace.history.origin(workspace.as_of))
+    origin = workspace.history.origin(workspace.as_of)
+    metrics = own_metrics(seen.scores) if len(seen.scores) else {}
+    if not math.isnan(score):
+        metrics["gate_score"] = score
     with tracking.open_run(workspace.settings, name="train", tags=tags) as run:
-        run.params(workspace.spec.choices)
-        run.metrics({} if math.isnan(score) else {"gate_score": score})
+        run.summary(workspace.spec.choices, metrics, dataset_of(workspace))
         return model_store.register(
             workspace.settings,
             run,
             heads=texts_of(trained.heads),
             card=card,
-            example=example,
+            example=rows_of(origin),
             tags={**tags, "gate_score": repr(score), "recipe": stored.recipe_of(card)},
+            summary=VersionSummary(
+                f"Magnets (HS 85051110) by destination, recipe {workspace.recipe}, data to "
+                f"{month_label(origin.cutoff)} as known on {workspace.as_of:%Y-%m-%d}. "
+                f"Backtest: {verdict(seen) if len(seen.scores) else 'no month scored'}.",
+                workspace.spec.choices,
+                metrics,
+            ),
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
@@ -103,6 +103,29 @@ def is_kept(settings: Settings) -> bool:
     """Return whether there may be a record at all: a SQLite file that is absent holds none."""
     database = _database_file(settings.tracking_uri)
     return database is None or database.exists()
+
+
+_Item_co = TypeVar("_Item_co", covariant=True)
+
+
+class _Page(Protocol[_Item_co]):
+    """Some of what was asked for, and the way to the rest."""
+
+    token: str | None
+
+    def __iter__(self) -> Iterator[_Item_co]: ...
+
+
+def all_pages(ask: Callable[[str | None], _Page[_Item_co]]) -> list[_Item_co]:
+    """Return what all pages hold."""
+    found: list[_Item_co] = []
+    token: str | None = None
+    while True:
+        page = ask(token)
+        found.extend(page)
+        token = page.token
+        if not token:
+            return found
 
 
 def _experiment_id(client: MlflowClient, settings: Settings) -> str:

@@ -20,14 +20,15 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, infer_signature
+from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.pyfunc import PyFuncModel
+from mlflow.types import ColSpec, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from models.registry import served, stored
 from models.registry.mlflow_client import connect, worded
 from models.registry.registry import MODEL, version_of
-from models.registry.tracking import TrackedRun
+from models.registry.tracked_run import TrackedRun
 from store.errors import StoreError
 from store.settings import Settings
 
@@ -35,8 +36,24 @@ EXAMPLE_ROWS: Final = 5
 """Rows kept beside the model to show what it takes."""
 
 
+ABOUT: Final = (
+    "Monthly exports of rare-earth magnets (HS 85051110) from China by destination, up to twelve "
+    "months ahead, as quantiles in tonnes. The version with alias champion publishes, challenger "
+    "is on trial, previous is the way back. `magnetcast compare` tells two versions apart."
+)
+"""Description of the registered model."""
+
 REQUIREMENTS: Final = ("lightgbm", "mlflow", "numpy", "pandas")
 """Packages that ``served.py`` imports; a stored model names their installed versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSummary:
+    """What MLflow's pages show of a version."""
+
+    description: str = ""
+    params: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +91,7 @@ def register(
     card: Mapping[str, object],
     example: pd.DataFrame,
     tags: Mapping[str, str],
+    summary: VersionSummary | None = None,
 ) -> int:
     """Store a trained model as an output of the run and as the next version.
 
@@ -84,6 +102,7 @@ def register(
         card: As for :func:`models.registry.served.predict_quantiles`; must survive JSON.
         example: Rows the model can predict; the first few are kept; not modified.
         tags: What :func:`champion` tells of it: ``model_version``, ``as_of``, ``data_vintage``.
+        summary: What it is, its choices and scores, for whoever looks at it in MLflow.
 
     Returns:
         Number of the version.
@@ -92,10 +111,15 @@ def register(
         ValueError: A head is missing, or the example lacks a column.
     """
     client, experiment_id = connect(settings)
+    shown = summary or VersionSummary()
     with TemporaryDirectory() as scratch:
         parts = stored.write_parts(Path(scratch) / "model", heads, card)
         logged = client.create_logged_model(
-            experiment_id, name=MODEL, source_run_id=run.run_id, tags=dict(tags)
+            experiment_id,
+            name=MODEL,
+            source_run_id=run.run_id,
+            tags=dict(tags),
+            params={name: str(value) for name, value in shown.params.items()},
         )
         try:
             _save(Path(scratch) / "stored", parts=parts, example=example, logged=logged)
@@ -106,7 +130,8 @@ def register(
             raise
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    return _next_version(client, logged, tags)
+    run.metrics(shown.metrics, model_id=logged.model_id)
+    return _next_version(client, logged, tags, shown.description)
 
 
 @worded
@@ -148,14 +173,15 @@ def _save(folder: Path, *, parts: Path, example: pd.DataFrame, logged: LoggedMod
     """Write the folder that MLflow serves from: script, parts, signature, example, packages."""
     heads, card = served.read_model(parts)
     served.check_columns(card, example)
-    inputs = _inputs(card, example.head(EXAMPLE_ROWS)).reset_index(drop=True)
-    outputs = served.predict_quantiles(heads, card, inputs)
+    some = example.head(EXAMPLE_ROWS)
+    inputs = served.names_of(some).join(_inputs(card, some)).reset_index(drop=True)
+    outputs = served.names_of(inputs).join(served.predict_quantiles(heads, card, inputs))
     mlflow.pyfunc.save_model(
         folder,
         python_model=served.__file__,
         artifacts={"model": str(parts)},
         # Without the gaps: MLflow would take a feature with a gap for one that may be left out.
-        signature=infer_signature(inputs.fillna(0.0), outputs),
+        signature=_signature(inputs.fillna(0.0), outputs),
         input_example=inputs,
         pip_requirements=[f"{package}=={installed(package)}" for package in REQUIREMENTS],
         mlflow_model=Model(
@@ -167,21 +193,37 @@ def _save(folder: Path, *, parts: Path, example: pd.DataFrame, logged: LoggedMod
     )
 
 
+def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
+    """Return what goes in and what comes out; names of rows may be left out."""
+    found = infer_signature(inputs, outputs)
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(one.type, one.name, required=one.name not in served.NAMES)
+        for one in found.inputs.inputs
+    ]
+    return ModelSignature(Schema(columns), found.outputs)
+
+
 def _inputs(card: Mapping[str, object], rows: pd.DataFrame) -> pd.DataFrame:
     """Return the model's inputs as floats: an integer column could not hold a missing value."""
     return rows[served.needed_columns(card)].astype(np.float64)
 
 
-def _next_version(client: MlflowClient, logged: LoggedModel, tags: Mapping[str, str]) -> int:
+def _next_version(
+    client: MlflowClient, logged: LoggedModel, tags: Mapping[str, str], description: str
+) -> int:
     """Register a logged model and return the number it got."""
-    if not client.search_registered_models(f"name = '{MODEL}'"):
+    found = client.search_registered_models(f"name = '{MODEL}'")
+    if not found:
         _make_model(client)
+    elif not found[0].description:  # made before models were described
+        client.update_registered_model(MODEL, ABOUT)
     # The location, not "models:/<id>": MLflow would resolve that in its process-wide database.
     made = client.create_model_version(
         MODEL,
         logged.artifact_location,
         run_id=logged.source_run_id,
         tags=dict(tags),
+        description=description,
         model_id=logged.model_id,
     )
     link = json.dumps([{"name": MODEL, "version": made.version}])
@@ -192,7 +234,7 @@ def _next_version(client: MlflowClient, logged: LoggedModel, tags: Mapping[str, 
 def _make_model(client: MlflowClient) -> None:
     """Make the registered model, unless another process has just done so."""
     try:
-        client.create_registered_model(MODEL)
+        client.create_registered_model(MODEL, description=ABOUT)
     except MlflowException as err:
         if err.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

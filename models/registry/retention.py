@@ -9,11 +9,11 @@ its model, and while it goes on.
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
-from models.registry.mlflow_client import connect, is_kept
+from models.registry.mlflow_client import all_pages, connect, is_kept
 from models.registry.registry import MODEL
 from store.errors import StoreError
 from store.settings import Settings
@@ -56,10 +56,10 @@ def old_runs(
     client, experiment = connect(settings)
     wanted = f"name = '{MODEL}'"
     newest_first = ["attributes.start_time DESC"]
-    runs = _all(
+    runs = all_pages(
         lambda token: client.search_runs([experiment], "", ACTIVE_ONLY, PAGE, newest_first, token)
     )
-    versions = _all(lambda token: client.search_model_versions(wanted, PAGE, None, token))
+    versions = all_pages(lambda token: client.search_model_versions(wanted, PAGE, None, token))
     aliased = {
         int(version)
         for model in client.search_registered_models(wanted)
@@ -126,26 +126,3 @@ def _empty_bin(uri: str, run_ids: Sequence[str]) -> None:
             f"{len(run_ids)} runs. They are in MLflow's bin; run `magnetcast prune` again or "
             "`mlflow gc` yourself."
         )
-
-
-_Item_co = TypeVar("_Item_co", covariant=True)
-
-
-class _Page(Protocol[_Item_co]):
-    """Some of what was asked for, and the way to the rest."""
-
-    token: str | None
-
-    def __iter__(self) -> Iterator[_Item_co]: ...
-
-
-def _all(ask: Callable[[str | None], _Page[_Item_co]]) -> list[_Item_co]:
-    """Return what all pages hold."""
-    found: list[_Item_co] = []
-    token: str | None = None
-    while True:
-        page = ask(token)
-        found.extend(page)
-        token = page.token
-        if not token:
-            return found

@@ -35,6 +35,9 @@ EXPERTS_TONNES: Final = "experts_tonnes"
 TREES_WEIGHT: Final = "trees_weight"
 """Entry of the card: what the trees' middle counts by horizon, 0 to 1; the experts' is the rest."""
 
+NAMES: Final = ("destination", "period")
+"""Columns of the rows that tell what is forecast; they may be left out."""
+
 SMALLEST_TONNES: Final = 1e-9
 """Keeps the logarithm of a series without trade finite."""
 
@@ -83,14 +86,13 @@ def predict_quantiles(
 ) -> pd.DataFrame:
     """Return the forecast distribution of each row in tonnes.
 
-    Quantiles of a row never cross and are never negative. A row's forecast does not depend on the
-    other rows. Horizons beyond those of the card are treated as the nearest one on it.
+    Quantiles of a row neither cross nor fall below 0. A row's forecast does not depend on others.
+    Horizons beyond those of the card are treated as the nearest one on it.
 
     Args:
         heads: Boosters by the names in ``HEADS``.
-        card: What training measured: ``features``, ``trees_weight``, ``floor_spread``, ``shift``,
-            ``score_quantiles``, ``quantiles`` and ``threads``. Without ``trees_weight`` the trees
-            speak alone.
+        card: What training measured: ``features``, ``floor_spread``, ``shift``, ``threads``,
+            ``score_quantiles``, ``quantiles``, ``trees_weight`` (without, the trees speak alone).
         rows: One row per forecast, with the features (NaN allowed), ``horizon`` in months,
             ``level_tonnes``, ``offset_tonnes`` and, if the card weighs them, ``experts_tonnes``;
             further columns are ignored; not modified.
@@ -104,6 +106,11 @@ def predict_quantiles(
     """
     check_columns(card, rows)
     return quantiles_of(combined(head_values(heads, card, rows), card, rows), card, rows)
+
+
+def names_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that tell what is forecast, as far as there are any."""
+    return rows[[name for name in NAMES if name in rows]]
 
 
 def combined(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> HeadValues:
@@ -196,6 +203,10 @@ def mean_of_quantiles(values: _Floats, levels: _Floats) -> _Floats:
     return mean
 
 
+def _vector(values: object) -> _Floats:
+    return np.asarray(values, dtype=np.float64)
+
+
 def _finite(rows: pd.DataFrame, column: str) -> _Floats:
     """Return a column as floats, all of them finite."""
     values = rows[column].to_numpy(dtype=np.float64)
@@ -247,11 +258,6 @@ def _log_quantiles(values: HeadValues, card: Mapping[str, object], horizon: _Flo
     return np.sort(centre[:, np.newaxis] + spread[:, np.newaxis] * scores[place], axis=1)
 
 
-def _vector(values: object) -> _Floats:
-    """Return a list of the card as floats."""
-    return np.asarray(values, dtype=np.float64)
-
-
 def read_model(folder: Path) -> tuple[dict[str, lgb.Booster], dict[str, object]]:
     """Return the heads and the card stored in a folder.
 
@@ -285,8 +291,8 @@ class ServedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, object] | None = None,  # noqa: ARG002 - MLflow passes it by name
     ) -> pd.DataFrame:
-        """Return the quantiles and the mean of each row, as :func:`predict_quantiles` does."""
-        return predict_quantiles(self.heads, self.card, model_input)
+        """Return what the rows are called, and :func:`predict_quantiles` of them."""
+        return names_of(model_input).join(predict_quantiles(self.heads, self.card, model_input))
 
 
 set_model(ServedModel())

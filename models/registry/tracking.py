@@ -1,85 +1,44 @@
 """The record of every run in MLflow.
 
 All calls name their database; MLflow's process-wide "current" database and run are not used, so
-threads and nested runs cannot write into each other's record.
+threads and nested runs cannot write into each other's record. Runs that a job opens are parts
+of the job's own (docs/adr/0041).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, TypeVar
 
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, ViewType
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from sqlalchemy.exc import SQLAlchemyError
 
+from models.registry.jobs import job_run
 from models.registry.mlflow_client import answering, connect, is_kept, worded
+from models.registry.tracked_run import TrackedRun, close_failed, create_run, search_runs
 from store.settings import Settings
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-
-BATCH: Final = 100
-"""Parameters or metrics sent in one call; MLflow refuses more than 100 parameters."""
-
-ERROR_TAG: Final = "error"
-"""Tag of a failed run: the class and the first characters of the message."""
-
-ERROR_SHOWN: Final = 1000
-
-
-_Item = TypeVar("_Item")
-
-
-@dataclass(frozen=True, slots=True)
-class TrackedRun:
-    """One open run; what is written carries the moment the run began."""
-
-    run_id: str
-    experiment_id: str
-    started_ms: int
-    client: MlflowClient = field(repr=False)
-
-    def params(self, values: Mapping[str, object]) -> None:
-        """Record the choices this run was made with; a name cannot be given two values."""
-        params = [Param(name, str(value)) for name, value in values.items()]
-        for batch in _batches(params):
-            self.client.log_batch(self.run_id, params=batch)
-
-    def metrics(self, values: Mapping[str, float], *, step: int = 0) -> None:
-        """Record scores; the same name at a further step makes a curve."""
-        metrics = [
-            Metric(name, float(value), self.started_ms, step) for name, value in values.items()
-        ]
-        for batch in _batches(metrics):
-            self.client.log_batch(self.run_id, metrics=batch)
-
-    def table(self, frame: "pd.DataFrame", name: str) -> None:
-        """Keep a table, without its index, as the CSV file ``name``."""
-        self.text(frame.to_csv(index=False), name)
-
-    def figure(self, figure: "Figure", name: str) -> None:
-        """Keep a figure as the image file ``name``."""
-        self.client.log_figure(self.run_id, figure, name)
-
-    def text(self, text: str, name: str) -> None:
-        """Keep a text as the file ``name``."""
-        self.client.log_text(self.run_id, text, name)
 
 
 @dataclass(frozen=True, slots=True)
 class KeptRun:
-    """A finished run: its identifier and tags."""
+    """A run as it is kept: its identifier, tags and choices."""
 
     run_id: str
     tags: Mapping[str, str]
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return what a reader sees in the list of runs."""
+        return self.tags.get(MLFLOW_RUN_NAME, self.run_id)
+
+    @property
+    def parent(self) -> str:
+        """Return the identifier of its job's run; empty if it is a part of none."""
+        return self.tags.get(MLFLOW_PARENT_RUN_ID, "")
 
 
 @contextmanager
@@ -93,7 +52,7 @@ def open_run(
         name: What a reader sees in the list of runs.
         tags: What the run is found by: ``as_of``, ``data_vintage``, ``git_commit``,
             ``model_version``, ``flow``.
-        parent: Identifier of the run this one is a part of.
+        parent: Identifier of the run this one is a part of; that of the job if left out.
 
     Yields:
         The open run.
@@ -103,19 +62,19 @@ def open_run(
             written cannot be kept.
     """
     client, experiment_id = connect(settings)
-    lineage = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
     with answering(settings):
-        info = client.create_run(experiment_id, run_name=name, tags={**tags, **lineage}).info
+        whole = job_run(client, experiment_id)
+        part_of = parent or (whole.run_id if whole else None)
+        lineage = {} if part_of is None else {MLFLOW_PARENT_RUN_ID: part_of}
+        run = create_run(client, experiment_id, name, {**tags, **lineage}, parent=whole)
         try:
-            yield TrackedRun(info.run_id, experiment_id, info.start_time, client)
+            yield run
         except BaseException as err:
-            status = "FAILED" if isinstance(err, Exception) else "KILLED"
             # Where MLflow itself is away, why it failed is what the caller must hear of.
             with suppress(MlflowException, SQLAlchemyError):
-                client.set_tag(info.run_id, ERROR_TAG, f"{type(err).__name__}: {err}"[:ERROR_SHOWN])
-                client.set_terminated(info.run_id, status)
+                close_failed(client, run.run_id, err)
             raise
-        client.set_terminated(info.run_id, "FINISHED")
+        client.set_terminated(run.run_id, "FINISHED")
 
 
 def find_run(settings: Settings, tags: Mapping[str, str]) -> str | None:
@@ -147,13 +106,22 @@ def find_runs(settings: Settings, tags: Mapping[str, str]) -> list[KeptRun]:
     client, experiment_id = connect(settings)
     conditions = ["attributes.status = 'FINISHED'"]
     conditions += [f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items()]
-    found = client.search_runs(
-        [experiment_id],
-        " and ".join(conditions),
-        ViewType.ACTIVE_ONLY,
-        order_by=["attributes.start_time DESC"],
-    )
-    return [KeptRun(run.info.run_id, dict(run.data.tags)) for run in found]
+    found = search_runs(client, experiment_id, " and ".join(conditions))
+    return [_kept(run) for run in found]
+
+
+@worded
+def runs_called(settings: Settings, start: str) -> list[KeptRun]:
+    """Return the runs whose identifier begins so, newest first; never makes a database."""
+    if not is_kept(settings):
+        return []
+    client, experiment_id = connect(settings)
+    found = search_runs(client, experiment_id, "")
+    return [_kept(run) for run in found if run.info.run_id.startswith(start)]
+
+
+def _kept(run: Run) -> KeptRun:
+    return KeptRun(run.info.run_id, dict(run.data.tags), dict(run.data.params))
 
 
 def read_text(settings: Settings, run_id: str, name: str) -> str | None:
@@ -165,13 +133,6 @@ def read_text(settings: Settings, run_id: str, name: str) -> str | None:
             return Path(path).read_text(encoding="utf-8")
         except (MlflowException, OSError):
             return None
-
-
-def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
-    """Yield the items in groups that MLflow accepts."""
-    rest = iter(items)
-    while batch := list(islice(rest, BATCH)):
-        yield batch
 
 
 def _quoted(value: str) -> str:
