@@ -33,7 +33,10 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
         "ingest_commands": ("ingest",),
         "data_commands": ("review", "quarantine", "vintages", "diff", "panel", "partition"),
     },
-    "Models": {"publication_commands": ("train", "promote", "rollback")},
+    "Models": {
+        "publication_commands": ("train", "promote", "rollback"),
+        "model_commands": ("compare",),
+    },
     "Publish": {"publication_commands": ("publications", "replay", "alerts")},
     "Service": {"operation_commands": ("serve", "token")},
     "Operate": {

@@ -59,10 +59,17 @@ def _backtest(workspace: Workspace, own: pd.DataFrame, champion: Champion) -> pd
 def cells_of(settings: Settings, model: Champion) -> pd.DataFrame:
     """Return the cells of a version's backtest as they were kept; empty where they are gone."""
     run = tracking.find_run(settings, {"flow": "backtest", "model_version": model.model_version})
-    text = None if run is None else tracking.read_text(settings, run, CELLS)
+    return pd.DataFrame() if run is None else read_cells(settings, run)
+
+
+def read_cells(settings: Settings, run_id: str) -> pd.DataFrame:
+    """Return the cells that a run kept; empty where it kept none."""
+    text = tracking.read_text(settings, run_id, CELLS)
     if text is None:
         return pd.DataFrame()
     cells = pd.read_csv(io.StringIO(text), parse_dates=["period"])
+    if "as_of" not in cells:
+        return cells
     return cells.assign(as_of=pd.to_datetime(cells["as_of"], utc=True))
 
 

@@ -64,7 +64,12 @@ def scoreboard_plots(cells: pd.DataFrame, differences: pd.DataFrame) -> dict[str
         "mase_by_horizon": _errors_by_horizon(cells),
         "mase_by_regime": _errors_by_regime(cells),
         "coverage_by_horizon": _coverage_by_horizon(cells),
-        "differences": _forest(differences),
+        "differences": difference_plot(
+            differences,
+            sorted(differences["baseline"].unique()),
+            f"{MODEL} less baseline, 90 % interval: below 0 {MODEL} is better (green), "
+            "above worse (orange), grey not told apart",
+        ),
     }
 
 
@@ -111,14 +116,20 @@ def _coverage_by_horizon(cells: pd.DataFrame) -> Figure:
     return figure
 
 
-def _forest(differences: pd.DataFrame) -> Figure:
-    """Draw one panel a metric: a row a baseline, its difference and interval."""
-    baselines = sorted(differences["baseline"].unique(), reverse=True)
+def difference_plot(differences: pd.DataFrame, rows: Sequence[str], words: str) -> Figure:
+    """Return a figure with one panel a metric: a row a baseline, its difference and interval.
+
+    Args:
+        differences: As ``models.evaluation.compare.differences`` returns.
+        rows: Baselines, from top to bottom.
+        words: What a difference means.
+    """
+    baselines = list(rows)[::-1]
     figure = Figure(figsize=(10, 1.7 + 0.34 * len(baselines)), layout="constrained")
     panels = figure.subplots(1, len(METRIC_NAMES), sharey=True)
     for axes, (metric, name) in zip(panels, METRIC_NAMES.items(), strict=True):
-        rows = differences.loc[differences["metric"] == metric].set_index("baseline")
-        for place, row in enumerate(rows.loc[baselines].itertuples()):
+        found = differences.loc[differences["metric"] == metric].set_index("baseline")
+        for place, row in enumerate(found.loc[baselines].itertuples()):
             colour = VERDICT_COLOURS.get(str(row.verdict), GREY)
             axes.hlines(place, row.p05, row.p95, color=colour, linewidth=2)
             axes.plot(row.difference, place, "o", color=colour)
@@ -127,11 +138,7 @@ def _forest(differences: pd.DataFrame) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.margins(x=0.12)
         _name_rows(axes, baselines)
-    figure.supxlabel(
-        f"{MODEL} less baseline, 90 % interval: below 0 {MODEL} is better (green), "
-        "above worse (orange), grey not told apart",
-        fontsize=9,
-    )
+    figure.supxlabel(words, fontsize=9)
     return figure
 
 

@@ -161,9 +161,10 @@ def paired_cells(challenger: pd.DataFrame, champion: pd.DataFrame) -> pd.DataFra
         return pd.DataFrame()
     truth = challenger[["destination", "period", "tonnes"]].drop_duplicates()
     scale = challenger[["destination", "cutoff", "scale"]].drop_duplicates()
-    said = champion[[*KEY, *QUANTILE_COLUMNS, "mean"]].merge(challenger[KEY], on=KEY)
+    key = [name for name in KEY if name in challenger and name in champion]
+    said = champion[[*key, *QUANTILE_COLUMNS, "mean"]].merge(challenger[key], on=key)
     theirs = cell_scores(said.assign(model=CHAMPION), truth, scale)
-    ours = challenger.merge(said[KEY], on=KEY).assign(model=CHALLENGER)
+    ours = challenger.merge(said[key], on=key).assign(model=CHALLENGER)
     return pd.concat([ours, theirs], ignore_index=True)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from flows.context.stores import single_writer, store_of
 from flows.run import run
@@ -13,6 +14,7 @@ from models.registry import mlflow_client, registry
 from store.errors import DataError, StoreError
 from store.facts.evidence import data_vintage
 from store.facts.reading import latest_forecast, read_forecasts, read_runs, read_scores
+from store.publications.panels import panel_behind
 from store.publications.publishing import write_scores
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import DESTINATIONS
@@ -81,6 +83,56 @@ def test_each_flow_leaves_one_tagged_run_in_mlflow(published: Published, flow: s
     assert {"as_of", "data_vintage", "git_commit", "model_version"} <= set(one.data.tags)
 
 
+def mlflow_runs(settings: Settings) -> dict[str, Run]:
+    client = MlflowClient(settings.tracking_uri)
+    experiment = client.get_experiment_by_name(mlflow_client.EXPERIMENT)
+    assert experiment is not None
+    return {str(run.info.run_name): run for run in client.search_runs([experiment.experiment_id])}
+
+
+def test_the_job_is_one_run_in_mlflow_and_its_steps_are_parts(published: Published) -> None:
+    found = mlflow_runs(published.settings)
+
+    [name] = [name for name in found if name.startswith(f"run {AS_OF} ")]
+    whole = found.pop(name)
+    assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {whole.info.run_id}
+    assert {"backtest", "train"} <= set(found)
+    assert name.split(" ")[-1] in whole.data.tags["model_version"]
+    assert (whole.data.tags["job"], whole.data.tags["commodity"]) == ("run", "85051110")
+    assert {"as_of", "data_vintage", "git_commit"} <= set(whole.data.tags)
+    assert {run.info.status for run in [whole, *found.values()]} == {"FINISHED"}
+
+
+def test_choices_scores_and_panel_stand_on_the_same_run(published: Published) -> None:
+    found = mlflow_runs(published.settings)
+    panel = panel_behind(store_of(published.settings))
+    assert panel is not None
+
+    both = [
+        one for name, one in found.items() if name.split(" ")[0] in {"run", "backtest", "train"}
+    ]
+    assert len(both) == 3
+    for one in both:
+        assert one.data.params["learning_rate"] == "0.05"
+        assert one.data.metrics["wape_ALL"] > 0
+        [used] = one.inputs.dataset_inputs
+        assert used.dataset.digest == panel.digest[:12]
+
+
+def test_the_version_says_what_it_is_and_how_good(published: Published) -> None:
+    client = MlflowClient(published.settings.tracking_uri)
+
+    version = client.get_model_version(registry.MODEL, "1")
+
+    assert "HS 85051110" in client.get_registered_model(registry.MODEL).description
+    assert f"data to 2020-03 as known on {AS_OF}. Backtest: error " in version.description
+    [logged] = client.search_logged_models([client.get_run(version.run_id).info.experiment_id])
+    assert logged.params["learning_rate"] == "0.05"
+    scores = {one.key: one.value for one in logged.metrics}
+    assert scores["gate_score"] == registry.at_version(published.settings, 1).score
+    assert scores["wape_ALL"] > 0
+
+
 def test_the_run_and_its_scores_are_in_the_books(published: Published) -> None:
     engine = store_of(published.settings)
 
@@ -88,7 +140,7 @@ def test_the_run_and_its_scores_are_in_the_books(published: Published) -> None:
     assert (row["flow"], row["status"]) == ("run", "finished")
     scores = read_scores(engine)
     assert {"seasonal_naive", "last_value", "drift"} < set(scores["model"])
-    assert write_scores(engine, scores) == 0
+    assert write_scores(engine, scores, data_vintage=row["data_vintage"]) == 0
 
 
 def test_a_second_run_publishes_nothing_and_says_so(
@@ -107,6 +159,7 @@ def test_a_second_run_publishes_nothing_and_says_so(
     assert len(read_runs(engine)) == 1
     client = MlflowClient(published.settings.tracking_uri)
     assert len(client.search_model_versions(f"name = '{registry.MODEL}'")) == 1
+    assert len([name for name in mlflow_runs(published.settings) if name[:4] == "run "]) == 1
 
 
 def test_a_run_that_fails_is_noted_as_failed(place: Path) -> None:
@@ -117,6 +170,10 @@ def test_a_run_that_fails_is_noted_as_failed(place: Path) -> None:
 
     [row] = read_runs(store_of(settings)).to_dict("records")
     assert row["status"] == "failed"
+    [whole] = [run for name, run in mlflow_runs(settings).items() if name.startswith("run ")]
+    assert whole.info.status == "FAILED"
+    assert whole.data.tags["error"].startswith("DataError: ")
+    assert "2019-06-25" in whole.data.tags["error"]
     assert latest_forecast(store_of(settings)).empty
     assert not (place / "var" / "reports").exists()
 

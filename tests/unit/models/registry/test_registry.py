@@ -110,6 +110,26 @@ def test_mlflow_alone_predicts_the_same_from_the_folder(
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
+def test_a_stored_model_tells_destination_and_period_beside_the_quantiles(
+    mlflow_settings: Settings,
+    register: Register,
+    mlflow_rows: pd.DataFrame,
+    expected: pd.DataFrame,
+) -> None:
+    months = pd.date_range("2026-03-01", periods=len(mlflow_rows), freq="MS", unit="ns")
+    rows = mlflow_rows.drop(columns="destination").astype(float)
+    names = pd.DataFrame({"destination": mlflow_rows["destination"], "period": months})
+    version = register(example=names.join(rows))
+    model = model_store.load(mlflow_settings, version).pyfunc
+
+    found = model.predict(names.join(rows))
+
+    pd.testing.assert_frame_equal(found, names.join(expected), check_exact=True)
+    optional = {one.name for one in model.metadata.get_input_schema().inputs if not one.required}
+    assert optional == {"destination", "period"}
+    assert model.metadata.get_output_schema().input_names()[:2] == ["destination", "period"]
+
+
 @pytest.mark.slow
 def test_a_process_without_the_project_predicts_the_same(
     mlflow_stored_folder: Path, mlflow_rows: pd.DataFrame, expected: pd.DataFrame, tmp_path: Path
@@ -168,14 +188,16 @@ def test_a_stored_model_says_what_it_takes_and_gives(mlflow_stored_folder: Path)
 
     scaling = ["horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"]
     taken = ["tonnes_lag_1m_log", "tariff_rate_pct", *scaling]
-    assert model.signature.inputs.input_names() == taken
-    assert model.signature.outputs.input_names() == NAMES
+    assert model.signature.inputs.input_names() == ["destination", *taken]
+    assert model.signature.outputs.input_names() == ["destination", *NAMES]
+    named, *numbers = model.signature.inputs.inputs
+    assert (named.type.name, named.required) == ("string", False)
     assert {
         (column.type.name, column.required)
-        for schema in (model.signature.inputs, model.signature.outputs)
-        for column in schema.inputs
+        for column in [*numbers, *model.signature.outputs.inputs[1:]]
     } == {("double", True)}
-    assert list(model.load_input_example(str(mlflow_stored_folder)).columns) == taken
+    example = model.load_input_example(str(mlflow_stored_folder))
+    assert list(example.columns) == ["destination", *taken]
 
 
 def test_a_stored_model_names_the_installed_packages(mlflow_stored_folder: Path) -> None:

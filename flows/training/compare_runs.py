@@ -1,0 +1,196 @@
+"""Two MLflow runs or model versions side by side: what they were made with, and how good they were.
+
+Public: :func:`compare_runs`, :class:`RunComparison`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from flows.context.output import write_result
+from flows.training.comparison import CELLS, read_cells
+from models.evaluation.run_comparison import (
+    A,
+    B,
+    comparison_plots,
+    score_differences,
+    shared_cells,
+)
+from models.learning.spec import ModelSpec
+from models.registry import registry, tracking
+from models.registry.tracking import KeptRun
+from store.errors import DataError, StoreError, first_few
+from store.settings import Settings
+from store.vocabulary import COMMODITY
+
+FACTS: Final = ("as_of", "data_vintage", "git_commit", "model_version")
+"""Tags that tell what a run was made from."""
+
+LONGEST_NUMBER: Final = 6
+"""Digits of a version; what is longer is the beginning of a run's identifier."""
+
+SHOWN: Final = 12
+"""Characters of a run's identifier in messages."""
+
+DPI: Final = 130
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """What tells two runs apart."""
+
+    labels: tuple[str, str]
+    """What A and B are, in words."""
+    choices: pd.DataFrame
+    """choice, A, B: parameters and facts that differ; empty where none is kept."""
+    scores: pd.DataFrame
+    """As ``models.evaluation.run_comparison.score_differences``."""
+    cells: pd.DataFrame
+    """What the scores are made of."""
+
+    def write(self, folder: Path) -> list[str]:
+        """Write tables and plots into a folder, made when absent; return the names of the files."""
+        tables = {"parameters": self.choices, "scores": self.scores, "cells": self.cells}
+        for name, table in tables.items():
+            write_result(table, out=folder / f"{name}.csv", form="csv")
+        figures = comparison_plots(self.cells, self.scores)
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
+        return [*(f"{name}.csv" for name in tables), *(f"{name}.png" for name in figures)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of the two: the run that was named, and the backtest behind it."""
+
+    label: str
+    run: KeptRun
+    backtest: KeptRun
+    cells: pd.DataFrame
+
+    @property
+    def params(self) -> dict[str, str]:
+        made_with = {**self.backtest.params, **self.run.params}
+        tags = {**self.backtest.tags, **self.run.tags}
+        return {**made_with, **{name: tags.get(name, "") for name in FACTS}}
+
+    @property
+    def commodity(self) -> str:
+        return self.backtest.tags.get("commodity", COMMODITY)
+
+    @property
+    def as_of(self) -> pd.Timestamp:
+        return pd.Timestamp(self.backtest.tags["as_of"])
+
+
+def compare_runs(settings: Settings, one: str, other: str) -> RunComparison:
+    """Compare two runs on the cells that both backtests forecast.
+
+    Args:
+        settings: Where MLflow's database is; never made.
+        one: A run's identifier or how it begins, or the number of a model's version.
+        other: The same of the other.
+
+    Raises:
+        StoreError: There is no such run or version, or several runs begin so.
+        DataError: One has no scored cells, both are one, or they share no cell.
+    """
+    runs = tracking.runs_called(settings, "")
+    if not runs:
+        raise StoreError(
+            f"MLflow's database {settings.tracking_uri} holds no run. Expected two to compare. Run "
+            "`magnetcast backtest` or `magnetcast train` first."
+        )
+    sides = [_side(settings, runs, text) for text in (one, other)]
+    first, second = sides
+    if first.backtest.run_id == second.backtest.run_id:
+        raise DataError(
+            f"{one} and {other} rest on the same backtest, run {first.backtest.run_id[:SHOWN]}. "
+            "Expected two, for nothing differs from itself. Name runs of two backtests."
+        )
+    if first.commodity != second.commodity:
+        raise DataError(
+            f"{one} forecasts {first.commodity}, {other} forecasts {second.commodity}. Expected "
+            "runs on the same goods. Name two of them."
+        )
+    is_newer = second.as_of >= first.as_of
+    cells = shared_cells(first.cells, second.cells, is_newer=is_newer)
+    if cells.empty:
+        raise DataError(
+            f"{one} and {other} have no scored cell in common: {_reach(first)}, {_reach(second)}. "
+            "Expected backtests with origins, destinations and months that both forecast. Run "
+            "`magnetcast backtest` with the --as-of of the other."
+        )
+    scores = score_differences(cells, seed=ModelSpec().seed)
+    return RunComparison((first.label, second.label), _choices(first, second), scores, cells)
+
+
+def _side(settings: Settings, runs: Sequence[KeptRun], text: str) -> _Side:
+    """Return one side.
+
+    Raises:
+        StoreError: There is no such run or version, or several.
+        DataError: No backtest of it kept its cells.
+    """
+    run, label = _named(settings, runs, text)
+    for one in _near(runs, run):
+        cells = read_cells(settings, one.run_id)
+        if len(cells):
+            return _Side(label, run, one, cells)
+    raise DataError(
+        f"{label} has no scored cells ({CELLS}). Expected a backtest, or a training or publication "
+        "with one, that scored at least one month. Name another run."
+    )
+
+
+def _named(settings: Settings, runs: Sequence[KeptRun], text: str) -> tuple[KeptRun, str]:
+    """Return the run that a text names, and what it is."""
+    if text.isdigit() and len(text) <= LONGEST_NUMBER:
+        run_id, words = registry.at_version(settings, int(text)).run_id, f"version {text}, "
+    else:
+        run_id, words = text.lower(), ""
+    found = [run for run in runs if run.run_id.startswith(run_id)]
+    if len(found) == 1:
+        run = found[0]
+        return run, f"{words}run {run.run_id[:SHOWN]} ({run.name})"
+    where = f"in {settings.tracking_uri}"
+    if found:
+        raise StoreError(
+            f"{len(found)} runs {where} begin with {text!r}: "
+            f"{first_few([run.run_id[:SHOWN] for run in found])}. Expected one. Type more of it."
+        )
+    raise StoreError(
+        f"No run {where} begins with {text!r}. Expected the identifier of a run, how it begins, or "
+        "the number of a version. `mlflow ui` shows them."
+    )
+
+
+def _near(runs: Sequence[KeptRun], run: KeptRun) -> list[KeptRun]:
+    """Return the runs that may hold the cells of one: itself, its job's, backtests of its model."""
+    job = run.parent or run.run_id
+    model = run.tags.get("model_version")
+    kin = [one for one in runs if job in (one.run_id, one.parent)]
+    replays = [
+        one
+        for one in runs
+        if one.tags.get("flow") == "backtest" and one.tags.get("model_version") == model
+    ]
+    return [run, *kin, *replays]
+
+
+def _choices(one: _Side, other: _Side) -> pd.DataFrame:
+    mine, theirs = one.params, other.params
+    rows = [
+        {"choice": name, A: mine.get(name, ""), B: theirs.get(name, "")}
+        for name in {**mine, **theirs}
+        if mine.get(name, "") != theirs.get(name, "")
+    ]
+    return pd.DataFrame(rows, columns=["choice", A, B])
+
+
+def _reach(side: _Side) -> str:
+    cutoffs = side.cells["cutoff"]
+    return f"cutoffs {cutoffs.min()} to {cutoffs.max()}"

@@ -1,0 +1,152 @@
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.training.compare_runs import compare_runs
+from models.evaluation.scores import cell_scores
+from models.registry import registry, tracking
+from store.errors import DataError, StoreError
+from store.settings import Settings
+from store.vocabulary import QUANTILE_COLUMNS
+from tests.flows.conftest import Published, copied, point_at
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def compared(
+    first_run: Published, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Published:
+    """A store on which the main job ran, beside a backtest of half its errors."""
+    place = copied(first_run, tmp_path_factory.mktemp("compared") / "place", data_dir)
+    cells = pd.read_csv(io.StringIO(cells_of(place.settings)))
+    middle = (cells["tonnes"] + cells["p50"]) / 2.0
+    for name in cells.filter(regex=r"^(p\d\d|mean)$"):
+        cells[name] += middle - cells["p50"]
+    truth = cells[["destination", "period", "tonnes"]].drop_duplicates()
+    scale = cells[["destination", "cutoff", "scale"]].drop_duplicates()
+    told = ["as_of", "model", "destination", "cutoff", "period", "horizon"]
+    forecasts = cells[[*told, *QUANTILE_COLUMNS, "mean"]]
+    keep(place.settings, cell_scores(forecasts, truth, scale), learning_rate=0.1)
+    return place
+
+
+def cells_of(settings: Settings) -> str:
+    run = tracking.find_run(settings, {"flow": "backtest"})
+    assert run is not None
+    return tracking.read_text(settings, run, "cells.csv") or ""
+
+
+def keep(settings: Settings, cells: pd.DataFrame, **params: float) -> str:
+    """Record a backtest with these cells beside the first."""
+    [first] = tracking.find_runs(settings, {"flow": "backtest", "model_version": version(settings)})
+    tags = {name: value for name, value in first.tags.items() if not name.startswith("mlflow.")}
+    tags |= {"model_version": f"other-{len(cells)}-{params}"}
+    with tracking.open_run(settings, name="backtest", tags=tags) as run:
+        run.params({**first.params, **params})
+        run.table(cells, "cells.csv")
+    return run.run_id
+
+
+def version(settings: Settings) -> str:
+    return registry.at_version(settings, 1).model_version
+
+
+def other(settings: Settings) -> str:
+    [run] = [
+        run.run_id
+        for run in tracking.runs_called(settings, "")
+        if run.params.get("learning_rate") == "0.1"
+    ]
+    return run
+
+
+def test_a_version_and_a_run_are_told_apart_by_choices_and_scores(
+    compared: Published,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    magnetcast: Call,
+    tmp_path: Path,
+) -> None:
+    point_at(compared.folder, data_dir, monkeypatch)
+    run = other(compared.settings)
+
+    code, shown, said = magnetcast("compare", "1", run[:10], "--out", str(tmp_path / "both"))
+
+    assert code == 0
+    assert "A is version 1, run " in said
+    assert f"B is run {run[:12]} (backtest)" in said
+    assert ["learning_rate", "0.05", "0.1"] in [line.split() for line in shown.splitlines()]
+    choices = pd.read_csv(tmp_path / "both" / "parameters.csv", index_col="choice", dtype=str)
+    assert set(choices.index) == {"learning_rate", "model_version"}
+    scores = pd.read_csv(tmp_path / "both" / "scores.csv").set_index(["scope", "metric"])
+    whole = scores.loc[("ALL", "wape")]
+    assert whole["B"] == pytest.approx(whole["A"] / 2.0)
+    assert whole["difference"] == pytest.approx(-whole["A"] / 2.0)
+    assert {"ALL", "WLD", "USA", "1 ahead"} <= set(scores.index.get_level_values("scope"))
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {
+        "parameters.csv", "scores.csv", "cells.csv",
+        "differences.png", "wape_by_horizon.png", "wape_by_origin.png",
+    }  # fmt: skip
+
+
+def test_the_run_of_a_job_a_part_and_a_version_lead_to_the_same_backtest(
+    compared: Published,
+) -> None:
+    settings, run = compared.settings, other(compared.settings)
+    part = registry.at_version(settings, 1).run_id
+    [job] = [one.run_id for one in tracking.runs_called(settings, "") if "job" in one.tags]
+
+    tables = [compare_runs(settings, one, run).scores for one in ("1", part, job)]
+
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    pd.testing.assert_frame_equal(tables[0], tables[2])
+    with pytest.raises(DataError, match="rest on the same backtest"):
+        compare_runs(settings, "1", job)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("99", "has no version 99"),
+        ("zzz", "No run in .* begins with 'zzz'"),
+        ("", r"\d runs in .* begin with ''"),
+    ],
+    ids=["version", "run", "several"],
+)
+def test_a_run_that_is_not_there_is_one_sentence(
+    compared: Published, name: str, words: str
+) -> None:
+    with pytest.raises(StoreError, match=words):
+        compare_runs(compared.settings, "1", name)
+
+
+def test_a_run_without_cells_or_without_shared_ones_or_of_other_goods_is_refused(
+    first_run: Published, data_dir: Path, tmp_path: Path
+) -> None:
+    settings = copied(first_run, tmp_path / "place", data_dir).settings
+    with tracking.open_run(settings, name="tune", tags={"flow": "tune"}) as empty:
+        pass
+    cells = pd.read_csv(io.StringIO(cells_of(settings)))
+    apart = keep(settings, cells.assign(as_of="2019-01-25 00:00:00+00:00"), rounds=1)
+    with tracking.open_run(settings, name="t", tags={"commodity": "280530"}) as goods:
+        goods.table(cells, "cells.csv")
+
+    with pytest.raises(DataError, match=r"\(tune\) has no scored cells"):
+        compare_runs(settings, "1", empty.run_id)
+    with pytest.raises(DataError, match="no scored cell in common: cutoffs 2020-0"):
+        compare_runs(settings, "1", apart)
+    with pytest.raises(DataError, match=r"1 forecasts 85051110, .* forecasts 280530"):
+        compare_runs(settings, "1", goods.run_id)
+
+
+def test_comparing_where_nothing_is_kept_makes_no_database(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+
+    with pytest.raises(StoreError, match="holds no run"):
+        compare_runs(settings, "1", "2")
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.evaluation.run_comparison import comparison_plots, score_differences, shared_cells
+from models.evaluation.scores import cell_scores
+from models.forecasting.forecaster import MODEL
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+ORIGINS = 16
+SEED = 7
+
+
+def make_backtest(bias: float, *, first: int = 0, truth: float = 100.0) -> pd.DataFrame:
+    """Build cells of forecasts that lie ``bias`` tonnes above 100, six months from each origin."""
+    rng = np.random.default_rng(SEED)
+    rows = [
+        {
+            "model": MODEL,
+            "as_of": pd.Timestamp("2024-01-25", tz="UTC") + pd.DateOffset(months=origin),
+            "cutoff": f"{pd.Period('2023-12', 'M') + origin}",
+            "destination": destination,
+            "period": (pd.Period("2023-12", "M") + origin + horizon).to_timestamp(),
+            "horizon": horizon,
+            "mean": 100.0 + bias,
+        }
+        for origin in range(first, first + ORIGINS)
+        for destination in ("USA", "DEU", "WLD")
+        for horizon in range(1, 7)
+    ]
+    forecasts = pd.DataFrame(rows)
+    centre = 100.0 + bias + rng.normal(0, 1, len(forecasts))
+    for level, name in zip(QUANTILES, QUANTILE_COLUMNS, strict=True):
+        forecasts[name] = centre + 20.0 * (level - 0.5)
+    known = forecasts[["destination", "period"]].drop_duplicates().assign(tonnes=truth)
+    scale = forecasts[["destination", "cutoff"]].drop_duplicates().assign(scale=10.0)
+    return cell_scores(forecasts, known, scale)
+
+
+def test_both_are_scored_on_the_months_as_the_later_one_knew_them() -> None:
+    one, other = make_backtest(0.0, truth=100.0), make_backtest(30.0, first=4, truth=130.0)
+
+    later = shared_cells(one, other, is_newer=True)
+    earlier = shared_cells(one, other, is_newer=False)
+
+    assert set(later["tonnes"]) == {130.0}
+    assert set(earlier["tonnes"]) == {100.0}
+    assert len(later) == 2 * (ORIGINS - 4) * 3 * 6
+    error = later.groupby("model")["absolute_error"].mean()
+    assert error["A"] == pytest.approx(30.0, abs=0.5)
+    assert error["B"] < 2.0
+
+
+def test_what_shares_no_origin_shares_no_cell() -> None:
+    one, other = make_backtest(0.0), make_backtest(0.0, first=ORIGINS)
+
+    assert shared_cells(one, other, is_newer=True).empty
+
+
+@pytest.mark.parametrize(
+    ("bias", "verdict"), [(0.0, "B better"), (40.0, "A better"), (20.0, "not told apart")]
+)
+def test_scores_by_scope_say_which_is_better(bias: float, verdict: str) -> None:
+    cells = shared_cells(make_backtest(20.0), make_backtest(bias), is_newer=True)
+
+    table = score_differences(cells, seed=SEED)
+
+    assert list(dict.fromkeys(table["scope"])) == [
+        "ALL", "WLD", "DEU", "USA", *(f"{horizon} ahead" for horizon in range(1, 7)),
+    ]  # fmt: skip
+    overall = table.loc[table["scope"] == "ALL"].set_index("metric")
+    assert overall.loc["sql", "verdict"] == verdict
+    assert overall.loc["wape", "A"] == pytest.approx(0.2, abs=0.01)
+    assert overall.loc["wape", "difference"] == pytest.approx(bias / 100 - 0.2, abs=0.02)
+    assert overall.loc["coverage80", "verdict"] == ""
+    assert pd.isna(overall.loc["coverage80", "p05"])
+    assert set(overall["cells"]) == {ORIGINS * 3 * 6}
+
+
+def test_plots_show_the_two_and_their_difference() -> None:
+    cells = shared_cells(make_backtest(20.0), make_backtest(0.0), is_newer=True)
+
+    figures = comparison_plots(cells, score_differences(cells, seed=SEED))
+
+    assert set(figures) == {"wape_by_horizon", "wape_by_origin", "differences"}
+    lines = {str(line.get_label()) for line in figures["wape_by_horizon"].axes[0].get_lines()}
+    assert {"A", "B"} <= lines
+    panel = figures["differences"].axes[0]
+    assert [label.get_text() for label in panel.get_yticklabels()][-1] == "ALL"
+    assert panel.get_lines()[-2].get_color() == "#009e73"  # B leads over all
