@@ -41,11 +41,13 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Service": {"operation_commands": ("serve", "token")},
     "Operate": {
         "operation_commands": ("up", "down", "status", "backup", "restore", "prune"),
+        "config_commands": ("config",),
     },
 }
 """Verbs by heading of ``--help`` and module of this package."""
 
 FAMILIES: Final = {
+    "config": "Show every setting and model parameter, its value, unit and source.",
     "ingest": "Load facts into the store; the bundled tables if no source is named.",
     "review": "List, accept or reject documents that may be policy events.",
     "quarantine": "List or release files that the data checks refused.",

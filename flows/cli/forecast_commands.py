@@ -1,20 +1,23 @@
 """``magnetcast run``, ``predict`` and ``backtest``: forecasts, and how good they were."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.cli.options import AsOf, Commodity, Form, Out, moment
+from flows.cli.options import AsOf, Commodity, Form, Out, RecipeFile, Sets, moment
 from flows.context.console import echo, track
 from flows.context.output import show, write_parts, write_result
+from flows.context.recipes import RecipeRequest, magnets_recipe, panel_recipe
 from store.errors import DataError, first_few
 from store.settings import Settings
 from store.vocabulary import EU27, FORECAST_COLUMNS, WORLD
 
 if TYPE_CHECKING:
     from flows.run import Result
+    from models.learning.spec import EngineSpec
 
 Covariates = Annotated[
     Path | None,
@@ -88,27 +91,35 @@ def predict(
         Literal["sample", "all"],
         Parameter(help="Series that train the trees of a panel in parts: a sample, or all."),
     ] = "sample",
+    set: Sets = None,
+    recipe: RecipeFile = None,
     out: Out = None,
     format: Form = "csv",
 ) -> None:
     """Forecast without publishing: from what was known on a day, or for any panel file.
 
-    With --commodity the partner table of that commodity is forecast. A panel that is a folder made
-    by `magnetcast partition` is forecast part by part into a folder.
+    With --set or --recipe a model trained by that recipe forecasts, whoever is champion. With
+    --commodity the partner table of that commodity is forecast. A panel that is a folder made by
+    `magnetcast partition` is forecast part by part into a folder.
     """
     from flows.panels.panel_files import PanelFiles, check_parts, forecast_panel
     from sources.files.column_names import names_of
     from sources.files.panel import PanelOptions
 
+    settings, asked = Settings(), RecipeRequest(recipe, set or ())
     if commodity is not None:
-        found = predict_table(Settings(), moment(as_of), commodity, panel=panel)
+        spec = panel_recipe(settings, asked).spec
+        found = predict_table(settings, moment(as_of), commodity, spec, panel=panel)
         write_result(found, out=out, form=format)
         return
     if panel is None:
         from flows.panels.backtest_files import predict_evidence
 
-        write_result(predict_evidence(Settings(), moment(as_of)), out=out, form=format)
+        stand = moment(as_of)
+        own = None if asked.is_empty else magnets_recipe(settings, stand, asked).spec
+        write_result(predict_evidence(settings, stand, own), out=out, form=format)
         return
+    spec = panel_recipe(settings, asked).spec
     files = PanelFiles(
         panel, covariates, tree, controls, PanelOptions(names_of(columns), allow_negative)
     )
@@ -116,9 +127,9 @@ def predict(
         check_parts(files)
         from flows.panels.parted_panel import predict_parts
 
-        predict_parts(Settings(), files, horizon=horizon, out=out, teachers=teachers)
+        predict_parts(settings, files, horizon=horizon, out=out, teachers=teachers, spec=spec)
         return
-    parts = forecast_panel(Settings(), files, horizon=horizon, track=track)
+    parts = forecast_panel(settings, files, horizon=horizon, track=track, spec=spec)
     write_parts(parts, out=out, form=format)
 
 
@@ -138,6 +149,8 @@ def backtest(
     covariates: Covariates = None,
     tree: Sums = None,
     controls: Controls = None,
+    set: Sets = None,
+    recipe: RecipeFile = None,
     out: Annotated[
         Path | None, Parameter(help="Folder for forecasts, scores, differences and plots.")
     ] = None,
@@ -145,20 +158,24 @@ def backtest(
     """Forecast past months from what was known then and score them: magnets or any panel.
 
     A panel that is a folder made by `magnetcast partition` is scored part by part into a folder,
-    against the seasonal naive and the median of the statistical models.
+    against the seasonal naive and the median of the statistical models. The magnets' model has the
+    champion's recipe, changed by --set, unless --recipe names another.
     """
     from flows.panels.backtest_files import replay_evidence, replay_panel
     from flows.panels.panel_files import PanelFiles, check_parts
     from sources.files.column_names import names_of
     from sources.files.panel import PanelOptions
 
+    settings, asked = Settings(), RecipeRequest(recipe, set or ())
     if panel is None:
-        replay_evidence(Settings(), moment(as_of), out=out)
+        stand = moment(as_of)
+        replay_evidence(settings, stand, out=out, spec=magnets_recipe(settings, stand, asked).spec)
         return
     files = PanelFiles(panel, covariates, tree, controls, PanelOptions(names_of(columns)))
     if panel.is_dir():
         check_parts(files)
-    replay_panel(Settings(), files, horizon=horizon, cutoffs=cutoffs, out=out)
+    spec = panel_recipe(settings, asked).spec
+    replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, spec=spec)
 
 
 def run_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
@@ -262,7 +279,12 @@ def largest(forecasts: pd.DataFrame) -> pd.DataFrame:
 
 
 def predict_table(
-    settings: Settings, as_of: pd.Timestamp, commodity: str, *, panel: Path | None = None
+    settings: Settings,
+    as_of: pd.Timestamp,
+    commodity: str,
+    spec: "EngineSpec",
+    *,
+    panel: Path | None = None,
 ) -> pd.DataFrame:
     """Return the forecast of a table in the columns of a forecast file.
 
@@ -277,7 +299,8 @@ def predict_table(
             f"--commodity {commodity} and --panel {panel} name two things to forecast. "
             "Expected one of them. Leave one out."
         )
-    return forecast_table_at(open_table(settings, as_of, commodity))[list(FORECAST_COLUMNS)]
+    snapshot = replace(open_table(settings, as_of, commodity), spec=spec)
+    return forecast_table_at(snapshot)[list(FORECAST_COLUMNS)]
 
 
 def table_rows(settings: Settings, as_of: pd.Timestamp, commodity: str) -> pd.DataFrame:

@@ -29,6 +29,22 @@ Reason = Annotated[
     str, Parameter(name=("--reason", "--note"), help="Why; kept in the audit trail.")
 ]
 
+Sets = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--set",
+        negative="",
+        help="A parameter of the model, NAME=VALUE, e.g. learning_rate=0.1; repeat for more.",
+    ),
+]
+RecipeFile = Annotated[
+    str | None,
+    Parameter(
+        name="--recipe",
+        help="Parameters from a TOML file or from what --tune found; `default` for the defaults.",
+    ),
+]
+
 
 def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
     """Return a UTC moment; a bare day is its first moment, at which facts of that day are known.

@@ -6,11 +6,12 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from flows.alerts import alert, alert_if_possible
-from flows.cli.options import AsOf, Commodity, Form, Out, Reason, moment
+from flows.cli.options import AsOf, Commodity, Form, Out, Reason, RecipeFile, Sets, moment
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.provenance import actor
+from flows.context.recipes import RecipeRequest, magnets_recipe, panel_recipe
 from flows.context.stores import single_writer, store_of
 from flows.publishing.publish import ahead_from, held_folder, report_folder
 from flows.publishing.run_config import RunConfig, config_of
@@ -26,6 +27,8 @@ from store.vocabulary import COMMODITY, FORECAST_COLUMNS
 def train(
     *,
     as_of: AsOf = None,
+    set: Sets = None,
+    recipe: RecipeFile = None,
     tune: Annotated[
         int | None, Parameter(help="Instead tune the panel engine, with this many trials.")
     ] = None,
@@ -46,21 +49,25 @@ def train(
 ) -> None:
     """Train a model, register it and promote it to champion if it passes the gate.
 
-    With --tune or --panel the panel engine's settings are tuned on early months of panels instead;
-    nothing is registered.
+    The champion's recipe is used, changed by --set, unless --recipe names another. With --tune or
+    --panel the panel engine's settings are tuned on early months of panels instead; nothing is
+    registered.
     """
     settings, stand = Settings(), moment(as_of)
+    asked = RecipeRequest(recipe, set or ())
     if tune is not None or panel is not None:
         from flows.panels.tune import TRIALS, TuningRequest, evidence_file, tune_files
 
         files = panel or str(evidence_file(settings, stand))
         trials = TRIALS if tune is None else tune
-        tune_files(settings, TuningRequest(trials, files, before, horizon), out=out)
+        start = panel_recipe(settings, asked).spec
+        tune_files(settings, TuningRequest(trials, files, before, horizon), start, out=out)
         return
+    chosen = magnets_recipe(settings, stand, asked).spec
     from flows.training.train import train as flow
 
     with single_writer(settings):
-        flow(settings, stand)
+        flow(settings, stand, spec=chosen)
 
 
 def promote(

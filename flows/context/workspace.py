@@ -55,7 +55,11 @@ class Workspace:
 
 
 def open_workspace(
-    settings: Settings, as_of: pd.Timestamp, *, until: int | None = None
+    settings: Settings,
+    as_of: pd.Timestamp,
+    *,
+    until: int | None = None,
+    spec: ModelSpec | None = None,
 ) -> Workspace:
     """Return the workspace of an as_of; rows that became known later are not even read.
 
@@ -63,6 +67,7 @@ def open_workspace(
         settings: Where things are kept.
         as_of: The moment (UTC).
         until: Leave out what later ingests than this one brought; None takes all.
+        spec: Choices of the model; the defaults if left out.
 
     Raises:
         DataError: ``as_of`` has no time zone, or the store holds nothing yet.
@@ -73,7 +78,8 @@ def open_workspace(
         )
     engine = store_of(settings)
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
-    return _cached(settings, as_of, data_vintage, engine, until)
+    history = _history(as_of, data_vintage, engine, until)
+    return Workspace(settings, as_of, data_vintage, spec or ModelSpec(), engine, history)
 
 
 def known_facts(
@@ -96,16 +102,12 @@ def known_facts(
 
 
 @lru_cache(maxsize=2)
-def _cached(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    data_vintage: str,
-    engine: Engine,
-    until: int | None,
-) -> Workspace:
+def _history(
+    as_of: pd.Timestamp, data_vintage: str, engine: Engine, until: int | None
+) -> EvidenceHistory:
     history = EvidenceHistory(*known_facts(engine, as_of, until=until))
     stored = panel_behind(engine, as_of=as_of, data_vintage=data_vintage)
     if stored is not None:
         # Published from these very facts: the panel is the one that was solved then.
         history.keep(EvidencePanel.from_stored(stored, as_of))
-    return Workspace(settings, as_of, data_vintage, ModelSpec(), engine, history)
+    return history

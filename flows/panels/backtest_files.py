@@ -39,11 +39,12 @@ from flows.training.backtest import (
     write_scoreboard,
 )
 from flows.training.predict import predict
+from flows.training.trial import trial_forecast
 from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_panel
 from models.evaluation.scores import ALL, board_of
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_snapshot import check_cutoff
-from models.learning.spec import EngineSpec
+from models.learning.spec import EngineSpec, ModelSpec
 from models.parts import BASELINES, PanelMonths, bands_of, without_training_rows
 from models.registry import tracking
 from models.registry.tracked_run import TrackedRun
@@ -52,9 +53,11 @@ from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
 
 
-def replay_evidence(settings: Settings, as_of: pd.Timestamp, *, out: Path | None) -> None:
+def replay_evidence(
+    settings: Settings, as_of: pd.Timestamp, *, out: Path | None, spec: ModelSpec | None = None
+) -> None:
     """Backtest the evidence panel and write its files if a folder is given."""
-    result = backtest(settings, as_of)
+    result = backtest(settings, as_of, spec)
     if out is not None:
         scored = len(result.scores) > 0
         workspace = open_workspace(settings, as_of)
@@ -68,6 +71,7 @@ def replay_panel(
     horizon: int,
     cutoffs: str | None,
     out: Path | None,
+    spec: EngineSpec | None = None,
 ) -> None:
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files.
 
@@ -78,9 +82,10 @@ def replay_panel(
     """
     months = _months(cutoffs)
     if files.panel.is_dir():
-        replay_parts(settings, files, horizon=horizon, cutoffs=months, out=out)
+        replay_parts(settings, files, horizon=horizon, cutoffs=months, out=out, spec=spec)
         return
-    snapshot, forecaster = panel_snapshot(settings, files, horizon), forecaster_of(settings)
+    snapshot = panel_snapshot(settings, files, horizon)
+    forecaster = forecaster_of(settings, spec)
     with open_executor(settings) as executor:
         result = backtest_panel(forecaster, snapshot, months, executor=executor)
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
@@ -137,9 +142,18 @@ def write_files(result: Backtest, board: Scoreboard | None, folder: Path) -> Non
         echo(f"wrote beside them {', '.join(write_scoreboard(board, folder))}")
 
 
-def predict_evidence(settings: Settings, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the forecast of an as_of in the columns of a forecast file."""
-    return predict(settings, as_of).table[list(FORECAST_COLUMNS)]
+def predict_evidence(
+    settings: Settings, as_of: pd.Timestamp, spec: ModelSpec | None = None
+) -> pd.DataFrame:
+    """Return the forecast of an as_of in the columns of a forecast file.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment to forecast at.
+        spec: A recipe that is to be trained at the moment, whoever is champion.
+    """
+    made = predict(settings, as_of) if spec is None else trial_forecast(settings, as_of, spec)
+    return made.table[list(FORECAST_COLUMNS)]
 
 
 def _months(cutoffs: str | None) -> list[int]:
@@ -171,6 +185,7 @@ def replay_parts(
     horizon: int,
     cutoffs: Sequence[int],
     out: Path | None,
+    spec: EngineSpec | None = None,
 ) -> None:
     """Backtest a panel in parts at given cutoffs, log the scores to MLflow and write its files.
 
@@ -180,7 +195,7 @@ def replay_parts(
     Raises:
         DataError: The panel, what goes with it, a cutoff or the folder cannot be used.
     """
-    with opened(settings, files, horizon=horizon, out=out) as job:
+    with opened(settings, files, horizon=horizon, out=out, spec=spec) as job:
         with open_executor(settings) as executor:
             totals = _scored(job, executor, cutoffs)
         if len(totals):

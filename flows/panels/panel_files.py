@@ -43,7 +43,12 @@ class PanelFiles:
 
 
 def forecast_panel(
-    settings: Settings, files: PanelFiles, *, horizon: int, track: Progress
+    settings: Settings,
+    files: PanelFiles,
+    *,
+    horizon: int,
+    track: Progress,
+    spec: EngineSpec | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Yield the forecasts of the months after a panel, some series at a time.
 
@@ -52,7 +57,8 @@ def forecast_panel(
     """
     snapshot = panel_snapshot(settings, files, horizon)
     forecast: set[str] = set()
-    forecaster = replace(forecaster_of(settings), shifts_negative=files.options.allow_negative)
+    allow_negative = files.options.allow_negative
+    forecaster = replace(forecaster_of(settings, spec), shifts_negative=allow_negative)
     for fitted in forecaster.fit(snapshot):
         for part in fitted.predict(track):
             forecast |= set(part["destination"])
@@ -60,9 +66,9 @@ def forecast_panel(
     say_left_out(set(snapshot.series) - forecast)
 
 
-def forecaster_of(settings: Settings) -> PanelForecaster:
-    """Return the forecaster of panels from files."""
-    return PanelForecaster(EngineSpec(threads=settings.threads))
+def forecaster_of(settings: Settings, spec: EngineSpec | None = None) -> PanelForecaster:
+    """Return the forecaster of panels from files, of the default choices if none are given."""
+    return PanelForecaster(spec or EngineSpec(threads=settings.threads))
 
 
 def check_parts(files: PanelFiles) -> None:

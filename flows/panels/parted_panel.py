@@ -77,6 +77,7 @@ def predict_parts(
     horizon: int,
     out: Path | None,
     teachers: Teachers = "sample",
+    spec: EngineSpec | None = None,
 ) -> None:
     """Write the forecasts of a panel in parts to a folder of parts.
 
@@ -86,7 +87,7 @@ def predict_parts(
         DataError: The panel, what goes with it or the folder cannot be used.
     """
     with (
-        opened(settings, files, horizon=horizon, out=out, teachers=teachers) as job,
+        opened(settings, files, horizon=horizon, out=out, teachers=teachers, spec=spec) as job,
         open_executor(settings) as executor,
     ):
         panel = gathered(job, executor)
@@ -112,6 +113,7 @@ def opened(
     horizon: int,
     out: Path | None,
     teachers: Teachers = "sample",
+    spec: EngineSpec | None = None,
 ) -> Iterator[PartedForecast]:
     """Give a job whose folder is put in place at the end, if nothing went wrong.
 
@@ -123,9 +125,9 @@ def opened(
     parts = [part.absolute() for part in parts_of(files.panel)]
     scratch = target.absolute().with_name(f".{target.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
-    spec = EngineSpec(threads=settings.threads)
+    choices = spec or EngineSpec(threads=settings.threads)
     try:
-        job = PartedForecast(parts, scratch, scratch / "made", horizon, spec, teachers)
+        job = PartedForecast(parts, scratch, scratch / "made", horizon, choices, teachers)
         yield job
         job.made.replace(target)
     finally:

@@ -19,6 +19,7 @@ from flows.panels.panel_files import months_ahead, read_reported
 from models.engine import tuning
 from models.engine.tuning import TunedPanel, TuningResult
 from models.executor import IN_TURN
+from models.learning.recipe import FORMAT
 from models.learning.spec import EngineSpec
 from models.registry import tracking
 from store.errors import DataError, first_few
@@ -41,24 +42,31 @@ class TuningRequest:
     """Months to forecast: for all panels or for each."""
 
 
-def tune_files(settings: Settings, search: TuningRequest, *, out: Path | None) -> None:
+def tune_files(
+    settings: Settings, search: TuningRequest, spec: EngineSpec, *, out: Path | None
+) -> None:
     """Search, tell what was found and write it as JSON to a file or to stdout.
 
     Raises:
         DataError: What was asked for, or a panel, cannot be used.
     """
-    write_text(tune(settings, search), out=out)
+    write_text(tune(settings, search, spec), out=out)
     if out is not None:
         echo(f"wrote {out}")
 
 
 @flow(name="tune", validate_parameters=False)
-def tune(settings: Settings, search: TuningRequest) -> str:
+def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = None) -> str:
     """Return what a search found as JSON; it and all trials are logged to MLflow as one run.
 
     The panels are read in here: Prefect keeps a flow's parameters, and tables are too large for it.
+
+    Args:
+        settings: Where things are kept.
+        search: What to search on.
+        start: What the search begins at; the defaults if left out.
     """
-    spec = EngineSpec(threads=settings.threads)
+    spec = start or EngineSpec(threads=settings.threads)
     panels = read_panels(search, spec)
     with (
         tracking.open_run(settings, name="tune", tags=_tags(panels, spec)) as run,
@@ -117,6 +125,8 @@ def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, ob
     choices = {name: value for name, value in found.spec.choices.items() if name != "threads"}
     known = found.gains.round(4).astype(object).where(found.gains.notna(), None)
     return {
+        "format": FORMAT,
+        "model": "panel",
         "spec": choices,
         "digest": found.spec.digest,
         "untuned_digest": found.untuned.digest,

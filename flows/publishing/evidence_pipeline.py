@@ -11,6 +11,7 @@ from features.months import last_complete_month, month_label
 from features.origin import Origin
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from flows.context.console import echo
+from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest
 from flows.publishing.publish import RunEntry
@@ -44,13 +45,11 @@ class EvidencePipeline:
 
     def is_current(self, models: set[str]) -> bool:
         """Tell whether who would publish now had a say in it: not so after a rollback, say."""
-        if not _was_trained(self.snapshot):
-            return False
         try:
             champion = registry.champion(self.snapshot.settings)
         except StoreError:
             return True  # nobody else could be asked
-        if champion is None:
+        if champion is None or not _was_trained(self.snapshot):
             return False
         if pd.Timestamp(champion.as_of) > self.snapshot.as_of:
             return True
@@ -58,9 +57,9 @@ class EvidencePipeline:
 
     def forecast(self, entry: RunEntry) -> BacktestedForecast:  # noqa: ARG002 - of all pipelines
         """Backtest, train, and forecast by whoever may publish then."""
-        settings, as_of = self.snapshot.settings, self.snapshot.as_of
-        result = backtest(settings, as_of)
-        made = predict(settings, as_of, result, _trained(settings, as_of, result))
+        settings, as_of, spec = self.snapshot.settings, self.snapshot.as_of, self.snapshot.spec
+        result = backtest(settings, as_of, spec)
+        made = predict(settings, as_of, result, _trained(self.snapshot, result), spec)
         return BacktestedForecast(made.table, made.model_version, result)
 
     def fallback(self) -> None:
@@ -75,9 +74,10 @@ class EvidencePipeline:
         return self.snapshot.history.panel(self.snapshot.as_of).stored
 
     def made_with(self) -> Mapping[str, object]:
-        """Return the digests of the tables that the forecast rests on."""
+        """Return what the forecast rests on: digests of tables, parameters not at their default."""
         found = evidence_digests(self.snapshot.engine, as_of=self.snapshot.as_of)
-        return {"evidence": dict(found.tables)}
+        changed = self.snapshot.spec.changed
+        return {"evidence": dict(found.tables), **({"parameters": changed} if changed else {})}
 
     def unknowns(self) -> list[str]:
         """Return what the forecast could not know, in sentences."""
@@ -107,13 +107,14 @@ class EvidencePipeline:
 
 
 def open_evidence(settings: Settings, as_of: pd.Timestamp) -> EvidencePipeline:
-    """Bring the bundled figures in and return the main job as of a moment.
+    """Bring the bundled figures in and return the main job as of a moment, by the recipe in force.
 
     Raises:
         DataError: The figures are so old that the clock, or all providers, must be wrong.
     """
     ingest(settings)
-    workspace = open_workspace(settings, as_of)
+    recipe = magnets_recipe(settings, as_of).spec
+    workspace = open_workspace(settings, as_of, spec=recipe)
     _check_not_ancient(workspace)
     return EvidencePipeline(workspace)
 
@@ -137,10 +138,10 @@ def _was_trained(workspace: Workspace) -> bool:
     return bool(trained.str.contains(workspace.recipe, regex=False).any())
 
 
-def _trained(settings: Settings, as_of: pd.Timestamp, result: EvidenceBacktest) -> int | None:
+def _trained(workspace: Workspace, result: EvidenceBacktest) -> int | None:
     """Train; where models cannot be kept, say so and leave it to the fallback chain."""
     try:
-        return train(settings, as_of, result)
+        return train(workspace.settings, workspace.as_of, result, workspace.spec)
     except StoreError as err:
         echo(f"train     nothing was registered: {err}")
         return None

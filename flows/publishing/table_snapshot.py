@@ -223,15 +223,13 @@ def open_tables(
     return OpenedTables(snapshots, refused)
 
 
-def open_table(
-    settings: Settings, as_of: pd.Timestamp, commodity: str, *, until: int | None = None
-) -> TableSnapshot:
+def open_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> TableSnapshot:
     """Return the table of one commodity at an as_of, with a model of its own.
 
     Raises:
         DataError: The store held no full table of it by then; names those it held.
     """
-    opened = open_tables(settings, as_of, [table_config(commodity)], until=until)
+    opened = open_tables(settings, as_of, [table_config(commodity)])
     if reason := opened.refused.get(commodity):
         raise DataError(f"{reason} {other_tables(settings, as_of, commodity)}")
     return opened.snapshots[commodity]

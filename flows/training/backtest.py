@@ -15,6 +15,7 @@ from flows.context.console import echo, track
 from flows.context.jobs import describe_job, recorded_job
 from flows.context.output import write_result
 from flows.context.provenance import git_commit
+from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
@@ -23,6 +24,7 @@ from models.evaluation.market_regimes import with_regime
 from models.evaluation.plots import score_plots, scoreboard_plots
 from models.evaluation.scores import ALL, LONGEST_LAG, carry_over, scoreboard
 from models.forecasting.forecaster import MODEL, REFERENCE
+from models.learning.spec import ModelSpec
 from models.registry import tracking
 from models.registry.datasets import panel_dataset
 from models.registry.tracked_run import InputData, TrackedRun
@@ -120,9 +122,18 @@ backtest_task = task(name="rolling-origin-backtest", cache_policy=NO_CACHE)(back
 
 @flow(name="backtest", validate_parameters=False)
 @spanned("backtest", lambda result: {"cells": len(result.cells)})
-def backtest(settings: Settings, as_of: pd.Timestamp) -> EvidenceBacktest:
-    """Forecast from every past origin as it was then, score, and log scores and plots to MLflow."""
-    workspace = open_workspace(settings, as_of)
+def backtest(
+    settings: Settings, as_of: pd.Timestamp, spec: ModelSpec | None = None
+) -> EvidenceBacktest:
+    """Forecast from every past origin as it was then, score, and log scores and plots to MLflow.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment whose levels are the truth (UTC).
+        spec: Choices of the model; the champion's recipe if left out.
+    """
+    recipe = spec or magnets_recipe(settings, as_of).spec
+    workspace = open_workspace(settings, as_of, spec=recipe)
     with recorded_job(settings, "backtest", as_of):
         describe_job(workspace, "backtest")
         result = backtest_task(workspace.history, as_of, spec=workspace.spec, track=track)

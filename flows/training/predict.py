@@ -15,6 +15,7 @@ from features.controls.analogs import Analog
 from features.months import month_label
 from features.origin import Origin
 from flows.context.console import echo, track
+from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import span, spanned
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
@@ -40,6 +41,7 @@ from models.forecasting.fallback import (
 from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
+from models.learning.spec import ModelSpec
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.policy.policy_response import words_of
 from models.registry import model_store, registry
@@ -78,6 +80,7 @@ def predict(
     as_of: pd.Timestamp,
     result: EvidenceBacktest | None = None,
     version: int | None = None,
+    spec: ModelSpec | None = None,
 ) -> Forecast:
     """Return the forecast of an as_of from nothing that became known later.
 
@@ -86,8 +89,10 @@ def predict(
         as_of: The moment to forecast at.
         result: A backtest at ``as_of``; its errors set the bands of a model trained here.
         version: A registered model trained at ``as_of``, used where the champion is younger.
+        spec: Choices of a model trained here; the champion's recipe if left out.
     """
-    return forecast_task(open_workspace(settings, as_of), result, version)
+    workspace = open_workspace(settings, as_of, spec=spec or magnets_recipe(settings, as_of).spec)
+    return forecast(workspace, result, version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +127,14 @@ def made_at(
 
 def made_on(workspace: Workspace, rungs: Sequence[FallbackStep], origin: Origin) -> TrainedForecast:
     """Return the forecast that the highest rungs make at an origin."""
-    rows = rows_of(origin)
-    climbed = climb(rungs, origin)
+    rows, climbed = rows_of(origin), climb(rungs, origin)
     analogs = workspace.history.analogs(workspace.as_of)
     effect = effect_at(origin, analogs)
     stages = decomposition.stages_from(climbed.table, origin, effect)
     return TrainedForecast(climbed, origin, analogs, effect, rows, stages)
 
 
+@task(name="forecast", cache_policy=NO_CACHE)
 def forecast(
     workspace: Workspace, result: EvidenceBacktest | None, version: int | None
 ) -> Forecast:
@@ -141,9 +146,8 @@ def forecast_of(made: TrainedForecast, result: EvidenceBacktest | None) -> Forec
     """Return a forecast ready to publish; ``result`` tells how often its bands held."""
     if words := words_of(made.effect, made.analogs):
         echo(f"predict   {words}")
-    rows, count = made.rows, len(made.origin.targets)
+    rows, taken, count = made.rows, made.climbed.taken, len(made.origin.targets)
     late = made.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
-    taken = made.climbed.taken
     labels = rows[["destination", "horizon"]].assign(
         cutoff=month_label(made.origin.cutoff),
         period=rows["period"].dt.strftime("%Y-%m"),
@@ -215,8 +219,9 @@ def _models(
         holders = registry.champion(workspace.settings), registry.previous(workspace.settings)
     except StoreError as err:
         return [FallbackStep(CHAMPION, "none", partial(_raise, err))]
-    stood = [one if one and pd.Timestamp(one.as_of) <= workspace.as_of else None for one in holders]
-    champion, previous = stood
+    champion, previous = (
+        one if one and pd.Timestamp(one.as_of) <= workspace.as_of else None for one in holders
+    )
     rungs = []
     if champion is not None:
         rungs.append(_stored(workspace, rows, CHAMPION, champion))
@@ -224,8 +229,7 @@ def _models(
         model = registry.at_version(workspace.settings, version)
         rungs.append(_stored(workspace, rows, REPLAY, model))
     else:
-        trained = _trained(workspace, result)
-        rungs.append(FallbackStep(REPLAY, workspace.model_version, lambda: modelled(trained, rows)))
+        rungs.append(trained_step(workspace, rows, result))
     if previous is not None and previous.version not in {version, champion and champion.version}:
         rungs.append(_stored(workspace, rows, PREVIOUS, previous))
     return rungs
@@ -239,12 +243,15 @@ def _stored(workspace: Workspace, rows: pd.DataFrame, status: str, model: Champi
     return FallbackStep(status, model.model_version, says)
 
 
-def _trained(workspace: Workspace, result: EvidenceBacktest | None) -> TrainedModel:
-    echo("predict   no champion stood by then: training as of that day")
-    seen = result or backtest_evidence(
-        workspace.history, workspace.as_of, spec=workspace.spec, track=track
-    )
-    return EvidenceForecaster(workspace.spec, seen.residuals).train(workspace.snapshot)
+def trained_step(
+    workspace: Workspace, rows: pd.DataFrame, result: EvidenceBacktest | None
+) -> FallbackStep:
+    """Return a model trained as of that day as one that may answer; it is trained at once."""
+    echo("predict   training as of that day, as no champion stood by then or a recipe was named")
+    history, moment, spec = workspace.history, workspace.as_of, workspace.spec
+    seen = result or backtest_evidence(history, moment, spec=spec, track=track)
+    trained = EvidenceForecaster(spec, seen.residuals).train(workspace.snapshot)
+    return FallbackStep(REPLAY, workspace.model_version, lambda: modelled(trained, rows))
 
 
 def _raise(err: Exception) -> FallbackForecast:
@@ -252,18 +259,16 @@ def _raise(err: Exception) -> FallbackForecast:
 
 
 def _status(rung: FallbackStep, *, late: bool) -> str:
-    if not late:
-        return rung.status
-    return STALE if rung.status in {CHAMPION, REPLAY} else f"{STALE}, {rung.status}"
+    own = "" if rung.status in {CHAMPION, REPLAY} else f", {rung.status}"
+    return f"{STALE}{own}" if late else rung.status
 
 
 def _hit_rates(result: EvidenceBacktest, made: TrainedForecast) -> "pd.Series[float]":
     """Return by row how often the band of who answered held for the destination."""
     rates = {name: hit_rates(result.cells, name) for name in (MODEL, *SPEAKER.values())}
-    speaker = [SPEAKER.get(one.status, MODEL) for one in made.climbed.taken]
     own = [
-        rates[name].get(series, np.nan)
-        for name, series in zip(speaker, made.origin.series, strict=True)
+        rates[SPEAKER.get(one.status, MODEL)].get(series, np.nan)
+        for one, series in zip(made.climbed.taken, made.origin.series, strict=True)
     ]
     return pd.Series(np.repeat(own, len(made.origin.targets)), dtype=float)
 
@@ -271,14 +276,11 @@ def _hit_rates(result: EvidenceBacktest, made: TrainedForecast) -> "pd.Series[fl
 def _exceptions(made: TrainedForecast) -> list[str]:
     """Say for which destinations a lower rung answers, and why."""
     groups: dict[tuple[str, str], list[str]] = {}
-    climbed = made.climbed
-    for name, rung, reason in zip(made.origin.series, climbed.taken, climbed.reasons, strict=True):
+    answers = zip(made.origin.series, made.climbed.taken, made.climbed.reasons, strict=True)
+    for name, rung, reason in answers:
         if reason:
             groups.setdefault((rung.status, reason), []).append(name)
     return [
         f"{rung} answers for {', '.join(names)}, because {reason}"
         for (rung, reason), names in groups.items()
     ]
-
-
-forecast_task = task(name="forecast", cache_policy=NO_CACHE)(forecast)

@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from features.months import month_label
 from flows.context.console import echo
 from flows.context.jobs import describe_job, recorded_job
+from flows.context.recipes import kept, magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import REFUSED, emit
@@ -27,6 +28,7 @@ from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedMo
 from models.forecasting.forecaster import MODEL
 from models.forecasting.model_frame import rows_of
 from models.learning.quantile_heads import texts_of
+from models.learning.spec import ModelSpec
 from models.monitoring.feature_drift import REFERENCE, reference_of
 from models.registry import model_store, registry, stored, tracking
 from models.registry.model_store import VersionSummary
@@ -37,18 +39,25 @@ fit_task = task(name="fit", cache_policy=NO_CACHE)(EvidenceForecaster.train)
 
 @flow(name="train", validate_parameters=False)
 @spanned("train", lambda version: {"version": version})
-def train(settings: Settings, as_of: pd.Timestamp, result: EvidenceBacktest | None = None) -> int:
+def train(
+    settings: Settings,
+    as_of: pd.Timestamp,
+    result: EvidenceBacktest | None = None,
+    spec: ModelSpec | None = None,
+) -> int:
     """Return the registered version: champion if every rule held, else in shadow.
 
     Args:
         settings: Where things are kept.
         as_of: The moment to train at.
         result: The backtest whose errors set the bands; made here if not given.
+        spec: Choices of the model, those of ``result``; the champion's recipe if left out.
     """
-    workspace = open_workspace(settings, as_of)
+    recipe = spec or magnets_recipe(settings, as_of).spec
+    workspace = open_workspace(settings, as_of, spec=recipe)
     with recorded_job(settings, "train", as_of):
         describe_job(workspace, "train")
-        seen = backtest(settings, as_of) if result is None else result
+        seen = backtest(settings, as_of, recipe) if result is None else result
         return _trained(workspace, seen)
 
 
@@ -78,7 +87,12 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
     """Log and register a trained model and return its version."""
     tags = tags_of(workspace, "train")
     past = workspace.history.past(workspace.as_of)
-    card = {**trained.card, **stored.stamp(trained.card), REFERENCE: reference_of(past)}
+    card = {
+        **trained.card,
+        **stored.stamp(trained.card),
+        "parameters": workspace.spec.choices,
+        REFERENCE: reference_of(past),
+    }
     score = score_of(seen, MODEL, "sql")
     origin = workspace.history.origin(workspace.as_of)
     metrics = own_metrics(seen.scores) if len(seen.scores) else {}
@@ -92,7 +106,12 @@ def record(workspace: Workspace, trained: TrainedModel, seen: EvidenceBacktest) 
             heads=texts_of(trained.heads),
             card=card,
             example=rows_of(origin),
-            tags={**tags, "gate_score": repr(score), "recipe": stored.recipe_of(card)},
+            tags={
+                **tags,
+                "gate_score": repr(score),
+                "recipe": stored.recipe_of(card),
+                "parameters": kept(workspace.spec),
+            },
             summary=VersionSummary(
                 f"Magnets (HS 85051110) by destination, recipe {workspace.recipe}, data to "
                 f"{month_label(origin.cutoff)} as known on {workspace.as_of:%Y-%m-%d}. "

@@ -2,11 +2,21 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Final
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, get_type_hints
 
 if TYPE_CHECKING:
     from optuna import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The range a parameter may have, its unit, and what it does."""
+
+    low: float
+    high: float
+    unit: str
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,32 @@ class Spec:
         counted = {name: one for name, one in self.choices.items() if name not in self.uncounted}
         return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
 
+    @property
+    def changed(self) -> dict[str, int | float]:
+        """Return the choices that differ from the defaults, by name."""
+        defaults = type(self)().choices
+        return {name: one for name, one in self.choices.items() if one != defaults[name]}
+
+    @classmethod
+    def bounds(cls) -> dict[str, Bounds]:
+        """Return what is known of each choice, by name."""
+        hints = get_type_hints(cls, include_extras=True)
+        return {one.name: hints[one.name].__metadata__[0] for one in fields(cls)}
+
+
+Rounds = Annotated[int, Bounds(1, 5_000, "trees", "trees of each head")]
+LearningRate = Annotated[float, Bounds(1e-4, 1, "share", "step of each tree")]
+Leaves = Annotated[int, Bounds(2, 1_024, "leaves", "leaves of a tree, at most")]
+LeastRows = Annotated[int, Bounds(1, 100_000, "rows", "rows in a leaf, at least")]
+L2 = Annotated[float, Bounds(0, 1e6, "", "pull of the leaves towards zero")]
+FeatureShare = Annotated[float, Bounds(0.01, 1, "share", "features that a tree may use")]
+Bins = Annotated[int, Bounds(3, 255, "bins", "bins of a feature, at most")]
+Trust = Annotated[
+    float, Bounds(0, 1, "share", "how far measured weights count against the weights assumed")
+]
+Seed = Annotated[int, Bounds(0, 2**31 - 1, "", "of every random draw")]
+Threads = Annotated[int, Bounds(1, 64, "threads", "threads that fit trees")]
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec(Spec):
@@ -35,34 +71,48 @@ class ModelSpec(Spec):
     Source: docs/adr/0002-direct-global-model.md, docs/adr/0006-combination-for-magnets.md.
     """
 
-    rounds: int = 80
-    learning_rate: float = 0.05
-    leaves: int = 4
-    least_rows: int = 100
-    """Rows in a leaf, at least."""
-    l2: float = 5.0
-    feature_share: float = 0.5
-    bins: int = 63
-    smoothing: float = 0.08
-    """Width in log units within which the quantile loss is rounded off."""
-    half_life_months: float = 48.0
-    """Age at which a past origin counts half."""
-    cell_noise: float = 0.25
-    """Spread of the log ratio that remains where a cell is known exactly; sets how fast uncertain
-    cells lose weight."""
-    stderr_limit: float = 0.5
-    """Cells less certain than this (log units) train nothing."""
-    trees_prior: float = 1.0
-    """Weight of the trees before any error is known; the experts have the rest."""
-    trust: float = 0.25
-    """How far measured weights of trees and experts count against the prior."""
-    calibration_half_life_months: float = 12.0
-    """Age at which an earlier error counts half, for weights and bands."""
-    calibration_prior: float = 12.0
-    """Worth of the default residuals, in forecasts."""
-    floor_spread: float = 0.05
-    seed: int = 20250404
-    threads: int = 1
+    rounds: Rounds = 80
+    learning_rate: LearningRate = 0.05
+    leaves: Leaves = 4
+    least_rows: LeastRows = 100
+    l2: L2 = 5.0
+    feature_share: FeatureShare = 0.5
+    bins: Bins = 63
+    smoothing: Annotated[
+        float, Bounds(1e-3, 5, "log units", "width within which the quantile loss is rounded off")
+    ] = 0.08
+    half_life_months: Annotated[
+        float, Bounds(0.1, 1_200, "months", "age at which a past origin counts half")
+    ] = 48.0
+    cell_noise: Annotated[
+        float,
+        Bounds(
+            1e-3,
+            10,
+            "log units",
+            "spread of the log ratio where a cell is known exactly; sets how fast uncertain cells "
+            "lose weight",
+        ),
+    ] = 0.25
+    stderr_limit: Annotated[
+        float, Bounds(1e-3, 10, "log units", "cells less certain than this train nothing")
+    ] = 0.5
+    trees_prior: Annotated[
+        float,
+        Bounds(0, 1, "share", "weight of the trees before any error is known, beside the experts"),
+    ] = 1.0
+    trust: Trust = 0.25
+    calibration_half_life_months: Annotated[
+        float, Bounds(0.1, 1_200, "months", "age at which an error counts half in the bands")
+    ] = 12.0
+    calibration_prior: Annotated[
+        float, Bounds(0.01, 1e6, "forecasts", "worth of the default residuals")
+    ] = 12.0
+    floor_spread: Annotated[
+        float, Bounds(1e-3, 5, "log units", "least spread of the heads that errors are scaled by")
+    ] = 0.05
+    seed: Seed = 20250404
+    threads: Threads = 1
     """One is fastest for the few thousand rows of the magnets, and gives the same bits on any
     machine."""
 
@@ -76,48 +126,58 @@ class EngineSpec(Spec):
 
     uncounted: ClassVar = frozenset({"threads"})
 
-    pairs: int = 8_000
-    """Pairs of series and past origin to train on, at most."""
-    most_series: int = 6_000
-    """Series that past origins look at, at most: more are not worth their time."""
-    rows: int = 10_000
-    """Cells of those pairs that a fit sees, at most."""
-    step: int = 2
-    """Months between past origins."""
-    span: int = 60
-    """Months back to the earliest past origin, besides the horizon."""
-    least_history: int = 14
-    """Months of the panel that a past origin needs behind it."""
-    half_life: float = 60.0
-    """Age at which a past origin counts half, in months."""
-    ridge: float = 1000.0
-    """Worth of the belief that the experts' middle needs no correction, in rows."""
-    rounds: int = 40
-    learning_rate: float = 0.1
-    leaves: int = 15
-    least_rows: int = 100
-    l2: float = 1.0
-    feature_share: float = 0.4
-    row_share: float = 0.7
-    bins: int = 63
-    trial_months: int = 12
-    """Months of the validation window, which sets weights and bands; at least the horizon."""
-    trust: float = 0.5
-    """How far measured weights count against equal ones."""
-    band_prior: float = 300.0
-    """Worth of the heads' own quantiles, in cells of the validation window."""
-    band_half_life: float = 12.0
-    """Age at which a cell of the window counts half for the bands, in months."""
-    band_growth: float = 0.2
-    """How much wider than the window asks bands are a whole window ahead, nearer months in step:
-    far months are seen from few of its origins, which overlap and share their shocks."""
-    other_groups: float = 0.3
-    """What a cell of another group of volatility counts."""
-    adaption: float = 0.05
-    """How far one month's misses move the level of the bands (ACI's gamma)."""
-    seed: int = 20250404
-    threads: int = 2
-    """Workers; the numbers are the same with any number of them."""
+    pairs: Annotated[
+        int, Bounds(0, 1e6, "pairs", "pairs of series and past origin to train on, at most")
+    ] = 8_000
+    most_series: Annotated[
+        int, Bounds(1, 1e6, "series", "series that past origins look at, at most")
+    ] = 6_000
+    """More are not worth their time."""
+    rows: Annotated[int, Bounds(100, 1e7, "rows", "cells of those pairs that a fit sees")] = 10_000
+    step: Annotated[int, Bounds(1, 24, "months", "months between past origins")] = 2
+    span: Annotated[
+        int, Bounds(1, 1_200, "months", "months back to the earliest origin, besides the horizon")
+    ] = 60
+    least_history: Annotated[
+        int, Bounds(14, 1_200, "months", "months of the panel that a past origin needs behind it")
+    ] = 14
+    half_life: Annotated[
+        float, Bounds(0.1, 1_200, "months", "age at which a past origin counts half")
+    ] = 60.0
+    ridge: Annotated[
+        float, Bounds(0, 1e9, "rows", "worth of the belief that the experts need no correction")
+    ] = 1000.0
+    rounds: Rounds = 40
+    learning_rate: LearningRate = 0.1
+    leaves: Leaves = 15
+    least_rows: LeastRows = 100
+    l2: L2 = 1.0
+    feature_share: FeatureShare = 0.4
+    row_share: Annotated[float, Bounds(0.01, 1, "share", "rows that a tree may use")] = 0.7
+    bins: Bins = 63
+    trial_months: Annotated[
+        int, Bounds(1, 1_200, "months", "the validation window, at least the horizon")
+    ] = 12
+    trust: Trust = 0.5
+    band_prior: Annotated[
+        float, Bounds(0.01, 1e6, "cells", "worth of the heads' own quantiles")
+    ] = 300.0
+    band_half_life: Annotated[
+        float, Bounds(0.1, 1_200, "months", "age at which a validation cell counts half in bands")
+    ] = 12.0
+    band_growth: Annotated[
+        float, Bounds(0, 10, "share", "how much wider bands are a whole window ahead")
+    ] = 0.2
+    """Far months are seen from few of its origins, which overlap and share their shocks."""
+    other_groups: Annotated[
+        float, Bounds(0, 1, "share", "what a cell of another group of volatility counts")
+    ] = 0.3
+    adaption: Annotated[
+        float, Bounds(0, 1, "share", "how far one month's errors move the bands (ACI's gamma)")
+    ] = 0.05
+    seed: Seed = 20250404
+    threads: Threads = 2
+    """The numbers are the same with any number of them."""
 
     def validation_length(self, horizon: int) -> int:
         """Return the months of the validation window."""

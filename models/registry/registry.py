@@ -45,6 +45,8 @@ class Champion:
     """Why it was taken back as champion; empty if it was not."""
     git_commit: str = ""
     """Commit of the code that trained it."""
+    parameters: str = ""
+    """Choices that were not at their defaults, as JSON; empty for versions older than the tag."""
 
 
 @worded
@@ -208,7 +210,15 @@ def _versions(settings: Settings) -> list[Champion]:
 
 
 def _champion_of(found: ModelVersion) -> Champion:
-    names = ("model_version", "as_of", "data_vintage", "recipe", ROLLED_BACK_TAG, "git_commit")
+    names = (
+        "model_version",
+        "as_of",
+        "data_vintage",
+        "recipe",
+        ROLLED_BACK_TAG,
+        "git_commit",
+        "parameters",
+    )
     named = {name: found.tags.get(name, "") for name in names}
     score = float(found.tags.get("gate_score", "nan"))
     return Champion(version=int(found.version), run_id=found.run_id or "", **named, score=score)

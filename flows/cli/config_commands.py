@@ -1,0 +1,85 @@
+"""``magnetcast config show``: every setting and parameter, and where its value comes from."""
+
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import pandas as pd
+from cyclopts import App, Parameter
+from pydantic import SecretStr
+
+from flows.cli.options import AsOf, Form, Out, RecipeFile, Sets, moment
+from flows.context.output import write_result
+from flows.context.recipes import Recipe, RecipeRequest, SpecT, magnets_recipe, panel_recipe
+from models.learning.recipe import ALIASES, MODELS
+from store.database import shown_address
+from store.errors import DataError
+from store.settings import Settings
+
+COLUMNS: Final = ("name", "value", "unit", "source", "meaning")
+
+UNITS: Final = {
+    "_s": "seconds",
+    "_pct": "percent",
+    "_bytes": "bytes",
+    "_per_s": "per second",
+    "_seconds": "seconds",
+    "threads": "threads",
+}
+"""Units of settings by the end of their name."""
+
+config = App(name="config")
+
+Row = tuple[str, str, str, str, str]
+
+
+@config.command(name="show")
+def show_config(
+    *,
+    model: Annotated[
+        str | None, Parameter(help="Only parameters of this model: magnets or panel.")
+    ] = None,
+    as_of: AsOf = None,
+    set: Sets = None,
+    recipe: RecipeFile = None,
+    out: Out = None,
+    format: Form = "table",
+) -> None:
+    """List every setting and parameter with its value, unit, source and meaning.
+
+    A source is `default`, an environment variable, the champion, a recipe file or --set. With --set
+    or --recipe it shows what `train` would use, or `predict --panel` with --model panel.
+    """
+    settings, asked = Settings(), RecipeRequest(recipe, set or ())
+    if model not in {None, *MODELS}:
+        raise DataError(
+            f"--model {model!r} is no model. Expected {' or '.join(MODELS)}. Take one of those."
+        )
+    rows = list(_settings(settings)) if model is None else []
+    if model != "panel":
+        rows += _parameters("magnets", magnets_recipe(settings, moment(as_of), asked))
+    if model == "panel" or (model is None and asked.is_empty):
+        rows += _parameters("panel", panel_recipe(settings, asked))
+    write_result(pd.DataFrame(rows, columns=list(COLUMNS)), out=out, form=format)
+
+
+def _settings(settings: Settings) -> Iterator[Row]:
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = "set" if value.get_secret_value() else ""
+        elif value and name in {"database_url", "tracking_uri"}:
+            value = shown_address(value)
+        ends = [end for end in UNITS if name.endswith(end)]
+        unit = UNITS[max(ends, key=len)] if ends else ""
+        is_given = name in settings.model_fields_set
+        source = f"MAGNETCAST_{name.upper()}" if is_given else "default"
+        yield name, "" if value is None else str(value), unit, source, field.description or ""
+
+
+def _parameters(model: str, recipe: Recipe[SpecT]) -> Iterator[Row]:
+    for name, value in recipe.spec.choices.items():
+        bounds = recipe.spec.bounds()[name]
+        others = [text for text, own in ALIASES.items() if own == name]
+        also = f"; also {', '.join(others)}" if others else ""
+        source = recipe.sources.get(name, "default")
+        yield f"{model}.{name}", str(value), bounds.unit, source, f"{bounds.meaning}{also}"

@@ -1,0 +1,151 @@
+"""Which recipe a job uses: the champion's, a file's, or that with parameters set by hand."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+import pandas as pd
+
+from flows.context.console import echo
+from models.learning.recipe import (
+    ALIASES,
+    known_name,
+    parameters_of,
+    read_recipe,
+    with_parameters,
+)
+from models.learning.spec import EngineSpec, ModelSpec, Spec
+from store.errors import DataError, StoreError
+from store.settings import Settings
+
+DEFAULT: Final = "default"
+"""What ``--recipe`` calls the defaults, whatever the champion's recipe is."""
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeRequest:
+    """What was typed of a recipe."""
+
+    file: str | None = None
+    """A file, or ``default``."""
+    changes: Sequence[str] = ()
+    """``name=value`` each."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing was."""
+        return self.file is None and not self.changes
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe(Generic[SpecT]):
+    """A recipe, and where each of its parameters comes from."""
+
+    spec: SpecT
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """By name of a parameter that is not at its default."""
+
+
+def magnets_recipe(
+    settings: Settings, as_of: pd.Timestamp, asked: RecipeRequest | None = None
+) -> Recipe[ModelSpec]:
+    """Return the recipe of the magnets' model at a moment.
+
+    Args:
+        settings: Where things are kept.
+        as_of: The moment (UTC).
+        asked: What was typed; without a file it changes the champion's recipe.
+
+    Raises:
+        DataError: A file or a parameter is wrong.
+    """
+    what = asked or RecipeRequest()
+    if what.file is None:
+        return _changed(_of_champion(settings, as_of), what)
+    return _changed(_of_file(what.file, ModelSpec()), what)
+
+
+def panel_recipe(settings: Settings, asked: RecipeRequest | None = None) -> Recipe[EngineSpec]:
+    """Return the recipe of the panel engine.
+
+    Raises:
+        DataError: A file or a parameter is wrong.
+    """
+    what = asked or RecipeRequest()
+    spec = EngineSpec(threads=settings.threads)
+    is_given = "threads" in settings.model_fields_set
+    sources = {"threads": "MAGNETCAST_THREADS"} if is_given else {}
+    if what.file is None:
+        return _changed(Recipe(spec, sources), what)
+    return _changed(_of_file(what.file, spec), what)
+
+
+def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe[ModelSpec]:
+    """Return the champion's recipe if it stood by then, else the defaults.
+
+    What differed from the defaults when it was trained is laid over the defaults of today.
+    """
+    from models.registry import registry  # noqa: PLC0415 - MLflow takes seconds to import
+
+    try:
+        champion = registry.champion(settings)
+    except StoreError:
+        return Recipe(ModelSpec())  # no model can be asked or kept either, which is told there
+    if champion is None or not champion.parameters or pd.Timestamp(champion.as_of) > as_of:
+        return Recipe(ModelSpec())
+    where = f"champion, version {champion.version}"
+    try:
+        spec = with_parameters(ModelSpec(), json.loads(champion.parameters), where=where)
+    except (DataError, ValueError) as err:
+        echo(f"recipe    the defaults are used, for the champion's cannot be: {err}")
+        return Recipe(ModelSpec())
+    return Recipe(spec, dict.fromkeys(spec.changed, where))
+
+
+def _of_file(file: str, start: SpecT) -> Recipe[SpecT]:
+    if file == DEFAULT:
+        return Recipe(start)
+    path = Path(file)
+    spec, left_out = read_recipe(path, type(start))
+    if left_out:
+        echo(
+            f"recipe    {path} was found for the panel engine; of what it changed, the magnets' "
+            f"model has {', '.join(spec.changed) or 'nothing'}, and not {', '.join(left_out)}"
+        )
+    changed = spec.changed
+    both = with_parameters(start, changed, where=f"Recipe {path}")
+    return Recipe(both, dict.fromkeys(changed, str(path)))
+
+
+def _changed(recipe: Recipe[SpecT], asked: RecipeRequest) -> Recipe[SpecT]:
+    given: dict[str, str] = {}
+    for text in asked.changes:
+        for name, value in parameters_of(text).items():
+            if name in given:
+                raise DataError(f"--set {name} is given twice. Expected it once. Leave one out.")
+            given[name] = value
+    spec = with_parameters(recipe.spec, given, where="--set")
+    for name in sorted(set(given) & set(ALIASES)):
+        echo(f"recipe    {name} is called {ALIASES[name]} here")
+    names = [known_name(type(spec), name, where="--set") for name in given]
+    return Recipe(spec, {**recipe.sources, **dict.fromkeys(names, "--set")})
+
+
+def kept(spec: ModelSpec) -> str:
+    """Return as JSON what is kept of a recipe beside what it made: what is not at its default."""
+    return json.dumps(spec.changed, sort_keys=True)
+
+
+def spec_behind(made_with: Mapping[str, object]) -> ModelSpec:
+    """Return the recipe that a publication was made by, as its record tells.
+
+    Raises:
+        DataError: It had parameters that are no more.
+    """
+    given = made_with.get("parameters")
+    changed = given if isinstance(given, dict) else {}
+    return with_parameters(ModelSpec(), changed, where="the record of the publication")

@@ -1,0 +1,135 @@
+"""Recipes: another parameter at the same as_of, and which one the schedule uses."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from flows.context.recipes import magnets_recipe
+from flows.context.stores import store_of
+from flows.publishing.reproduce import reproduce
+from flows.run import run
+from models.learning.spec import ModelSpec
+from models.registry import registry, tracking
+from store.facts.reading import latest_forecast
+from store.publications.integrity import recorded_digest
+from store.settings import Settings
+from tests.data.builders import at
+from tests.flows.conftest import AS_OF, LATER, Published, copied, point_at
+
+Call = Callable[..., tuple[int, str, str]]
+OTHER = ModelSpec(learning_rate=0.1, leaves=7)
+SET = ("--set", "learning_rate=0.1", "--set", "num_leaves=7")
+
+
+@pytest.fixture
+def home(
+    first_run: Published, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Return the settings of a home in which the main job ran once."""
+    place = copied(first_run, tmp_path / "place", data_dir)
+    point_at(place.folder, data_dir, monkeypatch)
+    return place.settings
+
+
+@pytest.mark.slow
+def test_another_recipe_at_the_same_as_of_stands_beside_the_first_and_is_kept_once_promoted(
+    home: Settings, magnetcast: Call
+) -> None:
+    code, _, err = magnetcast("train", "--as-of", AS_OF, *SET)
+
+    assert code == 0, err
+    assert "num_leaves is called leaves here" in err
+    first, second = (registry.at_version(home, version) for version in (1, 2))
+    assert first.model_version != second.model_version
+    assert OTHER.digest in second.model_version
+    assert json.loads(second.parameters) == OTHER.changed
+    client = MlflowClient(home.tracking_uri)
+    params = [client.get_run(one.run_id).data.params for one in (first, second)]
+    assert [one["learning_rate"] for one in params] == ["0.05", "0.1"]
+    assert len(tracking.find_runs(home, {"flow": "train"})) == 2
+
+    # It is new and was not in shadow: the champion stays, and the schedule keeps its recipe.
+    champion = registry.champion(home)
+    assert champion is not None
+    assert champion.version == 1
+    assert not run(home, at(AS_OF)).is_new
+    assert magnets_recipe(home, at(LATER)).spec == ModelSpec()
+
+    # Once a person promotes it, the schedule trains by its recipe, and says so.
+    code, _, err = magnetcast("promote", "2", "--as-of", AS_OF, "--accept", "a trial")
+    assert code == 0, err
+    assert magnets_recipe(home, at("2020-04-21")).spec == ModelSpec()
+    assert magnets_recipe(home, at(LATER)).spec == OTHER
+    _, out, _ = magnetcast("config", "show", "--as-of", LATER, "--format", "csv")
+    assert 'magnets.leaves,7,leaves,"champion, version 2"' in out
+    assert run(home, at(LATER)).is_new
+    new = registry.champion(home)
+    assert new is not None
+    assert (new.version, new.parameters) == (3, second.parameters)
+    rows = latest_forecast(store_of(home))
+    assert set(rows["model"]) == {new.model_version}
+    kept = recorded_digest(store_of(home), int(rows["publication"].iloc[0]))
+    assert kept is not None
+    assert json.loads(kept.made_with)["parameters"] == OTHER.changed
+    assert reproduce(home, at(LATER)).is_same
+
+
+@pytest.mark.slow
+def test_a_forecast_by_a_recipe_leaves_nothing_behind(home: Settings, magnetcast: Call) -> None:
+    code, out, err = magnetcast("predict", "--as-of", AS_OF, *SET)
+
+    assert code == 0, err
+    rows = pd.read_csv(io.StringIO(out))
+    assert rows["model"].str.contains(OTHER.digest).all()
+    assert set(rows["status"]) == {"replay"}
+    assert len(tracking.find_runs(home, {"flow": "train"})) == 1
+
+
+def test_wrong_recipes_change_nothing(home: Settings, magnetcast: Call, tmp_path: Path) -> None:
+    path = tmp_path / "old.toml"
+    path.write_text("format = 0\n")
+    before = len(tracking.find_runs(home, {}))
+
+    for words, message in (
+        (("--set", "learning_rat=0.1"), "Did you mean 'learning_rate'?"),
+        (("--set", "leaves=1", "--recipe", "default"), "leaves=1 does not fit"),
+        (("--set", "leaves=3", "--set", "leaves=4"), "--set leaves is given twice"),
+        (("--recipe", str(path)), "has format 0. Expected 1"),
+        (("--recipe", str(tmp_path / "none.toml")), "cannot be read"),
+    ):
+        for verb in ("train", "backtest", "predict"):
+            code, out, err = magnetcast(verb, "--as-of", AS_OF, *words)
+            assert (code, out) == (1, "")
+            assert message in err
+    assert len(tracking.find_runs(home, {})) == before
+
+
+def test_config_shows_where_values_come_from(home: Settings, magnetcast: Call) -> None:
+    code, out, err = magnetcast("config", "show", "--format", "csv")
+
+    assert code == 0, err
+    rows = out.splitlines()
+    assert any(row.startswith(f"home,{home.home},,MAGNETCAST_HOME,") for row in rows)
+    assert any(row.startswith("http_timeout_s,60.0,seconds,default,") for row in rows)
+    assert any(row.startswith("panel.threads,1,threads,MAGNETCAST_THREADS,") for row in rows)
+    _, out, _ = magnetcast("config", "show", "--set", "num_leaves=7", "--format", "csv")
+    assert "magnets.leaves,7,leaves,--set," in out
+    assert "panel." not in out
+
+
+def test_keys_are_never_shown(
+    home: Settings,  # noqa: ARG001 - lays out the environment
+    magnetcast: Call,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MAGNETCAST_CENSUS_KEY", "hush-hush")
+
+    _, out, _ = magnetcast("config", "show", "--format", "csv")
+
+    assert "census_key,set," in out
+    assert "hush-hush" not in out
