@@ -10,7 +10,7 @@ from prefect import flow
 from prefect.concurrency.sync import concurrency
 
 from flows.backup.backup import back_up, prune
-from flows.cli.forecast_commands import run_tables_and_tell
+from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
 from flows.context.stores import single_writer
 from flows.ingest.ingest import ingest_exclusively

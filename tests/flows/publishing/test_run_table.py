@@ -7,7 +7,8 @@ import pytest
 from mlflow import MlflowClient
 
 from features.panel.partner_table import PartnerTable
-from flows.cli.forecast_commands import predict_table, run_tables_and_tell
+from flows.cli.forecast_commands import predict_table
+from flows.cli.run_commands import run_tables_and_tell
 from flows.context.stores import read_markers, store_of
 from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import table_config

@@ -1,0 +1,118 @@
+"""What `magnetcast run` does for the magnets, a table, all tables and a file, and shows of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from flows.context.console import echo
+from flows.context.output import show
+from store.errors import DataError, first_few
+from store.settings import Settings
+from store.vocabulary import EU27, WORLD
+
+if TYPE_CHECKING:
+    from flows.run import Result
+
+SHOWN: Final = 10
+"""Destinations shown on the terminal, beside the sums."""
+
+
+def run_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
+    """Run the main job and print its forecast to stdout and the rest to stderr."""
+    from flows.run import run as run_flow
+    from service.report.terminal_tables import forecast_table
+    from store.database import shown_address
+
+    echo(f"magnetcast as of {as_of:%Y-%m-%d}")
+    outcome = run_flow(settings, as_of)
+    show(forecast_table(outcome.forecasts))
+    if outcome.is_new:
+        echo(f"\nHow good was it?  {outcome.verdict}.")
+        echo("What it could not know:")
+        for sentence in outcome.unknowns:
+            echo(f"  - {sentence}")
+    echo("\nWhere to look next:")
+    echo(f"  report    {outcome.report}")
+    echo(f"  runs      .venv/bin/mlflow ui --backend-store-uri {settings.tracking_uri}")
+    echo(f"  database  {shown_address(settings.url)}")
+
+
+def run_table_and_tell(settings: Settings, as_of: pd.Timestamp, commodity: str) -> None:
+    """Run one full partner table and print the forecast of its largest destinations.
+
+    Raises:
+        DataError: The store held no full table of it by then.
+    """
+    from flows.publishing.run_config import table_config
+    from flows.run import run as run_flow
+    from service.report.terminal_tables import forecast_table
+
+    echo(f"magnetcast as of {as_of:%Y-%m-%d}, commodity {commodity}")
+    outcome = run_flow(settings, as_of, table_config(commodity))
+    show(forecast_table(largest(outcome.forecasts)))
+    echo(summary(outcome, outcome.commodity))
+
+
+def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
+    """Run every full partner table in the store and tell a line of each; a bad one stops none."""
+    from flows.publishing.run_config import table_config
+    from flows.publishing.table_snapshot import full_commodities
+    from flows.run import run_each
+
+    configs = [table_config(code) for code in full_commodities(settings, as_of)]
+    if configs:
+        for key, result in run_each(settings, as_of, configs).items():
+            echo(summary(result, key))
+
+
+def run_file_and_tell(
+    settings: Settings, as_of: pd.Timestamp, path: Path, *, commodity: str | None
+) -> None:
+    """Run the commodities of a file, one model a group, and tell one line of each.
+
+    Raises:
+        DataError: The file is not as it should be, another commodity is named beside it, or some of
+            its commodities were not forecast; the others are published.
+    """
+    from flows.publishing.run_config import member_config
+    from flows.run import run_each
+    from sources.files.commodities import read_commodities
+
+    if commodity is not None:
+        raise DataError(
+            f"--commodity {commodity} and --commodities {path} name two things to forecast. "
+            "Expected one of them. Leave one out."
+        )
+    configs = [member_config(one) for one in read_commodities(path)]
+    echo(f"magnetcast as of {as_of:%Y-%m-%d}, {len(configs)} commodities")
+    results = run_each(settings, as_of, configs)
+    labels = {one.published_as: one.label for one in configs}
+    for key, result in results.items():
+        echo(summary(result, f"{key} ({labels[key]})" if labels[key] else key))
+    failed = [key for key, result in results.items() if isinstance(result, str)]
+    if failed:
+        raise DataError(
+            f"{len(failed)} of {len(results)} commodities were not forecast: {first_few(failed)}. "
+            "Expected a forecast of each. The lines above say why; the others are published."
+        )
+
+
+def summary(result: "Result", name: str) -> str:
+    """Say in one line what a run did, or why it did nothing."""
+    if isinstance(result, str):
+        return f"table     {name}: not forecast. {result}"
+    made = result.forecasts
+    places = set(made["destination"]) - {WORLD, EU27}
+    said = f"; {result.verdict}" if result.verdict else ""
+    return (
+        f"table     {name}: {len(places)} destinations, {made['period'].min()} to "
+        f"{made['period'].max()}, {result.rows_published} rows published{said}; {result.report}"
+    )
+
+
+def largest(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Return the forecasts of the sums and the largest destinations."""
+    size = forecasts.groupby("destination")["p50"].sum().drop([WORLD, EU27], errors="ignore")
+    shown = [WORLD, EU27, *size.nlargest(SHOWN).index]
+    return forecasts.loc[forecasts["destination"].isin(shown)]
