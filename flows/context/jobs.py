@@ -17,7 +17,7 @@ LONGEST: Final = pd.Timedelta(days=1)
 """No job that needs no lock takes longer."""
 
 
-class Recipe(Protocol):
+class JobSource(Protocol):
     """What a model is made with: a workspace or the snapshot of a table."""
 
     @property
@@ -65,7 +65,7 @@ def recorded_job(
         yield
 
 
-def describe_job(made_with: Recipe, job: str, *, commodity: str = COMMODITY) -> None:
+def describe_job(made_with: JobSource, job: str, *, commodity: str = COMMODITY) -> None:
     """Name the job's run by its recipe too, unless it has been made."""
     tags = {"data_vintage": made_with.data_vintage, "model_version": made_with.model_version}
     jobs.describe_job(f"{_name(job, made_with.as_of, commodity)} {made_with.recipe}", job, tags)
