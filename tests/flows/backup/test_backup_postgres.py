@@ -37,7 +37,7 @@ import pandas as pd
 from sqlalchemy import insert
 from store.database import open_store, writing
 from store.schema.planning_tables import tokens
-from store.schema.tables import readings
+from store.schema.publication_tables import readings
 engine = open_store(sys.argv[1])
 at = pd.Timestamp("2026-11-25", tz="UTC")
 print("ready", flush=True)
