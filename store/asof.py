@@ -13,6 +13,19 @@ EVENT_KEY: Final = cell_of(policy_events)
 TARIFF_KEY: Final = cell_of(tariff_steps)
 
 
+def require_time_zone(as_of: pd.Timestamp) -> None:
+    """Refuse a moment that cannot be compared safely.
+
+    Raises:
+        LeakError: ``as_of`` has no time zone.
+    """
+    if as_of.tzinfo is None:
+        raise LeakError(
+            f"as_of={as_of} has no time zone. Expected a UTC moment, e.g. "
+            "pd.Timestamp('2025-04-10', tz='UTC'). Localise it first."
+        )
+
+
 def known_at(rows: pd.DataFrame, *, key: Sequence[str], as_of: pd.Timestamp) -> pd.DataFrame:
     """Return the newest version of each row that was known at ``as_of``.
 
@@ -31,11 +44,7 @@ def known_at(rows: pd.DataFrame, *, key: Sequence[str], as_of: pd.Timestamp) -> 
     Raises:
         LeakError: ``as_of`` has no time zone, so it cannot be compared safely.
     """
-    if as_of.tzinfo is None:
-        raise LeakError(
-            f"as_of={as_of} has no time zone. Expected a UTC moment, e.g. "
-            "pd.Timestamp('2025-04-10', tz='UTC'). Localise it first."
-        )
+    require_time_zone(as_of)
     names = list(key)
     known = rows.loc[rows["available_at"] <= as_of]
     newest = known.sort_values([*names, "available_at"], kind="stable").drop_duplicates(

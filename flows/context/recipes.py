@@ -17,6 +17,7 @@ from models.learning.recipe import (
     with_parameters,
 )
 from models.learning.spec import EngineSpec, ModelSpec, Spec
+from store.asof import require_time_zone
 from store.errors import DataError, StoreError
 from store.settings import Settings
 
@@ -91,6 +92,7 @@ def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe[ModelSpec]:
     """
     from models.registry import registry  # noqa: PLC0415 - MLflow takes seconds to import
 
+    require_time_zone(as_of)
     try:
         champion = registry.champion(settings)
     except StoreError:

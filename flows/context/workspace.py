@@ -13,7 +13,7 @@ from features.panel.evidence_panel import EvidencePanel
 from flows.context.stores import store_of
 from models.forecasting.evidence_forecaster import EvidenceSnapshot
 from models.learning.spec import ModelSpec
-from store.errors import DataError
+from store.asof import require_time_zone
 from store.facts.evidence import evidence_commodities, evidence_digests
 from store.facts.reading import read_analog_events, read_events, read_observations, read_tariffs
 from store.publications.panels import panel_behind
@@ -72,10 +72,7 @@ def open_workspace(
     Raises:
         DataError: ``as_of`` has no time zone, or the store holds nothing yet.
     """
-    if as_of.tzinfo is None:
-        raise DataError(
-            f"as_of={as_of} has no time zone. Expected a UTC moment. Localise it first."
-        )
+    require_time_zone(as_of)
     engine = store_of(settings)
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
     history = _history(as_of, data_vintage, engine, until)

@@ -16,6 +16,7 @@ from flows.publishing.table_pipeline import hindsight, record
 from flows.publishing.table_snapshot import full_commodities, open_table, open_tables
 from flows.run import RunOutcome, run
 from models.evaluation.backtest import Backtest
+from models.learning.spec import EngineSpec
 from models.registry import mlflow_client
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows
@@ -243,7 +244,7 @@ def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
     fill(honest, rows.loc[~later])
     fill(rich, pd.concat([rows.assign(value=rows["value"].where(~later, 1e6)), revision]))
 
-    said = [predict_table(settings, day, "850511") for settings in (honest, rich)]
+    said = [predict_table(settings, day, "850511", EngineSpec()) for settings in (honest, rich)]
 
     pd.testing.assert_frame_equal(said[0], said[1], check_exact=True)
 
