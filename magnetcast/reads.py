@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from features.build import frame_of
 from flows.analysis.explain import changes, why
 from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
@@ -20,6 +19,7 @@ from flows.context.workspace import Workspace, open_workspace
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.training.predict import forecast as forecast_in
 from models.evaluation.backtest import backtest_evidence
+from models.forecasting.model_frame import rows_of
 from models.policy.scenario import paired
 from sources.files.csv_table import content_of
 from sources.files.scenario import read_scenario
@@ -42,9 +42,14 @@ def panel(as_of: Moment = None) -> pd.DataFrame:
 
 
 def features(as_of: Moment = None) -> pd.DataFrame:
-    """Return the model frame: one row a destination and month to forecast, one column a feature."""
+    """Return the rows that a model is asked about at an as_of, as a stored model takes them.
+
+    Returns:
+        One row a destination and month to forecast: destination, cutoff, period, horizon, one
+        column a feature, level_tonnes, offset_tonnes and experts_tonnes, the middle of the experts.
+    """
     workspace = _opened(as_of)
-    return frame_of(workspace.history.origin(workspace.as_of))
+    return rows_of(workspace.history.origin(workspace.as_of))
 
 
 def forecast(as_of: Moment = None, destinations: str | Sequence[str] | None = None) -> pd.DataFrame:

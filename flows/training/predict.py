@@ -92,7 +92,7 @@ def predict(
         spec: Choices of a model trained here; the champion's recipe if left out.
     """
     workspace = open_workspace(settings, as_of, spec=spec or magnets_recipe(settings, as_of).spec)
-    return forecast(workspace, result, version)
+    return forecast_task(workspace, result, version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +134,14 @@ def made_on(workspace: Workspace, rungs: Sequence[FallbackStep], origin: Origin)
     return TrainedForecast(climbed, origin, analogs, effect, rows, stages)
 
 
-@task(name="forecast", cache_policy=NO_CACHE)
 def forecast(
     workspace: Workspace, result: EvidenceBacktest | None, version: int | None
 ) -> Forecast:
     """Return quantiles of every destination and month, made coherent, with what moved each most."""
     return forecast_of(made_at(workspace, result, version), result)
+
+
+forecast_task = task(name="forecast", cache_policy=NO_CACHE)(forecast)
 
 
 def forecast_of(made: TrainedForecast, result: EvidenceBacktest | None) -> Forecast:

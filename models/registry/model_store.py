@@ -22,7 +22,7 @@ from mlflow.entities import LoggedModel, LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.pyfunc import PyFuncModel
-from mlflow.types import ColSpec, Schema, TensorSpec
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from models.registry import served, stored
@@ -194,12 +194,16 @@ def _save(folder: Path, *, parts: Path, example: pd.DataFrame, logged: LoggedMod
 
 
 def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
-    """Return what goes in and what comes out; names of rows may be left out."""
+    """Return what goes in and what comes out.
+
+    No column is required: rows bring the features or ``as_of``. The script says what is missing.
+    """
     found = infer_signature(inputs, outputs)
     columns: list[ColSpec | TensorSpec] = [
-        ColSpec(one.type, one.name, required=one.name not in served.NAMES)
-        for one in found.inputs.inputs
+        ColSpec(one.type, one.name, required=False) for one in found.inputs.inputs
     ]
+    by_moment = [name for name in (served.AS_OF, *served.NAMES) if name not in inputs]
+    columns += [ColSpec(DataType.string, name, required=False) for name in by_moment]
     return ModelSignature(Schema(columns), found.outputs)
 
 

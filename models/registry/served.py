@@ -7,6 +7,7 @@ this file, a stored model runs its copy of it.
 
 import json
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Final, cast
 
@@ -37,6 +38,9 @@ TREES_WEIGHT: Final = "trees_weight"
 
 NAMES: Final = ("destination", "period")
 """Columns of the rows that tell what is forecast; they may be left out."""
+
+AS_OF: Final = "as_of"
+"""Column that may take the place of all features where magnetcast and its store are at hand."""
 
 SMALLEST_TONNES: Final = 1e-9
 """Keeps the logarithm of a series without trade finite."""
@@ -275,6 +279,49 @@ def read_model(folder: Path) -> tuple[dict[str, lgb.Booster], dict[str, object]]
     return {name: lgb.Booster(model_str=text) for name, text in texts.items()}, card
 
 
+def rows_at(asked: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows to predict at moments, built by magnetcast from its store.
+
+    Args:
+        asked: ``as_of`` (a day or UTC moment) and, unless all are meant, ``destination`` and
+            ``period``.
+
+    Raises:
+        ValueError: magnetcast is not installed here, or what is asked for is not forecast.
+    """
+    try:
+        features = import_module("magnetcast").features
+    except ImportError as err:
+        raise ValueError(
+            f"{AS_OF} needs magnetcast and its store where the model runs, and it is not "
+            "installed here. Expected the features instead. Install magnetcast and set "
+            "MAGNETCAST_HOME, or give the rows of `magnetcast.features(as_of)`."
+        ) from err
+    parts = [
+        _of_names(features(str(moment)), wanted, str(moment))
+        for moment, wanted in asked.groupby(AS_OF, sort=False)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of_names(rows: pd.DataFrame, wanted: pd.DataFrame, moment: str) -> pd.DataFrame:
+    """Return the rows of the destinations and months that are named."""
+    names = [name for name in NAMES if name in wanted and wanted[name].notna().all()]
+    if not names:
+        return rows
+    named = wanted[names].drop_duplicates()
+    if "period" in named:
+        named = named.assign(period=pd.to_datetime(named["period"]).astype(rows["period"].dtype))
+    found = named.merge(rows, on=names, how="left")
+    unknown = found.loc[found[LEVEL].isna(), names].astype(str).to_numpy().tolist()
+    if unknown:
+        raise ValueError(
+            f"{' '.join(unknown[0])} is not forecast at {moment}. Expected a code such as USA and "
+            "the first day of a month within the horizon. Leave the column out for all."
+        )
+    return found[list(rows.columns)]
+
+
 class ServedModel(PythonModel):
     """A stored model: rows in, quantiles in tonnes out."""
 
@@ -291,8 +338,14 @@ class ServedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, object] | None = None,  # noqa: ARG002 - MLflow passes it by name
     ) -> pd.DataFrame:
-        """Return what the rows are called, and :func:`predict_quantiles` of them."""
-        return names_of(model_input).join(predict_quantiles(self.heads, self.card, model_input))
+        """Return what the rows are called, and :func:`predict_quantiles` of them.
+
+        The rows are those of :func:`predict_quantiles`, or, with a column ``as_of``, those of
+        :func:`rows_at`.
+        """
+        is_asked = AS_OF in model_input and model_input[AS_OF].notna().all()
+        rows = rows_at(model_input) if is_asked else model_input
+        return names_of(rows).join(predict_quantiles(self.heads, self.card, rows))
 
 
 set_model(ServedModel())

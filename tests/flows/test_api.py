@@ -7,6 +7,7 @@ import pytest
 from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
+from models.registry import model_store, registry
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
 from tests.flows.conftest import AS_OF, LATER, Published, copied, point_at
@@ -45,6 +46,34 @@ def test_features_have_a_row_a_destination_and_month_to_forecast() -> None:
     assert not frame.duplicated(["destination", "period"]).any()
     assert frame["period"].min() > pd.Timestamp("2020-04-01")
     assert "tonnes_lag_2m_log" in frame.columns
+
+
+def test_a_stored_model_answers_a_moment_and_destinations(home: Published) -> None:
+    champion = registry.champion(home.settings)
+    assert champion is not None
+    stored = model_store.load(home.settings, champion.version)
+    asked = pd.DataFrame({"as_of": [LATER, LATER], "destination": ["USA", "DEU"]})
+
+    found = stored.pyfunc.predict(asked)
+
+    rows = mc.features(LATER)
+    expected = stored.quantiles(rows).assign(destination=rows["destination"], period=rows["period"])
+    expected = expected.loc[expected["destination"].isin(["USA", "DEU"])]
+    keys = ["destination", "period"]
+    pd.testing.assert_frame_equal(
+        found.set_index(keys).sort_index(),
+        expected.set_index(keys).sort_index(),
+        check_exact=True,
+    )
+
+
+def test_a_stored_model_refuses_a_destination_that_is_not_forecast(home: Published) -> None:
+    champion = registry.champion(home.settings)
+    assert champion is not None
+    stored = model_store.load(home.settings, champion.version)
+
+    with pytest.raises(ValueError, match="XYZ is not forecast at"):
+        stored.pyfunc.predict(pd.DataFrame({"as_of": [LATER], "destination": ["XYZ"]}))
 
 
 def test_the_forecast_is_the_published_one(home: Published) -> None:

@@ -125,8 +125,7 @@ def test_a_stored_model_tells_destination_and_period_beside_the_quantiles(
     found = model.predict(names.join(rows))
 
     pd.testing.assert_frame_equal(found, names.join(expected), check_exact=True)
-    optional = {one.name for one in model.metadata.get_input_schema().inputs if not one.required}
-    assert optional == {"destination", "period"}
+    assert not [one for one in model.metadata.get_input_schema().inputs if one.required]
     assert model.metadata.get_output_schema().input_names()[:2] == ["destination", "period"]
 
 
@@ -188,14 +187,16 @@ def test_a_stored_model_says_what_it_takes_and_gives(mlflow_stored_folder: Path)
 
     scaling = ["horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"]
     taken = ["tonnes_lag_1m_log", "tariff_rate_pct", *scaling]
-    assert model.signature.inputs.input_names() == ["destination", *taken]
+    assert model.signature.inputs.input_names() == ["destination", *taken, "as_of", "period"]
     assert model.signature.outputs.input_names() == ["destination", *NAMES]
-    named, *numbers = model.signature.inputs.inputs
-    assert (named.type.name, named.required) == ("string", False)
-    assert {
-        (column.type.name, column.required)
-        for column in [*numbers, *model.signature.outputs.inputs[1:]]
-    } == {("double", True)}
+    kinds = {one.name: (one.type.name, one.required) for one in model.signature.inputs.inputs}
+    named = ("destination", "as_of", "period")
+    assert kinds == {
+        **dict.fromkeys(taken, ("double", False)),
+        **dict.fromkeys(named, ("string", False)),
+    }
+    numbers = model.signature.outputs.inputs[1:]
+    assert {(one.type.name, one.required) for one in numbers} == {("double", True)}
     example = model.load_input_example(str(mlflow_stored_folder))
     assert list(example.columns) == ["destination", *taken]
 
