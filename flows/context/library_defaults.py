@@ -10,12 +10,14 @@ DEFAULTS: Final = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "DO_NOT_TRACK": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 """Unless the environment says otherwise: no telemetry, no tracebacks beside our own message,
 patience with a busy machine but not minutes per call for an MLflow that is away (the fallback chain
-answers then), and no threads that spin while they wait."""
+answers then), none of the ten processes by which MLflow's server judges language models, and no
+threads that spin while they wait."""
 
 
 def set_defaults() -> None:

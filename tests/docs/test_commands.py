@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from store.settings import PROJECT_ROOT
-from tests.docs.pages import Page, followed
+from tests.docs.pages import DOCS, Page, followed
 
 SWITCH = "MAGNETCAST_DOCS"
 """Asks for these tests, which train and replay for some minutes; `make docs-test` sets it."""
@@ -62,6 +62,8 @@ class Reader:
         self.folder = folder
         for name in ("scenarios", "data"):
             shutil.copytree(PROJECT_ROOT / name, folder / name)
+        for notebook in sorted(DOCS.rglob("*.ipynb")):
+            shutil.copy(notebook, folder)
         months = pd.period_range("2018-01", "2024-12", freq="M").astype(str)
         season = 100 + 20 * np.sin(np.arange(len(months)) * np.pi / 6)
         parts = {"mexico": season, "poland": 0.5 * season + np.arange(len(months))}
