@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.controls.controls import Control, control_episodes, tonnes_without
+from features.families.act_strength import STRONG, mineral_strength
 from features.months import month_number, month_numbers, months_since
 from features.origin import LEVEL_MONTHS, Origin
 from store.arrays import Floats
@@ -46,8 +47,6 @@ class Analog:
     material: str
     """Its name in the figures."""
     instrument: str
-    severity: int
-    """Rated after its months were published; used only for such controls."""
     age: Floats
     """Months from its first day to the middle of each month used; above 0."""
     kept: Floats
@@ -86,13 +85,13 @@ def analogs_at(
 
 
 def _is_control(acts: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which acts are controls on all destinations, not merely scheduled ones."""
+    """Return which acts are strong controls on all destinations, not merely scheduled ones."""
     whole = acts["destinations"].str.split(";").map(lambda names: WORLD in names)
     return (
         whole
         & acts["instrument"].isin((LICENCE, BAN))
         & acts["direction"].eq("restrictive")
-        & acts["severity"].ge(2)
+        & (mineral_strength(acts) >= STRONG)
         & acts["evidence"].ne("scheduled")
         & acts["effective_from"].notna()
     )
@@ -150,8 +149,8 @@ def _analog(act: Act, name: str, rows: pd.DataFrame) -> Analog | None:
     if months < LEAST_BEFORE or level <= 0 or not after.any():
         return None
     return Analog(
-        str(act["event_id"]), name, str(act["instrument"]), int(act["severity"]),
-        age[after], single["tonnes"].to_numpy()[after] / level, months,
+        str(act["event_id"]), name, str(act["instrument"]), age[after],
+        single["tonnes"].to_numpy()[after] / level, months,
     )  # fmt: skip
 
 
@@ -172,9 +171,6 @@ def _without_overlap(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 OWN: Final = "magnets"
-
-UNLIKE_ANY: Final = -2
-"""Severity of no analog on other minerals: its effect is estimated from its own months alone."""
 
 
 def own_analogs(origin: Origin, controls: Sequence[Control]) -> tuple[Analog, ...]:
@@ -204,6 +200,4 @@ def _own_analog(control: Control, origin: Origin) -> Analog | None:
     if not counted.any():
         return None
     kept = origin.tonnes[rows][:, -seen:].sum(axis=0)[counted] / before[counted]
-    return Analog(
-        control.event_id, OWN, control.instrument, UNLIKE_ANY, age[counted], kept, LEVEL_MONTHS
-    )
+    return Analog(control.event_id, OWN, control.instrument, age[counted], kept, LEVEL_MONTHS)

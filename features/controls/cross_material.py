@@ -14,17 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.controls.controls import INSTRUMENTS
-from features.families.act_strength import INSTRUMENT_STRENGTH
+from features.families.act_strength import INSTRUMENT_STRENGTH, WEAK_SHARE, WEAK_WORDING
 from features.months import Months, month_number, month_start, months_since
 from store.arrays import Flags, Floats, Ints
 from store.asof import EVENT_KEY, known_at
 from store.vocabulary import EU27, EU27_MEMBERS, WORLD
-
-WEAK: Final = r"technology|equipment|smuggling"
-"""Wording of acts that do not stop goods."""
-
-WEAKENED: Final = 0.1
-"""Factor on the strength of such an act."""
 
 MID_MONTH: Final = pd.Timedelta(days=14)
 
@@ -83,14 +77,14 @@ def acts_of(
     announcement = rows["announced_on"].astype(str) + rows["issuer"].astype(str)
     together = [int(names[announcement.eq(one)].any(axis=0).sum()) for one in announcement]
     middles = [month_start(int(month)) + MID_MONTH for month in targets]
-    weak = rows["products"].str.contains(WEAK, regex=True).to_numpy(dtype=bool)
+    weak = rows["products"].str.contains(WEAK_WORDING, regex=True).to_numpy(dtype=bool)
     nature = rows["instrument"].map(INSTRUMENT_STRENGTH).to_numpy(dtype=float)
     ages = [months_since(day, targets) for day in rows["effective_from"]]
     shape = (len(rows), len(targets))
     force = [[_binds(act, day) for day in middles] for act in rows.to_dict("records")]
     return MaterialActs(
         destinations=tuple(rows["destinations"].astype(str)),
-        strength=np.where(weak, WEAKENED, 1.0) * nature,
+        strength=np.where(weak, WEAK_SHARE, 1.0) * nature,
         names=names,
         named_with=np.array(together, dtype=np.int64),
         bound=tuple(rows["effective_from"]),

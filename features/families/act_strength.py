@@ -1,4 +1,7 @@
-"""The strength of an act on magnet exports, from its instrument and its wording."""
+"""The strength of an act on exports of magnets or of a mineral, from instrument and wording.
+
+Both could be read on the day of its announcement; ``severity`` was rated afterwards: it is unused.
+"""
 
 from typing import Final
 
@@ -44,6 +47,17 @@ PRODUCT_STRENGTH: Final = (
 """Share of magnet trade that the wording of an act covers, by the first matching pattern; else
 0.1."""
 
+WEAK_WORDING: Final = r"technology|equipment|smuggling"
+"""Wording of acts that do not stop goods."""
+
+WEAK_SHARE: Final = 0.1
+"""Share of a mineral's exports that such an act covers."""
+
+NARROW_WORDING: Final = r"\bonly\b|\bat once\b|\bmostly free\b"
+"""Wording of acts on a few grades of a mineral."""
+
+NARROW_SHARE: Final = 0.3
+
 CONTROLS: Final = ("export_ban", "export_control", "entity_list", "quota")
 
 TARIFF_ACTS: Final = ("tariff_increase",)
@@ -56,6 +70,15 @@ def act_strength(events: pd.DataFrame) -> Floats:
     """Return the strength of each act on magnet exports, 0 to 1, from instrument and products."""
     nature = events["instrument"].map(INSTRUMENT_STRENGTH).astype(float)
     return np.asarray(product_share(events) * nature.to_numpy(), dtype=np.float64)
+
+
+def mineral_strength(events: pd.DataFrame) -> Floats:
+    """Return the strength of each act on the exports of its own mineral, 0 to 1."""
+    wording = events["legal_reference"].str.cat(events["products"], sep=" ")
+    share = np.where(wording.str.contains(NARROW_WORDING, regex=True), NARROW_SHARE, 1.0)
+    share = np.where(wording.str.contains(WEAK_WORDING, regex=True), WEAK_SHARE, share)
+    nature = events["instrument"].map(INSTRUMENT_STRENGTH).astype(float)
+    return np.asarray(share * nature.to_numpy(), dtype=np.float64)
 
 
 def product_share(events: pd.DataFrame) -> Floats:

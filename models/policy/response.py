@@ -1,7 +1,7 @@
 """Policy response: what a control that no month has felt yet leaves of a forecast.
 
 The level kept after a control is one curve over the months since it binds, drawn from those on
-other minerals: common to all, moved a little by instrument and severity, and by each act. In logs
+other minerals: common to all, moved a little by instrument, and by each act. In logs
 it is a Gaussian process, so that with few analogs it is wide and with own months it becomes the
 act's own. Draws are joint over months and destinations, and the same for equal seeds: two
 scenarios can be compared draw by draw. Source: docs/adr/0010-policy-response.md.
@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.controls.analogs import Analog
-from store.arrays import Floats, Ints, join
+from store.arrays import Floats, join
 
 FLOOR: Final = 0.02
 """Least share kept that differs from none: below it figures are rounding and last parcels."""
@@ -43,7 +43,6 @@ class ResponsePrior:
     """How far a month speaks for others, in log(1 + months)."""
     common: float = 2.0
     instrument: float = 0.3
-    severity: float = 0.3
     act: float = 0.6
     act_level: float = 0.5
     month: float = 0.6
@@ -199,11 +198,10 @@ class Response:
         near = _likeness(one.age, other.age, prior.reach)
         same = {
             name: (getattr(one, name)[:, None] == getattr(other, name)[None, :])
-            for name in ("instrument", "severity", "act")
+            for name in ("instrument", "act")
         }
         return np.asarray(
-            near * (prior.common**2 + prior.severity**2 * same["severity"])
-            + near * prior.act**2 * same["act"]
+            near * (prior.common**2 + prior.act**2 * same["act"])
             + prior.instrument**2 * same["instrument"]
             + prior.act_level**2 * same["act"]
         )
@@ -215,7 +213,6 @@ class _Points:
 
     age: Floats
     instrument: NDArray[np.str_]
-    severity: Ints
     act: NDArray[np.str_]
 
     @classmethod
@@ -224,15 +221,13 @@ class _Points:
         return cls(
             np.concatenate([analog.age for analog in analogs] or [np.empty(0)]),
             np.repeat(np.array([analog.instrument for analog in analogs], dtype=str), count),
-            np.repeat(np.array([analog.severity for analog in analogs], dtype=np.int64), count),
             np.repeat(np.array([analog.event_id for analog in analogs], dtype=str), count),
         )
 
     @classmethod
     def of_act(cls, age: Floats, instrument: str) -> "_Points":
-        """Return months of the act asked about; how severe it will prove nobody knows."""
-        one = np.ones(len(age), dtype=np.int64)
-        return cls(age, np.repeat(instrument, len(age)), -one, np.repeat("", len(age)))
+        """Return months of the act asked about."""
+        return cls(age, np.repeat(instrument, len(age)), np.repeat("", len(age)))
 
 
 def _logs(kept: Floats) -> Floats:

@@ -308,6 +308,16 @@ def revised(world: World, as_of: pd.Timestamp) -> World:
     return World(*(_revised(frame, as_of) for frame in _frames(world)))
 
 
+def misjudged(world: World, as_of: pd.Timestamp) -> World:  # noqa: ARG001 - the form of a change
+    """Return the world with every ``severity``, a label of hindsight, turned about."""
+    return World(
+        *(
+            frame.assign(severity=3 - frame["severity"]) if "severity" in frame else frame
+            for frame in _frames(world)
+        )
+    )
+
+
 def _revised(frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     known = _known(frame, as_of)
     later = known.assign(available_at=as_of + pd.Timedelta(seconds=1)).astype(

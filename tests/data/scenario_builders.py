@@ -22,7 +22,7 @@ NEUTRAL: dict[str, object] = {"direction": "neutral"}
 
 def halted(name: str, *, instrument: str = "export_control", kept: float = 1.0) -> Analog:
     """Build a control after which nearly nothing passed, and within a year nearly all."""
-    return Analog(name, "gallium", instrument, 3, AGES, kept * HALTED, 6.0)
+    return Analog(name, "gallium", instrument, AGES, kept * HALTED, 6.0)
 
 
 def make_standing(

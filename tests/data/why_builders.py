@@ -68,7 +68,7 @@ def halted_analog() -> Analog:
     """Return a control on another mineral: nothing for two months, then a slow return."""
     age = np.array([0.5, 1.5, 2.5, 3.5, 6.5, 12.5])
     return Analog(
-        "2017-09-gallium", "gallium", "export_control", 3, age,
+        "2017-09-gallium", "gallium", "export_control", age,
         np.array([0.0, 0.0, 0.1, 0.3, 0.7, 1.0]), 6.0,
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
 from models.learning.quantile_heads import texts_of
 from models.learning.spec import EngineSpec
+from models.policy.policy_effect import effect_at
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import LeakError
 from tests.data.builders import (
@@ -31,6 +32,7 @@ from tests.data.builders import (
     compare_at,
     make_table,
     make_world,
+    misjudged,
     only_known,
     poisoned,
     revised,
@@ -44,6 +46,7 @@ CHANGES = [
     pytest.param(UNCHANGED, id="as they came"),
     pytest.param(poisoned, id="poisoned"),
     pytest.param(revised, id="revised"),
+    pytest.param(misjudged, id="every severity spoiled"),
 ]
 DAYS = ["2019-06-25", "2024-06-25", "2025-04-10", "2025-10-20"]
 
@@ -109,6 +112,22 @@ def test_whole_forecast_is_the_same_whatever_came_out_later(
     pd.testing.assert_frame_equal(forecasts, expected, check_exact=True)
     assert trees == expected_trees
     assert card == expected_card
+
+
+@pytest.mark.parametrize("day", ["2024-01-25", "2025-04-10", "2025-10-20"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_policy_effect_is_the_same_whatever_came_out_later(change: Change, day: str) -> None:
+    effect, expected = (
+        effect_at(history.origin(at(day)), history.analogs(at(day)))
+        for history in (
+            change(bundled_world(), at(day)).history(),
+            only_known(bundled_world(), at(day)).history(),
+        )
+    )
+
+    assert [one.event_id for one in effect.controls] == [o.event_id for o in expected.controls]
+    for name in ("kept", "charged", "instead", "weight", "freed", "without"):
+        np.testing.assert_array_equal(getattr(effect, name), getattr(expected, name), err_msg=name)
 
 
 def test_forecast_of_a_table_is_the_same_whatever_its_later_months_hold() -> None:

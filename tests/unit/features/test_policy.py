@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from features.build import feature_block, frame_of
-from features.families.act_strength import act_strength
+from features.families.act_strength import act_strength, mineral_strength
 from features.families.policy import compute
 from store.asof import EVENT_KEY, known_at
 from tests.data.builders import at, bundled_world, frame_at, make_bare, make_events, make_origin
@@ -194,3 +194,19 @@ def test_the_view_of_events_gains_the_suspension_on_its_day() -> None:
     assert pd.isna(before["suspended_to"])
     assert after["suspended_from"] == pd.Timestamp("2025-11-07")
     assert after["suspended_to"] == pd.Timestamp("2026-11-10")
+
+
+@pytest.mark.parametrize(
+    ("wording", "strength"),
+    [
+        ({"products": "metal and products, listed compounds"}, 0.8),
+        ({"products": "extraction and metal technology"}, 0.08),
+        ({"products": "gallium", "legal_reference": "Operation against smuggling"}, 0.08),
+        ({"products": "fine high-grade powder only"}, 0.24),
+        ({"products": "grades at once >99.9% pure and >30 MPa", "severity": 0}, 0.24),
+    ],
+)
+def test_strength_on_a_mineral_is_read_from_what_the_act_says_of_its_goods(
+    wording: dict[str, object], strength: float
+) -> None:
+    assert mineral_strength(make_events({**CONTROL, **wording}))[0] == pytest.approx(strength)

@@ -10,7 +10,7 @@ AGES = np.array([0.5, 1.5, 2.5, 3.5, 6.5, 12.5])
 def halted(name: str, *, material: str = "gallium") -> Analog:
     """Nothing for two months, then a slow return."""
     kept = np.array([0.0, 0.0, 0.1, 0.3, 0.7, 1.0])
-    return Analog(name, material, "export_control", 3, AGES, kept, 6.0)
+    return Analog(name, material, "export_control", AGES, kept, 6.0)
 
 
 def test_curve_follows_the_analogs() -> None:
