@@ -72,7 +72,9 @@ def _store_paths() -> Iterator[tuple[str, Path]]:
     publish_forecasts(store, _forecasts(), as_of=moment, data_vintage="guard", commodity="850511")
 
     def answer() -> object:
-        document = forecast_document(latest_forecast(store, commodity="850511"), "USA", {})
+        document = forecast_document(
+            latest_forecast(store, commodity="850511"), "USA", {}, pd.DataFrame()
+        )
         columns = ["as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS]
         return json_answer(document), csv_answer(flat_rows(document), columns)
 

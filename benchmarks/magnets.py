@@ -20,9 +20,9 @@ from models.forecasting.evidence_forecaster import (
     answered,
     coherent,
 )
-from models.forecasting.forecaster import MODEL, REFERENCE, UNANSWERED
+from models.forecasting.forecaster import EXPERTS, MODEL, REFERENCE, UNANSWERED
 from models.forecasting.model_frame import rows_of
-from models.forecasting.residual_history import EXPERTS, TREES
+from models.forecasting.residual_history import TREES
 from models.learning.spec import ModelSpec
 from models.policy.policy_effect import effect_at
 from models.registry.served import predict_quantiles

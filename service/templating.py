@@ -27,6 +27,7 @@ _FILTERS: Final = (
     web_address,
     wording.chance_words,
     wording.name_of,
+    wording.scope_name,
 )
 
 

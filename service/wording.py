@@ -12,7 +12,7 @@ import pycountry
 
 from service.errors import UnknownError
 from store.errors import first_few
-from store.vocabulary import BY_PARTNER, COMMODITY, DESTINATIONS, EU27, QUANTILES, WORLD
+from store.vocabulary import ALL, BY_PARTNER, COMMODITY, DESTINATIONS, EU27, QUANTILES, WORLD
 
 MISSING: Final = "\N{EN DASH}"
 MINUS: Final = "\N{MINUS SIGN}"
@@ -78,6 +78,11 @@ if set(DESTINATION_NAMES) != {WORLD, EU27, *DESTINATIONS}:
 def name_of(destination: str) -> str:
     """Return the destination in words, or its code when it has no name."""
     return DESTINATION_NAMES.get(destination) or _country(destination)
+
+
+def scope_name(scope: str) -> str:
+    """Return the scope of a score in words: all destinations, or one."""
+    return "All destinations" if scope == ALL else name_of(scope)
 
 
 @cache

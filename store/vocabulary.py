@@ -33,6 +33,9 @@ DESTINATIONS: Final[tuple[str, ...]] = (
 """Destinations that partition the world: eight countries, the rest of EU27, the rest of the
 world."""
 
+ALL: Final = "ALL"
+"""Scope of a score over all destinations."""
+
 WORLD: Final = "WLD"
 EU27: Final = "EU27"
 AGGREGATES: Final[dict[str, tuple[str, ...]]] = {

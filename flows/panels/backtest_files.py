@@ -41,7 +41,7 @@ from flows.training.backtest import (
 from flows.training.predict import predict
 from flows.training.trial import trial_forecast
 from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_panel
-from models.evaluation.scores import ALL, board_of
+from models.evaluation.scores import board_of
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.forecasting.panel_snapshot import check_cutoff
 from models.learning.spec import EngineSpec, ModelSpec
@@ -50,7 +50,7 @@ from models.registry import tracking
 from models.registry.tracked_run import TrackedRun
 from store.errors import DataError
 from store.settings import Settings
-from store.vocabulary import FORECAST_COLUMNS
+from store.vocabulary import ALL, FORECAST_COLUMNS
 
 
 def replay_evidence(

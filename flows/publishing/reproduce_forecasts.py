@@ -15,13 +15,8 @@ from flows.publishing.table_snapshot import OF_GROUP, TableSnapshot, open_tables
 from models.evaluation.backtest import backtest_evidence
 from models.forecasting.decomposition import stages_from
 from models.forecasting.evidence_forecaster import TrainedModel
-from models.forecasting.fallback import (
-    NAIVE,
-    STATISTICAL,
-    FallbackForecast,
-    modelled,
-    plain,
-)
+from models.forecasting.fallback import FallbackForecast, modelled, plain
+from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
 from models.policy.policy_effect import effect_at

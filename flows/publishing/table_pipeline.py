@@ -23,10 +23,10 @@ from flows.publishing.table_snapshot import (
     open_tables,
     other_tables,
 )
-from flows.training.backtest import log_board, named_scores, own_metrics
+from flows.training.backtest import log_board, named_scores, own_metrics, told_scores
 from flows.training.predict import BacktestedForecast
 from models.evaluation.backtest import Backtest, backtest_group
-from models.evaluation.scores import ALL, hit_rates, scoreboard
+from models.evaluation.scores import scoreboard
 from models.forecasting.fallback import FAULTS, reason_of
 from models.forecasting.forecaster import MODEL
 from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
@@ -39,7 +39,7 @@ from store.errors import DataError, StoreError
 from store.publications.panels import StoredPanel
 from store.publications.publishing import write_scores
 from store.settings import Settings
-from store.vocabulary import EU27, WORLD
+from store.vocabulary import ALL, EU27, WORLD
 
 backtest_task = task(name="backtest-tables", cache_policy=NO_CACHE)(backtest_group)
 forecast_task = task(name="forecast-tables", cache_policy=NO_CACHE)(GroupForecaster.forecast)
@@ -104,7 +104,7 @@ class TablePipeline:
         return all(name.startswith(self.snapshot.model_family) for name in models)
 
     def forecast(self, entry: RunEntry) -> BacktestedForecast:
-        """Backtest, keep the scores, and forecast with how often the bands held.
+        """Backtest, keep the scores, and forecast.
 
         Raises:
             DataError: The table cannot be forecast.
@@ -117,9 +117,6 @@ class TablePipeline:
             raise made
         version = self.snapshot.model_version
         table = made.assign(model=version)
-        if len(result.cells):
-            rates = hit_rates(result.cells, MODEL)
-            table = table.assign(band_hit_rate=table["destination"].map(rates))
         if self.reason:
             table = table.assign(reason=self.reason)
         return BacktestedForecast(table, version, result)
@@ -164,7 +161,7 @@ class TablePipeline:
             cutoff=month_label(snapshot.table.cutoff),
             forecasts=forecast.table,
             panel=known_months(snapshot.table).assign(stderr_t=0.0, kind="observed"),
-            scores=forecast.backtest.scores,
+            scores=told_scores(forecast.backtest),
             notes=self.unknowns(),
             model_version=forecast.model_version,
             data_vintage=snapshot.data_vintage,

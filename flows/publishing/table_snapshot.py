@@ -13,7 +13,8 @@ from features.months import month_label
 from features.panel.partner_table import LEAST_PARTNERS, PartnerTable, partner_table
 from flows.context.stores import store_of
 from flows.publishing.run_config import GroupRecord, RunConfig, table_config
-from models.forecasting.fallback import CHAMPION, STATISTICAL
+from models.forecasting.fallback import CHAMPION
+from models.forecasting.forecaster import STATISTICAL
 from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster
 from models.learning.spec import EngineSpec
 from store.errors import DataError, first_few

@@ -20,9 +20,10 @@ from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.evaluation.compare import differences
+from models.evaluation.coverage import coverage_scores
 from models.evaluation.market_regimes import with_regime
 from models.evaluation.plots import score_plots, scoreboard_plots
-from models.evaluation.scores import ALL, LONGEST_LAG, carry_over, scoreboard
+from models.evaluation.scores import LONGEST_LAG, carry_over, scoreboard
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.learning.spec import ModelSpec
 from models.registry import tracking
@@ -31,7 +32,7 @@ from models.registry.tracked_run import InputData, TrackedRun
 from store.errors import StoreError
 from store.publications.publishing import write_scores
 from store.settings import Settings
-from store.vocabulary import COMMODITY, ERROR_AUTOCORRELATION
+from store.vocabulary import ALL, COMMODITY, ERROR_AUTOCORRELATION
 
 DPI: Final = 130
 
@@ -167,24 +168,29 @@ def named_scores(result: Backtest, *, as_of: pd.Timestamp, model_version: str) -
         as_of: Its moment.
         model_version: Name of the product's model.
     """
-    own = result.scores["model"] == MODEL
-    named = result.scores["model"].where(~own, model_version)
-    told = carried(result.cells, as_of=as_of, model_version=model_version)
-    return pd.concat([result.scores.assign(as_of=as_of, model=named), told])
+    told = told_scores(result)
+    named = told["model"].where(told["model"] != MODEL, model_version)
+    return told.assign(as_of=as_of, model=named)
 
 
-def carried(cells: pd.DataFrame, *, as_of: pd.Timestamp, model_version: str) -> pd.DataFrame:
+def told_scores(result: Backtest) -> pd.DataFrame:
+    """Return the scores of a backtest, the coverage of its bands and the carry-over of errors."""
+    own = result.cells.loc[result.cells["model"] == MODEL] if len(result.cells) else result.cells
+    if own.empty:
+        return result.scores
+    parts = [result.scores, coverage_scores(result.cells), carried(own)]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def carried(cells: pd.DataFrame) -> pd.DataFrame:
     """Return as a score how much of a miss carries over to the next month, if that can be told.
 
     Args:
-        cells: Those of a backtest; not modified.
-        as_of: The moment of the backtest.
-        model_version: Whose score it is.
+        cells: Those of the product's model in a backtest; not modified.
     """
-    share, pairs = carry_over(cells.loc[cells["model"] == MODEL])
+    share, pairs = carry_over(cells)
     row = {
-        "as_of": as_of,
-        "model": model_version,
+        "model": MODEL,
         "scope": ALL,
         "horizon_from": 1,
         "horizon_to": LONGEST_LAG,

@@ -19,16 +19,12 @@ from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import span, spanned
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
-from models.evaluation.scores import hit_rates
 from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
 from models.forecasting.evidence_forecaster import EvidenceForecaster, TrainedModel
 from models.forecasting.fallback import (
     CHAMPION,
-    NAIVE,
     PREVIOUS,
-    SPEAKER,
-    STATISTICAL,
     FallbackForecast,
     FallbackResult,
     FallbackStep,
@@ -38,7 +34,7 @@ from models.forecasting.fallback import (
     plain,
     remembered,
 )
-from models.forecasting.forecaster import MODEL
+from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.residual_history import ResidualHistory
 from models.learning.spec import ModelSpec
@@ -61,7 +57,7 @@ class Forecast:
     """A coherent forecast, ready to publish."""
 
     table: pd.DataFrame
-    """``FORECAST_COLUMNS`` and reason, drivers, contributions, band_hit_rate."""
+    """``FORECAST_COLUMNS`` and reason, drivers, contributions."""
     model_version: str
     """Names of all models that answered for a destination."""
 
@@ -138,14 +134,14 @@ def forecast(
     workspace: Workspace, result: EvidenceBacktest | None, version: int | None
 ) -> Forecast:
     """Return quantiles of every destination and month, made coherent, with what moved each most."""
-    return forecast_of(made_at(workspace, result, version), result)
+    return forecast_of(made_at(workspace, result, version))
 
 
 forecast_task = task(name="forecast", cache_policy=NO_CACHE)(forecast)
 
 
-def forecast_of(made: TrainedForecast, result: EvidenceBacktest | None) -> Forecast:
-    """Return a forecast ready to publish; ``result`` tells how often its bands held."""
+def forecast_of(made: TrainedForecast) -> Forecast:
+    """Return a forecast ready to publish."""
     if words := words_of(made.effect, made.analogs):
         echo(f"predict   {words}")
     rows, taken, count = made.rows, made.climbed.taken, len(made.origin.targets)
@@ -160,8 +156,6 @@ def forecast_of(made: TrainedForecast, result: EvidenceBacktest | None) -> Forec
     published = pd.concat([labels, made.stages.published], axis=1)[list(FORECAST_COLUMNS)]
     published["reason"] = np.repeat(made.climbed.reasons, count)
     published["drivers"], published["contributions"] = why_of(made)
-    if result is not None and len(result.cells):
-        published["band_hit_rate"] = _hit_rates(result, made).to_numpy()
     for line in _exceptions(made):
         echo(f"predict   {line}")
     return Forecast(published, "; ".join(dict.fromkeys(one.name for one in taken)))
@@ -263,16 +257,6 @@ def _raise(err: Exception) -> FallbackForecast:
 def _status(rung: FallbackStep, *, late: bool) -> str:
     own = "" if rung.status in {CHAMPION, REPLAY} else f", {rung.status}"
     return f"{STALE}{own}" if late else rung.status
-
-
-def _hit_rates(result: EvidenceBacktest, made: TrainedForecast) -> "pd.Series[float]":
-    """Return by row how often the band of who answered held for the destination."""
-    rates = {name: hit_rates(result.cells, name) for name in (MODEL, *SPEAKER.values())}
-    own = [
-        rates[SPEAKER.get(one.status, MODEL)].get(series, np.nan)
-        for one, series in zip(made.climbed.taken, made.origin.series, strict=True)
-    ]
-    return pd.Series(np.repeat(own, len(made.origin.targets)), dtype=float)
 
 
 def _exceptions(made: TrainedForecast) -> list[str]:

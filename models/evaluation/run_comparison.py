@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from models.evaluation.compare import BETTER, WORSE, differences
 from models.evaluation.plots import difference_plot, score_plots
 from models.evaluation.promotion import CHALLENGER, CHAMPION, own_cells, paired_cells
-from models.evaluation.scores import ALL
-from store.vocabulary import AGGREGATES
+from store.vocabulary import AGGREGATES, ALL
 
 A: Final = "A"
 B: Final = "B"

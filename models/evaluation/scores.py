@@ -14,10 +14,7 @@ from scipy.special import ndtri
 from models.forecasting.forecaster import REFERENCE
 from models.policy.drawing import ranks_within
 from store.arrays import Floats
-from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS, QUANTILES
-
-ALL: Final = "ALL"
-"""Scope of a score over all destinations."""
+from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS, QUANTILES
 
 CUTS: Final = ("horizon", "destination", "regime", "cutoff")
 """Columns of cells that a scoreboard is cut by."""
@@ -174,12 +171,6 @@ def _cut(sums: pd.DataFrame, kind: str) -> pd.DataFrame:
         }
     )
     return table[list(SCOREBOARD_COLUMNS)]
-
-
-def hit_rates(cells: pd.DataFrame, model: str) -> pd.Series:
-    """Return by destination how often a known month lay within a model's p10 and p90."""
-    own = cells.loc[cells["model"] == model]
-    return own.groupby("destination")["is_covered"].mean()
 
 
 LONGEST_LAG: Final = 6

@@ -12,10 +12,9 @@ from features.controls.analogs import Analog
 from features.history import FIRST_TRAINING, EvidenceHistory, release_moments
 from features.months import month_label, month_starts
 from features.origin import Origin
-from models.forecasting.forecaster import MODEL, UNANSWERED
+from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.model_frame import fit_heads, rows_of, training_set
 from models.forecasting.residual_history import (
-    EXPERTS,
     TREES,
     RawPrediction,
     ResidualHistory,

@@ -17,12 +17,11 @@ import pandas as pd
 from features.history import EvidenceHistory
 from features.origin import Origin
 from models.forecasting.evidence_forecaster import TrainedModel, past_moments
-from models.forecasting.forecaster import REFERENCE
+from models.forecasting.forecaster import EXPERTS, SPEAKER
 from models.forecasting.model_frame import experts_middle
 from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
     BASELINE_SPREAD,
-    EXPERTS,
     ResidualHistory,
     card_of,
     statistical_prediction,
@@ -45,12 +44,6 @@ NUMBERS: Final = [*QUANTILE_COLUMNS, "mean"]
 
 CHAMPION: Final = "champion"
 PREVIOUS: Final = "previous champion"
-STATISTICAL: Final = "statistical ensemble"
-NAIVE: Final = "seasonal naive"
-
-SPEAKER: Final = {STATISTICAL: EXPERTS, NAIVE: REFERENCE}
-"""Name in the backtest of each step without a trained model."""
-
 REMEMBERED: Final = 24
 """Past origins that calibrate the bands where no backtest was made: two years."""
 

@@ -21,6 +21,16 @@ UNANSWERED: Final = "no_response"
 REFERENCE: Final = "seasonal_naive"
 """The baseline that every model is measured against."""
 
+EXPERTS: Final = "experts"
+"""The statistical experts together, without trees."""
+
+STATISTICAL: Final = "statistical ensemble"
+NAIVE: Final = "seasonal naive"
+"""Status of a forecast by a step of the fallback chain without a trained model."""
+
+SPEAKER: Final = {STATISTICAL: EXPERTS, NAIVE: REFERENCE}
+"""Name in the backtest of each of these steps."""
+
 
 class Snapshot(Protocol):
     """What was known at one moment, ready to be forecast."""

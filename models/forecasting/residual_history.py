@@ -12,6 +12,7 @@ import numpy as np
 
 from features.build import base_of
 from features.origin import Origin
+from models.forecasting.forecaster import EXPERTS
 from models.forecasting.model_frame import experts_middle, outcome
 from models.learning.calibration import (
     combination_weights,
@@ -97,8 +98,7 @@ def _score_quantiles(scores: Floats, weight: Floats, spec: ModelSpec) -> Floats:
 
 
 TREES: Final = "lightgbm"
-EXPERTS: Final = "experts"
-"""Names of the two parts of the model, each alone."""
+"""Name of the trees alone; the other part of the model is ``EXPERTS``."""
 
 BASELINE_SPREAD: Final = 0.25
 """Spread that a forecast without heads is scored in, log units; calibration finds the true one."""

@@ -134,7 +134,7 @@ def _document(
         known_destination(current, destination)
     made: Record = current.memo.make(
         ("document", moment, destination),
-        lambda: forecast_document(rows, destination, current.meanings),
+        lambda: forecast_document(rows, destination, current.meanings, current.scores_at(moment)),
     )
     if not planning.is_overridden(current.commodity, destination, moment):
         return made

@@ -56,6 +56,20 @@ class ForecastMonth(ResponseModel):
     override: ForecastOverride | None = Field(None, description="Missing where there is none.")
 
 
+class CoverageResponse(ResponseModel):
+    """How often the 80 % band of a destination held, for one group of months ahead."""
+
+    horizon_from: int = Field(description="First month after the cutoff.", examples=[4])
+    horizon_to: int = Field(examples=[6])
+    share: float | None = Field(examples=[0.7857])
+    forecasts: int = Field(
+        description="Scored forecasts; below 20 too few to judge.", examples=[42]
+    )
+    pooled_share: float | None = Field(description="Over all destinations.", examples=[0.7824])
+    pooled_forecasts: int = Field(examples=[193])
+    words: str = Field(description="As the pages quote it.", examples=["79 % of 42"])
+
+
 class ForecastResponse(ResponseModel):
     """The published forecast of one destination."""
 
@@ -72,8 +86,9 @@ class ForecastResponse(ResponseModel):
         examples=["champion magnetcast-ce73e51d: the files of the model are missing"],
     )
     data_vintage: str = Field(examples=["897354e071c474eb"])
-    band_hit_rate: float | None = Field(
-        description="Coverage of the 80 % band in the backtest.", examples=[0.6065]
+    coverage: list[CoverageResponse] = Field(
+        description="How often the 80 % band held in the backtest; empty without one.",
+        examples=[[]],
     )
     months: list[ForecastMonth]
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import pandas as pd
 
+from models.evaluation.coverage import Coverage, coverage_of
 from service.charts.markers import Marker, RateStep, pick_markers
 from service.wording import MAGNETS, in_reading_order, name_of, tonnes, words_of
 from store.vocabulary import COMMODITY
@@ -18,12 +19,12 @@ class ReportInput:
     Attributes:
         as_of: UTC moment the forecast is for.
         cutoff: Last month the evidence knows, ``YYYY-MM``.
-        forecasts: ``FORECAST_COLUMNS``; optionally ``drivers`` (JSON list of ``[name, tonnes]``)
-            and ``band_hit_rate`` (share of past months inside the 80 % band, 0..1).
+        forecasts: ``FORECAST_COLUMNS``; optionally ``drivers`` (JSON list of ``[name, tonnes]``).
         panel: ``PANEL_COLUMNS``, history of all destinations and aggregates.
         events: Newest known version of each policy event at ``as_of``.
         scores: ``model, scope, horizon_from, horizon_to, metric, value, cells``; scope is a
-            destination or ``ALL``; ``wape``, ``coverage80`` and ``value_added`` are shares.
+            destination or ``ALL``; ``wape`` and ``value_added`` are shares. With
+            the coverage of the bands (``models.evaluation.coverage``).
         suspicious: ``statement, residual_t, z, source_url``, figures the rest contradicts.
         unknowns: Plain sentences on what the forecast could not know.
         notes: Plain sentences on what is odd about the figures.
@@ -88,6 +89,8 @@ class Fan:
     steps: tuple[RateStep, ...] = ()
     goods: str = MAGNETS
     """What it is of, in words."""
+    coverage: tuple[Coverage, ...] = ()
+    """How often the band held in the backtest, by horizon group; none without one."""
 
     @property
     def start(self) -> pd.Timestamp:
@@ -146,6 +149,7 @@ def make_fan(report: ReportInput, destination: str) -> Fan:
         forecast=forecast,
         markers=tuple(markers),
         left_out=left_out,
+        coverage=coverage_of(report.scores, destination, status_of(forecast)),
     )
 
 
@@ -156,9 +160,9 @@ def left_out_note(fan: Fan) -> str:
     )
 
 
-def status_of(fan: Fan) -> str:
-    """Return the destination's status; several are joined."""
-    return "; ".join(dict.fromkeys(fan.forecast["status"].astype(str))) or "no forecast"
+def status_of(forecast: pd.DataFrame) -> str:
+    """Return the status of a destination's months; several are joined."""
+    return "; ".join(dict.fromkeys(forecast["status"].astype(str))) or "no forecast"
 
 
 def reason_of(fan: Fan) -> str:

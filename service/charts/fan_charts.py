@@ -115,7 +115,7 @@ def _write_head(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
 
 def _write_status(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
     """Say so when another than the champion made the forecast."""
-    status = status_of(fan)
+    status = status_of(fan.forecast)
     if status != "champion":
         figure.text(
             1 - sheet.right / sheet.width,

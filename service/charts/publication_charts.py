@@ -153,6 +153,7 @@ def _fan(publication: Publication, destination: str) -> Fan:
         forecasts=publication.latest,
         panel=snapshot.panel,
         events=snapshot.ledger.events,
+        scores=publication.scores_at(publication.as_of),
     )
     fan = make_fan(report, destination)
     steps = pick_steps(

@@ -3,10 +3,12 @@
 import json
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from typing import Final
 
 import pandas as pd
 
+from models.evaluation.coverage import Coverage, coverage_of
 from service.http.responses import Record
 from service.wording import name_of
 from store.vocabulary import QUANTILE_COLUMNS
@@ -20,17 +22,20 @@ OVERRIDE_COLUMNS: Final = ("override_t", "override_by", "override_reason")
 NUMBERS: Final = (*QUANTILE_COLUMNS, "mean")
 
 
-def forecast_document(rows: pd.DataFrame, destination: str, meanings: Mapping[str, str]) -> Record:
+def forecast_document(
+    rows: pd.DataFrame, destination: str, meanings: Mapping[str, str], scores: pd.DataFrame
+) -> Record:
     """Return the forecast of one destination and moment; numbers are tonnes a month.
 
     Args:
         rows: Forecasts of one moment (columns of ``read_forecasts``); not modified.
         destination: One that is in ``rows``.
         meanings: Drivers in words.
+        scores: Of the newest backtest, for the coverage of the bands.
     """
     own = rows.loc[rows["destination"] == destination].sort_values("period")
     first = own.iloc[0]
-    rate = float(first["band_hit_rate"])
+    status = "; ".join(dict.fromkeys(own["status"].astype(str)))
     return {
         "destination": destination,
         "name": name_of(destination),
@@ -39,10 +44,10 @@ def forecast_document(rows: pd.DataFrame, destination: str, meanings: Mapping[st
         "as_of": f"{first['as_of']:%Y-%m-%dT%H:%M:%SZ}",
         "cutoff": str(first["cutoff"]),
         "model": str(first["model"]),
-        "status": "; ".join(dict.fromkeys(own["status"].astype(str))),
+        "status": status,
         "reason": "; ".join(dict.fromkeys(own["reason"].dropna().astype(str))),
         "data_vintage": str(first["data_vintage"]),
-        "band_hit_rate": None if math.isnan(rate) else round(rate, 4),
+        "coverage": [_coverage(one) for one in coverage_of(scores, destination, status)],
         "months": [_month(row, meanings) for row in own.to_dict("records")],
     }
 
@@ -99,6 +104,16 @@ def drivers_of(text: object) -> tuple[tuple[str, float], ...]:
     if not isinstance(text, str) or not text:
         return ()
     return tuple((str(name), float(tonnes)) for name, tonnes in json.loads(text))
+
+
+def _coverage(found: Coverage) -> Record:
+    """Return the coverage of one group of horizons; shares that are not known are null."""
+    told = asdict(found)
+    shares = {
+        name: None if math.isnan(told[name]) else round(told[name], 4)
+        for name in ("share", "pooled_share")
+    }
+    return {**told, **shares, "words": found.words}
 
 
 def _month(row: Mapping[object, object], meanings: Mapping[str, str]) -> Record:

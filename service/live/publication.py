@@ -194,10 +194,21 @@ class Publication:
         """Return the moments forecast at, newest first."""
         return sorted(self.snapshots, reverse=True)
 
+    def scores_at(self, as_of: pd.Timestamp) -> pd.DataFrame:
+        """Return the scores of the newest backtest up to a moment."""
+        return newest_scores(self.published.scores, as_of)
+
     def forecasts_at(self, as_of: pd.Timestamp) -> pd.DataFrame:
         """Return the forecasts of one moment."""
         rows = self.published.forecasts
         return rows.loc[rows["as_of"] == as_of]
+
+
+def newest_scores(scores: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return the scores of the newest backtest up to a moment."""
+    newest = scores.loc[scores["as_of"] <= as_of, "as_of"].max()
+    found: pd.DataFrame = scores.loc[scores["as_of"] == newest]
+    return found
 
 
 def read_new_panels(engine: Engine, published: Published, kept: Panels) -> Panels:
@@ -241,8 +252,9 @@ def make_publication(
     behind = {moment: panels.get(digest) for moment, digest in published.panels.items()}
     newest = max(moments)
     rows = published.forecasts.loc[published.forecasts["as_of"] == newest]
+    scores = newest_scores(published.scores, newest)
     answers = {
-        name: json_answer(forecast_document(rows, name, meanings))
+        name: json_answer(forecast_document(rows, name, meanings, scores))
         for name in in_reading_order(rows["destination"])
     }
     snapshots = {

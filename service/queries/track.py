@@ -7,10 +7,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from models.evaluation.coverage import Coverage, coverage_of, coverage_scores
+from models.forecasting.forecaster import MODEL
 from service.charts.markers import SCHEDULED_PREFIX, touches
 from service.live.publication import Publication
 from service.queries.models import TrackCell, columns_of
-from store.vocabulary import AGGREGATES, QUANTILE_COLUMNS, QUANTILES
+from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS, QUANTILES
 
 TRUTH: Final = "observed"
 """Kind of month that forecasts are scored on; derived and estimated months are not."""
@@ -29,13 +31,20 @@ class TrackScore:
     wape: float
     seasonal_naive: float
     last_value: float
-    coverage80: float
     pinball: float
 
     @property
     def loses(self) -> bool:
         """Tell whether a simple rule had a smaller error."""
         return self.wape > min(self.seasonal_naive, self.last_value)
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRow:
+    """How often the 80 % band of a destination held, by horizon group."""
+
+    destination: str
+    coverage: tuple[Coverage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,6 @@ def score(cells: pd.DataFrame, what: str) -> TrackScore:
         wape=share(both["error"]),
         seasonal_naive=share(both["seasonal_naive"] - both["tonnes"]),
         last_value=share(both["last_value"] - both["tonnes"]),
-        coverage80=float(both["inside80"].mean()) if len(both) else float("nan"),
         pinball=share(both["pinball"]),
     )
 
@@ -119,6 +127,15 @@ def by_destination(cells: pd.DataFrame, order: list[str]) -> list[TrackScore]:
     """Return the errors by destination, in a given order."""
     groups = dict(list(cells.groupby("destination")))
     return [score(groups[name], name) for name in order if name in groups]
+
+
+def coverage(cells: pd.DataFrame, order: list[str]) -> list[CoverageRow]:
+    """Return how often published bands held, by destination in a given order; all of them first."""
+    if cells.empty:
+        return []
+    scores = coverage_scores(cells.assign(model=MODEL, is_covered=cells["inside80"].astype(bool)))
+    names = [ALL, *(name for name in order if name in set(cells["destination"]))]
+    return [CoverageRow(name, coverage_of(scores, name, "")) for name in names]
 
 
 def largest_errors(publication: Publication, cells: pd.DataFrame) -> list[LargeError]:

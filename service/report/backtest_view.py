@@ -5,7 +5,8 @@ from typing import Final
 
 import pandas as pd
 
-from service.wording import DESTINATION_NAMES, name_of, percent
+from service.wording import DESTINATION_NAMES, percent, scope_name
+from store.vocabulary import ALL
 
 YARDSTICKS: Final[dict[str, str]] = {
     "seasonal_naive": "seasonal naive",
@@ -13,7 +14,9 @@ YARDSTICKS: Final[dict[str, str]] = {
 }
 """Models anyone could run by hand: the same month a year before, and the latest month."""
 
-ALL: Final = "ALL"
+METRICS: Final = ("wape", "mase", "sql", "value_added")
+"""Compared here; how often bands held is told by ``models.evaluation.coverage``."""
+
 _CELL: Final = ["scope", "horizon_from", "horizon_to", "model"]
 
 
@@ -28,7 +31,6 @@ class ScoreRow:
     wape: float
     mase: float
     sql: float
-    coverage80: float
     value_added: float
     cells: int
     loses_to: tuple[str, ...]
@@ -36,7 +38,7 @@ class ScoreRow:
     @property
     def scope_name(self) -> str:
         """Return the scope in words."""
-        return "All destinations" if self.scope == ALL else name_of(self.scope)
+        return scope_name(self.scope)
 
     @property
     def model_name(self) -> str:
@@ -56,6 +58,7 @@ class ScopeErrors:
 
 def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:
     """Return one row a scope, horizon range and model: all destinations first, ours on top."""
+    scores = scores.loc[scores["metric"].isin(METRICS)] if len(scores) else scores
     if scores.empty:
         return []
     wide = scores.pivot_table(index=_CELL, columns="metric", values="value", observed=True)
@@ -124,7 +127,6 @@ def _score_row(record: dict[object, object], frame: pd.DataFrame) -> ScoreRow:
         wape=wape,
         mase=_figure(row, "mase"),
         sql=_figure(row, "sql"),
-        coverage80=_figure(row, "coverage80"),
         value_added=_figure(row, "value_added"),
         cells=int(row["cells"]),
         loses_to=() if yardstick else tuple(str(model) for model in better),

@@ -1,6 +1,5 @@
 """The report on a commodity: one folder with a page, its pictures and the forecast file."""
 
-import math
 import re
 import tempfile
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ from service.charts.fan_charts import fan_png
 from service.charts.publication_charts import OVERVIEW_ALT, overview_png, overview_svg
 from service.queries.needs import USUAL_AUTOCORRELATION
 from service.report import view
-from service.report.backtest_view import ALL, YARDSTICKS, comparisons, losses, models_of, score_rows
+from service.report.backtest_view import YARDSTICKS, comparisons, losses, models_of, score_rows
 from service.templating import environment
 from service.wording import full_words_of
 from store.errors import DataError, first_few
-from store.vocabulary import ERROR_AUTOCORRELATION, EU27, FORECAST_COLUMNS, WORLD
+from store.vocabulary import ALL, ERROR_AUTOCORRELATION, EU27, FORECAST_COLUMNS, WORLD
 
 PAGE: Final = "index.html"
 
@@ -187,12 +186,13 @@ def _render_page(report: ReportInput, fans: list[Fan]) -> str:
             goods=full_words_of(report.commodity, {report.commodity: report.label}),
             count=len({outlook.destination for outlook in outlooks} - {WORLD, EU27}),
             outlooks=outlooks,
-            rated=any(not math.isnan(outlook.hit_rate) for outlook in outlooks),
+            rated=any(outlook.coverage for outlook in outlooks),
             headline=view.headline(outlooks[0]) if outlooks else "No month ahead is forecast.",
             nowcast=view.nowcast(fans[0]),
             overview=overview_svg(drawn, label=label, title=title) if report.pictures else "",
             sections=[view.section_of(fan, pictures=report.pictures) for fan in sections],
             overall=overall,
+            held=[fan for fan in fans if fan.coverage],
             by_destination=comparisons(single),
             models=[YARDSTICKS.get(model, model) for model in models_of(single)],
             losses=losses(scores if report.sections else overall),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from models.evaluation.coverage import Coverage
 from service.charts.fan import (
     Fan,
     alt_text,
@@ -46,8 +47,8 @@ class Outlook:
     """Chance that they stay below the year before; NaN where that is not known."""
     last_year: float
     """Tonnes of the last twelve known months."""
-    hit_rate: float
-    """Coverage of the 80 % band in the backtest, NaN where that is not known."""
+    coverage: tuple[Coverage, ...]
+    """How often the 80 % band held in the backtest, for the horizons of these months."""
 
     @property
     def name(self) -> str:
@@ -62,7 +63,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class MonthRow:
-    """One forecast month; ``hit_rate`` is NaN where the forecasts do not carry it."""
+    """One forecast month."""
 
     month: str
     past: bool
@@ -70,7 +71,8 @@ class MonthRow:
     p50: float
     p90: float
     year_ago: float
-    hit_rate: float
+    coverage: str
+    """How often the 80 % band held at its horizon; empty where that is not known."""
     drivers: tuple[tuple[str, float], ...]
     chance_below: float
     """Chance that the month stays below the year before; NaN where that is not known."""
@@ -90,9 +92,9 @@ class Section:
     status: str
 
     @property
-    def has_hit_rate(self) -> bool:
+    def has_coverage(self) -> bool:
         """Tell whether any month has the coverage of its band."""
-        return any(not math.isnan(row.hit_rate) for row in self.rows)
+        return any(row.coverage for row in self.rows)
 
     @property
     def driven(self) -> tuple[MonthRow, ...]:
@@ -124,10 +126,12 @@ def outlook_of(fan: Fan, autocorrelation: float) -> Outlook | None:
         high=by_name["p90"],
         before=before,
         partly_estimated=bool((past["kind"] == "estimated").any()),
-        status=status_of(fan),
+        status=status_of(fan.forecast),
         chance_below=chance_below(total.tolist(), before),
         last_year=fan.last_year,
-        hit_rate=float(fan.forecast.iloc[0].get("band_hit_rate", float("nan"))),
+        coverage=tuple(
+            one for one in fan.coverage if any(one.holds(int(h)) for h in rows["horizon"])
+        ),
     )
 
 
@@ -173,7 +177,7 @@ def section_of(fan: Fan, *, pictures: bool) -> Section:
         markers=fan.markers,
         left_out=left_out_note(fan) if fan.left_out else "",
         rows=month_rows(fan),
-        status=status_of(fan),
+        status=status_of(fan.forecast),
     )
 
 
@@ -187,7 +191,7 @@ def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
     groups: dict[str, list[str]] = {}
     for fan in fans:
         reason = reason_of(fan)
-        status = f"{status_of(fan)} ({reason})" if reason else status_of(fan)
+        status = f"{status_of(fan.forecast)} ({reason})" if reason else status_of(fan.forecast)
         groups.setdefault(status, []).append(name_of(fan.destination))
     return [(status, ", ".join(names)) for status, names in groups.items()]
 
@@ -204,7 +208,7 @@ def _month_row(fan: Fan, row: dict[Any, Any]) -> MonthRow:
         p50=float(row["p50"]),
         p90=float(row["p90"]),
         year_ago=year_ago,
-        hit_rate=float(row.get("band_hit_rate", float("nan"))),
+        coverage=next((c.words for c in fan.coverage if c.holds(int(row["horizon"]))), ""),
         drivers=drivers_of(row.get("drivers")),
         chance_below=chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
     )

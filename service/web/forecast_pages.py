@@ -196,7 +196,8 @@ def workbook(publication: Publication, destination: str, planning: PlanningState
         UnknownError: It is not forecast.
     """
     known_destination(publication, destination)
-    document = forecast_document(publication.latest, destination, publication.meanings)
+    scores = publication.scores_at(publication.as_of)
+    document = forecast_document(publication.latest, destination, publication.meanings, scores)
     overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
     document = with_overrides(document, overrides)
     buffer = io.BytesIO()

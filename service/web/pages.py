@@ -8,6 +8,7 @@ import pandas as pd
 from fastapi import Request
 from starlette.responses import Response
 
+from service.charts.publication_charts import fan_of
 from service.http.replies import reply
 from service.http.responses import HTML, Answer, Record, answer_of
 from service.live.health import HealthReport
@@ -17,10 +18,10 @@ from service.planning import entries
 from service.planning.entries import value_added
 from service.queries import history, tables, track
 from service.queries.needs import Of, all_needs, autocorrelation_of
-from service.report.backtest_view import ALL, YARDSTICKS, ScoreRow, losses, score_rows
+from service.report.backtest_view import YARDSTICKS, ScoreRow, losses, score_rows
 from service.web.render import FormErrors, bare_page, page
 from service.wording import home_of, name_of, query_of, words_of
-from store.vocabulary import COMMODITY, ERROR_AUTOCORRELATION, WORLD
+from store.vocabulary import ALL, COMMODITY, WORLD
 
 PLACE: Final = "/needs"
 
@@ -116,6 +117,10 @@ def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningSt
         later=track.score(track.without_sums(later), "Afterwards"),
         by_horizon=track.by_horizon(counted),
         by_destination=track.by_destination(counted, publication.destinations),
+        held=track.coverage(counted, publication.destinations),
+        held_before=[
+            fan for name in publication.destinations if (fan := fan_of(publication, name)).coverage
+        ],
         errors=track.largest_errors(publication, counted),
         published=tables.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],
@@ -129,8 +134,7 @@ def _replay(publication: Publication) -> list[ScoreRow]:
     """Return the newest backtest of our model and the simple rules, without its components."""
     scores = publication.published.scores
     ours = {*publication.published.runs["model_version"], *publication.latest["model"]}
-    errors = scores["metric"] != ERROR_AUTOCORRELATION
-    shown = scores.loc[errors & scores["model"].isin([*ours, *YARDSTICKS])]
+    shown = scores.loc[scores["model"].isin([*ours, *YARDSTICKS])]
     return score_rows(shown.loc[shown["as_of"] == shown["as_of"].max()])
 
 

@@ -125,9 +125,9 @@ def read_forecasts(
         commodity: only this one, magnets by default; None reads all.
 
     Returns:
-        ``as_of``, the columns of a forecast file, then ``band_hit_rate``, ``drivers``,
-        ``contributions``, ``reason``, ``data_vintage``, ``commodity`` and ``publication``, its
-        number; ``cutoff`` and ``period`` are ``YYYY-MM`` and ``model`` is the model's version.
+        ``as_of``, the columns of a forecast file, then ``drivers``, ``contributions``, ``reason``,
+        ``data_vintage``, ``commodity`` and ``publication``, its number; ``cutoff`` and ``period``
+        are ``YYYY-MM`` and ``model`` is the model's version.
         Ordered by commodity, as_of, destination, period, model.
     """
     wanted = [] if as_of is None else [publication_tables.forecasts.c.as_of == as_of]
@@ -264,8 +264,5 @@ def published_columns(rows: pd.DataFrame) -> pd.DataFrame:
     """Return stored forecasts with the columns of a forecast file, then the other columns."""
     months = {name: rows[name].dt.strftime("%Y-%m") for name in ("cutoff", "period")}
     frame = rows.assign(**months).rename(columns={"model_version": "model"})
-    extra = [
-        "band_hit_rate", "drivers", "contributions", "reason", "data_vintage", "commodity",
-        "publication",
-    ]  # fmt: skip
+    extra = ["drivers", "contributions", "reason", "data_vintage", "commodity", "publication"]
     return frame[["as_of", *FORECAST_COLUMNS, *extra]].reset_index(drop=True)

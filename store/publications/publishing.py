@@ -41,9 +41,9 @@ def publish_forecasts(
 
     Args:
         engine: an opened store.
-        frame: columns of a forecast file, ``model`` being the model's version; ``band_hit_rate``
-            (0..1), ``drivers`` and ``contributions`` (JSON) and ``reason`` (why the fallback chain
-            went past earlier models) if there are any. Not modified.
+        frame: columns of a forecast file, ``model`` being the model's version; ``drivers``
+            and ``contributions`` (JSON) and ``reason`` (why the fallback chain went past earlier
+            models) if there are any. Not modified.
         as_of: as_of of the forecast, aware.
         data_vintage: digest of the evidence used.
         commodity: the commodity forecast.

@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from store.schema.columns import WORDING, UtcMoment, columns, serial, text, texts
+from store.schema.columns import UtcMoment, columns, serial, text, texts
 from store.schema.tables import metadata
 from store.vocabulary import QUANTILE_COLUMNS
 
@@ -37,7 +37,6 @@ forecasts: Final = Table(
     *(Column(name, Float, nullable=False) for name in QUANTILE_COLUMNS),
     Column("mean", Float, nullable=False),
     text("status"),
-    Column("band_hit_rate", Float, info=WORDING),
     *texts("drivers", "contributions", "reason", wording=True, nullable=True),
     text("data_vintage", wording=True),
     # Number of the publication; 0 where it is older than their record.

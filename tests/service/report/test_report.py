@@ -150,13 +150,14 @@ def test_headline_does_not_compare_with_a_year_it_does_not_know() -> None:
     assert "Figures for the same months a year before are incomplete." in text
 
 
-def test_drivers_and_hit_rates_are_shown_only_where_forecasts_carry_them(page: str) -> None:
-    plain = render_page(make_small_report())
+def test_drivers_and_coverage_are_shown_only_where_they_are_known(page: str) -> None:
+    plain = render_page(make_small_report(scores=pd.DataFrame()))
 
     assert "US tariff in the month" in page
-    assert "78.0\N{NO-BREAK SPACE}%" in page
+    assert "78% of 220" in page
+    assert "too few months to judge (12); all destinations 78% of 220" in page
     assert "Main drivers" not in plain
-    assert "coverage</th>" not in plain
+    assert "band<br>held</th>" not in plain
 
 
 def test_defeats_and_negative_value_added_are_shown_as_such(page: str) -> None:

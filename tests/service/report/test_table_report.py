@@ -18,7 +18,7 @@ from tests.service.builders import (
 
 def make_table_report(**changes: object) -> ReportInput:
     names = {"EU27_REST": "FRA", "ROW": "MEX"}
-    forecasts = make_forecasts().assign(band_hit_rate=0.75)
+    forecasts = make_forecasts()
     history = make_panel()[["destination", "period", "tonnes"]].assign(
         stderr_t=0.0, kind="observed"
     )

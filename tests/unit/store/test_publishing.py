@@ -35,7 +35,7 @@ def publish(engine: Engine, frame: pd.DataFrame, *, as_of: pd.Timestamp = APRIL)
 
 def test_a_published_forecast_reads_back_as_its_file_columns(engine: Engine) -> None:
     told = {"drivers": '["tariff"]', "contributions": '{"level": 40.0}'}
-    frame = make_forecasts({"band_hit_rate": 0.8, **told})
+    frame = make_forecasts(told)
 
     assert publish(engine, frame) == 1
 
@@ -44,7 +44,6 @@ def test_a_published_forecast_reads_back_as_its_file_columns(engine: Engine) -> 
         published[list(FORECAST_COLUMNS)], frame[list(FORECAST_COLUMNS)], check_dtype=False
     )
     assert published["as_of"].tolist() == [APRIL]
-    assert published["band_hit_rate"].tolist() == [0.8]
     assert published["drivers"].tolist() == ['["tariff"]']
     assert published["contributions"].tolist() == ['{"level": 40.0}']
     assert published["data_vintage"].tolist() == ["f00d"]

@@ -6,8 +6,8 @@ import pytest
 
 from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.plots import score_plots
-from models.forecasting.forecaster import MODEL, UNANSWERED
-from models.forecasting.residual_history import EXPERTS, TREES
+from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
+from models.forecasting.residual_history import TREES
 from models.statistical.experts import BASELINES
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS

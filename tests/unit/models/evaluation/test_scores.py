@@ -4,7 +4,6 @@ import pytest
 from models.evaluation.scores import (
     SCOREBOARD_COLUMNS,
     cell_scores,
-    hit_rates,
     scoreboard,
     summarise,
 )
@@ -100,10 +99,6 @@ def test_a_month_with_two_truths_is_refused() -> None:
 
     with pytest.raises(pd.errors.MergeError, match="not a many-to-one merge"):
         cell_scores(FORECASTS, twice, SCALE)
-
-
-def test_hit_rates_are_of_the_model_asked_for(cells: pd.DataFrame) -> None:
-    assert hit_rates(cells, "lightgbm").to_dict() == {"USA": 0.5}
 
 
 def row_of(board: pd.DataFrame, model: str, kind: str, value: str) -> "pd.Series[float]":

@@ -14,10 +14,8 @@ from models.forecasting.evidence_forecaster import (
 )
 from models.forecasting.fallback import (
     CHAMPION,
-    NAIVE,
     NUMBERS,
     PREVIOUS,
-    STATISTICAL,
     FallbackForecast,
     FallbackStep,
     climb,
@@ -25,6 +23,7 @@ from models.forecasting.fallback import (
     plain,
     remembered,
 )
+from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
 from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory

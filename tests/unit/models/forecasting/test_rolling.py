@@ -12,9 +12,9 @@ from models.forecasting.evidence_forecaster import (
     EvidenceSnapshot,
     TrainedModel,
 )
-from models.forecasting.forecaster import MODEL, UNANSWERED
+from models.forecasting.forecaster import EXPERTS, MODEL, UNANSWERED
 from models.forecasting.model_frame import outcome, rows_of
-from models.forecasting.residual_history import EXPERTS, TREES, RawPrediction, ResidualHistory
+from models.forecasting.residual_history import TREES, RawPrediction, ResidualHistory
 from models.learning.quantile_heads import texts_of
 from models.registry.served import predict_quantiles
 from models.statistical.experts import BASELINES

@@ -1,0 +1,29 @@
+"""Every door quotes the coverage of one function, to the letter."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from models.evaluation.coverage import coverage_of
+from service.report.report import render_page
+from tests.service.builders import make_report, make_scores
+
+
+@pytest.mark.parametrize("destination", ["USA", "THA"], ids=["enough months", "too few"])
+def test_pages_the_api_and_the_report_quote_the_same_coverage(
+    client: TestClient, destination: str
+) -> None:
+    status = "champion" if destination == "USA" else "fallback"
+    groups = coverage_of(make_scores(), destination, status)
+
+    told = client.get(f"/api/v1/forecasts/{destination}").json()["coverage"]
+    page = client.get(f"/destinations/{destination}").text
+    record = client.get("/track-record").text
+    report = render_page(make_report())
+
+    assert [one["words"] for one in told] == [one.words for one in groups]
+    assert [one["share"] for one in told] == [one.share for one in groups]
+    shown = next(one for one in groups if one.holds(4))
+    assert f"4\N{EN DASH}6 months ahead {shown.words}." in page
+    cells = "".join(f'<td class="text">{one.words}</td>' for one in groups)
+    assert cells in record
+    assert cells in report

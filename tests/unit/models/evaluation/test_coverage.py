@@ -1,0 +1,64 @@
+import pandas as pd
+
+from models.evaluation.coverage import BAND_COVERAGE, Coverage, coverage_of, coverage_scores
+from models.forecasting.forecaster import EXPERTS, MODEL, STATISTICAL
+
+
+def cells_of(destination: str, model: str, horizons: list[int], held: list[bool]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"model": model, "destination": destination, "horizon": horizons, "is_covered": held}
+    )
+
+
+USA = cells_of("USA", MODEL, [1, 2, 3, 4] * 10, [True, True, False, False] * 10)
+DEU = cells_of("DEU", MODEL, [2, 3, 13], [False, False, True])
+
+
+def test_coverage_is_the_share_of_forecasts_inside_by_group_of_horizons() -> None:
+    scores = coverage_scores(pd.concat([USA, DEU]))
+
+    assert set(scores["metric"]) == {BAND_COVERAGE}
+    usa = scores.loc[scores["scope"] == "USA"].sort_values("horizon_from")
+    assert usa[["horizon_from", "horizon_to", "cells"]].to_numpy().tolist() == [
+        [1, 3, 30],
+        [4, 6, 10],
+    ]
+    assert usa["value"].tolist() == [2 / 3, 0.0]
+
+
+def test_too_few_forecasts_are_not_judged_and_the_pooled_share_is_quoted() -> None:
+    near, middle, far = coverage_of(coverage_scores(pd.concat([USA, DEU])), "DEU", "champion")
+
+    assert near == Coverage(1, 3, 0.0, 2, 0.625, 32)
+    assert near.words == "too few months to judge (2); all destinations 62% of 32"
+    assert (middle.forecasts, middle.pooled_forecasts) == (0, 10)
+    assert (far.horizon_from, far.share) == (13, 1.0)
+
+
+def test_enough_forecasts_are_quoted_with_their_number() -> None:
+    near, *_ = coverage_of(coverage_scores(USA), "USA", "champion")
+
+    assert near.words == "67% of 30"
+
+
+def test_where_a_fallback_answered_the_coverage_is_the_fallbacks() -> None:
+    experts = cells_of("USA", EXPERTS, [1] * 20, [True] * 20)
+    scores = coverage_scores(pd.concat([USA, experts]))
+
+    [own, _] = coverage_of(scores, "USA", "champion")
+    [spoke] = coverage_of(scores, "USA", f"stale, {STATISTICAL}")
+
+    assert (own.share, spoke.share) == (2 / 3, 1.0)
+
+
+def test_the_pooled_share_is_that_of_its_parts() -> None:
+    scores = coverage_scores(pd.concat([USA, DEU]))
+    parts = scores.loc[scores["scope"].isin(["USA", "DEU"]) & (scores["horizon_from"] == 1)]
+    pooled = scores.loc[scores["scope"].eq("ALL") & (scores["horizon_from"] == 1)].iloc[0]
+
+    assert pooled["cells"] == parts["cells"].sum()
+    assert pooled["value"] == (parts["value"] * parts["cells"]).sum() / parts["cells"].sum()
+
+
+def test_without_a_backtest_nothing_is_quoted() -> None:
+    assert coverage_of(pd.DataFrame(), "USA", "champion") == ()
