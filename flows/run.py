@@ -14,7 +14,14 @@ from flows.alerts import alert_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import describe_job, recorded_job
-from flows.context.stores import MAIN_JOB, marked_run, single_writer, store_of, table_run
+from flows.context.stores import (
+    MAIN_JOB,
+    made_store,
+    marked_run,
+    single_writer,
+    store_of,
+    table_run,
+)
 from flows.monitoring.monitors import watch_if_possible
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import PUBLISHED, alarm, emit
@@ -153,6 +160,8 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
         DataError: There is nothing to forecast it from.
     """
     job = MAIN_JOB if config.is_main else table_run(config.published_as)
+    if config.is_main:
+        made_store(settings)
     with single_writer(settings), marked_run(settings, job), _recorded(settings, as_of, config):
         result = _results(settings, as_of, [config], keep_going=False)[config.published_as]
     if isinstance(result, str):

@@ -1,8 +1,9 @@
 """What was known and forecast, as tidy tables.
 
 Each function calls what the command of the same name calls, without Prefect: nothing is published,
-no run is recorded and no server started. ``as_of`` is a day or a UTC moment, today if left out;
-only what was known by then is used. Periods are timestamps of the first day of a month.
+no run is recorded and no server started. A home without data gets the bundled facts first.
+``as_of`` is a day or a UTC moment, today if left out; only what was known by then is used. Periods
+are timestamps of the first day of a month.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from flows.analysis.scenarios import scenario_snapshot
 from flows.cli.options import moment
 from flows.context.console import track
 from flows.context.workspace import Workspace, open_workspace
+from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.training.predict import forecast as forecast_in
 from models.evaluation.backtest import backtest_evidence
@@ -139,7 +141,9 @@ def explain(
 def _opened(as_of: Moment) -> Workspace:
     """Return what was known at a moment."""
     stand = moment(None if as_of is None else str(as_of), option="as_of")
-    return open_workspace(Settings(), stand)
+    settings = Settings()
+    ingest_if_empty(settings)
+    return open_workspace(settings, stand)
 
 
 def _of_destinations(table: pd.DataFrame, names: str | Sequence[str] | None) -> pd.DataFrame:

@@ -80,6 +80,25 @@ def open_store(url: str) -> Engine:
     return engine
 
 
+def is_made(url: str) -> bool:
+    """Tell whether there is a database at an address to open; makes none.
+
+    True also where that cannot be told: opening it says what is wrong.
+    """
+    try:
+        if (file := sqlite_file(url)) is not None:
+            return file.is_file() and file.stat().st_size > 0
+        if make_url(url).get_backend_name() != "postgresql":
+            return True
+        engine = _engine(url)
+        try:
+            return _revision(engine) is not None
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ImportError):
+        return True
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Open the one write transaction: the whole block is committed, or nothing."""
@@ -193,9 +212,13 @@ def _migrate(engine: Engine) -> None:
 
 def _is_current(engine: Engine) -> bool:
     """Return whether there is nothing to migrate, so that opening waits for no writer."""
+    return _revision(engine) == _newest_revision()
+
+
+def _revision(engine: Engine) -> str | None:
+    """Return the revision of the schema, None where there is none yet."""
     with engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    return found == _newest_revision()
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 @cache

@@ -1,12 +1,15 @@
 """Everything the environment may change, read once and checked on entry."""
 
+import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from store.home import IN_CHECKOUT, NAMED_BY, VARIABLE, find_home
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 """Folder of the rooms: of the checkout, or within the installed package."""
@@ -20,27 +23,41 @@ PLAIN_URLS = (
 )  # fmt: skip
 
 
+def _mlflow_folder(known: dict[str, Any]) -> Path:
+    """Return MLflow's folder: below home, unless a checkout has one beside it as of old."""
+    home: Path = known["home"]
+    beside = home.parent / "mlruns"
+    is_old = home.name == IN_CHECKOUT and (beside / "mlflow.db").is_file()
+    return beside if is_old else home / "mlruns"
+
+
 class Settings(BaseSettings):
     """Process settings; ``MAGNETCAST_``-prefixed environment variables override them."""
 
     model_config = SettingsConfigDict(
         env_prefix="MAGNETCAST_",
+        env_ignore_empty=True,
         frozen=True,
         extra="forbid",
         # A refused value may be a key, or an address with a password in it.
         hide_input_in_errors=True,
     )
 
-    home: Path = Field(default=Path("var"), description="Database, cache and reports.")
+    home: Path = Field(
+        default_factory=lambda: find_home().path,
+        description="Folder of everything that is kept; empty means the nearest upwards.",
+    )
     database_url: str | None = Field(
         default=None, description="SQLAlchemy address; empty means SQLite below home."
     )
     data_dir: Path = Field(default=PROJECT_ROOT / "data", description="The bundled tables.")
     tracking_uri: str = Field(
-        default="sqlite:///mlruns/mlflow.db", description="MLflow's tracking database."
+        default_factory=lambda known: f"sqlite:///{_mlflow_folder(known) / 'mlflow.db'}",
+        description="MLflow's tracking database; empty means SQLite below home.",
     )
     artifact_dir: Path = Field(
-        default=Path("mlruns/artifacts"), description="Where MLflow keeps artifacts."
+        default_factory=lambda known: _mlflow_folder(known) / "artifacts",
+        description="Where MLflow keeps artifacts; empty means below home.",
     )
     threads: int = Field(
         default=2, ge=1, le=64, description="Threads LightGBM may use on panels from files."
@@ -169,6 +186,14 @@ class Settings(BaseSettings):
         "public ones.",
     )
 
+    @field_validator("home")
+    @classmethod
+    def _is_absolute(cls, home: Path) -> Path:
+        """Return the same folder whatever the current folder becomes; refuse what is none."""
+        if home.exists() and not home.is_dir():
+            raise ValueError("not a folder. Expected one, or a name that is free")
+        return home.expanduser().resolve()
+
     @field_validator("dask")
     @classmethod
     def _is_cluster(cls, dask: str | None) -> str | None:
@@ -192,6 +217,13 @@ class Settings(BaseSettings):
                 "a key has a setting of its own"
             )
         return address.rstrip("/")
+
+    @property
+    def home_source(self) -> str:
+        """Return why the home is that folder, in words."""
+        if "home" not in self.model_fields_set:
+            return find_home().source
+        return NAMED_BY.get() if os.environ.get(VARIABLE) else "given in code"
 
     @property
     def http_cache_dir(self) -> Path:

@@ -57,8 +57,8 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
         DataError: The archive's name has another ending.
         StoreError: A database cannot be copied, or the archive cannot be written.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
     engine = store_of(settings)
+    settings.home.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".backup-", dir=settings.home) as scratch:
         staged = Path(scratch)
         with single_writer(settings):

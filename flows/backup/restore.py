@@ -52,7 +52,7 @@ def restore(settings: Settings, path: Path, *, force: bool = False) -> Mapping[s
             f"{', '.join(names)} of {settings.home} is running. Expected nothing that reads what "
             "is to be replaced. Run `magnetcast down` first."
         )
-    with single_writer(settings):
+    with single_writer(settings, is_first=True):
         journal = settings.home / JOURNAL
         if undo(journal):
             echo("restore   the restore that was cut off before was undone")

@@ -7,16 +7,18 @@ docstring in its file, for Prefect and MLflow take seconds to import.
 import ast
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, Literal
 
-from cyclopts import App, Group
+from cyclopts import App, Group, Parameter
 
 from flows.context.console import echo
 from flows.context.library_defaults import set_defaults
-from store.errors import DataError, SourceError, StoreError
+from store.errors import DataError, SourceError, StoreError, first_few
+from store.home import chosen_home
 
 set_defaults()  # before a verb loads Prefect or MLflow
 
@@ -78,7 +80,34 @@ def _register() -> None:
             for name in names:
                 line = FAMILIES.get(name) or _docstrings(module)[name]
                 app.command(f"{__package__}.{module}:{name}", name=name, help=line, group=group)
-    app["--help"].group = app["--version"].group = Group("Options", sort_key=len(VERBS))
+    app.register_install_completion_command(help="Make the shell complete verbs and options.")
+    for option in ("--help", "--version", "--install-completion", "--show-completion"):
+        app[option].group = OPTIONS
+
+
+OPTIONS: Final = Group("Options", sort_key=len(VERBS))
+
+
+@app.command(name="--show-completion")
+def show_completion(shell: Literal["bash", "zsh", "fish"] | None = None, /) -> None:
+    """Print what completes verbs and options in a shell: bash, zsh or fish; yours if left out."""
+    sys.stdout.write(app.generate_completion(shell=shell))
+
+
+@app.meta.default
+def _in_home(
+    *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    home: Annotated[
+        Path | None,
+        Parameter(
+            help="Folder of everything that is kept; MAGNETCAST_HOME or the nearest if left out.",
+            group=OPTIONS,
+        ),
+    ] = None,
+) -> None:
+    """Run a verb in a home."""
+    with nullcontext() if home is None else chosen_home(home):
+        app(words)
 
 
 _register()
@@ -87,7 +116,7 @@ _register()
 def main() -> None:
     """Run a command; a known error becomes one message and exit code 1."""
     try:
-        app()
+        app.meta()
     except (DataError, SourceError, StoreError) as err:
         echo(f"error: {err}")
         sys.exit(1)
@@ -99,13 +128,34 @@ def main() -> None:
         )
         sys.exit(1)
     except Exception as err:
-        if not _is_of_prefect(err):
+        message = _of_settings(err) or _of_prefect(err)
+        if not message:
             raise
-        echo(
-            f"error: Prefect's server does not answer ({type(err).__name__}: {str(err)[:200]}). "
-            "Expected one that lasts as long as the run. `magnetcast up` starts it; then run again."
-        )
+        echo(f"error: {message}")
         sys.exit(1)
+
+
+def _of_settings(err: Exception) -> str:
+    """Return in words which settings cannot be used; empty for another error."""
+    from pydantic import ValidationError
+
+    if not isinstance(err, ValidationError) or err.title != "Settings":
+        return ""
+    wrong = [f"{'_'.join(map(str, one['loc']))}: {one['msg']}" for one in err.errors()]
+    return (
+        f"The environment has settings that cannot be used. {first_few(wrong)}. Correct or unset "
+        "MAGNETCAST_ and the name in capitals."
+    )
+
+
+def _of_prefect(err: Exception) -> str:
+    """Return in words that Prefect's server does not answer; empty for another error."""
+    if not _is_of_prefect(err):
+        return ""
+    return (
+        f"Prefect's server does not answer ({type(err).__name__}: {str(err)[:200]}). "
+        "Expected one that lasts as long as the run. `magnetcast up` starts it; then run again."
+    )
 
 
 def _is_of_prefect(err: BaseException | None) -> bool:

@@ -73,6 +73,8 @@ def _settings(settings: Settings) -> Iterator[Row]:
         unit = UNITS[max(ends, key=len)] if ends else ""
         is_given = name in settings.model_fields_set
         source = f"MAGNETCAST_{name.upper()}" if is_given else "default"
+        if name == "home":
+            source = settings.home_source
         yield name, "" if value is None else str(value), unit, source, field.description or ""
 
 

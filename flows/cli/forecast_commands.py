@@ -115,10 +115,12 @@ def predict(
         write_result(found, out=out, form=format)
         return
     if panel is None:
+        from flows.ingest.ingest import ingest_if_empty
         from flows.panels.backtest_files import predict_evidence
 
         stand = moment(as_of)
         own = None if asked.is_empty else magnets_recipe(settings, stand, asked).spec
+        ingest_if_empty(settings)
         write_result(predict_evidence(settings, stand, own), out=out, form=format)
         return
     spec = panel_recipe(settings, asked).spec

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 import pandas as pd
 from cyclopts import App, Parameter
 
-from flows.context.stores import store_of
+from flows.context.stores import has_store, store_of
 from flows.ingest.sources import (
     FIRST_MONTH,
     REVISED_MONTHS,
@@ -125,6 +125,8 @@ def tariffs(file: Path, /) -> None:
 
 def calendar_of(settings: Settings) -> ReleaseCalendar:
     """Return the releases on record; the rule alone while the store knows none."""
+    if not has_store(settings):
+        return ReleaseCalendar({})
     return ReleaseCalendar.from_frame(read_calendar(store_of(settings)))
 
 

@@ -17,7 +17,7 @@ from flows.cli.options import Form, Out
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import Format, readable, write_result
-from flows.context.stores import store_of
+from flows.context.stores import made_store, store_of
 from store.errors import DataError
 from store.planning.audit import Scope, create_token, read_tokens, revoke_token
 from store.settings import Settings
@@ -59,8 +59,11 @@ def status(
         return
     from flows.monitoring.health import examine
 
-    health = examine(Settings(), utc_now())
-    sys.stdout.write("\n".join(status_lines(health)) + "\n")
+    settings = Settings()
+    health = examine(settings, utc_now())
+    first, *others = status_lines(health)
+    home = f"Home: {settings.home} ({settings.home_source})."
+    sys.stdout.write("\n".join([first, home, *others]) + "\n")
     sys.exit(health.code)
 
 
@@ -176,7 +179,7 @@ def serve(
     from store.publications.panels import has_unnamed_panels
 
     settings = Settings()
-    engine = store_of(settings)
+    engine = made_store(settings)
     private = is_loopback(host)
     if not private and not scopes_in_force(engine):
         raise DataError(
@@ -234,7 +237,7 @@ def create(
     """Create a token and print it, this once; only its digest is stored."""
     from flows.context.provenance import actor
 
-    engine, who = store_of(Settings()), actor()
+    engine, who = made_store(Settings()), actor()
     made = create_token(engine, name=name, scopes=scope, at=utc_now(), actor=who)
     echo(f"token     {name}: keep it now, it cannot be shown again")
     sys.stdout.write(f"{made}\n")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from flows.context.console import echo
 from flows.context.output import show
+from flows.context.stores import made_store
 from store.errors import DataError, first_few
 from store.settings import Settings
 from store.vocabulary import EU27, WORLD
@@ -60,6 +61,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     from flows.publishing.table_snapshot import full_commodities
     from flows.run import run_each
 
+    made_store(settings)  # the main job, which follows, fills it
     configs = [table_config(code) for code in full_commodities(settings, as_of)]
     if configs:
         for key, result in run_each(settings, as_of, configs).items():

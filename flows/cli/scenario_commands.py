@@ -37,11 +37,14 @@ def scenario(
     Nothing is stored.
     """
     from flows.analysis.scenarios import scenario_snapshot
+    from flows.ingest.ingest import ingest_if_empty
     from models.policy.scenario import paired
 
-    content = content_of(file)
+    settings, content, stand = Settings(), content_of(file), moment(as_of)
     config = MAGNETS if commodity is None else table_config(commodity)
-    snapshot = scenario_snapshot(Settings(), moment(as_of), config)
+    if config.is_main:
+        ingest_if_empty(settings)
+    snapshot = scenario_snapshot(settings, stand, config)
     asked = read_scenario(file.name, content, snapshot.context)
     found = paired(snapshot, asked)
     echo(f"scenario  {asked.name}. {asked.description}".rstrip())

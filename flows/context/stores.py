@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
-from store.database import open_store, sqlite_file
+from store.database import is_made, open_store, shown_address, sqlite_file
 from store.errors import StoreError
 from store.settings import Settings
 
@@ -27,11 +27,39 @@ JOURNAL: Final = "restore.json"
 
 @lru_cache(maxsize=8)
 def store_of(settings: Settings) -> Engine:
-    """Return the open store of a process.
+    """Return the open store of a process; never makes one, nor a folder or lock.
 
     Raises:
-        StoreError: It cannot be opened, is gone, or a restore was cut off.
+        StoreError: There is none, it cannot be opened, is gone, or a restore was cut off.
     """
+    _check_not_damaged(settings)
+    if not has_store(settings):
+        raise StoreError(
+            f"There is no data yet in {shown_address(settings.url)}; the home is {settings.home} "
+            f"({settings.home_source}). Expected facts. `magnetcast ingest` loads the bundled "
+            "ones, `magnetcast run` forecasts too; --home names another home."
+        )
+    return open_store(settings.url)
+
+
+def made_store(settings: Settings) -> Engine:
+    """Return the open store of a process, made if there is none.
+
+    Raises:
+        StoreError: It cannot be made or opened, is gone, or a restore was cut off.
+    """
+    _check_not_damaged(settings)
+    if not has_store(settings):
+        open_store(settings.url).dispose()
+    return store_of(settings)
+
+
+def has_store(settings: Settings) -> bool:
+    """Tell whether there is a store to open; makes none."""
+    return is_made(settings.url)
+
+
+def _check_not_damaged(settings: Settings) -> None:
     if was_cut_off(settings):
         # A database made or opened now would get in the way of the one that waits aside.
         raise StoreError(
@@ -45,7 +73,6 @@ def store_of(settings: Settings) -> Engine:
             f"{settings.reports_dir}. Expected the database they came from. Mount its disk or put "
             "it back, run `magnetcast restore FILE --force`, or remove the reports to begin anew."
         )
-    return open_store(settings.url)
 
 
 def was_lost(settings: Settings) -> bool:
@@ -62,12 +89,18 @@ def was_cut_off(settings: Settings) -> bool:
 
 
 @contextmanager
-def single_writer(settings: Settings) -> Iterator[None]:
+def single_writer(settings: Settings, *, is_first: bool = False) -> Iterator[None]:
     """Let one process at a time train and publish; another waits.
 
+    Args:
+        settings: Where things are kept.
+        is_first: Whether it may be the first to write there; else a store is expected.
+
     Raises:
-        StoreError: The other did not end in ``settings.lock_timeout_s``.
+        StoreError: There is no store, or the other did not end in ``settings.lock_timeout_s``.
     """
+    if not is_first:
+        store_of(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(settings.lock_path, timeout=settings.lock_timeout_s):

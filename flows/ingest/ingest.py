@@ -5,7 +5,7 @@ found waits for a person; a document that is accepted becomes a policy event.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.provenance import actor
-from flows.context.stores import marked_run, single_writer, store_of
+from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of
 from flows.ingest.sources import IngestRequest, Past, ReceivedRows, bundled
 from flows.monitoring.spans import spanned
 from sources.bundled.policy_events import EVENT_COLUMNS, PolicyEvents
@@ -67,12 +67,41 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
         SourceError: A provider did not deliver; nothing is written.
     """
     wanted = request or bundled(settings)
-    engine, now, who = store_of(settings), utc_now(), actor()
-    received = receive_task(wanted, now)
+    report = _stored(settings, wanted, receive_task, guard_task, write_batch_task)
+    echo(f"ingest    {describe(report, wanted.place, store_of(settings))}")
+    return report
+
+
+def ingest_if_empty(settings: Settings) -> None:
+    """Load the bundled facts, without Prefect, where there are none, and say so.
+
+    Raises:
+        DataError: A guard refuses a file; it is kept in quarantine and nothing is written.
+    """
+    if has_store(settings) and len(read_vintages(store_of(settings))):
+        return
+    with single_writer(settings, is_first=True):
+        wanted = bundled(settings)
+        report = _stored(settings, wanted, receive, guard, write_batch)
+    told = describe(report, wanted.place, store_of(settings))
+    echo(f"ingest    the home {settings.home} was empty, so the bundled facts were loaded: {told}")
+
+
+def _stored(
+    settings: Settings,
+    wanted: IngestRequest,
+    receive: Callable[..., Sequence[ReceivedRows]],
+    guard: Callable[..., list[Refused]],
+    write_batch: Callable[..., WriteReport],
+) -> WriteReport:
+    """Receive, guard and write by steps that Prefect knows or does not."""
+    now, who = utc_now(), actor()
+    received = receive(wanted, now)
+    engine = made_store(settings)
     fresh = [pair for pair in received if not _is_known(engine, pair.file, wanted)]
-    if refused := guard_task(engine, fresh, past=wanted.past, now=now):
+    if refused := guard(engine, fresh, past=wanted.past, now=now):
         raise _refusal(engine, refused, wanted, now=now, who=who)
-    report = write_batch_task(
+    return write_batch(
         engine,
         Batch(tuple(file for _, file in received)),
         ingested_at=now,
@@ -80,8 +109,6 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
         skip_unchanged=wanted.revises,
         revised_at=now if wanted.revises else None,
     )
-    echo(f"ingest    {describe(report, wanted.place, engine)}")
-    return report
 
 
 def ingest_exclusively(
@@ -96,7 +123,7 @@ def ingest_exclusively(
             for what a person hands in and sees fail.
     """
     marked = marked_run(settings, f"the ingest of {source}") if source else nullcontext()
-    with single_writer(settings), marked:
+    with single_writer(settings, is_first=True), marked:
         ingest(settings, request)
 
 

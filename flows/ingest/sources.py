@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 import pandas as pd
 
 from flows.clock import utc_now
-from flows.context.stores import store_of
+from flows.context.stores import has_store, store_of
 from sources.base import MonthRange, Source, SourceInfo
 from sources.bundled.all_tables import bundled_sources
 from sources.bundled.wording import parse_period
@@ -128,6 +128,8 @@ def months_to_fetch(
 
 
 def _usual_first(settings: Settings, name: str, codes: Sequence[str], this: pd.Period) -> pd.Period:
+    if not has_store(settings):
+        return pd.Period(FIRST_MONTH, "M")
     vintages = read_vintages(store_of(settings))
     files = vintages.loc[vintages["source"].eq(name), "file_name"]
     if name in BY_CODE:

@@ -14,7 +14,13 @@ from sqlalchemy import Engine
 from features.months import last_complete_month, month_start
 from features.panel.statements import last_evidence_month
 from flows.backup.backup import last_backup
-from flows.context.stores import store_of, unfinished_runs, was_cut_off
+from flows.context.stores import (
+    has_store,
+    store_of,
+    unfinished_runs,
+    was_cut_off,
+    was_lost,
+)
 from flows.monitoring.health_checks import (
     FINE,
     HealthFacts,
@@ -61,12 +67,17 @@ class SystemHealth:
 
 
 def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
-    """Collect the facts and check them; no finding is ever raised.
+    """Collect the facts and check them; no finding is raised but that there is nothing yet.
 
     Args:
         settings: Where things are kept.
         now: The moment of asking (UTC).
+
+    Raises:
+        StoreError: There is no data yet.
     """
+    if not (has_store(settings) or was_cut_off(settings) or was_lost(settings)):
+        store_of(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     facts = HealthFacts(
         now=now,

@@ -96,6 +96,7 @@ def status_table(settings: Settings) -> pd.DataFrame:
     vintages, runs, latest = read_vintages(engine), read_runs(engine), latest_forecast(engine)
     champion = registry.champion(settings)
     facts = {
+        "home": f"{settings.home} ({settings.home_source})",
         "database": shown_address(settings.url),
         "files ingested": str(len(vintages)),
         "rows ingested": str(int(vintages["rows"].sum())) if len(vintages) else "0",

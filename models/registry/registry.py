@@ -9,6 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from models.registry.mlflow_client import connect, is_kept, worded
+from store.database import shown_address
 from store.errors import StoreError
 from store.settings import Settings
 
@@ -74,6 +75,8 @@ def at_version(settings: Settings, version: int) -> Champion:
     Raises:
         StoreError: There is no such version.
     """
+    if not is_kept(settings):
+        raise _no_version(settings, version)
     client, _ = connect(settings)
     return version_of(client, settings, version)
 
@@ -98,8 +101,6 @@ def named(settings: Settings, model_version: str) -> Champion | None:
         settings: Where MLflow's database is.
         model_version: The name, as a published forecast carries it.
     """
-    if not is_kept(settings):
-        return None
     return next(
         (one for one in _versions(settings)[::-1] if one.model_version == model_version), None
     )
@@ -194,16 +195,22 @@ def version_of(client: MlflowClient, settings: Settings, version: int) -> Champi
     except MlflowException as err:
         if err.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        raise StoreError(
-            f"Model {MODEL!r} in {settings.tracking_uri} has no version {version}. "
-            "Expected a version that training registered. Run `magnetcast train`, or choose one "
-            "shown by `mlflow ui`."
-        ) from err
+        raise _no_version(settings, version) from err
     return _champion_of(found)
 
 
+def _no_version(settings: Settings, version: int) -> StoreError:
+    return StoreError(
+        f"Model {MODEL!r} in {shown_address(settings.tracking_uri)} has no version {version}. "
+        "Expected a version that training registered. Run `magnetcast train`, or choose one "
+        "shown by `mlflow ui`."
+    )
+
+
 def _versions(settings: Settings) -> list[Champion]:
-    """Return what is known of every version, oldest first."""
+    """Return what is known of every version, oldest first; never makes a database."""
+    if not is_kept(settings):
+        return []
     client, _ = connect(settings)
     found = client.search_model_versions(f"name = '{MODEL}'")
     return sorted((_champion_of(one) for one in found), key=lambda one: one.version)

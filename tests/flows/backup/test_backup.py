@@ -13,7 +13,7 @@ from alembic import command
 
 from flows.backup.backup import back_up, last_backup
 from flows.backup.restore import restore, settings_into
-from flows.context.stores import JOURNAL, store_of
+from flows.context.stores import JOURNAL, made_store, store_of
 from flows.monitoring.health import examine
 from flows.panels.backtest_files import predict_evidence
 from flows.run import run
@@ -150,7 +150,7 @@ def test_an_older_schema_is_migrated_before_it_is_put_in_place(
     published: Published, tmp_path: Path
 ) -> None:
     old = settings_into(published.settings, tmp_path / "old")
-    engine = store_of(old)
+    engine = made_store(old)
     with writing(engine) as connection:
         command.downgrade(migration_config(connection), "0001")
     engine.dispose()
@@ -181,7 +181,7 @@ def old_archive(settings: Settings, path: Path) -> str:
 
 def test_a_newer_schema_is_refused(published: Published, tmp_path: Path) -> None:
     newer = settings_into(published.settings, tmp_path / "newer")
-    with writing(store_of(newer)) as connection:
+    with writing(made_store(newer)) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     old_archive(newer, tmp_path / "newer.tar.gz")
     here = settings_into(published.settings, tmp_path / "here")

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine, MetaData, create_engine, func, select
 
 from flows.backup.backup import back_up
 from flows.backup.restore import restore, settings_into
-from flows.context.stores import store_of
+from flows.context.stores import made_store, store_of
 from flows.panels.backtest_files import predict_evidence
 from models.registry import mlflow_client, registry, tracking
 from store.database import open_store, writing
@@ -111,7 +111,7 @@ def there(
             "tracking_uri": shown(mlflow),
         }
         settings = published.settings.model_copy(update=update)
-        fill(store_of(published.settings), store_of(settings))
+        fill(store_of(published.settings), made_store(settings))
         fill_mlflow(published.settings, settings)
         yield settings
         store_of(settings).dispose()
@@ -136,7 +136,7 @@ def here(
         update = {"database_url": empty_postgres, "tracking_uri": shown(mlflow)}
         settings = settings_into(there, tmp_path / "home").model_copy(update=update)
         yield settings
-        store_of(settings).dispose()
+        made_store(settings).dispose()
 
 
 def closed_restore(

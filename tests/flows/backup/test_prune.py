@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from flows.backup.backup import old_answers, prune
 from flows.clock import utc_now
-from flows.context.stores import store_of
+from flows.context.stores import made_store
 from models.registry import mlflow_client, registry, tracking
 from models.registry.registry import MODEL
 from store.publications.publishing import publish_forecasts
@@ -48,7 +48,7 @@ def settings(place: Path, published: Published) -> Settings:
     found = Settings()
     assert place in found.home.parents
     publish_forecasts(
-        store_of(found),
+        made_store(found),
         published.outcome.forecasts.assign(model="published"),
         as_of=at("2020-04-22"),
         data_vintage="v",

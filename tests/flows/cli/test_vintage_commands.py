@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from flows.context.stores import store_of
+from flows.context.stores import made_store
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_observations, read_vintages
 from store.facts.reviews import quarantine_file, read_quarantine
@@ -24,7 +24,7 @@ REVISED = {"value": 354.5, "available_at": "2025-08-20T00:00:00Z"}
 @pytest.fixture
 def engine(place: Path) -> Engine:  # noqa: ARG001 - sets the environment
     """Open the store the commands of this test see."""
-    return store_of(Settings())
+    return made_store(Settings())
 
 
 def fetched(*changes: dict[str, object], sha: str) -> FileRows:

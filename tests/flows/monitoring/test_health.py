@@ -7,7 +7,14 @@ from typing import Any, get_args
 import pandas as pd
 import pytest
 
-from flows.context.stores import RunMarker, is_writing, marked_run, read_markers, single_writer
+from flows.context.stores import (
+    RunMarker,
+    is_writing,
+    made_store,
+    marked_run,
+    read_markers,
+    single_writer,
+)
 from flows.monitoring.health import SystemHealth, examine
 from flows.monitoring.health_checks import Alarm, HealthFacts, health_findings
 from flows.monitoring.status import status_lines
@@ -128,6 +135,8 @@ def test_the_runbook_has_a_paragraph_for_each_alarm() -> None:
 
 @pytest.mark.usefixtures("place")
 def test_an_empty_store_is_broken_and_says_so(magnetcast: Call) -> None:
+    made_store(Settings())
+
     code, out, _ = magnetcast("status")
 
     assert code == 2
@@ -170,6 +179,7 @@ def test_work_that_was_told_to_end_is_noted_as_such(tmp_path: Path) -> None:
 
 def test_a_note_under_a_free_lock_tells_of_a_killed_process(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    made_store(settings)
     with single_writer(settings):
         busy = is_writing(settings)
         with marked_run(settings, "the main job"):

@@ -182,9 +182,9 @@ def test_a_second_writer_waits_no_longer_than_it_may(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, lock_timeout_s=0.1)
 
     with (
-        single_writer(settings),
+        single_writer(settings, is_first=True),
         pytest.raises(StoreError, match="Another run holds"),
-        single_writer(settings),
+        single_writer(settings, is_first=True),
     ):
         pass
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from flows.context.stores import store_of
+from flows.context.stores import made_store, store_of
 from flows.monitoring.health import examine
 from flows.monitoring.status import status_lines
 from flows.publishing.reproduce import reproduce
@@ -59,7 +59,7 @@ def tables() -> dict[str, pd.DataFrame]:
 
 def fill(settings: Settings, rows: pd.DataFrame, *, name: str, table: str = "observations") -> None:
     source = "comtrade" if table == "observations" else "analog_events"
-    write_batch(store_of(settings), Batch((FileRows(source, name, name, {table: rows}),)))
+    write_batch(made_store(settings), Batch((FileRows(source, name, name, {table: rows}),)))
 
 
 def filled_settings(settings: Settings, *events: dict[str, str]) -> Settings:

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from features.panel.partner_table import PartnerTable
 from flows.cli.forecast_commands import predict_table
 from flows.cli.run_commands import run_tables_and_tell
-from flows.context.stores import read_markers, store_of
+from flows.context.stores import made_store, read_markers, store_of
 from flows.publishing.reproduce import reproduce
 from flows.publishing.run_config import table_config
 from flows.publishing.table_pipeline import hindsight, record
@@ -42,7 +42,7 @@ class Filled:
 
 def fill(settings: Settings, rows: pd.DataFrame, *, name: str = "made-up") -> None:
     batch = Batch((FileRows("comtrade", name, name, {"observations": rows}),))
-    write_batch(store_of(settings), batch)
+    write_batch(made_store(settings), batch)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from features.panel.partner_table import partner_table
 from flows.analysis.explain import changes as changes_of
 from flows.analysis.table_changes import between
 from flows.cli.explain_commands import explain
-from flows.context.stores import store_of
+from flows.context.stores import made_store, store_of
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.table_pipeline import forecast_table_at
 from flows.publishing.table_snapshot import open_table
@@ -60,7 +60,7 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
     )
     rows = pd.concat([world.rows(), revision], ignore_index=True)
     write_batch(
-        store_of(settings), Batch((FileRows("comtrade", "t", "t", {"observations": rows}),))
+        made_store(settings), Batch((FileRows("comtrade", "t", "t", {"observations": rows}),))
     )
     publish(settings, BEFORE)
     publish(settings, AFTER)
@@ -129,7 +129,7 @@ def test_a_forecast_that_a_group_made_is_refused(twice: Twice, tmp_path: Path) -
     made = latest_forecast(store_of(twice.settings), commodity=COMMODITY)
     renamed = made[list(FORECAST_COLUMNS)].assign(model="group-ab12")
     publish_forecasts(
-        store_of(settings), renamed, as_of=at(AFTER), data_vintage="x", commodity=COMMODITY
+        made_store(settings), renamed, as_of=at(AFTER), data_vintage="x", commodity=COMMODITY
     )
 
     with pytest.raises(DataError, match="the model of a group, and who was in the group is not"):
