@@ -1,17 +1,20 @@
 """The past as a sequence of forecast origins, each with what was known then.
 
-Training and backtest use it.
+Training and backtest use it. Panels and analogs are kept by digest (docs/adr/0046-kept-origins.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Final
 
 import pandas as pd
 
 from features.controls.analogs import Analog, analogs_at
+from features.fingerprint import KnownRows, code_digest, key_of, machine_digest
 from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
+from store.digest_cache import NOTHING_KEPT, DigestCache, Values
 
 FIRST_TRAINING: Final = "2019-06-25"
 """First past origin: the first release of detail by destination in the bundled figures."""
@@ -29,6 +32,7 @@ class EvidenceHistory:
         events: pd.DataFrame,
         tariffs: pd.DataFrame,
         analog_events: pd.DataFrame | None = None,
+        cache: DigestCache = NOTHING_KEPT,
     ) -> None:
         """Take the facts of all times.
 
@@ -38,23 +42,54 @@ class EvidenceHistory:
             tariffs: Tariff steps, all versions; not modified.
             analog_events: Controls on other minerals, all versions; without them there is no
                 response to controls not yet observed.
+            cache: Where what is computed of past moments is kept.
         """
+        self.cache = cache
         self._analog_events = analog_events
         self._observations = observations
         self._events = events
         self._tariffs = tariffs
+        kinds = {
+            "observations": observations,
+            "events": events,
+            "tariffs": tariffs,
+            "analog_events": analog_events,
+        }
+        self._facts = {name: KnownRows(rows) for name, rows in kinds.items() if rows is not None}
         self._panels: dict[pd.Timestamp, EvidencePanel] = {}
         self._origins: dict[pd.Timestamp, Origin] = {}
 
+    def key(
+        self, moment: pd.Timestamp, made_by: Callable[..., object], *more: object, of: Sequence[str]
+    ) -> str:
+        """Return the key of what is computed at a moment.
+
+        Args:
+            moment: The moment (UTC).
+            made_by: What computes it, whose code and all code that it imports enter.
+            more: Whatever else it depends on.
+            of: Kinds of facts that it may look at, by name of this history's arguments.
+        """
+        facts = {name: rows.digest(moment) for name, rows in self._facts.items() if name in of}
+        code = made_by.__qualname__, code_digest(made_by.__module__)
+        return key_of(moment.isoformat(), facts, *code, machine_digest(), *more)
+
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:
-        """Return the evidence panel at a moment; solved once.
+        """Return the evidence panel at a moment, without its gaps; solved once.
 
         Raises:
             DataError: The moment is too early, or nothing is known.
         """
         if moment not in self._panels:
-            self._panels[moment] = evidence_panel(self._observations, as_of=moment)
+            key = self.key(moment, evidence_panel, of=["observations"])
+            kept = self.cache.fetch(key, lambda: self._solved(moment))
+            self._panels[moment] = EvidencePanel(as_of=moment, **kept)
         return self._panels[moment]
+
+    def _solved(self, moment: pd.Timestamp) -> Values:
+        panel = evidence_panel(self._observations, as_of=moment)
+        kept = {one.name for one in fields(panel)} - {"as_of", "gaps"}
+        return {name: getattr(panel, name) for name in sorted(kept)}
 
     def keep(self, panel: EvidencePanel) -> None:
         """Take a panel that was solved from these very facts before, so that it is not again."""
@@ -63,7 +98,7 @@ class EvidenceHistory:
     def gaps(self, moment: pd.Timestamp) -> pd.DataFrame:
         """Return partner imports beside exports at a moment, ``mirror.GAP_COLUMNS``.
 
-        Solved for: no stored panel holds them.
+        Solved for: no kept panel holds them.
         """
         return evidence_panel(self._observations, as_of=moment).gaps
 
@@ -79,11 +114,27 @@ class EvidenceHistory:
         """Return what was known at a moment of controls on other minerals."""
         if self._analog_events is None:
             return ()
-        return analogs_at(self._analog_events, self._observations, as_of=moment)
+        events, figures = self._analog_events, self._observations
+        key = self.key(moment, analogs_at, of=["analog_events", "observations"])
+        kept = self.cache.fetch(key, lambda: _by_place(analogs_at(events, figures, as_of=moment)))
+        names = [one.name for one in fields(Analog)]
+        return tuple(
+            Analog(**{name: kept[f"{place}.{name}"] for name in names})
+            for place in range(len(kept) // len(names))
+        )
 
     def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
         """Return one origin a month before a moment, oldest first."""
         return [self.origin(earlier) for earlier in release_moments(FIRST_TRAINING, moment)]
+
+
+def _by_place(analogs: Sequence[Analog]) -> Values:
+    """Return the fields of analogs by place and name."""
+    return {
+        f"{place}.{one.name}": getattr(analog, one.name)
+        for place, analog in enumerate(analogs)
+        for one in fields(analog)
+    }
 
 
 def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:

@@ -71,6 +71,13 @@ class Settings(BaseSettings):
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )
 
+    origins_cache_mb: int = Field(
+        default=500,
+        ge=0,
+        description="Megabytes of panels and forecasts of past origins that are kept below home, "
+        "so that what did not change is not computed again; 0 keeps none.",
+    )
+
     pictures: bool = Field(
         default=True,
         description="Whether reports, and backtests in MLflow, are drawn; without, they hold the "
@@ -229,6 +236,11 @@ class Settings(BaseSettings):
     def http_cache_dir(self) -> Path:
         """Return the folder of the raw answers of providers."""
         return self.home / "cache" / "http"
+
+    @property
+    def origins_dir(self) -> Path:
+        """Return the folder of what was computed of past origins; safe to delete."""
+        return self.home / "cache" / "origins"
 
     @property
     def url(self) -> str:

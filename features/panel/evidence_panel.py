@@ -38,7 +38,7 @@ class EvidencePanel:
     ``store.publications.panels.CONTRADICTION_COLUMNS``."""
     gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_COLUMNS)))
     """Partner imports and exports estimated without them; columns: ``mirror.GAP_COLUMNS``.
-    Empty in a panel that was read from the store."""
+    Empty in a panel that was read from the store or of a history."""
 
     @classmethod
     def from_stored(cls, stored: StoredPanel, as_of: pd.Timestamp) -> "EvidencePanel":

@@ -1,37 +1,19 @@
 """Who or what made a result: the actor, the code, and what it ran on."""
 
 import getpass
-import os
-import platform
 import shutil
 import subprocess
-from importlib.metadata import version
 from typing import Final
 
 from prefect.runtime import deployment
 
+from features import fingerprint
 from store.settings import PROJECT_ROOT
-
-PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scipy", "scikit-learn", "threadpoolctl")
-"""Packages whose arithmetic may reach a published number."""
-
-THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def environment() -> dict[str, object]:
-    """Return what a number may depend on beside rows and code: versions, platform, threads."""
-    return {
-        "code": git_commit(),
-        "packages": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
-        },
-        "platform": f"{platform.system()} {platform.machine()} {platform.libc_ver()[1]}".strip(),
-        "threads": {
-            "processors": os.cpu_count(),
-            **{name: os.environ.get(name, "") for name in THREADS},
-        },
-    }
+    """Return what a number may depend on beside rows: code, versions, platform, threads."""
+    return {"code": git_commit(), **fingerprint.environment()}
 
 
 def git_commit() -> str:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
+from typing import Final
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -14,11 +16,14 @@ from flows.context.stores import store_of
 from models.forecasting.evidence_forecaster import EvidenceSnapshot
 from models.learning.spec import ModelSpec
 from store.asof import require_time_zone
+from store.digest_cache import DigestCache
 from store.facts.evidence import evidence_commodities, evidence_digests
 from store.facts.reading import read_analog_events, read_events, read_observations, read_tariffs
 from store.publications.panels import panel_behind
 from store.settings import Settings
 from store.vocabulary import MONTHS_AHEAD
+
+MEGABYTE: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,8 @@ def open_workspace(
     require_time_zone(as_of)
     engine = store_of(settings)
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
-    history = _history(as_of, data_vintage, engine, until)
+    kept = settings.origins_dir, settings.origins_cache_mb
+    history = _history(as_of, data_vintage, engine, until, kept)
     return Workspace(settings, as_of, data_vintage, spec or ModelSpec(), engine, history)
 
 
@@ -100,9 +106,14 @@ def known_facts(
 
 @lru_cache(maxsize=2)
 def _history(
-    as_of: pd.Timestamp, data_vintage: str, engine: Engine, until: int | None
+    as_of: pd.Timestamp,
+    data_vintage: str,
+    engine: Engine,
+    until: int | None,
+    kept: tuple[Path, int],
 ) -> EvidenceHistory:
-    history = EvidenceHistory(*known_facts(engine, as_of, until=until))
+    cache = DigestCache(kept[0], kept[1] * MEGABYTE)
+    history = EvidenceHistory(*known_facts(engine, as_of, until=until), cache=cache)
     stored = panel_behind(engine, as_of=as_of, data_vintage=data_vintage)
     if stored is not None:
         # Published from these very facts: the panel is the one that was solved then.

@@ -16,12 +16,12 @@ from features.months import month_label
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor, LocalExecutor, Progress, untracked
 from models.forecasting.evidence_forecaster import (
-    EvidenceForecaster,
     EvidenceSnapshot,
     past_moments,
     training_moments,
 )
 from models.forecasting.forecaster import MODEL, FittedForecaster, Forecaster, forecast_file
+from models.forecasting.kept_forecasts import KeptForecaster
 from models.forecasting.panel_forecaster import CommodityGroup, GroupForecaster, PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot, check_cutoff
 from models.forecasting.residual_history import ResidualHistory
@@ -175,7 +175,7 @@ def backtest_evidence(
     moments = past_moments(as_of)
     for moment in track(training_moments(as_of), "evidence of past origins"):
         history.origin(moment)
-    forecaster = EvidenceForecaster(spec)
+    forecaster = KeptForecaster(spec)
     snapshot_at = partial(EvidenceSnapshot, history)
     first = min(SCORED_FROM, moments[-1])
     compare = partial(compare_at, forecaster, snapshot_at)
