@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.alerts import alert_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import describe_job, recorded_job
+from flows.context.prefect_runs import job_flow
 from flows.context.stores import (
     MAIN_JOB,
     made_store,
@@ -147,7 +147,7 @@ Result = RunOutcome | str
 """What a run left behind, or why it left nothing."""
 
 
-@flow(name="run", validate_parameters=False)
+@job_flow("run", run_name="run {config.published_as} {as_of:%Y-%m-%d}")
 def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) -> RunOutcome:
     """Backtest, forecast, publish and report one configuration; does nothing twice.
 
@@ -170,7 +170,7 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     return result
 
 
-@flow(name="run-each", validate_parameters=False)
+@job_flow("run-each", run_name="run-each {as_of:%Y-%m-%d}")
 def run_each(
     settings: Settings, as_of: pd.Timestamp, configs: Sequence[RunConfig]
 ) -> dict[str, Result]:

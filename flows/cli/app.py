@@ -17,6 +17,7 @@ from cyclopts import App, Group, Parameter
 
 from flows.context.console import echo
 from flows.context.library_defaults import set_defaults
+from flows.context.prefect_home import choose_server
 from store.errors import DataError, SourceError, StoreError, first_few
 from store.home import chosen_home
 
@@ -107,7 +108,18 @@ def _in_home(
 ) -> None:
     """Run a verb in a home."""
     with nullcontext() if home is None else chosen_home(home):
+        if words and not words[0].startswith("-"):
+            _choose_server(words[0])
         app(words)
+
+
+def _choose_server(verb: str) -> None:
+    """Choose the Prefect server that a verb reports to, before the verb loads Prefect."""
+    from store.settings import Settings
+
+    server = choose_server(Settings().home)
+    if server.is_lost and verb not in VERBS["Operate"]["operation_commands"]:
+        echo(f"prefect   {server.message}")
 
 
 _register()

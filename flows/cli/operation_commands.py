@@ -17,6 +17,7 @@ from flows.cli.options import Form, Out
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import Format, readable, write_result
+from flows.context.prefect_home import choose_server
 from flows.context.stores import made_store, store_of
 from store.errors import DataError
 from store.planning.audit import Scope, create_token, read_tokens, revoke_token
@@ -63,7 +64,8 @@ def status(
     health = examine(settings, utc_now())
     first, *others = status_lines(health)
     home = f"Home: {settings.home} ({settings.home_source})."
-    sys.stdout.write("\n".join([first, home, *others]) + "\n")
+    prefect = f"Prefect: {choose_server(settings.home).message}"
+    sys.stdout.write("\n".join([first, home, prefect, *others]) + "\n")
     sys.exit(health.code)
 
 

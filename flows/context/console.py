@@ -1,5 +1,6 @@
 """Progress on stderr: live on a terminal, plain lines elsewhere."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
@@ -8,6 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 CONSOLE: Final = Console(stderr=True, highlight=False)
 
+LOG: Final = logging.getLogger("magnetcast")
+"""What is told is logged here too; jobs hand it to Prefect (``flows.context.prefect_runs``)."""
+LOG.setLevel(logging.INFO)
+LOG.propagate = False
+
 LINES: Final = 4
 """Plain lines printed over one loop."""
 
@@ -15,8 +21,9 @@ _Item = TypeVar("_Item")
 
 
 def echo(message: str) -> None:
-    """Print one line to stderr."""
+    """Print one line to stderr, and log it."""
     CONSOLE.print(message, soft_wrap=True, markup=False)
+    LOG.info(message)
 
 
 def track(items: Sequence[_Item], label: str) -> Iterable[_Item]:

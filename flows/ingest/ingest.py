@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
 from flows.context.console import echo
+from flows.context.prefect_runs import job_flow
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of
-from flows.ingest.sources import IngestRequest, Past, ReceivedRows, bundled
+from flows.ingest.sources import BUNDLED, IngestRequest, Past, ReceivedRows, bundled
 from flows.monitoring.spans import spanned
 from sources.bundled.policy_events import EVENT_COLUMNS, PolicyEvents
 from sources.checks.guards import objections
@@ -57,7 +59,12 @@ guard_task = task(name="guard", cache_policy=NO_CACHE)(guard)
 write_batch_task = task(name="write-batch", cache_policy=NO_CACHE)(write_batch)
 
 
-@flow(name="ingest", validate_parameters=False)
+def _run_name() -> str:
+    request: IngestRequest | None = flow_run.parameters["request"]
+    return f"ingest {request.place if request else BUNDLED}"
+
+
+@job_flow("ingest", run_name=_run_name)
 @spanned("ingest", lambda report: {"rows": report.total})
 def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteReport:
     """Store one request, the bundled tables if none is given; files already known change nothing.
@@ -200,7 +207,7 @@ NEEDED: Final = (
 """What an event must say; the other columns of data/policy_events.csv may."""
 
 
-@flow(name="review-accept", validate_parameters=False)
+@job_flow("review-accept", run_name="review-accept {number}")
 def accept(settings: Settings, number: int, event: Path, note: str = "") -> WriteReport:
     """Write the event a document is, known from now on, and note the decision.
 

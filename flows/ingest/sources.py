@@ -18,6 +18,9 @@ from store.facts.reading import read_vintages
 from store.settings import Settings
 from store.vocabulary import HS6
 
+BUNDLED: Final = "in the bundled tables"
+"""Place of the bundled tables, for messages."""
+
 FIRST_MONTH: Final = "2017-01"
 """First month fetched while the store holds nothing of a source."""
 
@@ -56,7 +59,7 @@ def bundled(settings: Settings) -> IngestRequest:
         return [ReceivedRows(s.info, s.load()) for s in bundled_sources(settings.data_dir)]
 
     return IngestRequest(
-        place="in the bundled tables",
+        place=BUNDLED,
         receive=receive,
         past="nothing",
         revises=False,

@@ -19,6 +19,7 @@ import pandas as pd
 
 from flows.clock import utc_now
 from flows.context.console import echo
+from flows.context.prefect_home import prefect_folder, remove_profile, write_profile
 from flows.operations.server_processes import (
     LOOPBACK,
     LocalServer,
@@ -45,12 +46,15 @@ LEASES: Final = "prefect.server.concurrency.lease_storage.filesystem"
 """Prefect keeps who holds a training slot in memory: a server that is killed would forget the
 holder, not the slot, and nothing would ever train again."""
 
+AT_ONCE: Final = 3
+"""So many servers need no other and are started together."""
+
 DEPLOYED: Final = "deployed"
 """File beside the pids with the digest of the registered prefect.yaml; gone after `down`."""
 
 
 def servers(settings: Settings) -> tuple[LocalServer, ...]:
-    """Return the servers in the order they are started."""
+    """Return the servers in the order they are started; the last two need Prefect's deployments."""
     prefect = f"http://{LOOPBACK}:{settings.prefect_port}"
     mlflow = f"http://{LOOPBACK}:{settings.mlflow_port}"
     service = f"http://{LOOPBACK}:{settings.service_port}"
@@ -72,9 +76,6 @@ def servers(settings: Settings) -> tuple[LocalServer, ...]:
             f"{mlflow}/health",
         ),
         LocalServer(
-            "worker", _python(f"-m prefect worker start --pool {POOL} --type process"), "", ""
-        ),
-        LocalServer(
             "service",
             (
                 *_python("-m magnetcast"),
@@ -82,6 +83,9 @@ def servers(settings: Settings) -> tuple[LocalServer, ...]:
             ),
             service,
             f"{service}/api/v1/health",
+        ),
+        LocalServer(
+            "worker", _python(f"-m prefect worker start --pool {POOL} --type process"), "", ""
         ),
         LocalServer(SUPERVISOR, _python(f"-m {__package__}.local_servers"), "", ""),
     )
@@ -94,17 +98,17 @@ def _python(text: str) -> tuple[str, ...]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment variables of the servers."""
-    home, tracking = settings.home.resolve(), settings.tracking_uri
+    tracking = settings.tracking_uri
     if (file := sqlite_file(tracking)) is not None:
         tracking = f"sqlite:///{file.resolve()}"
     return {
         **os.environ,
-        "MAGNETCAST_HOME": str(home),
+        "MAGNETCAST_HOME": str(settings.home.resolve()),
         "MAGNETCAST_TRACKING_URI": tracking,
         "MAGNETCAST_ARTIFACT_DIR": str(settings.artifact_dir.resolve()),
         "MLFLOW_BACKEND_STORE_URI": tracking,
         "PREFECT_API_URL": f"http://{LOOPBACK}:{settings.prefect_port}/api",
-        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_HOME": str(prefect_folder(settings.home)),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
@@ -115,7 +119,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def up(settings: Settings) -> None:
-    """Start every server that does not run, each once the one before is healthy.
+    """Start every server that does not run; those that need Prefect once it has its deployments.
 
     Raises:
         StoreError: One did not become healthy; what this call started is stopped again.
@@ -123,27 +127,44 @@ def up(settings: Settings) -> None:
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     variables, started = environment(settings), list[str]()
     try:
-        for server in servers(settings):
-            with start_lock(settings):
-                if running_process(settings, server.name) is None:
-                    check_port_is_free(server)
+        for at_once in (servers(settings)[:AT_ONCE], servers(settings)[AT_ONCE:]):
+            for server in at_once:
+                if _start_missing(settings, server, variables):
                     started.append(server.name)
-                    start(settings, server, variables)
-            wait_until_healthy(settings, server)
-            echo(f"up        {server.name:<8} {server.address or server.name}")
-            if server.name == "prefect":
-                _deploy(settings, variables)
+            for server in at_once:
+                wait_until_healthy(settings, server)
+                echo(f"up        {server.name:<8} {server.address or server.name}")
+                if server.name == "prefect":
+                    write_profile(settings.home, variables["PREFECT_API_URL"])
+                    _deploy(settings, variables)
     except BaseException:
         for name in reversed(started):
-            stop(settings, name)
+            _stop(settings, name)
         raise
+
+
+def _start_missing(settings: Settings, server: LocalServer, variables: Mapping[str, str]) -> bool:
+    """Start a server unless it runs; return whether it was started."""
+    with start_lock(settings):
+        if running_process(settings, server.name) is not None:
+            return False
+        check_port_is_free(server)
+        start(settings, server, variables)
+    return True
+
+
+def _stop(settings: Settings, name: str) -> bool:
+    """Stop a server; without Prefect's no command is told of one."""
+    if name == "prefect":
+        remove_profile(settings.home)
+    return stop(settings, name)
 
 
 def down(settings: Settings) -> None:
     """Stop exactly what :func:`up` started, the last first."""
     # An earlier version started a "keeper".
     for name in ["keeper", *(one.name for one in reversed(servers(settings)))]:
-        if stop(settings, name):
+        if _stop(settings, name):
             echo(f"down      {name}")
     (settings.run_dir / DEPLOYED).unlink(missing_ok=True)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from prefect import flow
 
 from features.months import month_label, month_number
 from flows.context.console import echo, track
 from flows.context.output import write_text
+from flows.context.prefect_runs import job_flow
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import open_executor
@@ -55,7 +55,7 @@ def tune_files(
         echo(f"wrote {out}")
 
 
-@flow(name="tune", validate_parameters=False)
+@job_flow("tune", run_name="tune {search.panels}")
 def tune(settings: Settings, search: TuningRequest, start: EngineSpec | None = None) -> str:
     """Return what a search found as JSON; it and all trials are logged to MLflow as one run.
 

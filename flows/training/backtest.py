@@ -8,12 +8,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.context.console import echo, track
 from flows.context.jobs import describe_job, recorded_job
 from flows.context.output import write_result
+from flows.context.prefect_runs import job_flow
 from flows.context.provenance import git_commit
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
@@ -121,7 +122,7 @@ def log_board(run: TrackedRun, board: pd.DataFrame) -> None:
 backtest_task = task(name="rolling-origin-backtest", cache_policy=NO_CACHE)(backtest_evidence)
 
 
-@flow(name="backtest", validate_parameters=False)
+@job_flow("backtest", run_name="backtest {as_of:%Y-%m-%d}")
 @spanned("backtest", lambda result: {"cells": len(result.cells)})
 def backtest(
     settings: Settings, as_of: pd.Timestamp, spec: ModelSpec | None = None

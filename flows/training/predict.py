@@ -8,13 +8,14 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from features.controls.analogs import Analog
 from features.months import month_label
 from features.origin import Origin
 from flows.context.console import echo, track
+from flows.context.prefect_runs import job_flow
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import span, spanned
@@ -69,7 +70,7 @@ class BacktestedForecast(Forecast):
     backtest: Backtest
 
 
-@flow(name="predict", validate_parameters=False)
+@job_flow("predict", run_name="predict {as_of:%Y-%m-%d}")
 @spanned("predict", lambda made: {"rows": len(made.table), "model_version": made.model_version})
 def predict(
     settings: Settings,

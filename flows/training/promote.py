@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
-from prefect import flow
 
 from flows.context.console import echo
+from flows.context.prefect_runs import job_flow
 from flows.context.provenance import actor, git_commit
 from flows.context.workspace import open_workspace
 from flows.training.comparison import cells_of, champion_pairs
@@ -47,7 +47,7 @@ class PromotionOutcome:
     is_champion: bool
 
 
-@flow(name="promote", validate_parameters=False)
+@job_flow("promote", run_name="promote {as_of:%Y-%m-%d}")
 def promote(
     settings: Settings,
     as_of: pd.Timestamp,
@@ -98,7 +98,7 @@ def tell(outcome: PromotionOutcome, name: str) -> None:
         echo('promote   a person has to decide: `magnetcast promote --accept "why"`')
 
 
-@flow(name="rollback", validate_parameters=False)
+@job_flow("rollback", run_name="rollback {as_of:%Y-%m-%d}")
 def rollback(settings: Settings, as_of: pd.Timestamp, reason: str) -> tuple[Champion, Champion]:
     """Let the previous champion publish again; return it and the one taken back.
 

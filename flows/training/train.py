@@ -3,12 +3,13 @@
 import math
 
 import pandas as pd
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from features.months import month_label
 from flows.context.console import echo
 from flows.context.jobs import describe_job, recorded_job
+from flows.context.prefect_runs import job_flow
 from flows.context.recipes import kept, magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
@@ -37,7 +38,7 @@ from store.settings import Settings
 fit_task = task(name="fit", cache_policy=NO_CACHE)(EvidenceForecaster.train)
 
 
-@flow(name="train", validate_parameters=False)
+@job_flow("train", run_name="train {as_of:%Y-%m-%d}")
 @spanned("train", lambda version: {"version": version})
 def train(
     settings: Settings,

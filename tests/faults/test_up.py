@@ -27,7 +27,7 @@ Enduring = Callable[[Home, Service, str], Watch]
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
-NAMES = ("prefect", "mlflow", "worker", "service", SUPERVISOR)
+NAMES = ("prefect", "mlflow", "service", "worker", SUPERVISOR)
 JOB = "scheduled-publication/monthly"
 LIFE_S = 30.0
 """About as long as the job of a release takes."""

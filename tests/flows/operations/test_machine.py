@@ -120,10 +120,10 @@ def test_all_servers_listen_on_the_loopback_and_no_password_is_an_argument() -> 
     settings = Settings(tracking_uri="postgresql://me:hunter2@db/mlflow", service_port=9999)
     found = servers(settings)
 
-    assert [one.name for one in found] == ["prefect", "mlflow", "worker", "service", "supervisor"]
+    assert [one.name for one in found] == ["prefect", "mlflow", "service", "worker", "supervisor"]
     for one in found:
         assert "hunter2" not in " ".join(one.command)
         if one.address:
             assert one.command[one.command.index("--host") + 1] == "127.0.0.1"
-    assert found[3].address.endswith(":9999")
+    assert found[2].address.endswith(":9999")
     assert "hunter2" in environment(settings)["MLFLOW_BACKEND_STORE_URI"]

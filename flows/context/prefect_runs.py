@@ -1,0 +1,80 @@
+"""How a job is recorded in Prefect: one run, named by job and as_of, with tags and its messages."""
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final, ParamSpec, TypeVar
+
+from prefect import flow, get_run_logger, tags
+from prefect.exceptions import MissingContextError
+
+from flows.context.console import LOG
+from store.vocabulary import COMMODITY
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+RUN_LOGS: Final = ("prefect.flow_runs", "prefect.task_runs")
+"""Loggers of Prefect whose messages its pages show beside a run."""
+
+
+class _OfRun(logging.Handler):
+    """Hands what is told on the terminal to the run in whose course it is told."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(MissingContextError):
+            get_run_logger().log(record.levelno, record.getMessage())
+
+
+_HANDLER: Final = _OfRun()
+
+
+def job_flow(
+    name: str, *, run_name: str | Callable[[], str]
+) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Make a function a Prefect flow whose runs are found by job, moment and goods.
+
+    Args:
+        name: Of the flow.
+        run_name: Name of a run, with the flow's parameters in braces, or what returns it.
+    """
+    _show_messages()
+
+    def decorated(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        made = flow(name=name, flow_run_name=run_name, validate_parameters=False)(function)
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            given = signature.bind(*args, **kwargs)
+            given.apply_defaults()
+            with tags(f"job:{name}", *_tags(given.arguments)):
+                return made(*args, **kwargs)
+
+        return called
+
+    return decorated
+
+
+def _show_messages() -> None:
+    """Send what is told to Prefect's page of the run; the terminal has it already."""
+    LOG.addHandler(_HANDLER)
+    for name in RUN_LOGS:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
+MOST_TAGS: Final = 20
+"""Goods named by tags; a run on thousands is found by its job and moment."""
+
+
+def _tags(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the moment and the goods, which are magnets where no configuration names others."""
+    if "as_of" in arguments:
+        yield f"as_of:{arguments['as_of']:%Y-%m-%d}"
+    configs = arguments.get("configs", [arguments.get("config")])
+    for one in configs[:MOST_TAGS]:
+        yield f"goods:{one.published_as if one else COMMODITY}"
