@@ -23,6 +23,7 @@ from models.registry import registry, tracking
 from models.registry.registry import Champion
 from store.errors import DataError, StoreError
 from store.settings import Settings
+from store.vocabulary import COMMODITY
 
 NOT_COMPARED: Final = "not compared"
 """Decision on a challenger that no rule refused and that nothing could be compared with."""
@@ -116,7 +117,8 @@ def rollback(settings: Settings, as_of: pd.Timestamp, reason: str) -> tuple[Cham
         "decision": "rolled back",
         "reason": reason,
     }
-    with tracking.open_run(settings, name="rollback", tags=tags) as run:
+    name = f"rollback {as_of:%Y-%m-%d} version {bad.version}"
+    with tracking.open_run(settings, name=name, tags=tags) as run:
         run.text(json.dumps(tags, indent=1) + "\n", "decision.json")
     registry.note(settings, bad.version, {"decision": "rolled back", "decision_run": run.run_id})
     return now, bad
@@ -196,6 +198,7 @@ def _keep(
     (challenger, champion), (trial, decision) = pair, judged
     tags = {
         **_tags("promote", as_of),
+        "data_vintage": challenger.data_vintage,
         "version": str(challenger.version),
         "model_version": challenger.model_version,
         "champion": "none" if champion is None else str(champion.version),
@@ -205,7 +208,8 @@ def _keep(
         "compared_by": trial.compared_by or NOT_COMPARED,
     }
     evidence = {**tags, "summary": tags["rules"], "rules": decision.table.to_dict("records")}
-    with tracking.open_run(settings, name="promote", tags=tags) as run:
+    name = f"gate {as_of:%Y-%m-%d} version {challenger.version}"
+    with tracking.open_run(settings, name=name, tags=tags) as run:
         run.text(json.dumps(evidence, indent=1) + "\n", "decision.json")
         run.table(decision.table, "rules.csv")
     noted = {
@@ -230,6 +234,7 @@ def _tags(name: str, as_of: pd.Timestamp) -> dict[str, str]:
     return {
         "flow": name,
         "as_of": as_of.isoformat(),
+        "commodity": COMMODITY,
         "git_commit": git_commit(),
         "actor": actor(),
     }
