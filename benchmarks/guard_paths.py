@@ -46,14 +46,14 @@ def _engine_paths() -> Iterator[tuple[str, Path]]:
         return PanelView(values, 0, 6).at(last, slice(None))
 
     def train() -> object:
-        return engine_at(values[:16], last=last, horizon=3, first_month=0, spec=small)
+        return engine_at(values[:16], last=last, horizon=3, first=0, spec=small)
 
     small = replace(BRIEF, pairs=60, rows=200, rounds=2, leaves=3)
     season = season_profiles(values)
     yield "engine features", features
     yield "experts", lambda: [one(values, season, 6) for one in EXPERTS.values()]
     yield "train", train
-    engine = engine_at(values, last=last, horizon=6, first_month=0, spec=BRIEF)
+    engine = engine_at(values, last=last, horizon=6, first=0, spec=BRIEF)
     rows = np.arange(len(values))
     yield "predict", lambda: engine.forecast(rows)
 

@@ -139,9 +139,7 @@ def race(file: Path) -> Took:
     values = table.to_numpy(dtype=float)[:, :known]
     median = np.full((len(values), HORIZON), np.nan)
     with took.timed():
-        engine = engine_at(
-            values, last=known - 1, horizon=HORIZON, first_month=0, spec=EngineSpec()
-        )
+        engine = engine_at(values, last=known - 1, horizon=HORIZON, first=0, spec=EngineSpec())
         for said in engine.forecasts():
             median[said.rows] = said.tonnes[:, :, QUANTILES.index(0.5)]
     took.made(median)

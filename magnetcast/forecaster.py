@@ -1,7 +1,8 @@
-"""The panel engine for any table of monthly series, as scikit-learn's estimators are used."""
+"""The panel engine for any table of series, as scikit-learn's estimators are used."""
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from flows.panels.panel_files import months_ahead
+from flows.panels.panel_files import periods_ahead
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.panel_snapshot import PanelSnapshot
 from models.learning.spec import EngineSpec
@@ -20,10 +21,8 @@ from sources.files.covariates_file import read_covariates
 from sources.files.panel import Panel, PanelOptions, panel_of
 from sources.files.tree import read_tree, tree_of_panel
 from store.errors import DataError, first_few
+from store.frequency import Frequency
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
-
-FREQUENCIES: Final = ("M", "MS", "ME")
-"""Monthly: as the panel has its days, on the first day of a month, on the last."""
 
 _DEFAULT: Final = EngineSpec()
 
@@ -35,9 +34,10 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     ``period``, ``tonnes``). Parameters are those of the engine (docs/adr/0005).
 
     Attributes:
-        table_: The panel, series x month numbers, sums of a tree among them.
+        table_: The panel, series x numbers of periods, sums of a tree among them.
         refused_: Series that cannot be used, and why.
-        freq_: ``MS`` or ``ME``: the day of the month that forecasts are dated on.
+        freq_: pandas' name of the dates of forecasts: ``MS`` or ``ME`` for the first or last day of
+            months, ``QS-JAN``, ``QE-DEC``, ``W-MON``.
     """
 
     def __init__(
@@ -103,10 +103,11 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """Check and keep a panel; ``predict`` trains, because the trees depend on the horizon.
 
         Args:
-            df: One row a series and month; not modified. A series with a bad row is left out with a
-                warning, see ``refused_``.
-            freq: ``M``, ``MS`` or ``ME``; inferred if left out.
-            covariates: What is known ahead: series, month, ``name``, ``value`` and perhaps
+            df: One row a series and month, quarter or week; not modified. A series with a bad row
+                is left out with a warning, see ``refused_``.
+            freq: ``M``, ``Q`` or ``W``, or pandas' names of them such as ``ME``, ``QE`` or
+                ``W-MON``; told by the dates if left out.
+            covariates: What is known ahead: series, date, ``name``, ``value`` and perhaps
                 ``available_at``, or one column a covariate.
             tree: Which series add up to what: by sum its parts, or a table or file of
                 ``destination, part_of``.
@@ -116,7 +117,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             DataError: The panel or what goes with it cannot be used; nothing is kept.
         """
         spec = self._spec()
-        panel = panel_of(df, PanelOptions(columns, self.allow_negative))
+        panel = panel_of(df, PanelOptions(columns, self.allow_negative, freq))
         parts = _parts(panel, tree)
         sums = tree_of(parts, panel.table.index) if parts else None
         if sums is not None and self.allow_negative:
@@ -125,24 +126,34 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
                 "least 0. Expected one of them. Leave one out."
             )
         table = panel.table if sums is None else add_sums(panel.table, sums)
-        known = None if covariates is None else read_covariates(covariates, table=table)
-        notes = [*panel.notes, *(contradictions(panel.table, sums) if sums else ())]
+        known = (
+            None
+            if covariates is None
+            else read_covariates(covariates, table=table, frequency=panel.frequency)
+        )
+        notes = [
+            *panel.notes,
+            *(contradictions(panel.table, sums, panel.frequency) if sums else ()),
+        ]
         _warn(notes, panel.refused)
-        self.freq_ = _frequency(df, columns, freq)
+        self.frequency_ = _dated(panel.frequency, df, columns, freq)
+        self.freq_ = self.frequency_.alias
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
         self.spec_, self.table_, self.refused_, self.tree_ = spec, table, panel.refused, sums
         self.covariates_ = None if known is None else known.carried(table)[0]
         return self
 
-    def predict(self, h: int = 6, *, quantiles: Sequence[float] = (0.1, 0.5, 0.9)) -> pd.DataFrame:
-        """Return forecasts of the months after the panel.
+    def predict(
+        self, h: int | None = None, *, quantiles: Sequence[float] = (0.1, 0.5, 0.9)
+    ) -> pd.DataFrame:
+        """Return forecasts of the periods after the panel.
 
         Args:
-            h: Months to forecast.
+            h: Periods to forecast; 6 months, 4 quarters or 13 weeks if left out.
             quantiles: Levels from 0.05 to 0.95; between those of the model they are interpolated.
 
         Returns:
-            One row a series and month. In Nixtla's format ``unique_id, ds, magnetcast`` (the
+            One row a series and period. In Nixtla's format ``unique_id, ds, magnetcast`` (the
             median) and ``magnetcast-q-10`` for the level 0.1; in ours ``destination, cutoff,
             period, horizon``, ``p10`` for the level 0.1, and ``mean``.
 
@@ -152,7 +163,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "table_")
         levels = _levels(quantiles)
-        snapshot = PanelSnapshot(self.table_, months_ahead(h), self.covariates_, self.tree_)
+        frequency = self.frequency_
+        ahead = periods_ahead(h, frequency)
+        snapshot = PanelSnapshot(self.table_, ahead, frequency, self.covariates_, self.tree_)
         recipe = PanelForecaster(self.spec_, shifts_negative=self.allow_negative)
         made = pd.concat(
             [part for fitted in recipe.fit(snapshot) for part in fitted.predict()],
@@ -160,8 +173,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         )
         if silent := sorted(set(snapshot.series) - set(made["destination"])):
             _warn([f"no value in the last year, not forecast: {first_few(silent)}"], {})
-        if self.freq_ == "ME":
-            made["period"] = made["period"] + pd.offsets.MonthEnd(0)
         asked = {level: _at_level(made, level) for level in levels}
         if self.columns_ == OURS:
             named = {f"p{100 * level:02g}": values for level, values in asked.items()}
@@ -219,19 +230,19 @@ def _parts(
     return read_tree(tree, list(panel.table.index), left_out=panel.refused)
 
 
-def _frequency(df: pd.DataFrame, columns: tuple[str, str, str] | None, freq: str | None) -> str:
-    """Return on which day of the month forecasts are dated."""
-    if freq not in {None, *FREQUENCIES}:
-        raise DataError(
-            f"freq={freq!r} is no monthly frequency. Expected {', '.join(FREQUENCIES)}. Add up "
-            "what is finer to months."
-        )
-    if freq in {"MS", "ME"}:
-        return str(freq)
+def _dated(
+    frequency: Frequency,
+    df: pd.DataFrame,
+    columns: tuple[str, str, str] | None,
+    freq: str | None,
+) -> Frequency:
+    """Return a frequency whose months are dated as those of a frame, unless said otherwise."""
+    if frequency.period != "month" or freq in {"MS", "ME"}:
+        return frequency
     dates = df.iloc[:, our_names([str(name) for name in df.columns], columns).index(OURS[1])]
     if not pd.api.types.is_datetime64_any_dtype(dates):
-        return "MS"
-    return "ME" if dates.dropna().dt.is_month_end.all() else "MS"
+        return frequency
+    return replace(frequency, at_end=bool(dates.dropna().dt.is_month_end.all()))
 
 
 def _levels(quantiles: Sequence[float]) -> list[float]:

@@ -34,23 +34,24 @@ from models.forecasting.panel_snapshot import months_of
 from models.learning.quantile_heads import Heads, TrainingRows, binned, train_heads
 from models.learning.spec import EngineSpec
 from models.statistical.seasonality import (
-    LEAST_MONTHS,
-    YEAR,
+    LEAST_YEARS,
     SeasonalProfiles,
     measured_profiles,
     panel_profile,
 )
 from store.arrays import Flags, Floats, Ints, join, take
+from store.frequency import MONTHLY, Frequency
 
 Names = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
 class PanelMonths:
-    """The months of a panel, as month numbers, both ends included."""
+    """The periods of a panel, months unless said otherwise, by number, both ends included."""
 
     first: int
     last: int
+    frequency: Frequency = MONTHLY
 
     @property
     def width(self) -> int:
@@ -121,25 +122,26 @@ def never_alone(values: Floats) -> Floats:
     return np.repeat(values, 2, axis=0) if len(values) == 1 else values
 
 
-def first_pass(block: Block, rows: Ints) -> PartSummary:
+def first_pass(block: Block, rows: Ints, year: int) -> PartSummary:
     """Return a part's own seasons, and those of its series that are trained on."""
     profiles = None
-    if block.tonnes.shape[1] >= LEAST_MONTHS:
-        profiles = take(measured_profiles(never_alone(block.tonnes)), slice(len(block.names)))
+    if block.tonnes.shape[1] >= LEAST_YEARS * year:
+        profiles = take(measured_profiles(never_alone(block.tonnes), year), slice(len(block.names)))
     return PartSummary(profiles, block.tonnes[rows])
 
 
-def profile_of(summaries: Sequence[PartSummary], division: Division) -> Floats:
+def profile_of(summaries: Sequence[PartSummary], division: Division, year: int) -> Floats:
     """Return the panel's season; the sum is taken in the order of names, however it is divided."""
     parts = [one.profiles for one in summaries if one.profiles is not None]
     if not parts:
-        return np.ones(YEAR)
+        return np.ones(year)
     return panel_profile(take(join(parts), division.ordered()))
 
 
 def second_pass(block: Block, profile: Floats) -> Floats:
     """Return how each series of a part moves of late, in spreads."""
-    return series_stats(never_alone(block.tonnes), profile).momentum[: len(block.names)]
+    stats = series_stats(never_alone(block.tonnes), profile, year=len(profile))
+    return stats.momentum[: len(block.names)]
 
 
 def panel_stats_of(momenta: Sequence[Floats], profile: Floats) -> PanelStats:
@@ -177,9 +179,10 @@ def trained_engine(
         trained: Heads that were trained on rows of all series (see ``training``).
     """
     values = series_to_train(summaries, rows, division)
-    view = PanelView(values, span.first % YEAR, horizon)
-    engine = train_engine(view, span.width - 1, spec, trained=trained)
-    return engine.on(PanelView(values[:0], span.first % YEAR, horizon))
+    view = PanelView(values, span.first, horizon, span.frequency.year)
+    choices = spec.counted_in(span.frequency)
+    engine = train_engine(view, span.width - 1, choices, trained=trained)
+    return engine.on(replace(view, tonnes=values[:0]))
 
 
 def bands_of(engine: Engine, names: Sequence[str]) -> dict[str, Floats]:
@@ -206,7 +209,7 @@ def predict_pass(
     count, last = len(block.names), block.tonnes.shape[1] - 1
     tonnes = never_alone(block.tonnes)
     old = engine.view
-    own = engine.on(PanelView(tonnes, old.first_month, old.horizon, common={last: common}))
+    own = engine.on(PanelView(tonnes, old.first, old.horizon, old.year, common={last: common}))
     for rows in own.chunks():
         some = rows[rows < count]
         lone = len(some) == 1
@@ -243,10 +246,10 @@ def part_cells(
         horizon: Months to forecast.
         spec: Choices of the engine: of ``most_series`` series ``pairs`` and ``rows`` are drawn.
     """
-    last = span.width - 1
+    last, spec = span.width - 1, spec.counted_in(span.frequency)
     share = len(block.names) / spec.most_series
     pairs = int(np.ceil(spec.pairs * share))
-    view = PanelView(block.tonnes, span.first % YEAR, horizon, common=panel_stats)
+    view = PanelView(block.tonnes, span.first, horizon, span.frequency.year, common=panel_stats)
     known = training_set(view, last, replace(spec, pairs=pairs))
     rows = int(np.ceil(spec.rows * share))
     if len(known) > rows:
@@ -287,10 +290,12 @@ def part_totals(
     names, tonnes = block.names[some.rows], block.tonnes[some.rows]
     later = slice(known.width, known.width + some.mean.shape[1])
     months = range(known.last + 1, known.last + 1 + tonnes[:, later].shape[1])
-    truth = months_of(pd.DataFrame(tonnes[:, later], index=names, columns=list(months)))
+    truth = months_of(
+        pd.DataFrame(tonnes[:, later], index=names, columns=list(months)), known.frequency
+    )
     tables = [
-        found.table(block.names, known.last).assign(model=model)
+        found.table(block.names, known.last, known.frequency).assign(model=model)
         for model, found in forecasts.items()
     ]
-    scale = scale_rows(names, known.last, tonnes[:, : known.width])
+    scale = scale_rows(names, known.last, tonnes[:, : known.width], known.frequency)
     return totals(cell_scores(pd.concat(tables, ignore_index=True), truth, scale), CUTS)

@@ -48,6 +48,14 @@ Columns = Annotated[
     ),
 ]
 
+Freq = Annotated[
+    str | None,
+    Parameter(
+        help="What the panel's periods are: M, Q or W, or pandas' names of them such as W-MON; "
+        "told by its dates if left out."
+    ),
+]
+
 
 def run(
     *,
@@ -85,7 +93,13 @@ def predict(
     allow_negative: Annotated[
         bool, Parameter(help="Forecast series with values below zero; without, they are refused.")
     ] = False,
-    horizon: Annotated[int, Parameter(help="Months to forecast for a panel file.")] = 6,
+    freq: Freq = None,
+    horizon: Annotated[
+        int | None,
+        Parameter(
+            help="Periods to forecast for a panel: 6 months, 4 quarters or 13 weeks if left out."
+        ),
+    ] = None,
     covariates: Covariates = None,
     tree: Sums = None,
     controls: Controls = None,
@@ -125,7 +139,7 @@ def predict(
         return
     spec = panel_recipe(settings, asked).spec
     files = PanelFiles(
-        panel, covariates, tree, controls, PanelOptions(names_of(columns), allow_negative)
+        panel, covariates, tree, controls, PanelOptions(names_of(columns), allow_negative, freq)
     )
     if panel.is_dir():
         check_parts(files)
@@ -144,11 +158,17 @@ def backtest(
         Path | None, Parameter(help="Panel file: destination, period, tonnes.")
     ] = None,
     columns: Columns = None,
+    freq: Freq = None,
     horizon: Annotated[
-        int, Parameter(help="Months to forecast from each cutoff of a panel file.")
-    ] = 6,
+        int | None,
+        Parameter(
+            help="Periods to forecast from each cutoff of a panel: 6 months, 4 quarters or 13 "
+            "weeks if left out."
+        ),
+    ] = None,
     cutoffs: Annotated[
-        str | None, Parameter(help="Last known months, e.g. 2022-06,2022-12.")
+        str | None,
+        Parameter(help="Last known periods, as the panel has them, e.g. 2022-06,2022-12."),
     ] = None,
     covariates: Covariates = None,
     tree: Sums = None,
@@ -175,7 +195,9 @@ def backtest(
         stand = moment(as_of)
         replay_evidence(settings, stand, out=out, spec=magnets_recipe(settings, stand, asked).spec)
         return
-    files = PanelFiles(panel, covariates, tree, controls, PanelOptions(names_of(columns)))
+    files = PanelFiles(
+        panel, covariates, tree, controls, PanelOptions(names_of(columns), freq=freq)
+    )
     if panel.is_dir():
         check_parts(files)
     spec = panel_recipe(settings, asked).spec

@@ -38,11 +38,18 @@ def train(
     ] = None,
     before: Annotated[
         str | None,
-        Parameter(help="Last month tuned on, for all panels or each; their own if left out."),
+        Parameter(help="Last period tuned on, for all panels or each; their own if left out."),
     ] = None,
     horizon: Annotated[
-        str, Parameter(help="Months to forecast when tuning, for all panels or each.")
-    ] = "6",
+        str | None,
+        Parameter(
+            help="Periods to forecast when tuning, for all panels or each; "
+            "6 months, 4 quarters or 13 weeks if left out."
+        ),
+    ] = None,
+    freq: Annotated[
+        str | None, Parameter(help="M, Q or W, for all panels or each; told by their dates.")
+    ] = None,
     out: Annotated[
         Path | None, Parameter(help="JSON file for the tuned choices; stdout if left out.")
     ] = None,
@@ -61,7 +68,7 @@ def train(
         files = panel or str(evidence_file(settings, stand))
         trials = TRIALS if tune is None else tune
         start = panel_recipe(settings, asked).spec
-        tune_files(settings, TuningRequest(trials, files, before, horizon), start, out=out)
+        tune_files(settings, TuningRequest(trials, files, before, horizon, freq), start, out=out)
         return
     chosen = magnets_recipe(settings, stand, asked).spec
     from flows.training.train import train as flow

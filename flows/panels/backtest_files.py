@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from features.months import month_label, month_number
 from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.provenance import git_commit
@@ -40,15 +40,17 @@ from flows.training.backtest import (
 )
 from flows.training.predict import predict
 from flows.training.trial import trial_forecast
-from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_panel
+from models.evaluation.backtest import Backtest, backtest_panel
 from models.evaluation.scores import board_of
 from models.forecasting.forecaster import MODEL, REFERENCE
-from models.forecasting.panel_snapshot import check_cutoff
+from models.forecasting.panel_snapshot import PanelSnapshot, check_cutoff
 from models.learning.spec import EngineSpec, ModelSpec
-from models.parts import BASELINES, PanelMonths, bands_of, without_training_rows
+from models.parts import BASELINES, bands_of, without_training_rows
 from models.registry import tracking
 from models.registry.tracked_run import TrackedRun
+from sources.files.dates import read_period
 from store.errors import DataError
+from store.frequency import MONTHLY, Frequency
 from store.settings import Settings
 from store.vocabulary import ALL, FORECAST_COLUMNS
 
@@ -68,7 +70,7 @@ def replay_panel(
     settings: Settings,
     files: PanelFiles,
     *,
-    horizon: int,
+    horizon: int | None,
     cutoffs: str | None,
     out: Path | None,
     spec: EngineSpec | None = None,
@@ -80,41 +82,48 @@ def replay_panel(
     Raises:
         DataError: The panel, what goes with it or a cutoff cannot be used.
     """
-    months = _months(cutoffs)
+    if not cutoffs:
+        raise DataError(
+            "--cutoffs is missing. Expected last known periods, e.g. --cutoffs 2022-06,2022-12."
+        )
     if files.panel.is_dir():
-        replay_parts(settings, files, horizon=horizon, cutoffs=months, out=out, spec=spec)
+        replay_parts(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, spec=spec)
         return
     snapshot = panel_snapshot(settings, files, horizon)
+    frequency = snapshot.frequency
+    past = _periods(cutoffs, frequency)
     forecaster = forecaster_of(settings, spec)
     with open_executor(settings) as executor:
-        result = backtest_panel(forecaster, snapshot, months, executor=executor)
+        result = backtest_panel(forecaster, snapshot, past, executor=executor)
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     board = None
     if len(result.scores):
-        echo(f"backtest  {verdict(result)}")
-        board = scoreboard_of(result, snapshot.table, seed=forecaster.spec.seed)
-        with _logged(settings, files, months, horizon=horizon, spec=forecaster.spec) as run:
+        echo(f"backtest  {verdict(result, frequency)}")
+        seed = forecaster.spec.seed
+        board = scoreboard_of(result, snapshot.table, seed=seed, frequency=frequency)
+        with _logged(settings, files, snapshot, past, spec=forecaster.spec) as run:
             run.metrics(own_metrics(result.scores.loc[result.scores["scope"] == ALL]))
             log_scoreboard(run, board, pictures=settings.pictures)
     if out is not None:
-        write_files(result, board, out)
+        write_files(result, board, out, frequency)
 
 
 @contextmanager
 def _logged(
     settings: Settings,
     files: PanelFiles,
+    known: PanelSnapshot | GatheredParts,
     cutoffs: Sequence[int],
     *,
-    horizon: int,
     spec: EngineSpec,
 ) -> Iterator[TrackedRun]:
     """Open the MLflow run of a panel's backtest; neither the panel nor its forecasts go there."""
     tags = {
         "flow": "backtest-panel",
         "panel": files.panel.name,
-        "cutoffs": ",".join(month_label(cutoff) for cutoff in cutoffs),
-        "horizon": str(horizon),
+        "cutoffs": ",".join(known.frequency.label(cutoff) for cutoff in cutoffs),
+        "horizon": str(known.horizon),
+        "frequency": known.frequency.alias,
         "spec": spec.digest,
         "git_commit": git_commit(),
     }
@@ -123,7 +132,9 @@ def _logged(
         yield run
 
 
-def write_files(result: Backtest, board: Scoreboard | None, folder: Path) -> None:
+def write_files(
+    result: Backtest, board: Scoreboard | None, folder: Path, frequency: Frequency = MONTHLY
+) -> None:
     """Write what a backtest found; without a scored month only forecasts and empty scores.
 
     Args:
@@ -131,9 +142,10 @@ def write_files(result: Backtest, board: Scoreboard | None, folder: Path) -> Non
         board: Its scoreboard: ``scoreboard.csv``, ``differences.csv`` and plots.
         folder: Where ``forecasts.csv`` (the product's own), ``scores.json`` (all models) and the
             scoreboard's files go; made when absent.
+        frequency: Of the periods.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    forecasts = result.own_forecasts(status="backtest")
+    forecasts = result.own_forecasts(status="backtest", frequency=frequency)
     write_result(forecasts, out=folder / "forecasts.csv", form="csv")
     scores = result.scores.to_dict(orient="records")
     (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
@@ -156,22 +168,14 @@ def predict_evidence(
     return made.table[list(FORECAST_COLUMNS)]
 
 
-def _months(cutoffs: str | None) -> list[int]:
-    if not cutoffs:
-        raise DataError(
-            "--cutoffs is missing. Expected last known months, e.g. --cutoffs 2022-06,2022-12."
-        )
+def _periods(cutoffs: str, frequency: Frequency) -> list[int]:
     try:
-        months = {
-            month_number(pd.Period(text.strip(), freq="M").to_timestamp())
-            for text in cutoffs.split(",")
-        }
+        return sorted({read_period(text, frequency) for text in cutoffs.split(",")})
     except ValueError as err:
         raise DataError(
-            f"--cutoffs {cutoffs!r} has a month that cannot be read ({err}). "
-            "Expected YYYY-MM,YYYY-MM. Correct it."
+            f"--cutoffs {cutoffs!r} has a {frequency.period} that cannot be read ({err}). "
+            f"Expected {frequency.form},{frequency.form}. Correct it."
         ) from err
-    return sorted(months)
 
 
 FORECASTS: Final = "forecasts"
@@ -182,8 +186,8 @@ def replay_parts(
     settings: Settings,
     files: PanelFiles,
     *,
-    horizon: int,
-    cutoffs: Sequence[int],
+    horizon: int | None,
+    cutoffs: str,
     out: Path | None,
     spec: EngineSpec | None = None,
 ) -> None:
@@ -197,24 +201,28 @@ def replay_parts(
     """
     with opened(settings, files, horizon=horizon, out=out, spec=spec) as job:
         with open_executor(settings) as executor:
-            totals = _scored(job, executor, cutoffs)
+            panel = gathered(job, executor)
+            past = _periods(cutoffs, panel.frequency)
+            totals = _scored(job, executor, panel, past)
         if len(totals):
-            _record(settings, files, job, totals, cutoffs)
+            _record(settings, files, job, panel, totals=totals, cutoffs=past)
     echo(f"wrote {FORECASTS}{f' and {BOARD}' if len(totals) else ''} to {out}")
 
 
-def _scored(job: PartedForecast, executor: PartsExecutor, cutoffs: Sequence[int]) -> pd.DataFrame:
+def _scored(
+    job: PartedForecast, executor: PartsExecutor, panel: GatheredParts, cutoffs: Sequence[int]
+) -> pd.DataFrame:
     """Return the totals of all parts and cutoffs, and write the forecasts."""
-    panel = gathered(job, executor)
+    span = panel.span
     for cutoff in cutoffs:
-        check_cutoff(cutoff, first=panel.span.first, final=panel.span.last)
+        check_cutoff(cutoff, first=span.first, final=span.last, frequency=span.frequency)
     return pd.concat([_scored_at(job, executor, panel, cutoff) for cutoff in cutoffs])
 
 
 def _scored_at(
     job: PartedForecast, executor: PartsExecutor, panel: GatheredParts, cutoff: int
 ) -> pd.DataFrame:
-    known = PanelMonths(panel.span.first, cutoff)
+    known = replace(panel.span, last=cutoff)
     engine, common = train_at(job, executor, panel, known)
     score = partial(
         score_part,
@@ -223,9 +231,9 @@ def _scored_at(
         engine=without_training_rows(engine),
         common=common,
         bands=bands_of(engine, BASELINES),
-        out=job.made / FORECASTS / month_label(cutoff),
+        out=job.made / FORECASTS / known.frequency.label(cutoff),
     )
-    found = list(executor.map(score, panel.sound, f"parts at {month_label(cutoff)}"))
+    found = list(executor.map(score, panel.sound, f"parts at {known.frequency.label(cutoff)}"))
     tell(sum(one[0] for one in found), (name for one in found for name in one[1]))
     return pd.concat([one[2] for one in found])
 
@@ -234,19 +242,22 @@ def _record(
     settings: Settings,
     files: PanelFiles,
     job: PartedForecast,
+    panel: GatheredParts,
+    *,
     totals: pd.DataFrame,
     cutoffs: Sequence[int],
 ) -> None:
     """Say how good it was and keep that beside the forecasts and in MLflow."""
     board = board_of(totals)
     write_result(board, out=job.made / BOARD, form="csv")
-    near = board_of(totals.loc[totals["horizon"].between(*SCORED_HORIZONS)])
+    near = board_of(totals.loc[totals["horizon"] <= panel.frequency.horizon])
     whole: dict[str, dict[str, float]] = (
         near.loc[near["kind"] == "all"].set_index("model")[list(CURVES)].to_dict("index")  # type: ignore[assignment]
     )
     own = whole[MODEL]
-    echo(f"backtest  {compared(own['wape'], whole[REFERENCE]['wape'], own['coverage80'])}")
-    with _logged(settings, files, cutoffs, horizon=job.horizon, spec=job.spec) as run:
+    naive = whole[REFERENCE]["wape"]
+    echo(f"backtest  {compared(own['wape'], naive, own['coverage80'], panel.frequency)}")
+    with _logged(settings, files, panel, cutoffs, spec=job.spec) as run:
         run.metrics({f"{name}_{ALL}": value for name, value in own.items() if pd.notna(value)})
         log_board(run, board)
         run.table(board, BOARD)

@@ -21,10 +21,12 @@ from models.policy.policy_response import PanelResponse
 from models.reconciliation.tree import Tree, add_sums, contradictions, tree_of
 from sources.bundled.all_tables import load_bundled
 from sources.files.controls import read_controls
+from sources.files.covariates import Covariates
 from sources.files.covariates_file import read_covariates
 from sources.files.panel import READ_AS_IS, Panel, PanelOptions, read_panel
 from sources.files.tree import read_tree, tree_of_panel
 from store.errors import DataError, first_few
+from store.frequency import MONTHLY, Frequency
 from store.settings import Settings
 
 NEGATIVE: Final = "tonnes is negative"
@@ -46,11 +48,11 @@ def forecast_panel(
     settings: Settings,
     files: PanelFiles,
     *,
-    horizon: int,
+    horizon: int | None,
     track: Progress,
     spec: EngineSpec | None = None,
 ) -> Iterator[pd.DataFrame]:
-    """Yield the forecasts of the months after a panel, some series at a time.
+    """Yield the forecasts of the periods after a panel, some series at a time.
 
     Raises:
         DataError: The panel or what goes with it cannot be used.
@@ -62,7 +64,7 @@ def forecast_panel(
     for fitted in forecaster.fit(snapshot):
         for part in fitted.predict(track):
             forecast |= set(part["destination"])
-            yield forecast_file(part, status="panel")
+            yield forecast_file(part, status="panel", frequency=snapshot.frequency)
     say_left_out(set(snapshot.series) - forecast)
 
 
@@ -77,43 +79,43 @@ def check_parts(files: PanelFiles) -> None:
     Raises:
         DataError: Its columns are named, or its values may be negative.
     """
-    if files.options != READ_AS_IS:
+    if replace(files.options, freq=None) != READ_AS_IS:
         raise DataError(
             f"Panel {files.panel} is in parts, for which --columns and --allow-negative do not "
             "hold. Expected one file. Forecast that, or leave these options out."
         )
 
 
-def months_ahead(given: int | str | None) -> int:
-    """Return how many months are to be forecast.
+def periods_ahead(given: int | str | None, frequency: Frequency) -> int:
+    """Return how many periods are to be forecast, by their frequency where nothing is given.
 
     Raises:
         DataError: It is no number, or less than one.
     """
+    if given is None:
+        return frequency.horizon
     text = str(given)
     if not text.isdecimal() or int(text) < 1:
         raise DataError(
-            f"--horizon {text} is no number of months. Expected 1 or more. Take another."
+            f"--horizon {text} is no number of {frequency.period}s. Expected 1 or more. "
+            "Take another."
         )
     return int(text)
 
 
-def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int) -> PanelSnapshot:
+def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int | None) -> PanelSnapshot:
     """Return what to forecast, with what was read reported.
 
     Raises:
         DataError: The panel, what goes with it or the horizon cannot be used.
     """
-    months_ahead(horizon)
+    periods_ahead(horizon, MONTHLY)
     panel = read_reported(files.panel, options=files.options)
+    frequency = panel.frequency
     table, tree = _with_sums(panel, files)
     covariates = None
     if files.covariates is not None:
-        covariates, filled = read_covariates(files.covariates, table=table).carried(table)
-        for note in covariates.notes:
-            echo(f"covariates: {note}")
-        if filled:
-            echo(f"covariates: {filled:,} months without trade take the value of the month before")
+        covariates = _covariates(files.covariates, table, frequency)
     response = _response(settings, files, table)
     if files.options.allow_negative and (tree is not None or response is not None):
         raise DataError(
@@ -125,7 +127,22 @@ def panel_snapshot(settings: Settings, files: PanelFiles, horizon: int) -> Panel
             f"Controls {files.controls} cannot be answered where destinations add up to sums. "
             "Expected a panel without a tree. Forecast its leaves alone, or leave --controls out."
         )
-    return PanelSnapshot(table, horizon, covariates, tree, response)
+    ahead = periods_ahead(horizon, frequency)
+    return PanelSnapshot(table, ahead, frequency, covariates, tree, response)
+
+
+def _covariates(path: Path, table: pd.DataFrame, frequency: Frequency) -> Covariates:
+    """Return the covariates of a file, with what was read reported."""
+    read = read_covariates(path, table=table, frequency=frequency)
+    covariates, filled = read.carried(table)
+    for note in covariates.notes:
+        echo(f"covariates: {note}")
+    if filled:
+        echo(
+            f"covariates: {filled:,} {frequency.period}s without trade take the value of the "
+            f"{frequency.period} before"
+        )
+    return covariates
 
 
 def _response(settings: Settings, files: PanelFiles, table: pd.DataFrame) -> PanelResponse | None:
@@ -151,7 +168,7 @@ def _with_sums(panel: Panel, files: PanelFiles) -> tuple[pd.DataFrame, Tree | No
     if not parts:
         return table, None
     tree = tree_of(parts, table.index)
-    for gap in contradictions(table, tree):
+    for gap in contradictions(table, tree, panel.frequency):
         echo(f"tree: {gap}")
     return add_sums(table, tree), tree
 
@@ -163,6 +180,8 @@ def read_reported(path: Path, *, name: str = "panel", options: PanelOptions = RE
         DataError: It cannot be used.
     """
     panel = read_panel(path, options)
+    if panel.frequency.period != "month":
+        echo(f"{name}: read as {panel.frequency.period}s, {panel.frequency.alias}")
     for note in panel.notes:
         echo(f"{name}: {note}")
     if panel.refused:

@@ -31,7 +31,7 @@ from models.parts import (
     predict_pass,
     second_pass,
 )
-from sources.files.panel import read_part
+from sources.files.panel import PanelOptions, read_part
 from sources.files.panel_parts import check_homes
 from store.arrays import Floats, Ints, take
 
@@ -51,13 +51,13 @@ class CondensedPart:
     notes: tuple[str, ...]
 
 
-def condense(part: Path, *, folder: Path) -> CondensedPart:
+def condense(part: Path, *, folder: Path, options: PanelOptions) -> CondensedPart:
     """Read and check a part and write its sound series as a block.
 
     Raises:
         DataError: The part cannot be read, or has series that belong elsewhere.
     """
-    panel = read_part(part)
+    panel = read_part(part, options)
     table = panel.table
     check_homes(part, [*map(str, table.index), *panel.refused])
     block = folder / f"{part.name}.arrow"
@@ -66,7 +66,7 @@ def condense(part: Path, *, folder: Path) -> CondensedPart:
         return CondensedPart(part, block, names, None, 0, panel.refused, panel.notes)
     values = table.to_numpy(dtype=float)
     _write_block(block, values)
-    span = PanelMonths(int(table.columns[0]), int(table.columns[-1]))
+    span = PanelMonths(int(table.columns[0]), int(table.columns[-1]), panel.frequency)
     reach = int(np.isfinite(values[:, -1]).sum())
     return CondensedPart(part, block, names, span, reach, panel.refused, panel.notes)
 
@@ -90,7 +90,7 @@ def read_block(found: CondensedPart, span: PanelMonths) -> Block:
 def summary_of(work: tuple[CondensedPart, Ints], *, span: PanelMonths) -> PartSummary:
     """Return what a part contributes in the first pass, given the rows to train on."""
     found, rows = work
-    return first_pass(read_block(found, span), rows)
+    return first_pass(read_block(found, span), rows, span.frequency.year)
 
 
 def momentum_of(found: CondensedPart, *, span: PanelMonths, profile: Floats) -> Floats:
@@ -126,7 +126,7 @@ def forecast_part(
 ) -> tuple[int, list[str]]:
     """Write the forecasts of a part; return their number and the series without one."""
     forecasts = predict_pass(read_block(found, span), engine, common, bands={})
-    return _write_own(found, forecasts, last=span.last, status="panel", out=out)
+    return _write_own(found, forecasts, known=span, status="panel", out=out)
 
 
 def score_part(
@@ -156,7 +156,7 @@ def score_part(
     whole = read_block(found, span)
     past = Block(whole.names, np.ascontiguousarray(whole.tonnes[:, : known.width]))
     forecasts = list(predict_pass(past, engine, common, bands=bands))
-    written = _write_own(found, forecasts, last=known.last, status="backtest", out=out)
+    written = _write_own(found, forecasts, known=known, status="backtest", out=out)
     totals = [part_totals(whole, one, known) for one in forecasts]
     return *written, pd.concat(totals) if totals else pd.DataFrame()
 
@@ -165,13 +165,14 @@ def _write_own(
     found: CondensedPart,
     forecasts: Iterable[Mapping[str, Quantiles]],
     *,
-    last: int,
+    known: PanelMonths,
     status: str,
     out: Path,
 ) -> tuple[int, list[str]]:
     """Write the forecasts of a part; return the number of rows and the series without."""
-    said = (one[MODEL].table(found.names, last) for one in forecasts)
-    files = (forecast_file(rows, status=status) for rows in said)
+    frequency = known.frequency
+    said = (one[MODEL].table(found.names, known.last, frequency) for one in forecasts)
+    files = (forecast_file(rows, status=status, frequency=frequency) for rows in said)
     rows, names = _write_forecasts(
         out / found.part.name / "forecast.parquet", files, beside=found.block.parent
     )

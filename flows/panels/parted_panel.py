@@ -12,7 +12,7 @@ import numpy as np
 
 from flows.context.console import echo
 from flows.panels.cluster import PartsExecutor, open_executor
-from flows.panels.panel_files import PanelFiles, months_ahead, say_left_out
+from flows.panels.panel_files import PanelFiles, periods_ahead, say_left_out
 from flows.panels.part_files import (
     CondensedPart,
     condense,
@@ -35,11 +35,11 @@ from models.parts import (
     trained_engine,
     without_training_rows,
 )
-from sources.files.cells import month_label
-from sources.files.panel import SPARSE_END
+from sources.files.panel import SPARSE_END, PanelOptions
 from sources.files.panel_parts import parts_of
 from store.arrays import Floats
 from store.errors import DataError, first_few
+from store.frequency import MONTHLY, Frequency
 from store.settings import Settings
 
 Teachers = Literal["sample", "all"]
@@ -55,9 +55,11 @@ class PartedForecast:
     """Folder of our own."""
     made: Path
     """Folder in it for what is to be kept; put in place whole, or not at all."""
-    horizon: int
+    asked: int | None
+    """Periods to forecast; None for those of the panel's frequency."""
     spec: EngineSpec
     teachers: Teachers
+    options: PanelOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,20 @@ class GatheredParts:
     """The parts with series that can be used."""
     division: Division
     span: PanelMonths
+    horizon: int
+    """Periods to forecast."""
+
+    @property
+    def frequency(self) -> Frequency:
+        """Return what the periods are."""
+        return self.span.frequency
 
 
 def predict_parts(
     settings: Settings,
     files: PanelFiles,
     *,
-    horizon: int,
+    horizon: int | None,
     out: Path | None,
     teachers: Teachers = "sample",
     spec: EngineSpec | None = None,
@@ -110,7 +119,7 @@ def opened(
     settings: Settings,
     files: PanelFiles,
     *,
-    horizon: int,
+    horizon: int | None,
     out: Path | None,
     teachers: Teachers = "sample",
     spec: EngineSpec | None = None,
@@ -120,14 +129,16 @@ def opened(
     Raises:
         DataError: The panel, what goes with it or the folder cannot be used.
     """
-    months_ahead(horizon)
+    periods_ahead(horizon, MONTHLY)
     target = _target(files, out)
     parts = [part.absolute() for part in parts_of(files.panel)]
     scratch = target.absolute().with_name(f".{target.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
     choices = spec or EngineSpec(threads=settings.threads)
     try:
-        job = PartedForecast(parts, scratch, scratch / "made", horizon, choices, teachers)
+        job = PartedForecast(
+            parts, scratch, scratch / "made", horizon, choices, teachers, files.options
+        )
         yield job
         job.made.replace(target)
     finally:
@@ -140,9 +151,11 @@ def gathered(job: PartedForecast, executor: PartsExecutor) -> GatheredParts:
     Raises:
         DataError: No part has a series that can be used.
     """
-    condensed = partial(condense, folder=job.scratch / "blocks")
+    condensed = partial(condense, folder=job.scratch / "blocks", options=job.options)
     sound = _reported(list(executor.map(condensed, job.parts, "parts read")))
-    return GatheredParts(sound, Division.of([one.names for one in sound]), _span(sound))
+    span = _span(sound)
+    horizon = periods_ahead(job.asked, span.frequency)
+    return GatheredParts(sound, Division.of([one.names for one in sound]), span, horizon)
 
 
 def train_at(
@@ -180,26 +193,36 @@ def _learned(
     trained = None
     if job.teachers == "all" and division.count > job.spec.most_series:
         values = series_to_train(summaries, rows, division)
-        panel_stats = past_panel_stats(values, span.width - 1, horizon=job.horizon, spec=job.spec)
-        trained = _trained(job, executor, panel.sound, span, panel_stats)
+        panel_stats = past_panel_stats(
+            values,
+            span.width - 1,
+            horizon=panel.horizon,
+            spec=job.spec.counted_in(span.frequency),
+            year=span.frequency.year,
+        )
+        trained = _trained(job, executor, panel, span, panel_stats)
     engine = trained_engine(
-        summaries, rows, division, span=span, horizon=job.horizon, spec=job.spec, trained=trained
+        summaries, rows, division, span=span, horizon=panel.horizon, spec=job.spec, trained=trained
     )
-    return engine, profile_of(summaries, division)
+    return engine, profile_of(summaries, division, span.frequency.year)
 
 
 def _trained(
     job: PartedForecast,
     executor: PartsExecutor,
-    sound: Sequence[CondensedPart],
+    panel: GatheredParts,
     span: PanelMonths,
     panel_stats: dict[int, PanelStats],
 ) -> tuple[Heads, Heads]:
     """Return heads trained on the rows of all parts: before the validation window, and all."""
     rows_of_part = partial(
-        write_training_rows, span=span, panel_stats=panel_stats, horizon=job.horizon, spec=job.spec
+        write_training_rows,
+        span=span,
+        panel_stats=panel_stats,
+        horizon=panel.horizon,
+        spec=job.spec,
     )
-    found = list(executor.map(rows_of_part, sound, "parts' training rows"))
+    found = list(executor.map(rows_of_part, panel.sound, "parts' training rows"))
     before = executor.train_heads([one[0] for one in found], [one[2][0] for one in found], job.spec)
     whole = executor.train_heads([one[1] for one in found], [one[2][1] for one in found], job.spec)
     return before, whole
@@ -247,14 +270,26 @@ def _reported(read: Sequence[CondensedPart]) -> list[CondensedPart]:
 
 
 def _span(sound: Sequence[CondensedPart]) -> PanelMonths:
-    """Return the months of the panel and say so if few series reach the last."""
+    """Return the periods of the panel and say so if few series reach the last.
+
+    Raises:
+        DataError: The parts are not of one frequency.
+    """
     spans = [one.span for one in sound if one.span is not None]
-    span = PanelMonths(min(one.first for one in spans), max(one.last for one in spans))
+    frequency = spans[0].frequency
+    others = [one for one in sound if one.span and one.span.frequency.alias != frequency.alias]
+    if others and others[0].span:
+        raise DataError(
+            f"Part {others[0].part.name} is of {others[0].span.frequency.alias}, "
+            f"{sound[0].part.name} of {frequency.alias}. Expected one frequency in all parts. Say "
+            "which with --freq M, Q or W, or mend the part."
+        )
+    span = PanelMonths(min(one.first for one in spans), max(one.last for one in spans), frequency)
     count = sum(len(one.names) for one in sound)
     reach = int(np.sum([one.reach for one in sound if one.span and one.span.last == span.last]))
     if reach < SPARSE_END * count:
         echo(
-            f"panel: the last month, {month_label(span.last)}, has a value of {reach} of {count} "
-            "series only"
+            f"panel: the last {frequency.period}, {frequency.label(span.last)}, has a value of "
+            f"{reach} of {count} series only"
         )
     return span

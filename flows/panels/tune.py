@@ -8,21 +8,23 @@ from typing import Final
 
 import pandas as pd
 
-from features.months import month_label, month_number
 from flows.context.console import echo, track
 from flows.context.output import write_text
 from flows.context.prefect_runs import job_flow
 from flows.context.provenance import git_commit
 from flows.context.workspace import open_workspace
 from flows.panels.cluster import open_executor
-from flows.panels.panel_files import months_ahead, read_reported
+from flows.panels.panel_files import periods_ahead, read_reported
 from models.engine import tuning
 from models.engine.tuning import TunedPanel, TuningResult
 from models.executor import IN_TURN
 from models.learning.recipe import FORMAT
 from models.learning.spec import EngineSpec
 from models.registry import tracking
+from sources.files.dates import read_period
+from sources.files.panel import PanelOptions
 from store.errors import DataError, first_few
+from store.frequency import Frequency
 from store.settings import Settings
 
 TRIALS: Final = 20
@@ -37,9 +39,11 @@ class TuningRequest:
     panels: str
     """Files."""
     before: str | None
-    """Last months that may be looked at: one for all panels or one each; None for their last."""
-    horizons: str
-    """Months to forecast: for all panels or for each."""
+    """Last periods that may be looked at: one for all panels or one each; None for their last."""
+    horizons: str | None
+    """Periods to forecast: for all panels or for each; None for those of their frequencies."""
+    freq: str | None = None
+    """Frequencies of the panels: one for all or one each; None tells by their dates."""
 
 
 def tune_files(
@@ -114,10 +118,11 @@ def read_panels(search: TuningRequest, spec: EngineSpec) -> list[TunedPanel]:
             f"--panel names a file twice: {first_few(names)}. Expected each panel once, by a name "
             "of its own. Leave one out or rename it."
         )
-    months = _each("--before", search.before, len(paths))
+    last = _each("--before", search.before, len(paths))
     horizons = _each("--horizon", search.horizons, len(paths))
-    asked = zip(paths, months, horizons, strict=True)
-    return [_panel(path, month, months_ahead(text), spec) for path, month, text in asked]
+    frequencies = _each("--freq", search.freq, len(paths))
+    asked = zip(paths, last, horizons, frequencies, strict=True)
+    return [_panel(*one, spec) for one in asked]
 
 
 def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, object]:
@@ -139,8 +144,9 @@ def report_of(found: TuningResult, panels: Sequence[TunedPanel]) -> dict[str, ob
             {
                 **{str(name): value for name, value in gains.items()},
                 "horizon": panel.horizon,
-                "cutoffs": [month_label(cutoff) for cutoff in panel.cutoffs],
-                "held_out_cutoff": month_label(panel.held_out),
+                "cutoffs": [panel.frequency.label(cutoff) for cutoff in panel.cutoffs],
+                "held_out_cutoff": panel.frequency.label(panel.held_out),
+                "frequency": panel.frequency.alias,
             }
             for panel, gains in zip(panels, known.to_dict(orient="records"), strict=True)
         ],
@@ -151,7 +157,7 @@ def _tags(panels: Sequence[TunedPanel], spec: EngineSpec) -> dict[str, str]:
     return {
         "flow": "tune",
         "panels": ",".join(panel.name for panel in panels),
-        "before": ",".join(month_label(int(panel.table.columns[-1])) for panel in panels),
+        "before": ",".join(panel.frequency.label(int(panel.table.columns[-1])) for panel in panels),
         "horizons": ",".join(str(panel.horizon) for panel in panels),
         "spec": spec.digest,
         "git_commit": git_commit(),
@@ -176,10 +182,19 @@ def _tell(found: TuningResult) -> None:
     )
 
 
-def _panel(path: Path, before: str | None, horizon: int, spec: EngineSpec) -> TunedPanel:
-    panel = read_reported(path, name=path.name)
-    last = int(panel.table.columns[-1]) if before is None else _month(before)
-    return TunedPanel.up_to(path.name, panel.table, before=last, horizon=horizon, spec=spec)
+def _panel(
+    path: Path, before: str | None, horizon: str | None, freq: str | None, spec: EngineSpec
+) -> TunedPanel:
+    panel = read_reported(path, name=path.name, options=PanelOptions(freq=freq))
+    frequency = panel.frequency
+    return TunedPanel.up_to(
+        path.name,
+        panel.table,
+        before=int(panel.table.columns[-1]) if before is None else _period(before, frequency),
+        horizon=periods_ahead(horizon, frequency),
+        spec=spec,
+        frequency=frequency,
+    )
 
 
 def _each(option: str, text: str | None, count: int) -> list[str] | list[None]:
@@ -195,10 +210,11 @@ def _each(option: str, text: str | None, count: int) -> list[str] | list[None]:
     return words * count if len(words) == 1 else words
 
 
-def _month(text: str) -> int:
+def _period(text: str, frequency: Frequency) -> int:
     try:
-        return month_number(pd.Period(text, freq="M").to_timestamp())
+        return read_period(text, frequency)
     except ValueError as err:
         raise DataError(
-            f"--before {text!r} is no month ({err}). Expected YYYY-MM, e.g. 2018-06. Correct it."
+            f"--before {text!r} is no {frequency.period} ({err}). Expected {frequency.form}, as "
+            "the panel has it. Correct it."
         ) from err

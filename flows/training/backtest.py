@@ -31,6 +31,7 @@ from models.registry import tracking
 from models.registry.datasets import panel_dataset
 from models.registry.tracked_run import InputData, TrackedRun
 from store.errors import StoreError
+from store.frequency import MONTHLY, Frequency
 from store.publications.publishing import write_scores
 from store.settings import Settings
 from store.vocabulary import ALL, COMMODITY, ERROR_AUTOCORRELATION
@@ -54,6 +55,8 @@ class Scoreboard:
     """As ``models.evaluation.scores.scoreboard``."""
     differences: pd.DataFrame
     """As ``compare.differences``, with the regime compared in: all, calm or shock."""
+    frequency: Frequency = MONTHLY
+    """Of the periods forecast."""
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -63,25 +66,32 @@ class Scoreboard:
     def figures(self) -> dict[str, Figure]:
         """Return the plots by the name of their file, newly drawn."""
         overall = self.differences.loc[self.differences["regime"] == EVERY]
-        drawn = score_plots(self.cells) | scoreboard_plots(self.cells, overall)
+        period = self.frequency.period
+        drawn = score_plots(self.cells, period)
+        drawn |= scoreboard_plots(self.cells, overall, period)
         return {f"{name}.png": figure for name, figure in drawn.items()}
 
 
-def scoreboard_of(result: Backtest, table: pd.DataFrame, *, seed: int) -> Scoreboard:
+def scoreboard_of(
+    result: Backtest, table: pd.DataFrame, *, seed: int, frequency: Frequency = MONTHLY
+) -> Scoreboard:
     """Return the scoreboard of a backtest that scored at least one cell.
 
     Args:
         result: The backtest.
         table: Tonnes as known now, series x months, whose shock months are told apart.
         seed: Of the resamples behind the intervals.
+        frequency: Of the periods.
     """
-    cells = with_regime(result.cells, table)
+    cells = with_regime(result.cells, table, frequency)
     baselines = sorted(set(cells["model"]) - {MODEL})
     views = [(EVERY, cells), *((str(name), part) for name, part in cells.groupby("regime"))]
     compared = [
-        differences(part, MODEL, baselines, seed=seed).assign(regime=name) for name, part in views
+        differences(part, MODEL, baselines, seed=seed, frequency=frequency).assign(regime=name)
+        for name, part in views
     ]
-    return Scoreboard(cells, scoreboard(cells), pd.concat(compared, ignore_index=True))
+    board = scoreboard(cells)
+    return Scoreboard(cells, board, pd.concat(compared, ignore_index=True), frequency)
 
 
 def write_scoreboard(board: Scoreboard, folder: Path) -> list[str]:
@@ -248,19 +258,23 @@ def score_of(result: Backtest, model: str, metric: str, scope: str = ALL) -> flo
     return float(table.get((model, scope, metric), float("nan")))
 
 
-def verdict(result: Backtest) -> str:
+def verdict(result: Backtest, frequency: Frequency = MONTHLY) -> str:
     """Say in one line how the model did against the seasonal naive, where it loses too."""
     own, naive = (score_of(result, model, "wape") for model in (MODEL, REFERENCE))
-    return compared(own, naive, score_of(result, MODEL, "coverage80"))
+    return compared(own, naive, score_of(result, MODEL, "coverage80"), frequency)
 
 
-def compared(own: float, naive: float, covered: float) -> str:
-    """Say the same given both errors and the share of months in the band, at horizons 1 to 6."""
+def compared(own: float, naive: float, covered: float, frequency: Frequency = MONTHLY) -> str:
+    """Say the same given both errors and the share of periods in the band, near horizons only."""
     if not (own >= 0 and naive > 0):
-        return "no error to compare: every scored month, or every error of the naive, is zero"
+        return (
+            f"no error to compare: every scored {frequency.period}, or every error of the naive, "
+            "is zero"
+        )
     better = 1 - own / naive
     word = "better" if better >= 0 else "WORSE"
     return (
         f"error {own:.1%} of tonnes against {naive:.1%} of the seasonal naive "
-        f"({abs(better):.0%} {word}), 80 % band covered {covered:.0%} of months, horizons 1-6"
+        f"({abs(better):.0%} {word}), 80 % band covered {covered:.0%} of {frequency.period}s, "
+        f"horizons 1-{frequency.horizon}"
     )

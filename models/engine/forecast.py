@@ -24,6 +24,7 @@ from models.engine.validation_window import (
 from models.learning.calibration import horizon_weight, weighted_quantiles
 from models.learning.quantile_heads import Heads
 from models.learning.spec import EngineSpec
+from models.statistical.seasonality import YEAR
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILES
 
@@ -90,8 +91,9 @@ def engine_at(
     *,
     last: int,
     horizon: int,
-    first_month: int,
+    first: int,
     spec: EngineSpec,
+    year: int = YEAR,
     extra: Extra | None = None,
     extra_names: tuple[str, ...] = (),
 ) -> Engine:
@@ -101,12 +103,13 @@ def engine_at(
         values: Series x months, NaN where missing; columns after ``last`` are not read.
         last: Column of the last month known.
         horizon: Months to forecast.
-        first_month: Month of the year, 0 to 11, of the first column.
-        spec: Choices of the engine.
+        first: Number of the first column's period.
+        spec: Choices of the engine, in periods.
+        year: Periods of a year.
         extra: Further features of an origin.
         extra_names: Their names.
     """
-    view = PanelView(values[:, : last + 1], first_month, horizon, extra)
+    view = PanelView(values[:, : last + 1], first, horizon, year, extra)
     rows = training_series(len(values), spec)
     return train_engine(view if rows is None else view.part(rows), last, spec, extra_names).on(view)
 
@@ -142,7 +145,9 @@ def train_engine(
     before_window, final = trainer.quantile_models(
         [before, np.ones(len(known), dtype=bool)], trained
     )
-    validation = validate(before_window, known, horizon=view.horizon, last=last, spec=spec)
+    validation = validate(
+        before_window, known, horizon=view.horizon, last=last, spec=spec, year=view.year
+    )
     return Engine(view, last, final, validation, known)
 
 

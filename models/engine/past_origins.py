@@ -1,7 +1,7 @@
 """A panel at its past origins: seasons, common moves, and which series can be trained on.
 
 Each origin sees the months up to it only, but how a month compares with the year around it does not
-change once six months have passed: such ratios are taken once. Bit for bit the same as
+change once half a year has passed: such ratios are taken once. Bit for bit the same as
 ``series_stats`` at each origin.
 """
 
@@ -11,13 +11,10 @@ from typing import Final
 import numpy as np
 
 from models.engine.series_stats import (
-    CURRENT,
     LEAST_LEVEL,
     LEAST_SPREAD,
     MOVE_TO_SPREAD,
-    SPREAD_HALF_LIFE,
-    SPREAD_MONTHS,
-    TREND_MONTHS,
+    SPREAD_YEARS,
     PanelStats,
     SeriesStats,
     measured,
@@ -25,11 +22,11 @@ from models.engine.series_stats import (
 )
 from models.statistical.seasonality import (
     BLOCK,
-    LEAST_MONTHS,
+    LEAST_YEARS,
     YEAR,
     SeasonalProfiles,
     evenly_weighted,
-    of_month,
+    of_place,
     panel_profile,
     profiles_from,
     ratios,
@@ -38,9 +35,6 @@ from models.statistical.seasonality import (
     year_weights,
 )
 from store.arrays import Flags, Floats, Ints, take
-
-SEEN: Final = SPREAD_MONTHS + 1
-"""Months at an origin that spread and momentum are read from."""
 
 DOUBT: Final = 1.001
 """How many times its bound, which is rounded, a level must be to need no closer look."""
@@ -57,7 +51,7 @@ class PastOrigin:
     tonnes: Floats
     """Series x months up to the origin."""
     season: Floats
-    """Series x 12."""
+    """Series x year."""
     common: PanelStats
     able: Flags
     """Which can be trained on: forecast, scored and not constant."""
@@ -70,17 +64,22 @@ class PastOrigin:
 class PastOrigins:
     """A panel whose origins are asked one after the other."""
 
-    def __init__(self, tonnes: Floats, last: int) -> None:
-        """Take series x months; no origin is later than the column ``last``."""
+    def __init__(self, tonnes: Floats, last: int, year: int = YEAR) -> None:
+        """Take series x periods, ``year`` a year; no origin is later than the column ``last``."""
+        self._year = year
+        # What spread and momentum are read from: moves, and so one period more.
+        self._seen = SPREAD_YEARS * year + 1
         self._tonnes = tonnes[:, : last + 1]
         self._months = np.ascontiguousarray(self._tonnes.T)
         known = np.isfinite(self._months)
         self._sums = np.cumsum(np.where(known, self._months, 0.0), axis=0)
         self._counts = np.cumsum(known, axis=0)
         self._scored = np.logical_or.accumulate(
-            np.abs(self._months[YEAR:] - self._months[:-YEAR]) > 0, axis=0
+            np.abs(self._months[year:] - self._months[:-year]) > 0, axis=0
         )
-        self._seasons = None if last + 1 < LEAST_MONTHS else _Seasons(self._tonnes)
+        self._seasons: _Seasons | None = None
+        if last + 1 >= LEAST_YEARS * year:
+            self._seasons = _Seasons(self._tonnes, year)
 
     def at(self, origin: int, common: PanelStats | None = None) -> PastOrigin:
         """Return the panel at an origin.
@@ -95,14 +94,16 @@ class PastOrigins:
         spread, momentum = self._moved(origin, season)
         if common is None:
             common = PanelStats(profile, panel_momentum(momentum))
-        current = self._known(origin, CURRENT) > 0
-        scored = self._scored[origin - YEAR] if origin >= YEAR else np.zeros_like(current)
+        current = self._known(origin, self._year) > 0
+        scored = (
+            self._scored[origin - self._year] if origin >= self._year else np.zeros_like(current)
+        )
         return PastOrigin(values, season, common, current & scored & (spread > 0))
 
     def _season(self, origin: int, profile: Floats | None) -> tuple[Floats, Floats]:
         """Return the season of each series, and the panel's."""
-        if self._seasons is None or origin + 1 < LEAST_MONTHS:
-            return np.ones((YEAR, len(self._tonnes))).T, np.ones(YEAR)
+        if self._seasons is None or origin + 1 < LEAST_YEARS * self._year:
+            return np.ones((self._year, len(self._tonnes))).T, np.ones(self._year)
         raw = self._seasons.at(origin)
         profile = panel_profile(raw) if profile is None else profile
         return steadied_profiles(raw, profile), profile
@@ -116,10 +117,11 @@ class PastOrigins:
         """Return spread and momentum of each series."""
         spread, momentum = (np.full(len(self._tonnes), np.nan) for _ in range(2))
         is_plain = np.zeros(len(self._tonnes), dtype=bool)
-        if origin + 1 >= SEEN:
-            level = _row_sums(self._months[origin + 1 - YEAR : origin + 1]) / YEAR
+        if origin + 1 >= self._seen:
+            level = _row_sums(self._months[origin + 1 - self._year : origin + 1]) / self._year
             mean = self._sums[origin] / np.maximum(self._counts[origin], 1)
-            is_plain = (level > DOUBT * LEAST_LEVEL * mean) & (self._known(origin, SEEN) == SEEN)
+            is_whole = self._known(origin, self._seen) == self._seen
+            is_plain = (level > DOUBT * LEAST_LEVEL * mean) & is_whole
             spread, momentum = self._plainly_moved(origin, season, level)
         odd = np.flatnonzero(~is_plain)
         own = _stats_of(self._tonnes[:, : origin + 1], season, odd)
@@ -128,49 +130,52 @@ class PastOrigins:
 
     def _plainly_moved(self, origin: int, season: Floats, level: Floats) -> tuple[Floats, Floats]:
         """Return spread and momentum of series without gaps of late and with some level."""
-        place = np.arange(origin + 1 - SEEN, origin + 1)
-        flat = self._months[place] / season.T[place % YEAR]
-        late = 0.5 ** (np.arange(SPREAD_MONTHS)[::-1] / SPREAD_HALF_LIFE)
+        year, quarter = self._year, self._year // 4
+        place = np.arange(origin + 1 - self._seen, origin + 1)
+        flat = self._months[place] / season.T[place % year]
+        late = 0.5 ** (np.arange(SPREAD_YEARS * year)[::-1] / year)
         moves = np.diff(flat, axis=0)
         np.abs(moves, out=moves)
         moves *= late[:, None]
         usual = _row_sums(moves) / late.sum()
         spread = np.fmax(MOVE_TO_SPREAD * usual, LEAST_SPREAD * level)
-        before = flat[-TREND_MONTHS:-3]
-        rise = _row_sums(flat[-3:]) / 3.0 - _row_sums(before) / len(before)
+        before = flat[-quarter - year : -quarter]
+        rise = _row_sums(flat[-quarter:]) / quarter - _row_sums(before) / len(before)
         return spread, np.divide(rise, spread, out=np.zeros_like(rise), where=spread > 0)
 
 
 class _Seasons:
     """The ratios of a panel, and the profiles they add up to at an origin.
 
-    From one origin to the next a month of the year is weighted anew only where a ratio of it comes
+    From one origin to the next a period of the year is weighted anew only where a ratio of it comes
     or goes.
     """
 
-    def __init__(self, tonnes: Floats) -> None:
+    def __init__(self, tonnes: Floats, year: int) -> None:
+        self._year = year
         places = range(0, len(tonnes), BLOCK)
-        ratio = zip(*(ratios(tonnes[at : at + BLOCK].T) for at in places), strict=True)
+        ratio = zip(*(ratios(tonnes[at : at + BLOCK].T, year) for at in places), strict=True)
         self._ratio, self._usable = (np.concatenate(own, axis=1) for own in ratio)
         whole = self._usable.all(axis=0) & (len(tonnes) > 1)
         self._plain = np.flatnonzero(whole)
         self._odd = _never_alone(np.flatnonzero(~whole), len(tonnes))
-        shape = (YEAR, len(tonnes))
+        shape = (year, len(tonnes))
         self._mean, self._scatter, self._count = np.ones(shape), np.zeros(shape), np.zeros(shape)
-        self._years = [0] * YEAR
+        self._years = [0] * year
 
     def at(self, origin: int) -> SeasonalProfiles:
         """Return the profiles of all series at an origin."""
-        length = origin + 1 - YEAR
-        for month in range(YEAR):
-            ratio, usable = self._ratio[:length][of_month(month)], self._usable[:length]
-            if len(ratio) != self._years[month]:
-                self._years[month] = len(ratio)
-                self._weigh(month, ratio, usable[of_month(month)])
+        length = origin + 1 - self._year
+        for place in range(self._year):
+            own = of_place(place, self._year)
+            ratio, usable = self._ratio[:length][own], self._usable[:length][own]
+            if len(ratio) != self._years[place]:
+                self._years[place] = len(ratio)
+                self._weigh(place, ratio, usable)
         return profiles_from(self._mean, self._scatter, self._count)
 
-    def _weigh(self, month: int, ratio: Floats, usable: Flags) -> None:
-        """Take in the ratios of one month of the year, years x series, and which of them count."""
+    def _weigh(self, place: int, ratio: Floats, usable: Flags) -> None:
+        """Take in the ratios of one period of the year, years x series, and which of them count."""
         weight = year_weights(len(ratio))
         plain, odd = self._plain, self._odd
         counts = usable[:, odd] * weight[:, None]
@@ -178,7 +183,7 @@ class _Seasons:
             (plain, evenly_weighted(ratio[:, plain], weight)),
             (odd, weighted(ratio[:, odd], counts)),
         ):
-            self._mean[month, rows], self._scatter[month, rows], self._count[month, rows] = found
+            self._mean[place, rows], self._scatter[place, rows], self._count[place, rows] = found
 
 
 def _stats_of(tonnes: Floats, season: Floats, rows: Ints) -> SeriesStats:

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.months import month_label, month_starts
 from models.registry.served import mean_of_quantiles
 from store.arrays import Floats, Ints, join, take
 from store.errors import DataError
+from store.frequency import MONTHLY, Frequency
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 
@@ -61,20 +61,23 @@ class Quantiles:
         own = amount[self.rows, None]
         return replace(self, tonnes=self.tonnes - own[:, :, None], mean=self.mean - own)
 
-    def table(self, names: NDArray[np.object_], cutoff: int) -> pd.DataFrame:
+    def table(
+        self, names: NDArray[np.object_], cutoff: int, frequency: Frequency = MONTHLY
+    ) -> pd.DataFrame:
         """Return the forecasts as rows: destination, cutoff, period, horizon, quantiles, mean.
 
         Args:
             names: Of all series of the panel.
-            cutoff: Last known month, as a month number.
+            cutoff: Last known period, as its number.
+            frequency: Of the periods.
         """
         count, months = self.mean.shape
         ahead = np.arange(1, months + 1)
         frame = pd.DataFrame(
             {
                 "destination": np.repeat(names[self.rows], months),
-                "cutoff": month_label(cutoff),
-                "period": np.tile(month_starts(cutoff + ahead).to_numpy(), count),
+                "cutoff": frequency.label(cutoff),
+                "period": np.tile(frequency.dates(cutoff + ahead).to_numpy(), count),
                 "horizon": np.tile(ahead, count),
             }
         )

@@ -1,7 +1,8 @@
 """Features of series at one origin, in units that fit all of them.
 
 Everything is a distance from ``base``, the middle of the experts, in ``spread``, a series'
-usual monthly move: series of all sizes and tempers then share one model, and zeros need no care.
+usual move from one period to the next: series of all sizes and tempers then share one model, and
+zeros need no care.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from models.statistical.experts import EXPERTS
 from models.statistical.seasonality import (
     BLOCK,
-    LEAST_MONTHS,
+    LEAST_YEARS,
     YEAR,
     carried,
     measured_profiles,
@@ -30,12 +31,15 @@ CEILING: Final = 50.0
 """Times its highest month that an expert may say of a series, at most. A fast trend goes astray
 where a series explodes; on panels of trade no expert forecasts more than 36."""
 
-LAGS: Final = (1, 2, 3, 4, 6, 12)
-MEANS: Final = ((3, 0), (6, 0), (24, 0), (3, 12))
-"""Months of a mean, and how many months before the origin it ends."""
+LAGS: Final = (1, 2, 3, 4)
+"""Periods back; half a year and a year are looked at too."""
 
-SPREAD_MONTHS: Final = 24
-SPREAD_HALF_LIFE: Final = 12.0
+MEANS: Final = ((0.25, 0), (0.5, 0), (2, 0), (0.25, 1))
+"""Years of a mean, and how many years before the origin it ends."""
+
+SPREAD_YEARS: Final = 2
+"""Years whose moves make the spread; those of a year ago count half."""
+
 MOVE_TO_SPREAD: Final = 0.8
 """Spread as a share of the mean absolute move."""
 
@@ -51,28 +55,22 @@ LEAST_LEVEL: Final = 0.1
 LEAST_RATIO: Final = 1e-6
 """Added to ratios before logs are taken."""
 
-TREND_MONTHS: Final = 15
-"""Months that momentum looks at: the last three against the twelve before."""
-
-CURRENT: Final = 12
-"""A series without a value in as many months is not forecast."""
-
 
 @dataclass(frozen=True, slots=True)
 class SeriesStats:
     """Size and temper of series at an origin; one number a series unless forecasts."""
 
     season: Floats
-    """Series x 12, by place in the table's columns modulo 12."""
+    """Series x year, by place in the table's columns modulo the year."""
     level: Floats
     spread: Floats
-    """Usual move from month to month; 0 where nothing but zeros came."""
+    """Usual move from period to period; 0 where nothing but zeros came."""
     scale: Floats
     """Mean absolute difference to the year before: what errors are scored in; NaN unknown."""
     momentum: Floats
-    """Last three months to the year before, in spreads; NaN unknown."""
+    """Last quarter to the year before, in spreads; NaN unknown."""
     known: Ints
-    """Months with a value."""
+    """Periods with a value."""
     current: Flags
     """Whether there is one in the last year."""
 
@@ -82,7 +80,7 @@ class PanelStats:
     """What all series of a panel say together at one origin."""
 
     profile: Floats
-    """Season, by month of the year."""
+    """Season, by period of the year."""
     momentum: float
     """What the middle series does, in spreads."""
 
@@ -102,8 +100,8 @@ NAMES: Final = (
     "horizon", "month",
     *(f"{name}_distance" for name in EXPERTS),
     "experts_apart",
-    *(f"lag_{lag}" for lag in LAGS),
-    *(f"mean_{months}_before_{ago}" for months, ago in MEANS),
+    *(f"lag_{lag}" for lag in LAGS), "lag_half_year", "lag_year",
+    *(f"mean_{years:g}_years_before_{ago}" for years, ago in MEANS),
     "momentum", "panel_momentum",
     "spread_log", "scale_log", "spread_to_scale_log",
     "zero_share", "known_months", "season_here", "season_strength",
@@ -111,18 +109,19 @@ NAMES: Final = (
 """Features: distances from the base in spreads, logs of ratios, shares and counts."""
 
 
-def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
+def series_stats(values: Floats, profile: Floats | None = None, *, year: int = YEAR) -> SeriesStats:
     """Return size and temper of series; draws their season towards the panel's.
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
         profile: The panel's season, by ``season.panel_profile``, where these are some of its
             series; None where they are all.
+        year: Periods of a year.
     """
-    if profile is None or values.shape[1] < LEAST_MONTHS:
-        season = season_profiles(values)
+    if profile is None or values.shape[1] < LEAST_YEARS * year:
+        season = season_profiles(values, year)
     else:
-        season = steadied_profiles(measured_profiles(values), profile)
+        season = steadied_profiles(measured_profiles(values, year), profile)
     parts = [
         measured(values[at : at + BLOCK], season[at : at + BLOCK])
         for at in range(0, max(len(values), 1), BLOCK)
@@ -137,7 +136,7 @@ def panel_momentum(momentum: Floats) -> float:
 
 
 def origin_features(
-    values: Floats, own: SeriesStats, *, horizon: int, first_month: int, momentum: float
+    values: Floats, own: SeriesStats, *, horizon: int, first: int, momentum: float
 ) -> OriginFeatures:
     """Return what is known of some series at an origin.
 
@@ -145,7 +144,7 @@ def origin_features(
         values: Series x months up to the origin, NaN where missing; not modified.
         own: Their stats.
         horizon: Months to forecast.
-        first_month: Month of the year, 0 to 11, of the first column.
+        first: Number of the first column's period.
         momentum: As ``panel_momentum``.
     """
     ceiling = CEILING * np.where(np.isfinite(values), values, 0.0).max(axis=1)[:, None]
@@ -154,7 +153,7 @@ def origin_features(
         for name, expert in EXPERTS.items()
     }
     base = np.median(np.stack([forecasts[name] for name in MIDDLE]), axis=0)
-    values_of = _features(values, own, base, forecasts, first_month)
+    values_of = _features(values, own, base, forecasts, first)
     values_of["panel_momentum"] = np.full((1, 1), momentum)
     features = np.empty((*base.shape, len(NAMES)), dtype=np.float32)
     for place, name in enumerate(NAMES):
@@ -164,80 +163,87 @@ def origin_features(
 
 def adjusted(values: Floats, season: Floats) -> Floats:
     """Return values without their season."""
-    return values / season[:, np.arange(values.shape[1]) % YEAR]
+    return values / season[:, np.arange(values.shape[1]) % season.shape[1]]
 
 
 def measured(values: Floats, season: Floats) -> SeriesStats:
-    """Return the statistics of series whose season is known, series x 12."""
+    """Return the statistics of series whose season is known, series x year."""
+    year = season.shape[1]
     known = np.isfinite(values)
     count = known.sum(axis=1)
     mean = _mean(values)
-    recent = _mean(values[:, -YEAR:])
+    recent = _mean(values[:, -year:])
     level = np.fmax(recent, LEAST_LEVEL * mean)
     level = np.where(np.isfinite(level), level, 0.0)
     flat = adjusted(values, season)
-    usual = _usual_move(flat)
+    usual = _usual_move(flat, year)
     known_spread = np.fmax(MOVE_TO_SPREAD * usual, LEAST_SPREAD * level)
     spread = np.where(np.isfinite(usual), known_spread, UNSEEN_SPREAD * level)
-    scale = seasonal_scale(values)
-    if values.shape[1] < TREND_MONTHS:
+    scale = seasonal_scale(values, year)
+    late = year // 4
+    if values.shape[1] < late + year:
         momentum = np.full(len(values), np.nan)
     else:
-        momentum = _ratio(_mean(flat[:, -3:]) - _mean(flat[:, -TREND_MONTHS:-3]), spread)
-    current = np.asarray(known[:, -CURRENT:].any(axis=1))
+        momentum = _ratio(_mean(flat[:, -late:]) - _mean(flat[:, -late - year : -late]), spread)
+    current = np.asarray(known[:, -year:].any(axis=1))
     return SeriesStats(season, level, spread, scale, momentum, count, current)
 
 
-def _usual_move(flat: Floats) -> Floats:
+def _usual_move(flat: Floats, year: int) -> Floats:
     """Return the mean absolute move of late, over gaps where no two months meet; NaN without any.
 
     Args:
         flat: Series x months without their season.
+        year: Periods of a year.
     """
-    usual = _mean_of_late(np.abs(np.diff(flat, axis=1)))
+    usual = _mean_of_late(np.abs(np.diff(flat, axis=1)), year)
     apart = np.isnan(usual)
     if apart.any():
         lone = flat[apart]
         steps = np.abs(np.diff(carried(lone.T).T, axis=1))
-        usual[apart] = _mean_of_late(np.where(np.isfinite(lone[:, 1:]), steps, np.nan))
+        usual[apart] = _mean_of_late(np.where(np.isfinite(lone[:, 1:]), steps, np.nan), year)
     return usual
 
 
-def _mean_of_late(moves: Floats) -> Floats:
-    late = moves[:, -SPREAD_MONTHS:]
-    return _mean(late, 0.5 ** (np.arange(late.shape[1])[::-1] / SPREAD_HALF_LIFE))
+def _mean_of_late(moves: Floats, year: int) -> Floats:
+    late = moves[:, -SPREAD_YEARS * year :]
+    return _mean(late, 0.5 ** (np.arange(late.shape[1])[::-1] / year))
 
 
 def _features(
-    values: Floats, own: SeriesStats, base: Floats, forecasts: dict[str, Floats], first_month: int
+    values: Floats, own: SeriesStats, base: Floats, forecasts: dict[str, Floats], first: int
 ) -> dict[str, Floats]:
     """Return the features but the panel's, each broadcastable to series x months."""
-    months, horizon = values.shape[1], base.shape[1]
+    months, horizon, year = values.shape[1], base.shape[1], own.season.shape[1]
     ahead = months + np.arange(horizon)
-    here = own.season[:, ahead % YEAR]
+    here = own.season[:, ahead % year]
     flat = adjusted(values, own.season)
     flat_base = (base / here).mean(axis=1)
     spread = own.spread[:, None]
     found = {
         "horizon": np.arange(1.0, horizon + 1)[None, :],
-        "month": ((first_month + ahead) % YEAR)[None, :].astype(np.float64),
+        "month": ((first + ahead) % year)[None, :].astype(np.float64),
         "experts_apart": _ratio(np.std(list(forecasts.values()), axis=0), spread),
         "season_here": here - 1.0,
         "season_strength": own.season.std(axis=1)[:, None],
         "momentum": own.momentum[:, None],
         "known_months": own.known[:, None].astype(np.float64),
-        "zero_share": _mean((values[:, -24:] <= 0).astype(np.float64))[:, None],
+        "zero_share": _mean((values[:, -SPREAD_YEARS * year :] <= 0).astype(np.float64))[:, None],
         "spread_log": _log_ratio(own.spread, own.level),
         "scale_log": _log_ratio(own.scale, own.level),
         "spread_to_scale_log": _log_ratio(own.spread, own.scale),
     }
     found |= {f"{name}_distance": _ratio(one - base, spread) for name, one in forecasts.items()}
-    for lag in LAGS:
+    lags = {f"lag_{lag}": lag for lag in LAGS} | {"lag_half_year": year // 2, "lag_year": year}
+    for name, lag in lags.items():
         value = flat[:, -lag] if lag <= months else np.full(len(flat), np.nan)
-        found[f"lag_{lag}"] = _ratio(value - flat_base, own.spread)[:, None]
-    for width, ago in MEANS:
-        window = flat[:, max(months - ago - width, 0) : max(months - ago, 0)]
-        found[f"mean_{width}_before_{ago}"] = _ratio(_mean(window) - flat_base, own.spread)[:, None]
+        found[name] = _ratio(value - flat_base, own.spread)[:, None]
+    for years, ago in MEANS:
+        end = max(months - ago * year, 0)
+        window = flat[:, max(end - int(years * year), 0) : end]
+        found[f"mean_{years:g}_years_before_{ago}"] = _ratio(_mean(window) - flat_base, own.spread)[
+            :, None
+        ]
     return found
 
 

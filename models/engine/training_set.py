@@ -20,6 +20,7 @@ from models.engine.series_stats import (
 )
 from models.learning.quantile_heads import TrainingRows
 from models.learning.spec import EngineSpec
+from models.statistical.seasonality import YEAR
 from store.arrays import Flags, Floats, Ints, join, take
 
 LEAST_SCALE: Final = 0.3
@@ -35,9 +36,11 @@ class PanelView:
 
     tonnes: Floats
     """Series x months, NaN where missing."""
-    first_month: int
-    """Month of the year, 0 to 11, of the first column."""
+    first: int
+    """Number of the first column's period."""
     horizon: int
+    year: int = YEAR
+    """Periods of a year."""
     extra: Extra | None = None
     common: Mapping[int, PanelStats] = field(default_factory=dict)
     """By origin, where these are some series of a panel; else all series tell it together."""
@@ -47,14 +50,16 @@ class PanelView:
         """Return the view of some of the series."""
         extra = self.extra
         own = None if extra is None else lambda origin, some: extra(origin, rows[some])
-        return PanelView(self.tonnes[rows], self.first_month, self.horizon, own)
+        return PanelView(self.tonnes[rows], self.first, self.horizon, self.year, own)
 
     def stats(self, origin: int) -> SeriesStats:
         """Return the statistics of all series at an origin; made once."""
         if origin not in self._stats:
             common = self.common.get(origin)
             profile = None if common is None else common.profile
-            self._stats[origin] = series_stats(self.tonnes[:, : origin + 1], profile)
+            self._stats[origin] = series_stats(
+                self.tonnes[:, : origin + 1], profile, year=self.year
+            )
         return self._stats[origin]
 
     def at(self, origin: int, rows: Ints | slice) -> OriginFeatures:
@@ -77,7 +82,7 @@ class PanelView:
             np.ascontiguousarray(self.tonnes[rows, : origin + 1]),
             own,
             horizon=self.horizon,
-            first_month=self.first_month,
+            first=self.first,
             momentum=momentum,
         )
         extra = self.extra
@@ -131,7 +136,7 @@ def training_set(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingS
     without regard to size.
     """
     origins = past_origins(last, view.horizon, spec)
-    pasts = PastOrigins(view.tonnes, origins[0] if origins else last)
+    pasts = PastOrigins(view.tonnes, origins[0] if origins else last, view.year)
     if not origins:
         return _of_origin(
             view, _TrainingSeries.of(pasts.at(last), last, np.empty(0, dtype=np.int64)), last
@@ -149,13 +154,13 @@ def training_set(view: PanelView, last: int, spec: EngineSpec) -> PanelTrainingS
 
 
 def past_panel_stats(
-    values: Floats, last: int, *, horizon: int, spec: EngineSpec
+    values: Floats, last: int, *, horizon: int, spec: EngineSpec, year: int = YEAR
 ) -> dict[int, PanelStats]:
     """Return what series x months say together at each past origin, by column.
 
     They stand for a larger panel there, as they do where it is held whole.
     """
-    pasts = PastOrigins(values, last)
+    pasts = PastOrigins(values, last, year)
     return {origin: pasts.at(origin).common for origin in past_origins(last, horizon, spec)}
 
 

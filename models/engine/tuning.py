@@ -14,7 +14,6 @@ import optuna
 import pandas as pd
 from optuna.samplers import TPESampler
 
-from features.months import month_label
 from models.engine.forecast import engine_at
 from models.engine.validation_window import validation_start
 from models.executor import IN_TURN, Executor, Progress, untracked
@@ -22,12 +21,11 @@ from models.learning.spec import EngineSpec, sought, suggested
 from models.statistical.seasonality import seasonal_scale
 from store.arrays import Floats
 from store.errors import DataError
+from store.frequency import MONTHLY, Frequency
 from store.vocabulary import QUANTILES
 
-YEAR: Final = 12
-
-APART: Final = 6
-"""Months between the cutoffs of a panel."""
+APART: Final = 0.5
+"""Years between the cutoffs of a panel."""
 
 SEARCHED: Final = 3
 """Cutoffs searched on, at most."""
@@ -47,39 +45,49 @@ class TunedPanel:
 
     name: str
     table: pd.DataFrame
-    """Tonnes, series x consecutive month numbers, NaN where missing."""
+    """Tonnes, series x consecutive period numbers, NaN where missing."""
     horizon: int
     cutoffs: tuple[int, ...]
-    """Searched: last known months, as month numbers, whose targets end by ``held_out``."""
+    """Searched: numbers of last known periods whose targets end by ``held_out``."""
     held_out: int
-    """The cutoff that checks what was found; its targets end at the table's last month."""
+    """The cutoff that checks what was found; its targets end at the table's last period."""
+    frequency: Frequency = MONTHLY
 
     @classmethod
     def up_to(
-        cls, name: str, table: pd.DataFrame, *, before: int, horizon: int, spec: EngineSpec
+        cls,
+        name: str,
+        table: pd.DataFrame,
+        *,
+        before: int,
+        horizon: int,
+        spec: EngineSpec,
+        frequency: Frequency = MONTHLY,
     ) -> "TunedPanel":
         """Return the panel cut off after a month, with cutoffs half a year apart before it.
 
         Args:
             name: What a reader knows the panel by.
-            table: Tonnes, series x consecutive month numbers; not modified.
-            before: Last month that may be looked at.
-            horizon: Months to forecast.
+            table: Tonnes, series x consecutive period numbers; not modified.
+            before: Last period that may be looked at.
+            horizon: Periods to forecast.
             spec: The present spec: how much history the engine learns from at least.
+            frequency: Of the periods.
 
         Raises:
             DataError: The panel begins too late for a search and a check.
         """
         first, last = int(table.columns[0]), int(table.columns[-1])
         held_out = before - horizon
-        newest = held_out - max(APART, horizon)
-        earliest = first + _least_past(horizon, spec) - 1
-        wanted = [newest - APART * back for back in reversed(range(SEARCHED))]
+        apart = int(APART * frequency.year)
+        newest = held_out - max(apart, horizon)
+        past = _least_past(horizon, spec.counted_in(frequency))
+        earliest = first + past - 1
+        wanted = [newest - apart * back for back in reversed(range(SEARCHED))]
         cutoffs = tuple(cutoff for cutoff in wanted if cutoff >= earliest)
         if not cutoffs or before > last:
-            needed = _least_past(horizon, spec) + before - newest
-            raise _too_short(name, table, before, needed)
-        return cls(name, table.loc[:, :before], horizon, cutoffs, held_out)
+            raise _too_short(name, table, before, past + before - newest, frequency)
+        return cls(name, table.loc[:, :before], horizon, cutoffs, held_out, frequency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +190,8 @@ def panel_errors(
     if not (errors > 0).all():
         raise DataError(
             f"Panel {panel.name} has no error to make smaller from "
-            f"{month_label(min(cutoffs))} to {month_label(max(cutoffs) + panel.horizon)}: "
+            f"{panel.frequency.label(min(cutoffs))} to "
+            f"{panel.frequency.label(max(cutoffs) + panel.horizon)}: "
             f"{len(cells)} cells are scored. Expected series that differ from the year before. "
             "Leave the panel out, or take another --before."
         )
@@ -195,10 +204,15 @@ def _cell_errors(panel: TunedPanel, spec: EngineSpec, cutoff: int) -> Floats:
     seen = panel.table.loc[:, :cutoff].to_numpy(dtype=float)
     later = panel.table.loc[:, cutoff + 1 : cutoff + panel.horizon].to_numpy(dtype=float)
     engine = engine_at(
-        seen, last=cutoff - first, horizon=panel.horizon, first_month=first % YEAR, spec=spec
+        seen,
+        last=cutoff - first,
+        horizon=panel.horizon,
+        first=first,
+        spec=spec.counted_in(panel.frequency),
+        year=panel.frequency.year,
     )
     places = [QUANTILES.index(level) for level in LEVELS]
-    scale = seasonal_scale(seen)
+    scale = seasonal_scale(seen, panel.frequency.year)
     parts = []
     for said in engine.forecasts():
         unit = scale[said.rows][:, None, None]
@@ -247,15 +261,17 @@ def _trial_table(
 
 
 def _least_past(horizon: int, spec: EngineSpec) -> int:
-    """Return the months up to a cutoff with which the engine learns something before its trial."""
+    """Return the periods up to a cutoff with which the engine learns something before its trial."""
     return spec.least_history + horizon - validation_start(0, horizon, spec)
 
 
-def _too_short(name: str, table: pd.DataFrame, before: int, needed: int) -> DataError:
-    first, last = int(table.columns[0]), int(table.columns[-1])
+def _too_short(
+    name: str, table: pd.DataFrame, before: int, needed: int, frequency: Frequency
+) -> DataError:
+    first, last = (frequency.label(int(table.columns[place])) for place in (0, -1))
     return DataError(
-        f"Panel {name} runs from {month_label(first)} to {month_label(last)}, which allows no "
-        f"search up to {month_label(before)}. Expected a month of the panel with at least {needed} "
-        "months up to it, for a cutoff to search on, one to check on and a past for both. "
-        "Take another --before or a shorter --horizon."
+        f"Panel {name} runs from {first} to {last}, which allows no search up to "
+        f"{frequency.label(before)}. Expected a {frequency.period} of the panel with at least "
+        f"{needed} {frequency.period}s up to it, for a cutoff to search on, one to check on and a "
+        "past for both. Take another --before or a shorter --horizon."
     )

@@ -23,6 +23,7 @@ from models.learning.calibration import (
     with_default,
 )
 from models.learning.spec import EngineSpec
+from models.statistical.seasonality import YEAR
 from store.arrays import Flags, Floats, Ints
 from store.vocabulary import QUANTILES
 
@@ -170,6 +171,8 @@ class ValidationResult:
     weights: Floats
     """Groups x (near, far) x candidates; each adds up to one."""
     bands: Bands
+    near: int
+    """Periods ahead that count as near."""
 
     def middle(self, candidates: Floats, level: Floats) -> Floats:
         """Return the weighted middle of series x months.
@@ -179,7 +182,7 @@ class ValidationResult:
             level: Of each series, in spreads.
         """
         group = self.bands.group_of(level)
-        far = is_far(np.arange(1, candidates.shape[1] + 1))
+        far = is_far(np.arange(1, candidates.shape[1] + 1), self.near)
         middle: Floats = (candidates * self.weights[group][:, far]).sum(axis=2)
         return middle
 
@@ -201,6 +204,7 @@ def validate(
     horizon: int,
     last: int,
     spec: EngineSpec,
+    year: int = YEAR,
 ) -> ValidationResult:
     """Return weights and bands from the months before the column ``last``.
 
@@ -210,28 +214,34 @@ def validate(
         horizon: Months to forecast.
         last: Column of the last month known.
         spec: Choices of the engine.
+        year: Periods of a year, whose first quarter is near.
     """
+    near = year // 4
     edges = edges_of(known.level)
     window = known.part(known.origin >= validation_start(last, horizon, spec))
     if quantile_model is None or not len(window):
         empty = CalibrationCells(*(np.empty(0, dtype) for dtype in (float, int, int, int)))
         return ValidationResult(
-            _equal(), bands_of(empty, edges, horizon=horizon, last=last, spec=spec)
+            _equal(), bands_of(empty, edges, horizon=horizon, last=last, spec=spec), near
         )
     prediction = quantile_model.predict(window.features)
     group = groups_of(window.level, edges)
-    weights = _weights(prediction, window, group, spec)
-    middle = (prediction.candidates * weights[group, is_far(window.horizon)]).sum(axis=1)
+    weights = _weights(prediction, window, group, spec, near)
+    middle = (prediction.candidates * weights[group, is_far(window.horizon, near)]).sum(axis=1)
     checked = CalibrationCells(
         _scores(prediction, middle, window), window.horizon, group, window.origin
     )
     return ValidationResult(
-        weights, bands_of(checked, edges, horizon=horizon, last=last, spec=spec)
+        weights, bands_of(checked, edges, horizon=horizon, last=last, spec=spec), near
     )
 
 
 def _weights(
-    prediction: QuantilePrediction, window: PanelTrainingSet, group: Ints, spec: EngineSpec
+    prediction: QuantilePrediction,
+    window: PanelTrainingSet,
+    group: Ints,
+    spec: EngineSpec,
+    near: int,
 ) -> Floats:
     """Return weights by the errors of each group; equal ones for a group without enough."""
     floor = -window.base[:, None]
@@ -241,7 +251,7 @@ def _weights(
     for each in range(GROUPS):
         own = group == each
         weights[each] = combination_weights(
-            error[own], window.horizon[own], trust=spec.trust, prior=weights[each, 0]
+            error[own], window.horizon[own], trust=spec.trust, prior=weights[each, 0], near=near
         )
     return weights
 

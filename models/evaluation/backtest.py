@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from features.history import EvidenceHistory
-from features.months import month_label
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor, LocalExecutor, Progress, untracked
 from models.forecasting.evidence_forecaster import (
@@ -29,11 +28,13 @@ from models.learning.spec import ModelSpec
 from models.statistical.seasonality import seasonal_scale
 from store.arrays import Floats
 from store.errors import DataError
+from store.frequency import MONTHLY, Frequency
 
 SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
 """Origins from here on are scored. Before, hardly any month had a published level to score on."""
 
-SCORED_HORIZONS: Final = (1, 6)
+SCORED_HORIZONS: Final = (1, MONTHLY.horizon)
+"""Of months, first and last."""
 
 _Moment = TypeVar("_Moment")
 _Snapshot = TypeVar("_Snapshot")
@@ -50,10 +51,10 @@ class Backtest:
     scores: pd.DataFrame
     """As ``models.evaluation.scores.summarise``."""
 
-    def own_forecasts(self, *, status: str) -> pd.DataFrame:
+    def own_forecasts(self, *, status: str, frequency: Frequency = MONTHLY) -> pd.DataFrame:
         """Return the product's own forecasts in the columns of a forecast file."""
         own = self.forecasts["model"] == MODEL
-        return forecast_file(self.forecasts.loc[own], status=status)
+        return forecast_file(self.forecasts.loc[own], status=status, frequency=frequency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def rolling_origin_backtest(
     *,
     label: str,
     executor: Executor = IN_TURN,
+    horizons: tuple[int, int] = SCORED_HORIZONS,
 ) -> dict[str, Backtest]:
     """Return by name of a table how forecasts from past origins turned out.
 
@@ -93,6 +95,7 @@ def rolling_origin_backtest(
         label: What the moments are, to show progress by.
         executor: Who runs the origins. A forecaster that learns from its own past errors needs one
             that takes them one after the other.
+        horizons: First and last that the scores count.
 
     Raises:
         DataError: The only table of a snapshot cannot be forecast. One of several that cannot is
@@ -103,7 +106,7 @@ def rolling_origin_backtest(
     for comparisons in origins:
         for one in comparisons:
             by_name[one.name].append(one)
-    return {name: scored(found, truth[name]) for name, found in by_name.items()}
+    return {name: scored(found, truth[name], horizons) for name, found in by_name.items()}
 
 
 def compare_at(
@@ -127,11 +130,15 @@ def compare_at(
 
 def _comparison(fitted: FittedForecaster) -> Comparison:
     known = fitted.snapshot
-    scale = scale_rows(known.series, known.cutoff, known.tonnes)
+    scale = scale_rows(known.series, known.cutoff, known.tonnes, known.frequency)
     return Comparison(known.name, fitted.compare(), scale)
 
 
-def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
+def scored(
+    comparisons: Sequence[Comparison],
+    truth: pd.DataFrame,
+    horizons: tuple[int, int] = SCORED_HORIZONS,
+) -> Backtest:
     """Return the backtest of one table; empty without an origin.
 
     An error is no share of tonnes where nothing was shipped: such scores are left out.
@@ -139,6 +146,7 @@ def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
     Args:
         comparisons: Of its past origins.
         truth: destination, period, tonnes as known now.
+        horizons: First and last that the scores count.
     """
     if not comparisons:
         return Backtest(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
@@ -148,7 +156,7 @@ def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
     cells = cell_scores(forecasts, truth, scale)
     if not len(cells):
         return Backtest(forecasts, cells, pd.DataFrame())
-    scores = summarise(cells, horizons=SCORED_HORIZONS)
+    scores = summarise(cells, horizons=horizons)
     return Backtest(forecasts, cells, scores.loc[np.isfinite(scores["value"])])
 
 
@@ -202,14 +210,16 @@ def backtest_panel(
     Args:
         forecaster: How to forecast.
         snapshot: The panel as known now.
-        cutoffs: Last known months, as month numbers.
+        cutoffs: Last known periods, as their numbers.
         executor: Who runs the cutoffs.
 
     Raises:
         DataError: A cutoff lies outside the panel, or a covariate is not known.
     """
     for cutoff in cutoffs:
-        check_cutoff(cutoff, first=snapshot.first, final=snapshot.cutoff)
+        check_cutoff(
+            cutoff, first=snapshot.first, final=snapshot.cutoff, frequency=snapshot.frequency
+        )
     [found] = rolling_origin_backtest(
         forecaster,
         snapshot.at,
@@ -217,6 +227,7 @@ def backtest_panel(
         {snapshot.name: snapshot.months},
         label="cutoffs",
         executor=executor,
+        horizons=(1, snapshot.frequency.horizon),
     ).values()
     return found
 
@@ -245,13 +256,16 @@ def _itself(group: CommodityGroup) -> CommodityGroup:
     return group
 
 
-def scale_rows(series: Iterable[str], cutoff: int, tonnes: Floats) -> pd.DataFrame:
+def scale_rows(
+    series: Iterable[str], cutoff: int, tonnes: Floats, frequency: Frequency = MONTHLY
+) -> pd.DataFrame:
     """Return destination, cutoff, scale: the mean absolute difference to the year before.
 
     Args:
         series: Their names.
-        cutoff: Last month known, as a month number.
-        tonnes: Series x months up to it.
+        cutoff: Number of the last period known.
+        tonnes: Series x periods up to it.
+        frequency: Of the periods.
     """
-    scale = np.nan_to_num(seasonal_scale(tonnes))
-    return pd.DataFrame({"destination": series, "cutoff": month_label(cutoff), "scale": scale})
+    scale = np.nan_to_num(seasonal_scale(tonnes, frequency.year))
+    return pd.DataFrame({"destination": series, "cutoff": frequency.label(cutoff), "scale": scale})

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from features.months import month_number
+from sources.files.dates import read_period
 from store.arrays import Floats, Ints
+from store.frequency import MONTHLY, Frequency
 
 LOSSES: Final = {
     "mase": "scaled_error",
@@ -56,7 +57,13 @@ class _ResampledBlocks:
 
 
 def differences(
-    cells: pd.DataFrame, model: str, baselines: Sequence[str], *, seed: int, draws: int = 2000
+    cells: pd.DataFrame,
+    model: str,
+    baselines: Sequence[str],
+    *,
+    seed: int,
+    draws: int = 2000,
+    frequency: Frequency = MONTHLY,
 ) -> pd.DataFrame:
     """Return the scores of a model less those of each baseline, with intervals.
 
@@ -73,6 +80,7 @@ def differences(
         baselines: Names of the models it is compared to, each on the cells both forecast.
         seed: Of the draws.
         draws: Number of resamples.
+        frequency: Of the periods.
 
     Returns:
         One row per baseline and metric (mase, sql, wape): the two scores, difference (below 0 the
@@ -86,7 +94,7 @@ def differences(
     parts = []
     for baseline in baselines:
         pairs = _pairs(own, cells.loc[cells["model"] == baseline])
-        table = _compared(pairs, np.random.default_rng(seed), draws)
+        table = _compared(pairs, np.random.default_rng(seed), draws, frequency)
         parts.append(table.assign(model=model, baseline=baseline))
     columns = list(DIFFERENCE_COLUMNS)
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
@@ -99,9 +107,11 @@ def _pairs(own: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return own.merge(theirs, on=keys, suffixes=("", "_other"), validate="one_to_one")
 
 
-def _compared(pairs: pd.DataFrame, rng: np.random.Generator, draws: int) -> pd.DataFrame:
+def _compared(
+    pairs: pd.DataFrame, rng: np.random.Generator, draws: int, frequency: Frequency
+) -> pd.DataFrame:
     """Return one row a metric."""
-    blocks = _blocks(pairs)
+    blocks = _blocks(pairs, frequency)
     weight = blocks.weight.sum(axis=(1, 2))
     score = _ratio(blocks.own.sum(axis=(1, 2)), weight)
     difference = _ratio(blocks.gap.sum(axis=(1, 2)), weight)
@@ -120,7 +130,7 @@ def _compared(pairs: pd.DataFrame, rng: np.random.Generator, draws: int) -> pd.D
     )
 
 
-def _blocks(pairs: pd.DataFrame) -> _ResampledBlocks:
+def _blocks(pairs: pd.DataFrame, frequency: Frequency) -> _ResampledBlocks:
     """Return the sums of paired cells; a cell without a scale is left out of scaled metrics."""
     row, cutoffs = pd.factorize(pairs["cutoff"], sort=True)
     column, destinations = pd.factorize(pairs["destination"], sort=True)
@@ -140,16 +150,16 @@ def _blocks(pairs: pd.DataFrame) -> _ResampledBlocks:
         values = (own, own - other, weight, np.ones(len(pairs)))
         parts.append([sums(np.where(counted, value, 0.0)) for value in values])
     own_sums, gaps, weights, counts = (np.stack(part) for part in zip(*parts, strict=True))
-    return _ResampledBlocks(own_sums, gaps, weights, counts, _run(cutoffs, pairs["horizon"]))
+    numbers = np.array([read_period(cutoff, frequency) for cutoff in cutoffs])
+    return _ResampledBlocks(own_sums, gaps, weights, counts, _run(numbers, pairs["horizon"]))
 
 
-def _run(cutoffs: "pd.Index[str]", horizon: "pd.Series[int]") -> int:
+def _run(cutoffs: Ints, horizon: "pd.Series[int]") -> int:
     """Return how many cutoffs the longest horizon spans, at most a quarter of all."""
     if not len(cutoffs):
         return 1
-    months = np.array([month_number(cutoff) for cutoff in cutoffs])
-    spanned = np.searchsorted(months, months + int(horizon.max())) - np.arange(len(months))
-    return min(int(spanned.max()), max(1, len(months) // 4))
+    spanned = np.searchsorted(cutoffs, cutoffs + int(horizon.max())) - np.arange(len(cutoffs))
+    return min(int(spanned.max()), max(1, len(cutoffs) // 4))
 
 
 def _resampled(blocks: _ResampledBlocks, rng: np.random.Generator, draws: int) -> Floats:

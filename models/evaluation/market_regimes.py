@@ -8,24 +8,20 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.months import month_numbers
 from store.arrays import Floats
+from store.frequency import MONTHLY, Frequency
 
 CALM: Final = "calm"
 SHOCK: Final = "shock"
 
-YEAR: Final = 12
-MIDDLE: Final = slice(3, 9)
-"""The middle half of a year's months in order of size: a short shock does not move its mean."""
-
 SEASONS: Final = 3
 """Years whose same month tells what is usual; the median of three does not echo a shock."""
 
-MEMORY: Final = 36
-"""Months that say how large a departure, and how much turmoil, is ordinary."""
+MEMORY: Final = 3
+"""Years that say how large a departure, and how much turmoil, is ordinary."""
 
 LEAST: Final = 6
-"""Departures that a series, and ``2 * LEAST`` months of turmoil that a panel, must have."""
+"""Departures that a series, and ``2 * LEAST`` periods of turmoil that a panel, must have."""
 
 LARGEST: Final = 8.0
 """Cap of one series' departure in ordinary ones, so that no series alone makes a shock."""
@@ -40,7 +36,7 @@ ROBUST: Final = 1.4826
 """Standard deviation of a normal over its median absolute deviation."""
 
 
-def regime_of(table: pd.DataFrame) -> "pd.Series[str]":
+def regime_of(table: pd.DataFrame, year: int = MONTHLY.year) -> "pd.Series[str]":
     """Return which months of a panel were shocks, by what was known up to each month.
 
     A month's share is its tonnes over the mean of the middle six of the twelve months before it;
@@ -59,43 +55,48 @@ def regime_of(table: pd.DataFrame) -> "pd.Series[str]":
     collapse of every series also marks months of the year after, whose level it still moves.
 
     Args:
-        table: Tonnes, one row a series, one column a month (consecutive month numbers), NaN where
-            a series has no value; not modified.
+        table: Tonnes, one row a series, one column a period (consecutive numbers), NaN where a
+            series has no value; not modified.
+        year: Periods of a year; other than months, quarters and weeks are told alike.
 
     Returns:
         ``calm`` or ``shock`` of every column, in order. Months before there is enough to compare
         with (about three and a half years) are calm.
     """
-    turmoil = turmoil_of(table.to_numpy(dtype=float))
-    limit = np.array([_limit(turmoil[max(0, j - MEMORY) : j]) for j in range(len(turmoil))])
+    turmoil, memory = turmoil_of(table.to_numpy(dtype=float), year), MEMORY * year
+    limit = np.array([_limit(turmoil[max(0, j - memory) : j]) for j in range(len(turmoil))])
     label = np.where(turmoil > limit, SHOCK, CALM)
     return pd.Series(label, index=table.columns, name="regime", dtype=str)
 
 
-def with_regime(cells: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+def with_regime(
+    cells: pd.DataFrame, table: pd.DataFrame, frequency: Frequency = MONTHLY
+) -> pd.DataFrame:
     """Return scored cells with the ``regime`` of the month that was forecast.
 
     Args:
         cells: With period (first day of the month forecast); not modified.
         table: As ``regime_of`` takes. Cells of months it does not hold are calm.
+        frequency: Of the periods.
     """
-    months = pd.Series(month_numbers(cells["period"]), index=cells.index)
-    return cells.assign(regime=months.map(regime_of(table)).fillna(CALM))
+    periods = pd.Series(frequency.numbers_of(cells["period"]), index=cells.index)
+    return cells.assign(regime=periods.map(regime_of(table, frequency.year)).fillna(CALM))
 
 
-def turmoil_of(tonnes: Floats) -> Floats:
+def turmoil_of(tonnes: Floats, year: int = MONTHLY.year) -> Floats:
     """Return how far each month of a panel departs from the usual, 1 being ordinary.
 
     Args:
         tonnes: Series x months, NaN where a series has no value.
+        year: Periods of a year.
 
     Returns:
         One number a month, NaN where no series has enough history.
     """
-    level = _level(tonnes)
+    level = _level(tonnes, year)
     share = tonnes / level
-    departure = _distance(share, _usual(share))
-    ordinary = _mean_before(departure, months=MEMORY, least=LEAST)
+    departure = _distance(share, _usual(share, year))
+    ordinary = _mean_before(departure, width=MEMORY * year, least=LEAST)
     size = np.minimum(departure / np.where(ordinary > 0, ordinary, np.nan), LARGEST)
     weight = np.where(np.isfinite(size), level, 0.0)
     total = weight.sum(axis=0)
@@ -113,23 +114,23 @@ def _limit(before: Floats) -> float:
     return max(RATIO * median, median + SWINGS * swing)
 
 
-def _level(tonnes: Floats) -> Floats:
+def _level(tonnes: Floats, year: int) -> Floats:
     """Return the mean of the middle half of the year before each month, NaN where that is 0.
 
-    A missing month counts as a large one; NaN with more than three.
+    A short shock does not move it. A missing month counts as a large one; NaN with more than three.
     """
-    found = np.full(tonnes.shape, np.nan)
-    for place in range(YEAR, tonnes.shape[1]):
-        ordered = np.sort(tonnes[:, place - YEAR : place], axis=1)  # NaN last
-        found[:, place] = ordered[:, MIDDLE].mean(axis=1)
+    found, quarter = np.full(tonnes.shape, np.nan), year // 4
+    for place in range(year, tonnes.shape[1]):
+        ordered = np.sort(tonnes[:, place - year : place], axis=1)  # NaN last
+        found[:, place] = ordered[:, quarter : year - quarter].mean(axis=1)
     return np.where(found > 0, found, np.nan)
 
 
-def _mean_before(values: Floats, *, months: int, least: int) -> Floats:
+def _mean_before(values: Floats, *, width: int, least: int) -> Floats:
     """Return the mean over the months before each, NaN where fewer than ``least`` are known."""
     found = np.full(values.shape, np.nan)
     for place in range(1, values.shape[1]):
-        window = values[:, max(0, place - months) : place]
+        window = values[:, max(0, place - width) : place]
         known = np.isfinite(window)
         count = known.sum(axis=1)
         total = np.where(known, window, 0.0).sum(axis=1)
@@ -146,11 +147,11 @@ def _distance(one: Floats, other: Floats) -> Floats:
     return np.round(np.abs(one - other) / np.where(total > 0, total, 1.0), 9)
 
 
-def _usual(share: Floats) -> Floats:
+def _usual(share: Floats, year: int) -> Floats:
     """Return the median share of the same month in the years before, over those known."""
     past = np.full((SEASONS, *share.shape), np.nan)
-    for year in range(1, SEASONS + 1):
-        past[year - 1, :, YEAR * year :] = share[:, : -YEAR * year]
+    for ago in range(1, SEASONS + 1):
+        past[ago - 1, :, year * ago :] = share[:, : -year * ago]
     ordered = np.sort(past, axis=0)  # NaN last
     count = np.isfinite(past).sum(axis=0)[None]
     low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=0)

@@ -31,29 +31,33 @@ METRIC_NAMES: Final = {
 }
 
 
-def score_plots(cells: pd.DataFrame) -> dict[str, Figure]:
+def score_plots(cells: pd.DataFrame, period: str = "month") -> dict[str, Figure]:
     """Return figures of a backtest by name: error by horizon and by origin, each model a line.
 
     Args:
         cells: As ``models.evaluation.scores.cell_scores`` returns; origins are told by ``as_of``,
             without it by ``cutoff``.
+        period: What a horizon is counted in.
     """
     is_dated = "as_of" in cells
     origin = cells["as_of"].dt.strftime("%Y-%m") if is_dated else cells["cutoff"]
     return {
-        "wape_by_horizon": _lines(cells, "horizon", "months after the cutoff"),
+        "wape_by_horizon": _lines(cells, "horizon", f"{period}s after the cutoff"),
         "wape_by_origin": _lines(
             cells.assign(origin=origin), "origin", "as of" if is_dated else "cutoff"
         ),
     }
 
 
-def scoreboard_plots(cells: pd.DataFrame, differences: pd.DataFrame) -> dict[str, Figure]:
+def scoreboard_plots(
+    cells: pd.DataFrame, differences: pd.DataFrame, period: str = "month"
+) -> dict[str, Figure]:
     """Return figures of a scoreboard by name.
 
     Args:
         cells: As ``models.evaluation.scores.cell_scores`` returns, with ``regime``.
         differences: As ``models.evaluation.compare.differences`` returns.
+        period: What a horizon is counted in.
 
     Returns:
         ``mase_by_horizon`` (each model a line), ``mase_by_regime`` (each model a row),
@@ -61,9 +65,9 @@ def scoreboard_plots(cells: pd.DataFrame, differences: pd.DataFrame) -> dict[str
         ``differences`` (to each baseline, with intervals).
     """
     return {
-        "mase_by_horizon": _errors_by_horizon(cells),
-        "mase_by_regime": _errors_by_regime(cells),
-        "coverage_by_horizon": _coverage_by_horizon(cells),
+        "mase_by_horizon": _errors_by_horizon(cells, period),
+        "mase_by_regime": _errors_by_regime(cells, period),
+        "coverage_by_horizon": _coverage_by_horizon(cells, period),
         "differences": difference_plot(
             differences,
             sorted(differences["baseline"].unique()),
@@ -73,15 +77,15 @@ def scoreboard_plots(cells: pd.DataFrame, differences: pd.DataFrame) -> dict[str
     }
 
 
-def _errors_by_horizon(cells: pd.DataFrame) -> Figure:
+def _errors_by_horizon(cells: pd.DataFrame, period: str) -> Figure:
     figure, axes = _axes(height=4.2)
     _draw_models(axes, _means(cells, "horizon", "model", "scaled_error"))
-    _count_months(axes)
+    _count_periods(axes, period)
     axes.set_ylabel(METRIC_NAMES["mase"])
     return figure
 
 
-def _errors_by_regime(cells: pd.DataFrame) -> Figure:
+def _errors_by_regime(cells: pd.DataFrame, period: str) -> Figure:
     table = _means(cells, "model", "regime", "scaled_error")
     months = cells.groupby("regime")["period"].nunique()
     models = _ordered(table.index)[::-1]
@@ -89,7 +93,7 @@ def _errors_by_regime(cells: pd.DataFrame) -> Figure:
     places = np.arange(len(models))
     axes.hlines(places, 0, table.max(axis=1).loc[models], color="#e3e6ea", zorder=0)
     for regime in table.columns:
-        label = f"{regime} ({months[regime]} months)"
+        label = f"{regime} ({months[regime]} {period}s)"
         colour = REGIME_COLOURS[regime]
         axes.plot(table.loc[models, regime], places, "o", color=colour, label=label)
     _name_rows(axes, models)
@@ -98,7 +102,7 @@ def _errors_by_regime(cells: pd.DataFrame) -> Figure:
     return figure
 
 
-def _coverage_by_horizon(cells: pd.DataFrame) -> Figure:
+def _coverage_by_horizon(cells: pd.DataFrame, period: str) -> Figure:
     own = cells.loc[cells["model"] == MODEL]
     table = _means(own, "horizon", "regime", "is_covered")
     months = own.groupby("regime")["period"].nunique()
@@ -106,12 +110,12 @@ def _coverage_by_horizon(cells: pd.DataFrame) -> Figure:
     axes.axhspan(*NEAR_AIM, color="#e9ecef", zorder=0)
     axes.axhline(AIM, color=GREY, linewidth=1, linestyle="--", zorder=1)
     for regime in table.columns:
-        label = f"{regime} ({months[regime]} months)"
+        label = f"{regime} ({months[regime]} {period}s)"
         colour = REGIME_COLOURS[regime]
         axes.plot(table.index, table[regime], color=colour, label=label, marker="o", markersize=4)
-    _count_months(axes)
+    _count_periods(axes, period)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set(ylabel=f"{MODEL}: months within the 80 % band", ylim=(0, 1))
+    axes.set(ylabel=f"{MODEL}: {period}s within the 80 % band", ylim=(0, 1))
     _legend_beside(axes)
     return figure
 
@@ -168,9 +172,9 @@ def _colour(model: str, models: Sequence[str]) -> str:
     return OTHER_COLOURS[others.index(model) % len(OTHER_COLOURS)]
 
 
-def _count_months(axes: Axes) -> None:
+def _count_periods(axes: Axes, period: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("months after the cutoff")
+    axes.set_xlabel(f"{period}s after the cutoff")
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
@@ -191,7 +195,7 @@ def _lines(cells: pd.DataFrame, by: str, label: str) -> Figure:
     figure, axes = _axes(height=4.2)
     _draw_models(axes, error / tonnes)
     if by == "horizon":
-        _count_months(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         axes.tick_params(axis="x", rotation=60)
     axes.set(xlabel=label, ylabel=METRIC_NAMES["wape"])

@@ -30,6 +30,7 @@ from models.registry.served import TREES_WEIGHT, HeadValues
 from models.statistical.experts import BASELINES
 from store.arrays import Floats
 from store.errors import DataError
+from store.frequency import MONTHLY, Frequency
 from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
 WARM_UP_FROM: Final = "2023-06-25"
@@ -75,6 +76,11 @@ class EvidenceSnapshot:
     def cutoff(self) -> int:
         """Return the last month known, as a month number."""
         return self.origin.cutoff
+
+    @property
+    def frequency(self) -> Frequency:
+        """Return months."""
+        return MONTHLY
 
     @property
     def tonnes(self) -> Floats:

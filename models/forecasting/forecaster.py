@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeVar
 import pandas as pd
 
 from store.arrays import Floats
+from store.frequency import MONTHLY, Frequency
 from store.vocabulary import FORECAST_COLUMNS
 
 MODEL: Final = "magnetcast"
@@ -47,12 +48,17 @@ class Snapshot(Protocol):
 
     @property
     def cutoff(self) -> int:
-        """Return the last month known, as a month number."""
+        """Return the last period known, as its number."""
         ...
 
     @property
     def tonnes(self) -> Floats:
-        """Return series x months up to the cutoff, NaN where missing."""
+        """Return series x periods up to the cutoff, NaN where missing."""
+        ...
+
+    @property
+    def frequency(self) -> Frequency:
+        """Return what the periods are."""
         ...
 
 
@@ -98,13 +104,16 @@ class Forecaster(Protocol[SnapshotT_contra]):
         ...
 
 
-def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:
+def forecast_file(
+    forecasts: pd.DataFrame, *, status: str, frequency: Frequency = MONTHLY
+) -> pd.DataFrame:
     """Return the product's forecasts in the columns of a forecast file.
 
     Args:
         forecasts: As ``FittedForecaster.predict`` yields them; not modified.
         status: What is published of them.
+        frequency: Of their periods.
     """
-    period = forecasts["period"].dt.strftime("%Y-%m")
+    period = frequency.labels(forecasts["period"])
     labelled = forecasts.assign(model=MODEL, period=period, status=status)
     return labelled[list(FORECAST_COLUMNS)].reset_index(drop=True)

@@ -14,7 +14,6 @@ from features.controls.cross_material import NAMES, CrossMaterial, GroupMember
 from features.panel.partner_table import PartnerTable
 from models.engine.forecast import LAST_VALUE, MIDDLE, Engine, engine_at, expert_quantiles
 from models.engine.quantiles import Quantiles
-from models.engine.series_stats import CURRENT
 from models.executor import Progress, untracked
 from models.forecasting.forecaster import MODEL, REFERENCE, UNANSWERED, forecast_file
 from models.forecasting.panel_snapshot import KnownFuture, PanelSnapshot, shift_of
@@ -25,7 +24,6 @@ from store.arrays import Floats, Ints
 from store.errors import DataError
 from store.vocabulary import WORLD
 
-YEAR: Final = 12
 ERRORS_OF: Final = "holt_winters"
 """Expert whose errors show how series err together, for the reconciliation."""
 
@@ -57,20 +55,21 @@ class PanelForecaster:
         if self.shifts_negative:
             shift = shift_of(values)
             values = values + shift[:, None]
-        planned = None
+        planned, frequency = None, snapshot.frequency
         if snapshot.covariates is not None:
             planned = KnownFuture.at(
                 snapshot.covariates,
                 last=values.shape[1] - 1,
                 horizon=snapshot.horizon,
-                needed=np.asarray(np.isfinite(values[:, -CURRENT:]).any(axis=1)),
+                needed=np.asarray(np.isfinite(values[:, -frequency.year :]).any(axis=1)),
             )
         engine = engine_at(
             values,
             last=values.shape[1] - 1,
             horizon=snapshot.horizon,
-            first_month=snapshot.first % YEAR,
-            spec=self.spec,
+            first=snapshot.first,
+            spec=self.spec.counted_in(frequency),
+            year=frequency.year,
             extra=planned,
             extra_names=() if planned is None else planned.names,
         )
@@ -169,7 +168,7 @@ class FittedPanel:
     def _table(self, found: Quantiles) -> pd.DataFrame:
         if self.shift is not None:
             found = found.lowered(self.shift)
-        return found.table(self.snapshot.names, self.snapshot.cutoff)
+        return found.table(self.snapshot.names, self.snapshot.cutoff, self.snapshot.frequency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +266,7 @@ class GroupForecaster:
             tonnes,
             last=last,
             horizon=horizon,
-            first_month=first % YEAR,
+            first=first,
             spec=self.spec,
             extra=extra,
             extra_names=() if extra is None else NAMES,

@@ -7,15 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.months import month_label, month_starts
 from features.panel.partner_table import PartnerTable
 from models.policy.policy_response import PanelResponse
 from models.reconciliation.tree import Tree, add_sums, tree_of
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
-
-YEAR: Final = 12
+from store.frequency import MONTHLY, Frequency
 
 VIEWS: Final = ("there", "less_year", "less_now", "later_less_there")
 """Of each covariate: its value in the target month, less the mean of the last year, less the last
@@ -45,7 +43,8 @@ class KnownFuture:
             DataError: A value of a needed series in a month to forecast is not known.
         """
         known = covariates.at(covariates.first + last, horizon, needed=needed)
-        change = np.abs(known[:, :, YEAR:] - known[:, :, :-YEAR]).reshape(len(known), -1)
+        year = covariates.frequency.year
+        change = np.abs(known[:, :, year:] - known[:, :, :-year]).reshape(len(known), -1)
         count = np.isfinite(change).sum(axis=1)
         usual = np.nan_to_num(change).sum(axis=1) / np.maximum(count, 1)
         return cls(covariates, horizon, np.where(usual > 0, usual, 1.0))
@@ -64,18 +63,19 @@ class KnownFuture:
         """
         view = self.covariates.view(self.covariates.first + origin, self.horizon)[:, rows]
         pairs = zip(view, self.units, strict=True)
-        parts = [_views(one / unit, self.horizon) for one, unit in pairs]
+        year = self.covariates.frequency.year
+        parts = [_views(one / unit, self.horizon, year) for one, unit in pairs]
         return np.concatenate(parts, axis=2).astype(np.float32)
 
 
-def _views(values: Floats, horizon: int) -> Floats:
+def _views(values: Floats, horizon: int, year: int) -> Floats:
     """Return series x months x ``VIEWS`` of one covariate up to the last month to forecast."""
     there = values[:, -horizon:]
     past = values[:, :-horizon]
-    year = past[:, -YEAR:]
-    known = np.isfinite(year)
+    late = past[:, -year:]
+    known = np.isfinite(late)
     count = np.maximum(known.sum(axis=1), 1)
-    mean = np.where(known.any(axis=1), np.nan_to_num(year).sum(axis=1) / count, np.nan)
+    mean = np.where(known.any(axis=1), np.nan_to_num(late).sum(axis=1) / count, np.nan)
     left = np.arange(horizon)[::-1]
     after = np.cumsum(there[:, ::-1], axis=1)[:, ::-1] - there
     later = np.where(left > 0, after / np.maximum(left, 1) - there, 0.0)
@@ -87,9 +87,11 @@ class PanelSnapshot:
     """A panel at one moment, ready to be forecast."""
 
     table: pd.DataFrame = field(repr=False)
-    """Tonnes, series x consecutive month numbers up to the cutoff, NaN where missing; with a tree,
+    """Tonnes, series x consecutive period numbers up to the cutoff, NaN where missing; with a tree,
     its series."""
     horizon: int
+    frequency: Frequency = MONTHLY
+    """What the periods are."""
     covariates: Covariates | None = None
     tree: Tree | None = None
     response: PanelResponse | None = None
@@ -116,12 +118,12 @@ class PanelSnapshot:
 
     @property
     def first(self) -> int:
-        """Return the first month, as a month number."""
+        """Return the number of the first period."""
         return int(self.table.columns[0])
 
     @property
     def cutoff(self) -> int:
-        """Return the last month known, as a month number."""
+        """Return the number of the last period known."""
         return int(self.table.columns[-1])
 
     @property
@@ -132,7 +134,7 @@ class PanelSnapshot:
     @property
     def months(self) -> pd.DataFrame:
         """Return destination, period, tonnes of every cell; tonnes NaN where missing."""
-        return months_of(self.table)
+        return months_of(self.table, self.frequency)
 
     def at(self, cutoff: int) -> "PanelSnapshot":
         """Return the panel as it was known at an earlier cutoff.
@@ -140,7 +142,7 @@ class PanelSnapshot:
         Raises:
             DataError: The cutoff lies outside the panel.
         """
-        check_cutoff(cutoff, first=self.first, final=self.cutoff)
+        check_cutoff(cutoff, first=self.first, final=self.cutoff, frequency=self.frequency)
         return replace(self, table=self.table.loc[:, :cutoff])
 
 
@@ -149,26 +151,26 @@ def known_months(table: PartnerTable) -> pd.DataFrame:
     return PanelSnapshot.of(table).months.dropna(subset=["tonnes"]).reset_index(drop=True)
 
 
-def check_cutoff(cutoff: int, *, first: int, final: int) -> None:
-    """Check that a cutoff lies within the months of a panel, all as month numbers.
+def check_cutoff(cutoff: int, *, first: int, final: int, frequency: Frequency = MONTHLY) -> None:
+    """Check that a cutoff lies within the periods of a panel, all as their numbers.
 
     Raises:
         DataError: It does not.
     """
     if not first <= cutoff <= final:
         raise DataError(
-            f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
-            f"{month_label(first)} to {month_label(final)}. "
-            "Expected a month within it. Take another --cutoffs."
+            f"Cutoff {frequency.label(cutoff)} lies outside the panel, which runs from "
+            f"{frequency.label(first)} to {frequency.label(final)}. "
+            f"Expected a {frequency.period} within it. Take another --cutoffs."
         )
 
 
-def months_of(table: pd.DataFrame) -> pd.DataFrame:
+def months_of(table: pd.DataFrame, frequency: Frequency = MONTHLY) -> pd.DataFrame:
     """Return destination, period, tonnes of every cell of a table; tonnes NaN where missing."""
     known = table.rename_axis("destination").melt(
         var_name="number", value_name="tonnes", ignore_index=False
     )
-    months = month_starts(known["number"].to_numpy(dtype=np.int64))
+    months = frequency.dates(known["number"].to_numpy(dtype=np.int64))
     return known.assign(period=months).reset_index()[["destination", "period", "tonnes"]]
 
 

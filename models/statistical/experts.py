@@ -10,7 +10,7 @@ import numpy as np
 
 from features.origin import Origin
 from models.statistical.robust import steady, swift
-from models.statistical.seasonality import BLOCK, YEAR, carried, moving_sums
+from models.statistical.seasonality import BLOCK, carried, moving_sums
 from models.statistical.smoothing import (
     Months,
     best_of,
@@ -77,13 +77,13 @@ def _demand(months: Months, grid: Floats, said: Floats | None = None) -> Floats:
     return loss
 
 
-DRIFT_MONTHS: Final = 24
+DRIFT_YEARS: Final = 2
 
 Method = Callable[[Months, int], Floats]
 """Forecasts from months without their season, then of as many after them: months x series."""
 
 SeasonalMethod = Callable[[Months, Floats, int], Floats]
-"""The same of months as they are, given what each month of the year is a multiple of."""
+"""The same of months as they are, given what each period of the year is a multiple of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ class Expert:
 
         Args:
             values: Series x months, NaN where missing; not modified.
-            season: Series x 12, what each month is a multiple of, as ``season_profiles`` returns;
-                ones for a forecast without season.
+            season: Series x year, what each period of it is a multiple of, as ``season_profiles``
+                returns; ones for a forecast without season.
             horizon: Months ahead, at least 1.
         """
         forecast = np.empty((len(values), horizon))
@@ -137,7 +137,7 @@ class Expert:
         """Yield some series at a time, with what is said of them: at least 0, NaN without value."""
         for at in range(0, len(values), BLOCK):
             part = slice(at, at + BLOCK)
-            months = Months.of(values[part], ahead_only=ahead_only)
+            months = Months.of(values[part], year=season.shape[1], ahead_only=ahead_only)
             said = self.method(months, np.ascontiguousarray(season[part].T), horizon)
             np.maximum(said, 0.0, out=said)
             said[:, ~months.known.any(axis=0)] = np.nan
@@ -159,10 +159,10 @@ def _last(months: Months, horizon: int) -> Floats:
 
 def _same_month(months: Months, horizon: int) -> Floats:
     """Say the newest known same month of an earlier year, else the last known value."""
-    height = len(months.values)
-    ahead = np.arange(horizon) % YEAR
-    place = np.concatenate([np.arange(height), height + ahead]) - YEAR
-    same = carried(months.gapped, step=YEAR)[np.maximum(place, 0)]
+    height, year = len(months.values), months.year
+    ahead = np.arange(horizon) % year
+    place = np.concatenate([np.arange(height), height + ahead]) - year
+    same = carried(months.gapped, step=year)[np.maximum(place, 0)]
     is_same = (place >= 0)[:, None] & np.isfinite(same)
     return np.where(is_same, same, _last(months, horizon))
 
@@ -170,7 +170,7 @@ def _same_month(months: Months, horizon: int) -> Floats:
 def _moved_on(months: Months, horizon: int) -> Floats:
     """Say the last known value, moved on by the mean step of the two years before."""
     steps = np.diff(months.gapped, axis=0)
-    slope = _mean_before(np.nan_to_num(steps), np.isfinite(steps), DRIFT_MONTHS)[0]
+    slope = _mean_before(np.nan_to_num(steps), np.isfinite(steps), DRIFT_YEARS * months.year)[0]
     height = len(months.values)
     said = _last(months, horizon)
     said[1:height] += slope[:-1]
@@ -180,7 +180,7 @@ def _moved_on(months: Months, horizon: int) -> Floats:
 
 def _year_mean(months: Months, horizon: int) -> Floats:
     """Say the mean of the year before over the months known, else the last known value."""
-    mean, count = _mean_before(months.values, months.known, YEAR)
+    mean, count = _mean_before(months.values, months.known, months.year)
     place = np.minimum(np.arange(len(months.values) + horizon), len(months.values))
     return np.where(count > 0, mean, _last(months, 1))[place]
 
@@ -217,7 +217,7 @@ def _adjusted(method: Method) -> Expert:
 
     def seasonally_adjusted(months: Months, season: Floats, horizon: int) -> Floats:
         height = len(months.values)
-        factor = season[np.arange(height + horizon) % YEAR]
+        factor = season[np.arange(height + horizon) % months.year]
         flat = replace(months, values=months.values / factor[:height])
         return method(flat, horizon) * factor
 

@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 
-from models.statistical.seasonality import YEAR
 from models.statistical.smoothing import LOG_OFFSET, START_MONTHS, Months, columns_of, mean_where
 from store.arrays import Floats, Ints
 
@@ -68,7 +67,7 @@ class _State:
     level: Floats
     trend: Floats
     turning: Floats
-    """12 x points x series."""
+    """Year x points x series."""
     usual: Floats
     loss: Floats
 
@@ -88,7 +87,7 @@ def robust(months: Months, season: Floats, horizon: int, pace: SmoothingWeights)
 
     Args:
         months: Values with their season in them; below 0 counts as 0.
-        season: 12 x series: what each month is a multiple of to start with.
+        season: Year x series: what each period of it is a multiple of to start with.
         horizon: Months ahead.
         pace: How fast it moves.
     """
@@ -103,7 +102,9 @@ def robust(months: Months, season: Floats, horizon: int, pace: SmoothingWeights)
     else:
         _walk(logs, np.log(season), pace, (weight, said))
     ahead = np.arange(1, horizon + 1)
-    turned = np.einsum("gn,mgn->mn", weight, last.turning)[(len(logs.values) + ahead - 1) % YEAR]
+    turned = np.einsum("gn,mgn->mn", weight, last.turning)[
+        (len(logs.values) + ahead - 1) % len(season)
+    ]
     reach = np.cumsum(pace.phi**ahead)[:, None]
     said[-horizon:] = (weight * last.level).sum(axis=0) + turned
     said[-horizon:] += reach * (weight * last.trend).sum(axis=0)
@@ -126,7 +127,7 @@ def _walk(
 
     Args:
         logs: Logs of months.
-        season: Log season to start with, 12 x series.
+        season: Log season to start with, year x series.
         pace: The points.
         notes: Weights of the points, and room to write what they say into.
     """
@@ -134,7 +135,7 @@ def _walk(
     state = _start(logs, season, len(alpha))
     error, move, bound = (np.empty_like(state.level) for _ in range(3))
     for at, (row, weight) in enumerate(zip(logs.values, logs.weight, strict=True)):
-        own = state.turning[at % YEAR]
+        own = state.turning[at % len(season)]
         state.trend *= pace.phi
         state.level += state.trend
         np.add(state.level, own, out=move)
@@ -158,7 +159,7 @@ def _walk(
 
 def _start(logs: Months, season: Floats, points: int) -> _State:
     early = logs.known & (logs.age < START_MONTHS)
-    place = np.arange(len(logs.values)) % YEAR
+    place = np.arange(len(logs.values)) % len(season)
     level = np.tile(mean_where(logs.values - season[place], early), (points, 1))
     zero = np.zeros_like(level)
     turning = np.repeat(season[:, None, :], points, axis=1)

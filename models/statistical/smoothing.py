@@ -24,8 +24,8 @@ SES_ALPHAS: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
 DAMPED_GRID: Final = tuple(product((0.1, 0.3, 0.6, 0.9), (0.02, 0.1), (0.85, 0.97)))
 """Alpha, beta as a share of alpha, phi."""
 
-LEAST_START: Final = 9
-"""Known months of the first year that a first trend needs."""
+FIRST_LINE: Final = 12
+"""Periods, and at least a year, whose line is the first trend; three quarters must be known."""
 
 SEASONAL_GRID: Final = tuple(product((0.1, 0.25, 0.5, 0.75), (0.0, 0.1), (0.0, 0.1, 0.25)))
 """Alpha, beta as a share of alpha, gamma as a share of what alpha leaves."""
@@ -43,14 +43,16 @@ class Months:
     values: Floats
     """0 where unknown."""
     known: Flags
+    year: int = YEAR
+    """Periods of a year."""
     ahead_only: bool = False
     """Whether nobody asks what was said of these months, only what is said of those after them."""
 
     @classmethod
-    def of(cls, values: Floats, *, ahead_only: bool = False) -> Self:
+    def of(cls, values: Floats, *, year: int = YEAR, ahead_only: bool = False) -> Self:
         """Take series x months, NaN where missing."""
         known = np.ascontiguousarray(np.isfinite(values).T)
-        return cls(np.where(known, np.ascontiguousarray(values.T), 0.0), known, ahead_only)
+        return cls(np.where(known, np.ascontiguousarray(values.T), 0.0), known, year, ahead_only)
 
     @property
     def gapped(self) -> Floats:
@@ -111,8 +113,10 @@ def ses(months: Months, horizon: int) -> Floats:
 
 def damped_trend(months: Months, horizon: int) -> Floats:
     """Return smoothing of a level and a trend that dies away, from the line of the first year."""
-    early = (months.known & (months.age < YEAR)).astype(np.float64)
-    start = line_of([term.sum(axis=0) for term in line_terms(months, early)], least=LEAST_START)
+    first = max(months.year, FIRST_LINE)
+    early = (months.known & (months.age < first)).astype(np.float64)
+    terms = [term.sum(axis=0) for term in line_terms(months, early)]
+    start = line_of(terms, least=3 * first // 4)
     grid = columns_of([(alpha, alpha * share, phi) for alpha, share, phi in DAMPED_GRID])
     return _trended(months, horizon, grid, (start[0] + months.first_value, start[1]))
 
@@ -158,7 +162,7 @@ class _Turned(NamedTuple):
     level: Floats
     trend: Floats
     season: Floats
-    """12 x points x series."""
+    """Year x points x series."""
     loss: Floats
 
 
@@ -167,7 +171,7 @@ def holt_winters(months: Months, season: Floats, horizon: int) -> Floats:
 
     Args:
         months: Values with their season in them; below 0 counts as 0.
-        season: 12 x series: what each month is a multiple of to start with.
+        season: Year x series: what each period of it is a multiple of to start with.
         horizon: Months ahead.
     """
     size = mean_where(np.maximum(months.values, 0.0), months.known)
@@ -178,7 +182,7 @@ def holt_winters(months: Months, season: Floats, horizon: int) -> Floats:
     said = months.blank(horizon)
     last = _turn(logs, best, np.log(season), said)
     ahead = np.arange(1, horizon + 1)
-    place = (len(months.values) + ahead - 1) % YEAR
+    place = (len(months.values) + ahead - 1) % len(season)
     reach = np.cumsum(SEASONAL_PHI**ahead)[:, None]
     said[-horizon:] = last.level + reach * last.trend + last.season[place, 0]
     return (np.exp(said) - LOG_OFFSET) * size
@@ -189,11 +193,11 @@ def _turn(logs: Months, grid: Floats, season: Floats, said: Floats | None = None
     alpha, beta, gamma = grid
     turning = np.repeat(season[:, None, :], len(alpha), axis=1)
     early = logs.known & (logs.age < START_MONTHS)
-    start = mean_where(logs.values - season[np.arange(len(logs.values)) % YEAR], early)
+    start = mean_where(logs.values - season[np.arange(len(logs.values)) % len(season)], early)
     level = np.tile(start, (len(alpha), 1))
     trend, loss, error, move = (np.zeros_like(level) for _ in range(4))
     for at, (row, weight) in enumerate(zip(logs.values, logs.weight, strict=True)):
-        own = turning[at % YEAR]
+        own = turning[at % len(season)]
         trend *= SEASONAL_PHI
         level += trend
         np.add(level, own, out=move)

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sources.files.cells import NO_MONTH, MonthTexts, NumericColumn, read_months
+from sources.files.cells import NumericColumn
+from sources.files.dates import NO_PERIOD, PeriodTexts, read_dates
 from sources.files.long_format import LongFile, read_long_file, read_long_frame
 from store.errors import SHOWN, DataError, counted, first_few
+from store.frequency import Frequency
 
 WHAT: Final = "Covariate file"
 KEY: Final = ("destination", "period")
@@ -48,7 +50,7 @@ class CovariateRows:
     unnamed: NDArray[np.bool_]
     periods: NDArray[np.int32]
     """Place of the row's text in ``texts``."""
-    texts: MonthTexts
+    texts: PeriodTexts
     moments: NDArray[np.datetime64] | None
     """When the row became available, NaT where unreadable; None without the column."""
     names: tuple[str, ...]
@@ -60,7 +62,7 @@ class CovariateRows:
 
     @property
     def months(self) -> NDArray[np.int32]:
-        """Return the month number by row, ``NO_MONTH`` where there is none."""
+        """Return the period's number by row, ``NO_PERIOD`` where there is none."""
         return self.texts.numbers[self.periods]
 
 
@@ -95,7 +97,9 @@ class _Problems:
         )
 
 
-def read_rows(source: Path | pd.DataFrame, table: pd.DataFrame) -> CovariateRows:
+def read_rows(
+    source: Path | pd.DataFrame, table: pd.DataFrame, frequency: Frequency
+) -> CovariateRows:
     """Return the rows of a file or a frame, decoded and checked.
 
     Raises:
@@ -106,7 +110,7 @@ def read_rows(source: Path | pd.DataFrame, table: pd.DataFrame) -> CovariateRows
         file = read_long_frame(source, what=WHAT, pick=partial(_columns, WHAT))
     else:
         file = read_long_file(source, what=WHAT, pick=partial(_columns, f"{WHAT} {source}"))
-    rows = _decoded(file, table)
+    rows = _decoded(file, table, frequency)
     _check(rows)
     return rows
 
@@ -126,7 +130,7 @@ def _columns(what: str, names: Sequence[str]) -> list[str]:
     return [*needed, *dated] if "name" in names else [*KEY, *dated, *further]
 
 
-def _decoded(file: LongFile, table: pd.DataFrame) -> CovariateRows:
+def _decoded(file: LongFile, table: pd.DataFrame, frequency: Frequency) -> CovariateRows:
     destinations, periods = file.categorical("destination"), file.categorical("period")
     places = table.index.get_indexer(pd.Index(destinations.texts, dtype="str"))
     by_code = np.append(places, [-1]).astype(np.int32)
@@ -137,7 +141,7 @@ def _decoded(file: LongFile, table: pd.DataFrame) -> CovariateRows:
         tuple(unknown),
         destinations.codes < 0,
         periods.codes,
-        read_months((*periods.texts, "")),
+        read_dates((*periods.texts, "")).periods(frequency),
         _moments(file) if AVAILABLE_AT in file.columns else None,
         *(_long(file) if "name" in file.columns else _wide(file)),
     )
@@ -185,7 +189,7 @@ def _check(rows: CovariateRows) -> None:
         problems.messages.append((line.row, line.message))
         problems.count += 1
     problems.add(
-        known & (rows.months == NO_MONTH),
+        known & (rows.months == NO_PERIOD),
         lambda place: rows.texts.faults[rows.periods[place]],
     )
     for quantity in rows.quantities:

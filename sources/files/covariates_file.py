@@ -11,26 +11,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sources.files.cells import form_note, month_label
 from sources.files.covariate_rows import CovariateRows, read_rows
 from sources.files.covariates import Covariates, Superseded
+from sources.files.dates import form_note
 from store.errors import SHOWN, DataError, counted, first_few
+from store.frequency import MONTHLY, Frequency
 
-FURTHEST: Final = 120
-"""Months read beyond the panel's last; a typing error must not make the arrays huge."""
-
-_EPOCH: Final = 1970 * 12
-"""Month number of numpy's month 0."""
+FURTHEST: Final = 10
+"""Years read beyond the panel's last; a typing error must not make the arrays huge."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """The cells of names x series x months."""
+    """The cells of names x series x periods."""
 
     names: tuple[str, ...]
     series: tuple[str, ...]
     first: int
     months: int
+    frequency: Frequency
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -40,7 +39,8 @@ class _Grid:
     def label(self, cell: int) -> str:
         """Describe a flattened place."""
         name, row, month = (int(place) for place in np.unravel_index(cell, self.shape))
-        return f"{self.names[name]} of {self.series[row]} in {month_label(self.first + month)}"
+        period = self.frequency.label(self.first + month)
+        return f"{self.names[name]} of {self.series[row]} in {period}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,9 @@ class _Entries:
         )
 
 
-def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Covariates:
+def read_covariates(
+    source: Path | pd.DataFrame, *, table: pd.DataFrame, frequency: Frequency = MONTHLY
+) -> Covariates:
     """Return the covariates of a panel's series.
 
     Args:
@@ -72,6 +74,7 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
             series and month may occur again with another ``available_at``. An empty cell is a
             missing value.
         table: The panel, as ``sources.files.panel.read_panel`` gives it.
+        frequency: Of its periods, in which the file is dated too.
 
     Returns:
         Values from the panel's first month to its last or, if that is later, the file's last.
@@ -80,8 +83,8 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
         DataError: The file cannot be read, lacks a column, has bad cells, has two values for one
             cell and moment, or has no value of the panel's series.
     """
-    rows = read_rows(source, table)
-    grid = _grid(rows, table)
+    rows = read_rows(source, table, frequency)
+    grid = _grid(rows, table, frequency)
     found = _entries(rows, grid)
     entries = _each_once(found, rows, grid)
     values, known_by, superseded = _arrays(entries, grid, dated=rows.moments is not None)
@@ -101,14 +104,15 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
         known_by,
         superseded,
         tuple(note for note in notes if note),
+        frequency,
     )
 
 
-def _grid(rows: CovariateRows, table: pd.DataFrame) -> _Grid:
+def _grid(rows: CovariateRows, table: pd.DataFrame, frequency: Frequency) -> _Grid:
     first, last = int(table.columns[0]), int(table.columns[-1])
     months = rows.months[rows.series >= 0]
-    end = int(months[months <= last + FURTHEST].max(initial=last))
-    return _Grid(rows.names, tuple(map(str, table.index)), first, end - first + 1)
+    end = int(months[months <= last + FURTHEST * frequency.year].max(initial=last))
+    return _Grid(rows.names, tuple(map(str, table.index)), first, end - first + 1, frequency)
 
 
 def _entries(rows: CovariateRows, grid: _Grid) -> _Entries:
@@ -167,7 +171,7 @@ def _arrays(
         grid: The cells.
         dated: Whether the file says when values became available.
     """
-    months = entries.moments.astype("datetime64[M]").astype(np.int64) + _EPOCH
+    months = grid.frequency.known_in(entries.moments.astype("datetime64[D]").astype(np.int64))
     newest = np.append(~_equals_previous(entries.cells)[1:], [True])
     values = np.full(grid.shape, np.nan)
     values.flat[entries.cells[newest]] = entries.floats[newest]
@@ -203,8 +207,8 @@ def _outside_note(rows: CovariateRows, grid: _Grid) -> str:
     if not outside:
         return ""
     return (
-        f"{counted(outside, 'row')} before the panel's first month or over {FURTHEST} months after "
-        "its last left out"
+        f"{counted(outside, 'row')} before the panel's first {grid.frequency.period} or over "
+        f"{FURTHEST} years after its last left out"
     )
 
 

@@ -1,4 +1,4 @@
-"""Panel files: one series per destination, one row per month.
+"""Panel files: one series per destination, one row per month, quarter or week.
 
 Formats are CSV, compressed CSV and Parquet. A series with a bad row is refused by name; the others
 are used.
@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from sources.files import panel_checks as checks
-from sources.files.cells import form_note, month_label, read_months
 from sources.files.column_names import OURS
+from sources.files.dates import form_note, read_dates
+from sources.files.frequencies import DatedRows, frequency_of
 from sources.files.long_format import LongFile, read_long_file, read_long_frame
 from sources.files.panel_checks import PanelRows, SeriesFaults
 from store.errors import DataError, counted, first_few
+from store.frequency import MONTHLY, Frequency
 
 PART_OF: Final = "part_of"
 
@@ -31,14 +33,16 @@ class Panel:
     """The usable content of a panel file."""
 
     table: pd.DataFrame
-    """One row a series (index: destination, sorted), one column a month from the first to the last
-    with a value, as consecutive month numbers (year * 12 + month - 1); NaN is a gap."""
+    """One row a series (index: destination, sorted), one column a period from the first to the
+    last with a value, as consecutive numbers of its frequency; NaN is a gap."""
     refused: dict[str, str]
     """Series left out of the table and why, with rows and values."""
     notes: tuple[str, ...]
     """What was read tolerantly, and what to know about the table."""
     tree_rows: "pd.Series[str] | None"
     """Column ``part_of`` by destination of the table, "" where empty; None without the column."""
+    frequency: Frequency = MONTHLY
+    """What the periods are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class PanelOptions:
     """What it calls ``OURS``; None takes these or those of Nixtla's tools."""
     allow_negative: bool = False
     """Whether values below zero are values."""
+    freq: str | None = None
+    """Months, quarters or weeks, as ``frequencies.frequency_of`` takes it; None tells by dates."""
 
 
 READ_AS_IS: Final = PanelOptions()
@@ -59,7 +65,7 @@ def read_panel(path: Path, options: PanelOptions = READ_AS_IS) -> Panel:
 
     Args:
         path: File with ``destination, period, tonnes`` and perhaps ``part_of``; further columns are
-            ignored. Rows may come in any order; months are read as ``sources.files.cells``
+            ignored. Rows may come in any order; dates are read as ``sources.files.dates``
             does; an empty ``tonnes`` is a gap; duplicate rows are read once.
         options: Other names of columns, and whether values may be negative.
 
@@ -88,21 +94,22 @@ def panel_of(frame: pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
 def _usable(file: LongFile, options: PanelOptions) -> Panel:
     panel, faults = _read(file, options)
     if not len(panel.table):
-        raise _nothing_left(faults)
+        raise _nothing_left(faults, panel.frequency)
     return panel
 
 
-def read_part(path: Path) -> Panel:
+def read_part(path: Path, options: PanelOptions = READ_AS_IS) -> Panel:
     """Return a part of a panel as ``read_panel`` does; the table is empty if no series is valid.
 
     Args:
         path: Folder of Parquet files.
+        options: How it is to be read.
 
     Raises:
         DataError: The part cannot be read or lacks a column.
     """
-    pick = partial(_columns, f"Panel {path}", READ_AS_IS)
-    return _read(read_long_file(path, what="Panel", pick=pick), READ_AS_IS)[0]
+    pick = partial(_columns, f"Panel {path}", options)
+    return _read(read_long_file(path, what="Panel", pick=pick), options)[0]
 
 
 def check_columns(what: str, names: Sequence[str], options: PanelOptions = READ_AS_IS) -> None:
@@ -126,7 +133,7 @@ def check_columns(what: str, names: Sequence[str], options: PanelOptions = READ_
 
 
 def _read(file: LongFile, options: PanelOptions) -> tuple[Panel, SeriesFaults]:
-    rows = _decoded(file)
+    rows = _decoded(file, options)
     notes = [_unnamed_note(rows), form_note(rows.texts, rows.periods), _mark_note(rows)]
     faults = SeriesFaults(rows.file, rows.series.texts)
     for check in (
@@ -141,9 +148,11 @@ def _read(file: LongFile, options: PanelOptions) -> tuple[Panel, SeriesFaults]:
         check(rows, faults)
     table = _dense(rows, faults)
     if len(table):
-        notes += [_again_note(rows, faults, table), _gap_note(table), _end_note(table)]
+        notes += [_again_note(rows, faults, table)]
+        notes += [_gap_note(table, rows.frequency), _end_note(table, rows.frequency)]
     filled = tuple(note for note in notes if note)
-    return Panel(table, faults.reasons(), filled, _tree_rows(rows, table)), faults
+    panel = Panel(table, faults.reasons(), filled, _tree_rows(rows, table), rows.frequency)
+    return panel, faults
 
 
 def _columns(what: str, options: PanelOptions, names: Sequence[str]) -> list[str]:
@@ -151,13 +160,16 @@ def _columns(what: str, options: PanelOptions, names: Sequence[str]) -> list[str
     return [name for name in (*OURS, PART_OF) if name in names]
 
 
-def _decoded(file: LongFile) -> PanelRows:
-    periods = file.categorical("period")
+def _decoded(file: LongFile, options: PanelOptions) -> PanelRows:
+    series, periods = file.categorical("destination"), file.categorical("period")
+    dates = read_dates((*periods.texts, ""))
+    frequency = frequency_of(DatedRows(file.what, series.codes, dates, periods.codes), options.freq)
     return PanelRows(
         file,
-        file.categorical("destination"),
+        series,
         periods.codes,
-        read_months((*periods.texts, "")),
+        dates.periods(frequency),
+        frequency,
         file.numbers("tonnes"),
         file.categorical(PART_OF) if PART_OF in file.columns else None,
     )
@@ -205,12 +217,12 @@ def _dense(rows: PanelRows, faults: SeriesFaults) -> pd.DataFrame:
     )
 
 
-def _nothing_left(faults: SeriesFaults) -> DataError:
+def _nothing_left(faults: SeriesFaults, frequency: Frequency) -> DataError:
     reasons = [f"{name}: {reason}" for name, reason in faults.reasons(most=1).items()]
     return DataError(
         f"{faults.file.what} has no series that can be used. {first_few(reasons)}. Expected a "
-        "series name, a month as YYYY-MM and one number of at least 0 a row. Correct or remove "
-        "the rows."
+        f"series name, a {frequency.period} as {frequency.form} and one number of at least 0 a "
+        "row. Correct or remove the rows."
     )
 
 
@@ -220,25 +232,24 @@ def _again_note(rows: PanelRows, faults: SeriesFaults, table: pd.DataFrame) -> s
     return f"{note}, read once" if again else ""
 
 
-def _gap_note(table: pd.DataFrame) -> str:
-    """Return a note on months missing between the first and the last value of a series."""
+def _gap_note(table: pd.DataFrame, frequency: Frequency) -> str:
+    """Return a note on periods missing between the first and the last value of a series."""
     there = np.isfinite(table.to_numpy())
     span = there.shape[1] - there.argmax(axis=1) - there[:, ::-1].argmax(axis=1)
     gaps = span - there.sum(axis=1)
     if not gaps.any():
         return ""
-    return (
-        f"gaps: {counted(int(gaps.sum()), 'month')} in {counted(int((gaps > 0).sum()), 'series')}"
-    )
+    missing = counted(int(gaps.sum()), frequency.period)
+    return f"gaps: {missing} in {counted(int((gaps > 0).sum()), 'series')}"
 
 
-def _end_note(table: pd.DataFrame) -> str:
-    """Return a note if few series reach the last month, which may be a typing error."""
+def _end_note(table: pd.DataFrame, frequency: Frequency) -> str:
+    """Return a note if few series reach the last period, which may be a typing error."""
     reach = int(np.isfinite(table.iloc[:, -1].to_numpy()).sum())
     if reach >= SPARSE_END * len(table):
         return ""
     return (
-        f"the last month, {month_label(int(table.columns[-1]))}, "
+        f"the last {frequency.period}, {frequency.label(int(table.columns[-1]))}, "
         f"has a value of {reach} of {len(table)} series only"
     )
 

@@ -8,9 +8,11 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sources.files.cells import NO_MONTH, CategoricalColumn, MonthTexts, NumericColumn, month_label
+from sources.files.cells import CategoricalColumn, NumericColumn
+from sources.files.dates import NO_PERIOD, PeriodTexts
 from sources.files.long_format import LongFile
 from store.errors import SHOWN
+from store.frequency import Frequency
 
 
 @dataclass(slots=True)
@@ -75,11 +77,11 @@ class SeriesFaults:
 LARGEST: Final = 1e100
 """Largest value accepted. Squares and sums of larger ones overflow and would spoil every series."""
 
-EMPTY_BEFORE_LATE: Final = 12
-"""Months without any row after which a few late rows are taken for errors."""
+EMPTY_BEFORE_LATE: Final = 1
+"""Years without any row after which a few late rows are taken for errors."""
 
-EMPTY_AFTER_EARLY: Final = 120
-"""Months without any row before which a few early rows are taken for errors."""
+EMPTY_AFTER_EARLY: Final = 10
+"""Years without any row before which a few early rows are taken for errors."""
 
 FEW_SERIES: Final = 10
 """One series in so many counts as few, and so does a single one."""
@@ -98,14 +100,16 @@ class PanelRows:
     series: CategoricalColumn
     periods: NDArray[np.int32]
     """Place of the row's text in ``texts``."""
-    texts: MonthTexts
+    texts: PeriodTexts
+    frequency: Frequency
+    """What the periods are."""
     tonnes: NumericColumn
     parents: CategoricalColumn | None
     """Column ``part_of``, if there is one."""
 
     @property
     def months(self) -> NDArray[np.int32]:
-        """Return the month number by row, ``NO_MONTH`` where there is none."""
+        """Return the period's number by row, ``NO_PERIOD`` where there is none."""
         return self.texts.numbers[self.periods]
 
     @property
@@ -142,8 +146,8 @@ def check_ragged_lines(rows: PanelRows, faults: SeriesFaults) -> None:
 
 
 def check_months(rows: PanelRows, faults: SeriesFaults) -> None:
-    """Note cells that are not months."""
-    wrong = np.flatnonzero(rows.months == NO_MONTH)
+    """Note cells that are no periods of the panel's frequency."""
+    wrong = np.flatnonzero(rows.months == NO_PERIOD)
     faults.add_rows(rows.series.codes, wrong, lambda place: rows.texts.faults[rows.periods[place]])
 
 
@@ -225,7 +229,7 @@ def check_repeats(rows: PanelRows, faults: SeriesFaults) -> None:
     def describe(place: int) -> str:
         other = earlier[place]
         return (
-            f"{month_label(int(months[place]))} stands twice with different tonnes, "
+            f"{rows.frequency.label(int(months[place]))} stands twice with different tonnes, "
             f"{values[place]} here and {values[other]} in row {rows.file.row(other)}"
         )
 
@@ -261,15 +265,15 @@ def _note_far(
     rest: NDArray[np.int64],
     side: Side,
 ) -> None:
-    months = rows.months
-    end = f"ends in {month_label(int(months[rest].max()))}"
+    months, label = rows.months, rows.frequency.label
+    end = f"ends in {label(int(months[rest].max()))}"
     if side == "before":
-        end = f"begins in {month_label(int(months[rest].min()))}"
+        end = f"begins in {label(int(months[rest].min()))}"
     faults.add_rows(
         rows.series.codes,
         far,
         lambda place: (
-            f"{month_label(int(months[place]))} lies far {side} the rest of the panel, which {end}"
+            f"{label(int(months[place]))} lies far {side} the rest of the panel, which {end}"
         ),
     )
 
@@ -279,7 +283,8 @@ def _far(rows: PanelRows, usable: NDArray[np.int64], side: Side) -> NDArray[np.i
     months, codes = rows.months[usable], rows.series.codes[usable]
     if side == "before":
         months = -months
-    beyond = _beyond_hole(months, EMPTY_BEFORE_LATE if side == "after" else EMPTY_AFTER_EARLY)
+    years = EMPTY_BEFORE_LATE if side == "after" else EMPTY_AFTER_EARLY
+    beyond = _beyond_hole(months, years * rows.frequency.year)
     few, total = len(present(codes[beyond])), len(present(codes))
     is_few = total > 1 and few <= max(1, total // FEW_SERIES)
     return usable[beyond] if is_few and beyond.sum() < LEAST_ROWS * few else usable[:0]

@@ -30,7 +30,7 @@ def make_engine(
 ) -> Engine:
     """Build the engine of a panel at a column, the last one if not told."""
     at = values.shape[1] - 1 if last is None else last
-    return engine_at(values, last=at, horizon=horizon, first_month=0, spec=spec)
+    return engine_at(values, last=at, horizon=horizon, first=0, spec=spec)
 
 
 def said_of(engine: Engine) -> Quantiles:

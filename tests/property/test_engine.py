@@ -23,7 +23,7 @@ quick = few(15)
 
 def forecast(values: Floats, horizon: int, *, last: int | None = None) -> Quantiles | None:
     at = values.shape[1] - 1 if last is None else last
-    engine = engine_at(values, last=at, horizon=horizon, first_month=0, spec=SPEC)
+    engine = engine_at(values, last=at, horizon=horizon, first=0, spec=SPEC)
     return said_of(engine) if engine.chunks() else None
 
 

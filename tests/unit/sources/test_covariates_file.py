@@ -111,7 +111,7 @@ def test_mixed_months_other_destinations_far_months_and_repeats_are_noted(tmp_pa
     assert found.notes == (
         "period is written in 2 forms: YYYY-MM (6 rows), YYYYMM (1 row)",
         "destinations not in the panel, left out: FRA; ITA; 1 row without a destination left out",
-        "2 rows before the panel's first month or over 120 months after its last left out",
+        "2 rows before the panel's first month or over 10 years after its last left out",
         "1 value given twice, read once",
     )
 

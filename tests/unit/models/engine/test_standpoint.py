@@ -26,13 +26,13 @@ def measured(*rows: list[float]) -> SeriesStats:
     return series_stats(np.array(rows, dtype=float))
 
 
-def stand(values: Floats, *, horizon: int = 6, first_month: int = 0) -> OriginFeatures:
+def stand(values: Floats, *, horizon: int = 6, first: int = 0) -> OriginFeatures:
     whole = series_stats(values)
     return origin_features(
         values,
         whole,
         horizon=horizon,
-        first_month=first_month,
+        first=first,
         momentum=panel_momentum(whole.momentum),
     )
 
@@ -136,7 +136,7 @@ class TestStandpoint:
         assert found.base[1] == pytest.approx([3.0] * 6)
 
     def test_features_are_the_months_and_their_place_in_the_year(self) -> None:
-        found = stand(make_values(series=2, months=30), first_month=3)
+        found = stand(make_values(series=2, months=30), first=3)
 
         assert feature(found, "horizon")[0].tolist() == [1, 2, 3, 4, 5, 6]
         assert feature(found, "month")[0].tolist() == [9, 10, 11, 0, 1, 2]
