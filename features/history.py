@@ -14,6 +14,7 @@ from features.fingerprint import KnownRows, code_digest, key_of, machine_digest
 from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
+from features.track_record import TrackRecord
 from store.digest_cache import NOTHING_KEPT, DigestCache, Values
 
 FIRST_TRAINING: Final = "2019-06-25"
@@ -106,9 +107,18 @@ class EvidenceHistory:
         """Return the origin at a moment; made once."""
         if moment not in self._origins:
             self._origins[moment] = origin_of(
-                self.panel(moment), events=self._events, tariffs=self._tariffs
+                self.panel(moment),
+                events=self._events,
+                tariffs=self._tariffs,
+                record=self.record(moment),
             )
         return self._origins[moment]
+
+    def record(self, moment: pd.Timestamp) -> TrackRecord:
+        """Return how announced acts, on magnets and other minerals, turned out by a moment."""
+        others = self._analog_events
+        acts = (self._events,) if others is None else (self._events, others)
+        return TrackRecord(moment, acts, self._tariffs)
 
     def analogs(self, moment: pd.Timestamp) -> tuple[Analog, ...]:
         """Return what was known at a moment of controls on other minerals."""

@@ -9,6 +9,7 @@ import pandas as pd
 from features.months import Months, last_complete_month
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
 from features.panel.partner_table import PartnerTable
+from features.track_record import TrackRecord
 from store.arrays import Flags, Floats, Ints
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.vocabulary import AGGREGATES, COMMODITY, HS6, MONTHS_AHEAD, WORLD, Family
@@ -66,6 +67,8 @@ class Origin:
     """Policy events as known, None for a bare panel."""
     tariffs: pd.DataFrame | None
     """Tariff steps as known, None for a bare panel."""
+    record: TrackRecord | None = None
+    """How announced acts turned out so far; without it all come as announced."""
 
     @property
     def horizons(self) -> Months:
@@ -113,13 +116,20 @@ def mean_of(window: Floats) -> tuple[Floats, Floats]:
     return total / np.maximum(count, 1), count.astype(float)
 
 
-def origin_of(panel: EvidencePanel, *, events: pd.DataFrame, tariffs: pd.DataFrame) -> Origin:
+def origin_of(
+    panel: EvidencePanel,
+    *,
+    events: pd.DataFrame,
+    tariffs: pd.DataFrame,
+    record: TrackRecord | None = None,
+) -> Origin:
     """Return the origin at the as_of of an evidence panel.
 
     Args:
         panel: The evidence panel at one as_of.
         events: Every version of the policy events (store contract), any order; not modified.
         tariffs: Every version of the tariff steps (store contract), any order; not modified.
+        record: How announced acts turned out by then.
 
     Returns:
         Destinations and aggregates; targets from the month after the cutoff to the twelfth after
@@ -145,6 +155,7 @@ def origin_of(panel: EvidencePanel, *, events: pd.DataFrame, tariffs: pd.DataFra
         world=position["WLD"],
         events=announced(known_events),
         tariffs=known_at(tariffs, key=TARIFF_KEY, as_of=panel.as_of),
+        record=record,
     )
 
 
@@ -173,7 +184,13 @@ def bare_origin(tonnes: Floats, *, first: int, horizon: int) -> Origin:
     )
 
 
-def table_origin(table: PartnerTable, *, events: pd.DataFrame, tariffs: pd.DataFrame) -> Origin:
+def table_origin(
+    table: PartnerTable,
+    *,
+    events: pd.DataFrame,
+    tariffs: pd.DataFrame,
+    record: TrackRecord | None = None,
+) -> Origin:
     """Return the origin of a partner table.
 
     Acts and rates are those on magnets: tables of other commodities have none.
@@ -182,6 +199,7 @@ def table_origin(table: PartnerTable, *, events: pd.DataFrame, tariffs: pd.DataF
         table: The table at one moment.
         events: Policy events as known then (store contract); not modified.
         tariffs: Tariff steps as known then; not modified.
+        record: How announced acts turned out by then.
 
     Returns:
         Partners, then sums, in order of their names; every month counts as observed.
@@ -208,4 +226,5 @@ def table_origin(table: PartnerTable, *, events: pd.DataFrame, tariffs: pd.DataF
         world=place[WORLD],
         events=events if is_magnets else events.iloc[:0],
         tariffs=tariffs if is_magnets else tariffs.iloc[:0],
+        record=record,
     )

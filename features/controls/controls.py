@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from features.build import level_in_season
+from features.controls.chances import chances_of, passing_of
 from features.families.act_strength import INSTRUMENT_STRENGTH, STRONG, act_strength, product_share
 from features.months import Months, month_number, months_since
 from features.origin import Origin
+from features.track_record import CERTAIN
 from store.arrays import Flags, Floats
 
 BAN: Final = "export_ban"
@@ -19,9 +21,6 @@ INSTRUMENTS: Final = (BAN, "export_control")
 
 TRUCES: Final = ("truce", "export_licence_relaxation")
 """Acts that, while in force, keep a suspended control from resuming."""
-
-KEPT_PCT: Final = "kept_pct"
-"""Column of events added by scenarios: the share of trade assumed to continue."""
 
 ONE_DAY: Final = pd.Timedelta(days=1)
 
@@ -49,6 +48,12 @@ class Control:
     """Which series of the origin it affects; a sum only if it affects all members."""
     passing: float | None = None
     """Share of the trade assumed to continue, in scenarios."""
+    chances: tuple[float, ...] = CERTAIN
+    """Of ``OUTCOMES``, while it is announced for a later day."""
+    package: str = ""
+    """What was announced together shares its fate."""
+    delay: float = 0.0
+    """Months by which it is late if it is postponed."""
 
     @property
     def month(self) -> int:
@@ -128,12 +133,17 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
         ends=_first_of(act["effective_to"], paused),
         share=float(act["share"]),
         hit=hit_series(names, origin),
-        passing=_passing(act),
+        passing=passing_of(act),
+        package=f"{act['issuer']} {act['announced_on']:%Y-%m-%d}",
+        delay=0.0 if origin.record is None else origin.record.delay,
     )
+    first = replace(first, chances=chances_of(act, first.bound, origin))
     spells = [first]
     if pd.notna(paused) and pd.notna(resumed):
         again = _after_truces(pd.Timestamp(resumed) + ONE_DAY, names, events, origin)
-        spells.append(replace(first, bound=again, ends=_first_of(act["effective_to"])))
+        chances = chances_of(act, again, origin)
+        ends = _first_of(act["effective_to"])
+        spells.append(replace(first, bound=again, ends=ends, chances=chances))
     return [spell for spell in spells if spell.ends is None or spell.ends > spell.bound]
 
 
@@ -163,12 +173,6 @@ def hit_series(names: set[str], origin: Origin) -> Flags:
     """Return which series an act affects; a sum only if it affects all members."""
     members = np.array([name in names for name in origin.series])
     return np.array([bool(members[group].all()) for group in origin.groups])
-
-
-def _passing(act: Mapping[Hashable, Any]) -> float | None:
-    """Return the share of trade a scenario assumes to continue, or None."""
-    assumed = act.get(KEPT_PCT)
-    return None if assumed is None or pd.isna(assumed) else float(assumed) / 100.0
 
 
 def _first_of(*days: pd.Timestamp) -> pd.Timestamp | None:

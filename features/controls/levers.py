@@ -1,22 +1,20 @@
 """An origin with the acts and tariff steps of a scenario added."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from features.controls.controls import INSTRUMENTS, KEPT_PCT, RELAXATION, TRUCES, controls_at
+from features.controls.chances import KEPT_PCT, PROBABILITY, SCENARIO
+from features.controls.controls import INSTRUMENTS, RELAXATION, TRUCES, controls_at
 from features.families.act_strength import STRONG, act_strength
 from features.families.tariffs import importer_rate, importer_rates
 from features.months import month_label, month_number
 from features.origin import Origin
 from sources.files.levers import Act, Levers, TariffLever
 from store.vocabulary import EU27, EU27_MEMBERS, HISTORY_START
-
-SCENARIO: Final = "SCENARIO"
-"""Component of tariff steps added by a scenario."""
 
 LAST_DAY: Final = pd.Timestamp("2099-12-31")
 
@@ -67,23 +65,44 @@ def _with_acts(origin: Origin, acts: Sequence[Act]) -> pd.DataFrame | None:
     events = origin.events
     if events is None or not acts:
         return events
-    table = events.assign(**{KEPT_PCT: np.nan}) if KEPT_PCT not in events else events.copy()
-    table = table.set_index("event_id", drop=False)
+    added = {name: np.nan for name in (KEPT_PCT, PROBABILITY) if name not in events}
+    table = events.assign(**added).set_index("event_id", drop=False)
     for act in acts:
         if act.event_id in table.index:
+            is_assumed = _is_assumed(table.to_dict("index")[act.event_id], act)
             for name, value in act.given.items():
                 table.loc[act.event_id, name] = value
+            if is_assumed:
+                table.loc[act.event_id, PROBABILITY] = 1.0
             continue
         blank = dict.fromkeys(table.columns, pd.NaT) | _EMPTY_ACT
         row = pd.DataFrame([{**blank, "event_id": act.event_id, **act.given}])
+        row[PROBABILITY] = row[PROBABILITY].fillna(1.0)
         row = row.astype({name: kind for name, kind in table.dtypes.items() if name in ACT_DTYPES})
         row.index = pd.Index([act.event_id])
         table = pd.concat([table, row])
     return table.reset_index(drop=True)
 
 
+def _is_assumed(known: Mapping[Hashable, Any], act: Act) -> bool:
+    """Return whether a scenario gives a known act other days and leaves open how probable it is."""
+    if not pd.isna(act.given[PROBABILITY]):
+        return False
+    return any(
+        isinstance(day, pd.Timestamp) and day != known[name] for name, day in act.given.items()
+    )
+
+
 ACT_DTYPES: Final = frozenset(
-    ["announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to", KEPT_PCT]
+    [
+        "announced_on",
+        "effective_from",
+        "effective_to",
+        "suspended_from",
+        "suspended_to",
+        KEPT_PCT,
+        PROBABILITY,
+    ]
 )
 """Columns of acts that keep their type where a new act leaves them empty."""
 

@@ -112,11 +112,15 @@ def _of_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> Scenar
     snapshot = open_table(settings, as_of, commodity)
     events = known_at(read_events(snapshot.engine, as_of=as_of), key=EVENT_KEY, as_of=as_of)
     tariffs = known_at(read_tariffs(snapshot.engine, as_of=as_of), key=TARIFF_KEY, as_of=as_of)
-    origin = table_origin(snapshot.table, events=announced(events), tariffs=tariffs)
-    analogs = open_workspace(settings, as_of).history.analogs(as_of)
+    history = open_workspace(settings, as_of).history
+    origin = table_origin(
+        snapshot.table, events=announced(events), tariffs=tariffs, record=history.record(as_of)
+    )
     made = forecast_table_at(snapshot).set_index(["destination", "period"])
     numbers = made.loc[list(origin.series), NUMBERS].reset_index(drop=True)
-    return ScenarioSnapshot(as_of, origin, analogs, numbers, numbers, nothing_learned)
+    return ScenarioSnapshot(
+        as_of, origin, history.analogs(as_of), numbers, numbers, nothing_learned
+    )
 
 
 @dataclass(slots=True)

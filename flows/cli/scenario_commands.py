@@ -16,18 +16,28 @@ from models.event_study.diversion import check_rate, find_diversion, kept_of_pat
 from models.event_study.diversion_paths import DiversionQuestion, TradeFlows
 from models.event_study.diversion_words import COLUMNS, diversion_table, sentences
 from sources.files.csv_table import content_of
-from sources.files.scenario import read_scenario
+from sources.files.scenario import read_scenario, with_probabilities
 from store.errors import DataError
 from store.settings import Settings
 
 TOLD = ("base_mean", "scenario_mean", "warning")
 """Columns that a table on the terminal leaves out: warnings are told beside it."""
 
+Probabilities = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="EVENT=0.3: probability that an announced act comes as announced. May be repeated; "
+        "estimated from all announced acts if left out.",
+        negative=(),
+    ),
+]
+
 
 def scenario(
     file: Annotated[Path, Parameter(help="YAML file of acts and tariff steps, as in scenarios/.")],
     *,
     as_of: AsOf = None,
+    probability: Probabilities = (),
     commodity: Commodity = None,
     out: Out = None,
     format: Form = "csv",
@@ -46,6 +56,7 @@ def scenario(
         ingest_if_empty(settings)
     snapshot = scenario_snapshot(settings, stand, config)
     asked = read_scenario(file.name, content, snapshot.context)
+    asked = with_probabilities(asked, probability, snapshot.context)
     found = paired(snapshot, asked)
     echo(f"scenario  {asked.name}. {asked.description}".rstrip())
     for note in found.notes:

@@ -17,6 +17,7 @@ from features.origin import Origin, origin_of
 from features.panel.evidence import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from features.panel.mirror import PARTNER_KEY
+from features.track_record import TrackRecord
 from models.forecasting.decomposition import Stages, in_tonnes, log_ratio, stage_shares, stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
@@ -231,12 +232,11 @@ class ChangeReplay:
         key = (moment, new, again)
         if key not in self.panels:
             self.panels[key] = evidence_panel(figures, as_of=moment)
-        origin = origin_of(
-            self.panels[key],
-            events=facts.events.loc[~news.events | policy],
-            tariffs=facts.tariffs.loc[~news.tariffs | tariffs],
-        )
         acts = facts.analog_events.loc[~news.analog_events | policy]
+        events = facts.events.loc[~news.events | policy]
+        steps = facts.tariffs.loc[~news.tariffs | tariffs]
+        record = TrackRecord(moment, (events, acts), steps)
+        origin = origin_of(self.panels[key], events=events, tariffs=steps, record=record)
         return origin, analogs_at(acts, figures, as_of=moment)
 
 

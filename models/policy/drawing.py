@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr
 
-from store.arrays import Floats, Ints
+from store.arrays import Flags, Floats, Ints
 from store.vocabulary import QUANTILES
 
 TOGETHER: Final = 0.5
@@ -15,6 +15,22 @@ TOGETHER: Final = 0.5
 LEAST: Final = 1e-6
 
 _LEVELS: Final = np.array([0.0, *QUANTILES, 1.0])
+
+
+SOFTENED: Final = 0.5
+"""Share of its effect that a softened act has."""
+
+
+def outcome_draws(chances: Sequence[float], seed: int, count: int) -> tuple[Flags, Flags, Flags]:
+    """Return in which draws an act comes as announced, late, or softened; in the others never.
+
+    The more probable an act, the more draws feel it, and those of before among them.
+    """
+    came, postponed, softened, _ = chances
+    at = (np.random.default_rng([seed, 4]).permutation(count) + 0.5) / count
+    is_soft = (at >= came) & (at < came + softened)
+    is_late = (at >= came + softened) & (at < came + softened + postponed)
+    return at < came, is_late, is_soft
 
 
 def ranks(series: int, count: int, seed: int) -> Floats:

@@ -8,10 +8,11 @@ Both give way as an easing sets in, and both are lowered or raised as tariffs ch
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from features.controls.analogs import Analog, own_analogs
 from features.controls.controls import (
@@ -25,7 +26,8 @@ from features.controls.controls import (
     tonnes_without,
 )
 from features.origin import Origin
-from models.policy.drawing import LEAST
+from features.track_record import CERTAIN
+from models.policy.drawing import LEAST, SOFTENED, outcome_draws
 from models.policy.response import DRAWS, SEED, OwnMonths, Response
 from models.policy.tariff_response import kept_under_tariffs
 from store.arrays import Flags, Floats
@@ -170,19 +172,35 @@ def _fresh(
     shape = (draw.count, len(origin.series), len(origin.targets))
     kept = np.ones(shape)
     for control in fresh:
-        if control.passing is None:
-            left = _left(origin, control, known, draw.of(control.event_id))
-        else:
-            in_force = np.clip(control.age(origin.targets) + 0.5, 0.0, 1.0)
-            in_force *= np.exp(-control.since_end(origin.targets) / FADING)
-            left = np.broadcast_to(1.0 - in_force * (1.0 - control.passing), shape)
+        left = _as_it_comes(origin, control, known, draw)
         hit = (control.hit & ~origin.is_sum)[None, :, None]
         kept = np.where(hit, np.minimum(kept, left), kept)
     return kept
 
 
+def _as_it_comes(
+    origin: Origin, control: Control, known: Sequence[Control], draw: DrawSettings
+) -> Floats:
+    """Return what a control leaves, mixed over how what is announced may turn out."""
+    left = _left(origin, control, known, draw)
+    if control.chances == CERTAIN:
+        return left
+    later = replace(control, bound=control.bound + pd.Timedelta(days=round(control.delay * 30.44)))
+    late = _left(origin, later, known, draw)
+    outcomes = outcome_draws(control.chances, draw.of(control.package).seed, draw.count)
+    came, postponed, softened = (one[:, None, None] for one in outcomes)
+    found = np.where(postponed, late, np.where(softened, 1.0 - SOFTENED * (1.0 - left), 1.0))
+    return np.asarray(np.where(came, left, found))
+
+
 def _left(origin: Origin, control: Control, known: Sequence[Control], draw: DrawSettings) -> Floats:
     """Return what one such control leaves of every series, draws x series x targets."""
+    if control.passing is not None:
+        in_force = np.clip(control.age(origin.targets) + 0.5, 0.0, 1.0)
+        in_force *= np.exp(-control.since_end(origin.targets) / FADING)
+        shape = (draw.count, len(origin.series), len(origin.targets))
+        return np.broadcast_to(1.0 - in_force * (1.0 - control.passing), shape)
+    draw = draw.of(control.event_id)
     left = draw.response.draws(
         control.age(origin.targets),
         instrument=control.instrument,
@@ -203,7 +221,8 @@ def _already(control: Control, known: Sequence[Control]) -> Floats:
     share = np.zeros(len(control.hit))
     for other in known:
         of_kind = control.instrument != BAN or other.instrument == BAN
-        if of_kind and other.bound < control.bound and other.ends is None:
+        is_earlier = other.event_id != control.event_id and other.bound < control.bound
+        if of_kind and is_earlier and other.ends is None:
             share = np.maximum(share, np.where(other.hit, other.share, 0.0))
     return share
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from features.announcements import OUTCOMES
 from features.controls.analogs import Analog, own_analogs
 from features.controls.controls import Control, controls_at
 from features.controls.levers import (
@@ -23,6 +24,7 @@ from features.controls.levers import (
 from features.families.tariffs import monthly_rates
 from features.months import month_label
 from features.origin import Origin
+from features.track_record import CERTAIN
 from models.policy import drawing
 from models.policy.drawing import LEAST
 from models.policy.policy_effect import PolicyEffect, effect_at
@@ -52,25 +54,29 @@ def warning_texts(origin: Origin, warned: Sequence[ScenarioWarning]) -> list[str
 
 
 def notes_of(snapshot: ScenarioSnapshot, scenario: Scenario, *, is_same: bool) -> tuple[str, ...]:
-    """Return what the answer to each control of a scenario rests on."""
-    if is_same:
-        return ("Nothing differs: what is asked changes no month of this forecast.",)
+    """Return what the answer to each control of a scenario rests on, and how probable each is."""
     origin = snapshot.origin
-    compared = with_levers(origin, scenario.against or Levers())
-    before = {(one.event_id, one.bound) for one in controls_at(compared)}
     then = with_levers(origin, scenario.levers)
     known = controls_at(then)
+    probable = tuple(chances_text(one) for one in known if one.chances != CERTAIN)
+    if is_same:
+        return ("Nothing differs: what is asked changes no month of this forecast.", *probable)
+    compared = with_levers(origin, scenario.against or Levers())
+    before = {(one.event_id, one.bound) for one in controls_at(compared)}
     new = [
         one for one in known if (one.event_id, one.bound) not in before and one.seen(origin) == 0
     ]
     lessons = (*snapshot.analogs, *own_analogs(then, known)) if snapshot.analogs else ()
-    texts_of_new = tuple(_note(one, lessons, origin) for one in new if one.passing is None)
+    texts = *(_note(one, lessons, origin) for one in new if one.passing is None), *probable
     if scenario.against is None:
-        return texts_of_new
-    return (
-        "Base is what the scenario is compared with (against), not the forecast.",
-        *texts_of_new,
-    )
+        return texts
+    return ("Base is what the scenario is compared with (against), not the forecast.", *texts)
+
+
+def chances_text(control: Control) -> str:
+    """Say how probable what is announced is."""
+    parts = [f"{part:.0%} {name}" for name, part in zip(OUTCOMES, control.chances, strict=True)]
+    return f"{control.event_id}, due {control.bound:%Y-%m-%d}: {', '.join(parts)}."
 
 
 def _note(control: Control, lessons: tuple[Analog, ...], origin: Origin) -> str:

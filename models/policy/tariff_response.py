@@ -4,14 +4,17 @@ The record holds few tariffs on these goods, so trees learn next to nothing from
 is how trade in other goods answered: by an elasticity to one plus the rate.
 """
 
+import zlib
 from typing import Final
 
 import numpy as np
 
+from features.controls.chances import chances_of_rises
 from features.controls.levers import charged_by
 from features.families.tariffs import monthly_rates
 from features.months import month_number, month_start
 from features.origin import LEVEL_MONTHS, Origin
+from models.policy.drawing import SOFTENED, outcome_draws
 from store.arrays import Floats, Ints
 
 ELASTICITY: Final = 1.2
@@ -59,13 +62,31 @@ def kept_under_tariffs(origin: Origin, *, count: int, seed: int) -> Floats:
     ahead, moved = burden[:, LEVEL_MONTHS:], np.zeros(shape[1:])
     members = ~origin.is_sum
     change = np.where(members[:, None], _change(burden, origin), 0.0)
+    comes = _coming(origin, count, seed)
     moved[members] = _shipped_ahead(ahead[members], np.flatnonzero(members), origin)
     random = np.random.default_rng([seed, 3])
     elasticity = ELASTICITY * np.exp(SPREAD * random.standard_normal(count))
     stock = random.beta(*STOCK, count)
     return np.asarray(
-        np.exp(-elasticity[:, None, None] * change) * (1.0 + stock[:, None, None] * moved)
+        np.exp(-elasticity[:, None, None] * np.where(change > 0.0, comes * change, change))
+        * (1.0 + stock[:, None, None] * moved)
     )
+
+
+def _coming(origin: Origin, count: int, seed: int) -> Floats:
+    """Return the share of each series' announced rise that comes, draws x series x 1.
+
+    A scenario's own rates are certain.
+    """
+    comes = np.ones((count, len(origin.series), 1))
+    if origin.record is None or origin.tariffs is None:
+        return comes
+    charged = charged_by(origin)
+    for importer, chances in chances_of_rises(origin.tariffs, origin.record).items():
+        came, _, softened = outcome_draws(chances, zlib.crc32(f"{seed} {importer}".encode()), count)
+        rows = [origin.series.index(name) for name in charged.get(importer, ())]
+        comes[:, rows, 0] = np.where(came, 1.0, np.where(softened, SOFTENED, 0.0))[:, None]
+    return comes
 
 
 def _change(burden: Floats, origin: Origin) -> Floats:

@@ -67,6 +67,12 @@ PARTS: Final[Mapping[str, Schema]] = {
                 "maximum": 100,
                 "description": "Percent of trade that still passes.",
             },
+            "probability": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 1,
+                "description": "That it comes as announced; estimated by default.",
+            },
         },
     ),
     "ScenarioTariff": _object(

@@ -53,7 +53,8 @@ def check(form: LeverForm, choices: LeverChoices) -> CheckedForm:
     against: list[str] = []
     if form.acts or _filled(form, SUSPENSION):
         end, other = _suspension(checked)
-        events += _moved(form.acts, end)
+        chance = _number(checked, "suspension_probability", 0, 1)
+        events += _moved(form.acts, end, chance)
         against = _moved(form.acts, other) if other else []
     checked.lines += ["tariffs:", *tariff] if tariff else []
     checked.lines += ["events:", *events] if events else []
@@ -107,6 +108,7 @@ def _licence(checked: CheckedForm) -> list[str]:
         "announced_on": announced,
         "effective_from": begins,
         "kept_pct": kept,
+        "probability": _number(checked, "licence_probability", 0, 1),
     }
     return _entry(entry)
 
@@ -123,15 +125,19 @@ def _suspension(checked: CheckedForm) -> tuple[str, str]:
     elif not acts:
         checked.errors[ACTS] = "No measure selected. Choose the measures whose suspension ends."
     begins = max((known[act].begins for act in acts if act in known), default="")
-    end = _day(checked, "suspension_to", not_before=begins, needed=True)
+    chance = checked.form.texts["suspension_probability"]
+    end = _day(checked, "suspension_to", not_before=begins, needed=not chance)
     other = _day(checked, "suspension_against", not_before=begins)
     versus = f" and not {other}" if other else ""
-    checked.title.append(f"suspension of {', '.join(acts)} to {end}{versus}")
+    when = f" to {end}{versus}" if end else ""
+    how = f", {chance} probable" if chance else ""
+    checked.title.append(f"suspension of {', '.join(acts)}{when}{how}")
     return end, other
 
 
-def _moved(acts: Sequence[str], day: str) -> list[str]:
-    return [line for act in acts for line in _entry({"event_id": act, "suspended_to": day})]
+def _moved(acts: Sequence[str], day: str, chance: str = "") -> list[str]:
+    cells = {"suspended_to": day, "probability": chance}
+    return [line for act in acts for line in _entry({"event_id": act, **cells})]
 
 
 def _entry(cells: Mapping[str, str]) -> list[str]:

@@ -20,8 +20,9 @@ TARIFF: Final = (
 )  # fmt: skip
 LICENCE: Final = (
     "licence_kind", "licence_for", "licence_announced", "licence_from", "licence_kept",
+    "licence_probability",
 )  # fmt: skip
-SUSPENSION: Final = ("suspension_to", "suspension_against")
+SUSPENSION: Final = ("suspension_to", "suspension_against", "suspension_probability")
 TEXTS: Final = (*TARIFF, *LICENCE, *SUSPENSION)
 ACTS: Final = "suspension"
 """Field that may be repeated: the measures whose suspension is changed."""
@@ -125,13 +126,14 @@ def form_like(worked: WorkedScenario) -> LeverForm:
         texts |= _tariff_fields(step)
     for act in [one for one in events if "instrument" in one][:1]:
         texts |= _licence_fields(act)
-    changed = [one for one in events if "instrument" not in one and "suspended_to" in one]
+    changed = [one for one in events if "instrument" not in one]
     against = ((top.get("against") or {}).get("events") or [{}])[0]
     for name, act in (
         ("suspension_to", changed[0] if changed else {}),
         ("suspension_against", against),
     ):
         texts[name] = _text(act.get("suspended_to"))
+    texts["suspension_probability"] = _text(changed[0].get("probability")) if changed else ""
     return LeverForm(texts, tuple(str(one["event_id"]) for one in changed))
 
 
@@ -154,6 +156,7 @@ def _licence_fields(act: Mapping[str, Any]) -> dict[str, str]:
         "licence_announced": _text(act.get("announced_on")),
         "licence_from": _text(act.get("effective_from")),
         "licence_kept": _text(act.get("kept_pct")),
+        "licence_probability": _text(act.get("probability")),
     }
 
 

@@ -16,7 +16,7 @@ ACT_DAYS: Final = (
 
 _ACT_WORDS: Final = ("instrument", "direction", "destinations", "products")
 
-ACT_COLUMNS: Final = ("event_id", *ACT_DAYS, *_ACT_WORDS, "kept_pct")
+ACT_COLUMNS: Final = ("event_id", *ACT_DAYS, *_ACT_WORDS, "kept_pct", "probability")
 
 _TARIFF_DAYS: Final = ("announced_on", "effective_from", "effective_to")
 
@@ -130,10 +130,13 @@ def read_act(row: Row, context: ScenarioContext) -> Act | None:
         given["announced_on"] = announced
     _check_words(row, words, known, context)
     kept = row.number("kept_pct", low=0, high=100, empty=True)
+    chance = row.number("probability", low=0, high=1, empty=True)
     _check_order(row, given, known)
+    if row.text("probability"):
+        _check_to_come(row, {**known, **given}, context)
     if not row.is_valid:
         return None
-    values: dict[str, Cell] = {**words, **given, "kept_pct": kept}
+    values: dict[str, Cell] = {**words, **given, "kept_pct": kept, "probability": chance}
     return Act(event_id, values, announced, is_new=not known)
 
 
@@ -170,7 +173,18 @@ def _check_words(
         )
 
 
+def _check_to_come(row: Row, act: Mapping[str, object], context: ScenarioContext) -> None:
+    """Note a probability of what has begun already: it can only be given to what is to come."""
+    days = [act.get(name) for name in ("effective_from", "suspended_to")]
+    ahead = [day for day in days if isinstance(day, pd.Timestamp) and day > context.day]
+    if act.get("direction") != "restrictive" or not ahead:
+        row.bad("probability", "for a restriction that is still to begin, or to return")
+
+
 def _check_new(row: Row, context: ScenarioContext) -> None:
+    if row.text("probability") and not row.text("instrument"):
+        row.bad("event_id", f"an act known on {context.day:%Y-%m-%d} ({_nearest(row, context)})")
+        return
     if not _NEW_NAME.fullmatch(row.text("event_id")):
         row.bad("event_id", "a name of up to 80 letters, digits, dots, hyphens and underscores")
     for name in ("instrument", "destinations", "effective_from"):

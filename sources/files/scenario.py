@@ -3,8 +3,9 @@
 Nothing of a scenario is ever stored.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import yaml
@@ -74,6 +75,35 @@ def read_scenario(name: str, content: bytes, context: ScenarioContext) -> Scenar
         problems.add(top.start_mark.line + 1, "name or description: not printable text")
     problems.raise_if_any()
     return Scenario(title, description, levers, against)
+
+
+def with_probabilities(
+    scenario: Scenario, texts: Sequence[str], context: ScenarioContext
+) -> Scenario:
+    """Return a scenario with other probabilities that announced acts come as announced.
+
+    Args:
+        scenario: As read.
+        texts: ``EVENT=PROBABILITY`` each, of acts that are known or in the scenario.
+        context: What it may refer to.
+
+    Raises:
+        DataError: A probability is none, or its act is not there, or has begun.
+    """
+    problems = Problems("--probability")
+    acts = {act.event_id: act for act in scenario.levers.acts}
+    for line, text in enumerate(texts, start=1):
+        event_id, _, chance = text.rpartition("=")
+        cells = dict.fromkeys(ACT_COLUMNS, "") | {"event_id": event_id, "probability": chance}
+        row = Row(line, cells, problems)
+        if event_id not in acts:
+            if (act := read_act(row, context)) is not None:
+                acts[event_id] = act
+        elif not math.isnan(given := row.number("probability", low=0, high=1)):
+            one = acts[event_id]
+            acts[event_id] = replace(one, given={**one.given, "probability": given})
+    problems.raise_if_any()
+    return replace(scenario, levers=replace(scenario.levers, acts=tuple(acts.values())))
 
 
 def _parts(

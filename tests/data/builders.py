@@ -267,6 +267,7 @@ def make_origin(
         is_observed=np.ones_like(values, dtype=bool),
         events=make_events({"direction": "neutral"}) if events is None else events,
         tariffs=make_tariffs().iloc[:0] if tariffs is None else tariffs,
+        record=None,
     )
 
 

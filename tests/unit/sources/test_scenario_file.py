@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from sources.files.levers import ScenarioContext
-from sources.files.scenario import MOST_BYTES, Scenario, read_scenario
+from sources.files.scenario import MOST_BYTES, Scenario, read_scenario, with_probabilities
 from store.errors import DataError
 from tests.data.builders import at, make_events
 
@@ -144,6 +144,21 @@ def test_what_to_compare_with_can_be_told() -> None:
             id="more than all kept",
         ),
         pytest.param(
+            f"name: n\nevents: [{ACT.replace('}', ', probability: 1.2}')}]",
+            "'probability': '1.2' is not within 0 and 1",
+            id="more than certain",
+        ),
+        pytest.param(
+            "name: n\nevents: [{event_id: 2020-09-nothing, probability: 0.5}]",
+            "'event_id': '2020-09-nothing' is not an act known on 2020-07-15",
+            id="probability of no act",
+        ),
+        pytest.param(
+            "name: n\nevents: [{event_id: 2020-02-relaxed, probability: 0.5}]",
+            "'probability': '0.5' is not for a restriction that is still to begin, or to return",
+            id="probability of what has begun",
+        ),
+        pytest.param(
             f"name: n\ntariffs: [{TARIFF.replace('60', '-5')}]",
             "'rate_pct': '-5' is not within 0 and 1000",
             id="negative rate",
@@ -273,3 +288,28 @@ def test_too_many_entries_are_refused() -> None:
 
     with pytest.raises(DataError, match="51 entries are more than 50"):
         read(f"name: n\nevents:\n{entries}")
+
+
+def test_probabilities_beside_a_file_are_those_of_known_and_new_acts() -> None:
+    asked = read(f"name: n\nevents: [{ACT}]")
+
+    given = with_probabilities(asked, ["new=0.25", "2018-09-control=0"], GROUND)
+
+    found = {act.event_id: act.given["probability"] for act in given.levers.acts}
+    assert found == {"new": 0.25, "2018-09-control": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("new=1.5", "line 1, column 'probability': '1.5' is not within 0 and 1"),
+        ("new", "'event_id': '' is not filled"),
+        ("2020-09-nothing=0.5", "'2020-09-nothing' is not an act known on 2020-07-15"),
+        ("2020-02-relaxed=0.5", "'probability': '0.5' is not for a restriction"),
+    ],
+)
+def test_a_probability_beside_a_file_is_refused_by_name(text: str, trouble: str) -> None:
+    asked = read(f"name: n\nevents: [{ACT}]")
+
+    with pytest.raises(DataError, match=trouble):
+        with_probabilities(asked, [text], GROUND)
