@@ -8,10 +8,11 @@ from typing import Final, get_args
 import pandas as pd
 from prefect import flow
 from prefect.concurrency.sync import concurrency
+from prefect.runtime import flow_run
 
 from flows.backup.backup import back_up, prune
 from flows.cli.run_commands import run_tables_and_tell
-from flows.clock import utc_now
+from flows.clock import utc_now, utc_today
 from flows.context.stores import single_writer
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
@@ -28,7 +29,13 @@ from store.settings import Settings
 BACKUPS_KEPT: Final = 8
 
 
-@flow(name="scheduled-ingest", retries=3, retry_delay_seconds=600)
+def _run_name() -> str:
+    """Return what names a run: its flow, what it is asked for, and the day."""
+    asked = map(str, flow_run.parameters.values())
+    return " ".join([str(flow_run.flow_name), *asked, f"{utc_today():%Y-%m-%d}"])
+
+
+@flow(name="scheduled-ingest", flow_run_name=_run_name, retries=3, retry_delay_seconds=600)
 def ingest_source(source: str) -> None:
     """Bring one source up to date; a provider that is away is asked again.
 
@@ -43,7 +50,7 @@ def ingest_source(source: str) -> None:
     ingest_exclusively(settings, request, source=source)
 
 
-@flow(name="scheduled-publication", retries=3, retry_delay_seconds=900)
+@flow(name="scheduled-publication", flow_run_name=_run_name, retries=3, retry_delay_seconds=900)
 def publish() -> None:
     """Run the main job; where nothing is new, or it was done before, nothing is published."""
     settings, now = Settings(), _moment()
@@ -52,7 +59,7 @@ def publish() -> None:
         run(settings, now)
 
 
-@flow(name="scheduled-check")
+@flow(name="scheduled-check", flow_run_name=_run_name)
 def check() -> None:
     """Measure, then fail if anything is stale, degraded or broken: a failed run is what is noticed.
 
@@ -70,7 +77,7 @@ def check() -> None:
         raise DataError("\n".join(f"{one.alarm}: {one.message}" for one in health.alarms))
 
 
-@flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900)
+@flow(name="scheduled-backtest", flow_run_name=_run_name, retries=1, retry_delay_seconds=900)
 def backtest_week() -> None:
     """Backtest on what is known now, and keep the scores."""
     settings = Settings()
@@ -78,7 +85,7 @@ def backtest_week() -> None:
         backtest(settings, _moment())
 
 
-@flow(name="scheduled-tuning")
+@flow(name="scheduled-tuning", flow_run_name=_run_name)
 def tune_quarter(trials: int = TRIALS) -> None:
     """Tune the panel engine on the evidence panel; the result goes to MLflow and is not applied."""
     settings, now = Settings(), _moment()
@@ -87,7 +94,7 @@ def tune_quarter(trials: int = TRIALS) -> None:
         tune(settings, TuningRequest(trials, str(path), None, "6"))
 
 
-@flow(name="scheduled-backup", retries=2, retry_delay_seconds=900)
+@flow(name="scheduled-backup", flow_run_name=_run_name, retries=2, retry_delay_seconds=900)
 def keep_safe() -> None:
     """Back up, keep the newest backups, and delete old runs and raw answers."""
     settings, now = Settings(), utc_now()

@@ -50,7 +50,7 @@ AT_ONCE: Final = 3
 """So many servers need no other and are started together."""
 
 DEPLOYED: Final = "deployed"
-"""File beside the pids with the digest of the registered prefect.yaml; gone after `down`."""
+"""File in Prefect's folder with the digest of what is registered there."""
 
 
 def servers(settings: Settings) -> tuple[LocalServer, ...]:
@@ -166,7 +166,6 @@ def down(settings: Settings) -> None:
     for name in ["keeper", *(one.name for one in reversed(servers(settings)))]:
         if _stop(settings, name):
             echo(f"down      {name}")
-    (settings.run_dir / DEPLOYED).unlink(missing_ok=True)
 
 
 def running(settings: Settings) -> list[str]:
@@ -193,8 +192,9 @@ def restart(settings: Settings, server: LocalServer) -> bool:
 
 def _deploy(settings: Settings, variables: Mapping[str, str]) -> None:
     """Register work pools, limits and deployments with Prefect, unless it has these already."""
-    registered = settings.run_dir / DEPLOYED
-    digest = sha256((PROJECT_ROOT / "prefect.yaml").read_bytes()).hexdigest()
+    registered = prefect_folder(settings.home) / DEPLOYED
+    what = [PROJECT_ROOT, settings.alarm_url.get_secret_value(), *_registration()]
+    digest = sha256("\n".join(map(str, what)).encode()).hexdigest()
     if registered.exists() and registered.read_text(encoding="utf-8") == digest:
         return
     command = [sys.executable, "-m", f"{__package__}.register_deployments"]
@@ -208,6 +208,12 @@ def _deploy(settings: Settings, variables: Mapping[str, str]) -> None:
             "Expected all of them to be registered. Correct prefect.yaml."
         )
     registered.write_text(digest, encoding="utf-8")
+
+
+def _registration() -> list[str]:
+    """Return the texts that decide what is registered."""
+    files = (PROJECT_ROOT / "prefect.yaml", Path(__file__).with_name("register_deployments.py"))
+    return [file.read_text(encoding="utf-8") for file in files]
 
 
 CHECK_S: Final = 1.0

@@ -1,5 +1,4 @@
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import Coroutine
@@ -20,10 +19,10 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.server.schemas.schedules import CronSchedule
 
 from flows.operations.prefect_events import TRAINING
-from flows.operations.register_deployments import DEPLOY, POOLS, prepare
+from flows.operations.register_deployments import POOLS, register
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.providers.registry import LIVE
-from store.settings import PROJECT_ROOT
+from store.settings import PROJECT_ROOT, Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
 
@@ -56,17 +55,9 @@ async def read_limit() -> tuple[int, set[str]]:
 def deployed(
     prefect_server: None,  # noqa: ARG001 - must be up
 ) -> dict[str, DeploymentResponse]:
-    """All deployments of prefect.yaml, as Prefect's own command takes them, twice."""
-    asked(prepare())
-    asked(prepare())
-    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - read within the harness
-
-    url = str(PREFECT_API_URL.value())
-    variables = {**os.environ, "PREFECT_API_URL": url, "PYTHONPATH": str(PROJECT_ROOT)}
-    answer = subprocess.run(  # noqa: S603 - our own words
-        DEPLOY, cwd=PROJECT_ROOT, env=variables, capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    """All deployments of prefect.yaml, registered twice."""
+    asked(register(Settings()))
+    asked(register(Settings()))
     return {one.name: one for one in asked(read_all())}
 
 
