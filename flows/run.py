@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from prefect.artifacts import create_table_artifact
 
 from flows.alerts import alert_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import describe_job, recorded_job
+from flows.context.prefect_artifacts import leave_forecast
 from flows.context.prefect_runs import job_flow
 from flows.context.stores import (
     MAIN_JOB,
@@ -136,9 +136,6 @@ def _is_like(pipeline: Pipeline, rows: pd.DataFrame) -> bool:
     reaches = rows["period"].max() == pipeline.snapshot.last_period
     return reaches and pipeline.is_current(set(rows["model"]))
 
-
-ARTIFACT: Final = "world-forecast"
-"""How the key of the table begins that every run leaves in Prefect."""
 
 SEVERAL: Final = "the run on many commodities"
 """Name of such a run in alarms; of one commodity that failed the store tells."""
@@ -283,7 +280,9 @@ def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
 def _follow_up(settings: Settings, as_of: pd.Timestamp, outcomes: Sequence[RunOutcome]) -> None:
     """Tell whoever waits for forecasts, and measure drift; no trouble here undoes a publication."""
     for outcome in outcomes:
-        _leave_artifact(outcome)
+        state = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} new rows."
+        goods = "" if outcome.is_main else outcome.commodity
+        leave_forecast(outcome.forecasts, outcome.report, f"{state} {outcome.verdict}", goods=goods)
     alert_if_possible(settings, utc_now())
     for outcome in outcomes:
         if outcome.held:
@@ -293,17 +292,3 @@ def _follow_up(settings: Settings, as_of: pd.Timestamp, outcomes: Sequence[RunOu
             emit(PUBLISHED, about, {"rows": outcome.rows_published})
     if any(one.is_main and one.is_new and not one.held for one in outcomes):
         watch_if_possible(settings, utc_now())
-
-
-def _leave_artifact(outcome: RunOutcome) -> None:
-    """Leave the world's forecast as a table in Prefect."""
-    world = outcome.forecasts.loc[outcome.forecasts["destination"] == "WLD"]
-    table = world[["period", "p10", "p50", "p90"]].round(0).to_dict(orient="list")
-    state = (
-        f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} rows published."
-    )
-    create_table_artifact(
-        table={str(name): values for name, values in table.items()},
-        key=ARTIFACT if outcome.is_main else f"{ARTIFACT}-{outcome.commodity.lower()}",
-        description=f"World, tonnes. {state} {outcome.verdict}",
-    )

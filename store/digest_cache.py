@@ -42,6 +42,8 @@ class DigestCache:
         self._folder = folder if most_bytes > 0 else None
         self._most_bytes = most_bytes
         self._room = 0
+        self.computed = 0
+        """How often something was not kept and had to be computed."""
 
     def fetch(self, key: str, make: Callable[[], Values]) -> Values:
         """Return the values of a key, computed only if they are not kept.
@@ -52,6 +54,7 @@ class DigestCache:
         """
         kept = None if self._folder is None else _read(self._folder / key, key)
         if kept is None:
+            self.computed += 1
             kept = _packed(make())
             if self._folder is not None:
                 with suppress(OSError):  # a full or read-only disk costs time, never a forecast

@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, ParamSpec, TypeVar
 
-from prefect import flow, get_run_logger, tags
+from prefect import flow, get_run_logger, tags, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingContextError
+from prefect.states import Completed
 
 from flows.context.console import LOG
+from store.digest_cache import DigestCache
 from store.vocabulary import COMMODITY
 
 _P = ParamSpec("_P")
@@ -58,6 +62,29 @@ def job_flow(
     return decorated
 
 
+def kept_step(name: str, cache: DigestCache, work: Callable[[], _R]) -> _R:
+    """Do work as a Prefect task, whose state is ``Cached`` if all that it needs was kept by digest.
+
+    Prefect's own cache is not used: it reads a result by the serializer that the file names.
+
+    Args:
+        name: Of the task.
+        cache: Where what is computed of past moments is kept.
+        work: Computes by way of the cache alone what takes long.
+    """
+    found: list[_R] = []
+
+    def step() -> State | None:
+        before = cache.computed
+        found.append(work())
+        if cache.computed > before:
+            return None
+        return Completed(name="Cached", message="All that it needs was kept by digest.")
+
+    task(name=name, cache_policy=NO_CACHE)(step)()
+    return found[0]
+
+
 def _show_messages() -> None:
     """Send what is told to Prefect's page of the run; the terminal has it already."""
     LOG.addHandler(_HANDLER)
@@ -73,8 +100,9 @@ MOST_TAGS: Final = 20
 
 def _tags(arguments: Mapping[str, Any]) -> Iterator[str]:
     """Yield the moment and the goods, which are magnets where no configuration names others."""
-    if "as_of" in arguments:
-        yield f"as_of:{arguments['as_of']:%Y-%m-%d}"
+    if "as_of" not in arguments:
+        return
+    yield f"as_of:{arguments['as_of']:%Y-%m-%d}"
     configs = arguments.get("configs", [arguments.get("config")])
     for one in configs[:MOST_TAGS]:
         yield f"goods:{one.published_as if one else COMMODITY}"

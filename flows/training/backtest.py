@@ -8,17 +8,17 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
-from flows.context.console import echo, track
+from flows.context.console import LOG, echo, track
 from flows.context.jobs import describe_job, recorded_job
 from flows.context.output import write_result
-from flows.context.prefect_runs import job_flow
+from flows.context.prefect_artifacts import key_of, leave_picture, leave_table
+from flows.context.prefect_runs import job_flow, kept_step
 from flows.context.provenance import git_commit
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
+from flows.training.known_steps import show_known
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.evaluation.compare import differences
 from models.evaluation.coverage import coverage_scores
@@ -104,6 +104,10 @@ def write_scoreboard(board: Scoreboard, folder: Path) -> list[str]:
     return [*board.tables, *figures]
 
 
+SHOWN: Final = ("wape_by_origin.png", "mase_by_horizon.png", "coverage_by_horizon.png")
+"""Plots that stand beside the run in Prefect too."""
+
+
 def log_scoreboard(run: TrackedRun, board: Scoreboard, *, pictures: bool) -> None:
     """Keep tables, the product's own curves by horizon and scores by regime in MLflow, and plots.
 
@@ -117,6 +121,8 @@ def log_scoreboard(run: TrackedRun, board: Scoreboard, *, pictures: bool) -> Non
         run.table(table, name)
     for name, figure in board.figures().items() if pictures else ():
         run.figure(figure, name)
+        if name in SHOWN:
+            leave_picture(key_of("backtest", name), figure, "Errors at past origins.")
 
 
 def log_board(run: TrackedRun, board: pd.DataFrame) -> None:
@@ -127,9 +133,6 @@ def log_board(run: TrackedRun, board: pd.DataFrame) -> None:
         run.metrics(scores, step=int(row["value"]))
     for row in own.loc[own["kind"] == "regime"].to_dict("records"):
         run.metrics({f"{name}_{row['value']}": row[name] for name in CURVES if pd.notna(row[name])})
-
-
-backtest_task = task(name="rolling-origin-backtest", cache_policy=NO_CACHE)(backtest_evidence)
 
 
 @job_flow("backtest", run_name="backtest {as_of:%Y-%m-%d}")
@@ -148,13 +151,26 @@ def backtest(
     workspace = open_workspace(settings, as_of, spec=recipe)
     with recorded_job(settings, "backtest", as_of):
         describe_job(workspace, "backtest")
-        result = backtest_task(workspace.history, as_of, spec=workspace.spec, track=track)
+        show_known(workspace)
+        result = kept_step(
+            "rolling-origin-backtest",
+            workspace.history.cache,
+            lambda: _backtested(workspace),
+        )
         if len(result.scores):
             try:
                 record(workspace, result)
             except StoreError as err:
                 echo(f"backtest  its record is incomplete: {err}")
+            leave_table("backtest-scores", overall(result.scores), verdict(result))
             echo(f"backtest  {verdict(result)}")
+    return result
+
+
+def _backtested(workspace: Workspace) -> EvidenceBacktest:
+    history, as_of, spec = workspace.history, workspace.as_of, workspace.spec
+    result = backtest_evidence(history, as_of, spec=spec, track=track)
+    LOG.info("backtest  %s cells of %s past origins", len(result.cells), len(history.past(as_of)))
     return result
 
 
@@ -169,6 +185,12 @@ def record(workspace: Workspace, result: Backtest) -> None:
         run.table(result.cells, "cells.csv")
         board = evidence_scoreboard(workspace, result)
         log_scoreboard(run, board, pictures=workspace.settings.pictures)
+
+
+def overall(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return scores over all destinations at horizons 1 to 6, a row a model."""
+    whole = scores.loc[scores["scope"] == ALL]
+    return whole.pivot_table("value", "model", "metric").reset_index()
 
 
 def named_scores(result: Backtest, *, as_of: pd.Timestamp, model_version: str) -> pd.DataFrame:

@@ -14,11 +14,12 @@ from prefect.cache_policies import NO_CACHE
 from features.controls.analogs import Analog
 from features.months import month_label
 from features.origin import Origin
-from flows.context.console import echo, track
+from flows.context.console import LOG, echo, track
 from flows.context.prefect_runs import job_flow
 from flows.context.recipes import magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import span, spanned
+from flows.training.known_steps import show_known
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
@@ -89,6 +90,7 @@ def predict(
         spec: Choices of a model trained here; the champion's recipe if left out.
     """
     workspace = open_workspace(settings, as_of, spec=spec or magnets_recipe(settings, as_of).spec)
+    show_known(workspace)
     return forecast_task(workspace, result, version)
 
 
@@ -119,6 +121,7 @@ def made_at(
     with span("features", {"as_of": str(workspace.as_of)}) as told:
         origin = workspace.history.origin(workspace.as_of)
         told["rows"] = len(rows_of(origin))
+        LOG.info("features  %s rows of %s columns", *rows_of(origin).shape)
     return made_on(workspace, rungs_of(workspace, origin, result, version), origin)
 
 

@@ -1,12 +1,13 @@
 """Let a challenger publish if the evidence says so, or go back to the champion before."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import pandas as pd
 
-from flows.context.console import echo
+from flows.context.console import LOG, echo
+from flows.context.prefect_artifacts import leave_table
 from flows.context.prefect_runs import job_flow
 from flows.context.provenance import actor, git_commit
 from flows.context.workspace import open_workspace
@@ -82,6 +83,9 @@ def promote(
     decision = judge(trial)
     is_champion = decision.is_passed or how.is_accepted
     _keep(settings, as_of, (challenger, champion), (trial, decision), how)
+    rules = pd.DataFrame([asdict(rule) for rule in decision.rules])
+    leave_table("gate", rules, f"Version {challenger.version}: {decision.summary}")
+    LOG.info("gate      version %s: %s", challenger.version, decision.summary)
     if is_champion:
         registry.promote(settings, challenger.version)
     return PromotionOutcome(challenger.version, decision, is_champion)

@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from features.months import month_label
-from flows.context.console import echo
+from flows.context.console import LOG, echo
 from flows.context.jobs import describe_job, recorded_job
 from flows.context.prefect_runs import job_flow
 from flows.context.recipes import kept, magnets_recipe
@@ -67,7 +67,9 @@ def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
     settings, as_of = workspace.settings, workspace.as_of
     forecaster = EvidenceForecaster(workspace.spec, seen.residuals)
     trained = fit_task(forecaster, workspace.snapshot)
+    LOG.info("train     %s quantile models", len(trained.heads))
     version = record(workspace, trained, seen)
+    LOG.info("train     version %s is registered: %s", version, workspace.model_version)
     champion = registry.champion(settings)
     if champion is not None and as_of < pd.Timestamp(champion.as_of):
         echo(f"train     version {version} is older than the champion; it is not on trial")
