@@ -81,7 +81,7 @@ def kept_step(name: str, cache: DigestCache, work: Callable[[], _R]) -> _R:
             return None
         return Completed(name="Cached", message="All that it needs was kept by digest.")
 
-    task(name=name, cache_policy=NO_CACHE)(step)()
+    task(name=name, task_run_name=name, cache_policy=NO_CACHE)(step)()
     return found[0]
 
 
