@@ -10,7 +10,7 @@ from flows.backup.backup import artifact_root, folders
 from flows.context.console import echo
 from flows.context.stores import JOURNAL, single_writer, store_of
 from flows.operations.local_servers import running
-from store.archive.archive_file import extract_archive
+from store.archive.archive_file import extract_archive, verify_archive
 from store.archive.database_contents import DatabaseCopy, filled_tables, kind_of, load_postgres
 from store.archive.database_copies import as_one_file, check_sqlite, copy_database, move_addresses
 from store.archive.swap import remove, swap_all, undo
@@ -46,6 +46,8 @@ def restore(settings: Settings, path: Path, *, force: bool = False) -> Mapping[s
         DataError: The archive is refused, or there is something in its place.
         StoreError: A database cannot be read, migrated or replaced.
     """
+    if not settings.home.exists():
+        verify_archive(path)  # what is refused makes no home either
     settings.home.mkdir(parents=True, exist_ok=True)
     if names := running(settings):
         raise DataError(

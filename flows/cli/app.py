@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from cyclopts import App, Group, Parameter
+from rich.console import Console
+from rich.text import Text
 
 from flows.context.console import echo
 from flows.context.library_defaults import set_defaults
@@ -63,6 +65,8 @@ app: Final = App(
     name="magnetcast",
     help="Forecast China's monthly exports of rare-earth magnets by destination.",
     version=lambda: version("magnetcast"),
+    error_console=Console(stderr=True, highlight=False, soft_wrap=True),
+    error_formatter=lambda err: Text(f"error: {err}"),
 )
 
 
@@ -153,11 +157,8 @@ def _of_settings(err: Exception) -> str:
 
     if not isinstance(err, ValidationError) or err.title != "Settings":
         return ""
-    wrong = [f"{'_'.join(map(str, one['loc']))}: {one['msg']}" for one in err.errors()]
-    return (
-        f"The environment has settings that cannot be used. {first_few(wrong)}. Correct or unset "
-        "MAGNETCAST_ and the name in capitals."
-    )
+    wrong = [f"MAGNETCAST_{one['loc'][0]}".upper() + f": {one['msg']}" for one in err.errors()]
+    return f"The environment has settings that cannot be used. {first_few(wrong)}. Correct them."
 
 
 def _of_prefect(err: Exception) -> str:

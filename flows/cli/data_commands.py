@@ -42,7 +42,7 @@ def vintages(
     frame = read_vintages(store_of(Settings()))
     if source is not None:
         frame = frame.loc[_known_source(frame, source)]
-    write_result(readable(frame, format), out=out, form=format)
+    write_result(readable(frame, format, out), out=out, form=format)
 
 
 def diff(
@@ -58,7 +58,7 @@ def diff(
     """Compare two ingests: which figures changed, in tonnes or the unit of the measure."""
     frame = diff_vintages(store_of(Settings()), first, second)
     echo(f"diff      {_summary(frame)}")
-    write_result(readable(frame, format), out=out, form=format)
+    write_result(readable(frame, format, out), out=out, form=format)
 
 
 @quarantine.command(name="list")
@@ -73,7 +73,7 @@ def list_refused(
     """List the refused files that wait for a decision, with the reasons."""
     frame = read_quarantine(store_of(Settings()))
     shown = frame if everything else frame.loc[frame["released_at"].isna()]
-    write_result(readable(shown, format), out=out, form=format)
+    write_result(readable(shown, format, out), out=out, form=format)
 
 
 @quarantine.command(name="show")
@@ -96,7 +96,7 @@ def show_refused(
         facts += [("reason", reason) for reason in quarantine_reasons(engine, number)]
         write_result(pd.DataFrame(facts, columns=["fact", "value"]), out=out, form=format)
     elif table in file.tables:
-        write_result(readable(file.tables[table], format), out=out, form=format)
+        write_result(readable(file.tables[table], format, out), out=out, form=format)
     else:
         raise DataError(
             f"No table {table!r} in quarantined file {number} ({file.file_name}). "
@@ -128,7 +128,7 @@ def panel(
     as_of: AsOf = None,
     commodity: Commodity = None,
     out: Out = None,
-    format: Form = "csv",
+    format: Form = "table",
 ) -> None:
     """Write the table of every month and destination as it was known on a day.
 
@@ -209,7 +209,7 @@ def list_items(
     frame = read_reviews(store_of(Settings()), open_only=not everything)
     names = ["id", "source", "item_key", "published_on", "title", "url"]
     names += ["decision", "decided_by", "note"] if everything else []
-    write_result(readable(frame[names], format), out=out, form=format)
+    write_result(readable(frame[names], format, out), out=out, form=format)
 
 
 @review.command(name="show")

@@ -110,7 +110,7 @@ def predict(
     set: Sets = None,
     recipe: RecipeFile = None,
     out: Out = None,
-    format: Form = "csv",
+    format: Form = "table",
 ) -> None:
     """Forecast without publishing: from what was known on a day, or for any panel file.
 

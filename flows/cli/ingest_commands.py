@@ -162,6 +162,24 @@ Until = Annotated[
 
 
 @ingest.default
+def _unnamed(
+    word: Annotated[str | None, Parameter(show=False)] = None,
+    /,
+) -> None:
+    """Load the bundled tables.
+
+    Raises:
+        DataError: A word is given, which then is no source.
+    """
+    if word is not None:
+        names = sorted(name for name in ingest if not name.startswith("-") and "_" not in name)
+        raise DataError(
+            f"{word!r} is no source. Expected one of {', '.join(names)}, or none for the bundled "
+            "tables. Take one of those."
+        )
+    bundled()
+
+
 @ingest.command
 def bundled() -> None:
     """Load the bundled tables; files already known are left as they are."""
@@ -190,8 +208,10 @@ def _add(name: str) -> None:
 
     command = coded if name in BY_CODE else plain
     command.__doc__ = _HELP[name]
-    # As commands are spelled, then as it is stored where that differs.
-    ingest.command(command, name=tuple(dict.fromkeys((name.replace("_", "-"), name))))
+    spelled = name.replace("_", "-")
+    ingest.command(command, name=spelled)
+    if spelled != name:  # as earlier versions spelled it
+        ingest.command(command, name=name, show=False)
 
 
 def codes_of(text: str | None) -> tuple[str, ...]:

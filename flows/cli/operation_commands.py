@@ -248,7 +248,7 @@ def create(
 @token.command(name="list")
 def list_tokens(*, out: Out = None, format: Form = "table") -> None:
     """List all tokens, and when they were revoked."""
-    write_result(readable(read_tokens(store_of(Settings())), format), out=out, form=format)
+    write_result(readable(read_tokens(store_of(Settings())), format, out), out=out, form=format)
 
 
 @token.command

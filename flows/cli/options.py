@@ -6,7 +6,7 @@ from typing import Annotated
 import pandas as pd
 from cyclopts import Parameter
 
-from flows.clock import utc_today
+from flows.clock import utc_now
 from flows.context.output import Format
 from store.errors import DataError
 
@@ -20,7 +20,10 @@ AsOf = Annotated[
 Out = Annotated[
     Path | None, Parameter(name="--out", help="File for the result; stdout if left out.")
 ]
-Form = Annotated[Format, Parameter(name="--format", help="Format of the result.")]
+Form = Annotated[
+    Format,
+    Parameter(name="--format", help="Format of the result; a file gets CSV unless JSON is named."),
+]
 Commodity = Annotated[
     str | None,
     Parameter(help="Code of a commodity with a full partner table in the store, e.g. 850511."),
@@ -56,18 +59,18 @@ def moment(text: str | None, *, option: str = "--as-of") -> pd.Timestamp:
     Raises:
         DataError: The text is no date, or lies in the future.
     """
-    today = utc_today()
+    now = utc_now()
     if text is None:
-        return today
+        return now.normalize()
     stamp = pd.to_datetime(text, errors="coerce")
     if pd.isna(stamp):
         raise DataError(
             f"{option} {text!r} is no date. Expected YYYY-MM-DD, e.g. 2025-04-10. Correct it."
         )
     stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    if stamp > today + pd.Timedelta(days=1):
+    if stamp > now:
         raise DataError(
-            f"{option} {text} lies in the future. Expected today ({today:%Y-%m-%d}) or earlier, "
+            f"{option} {text} lies in the future. Expected {now:%Y-%m-%dT%H:%M}Z or earlier, "
             "because nobody knows yet what will be published by then."
         )
     return stamp

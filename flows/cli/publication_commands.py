@@ -151,7 +151,7 @@ def list_publications(*, out: Out = None, format: Form = "table") -> None:
 
 
 @publications.command
-def show(number: Number, /, *, out: Out = None, format: Form = "csv") -> None:
+def show(number: Number, /, *, out: Out = None, format: Form = "table") -> None:
     """Show the rows of a publication that was held for review."""
     rows = held_forecasts(store_of(Settings()), number)
     write_result(rows[list(FORECAST_COLUMNS)], out=out, form=format)
@@ -206,7 +206,7 @@ def replay(
     publication: Annotated[int | None, Parameter(help="Number of the publication.")] = None,
     commodity: Commodity = None,
     out: Out = None,
-    format: Form = "csv",
+    format: Form = "table",
 ) -> None:
     """Recompute an old publication from its data and models and compare it bit for bit.
 

@@ -40,7 +40,7 @@ def scenario(
     probability: Probabilities = (),
     commodity: Commodity = None,
     out: Out = None,
-    format: Form = "csv",
+    format: Form = "table",
 ) -> None:
     """Forecast under a scenario file, beside the baseline, with a band for the difference.
 
@@ -63,7 +63,8 @@ def scenario(
         echo(f"scenario  {note}")
     for warning in found.table["warning"].drop_duplicates().loc[lambda text: text != ""]:
         echo(f"warning   {warning}")
-    table = found.table.drop(columns=list(TOLD)) if format == "table" else found.table
+    is_shown = format == "table" and out is None
+    table = found.table.drop(columns=list(TOLD)) if is_shown else found.table
     write_result(_rounded(table), out=out, form=format)
 
 
@@ -71,7 +72,7 @@ def recovery(
     *,
     as_of: AsOf = None,
     out: Out = None,
-    format: Form = "csv",
+    format: Form = "table",
 ) -> None:
     """Estimate months until exports are back at 80 % of their level before each export control.
 

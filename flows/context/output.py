@@ -19,7 +19,7 @@ NO_EDGE: Final = 10_000
 
 
 def write_result(frame: pd.DataFrame, *, out: Path | None, form: Format) -> None:
-    """Write a table to a file or to stdout."""
+    """Write a table to a file, as CSV unless JSON was asked for, or to stdout."""
     if out is None and form == "table":
         show(_table(frame))
         return
@@ -54,7 +54,7 @@ def write_parts(parts: Iterable[pd.DataFrame], *, out: Path | None, form: Format
 
     The file is there only when it is whole.
     """
-    if form != "csv" or out is None:
+    if form == "json" or out is None:
         write_result(pd.concat(parts, ignore_index=True), out=out, form=form)
         return
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -68,11 +68,11 @@ def write_parts(parts: Iterable[pd.DataFrame], *, out: Path | None, form: Format
         unfinished.unlink(missing_ok=True)
 
 
-def readable(frame: pd.DataFrame, form: Format) -> pd.DataFrame:
+def readable(frame: pd.DataFrame, form: Format, out: Path | None) -> pd.DataFrame:
     """Return a frame with its times as people write them, and less of it for the terminal."""
     times = frame.select_dtypes(["datetime", "datetimetz"]).columns
     written = frame.assign(**{name: _written(frame[name]) for name in times})
-    if form != "table":
+    if form != "table" or out is not None:
         return written
     shown = written[[name for name in written.columns if name not in QUIET]]
     return shown.astype(object).where(shown.notna(), "")

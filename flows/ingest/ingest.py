@@ -129,6 +129,8 @@ def ingest_exclusively(
         source: What comes again by itself, so that a failure stays marked until it succeeds; empty
             for what a person hands in and sees fail.
     """
+    if request is not None and not source:
+        request.receive(utc_now())  # what cannot be read is refused before a home is made
     marked = marked_run(settings, f"the ingest of {source}") if source else nullcontext()
     with single_writer(settings, is_first=True), marked:
         ingest(settings, request)

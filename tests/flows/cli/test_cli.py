@@ -34,6 +34,8 @@ PLOTS = [
     "wape_by_origin.png",
 ]
 
+CSV = ("--format", "csv")
+
 VERBS = [verb for modules in BY_HEADING.values() for names in modules.values() for verb in names]
 
 
@@ -192,7 +194,7 @@ def test_a_bad_series_is_told_and_the_others_are_forecast(magnetcast: Call, pane
     with panel.open("a", encoding="utf-8") as lines:
         lines.write("BAD,2020-01,-1\n")
 
-    code, out, err = magnetcast("predict", "--panel", str(panel), "--horizon", "2")
+    code, out, err = magnetcast("predict", "--panel", str(panel), "--horizon", "2", *CSV)
 
     forecast = pd.read_csv(io.StringIO(out))
     assert code == 0
@@ -230,7 +232,7 @@ def test_predict_of_a_horizon_of_no_months_is_refused(magnetcast: Call, panel: P
 
 @pytest.mark.usefixtures("place")
 def test_predict_of_a_panel_writes_the_months_after_it(magnetcast: Call, panel: Path) -> None:
-    code, out, _ = magnetcast("predict", "--panel", str(panel), "--horizon", "3")
+    code, out, _ = magnetcast("predict", "--panel", str(panel), "--horizon", "3", *CSV)
 
     table = pd.read_csv(io.StringIO(out))
     assert code == 0
@@ -297,7 +299,7 @@ def test_predict_of_a_panel_answers_a_control_on_its_series(
     rows.assign(period=period).rename(columns=columns).to_csv(panel, index_label="destination")
 
     def median(*words: str) -> "pd.Series[float]":
-        code, out, _ = magnetcast("predict", "--panel", str(panel), "--horizon", "3", *words)
+        code, out, _ = magnetcast("predict", "--panel", str(panel), "--horizon", "3", *CSV, *words)
         assert code == 0
         return pd.read_csv(io.StringIO(out)).set_index(["destination", "period"])["p50"]
 
@@ -364,7 +366,7 @@ def test_backtest_without_a_known_month_after_the_cutoff_writes_forecasts_alone(
 
 @pytest.mark.usefixtures("at_published")
 def test_panel_writes_its_columns(magnetcast: Call) -> None:
-    code, out, err = magnetcast("panel", "--as-of", "2020-04-22")
+    code, out, err = magnetcast("panel", "--as-of", "2020-04-22", *CSV)
 
     table = pd.read_csv(io.StringIO(out))
     assert code == 0

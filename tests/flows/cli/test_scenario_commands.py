@@ -53,7 +53,8 @@ def test_a_scenario_is_answered_against_what_was_published(
 ) -> None:
     before = rows_stored(home)
 
-    code, out, err = magnetcast("scenario", str(write(tmp_path, TARIFF)), "--as-of", AS_OF)
+    words = (str(write(tmp_path, TARIFF)), "--as-of", AS_OF, "--format", "csv")
+    code, out, err = magnetcast("scenario", *words)
 
     assert code == 0, err
     table = pd.read_csv(io.StringIO(out), keep_default_na=False)

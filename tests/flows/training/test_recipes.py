@@ -81,7 +81,7 @@ def test_another_recipe_at_the_same_as_of_stands_beside_the_first_and_is_kept_on
 
 @pytest.mark.slow
 def test_a_forecast_by_a_recipe_leaves_nothing_behind(home: Settings, magnetcast: Call) -> None:
-    code, out, err = magnetcast("predict", "--as-of", AS_OF, *SET)
+    code, out, err = magnetcast("predict", "--as-of", AS_OF, *SET, "--format", "csv")
 
     assert code == 0, err
     rows = pd.read_csv(io.StringIO(out))

@@ -1,0 +1,274 @@
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from prefect.server.api.server import SubprocessASGIServer
+
+import magnetcast as mc
+from flows.cli.app import VERBS
+from flows.context.stores import made_store, store_of
+from flows.ingest.ingest import ingest_if_empty
+from store.facts.reading import read_vintages
+from store.home import VARIABLE
+from store.settings import PROJECT_ROOT, Settings
+from tests.flows.conftest import AS_OF, Published, environment, point_at
+
+Call = Callable[..., tuple[int, str, str]]
+
+SCENARIO = str(PROJECT_ROOT / "scenarios" / "us-tariff-60.yaml")
+
+READING = [
+    "alerts",
+    "attribute 2025-04-cn-no18-seven-ree",
+    "backtest",
+    "backup kept.tar.zst",
+    "compare 1 2",
+    "diff 1 2",
+    "diversion",
+    "explain USA",
+    "explain USA --since 1",
+    "gaps",
+    "panel",
+    "panel --commodity 850511",
+    "predict --commodity 850511",
+    "promote",
+    "promote 3",
+    "prune",
+    "publications approve 1 --reason x",
+    "publications list",
+    "publications reject 1 --reason x",
+    "publications show 1",
+    "publications verify",
+    "quarantine list",
+    "quarantine release 1",
+    "quarantine show 1",
+    "recovery",
+    "replay --publication 1",
+    "review accept 1 --event event.yaml",
+    "review list",
+    "review reject 1",
+    "review show 1",
+    "rollback",
+    "run --commodity 850511",
+    f"scenario {SCENARIO} --commodity 850511",
+    "status",
+    "status --format json",
+    "token list",
+    "token revoke 1",
+    "train",
+    "train --tune 1",
+    "vintages",
+]
+
+ELSEWHERE = {"config", "down", "ingest", "partition", "restore", "serve", "up"}
+"""Verbs that read nothing of the home, or bring the first of it."""
+
+REFUSED = {
+    "ingest nothing": "'nothing' is no source. Expected one of bundled, census,",
+    "ingest events none.yaml": "Cannot read none.yaml",
+    "ingest figure --period 2026-10 --destination JPN --tonnes many --source x": "'many' is not a",
+    "ingest comtrade --since 2200-01": "--since 2200-01 lies in the future",
+    "predict --as-of 2200-01-01": "--as-of 2200-01-01 lies in the future",
+    "predict --set fancy=1": "there is no parameter 'fancy'",
+    "predict --set leaves=many": "leaves=many does not fit",
+    "predict --recipe old.toml": "old.toml has format 0. Expected 1",
+    "restore none.tar.zst": "there is no file none.tar.zst",
+    "restore old.toml": "old.toml has no ending of an archive",
+    "run --as-of soon": "--as-of 'soon' is no date",
+    "scenario none.yaml": "Cannot read none.yaml",
+    "scenario old.toml --as-of 2200-01-01": "lies in the future",
+}
+"""By bad input what is said of it."""
+
+MISTYPED = {
+    "vintage": 'Unknown command "vintage"',
+    "vintages --sorce x": "Unknown option: --sorce. Did you mean --source?",
+    "vintages --format xml": 'Invalid value "xml" for --format',
+    "diff one two": 'unable to convert "one" into int',
+    "diff 1": "SECOND requires an argument",
+    "serve --port x": "Invalid value for --port",
+}
+"""By what is no command line what is said of it."""
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Be in a folder with one file, and name a home that does not exist."""
+    for name in ("TRACKING_URI", "ARTIFACT_DIR", "DATABASE_URL"):
+        monkeypatch.delenv(f"MAGNETCAST_{name}", raising=False)
+    monkeypatch.setenv("MAGNETCAST_DATA_DIR", str(data_dir))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "elsewhere"))
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "old.toml").write_text("format = 0\n")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path
+
+
+def made(folder: Path) -> list[str]:
+    paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    return sorted(set(paths) - {"here", "here/old.toml"})
+
+
+@pytest.mark.parametrize("words", READING)
+def test_a_verb_that_reads_says_that_there_is_no_data_and_makes_nothing(
+    nowhere: Path, magnetcast: Call, words: str
+) -> None:
+    code, out, err = magnetcast("--home", "../home", *words.split())
+
+    assert (code, out) == (1, "")
+    assert err.count("error: ") == 1
+    if words.startswith("compare"):
+        assert "holds no run" in err
+    else:
+        assert f"the home is {nowhere / 'home'} (--home)" in err
+        assert "`magnetcast ingest` loads the bundled ones" in err
+    assert made(nowhere) == []
+
+
+def test_every_verb_was_tried_on_a_home_that_is_not_there() -> None:
+    verbs = {name for modules in VERBS.values() for names in modules.values() for name in names}
+
+    assert {words.split()[0] for words in READING} | ELSEWHERE == verbs
+
+
+@pytest.mark.parametrize(("words", "said"), REFUSED.items())
+def test_bad_input_is_one_message_and_makes_nothing(
+    nowhere: Path, magnetcast: Call, words: str, said: str
+) -> None:
+    code, out, err = magnetcast("--home", "../home", *words.split())
+
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+    assert said in err
+    assert made(nowhere) == []
+
+
+@pytest.mark.parametrize(("words", "said"), MISTYPED.items())
+def test_what_is_mistyped_is_one_line(
+    nowhere: Path, magnetcast: Call, words: str, said: str
+) -> None:
+    code, out, err = magnetcast(*words.split())
+
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert said in err
+    assert err.count("\n") == 1
+    assert made(nowhere) == []
+
+
+def test_a_setting_that_cannot_be_used_is_one_line(
+    nowhere: Path, magnetcast: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAGNETCAST_THREADS", "many")
+
+    code, out, err = magnetcast("--home", "old.toml", "vintages")
+
+    assert (code, out) == (1, "")
+    assert err.startswith("error: The environment has settings that cannot be used. MAGNETCAST_HOM")
+    assert "MAGNETCAST_THREADS: Input should be a valid integer" in err
+    assert err.count("\n") == 1
+    assert made(nowhere) == []
+
+
+@pytest.mark.parametrize("words", [("--home", "a", "config"), ("config", "--home=a")])
+def test_config_tells_the_home_and_why(nowhere: Path, magnetcast: Call, words: list[str]) -> None:
+    code, out, _ = magnetcast(*words, "show", "--format", "csv")
+
+    rows = pd.read_csv(io.StringIO(out)).set_index("name")
+    assert code == 0
+    assert rows.loc["home", ["value", "source"]].tolist() == [str(nowhere / "here/a"), "--home"]
+    assert os.environ[VARIABLE] == str(nowhere / "elsewhere")
+
+
+def test_status_tells_the_home_and_why(
+    published: Published, data_dir: Path, magnetcast: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_at(published.folder, data_dir, monkeypatch)
+
+    _, out, _ = magnetcast("status")
+    _, table, _ = magnetcast("status", "--format", "json")
+
+    place = f"{published.settings.home} (MAGNETCAST_HOME)"
+    assert out.splitlines()[1] == f"Home: {place}."
+    assert json.loads(table)[0] == {"fact": "home", "value": place}
+
+
+def test_an_empty_home_gets_the_bundled_facts_once_without_prefect(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(SubprocessASGIServer, "start", lambda *_, **__: pytest.fail("a server"))
+    settings = Settings()
+    made_store(settings)  # as `magnetcast serve` does
+
+    ingest_if_empty(settings)
+    first = capsys.readouterr().err
+    ingest_if_empty(settings)
+
+    assert first.startswith(f"ingest    the home {nowhere / 'elsewhere'} was empty, so the bundled")
+    assert first.count("\n") == 1
+    assert capsys.readouterr().err == ""
+    assert len(read_vintages(store_of(settings))) > 0
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_the_functions_of_python_help_an_empty_home(capsys: pytest.CaptureFixture[str]) -> None:
+    panel = mc.panel(AS_OF)
+
+    assert panel["period"].max() == pd.Timestamp("2020-03-01")
+    assert "so the bundled facts were loaded" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetcast: Call) -> None:
+    words = ("--as-of", AS_OF, "--format", "csv")
+
+    code, out, err = magnetcast("predict", *words)
+    again = magnetcast("scenario", SCENARIO, *words)
+
+    assert code == 0, err
+    assert err.count("so the bundled facts were loaded") == 1
+    assert len(pd.read_csv(io.StringIO(out))) == 144
+    assert again[0] == 0, again[2]
+    assert "so the bundled facts were loaded" not in again[2]
+    assert (nowhere / "elsewhere" / "magnetcast.db").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_of_a_shell_knows_verbs_options_and_one_spelling(
+    magnetcast: Call, shell: str
+) -> None:
+    code, out, _ = magnetcast("--show-completion", shell)
+
+    assert code == 0
+    for word in ("vintages", "comtrade-mirror", "federal-register", "--home", "--as-of"):
+        assert word in out
+    assert "comtrade_mirror" not in out
+    assert "federal_register" not in out
+
+
+@pytest.mark.slow
+def test_bash_completes_what_was_begun(tmp_path: Path, data_dir: Path) -> None:
+    own = {**os.environ, **environment(tmp_path, data_dir), "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "magnetcast", "--show-completion", "bash"]
+    shown = subprocess.run(command, env=own, capture_output=True, text=True, check=True)  # noqa: S603
+    (tmp_path / "completion").write_text(shown.stdout)
+    script = (
+        f"source {tmp_path}/completion; COMP_WORDS=(magnetcast --home x quarantine re); "
+        "COMP_CWORD=4; _magnetcast; printf '%s ' \"${COMPREPLY[@]}\""
+    )
+
+    words = subprocess.run(  # noqa: S603 - our own words
+        ["bash", "-c", script],  # noqa: S607 - any bash will do
+        env=own,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert words.stdout.split() == ["release"]
