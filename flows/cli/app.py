@@ -94,8 +94,13 @@ OPTIONS: Final = Group("Options", sort_key=len(VERBS))
 
 
 @app.command(name="--show-completion")
-def show_completion(shell: Literal["bash", "zsh", "fish"] | None = None, /) -> None:
-    """Print what completes verbs and options in a shell: bash, zsh or fish; yours if left out."""
+def show_completion(
+    *,
+    shell: Annotated[
+        Literal["bash", "zsh", "fish"] | None, Parameter(help="Which shell; yours if left out.")
+    ] = None,
+) -> None:
+    """Print what completes verbs and options in a shell."""
     sys.stdout.write(app.generate_completion(shell=shell))
 
 

@@ -243,7 +243,7 @@ def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetc
 def test_the_completion_of_a_shell_knows_verbs_options_and_one_spelling(
     magnetcast: Call, shell: str
 ) -> None:
-    code, out, _ = magnetcast("--show-completion", shell)
+    code, out, _ = magnetcast("--show-completion", "--shell", shell)
 
     assert code == 0
     for word in ("vintages", "comtrade-mirror", "federal-register", "--home", "--as-of"):
@@ -255,7 +255,7 @@ def test_the_completion_of_a_shell_knows_verbs_options_and_one_spelling(
 @pytest.mark.slow
 def test_bash_completes_what_was_begun(tmp_path: Path, data_dir: Path) -> None:
     own = {**os.environ, **environment(tmp_path, data_dir), "HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "magnetcast", "--show-completion", "bash"]
+    command = [sys.executable, "-m", "magnetcast", "--show-completion", "--shell", "bash"]
     shown = subprocess.run(command, env=own, capture_output=True, text=True, check=True)  # noqa: S603
     (tmp_path / "completion").write_text(shown.stdout)
     script = (
