@@ -180,8 +180,7 @@ def trained_engine(
     """
     values = series_to_train(summaries, rows, division)
     view = PanelView(values, span.first, horizon, span.frequency.year)
-    choices = spec.counted_in(span.frequency)
-    engine = train_engine(view, span.width - 1, choices, trained=trained)
+    engine = train_engine(view, span.width - 1, spec.counted_in(span.frequency), trained=trained)
     return engine.on(replace(view, tonnes=values[:0]))
 
 

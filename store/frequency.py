@@ -97,14 +97,14 @@ class Frequency:
         """Return the period that each of some days is dated in."""
         if self.period == "week":
             return np.asarray((days - self.place) // WEEK, dtype=np.int64)
-        return _months(days) // (QUARTER if self.period == "quarter" else 1)
+        return months_of_days(days) // (QUARTER if self.period == "quarter" else 1)
 
     def fits(self, days: Ints) -> Flags:
         """Return which days can be dates of periods."""
         if self.period == "week":
             return np.asarray((days - self.place) % WEEK == 0)
         if self.period == "quarter":
-            return np.asarray(_months(days) % QUARTER == self.place)
+            return np.asarray(months_of_days(days) % QUARTER == self.place)
         return np.ones(len(days), dtype=bool)
 
     def days(self, numbers: Ints) -> Ints:
@@ -112,7 +112,7 @@ class Frequency:
         if self.period == "week":
             return np.asarray(WEEK * numbers + self.place, dtype=np.int64)
         months = numbers if self.period == "month" else QUARTER * numbers + self.place
-        return first_days(months + 1) - 1 if self.at_end else first_days(months)
+        return days_of_months(months + 1) - 1 if self.at_end else days_of_months(months)
 
     def dates(self, numbers: Ints) -> pd.DatetimeIndex:
         """Return the dates of periods."""
@@ -146,14 +146,14 @@ class Frequency:
         if self.period == "week":
             return self.days(numbers)
         if self.period == "month":
-            return first_days(numbers + 1) - 1
-        return first_days(QUARTER * numbers + self._last_month + 1) - 1
+            return days_of_months(numbers + 1) - 1
+        return days_of_months(QUARTER * numbers + self._last_month + 1) - 1
 
     def known_in(self, days: Ints) -> Ints:
         """Return the first period by whose last day each of some days has come."""
         if self.period == "week":
             return np.asarray(-((self.place - days) // WEEK), dtype=np.int64)
-        months = _months(days)
+        months = months_of_days(days)
         if self.period == "month":
             return months
         return np.asarray(-((self._last_month - months) // QUARTER), dtype=np.int64)
@@ -167,12 +167,13 @@ class Frequency:
 MONTHLY: Final = Frequency("month")
 
 
-def first_days(months: Ints) -> Ints:
+def days_of_months(months: Ints) -> Ints:
     """Return the first day of each numbered month."""
     starts = (np.asarray(months) - _BEFORE_1970).astype("datetime64[M]")
     return np.asarray(starts.astype("datetime64[D]").astype(np.int64))
 
 
-def _months(days: Ints) -> Ints:
+def months_of_days(days: Ints) -> Ints:
+    """Return the number of the month that each day lies in."""
     months = np.asarray(days).astype("datetime64[D]").astype("datetime64[M]")
     return np.asarray(months.astype(np.int64) + _BEFORE_1970)

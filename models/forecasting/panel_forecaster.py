@@ -145,12 +145,11 @@ class FittedPanel:
     def _final(self, raw: Quantiles) -> Quantiles:
         """Return the product's forecasts: reconciled along a tree, or with the controls' effect."""
         made = self._local(raw)
-        history = self.engine.view.tonnes[self._own]
-        if self.snapshot.response is not None:
-            return self.snapshot.response.answered(made, history, first=self.snapshot.first)
-        if self.snapshot.tree is None:
-            return made
-        return self._reconciled(made, history)
+        history, known = self.engine.view.tonnes[self._own], self.snapshot
+        if known.response is not None:
+            first, frequency = known.first, known.frequency
+            return known.response.answered(made, history, first=first, frequency=frequency)
+        return made if known.tree is None else self._reconciled(made, history)
 
     def _reconciled(self, made: Quantiles, history: Floats) -> Quantiles:
         """Return forecasts whose means add up along the tree, in the order of its series."""

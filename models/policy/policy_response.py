@@ -20,11 +20,13 @@ from features.origin import Origin, bare_origin
 from models.engine.quantiles import Quantiles
 from models.policy import drawing
 from models.policy.drawing import LEAST
+from models.policy.month_shares import MonthShares
 from models.policy.policy_effect import PolicyEffect, effect_of
 from models.policy.response import DRAWS, SEED
 from models.registry.served import mean_of_quantiles
 from sources.files.controls import PanelControl
 from store.arrays import Flags, Floats, Ints
+from store.frequency import MONTHLY, Frequency, months_of_days
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 
@@ -95,8 +97,8 @@ def words_of(effect: PolicyEffect, analogs: Sequence[Analog]) -> str:
 
 
 LAG: Final = 1
-"""Months after the cutoff in which its figures come out: what is announced by their end is known
-with them."""
+"""Months after the cutoff in which its figures come out, of weeks a week: what is announced by
+their end is known with them."""
 
 LEAST_BEFORE: Final = 12
 """Months of the panel before a control binds, at least: the level that is kept or lost."""
@@ -117,7 +119,9 @@ class PanelResponse:
     figures: pd.DataFrame
     """Published figures on them, all versions."""
 
-    def answered(self, said: Quantiles, tonnes: Floats, *, first: int) -> Quantiles:
+    def answered(
+        self, said: Quantiles, tonnes: Floats, *, first: int, frequency: Frequency = MONTHLY
+    ) -> Quantiles:
         """Return forecasts with what the controls known by then leave of them.
 
         As with magnets only controls over at least half of a series' trade are answered. A series
@@ -125,11 +129,24 @@ class PanelResponse:
 
         Args:
             said: The ordinary forecasts.
-            tonnes: All series x months up to the cutoff.
-            first: Month number of the first column.
+            tonnes: All series x periods up to the cutoff.
+            first: Number of the first column's period.
+            frequency: Of the periods; others than months are answered in the months they lie in.
         """
+        count, horizon = tonnes.shape[1], said.mean.shape[1]
+        day = known_on(first + count - 1, frequency)
+        if frequency.period == "month":
+            return self._answered(said, tonnes, first, day)
+        shares = MonthShares.of(first, count, horizon, frequency)
+        plain = shares.months(said, tonnes)
+        found = self._answered(plain, shares.history(tonnes), shares.first, day)
+        return shares.answered(said, plain, found)
+
+    def _answered(
+        self, said: Quantiles, tonnes: Floats, first: int, day: pd.Timestamp
+    ) -> Quantiles:
+        """Return the answer by month to what was announced by a day; as ``answered``."""
         values, mean = said.tonnes.copy(), said.mean.copy()
-        day = known_on(first + tonnes.shape[1] - 1)
         for materials, acts in self._known(day):
             places = np.flatnonzero(_able(acts, tonnes, first)[said.rows])
             if not len(places):
@@ -168,9 +185,13 @@ class PanelResponse:
         )
 
 
-def known_on(cutoff: int) -> pd.Timestamp:
+def known_on(cutoff: int, frequency: Frequency = MONTHLY) -> pd.Timestamp:
     """Return the last day whose announcements a forecast from a cutoff may use."""
-    return month_start(cutoff + LAG + 1) - pd.Timedelta(days=1)
+    if frequency.period == "week":
+        [last] = frequency.last_days(np.array([cutoff + LAG]))
+        return pd.Timestamp(int(last), unit="D")
+    [month] = months_of_days(frequency.last_days(np.array([cutoff])))
+    return month_start(int(month) + LAG + 1) - pd.Timedelta(days=1)
 
 
 def _able(acts: Sequence[PanelControl], tonnes: Floats, first: int) -> Flags:

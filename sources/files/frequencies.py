@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sources.files.dates import NO_DATE, NO_PERIOD, DateTexts
+from sources.files.panel_checks import PanelRows, SeriesFaults, usable_rows
 from store.arrays import Flags, Ints
 from store.errors import DataError
 from store.frequency import MONTHLY, QUARTER, WEEK, Form, Frequency, Period
@@ -21,6 +22,9 @@ STRAY: Final = 0.1
 
 LEAST: Final = 4
 """Different dates that tell of more than months with gaps."""
+
+QUARTERS: Final = 8
+"""Dates three months apart, without another between, that make a series one of quarters."""
 
 STEPS: Final = {12: "a year", 6: "half a year", 4: "four months", 3: "", 2: "two months"}
 """Months between dates, longest first; those of quarters are good."""
@@ -199,3 +203,20 @@ def _coarse(rows: DatedRows, days: Ints) -> Period:
             return "quarter"
         raise DataError(f"{rows.what} has dates that are {word} apart. {_REMEDY}")
     return "month"
+
+
+def check_quarters(rows: PanelRows, faults: SeriesFaults) -> None:
+    """Note series of quarters in a panel of months: each would be two thirds gaps."""
+    usable = usable_rows(rows, faults)
+    codes, months = rows.series.codes[usable], rows.months[usable]
+    cells = codes * QUARTER + months % QUARTER
+    counts = np.bincount(cells, minlength=QUARTER * len(faults.names)).reshape(-1, QUARTER)
+    count = counts.sum(axis=1)
+    for code in np.flatnonzero((counts.max(axis=1) == count) & (count >= QUARTERS)).tolist():
+        own = np.unique(months[codes == code])
+        if (np.diff(own) == QUARTER).all():
+            text = (
+                f"its {len(own)} dates are those of quarters, the panel's of months "
+                "(--freq M reads them as months with gaps)"
+            )
+            faults.add(faults.names[code], 0, text)

@@ -16,7 +16,7 @@ import pandas as pd
 from sources.files import panel_checks as checks
 from sources.files.column_names import OURS
 from sources.files.dates import form_note, read_dates
-from sources.files.frequencies import DatedRows, frequency_of
+from sources.files.frequencies import DatedRows, check_quarters, frequency_of
 from sources.files.long_format import LongFile, read_long_file, read_long_frame
 from sources.files.panel_checks import PanelRows, SeriesFaults
 from store.errors import DataError, counted, first_few
@@ -146,6 +146,8 @@ def _read(file: LongFile, options: PanelOptions) -> tuple[Panel, SeriesFaults]:
         checks.check_repeats,
     ):
         check(rows, faults)
+    if rows.frequency.period == "month" and options.freq is None:
+        check_quarters(rows, faults)
     table = _dense(rows, faults)
     if len(table):
         notes += [_again_note(rows, faults, table)]

@@ -9,6 +9,8 @@ from features.months import month_number
 from models.engine.quantiles import Quantiles
 from models.policy.policy_response import PanelResponse, known_on
 from sources.files.controls import PanelControl
+from sources.files.dates import read_period
+from store.frequency import Frequency
 from store.vocabulary import QUANTILES
 from tests.data.builders import bundled_world
 
@@ -143,3 +145,54 @@ def test_quantiles_are_in_order_and_the_mean_among_them(rows: tuple[int, ...]) -
     assert (np.diff(found.tonnes, axis=2) >= 0).all()
     assert (found.mean > found.tonnes[:, :, 0]).all()
     assert (found.mean < found.tonnes[:, :, -1]).all()
+
+
+QUARTERLY = Frequency("quarter", 2, at_end=True, form="YYYY-MM-DD")
+WEEKLY = Frequency("week", 3, form="YYYY-MM-DD")
+"""Weeks that end on Sundays."""
+
+
+def answered_in(frequency: Frequency, first: str, cutoff: str, horizon: int) -> np.ndarray:
+    """Return the medians of flat series of other periods than months."""
+    begin, last = read_period(first, frequency), read_period(cutoff, frequency)
+    plain, alike = said(), np.zeros(horizon, dtype=int)
+    longer = replace(plain, tonnes=plain.tonnes[:, alike], mean=plain.mean[:, alike])
+    tonnes = np.repeat(np.array([[100.0], [50.0], [10.0]]), last - begin + 1, axis=1)
+    found = response(CONTROL).answered(longer, tonnes, first=begin, frequency=frequency)
+    return np.asarray(found.tonnes[:, :, P50])
+
+
+def test_a_quarter_falls_by_what_its_months_do() -> None:
+    found = answered_in(QUARTERLY, "2018-03-31", "2023-09-30", 3)
+
+    np.testing.assert_array_equal(found[1], 50.0)
+    by_month = answered("2023-09")[0]
+    np.testing.assert_allclose(found[0, 0], by_month[:3].mean(), rtol=0.03)
+    np.testing.assert_allclose(found[0, 1], by_month[3:6].mean(), rtol=0.05)
+
+
+def test_weeks_fall_from_the_month_it_binds() -> None:
+    found = answered_in(WEEKLY, "2018-01-07", "2023-10-29", 13)
+
+    np.testing.assert_array_equal(found[1], 50.0)
+    np.testing.assert_allclose(found[0, :4], 100.0, rtol=0.02)
+    assert (found[0, 5:] < 60.0).all()
+
+
+@pytest.mark.parametrize(
+    ("frequency", "cutoff", "last"),
+    [
+        (QUARTERLY, "2023-09-30", "2023-10-31"),
+        (WEEKLY, "2023-10-15", "2023-10-22"),
+    ],
+)
+def test_announcements_are_known_a_month_after_quarters_and_a_week_after_weeks(
+    frequency: Frequency, cutoff: str, last: str
+) -> None:
+    assert known_on(read_period(cutoff, frequency), frequency) == pd.Timestamp(last)
+
+
+def test_a_week_does_not_know_a_control_announced_two_weeks_later() -> None:
+    found = answered_in(WEEKLY, "2018-01-07", "2023-10-08", 13)
+
+    np.testing.assert_array_equal(found, np.array([[100.0] * 13, [50.0] * 13, [10.0] * 13]))
