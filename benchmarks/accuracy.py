@@ -75,7 +75,7 @@ def aim_rows(found: Found) -> list[dict[str, str]]:
     covered = float(scores.loc[MODEL, "covered"])
     aim_told = f"{low:.0%} to {high:.0%}"
     is_met = low <= covered <= high
-    return [*rows, aim_row(case.panel, "80 % band", aim_told, f"{covered:.1%}", met=is_met)]
+    return [*rows, aim_row(case.panel, "80% band", aim_told, f"{covered:.1%}", met=is_met)]
 
 
 def aim_row(panel: str, what: str, aim: str, value: str, *, met: bool) -> dict[str, str]:

@@ -13,7 +13,7 @@ from diversion_worlds import HIT, Plan, Planted, make_world
 from models.event_study.diversion import find_diversion
 
 RATE = 0.05
-OURS, SHARE_RISE, YEAR_RISE = "magnetcast", "share + 2 sd", "year on year > 50 %"
+OURS, SHARE_RISE, YEAR_RISE = "magnetcast", "share + 2 sd", "year on year > 50%"
 NOISES = (0.10, 0.18, 0.28)
 PARTS = (0.2, 0.4, 0.6, 1.0)
 
@@ -21,8 +21,8 @@ CALM = {
     "no fall": Plan(fall=False),
     "fall, nothing diverted": Plan(),
     "fall and a shock to all": Plan(shock=True),
-    "fall, months 10 % noisy": Plan(noise=0.10),
-    "fall, months 28 % noisy": Plan(noise=0.28),
+    "fall, months 10% noisy": Plan(noise=0.10),
+    "fall, months 28% noisy": Plan(noise=0.28),
     "fall, three months seen": Plan(asked=3),
     "fall, ten months asked about": Plan(asked=10),
     "fall, 80 months of history": Plan(months=80),
@@ -32,16 +32,16 @@ CALM = {
 INTRODUCTION = """
 Worlds are made up (`benchmarks/diversion_worlds.py`): ten destinations of about the shares of
 2024, seasons, Lunar New Year, drifting shares, a common random walk, single months with Student-t
-tails (4 degrees of freedom). An act takes 90 % of the USA's trade; a part of what it loses goes to
+tails (4 degrees of freedom). An act takes 90% of the USA's trade; a part of what it loses goes to
 one or two of Vietnam, Thailand, India and the rest of the world, for one to six months. Unless
-said otherwise single months have a standard deviation of 18 %, all cells are published, 106 months
+said otherwise single months have a standard deviation of 18%, all cells are published, 106 months
 lie before the act and six months are asked about. Rivals: a share of the world beyond the mean of
 the 24 months before the act by two standard deviations, and a month more than half above the same
 of the year before, in any of the months asked about.
 """
 FALSE_TEXT = """
 Share of worlds with any alert at all, though nothing was diverted. Promised are at most {rate:.0%};
-with {worlds} worlds a true 5 % shows as {low:.1%} to {high:.1%} in 95 of 100 cases.
+with {worlds} worlds a true 5% shows as {low:.1%} to {high:.1%} in 95 of 100 cases.
 """
 FOUND_TEXT = """
 Recall: planted destinations that were alerted. Precision: alerted destinations that were planted.
@@ -172,13 +172,13 @@ def page_lines(worlds: int, calm: int, tables: int) -> list[str]:
     for lasting in (1, 3, 6):
         plan = Plan(share=0.6, lasting=lasting)
         cases = timed(f"{lasting} months", lambda plan=plan: cases_of(plan, worlds, 60_000))
-        rows.append(found_row({"60 % into one, months": str(lasting)}, cases))
+        rows.append(found_row({"60% into one, months": str(lasting)}, cases))
     for name, plan in {
         "3, with a shock to all": Plan(share=0.6, shock=True),
         "3, four in ten cells published": Plan(share=0.6, told=0.4),
     }.items():
         cases = timed(name, lambda plan=plan: cases_of(plan, worlds, 60_000))
-        rows.append(found_row({"60 % into one, months": name}, cases))
+        rows.append(found_row({"60% into one, months": name}, cases))
     lines += ["", "### By how long, and where it is hard", *page.table(pd.DataFrame(rows))]
     return [*lines, *table_lines(tables)]
 

@@ -36,7 +36,7 @@ from store.vocabulary import COMMODITY, DESTINATIONS, HISTORY_START
 BAND = 1.2816
 """Standard deviations on either side of an 80 percent band."""
 
-AIMS = {"WLD": ("<= 0.5 %", "72-88 %")}
+AIMS = {"WLD": ("<= 0.5%", "72-88%")}
 OTHERS = "others"
 SOLVES = 5
 NAMES = {members_of(name): name for name in PANEL_DESTINATIONS}
@@ -75,7 +75,7 @@ GRID_TEXT = """
 As in [evidence.md](evidence.md), each published month is left out in turn. Each choice of
 `features.panel.system.Prior`, and the noise of figures beside their rounding
 (`features.panel.statements.REVISION_NOISE`), is changed alone. Error is the median, coverage that
-of the 80 % band.
+of the 80% band.
 """
 
 
@@ -174,7 +174,7 @@ def summary_text(results: pd.DataFrame) -> pd.DataFrame:
             "months": rows["months"],
             "median error": rows["median"].map("{:.2%}".format),
             "90th percentile": rows["p90"].map("{:.1%}".format),
-            "within the 80 % band": rows["coverage"].map("{:.0%}".format),
+            "within the 80% band": rows["coverage"].map("{:.0%}".format),
             "aim: median error": [aim[0] for aim in aims],
             "aim: coverage": [aim[1] for aim in aims],
         }

@@ -101,7 +101,7 @@ def scores_text(found: Found) -> pd.DataFrame:
     if "smape" in found.case.aims:
         text["sMAPE"] = scores["smape"].map("{:.2f}".format).to_numpy()
     text["WAPE"] = scores["wape"].map("{:.1%}".format).to_numpy()
-    text["within the 80 % band"] = scores["covered"].map("{:.1%}".format).to_numpy()
+    text["within the 80% band"] = scores["covered"].map("{:.1%}".format).to_numpy()
     return text.assign(cells=scores["cells"].to_numpy())
 
 
@@ -121,7 +121,7 @@ def difference_text(found: Found) -> pd.DataFrame:
 def interval_text(row: "pd.Series[float]") -> dict[str, str]:
     return {
         "difference": f"{row['difference']:+.3f}",
-        "5 % to 95 %": f"{row['p05']:+.3f} to {row['p95']:+.3f}",
+        "5% to 95%": f"{row['p05']:+.3f} to {row['p95']:+.3f}",
         "verdict": str(row["verdict"]),
     }
 
@@ -148,7 +148,7 @@ def beside(scores: pd.DataFrame, peer: str) -> dict[str, str]:
         told[label] = f"{own:.3f}"
         told[f"peer's {label}"] = f"{other:.3f}"
         told[f"{label} ratio"] = f"{own / other:.3f}"
-    told["within the 80 % band"] = f"{scores.loc[MODEL, 'covered']:.1%}"
+    told["within the 80% band"] = f"{scores.loc[MODEL, 'covered']:.1%}"
     told["within the peer's"] = f"{scores.loc[peer, 'covered']:.1%}"
     return told
 
@@ -217,7 +217,7 @@ def parts_text(found: Found) -> pd.DataFrame:
                 for metric, share in ratios_of(scores, name).items()
             },
             **({"sMAPE": f"{scores.loc[name, 'smape']:.2f}"} if "smape" in found.case.aims else {}),
-            "within the 80 % band": f"{scores.loc[name, 'covered']:.1%}",
+            "within the 80% band": f"{scores.loc[name, 'covered']:.1%}",
         }
         for what, name in named.items()
         if name in scores.index

@@ -155,7 +155,7 @@ def shock_row(
         "p50 before": f"{cell['p50 before']:,.0f}",
         **{column: f"{cell[column]:,.0f}" for column in BAND},
         "truth t": f"{truth:,.0f}",
-        "within 90 %": "yes" if within else "**no**",
+        "within 90%": "yes" if within else "**no**",
     }
 
 

@@ -57,7 +57,7 @@ LEAST_KNOWN = 8
 INTRODUCTION = f"""
 Errors on months 1 to {MOST_AHEAD} ahead, of the leaves (no sums), on cells that all forecast. MASE
 and SQL (scaled quantile loss) are in units of the mean absolute change over a year; the band is
-that of 80 %. Features of controls are those on the good itself, its siblings, and what siblings
+that of 80%. Features of controls are those on the good itself, its siblings, and what siblings
 keep; what was announced after the moment of a forecast, on the 25th after its last month, is not
 seen. Cutoffs are those of the panels' protocol. US imports are under no Chinese control: there
 one model is compared with many only.

@@ -59,8 +59,8 @@ Worlds are made up ({calm} calm ones, {worlds} of each other kind), so every ton
 `benchmarks/mirror_worlds.py`.
 China's world total comes out {headline} days after a month's end and its table by destination
 {detail} days after it, as where only UN Comtrade tells it. Six partner series (Japan, the USA,
-Korea, Germany, Italy, the EU27) count what arrives: each with a bias of its own (about 30 %,
-drifting by some 7 %), 4-15 % noise with wide tails, a wild month in thirty, and ships that take
+Korea, Germany, Italy, the EU27) count what arrives: each with a bias of its own (about 30%,
+drifting by some 7%), 4-15% noise with wide tails, a wild month in thirty, and ships that take
 part of the tonnes into the month after. Compared are the estimate of the newest month and the
 truth at each release, by the panel as the product makes it, once with the partners' records and
 once without. Error is the median of |estimate / truth - 1| over cells and worlds; coverage the
@@ -70,7 +70,7 @@ out, which helps both; with the detail itself both are the same but for rounding
 PARTNERS_TEXT = """
 Cells of the five partners that are modelled alone, by kind of world. **calm**: nothing special.
 **shock**: exports to every destination fall to a tenth to a half in that very month. **break**:
-from two months before on, each partner counts 40 % more or less than ever before (a new code, a new
+from two months before on, each partner counts 40% more or less than ever before (a new code, a new
 port), which nothing learned by then can tell.
 """
 OTHERS_TEXT = """

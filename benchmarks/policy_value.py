@@ -69,9 +69,9 @@ def compared(window: Window, way: str, seed: int) -> dict[str, str]:
         "WAPE without": f"{base:.1%}",
         "WAPE with": f"{row['score']:.1%}",
         "ratio": f"{row['score'] / base:.3f}",
-        "5 % to 95 %": interval,
+        "5% to 95%": interval,
         "MASE ratio": f"{scaled['score'] / scaled['baseline_score']:.3f}",
-        "80 % band held": f"{covered[WITHOUT]:.0%}, with {covered[way]:.0%}",
+        "80% band held": f"{covered[WITHOUT]:.0%}, with {covered[way]:.0%}",
         "cells": f"{row['cells']:,}",
     }
 

@@ -19,7 +19,7 @@ def staircase_plot(steps: pd.DataFrame, releases: Mapping[int, str]) -> Figure:
 
     Args:
         steps: One row a way and release: ``way`` (the product's own first), ``days``, ``error``
-            (median, relative) and ``coverage`` (share within the 80 % band).
+            (median, relative) and ``coverage`` (share within the 80% band).
         releases: What comes out on which day after the month's end.
     """
     figure = Figure(figsize=(10, 6.4), layout="constrained")
@@ -33,7 +33,7 @@ def staircase_plot(steps: pd.DataFrame, releases: Mapping[int, str]) -> Figure:
     above.set(ylabel="median error of the month's cells", ylim=(0, None))
     below.axhspan(*NEAR_AIM, color="#e9ecef", zorder=0)
     below.axhline(AIM, color=GREY, linewidth=1, linestyle="--", zorder=1)
-    below.set(ylabel="within the 80 % band", ylim=(0, 1.02), xlabel="days since the month's end")
+    below.set(ylabel="within the 80% band", ylim=(0, 1.02), xlabel="days since the month's end")
     for axes in (above, below):
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

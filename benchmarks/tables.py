@@ -87,7 +87,7 @@ def accuracy(scores: pd.DataFrame) -> pd.DataFrame:
                     "error (WAPE)": f"{score['wape']:.1%}",
                     "MASE": f"{score['mase']:.3f}",
                     "SQL": f"{score['sql']:.3f}",
-                    "in 80 % band": f"{score['coverage80']:.0%}",
+                    "in 80% band": f"{score['coverage80']:.0%}",
                     "months": f"{cells[scope, model]:,}",
                 }
             )

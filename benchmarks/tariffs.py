@@ -82,5 +82,5 @@ def tariff_row(scores: pd.DataFrame) -> dict[str, str]:
         told[f"{label} ratio"] = f"{informed / plain:.3f}"
         told[f"with, to the best peer's {label}"] = f"{ratios_of(scores, INFORMED)[metric]:.3f}"
     for what, name in (("without", MODEL), ("with", INFORMED)):
-        told[f"80 % band {what}"] = f"{scores.loc[name, 'covered']:.1%}"
+        told[f"80% band {what}"] = f"{scores.loc[name, 'covered']:.1%}"
     return told

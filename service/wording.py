@@ -35,7 +35,7 @@ def signed_tonnes(value: float) -> str:
 
 def percent(share: float) -> str:
     """Format a share as a percentage."""
-    return MISSING if math.isnan(share) else f"{100 * share:.1f}{NBSP}%"
+    return MISSING if math.isnan(share) else f"{100 * share:.1f}%"
 
 
 def signed_percent(share: float) -> str:
@@ -44,7 +44,7 @@ def signed_percent(share: float) -> str:
         return MISSING
     rounded = round(100 * share, 1)
     sign = "+" if rounded > 0 else ""
-    return f"{sign}{rounded or 0.0:.1f}{NBSP}%".replace("-", MINUS)
+    return f"{sign}{rounded or 0.0:.1f}%".replace("-", MINUS)
 
 
 def number(value: float) -> str:
@@ -131,10 +131,10 @@ def chance_words(chance: float) -> str:
     if np.isnan(chance):
         return MISSING
     if chance <= LOWEST:
-        return f"under {100 * LOWEST:.0f}{NBSP}%"
+        return f"under {100 * LOWEST:.0f}%"
     if chance >= HIGHEST:
-        return f"over {100 * HIGHEST:.0f}{NBSP}%"
-    return f"{100 * chance:.0f}{NBSP}%"
+        return f"over {100 * HIGHEST:.0f}%"
+    return f"{100 * chance:.0f}%"
 
 
 MAGNETS: Final = "rare-earth magnets"

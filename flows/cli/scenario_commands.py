@@ -74,7 +74,7 @@ def recovery(
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """Estimate months until exports are back at 80 % of their level before each export control.
+    """Estimate months until exports are back at 80% of their level before each export control.
 
     Counted from the day a control takes effect, from months observed so far and past controls.
     """

@@ -297,6 +297,6 @@ def compared(own: float, naive: float, covered: float, frequency: Frequency = MO
     word = "better" if better >= 0 else "WORSE"
     return (
         f"error {own:.1%} of tonnes against {naive:.1%} of the seasonal naive "
-        f"({abs(better):.0%} {word}), 80 % band covered {covered:.0%} of {frequency.period}s, "
+        f"({abs(better):.0%} {word}), 80% band covered {covered:.0%} of {frequency.period}s, "
         f"horizons 1-{frequency.horizon}"
     )

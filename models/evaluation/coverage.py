@@ -1,4 +1,4 @@
-"""How often the 80 % band held: the one definition that pages, API, reports and notes quote.
+"""How often the 80% band held: the one definition that pages, API, reports and notes quote.
 
 Coverage is the share of scored forecasts whose month came out within p10 and p90, by group of
 horizons, always with their number. Public: :func:`coverage_scores`, :func:`coverage_of`.
@@ -28,7 +28,7 @@ _KEY: Final = ["model", "scope", "horizon_from", "horizon_to"]
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How often the 80 % band of one destination held in one group of horizons."""
+    """How often the 80% band of one destination held in one group of horizons."""
 
     horizon_from: int
     horizon_to: int

@@ -71,7 +71,7 @@ def scoreboard_plots(
         "differences": difference_plot(
             differences,
             sorted(differences["baseline"].unique()),
-            f"{MODEL} less baseline, 90 % interval: below 0 {MODEL} is better (green), "
+            f"{MODEL} less baseline, 90% interval: below 0 {MODEL} is better (green), "
             "above worse (orange), grey not told apart",
         ),
     }
@@ -115,7 +115,7 @@ def _coverage_by_horizon(cells: pd.DataFrame, period: str) -> Figure:
         axes.plot(table.index, table[regime], color=colour, label=label, marker="o", markersize=4)
     _count_periods(axes, period)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set(ylabel=f"{MODEL}: {period}s within the 80 % band", ylim=(0, 1))
+    axes.set(ylabel=f"{MODEL}: {period}s within the 80% band", ylim=(0, 1))
     _legend_beside(axes)
     return figure
 

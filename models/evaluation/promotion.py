@@ -274,7 +274,7 @@ def _destinations(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
 
 def _calibration(trial: Challenge, limits: PromotionLimits) -> PromotionRule:
     """Hold the share inside the band to what chance allows, months being what is independent."""
-    name = "80 % band"
+    name = "80% band"
     waived = NO_CHAMPION if trial.is_first else ""
     if trial.own.empty:
         return _rule(name, "no month scored", "months to score", False, waived=waived)  # noqa: FBT003

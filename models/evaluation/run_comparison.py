@@ -58,7 +58,7 @@ def score_differences(cells: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     Returns:
         ``COLUMNS``: one row per scope (all, sums, destinations by size, horizons) and metric. The
         interval is that of ``models.evaluation.compare.differences``; coverage80, the share of
-        months within the 80 % band, has none.
+        months within the 80% band, has none.
     """
     tables = [_of_scope(part, seed).assign(scope=scope) for scope, part in _scopes(cells)]
     return pd.concat(tables, ignore_index=True)[COLUMNS]
@@ -70,7 +70,7 @@ def comparison_plots(cells: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Fig
     rows = scores.rename(columns={"scope": "baseline"}).replace(
         {"verdict": {word: verdict for verdict, word in VERDICTS.items()}}
     )
-    words = "B less A, 90 % interval: below 0 B is better (green), above A (orange), grey: unsure"
+    words = "B less A, 90% interval: below 0 B is better (green), above A (orange), grey: unsure"
     return {**score_plots(cells), "differences": difference_plot(rows, scopes, words)}
 
 

@@ -149,7 +149,7 @@ def too_far(found: list[MedianShift], limit_pct: float) -> str:
         for move in far
     ]
     return (
-        f"the next {MONTHS} months move by more than {limit_pct:g} %: " + ", ".join(listed)
+        f"the next {MONTHS} months move by more than {limit_pct:g}%: " + ", ".join(listed)
         if far
         else ""
     )

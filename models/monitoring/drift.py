@@ -123,7 +123,7 @@ def against_naive(months: pd.DataFrame) -> Reading:
 
 
 def coverage_drift(months: pd.DataFrame) -> Reading:
-    """Hold the share of cells in the 80 % band against what chance allows."""
+    """Hold the share of cells in the 80% band against what chance allows."""
     if len(months) < YEAR:
         return _unknown("coverage-drift", len(months), YEAR)
     shares, cells = (months[name].to_numpy(dtype=float) for name in ("covered", "cells"))
@@ -134,7 +134,7 @@ def coverage_drift(months: pd.DataFrame) -> Reading:
     return Reading(
         "coverage-drift", "all", share, low if share < BAND else high, int(cells[last].sum()),
         not low <= share <= high,
-        f"the 80 % band covered {share:.0%} of the {cells[last].sum():.0f} cells of the last "
+        f"the 80% band covered {share:.0%} of the {cells[last].sum():.0f} cells of the last "
         f"{YEAR} scored months, worth {worth} independent ones; chance allows {low:.0%} to "
         f"{high:.0%}",
     )  # fmt: skip

@@ -57,7 +57,7 @@ class ForecastMonth(ResponseModel):
 
 
 class CoverageResponse(ResponseModel):
-    """How often the 80 % band of a destination held, for one group of months ahead."""
+    """How often the 80% band of a destination held, for one group of months ahead."""
 
     horizon_from: int = Field(description="First month after the cutoff.", examples=[4])
     horizon_to: int = Field(examples=[6])
@@ -67,7 +67,7 @@ class CoverageResponse(ResponseModel):
     )
     pooled_share: float | None = Field(description="Over all destinations.", examples=[0.7824])
     pooled_forecasts: int = Field(examples=[193])
-    words: str = Field(description="As the pages quote it.", examples=["79 % of 42"])
+    words: str = Field(description="As the pages quote it.", examples=["79% of 42"])
 
 
 class ForecastResponse(ResponseModel):
@@ -87,7 +87,7 @@ class ForecastResponse(ResponseModel):
     )
     data_vintage: str = Field(examples=["897354e071c474eb"])
     coverage: list[CoverageResponse] = Field(
-        description="How often the 80 % band held in the backtest; empty without one.",
+        description="How often the 80% band held in the backtest; empty without one.",
         examples=[[]],
     )
     months: list[ForecastMonth]

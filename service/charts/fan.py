@@ -195,7 +195,7 @@ def alt_text(fan: Fan) -> str:
     first, last = ahead.iloc[0], ahead.iloc[-1]
     return (
         f"Fan chart for {name}, tonnes a month. Median {tonnes(first['p50'])} t in "
-        f"{first['period']:%B %Y} (80 % band {tonnes(first['p10'])} to {tonnes(first['p90'])} t), "
+        f"{first['period']:%B %Y} (80% band {tonnes(first['p10'])} to {tonnes(first['p90'])} t), "
         f"{tonnes(last['p50'])} t in {last['period']:%B %Y} ({tonnes(last['p10'])} to "
         f"{tonnes(last['p90'])} t). {len(fan.markers)} policy events are marked and listed below."
     )

@@ -106,7 +106,7 @@ def _write_head(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
         0.022,
         1 - 0.51 / sheet.height,
         f"Forecast as of {fan.as_of:%-d %B %Y}. The line is the median; the bands should hold "
-        "50, 80 and 90 % of outcomes.",
+        "50, 80 and 90% of outcomes.",
         fontsize=9.5,
         va="center",
         color=COLOURS["muted"],

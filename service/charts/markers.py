@@ -203,7 +203,7 @@ def _step(letter: str, day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestam
         when=day,
         ahead=day > as_of,
         changes=tuple(
-            f"{row['component'].replace('_', ' ')} {row['rate_pct']:g} % on {row['product_scope']}"
+            f"{row['component'].replace('_', ' ')} {row['rate_pct']:g}% on {row['product_scope']}"
             for row in changes
         ),
         sources=tuple(

@@ -73,7 +73,7 @@ def _draw(pair: Pair) -> Figure:
 
 
 def _plot_side(axes: Axes, fan: Fan, name: str) -> None:
-    """Draw the 80 % band and the median of one of the two."""
+    """Draw the 80% band and the median of one of the two."""
     rows = with_bridge(fan)
     days, order = month_days(rows), SIDES.index(name)
     axes.fill_between(
@@ -112,7 +112,7 @@ def _entries(pair: Pair) -> list[Artist]:
         found.append(
             Patch(
                 facecolor=COLOURS[FILLS[name]], edgecolor=ink, alpha=SEEN_THROUGH,
-                label=f"{side}, 80 % band",
+                label=f"{side}, 80% band",
             )
         )  # fmt: skip
     found += [dots("observed", [], [], label="observed month")]

@@ -21,12 +21,12 @@ from service.charts.markers import Marker
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 STDERR_BAND: Final = 1.28
-"""Standard errors to either side of an estimated month; about 80 % for a normal error."""
+"""Standard errors to either side of an estimated month; about 80% for a normal error."""
 
 BANDS: Final = (
-    ("p05", "p95", "band90", "90 %"),
-    ("p10", "p90", "band80", "80 %"),
-    ("p25", "p75", "band50", "50 %"),
+    ("p05", "p95", "band90", "90%"),
+    ("p10", "p90", "band80", "80%"),
+    ("p25", "p75", "band50", "50%"),
 )
 """Lower, upper, colour and expected share of outcomes inside, in drawing order: widest first."""
 

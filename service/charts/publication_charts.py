@@ -86,7 +86,7 @@ def _write_overview_head(figure: Figure, fan: Fan, title: str, *, height: float)
     figure.text(
         0.012,
         1 - 0.49 / height,
-        f"Forecast as of {fan.as_of:%-d %B %Y}: median with 50, 80 and 90 % bands. Filled dots "
+        f"Forecast as of {fan.as_of:%-d %B %Y}: median with 50, 80 and 90% bands. Filled dots "
         "observed, hollow dots derived, grey line estimated. Each chart has its own scale.",
         fontsize=9.5,
         va="center",

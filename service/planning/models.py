@@ -33,7 +33,7 @@ class NewNeed(PlanningRequest):
     destination: Code = Field(examples=["DEU"])
     period_from: Month = Field(examples=["2026-12"])
     period_to: Month = Field(examples=["2027-06"])
-    tonnes: float = Field(gt=0, description="Tonnes a month.", examples=[800.0])
+    tonnes: float = Field(gt=0, strict=True, description="Tonnes a month.", examples=[800.0])
 
 
 class NewRule(PlanningRequest):
@@ -46,6 +46,7 @@ class NewRule(PlanningRequest):
     )
     points: float = Field(
         gt=0,
+        strict=True,
         description="Threshold in percentage points; in percent for a median.",
         examples=[10.0],
     )
@@ -68,7 +69,7 @@ class NewOverride(PlanningRequest):
     as_of: str | None = Field(
         None, max_length=40, description="Publication; the newest by default."
     )
-    tonnes: float = Field(ge=0, examples=[450.0])
+    tonnes: float = Field(ge=0, strict=True, examples=[450.0])
     reason: str = Field(
         min_length=1, max_length=LONGEST_REASON, examples=["Two licences were granted on 3 Dec"]
     )
@@ -105,7 +106,7 @@ class NeedResponse(ResponseModel):
         examples=[0.71],
     )
     buffer_90_t: float | None = Field(
-        description="Safety stock that covers 90 % of simulated futures.", examples=[640.0]
+        description="Safety stock that covers 90% of simulated futures.", examples=[640.0]
     )
     buffer_95_t: float | None = Field(examples=[870.0])
     first_month: str | None = Field(description="First month of the safety stocks.")

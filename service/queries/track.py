@@ -41,7 +41,7 @@ class TrackScore:
 
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
-    """How often the 80 % band of a destination held, by horizon group."""
+    """How often the 80% band of a destination held, by horizon group."""
 
     destination: str
     coverage: tuple[Coverage, ...]

@@ -243,9 +243,9 @@ def _write_legend(figure: Figure, view: AttributionView) -> None:
         dots("derived", [], [], label="derived from other figures"),
         Patch(color=COLOURS["doubt"], label=f"estimated (±{STDERR_BAND} std. errors)"),
         Line2D([], [], color=COLOURS["median"], lw=2, label="path without the event"),
-        Patch(color=COLOURS["band80"], label="80 % band of the forecast"),
+        Patch(color=COLOURS["band80"], label="80% band of the forecast"),
         Line2D([], [], color=COLOURS["restrictive"], lw=2, label="missing against the path"),
-        Patch(fc=COLOURS["past"], ec=COLOURS["faint"], label="80 % band from fake dates"),
+        Patch(fc=COLOURS["past"], ec=COLOURS["faint"], label="80% band from fake dates"),
     ]
     if view.table["synthetic_t"].notna().any():
         label = "remade from those hit less" if view.hits_all else "synthetic control"

@@ -14,7 +14,7 @@ NOTES: Final = """\
   above the path after it (a minus: still below it), *displaced* what unaffected destinations
   received above their own paths during the fall.
 - The fall lasts from the month of the announcement to the last one before exports are back in the
-  80 % band of a single month.
+  80% band of a single month.
 - Bands of what is missing come from the same computation at earlier placebo dates without a strong
   act; *rank* is the event's place among them, *rank with shocks* that among all earlier dates.
   Medians of parts need not add up to the median of the sum."""
@@ -77,7 +77,7 @@ def _totals(view: AttributionView) -> str:
     ]
     head = (
         "exports to", "way", "part", "months", "counterfactual, t", "actual, t",
-        "missing, t (80 % band)", "rank", "rank with shocks",
+        "missing, t (80% band)", "rank", "rank with shocks",
     )  # fmt: skip
     return _markdown(head, rows)
 
@@ -92,7 +92,7 @@ def _months(view: AttributionView) -> Iterable[str]:
 
 _MONTH_HEAD = (
     "month", "actual, t", "kind", "without: p10", "p50", "p90", "lost", "recovered", "displaced",
-    "missing since (80 % band)", "remade",
+    "missing since (80% band)", "remade",
 )  # fmt: skip
 
 

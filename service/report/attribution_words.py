@@ -51,7 +51,7 @@ def _fall(view: AttributionView) -> list[str]:
     if not view.fall:
         return [
             (
-                f"No fall stands out: no single month of {months} lies below the 80 % band of "
+                f"No fall stands out: no single month of {months} lies below the 80% band of "
                 f"earlier dates. Exports to {where} were {_amount(row)} {path} in these months "
                 f"({_band(row)}); {_as_often(row)}."
             )
@@ -241,7 +241,7 @@ def _amount(row: pd.Series) -> str:
 
 def _band(row: pd.Series, *, sign: float = 1.0) -> str:
     low, high = sorted((sign * row["missing_p10"], sign * row["missing_p90"]))
-    return f"80 % band {_plain(low)} to {_plain(high)} t"
+    return f"80% band {_plain(low)} to {_plain(high)} t"
 
 
 def _plain(value: float) -> str:

@@ -31,7 +31,7 @@ MONTHS_IN_HEADLINE: Final = 3
 class Outlook:
     """The next months of one destination taken together, in tonnes.
 
-    ``low`` and ``high`` are the 10 % and 90 % quantiles of the sum along joint paths; ``before`` is
+    ``low`` and ``high`` are the 10% and 90% quantiles of the sum along joint paths; ``before`` is
     NaN where a month of the year before is not in the panel.
     """
 
@@ -48,7 +48,7 @@ class Outlook:
     last_year: float
     """Tonnes of the last twelve known months."""
     coverage: tuple[Coverage, ...]
-    """How often the 80 % band held in the backtest, for the horizons of these months."""
+    """How often the 80% band held in the backtest, for the horizons of these months."""
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ class MonthRow:
     p90: float
     year_ago: float
     coverage: str
-    """How often the 80 % band held at its horizon; empty where that is not known."""
+    """How often the 80% band held at its horizon; empty where that is not known."""
     drivers: tuple[tuple[str, float], ...]
     chance_below: float
     """Chance that the month stays below the year before; NaN where that is not known."""
@@ -139,7 +139,7 @@ def headline(outlook: Outlook) -> str:
     """Return the outlook in words."""
     whole = "China's exports to the world" if outlook.destination == WORLD else outlook.name
     text = (
-        f"{whole}, {outlook.months}: {tonnes(outlook.middle)}{NBSP}t, with an 80{NBSP}% band from "
+        f"{whole}, {outlook.months}: {tonnes(outlook.middle)}{NBSP}t, with an 80% band from "
         f"{tonnes(outlook.low)} to {tonnes(outlook.high)}{NBSP}t."
     )
     return f"{text} {_compared(outlook)}"

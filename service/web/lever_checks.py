@@ -19,10 +19,10 @@ from service.web.levers import (
     LeverForm,
 )
 from service.wording import name_of
+from store.numbers import plain_number
 
 HIGHEST_PCT: Final = 1000
 
-_NUMBER: Final = re.compile(r"[+-]?\d{1,6}(\.\d{1,6})?", re.ASCII)
 _DAY: Final = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?", re.ASCII)
 
 
@@ -76,7 +76,7 @@ def _tariff(checked: CheckedForm) -> list[str]:
     announced, begins = _announced_and_begins(checked, "tariff")
     ends = _day(checked, "tariff_to", not_before=begins)
     points = "" if kind == "rate" else "added "
-    checked.title.append(f"tariff in {name_of(importer)}: {points}{value} percent from {begins}")
+    checked.title.append(f"tariff in {name_of(importer)}: {points}{value}% from {begins}")
     entry = {
         "importer": importer,
         "rate_pct" if kind == "rate" else "add_points": value,
@@ -163,14 +163,14 @@ def _number(checked: CheckedForm, name: str, low: int, high: int, *, needed: boo
     value = checked.form.texts[name]
     if not value and not needed:
         return ""
-    if not _NUMBER.fullmatch(value):
-        checked.errors[name] = (
-            f'"{value}" is not a number we can read safely. Write a number from {low} to {high}, '
-            "such as 60 or 12.5."
-        )
-    elif not low <= float(value) <= high:
+    try:
+        digits = plain_number(value)
+    except ValueError as err:
+        checked.errors[name] = f'"{value}" is not {err}. Expected {low} to {high}.'
+        return value
+    if not low <= float(digits) <= high:
         checked.errors[name] = f"{value} is out of range. Expected {low} to {high}."
-    return value
+    return digits
 
 
 def _day(checked: CheckedForm, name: str, *, not_before: str = "", needed: bool = False) -> str:

@@ -19,6 +19,7 @@ from service.queries.freshness import freshness_of
 from service.templating import environment
 from service.wording import MISSING, file_of, home_of, query_of
 from store.errors import DataError
+from store.numbers import as_entered, plain_number
 from store.schema.frame_schemas import MONTH_PATTERN
 
 SITE: Final = "site/"
@@ -94,6 +95,7 @@ def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of 
 @cache
 def _templates() -> Environment:
     made = environment()
+    made.filters["as_entered"] = as_entered
     made.filters["day"] = _day
     made.filters["month"] = _month
     return made
@@ -161,15 +163,13 @@ def number_in(fields: Mapping[str, str], name: str) -> float:
     """Return a field that is a number.
 
     Raises:
-        DataError: It is missing or not a number.
+        DataError: It is missing, or not a number that can mean one thing only.
     """
     text = text_in(fields, name)
     try:
-        return float(text)
+        return float(plain_number(text))
     except ValueError as err:
-        raise DataError(
-            f'"{text[:40]}" is not a number we can read safely. Write {name} as 1000 or 1000.0.'
-        ) from err
+        raise DataError(f'{name.capitalize()}: "{text[:40]}" is not {err}.') from err
 
 
 def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:

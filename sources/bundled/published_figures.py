@@ -16,6 +16,7 @@ from sources.bundled.wording import Period, half_width, parse_destination, parse
 from sources.files.csv_table import CsvTable, Problems, Row
 from sources.files.yaml_table import read_rows
 from store.facts.batch import FileRows
+from store.numbers import plain_number
 from store.schema.frames import typed_frame
 from store.vocabulary import COMMODITY, MEASURES, ORIGIN, UNITS
 
@@ -221,7 +222,7 @@ class TypedFigure:
         cells = self._cells()
         content = json.dumps({**cells, "published_on": self.published_on}, ensure_ascii=False)
         digest = hashlib.sha256(content.encode()).hexdigest()
-        row = Row(1, cells, Problems(WHERE))
+        row = Row(1, cells, Problems(WHERE), plain_number)
         table = CsvTable(Path(WHERE), digest, (row,), row.problems)
         frame = PublishedFigures(Path(WHERE), self.calendar).rows_of(table)
         name = f"figure {self.period} {self.destination}"

@@ -24,6 +24,17 @@ LARGEST: Final = 64 << 20
 """Largest file accepted, in bytes: a thousand times what customs publish in a month."""
 
 
+def decimal_point(text: str) -> str:
+    """Return a number of a file unchanged.
+
+    Raises:
+        ValueError: the text is no such number; worded to follow "is not".
+    """
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("a plain number")
+    return text
+
+
 @dataclass(slots=True)
 class Problems:
     """Bad cells found so far in one file."""
@@ -58,6 +69,8 @@ class Row:
     line: int
     cells: dict[str, str]
     problems: Problems
+    digits_of: Callable[[str], str] = decimal_point
+    """How its numbers are written: in a file with a decimal point and no other mark."""
 
     def bad(self, column: str, expected: str) -> None:
         """Note that a cell is not what is expected."""
@@ -93,14 +106,14 @@ class Row:
     def number(
         self, column: str, *, low: float = -math.inf, high: float = math.inf, empty: bool = False
     ) -> float:
-        """Return a plain decimal number within bounds; NaN for an allowed empty cell."""
-        value = self.text(column)
-        if empty and not value:
+        """Return a number within bounds, its cell in plain digits; NaN for an allowed empty one."""
+        if empty and not self.text(column):
             return math.nan
-        if not _NUMBER.fullmatch(value):
-            self.bad(column, "a plain number")
+        digits = self.parsed(column, self.digits_of)
+        if digits is None:
             return math.nan
-        number = float(value)
+        self.cells[column] = digits
+        number = float(digits)
         if not low <= number <= high:
             bounds = f"at least {low:g}" if math.isinf(high) else f"within {low:g} and {high:g}"
             self.bad(column, bounds)

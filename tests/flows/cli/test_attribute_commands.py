@@ -48,7 +48,7 @@ def test_an_event_is_told_in_words_with_table_chart_and_page(
 
     assert (code, text) == (0, "")
     assert "Exports to United States lost " in err
-    assert "t in June-July 2021 against the path foreseen on 9 June 2021 (80 % band " in err
+    assert "t in June-July 2021 against the path foreseen on 9 June 2021 (80% band " in err
     assert "Against the synthetic control (" in err
     assert {file.name for file in out.iterdir()} == {
         "attribution.csv",

@@ -78,7 +78,7 @@ def test_every_decision_leaves_its_evidence_in_mlflow(own: Settings) -> None:
         "promoted",
         "1",
     )
-    assert {rule["rule"] for rule in evidence["rules"]} >= {"paired origins", "80 % band", "shadow"}
+    assert {rule["rule"] for rule in evidence["rules"]} >= {"paired origins", "80% band", "shadow"}
 
 
 def test_a_new_recipe_is_refused_forecasts_in_the_shadow_and_publishes_nothing(

@@ -311,7 +311,7 @@ def test_overrides_are_scored_against_the_model_by_what_came(engine: Engine) -> 
     with TestClient(make_app(engine)) as client:
         page = " ".join(client.get("/track-record").text.split())
     assert "For 1 overridden month with a published figure" in page
-    assert "+75.0 %</strong> of the model's error" in page
+    assert "+75.0%</strong> of the model's error" in page
 
 
 @pytest.mark.parametrize("path", ["needs", "alert-rules", "alerts", "overrides", "audit"])

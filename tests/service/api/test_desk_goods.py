@@ -236,7 +236,7 @@ def test_overrides_of_other_goods_are_scored_by_what_came_of_them(store: Engine)
     with TestClient(make_app(store)) as client:
         page = " ".join(client.get(f"/goods/{GOODS}/track-record").text.split())
     assert "For 1 overridden month with a published figure" in page
-    assert "+75.0 %</strong>" in page
+    assert "+75.0%</strong>" in page
 
 
 def test_the_forms_are_for_the_goods_that_are_chosen(desk: TestClient, client: TestClient) -> None:

@@ -96,7 +96,7 @@ def test_title_says_destination_day_and_bands() -> None:
 
     assert "Vietnam" in drawing
     assert "24 November 2026" in drawing
-    assert "50, 80 and 90 % of outcomes" in drawing
+    assert "50, 80 and 90% of outcomes" in drawing
 
 
 def test_tonnes_have_thousands_separators() -> None:

@@ -119,7 +119,7 @@ def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
     assert row["after"] == pytest.approx(2 * row["before"])
     assert row["period"] == pd.Timestamp("2026-11-01")
     assert "United States: median in November 2026 went from" in row["message"]
-    assert "(+100.0 %; threshold 50)" in row["message"]
+    assert "(+100.0%; threshold 50)" in row["message"]
 
 
 @pytest.mark.parametrize(("points", "speaks"), [(100.0, True), (100.0001, False)])

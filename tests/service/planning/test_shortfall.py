@@ -35,7 +35,7 @@ def test_joint_paths_of_published_quantiles_need_more_the_more_a_miss_carries_ov
     found = [buffer_for(sample_paths(quantiles, share), 100.0, 0.9) for share in (0.0, 0.7, 1.0)]
 
     assert found == sorted(found)
-    # All months alike: the path at the 10 % quantile falls short by 30 t each month.
+    # All months alike: the path at the 10% quantile falls short by 30 t each month.
     assert found[-1] == pytest.approx(180.0, abs=6.0)
     assert found[0] < 110.0
     single = sample_paths(quantiles, 0.7)

@@ -126,7 +126,7 @@ def test_the_loss_is_said_with_months_path_band_and_rank() -> None:
 
     assert words[0] == (
         "Exports to United States lost 1,900 t in April-June 2025 against the path foreseen on "
-        "3 April 2025 (80 % band 1,800 to 2,000 t), 63.3\N{NO-BREAK SPACE}% of it."
+        "3 April 2025 (80% band 1,800 to 2,000 t), 63.3\N{NO-BREAK SPACE}% of it."
     )
     assert "None of the 24 calm fake dates before it show a fall as deep" in words[1]
     assert "(rank 1 of 25)" in words[1]
@@ -134,7 +134,7 @@ def test_the_loss_is_said_with_months_path_band_and_rank() -> None:
 
 
 def test_what_came_back_is_said_as_sure_as_its_band() -> None:
-    assert "150 t came back in July-September 2025 (80 % band 50 to 250 t)." in told(make_view())
+    assert "150 t came back in July-September 2025 (80% band 50 to 250 t)." in told(make_view())
     view = make_view()
     wide = view.totals["part"] == "after"
     totals = view.totals.assign(missing_p90=view.totals["missing_p90"].mask(wide, 500.0))
@@ -145,9 +145,7 @@ def test_what_came_back_is_said_as_sure_as_its_band() -> None:
 def test_what_went_elsewhere_is_said_by_destination() -> None:
     words = told(make_view())
 
-    assert (
-        "took 150 t more than their own paths in the same months (80 % band 50 to 250 t)" in words
-    )
+    assert "took 150 t more than their own paths in the same months (80% band 50 to 250 t)" in words
     assert "beyond what calm dates show; furthest from theirs: Germany +150 t." in words
 
 

@@ -135,8 +135,8 @@ def test_headline_adds_the_next_three_months_and_compares_them_with_the_year_bef
     text = _text(render_page(make_small_report(forecasts=forecasts, panel=panel)))
 
     assert (
-        "China's exports to the world, November 2026 to January 2027: 3,300 t, with an 80 % band "
-        "from 2,791 to 3,812 t. That is 10.0 % above the 3,000 t of the same months a year before."
+        "China's exports to the world, November 2026 to January 2027: 3,300 t, with an 80% band "
+        "from 2,791 to 3,812 t. That is 10.0% above the 3,000 t of the same months a year before."
     ) in text.replace("&#39;", "'")
     assert "August to October 2026, ended but not yet published: estimated total 3,300 t" in text
 
@@ -164,10 +164,9 @@ def test_defeats_and_negative_value_added_are_shown_as_such(page: str) -> None:
     text = _text(page)
 
     assert (
-        "Thailand, months 1-3: error of magnetcast 22.0 %, last value 21.0 %, seasonal naive "
-        "18.0 %."
+        "Thailand, months 1-3: error of magnetcast 22.0%, last value 21.0%, seasonal naive 18.0%."
     ) in text
-    assert "\N{MINUS SIGN}22.2 % (worse)" in text
+    assert "\N{MINUS SIGN}22.2% (worse)" in text
 
 
 def test_a_model_that_never_loses_is_not_said_to_lose() -> None:

@@ -171,7 +171,7 @@ def test_a_ratio_below_one_is_a_gain() -> None:
     told = compared(Window("panel", "months", cells), "features", 1)
 
     assert told["ratio"] == "0.500"
-    assert told["5 % to 95 %"] == "0.50 to 0.50"
+    assert told["5% to 95%"] == "0.50 to 0.50"
 
 
 def informed(table: pd.DataFrame, folder: Path, steps: pd.DataFrame) -> PanelSnapshot:

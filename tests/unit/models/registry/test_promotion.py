@@ -61,7 +61,7 @@ def test_one_ruined_destination_is_refused_whatever_the_rest_gains() -> None:
 def test_a_band_far_too_narrow_is_refused() -> None:
     decision = judge(trial_of(make_cells(narrow=0.2), make_cells(narrow=0.2)))
 
-    assert broken(decision) == ["80 % band"]
+    assert broken(decision) == ["80% band"]
 
 
 def test_few_origins_tell_a_new_recipe_from_no_other() -> None:
@@ -108,7 +108,7 @@ def test_the_first_champion_needs_no_predecessor_and_no_month_to_score() -> None
     assert set(decision.table["verdict"]) == {"held", "waived"}
     assert decision.summary == (
         "held: is newer, was not rolled back; waived: paired origins, loss against the champion, "
-        "worst destination, 80 % band, shadow (there is no champion yet)"
+        "worst destination, 80% band, shadow (there is no champion yet)"
     )
 
 
@@ -134,7 +134,7 @@ def test_a_refit_passes_by_its_recipe_where_nothing_is_kept_to_compare_with() ->
     assert verdicts["same recipe"] == "held"
     assert verdicts["loss against the champion"] == "waived"
     assert decision.summary == (
-        "held: is newer, was not rolled back, same recipe, 80 % band; waived: paired origins, loss "
+        "held: is newer, was not rolled back, same recipe, 80% band; waived: paired origins, loss "
         "against the champion, worst destination, shadow (same recipe as the champion)"
     )
 

@@ -1,0 +1,46 @@
+"""Numbers as people type them, read only where they can mean one thing."""
+
+import re
+from typing import Final
+
+_SAME: Final = str.maketrans(
+    {
+        "\N{NO-BREAK SPACE}": " ",
+        "\N{NARROW NO-BREAK SPACE}": " ",
+        "\N{THIN SPACE}": " ",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+        "\N{MINUS SIGN}": "-",
+    }
+)
+_LONE_POINT: Final = re.compile(r"([+-]?[1-9]\d{0,2})\.(\d{3})", re.ASCII)
+_GROUPED: Final = re.compile(
+    r"([+-]?[1-9]\d{0,2}([,. '])\d{3}(?:\2\d{3})*)(?:(?!\2)[,.](\d+))?", re.ASCII
+)
+_PLAIN: Final = re.compile(r"([+-]?\d+)(?:[,.](\d+))?", re.ASCII)
+
+
+def plain_number(text: str) -> str:
+    """Return a number in plain digits: ``1,000.5``, ``1.000,5`` and ``1 000.5`` give ``1000.5``.
+
+    ``1,000`` is a thousand, as all pages write it; ``1.000`` may be a thousand or one and is
+    refused. Digits are kept, so that their number still tells the precision.
+
+    Raises:
+        ValueError: It is no number, or may be two; worded to follow "is not".
+    """
+    digits = text.translate(_SAME).strip()
+    if lone := _LONE_POINT.fullmatch(digits):
+        whole, point = f"{lone[1]}{lone[2]}", f"{lone[1]}.{lone[2]}"
+        raise ValueError(f"clear: it may be {whole} or {point}. Write {whole}, or {point}0")
+    if grouped := _GROUPED.fullmatch(digits):
+        whole, decimals = re.sub(r"[,. ']", "", grouped[1]), grouped[3]
+    elif plain := _PLAIN.fullmatch(digits):
+        whole, decimals = plain.groups()
+    else:
+        raise ValueError("a number we can read safely. Write it as 1000 or 1000.5")
+    return f"{whole}.{decimals}" if decimals else whole
+
+
+def as_entered(value: float) -> str:
+    """Return a number that a person entered, with all decimals that were kept."""
+    return f"{value:,.6f}".rstrip("0").rstrip(".")
