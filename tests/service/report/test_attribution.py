@@ -126,7 +126,7 @@ def test_the_loss_is_said_with_months_path_band_and_rank() -> None:
 
     assert words[0] == (
         "Exports to United States lost 1,900 t in April-June 2025 against the path foreseen on "
-        "3 April 2025 (80% band 1,800 to 2,000 t), 63.3\N{NO-BREAK SPACE}% of it."
+        "3 April 2025 (80% band 1,800 to 2,000 t), 63.3% of it."
     )
     assert "None of the 24 calm fake dates before it show a fall as deep" in words[1]
     assert "(rank 1 of 25)" in words[1]
