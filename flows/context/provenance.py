@@ -5,8 +5,6 @@ import shutil
 import subprocess
 from typing import Final
 
-from prefect.runtime import deployment
-
 from features import fingerprint
 from store.settings import PROJECT_ROOT
 
@@ -34,6 +32,8 @@ SCHEDULE: Final = "schedule"
 
 def actor() -> str:
     """Return the user of this machine, or ``schedule`` in a run that Prefect started."""
+    from prefect.runtime import deployment  # noqa: PLC0415 - a verb chooses Prefect's server first
+
     if deployment.id:
         return SCHEDULE
     try:

@@ -137,6 +137,7 @@ def up(settings: Settings) -> None:
                 if server.name == "prefect":
                     write_profile(settings.home, variables["PREFECT_API_URL"])
                     _deploy(settings, variables)
+        echo(f"up        export PREFECT_HOME={prefect_folder(settings.home)} for `prefect` itself")
     except BaseException:
         for name in reversed(started):
             _stop(settings, name)

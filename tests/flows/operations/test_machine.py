@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,11 +10,12 @@ import httpx
 import pytest
 
 from flows.backup.restore import restore
+from flows.context.prefect_home import prefect_folder
 from flows.operations import local_servers
 from flows.operations.local_servers import down, environment, running, servers, up
-from flows.operations.server_processes import LOOPBACK, LocalServer
+from flows.operations.server_processes import LOOPBACK, LocalServer, running_process
 from store.errors import DataError, StoreError
-from store.settings import Settings
+from store.settings import PROJECT_ROOT, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -127,3 +129,48 @@ def test_all_servers_listen_on_the_loopback_and_no_password_is_an_argument() -> 
             assert one.command[one.command.index("--host") + 1] == "127.0.0.1"
     assert found[2].address.endswith(":9999")
     assert "hunter2" in environment(settings)["MLFLOW_BACKEND_STORE_URI"]
+
+
+def ask(settings: Settings, *words: str) -> str:
+    """Run Python as a person would who has named no server, but Prefect's folder of the home."""
+    plain = {name: os.environ[name] for name in os.environ if not name.startswith("PREFECT_")}
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, *words],
+        env={**plain, "PREFECT_HOME": str(prefect_folder(settings.home))},
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+CHOSEN = (
+    "import os, sys, pathlib; del os.environ['PREFECT_HOME']; "
+    "from flows.context.prefect_home import choose_server; "
+    "found = choose_server(pathlib.Path(sys.argv[1])); print(found.address, found.is_lost)"
+)
+
+
+def test_up_names_its_prefect_server_to_every_command_until_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path / "var", prefect_port=free_port())
+    address = f"http://{LOOPBACK}:{settings.prefect_port}/api"
+    use(monkeypatch, servers(settings)[0])
+    up(settings)
+
+    try:
+        ran = ask(settings, "-m", "prefect", "deployment", "run", "scheduled-check/daily")
+        chosen = ask(settings, "-c", CHOSEN, str(settings.home))
+        process = running_process(settings, "prefect")
+        assert process is not None
+        os.killpg(process.number, signal.SIGKILL)
+        after = ask(settings, "-c", CHOSEN, str(settings.home))
+    finally:
+        down(settings)
+
+    assert "Created flow run" in ran
+    assert chosen.split() == [address, "False"]
+    assert after.split() == ["True"]
+    assert ask(settings, "-c", CHOSEN, str(settings.home)).split() == ["False"]

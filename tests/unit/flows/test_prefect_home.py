@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from flows.context.prefect_home import (
     remove_profile,
     write_profile,
 )
+from store.settings import PROJECT_ROOT
 
 
 class _Health(BaseHTTPRequestHandler):
@@ -116,3 +119,16 @@ def test_a_profile_that_cannot_be_read_names_no_server(tmp_path: Path) -> None:
     (prefect_folder(tmp_path) / "profiles.toml").write_text("profiles = 3\n")
 
     assert "does not run" in choose_server(tmp_path).message
+
+
+def test_no_verb_loads_prefect_before_its_server_is_chosen() -> None:
+    code = (
+        "import importlib, pkgutil, sys, flows.cli as cli; "
+        "[importlib.import_module(f'flows.cli.{one.name}') "
+        "for one in pkgutil.iter_modules(cli.__path__)]; print('prefect' in sys.modules)"
+    )
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "False"
