@@ -122,7 +122,7 @@ def log_scoreboard(run: TrackedRun, board: Scoreboard, *, pictures: bool) -> Non
     for name, figure in board.figures().items() if pictures else ():
         run.figure(figure, name)
         if name in SHOWN:
-            leave_picture(key_of("backtest", name), figure, "Errors at past origins.")
+            leave_picture(key_of("backtest", Path(name).stem), figure, "Errors at past origins.")
 
 
 def log_board(run: TrackedRun, board: pd.DataFrame) -> None:
