@@ -96,6 +96,7 @@ ONE_YEAR_SPREAD: Final = 0.2
 """Spread of a season step known from one year only (log units)."""
 
 
+@lru_cache(maxsize=128)
 def base_of(origin: Origin) -> Floats:
     """Return the base of the forecasts' log ratios, series x targets, in tonnes.
 

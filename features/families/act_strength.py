@@ -3,6 +3,8 @@
 Both could be read on the day of its announcement; ``severity`` was rated afterwards: it is unused.
 """
 
+import re
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -83,7 +85,9 @@ def mineral_strength(events: pd.DataFrame) -> Floats:
 
 def product_share(events: pd.DataFrame) -> Floats:
     """Return the share of magnet trade that each act's wording covers, 0 to 1."""
-    share = pd.Series(0.1, index=events.index)
-    for pattern, value in reversed(PRODUCT_STRENGTH):
-        share = share.mask(events["products"].str.contains(pattern, regex=True), value)
-    return np.asarray(share, dtype=np.float64)
+    return np.array([_covered(str(wording)) for wording in events["products"]], dtype=np.float64)
+
+
+@lru_cache(maxsize=4096)
+def _covered(wording: str) -> float:
+    return next((share for found, share in PRODUCT_STRENGTH if re.search(found, wording)), 0.1)

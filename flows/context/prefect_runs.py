@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, ParamSpec, TypeVar
 
-from prefect import flow, get_run_logger, tags, task
+import pandas as pd
+from prefect import Flow, get_run_logger, tags, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingContextError
@@ -35,6 +36,25 @@ class _OfRun(logging.Handler):
 _HANDLER: Final = _OfRun()
 
 
+class _JobFlow(Flow[_P, _R]):
+    """A flow that records its parameters; of one that holds tables, only what it is."""
+
+    def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return parameters as JSON; Prefect would write a backtest out number by number."""
+        named = {
+            name: f"<{type(value).__name__}>"
+            for name, value in parameters.items()
+            if any(isinstance(held, pd.DataFrame) for held in _held(value))
+        }
+        return super().serialize_parameters(parameters | named)
+
+
+def _held(value: object) -> Iterator[object]:
+    """Yield the values of a dataclass's fields."""
+    for name in getattr(value, "__dataclass_fields__", ()):
+        yield getattr(value, name)
+
+
 def job_flow(
     name: str, *, run_name: str | Callable[[], str]
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
@@ -47,7 +67,7 @@ def job_flow(
     _show_messages()
 
     def decorated(function: Callable[_P, _R]) -> Callable[_P, _R]:
-        made = flow(name=name, flow_run_name=run_name, validate_parameters=False)(function)
+        made = _JobFlow(function, name=name, flow_run_name=run_name, validate_parameters=False)
         signature = inspect.signature(function)
 
         @functools.wraps(function)

@@ -82,6 +82,7 @@ def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> Traini
     return TrainingSet(features, target, weight / weight.mean(), names)
 
 
+@lru_cache(maxsize=128)
 def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
     """Return log ratio to the base and log standard error of an origin's targets.
 
