@@ -15,9 +15,7 @@ COPY . .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 
 ENV PYTHONUNBUFFERED=1 \
-    MAGNETCAST_HOME=/var/lib/magnetcast \
-    MAGNETCAST_TRACKING_URI=sqlite:////var/lib/magnetcast/mlruns/mlflow.db \
-    MAGNETCAST_ARTIFACT_DIR=/var/lib/magnetcast/mlruns/artifacts
+    MAGNETCAST_HOME=/var/lib/magnetcast
 USER magnetcast
 VOLUME ["/var/lib/magnetcast"]
 CMD ["magnetcast", "status"]

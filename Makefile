@@ -120,4 +120,4 @@ bench-store: setup
 	$(PY) benchmarks/storage.py
 
 clean:  ## Remove the environment and everything made by runs
-	rm -rf .venv .uv var mlruns/mlflow.db mlruns/artifacts
+	rm -rf .venv .uv var mlruns

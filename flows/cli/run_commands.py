@@ -7,7 +7,7 @@ import pandas as pd
 
 from flows.context.console import echo
 from flows.context.output import show
-from flows.context.stores import made_store
+from flows.context.stores import made_store, store_of
 from store.errors import DataError, first_few
 from store.settings import Settings
 from store.vocabulary import EU27, WORLD
@@ -49,6 +49,7 @@ def run_table_and_tell(settings: Settings, as_of: pd.Timestamp, commodity: str) 
     from flows.run import run as run_flow
     from service.report.terminal_tables import forecast_table
 
+    store_of(settings)
     echo(f"magnetcast as of {as_of:%Y-%m-%d}, commodity {commodity}")
     outcome = run_flow(settings, as_of, table_config(commodity))
     show(forecast_table(largest(outcome.forecasts)))
@@ -87,6 +88,7 @@ def run_file_and_tell(
             "Expected one of them. Leave one out."
         )
     configs = [member_config(one) for one in read_commodities(path)]
+    store_of(settings)
     echo(f"magnetcast as of {as_of:%Y-%m-%d}, {len(configs)} commodities")
     results = run_each(settings, as_of, configs)
     labels = {one.published_as: one.label for one in configs}

@@ -3,8 +3,10 @@
 import functools
 import inspect
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import pandas as pd
@@ -74,6 +76,8 @@ def job_flow(
         def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             given = signature.bind(*args, **kwargs)
             given.apply_defaults()
+            if folder := os.environ.get("PREFECT_HOME"):
+                Path(folder).mkdir(parents=True, exist_ok=True)  # Prefect makes the last one only
             with tags(f"job:{name}", *_tags(given.arguments)):
                 return made(*args, **kwargs)
 

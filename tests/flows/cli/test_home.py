@@ -12,6 +12,7 @@ from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
 from flows.cli.app import VERBS
+from flows.context.prefect_runs import job_flow
 from flows.context.stores import made_store, store_of
 from flows.ingest.ingest import ingest_if_empty
 from store.facts.reading import read_vintages
@@ -237,6 +238,29 @@ def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetc
     assert again[0] == 0, again[2]
     assert "so the bundled facts were loaded" not in again[2]
     assert (nowhere / "elsewhere" / "magnetcast.db").exists()
+
+
+@pytest.mark.parametrize("verb", ["backtest", "run --commodity 850511"])
+def test_no_run_is_begun_in_a_home_without_data(
+    nowhere: Path, magnetcast: Call, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setenv("PREFECT_HOME", str(nowhere / "elsewhere" / "prefect"))
+
+    code, _, err = magnetcast(*verb.split())
+
+    assert code == 1
+    assert "There is no data yet" in err
+    assert made(nowhere) == []
+
+
+def test_prefect_has_its_folder_where_the_home_is_new(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_HOME", str(nowhere / "elsewhere" / "prefect"))
+
+    assert job_flow("nothing", run_name="nothing")(lambda: 1)() == 1
+
+    assert made(nowhere) == ["elsewhere", "elsewhere/prefect"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
