@@ -289,10 +289,7 @@ def verdict(result: Backtest, frequency: Frequency = MONTHLY) -> str:
 def compared(own: float, naive: float, covered: float, frequency: Frequency = MONTHLY) -> str:
     """Say the same given both errors and the share of periods in the band, near horizons only."""
     if not (own >= 0 and naive > 0):
-        return (
-            f"no error to compare: every scored {frequency.period}, or every error of the naive, "
-            "is zero"
-        )
+        return f"no error to compare: every scored {frequency.period} or naive error is zero"
     better = 1 - own / naive
     word = "better" if better >= 0 else "WORSE"
     return (
