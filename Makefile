@@ -86,9 +86,9 @@ docs-test: setup  ## Follow every command of the documentation on the bundled fa
 lock: setup  ## Resolve the packages anew
 	$(UV) pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
 
-bench: bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -service, -store, -tables and -kills measure time and harm)
+bench: bench-evidence bench-magnets bench-coverage bench-accuracy bench-mirror bench-diversion bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -scenario, -service, -store, -tables and -kills measure time and harm)
 
-bench-evidence bench-magnets bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-scale bench-tables: bench-%: setup
+bench-evidence bench-magnets bench-coverage bench-accuracy bench-mirror bench-diversion bench-speed bench-run bench-scenario bench-scale bench-tables: bench-%: setup
 	$(PY) benchmarks/$*.py
 
 bench-kills: setup

@@ -141,6 +141,9 @@ ERROR_AUTOCORRELATION: Final = "carry_over"
 """Metric of a score: the share of one month's forecast error that carries into the next month, 0 to
 1, from all destinations together."""
 
+ERROR_CORRELATION: Final = "error_correlation"
+"""Metric of a score: the correlation of two destinations' forecast errors in one month, 0 to 1."""
+
 FORECAST_COLUMNS: Final = (
     "destination",
     "cutoff",

@@ -21,10 +21,11 @@ from flows.monitoring.spans import spanned
 from flows.training.known_steps import show_known
 from models.evaluation.backtest import Backtest, EvidenceBacktest, backtest_evidence
 from models.evaluation.compare import differences
-from models.evaluation.coverage import coverage_scores
+from models.evaluation.coverage import SUM_COVERAGE, coverage_scores
 from models.evaluation.market_regimes import with_regime
 from models.evaluation.plots import score_plots, scoreboard_plots
 from models.evaluation.scores import LONGEST_LAG, carry_over, scoreboard
+from models.evaluation.sums import error_copula, sum_cells, together
 from models.forecasting.forecaster import MODEL, REFERENCE
 from models.learning.spec import ModelSpec
 from models.registry import tracking
@@ -34,7 +35,7 @@ from store.errors import StoreError
 from store.frequency import MONTHLY, Frequency
 from store.publications.publishing import write_scores
 from store.settings import Settings
-from store.vocabulary import ALL, COMMODITY, ERROR_AUTOCORRELATION
+from store.vocabulary import ALL, COMMODITY, ERROR_AUTOCORRELATION, ERROR_CORRELATION
 
 DPI: Final = 130
 
@@ -207,31 +208,34 @@ def named_scores(result: Backtest, *, as_of: pd.Timestamp, model_version: str) -
 
 
 def told_scores(result: Backtest) -> pd.DataFrame:
-    """Return the scores of a backtest, the coverage of its bands and the carry-over of errors."""
+    """Return the scores of a backtest, how often its bands held, and how errors go together."""
     own = result.cells.loc[result.cells["model"] == MODEL] if len(result.cells) else result.cells
     if own.empty:
         return result.scores
-    parts = [result.scores, coverage_scores(result.cells), carried(own)]
+    sums = sum_cells(result.cells, error_copula(own).carry)
+    parts = [
+        result.scores,
+        coverage_scores(result.cells),
+        coverage_scores(sums, SUM_COVERAGE),
+        carried(own),
+    ]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
 def carried(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return as a score how much of a miss carries over to the next month, if that can be told.
+    """Return as scores how errors of months and of destinations go together, where known.
 
     Args:
         cells: Those of the product's model in a backtest; not modified.
     """
-    share, pairs = carry_over(cells)
-    row = {
-        "model": MODEL,
-        "scope": ALL,
-        "horizon_from": 1,
-        "horizon_to": LONGEST_LAG,
-        "metric": ERROR_AUTOCORRELATION,
-        "value": share,
-        "cells": pairs,
-    }
-    return pd.DataFrame([row] if share >= 0 else [], columns=list(row))
+    reach = {"model": MODEL, "scope": ALL, "horizon_from": 1, "horizon_to": LONGEST_LAG}
+    found = {ERROR_AUTOCORRELATION: carry_over(cells), ERROR_CORRELATION: together(cells)}
+    rows = [
+        {**reach, "metric": metric, "value": share, "cells": pairs}
+        for metric, (share, pairs) in found.items()
+        if share >= 0
+    ]
+    return pd.DataFrame(rows, columns=[*reach, "metric", "value", "cells"])
 
 
 def evidence_scoreboard(workspace: Workspace, result: Backtest) -> Scoreboard:

@@ -23,6 +23,9 @@ FEWEST: Final = 20
 BAND_COVERAGE: Final = "band_coverage"
 """Name of the metric in stored scores; its cells are the forecasts counted."""
 
+SUM_COVERAGE: Final = "sum_coverage"
+"""The same for three months taken together, by the horizon of the last."""
+
 _KEY: Final = ["model", "scope", "horizon_from", "horizon_to"]
 
 
@@ -64,11 +67,13 @@ def _share(share: float, forecasts: int) -> str:
     return f"{share:.0%} of {forecasts:,}"
 
 
-def coverage_scores(cells: pd.DataFrame) -> pd.DataFrame:
+def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.DataFrame:
     """Return the coverage of each model that may be published, by destination and horizon group.
 
     Args:
-        cells: As ``models.evaluation.scores.cell_scores`` returns; not modified.
+        cells: As ``models.evaluation.scores.cell_scores`` returns, of months, or of sums; not
+            modified.
+        metric: What they are, ``BAND_COVERAGE`` or ``SUM_COVERAGE``.
 
     Returns:
         One row per model, scope (a destination or ``ALL``) and group with a scored forecast:
@@ -82,23 +87,26 @@ def coverage_scores(cells: pd.DataFrame) -> pd.DataFrame:
     each = grouped.assign(scope=grouped["destination"])
     groups = pd.concat([grouped.assign(scope=ALL), each]).groupby(_KEY)["is_covered"]
     found = groups.agg(value="mean", cells="size").reset_index()
-    return found.assign(metric=BAND_COVERAGE)[[*_KEY, "metric", "value", "cells"]]
+    return found.assign(metric=metric)[[*_KEY, "metric", "value", "cells"]]
 
 
-def coverage_of(scores: pd.DataFrame, destination: str, status: str) -> tuple[Coverage, ...]:
+def coverage_of(
+    scores: pd.DataFrame, destination: str, status: str, metric: str = BAND_COVERAGE
+) -> tuple[Coverage, ...]:
     """Return the coverage of a destination's published band, by horizon group.
 
     Args:
         scores: Of one backtest, the product's own model under any name; not modified.
         destination: Whose band it is.
         status: Of its forecast: where a fallback answered, the coverage is the fallback's.
+        metric: Of the band of months, or of that of sums.
 
     Returns:
         The groups in which any destination was scored, nearest first; none without a backtest.
     """
     if scores.empty:
         return ()
-    held = scores.loc[scores["metric"] == BAND_COVERAGE]
+    held = scores.loc[scores["metric"] == metric]
     speaker = next((name for step, name in SPEAKER.items() if status.endswith(step)), None)
     spoke = held["model"] == speaker
     table = held.loc[spoke if spoke.any() else ~held["model"].isin(list(SPEAKER.values()))]

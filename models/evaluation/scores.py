@@ -183,6 +183,11 @@ OUTERMOST: Final = 0.01
 """Ranks are kept so far from 0 and 1: nothing is published of the tails beyond."""
 
 
+def origin_column(cells: pd.DataFrame) -> str:
+    """Return the column that tells origins apart: several may share a cutoff."""
+    return "as_of" if "as_of" in cells else "cutoff"
+
+
 def carry_over(cells: pd.DataFrame) -> tuple[float, int]:
     """Return the share of an error that carries into the next month, and the number of pairs.
 
@@ -200,8 +205,9 @@ def carry_over(cells: pd.DataFrame) -> tuple[float, int]:
     own = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
     at = ranks_within(own[list(QUANTILE_COLUMNS)].to_numpy(float), own["tonnes"].to_numpy(float))
     score = ndtri(np.clip(at, OUTERMOST, 1.0 - OUTERMOST))
-    scored = own[["destination", "cutoff", "horizon"]].assign(score=score)
-    both = scored.merge(scored, on=["destination", "cutoff"], suffixes=("", "_later"))
+    origin = origin_column(own)
+    scored = own[["destination", origin, "horizon"]].assign(score=score)
+    both = scored.merge(scored, on=["destination", origin], suffixes=("", "_later"))
     lag = both["horizon_later"] - both["horizon"]
     pairs = both.loc[lag.between(1, LONGEST_LAG)].assign(lag=lag)
     if len(pairs) < FEWEST_PAIRS:

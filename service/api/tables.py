@@ -21,11 +21,13 @@ from service.queries.models import (
     PublicationResponse,
     RefusedFileResponse,
     ScoreResponse,
+    SumResponse,
     Tariff,
     TrackCell,
     Vintage,
     columns_of,
 )
+from service.queries.sums import sums_of
 from service.state import Chosen, Current, Shared
 
 router = APIRouter(responses=CSV_TOO)
@@ -67,6 +69,20 @@ def figures(
     """Return published figures, newest first; revisions of one figure are rows of their own."""
     rows = history.figures(current, destination=destination or None, period=period)
     return shown.reply(rows, columns_of(FigureResponse))
+
+
+@router.get("/sums", response_model=Page[SumResponse], tags=["forecasts"])
+def sums(
+    *,
+    current: Chosen,
+    shown: Shown,
+    destination: Annotated[
+        list[str], Query(description="Taken together; repeat for several.", max_length=20)
+    ],
+) -> Response:
+    """Return quarters, the year and the next twelve months of destinations taken together."""
+    rows = [one.record for one in sums_of(current, destination)]
+    return shown.reply(rows, columns_of(SumResponse))
 
 
 @router.get("/scores", response_model=Page[ScoreResponse], tags=["scores"])

@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from models.evaluation.coverage import Coverage, coverage_of
+from models.evaluation.coverage import SUM_COVERAGE, Coverage, coverage_of
 from service.charts.markers import Marker, RateStep, pick_markers
 from service.wording import MAGNETS, in_reading_order, name_of, tonnes, words_of
 from store.vocabulary import COMMODITY
@@ -91,6 +91,8 @@ class Fan:
     """What it is of, in words."""
     coverage: tuple[Coverage, ...] = ()
     """How often the band held in the backtest, by horizon group; none without one."""
+    sums: tuple[Coverage, ...] = ()
+    """The same of three months taken together."""
 
     @property
     def start(self) -> pd.Timestamp:
@@ -150,6 +152,7 @@ def make_fan(report: ReportInput, destination: str) -> Fan:
         markers=tuple(markers),
         left_out=left_out,
         coverage=coverage_of(report.scores, destination, status_of(forecast)),
+        sums=coverage_of(report.scores, destination, status_of(forecast), SUM_COVERAGE),
     )
 
 

@@ -79,6 +79,27 @@ class FigureResponse(ResponseModel):
     vintage: int | None = Field(description="Ingest that added it.", examples=[2])
 
 
+class SumResponse(ResponseModel):
+    """Some months of destinations taken together, from joint simulated paths; tonnes."""
+
+    what: str = Field(examples=["Quarter 1 of 2027"])
+    first: str = Field(examples=["2027-01"])
+    last: str = Field(examples=["2027-03"])
+    known_months: int = Field(description="Months of it that are known.", examples=[0])
+    p05: float = Field(examples=[900.0])
+    p10: float = Field(examples=[1010.0])
+    p25: float = Field(examples=[1240.0])
+    p50: float = Field(examples=[1490.0])
+    p75: float = Field(examples=[1710.0])
+    p90: float = Field(examples=[1950.0])
+    p95: float = Field(examples=[2120.0])
+    year_before: float | None = Field(examples=[1530.0])
+    chance_below: float | None = Field(
+        description="Chance to stay below the year before; 0.05 means at most, 0.95 at least that.",
+        examples=[0.55],
+    )
+
+
 class ScoreResponse(ResponseModel):
     """One score of a backtest."""
 

@@ -2,52 +2,22 @@
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.policy.drawing import drawn, month_ranks
+from models.forecasting.joint_paths import USUAL_CARRY, ErrorCopula, sample_paths
 from service.errors import UnknownError
 from service.http.responses import Record, records
 from service.live.documents import KILOGRAMS
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.wording import chance_below, name_of
-from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES
+from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 
 Floats = NDArray[np.float64]
-
-PATHS: Final = 10_000
-SEED: Final = 0
-"""The same quantiles always give the same paths."""
-
-USUAL_AUTOCORRELATION: Final = 0.7
-"""Used where no backtest was published. Near the 0.68 of the backtest on the bundled figures."""
-
-
-def sample_paths(quantiles: Floats, autocorrelation: float) -> Floats:
-    """Return simulated months in a row, paths x months in tonnes.
-
-    Args:
-        quantiles: Months x ``QUANTILES`` in tonnes, as published.
-        autocorrelation: Share of one month's error that carries into the next, 0 to 1.
-    """
-    ranks = _ranks(len(quantiles), autocorrelation)
-    return drawn(quantiles[None], ranks[:, None, :])[:, 0]
-
-
-def quantiles_of_sum(quantiles: Floats, autocorrelation: float) -> Floats:
-    """Return the quantiles of months taken together, in tonnes; arguments as ``sample_paths``."""
-    total = sample_paths(quantiles, autocorrelation).sum(axis=1)
-    return np.asarray(np.quantile(total, QUANTILES))
-
-
-@lru_cache(maxsize=8)
-def _ranks(months: int, autocorrelation: float) -> Floats:
-    return month_ranks(months, autocorrelation, PATHS, SEED)
 
 
 def largest_gap(paths: Floats, tonnes: float) -> Floats:
@@ -107,7 +77,7 @@ def autocorrelation_of(publication: Publication) -> ErrorAutocorrelation:
         scores["metric"].eq(ERROR_AUTOCORRELATION) & (scores["as_of"] <= publication.as_of)
     ]
     if own.empty:
-        return ErrorAutocorrelation(USUAL_AUTOCORRELATION, "default, no backtest published")
+        return ErrorAutocorrelation(USUAL_CARRY, "default, no backtest published")
     newest = own.sort_values("as_of", kind="stable").iloc[-1]
     return ErrorAutocorrelation(
         float(newest["value"]),
@@ -166,7 +136,9 @@ def need_document(publication: Publication, need: Record) -> Record:
     autocorrelation = autocorrelation_of(publication)
     ahead = rows.loc[rows["period"] >= _month_of(publication.as_of)]
     quantiles = ahead[list(QUANTILE_COLUMNS)].to_numpy(float)
-    paths = sample_paths(quantiles, autocorrelation.share) if len(ahead) else np.zeros((1, 0))
+    paths = np.zeros((1, 0))
+    if len(ahead):
+        paths = sample_paths(quantiles[None], ErrorCopula(autocorrelation.share))[:, 0]
     buffers = [
         round(buffer_for(paths, need["tonnes"], cover), KILOGRAMS) if len(ahead) else None
         for cover in COVERS

@@ -7,19 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
-
 from service.charts.canvas import COLOURS, DARK_COLOURS
 from service.charts.fan import Fan, ReportInput, make_fans
 from service.charts.fan_charts import fan_png
 from service.charts.publication_charts import OVERVIEW_ALT, overview_png, overview_svg
-from service.queries.needs import USUAL_AUTOCORRELATION
+from service.queries.sums import copula_of
 from service.report import view
 from service.report.backtest_view import YARDSTICKS, comparisons, losses, models_of, score_rows
 from service.templating import environment
 from service.wording import full_words_of
 from store.errors import DataError, first_few
-from store.vocabulary import ALL, ERROR_AUTOCORRELATION, EU27, FORECAST_COLUMNS, WORLD
+from store.vocabulary import ALL, EU27, FORECAST_COLUMNS, WORLD
 
 PAGE: Final = "index.html"
 
@@ -174,8 +172,8 @@ def _render_page(report: ReportInput, fans: list[Fan]) -> str:
     scores = score_rows(report.scores)
     single = [row for row in scores if row.scope != ALL] if report.sections else []
     overall = [row for row in scores if row.scope in {ALL, WORLD}]
-    share = _autocorrelation(report.scores)
-    outlooks = [outlook for fan in fans if (outlook := view.outlook_of(fan, share))]
+    copula = copula_of(report.scores)
+    outlooks = [outlook for fan in fans if (outlook := view.outlook_of(fan, copula))]
     drawn, title, label = _overview(report, fans)
     sections = fans if report.sections else []
     return (
@@ -202,11 +200,3 @@ def _render_page(report: ReportInput, fans: list[Fan]) -> str:
             dark_colours=DARK_COLOURS,
         )
     )
-
-
-def _autocorrelation(scores: pd.DataFrame) -> float:
-    """Return the error autocorrelation of the newest backtest, else the usual one."""
-    if scores.empty:
-        return USUAL_AUTOCORRELATION
-    own = scores.loc[scores["metric"] == ERROR_AUTOCORRELATION, "value"]
-    return USUAL_AUTOCORRELATION if own.empty else float(own.iloc[-1])

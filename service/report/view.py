@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from models.evaluation.coverage import Coverage
+from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sum
 from service.charts.fan import (
     Fan,
     alt_text,
@@ -20,7 +20,6 @@ from service.charts.fan import (
 from service.charts.fan_charts import fan_svg
 from service.charts.markers import Marker
 from service.live.documents import drivers_of
-from service.queries.needs import quantiles_of_sum
 from service.wording import NBSP, chance_below, name_of, percent, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
@@ -47,8 +46,9 @@ class Outlook:
     """Chance that they stay below the year before; NaN where that is not known."""
     last_year: float
     """Tonnes of the last twelve known months."""
-    coverage: tuple[Coverage, ...]
-    """How often the 80% band held in the backtest, for the horizons of these months."""
+    coverage: str
+    """How often the 80% band of three months together held in the backtest at this distance;
+    empty where that is not known."""
 
     @property
     def name(self) -> str:
@@ -103,12 +103,12 @@ class Section:
         return tuple(ahead[:MONTHS_IN_HEADLINE])
 
 
-def outlook_of(fan: Fan, autocorrelation: float) -> Outlook | None:
+def outlook_of(fan: Fan, copula: ErrorCopula) -> Outlook | None:
     """Return the outlook of one destination, or None without a forecast.
 
     Args:
         fan: What its chart shows.
-        autocorrelation: Share of one month's error that carries into the next, 0 to 1.
+        copula: How errors of months go together.
     """
     rows = months_ahead(fan).head(MONTHS_IN_HEADLINE)
     if rows.empty:
@@ -116,21 +116,21 @@ def outlook_of(fan: Fan, autocorrelation: float) -> Outlook | None:
     past = _year_before(fan, rows["period"])
     before = float(past["tonnes"].sum()) if len(past) == len(rows) else float("nan")
     quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(float)
-    total = quantiles_of_sum(quantiles, autocorrelation)
+    total = quantiles_of_sum(quantiles[None], copula)
     by_name = dict(zip(QUANTILE_COLUMNS, total.tolist(), strict=True))
     return Outlook(
         destination=fan.destination,
         months=_span(rows["period"]),
         low=by_name["p10"],
-        middle=float(rows["p50"].sum()),
+        middle=by_name["p50"],
         high=by_name["p90"],
         before=before,
         partly_estimated=bool((past["kind"] == "estimated").any()),
         status=status_of(fan.forecast),
         chance_below=chance_below(total.tolist(), before),
         last_year=fan.last_year,
-        coverage=tuple(
-            one for one in fan.coverage if any(one.holds(int(h)) for h in rows["horizon"])
+        coverage=next(
+            (one.words for one in fan.sums if one.holds(int(rows["horizon"].iloc[-1]))), ""
         ),
     )
 

@@ -19,7 +19,7 @@ from service.live.publication import Publication
 from service.queries.explain import forecast_sentences
 from service.queries.history import known_destination, months_of, titles
 from service.queries.models import HistoryMonth, columns_of
-from service.queries.needs import autocorrelation_of
+from service.queries.sums import copula_at, sums_of
 from service.report import view
 from service.web.render import OTHERS, FormErrors, page
 from service.wording import NBSP, home_of, name_of, signed_tonnes
@@ -55,7 +55,7 @@ def destination_page(
     """
     known_destination(publication, destination)
     fan = fan_of(publication, destination)
-    outlook = view.outlook_of(fan, autocorrelation_of(publication).share)
+    outlook = view.outlook_of(fan, copula_at(publication))
     rows = view.month_rows(fan)
     overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
     history = months_of(publication, destination)[-HISTORY_SHOWN:]
@@ -75,6 +75,7 @@ def destination_page(
         rows=rows,
         overrides={f"{pd.Timestamp(month):%b %Y}": row for month, row in overrides.items()},
         months=list(zip(fan.forecast["period"], rows, strict=True)),
+        sums=sums_of(publication, (destination,)),
         reasons=reasons(publication, fan, rows),
         exact=bool(fan.forecast["contributions"].notna().all()),
         history=history[::-1],
@@ -127,9 +128,9 @@ class OverviewLine:
 
 def overview(publication: Publication, now: pd.Timestamp) -> Answer:
     """Return the overview; of many destinations the largest come first."""
-    share = autocorrelation_of(publication).share
+    copula = copula_at(publication)
     fans = [fan_of(publication, name) for name in publication.destinations]
-    outlooks = [(fan, view.outlook_of(fan, share)) for fan in fans]
+    outlooks = [(fan, view.outlook_of(fan, copula)) for fan in fans]
     lines = [_line(fan, outlook) for fan, outlook in outlooks if outlook is not None]
     if publication.is_wide:
         lines.sort(key=lambda line: -line.outlook.middle)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from models.evaluation.coverage import BAND_COVERAGE
+from models.evaluation.coverage import BAND_COVERAGE, SUM_COVERAGE
 from service.report.report import ReportInput
 from store.vocabulary import (
     AGGREGATES,
@@ -160,6 +160,7 @@ def make_scores() -> pd.DataFrame:
             rows += [
                 ("magnetcast", scope, first, last, BAND_COVERAGE, 0.78, count),
                 ("seasonal_naive", scope, first, last, BAND_COVERAGE, 0.7, count),
+                ("magnetcast", scope, first, last, SUM_COVERAGE, 0.76, count),
             ]
     return pd.DataFrame(
         rows, columns=["model", "scope", "horizon_from", "horizon_to", "metric", "value", "cells"]

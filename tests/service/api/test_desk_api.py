@@ -10,12 +10,12 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
+from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.models import Page, Problem
 from service.app import Rules
 from service.planning import models
 from service.planning.entries import override_cells, value_added
 from service.planning.webhooks import WebhookPolicy
-from service.queries.needs import USUAL_AUTOCORRELATION
 from service.wording import chance_below
 from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.overrides import OverrideRow, add_override, read_planning
@@ -105,7 +105,7 @@ def test_how_much_carries_over_comes_from_the_published_backtest(
     desk.app.state.shared.live.refresh()
     told = desk.get(f"{API}/needs/1").json()
 
-    assert usual["carry_over"] == USUAL_AUTOCORRELATION
+    assert usual["carry_over"] == USUAL_CARRY
     assert "no backtest published" in usual["carry_over_source"]
     assert told["carry_over"] == 0.0
     assert told["carry_over_source"] == "backtest as of 2026-11-24, 99 pairs of months"

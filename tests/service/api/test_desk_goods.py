@@ -16,12 +16,12 @@ from starlette.testclient import TestClient
 
 from flows.alerts import alert
 from flows.context.stores import store_of
+from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.models import Page
 from service.app import Rules
 from service.planning import models
 from service.planning.entries import override_cells, value_added
 from service.planning.webhooks import WebhookPolicy
-from service.queries.needs import USUAL_AUTOCORRELATION
 from service.wording import chance_below
 from store.database import open_store
 from store.facts.evidence import save_label
@@ -93,7 +93,7 @@ def test_a_need_of_other_goods_is_told_by_their_own_forecast(desk: TestClient) -
     # Half of the paths of one month are short; along four more of them are.
     assert 0.5 < made["chance_any_month"] < 1.0
     assert 0 < made["buffer_90_t"] <= made["buffer_95_t"]
-    assert made["carry_over"] == USUAL_AUTOCORRELATION
+    assert made["carry_over"] == USUAL_CARRY
     assert desk.get(f"{API}/needs/{made['id']}").json() == made
 
 
@@ -108,7 +108,7 @@ def test_a_backtest_of_the_goods_tells_how_much_carries_over(
 
     told = desk.get(f"{API}/needs/{usual['id']}").json()
 
-    assert (told["carry_over"], usual["carry_over"]) == (0.0, USUAL_AUTOCORRELATION)
+    assert (told["carry_over"], usual["carry_over"]) == (0.0, USUAL_CARRY)
     assert told["buffer_95_t"] < usual["buffer_95_t"]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
-from models.evaluation.coverage import coverage_of
+from models.evaluation.coverage import SUM_COVERAGE, coverage_of
 from service.report.report import render_page
 from tests.service.builders import make_report, make_scores
 
@@ -22,8 +22,9 @@ def test_pages_the_api_and_the_report_quote_the_same_coverage(
 
     assert [one["words"] for one in told] == [one.words for one in groups]
     assert [one["share"] for one in told] == [one.share for one in groups]
-    shown = next(one for one in groups if one.holds(4))
-    assert f"4\N{EN DASH}6 months ahead {shown.words}." in page
+    sums = coverage_of(make_scores(), destination, status, SUM_COVERAGE)
+    shown = next(one for one in sums if one.holds(6))
+    assert f"three months together held: {shown.words}." in page
     cells = "".join(f'<td class="text">{one.words}</td>' for one in groups)
     assert cells in record
     assert cells in report

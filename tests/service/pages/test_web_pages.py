@@ -149,7 +149,7 @@ def test_the_overview_tells_how_sure_it_is_and_what_moves_it(client: TestClient)
     text = client.get("/").text
 
     assert "Chance that the total of these months falls below the year before" in text
-    assert "single months held: 4\N{EN DASH}6 months ahead 78% of 220." in text
+    assert "band of three months together held: 76% of 220." in text
     assert "<strong>Main drivers</strong> (Nov 2026, median" in text
 
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from service.queries.needs import any_short, buffer_for, largest_gap, quantiles_of_sum, sample_paths
+from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sum, sample_paths
+from service.queries.needs import any_short, buffer_for, largest_gap
 
 ALONE = np.array([[50.0, 50.0], [50.0, 150.0], [150.0, 50.0], [150.0, 150.0]])
 """Two months that know nothing of each other: each is 50 or 150."""
@@ -32,15 +33,18 @@ def test_joint_paths_of_published_quantiles_need_more_the_more_a_miss_carries_ov
     row = [60.0, 70.0, 85.0, 100.0, 115.0, 130.0, 140.0]
     quantiles = np.array([row] * 6)
 
-    found = [buffer_for(sample_paths(quantiles, share), 100.0, 0.9) for share in (0.0, 0.7, 1.0)]
+    def paths(carry: float) -> np.ndarray:
+        return sample_paths(quantiles[None], ErrorCopula(carry))[:, 0]
+
+    found = [buffer_for(paths(carry), 100.0, 0.9) for carry in (0.0, 0.7, 1.0)]
 
     assert found == sorted(found)
     # All months alike: the path at the 10% quantile falls short by 30 t each month.
     assert found[-1] == pytest.approx(180.0, abs=6.0)
     assert found[0] < 110.0
-    single = sample_paths(quantiles, 0.7)
+    single = paths(0.7)
     assert np.quantile(single, 0.1, axis=0) == pytest.approx([70.0] * 6, abs=1.5)
-    assert (sample_paths(quantiles, 0.7) == single).all()
+    assert (paths(0.7) == single).all()
 
 
 @given(
@@ -64,7 +68,9 @@ def test_the_band_of_a_sum_is_narrower_the_less_errors_persist() -> None:
     row = [60.0, 70.0, 85.0, 100.0, 115.0, 130.0, 140.0]
     quantiles = np.array([row] * 3)
 
-    alike, usual, alone = (quantiles_of_sum(quantiles, share) for share in (1.0, 0.7, 0.0))
+    alike, usual, alone = (
+        quantiles_of_sum(quantiles[None], ErrorCopula(carry)) for carry in (1.0, 0.7, 0.0)
+    )
 
     # All months alike: the quantiles of the sum are the sums of the quantiles.
     assert alike == pytest.approx(3.0 * np.array(row), abs=4.0)

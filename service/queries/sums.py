@@ -1,0 +1,173 @@
+"""Months and destinations taken together: quarters, the year, twelve months, with their own bands.
+
+Every band comes from joint simulated paths; months that are known enter with their standard error.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
+from service.http.responses import Record
+from service.live.documents import KILOGRAMS
+from service.live.publication import Publication
+from service.queries.history import known_destination
+from service.wording import chance_below
+from store.arrays import Floats
+from store.errors import DataError
+from store.vocabulary import (
+    AGGREGATES,
+    ERROR_AUTOCORRELATION,
+    ERROR_CORRELATION,
+    QUANTILE_COLUMNS,
+    QUANTILES,
+)
+
+YEAR: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Some months taken together, in tonnes; NaN where a month of the year before is not known."""
+
+    what: str
+    first: pd.Timestamp
+    last: pd.Timestamp
+    known_months: int
+    quantiles: tuple[float, ...]
+    year_before: float
+    chance_below: float
+    """Chance to stay below the year before."""
+
+    def at(self, name: str) -> float:
+        """Return a quantile by its column name."""
+        return self.quantiles[QUANTILE_COLUMNS.index(name)]
+
+    @property
+    def record(self) -> Record:
+        """Return it as the API tells it, ``SumResponse``."""
+        numbers = dict(zip(QUANTILE_COLUMNS, self.quantiles, strict=True))
+        known = not np.isnan(self.year_before)
+        return {
+            "what": self.what,
+            "first": f"{self.first:%Y-%m}",
+            "last": f"{self.last:%Y-%m}",
+            "known_months": self.known_months,
+            **{name: round(value, KILOGRAMS) for name, value in numbers.items()},
+            "year_before": round(self.year_before, KILOGRAMS) if known else None,
+            "chance_below": round(self.chance_below, 4) if known else None,
+        }
+
+
+def copula_of(scores: pd.DataFrame) -> ErrorCopula:
+    """Return how errors went together in a backtest, the usual where it does not tell."""
+    usual = ErrorCopula()
+    if scores.empty:
+        return usual
+    told = scores.drop_duplicates("metric", keep="last").set_index("metric")["value"]
+    return ErrorCopula(
+        float(told.get(ERROR_AUTOCORRELATION, usual.carry)),
+        float(told.get(ERROR_CORRELATION, usual.together)),
+    )
+
+
+def copula_at(publication: Publication) -> ErrorCopula:
+    """Return how errors went together in the newest backtest."""
+    return copula_of(publication.scores_at(publication.as_of))
+
+
+def sums_of(publication: Publication, destinations: Sequence[str]) -> list[Sum]:
+    """Return the quarters ahead, the year to its end and the next twelve months.
+
+    Args:
+        publication: What is published.
+        destinations: Taken together; none of them holds another.
+
+    Returns:
+        Spans whose every month is known or forecast.
+
+    Raises:
+        UnknownError: A destination is not forecast.
+        DataError: A destination is there twice, by itself or within a sum.
+    """
+    _check_apart(publication, destinations)
+    known = _Known.of(publication, destinations)
+    months = known.forecast_months
+    paths = sample_paths(known.quantiles, copula_at(publication)).sum(axis=1)
+    today = publication.as_of.tz_convert("UTC").tz_localize(None).to_period("M")
+    spans = [
+        *(
+            (f"Quarter {q.quarter} of {q.year}", q.asfreq("M", "start"), 3)
+            for q in _quarters(months)
+        ),
+        (f"Year {today.year}", pd.Period(year=today.year, month=1, freq="M"), YEAR),
+        ("Next twelve months", today, YEAR),
+    ]
+    found = (known.sum(what, first, first + (count - 1), paths) for what, first, count in spans)
+    return [one for one in found if one is not None]
+
+
+def _quarters(months: pd.PeriodIndex) -> list[pd.Period]:
+    """Return the quarters that begin within the forecast."""
+    return [q for q in months.asfreq("Q").unique() if q.asfreq("M", "start") >= months[0]]
+
+
+def _check_apart(publication: Publication, destinations: Sequence[str]) -> None:
+    """Refuse destinations that are counted twice."""
+    parts = [
+        part
+        for name in destinations
+        for part in AGGREGATES.get(known_destination(publication, name), (name,))
+    ]
+    twice = sorted({part for part in parts if parts.count(part) > 1})
+    if twice:
+        raise DataError(
+            f"destination={list(destinations)} holds {', '.join(twice)} twice. Expected "
+            "destinations that do not hold each other. Leave out the sum or its members."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Past months and forecasts of destinations taken together."""
+
+    past: pd.Series
+    """Tonnes by month."""
+    stderr: pd.Series
+    quantiles: Floats
+    """Destinations x months x ``QUANTILES``."""
+    forecast_months: pd.PeriodIndex
+
+    @classmethod
+    def of(cls, publication: Publication, destinations: Sequence[str]) -> "_Known":
+        panel = publication.snapshot.panel
+        own = panel.loc[panel["destination"].isin(list(destinations))]
+        month = pd.PeriodIndex(own["period"], freq="M")
+        tonnes = own["tonnes"].groupby(month).sum(min_count=len(destinations)).dropna()
+        stderr = (own["stderr_t"] ** 2).groupby(month).sum() ** 0.5
+        rows = publication.latest
+        rows = rows.assign(period=pd.PeriodIndex(rows["period"], freq="M")).sort_values("period")
+        each = [rows.loc[rows["destination"] == name] for name in destinations]
+        quantiles = np.stack([part[list(QUANTILE_COLUMNS)].to_numpy(float) for part in each])
+        return cls(tonnes, stderr, quantiles, pd.PeriodIndex(each[0]["period"]))
+
+    def sum(self, what: str, first: pd.Period, last: pd.Period, paths: Floats) -> Sum | None:
+        """Return a span of months taken together, None where one is neither known nor forecast."""
+        span = pd.period_range(first, last, freq="M")
+        ahead = span.intersection(self.forecast_months)
+        past = span.difference(ahead)
+        if not len(ahead) or not past.isin(self.past.index).all():
+            return None
+        noise = float(np.sqrt((self.stderr[past] ** 2).sum()))
+        drawn = paths[:, self.forecast_months.isin(ahead)].sum(axis=1) + self.past[past].sum()
+        drawn += noise * np.random.default_rng(SEED + 1).standard_normal(PATHS)
+        quantiles = np.quantile(drawn, QUANTILES)
+        before = span - YEAR
+        year = float(self.past[before].sum()) if before.isin(self.past.index).all() else np.nan
+        return Sum(
+            what, first.to_timestamp(), last.to_timestamp(), len(past),
+            tuple(quantiles.tolist()), year, chance_below(quantiles.tolist(), year),
+        )  # fmt: skip

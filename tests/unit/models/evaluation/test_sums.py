@@ -1,0 +1,82 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import ndtri
+
+from models.evaluation.sums import error_copula, sum_cells, together
+from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sum, sample_paths
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+SPREAD = ndtri(np.array(QUANTILES))
+ROW = 100.0 + 10.0 * SPREAD
+
+
+def cells_of(copula: ErrorCopula, *, series: int = 4, months: int = 6, origins: int = 400):
+    """Cells whose truth lies where joint paths of a known copula lie."""
+    quantiles = np.broadcast_to(ROW, (series, months, len(ROW)))
+    tonnes = sample_paths(quantiles, copula, origins)
+    origin, name, horizon = (part.ravel() for part in np.indices(tonnes.shape))
+    frame = pd.DataFrame(
+        {
+            "model": "magnetcast",
+            "destination": np.array(list("ABCDEFGH"))[name],
+            "cutoff": origin,
+            "period": origin * 100 + horizon,
+            "horizon": horizon + 1,
+            "tonnes": tonnes.ravel(),
+            "scale": 1.0,
+            **dict(zip(QUANTILE_COLUMNS, ROW, strict=True)),
+        }
+    )
+    return frame.assign(is_covered=frame["tonnes"].between(frame["p10"], frame["p90"]))
+
+
+@pytest.mark.parametrize("made", [ErrorCopula(0.3, 0.0), ErrorCopula(0.7, 0.6)], ids=str)
+def test_how_errors_go_together_is_found(made: ErrorCopula) -> None:
+    found = error_copula(cells_of(made))
+
+    assert found.carry == pytest.approx(made.carry, abs=0.05)
+    assert found.together == pytest.approx(made.together, abs=0.05)
+
+
+def test_few_months_leave_the_usual() -> None:
+    few = cells_of(ErrorCopula(0.2, 0.1), series=2, months=2, origins=3)
+
+    assert error_copula(few) == ErrorCopula()
+    assert np.isnan(together(few)[0])
+
+
+@pytest.mark.parametrize("carry", [0.0, 0.6])
+def test_the_band_of_three_months_holds_as_often_as_it_says(carry: float) -> None:
+    sums = sum_cells(cells_of(ErrorCopula(carry, 0.0), origins=800), carry)
+
+    assert len(sums) == 800 * 4 * 2
+    assert sums["is_covered"].mean() == pytest.approx(0.8, abs=0.02)
+    assert set(sums["horizon"]) == {3, 6}
+
+
+def test_only_three_scored_months_in_a_row_are_a_sum() -> None:
+    cells = cells_of(ErrorCopula(), series=1, origins=2)
+    cells = cells.loc[~((cells["cutoff"] == 0) & (cells["horizon"] == 2))]
+
+    sums = sum_cells(cells, 0.5)
+
+    assert sums[["cutoff", "horizon"]].to_numpy().tolist() == [[0, 6], [1, 3], [1, 6]]
+    last = cells.loc[(cells["cutoff"] == 1) & (cells["horizon"] > 3), "tonnes"].sum()
+    assert sums["tonnes"].iloc[-1] == pytest.approx(last)
+
+
+def test_two_origins_of_one_cutoff_are_not_mixed() -> None:
+    cells = cells_of(ErrorCopula(), series=1, origins=2)
+    cells = cells.assign(as_of=cells["cutoff"], cutoff="2025-01")
+
+    assert len(sum_cells(cells, 0.5)) == 4
+
+
+def test_destinations_that_err_together_make_a_wider_sum() -> None:
+    quantiles = np.broadcast_to(ROW, (3, 1, len(ROW)))
+
+    alone, alike = (quantiles_of_sum(quantiles, ErrorCopula(0.5, share)) for share in (0.0, 1.0))
+
+    assert alike == pytest.approx(3.0 * ROW, abs=3.0)
+    assert (alone[-2] - alone[1]) == pytest.approx((ROW[-2] - ROW[1]) * 3**0.5, rel=0.05)
