@@ -1,4 +1,4 @@
-"""How often the 80 % bands held: months and three-month sums, by destination and months ahead.
+"""How often the 80% bands held: months and three-month sums, by destination and months ahead.
 
 Writes coverage.md: the magnets replayed as ``magnets.py`` does, and the panels of MAGNETCAST_PANELS
 as ``accuracy.py`` does. Figures are those of ``models.evaluation.coverage``, which pages, API and
@@ -34,21 +34,21 @@ from sources.bundled.all_tables import load_bundled
 from store.vocabulary import ALL
 
 MISS = 2.0 / 0.2
-"""What a tonne outside an 80 % band costs in the interval score (Gneiting and Raftery, 2007)."""
+"""What a tonne outside an 80% band costs in the interval score (Gneiting and Raftery, 2007)."""
 
 SHOCK = pd.Timestamp("2025-04-01", tz="UTC")
 
 INTRODUCTION = """
 An entry is the share of forecasts whose month (or three months together) came out within p10 and
-p90, of how many, and the mean interval score: the width of the band and ten times what lies
-outside it, in units of the mean absolute difference to the year before. Lower is better, so that a
-wide band does not win. Magnets are scored only where a level was published. The band of three months comes
-from joint paths; the share of an error that carries into the next month is measured on the origins
-before each one, never on later ones.
+p90, of how many, and the mean interval score: the width of the band and ten times what lies outside
+it, in units of the mean absolute difference to the year before. Lower is better, so that a wide
+band does not win. Magnets are scored only where a level was published. The band of three months
+comes from joint paths; the share of an error that carries into the next month is measured on the
+origins before each one, never on later ones.
 """
 PANELS_TEXT = """
 All series together, cutoffs and horizon as in accuracy.md. The aim for three months together is 76
-to 84 %.
+to 84%.
 """
 
 
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--as-of", default="2026-11-24", help="day to stand at (UTC)")
     chosen = parser.parse_args()
     lines = page.heading(
-        "How often the 80 % bands held",
+        "How often the 80% bands held",
         f"MAGNETCAST_PANELS=FOLDER python benchmarks/coverage.py --as-of {chosen.as_of}",
         f"Data: the bundled facts as known on {chosen.as_of}, and the panels named below.",
     )

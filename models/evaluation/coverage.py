@@ -79,9 +79,10 @@ def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.Data
         One row per model, scope (a destination or ``ALL``) and group with a scored forecast:
         model, scope, horizon_from, horizon_to, metric, value, cells.
     """
-    own = cells.loc[cells["model"].isin([MODEL, *SPEAKER.values()])]
+    spoke = cells["model"].isin([MODEL, *SPEAKER.values()])
+    own = cells.loc[spoke & (cells["horizon"] <= MAX_HORIZON)]
     lasts = np.array([last for _, last in HORIZON_GROUPS])
-    place = np.minimum(np.searchsorted(lasts, own["horizon"]), len(lasts) - 1)
+    place = np.searchsorted(lasts, own["horizon"])
     edges = np.array(HORIZON_GROUPS)[place].reshape(-1, 2)
     grouped = own.assign(horizon_from=edges[:, 0], horizon_to=edges[:, 1])
     each = grouped.assign(scope=grouped["destination"])

@@ -26,6 +26,12 @@ def test_coverage_is_the_share_of_forecasts_inside_by_group_of_horizons() -> Non
     assert usa["value"].tolist() == [2 / 3, 0.0]
 
 
+def test_horizons_that_are_never_published_are_not_counted() -> None:
+    late = cells_of("USA", MODEL, [18, 19], [True, False])
+
+    assert coverage_scores(late)["cells"].tolist() == [1, 1]
+
+
 def test_too_few_forecasts_are_not_judged_and_the_pooled_share_is_quoted() -> None:
     near, middle, far = coverage_of(coverage_scores(pd.concat([USA, DEU])), "DEU", "champion")
 
