@@ -29,8 +29,10 @@ def tonnes(value: float) -> str:
 
 
 def signed_tonnes(value: float) -> str:
-    """Format a difference in tonnes with its sign."""
-    return MISSING if math.isnan(value) else f"{value:+,.0f}".replace("-", MINUS)
+    """Format a difference in tonnes with its sign; what rounds to nothing has none."""
+    if math.isnan(value):
+        return MISSING
+    return f"{value:+,.0f}".replace("-", MINUS) if round(value) else "0"
 
 
 def percent(share: float) -> str:

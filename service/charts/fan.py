@@ -72,6 +72,9 @@ class ReportInput:
 HISTORY_MONTHS: Final = 30
 """Months of history drawn before the end of the cutoff month."""
 
+PHONE_MONTHS: Final = 7
+"""The same on a phone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fan:
@@ -93,11 +96,24 @@ class Fan:
     """How often the band held in the backtest, by horizon group; none without one."""
     sums: tuple[Coverage, ...] = ()
     """The same of three months taken together."""
+    months_before: int = HISTORY_MONTHS
+    """Months drawn before the end of the cutoff month."""
 
     @property
     def start(self) -> pd.Timestamp:
         """Return the left edge of the chart."""
-        return self.cutoff_end - pd.DateOffset(months=HISTORY_MONTHS)
+        return self.cutoff_end - pd.DateOffset(months=self.months_before)
+
+    def for_phones(self) -> "Fan":
+        """Return the same with few months of history, so that the forecast has most of the room."""
+        few = replace(self, months_before=PHONE_MONTHS)
+        return replace(
+            few,
+            history=self.history.loc[self.history["period"].ge(few.start)],
+            earlier=tuple(rows.loc[rows["period"].ge(few.start)] for rows in self.earlier),
+            markers=tuple(marker for marker in self.markers if marker.when >= few.start),
+            steps=tuple(step for step in self.steps if step.when >= few.start),
+        )
 
     @property
     def end(self) -> pd.Timestamp:

@@ -44,6 +44,8 @@ class _Sheet:
     left: float = 0.8
     right: float = 0.2
     line: float = 0.19
+    legend_columns: int = 4
+    is_titled: bool = True
 
     @property
     def below(self) -> float:
@@ -61,19 +63,30 @@ class _Sheet:
         return self.left / self.width, self.below / self.height, across, self.axes / self.height
 
 
+_PHONE: Final = _Sheet(
+    0, width=4.2, head=0.5, axes=2.6, foot=1.95, left=0.7, right=0.08, legend_columns=2,
+    is_titled=False,
+)  # fmt: skip
+
+
 def fan_png(fan: Fan) -> bytes:
     """Draw one destination with its events listed beneath the plot."""
-    return png(lambda: _draw_fan(fan, captions=True))
+    return png(lambda: _draw_fan(fan, _Sheet(_caption_count(fan))))
 
 
 def fan_svg(fan: Fan, *, label: str) -> str:
     """Draw one destination for a page that lists the events itself; ``label`` is its alt text."""
-    return svg(lambda: _draw_fan(fan, captions=False), prefix=fan.destination, label=label)
+    return svg(lambda: _draw_fan(fan, _Sheet(0)), prefix=fan.destination, label=label)
 
 
-def _draw_fan(fan: Fan, *, captions: bool) -> Figure:
+def phone_svg(fan: Fan, *, label: str) -> str:
+    """Draw a narrow chart for a page that has the heading itself."""
+    few = fan.for_phones()
+    return svg(lambda: _draw_fan(few, _PHONE), prefix=f"{fan.destination}-phone", label=label)
+
+
+def _draw_fan(fan: Fan, sheet: _Sheet) -> Figure:
     """Draw the whole sheet of one destination."""
-    sheet = _Sheet(captions=_caption_count(fan) if captions else 0)
     figure = Figure(figsize=(sheet.width, sheet.height))
     axes = figure.add_axes(sheet.box())
     frame_axes(axes, fan)
@@ -84,10 +97,11 @@ def _draw_fan(fan: Fan, *, captions: bool) -> Figure:
     fit_height(axes, fan)
     plot_steps(axes, fan, width=sheet.width * sheet.box()[2])
     plot_markers(axes, fan, width=sheet.width * sheet.box()[2])
-    _write_head(figure, fan, sheet)
-    _write_status(figure, fan, sheet)
+    if sheet.is_titled:
+        _write_head(figure, fan, sheet)
+        _write_status(figure, fan, sheet)
     _write_legend(figure, fan, sheet)
-    if captions:
+    if sheet.captions:
         _write_captions(figure, fan, sheet)
     return figure
 
@@ -142,10 +156,10 @@ def _write_legend(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
         handles=entries,
         loc="upper left",
         bbox_to_anchor=(0.012, (sheet.below - 0.45) / sheet.height),
-        ncols=4,
+        ncols=sheet.legend_columns,
         frameon=False,
-        fontsize=8.5,
-        columnspacing=1.6,
+        fontsize=8.5 if sheet.is_titled else 7,
+        columnspacing=1.6 if sheet.is_titled else 0.8,
         handlelength=2.0,
         borderpad=0.2,
     )

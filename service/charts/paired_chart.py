@@ -93,10 +93,12 @@ def _plot_difference(axes: Axes, table: pd.DataFrame) -> None:
     axes.fill_between(days, low, high, color=COLOURS["scenario80"], lw=0, alpha=SEEN_THROUGH)
     axes.plot(days, middle, color=COLOURS["scenario"], lw=2)
     axes.axhline(0.0, color=COLOURS["muted"], lw=1.0)
-    edge = max(float(np.abs([low, high]).max()), 1.0)
-    axes.set_ylim(
-        min(float(low.min()), -0.1 * edge) * 1.1, max(float(high.max()), 0.1 * edge) * 1.1
-    )
+    edge = float(np.abs([low, high]).max())
+    if edge < 1.0:  # less than a tonne: a quiet line, with -1, 0 and 1 beside it
+        axes.set_ylim(-1.1, 1.1)
+    else:
+        bottom, top = min(float(low.min()), -0.1 * edge), max(float(high.max()), 0.1 * edge)
+        axes.set_ylim(1.1 * bottom, 1.1 * top)
     quiet_tonnes(axes, most_ticks=4)
     axes.set_ylabel("difference, t")
 

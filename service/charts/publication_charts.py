@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from service.charts.canvas import COLOURS, png, printable, svg
 from service.charts.fan import Fan, ReportInput, alt_text, make_fan
-from service.charts.fan_charts import fan_png, fan_svg
+from service.charts.fan_charts import fan_png, fan_svg, phone_svg
 from service.charts.markers import pick_steps
 from service.charts.plotting import (
     axis_day,
@@ -28,6 +28,7 @@ from service.live.publication import MOST_IN_ORDER, Publication
 from service.wording import name_of
 
 _ACROSS: Final = 4
+_ACROSS_PHONE: Final = 2
 
 
 def overview_png(fans: Sequence[Fan], *, title: str) -> bytes:
@@ -38,6 +39,26 @@ def overview_png(fans: Sequence[Fan], *, title: str) -> bytes:
 def overview_svg(fans: Sequence[Fan], *, label: str, title: str) -> str:
     """Draw small multiples for a page; ``label`` is the alt text."""
     return svg(lambda: _draw_overview(fans, title), prefix="overview", label=label)
+
+
+def phone_overview_svg(fans: Sequence[Fan], *, label: str) -> str:
+    """Draw small multiples two abreast, with fewer months, for a page that has the heading."""
+    few = [fan.for_phones() for fan in fans]
+    return svg(lambda: _draw_phone_overview(few), prefix="overview-phone", label=label)
+
+
+def _draw_phone_overview(fans: Sequence[Fan]) -> Figure:
+    """Draw a small fan of every destination on a narrow sheet."""
+    rows = math.ceil(len(fans) / _ACROSS_PHONE)
+    figure = Figure(figsize=(4.2, 1.75 * max(rows, 1)), layout="constrained")
+    grid = figure.subplots(max(rows, 1), _ACROSS_PHONE, squeeze=False).ravel()
+    for axes, fan in zip(grid, fans, strict=False):
+        _draw_small(axes, fan)
+        axes.set_title(name_of(fan.destination), loc="left", fontsize=8, fontweight="bold")
+        axes.tick_params(labelsize=7)
+    for axes in grid[len(fans) :]:
+        axes.set_visible(False)
+    return figure
 
 
 def _draw_overview(fans: Sequence[Fan], title: str) -> Figure:
@@ -118,31 +139,39 @@ def chart_svg(publication: Publication, destination: str) -> str:
     return publication.memo.make(("svg", destination), lambda: fan_svg(fan, label=alt_text(fan)))
 
 
+def phone_chart_svg(publication: Publication, destination: str) -> str:
+    """Return the chart for a page on a phone; drawn once."""
+    fan, label = fan_of(publication, destination), ("phone svg", destination)
+    return publication.memo.make(label, lambda: phone_svg(fan, label=alt_text(fan)))
+
+
 def chart_png(publication: Publication, destination: str) -> bytes:
     """Return the chart as a picture of its own; drawn once."""
     fan = fan_of(publication, destination)
     return publication.memo.make(("png", destination), lambda: fan_png(fan))
 
 
-def small_charts(publication: Publication) -> str:
-    """Return the small charts of all destinations, or of the largest ones; drawn once."""
+def small_charts(publication: Publication) -> tuple[str, str]:
+    """Return the small charts of all destinations, or of the largest: wide, and for phones."""
     return publication.memo.make("small", lambda: _small(publication))
 
 
-def _small(publication: Publication) -> str:
-    names = publication.destinations
-    if not publication.is_wide:
-        fans = [fan_of(publication, name) for name in names]
-        title = f"China's exports of {publication.goods} by destination, tonnes a month"
-        return overview_svg(fans, label=OVERVIEW_ALT, title=title)
-    size = publication.latest.groupby("destination")["p50"].sum()
-    drawn = size.nlargest(MOST_IN_ORDER).index
-    fans = [fan_of(publication, str(name)) for name in drawn]
-    title = (
-        f"China's exports of {publication.goods}, tonnes a month: the {len(fans)} "
-        f"largest of {len(names)} destinations and sums"
-    )
-    return overview_svg(fans, label=_LARGEST_ALT, title=title)
+def _small(publication: Publication) -> tuple[str, str]:
+    names: Sequence[str] = publication.destinations
+    label = OVERVIEW_ALT
+    title = f"China's exports of {publication.goods} by destination, tonnes a month"
+    if publication.is_wide:
+        size = publication.latest.groupby("destination")["p50"].sum()
+        drawn = [str(name) for name in size.nlargest(MOST_IN_ORDER).index]
+        label = _LARGEST_ALT
+        title = (
+            f"China's exports of {publication.goods}, tonnes a month: the {len(drawn)} "
+            f"largest of {len(names)} destinations and sums"
+        )
+        names = drawn
+    fans = [fan_of(publication, name) for name in names]
+    wide = overview_svg(fans, label=label, title=title)
+    return wide, phone_overview_svg(fans, label=label)
 
 
 def _fan(publication: Publication, destination: str) -> Fan:

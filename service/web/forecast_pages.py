@@ -11,7 +11,7 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from service.charts.fan import Fan, left_out_note
-from service.charts.publication_charts import chart_svg, fan_of, small_charts
+from service.charts.publication_charts import chart_svg, fan_of, phone_chart_svg, small_charts
 from service.http.responses import Answer, Record
 from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
@@ -71,6 +71,7 @@ def destination_page(
         outlook=outlook,
         fan=fan,
         chart=chart_svg(publication, destination),
+        phone_chart=phone_chart_svg(publication, destination),
         left_out=left_out_note(fan) if fan.left_out else "",
         rows=rows,
         overrides={f"{pd.Timestamp(month):%b %Y}": row for month, row in overrides.items()},

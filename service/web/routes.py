@@ -55,9 +55,10 @@ def page_router() -> APIRouter:
 
 def warm(publication: Publication) -> Iterator[str]:
     """Draw the charts of the overview and the destinations, one a step."""
-    yield publication_charts.small_charts(publication)
+    yield from publication_charts.small_charts(publication)
     for destination in publication.destinations:
         yield publication_charts.chart_svg(publication, destination)
+        yield publication_charts.phone_chart_svg(publication, destination)
 
 
 def error_page(status: int, title: str, detail: str) -> str:

@@ -123,7 +123,7 @@ def test_pages_are_whole_without_scripts(browser: Browser, address: str) -> None
     watch = opened(browser, address, java_script_enabled=False)
     watch.page.goto("/destinations/USA")
 
-    assert watch.page.locator("svg[role=img]").is_visible()
+    assert watch.page.locator("svg[role=img] >> visible=true").count() == 1
     assert watch.page.locator("table").first.is_visible()
     watch.page.get_by_text("Past months and how each figure is known").click()
     assert watch.page.get_by_role("cell", name="observed").first.is_visible()

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from service.charts import publication_charts
 from service.charts.fan import make_fan
-from service.charts.fan_charts import fan_png, fan_svg
+from service.charts.fan_charts import fan_png, fan_svg, phone_svg
 from service.charts.plotting import BANDS, spread
 from service.charts.publication_charts import overview_png
 from service.wording import DESTINATION_NAMES
@@ -159,3 +159,15 @@ def test_markers_at_the_edge_stay_on_the_page() -> None:
 
 def test_more_markers_than_fit_share_the_room_evenly() -> None:
     assert spread([5.0] * 5, gap=50.0, low=0.0, high=100.0) == pytest.approx([0, 25, 50, 75, 100])
+
+
+def test_on_a_phone_the_forecast_has_more_than_half_of_the_chart() -> None:
+    fan = make_fan(make_report(), "USA")
+
+    few = fan.for_phones()
+
+    assert few.end == fan.end
+    assert (few.end - few.cutoff_end) > (few.cutoff_end - few.start)
+    assert few.history["period"].min() == few.start
+    assert all(marker in fan.markers and marker.when >= few.start for marker in few.markers)
+    assert "March 2026" in phone_svg(fan, label="to March 2026")

@@ -88,10 +88,12 @@ def test_a_page_bears_the_stamp(page: Outline) -> None:
     told = " ".join(page.text.split())
 
     assert "Data through July 2026 (latest figure published 31 Aug 2026)" in told
-    assert (
-        "Forecast as of 24 Nov 2026, published 25 Nov 2026 at 03:00 UTC as publication 2; "
-        "model magnetcast-7" in told
-    )
+    stamp, cited = told.split("Cite this forecast")
+    published = "published 25 Nov 2026 at 03:00 UTC"
+    assert f"Forecast as of 24 Nov 2026, {published} as publication 2." in stamp
+    assert "magnetcast-7" not in stamp
+    assert f"forecast as of 24 Nov 2026, publication 2, {published}." in cited
+    assert "Model: magnetcast-7." in cited
     assert "Next release expected about 20 Dec 2026, for November 2026" in told
     assert "Late data: figures for August 2026 to October 2026" in told
     assert "Fallback: last good champion, training failed its gate: Thailand." in told
