@@ -6,6 +6,7 @@ docstring in its file, for Prefect and MLflow take seconds to import.
 
 import ast
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import cache
@@ -126,6 +127,8 @@ def _choose_server(verb: str) -> None:
     """Choose the Prefect server that a verb reports to, before the verb loads Prefect."""
     from store.settings import Settings
 
+    # Reading makes no folder; `job_flow` makes that of Prefect before a run.
+    warnings.filterwarnings("ignore", "Failed to create the Prefect home directory")
     server = choose_server(Settings().home)
     if server.is_lost and verb not in VERBS["Operate"]["operation_commands"]:
         echo(f"prefect   {server.message}")
