@@ -39,9 +39,7 @@ def test_levers_make_the_scenario_they_say() -> None:
 
     assert found.errors == {}
     told = yaml.safe_load(found.text)
-    assert told.pop("name").startswith(
-        "tariff in United States: 60 percent from 2027-01-01; export"
-    )
+    assert told.pop("name").startswith("tariff in United States: 60% from 2027-01-01; export")
     assert told == yaml.safe_load(
         """
         tariffs: [{importer: USA, rate_pct: 60, effective_from: 2027-01-01}]
