@@ -172,6 +172,9 @@ MIDDLE: Final = "experts"
 LAST_VALUE: Final = "last_value"
 """Name of the last known month said of all months ahead."""
 
+TIE_DIGITS: Final = 9
+"""Digits by which errors, in spreads, are told apart at most."""
+
 MOST_CELLS: Final = 20_000
 """Past errors that a band is read from, at most."""
 
@@ -238,6 +241,8 @@ def error_quantiles(known: PanelTrainingSet, name: str, horizon: int) -> Floats:
         error = error - known.experts[name][::every]
     if not len(error):
         return np.tile(PLAIN_QUANTILES, (horizon, 1))
+    # Rounded, so that equal errors stay equal whatever a processor's last bit is.
+    error = np.round(error, TIE_DIGITS)
     order = np.argsort(error, kind="stable")
     ordered, months = error[order], known.horizon[::every][order]
     found = np.empty((horizon, len(QUANTILES)))
