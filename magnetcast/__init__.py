@@ -1,7 +1,8 @@
 """The public Python API: ``import magnetcast as mc``.
 
 Public: :func:`panel`, :func:`features`, :func:`forecast`, :func:`backtest`, :func:`scenario`,
-:func:`explain`, :class:`Forecaster`. Private: everything else. Not here: any computation.
+:func:`explain`, :func:`model_rows`, :class:`Forecaster`.
+Private: everything else. Not here: any computation.
 """
 
 from importlib import import_module
@@ -12,9 +13,26 @@ from flows.context.library_defaults import set_defaults
 
 if TYPE_CHECKING:
     from magnetcast.forecaster import Forecaster
-    from magnetcast.reads import backtest, explain, features, forecast, panel, scenario
+    from magnetcast.reads import (
+        backtest,
+        explain,
+        features,
+        forecast,
+        model_rows,
+        panel,
+        scenario,
+    )
 
-__all__ = ["Forecaster", "backtest", "explain", "features", "forecast", "panel", "scenario"]
+__all__ = [
+    "Forecaster",
+    "backtest",
+    "explain",
+    "features",
+    "forecast",
+    "model_rows",
+    "panel",
+    "scenario",
+]
 
 _MODULES: Final = {name: "forecaster" if name == "Forecaster" else "reads" for name in __all__}
 

@@ -54,6 +54,41 @@ def features(as_of: Moment = None) -> pd.DataFrame:
     return rows_of(workspace.history.origin(workspace.as_of))
 
 
+def model_rows(asked: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a stored model is asked about at some moments.
+
+    Args:
+        asked: ``as_of``, and ``destination`` and ``period`` (first day of a month) unless all are
+            meant.
+
+    Returns:
+        As ``features``.
+
+    Raises:
+        DataError: A destination or month is not forecast.
+    """
+    parts = [_rows_named(str(moment), part) for moment, part in asked.groupby("as_of", sort=False)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _rows_named(as_of: str, asked: pd.DataFrame) -> pd.DataFrame:
+    rows = features(as_of)
+    names = [one for one in ("destination", "period") if one in asked and asked[one].notna().all()]
+    if not names:
+        return rows
+    named = asked[names].drop_duplicates()
+    if "period" in named:
+        named = named.assign(period=pd.to_datetime(named["period"]).astype(rows["period"].dtype))
+    found = named.merge(rows, on=names, how="left")
+    unknown = found.loc[found["level_tonnes"].isna(), names].astype(str).to_numpy().tolist()
+    if unknown:
+        raise DataError(
+            f"{' '.join(unknown[0])} is not forecast at {as_of}. Expected a code such as USA and "
+            "the first day of a month within the horizon. Leave the column out for all."
+        )
+    return found[list(rows.columns)]
+
+
 def forecast(as_of: Moment = None, destinations: str | Sequence[str] | None = None) -> pd.DataFrame:
     """Return the forecast of an as_of; nothing is published.
 

@@ -231,7 +231,7 @@ def show_item(
         out: File for the result; stdout if left out.
         format: Form of the result.
     """
-    from flows.ingest.ingest import open_item, template
+    from flows.ingest.reviews import open_item, template
 
     item = open_item(store_of(Settings()), number)
     if event:
@@ -260,8 +260,8 @@ def accept(
         event: The event it is: YAML or CSV as data/policy_events.csv.
         reason: Why; kept in the audit trail.
     """
-    from flows.ingest.ingest import NEEDED
-    from flows.ingest.ingest import accept as flow
+    from flows.ingest.reviews import NEEDED
+    from flows.ingest.reviews import accept as flow
 
     if event is None:
         raise DataError(
@@ -282,7 +282,7 @@ def reject(number: int, /, *, reason: Reason = "") -> None:
         number: Its number; see `magnetcast review list`.
         reason: Why; kept in the audit trail.
     """
-    from flows.ingest.ingest import reject as decide
+    from flows.ingest.reviews import reject as decide
 
     settings = Settings()
     with single_writer(settings):

@@ -26,20 +26,16 @@ from flows.panels.parted_panel import (
     tell,
     train_at,
 )
-from flows.training.backtest import (
+from flows.training.backtest import backtest, compared, evidence_scoreboard, own_metrics, verdict
+from flows.training.predict import predict
+from flows.training.scoreboard import (
     CURVES,
     Scoreboard,
-    backtest,
-    compared,
-    evidence_scoreboard,
     log_board,
     log_scoreboard,
-    own_metrics,
     scoreboard_of,
-    verdict,
     write_scoreboard,
 )
-from flows.training.predict import predict
 from flows.training.trial import trial_forecast
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.evaluation.scores import board_of

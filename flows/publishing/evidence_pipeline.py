@@ -16,7 +16,7 @@ from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest
 from flows.publishing.publish import RunEntry
 from flows.publishing.run_config import MAGNETS, RunConfig
-from flows.training.backtest import backtest, told_scores
+from flows.training.backtest import backtest, kept_scores
 from flows.training.predict import BacktestedForecast, predict
 from flows.training.train import train
 from models.evaluation.backtest import EvidenceBacktest
@@ -95,7 +95,7 @@ class EvidencePipeline:
                 forecasts=forecast.table,
                 panel=validate(panel.frame, "panel", where="the evidence panel"),
                 events=known_at(events, key=EVENT_KEY, as_of=snapshot.as_of),
-                scores=told_scores(forecast.backtest),
+                scores=kept_scores(forecast.backtest),
                 suspicious=panel.suspicious,
                 unknowns=self.unknowns(),
                 model_version=forecast.model_version,

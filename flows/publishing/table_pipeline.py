@@ -23,8 +23,9 @@ from flows.publishing.table_snapshot import (
     open_tables,
     other_tables,
 )
-from flows.training.backtest import log_board, named_scores, own_metrics, told_scores
+from flows.training.backtest import kept_scores, named_scores, own_metrics
 from flows.training.predict import BacktestedForecast
+from flows.training.scoreboard import log_board
 from models.evaluation.backtest import Backtest, backtest_group
 from models.evaluation.scores import scoreboard
 from models.forecasting.fallback import FAULTS, reason_of
@@ -161,7 +162,7 @@ class TablePipeline:
             cutoff=month_label(snapshot.table.cutoff),
             forecasts=forecast.table,
             panel=known_months(snapshot.table).assign(stderr_t=0.0, kind="observed"),
-            scores=told_scores(forecast.backtest),
+            scores=kept_scores(forecast.backtest),
             notes=self.unknowns(),
             model_version=forecast.model_version,
             data_vintage=snapshot.data_vintage,

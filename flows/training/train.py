@@ -14,14 +14,7 @@ from flows.context.recipes import kept, magnets_recipe
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.spans import spanned
 from flows.operations.prefect_events import REFUSED, emit
-from flows.training.backtest import (
-    backtest,
-    dataset_of,
-    own_metrics,
-    score_of,
-    tags_of,
-    verdict,
-)
+from flows.training.backtest import backtest, dataset_of, own_metrics, score_of, tags_of, verdict
 from flows.training.promote import promote, tell
 from flows.training.shadow import keep_shadow
 from models.evaluation.backtest import EvidenceBacktest

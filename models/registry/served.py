@@ -45,9 +45,6 @@ AS_OF: Final = "as_of"
 SMALLEST_TONNES: Final = 1e-9
 """Keeps the logarithm of a series without trade finite."""
 
-SHOWN: Final = 5
-"""How many missing columns a message lists."""
-
 _Floats = npt.NDArray[np.float64]
 
 HeadValues = tuple[_Floats, _Floats, _Floats]
@@ -66,18 +63,14 @@ def needed_columns(card: Mapping[str, object]) -> list[str]:
 
 
 def check_columns(card: Mapping[str, object], rows: pd.DataFrame) -> None:
-    """Refuse rows that lack a column.
-
-    Args:
-        card: As for :func:`predict_quantiles`.
-        rows: As for :func:`predict_quantiles`; only the column names are looked at.
+    """Refuse rows that lack a column; arguments as for :func:`predict_quantiles`.
 
     Raises:
         ValueError: A column is missing.
     """
     missing = sorted(set(needed_columns(card)) - set(rows.columns))
     if missing:
-        shown = ", ".join([*missing[:SHOWN], *(["..."] if len(missing) > SHOWN else [])])
+        shown = ", ".join([*missing[:5], *(["..."] if len(missing) > 5 else [])])  # noqa: PLR2004
         raise ValueError(
             f"{len(missing)} columns are missing from the rows to predict: {shown}. "
             f"Expected the features on the model's card and {', '.join(_further(card))}. "
@@ -118,12 +111,7 @@ def names_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def combined(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> HeadValues:
-    """Return head values moved so that their middle is that of trees and experts together.
-
-    Args:
-        values: What the trees say of each row.
-        card: As for :func:`predict_quantiles`; only ``trees_weight`` is read.
-        rows: As for :func:`predict_quantiles`; not modified.
+    """Return what the trees say, moved so that its middle is that of trees and experts together.
 
     Raises:
         ValueError: Horizon, level, offset or what the experts say is not a finite number.
@@ -163,15 +151,12 @@ def experts_ratio(rows: pd.DataFrame) -> _Floats:
 def quantiles_of(
     values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the distribution in tonnes that head values mean under a card.
+    """Return the distribution in tonnes that head values mean, as :func:`predict_quantiles`.
 
     Args:
         values: What the low, middle and high head say of each row: log ratios to the recent level.
         card: As for :func:`predict_quantiles`.
         rows: ``horizon``, ``level_tonnes`` and ``offset_tonnes`` of each row; not modified.
-
-    Returns:
-        As :func:`predict_quantiles`.
 
     Raises:
         ValueError: Horizon, level or offset is not a finite number.
@@ -280,46 +265,14 @@ def read_model(folder: Path) -> tuple[dict[str, lgb.Booster], dict[str, object]]
 
 
 def rows_at(asked: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows to predict at moments, built by magnetcast from its store.
-
-    Args:
-        asked: ``as_of`` (a day or UTC moment) and, unless all are meant, ``destination`` and
-            ``period``.
-
-    Raises:
-        ValueError: magnetcast is not installed here, or what is asked for is not forecast.
-    """
+    """Return the rows of moments and destinations, by magnetcast if it is installed here."""
     try:
-        features = import_module("magnetcast").features
+        return cast("pd.DataFrame", import_module("magnetcast").model_rows(asked))
     except ImportError as err:
         raise ValueError(
-            f"{AS_OF} needs magnetcast and its store where the model runs, and it is not "
-            "installed here. Expected the features instead. Install magnetcast and set "
-            "MAGNETCAST_HOME, or give the rows of `magnetcast.features(as_of)`."
+            f"{AS_OF} needs magnetcast and its home where the model runs. Expected the features "
+            "instead. Install it and set MAGNETCAST_HOME, or give `magnetcast.features(as_of)`."
         ) from err
-    parts = [
-        _of_names(features(str(moment)), wanted, str(moment))
-        for moment, wanted in asked.groupby(AS_OF, sort=False)
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _of_names(rows: pd.DataFrame, wanted: pd.DataFrame, moment: str) -> pd.DataFrame:
-    """Return the rows of the destinations and months that are named."""
-    names = [name for name in NAMES if name in wanted and wanted[name].notna().all()]
-    if not names:
-        return rows
-    named = wanted[names].drop_duplicates()
-    if "period" in named:
-        named = named.assign(period=pd.to_datetime(named["period"]).astype(rows["period"].dtype))
-    found = named.merge(rows, on=names, how="left")
-    unknown = found.loc[found[LEVEL].isna(), names].astype(str).to_numpy().tolist()
-    if unknown:
-        raise ValueError(
-            f"{' '.join(unknown[0])} is not forecast at {moment}. Expected a code such as USA and "
-            "the first day of a month within the horizon. Leave the column out for all."
-        )
-    return found[list(rows.columns)]
 
 
 class ServedModel(PythonModel):
@@ -338,11 +291,7 @@ class ServedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, object] | None = None,  # noqa: ARG002 - MLflow passes it by name
     ) -> pd.DataFrame:
-        """Return what the rows are called, and :func:`predict_quantiles` of them.
-
-        The rows are those of :func:`predict_quantiles`, or, with a column ``as_of``, those of
-        :func:`rows_at`.
-        """
+        """Return names and quantiles of rows, or with a column ``as_of`` of :func:`rows_at`."""
         is_asked = AS_OF in model_input and model_input[AS_OF].notna().all()
         rows = rows_at(model_input) if is_asked else model_input
         return names_of(rows).join(predict_quantiles(self.heads, self.card, rows))

@@ -72,7 +72,7 @@ def test_a_stored_model_refuses_a_destination_that_is_not_forecast(home: Publish
     assert champion is not None
     stored = model_store.load(home.settings, champion.version)
 
-    with pytest.raises(ValueError, match="XYZ is not forecast at"):
+    with pytest.raises(DataError, match="XYZ is not forecast at"):
         stored.pyfunc.predict(pd.DataFrame({"as_of": [LATER], "destination": ["XYZ"]}))
 
 

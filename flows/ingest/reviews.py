@@ -1,0 +1,131 @@
+"""Decide on documents that watchers found: one that is accepted becomes a policy event."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from flows.clock import utc_now
+from flows.context.console import echo
+from flows.context.prefect_runs import job_flow
+from flows.context.provenance import actor
+from flows.context.stores import store_of
+from flows.ingest.ingest import describe
+from sources.bundled.policy_events import EVENT_COLUMNS, PolicyEvents
+from sources.checks.guards import objections
+from store.errors import DataError
+from store.facts.batch import Batch, FileRows, WriteReport
+from store.facts.reviews import decide, read_reviews
+from store.facts.writing import write_batch
+from store.schema.frames import typed_frame
+from store.settings import Settings
+
+EVENTS: Final = "policy_events"
+
+
+NEEDED: Final = (
+    "event_id", "announced_on", "effective_from", "instrument", "direction", "severity",
+    "destinations", "confidence", "evidence",
+)  # fmt: skip
+"""What an event must say; the other columns of data/policy_events.csv may."""
+
+
+@job_flow("review-accept", run_name="review-accept {number}")
+def accept(settings: Settings, number: int, event: Path, note: str = "") -> WriteReport:
+    """Write the event a document is, known from now on, and note the decision.
+
+    The event is written first: if that is all that happened, accepting again does the rest.
+
+    Args:
+        settings: Where things are kept.
+        number: Of the item.
+        event: YAML or CSV of the event, with columns as data/policy_events.csv.
+        note: Why.
+
+    Raises:
+        DataError: The item is not open, or the event is bad; then nothing is written.
+    """
+    engine, now, who = store_of(settings), utc_now(), actor()
+    open_item(engine, number)
+    source = PolicyEvents(event)
+    file = known_from(source.load(), now)
+    if reasons := objections(
+        file, known=typed_frame([], "observations"), info=source.info, now=now
+    ):
+        raise DataError("\n".join(reasons))
+    report = write_batch(
+        engine, Batch((file,)), ingested_at=now, actor=who, skip_unchanged=True, revised_at=now
+    )
+    names = ", ".join(sorted(set(file.tables[EVENTS]["event_id"])))
+    decide(
+        engine,
+        number,
+        decision="accepted",
+        at=now,
+        actor=who,
+        note="; ".join(filter(None, (names, note))),
+    )
+    written = describe(report, f"in {event.name}", engine)
+    echo(f"review    item {number} accepted as {names}: {written}")
+    return report
+
+
+def reject(settings: Settings, number: int, note: str = "") -> None:
+    """Note that a document is no event.
+
+    Raises:
+        DataError: The item is not open.
+    """
+    decide(store_of(settings), number, decision="rejected", at=utc_now(), actor=actor(), note=note)
+
+
+def known_from(file: FileRows, now: pd.Timestamp) -> FileRows:
+    """Return events as the store learns of them now: their last version, known from now on.
+
+    What was announced today counts from the first moment of today.
+    """
+    frame = file.tables[EVENTS].sort_values("available_at", kind="stable")
+    newest = frame.drop_duplicates("event_id", keep="last", ignore_index=True)
+    announced = newest["announced_on"].dt.tz_localize("UTC")
+    moments = announced.where(announced == now.normalize(), now)
+    ahead = newest["available_at"] > now
+    dated = newest["available_at"].where(ahead, moments.astype(newest["available_at"].dtype))
+    return FileRows(
+        file.source, file.file_name, file.sha256, {EVENTS: newest.assign(available_at=dated)}
+    )
+
+
+def open_item(engine: Engine, number: int) -> pd.Series:
+    """Return an item that waits.
+
+    Raises:
+        DataError: There is none of that number.
+    """
+    waiting = read_reviews(engine)
+    found = waiting[waiting["id"] == number]
+    if found.empty:
+        numbers = ", ".join(map(str, waiting["id"].head(5))) or "none waits"
+        raise DataError(
+            f"No open review item {number} in table reviews. Expected one of: {numbers}. "
+            "See `magnetcast review list`."
+        )
+    return found.iloc[0]
+
+
+def template(item: pd.Series) -> str:
+    """Return an event to be filled in, with the facts of the document."""
+    facts = json.loads(item["payload"])
+    day = "" if pd.isna(item["published_on"]) else f"{item['published_on']:%Y-%m-%d}"
+    known = {
+        "announced_on": day,
+        "effective_from": str(facts.get("effective_on") or ""),
+        "legal_reference": str(facts.get("citation") or item["item_key"]),
+        "summary": item["title"],
+        "source_urls": item["url"],
+        "evidence": "primary",
+    }
+    names = [*NEEDED, *(name for name in EVENT_COLUMNS if name not in NEEDED)]
+    lines = [f"  {name}: {json.dumps(known.get(name, ''), ensure_ascii=False)}" for name in names]
+    return "\n".join(["-", *lines, ""])
