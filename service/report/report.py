@@ -186,7 +186,7 @@ def _render_page(report: ReportInput, fans: list[Fan]) -> str:
             outlooks=outlooks,
             rated=any(outlook.coverage for outlook in outlooks),
             headline=view.headline(outlooks[0]) if outlooks else "No month ahead is forecast.",
-            nowcast=view.nowcast(fans[0]),
+            nowcast=view.nowcast(fans[0], copula),
             overview=overview_svg(drawn, label=label, title=title) if report.pictures else "",
             sections=[view.section_of(fan, pictures=report.pictures) for fan in sections],
             overall=overall,

@@ -115,24 +115,29 @@ def outlook_of(fan: Fan, copula: ErrorCopula) -> Outlook | None:
         return None
     past = _year_before(fan, rows["period"])
     before = float(past["tonnes"].sum()) if len(past) == len(rows) else float("nan")
-    quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(float)
-    total = quantiles_of_sum(quantiles[None], copula)
-    by_name = dict(zip(QUANTILE_COLUMNS, total.tolist(), strict=True))
+    total = _total(rows, copula)
     return Outlook(
         destination=fan.destination,
         months=_span(rows["period"]),
-        low=by_name["p10"],
-        middle=by_name["p50"],
-        high=by_name["p90"],
+        low=total["p10"],
+        middle=total["p50"],
+        high=total["p90"],
         before=before,
         partly_estimated=bool((past["kind"] == "estimated").any()),
         status=status_of(fan.forecast),
-        chance_below=chance_below(total.tolist(), before),
+        chance_below=chance_below([*total.values()], before),
         last_year=fan.last_year,
         coverage=next(
             (one.words for one in fan.sums if one.holds(int(rows["horizon"].iloc[-1]))), ""
         ),
     )
+
+
+def _total(rows: pd.DataFrame, copula: ErrorCopula) -> dict[str, float]:
+    """Return the quantiles of the sum of some months of one destination, by name."""
+    quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(float)
+    total = quantiles_of_sum(quantiles[None], copula)
+    return dict(zip(QUANTILE_COLUMNS, total.tolist(), strict=True))
 
 
 def headline(outlook: Outlook) -> str:
@@ -157,14 +162,14 @@ def _compared(outlook: Outlook) -> str:
     )
 
 
-def nowcast(fan: Fan) -> str:
-    """Return the estimate for months that have ended but are not yet published."""
+def nowcast(fan: Fan, copula: ErrorCopula) -> str:
+    """Return the median of the sum of the months that have ended but are not yet published."""
     rows = fan.forecast[fan.forecast["period"] < month_start(fan.as_of)]
     if rows.empty:
         return ""
     return (
         f"{_span(rows['period'])}, ended but not yet published: estimated total "
-        f"{tonnes(float(rows['p50'].sum()))} t."
+        f"{tonnes(_total(rows, copula)['p50'])} t."
     )
 
 

@@ -55,7 +55,8 @@ def destination_page(
     """
     known_destination(publication, destination)
     fan = fan_of(publication, destination)
-    outlook = view.outlook_of(fan, copula_at(publication))
+    copula = copula_at(publication)
+    outlook = view.outlook_of(fan, copula)
     rows = view.month_rows(fan)
     overrides = planning.newest_overrides(publication.commodity, destination, publication.as_of)
     history = months_of(publication, destination)[-HISTORY_SHOWN:]
@@ -67,7 +68,7 @@ def destination_page(
         destination=destination,
         name=name_of(destination),
         headline=view.headline(outlook) if outlook else "No month ahead is forecast.",
-        nowcast=view.nowcast(fan),
+        nowcast=view.nowcast(fan, copula),
         outlook=outlook,
         fan=fan,
         chart=chart_svg(publication, destination),
@@ -151,7 +152,7 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         outlook=outlook,
         reason=reason,
         moved=moved,
-        nowcast=view.nowcast(world),
+        nowcast=view.nowcast(world, copula),
         charts=small_charts(publication),
     )
 

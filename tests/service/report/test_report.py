@@ -135,10 +135,10 @@ def test_headline_adds_the_next_three_months_and_compares_them_with_the_year_bef
     text = _text(render_page(make_small_report(forecasts=forecasts, panel=panel)))
 
     assert (
-        "China's exports to the world, November 2026 to January 2027: 3,300 t, with an 80% band "
-        "from 2,791 to 3,812 t. That is 10.0% above the 3,000 t of the same months a year before."
+        "China's exports to the world, November 2026 to January 2027: 3,304 t, with an 80% band "
+        "from 2,791 to 3,812 t. That is 10.1% above the 3,000 t of the same months a year before."
     ) in text.replace("&#39;", "'")
-    assert "August to October 2026, ended but not yet published: estimated total 3,300 t" in text
+    assert "August to October 2026, ended but not yet published: estimated total 3,304 t" in text
 
 
 def test_headline_does_not_compare_with_a_year_it_does_not_know() -> None:
