@@ -51,7 +51,7 @@ def find_home() -> Home:
     for folder in (here, *here.parents):
         if _is_ours(folder / FOLDER) and (folder / FOLDER).is_dir():
             return Home(folder / FOLDER, "found upwards from the current folder")
-        if _is_checkout(folder):
+        if is_checkout(folder):
             return Home(folder / IN_CHECKOUT, "of the checkout around the current folder")
     return Home(user_data_path(PROJECT, appauthor=False), "among the user's data")
 
@@ -71,7 +71,7 @@ def chosen_home(folder: Path) -> Iterator[None]:
             os.environ[VARIABLE] = before
 
 
-def _is_checkout(folder: Path) -> bool:
+def is_checkout(folder: Path) -> bool:
     """Tell whether a folder is a checkout of magnetcast; one of another project is not."""
     file = folder / "pyproject.toml"
     if not _is_ours(file):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from store.home import IN_CHECKOUT, NAMED_BY, VARIABLE, find_home
+from store.home import IN_CHECKOUT, NAMED_BY, VARIABLE, find_home, is_checkout
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 """Folder of the rooms: of the checkout, or within the installed package."""
@@ -24,11 +24,11 @@ PLAIN_URLS = (
 
 
 def _mlflow_folder(known: dict[str, Any]) -> Path:
-    """Return MLflow's folder: below home, unless a checkout has one beside it as of old."""
+    """Return MLflow's folder: below home; of a checkout, ``mlruns`` beside its ``var``."""
     home: Path = known["home"]
     beside = home.parent / "mlruns"
-    is_old = home.name == IN_CHECKOUT and (beside / "mlflow.db").is_file()
-    return beside if is_old else home / "mlruns"
+    is_beside = is_checkout(home.parent) or (beside / "mlflow.db").is_file()
+    return beside if home.name == IN_CHECKOUT and is_beside else home / "mlruns"
 
 
 class Settings(BaseSettings):
@@ -53,11 +53,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=PROJECT_ROOT / "data", description="The bundled tables.")
     tracking_uri: str = Field(
         default_factory=lambda known: f"sqlite:///{_mlflow_folder(known) / 'mlflow.db'}",
-        description="MLflow's tracking database; empty means SQLite below home.",
+        description="MLflow's tracking database; empty means SQLite in `mlruns`.",
     )
     artifact_dir: Path = Field(
         default_factory=lambda known: _mlflow_folder(known) / "artifacts",
-        description="Where MLflow keeps artifacts; empty means below home.",
+        description="Where MLflow keeps artifacts; empty means in `mlruns`.",
     )
     threads: int = Field(
         default=2, ge=1, le=64, description="Threads LightGBM may use on panels from files."

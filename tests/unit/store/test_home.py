@@ -134,10 +134,8 @@ def test_mlflow_lies_below_home(deep: Path) -> None:
     assert settings.artifact_dir == deep / "h" / "mlruns" / "artifacts"
 
 
-def test_a_checkout_that_has_mlflow_beside_var_keeps_it_there(deep: Path) -> None:
+def test_mlflow_of_a_checkout_lies_beside_its_var(deep: Path) -> None:
     checkout(deep)
-    (deep / "mlruns").mkdir()
-    (deep / "mlruns" / "mlflow.db").write_text("runs")
 
     settings = Settings()
 
