@@ -74,8 +74,11 @@ fmt: setup  ## Format and mend what can be mended by machine
 golden: setup  ## Rewrite the golden scores; say in the commit why they moved
 	$(PY) -m tests.golden.rewrite
 
-docs: setup  ## Rewrite the generated pages and the README's pictures and tables
-	$(PY) -m docs.generate
+docs: setup  ## Rewrite the catalogue of features in docs/features.md (seconds)
+	$(PY) -m docs.catalogue
+
+pictures: setup  ## Rewrite the documentation's pictures and the attribution of April 2025 (minutes)
+	$(PY) -m docs.measured
 
 site: setup  ## Build the documentation's site into var/site
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from docs.generate import APRIL_2025, AS_OF, PICTURE
+from docs.measured import APRIL_2025, AS_OF, PICTURE
 from features.months import month_number
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS
 from store.settings import PROJECT_ROOT

@@ -1,8 +1,7 @@
-"""Rewrite the generated parts of the documentation.
+"""Rewrite what the documentation shows of forecasts.
 
-The feature catalogue, the README's pictures (the newest report's and, through Chromium, two of the
-planners' pages; run the main job first) and the attribution of April 2025 from the bundled facts (a
-minute or two).
+The README's pictures (the newest report's and, through Chromium, two of the planners' pages; run
+the main job first) and the attribution of April 2025 from the bundled facts (a minute or two).
 """
 
 import shutil
@@ -11,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from docs.screens import draw
-from features.build import catalogue_page
 from features.history import EvidenceHistory
 from flows.analysis.attribute import attribution_view
 from flows.context.console import echo, track
@@ -46,14 +44,13 @@ def april_2025() -> AttributionView:
 
 def write_april_2025(view: AttributionView) -> None:
     """Write docs/attribution-april-2025.md and its picture."""
-    page = attribution_page(view, picture=PICTURE, made_by="make docs")
+    page = attribution_page(view, picture=PICTURE, made_by="make pictures")
     (DOCS / "attribution-april-2025.md").write_text(page, encoding="utf-8")
     (DOCS / PICTURE).write_bytes(attribution_png(view))
 
 
 def main() -> None:
-    """Write docs/features.md, the pictures and the attribution of April 2025."""
-    (DOCS / "features.md").write_text(catalogue_page(), encoding="utf-8")
+    """Write the pictures and the attribution of April 2025."""
     picture = newest_fan("USA")
     if picture is not None:
         shutil.copyfile(picture, DOCS / "pictures" / "fan_USA.png")
