@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_info
 
+from store.asof import require_time_zone
 from store.settings import PROJECT_ROOT
 
 PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scipy", "scikit-learn", "threadpoolctl")
@@ -55,7 +56,12 @@ class KnownRows:
         return [json.dumps(row, default=str).encode() + b"\n" for row in rows]
 
     def digest(self, as_of: pd.Timestamp) -> str:
-        """Return the SHA-256 of the rows known at a moment, in their order."""
+        """Return the SHA-256 of the rows known at a moment, in their order.
+
+        Raises:
+            LeakError: ``as_of`` has no time zone.
+        """
+        require_time_zone(as_of)
         known = self._rows["available_at"] <= as_of
         text = b"".join(compress(self._texts, known))
         return hashlib.sha256(json.dumps(list(self._rows)).encode() + b"\n" + text).hexdigest()
