@@ -117,12 +117,19 @@ def environment() -> dict[str, object]:
             "python": platform.python_version(),
             **{name: version(name) for name in PACKAGES},
         },
+        "processor": " ".join(_instructions()),
         "platform": f"{platform.system()} {platform.machine()} {platform.libc_ver()[1]}".strip(),
         "threads": {
             "processors": os.cpu_count(),
             **{name: os.environ.get(name, "") for name in THREADS},
         },
     }
+
+
+def _instructions() -> list[str]:
+    """Return the sets of vector instructions that numpy uses here: they round differently."""
+    sets = np.show_config(mode="dicts")["SIMD Extensions"]
+    return [*sets["baseline"], *sets.get("found", [])]
 
 
 @cache

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,10 @@ from store.vocabulary import COMMODITY
 Floats = NDArray[np.float64]
 
 
+ROUNDING: Final = 1e-9
+"""Share, or tonnes, by which another processor's numbers may differ by rounding."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reproduction:
     """What came of making a publication again."""
@@ -44,6 +49,8 @@ class Reproduction:
     """What it was made from and is no more."""
     changed: tuple[str, ...]
     """What it ran on and is different now."""
+    is_other_processor: bool = False
+    """It ran on one with other instructions than this one, or that was not recorded."""
 
     @property
     def difference(self) -> str:
@@ -61,6 +68,17 @@ class Reproduction:
             f"{NUMBERS[int(column)]} of {cell['destination']} in {cell['period']}: "
             f"{float(then[row, column])!r} published, {float(now[row, column])!r} now"
         )
+
+    @property
+    def is_rounded(self) -> bool:
+        """Tell whether nothing but the last digits differs, on another processor than then.
+
+        Of publications that do not say which, any but the one now is taken for another.
+        """
+        if self.missing or self.again is None or not self.is_other_processor:
+            return False
+        then, now = (_numbers(table) for table in (self.rows, self.again))
+        return bool(np.allclose(then, now, rtol=ROUNDING, atol=ROUNDING))
 
     @property
     def is_same(self) -> bool:
@@ -104,7 +122,8 @@ def reproduce(settings: Settings, which: Which, commodity: str = COMMODITY) -> R
             again = reproduce_table(settings, rows, made_with)
     except MissingModelError as err:
         return Reproduction(as_of, rows, None, (*missing, *err.things), tuple(changed))
-    return Reproduction(as_of, rows, again, tuple(missing), tuple(changed))
+    is_other = made_with.get("processor") != environment()["processor"]
+    return Reproduction(as_of, rows, again, tuple(missing), tuple(changed), is_other)
 
 
 def tell(found: Reproduction) -> None:
@@ -118,6 +137,11 @@ def tell(found: Reproduction) -> None:
         echo(f"changed   {thing}")
     if found.is_same:
         echo("replay    every number is the same, bit for bit")
+    elif found.is_rounded:
+        echo(
+            "replay    every number is the same but for rounding on another processor: "
+            f"{found.difference}"
+        )
     else:
         echo(f"replay    NOT reproduced: {found.difference or 'the numbers are the same'}")
 
@@ -156,7 +180,7 @@ def _facts_apart(made_with: Mapping[str, object], now: EvidenceDigests, wanted: 
 def _changed(made_with: Mapping[str, object]) -> list[str]:
     """Return what differs between the machine of then and this one."""
     now, found = environment(), []
-    for part in ("code", "packages", "platform", "threads"):
+    for part in ("code", "packages", "platform", "processor", "threads"):
         before, after = made_with.get(part), now[part]
         if not isinstance(before, dict) or not isinstance(after, dict):
             before, after = {part: before}, {part: after}

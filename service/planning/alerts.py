@@ -131,10 +131,10 @@ def _sentence(
     about = f"{need['name']} ({where}, {tonnes(need['tonnes'])} t a month)" if need else where
     is_median = rule["measure"] == "median"
     words = [f"{tonnes(v)} t" if is_median else chance_words(v) for v in (old, new)]
-    unit = "%" if is_median else "points"
+    unit = "%" if is_median else " points"
     return (
         f"{about}: {WHAT[rule['measure']]} in {month:%B %Y} went from {words[0]} to {words[1]} "
-        f"({moved:+.1f} {unit}; threshold {rule['points']:g}). Forecast as of "
+        f"({moved:+.1f}{unit}; threshold {rule['points']:g}). Forecast as of "
         f"{newest.as_of:%Y-%m-%d}, previous one {before.as_of:%Y-%m-%d}."
     )
 

@@ -116,7 +116,7 @@ def test_publications_are_listed_with_the_digests_they_had(
 @pytest.mark.parametrize(
     ("commodity", "day"), [row[:2] for row in PUBLISHED if row[2] == "published"]
 )
-def test_an_old_publication_is_made_again_bit_for_bit(
+def test_an_old_publication_is_made_again_on_any_processor(
     commodity: str, day: str, magnetcast: Call, tmp_path: Path
 ) -> None:
     own = () if commodity == "85051110" else ("--commodity", commodity)
@@ -124,7 +124,7 @@ def test_an_old_publication_is_made_again_bit_for_bit(
     code, _, err = magnetcast("replay", "--as-of", day, *own, "--out", str(tmp_path / "again.csv"))
 
     assert code == 0, err
-    assert "bit for bit" in err
+    assert "bit for bit" in err or "the same but for rounding on another processor" in err
 
 
 @pytest.mark.parametrize(

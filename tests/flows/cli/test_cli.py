@@ -415,7 +415,7 @@ def test_an_empty_store_is_told_with_the_remedy(magnetcast: Call) -> None:
     code, out, err = magnetcast("panel", "--as-of", "2020-04-22")
 
     assert (code, out) == (1, "")
-    assert "magnetcast ingest bundled" in err
+    assert "`magnetcast ingest` loads the bundled ones" in err
 
 
 def test_an_unknown_verb_is_refused(magnetcast: Call) -> None:

@@ -301,6 +301,8 @@ def test_what_cannot_be_explained_is_told(
 
 @pytest.mark.usefixtures("place")
 def test_without_any_publication_there_is_no_change(magnetcast: Call) -> None:
+    magnetcast("ingest", "bundled")
+
     code, _, err = magnetcast("explain", "USA", "--since", AS_OF)
 
     assert code == 1

@@ -109,7 +109,7 @@ def test_the_worked_scenarios_can_be_read(path: Path) -> None:
 def test_how_long_controls_last_is_told(home: Path, magnetcast: Call) -> None:
     assert home.exists()
 
-    code, out, err = magnetcast("recovery", "--as-of", AS_OF)
+    code, out, err = magnetcast("recovery", "--as-of", AS_OF, "--format", "csv")
 
     assert code == 0
     assert out.startswith("event_id,instrument,bound")

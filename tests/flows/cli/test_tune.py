@@ -123,4 +123,4 @@ def test_without_a_panel_the_evidence_panel_is_tuned_on(magnetcast: Call) -> Non
     code, out, err = magnetcast("train", "--tune", "1", "--as-of", "2020-04-22")
 
     assert (code, out) == (1, "")
-    assert "magnetcast ingest bundled" in err
+    assert "`magnetcast ingest` loads the bundled ones" in err

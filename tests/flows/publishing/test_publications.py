@@ -262,6 +262,18 @@ def test_other_versions_of_packages_are_named(copy: Settings) -> None:
     assert any(told.startswith("numpy was 0.") for told in found.changed)
 
 
+def test_other_last_digits_pass_only_on_another_processor(copy: Settings) -> None:
+    found = reproduce(copy, at(AS_OF))
+    assert found.again is not None
+    assert not found.is_other_processor
+    rounded = found.again.assign(mean=found.again["mean"] * (1 + 1e-13))
+    wrong = found.again.assign(mean=found.again["mean"] * (1 + 1e-6))
+
+    assert not replace(found, again=rounded).is_rounded
+    assert replace(found, again=rounded, is_other_processor=True).is_rounded
+    assert not replace(found, again=wrong, is_other_processor=True).is_rounded
+
+
 @contextmanager
 def broken(path: Path, content: bytes | None) -> Iterator[None]:
     """Replace a file, or hide it, and mend it afterwards."""

@@ -7,7 +7,7 @@ import pytest
 
 from flows.clock import utc_now
 from flows.context.output import write_result
-from flows.context.stores import store_of
+from flows.context.stores import made_store, store_of
 from flows.context.workspace import open_workspace
 from flows.panels.backtest_files import predict_evidence
 from flows.training.predict import predict
@@ -96,7 +96,7 @@ def test_rows_that_came_out_later_leave_the_file_of_a_forecast_the_same_to_the_b
     texts = []
     for name, part in (("all", batch), ("known", known_part(batch, at(AS_OF)))):
         settings = settings_of(environment(new_folder(), data_dir))
-        write_batch(store_of(settings), part, ingested_at=utc_now())
+        write_batch(made_store(settings), part, ingested_at=utc_now())
         out = tmp_path / f"{name}.csv"
         write_result(predict_evidence(settings, at(AS_OF)), out=out, form="csv")
         texts.append(out.read_bytes())
@@ -124,7 +124,7 @@ def known_part(batch: Batch, as_of: pd.Timestamp) -> Batch:
 
 @pytest.mark.usefixtures("place")
 def test_an_empty_store_says_what_to_do() -> None:
-    with pytest.raises(DataError, match="magnetcast ingest"):
+    with pytest.raises(StoreError, match="magnetcast ingest"):
         predict(Settings(), at(AS_OF))
 
 

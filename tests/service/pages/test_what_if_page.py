@@ -168,7 +168,8 @@ def test_nothing_filled_in_is_lost_and_nothing_is_taken_for_markup(asked: Asked)
     assert page.status_code == 400
     assert "<script" not in page.text
     assert f'value="{HOSTILE}"' in unescape(page.text)
-    assert 'name="tariff_from" value="2027-01"' in page.text
+    assert 'name="tariff_from" type="date"' in page.text
+    assert 'value="2027-01-01"' in page.text
     assert 'id="tariff_value-wrong"' in page.text
     assert '<option value="JPN" selected>' in page.text
 

@@ -39,7 +39,7 @@ class TestPanelView:
             assert rows == ALL
             return np.full((3, 6, 2), 9.0, dtype=np.float32)
 
-        found = PanelView(values, 0, 6, extra).at(40, ALL)
+        found = PanelView(values, 0, 6, extra=extra).at(40, ALL)
 
         plain = make_view(values).at(40, ALL)
         assert found.features.shape == (3, 6, len(NAMES) + 2)
@@ -53,7 +53,7 @@ class TestPanelView:
             asked.append(rows.tolist())
             return np.zeros((len(rows), 6, 1), dtype=np.float32)
 
-        view = PanelView(make_values(series=9), 0, 6, extra).part(np.array([2, 5, 7]))
+        view = PanelView(make_values(series=9), 0, 6, extra=extra).part(np.array([2, 5, 7]))
         view.at(40, np.array([0, 2]))
 
         assert asked == [[2, 7]]

@@ -266,6 +266,7 @@ def test_the_script_imports_no_project_module() -> None:
     }
     assert imported == {
         "collections",
+        "importlib",
         "json",
         "lightgbm",
         "mlflow",
