@@ -24,7 +24,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.exceptions import ObjectNotFound
 
-from flows.context.stores import store_of
+from flows.context.stores import made_store, store_of
 from flows.deployments import publish
 from flows.operations.prefect_events import TRAINING
 from flows.publishing.reproduce import reproduce
@@ -194,7 +194,7 @@ def test_a_year_of_releases_is_published_without_a_miss(
     for release in YEAR:
         evening = at(release.due) + EVENING
         came = evening + pd.Timedelta(days=release.late_days)
-        before = read_publications(store_of(world.settings))
+        before = read_publications(made_store(world.settings))
         world.stand(evening)
         if release.late_days:
             arrive_late(world, release, came)

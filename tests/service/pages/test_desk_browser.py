@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from store.database import open_store
 from store.planning.audit import create_token
@@ -30,6 +30,15 @@ def place(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield address, token
 
 
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until a field has the focus."""
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.name") == name:
+            return
+    pytest.fail(f"no Tab leads to {name}")
+
+
 def planner(browser: Browser, place: tuple[str, str], **options: object) -> Watch:
     address, token = place
     credentials = {"username": "any", "password": token}
@@ -48,9 +57,16 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
     page.keyboard.type("Motor plant <b>")
     page.keyboard.press("Tab")
     page.keyboard.type("United States")
-    for word in ("2026-12", "2027-05", "650"):
+    # A picker of months takes the month's name, then the year, with a stop of its own each.
+    for name, month, year in (("period_from", "Dec", "2026"), ("period_to", "May", "2027")):
+        tab_to(page, name)
+        page.keyboard.type(month)
         page.keyboard.press("Tab")
-        page.keyboard.type(word)
+        page.keyboard.type(year)
+    tab_to(page, "tonnes")
+    page.keyboard.type("650")
+    assert page.locator("input[name=period_from]").input_value() == "2026-12"
+    assert page.locator("input[name=period_to]").input_value() == "2027-05"
     page.keyboard.press("Enter")
     page.wait_for_url("**/needs#need-1")
     told = page.locator("article").inner_text()
