@@ -32,7 +32,7 @@ from store.vocabulary import COMMODITY
 Floats = NDArray[np.float64]
 
 
-ROUNDING: Final = 1e-9
+ROUNDING: Final = 1e-12
 """Share, or tonnes, by which another processor's numbers may differ by rounding."""
 
 
