@@ -12,7 +12,15 @@ import httpx
 
 from sources.http import faults
 from sources.http.cache import CachedReply, CacheEntry, HttpCache, sha256
-from sources.http.faults import MAX_RETRY_AFTER_S, Call, Params, RetryPolicy, parse_retry_after
+from sources.http.faults import (
+    MAX_RETRY_AFTER_S,
+    Call,
+    Explain,
+    Params,
+    RetryPolicy,
+    parse_retry_after,
+    unexplained,
+)
 from sources.http.transport import ApiKeys, Transport
 from store.errors import SourceError
 from store.settings import Settings
@@ -20,6 +28,7 @@ from store.settings import Settings
 Read = TypeVar("Read")
 
 JSON: Final = "application/json"
+_ANSWERED: Final = frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,11 @@ class HttpClient:
         """Return the hash over all answers so far, in the order of the requests."""
         return self._answers.hexdigest()
 
+    def pause(self, seconds: float) -> None:
+        """Wait for an answer in preparation; not at all offline, where it is cached."""
+        if self._transport is not None:
+            self._retry_policy.sleep(seconds)
+
     def json(self, path: str, params: Params = ()) -> HttpReply[object]:
         """Request JSON; as ``get``."""
         return self.get(path, params, read=json.loads)
@@ -113,6 +127,8 @@ class HttpClient:
         read: Callable[[bytes], Read],
         accept: str = JSON,
         may_be_empty: bool = False,
+        explain: Explain = unexplained,
+        base_url: str = "",
     ) -> HttpReply[Read]:
         """Request until a complete answer arrives.
 
@@ -123,12 +139,16 @@ class HttpClient:
             accept: media type wanted.
             may_be_empty: whether "no content" (204) is a valid answer, as few providers document;
                 otherwise it is retried.
+            explain: finds the provider's own refusal in a body; one for want of data is an empty
+                reply.
+            base_url: another address of the same provider.
 
         Raises:
             SourceError: The provider did not deliver, or offline the answer is not cached.
             TooMuchError: The answer would be too large.
         """
-        call = Call(self._provider, f"{self._base}{path}", tuple(params), accept, may_be_empty)
+        url = f"{base_url or self._base}{path}"
+        call = Call(self._provider, url, tuple(params), accept, may_be_empty, explain)
         if self._transport is None:
             return self._replay(call, read)
         failure = _TransientFailure("")
@@ -158,12 +178,19 @@ class HttpClient:
             return _TransientFailure(f"HTTP {response.status_code}", retry_after_s=asked)
         if response.status_code == HTTPStatus.NOT_MODIFIED and cached is not None:
             return self._from_cache(call, cached, read)
-        if response.status_code not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
-            text = "" if _html(response, body) else body.decode("utf-8", "replace")
-            if response.status_code == faults.TOO_MUCH:
-                self._cache.save(self._cache_entry(call, response, body), call.accept, body)
-            raise faults.refusal(call, response.status_code, text=text)
+        if response.status_code not in _ANSWERED or call.explain(body):
+            return self._refused(call, CachedReply(self._cache_entry(call, response, body), body))
         return self._from_response(call, response, body, read)
+
+    def _refused(self, call: Call, answer: CachedReply) -> HttpReply[Read]:
+        """Return an empty reply where the provider has no data; raise its refusal otherwise."""
+        refusal = call.explain(answer.body)
+        kind = refusal.kind if refusal else "other"
+        if kind != "other" or answer.entry.status == faults.TOO_MUCH:
+            self._cache.save(answer.entry, call.accept, answer.body)
+        if kind == "no_data":
+            return self._reply(answer, None)
+        raise faults.refusal(call, answer.entry.status, body=answer.body)
 
     def _from_response(
         self, call: Call, response: httpx.Response, body: bytes, read: Callable[[bytes], Read]
@@ -201,9 +228,9 @@ class HttpClient:
     def _from_cache(
         self, call: Call, cached: CachedReply, read: Callable[[bytes], Read]
     ) -> HttpReply[Read]:
-        """Parse a cached answer; one that was too large raises as it did then."""
-        if cached.entry.status == faults.TOO_MUCH:
-            raise faults.refusal(call, faults.TOO_MUCH)
+        """Parse a cached answer; a refusal is one again."""
+        if cached.entry.status not in _ANSWERED or call.explain(cached.body):
+            return self._refused(call, cached)
         try:
             return self._reply(cached, _value(cached, read))
         except ValueError as err:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlencode
 
 from store.errors import SourceError, shown
@@ -85,6 +85,24 @@ Params = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A provider's own account of why it sends no data."""
+
+    text: str
+    """In the provider's words, whole."""
+    kind: Literal["no_data", "too_much", "other"] = "other"
+    remedy: str = ""
+
+
+Explain = Callable[[bytes], Refusal | None]
+"""Returns the refusal in a body, None if there is none."""
+
+
+def unexplained(_: bytes) -> None:
+    """Return None: this provider's refusals are known by their status alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A request, without keys."""
 
@@ -93,6 +111,7 @@ class Call:
     params: Params
     accept: str
     may_be_empty: bool
+    explain: Explain = unexplained
 
     @property
     def address(self) -> str:
@@ -109,15 +128,22 @@ def is_html(content_type: str, body: bytes) -> bool:
     return "html" in content_type.lower() or body.lstrip()[:14].lower().startswith(_HTML)
 
 
-def refusal(call: Call, status: int, *, text: str = "") -> SourceError:
-    """Return an error for a status that another attempt will not change."""
+def refusal(call: Call, status: int, *, body: bytes = b"") -> SourceError:
+    """Return an error for an answer without data that another attempt will not change."""
+    own = call.explain(body)
+    if own is not None and own.kind == "too_much":
+        status = TOO_MUCH
     what, remedy = _REFUSED.get(
         status, ("answers with an unforeseen status", "Try again later, or look at the address.")
     )
     remedy = remedy.format(
         key=_key_hint(call.provider), url=f"MAGNETCAST_{call.provider.upper()}_URL"
     )
-    quoted = f" and says {shown(text)!r}" if text.strip() else ""
+    text = "" if is_html("", body) else shown(body.decode("utf-8", "replace"))
+    if own is not None:
+        what = what if own.kind == "too_much" else "sends no data"
+        text, remedy = own.text, own.remedy or remedy
+    quoted = f" and says {text!r}" if text else ""
     kind = TooMuchError if status == TOO_MUCH else SourceError
     return kind(
         f"{call.provider} {what} (HTTP {status}){quoted}, at {call.address}. Expected HTTP 200 "

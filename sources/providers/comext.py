@@ -1,20 +1,22 @@
 """Eurostat Comext: imports of magnets from China by member of the EU, as SDMX messages."""
 
-import contextlib
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, TypeVar, cast
+from typing import ClassVar, Final
 
 import pandas as pd
-import sdmx
-from sdmx.exceptions import XMLParseError
-from sdmx.message import DataMessage, Message, StructureMessage
 
 from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
 from sources.http.faults import TooMuchError
+from sources.providers.comext_messages import (
+    fault_in,
+    read_data,
+    read_flows,
+    read_status,
+    ticket_in,
+)
 from sources.providers.countries import comext_members, comext_place
 from sources.providers.http_source import HttpSource
 from sources.providers.rows import USUAL_LAG, missing_columns, observations, usual_moment
@@ -24,64 +26,7 @@ from store.vocabulary import EU_LINES, ORIGIN
 
 DATA: Final = "application/vnd.sdmx.genericdata+xml;version=2.1"
 STRUCTURE: Final = "application/vnd.sdmx.structure+xml;version=2.1"
-
-_Kind = TypeVar("_Kind", bound=Message)
-
-
-def read_flows(body: bytes) -> dict[str, str]:
-    """Return the names of all dataflows by their code.
-
-    Raises:
-        ValueError: The body is not such a message.
-    """
-    message = _message(body, StructureMessage)
-    return {str(code): str(flow.name) for code, flow in message.dataflow.items()}
-
-
-def read_data(body: bytes) -> pd.DataFrame:
-    """Return observations: one column per dimension, and ``value``.
-
-    Raises:
-        ValueError: The body is not a data message, or repeats an observation.
-        TooMuchError: It announces a file for later instead of data.
-    """
-    message = _message(body, DataMessage)
-    if message.footer is not None and not any(len(part) for part in message.data):
-        raise TooMuchError(
-            "comext defers the answer to a separate file. Expected the data at once. Request fewer "
-            "months."
-        )
-    parts = [_table(part) for part in message.data if len(part)]
-    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"value": []})
-    if rows.duplicated([name for name in rows.columns if name != "value"]).any():
-        raise ValueError("it has an observation twice")
-    return rows
-
-
-def _table(part: object) -> pd.DataFrame:
-    series = cast("pd.Series", sdmx.to_pandas(part))
-    return series.rename("value").reset_index().astype({"value": "float64"})
-
-
-def _message(body: bytes, kind: type[_Kind]) -> _Kind:
-    """Read a message; the library's printed output on a broken one is suppressed."""
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            message = sdmx.read_sdmx(io.BytesIO(body))
-    except (XMLParseError, RuntimeError, LookupError, AssertionError, TypeError) as err:
-        first = str(err).strip().splitlines()
-        raise ValueError(f"no SDMX message: {first[-1] if first else type(err).__name__}") from err
-    if not isinstance(message, kind):
-        raise ValueError(  # noqa: TRY004  # the body is at fault, not the caller
-            f"an SDMX {type(message).__name__} instead of a {kind.__name__}"
-        )
-    return message
-
-
-def columns_of(rows: pd.DataFrame) -> Mapping[str, str]:
-    """Return the columns by their lower-case name, because providers differ in case."""
-    return {str(name).lower(): str(name) for name in rows.columns}
-
+XML: Final = "application/xml"
 
 PROVIDER: Final = "comext"
 
@@ -97,8 +42,15 @@ _EU: Final = "EU27_2020"
 _WEIGHT: Final = "QUANTITY_IN_100KG"
 _VALUE: Final = "VALUE_IN_EUROS"
 _DIMENSIONS: Final = ("reporter", "partner", "product", "flow", "indicators", "time_period")
-_HALF_T: Final = 0.05
+_HALF_T: Final = 0.0005
+"""Weights come in 100 kg with two decimals: exact to half a kilogram."""
 _HALF_EUR: Final = 0.5e-6
+
+SDMX: Final = "/sdmx/2.1"
+"""End of the address of the data; tickets are collected beside it."""
+
+POLLS_S: Final = (2, 4, 8, 16, 30, 30, 30, 60, 60, 60)
+"""Waits for an answer that is prepared later, five minutes in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +63,75 @@ class ComextImports(HttpSource):
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch all members; as ``LiveSource.fetch``."""
         with self.client() as http:
-            rows = _ask(http, _flow(http), span)
+            rows = self._ask(http, _flow(http), span)
         frame = observations(
             _measured(rows, now=now),
             origin=ORIGIN,
             source=PROVIDER,
             source_url=f"{self.url}/data",
         )
-        return self.file(span, http, {"observations": frame})
+        ignored = (f"no data for {span}",) if rows.empty else ()
+        return self.file(span, http, {"observations": frame}, ignored=ignored)
+
+    def _ask(self, http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
+        """Fetch all months at once, or year by year where that is too much."""
+        try:
+            return self._ask_once(http, flow, span)
+        except TooMuchError:
+            years = list(span.years())
+            if len(years) == 1:
+                raise
+        parts = [self._ask_once(http, flow, year) for year in years]
+        return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+    def _ask_once(self, http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
+        products = "+".join(line.removeprefix("CN") for line in EU_LINES)
+        reporters = "+".join((_EU, *comext_members()))
+        path = f"/data/{flow}/M.{reporters}.CN.{products}.1.{_VALUE}+{_WEIGHT}"
+        params = [("startPeriod", str(span.first)), ("endPeriod", str(span.last))]
+
+        def read(body: bytes) -> pd.DataFrame | str:
+            return ticket_in(body) or _read(body, span)
+
+        answer = http.get(path, params, read=read, accept=DATA, explain=fault_in).value
+        if isinstance(answer, str):
+            answer = self._collect(http, answer, span)
+        return _nothing() if answer is None else answer
+
+    def _collect(self, http: HttpClient, ticket: str, span: MonthRange) -> pd.DataFrame | None:
+        """Wait for an answer that is prepared later, and fetch it."""
+        later = f"{self.url.removesuffix(SDMX)}/1.0/async"
+        status = ""
+        for seconds in POLLS_S:
+            http.pause(seconds)
+            status = (
+                http.get(
+                    f"/status/{ticket}",
+                    read=read_status,
+                    accept=XML,
+                    explain=fault_in,
+                    base_url=later,
+                ).value
+                or ""
+            )
+            if status == "AVAILABLE":
+                return http.get(
+                    f"/data/{ticket}",
+                    read=lambda body: _read(body, span),
+                    accept=DATA,
+                    explain=fault_in,
+                    base_url=later,
+                ).value
+            if status not in {"SUBMITTED", "PROCESSING"}:
+                raise SourceError(
+                    f"comext lost request {ticket} for {span}: its status is {status!r}. Expected "
+                    "AVAILABLE in the end. Run the ingest again; nothing was taken over."
+                )
+        raise TooMuchError(
+            f"comext is still preparing the data of {span} after {sum(POLLS_S) // 60} minutes "
+            f"(request {ticket}, {status}). Expected them by then. Run the ingest again later or "
+            "ask for fewer months; nothing was taken over."
+        )
 
 
 def _flow(http: HttpClient) -> str:
@@ -137,33 +150,12 @@ def _flow(http: HttpClient) -> str:
     )
 
 
-def _ask(http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
-    """Fetch all months at once, or year by year where that is too much."""
-    try:
-        return _ask_once(http, flow, span)
-    except TooMuchError:
-        years = list(span.years())
-        if len(years) == 1:
-            raise
-    parts = [_ask_once(http, flow, year) for year in years]
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-
-
-def _ask_once(http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
-    products = "+".join(line.removeprefix("CN") for line in EU_LINES)
-    reporters = "+".join((_EU, *comext_members()))
-    path = f"/data/{flow}/M.{reporters}.CN.{products}.1.{_VALUE}+{_WEIGHT}"
-    params = [("startPeriod", str(span.first)), ("endPeriod", str(span.last))]
-    reply = http.get(path, params, read=lambda body: _read(body, span), accept=DATA)
-    return _nothing() if reply.value is None else reply.value
-
-
 def _read(body: bytes, span: MonthRange) -> pd.DataFrame:
     """Return ``reporter, product, indicators, period, value``."""
     data = read_data(body)
     if data.empty:
         return _nothing()
-    names = columns_of(data)
+    names = {str(name).lower(): str(name) for name in data.columns}
     if missing := [name for name in _DIMENSIONS if name not in names]:
         raise missing_columns(missing, list(names), provider=PROVIDER, url="its data")
     rows = data.rename(columns={real: name for name, real in names.items()})

@@ -1,7 +1,9 @@
-"""Eurostat Comext: a list of data sets and observations, in SDMX-ML 2.1."""
+"""Eurostat Comext: data sets and observations in SDMX-ML 2.1, faults and tickets in SOAP."""
 
+import gzip
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from uuid import NAMESPACE_URL, uuid5
 
 import pandas as pd
 
@@ -18,6 +20,7 @@ HEADER = (
     '<m:Sender id="ESTAT"/>'
 )
 XML = "application/xml"
+SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 FIRST_CN8 = "2022-01"
 """First month of 85051110; before it 85051100 tells of all magnets."""
 
@@ -30,7 +33,15 @@ class ComextWorld:
     name: str = "EU trade since 1988 by HS2-4-6 and CN8"
     most_cells: int = 5_000_000
     put_off: bool = False
-    """Whether a file for later is announced instead of data."""
+    """Whether a file for later is announced instead of data, as until 2022."""
+    queue_cells: int = 500_000
+    """Cells from which an answer is prepared later."""
+    polls: tuple[str, ...] = ("SUBMITTED", "PROCESSING", "AVAILABLE")
+    """What the status of a ticket is, time after time; the last for good."""
+    prepared: dict[str, bytes] = field(default_factory=dict)
+    """Answers by ticket."""
+    asked: dict[str, int] = field(default_factory=dict)
+    """How often each ticket's status was asked for."""
 
 
 def comext(world: ComextWorld) -> Provider:
@@ -38,19 +49,76 @@ def comext(world: ComextWorld) -> Provider:
 
 
 def _answer(world: ComextWorld, call: Call) -> Answer:
-    if call.path == "dataflow/ESTAT/all":
-        return Answer(_flows(world).encode(), content_type=XML)
-    match = re.fullmatch(r"data/([\w-]+)/M\.([\w+]+)\.CN\.([\d+]+)\.1\.([\w+]+)", call.path)
-    if match is None or match[1] != world.code:
-        return Answer(b"", 404, content_type=XML)
-    series = [part.split("+") for part in match.groups()[1:]]
+    path = call.path.removeprefix("sdmx/2.1/")
+    if path == "dataflow/ESTAT/all":
+        return _xml(_flows(world))
+    if path.startswith("1.0/async/"):
+        return _later(world, *path.split("/")[2:])
+    match = re.fullmatch(r"data/([\w-]+)/M\.([\w+]+)\.CN\.([\d+]+)\.1\.([\w+]+)", path)
+    if match is None:
+        return _fault(400, 140, "INVALID_QUERY_NB_FILTERS: Incorrect number of filters")
+    if match[1] != world.code:
+        return _fault(
+            404, 100, f"ERR_NOT_FOUND_2: DATA_SET:{match[1]} is not available for dissemination."
+        )
+    return _extraction(world, call, [part.split("+") for part in match.groups()[1:]])
+
+
+def _extraction(world: ComextWorld, call: Call, series: list[list[str]]) -> Answer:
     first = max(call.one("startPeriod"), world.first)
     months = list(pd.period_range(first, min(call.one("endPeriod"), world.last), freq="M"))
     cells = len(months) * len(series[0]) * len(series[1]) * len(series[2])
     if cells > world.most_cells:
-        return Answer(b"", 413, content_type=XML)
+        return _fault(
+            413,
+            413,
+            f"EXTRACTION_TOO_BIG: The requested extraction is too big, estimated {cells} rows, "
+            f"max authorised is {world.most_cells}, please change your filters to reduce the "
+            "extraction size",
+        )
+    if not months:
+        return _fault(400, 100, "NO_RESULTS: The result from the query is empty.")
     body = _footer() if world.put_off else _data(series, months)
-    return Answer(body.encode(), content_type=XML)
+    if cells <= world.queue_cells:
+        return _xml(body)
+    ticket = str(uuid5(NAMESPACE_URL, f"{call.path} {dict(call.params)}"))
+    world.prepared[ticket] = gzip.compress(body.encode(), mtime=0)
+    return _xml(
+        f'<env:Envelope xmlns:env="{SOAP}"><env:Header/><env:Body><ns0:syncResponse '
+        'xmlns:ns0="http://estat.ec.europa.eu/disschain/soap/extraction"><processingTime>92'
+        f"</processingTime><queued><id>{ticket}</id><status>SUBMITTED</status></queued>"
+        "</ns0:syncResponse></env:Body></env:Envelope>"
+    )
+
+
+def _later(world: ComextWorld, what: str, ticket: str) -> Answer:
+    """Answer for a ticket: its status, or its data, compressed without saying so."""
+    if ticket not in world.prepared:
+        return _fault(400, 100, "UNKNOWN_REQUEST: Unknown request.")
+    if what == "data":
+        return Answer(world.prepared[ticket], content_type=XML)
+    asked = world.asked.get(ticket, 0)
+    world.asked[ticket] = asked + 1
+    status = world.polls[min(asked, len(world.polls) - 1)]
+    return _xml(
+        f'<S:Envelope xmlns:S="{SOAP}"><S:Body><ns0:asyncResponse '
+        'xmlns:ns1="http://estat.ec.europa.eu/disschain/asynchronous" '
+        'xmlns:ns0="http://estat.ec.europa.eu/disschain/soap/asynchronous"><ns1:status>'
+        f"<ns1:key>{ticket}</ns1:key><ns1:status>{status}</ns1:status></ns1:status>"
+        "</ns0:asyncResponse></S:Body></S:Envelope>"
+    )
+
+
+def _fault(status: int, code: int, text: str) -> Answer:
+    body = (
+        f'<S:Fault xmlns:S="{SOAP}"><faultcode>{code}</faultcode>'
+        f"<faultstring>{text}</faultstring></S:Fault>"
+    )
+    return replace(_xml(body), status=status)
+
+
+def _xml(body: str) -> Answer:
+    return Answer(f'<?xml version="1.0" encoding="UTF-8"?>{body}'.encode(), content_type=XML)
 
 
 def _flows(world: ComextWorld) -> str:

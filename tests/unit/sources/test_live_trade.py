@@ -164,6 +164,71 @@ class TestComext:
         with pytest.raises(SourceError, match=r"defers the answer.*fewer months"):
             comext(live_settings, "2025-06")
 
+    def test_an_answer_prepared_later_is_waited_for_and_replays_offline(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        whole = comext(live_settings, "2025-06").tables["observations"]
+        providers.world.comext.queue_cells = 10
+        elsewhere = live_settings.model_copy(update={"home": live_settings.home / "other"})
+
+        queued = comext(elsewhere, "2025-06")
+
+        assert [call.path.split("/")[2] for call in providers.asked("comext")[-4:]] == [
+            "status", "status", "status", "data",
+        ]  # fmt: skip
+        replayed = comext(elsewhere.model_copy(update={"offline": True}), "2025-06")
+        pd.testing.assert_frame_equal(queued.tables["observations"], whole)
+        pd.testing.assert_frame_equal(replayed.tables["observations"], whole)
+
+    def test_an_answer_that_takes_too_long_is_asked_for_by_year(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        whole = comext(live_settings, "2024-11", "2025-02").tables["observations"]
+        world = providers.world.comext
+        world.queue_cells, world.polls = 28 * 2 * 2 * 2, ("SUBMITTED",)
+        elsewhere = live_settings.model_copy(update={"home": live_settings.home / "other"})
+
+        by_year = comext(elsewhere, "2024-11", "2025-02").tables["observations"]
+
+        pd.testing.assert_frame_equal(by_year, whole)
+        world.queue_cells = 10
+        with pytest.raises(SourceError, match=r"still preparing the data of 2025-06 after 5 min"):
+            comext(elsewhere, "2025-06")
+
+    def test_a_ticket_that_has_run_out_is_named(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        world = providers.world.comext
+        world.queue_cells, world.polls = 10, ("EXPIRED",)
+
+        with pytest.raises(SourceError, match=r"lost request [\w-]+ for 2025-06: .*'EXPIRED'"):
+            comext(live_settings, "2025-06")
+
+    def test_months_that_are_not_out_yet_are_no_data_and_not_a_wrong_address(
+        self, live_settings: Settings
+    ) -> None:
+        file = comext(live_settings, "2026-10")
+
+        assert file.tables["observations"].empty
+        assert file.ignored == ("no data for 2026-10",)
+        offline = live_settings.model_copy(update={"offline": True})
+        assert comext(offline, "2026-10").ignored == ("no data for 2026-10",)
+
+    def test_a_refusal_is_quoted_whole(self, providers: Providers, live_settings: Settings) -> None:
+        providers.world.comext.most_cells = 1
+
+        with pytest.raises(
+            SourceError, match=r"estimated 112 rows, max authorised is 1, please .* extraction size"
+        ):
+            comext(live_settings, "2025-06")
+
+    def test_a_weight_is_exact_to_half_a_kilogram(self, live_settings: Settings) -> None:
+        rows = comext(live_settings, "2025-06").tables["observations"]
+
+        weights = rows[rows["measure"].eq("mirror_import_t")]
+        assert set(weights["half_width"]) == {0.0005}
+        assert (weights["value"] * 1000 % 1).round(6).isin([0, 1]).all()
+
     def test_cuts_by_year_replay_offline(
         self, providers: Providers, live_settings: Settings
     ) -> None:
