@@ -11,7 +11,7 @@ from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
 from sources.http.transport import ApiKeys, sent_as
 from sources.providers.http_source import HttpSource
-from sources.providers.rows import USUAL_LAG, numbers, observations, refuse_missing, usual_moment
+from sources.providers.rows import USUAL_LAG, observations, readable, refuse_missing, usual_moment
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.vocabulary import ORIGIN, US_LINES
@@ -44,23 +44,24 @@ class CensusImports(HttpSource):
         """Fetch every line; as ``LiveSource.fetch``."""
         with self.client(ApiKeys(params=sent_as("key", self.settings.census_key))) as http:
             lines = [_ask(http, line, span) for line in US_LINES]
-        rows = _joined([line for line in lines if line is not None])
+        rows = _joined([line[0] for line in lines if line is not None])
+        broken = sum(line[1] for line in lines if line is not None)
         frame = observations(
             _measured(rows, now=now),
             origin=ORIGIN,
             source=PROVIDER,
             source_url=f"{self.url}?{urlencode({'CTY_CODE': CHINA})}",
         )
-        ignored = (
-            (f"{n} rows without a quantity: the value alone is taken",)
-            if (n := int(_lacks_weight(rows).sum()))
-            else ()
-        )
+        counts = {
+            "whose numbers cannot be read: left out": broken,
+            "without a quantity: the value alone is taken": int(_lacks_weight(rows).sum()),
+        }
+        ignored = tuple(f"{count} rows {what}" for what, count in counts.items() if count)
         return self.file(span, http, {"observations": frame}, ignored=ignored)
 
 
-def _ask(http: HttpClient, line: str, span: MonthRange) -> pd.DataFrame | None:
-    """Return one line's months; None where there was no trade in any."""
+def _ask(http: HttpClient, line: str, span: MonthRange) -> tuple[pd.DataFrame, int] | None:
+    """Return one line's months and its broken rows; None where there was no trade in any."""
     params = [
         ("get", ",".join(_ASKED)),
         ("COMM_LVL", "HS10"),
@@ -77,8 +78,8 @@ def _joined(lines: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(columns=columns)
 
 
-def _read(body: bytes, line: str, span: MonthRange) -> pd.DataFrame:
-    """Return the rows of one line."""
+def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
+    """Return the rows of one line, and how many cannot be read."""
     where = {"provider": PROVIDER, "url": f"line {line}"}
     table = _table(json.loads(body))
     refuse_missing(table, (*_ASKED, "time"), **where)
@@ -89,9 +90,9 @@ def _read(body: bytes, line: str, span: MonthRange) -> pd.DataFrame:
     if rows.duplicated("time").any():
         raise ValueError("it has a month twice")
     _refuse_units(rows, line)
-    counted = {name: numbers(rows[name], **where) for name in _NUMBERS}
-    months = pd.to_datetime(rows["time"], format="%Y-%m").astype("datetime64[us]")
-    return pd.DataFrame({"line": line, "period": months, **counted})
+    counted, broken = readable(rows, _NUMBERS, **where)
+    months = pd.to_datetime(counted["time"], format="%Y-%m").astype("datetime64[us]")
+    return counted[list(_NUMBERS)].assign(line=line, period=months), broken
 
 
 def _table(answer: object) -> pd.DataFrame:

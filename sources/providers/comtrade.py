@@ -20,7 +20,7 @@ from sources.providers.comtrade_calls import (
     fetch_trade,
     of_commodity,
 )
-from sources.providers.countries import comtrade_place
+from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
 from sources.providers.http_source import HttpSource
 from sources.providers.rows import USUAL_LAG, not_after, observations, usual_moment
 from store.errors import SourceError, first_few
@@ -63,6 +63,8 @@ class _Comtrade(HttpSource):
             releases = fetch_releases(http, side, span)
             trades = fetch_trade(http, side, span, with_key=bool(keys.headers))
         rows = _dated(trades, releases, now=now)
+        is_group = rows[side.other].isin(COMTRADE_GROUPS)
+        rows = rows[~is_group]
         _refuse_gaps(rows, releases, side)
         frame = observations(
             _measured(rows, side, self),
@@ -70,7 +72,12 @@ class _Comtrade(HttpSource):
             source=name,
             source_url=f"{self.url}{WITH_KEY}?{urlencode(side.fixed)}",
         )
-        file = self.file(span, http, {"observations": frame}, ignored=_ignored(trades, rows))
+        file = self.file(
+            span,
+            http,
+            {"observations": frame},
+            ignored=_ignored(trades, rows, groups=int(is_group.sum())),
+        )
         if self.commodity == HS6:
             return file
         return replace(file, file_name=f"{name} {self.commodity} {span}")
@@ -145,12 +152,13 @@ def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
     return rows["kilograms"].isna() | (rows["kilograms"].eq(0) & rows["usd"].ge(WEIGHTLESS_USD))
 
 
-def _ignored(trades: Sequence[TradeRows], rows: pd.DataFrame) -> tuple[str, ...]:
-    splits = sum(trade.splits for trade in trades)
-    weightless = int(_lacks_weight(rows).sum())
-    texts = []
-    if splits:
-        texts.append(f"{splits} rows by mode, procedure or second partner: included in the totals")
-    if weightless:
-        texts.append(f"{weightless} rows without a weight: their value alone is taken")
-    return tuple(texts)
+def _ignored(trades: Sequence[TradeRows], rows: pd.DataFrame, *, groups: int) -> tuple[str, ...]:
+    counts = {
+        "by mode, procedure or second partner: included in the totals": sum(
+            trade.splits for trade in trades
+        ),
+        f"of groups of countries ({', '.join(COMTRADE_GROUPS.values())}): sums of others": groups,
+        "whose numbers cannot be read: left out": sum(trade.broken for trade in trades),
+        "without a weight: their value alone is taken": int(_lacks_weight(rows).sum()),
+    }
+    return tuple(f"{count} rows {what}" for what, count in counts.items() if count)

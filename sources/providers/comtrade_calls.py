@@ -11,7 +11,7 @@ from sources.base import MonthRange
 from sources.http.client import HttpClient
 from sources.http.faults import Params
 from sources.providers.countries import comtrade_codes
-from sources.providers.rows import numbers, records_in, table_of
+from sources.providers.rows import readable, records_in, table_of
 from store.errors import SourceError
 from store.vocabulary import HS6
 
@@ -74,6 +74,8 @@ class TradeRows:
     """One row a month, reporter and partner."""
     splits: int
     """Rows left out because they repeat others by mode, procedure or second partner."""
+    broken: int
+    """Rows left out because their numbers cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +130,23 @@ def fetch_releases(http: HttpClient, side: ReportingSide, span: MonthRange) -> p
         SourceError: The answer has another shape.
     """
     own = [(name, code) for name, code in side.fixed.items() if name == "reporterCode"]
-    parts = [rows for part in span.pieces(MOST_MONTHS) for rows in _released(http, own, part)]
+    parts = [_released(http, own, part) for part in span.pieces(MOST_MONTHS)]
     rows = pd.concat(parts, ignore_index=True)
     latest = rows.sort_values("released").drop_duplicates(["period", "reporterCode"], keep="last")
     return latest.reset_index(drop=True)
 
 
-def _released(http: HttpClient, own: Params, span: MonthRange) -> list[pd.DataFrame]:
-    """Fetch the availability of months, or of half of them where the answer is cut."""
+def _released(http: HttpClient, own: Params, span: MonthRange) -> pd.DataFrame:
+    """Fetch the availability of months; unlike data, it is not cut at a number of rows."""
     months = ",".join(f"{month:%Y%m}" for month in span.months)
     reply = http.json(AVAILABILITY, [*own, ("period", months)])
     rows, count = _releases(reply.value, reply.url)
-    length = len(span.months)
-    if length > 1 and (count > len(rows) or len(rows) >= LIMITS[PREVIEW]):
-        halves = span.pieces((length + 1) // 2)
-        return [part for half in halves for part in _released(http, own, half)]
-    return [rows.dropna()]
+    if count > len(rows):
+        raise SourceError(
+            f"comtrade announces {count} rows on availability and sends {len(rows)}, at "
+            f"{reply.url}. Expected all of them. Try again later; nothing was taken over."
+        )
+    return rows.dropna()
 
 
 def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
@@ -172,16 +175,39 @@ def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
         raise ValueError(f"it says {str(answer['error'])[:80]!r}")
     records = records_in(answer, "data", **where)
     rows = table_of(records, _COLUMNS, **where)
-    typed = rows.assign(
-        **{name: rows[name].astype("str") for name in _COLUMNS if name.endswith("Code")},
-        period=rows["period"].astype("str"),
-        **{name: numbers(rows[name], **where) for name in ("netWgt", "primaryValue")},
+    coded = rows.assign(
+        **{name: rows[name].map(_code) for name in _COLUMNS if name.endswith("Code")},
+        period=rows["period"].map(_code),
     )
+    named = coded[coded[["reporterCode", "partnerCode", "period"]].apply(_is_number).all(axis=1)]
+    typed, broken = readable(named, ("netWgt", "primaryValue"), **where)
+    broken += len(coded) - len(named)
     _refuse_others(typed, piece)
-    plain = typed[(typed[list(NO_SPLIT)] == pd.Series(NO_SPLIT)).all(axis=1)]
+    plain = _unsplit(typed)
     _refuse_doubt(typed, plain)
     cut = len(rows) >= LIMITS[piece.path] or _announced(answer) > len(rows)
-    return TradeRows(_numbered(plain), len(typed) - len(plain)), cut
+    return TradeRows(_numbered(plain), len(typed) - len(plain), broken), cut
+
+
+def _code(cell: object) -> str:
+    """Return a code as text, empty where there is none; a null among numbers makes floats."""
+    if cell is None or cell != cell:  # noqa: PLR0124  # NaN alone differs from itself
+        return ""
+    return str(int(cell)) if isinstance(cell, float) else str(cell)
+
+
+def _is_number(codes: pd.Series) -> pd.Series:
+    return codes.str.fullmatch(r"\d+")
+
+
+def _unsplit(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the total of each cell; a row without a code is one where no other is."""
+    codes = rows[list(NO_SPLIT)]
+    is_total = codes == pd.Series(NO_SPLIT)
+    plain = is_total.all(axis=1)
+    unsaid = (is_total | (codes == "")).all(axis=1) & ~plain
+    known = pd.MultiIndex.from_frame(rows.loc[plain, _CELL])
+    return rows[plain | (unsaid & ~pd.MultiIndex.from_frame(rows[_CELL]).isin(known))]
 
 
 def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:

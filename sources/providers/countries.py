@@ -32,6 +32,10 @@ _NO_COUNTRIES: Final = frozenset(
 """Codes of UN Comtrade for areas not elsewhere specified, bunkers (837), free zones (838), special
 categories (839) and former countries."""
 
+COMTRADE_GROUPS: Final = {975: "ASEAN"}
+"""Codes of UN Comtrade for groups of countries that report beside their members: sums, not places.
+The EU (97) is a region of its own here; "Other Asia" (490) is a group by name alone."""
+
 _COMEXT: Final = {"EU27_2020": EU27, "EL": "GRC", "UK": "GBR"}
 """Codes of Eurostat that are not those of ISO."""
 

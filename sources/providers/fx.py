@@ -1,6 +1,6 @@
 """Monthly exchange rates from daily ones of the ECB or FRED."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final
@@ -14,7 +14,7 @@ from sources.providers.rows import (
     covariates,
     is_over,
     missing_columns,
-    numbers,
+    readable,
     refuse_missing,
     usual_moment,
     whole_csv,
@@ -40,6 +40,7 @@ _ECB_COLUMNS: Final = ("CURRENCY", "TIME_PERIOD", "OBS_VALUE")
 _FRED: Final = "/graph/fredgraph.csv"
 _FRED_SERIES: Final[Mapping[str, str]] = {"DEXCHUS": "cny_per_usd", "DEXUSEU": "usd_per_eur"}
 _FRED_DATES: Final = ("observation_date", "DATE")
+_COLUMNS: Final = ("day", "name", "rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class ExchangeRates(HttpSource):
         """Fetch daily rates; as ``LiveSource.fetch``. An unfinished month has no row."""
         office = self.settings.fx_provider
         with self.client() as http:
-            daily = _ask_ecb(http, span) if office == "ecb" else _ask_fred(http, span)
+            daily, broken = (_ask_ecb if office == "ecb" else _ask_fred)(http, span)
         means = monthly_means(daily, span)
         months = means[is_over(means["period"], now)]
         rows = months.assign(
@@ -66,7 +67,8 @@ class ExchangeRates(HttpSource):
             available_at=usual_moment(months["period"], lag_days=LAG_DAYS, now=now),
         )
         frame = covariates([rows], source=f"{PROVIDER}_{office}", source_url=self.url)
-        return self.file(span, http, {"covariates": frame})
+        ignored = (f"{broken} days that cannot be read: left out",) if broken else ()
+        return self.file(span, http, {"covariates": frame}, ignored=ignored)
 
 
 def monthly_means(daily: pd.DataFrame, span: MonthRange) -> pd.DataFrame:
@@ -88,25 +90,35 @@ def monthly_means(daily: pd.DataFrame, span: MonthRange) -> pd.DataFrame:
     return long.assign(name="fx_" + long["name"].astype("str"))
 
 
-def _ask_ecb(http: HttpClient, span: MonthRange) -> pd.DataFrame:
+_Rates = tuple[pd.DataFrame, int]
+"""``day, name, rate``, one row per day and name, and how many lines cannot be read."""
+
+
+def _ask_ecb(http: HttpClient, span: MonthRange) -> _Rates:
     params = [
         ("format", "csvdata"),
         ("startPeriod", f"{span.begin:%Y-%m-%d}"),
         ("endPeriod", f"{span.end:%Y-%m-%d}"),
     ]
     reply = http.get(_ECB, params, read=_read_ecb, accept=_CSV)
-    return _nothing() if reply.value is None else reply.value
+    return reply.value or _daily(pd.DataFrame(columns=_COLUMNS))
 
 
-def _read_ecb(body: bytes) -> pd.DataFrame:
-    frame = _csv(body, _ECB_COLUMNS, "ecb")
+def _read_ecb(body: bytes) -> _Rates:
+    """Read both rates of the ECB, which answers with nothing at all where it has no data."""
+    frame = whole_csv(body)
+    if frame.empty:
+        return _daily(pd.DataFrame(columns=_COLUMNS))
+    refuse_missing(frame, _ECB_COLUMNS, provider=PROVIDER, url="ecb")
     names = frame["CURRENCY"].map({"CNY": "cny_per_eur", "USD": "usd_per_eur"})
-    return _daily(frame["TIME_PERIOD"], names, frame["OBS_VALUE"])
+    return _daily(
+        pd.DataFrame({"day": frame["TIME_PERIOD"], "name": names, "rate": frame["OBS_VALUE"]})
+    )
 
 
-def _ask_fred(http: HttpClient, span: MonthRange) -> pd.DataFrame:
+def _ask_fred(http: HttpClient, span: MonthRange) -> _Rates:
     """Fetch yuan per dollar and dollars per euro, one series at a time."""
-    parts = []
+    parts = [_daily(pd.DataFrame(columns=_COLUMNS))]
     for series in _FRED_SERIES:
         params = [
             ("id", series),
@@ -115,39 +127,26 @@ def _ask_fred(http: HttpClient, span: MonthRange) -> pd.DataFrame:
         ]
         reply = http.get(_FRED, params, read=partial(_read_fred, series=series), accept=_CSV)
         parts += [] if reply.value is None else [reply.value]
-    return pd.concat(parts, ignore_index=True) if parts else _nothing()
+    return pd.concat([rows for rows, _ in parts], ignore_index=True), sum(n for _, n in parts)
 
 
-def _read_fred(body: bytes, *, series: str) -> pd.DataFrame:
+def _read_fred(body: bytes, *, series: str) -> _Rates:
     """Read one series of FRED, where a missing day is empty or a dot."""
-    frame = _csv(body, (series,), "fred")
+    frame = whole_csv(body)
+    refuse_missing(frame, (series,), provider=PROVIDER, url="fred")
     dates = next((name for name in _FRED_DATES if name in frame.columns), None)
     if dates is None:
         raise missing_columns(_FRED_DATES[:1], list(frame.columns), provider=PROVIDER, url="fred")
-    names = pd.Series(_FRED_SERIES[series], index=frame.index)
-    return _daily(frame[dates], names, frame[series].replace(".", ""))
+    name = _FRED_SERIES[series]
+    return _daily(pd.DataFrame({"day": frame[dates], "name": name, "rate": frame[series]}))
 
 
-def _csv(body: bytes, needed: Sequence[str], url: str) -> pd.DataFrame:
-    """Read a CSV as text."""
-    frame = whole_csv(body)
-    refuse_missing(frame, needed, provider=PROVIDER, url=url)
-    return frame
-
-
-def _daily(days: pd.Series, names: pd.Series, rates: pd.Series) -> pd.DataFrame:
-    """Return days, names and rates, one row per day and name."""
-    frame = pd.DataFrame(
-        {
-            "day": pd.to_datetime(days, format="%Y-%m-%d"),
-            "name": names,
-            "rate": numbers(rates, provider=PROVIDER, url="its daily rates"),
-        }
-    ).dropna()
+def _daily(lines: pd.DataFrame) -> _Rates:
+    """Return the lines that have a rate, typed, and how many of them cannot be read."""
+    rows, broken = readable(lines, ("rate",), provider=PROVIDER, url="its daily rates")
+    days = pd.to_datetime(rows["day"], format="%Y-%m-%d", errors="coerce")
+    broken += int(days.isna().sum())
+    frame = rows.assign(day=days).dropna()
     if frame.duplicated(["day", "name"]).any():
         raise ValueError("it has a day twice")
-    return frame
-
-
-def _nothing() -> pd.DataFrame:
-    return _daily(*(pd.Series([], dtype="str", name=name) for name in ("day", "name", "rate")))
+    return frame, broken

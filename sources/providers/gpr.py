@@ -13,7 +13,7 @@ from sources.providers.http_source import HttpSource
 from sources.providers.rows import (
     covariates,
     is_over,
-    numbers,
+    readable,
     refuse_missing,
     usual_moment,
     whole_csv,
@@ -50,7 +50,7 @@ class GeopoliticalRisk(HttpSource):
         """Fetch the file; as ``LiveSource.fetch``. An unfinished month has no row."""
         with self.client() as http:
             reply = http.get(FILE, read=_read, accept="*/*")
-        frame = pd.DataFrame(columns=["period", *SERIES]) if reply.value is None else reply.value
+        frame, broken = reply.value or (pd.DataFrame(columns=["period", *SERIES]), 0)
         frame = frame[frame["period"].between(span.begin, span.last.start_time)]
         frame = frame[is_over(frame["period"], now)]
         parts = [
@@ -63,19 +63,22 @@ class GeopoliticalRisk(HttpSource):
             for column, series in SERIES.items()
         ]
         frame = covariates(parts, source=PROVIDER, source_url=f"{self.url}{FILE}")
-        return self.file(span, http, {"covariates": frame})
+        ignored = (f"{broken} months that cannot be read: left out",) if broken else ()
+        return self.file(span, http, {"covariates": frame}, ignored=ignored)
 
 
-def _read(body: bytes) -> pd.DataFrame:
-    """Return ``period`` and the series of the file."""
+def _read(body: bytes) -> tuple[pd.DataFrame, int]:
+    """Return ``period`` and the series of the file, and how many of its rows cannot be read."""
     frame = _workbook(body) if body.startswith(_BINARY) else whole_csv(body)
     refuse_missing(frame, ("month", *SERIES), provider=PROVIDER, url=FILE)
-    frame = frame[frame["month"].astype("str").ne("")]
-    months = pd.to_datetime(frame["month"].astype("str")).dt.to_period("M").dt.to_timestamp()
+    frame = frame[frame["month"].astype("str").str.strip().ne("")]
+    rows, broken = readable(frame, tuple(SERIES), provider=PROVIDER, url=FILE)
+    days = pd.to_datetime(rows["month"].astype("str"), errors="coerce")
+    broken, rows = broken + int(days.isna().sum()), rows[days.notna()]
+    months = days.dropna().dt.to_period("M").dt.to_timestamp()
     if months.duplicated().any():
         raise ValueError("it has a month twice")
-    values = {name: numbers(frame[name], provider=PROVIDER, url=FILE) for name in SERIES}
-    return pd.DataFrame({"period": months.astype("datetime64[us]"), **values})
+    return rows[list(SERIES)].assign(period=months.astype("datetime64[us]")), broken
 
 
 def _workbook(body: bytes) -> pd.DataFrame:

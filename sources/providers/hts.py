@@ -22,7 +22,7 @@ LINE: Final = "8505.11.00"
 _NEEDED: Final = ("htsno", "general", "footnotes")
 _FOOTNOTE: Final = re.compile(r"\b99\d\d\.\d\d\.\d\d\b")
 _MFN: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
-_ADDED: Final = re.compile(r"\+\s*(\d+(?:\.\d+)?)\s*(?:%|percent)", re.IGNORECASE)
+_ADDED: Final = re.compile(r"(?:\+|\bplus)\s*(\d+(?:\.\d+)?)\s*(?:%|percent)", re.IGNORECASE)
 
 Line = Mapping[str, object]
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
-from store.errors import SourceError, first_few
+from sources.files.cells import MISSING_MARKS
+from store.errors import SourceError, first_few, shown
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, typed_frame
 from store.vocabulary import UNITS
 
@@ -118,11 +120,13 @@ def table_of(
 
 
 def whole_csv(body: bytes) -> pd.DataFrame:
-    """Read a CSV as text.
+    """Read a CSV as text; an empty answer has no columns.
 
     Raises:
         ValueError: Its last line breaks off.
     """
+    if not body.strip():
+        return pd.DataFrame()
     if not body.endswith(b"\n"):
         raise ValueError("its last line breaks off")
     return pd.read_csv(io.BytesIO(body), dtype="str", keep_default_na=False)
@@ -149,19 +153,34 @@ def missing_columns(
     )
 
 
-def numbers(column: pd.Series, *, provider: str, url: str) -> pd.Series:
-    """Return a column as numbers, missing where it is empty.
+MISSING: Final = frozenset({"", ".", ":", *MISSING_MARKS})
+"""What providers write where there is no number, in lower case."""
+
+
+def readable(
+    frame: pd.DataFrame, names: Sequence[str], *, provider: str, url: str
+) -> tuple[pd.DataFrame, int]:
+    """Return the rows whose numbers can be read, as floats, and how many others there are.
+
+    A cell without a number is NaN; one that is filled with anything else breaks its row alone.
 
     Raises:
-        SourceError: A cell is something else.
+        SourceError: Most rows are broken, so the column has changed.
     """
-    try:
-        return pd.to_numeric(column.replace("", None)).astype("float64")
-    except (ValueError, TypeError) as err:
-        raise SourceError(
-            f"{provider} answers with {column.name!r} that is no number ({err}), at {url}. "
-            "Expected numbers or nothing. See whether the provider has changed the column."
-        ) from err
+    read, broken = frame.copy(), pd.Series(data=False, index=frame.index)
+    for name in names:
+        cells = frame[name]
+        is_missing = cells.isna() | cells.astype("str").str.strip().str.lower().isin(MISSING)
+        values = pd.to_numeric(cells.mask(is_missing), errors="coerce").astype("float64")
+        wrong = ~np.isfinite(values) & ~is_missing
+        if 2 * wrong.sum() > len(frame):
+            raise SourceError(
+                f"{provider} answers with {name!r} that is no number "
+                f"({shown(str(cells[wrong].iloc[0]))!r}), at {url}. Expected numbers or nothing. "
+                "See whether the provider has changed the column; nothing was taken over."
+            )
+        read[name], broken = values, broken | wrong
+    return read[~broken], int(broken.sum())
 
 
 COLUMNS: Final = ("source", "item_key", "title", "url", "published_on", "payload")

@@ -1,13 +1,17 @@
-"""UN Comtrade v1: get, preview and getDA, over a generated world of monthly trade."""
+"""UN Comtrade v1: data, availability, metadata and codes, over a generated world of trade."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
+from typing import cast
 
 import numpy as np
 import pandas as pd
 import pycountry
+from pycountry.db import Country
 
 from tests.providers.answers import Answer, Call, Provider
 
@@ -16,7 +20,17 @@ SPECIAL = {840: 842, 250: 251, 158: 490, 356: 699, 756: 757, 578: 579}
 LEADING = (276, 842, 410, 392, 704, 699, 764, 380, 528, 251, 616, 484, 490, 360, 458, 76, 203, 348)
 AREAS_NES = 899
 CHINA = 156
+ASEAN = 975
+ASEAN_MEMBERS = (704, 764, 458, 360, 608, 702)
+IMPORTERS = 90
+"""Countries, from the largest, that report their imports."""
 PREVIEW_ROWS = 500
+MOST_PERIODS = 12
+DESCRIPTIONS = (
+    "reporterISO", "reporterDesc", "flowDesc", "partnerISO", "partnerDesc", "partner2ISO",
+    "partner2Desc", "cmdDesc", "customsDesc", "motDesc", "qtyUnitAbbr", "altQtyUnitAbbr",
+)  # fmt: skip
+"""Columns that are null unless descriptions are asked for."""
 
 
 @dataclass
@@ -35,6 +49,10 @@ class ComtradeWorld:
     weightless: frozenset[tuple[str, int]] = frozenset()
     most_rows: int = 100_000
     """Rows of one answer with a key."""
+    modeless: frozenset[tuple[str, int]] = frozenset()
+    """Months and partners whose row names no mode of transport."""
+    groups: bool = False
+    """Whether ASEAN reports beside its members."""
 
     @cached_property
     def codes(self) -> tuple[int, ...]:
@@ -92,30 +110,51 @@ def comtrade(world: ComtradeWorld) -> Provider:
 
 
 def _answer(world: ComtradeWorld, call: Call) -> Answer:
-    key = call.headers.get("Ocp-Apim-Subscription-Key", "")
-    preview = call.path == "public/v1/preview/C/M/HS"
-    if call.path == "public/v1/getDA/C/M/HS":
-        return _body(_availability(world, call))
-    if call.path != "data/v1/get/C/M/HS" and not preview:
+    call = replace(call, params={name.lower(): texts for name, texts in call.params.items()})
+    if call.path in REFERENCES:
+        return _reference(REFERENCES[call.path])
+    found = re.fullmatch(r"(public|data)/v1/(\w+)/C/M/HS", call.path)
+    ask = ASKED.get((found[1], found[2].lower())) if found else None
+    if found is None or ask is None:
         return _fault(404, "Resource not found")
-    if not preview and (not key or "wrong" in key):
-        return _fault(401, f"Access denied due to invalid subscription key {key}.")
-    if len(call.many("period")) > 12:
-        return _fault(400, "period: at most 12 values")
+    if found[1] == "data" and (refusal := _key_refusal(call)):
+        return _fault(401, refusal)
+    if len(call.many("period")) > MOST_PERIODS:
+        return _fault(400, f"period: at most {MOST_PERIODS} values")
+    return ask(world, call)
+
+
+def _key_refusal(call: Call) -> str:
+    """Return why a key, in a header or in the query, is refused; empty if it is not."""
+    headers = {name.lower(): text for name, text in call.headers.items()}
+    key = headers.get("ocp-apim-subscription-key", "") or call.one("subscription-key")
+    if not key:
+        return "Access denied due to missing subscription key."
+    return f"Access denied due to invalid subscription key {key}." if "wrong" in key else ""
+
+
+def _data(world: ComtradeWorld, call: Call, *, most: int, counts_all: bool) -> Answer:
     rows = list(_rows(world, call))
-    if preview:
-        return _body(rows[:PREVIEW_ROWS])
-    return _body(rows[: world.most_rows], count=len(rows))
+    if call.one("countonly").lower() == "true":
+        return _body([], count=len(rows))
+    if call.one("includedesc").lower() != "true":
+        rows = [{**row, **dict.fromkeys(DESCRIPTIONS)} for row in rows]
+    sent = rows[: min(most, int(call.one("maxrecords", str(most))))]
+    return _body(sent, count=len(rows) if counts_all else len(sent))
 
 
 def _rows(world: ComtradeWorld, call: Call) -> Iterator[dict[str, object]]:
-    exports = call.one("flowCode") == "X"
-    good = call.one("cmdCode")
-    wanted = {int(code) for code in call.many("partnerCode" if exports else "reporterCode")}
+    wanted = {
+        column: {int(code) for code in call.many(column.lower())}
+        for column in ("reporterCode", "partnerCode")
+    }
+    flows, goods = call.many("flowcode") or ["M", "X"], call.many("cmdcode") or ["850511"]
     for month in call.many("period"):
-        if month in world.months:
-            for row in _month(world, month, good, exports=exports):
-                if not wanted or row["partnerCode" if exports else "reporterCode"] in wanted:
+        if month not in world.months:
+            continue
+        for good, flow in product(goods, flows):
+            for row in _month(world, month, good, exports=flow == "X"):
+                if all(row[column] in codes for column, codes in wanted.items() if codes):
                     yield row
                     yield from _by_mode(row) if world.splits else ()
 
@@ -123,49 +162,72 @@ def _rows(world: ComtradeWorld, call: Call) -> Iterator[dict[str, object]]:
 def _month(
     world: ComtradeWorld, month: str, good: str, *, exports: bool
 ) -> Iterator[dict[str, object]]:
-    weight = value = 0.0
+    weight = value = asean = 0.0
     for place, code in enumerate(world.codes):
         if (magnets := world.cell(month, place)) is None:
             continue
         cell = tuple(round(amount * world.factor(good), 2) for amount in magnets)
         weight, value = weight + cell[0], value + cell[1]
-        unknown = (month, code) in world.weightless
+        told = cell[0] if exports else round(cell[0] * (0.9 + code % 7 / 30))
+        known = None if (month, code) in world.weightless else told
+        mode = None if (month, code) in world.modeless else 0
         if exports:
-            yield _row(
-                month, "X", good, reporter=CHINA, partner=code,
-                kilograms=None if unknown else cell[0], usd=cell[1],
-            )  # fmt: skip
-        elif code != AREAS_NES and place < 90:
-            told = round(cell[0] * (0.9 + code % 7 / 30))
-            yield _row(
-                month, "M", good, reporter=code, partner=CHINA,
-                kilograms=None if unknown else told, usd=round(cell[1] * 1.06, 2),
-            )  # fmt: skip
+            yield _row(month, "X", good, CHINA, code, kilograms=known, usd=cell[1], mode=mode)
+        elif code != AREAS_NES and place < IMPORTERS:
+            usd = round(cell[1] * 1.06, 2)
+            yield _row(month, "M", good, code, CHINA, kilograms=known, usd=usd, mode=mode)
+            asean += told if code in ASEAN_MEMBERS else 0
     if exports:
-        yield _row(
-            month, "X", good, reporter=CHINA, partner=0, kilograms=weight, usd=round(value, 2)
-        )
+        yield _row(month, "X", good, CHINA, 0, kilograms=weight, usd=round(value, 2))
+    elif world.groups:
+        yield _row(month, "M", good, ASEAN, CHINA, kilograms=asean, usd=asean * 48)
 
 
 def _row(
     month: str,
     flow: str,
     good: str,
-    *,
     reporter: int,
     partner: int,
+    *,
     kilograms: float | None,
     usd: float,
+    mode: int | None = 0,
 ) -> dict[str, object]:
+    """Return one record, in the 47 columns of the provider."""
     return {
-        "typeCode": "C", "freqCode": "M", "refPeriodId": int(f"{month}01"), "period": month,
-        "reporterCode": reporter, "flowCode": flow, "partnerCode": partner, "partner2Code": 0,
-        "classificationCode": "H6", "cmdCode": good, "customsCode": "C00", "mosCode": "0",
-        "motCode": 0, "qtyUnitCode": 8, "qty": kilograms, "isQtyEstimated": False,
-        "netWgt": kilograms, "isNetWgtEstimated": False, "grossWgt": None,
+        "typeCode": "C", "freqCode": "M", "refPeriodId": int(f"{month}01"),
+        "refYear": int(month[:4]), "refMonth": int(month[4:]), "period": month,
+        "reporterCode": reporter, "reporterISO": _iso(reporter), "reporterDesc": _name(reporter),
+        "flowCode": flow, "flowDesc": {"M": "Import", "X": "Export"}[flow],
+        "partnerCode": partner, "partnerISO": _iso(partner), "partnerDesc": _name(partner),
+        "partner2Code": 0, "partner2ISO": "W00", "partner2Desc": "World",
+        "classificationCode": "H6", "classificationSearchCode": "HS",
+        "isOriginalClassification": True, "cmdCode": good, "cmdDesc": f"Goods of {good}",
+        "aggrLevel": 6, "isLeaf": True, "customsCode": "C00", "customsDesc": "TOTAL CPC",
+        "mosCode": "0", "motCode": mode, "motDesc": "TOTAL MOT", "qtyUnitCode": 8,
+        "qtyUnitAbbr": "kg", "qty": kilograms, "isQtyEstimated": False, "altQtyUnitCode": -1,
+        "altQtyUnitAbbr": "N/A", "altQty": None, "isAltQtyEstimated": False, "netWgt": kilograms,
+        "isNetWgtEstimated": False, "grossWgt": None, "isGrossWgtEstimated": False,
         "cifvalue": usd if flow == "M" else None, "fobvalue": usd if flow == "X" else None,
-        "primaryValue": usd, "isReported": True, "isAggregate": partner == 0,
+        "primaryValue": usd, "legacyEstimationFlag": 0, "isReported": True,
+        "isAggregate": partner == 0,
     }  # fmt: skip
+
+
+def _country(code: int) -> Country | None:
+    numeric = {given: iso for iso, given in SPECIAL.items()}.get(code, code)
+    return cast("Country | None", pycountry.countries.get(numeric=f"{numeric:03d}"))
+
+
+def _iso(code: int) -> str:
+    country = _country(code)
+    return {0: "W00", ASEAN: "R4 "}.get(code) or (country.alpha_3 if country else "_X ")
+
+
+def _name(code: int) -> str:
+    country = _country(code)
+    return {0: "World", ASEAN: "ASEAN"}.get(code) or (country.name if country else "Areas, nes")
 
 
 def _by_mode(row: dict[str, object]) -> Iterator[dict[str, object]]:
@@ -174,20 +236,58 @@ def _by_mode(row: dict[str, object]) -> Iterator[dict[str, object]]:
         yield {**row, "motCode": mode}
 
 
-def _availability(world: ComtradeWorld, call: Call) -> list[dict[str, object]]:
-    reporter = call.one("reporterCode")
-    reporters = [int(reporter)] if reporter else [CHINA, *world.codes[:90]]
-    return [
+def _reporters(world: ComtradeWorld, call: Call) -> list[int]:
+    """Return the reporters asked for that report at all."""
+    every = [CHINA, *world.codes[:IMPORTERS]]
+    asked = [int(code) for code in call.many("reportercode")]
+    return [code for code in asked or every if code in every]
+
+
+def _availability(world: ComtradeWorld, call: Call) -> Answer:
+    """Return which months are out; not cut at a number of rows."""
+    rows = [
         {
-            "typeCode": "C", "freqCode": "M", "period": int(month), "reporterCode": code,
-            "classificationCode": "H6", "classificationSearchCode": "HS",
-            "totalRecords": 1000, "firstReleased": world.release(month, code),
+            "datasetCode": int(f"20{code:03d}{month}182100"), "typeCode": "C", "freqCode": "M",
+            "period": int(month), "reporterCode": code, "reporterISO": _iso(code),
+            "reporterDesc": _name(code), "classificationCode": "H6",
+            "classificationSearchCode": "HS", "isOriginalClassification": True,
+            "isExtendedFlowCode": False, "isExtendedPartnerCode": True,
+            "isExtendedPartner2Code": False, "isExtendedCmdCode": True,
+            "isExtendedCustomsCode": False, "isExtendedMotCode": True, "totalRecords": 1000,
+            "datasetChecksum": -1349955130, "firstReleased": world.release(month, code),
             "lastReleased": world.release(month, code),
         }
         for month in call.many("period")
         if month in world.months
-        for code in reporters
+        for code in _reporters(world, call)
     ]  # fmt: skip
+    return _body(rows)
+
+
+def _metadata(world: ComtradeWorld, call: Call) -> Answer:
+    """Return notes on what was published, a first and a revised one for each data set."""
+    rows = [
+        {
+            "typeCode": "C", "freqCode": "M", "period": int(month), "reporterCode": code,
+            "notes": [
+                {
+                    "datasetCode": int(f"20{code:03d}{month}182100"), "reporterCode": code,
+                    "reporterDescription": _name(code), "currency": "USD",
+                    "publicationNote": note, "publicationDate": f"{day}T12:00:00",
+                }
+                for note, day in (("New Data", "2024-06-01"), ("Revised Data", "2024-07-01"))
+            ],
+        }
+        for month in call.many("period")
+        if month in world.months
+        for code in _reporters(world, call)
+    ]  # fmt: skip
+    return _body(rows)
+
+
+def _reference(results: list[dict[str, object]]) -> Answer:
+    """Return a file of codes, which begins with a byte order mark."""
+    return Answer(json.dumps({"results": results}).encode("utf-8-sig"))
 
 
 def _body(rows: list[dict[str, object]], count: int | None = None) -> Answer:
@@ -198,6 +298,35 @@ def _body(rows: list[dict[str, object]], count: int | None = None) -> Answer:
 
 def _fault(status: int, message: str) -> Answer:
     return Answer(json.dumps({"statusCode": status, "message": message}).encode(), status)
+
+
+ASKED: dict[tuple[str, str], Callable[[ComtradeWorld, Call], Answer]] = {
+    ("public", "preview"): lambda w, c: _data(w, c, most=PREVIEW_ROWS, counts_all=False),
+    ("data", "get"): lambda w, c: _data(w, c, most=w.most_rows, counts_all=True),
+    **{(door, "getda"): _availability for door in ("public", "data")},
+    **{(door, "getmetadata"): _metadata for door in ("public", "data")},
+}
+"""What a path asks for, by its door and its verb in lower case."""
+
+FILES = "files/v1/app/reference"
+REFERENCES: dict[str, list[dict[str, object]]] = {
+    f"{FILES}/ListofReferences.json": [
+        {
+            "category": "reporter", "variable": "Reporter", "description": "Reporters",
+            "fileuri": f"https://comtradeapi.un.org/{FILES}/Reporters.json",
+        }
+    ],
+    f"{FILES}/Reporters.json": [
+        {
+            "id": code, "text": _name(code), "reporterCode": code, "reporterDesc": _name(code),
+            "reporterCodeIsoAlpha3": _iso(code), "isGroup": code == ASEAN,
+        }
+        for code in (CHINA, *LEADING, ASEAN)
+    ],
+    f"{FILES}/country_area_code_iso.json": [
+        {"country_area_code": code, "iso3": _iso(code)} for code in (CHINA, *LEADING)
+    ],
+}  # fmt: skip
 
 
 def _renamed(body: bytes) -> bytes:

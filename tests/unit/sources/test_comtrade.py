@@ -138,15 +138,15 @@ class TestCuts:
             with pytest.raises(SourceError, match="cuts its answer for one month and partner"):
                 exports(settings, "2024-01")
 
-    def test_an_availability_of_500_rows_is_asked_for_in_parts(self, tmp_path: Path) -> None:
+    def test_an_availability_of_more_than_500_rows_is_one_call(self, tmp_path: Path) -> None:
         world = ComtradeWorld(first="2024-01", last="2024-08", partners=100)
         with Providers(World(comtrade=world)) as providers:
             settings = Settings(home=tmp_path, **providers.urls())
 
             rows = mirror(settings, "2024-01", "2024-08").tables["observations"]
 
-            asked = [len(c.many("period")) for c in providers.asked("comtrade")]
-            assert asked[:4] == [8, 4, 4, 2]
+            calls = [call for call in providers.asked("comtrade") if call.path == AVAILABILITY]
+            assert [len(call.many("period")) for call in calls] == [8]
         assert set(rows["note"]) == {""}
 
 
@@ -185,6 +185,57 @@ class TestRows:
         assert file.ignored == (
             "50 rows by mode, procedure or second partner: included in the totals",
         )
+
+    def test_a_row_without_a_mode_of_transport_spoils_no_other(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        plain = exports(live_settings, "2024-03").tables["observations"]
+        providers.world.comtrade.modeless = frozenset({("202403", 842)})
+
+        whole = exports(live_settings, "2024-03")
+        providers.world.comtrade.splits = True
+        beside_splits = exports(live_settings, "2024-03")
+
+        pd.testing.assert_frame_equal(whole.tables["observations"], plain)
+        pd.testing.assert_frame_equal(beside_splits.tables["observations"], plain)
+
+    def test_a_group_that_reports_beside_its_members_is_left_out(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        plain = mirror(live_settings, "2024-03").tables["observations"]
+        providers.world.comtrade.groups = True
+
+        file = mirror(live_settings, "2024-03")
+
+        pd.testing.assert_frame_equal(file.tables["observations"], plain)
+        assert file.ignored == ("1 rows of groups of countries (ASEAN): sums of others",)
+
+    @pytest.mark.parametrize(
+        "change", [{"netWgt": "many"}, {"primaryValue": "n.a."}, {"reporterCode": None}]
+    )
+    def test_a_row_that_cannot_be_read_loses_no_other(
+        self, providers: Providers, live_settings: Settings, change: dict[str, object]
+    ) -> None:
+        plain = mirror(live_settings, "2024-03").tables["observations"]
+        comtrade = providers.providers["comtrade"]
+
+        def spoilt(call: Call) -> Answer:
+            answer = comtrade.answer(call)
+            if call.path == AVAILABILITY:
+                return answer
+            whole = json.loads(answer.body)
+            whole["data"][0] |= change
+            return Answer(json.dumps(whole).encode())
+
+        providers.providers["comtrade"] = replace(comtrade, answer=spoilt)
+
+        file = mirror(live_settings, "2024-03")
+
+        left = plain[plain["destination"] != comtrade_place(providers.world.comtrade.codes[0])]
+        pd.testing.assert_frame_equal(
+            file.tables["observations"], left.reset_index(drop=True), check_dtype=False
+        )
+        assert file.ignored == ("1 rows whose numbers cannot be read: left out",)
 
     def test_a_missing_weight_is_no_weight_of_zero(
         self, providers: Providers, live_settings: Settings

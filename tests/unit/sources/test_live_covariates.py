@@ -12,7 +12,8 @@ from sources.http.faults import RetryPolicy
 from sources.providers.fx import ExchangeRates, monthly_means
 from sources.providers.gpr import GeopoliticalRisk
 from store.settings import Settings
-from tests.providers.answers import Answer
+from tests.providers.answers import Answer, Call
+from tests.providers.rates import CSV
 from tests.providers.server import Providers
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
@@ -68,8 +69,74 @@ class TestExchangeRates:
 
         assert monthly_means(daily, MonthRange.of("2026-06")).empty
 
+    def test_an_empty_answer_is_no_data(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        fx = providers.providers["fx"]
+        providers.providers["fx"] = replace(fx, answer=lambda _: Answer(b"", content_type=CSV))
+
+        assert rates(live_settings, "2026-06").empty
+
+    @pytest.mark.parametrize("office", ["ecb", "fred"])
+    @pytest.mark.parametrize(
+        ("cell", "left_out"), [("NaN", 0), ("N/A", 0), ("", 0), ("7,1", 1), ("inf", 1)]
+    )
+    def test_a_day_without_a_readable_rate_loses_no_other(
+        self,
+        providers: Providers,
+        live_settings: Settings,
+        office: str,
+        cell: str,
+        left_out: int,
+    ) -> None:
+        fx = providers.providers["fx"]
+
+        def spoilt(call: Call) -> Answer:
+            answer = fx.answer(call)
+            lines = answer.body.decode().splitlines(keepends=True)
+            columns = lines[3].rstrip().split(",")
+            columns[7 if office == "ecb" else 1] = f'"{cell}"'
+            return replace(
+                answer, body="".join([*lines[:3], ",".join(columns) + "\n", *lines[4:]]).encode()
+            )
+
+        settings = live_settings.model_copy(update={"fx_provider": office})
+        plain = rates(settings, "2026-06").set_index("name")["value"]
+        providers.providers["fx"] = replace(fx, answer=spoilt)
+
+        file = ExchangeRates(settings, patience()).fetch(MonthRange.of("2026-06"), now=NOW)
+
+        told = file.tables["covariates"].set_index("name")["value"]
+        np.testing.assert_allclose(told, plain, rtol=1e-2)
+        assert told["fx_cny_per_usd"] != plain["fx_cny_per_usd"]
+        lines_left = left_out * (1 if office == "ecb" else 2)
+        assert file.ignored == (
+            (f"{lines_left} days that cannot be read: left out",) if lines_left else ()
+        )
+
 
 class TestRisk:
+    def test_a_month_that_cannot_be_read_loses_no_other(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        lines = (
+            b"month,GPR,GPRT,GPRA,GPRC_CHN,GPRC_USA\n2024-01-01,1,2,3,4,5\n"
+            b"2024-02-01,1,2,x,4,5\nhello,1,2,3,4,5\n2024-03-01,1,2,,4,5\n2024-04-01,1,2,3,4,5\n"
+        )
+        gpr = providers.providers["gpr"]
+        providers.providers["gpr"] = replace(gpr, answer=lambda _: Answer(lines))
+
+        file = GeopoliticalRisk(live_settings, patience()).fetch(
+            MonthRange.of("2024-01", "2024-04"), now=NOW
+        )
+
+        months = (
+            file.tables["covariates"].groupby("name")["period"].apply(lambda p: list(p.dt.month))
+        )
+        assert months["gpr"] == [1, 3, 4]
+        assert months["gpr_acts"] == [1, 4]
+        assert file.ignored == ("2 months that cannot be read: left out",)
+
     def test_series_have_names_units_and_values(self, live_settings: Settings) -> None:
         rows = risk(live_settings, "2024-03", "2024-03").set_index("name")
 

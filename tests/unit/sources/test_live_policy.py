@@ -51,6 +51,26 @@ class TestSchedule:
         assert [row["component"] for row in told] == ["9903.91.06", "MFN"]
         assert all(row["effective_from"] is None for row in told)
 
+    @pytest.mark.parametrize(
+        ("words", "rate"),
+        [
+            ("The duty provided in the applicable subheading plus 25%", 25.0),
+            ("The duty provided in the applicable subheading plus 7.5 percent", 7.5),
+            ("The duty provided in the applicable subheading +10%", 10.0),
+            ("Surplus 25%", None),
+        ],
+    )
+    def test_an_added_rate_is_read_however_it_is_worded(
+        self, providers: Providers, live_settings: Settings, words: str, rate: float | None
+    ) -> None:
+        for line in providers.world.policy.lines:
+            if line["htsno"] == "9903.91.06":
+                line["general"] = words
+
+        payload = [json.loads(text) for text in schedule(live_settings)["payload"]]
+
+        assert [row["rate_pct"] for row in payload if row["component"] == "9903.91.06"] == [rate]
+
     def test_what_has_not_changed_keeps_its_key(self, live_settings: Settings) -> None:
         assert schedule(live_settings)["item_key"].tolist() == (
             schedule(live_settings)["item_key"].tolist()

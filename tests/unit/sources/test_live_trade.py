@@ -1,5 +1,6 @@
 """US Census and Eurostat Comext: what a row says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from sources.providers.countries import comext_members, comext_place
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings
+from tests.providers.answers import Answer, Call
 from tests.providers.server import Providers
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
@@ -84,6 +86,28 @@ class TestCensus:
         assert ("US8505110070", "USA", "mirror_import_t", august) not in cells(file).index
         assert ("US8505110070", "USA", "mirror_import_musd", august) in cells(file).index
         assert file.ignored == ("1 rows without a quantity: the value alone is taken",)
+
+    def test_a_row_that_cannot_be_read_loses_no_other(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        plain = cells(census(live_settings, "2026-06", "2026-08"))
+        served = providers.providers["census"]
+
+        def spoilt(call: Call) -> Answer:
+            answer = served.answer(call)
+            return replace(
+                answer,
+                body=answer.body.replace(b'"KG"', b'"KG "', 1).replace(
+                    b'["8505110070", "5700", "', b'["8505110070", "5700", "about ', 1
+                ),
+            )
+
+        providers.providers["census"] = replace(served, answer=spoilt)
+
+        file = census(live_settings, "2026-06", "2026-08")
+
+        assert len(cells(file)) == len(plain) - 3
+        assert file.ignored == ("1 rows whose numbers cannot be read: left out",)
 
     def test_pieces_are_not_taken_for_kilograms(
         self, providers: Providers, live_settings: Settings
