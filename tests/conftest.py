@@ -20,6 +20,9 @@ from tests.providers.server import Providers, small_world
 POSTGRES = "MAGNETCAST_TEST_POSTGRES"
 """Names the variable with the address of a PostgreSQL server that tests may make databases on."""
 
+SAMPLES = "MAGNETCAST_SAMPLES"
+"""Names the variable with the folder of recorded answers, which are not part of the project."""
+
 examples.register_profile("full", derandomize=True, deadline=None)
 examples.register_profile("quick", examples.get_profile("full"), max_examples=20)
 examples.load_profile("full")
@@ -239,6 +242,15 @@ def providers() -> Iterator[Providers]:
     """Serve all providers over two years of a small world."""
     with Providers(small_world()) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Folder of recorded answers and files of providers; without one the test is skipped."""
+    folder = os.environ.get(SAMPLES)
+    if not folder:
+        pytest.skip(f"{SAMPLES} names no folder of recorded answers (tests/README.md)")
+    return Path(folder)
 
 
 @pytest.fixture

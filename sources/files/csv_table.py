@@ -166,7 +166,7 @@ def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
     """Read a CSV file with exactly these columns, in any order.
 
     Lines with a wrong number of cells are noted as problems, to be raised with those of the cells.
-    Empty lines are skipped.
+    Empty lines are skipped, and so are commas at the end of lines.
 
     Raises:
         DataError: the file is missing, is not UTF-8 or has other columns.
@@ -175,10 +175,12 @@ def read_table(path: Path, columns: Sequence[str]) -> CsvTable:
     text = decoded(path.name, content)
     problems = Problems(path.name)
     lines = records(path.name, text, remedy="Correct the quoting")
-    _, header = next(lines, (1, []))
+    _, first = next(lines, (1, []))
+    header = fitted(first, len(columns))
     _check_header(path, header, columns)
     rows = []
-    for line, cells in lines:
+    for line, raw in lines:
+        cells = fitted(raw, len(header))
         if len(cells) == len(header):
             rows.append(Row(line, dict(zip(header, cells, strict=True)), problems))
         elif cells:
@@ -244,6 +246,11 @@ def records(
             f"{name} is not CSV from line {start} on: {err}. Expected commas between cells and "
             f"paired double quotes. {remedy}; nothing was taken over."
         ) from err
+
+
+def fitted(cells: list[str], width: int) -> list[str]:
+    """Return the cells of a line without empty ones beyond a width, as a comma at its end makes."""
+    return cells if any(cell.strip() for cell in cells[width:]) else cells[:width]
 
 
 def _check_header(path: Path, header: list[str], columns: Sequence[str]) -> None:

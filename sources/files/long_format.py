@@ -32,6 +32,8 @@ FEW_VALUED: Final = frozenset({"destination", "period", "name", "part_of", "avai
 
 _CODES: Final = pa.dictionary(pa.int32(), pa.string())
 _BLOCK_BYTES: Final = 1 << 20
+_FIRST_LINES: Final = 9
+"""Lines looked at for the columns: the header, and a row that blank lines may precede."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _unreadable(named: str, err: Exception) -> DataError:
 
 def _csv(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> LongFile:
     _check_utf8(path, named)
-    header = _header(path)
+    header, is_padded = _header(path)
     if not header:
         raise DataError(
             f"{named} is empty. Expected a line of column names and rows below it. Fill it."
@@ -202,7 +204,10 @@ def _csv(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> Lon
     table = pacsv.read_csv(
         str(path),
         # With one thread Arrow knows the line numbers of ragged lines.
-        read_options=pacsv.ReadOptions(use_threads=False),
+        read_options=pacsv.ReadOptions(
+            use_threads=False,
+            **({"column_names": [*header, ""], "skip_rows": 1} if is_padded else {}),
+        ),
         parse_options=pacsv.ParseOptions(
             invalid_row_handler=set_aside, ignore_empty_lines=False, newlines_in_values=True
         ),
@@ -242,12 +247,14 @@ def _check_utf8(path: Path, named: str) -> None:
             lines += block.count(b"\n")
 
 
-def _header(path: Path) -> list[str]:
-    """Return the cells of the first line; none where the file is empty."""
+def _header(path: Path) -> tuple[list[str], bool]:
+    """Return the first line's cells, none in an empty file, and whether rows end in a comma."""
     with pa.input_stream(str(path)) as stream:
-        start = io.BufferedReader(stream).readline(_BLOCK_BYTES)
-    lines = start.decode("utf-8-sig").splitlines()
-    return next(csv.reader(lines[:1]), [])
+        start = io.BufferedReader(stream)
+        lines = [start.readline(_BLOCK_BYTES).decode("utf-8-sig") for _ in range(_FIRST_LINES)]
+    header = next(csv.reader(lines[0].splitlines()[:1]), [])
+    row = next(csv.reader([line for line in lines[1:] if line.strip()][:1]), [])
+    return header, len(row) == len(header) + 1 and not row[-1].strip()
 
 
 def _picked(named: str, header: Sequence[str], pick: Pick) -> list[str]:

@@ -33,8 +33,13 @@ _STATUS: Final = re.compile(r"<(?:\w+:)?status>\s*([A-Z_]+)\s*</(?:\w+:)?status>
 
 _NOT_FOUND: Final = "100"
 _TOO_BIG: Final = "413"
-_NOT_HERE: Final = ("not available for dissemination", "UNKNOWN_REQUEST", "NOT_YET_AVAILABLE")
-"""Words of fault 100 where it is about the data set or the ticket, not about an empty result."""
+_REMEDIES: Final = {
+    "not available for dissemination": "It has no data for these months, or the data set has a new "
+    "code: ask for earlier months, then look the set up in Eurostat's list.",
+    "UNKNOWN_REQUEST": "Run the ingest again.",
+    "NOT_YET_AVAILABLE": "Run the ingest again later.",
+}
+"""What to do about a fault 100 that is not about an empty result, by its words."""
 
 
 def fault_in(body: bytes) -> Refusal | None:
@@ -48,13 +53,8 @@ def fault_in(body: bytes) -> Refusal | None:
         return Refusal(text, "too_much")
     if code[1] != _NOT_FOUND:
         return Refusal(text, remedy="The provider may have changed the data set; see its list.")
-    if any(words in text for words in _NOT_HERE):
-        return Refusal(
-            text,
-            remedy="It has no data for these months, or the data set has a new code: ask for "
-            "earlier months, then look the set up in Eurostat's list.",
-        )
-    return Refusal(text, "no_data")
+    remedy = next((do for words, do in _REMEDIES.items() if words in text), None)
+    return Refusal(text, "no_data") if remedy is None else Refusal(text, remedy=remedy)
 
 
 def ticket_in(body: bytes) -> str | None:

@@ -14,6 +14,7 @@ _COMTRADE: Final = {
     "0": WORLD,
     "97": EU27,
     "251": "FRA",
+    "381": "ITA",
     "490": "TWN",
     "579": "NOR",
     "699": "IND",
@@ -21,12 +22,12 @@ _COMTRADE: Final = {
     "842": "USA",
 }
 """Codes of UN Comtrade that are not those of UN M49. 490 is "Other Asia, not elsewhere specified",
-in practice Taiwan; 251, 579, 699, 757 and 842 take in outlying parts."""
+in practice Taiwan; 251, 381, 579, 699, 757 and 842 take in outlying parts."""
 
 _NO_COUNTRIES: Final = frozenset(
     [
-        129, 221, 290, 412, 471, 472, 473, 492, 527, 530, 536, 568, 577, 636, 637, 736, 837, 838,
-        839, 849, 879, 891, 899,
+        80, 129, 221, 290, 412, 471, 472, 473, 492, 527, 530, 536, 568, 577, 636, 637, 697, 736,
+        837, 838, 839, 849, 879, 891, 899,
     ]
 )  # fmt: skip
 """Codes of UN Comtrade for areas not elsewhere specified, bunkers (837), free zones (838), special

@@ -100,12 +100,17 @@ def _ask_ecb(http: HttpClient, span: MonthRange) -> _Rates:
         ("startPeriod", f"{span.begin:%Y-%m-%d}"),
         ("endPeriod", f"{span.end:%Y-%m-%d}"),
     ]
-    reply = http.get(_ECB, params, read=_read_ecb, accept=_CSV)
+    reply = http.get(_ECB, params, read=read_ecb, accept=_CSV)
     return reply.value or _daily(pd.DataFrame(columns=_COLUMNS))
 
 
-def _read_ecb(body: bytes) -> _Rates:
-    """Read both rates of the ECB, which answers with nothing at all where it has no data."""
+def read_ecb(body: bytes) -> _Rates:
+    """Read both rates of the ECB, which answers with nothing at all where it has no data.
+
+    Raises:
+        ValueError: The answer breaks off or has a day twice.
+        SourceError: It has other columns, or most lines cannot be read.
+    """
     frame = whole_csv(body)
     if frame.empty:
         return _daily(pd.DataFrame(columns=_COLUMNS))
@@ -125,13 +130,13 @@ def _ask_fred(http: HttpClient, span: MonthRange) -> _Rates:
             ("cosd", f"{span.begin:%Y-%m-%d}"),
             ("coed", f"{span.end:%Y-%m-%d}"),
         ]
-        reply = http.get(_FRED, params, read=partial(_read_fred, series=series), accept=_CSV)
+        reply = http.get(_FRED, params, read=partial(read_fred, series=series), accept=_CSV)
         parts += [] if reply.value is None else [reply.value]
     return pd.concat([rows for rows, _ in parts], ignore_index=True), sum(n for _, n in parts)
 
 
-def _read_fred(body: bytes, *, series: str) -> _Rates:
-    """Read one series of FRED, where a missing day is empty or a dot."""
+def read_fred(body: bytes, *, series: str) -> _Rates:
+    """Read one series of FRED, where a missing day is empty or a dot; raises as ``read_ecb``."""
     frame = whole_csv(body)
     refuse_missing(frame, (series,), provider=PROVIDER, url="fred")
     dates = next((name for name in _FRED_DATES if name in frame.columns), None)

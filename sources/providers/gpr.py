@@ -49,7 +49,7 @@ class GeopoliticalRisk(HttpSource):
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch the file; as ``LiveSource.fetch``. An unfinished month has no row."""
         with self.client() as http:
-            reply = http.get(FILE, read=_read, accept="*/*")
+            reply = http.get(FILE, read=read_index, accept="*/*")
         frame, broken = reply.value or (pd.DataFrame(columns=["period", *SERIES]), 0)
         frame = frame[frame["period"].between(span.begin, span.last.start_time)]
         frame = frame[is_over(frame["period"], now)]
@@ -67,8 +67,13 @@ class GeopoliticalRisk(HttpSource):
         return self.file(span, http, {"covariates": frame}, ignored=ignored)
 
 
-def _read(body: bytes) -> tuple[pd.DataFrame, int]:
-    """Return ``period`` and the series of the file, and how many of its rows cannot be read."""
+def read_index(body: bytes) -> tuple[pd.DataFrame, int]:
+    """Return ``period`` and the series of the file, and how many of its rows cannot be read.
+
+    Raises:
+        ValueError: It is no workbook and no whole CSV, or has a month twice.
+        SourceError: It lacks a column, or most rows cannot be read.
+    """
     frame = _workbook(body) if body.startswith(_BINARY) else whole_csv(body)
     refuse_missing(frame, ("month", *SERIES), provider=PROVIDER, url=FILE)
     frame = frame[frame["month"].astype("str").str.strip().ne("")]

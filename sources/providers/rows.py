@@ -1,6 +1,5 @@
 """Answers of providers as checked tables, and typed rows of what they hold."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sources.files.cells import MISSING_MARKS
+from sources.files.csv_table import fitted, records
 from store.errors import SourceError, first_few, shown
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, typed_frame
 from store.vocabulary import UNITS
@@ -119,17 +119,26 @@ def table_of(
     return frame
 
 
+TORN: Final = "?"
+"""Fills the cells of a line with too few or too many, so that it counts as one not readable."""
+
+
 def whole_csv(body: bytes) -> pd.DataFrame:
     """Read a CSV as text; an empty answer has no columns.
 
     Raises:
-        ValueError: Its last line breaks off.
+        ValueError: Its last line breaks off, or it is no CSV.
     """
     if not body.strip():
         return pd.DataFrame()
     if not body.endswith(b"\n"):
         raise ValueError("its last line breaks off")
-    return pd.read_csv(io.BytesIO(body), dtype="str", keep_default_na=False)
+    text = body.decode("utf-8-sig")
+    lines = [cells for _, cells in records("answer", text, remedy="Try again") if any(cells)]
+    head = [name.strip() for name in lines[0]]
+    rows = [fitted(cells, len(head)) for cells in lines[1:]]
+    whole = [cells if len(cells) == len(head) else [TORN] * len(head) for cells in rows]
+    return pd.DataFrame(whole, columns=head, dtype="str")
 
 
 def refuse_missing(frame: pd.DataFrame, needed: Sequence[str], *, provider: str, url: str) -> None:

@@ -228,6 +228,16 @@ def test_rows_are_numbered_as_lines_past_torn_and_blank_ones(tmp_path: Path) -> 
     }
 
 
+def test_commas_at_the_end_of_rows_move_no_number(tmp_path: Path) -> None:
+    padded = "".join(f"{line},\n" for line in SOUND.splitlines())
+
+    panel = read(tmp_path, f"{HEADER}\n{padded}A,2020-01,1,\nB,2020-01\nC,2020-01,x,\n")
+
+    assert list(panel.table.index) == ["A", "S"]
+    assert panel.refused["B"].startswith("row 16: ")
+    assert panel.refused["C"].startswith("row 17: ")
+
+
 def test_rows_of_parquet_are_numbered_from_one(tmp_path: Path) -> None:
     rows = pd.DataFrame({"destination": ["A", "S"], "period": "2020-01", "tonnes": [-1.0, 1.0]})
     rows.to_parquet(tmp_path / "panel.parquet")

@@ -1,0 +1,243 @@
+"""Tables with the quirks of real files: all of them parse, and a broken line loses no other."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.files.csv_table import read_table
+from sources.files.panel import Panel, read_panel
+from sources.providers.customs_table import amount_of, read_customs
+from sources.providers.fx import read_ecb, read_fred
+from sources.providers.gpr import read_index
+from store.errors import DataError
+
+PLACES = ("DEU", "USA", "Côte d'Ivoire", "德国", "Korea, Rep.")
+MONTHS = [f"2024-{month:02d}" for month in range(1, 13)]
+TORN = ("torn", "torn,2024-01-01,1,2,3,4,5,6,7,8,9,10")
+
+
+@dataclass(frozen=True)
+class Quirks:
+    """How a file is written."""
+
+    mark: bool
+    ends: str
+    blank: frozenset[int]
+    """Places of blank lines."""
+    trailing: str
+    """Comma at the end of no line, of all, or of all but the header."""
+
+    def written(self, rows: list[list[str]], *, encoding: str = "utf-8") -> bytes:
+        lines = []
+        for place, row in enumerate(rows):
+            comma = self.trailing == "all" or (self.trailing == "rows" and place)
+            lines += ["" if place in self.blank and place else None, _line(row) + "," * bool(comma)]
+        text = self.ends.join(line for line in lines if line is not None) + self.ends
+        return (("\ufeff" if self.mark else "") + text).encode(encoding)
+
+
+def _line(row: list[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(row)
+    return out.getvalue()
+
+
+quirks = st.builds(
+    Quirks,
+    mark=st.booleans(),
+    ends=st.sampled_from(["\n", "\r\n"]),
+    blank=st.frozensets(st.integers(1, 8), max_size=3),
+    trailing=st.sampled_from(["none", "all", "rows"]),
+)
+tonnes = st.floats(0, 1e7, allow_nan=False).map(lambda value: round(value, 3))
+panels = st.dictionaries(
+    st.sampled_from(PLACES),
+    st.lists(tonnes, min_size=12, max_size=12),
+    min_size=2,
+    max_size=len(PLACES),
+)
+
+
+def rows_of(panel: dict[str, list[float]]) -> list[list[str]]:
+    return [
+        ["destination", "period", "tonnes"],
+        *(
+            [place, month, repr(value)]
+            for place, row in panel.items()
+            for month, value in zip(MONTHS, row, strict=True)
+        ),
+    ]
+
+
+def read(content: bytes) -> Panel:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "panel.csv"
+        path.write_bytes(content)
+        return read_panel(path)
+
+
+@given(panels, quirks)
+def test_an_honest_panel_is_read_to_the_last_digit(
+    panel: dict[str, list[float]], quirk: Quirks
+) -> None:
+    table = read(quirk.written(rows_of(panel))).table
+
+    assert {place: table.loc[place].tolist() for place in table.index} == panel
+
+
+@given(panels, quirks, st.sampled_from(["x", "1,234", "inf", "--", "1e400"]), st.data())
+def test_a_broken_line_of_a_panel_costs_its_own_series_alone(
+    panel: dict[str, list[float]], quirk: Quirks, cell: str, data: st.DataObject
+) -> None:
+    rows = rows_of(panel)
+    place = data.draw(st.integers(1, len(rows) - 1))
+    name = rows[place][0]
+    rows[place][2] = cell
+
+    read_anyway = read(quirk.written(rows))
+
+    others = {other: row for other, row in panel.items() if other != name}
+    table = read_anyway.table
+    assert {place: table.loc[place].tolist() for place in table.index} == others
+    assert list(read_anyway.refused) == [name]
+
+
+@given(panels, st.sampled_from(["utf-16", "gb18030"]))
+def test_a_panel_in_another_encoding_is_refused_with_what_to_do(
+    panel: dict[str, list[float]], encoding: str
+) -> None:
+    rows = rows_of({**panel, "德国": [1.0] * 12})
+
+    with pytest.raises(DataError, match=r"is not UTF-8: .* Save the file as UTF-8"):
+        read("\n".join(map(_line, rows)).encode(encoding))
+
+
+@given(st.lists(st.tuples(st.sampled_from(PLACES), tonnes)), quirks)
+def test_an_honest_table_of_facts_is_read_whole_even_without_a_row(
+    facts: list[tuple[str, float]], quirk: Quirks
+) -> None:
+    rows = [["place", "tonnes"], *([place, repr(value)] for place, value in facts)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "facts.csv"
+        path.write_bytes(quirk.written(rows))
+
+        table = read_table(path, ("place", "tonnes"))
+
+    assert [(row.text("place"), row.number("tonnes")) for row in table.rows] == facts
+    table.problems.raise_if_any()
+
+
+DAYS = [f"2024-03-{day:02d}" for day in range(1, 29)]
+rates = st.lists(st.floats(0.1, 10).map(lambda rate: round(rate, 4)), min_size=8, max_size=28)
+
+
+@dataclass(frozen=True)
+class Office:
+    """How an office writes a day's rate, and what reads it."""
+
+    columns: tuple[str, ...]
+    cells: tuple[str, ...]
+    read: Callable[[bytes], tuple[pd.DataFrame, int]]
+
+    def rows(self, values: list[float]) -> list[list[str]]:
+        days = zip(DAYS, map(repr, values), strict=False)
+        lines = [[cell.format(day=day, rate=rate) for cell in self.cells] for day, rate in days]
+        return [list(self.columns), *lines]
+
+
+ECB = Office(
+    ("KEY", "CURRENCY", "TIME_PERIOD", "OBS_VALUE"),
+    ("EXR.D.CNY.EUR.SP00.A", "CNY", "{day}", "{rate}"),
+    read_ecb,
+)
+FRED = Office(
+    ("observation_date", "DEXCHUS"),
+    ("{day}", "{rate}"),
+    lambda body: read_fred(body, series="DEXCHUS"),
+)
+offices = pytest.mark.parametrize("office", [ECB, FRED], ids=["ecb", "fred"])
+
+
+@offices
+@given(rates, quirks)
+def test_honest_daily_rates_are_read_to_the_last_digit(
+    office: Office, values: list[float], quirk: Quirks
+) -> None:
+    frame, broken = office.read(quirk.written(office.rows(values)))
+
+    assert (frame["rate"].tolist(), broken) == (values, 0)
+
+
+@offices
+@given(rates, quirks, st.sampled_from(TORN), st.integers(1, 8))
+def test_a_torn_line_of_daily_rates_loses_no_other(
+    office: Office, values: list[float], quirk: Quirks, torn: str, place: int
+) -> None:
+    rows = office.rows(values)
+    rows.insert(place, torn.split(","))
+
+    frame, broken = office.read(quirk.written(rows))
+
+    assert (frame["rate"].tolist(), broken) == (values, 1)
+
+
+@given(st.lists(tonnes, min_size=12, max_size=12), quirks, st.integers(0, 12))
+def test_a_torn_line_of_the_risk_index_loses_no_other(
+    values: list[float], quirk: Quirks, place: int
+) -> None:
+    head = ["month", "GPR", "GPRT", "GPRA", "GPRC_CHN", "GPRC_USA"]
+    rows = [
+        [f"{month}-01", *[repr(value)] * 5] for month, value in zip(MONTHS, values, strict=True)
+    ]
+    rows.insert(place, ["torn"])
+
+    frame, broken = read_index(quirk.written([head, *rows]))
+
+    assert (frame["GPR"].tolist(), broken) == (values, 1)
+
+
+@given(
+    st.lists(st.integers(0, 10**12), max_size=12),
+    quirks,
+    st.sampled_from(["utf-8", "gb18030", "utf-16"]),
+    st.booleans(),
+)
+def test_an_honest_customs_download_is_read_whatever_its_form(
+    kilograms: list[int],
+    quirk: Quirks,
+    encoding: str,
+    separators: bool,  # noqa: FBT001
+) -> None:
+    head = ["数据年月", "贸易伙伴编码", "贸易伙伴名称", "商品编码", "商品名称", "第一数量"]
+    head += ["第一计量单位", "第二数量", "第二计量单位", "美元"]
+    rows = [
+        [
+            f"2024{place + 1:02d}",
+            "502",
+            "美国",
+            "85051110",
+            "稀土的永磁铁",
+            str(amount),
+            "千克",
+            "0",
+            "?",
+        ]
+        for place, amount in enumerate(kilograms)
+    ]
+    for row, amount in zip(rows, kilograms, strict=True):
+        row.append(f"{amount * 50:,}" if separators else str(amount * 50))
+    written = Quirks(quirk.mark and encoding != "utf-16", quirk.ends, quirk.blank, quirk.trailing)
+
+    lines = read_customs("download.csv", written.written([head, *rows], encoding=encoding)).lines
+
+    assert [line.text("partner") for line in lines] == ["美国"] * len(kilograms)
+    assert [amount_of(line.text("quantity")) for line in lines] == kilograms
+    assert [amount_of(line.text("usd")) for line in lines] == [amount * 50 for amount in kilograms]

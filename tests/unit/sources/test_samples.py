@@ -1,0 +1,216 @@
+"""Recorded answers of providers: read with the right numbers, or refused with what to do."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sources.base import MonthRange
+from sources.http.faults import RetryPolicy
+from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
+from sources.providers.registry import live_source
+from store.errors import SourceError
+from store.facts.batch import FileRows
+from store.settings import Settings
+from tests.providers.answers import Answer, Call
+from tests.providers.server import Providers
+
+NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
+
+Fetch = Callable[..., FileRows]
+
+
+@pytest.fixture
+def fetch(providers: Providers, live_settings: Settings) -> Fetch:
+    """Fetch months of a source whose provider answers calls to some paths with recorded bytes."""
+
+    def fetched(
+        source: str,
+        months: tuple[str, ...],
+        body: bytes,
+        *,
+        where: str = "",
+        status: int = 200,
+        **settings: str,
+    ) -> FileRows:
+        provider = providers.providers[source]
+
+        def recorded(call: Call) -> Answer:
+            answer = provider.answer(call)
+            if where not in f"{call.path}?{call.params}":
+                return answer
+            return Answer(body, status, content_type=answer.content_type)
+
+        providers.providers[source] = replace(provider, answer=recorded)
+        patience = RetryPolicy(sleep=lambda _: None, chance=lambda: 0.5)
+        live = live_source(source, live_settings.model_copy(update=settings), patience)
+        return live.fetch(MonthRange.of(*months), now=NOW)
+
+    return fetched
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "told"),
+    [
+        ("cyanheads_fault-100.xml", 404, r"fault 100: ERR_NOT_FOUND_2: .*no data for these months"),
+        (
+            "cyanheads_fault-413.xml",
+            413,
+            r"estimated 17348292 rows, max authorised is 5000000.*few",
+        ),
+        (
+            "cyanheads_queue-envelope.xml",
+            200,
+            r"UNKNOWN_REQUEST.*async/status/e3d39a1b-27eb.*again",
+        ),
+        ("sdmxtest_footer.xml", 200, "defers the answer to a separate file.*Request fewer months"),
+        ("sdmxtest_footer2.xml", 200, "defers the answer to a separate file.*Request fewer months"),
+        ("sdmxtest_NAMA_10_GDP-ss.xml", 200, "without reporter; partner; .*has renamed them"),
+    ],
+)
+def test_eurostats_answers_without_our_data_say_what_to_do(
+    samples: Path, fetch: Fetch, name: str, status: int, told: str
+) -> None:
+    body = (samples / "comext" / name).read_bytes()
+
+    with pytest.raises(SourceError, match=told):
+        fetch("comext", ("2025-06",), body, where="data/DS-", status=status)
+
+
+def test_eurostats_list_of_data_sets_names_ours(samples: Path, fetch: Fetch) -> None:
+    body = (samples / "comext" / "cyanheads_ds-045409-dataflow_excerpt.xml").read_bytes()
+
+    file = fetch("comext", ("2025-06",), body, where="dataflow/ESTAT/all")
+
+    assert len(file.tables["observations"]) == 56
+
+
+def test_years_of_another_good_are_no_months_of_magnets(samples: Path, fetch: Fetch) -> None:
+    body = (samples / "comtrade" / "comtradr_HS-60a6ad.json").read_bytes()
+
+    with pytest.raises(SourceError, match=r"flowCode M was not asked for.*nothing was taken over"):
+        fetch("comtrade", ("2024-06",), body, where="preview")
+
+
+def test_comtrades_reporters_are_the_countries_they_say(samples: Path) -> None:
+    text = (samples / "comtrade" / "Reporters_from_comtradr.json").read_text(encoding="utf-8")
+    reporters = [r for r in json.loads(text)["results"] if "entryExpiredDate" not in r]
+
+    groups = {r["reporterCode"]: r["text"] for r in reporters if r["isGroup"]}
+    places = {r["reporterCodeIsoAlpha3"]: comtrade_place(r["reporterCode"]) for r in reporters}
+
+    assert groups == {975: "ASEAN", 97: "European Union", 490: "Other Asia, nes"}
+    assert set(COMTRADE_GROUPS) == {975}
+    others = {iso: place for iso, place in places.items() if iso != place}
+    assert others == {"R4 ": "X975", "EUR": "EU27", "S19": "TWN"}
+    assert len(places) > 200
+
+
+def test_comtrades_older_partners_are_countries_or_named_areas(samples: Path) -> None:
+    text = (samples / "comtrade" / "partnerAreas_old.json").read_text(encoding="utf-8-sig")
+    partners = {p["text"]: p["id"] for p in json.loads(text)["results"] if p["id"] != "all"}
+
+    places = {name: comtrade_place(int(code)) for name, code in partners.items()}
+
+    assert (places["World"], places["Italy"], places["USA"]) == ("WLD", "ITA", "USA")
+    assert (places["Rep. of Korea"], places["Viet Nam"]) == ("KOR", "VNM")
+    assert (places["Bunkers"], places["Areas, nes"]) == ("X837", "X899")
+    assert places.pop("India, excl. Sikkim") == places["India"] == "IND"
+    countries = [place for place in places.values() if not place.startswith("X")]
+    assert len(countries) == len(set(countries)) > 230
+
+
+@pytest.mark.parametrize(
+    ("name", "month", "mean"),
+    [
+        ("AlexVazquez19", "2023-08", 7.248621739),
+        ("MDST", "2024-07", 7.260936364),
+        ("smidtfab", "2019-12", 7.013676190),
+    ],
+)
+def test_freds_yuan_is_the_mean_of_the_days_that_have_a_rate(
+    samples: Path, fetch: Fetch, name: str, month: str, mean: float
+) -> None:
+    body = (samples / "fx" / f"{name}_DEXCHUS.csv").read_bytes()
+
+    file = fetch("fx", (month,), body, where="DEXCHUS", fx_provider="fred")
+
+    rates = file.tables["covariates"].set_index("name")["value"]
+    assert rates["fx_cny_per_usd"] == pytest.approx(mean, rel=1e-9)
+    assert file.ignored == ()
+
+
+def test_the_risk_index_has_the_workbooks_numbers_up_to_its_last_month(
+    samples: Path, fetch: Fetch
+) -> None:
+    body = (samples / "gpr" / "uek-silesiapulse_2026-06.xls").read_bytes()
+
+    rows = fetch("gpr", ("1984-12", "2026-06"), body).tables["covariates"]
+
+    months = rows[rows["name"] == "gpr"].set_index("period")["value"]
+    assert (months.index[0], months.index[-1]) == (
+        pd.Timestamp("1985-01-01"),
+        pd.Timestamp("2026-04-01"),
+    )
+    april = rows[rows["period"] == pd.Timestamp("2026-04-01")].set_index("name")["value"]
+    assert april.round(4).to_dict() == {
+        "gpr": 230.7708, "gpr_acts": 285.3481, "gpr_china": 1.5137, "gpr_threats": 252.2649,
+        "gpr_usa": 6.33,
+    }  # fmt: skip
+
+
+def test_one_page_of_another_search_in_the_register_is_not_all_of_it(
+    samples: Path, fetch: Fetch
+) -> None:
+    body = (samples / "federal_register" / "monument-watch.json").read_bytes()
+
+    with pytest.raises(SourceError, match=r"announces 110 documents .* lists 5 .*Try again later"):
+        fetch("federal_register", ("2026-04",), body)
+
+
+def test_documents_of_the_register_are_proposed_as_dated(samples: Path, fetch: Fetch) -> None:
+    page = json.loads((samples / "federal_register" / "monument-watch.json").read_bytes())
+
+    file = fetch("federal_register", ("2026-04",), json.dumps({**page, "count": 5}).encode())
+
+    rows = file.tables["proposals"].set_index("item_key")
+    assert len(rows) == 5
+    assert rows.loc["2026-07755", "published_on"] == pd.Timestamp("2026-04-21")
+    assert rows.loc["2026-07755", "title"].startswith("Re-Establishment of the Hunting")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["live_rows_id58289182026_id60582823577.json", "live_shape_2026-09-11_id69410137617.json"],
+)
+def test_lines_of_other_goods_are_no_tariff_on_magnets(
+    samples: Path, fetch: Fetch, name: str
+) -> None:
+    with pytest.raises(SourceError, match=r"hts has no line 8505\.11\.00.*been renumbered"):
+        fetch("hts", ("2026-09",), (samples / "hts" / name).read_bytes())
+
+
+def test_footnotes_of_the_schedule_are_read_with_their_odd_spaces(
+    samples: Path, fetch: Fetch
+) -> None:
+    path = samples / "hts" / "live_rows_id58289182026_id60582823577.json"
+    body = path.read_bytes().replace(b"8541.43.00", b"8505.11.00")
+
+    rows = fetch("hts", ("2026-09",), body, where="8505.11.00").tables["proposals"]
+
+    assert [key.split("|")[:2] for key in rows["item_key"]] == [
+        ["8505.11.00", "9903.45.25"], ["8505.11.00", "9903.45.27"], ["8505.11.00", "9903.91.02"],
+        ["8505.11.00", "general"],
+    ]  # fmt: skip
+
+
+def test_a_table_of_the_census_without_quantities_names_what_it_lacks(
+    samples: Path, fetch: Fetch
+) -> None:
+    body = (samples / "census" / "probe_58577917292.json").read_bytes()
+
+    with pytest.raises(SourceError, match=r"without CTY_CODE; GEN_QY1_MO; .* has renamed them"):
+        fetch("census", ("2013-01", "2013-06"), body)
