@@ -69,15 +69,63 @@ def open_store(url: str) -> Engine:
         with _opening_lock(engine):
             _migrate(engine)
         event.listen(engine, "handle_error", _as_store_error)
-    except (SQLAlchemyError, CommandError, OSError, ImportError, Timeout) as err:
+    except (SQLAlchemyError, sqlite3.Error, CommandError, OSError, ImportError, Timeout) as err:
         if engine is not None:
             engine.dispose()
         raise StoreError(
-            f"Cannot open the database ({err}) at {shown_address(url)}. Expected a reachable "
-            "SQLite or PostgreSQL database of this or an older release. Check "
-            "MAGNETCAST_DATABASE_URL and MAGNETCAST_HOME, and that the folder can be written."
+            f"Cannot open the database ({getattr(err, 'orig', None) or err}) at "
+            f"{shown_address(url)}. Expected a reachable SQLite or PostgreSQL database of this or "
+            "an older release. Check MAGNETCAST_DATABASE_URL and MAGNETCAST_HOME, and that the "
+            "folder can be written and its disk has room."
         ) from err
     return engine
+
+
+@contextmanager
+def open_to_read(url: str) -> Iterator[Engine]:
+    """Open the database without writing to it: also on a disk that is full or read-only.
+
+    Args:
+        url: SQLAlchemy address. A database of an older release is migrated, as by ``open_store``.
+
+    Raises:
+        StoreError: as ``open_store``.
+    """
+    file = sqlite_file(url)
+    engine = (
+        open_store(url)
+        if file is None
+        else create_engine(url, creator=lambda: sqlite_to_read(file))
+    )
+    try:
+        if file is not None:
+            event.listen(engine, "handle_error", _as_store_error)
+            if not _is_current(engine):
+                engine.dispose()
+                engine = open_store(url)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def sqlite_to_read(file: Path) -> sqlite3.Connection:
+    """Connect to a SQLite file that is there, to read; it need not be possible to write beside it.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    address = f"{file.resolve().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError:
+        connection.close()
+        log = file.with_name(f"{file.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        # No room for the index of the log, and nothing in the log: the file is all there is.
+        connection = sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
+    return connection
 
 
 def is_made(url: str) -> bool:

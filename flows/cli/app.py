@@ -152,7 +152,7 @@ def main() -> None:
         )
         sys.exit(1)
     except Exception as err:
-        message = _of_settings(err) or _of_prefect(err)
+        message = _of_settings(err) or _of_database(err) or _of_prefect(err)
         if not message:
             raise
         echo(f"error: {message}")
@@ -167,6 +167,20 @@ def _of_settings(err: Exception) -> str:
         return ""
     wrong = [f"MAGNETCAST_{one['loc'][0]}".upper() + f": {one['msg']}" for one in err.errors()]
     return f"The environment has settings that cannot be used. {first_few(wrong)}. Correct them."
+
+
+def _of_database(err: Exception) -> str:
+    """Return in words that a database refused, MLflow's too; empty for another error."""
+    from sqlite3 import Error
+
+    from sqlalchemy.exc import DBAPIError
+
+    if not isinstance(err, (Error, DBAPIError)):
+        return ""
+    return (
+        f"A database refused ({getattr(err, 'orig', None) or err}). Expected one that is intact, "
+        "on a disk with room, that may be written. See `magnetcast status`."
+    )
 
 
 def _of_prefect(err: Exception) -> str:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 
 from flows.clock import utc_now
-from store.database import is_made, open_store, shown_address, sqlite_file
+from store.database import is_made, open_store, open_to_read, shown_address, sqlite_file
 from store.errors import StoreError
 from store.settings import Settings
 
@@ -32,14 +32,20 @@ def store_of(settings: Settings) -> Engine:
     Raises:
         StoreError: There is none, it cannot be opened, is gone, or a restore was cut off.
     """
-    _check_not_damaged(settings)
-    if not has_store(settings):
-        raise StoreError(
-            f"There is no data yet in {shown_address(settings.url)}; the home is {settings.home} "
-            f"({settings.home_source}). Expected facts. `magnetcast ingest` loads the bundled "
-            "ones, `magnetcast run` forecasts too; --home names another home."
-        )
+    _check_present(settings)
     return open_store(settings.url)
+
+
+@contextmanager
+def store_to_read(settings: Settings) -> Iterator[Engine]:
+    """Open the store without writing to it: also on a disk that is full or read-only.
+
+    Raises:
+        StoreError: As ``store_of``.
+    """
+    _check_present(settings)
+    with open_to_read(settings.url) as engine:
+        yield engine
 
 
 def made_store(settings: Settings) -> Engine:
@@ -57,6 +63,16 @@ def made_store(settings: Settings) -> Engine:
 def has_store(settings: Settings) -> bool:
     """Tell whether there is a store to open; makes none."""
     return is_made(settings.url)
+
+
+def _check_present(settings: Settings) -> None:
+    _check_not_damaged(settings)
+    if not has_store(settings):
+        raise StoreError(
+            f"There is no data yet in {shown_address(settings.url)}; the home is {settings.home} "
+            f"({settings.home_source}). Expected facts. `magnetcast ingest` loads the bundled "
+            "ones, `magnetcast run` forecasts too; --home names another home."
+        )
 
 
 def _check_not_damaged(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from features.panel.statements import last_evidence_month
 from flows.backup.backup import last_backup
 from flows.context.stores import (
     has_store,
-    store_of,
+    store_to_read,
     unfinished_runs,
     was_cut_off,
     was_lost,
@@ -77,7 +77,8 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
         StoreError: There is no data yet.
     """
     if not (has_store(settings) or was_cut_off(settings) or was_lost(settings)):
-        store_of(settings)
+        with store_to_read(settings):
+            pass
     settings.home.mkdir(parents=True, exist_ok=True)
     facts = HealthFacts(
         now=now,
@@ -94,10 +95,11 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
     if wrong := sqlite_damage(settings.url):
         return _health(replace(facts, unreadable=wrong))
     try:
-        facts = _with_database(store_of(settings), facts)
+        with store_to_read(settings) as engine:
+            facts = _with_database(engine, facts)
+            return _health(_with_champion(settings, latest_forecast(engine), facts))
     except StoreError as err:
         return _health(replace(facts, unreadable=str(err)))
-    return _health(_with_champion(settings, facts))
 
 
 def _free_of_mlflow(settings: Settings) -> int | None:
@@ -112,12 +114,12 @@ def _health(facts: HealthFacts) -> SystemHealth:
     return SystemHealth(facts, tuple(health_findings(facts)))
 
 
-def _with_champion(settings: Settings, facts: HealthFacts) -> HealthFacts:
+def _with_champion(settings: Settings, latest: pd.DataFrame, facts: HealthFacts) -> HealthFacts:
     """Add champion and author of the newest forecast, and why the former cannot be loaded if so."""
     name = "unknown"
     try:
         champion = registry.champion(settings)
-        author = published_by(settings, latest_forecast(store_of(settings)), champion)
+        author = published_by(settings, latest, champion)
         facts = replace(facts, published_by=author)
         if champion is None:
             return facts

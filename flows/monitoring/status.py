@@ -8,7 +8,7 @@ from typing import Final
 
 import pandas as pd
 
-from flows.context.stores import store_of
+from flows.context.stores import store_to_read
 from flows.monitoring.health import SystemHealth, examine
 from flows.monitoring.health_checks import BROKEN, LEVELS, OtherCommodity
 from flows.monitoring.published_by import published_by
@@ -92,8 +92,8 @@ def _commodity_line(one: OtherCommodity) -> str:
 
 def status_table(settings: Settings) -> pd.DataFrame:
     """Return data, forecast, model and runs as a table, one fact per row."""
-    engine = store_of(settings)
-    vintages, runs, latest = read_vintages(engine), read_runs(engine), latest_forecast(engine)
+    with store_to_read(settings) as engine:
+        vintages, runs, latest = read_vintages(engine), read_runs(engine), latest_forecast(engine)
     champion = registry.champion(settings)
     facts = {
         "home": f"{settings.home} ({settings.home_source})",

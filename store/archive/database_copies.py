@@ -13,7 +13,7 @@ from sqlalchemy import Connection, MetaData, String, Table, func
 from sqlalchemy.exc import SQLAlchemyError
 
 from store.archive.database_contents import DatabaseCopy, connected, describe, dump, kind_of
-from store.database import BUSY_TIMEOUT_S, shown_address, sqlite_file
+from store.database import shown_address, sqlite_file, sqlite_to_read
 from store.errors import StoreError
 
 PAGES: Final = -1
@@ -71,7 +71,7 @@ def sqlite_damage(url: str) -> str:
     if file is None or not file.exists():
         return ""
     try:
-        with closing(sqlite3.connect(file, timeout=float(BUSY_TIMEOUT_S))) as connection:
+        with closing(sqlite_to_read(file)) as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as err:
         return f"{file} is no sound database ({err})"
@@ -114,12 +114,7 @@ def _copy_sqlite(url: str, target: Path) -> DatabaseCopy:
     source = sqlite_file(url)
     if source is None or not source.is_file():
         raise FileNotFoundError(f"no file {source}")
-    wait = float(BUSY_TIMEOUT_S)
-    with (
-        closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=wait)) as
-        old,
-        closing(sqlite3.connect(target)) as new,
-    ):  # fmt: skip
+    with closing(sqlite_to_read(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new, pages=PAGES)
     as_one_file(target)
     return _inspect(target)

@@ -2,9 +2,8 @@
 
 import os
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from store.archive.database_copies import move_addresses
 from tests.faults.checking import Watch
 from tests.faults.home import Home, Service, kept
 from tests.faults.world import NEXT, publish_until
+from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.slow
 
@@ -89,32 +89,6 @@ def test_a_database_that_is_gone_for_a_while(served: Served, enduring: Enduring)
 
     watch.happened(said, r"magnetcast\.db is gone")
     watch.healed(home.call("run"), by="the next run, the file being back")
-
-
-@contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Callable[[int], None]]:
-    """Mount a small disk over a folder; yields how to leave only some kB free."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    aside = folder.with_name("aside")
-    folder.rename(aside)
-    folder.mkdir()
-    answer = subprocess.run(  # noqa: S603
-        ["/usr/bin/mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if answer.returncode:
-        pytest.skip(f"no small disk can be mounted here: {answer.stderr}")
-    subprocess.run(["/usr/bin/cp", "-a", f"{aside}/.", str(folder)], check=True)  # noqa: S603
-
-    def leave(kilobytes: int) -> None:
-        free = os.statvfs(folder)
-        size = free.f_bavail * free.f_frsize - (kilobytes << 10)
-        with (folder / "filler").open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-
-    yield leave
-    subprocess.run(["/usr/bin/umount", "--lazy", str(folder)], check=True)  # noqa: S603
 
 
 @pytest.fixture
