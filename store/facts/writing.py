@@ -12,6 +12,7 @@ from store.errors import DataError, StoreError
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.bulk import insert_rows, stored_like
 from store.facts.new_rows import IncomingRows, drop_duplicate_rows, new_rows, new_versions
+from store.facts.recorded import check_clock
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
 from store.schema.tables import (
@@ -100,6 +101,8 @@ def write_within(
     connection: Connection, files: list[tuple[FileRows, Tables]], ingest: Ingest
 ) -> WriteReport:
     """Write checked files within a transaction of the caller; as ``write_batch``."""
+    if ingest.at is not None:
+        check_clock(connection, ingest.at)
     known: list[str] = []
     made: list[int] = []
     written: dict[str, int] = {}

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from store.database import insert_row, writing
 from store.errors import DataError, StoreError, TokenError, first_few
 from store.facts.reading import read_table
+from store.facts.recorded import check_clock
 from store.schema.planning_tables import audit, tokens
 
 AuditValues = Mapping[str, object] | None
@@ -69,10 +70,12 @@ def audited(engine: Engine, who: Actor, *, at: datetime) -> Iterator[AuditTrail]
     """Open the write transaction: the block and its audit rows are stored together or not at all.
 
     Raises:
+        DataError: the clock was set back.
         TokenError: the token is not active at that moment, or is read-only.
         StoreError: the block wrote nothing to the trail.
     """
     with writing(engine) as connection:
+        check_clock(connection, at)
         name, number = _actor(connection, who)
         trail = AuditTrail(connection, at, name, number)
         yield trail

@@ -10,6 +10,7 @@ from store.database import writing
 from store.errors import StoreError
 from store.facts.new_rows import IncomingRows, drop_duplicate_rows, repeats
 from store.facts.reading import fetch
+from store.facts.recorded import check_clock
 from store.facts.writing import insert_new
 from store.publications.decisions import (
     PublicationHeader,
@@ -53,8 +54,10 @@ def publish_forecasts(
         DataError: a row breaks the contract, or two rows of one key disagree.
     """
     header, rows = _prepared(frame, as_of, data_vintage, commodity)
+    context = context or PublicationContext()
     with writing(engine) as connection:
-        return insert_published(connection, rows, header, context or PublicationContext())
+        _check_clock(connection, context)
+        return insert_published(connection, rows, header, context)
 
 
 def published_number(
@@ -99,10 +102,15 @@ def hold_forecasts(
         DataError: a row breaks the contract.
     """
     header, rows = _prepared(frame, as_of, data_vintage, commodity)
+    context = context or PublicationContext()
     with writing(engine) as connection:
-        return insert_held(
-            connection, rows, header, context or PublicationContext(), because=because
-        )
+        _check_clock(connection, context)
+        return insert_held(connection, rows, header, context, because=because)
+
+
+def _check_clock(connection: Connection, context: PublicationContext) -> None:
+    if context.at is not None:
+        check_clock(connection, context.at)
 
 
 def _prepared(

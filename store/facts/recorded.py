@@ -1,0 +1,43 @@
+"""The newest moment on record: nothing is written as known before it."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from store.errors import DataError
+from store.schema.planning_tables import audit
+from store.schema.publication_tables import publications
+from store.schema.tables import vintages
+
+SLACK: Final = timedelta(hours=1)
+"""How much later another process may have written since this one read the clock."""
+
+_WRITTEN: Final = (
+    ("an ingest", vintages.c.ingested_at, vintages.c.id),
+    ("an entry of the audit trail", audit.c.at, audit.c.id),
+    ("a publication", publications.c.published_at, publications.c.id),
+)
+
+
+def check_clock(connection: Connection, at: datetime) -> None:
+    """Refuse a write by a clock that was set back: it would claim to have known things earlier.
+
+    Args:
+        connection: Within the write transaction.
+        at: The moment of the write, aware.
+
+    Raises:
+        DataError: The newest row on record is more than ``SLACK`` later.
+    """
+    for what, moment, number in _WRITTEN:
+        newest = connection.scalar(
+            select(moment).where(moment.is_not(None)).order_by(number.desc()).limit(1)
+        )
+        if newest is not None and newest > at + SLACK:
+            raise DataError(
+                f"This machine's clock reads {at:%Y-%m-%d %H:%M} UTC, and {what} was written on "
+                f"{newest:%Y-%m-%d %H:%M} UTC. Expected a clock that only goes forward; nothing "
+                "was written. Set the clock (`timedatectl`). If it is right now and was ahead "
+                "then, restore the last backup from before (`magnetcast restore FILE --force`)."
+            )
