@@ -18,11 +18,12 @@ from sqlalchemy import Engine
 from features.build import DRIVER_MEANINGS
 from flows.context.console import echo
 from flows.context.stores import store_of
+from service.http.access import networks_of
 from service.http.responses import Record, records
 from service.live.live import PlanningState
 from service.live.publication import Publication, make_publication, read_new_panels
 from service.planning.alerts import alert_id, finding_of
-from service.planning.webhooks import Resolve, WebhookPolicy, networks_of, resolved, signed
+from service.planning.webhooks import Resolve, WebhookPolicy, resolved, signed
 from sources.http.faults import RetryPolicy
 from store.errors import DataError
 from store.planning.alert_rules import AlertFinding, note_delivery, save_findings
@@ -176,7 +177,8 @@ def alert(settings: Settings, now: pd.Timestamp, *, sender: Sender | None = None
     desk = PlanningState(read_planning(engine))
     new = _look(engine, desk, now)
     hooks = WebhookPolicy(
-        settings.alert_key.get_secret_value(), networks_of(settings.alert_networks)
+        settings.alert_key.get_secret_value(),
+        networks_of("ALERT_NETWORKS", settings.alert_networks),
     )
     desk = PlanningState(read_planning(engine))
     sender = sender or Sender(trust=trusting(settings.alert_ca))

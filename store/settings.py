@@ -162,6 +162,17 @@ class Settings(BaseSettings):
     requests_per_s: float = Field(
         default=100.0, ge=0, description="Requests a client may make a second; 0 means no limit."
     )
+    connections: int = Field(
+        default=1000, ge=32, le=100_000, description="Connections the service holds at once."
+    )
+    client_connections: int = Field(
+        default=300, ge=8, le=100_000, description="Connections one client may hold at once."
+    )
+    proxies: str = Field(
+        default="",
+        description="Addresses or networks of proxies in front of the service, whose "
+        "X-Forwarded-For and -Proto are believed; empty means nobody's.",
+    )
     what_if_seconds: float = Field(
         default=20.0, gt=0, le=600, description="Time the service gives one scenario."
     )

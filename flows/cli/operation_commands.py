@@ -151,9 +151,6 @@ def prune(
 SWITCH_S: Final = 0.0005
 """Seconds a thread that draws may keep the loop that answers waiting."""
 
-ENDING_S: Final = 5
-"""Seconds that requests under way may take when the service ends."""
-
 token = App(name="token")
 
 
@@ -174,9 +171,10 @@ def serve(
     from flows.monitoring.status import health_report
     from flows.operations.server_processes import listening_socket, shown
     from service.app import Rules, create_app
-    from service.http.access import AllowedHosts, names_of
+    from service.http.access import AllowedHosts, names_of, networks_of
+    from service.http.connections import ConnectionLimits, server_config
     from service.live.live import LivePublication
-    from service.planning.webhooks import WebhookPolicy, networks_of
+    from service.planning.webhooks import WebhookPolicy
     from store.planning.audit import scopes_in_force
     from store.publications.panels import has_unnamed_panels
 
@@ -198,26 +196,27 @@ def serve(
         max_body_bytes=settings.max_body_bytes,
         requests_per_s=settings.requests_per_s,
         webhooks=WebhookPolicy(
-            settings.alert_key.get_secret_value(), networks_of(settings.alert_networks)
+            settings.alert_key.get_secret_value(),
+            networks_of("ALERT_NETWORKS", settings.alert_networks),
         ),
         hosts=AllowedHosts(names_of(settings.public_names), any_address=not private),
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)
-    config = uvicorn.Config(
-        create_app(
-            live, rules, what_if=what_if(settings), examine=partial(health_report, settings)
-        ),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=ENDING_S,
+    limits = ConnectionLimits(
+        settings.connections,
+        settings.client_connections,
+        rules.max_body_bytes,
+        networks_of("PROXIES", settings.proxies),
+    )
+    app = create_app(
+        live, rules, what_if=what_if(settings), examine=partial(health_report, settings)
     )
     sys.setswitchinterval(SWITCH_S)
     # uvicorn ends well on Ctrl-C and then raises it once more.
     with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         echo(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); end with Ctrl-C")
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(server_config(app, limits)).run(sockets=[listener])
 
 
 def _store_panels(settings: Settings) -> None:

@@ -143,6 +143,43 @@ class AllowedHosts:
         return self.any_address or address.is_loopback
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+NOBODY: Final = "::"
+"""The client of a request that came from no address."""
+
+CLIENT_BITS: Final = 64
+"""Bits of an IPv6 network whose addresses are all of one client."""
+
+
+def client_of(address: str) -> str:
+    """Return the client by its address; of IPv6 the first address of its network."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return NOBODY
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    mapped = found.ipv4_mapped
+    return str(mapped or ipaddress.IPv6Address(int(found) >> CLIENT_BITS << CLIENT_BITS))
+
+
+def networks_of(setting: str, text: str) -> tuple[Network, ...]:
+    """Read networks such as ``10.0.0.0/8, ::1`` of a setting.
+
+    Raises:
+        DataError: One is not a network.
+    """
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as err:
+        raise DataError(
+            f"MAGNETCAST_{setting}: {err}. Expected addresses or networks separated by commas, "
+            "e.g. 10.0.0.0/8. Correct it."
+        ) from err
+
+
 def names_of(text: str) -> frozenset[str]:
     """Read names such as ``magnets.example.org, desk``.
 

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.access import AllowedHosts
+from service.http.access import AllowedHosts, client_of
 from service.http.replies import problem, without_body
 
 CSP: Final = (
@@ -50,7 +50,7 @@ class Allowance:
         """Take one request from a client's bucket and tell whether there was one.
 
         Args:
-            client: Its address.
+            client: Who asks.
             moment: Seconds on a clock that never goes back.
         """
         most = self.per_s * BURST_S
@@ -126,7 +126,7 @@ class RequestLimits:
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         """Return the response to a request over a limit, else None."""
-        client = scope["client"][0] if scope.get("client") else ""
+        client = client_of(scope["client"][0] if scope.get("client") else "")
         if self._allowance and not self._allowance.takes(client, time.monotonic()):
             return problem(
                 HTTPStatus.TOO_MANY_REQUESTS,

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
+from service.http.access import Network
 from store.errors import DataError
 
 LONGEST_URL: Final = 500
@@ -27,7 +28,6 @@ SHORTEST_KEY: Final = 32
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how a secret begins, none itself
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
 
 
@@ -130,21 +130,6 @@ def resolved(host: str, port: int) -> list[str]:
     """Return the addresses of a host, as this machine resolves them."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
-
-
-def networks_of(text: str) -> tuple[Network, ...]:
-    """Read networks such as ``10.0.0.0/8, ::1/128``.
-
-    Raises:
-        DataError: One is not a network.
-    """
-    try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
-    except ValueError as err:
-        raise DataError(
-            f"MAGNETCAST_ALERT_NETWORKS: {err}. Expected networks separated by commas, e.g. "
-            "10.0.0.0/8. Correct it."
-        ) from err
 
 
 def _literal(host: str) -> Ip | None:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.planning.webhooks import WebhookPolicy, networks_of, resolved, signed
+from service.http.access import networks_of
+from service.planning.webhooks import WebhookPolicy, resolved, signed
 from store.errors import DataError
 
 KEY = "k" * 32
 PUBLIC = WebhookPolicy(KEY)
-HOUSE = WebhookPolicy(KEY, networks_of("10.0.0.0/8, 127.0.0.0/8"))
+HOUSE = WebhookPolicy(KEY, networks_of("ALERT_NETWORKS", "10.0.0.0/8, 127.0.0.0/8"))
 
 
 @pytest.mark.parametrize(
@@ -83,10 +84,10 @@ def test_without_a_key_to_sign_with_there_are_no_webhooks(key: str) -> None:
 
 
 def test_networks_that_are_none_are_told() -> None:
-    assert networks_of("") == ()
-    assert networks_of(" ::1/128") == (ipaddress.ip_network("::1/128"),)
+    assert networks_of("ALERT_NETWORKS", "") == ()
+    assert networks_of("ALERT_NETWORKS", " ::1/128") == (ipaddress.ip_network("::1/128"),)
     with pytest.raises(DataError, match=r"MAGNETCAST_ALERT_NETWORKS: .*10\.0\.0\.1/8"):
-        networks_of("10.0.0.1/8")
+        networks_of("ALERT_NETWORKS", "10.0.0.1/8")
 
 
 def test_a_message_is_signed_as_its_receiver_can_verify() -> None:
