@@ -12,6 +12,7 @@ import pycountry
 
 from service.errors import UnknownError
 from store.errors import first_few
+from store.partner_codes import residual_names
 from store.vocabulary import ALL, BY_PARTNER, COMMODITY, DESTINATIONS, EU27, QUANTILES, WORLD
 
 MISSING: Final = "\N{EN DASH}"
@@ -79,7 +80,8 @@ if set(DESTINATION_NAMES) != {WORLD, EU27, *DESTINATIONS}:
 
 def name_of(destination: str) -> str:
     """Return the destination in words, or its code when it has no name."""
-    return DESTINATION_NAMES.get(destination) or _country(destination)
+    own = DESTINATION_NAMES.get(destination) or residual_names().get(destination)
+    return own or _country(destination)
 
 
 def scope_name(scope: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.families.act_strength import CONTROLS, STRONG, TARIFF_ACTS, act_strength
 from features.months import month_number
-from features.panel.partner_table import REMAINDER
+from features.panel.listing import REMAINDER
 from store.asof import EVENT_KEY, known_at
 from store.errors import DataError, first_few
 from store.vocabulary import AGGREGATES, EU27, EU27_MEMBERS, WORLD

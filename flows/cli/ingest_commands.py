@@ -1,12 +1,15 @@
 """``magnetcast ingest ...``: one command a source, and one for what a person enters."""
 
 import re
+import sys
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, cast, get_args
 
 import pandas as pd
 from cyclopts import App, Parameter
+from rich.prompt import Prompt
 
+from flows.context.console import CONSOLE
 from flows.context.stores import has_store, store_of
 from flows.ingest.sources import (
     FIRST_MONTH,
@@ -20,7 +23,7 @@ from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures, TypedFigure
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.files.csv_table import parse_day
-from sources.providers.customs import CustomsDownload
+from sources.providers.customs import CustomsDownload, Flow
 from sources.providers.registry import BY_CODE, LIVE
 from store.errors import DataError, first_few
 from store.facts.reading import read_calendar
@@ -36,6 +39,9 @@ def customs(
     file: Path,
     /,
     *,
+    flow: Annotated[
+        Flow | None, Parameter(help="What was asked of the site; asked on a terminal.")
+    ] = None,
     published_on: Day = None,
     unit: Annotated[
         Literal["kg", "t"] | None, Parameter(help="Unit of weight, if the file does not say.")
@@ -43,23 +49,42 @@ def customs(
 ) -> None:
     """Load a CSV download from China Customs: exports of 85051110 by partner.
 
-    Without --published-on each month counts as known from the release of detailed figures.
+    The files of imports look the same, so --flow tells which it is. Without --published-on each
+    month counts as known from the release of detailed figures.
 
     Args:
         file: The download, UTF-8 or GB18030, with Chinese or English headings.
+        flow: What was asked of the site; asked on a terminal.
         published_on: Day it was published, YYYY-MM-DD.
         unit: Unit of weight, if the file does not say.
     """
     settings = Settings()
-    calendar, day = calendar_of(settings), _day(published_on)
+    calendar, day, stated = calendar_of(settings), _day(published_on), flow or _asked_flow(file)
     _ingest(
         settings,
         by_hand(
-            lambda now: CustomsDownload(file, calendar, now, day, unit or ""),
+            lambda now: CustomsDownload(file, calendar, now, stated, day, unit or ""),
             f"in {file.name}",
-            past="source",
+            past="magnets",
         ),
     )
+
+
+def _asked_flow(file: Path) -> Flow:
+    """Ask whether a download holds exports or imports.
+
+    Raises:
+        DataError: There is no terminal to ask on.
+    """
+    if not (CONSOLE.is_terminal and sys.stdin.isatty()):
+        raise DataError(
+            f"{file.name} does not say whether it holds exports or imports: the customs write the "
+            "same headings for both. Expected --flow export or --flow import. Look which one was "
+            "asked of the site, and add it."
+        )
+    question = f"Does {file.name} hold China's exports or imports? The file does not say."
+    answer = Prompt.ask(question, choices=list(get_args(Flow)), console=CONSOLE)
+    return cast("Flow", answer)
 
 
 def figure(

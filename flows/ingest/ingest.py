@@ -5,6 +5,7 @@ Every source takes this way. A batch is one transaction: all of it is kept, or n
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pandas as pd
 from prefect import task
@@ -20,8 +21,8 @@ from flows.context.stores import has_store, made_store, marked_run, single_write
 from flows.ingest.sources import BUNDLED, IngestRequest, Past, ReceivedRows, bundled
 from flows.monitoring.spans import spanned
 from sources.checks.guards import objections
-from store.errors import DataError
-from store.facts.batch import Batch, FileRows, WriteReport
+from store.errors import DataError, first_few
+from store.facts.batch import Batch, FileRows, RefusedLines, WriteReport
 from store.facts.reading import read_observations, read_vintages
 from store.facts.reviews import quarantine_file
 from store.facts.writing import write_batch
@@ -45,7 +46,7 @@ def guard(
     for info, file in received:
         known = _known(engine, info.id, past)
         if reasons := objections(file, known=known, info=info, now=now):
-            found.append((file, reasons))
+            found.append((file, (*reasons, *(file.refused.reasons if file.refused else ()))))
     return found
 
 
@@ -103,6 +104,9 @@ def _stored(
     fresh = [pair for pair in received if not _is_known(engine, pair.file, wanted)]
     if refused := guard(engine, fresh, past=wanted.past, now=now):
         raise _refusal(engine, refused, wanted, now=now, who=who)
+    for _, file in fresh:
+        if file.refused is not None:
+            echo(_quarantine_lines(engine, file, file.refused, now=now, who=who))
     return write_batch(
         engine,
         Batch(tuple(file for _, file in received)),
@@ -159,6 +163,31 @@ def _is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
     same = vintages[vintages["source"].eq(file.source) & vintages["file_name"].eq(file.file_name)]
     taken = same["sha256"].tail(1) if request.revises else same["sha256"]
     return file.sha256 in set(taken)
+
+
+def _quarantine_lines(
+    engine: Engine, file: FileRows, refused: RefusedLines, *, now: pd.Timestamp, who: str
+) -> str:
+    """Quarantine the lines of a file that are refused alone, and return why."""
+    lines = replace(file, file_name=f"{file.file_name}, {refused.count} lines", refused=None)
+    number = quarantine_file(
+        engine,
+        replace(lines, tables=refused.tables),
+        reasons=refused.reasons,
+        at=now,
+        actor=who,
+        revised_at=now,
+    )
+    wait = (
+        f"to take the partners as they are, `magnetcast quarantine release {number}`"
+        if refused.tables
+        else "correct them in the file and load it again"
+    )
+    return (
+        f"refused   {refused.count} lines of {file.file_name} wait in quarantine as number "
+        f"{number}, and the world of their months is incomplete: {first_few(refused.reasons)}. "
+        f"All others are kept. See them with `magnetcast quarantine show {number}`; {wait}."
+    )
 
 
 def _refusal(

@@ -59,7 +59,9 @@ def _listed_at(
 ) -> "pd.Series[pd.Timestamp]":
     """Return by destination and period when the newest figure known at ``as_of`` came out."""
     is_weight = is_cell(observations, commodity) & observations["measure"].eq(MEASURE)
-    known = known_at(observations.loc[is_weight], key=OBSERVATION_KEY, as_of=as_of)
+    known = known_at(
+        observations.loc[is_weight & observations["usable"]], key=OBSERVATION_KEY, as_of=as_of
+    )
     listed = known.loc[known["source"].isin(full_sources(known))]
     named = listed.rename(columns={"period_from": "period"})
     return named.groupby(["destination", "period"])["available_at"].max()

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sources.base import SourceInfo
 from sources.checks.cells import listed, mark_new, month_cells, objection, reason
+from sources.checks.flow_guard import direction
 from sources.checks.series_guards import flat_lines, missing_cells, repeated_months, world_mismatch
 from sources.checks.unit_guards import units
 from sources.providers.registry import BY_CODE
@@ -210,4 +211,5 @@ def objections(
         found += repeated_months(file, new, old)
         found += world_mismatch(file, new, info)
         found += missing_cells(file, new, old, info)
+        found += direction(file, new, old, info)
     return tuple(found)

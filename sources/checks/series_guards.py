@@ -16,6 +16,7 @@ from sources.checks.cells import (
     with_new_cells,
 )
 from store.facts.batch import FileRows
+from store.partner_codes import RESIDUAL
 from store.vocabulary import WORLD
 
 FLAT_MONTHS: Final = 6
@@ -30,7 +31,7 @@ TOLERANCE: Final = 0.02
 FULL_TABLE: Final = 20
 """Destinations from which a month counts as a full table, whose sum must reach the total."""
 
-UNNAMED: Final = r"X\d{3}"
+UNNAMED: Final = rf"X\d{{3}}|{RESIDUAL}"
 """Areas that are no country, such as "not elsewhere specified", by the provider's number."""
 
 MIRROR: Final = "mirror_"
@@ -128,6 +129,7 @@ def missing_cells(
     if info.completeness is None or old.empty:
         return []
     first, last = new["period_from"].min(), new["period_from"].max()
+    old = old[old["source"].eq(file.source)]
     expected = old[old["period_from"].between(first, last)]
     held = len(expected[CELL].merge(new[CELL]))
     if held < info.completeness * len(expected):

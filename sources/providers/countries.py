@@ -1,13 +1,10 @@
 """Country codes and names of providers, and the destinations they stand for."""
 
-import gettext
-import unicodedata
 from functools import cache
 from typing import Final
 
 import pycountry
 
-from sources.providers.customs_table import customs_words
 from store.vocabulary import EU27, EU27_MEMBERS, WORLD
 
 _COMTRADE: Final = {
@@ -81,40 +78,3 @@ def comext_members() -> tuple[str, ...]:
     """Return the EU's present members as Eurostat writes them, sorted."""
     from_iso = {country.alpha_3: country.alpha_2 for country in pycountry.countries}
     return tuple(sorted(from_iso[member] for member in EU27_MEMBERS))
-
-
-def partner_place(text: str) -> str | None:
-    """Return the destination a partner's name means; None for a region, which is a sum.
-
-    Raises:
-        ValueError: no country or sum is called so; worded to follow "is not".
-    """
-    name = _plain(text)
-    if name in customs_words()["regions"]:
-        return None
-    if (place := _names().get(name)) is not None:
-        return place
-    raise ValueError("a partner the customs name (in Chinese or English), or ISO alpha-3")
-
-
-@cache
-def _names() -> dict[str, str]:
-    chinese = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=["zh_CN"])
-    found: dict[str, str] = {}
-    for country in pycountry.countries:
-        english = {country.alpha_3, country.name}
-        english |= {
-            getattr(country, n) for n in ("common_name", "official_name") if hasattr(country, n)
-        }
-        for name in [*english, *(chinese.gettext(name) for name in english)]:
-            found[_plain(name)] = country.alpha_3
-    for place, words in customs_words()["partners"].items():
-        for name in words:
-            found[_plain(name)] = place
-    return found
-
-
-def _plain(text: str) -> str:
-    """Return a name normalised for comparison: lower case, plain signs, single spaces."""
-    plain = unicodedata.normalize("NFKC", text).replace(",", ", ")
-    return " ".join(plain.split()).replace(" ,", ",").lower()

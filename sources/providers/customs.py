@@ -1,44 +1,32 @@
 """China Customs: tables of exports by partner, downloaded by hand as CSV."""
 
 import hashlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final, Literal
 
 import pandas as pd
 
 from sources.base import SourceInfo
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.bundled.wording import half_width, month
 from sources.files.csv_table import Problems, content_of
-from sources.providers.countries import partner_place
-from sources.providers.customs_table import (
-    Column,
-    CustomsLine,
-    CustomsTable,
-    amount_of,
-    month_of,
-    read_customs,
-    tonnes_of,
-)
+from sources.providers.customs_lines import CELL, CustomsLines
+from sources.providers.customs_table import CustomsTable, read_customs
 from sources.providers.rows import not_after, observations
 from store.errors import DataError
-from store.facts.batch import FileRows
+from store.facts.batch import FileRows, RefusedLines
 from store.schema.frames import MOMENT_DTYPE
-from store.vocabulary import COMMODITY, ORIGIN, WORLD
+from store.vocabulary import COMMODITY, EU27, ORIGIN, WORLD
 
 SITE: Final = "http://stats.customs.gov.cn/"
 
-OTHERS: Final = "85051190"
-"""Other metal magnets."""
+Flow = Literal["export", "import"]
 
-TOTALS: Final = frozenset({"合计", "总计", "总值", "total", "grand total"})
+FULL_LIST: Final = 20
+"""Partners in a month from which their sum is taken as the world where the file has no total."""
 
-T = TypeVar("T")
-
-_MEASURES: Final = {"quantity": "net_weight_t", "usd": "value_musd"}
-_CELL: Final = ["destination", "period", "measure"]
+YUAN_PER_TONNE: Final = (7_000.0, 35_000_000.0)
+"""Bounds of a price in yuan: the dollars of ``sources.checks.unit_guards`` at seven yuan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +39,8 @@ class CustomsDownload:
     calendar: ReleaseCalendar
     now: pd.Timestamp
     """The moment of the ingest: no row is dated later."""
+    flow: Flow
+    """What was asked of the site; its files do not say."""
     published_on: pd.Timestamp | None = None
     """The day all of it was published; without it the release calendar is used."""
     unit: str = ""
@@ -59,23 +49,61 @@ class CustomsDownload:
     def load(self) -> FileRows:
         """Read weights in tonnes and values in dollars by partner and month.
 
+        Lines that cannot be read are refused alone; the world of their months is then not usable.
+
         Raises:
-            DataError: the file is not a customs table, or rows are bad; names all of them.
+            DataError: the file is not a customs table of exports, or no line of it can be read.
         """
         content = content_of(self.path)
         table = read_customs(self.path.name, content)
         self._check(table)
-        problems = Problems(self.path.name)
-        cells, ignored = _cells(table, self.unit, problems)
-        problems.raise_if_any()
-        frame = observations(
-            [self._dated(cells)], origin=ORIGIN, source=self.info.id, source_url=SITE
+        lines = CustomsLines(table, self.unit, Problems(self.path.name))
+        amounts = lines.read()
+        self._check_yuan(amounts)
+        is_unknown = amounts["line"].isin(lines.refused_lines)
+        if is_unknown.all():
+            lines.raise_refused()
+        known = self._rows(amounts[~is_unknown], lines.incomplete_months())
+        digest = hashlib.sha256(content + "\n".join(lines.refused).encode()).hexdigest()
+        return FileRows(
+            self.info.id,
+            self.path.name,
+            digest,
+            {"observations": known},
+            self._ignored(table, lines),
+            self._refused(amounts, lines),
         )
-        digest = hashlib.sha256(content).hexdigest()
-        return FileRows(self.info.id, self.path.name, digest, {"observations": frame}, ignored)
+
+    def _refused(self, amounts: pd.DataFrame, lines: CustomsLines) -> RefusedLines | None:
+        """Return the lines refused; those of unknown partners with a code can be released."""
+        if not lines.refused:
+            return None
+        is_named = amounts["destination"].ne("")
+        is_unknown = amounts["line"].isin(lines.refused_lines)
+        lacking: set[pd.Timestamp] | None = set()
+        if lines.problems.lines - lines.foreign or not is_named.all():
+            lacking = None
+        every = self._rows(amounts[is_named], lacking)
+        own = set(amounts.loc[is_named & is_unknown, "destination"])
+        rows = every[every["destination"].isin({*own, WORLD} if own else set())]
+        tables = {"observations": rows.reset_index(drop=True)} if own else {}
+        return RefusedLines(len(lines.refused_lines), lines.refused, tables)
+
+    def _ignored(self, table: CustomsTable, lines: CustomsLines) -> tuple[str, ...]:
+        """Describe what was left out on purpose."""
+        counts = {reason: count for reason, count in lines.ignored.items() if count}
+        if table.of("cny") and not table.of("usd"):
+            counts["amounts in yuan, for values are kept in dollars"] = len(table.lines)
+        return tuple(f"{count} lines: {reason}" for reason, count in counts.items())
 
     def _check(self, table: CustomsTable) -> None:
-        """Refuse a stated day in the future and a table without a unit of weight."""
+        """Refuse imports, a stated day in the future and a table without a unit of weight."""
+        if self.flow != "export":
+            raise DataError(
+                f"{self.path.name} holds imports, as --flow says. Expected China's exports, which "
+                "are what is forecast. Ask the site for exports (出口) and load that file; "
+                "nothing was taken over."
+            )
         if self.published_on is not None and self.published_on.tz_localize("UTC") > self.now:
             raise DataError(
                 f"--published-on {self.published_on:%Y-%m-%d} lies in the future, for "
@@ -89,6 +117,37 @@ class CustomsDownload:
                 "Say it with --unit kg or --unit t; customs count magnets in kilograms."
             )
 
+    def _check_yuan(self, amounts: pd.DataFrame) -> None:
+        """Refuse a price in yuan that no magnet has; prices in dollars are checked as any other."""
+        sums = amounts.pivot_table(index="line", columns="measure", values="value", aggfunc="sum")
+        if not {"net_weight_t", "value_mcny"}.issubset(sums.columns):
+            return
+        prices = 1e6 * sums["value_mcny"] / sums["net_weight_t"].where(sums["net_weight_t"] > 0)
+        price, (low, high) = prices.median(), YUAN_PER_TONNE
+        if price < low or price > high:
+            raise DataError(
+                f"{self.path.name} has {price:,.0f} yuan a tonne on its median line. Expected "
+                f"{low:,.0f} to {high:,.0f}; magnets cost about 350,000. It is of another "
+                "commodity, or its unit of weight is wrong. Look at the query, or correct --unit; "
+                "nothing was taken over."
+            )
+
+    def _rows(self, amounts: pd.DataFrame, lacking: set[pd.Timestamp] | None) -> pd.DataFrame:
+        """Return rows of ``observations``; the world is not usable in months that lack lines."""
+        ours = amounts[amounts["measure"].ne("value_mcny")]
+        cells = ours.groupby(CELL, as_index=False)[["value", "half_width"]].sum()
+        worlds = _sums(cells)
+        frames = [self._dated(part) for part in (cells, worlds)]
+        rows = observations(frames, origin=ORIGIN, source=self.info.id, source_url=SITE)
+        is_world = rows["destination"].eq(WORLD)
+        is_lacking = is_world & (rows["period_from"].isin(lacking) if lacking is not None else True)
+        is_sum = rows["note"].ne("")
+        return rows.assign(
+            usable=~is_lacking,
+            kind=rows["kind"].mask(is_sum, "derived"),
+            note=rows["note"].mask(is_lacking, "incomplete: lines of the download are refused"),
+        )
+
     def _dated(self, cells: pd.DataFrame) -> pd.DataFrame:
         if self.published_on is not None:
             days = pd.Series(self.published_on, index=cells.index)
@@ -98,136 +157,11 @@ class CustomsDownload:
         return cells.assign(commodity=COMMODITY, available_at=not_after(moments, self.now))
 
 
-def _cells(
-    table: CustomsTable, unit: str, problems: Problems
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return one row per cell, and descriptions of what was left out."""
-    left_out: dict[str, int] = {}
-    rows = []
-    shared = {name: _shared(table, name) for name in ("commodity", "unit", "period")}
-    for raw in table.lines:
-        line = _completed(raw, shared) if _is_total(raw) else raw
-        place = _place(line, problems, left_out)
-        if place is not None and _is_ours(line, problems):
-            rows += _amounts(line, place, unit, problems)
-    if table.of("cny") and not table.of("usd"):
-        left_out["amounts in yuan, for values are kept in dollars"] = len(table.lines)
-    frame = pd.DataFrame(rows, columns=[*_CELL, "value", "half_width"])
-    frame["period"] = pd.to_datetime(frame["period"])
-    if table.of("split"):
-        frame = frame.groupby(_CELL, as_index=False, sort=False).sum()
-    ignored = tuple(f"{count} lines: {what}" for what, count in left_out.items())
-    return frame, ignored
-
-
-def _place(line: CustomsLine, problems: Problems, left_out: dict[str, int]) -> str | None:
-    """Return the destination of a line; None where it is left out or bad."""
-    if _is_total(line):
-        if not line.table.of("period") or _is_month(line.text("period")):
-            return WORLD
-        reason = "totals over several months"
-    elif sum(bool(cell.strip()) for cell in line.cells) == 1:
-        reason = "notes below the table"
-    else:
-        name, reason = line.text("partner"), "sums of regions"
-        try:
-            place = partner_place(name)
-        except ValueError as err:
-            problems.add(line.number, f"column {line.title('partner')!r}: {name!r} is not {err}")
-            return None
-        if place is not None:
-            return place
-    left_out[reason] = left_out.get(reason, 0) + 1
-    return None
-
-
-def _is_total(line: CustomsLine) -> bool:
-    """Return whether a line is the sum of the others."""
-    return any(cell.strip().lower() in TOTALS for cell in line.cells)
-
-
-def _is_month(text: str) -> bool:
-    try:
-        month_of(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _shared(table: CustomsTable, meaning: str) -> str:
-    """Return the value all lines but totals share in a column; empty where they differ."""
-    texts = {line.text(meaning) for line in table.lines if not _is_total(line)} - {""}
-    return texts.pop() if len(texts) == 1 else ""
-
-
-def _completed(line: CustomsLine, shared: Mapping[str, str]) -> CustomsLine:
-    """Fill the empty cells of a line of totals with the values all others share."""
-    cells = list(line.cells)
-    for meaning, text in shared.items():
-        for column in line.table.of(meaning)[:1]:
-            if not cells[column.place].strip() or cells[column.place].strip().lower() in TOTALS:
-                cells[column.place] = text
-    if not any(cell.strip().lower() in TOTALS for cell in cells):
-        cells = [*cells, next(iter(sorted(TOTALS)))]
-    return CustomsLine(line.table, line.number, tuple(cells))
-
-
-def _is_ours(line: CustomsLine, problems: Problems) -> bool:
-    """Return whether a line is about exports of rare-earth magnets; note it if not."""
-    code = "".join(line.text("commodity").split())
-    title = line.title("commodity")
-    if code == OTHERS:
-        problems.add(
-            line.number,
-            f"column {title!r}: {code} is other metal magnets, whose weight must not be mixed in; "
-            f"query {COMMODITY} alone",
-        )
-    elif code != COMMODITY:
-        problems.add(line.number, f"column {title!r}: {code!r} is not {COMMODITY}")
-    flow = line.text("flow").lower()
-    if "进口" in flow or "import" in flow:
-        problems.add(line.number, f"column {line.title('flow')!r}: {flow!r} is not exports")
-    return problems.lines.isdisjoint({line.number})
-
-
-def _amounts(
-    line: CustomsLine, place: str, unit: str, problems: Problems
-) -> list[tuple[str, str, str, float, float]]:
-    """Return the amounts of a line, each a destination, month, measure, value and half-width."""
-    found = []
-    for column in line.table.columns:
-        measure = _MEASURES.get(column.heading.meaning)
-        if measure is None:
-            continue
-        try:
-            cell = _amount(line, column, unit)
-        except ValueError as err:
-            problems.add(line.number, str(err))
-            continue
-        if cell is not None:
-            found.append((place, cell[0], measure, cell[1], cell[2]))
-    return found
-
-
-def _amount(line: CustomsLine, column: Column, unit: str) -> tuple[str, float, float] | None:
-    """Return first day of the month, value and half-width; None where the cell is empty."""
-    text = line.cells[column.place]
-    number = _parsed(column.title, text, amount_of)
-    if number is None:
-        return None
-    period = column.heading.month or _parsed(line.title("period"), line.text("period"), month_of)
-    if column.heading.meaning == "usd":
-        factor = column.heading.scale / 1e6
-    else:
-        named = column.heading.unit or line.text("unit") or unit
-        factor = _parsed(line.title("unit") or column.title, named, tonnes_of)
-    plain = "".join(text.replace(",", "").split())
-    return str(month(period).date()), number * factor, half_width(plain, "pct") * factor
-
-
-def _parsed(title: str, text: str, parse: Callable[[str], T]) -> T:
-    """Parse a cell; an error names its column."""
-    try:
-        return parse(text)
-    except ValueError as err:
-        raise ValueError(f"column {title!r}: {text.strip()!r} is not {err}") from err
+def _sums(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the world of the months that list many partners and state no total."""
+    months = cells[~cells["destination"].isin([WORLD, EU27])].groupby(["period", "measure"])
+    total = months[["value", "half_width"]].sum().assign(partners=months.size()).reset_index()
+    stated = cells.loc[cells["destination"].eq(WORLD), "period"]
+    full = total[total["partners"].ge(FULL_LIST) & ~total["period"].isin(stated)]
+    notes = [f"sum of {count} partners" for count in full["partners"]]
+    return full.drop(columns="partners").assign(destination=WORLD, note=notes)

@@ -1,6 +1,7 @@
 """A customs download as a table: its headings, Chinese and English, and what their cells mean."""
 
 import codecs
+import csv
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -130,8 +131,14 @@ def _plain(text: str) -> str:
 ENCODINGS: Final = ("utf-8", "gb18030")
 """Tried in turn; nearly any bytes are valid GB18030, so the headings decide."""
 
+BAD_CHARACTER: Final = "\ufffd"
+"""Stands for bytes that are no text."""
+
 LEADING: Final = 15
 """Lines, such as titles and query terms, that may precede the headings."""
+
+MOST_BAD: Final = 0.02
+"""Share of characters that may be broken in a file that is read at all."""
 
 _NEEDED: Final = ("commodity", "partner", "quantity")
 
@@ -151,6 +158,8 @@ class CustomsTable:
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
+    broken: tuple[tuple[int, str], ...] = ()
+    """Lines that are no text or no CSV, each with the reason."""
 
     @property
     def lines(self) -> tuple["CustomsLine", ...]:
@@ -190,45 +199,79 @@ def read_customs(name: str, content: bytes) -> CustomsTable:
     Raises:
         DataError: it is neither, or has no line of headings with code, partner and quantity.
     """
-    lines = _lines(name, _decoded(name, content))
-    start, columns = _headings(name, lines)
-    rows = []
-    for number, cells in lines[start + 1 :]:
-        if any(cell.strip() for cell in cells):
+    lines = _lines(_decoded(name, content))
+    start, columns = _headings(name, [(n, cells) for n, cells in lines if isinstance(cells, list)])
+    rows, broken = [], []
+    for number, cells in lines:
+        if number <= start:
+            continue
+        if isinstance(cells, str):
+            broken.append((number, cells))
+        elif any(cell.strip() for cell in cells):
             rows.append((number, (*cells, *[""] * (len(columns) - len(cells)))))
-    return CustomsTable(columns, tuple(rows))
+    return CustomsTable(columns, tuple(rows), tuple(broken))
 
 
 def _decoded(name: str, content: bytes) -> str:
-    """Decode by the byte order mark, or by the first encoding that fits."""
+    """Decode by the byte order mark or zero bytes, or by the first encoding that fits.
+
+    Raises:
+        DataError: it is no text of a known encoding.
+    """
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16")
+        return content.decode("utf-16", errors="replace")
+    if b"\0" in content:
+        ends_low = content[1::2].count(0) >= content[::2].count(0)
+        return content.decode("utf-16-le" if ends_low else "utf-16-be", errors="replace")
     for encoding in ENCODINGS:
         try:
             return content.decode(encoding).removeprefix("\ufeff")
         except UnicodeDecodeError:
             continue
+    texts = [content.decode(encoding, errors="replace") for encoding in ENCODINGS]
+    text = min(texts, key=lambda text: text.count(BAD_CHARACTER))
+    if text.count(BAD_CHARACTER) <= len(text) * MOST_BAD:
+        return text
     raise DataError(
         f"{name} is neither UTF-8 nor GB18030. Expected a CSV download of China's customs. "
         "Download it anew, or save it as UTF-8; nothing was taken over."
     )
 
 
-def _lines(name: str, text: str) -> list[tuple[int, list[str]]]:
-    """Return the records with the line each starts on."""
+def _lines(text: str) -> list[tuple[int, list[str] | str]]:
+    """Return the records with the line each starts on; why it is broken instead of its cells."""
     first = text[: text.find("\n")] if "\n" in text else text
     mark = "\t" if first.count("\t") > first.count(",") else ","
-    return list(records(name, text, mark=mark, remedy="Download it anew"))
+    try:
+        found = list(records("", text, mark=mark, remedy=""))
+    except DataError:  # a quote is not closed; the customs write no line breaks within cells
+        numbered = enumerate(text.splitlines(), start=1)
+        return [(number, _broken(line) or _cells(line, mark)) for number, line in numbered]
+    return [(number, _broken("".join(cells)) or cells) for number, cells in found]
+
+
+def _broken(line: str) -> str:
+    return "holds bytes that are no text" if BAD_CHARACTER in line else ""
+
+
+def _cells(line: str, mark: str) -> list[str] | str:
+    try:
+        return next(csv.reader([line], delimiter=mark, strict=True), [])
+    except csv.Error as err:
+        return f"is no CSV: {err}"
 
 
 def _headings(name: str, lines: list[tuple[int, list[str]]]) -> tuple[int, tuple[Column, ...]]:
+    """Return the number of the line of headings, and the columns."""
     best: list[str] = []
-    for place, (_, cells) in enumerate(lines[:LEADING]):
+    for number, cells in lines[:LEADING]:
         columns = _columns(cells)
         meanings = {column.heading.meaning for column in columns}
+        if "partner_code" in meanings:
+            meanings.add("partner")
         is_dated = "period" in meanings or any(column.heading.month for column in columns)
         if is_dated and meanings.issuperset(_NEEDED):
-            return place, _without_names(columns)
+            return number, _without_names(columns)
         best = max(best, [m for m in (*_NEEDED, "period") if m in meanings], key=len)
     lacking = [m for m in (*_NEEDED, "period") if m not in best]
     raise DataError(

@@ -14,7 +14,7 @@ import pytest
 from service.wording import DESTINATION_NAMES
 from sources.base import LiveSource, MonthRange
 from sources.checks.guards import objections
-from sources.providers.countries import partner_place
+from sources.providers.customs_partners import partner_place
 from store.database import open_store
 from store.facts.batch import Batch
 from store.facts.reading import read_observations

@@ -70,7 +70,7 @@ def test_a_poisoned_file(shared: Shared, enduring: Enduring, tmp_path: Path) -> 
         file.write(b'202003,85051110,"' + b"A" * 1000)
         file.truncate(POISONED_MB << 20)
 
-    said = home.call("ingest", "customs", str(path), memory=ROOM)
+    said = home.call("ingest", "customs", str(path), "--flow", "export", memory=ROOM)
 
     watch.happened(said, r"customs\.csv has more than 64 MB")
     watch.still_served()
@@ -86,7 +86,7 @@ def test_a_flat_line(shared: Shared, enduring: Enduring, tmp_path: Path) -> None
     path.write_text("Date,Commodity code,Trading partner,Quantity,Unit,US dollar\n")
     path.write_text(path.read_text() + "\n".join(rows) + "\n")
 
-    said = home.call("ingest", "customs", str(path))
+    said = home.call("ingest", "customs", str(path), "--flow", "export")
 
     watch.happened(said, r"flat\.csv is refused and waits in quarantine as number 1")
     watch.still_served()

@@ -110,7 +110,7 @@ def test_a_refused_file_waits_in_quarantine_and_can_be_released(
         encoding="utf-8",
     )
 
-    code, out, err = magnetcast("ingest", "customs", str(path))
+    code, out, err = magnetcast("ingest", "customs", str(path), "--flow", "export")
 
     assert (code, out) == (1, "")
     assert "august.csv is refused and waits in quarantine as number 1; nothing was written" in err
@@ -119,7 +119,10 @@ def test_a_refused_file_waits_in_quarantine_and_can_be_released(
     assert stored().empty
     assert magnetcast("quarantine", "release", "1")[0] == 0
     assert stored(source="customs")["value"].tolist() == [51234.0, 2.8179]
-    assert "nothing new in august.csv" in magnetcast("ingest", "customs", str(path))[2]
+    assert (
+        "nothing new in august.csv"
+        in magnetcast("ingest", "customs", str(path), "--flow", "export")[2]
+    )
 
 
 @pytest.mark.usefixtures("place")

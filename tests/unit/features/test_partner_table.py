@@ -261,3 +261,16 @@ def test_rows_known_later_change_no_bit() -> None:
     for other in (rows, poison, poison.sample(frac=1.0, random_state=1)):
         pd.testing.assert_frame_equal(table_of(other, now).tonnes, clean.tonnes, check_exact=True)
         assert table_of(other, now).digest == clean.digest
+
+
+def test_a_month_that_lacks_refused_lines_is_not_listed_in_full_until_they_come() -> None:
+    lacking = make_partner_rows(make_cells({"WLD": {"2021-12": 150.0}})).assign(
+        usable=False, available_at=at("2022-01-20")
+    )
+    whole = lacking.assign(usable=True, value=230.0, available_at=at("2022-01-22"))
+
+    before = table_of(pd.concat([steady(), lacking], ignore_index=True))
+    after = table_of(pd.concat([steady(), lacking, whole], ignore_index=True))
+
+    assert (before.cutoff, after.cutoff) == (2021 * 12 + 10, 2021 * 12 + 11)
+    assert cell(after, "WLD", "2021-12") == 230.0

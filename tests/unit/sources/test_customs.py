@@ -5,8 +5,8 @@ import pytest
 
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.checks.guards import objections
-from sources.providers.countries import partner_place
 from sources.providers.customs import CustomsDownload
+from sources.providers.customs_partners import partner_place
 from store.errors import DataError
 from store.schema.frame_schemas import validate
 from store.schema.frames import typed_frame
@@ -33,7 +33,7 @@ def download(
 ) -> CustomsDownload:
     path = folder / "export.csv"
     path.write_bytes(text.encode(encoding))
-    return CustomsDownload(path, ReleaseCalendar({}), NOW, **more)  # type: ignore[arg-type]
+    return CustomsDownload(path, ReleaseCalendar({}), NOW, "export", **more)  # type: ignore[arg-type]
 
 
 def cells(source: CustomsDownload) -> dict[tuple[str, str, str], float]:
@@ -113,7 +113,7 @@ def test_rows_are_known_from_the_release_of_detail_and_never_after_now(tmp_path:
     late = pd.Timestamp("2026-11-19T08:00:00Z")
 
     frame = download(tmp_path, text).load().tables["observations"]
-    early = CustomsDownload(tmp_path / "export.csv", ReleaseCalendar({}), late).load()
+    early = CustomsDownload(tmp_path / "export.csv", ReleaseCalendar({}), late, "export").load()
 
     moments = frame.groupby("period_from")["available_at"].first().tolist()
     assert moments == [pd.Timestamp("2026-09-20", tz="UTC"), pd.Timestamp("2026-11-20", tz="UTC")]
@@ -132,16 +132,17 @@ def test_a_stated_day_dates_all_rows_and_must_have_come(tmp_path: Path) -> None:
 
 def test_other_metal_magnets_are_refused_as_mixing_of_weights(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"2 bad rows in export.csv: line 2.*85051190 is other metal"
+        DataError, match=r"export.csv holds no line of 85051110; its codes are 85051190"
     ):
         download(tmp_path, ENGLISH.replace("85051110", "85051190")).load()
 
 
 def test_another_commodity_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match="line 2, column 'Commodity code': '28053000' is not 85051110"
-    ):
-        download(tmp_path, ENGLISH.replace("85051110", "28053000", 1)).load()
+    file = download(tmp_path, ENGLISH.replace("85051110", "28053000", 1)).load()
+
+    assert file.refused is not None
+    assert file.refused.reasons == ("line 2, column 'Commodity code': '28053000' is not 85051110",)
+    assert set(file.tables["observations"]["destination"]) == {"KOR"}
 
 
 def test_all_bad_lines_are_told_at_once(tmp_path: Path) -> None:
@@ -205,7 +206,7 @@ def test_a_download_passes_the_guards_and_one_in_the_wrong_unit_does_not(tmp_pat
     [
         ("美国", "USA"), ("韩国", "KOR"), ("俄罗斯联邦", "RUS"), ("刚果(金)", "COD"),
         ("柬埔寨", "KHM"), ("Hong Kong,China", "HKG"), ("Viet Nam", "VNM"), ("DEU", "DEU"),
-        ("合计", "WLD"), ("European Union", "EU27"), ("国家(地区)不明", "X899"), ("ASEAN", None),
+        ("合计", "WLD"), ("European Union", "EU27"), ("国家(地区)不明", "C701"), ("ASEAN", None),
     ],
 )  # fmt: skip
 def test_partners_are_known_by_their_names(name: str, place: str | None) -> None:

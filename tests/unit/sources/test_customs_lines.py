@@ -1,0 +1,274 @@
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.bundled.release_calendar import ReleaseCalendar
+from sources.providers.customs import CustomsDownload
+from sources.providers.customs_partners import partner_place
+from store.facts.batch import FileRows
+from store.partner_codes import RESIDUAL, partner_codes
+from store.schema.frame_schemas import validate
+from store.vocabulary import WORLD
+from tests.examples import few
+
+NOW = pd.Timestamp("2026-11-25T08:00:00Z")
+
+HEADINGS = (
+    "数据年月", "贸易伙伴编码", "贸易伙伴名称", "商品编码", "商品名称", "第一数量", "第一计量单位",
+    "第二数量", "第二计量单位", "美元",
+)  # fmt: skip
+
+
+def line_of(
+    code: str = "502",
+    name: str = "美国",
+    *,
+    month: str = "202608",
+    kg: str = "1000",
+    usd: str = "50000",
+) -> list[str]:
+    return [month, code, name, "85051110", "稀土永磁铁", kg, "千克", "0", "?", usd]
+
+
+def text_of(*lines: list[str], end: str = "\r\n") -> str:
+    """Write a table as the site does: every cell quoted, and a comma at the end of each line."""
+    out = io.StringIO()
+    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator=f",{end}").writerows([HEADINGS, *lines])
+    return out.getvalue()
+
+
+def load(folder: Path, content: str | bytes) -> FileRows:
+    path = folder / "export.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("gb18030"))
+    file = CustomsDownload(path, ReleaseCalendar({}), NOW, "export").load()
+    validate(file.tables["observations"], "observations", where="test")
+    return file
+
+
+def weights(file: FileRows) -> dict[str, float]:
+    frame = file.tables["observations"]
+    own = frame[frame["measure"].eq("net_weight_t") & frame["kind"].eq("reported")]
+    return dict(zip(own["destination"], own["value"].round(6), strict=True))
+
+
+def world(file: FileRows) -> list[list[object]]:
+    frame = file.tables["observations"]
+    wanted = frame["destination"].eq(WORLD) & frame["measure"].eq("net_weight_t")
+    return frame.loc[wanted, ["value", "kind", "usable", "note"]].to_numpy().tolist()
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "place"),
+    [
+        ("423", "危地马拉", "GTM"), ("623", "法属波利尼西亚", "PYF"), ("417", "库腊索岛", "CUW"),
+        ("612", "社会群岛", "PYF"), ("328", "罗马尼亚", "ROU"), ("701", "国(地)别不详", "C701"),
+        ("702", "联合国及机构和国际组织", "C702"), ("499", "拉丁美洲其他国家(地区)", "C499"),
+        ("207", "加那利群岛", "C207"), ("210", "塞卜泰(休达)", "C210"), ("502", "", "USA"),
+        ("", "Korea, Rep.", "KOR"), ("", "Congo, DR", "COD"), ("", "Cabo Verde", "CPV"),
+        ("", "Palestine", "PSE"), ("", "Curaçao", "CUW"), ("", "Réunion", "REU"),
+        ("354", "马其顿", "MKD"), ("987", "德国", "DEU"),
+    ],
+)  # fmt: skip
+def test_a_partner_is_known_by_its_code_or_else_its_name(code: str, name: str, place: str) -> None:
+    assert partner_place(name, code) == place
+
+
+def test_every_code_of_the_table_and_both_its_names_are_one_place() -> None:
+    codes = partner_codes()
+
+    assert len({partner.code for partner in codes}) == len(codes) == 245
+    for partner in codes:
+        asked = [("", partner.code), (partner.name_zh, ""), (partner.name_en, "")]
+        assert {partner_place(*words) for words in asked} == {partner.destination}
+
+
+def test_a_code_that_contradicts_its_name_is_refused_alone(tmp_path: Path) -> None:
+    file = load(tmp_path, text_of(line_of("502", "德国"), line_of("304", "德国")))
+
+    assert weights(file) == {"DEU": 1.0}
+    assert file.refused is not None
+    assert file.refused.reasons == (
+        "line 2, column '贸易伙伴名称': '德国' is not the partner of code 502, which is USA",
+    )
+
+
+def test_codes_of_one_place_are_added_up(tmp_path: Path) -> None:
+    file = load(
+        tmp_path, text_of(line_of("612", "社会群岛"), line_of("623", "法属波利尼西亚", kg="5"))
+    )
+
+    assert weights(file) == {"PYF": 1.005}
+
+
+def test_an_unknown_partner_is_named_once_with_its_lines_and_the_rest_is_kept(
+    tmp_path: Path,
+) -> None:
+    lines = [line_of(month=month) for month in ("202607", "202608")]
+    strange = [line_of("987", "某国", month=month, kg="7000") for month in ("202607", "202608")]
+
+    file = load(tmp_path, text_of(*lines, *strange))
+
+    assert weights(file) == {"USA": 1.0}
+    assert file.refused is not None
+    (reason,) = file.refused.reasons
+    assert reason.startswith("lines 4, 5, column '贸易伙伴名称': '987 某国' is not a partner")
+    released = file.refused.tables["observations"]
+    assert set(released["destination"]) == {"C987"}
+    assert released.loc[released["measure"].eq("net_weight_t"), "value"].tolist() == [7.0, 7.0]
+
+
+def test_the_world_is_the_sum_of_a_full_list_and_not_usable_without_a_line(tmp_path: Path) -> None:
+    lines = [line_of(partner.code, partner.name_zh) for partner in partner_codes()[:24]]
+
+    whole = load(tmp_path, text_of(*lines))
+    lacking = load(tmp_path, text_of(*lines, line_of("987", "某国")))
+    broken = load(tmp_path, text_of(*lines, line_of(kg="1.2.3")))
+
+    assert world(whole) == [[24.0, "derived", True, "sum of 24 partners"]]
+    note = "incomplete: lines of the download are refused"
+    assert world(lacking) == [[24.0, "derived", False, note]]
+    assert world(broken) == [[24.0, "derived", False, note]]
+    assert lacking.refused is not None
+    assert broken.refused is not None
+    own = FileRows("customs", "released", "", lacking.refused.tables)
+    assert world(own) == [[25.0, "derived", True, "sum of 25 partners"]]
+    assert broken.refused.tables == {}
+
+
+def test_a_stated_total_is_not_usable_while_a_line_is_refused(tmp_path: Path) -> None:
+    total = ["202608", "", "合计", "", "", "9000", "", "", "", ""]
+
+    file = load(tmp_path, text_of(line_of(), line_of("304", "德国", kg="?"), total))
+
+    assert [row[:3] for row in world(file)] == [[9.0, "reported", False]]
+
+
+def test_other_commodities_are_refused_and_nothing_is_missing_without_them(tmp_path: Path) -> None:
+    lines = [line_of(partner.code, partner.name_zh) for partner in partner_codes()[:24]]
+    other = [cell.replace("85051110", "85051190") for cell in line_of()]
+
+    file = load(tmp_path, text_of(*lines, other))
+
+    assert file.refused is not None
+    assert file.refused.reasons == ("line 26, column '商品编码': '85051190' is not 85051110",)
+    assert [row[2] for row in world(file)] == [True]
+
+
+def test_lines_of_two_downloads_count_once_and_contradictions_not_at_all(tmp_path: Path) -> None:
+    once, other = line_of(), line_of("304", "德国")
+
+    file = load(
+        tmp_path, text_of(once, other, list(HEADINGS), once, line_of("304", "德国", kg="9"))
+    )
+
+    assert weights(file) == {"USA": 1.0}
+    assert set(file.ignored) == {"1 lines: headings once more", "1 lines: repeated in the file"}
+    assert file.refused is not None
+    assert len(file.refused.reasons) == 2
+    assert "304 has several amounts for 2026-08" in file.refused.reasons[0]
+
+
+def test_downloads_split_by_different_columns_are_not_added_up(tmp_path: Path) -> None:
+    text = (
+        "Date,Commodity code,Trading partner,Trade mode,Registered place,Quantity (kg)\n"
+        "202608,85051110,Japan,Ordinary,,1000\n"
+        "202608,85051110,Japan,,Ningbo,1000\n"
+        "202608,85051110,India,Ordinary,,500\n"
+        "202608,85051110,India,Processing,,700\n"
+    )
+
+    file = load(tmp_path, text)
+
+    assert weights(file) == {"IND": 1.2}
+    assert file.refused is not None
+    assert all("would be counted twice" in reason for reason in file.refused.reasons)
+
+
+BROKEN = {
+    "month": '"202613","304","德国","85051110","x","1","千克","0","?","1",',
+    "number": '"202608","304","德国","85051110","x","1.2.3","千克","0","?","1",',
+    "unit": '"202608","304","德国","85051110","x","5","件","0","?","1",',
+    "partner": '"202608","","某国","85051110","x","5","千克","0","?","1",',
+    "quote": '"202608","304","德国","85051110","x","5,"千克","0","?","1",',
+    "short": '"202608","304"',
+    "bytes": b'"202608","304","\xb5\xc2\xff","85051110","x","5",',
+}
+
+PARTNER = st.sampled_from([p for p in partner_codes() if p.destination != "CHN"])
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[list[list[str]], dict[str, float]]:
+    """Draw the lines of an honest table, and the tonnes they add up to by place."""
+    partners = draw(st.lists(PARTNER, max_size=8, unique_by=lambda partner: partner.code))
+    lines, tonnes = [], Counter[str]()
+    for partner in partners:
+        kg = draw(st.integers(1, 3_000_000))
+        name = draw(st.sampled_from([partner.name_zh, partner.name_en]))
+        code = draw(st.sampled_from([partner.code, ""]))
+        number = draw(st.sampled_from([f"{kg}", f"{kg:,}"]))
+        lines.append(line_of(code, name, kg=number, usd=f"{50 * kg:,}"))
+        tonnes[partner.destination] += kg / 1000
+    return lines, dict(tonnes)
+
+
+@few(50)
+@given(
+    table=tables(),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    blank=st.integers(0, 9),
+)
+def test_every_honest_table_is_read(
+    table: tuple[list[list[str]], dict[str, float]],
+    encoding: str,
+    end: str,
+    blank: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    lines, tonnes = table
+    rows = text_of(*lines, end=end).split(end)
+    rows.insert(min(blank, len(rows)), "")
+
+    file = load(tmp_path_factory.mktemp("honest"), end.join(rows).encode(encoding))
+
+    assert file.refused is None
+    assert weights(file) == pytest.approx(tonnes)
+
+
+@few(50)
+@given(
+    table=tables().filter(lambda table: len(table[0]) > 0),
+    broken=st.sampled_from(sorted(BROKEN)).map(BROKEN.__getitem__),
+    place=st.integers(1, 9),
+)
+def test_one_broken_line_never_loses_the_others(
+    table: tuple[list[list[str]], dict[str, float]],
+    place: int,
+    broken: str | bytes,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    lines, tonnes = table
+    rows = [row.encode("gb18030") for row in text_of(*lines).split("\r\n")]
+    rows.insert(
+        min(place, len(rows)), broken if isinstance(broken, bytes) else broken.encode("gb18030")
+    )
+
+    file = load(tmp_path_factory.mktemp("broken"), b"\r\n".join(rows))
+
+    assert weights(file) == pytest.approx(tonnes)
+    assert file.refused is not None
+    assert file.refused.count == 1
+
+
+def test_residual_places_are_named_after_their_code() -> None:
+    own = [partner for partner in partner_codes() if len(partner.destination) != 3]
+
+    assert len(own) == 17 - 1
+    assert all(pd.Series(partner.destination).str.fullmatch(RESIDUAL).all() for partner in own)

@@ -1,0 +1,136 @@
+"""Real downloads of the customs' site and its tables of codes (``MAGNETCAST_SAMPLES``)."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sources.bundled.all_tables import load_bundled
+from sources.bundled.release_calendar import ReleaseCalendar
+from sources.checks.guards import objections
+from sources.providers.customs import CustomsDownload
+from sources.providers.customs_partners import partner_place
+from store.errors import DataError
+from store.facts.batch import FileRows
+from store.partner_codes import partner_codes
+from store.settings import PROJECT_ROOT
+from store.vocabulary import COMMODITY
+
+NOW = pd.Timestamp("2026-11-25T08:00:00Z")
+SOYA = "12019019"
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Folder of recorded answers and files of providers; without one the test is skipped."""
+    folder = os.environ.get("MAGNETCAST_SAMPLES")
+    if not folder:
+        pytest.skip("MAGNETCAST_SAMPLES names no folder of recorded answers (tests/README.md)")
+    return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def known() -> pd.DataFrame:
+    rows = load_bundled(PROJECT_ROOT / "data").frame("observations")
+    return rows[rows["commodity"].eq(COMMODITY)]
+
+
+def load(path: Path) -> FileRows:
+    return CustomsDownload(path, ReleaseCalendar({}), NOW, "export").load()
+
+
+def relabelled(source: Path, to: Path, *, tonnes_per_tonne: float = 1.0, yuan: int = 0) -> Path:
+    """Write a download of soya as one of magnets: its weights scaled, priced by the kilogram."""
+    headings, *lines = csv.reader(io.StringIO(source.read_bytes().decode("gb18030")))
+    out = io.StringIO()
+    write = csv.writer(out, quoting=csv.QUOTE_ALL)
+    write.writerow(headings)
+    for line in lines:
+        line[3] = line[3].replace(SOYA, COMMODITY)
+        line[5] = str(round(int(line[5]) * tonnes_per_tonne))
+        line[9] = str(int(line[5]) * yuan) if yuan else line[9]
+        write.writerow(line)
+    to.write_bytes(out.getvalue().encode("gb18030"))
+    return to
+
+
+def test_a_real_download_is_read_to_the_kilogram_under_another_code(
+    samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sources.providers.customs_lines.COMMODITY", SOYA)
+    monkeypatch.setattr("sources.providers.customs.YUAN_PER_TONNE", (0.0, 1e9))
+    path = tmp_path / "soya.csv"
+    path.write_bytes((samples / "customs" / "harukaworks_2024in.csv").read_bytes())
+
+    rows = load(path).tables["observations"]
+
+    tonnes = rows[rows["measure"].eq("net_weight_t")].set_index(["destination", "period_from"])
+    cell = tonnes["value"].round(3)
+    asked = [("USA", "2024-01-01"), ("BRA", "2024-12-01"), ("ARG", "2024-12-01")]
+    assert [cell[name, month] for name, month in asked] == [3325975.236, 2935355.350, 264306.095]
+    assert len(cell) == 32
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("harukaworks_2024in.csv", "no line of 85051110; its codes are 12011000; 12019019"),
+        ("harukaworks_2024out.csv", "its codes are 12011000; 12019011; 12019020"),
+        ("GZ_sm_export_2024_cny_excerpt.csv", "partner not found.*Ask the site for"),
+        ("CusCountry.json", "commodity, partner, quantity, period not found"),
+        ("CusMappingCountryCode.json", "commodity, partner, quantity, period not found"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_of_magnets_is_refused(samples: Path, name: str, sentence: str) -> None:
+    with pytest.raises(DataError, match=sentence):
+        load(samples / "customs" / name)
+
+
+def test_a_relabelled_table_of_imports_is_refused_by_its_price(
+    samples: Path, tmp_path: Path
+) -> None:
+    source = samples / "customs" / "harukaworks_2024in.csv"
+
+    with pytest.raises(DataError, match="3,626 yuan a tonne on its median line"):
+        load(relabelled(source, tmp_path / "soya.csv"))
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-5, 1e-6])
+def test_a_relabelled_table_of_imports_is_refused_by_its_weights_at_the_price_of_magnets(
+    samples: Path, tmp_path: Path, known: pd.DataFrame, size: float
+) -> None:
+    source = samples / "customs" / "harukaworks_2024in.csv"
+    path = relabelled(source, tmp_path / "soya.csv", tonnes_per_tonne=size, yuan=350)
+
+    found = objections(load(path), known=known, info=CustomsDownload.info, now=NOW)
+
+    assert any(
+        "Weights are far from those known of China's exports in the same" in f for f in found
+    )
+
+
+def test_all_names_and_codes_of_the_customs_own_table_are_places(samples: Path) -> None:
+    rows = json.loads((samples / "customs" / "CusCountry.json").read_bytes())
+    destinations = {partner.code: partner.destination for partner in partner_codes()}
+
+    assert len(rows) == len(destinations) == 245
+    for row in rows:
+        place = destinations[row["COUNTRY_CODE"]]
+        names = [row["COUN_C_NAME"], row.get("COUN_E_NAME", "")]
+        assert {partner_place(name, row["COUNTRY_CODE"]) for name in names} == {place}
+        assert {partner_place(name) for name in names if name} == {place}
+
+
+def test_codes_mean_what_the_customs_map_to_iso(samples: Path) -> None:
+    rows = json.loads((samples / "customs" / "CusMappingCountryCode.json").read_bytes())
+    mapped = pd.DataFrame(rows).groupby("CUSTOMS_COUNTRY_CODE")["COUNTRY_CODE"].agg(list)
+    own = {partner.code: partner.destination for partner in partner_codes()}
+
+    assert set(mapped.index) <= set(own)
+    for code, names in mapped.items():
+        is_country = len(own[str(code)]) == 3 and own[str(code)] != "PYF"
+        assert own[str(code)] in names if is_country else own[str(code)] in {f"C{code}", "PYF"}
