@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         description="Where groups of tasks run: a Dask scheduler, tcp://HOST:PORT, or worker "
         "processes of this machine, local or local:N; empty means in the process itself.",
     )
+    expanded_mb: int = Field(
+        default=1000,
+        ge=100,
+        description="Megabytes to which a compressed table, answer or archive may grow.",
+    )
     lock_timeout_s: float = Field(
         default=900.0, gt=0, description="How long a second writer waits for the first."
     )

@@ -24,6 +24,7 @@ from sources.files.cells import (
 )
 from sources.files.column_names import our_names
 from store.errors import DataError, shown
+from store.expansion import Expansion, parquet_schema
 
 PARQUET: Final = (".parquet", ".pq")
 
@@ -228,12 +229,13 @@ def _csv(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> Lon
 
 
 def _check_utf8(path: Path, named: str) -> None:
-    """Refuse a file that is not UTF-8: names would be misread."""
+    """Refuse a file that is not UTF-8, as names would be misread, or grows too large."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    lines = 1
+    lines, size, expansion = 1, 0, Expansion(named, path.stat().st_size)
     with pa.input_stream(str(path)) as stream:
         while True:
             block = stream.read(_BLOCK_BYTES)
+            expansion.check(size := size + len(block))
             try:
                 decoder.decode(block, final=not block)
             except UnicodeDecodeError as err:
@@ -285,7 +287,7 @@ def _ragged(named: str, line: pacsv.InvalidRow, header: Sequence[str]) -> Ragged
 
 
 def _parquet(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> LongFile:
-    schema = pq.ParquetDataset(path).schema
+    schema = parquet_schema(path, named)
     names = our_names(schema.names, given)
     columns = _picked(named, names, pick)
     theirs = {name: schema.names[names.index(name)] for name in columns}

@@ -12,6 +12,9 @@ from store.errors import DataError
 
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
+DEEPEST: Final = 20
+"""Levels of nesting."""
+
 _NOTHING: Final = "tag:yaml.org,2002:null"
 
 
@@ -69,12 +72,7 @@ def composed(name: str, content: bytes) -> yaml.Node | None:
         DataError: it is not YAML in UTF-8.
     """
     try:
-        node: yaml.Node | None = yaml.compose(decoded(name, content), Loader=yaml.SafeLoader)
-    except RecursionError as err:
-        raise DataError(
-            f"{name} is nested too deeply. Expected lists of names and values. "
-            "Write it flat; nothing was taken over."
-        ) from err
+        node: yaml.Node | None = yaml.compose(decoded(name, content), Loader=_PlainLoader)
     except yaml.YAMLError as err:
         reason = " ".join(str(err).split())
         raise DataError(
@@ -82,6 +80,30 @@ def composed(name: str, content: bytes) -> yaml.Node | None:
             "Correct it; nothing was taken over."
         ) from err
     return node
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Composes nodes without aliases, which can multiply a small file, and not too deep."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node.
+
+        Raises:
+            yaml.YAMLError: it is an alias, or lies too deep.
+        """
+        line = self.peek_event().start_mark.line + 1
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"an alias at line {line}; write its values out")
+        if self.depth == DEEPEST:
+            raise yaml.YAMLError(f"more than {DEEPEST} levels at line {line}; write it flat")
+        self.depth += 1
+        try:
+            node: yaml.Node | None = super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+        return node
 
 
 def _entries(path: Path, content: bytes) -> Sequence[yaml.Node]:

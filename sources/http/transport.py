@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from sources.http.cache import CachedReply
 from sources.http.faults import TOTAL_TIMEOUTS, Call, RetryPolicy, redirect_refusal
+from store.expansion import Expansion
 from store.settings import Settings
 
 HIDDEN: Final = "***"
@@ -155,9 +156,12 @@ class Transport:
         until = watch() + TOTAL_TIMEOUTS * self.timeout_s
         response = self.client.send(request, stream=True)
         try:
-            parts = []
+            parts, size = [], 0
             for part in response.iter_bytes():
                 parts.append(part)
+                size += len(part)
+                packed = response.num_bytes_downloaded
+                Expansion(f"The answer of {request.url.host}", packed).check(size)
                 if watch() > until:
                     raise httpx.ReadTimeout("the answer drips too slowly", request=request)
         finally:

@@ -14,6 +14,7 @@ from sdmx.exceptions import XMLParseError
 from sdmx.message import DataMessage, Message, StructureMessage
 
 from sources.http.faults import Refusal, TooMuchError
+from store.expansion import Expansion
 
 _Kind = TypeVar("_Kind", bound=Message)
 
@@ -113,10 +114,19 @@ def _table(part: object) -> pd.DataFrame:
     return series.rename("value").reset_index().astype({"value": "float64"})
 
 
+def _plain(body: bytes) -> bytes:
+    """Decompress a message that does not grow too large."""
+    expansion = Expansion("A compressed SDMX message", len(body))
+    with gzip.open(io.BytesIO(body)) as stream:
+        plain = stream.read(expansion.cap + 1)
+    expansion.check(len(plain))
+    return plain
+
+
 def _message(body: bytes, kind: type[_Kind]) -> _Kind:
     """Read a message, compressed or not; the library's output on a broken one is suppressed."""
     try:
-        plain = gzip.decompress(body) if body.startswith(_GZIP) else body
+        plain = _plain(body) if body.startswith(_GZIP) else body
         with contextlib.redirect_stdout(io.StringIO()):
             message = sdmx.read_sdmx(io.BytesIO(plain))
     except _BROKEN as err:

@@ -1,6 +1,7 @@
 """The monthly geopolitical risk index, from its authors' file."""
 
 import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -18,6 +19,7 @@ from sources.providers.rows import (
     usual_moment,
     whole_csv,
 )
+from store.expansion import Expansion
 from store.facts.batch import FileRows
 
 PROVIDER: Final = "gpr"
@@ -87,6 +89,9 @@ def read_index(body: bytes) -> tuple[pd.DataFrame, int]:
 
 
 def _workbook(body: bytes) -> pd.DataFrame:
+    if zipfile.is_zipfile(io.BytesIO(body)):
+        parts = zipfile.ZipFile(io.BytesIO(body)).infolist()
+        Expansion("The workbook", len(body)).check(sum(part.file_size for part in parts))
     try:
         rows = CalamineWorkbook.from_filelike(io.BytesIO(body)).get_sheet_by_index(0).to_python()
     except CalamineError as err:

@@ -24,6 +24,7 @@ from typing import IO, Any, Final, Self, cast
 import pyarrow as pa
 
 from store.errors import DataError, StoreError
+from store.expansion import ALWAYS, RATIO
 
 MANIFEST: Final = "manifest.json"
 
@@ -152,7 +153,9 @@ def _opened(path: Path) -> Iterator[tuple[dict[str, Any], Members]]:
             tarfile.open(fileobj=stream, mode="r|", tarinfo=_PlainFile) as tar,
         ):
             manifest = _read_manifest(tar)
-            yield manifest, _members(tar, _entries(manifest))
+            entries = _entries(manifest)
+            _check_ratio(entries, path.stat().st_size)
+            yield manifest, _members(tar, entries)
     except FileNotFoundError as err:
         raise _refused(f"there is no file {path}") from err
     except (tarfile.TarError, OSError, EOFError) as err:
@@ -210,6 +213,12 @@ def _entries(manifest: Mapping[str, Any]) -> dict[str, ArchiveEntry]:
         if not plain or entry.size < 0 or any(part in {"", ".", ".."} for part in parts):
             raise _refused(f"{entry.name!r} is no name of a file within it")
     return {entry.name: entry for entry in entries}
+
+
+def _check_ratio(entries: Mapping[str, ArchiveEntry], packed: int) -> None:
+    plain = sum(entry.size for entry in entries.values())
+    if plain > max(ALWAYS, RATIO * packed):
+        raise _refused(f"its {packed:,} bytes grow to {plain:,}, more than {RATIO} times as many")
 
 
 def _check_room(manifest: Mapping[str, Any], folder: Path) -> None:

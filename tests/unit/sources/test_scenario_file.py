@@ -193,8 +193,8 @@ def test_what_to_compare_with_can_be_told() -> None:
             "line 3, name 'effective_from': given twice in one entry",
             id="name twice in an entry",
         ),
-        pytest.param("name: n\nevents: " + "[" * 3000, "nested too deeply", id="deep list"),
-        pytest.param("name: n\nevents:\n" + "- " * 2000, "nested too deeply", id="deep entries"),
+        pytest.param("name: n\nevents: " + "[" * 3000, "more than 20 levels", id="deep list"),
+        pytest.param("name: n\nevents:\n" + "- " * 2000, "more than 20 levels", id="deep entries"),
         pytest.param(
             f"name: n\nevents: [{ACT.replace('new', '=cmd()')}]",
             "line 2, column 'event_id': '=cmd()' is not a name",

@@ -4,6 +4,7 @@ import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -131,8 +132,11 @@ def test_a_member_larger_than_the_manifest_says_is_refused(tmp_path: Path) -> No
         extract_archive(path, tmp_path / "out")
 
 
-def test_more_than_the_disk_holds_is_refused(tmp_path: Path) -> None:
-    told = manifest_of(("database", b"x"), size=1 << 60)
+def test_more_than_the_disk_holds_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+    told = manifest_of(("database", b"x"), size=50 << 20)
     path = tar_of(tmp_path / "x.tar.gz", plain("manifest.json", told), plain("database", b"x"))
 
     with pytest.raises(DataError, match="Expected room for all of it"):
@@ -170,4 +174,14 @@ def test_what_the_manifest_does_not_name_is_refused(
     path = tar_of(tmp_path / "x.tar.gz", *members())
 
     with pytest.raises(DataError, match=match):
+        verify_archive(path)
+
+
+def test_an_archive_that_grows_too_much_is_refused_before_its_files_are_read(
+    tmp_path: Path,
+) -> None:
+    manifest = manifest_of(("big", b""), size=200 << 20)
+    path = tar_of(tmp_path / "all.tar.gz", plain("manifest.json", manifest), plain("big", b""))
+
+    with pytest.raises(DataError, match=r"its \d+ bytes grow to 209,715,200, more than 200 times"):
         verify_archive(path)

@@ -1,0 +1,116 @@
+"""Small input that grows: refused by a cap, before it fills memory."""
+
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sources.files.panel import read_panel
+from sources.files.yaml_table import composed
+from sources.http.faults import RetryPolicy
+from sources.http.transport import ApiKeys, Transport
+from sources.providers.comext_messages import read_data
+from sources.providers.gpr import _workbook
+from store.errors import DataError
+
+GROWS = r"grows from [\d,]+ bytes to more than [\d,]+\. Expected .*MAGNETCAST_EXPANDED_MB"
+HEADER = b"destination,period,tonnes\n"
+ROWS = b"USA,2024-01,0\n" * 70_000
+BOMB = gzip.compress(HEADER) + gzip.compress(ROWS) * 110
+"""108 MB from some 400 kB."""
+
+
+def test_a_compressed_table_may_not_grow_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "panel.csv.gz"
+    path.write_bytes(BOMB)
+
+    with pytest.raises(DataError, match=GROWS):
+        read_panel(path)
+
+
+def test_the_cap_in_megabytes_holds_whatever_the_ratio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAGNETCAST_EXPANDED_MB", "100")
+    random = np.random.default_rng(1).integers(0, 256, 2_000_000, dtype=np.uint8).tobytes().hex()
+    path = tmp_path / "panel.csv.gz"
+    path.write_bytes(gzip.compress(HEADER) + gzip.compress(random.encode(), 1) * 27)
+
+    with pytest.raises(DataError, match=r"more than 104,857,600\. "):
+        read_panel(path)
+
+
+def test_a_compressed_table_of_the_usual_kind_is_read(tmp_path: Path) -> None:
+    rows = "".join(f"USA,2024-{month:02d},{month}\n" for month in range(1, 13))
+    path = tmp_path / "panel.csv.gz"
+    path.write_bytes(gzip.compress(HEADER + rows.encode()))
+
+    assert read_panel(path).table.shape == (1, 12)
+
+
+def test_parquet_of_equal_rows_may_not_grow_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "panel.parquet"
+    zeros = pa.array(np.zeros(4_600_000))
+    text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(4_600_000, np.int32)), ["2024-01"])
+    pq.write_table(pa.table({"destination": text, "period": text, "tonnes": zeros}), path)
+
+    assert path.stat().st_size < 100_000
+    with pytest.raises(DataError, match=GROWS):
+        read_panel(path)
+
+
+def test_a_compressed_message_of_a_provider_may_not_grow_without_end() -> None:
+    with pytest.raises(DataError, match=GROWS):
+        read_data(BOMB)
+
+
+def test_a_compressed_answer_of_a_provider_may_not_grow_without_end() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Parts())
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        transport = Transport(client, ApiKeys(), RetryPolicy(), 60.0)
+        with pytest.raises(DataError, match=GROWS):
+            transport._exchange(client.build_request("GET", "https://example.org"))
+
+
+class Parts(httpx.SyncByteStream):
+    """One compressed body of zeros, made as it is sent."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        packer = zlib.compressobj(wbits=31)
+        for _ in range(150):
+            yield packer.compress(bytes(1 << 20))
+        yield packer.flush()
+
+
+def test_a_workbook_may_not_grow_without_end() -> None:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as book:
+        for number in range(3):
+            book.writestr(f"xl/worksheets/sheet{number}.xml", bytes(40 << 20))
+
+    with pytest.raises(DataError, match=GROWS):
+        _workbook(body.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("- &a {x: 1}\n- *a\n", "an alias at line 2; write its values out"),
+        ("- " * 21 + "x", "more than 20 levels at line 1; write it flat"),
+        ("[" * 30_000, "more than 20 levels at line 1; write it flat"),
+    ],
+)
+def test_yaml_cannot_multiply_itself(text: str, reason: str) -> None:
+    with pytest.raises(DataError, match=re.escape(f"body is not YAML: {reason}.")):
+        composed("body", text.encode())
