@@ -9,6 +9,7 @@ from typing import Final
 import pandas as pd
 
 from flows.alerts import alert_if_possible
+from flows.analysis.explanation import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import describe_job, recorded_job
@@ -278,11 +279,13 @@ def _publish(pipeline: Pipeline, forecast: BacktestedForecast) -> RunOutcome:
 
 
 def _follow_up(settings: Settings, as_of: pd.Timestamp, outcomes: Sequence[RunOutcome]) -> None:
-    """Tell whoever waits for forecasts, and measure drift; no trouble here undoes a publication."""
+    """Explain, tell whoever waits, and measure drift; no trouble here undoes a publication."""
     for outcome in outcomes:
         state = f"HELD: {outcome.held}." if outcome.held else f"{outcome.rows_published} new rows."
         goods = "" if outcome.is_main else outcome.commodity
         leave_forecast(outcome.forecasts, outcome.report, f"{state} {outcome.verdict}", goods=goods)
+    if any(one.is_main and not one.held for one in outcomes):
+        explain_if_possible(settings)
     alert_if_possible(settings, utc_now())
     for outcome in outcomes:
         if outcome.held:

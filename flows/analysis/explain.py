@@ -153,7 +153,17 @@ def changes(
         DataError: There is no publication that early, the days are the wrong way round, the
             destination or month is not in both, or who was in a group was not recorded.
     """
-    old, new = _pair_of(settings, asked, since, commodity)
+    return split_change(settings, *_pair_of(settings, asked, since, commodity))
+
+
+def split_change(settings: Settings, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return as ``changes`` what changed the medians of one publication to those of another.
+
+    Args:
+        settings: Where things are kept.
+        old: Rows of the earlier; of one destination where they are of a partner table.
+        new: The same destinations and months of the later, in the same order.
+    """
     before, after = (rows["p50"].to_numpy(float) for rows in (old, new))
     config = config_of(str(new["commodity"].iloc[0]))
     recomputed: ChangeReplay | TableReplay | None
@@ -193,11 +203,11 @@ def _pair_of(
 def evidence_replay(
     settings: Settings, old: pd.DataFrame, new: pd.DataFrame
 ) -> ChangeReplay | None:
-    """Return the forecasts of a destination recomputed between two publications.
+    """Return forecasts recomputed between two publications.
 
     Args:
         settings: Where things are kept.
-        old: Rows of the earlier publication, of one destination; not modified.
+        old: Rows of the earlier publication; not modified.
         new: The same months of the later one; not modified.
 
     Returns:
@@ -209,7 +219,8 @@ def evidence_replay(
     snapshots = _snapshots(settings, old, new)
     if snapshots is None:
         return None
-    replay = ChangeReplay(facts, *snapshots, new["destination"].iloc[0], list(new["period"]), news)
+    cells = list(zip(new["destination"], new["period"], strict=True))
+    replay = ChangeReplay(facts, *snapshots, cells, news)
     is_new, is_revised = (name in replay.changed for name in ("new_actuals", "revised_actuals"))
     # The stored panels: the facts are those of then.
     for rows, key in ((old, (earlier, False, False)), (new, (later, is_new, is_revised))):

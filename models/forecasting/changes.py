@@ -32,7 +32,7 @@ CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "
 
 @dataclass(frozen=True, slots=True)
 class MedianForecast:
-    """The medians of one destination, by month, in tonnes."""
+    """Medians of destinations and months, in tonnes."""
 
     own: Floats
     """Without what makes sums add up."""
@@ -177,14 +177,13 @@ def _unknown(rows: pd.DataFrame, before: pd.DataFrame, key: Sequence[str]) -> Fl
 
 @dataclass(frozen=True, slots=True)
 class ChangeReplay:
-    """Forecasts of one destination between two snapshots, with any of their inputs replaced."""
+    """Forecasts between two snapshots, with any of their inputs replaced."""
 
     facts: KnownFacts
     before: ForecastSnapshot
     after: ForecastSnapshot
-    destination: str
-    periods: Sequence[str]
-    """Months asked for, ``YYYY-MM``; both snapshots forecast them."""
+    cells: Sequence[tuple[str, str]]
+    """Destinations and months (``YYYY-MM``) asked for; both snapshots forecast them."""
     news: NewRows
     panels: dict[Hashable, EvidencePanel] = field(default_factory=dict)
     """Solved so far: tariffs, policy and models leave the panel as it is."""
@@ -211,8 +210,9 @@ class ChangeReplay:
         effect = effect_at(origin, analogs)
         stages = stages_of(snapshot.heads, snapshot.card, rows, origin, effect)
         summed = reconciled_tonnes(stages, rows, origin)
-        months = [month_number(period) - int(origin.targets[0]) for period in self.periods]
-        place = origin.series.index(self.destination) * len(origin.targets) + np.array(months)
+        first, months = int(origin.targets[0]), len(origin.targets)
+        row = {name: number * months for number, name in enumerate(origin.series)}
+        place = np.array([row[name] + month_number(month) - first for name, month in self.cells])
         published = stages.published["p50"].to_numpy()
         return MedianForecast((published - summed)[place], summed[place])
 

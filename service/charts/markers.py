@@ -98,7 +98,6 @@ def _marker(row: dict[Any, Any], *, destination: str, as_of: pd.Timestamp) -> Ma
     when = _placed_on(row, scheduled=scheduled, as_of=as_of)
     if when is None or row["direction"] not in SYMBOLS:
         return None
-    title = str(row["summary"]).removeprefix("SCHEDULED: ")
     return Marker(
         number=0,
         event_id=str(row["event_id"]),
@@ -108,9 +107,15 @@ def _marker(row: dict[Any, Any], *, destination: str, as_of: pd.Timestamp) -> Ma
         in_force=not scheduled and _took_effect(row, as_of=as_of),
         ahead=when > as_of,
         relevant=touches(destination, _split(row["destinations"])),
-        title=title[:1].upper() + title[1:],
+        title=scheduled_title(row["summary"]),
         sources=tuple(_split(row["source_urls"])),
     )
+
+
+def scheduled_title(summary: object) -> str:
+    """Return the summary of an event as a title; that it is scheduled is not repeated in it."""
+    title = str(summary).removeprefix("SCHEDULED: ")
+    return title[:1].upper() + title[1:]
 
 
 def _took_effect(row: dict[Any, Any], *, as_of: pd.Timestamp) -> bool:

@@ -103,6 +103,17 @@ def change_sentences(
     return [_sentence(text) for text in (f"{where}, {moved}", main or "no cause of change", *rest)]
 
 
+def causes_of_change(parts: Mapping[str, float], median: float) -> str:
+    """Return the causes of a change in a sentence, or two.
+
+    Args:
+        parts: Tonnes by ``CHANGES``.
+        median: What changed, in tonnes; it decides how the numbers are rounded.
+    """
+    found = _causes(_rounded(parts, median), CHANGE_CAUSES, median)
+    return " ".join(_sentence(text) for text in found if text)
+
+
 def _rounded(parts: Mapping[str, float], median: float) -> dict[str, float]:
     """Return parts rounded so that they add up to their rounded sum.
 

@@ -66,6 +66,9 @@ class MonthRow:
     """One forecast month."""
 
     month: str
+    """In words."""
+    period: str
+    """``YYYY-MM``."""
     past: bool
     p10: float
     p50: float
@@ -118,7 +121,7 @@ def outlook_of(fan: Fan, copula: ErrorCopula) -> Outlook | None:
     total = _total(rows, copula)
     return Outlook(
         destination=fan.destination,
-        months=_span(rows["period"]),
+        months=span_of(rows["period"]),
         low=total["p10"],
         middle=total["p50"],
         high=total["p90"],
@@ -168,7 +171,7 @@ def nowcast(fan: Fan, copula: ErrorCopula) -> str:
     if rows.empty:
         return ""
     return (
-        f"{_span(rows['period'])}, ended but not yet published: estimated total "
+        f"{span_of(rows['period'])}, ended but not yet published: estimated total "
         f"{tonnes(_total(rows, copula)['p50'])} t."
     )
 
@@ -208,6 +211,7 @@ def _month_row(fan: Fan, row: dict[Any, Any]) -> MonthRow:
     year_ago = float(past["tonnes"].iloc[0]) if len(past) else float("nan")
     return MonthRow(
         month=f"{period:%b %Y}",
+        period=f"{period:%Y-%m}",
         past=period < month_start(fan.as_of),
         p10=float(row["p10"]),
         p50=float(row["p50"]),
@@ -225,8 +229,12 @@ def _year_before(fan: Fan, periods: pd.Series) -> pd.DataFrame:
     return fan.history[wanted & fan.history["tonnes"].notna()]
 
 
-def _span(periods: pd.Series) -> str:
-    """Name a run of months by its first and last."""
+def span_of(periods: pd.Series) -> str:
+    """Name a run of months by its first and last.
+
+    Args:
+        periods: First days, in order, at least one.
+    """
     first, last = periods.iloc[0], periods.iloc[-1]
     if first == last:
         return f"{first:%B %Y}"

@@ -12,6 +12,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from service.charts.fan import Fan, left_out_note
 from service.charts.publication_charts import chart_svg, fan_of, phone_chart_svg, small_charts
+from service.charts.record_charts import revisions_svg
 from service.http.responses import Answer, Record
 from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
@@ -21,6 +22,7 @@ from service.queries.history import known_destination, months_of, titles
 from service.queries.models import HistoryMonth, columns_of
 from service.queries.sums import copula_at, sums_of
 from service.report import view
+from service.web.briefing import briefing_of
 from service.web.render import OTHERS, FormErrors, page
 from service.wording import NBSP, home_of, name_of, signed_tonnes
 from store.vocabulary import FORECAST_COLUMNS
@@ -70,6 +72,8 @@ def destination_page(
         headline=view.headline(outlook) if outlook else "No month ahead is forecast.",
         nowcast=view.nowcast(fan, copula),
         outlook=outlook,
+        briefing=briefing_of(publication, fan),
+        revisions=revisions_svg(publication, fan),
         fan=fan,
         chart=chart_svg(publication, destination),
         phone_chart=phone_chart_svg(publication, destination),
@@ -150,6 +154,10 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         lines=lines,
         headline=view.headline(outlook) if outlook else "No month ahead is forecast.",
         outlook=outlook,
+        briefing=briefing_of(publication, world),
+        revisions=revisions_svg(publication, world),
+        destination=world.destination,
+        name=name_of(world.destination),
         reason=reason,
         moved=moved,
         nowcast=view.nowcast(world, copula),

@@ -73,20 +73,31 @@ def choices_of(publication: Publication) -> LeverChoices:
         day=f"{day:%Y-%m-%d}",
         destinations=tuple(destinations),
         importers=tuple(in_reading_order(importers)),
-        suspended=_suspended(publication.snapshot.ledger.events, day),
+        suspended=_suspended(publication, day),
     )
 
 
-def _suspended(events: pd.DataFrame, day: pd.Timestamp) -> tuple[Suspended, ...]:
-    """Return the measures known to be suspended beyond a day, most severe first."""
-    suspended = events.loc[events["suspended_to"].ge(day) & events["direction"].eq("restrictive")]
+def _suspended(publication: Publication, day: pd.Timestamp) -> tuple[Suspended, ...]:
+    """Return the measures known to be suspended beyond a day, most severe first.
+
+    A truce may hold off a measure beyond the end of its own suspension.
+    """
+    explained = publication.published.explanation
+    back = (
+        {one.event_id: one.last for one in explained.announced if one.is_return}
+        if explained
+        else {}
+    )
+    events = publication.snapshot.ledger.events
+    beyond = events["suspended_to"].ge(day) | events["event_id"].isin(list(back))
+    suspended = events.loc[beyond & events["direction"].eq("restrictive")]
     rows = suspended.sort_values(["severity", "event_id"], ascending=[False, True])
     return tuple(
         Suspended(
             str(row["event_id"]),
             str(row["summary"]),
             f"{row['suspended_from']:%Y-%m-%d}",
-            f"{row['suspended_to']:%Y-%m-%d}",
+            back.get(row["event_id"], f"{row['suspended_to']:%Y-%m-%d}"),
         )
         for row in rows.to_dict("records")
     )

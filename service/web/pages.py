@@ -20,6 +20,7 @@ from service.queries import history, tables, track
 from service.queries.needs import Of, all_needs, autocorrelation_of
 from service.report.backtest_view import YARDSTICKS, ScoreRow, losses, score_rows
 from service.web.render import FormErrors, bare_page, page
+from service.web.track_pictures import pictures_of
 from service.wording import home_of, name_of, query_of, words_of
 from store.vocabulary import ALL, COMMODITY, WORLD
 
@@ -34,6 +35,7 @@ def needs_page(
     *,
     of: Of,
     picked: str = "",
+    month: str = "",
     secret: Mapping[str, object] | None = None,
     refused: FormErrors | None = None,
 ) -> Response:
@@ -46,6 +48,7 @@ def needs_page(
         now: The moment of the request.
         of: Returns the newest publication of another commodity.
         picked: Destination selected in the forms.
+        month: First and last month in the form of a need, ``YYYY-MM``.
         secret: Number of a rule just created and its secret, shown only once.
         refused: A form that was not accepted, to be shown again.
     """
@@ -62,6 +65,7 @@ def needs_page(
         autocorrelation=autocorrelation_of(publication),
         destinations=[(code, name_of(code)) for code in publication.destinations],
         picked=picked,
+        month=month,
         first=ahead[0],
         last=ahead[-1],
         commodities={code: words_of(code, publication.published.labels) for code in codes},
@@ -108,6 +112,11 @@ def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningSt
     rows = _replay(publication)
     live, later = track.live(cells), track.afterwards(cells)
     counted = live if len(live) else later
+    held_before = [
+        fan for name in publication.destinations if (fan := fan_of(publication, name)).coverage
+    ]
+    # Each destination's coverage holds that of all destinations beside its own.
+    whole = held_before[0].coverage if held_before else ()
     return page(
         "track.html.j2",
         publication,
@@ -118,9 +127,8 @@ def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningSt
         by_horizon=track.by_horizon(counted),
         by_destination=track.by_destination(counted, publication.destinations),
         held=track.coverage(counted, publication.destinations),
-        held_before=[
-            fan for name in publication.destinations if (fan := fan_of(publication, name)).coverage
-        ],
+        held_before=held_before,
+        pictures=pictures_of(publication, counted, rows, whole),
         errors=track.largest_errors(publication, counted),
         published=tables.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],

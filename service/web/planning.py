@@ -39,6 +39,7 @@ from store.errors import DataError, TokenError
 from store.planning.alert_rules import AlertRule
 from store.planning.needs import NeedRow
 from store.publications.integrity import read_publications
+from store.schema.frame_schemas import MONTH_PATTERN
 from store.vocabulary import COMMODITY
 
 ENTRIES: Final = 200
@@ -68,6 +69,7 @@ async def needs_route(
     shared: Shared,
     planning: Planning,
     destination: Picked = "",
+    month: Annotated[str, Query(pattern=rf"^$|{MONTH_PATTERN}")] = "",
 ) -> Response:
     """Show needs, alert rules and alerts, with forms for a commodity."""
     answer = await run_in_threadpool(
@@ -78,6 +80,7 @@ async def needs_route(
         shared.live.clock(),
         of=shared.live.of,
         picked=destination,
+        month=month,
     )
     return form_page(answer)
 

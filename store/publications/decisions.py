@@ -5,7 +5,7 @@ The rows of a held publication are JSON in its own row, so that readers of forec
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import pandas as pd
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
@@ -190,6 +190,10 @@ def held_publications(engine: Engine) -> tuple[str, ...]:
     )
 
 
+_EMPTY: Final = ("held_because", "decided_by", "note", "panel", "payload", "explanation")
+"""Columns of a publication that are filled in later, if ever."""
+
+
 def _add(
     connection: Connection,
     header: PublicationHeader,
@@ -210,7 +214,7 @@ def _add(
         "published_at": published_at,
         "ahead_from": context.ahead_from,
         "made_with": context.made_with,
-        **dict.fromkeys(("held_because", "decided_by", "note", "panel", "payload"), ""),
+        **dict.fromkeys(_EMPTY, ""),
     }
     made = connection.execute(insert(publications).values(row).returning(publications.c.id))
     return int(made.scalar_one())

@@ -61,7 +61,9 @@ def content_hash(rows: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-SHOWN: Final = tuple(column.name for column in publications.columns if column.name != "payload")
+SHOWN: Final = tuple(
+    column.name for column in publications.columns if column.name not in {"payload", "explanation"}
+)
 
 HELD_ROWS: Final = "forecasts"
 """Name of the table within the payload of a held publication."""

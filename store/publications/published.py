@@ -32,6 +32,7 @@ from store.facts.reading import (
     published_columns,
     read_table,
 )
+from store.publications.explanations import Explanation, fetch_explanation
 from store.publications.integrity import fetch_publications
 from store.schema import publication_tables, tables
 from store.schema.frames import frame_of
@@ -131,6 +132,7 @@ _COUNTED: Final = (
     func.count(publication_tables.labels.c.label),
     func.count(func.nullif(publication_tables.publications.c.decided_by, "")),
     func.count(func.nullif(publication_tables.publications.c.panel, "")),
+    func.count(func.nullif(publication_tables.publications.c.explanation, "")),
 )
 """Counts and ids that only grow; the newest ids are found without reading the tables."""
 
@@ -167,6 +169,8 @@ class Published:
     """The newest measurement of the monitors."""
     publications: pd.DataFrame
     """As ``store.publications.integrity.read_publications``."""
+    explanation: Explanation | None
+    """Of the newest publication; None where none was computed."""
     commodities: tuple[str, ...]
     """All commodities with published forecasts, sorted."""
     labels: Mapping[str, str]
@@ -224,12 +228,14 @@ def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
     scored = [publication_tables.scores.c.commodity == commodity]
     figures = [tables.observations.c.commodity == figures_of(commodity)]
     rows = fetch(connection, publication_tables.forecasts, wanted=own)
+    newest = rows.loc[rows["as_of"] == rows["as_of"].max(), "publication"].max()
     return {
         "commodity": commodity,
         "forecasts": published_columns(newest_publications(rows)),
         "scores": newest_backtests(fetch(connection, publication_tables.scores, wanted=scored)),
         "observations": fetch(connection, tables.observations, wanted=figures, columns=_FIGURE),
         "publications": fetch_publications(connection, commodity=commodity),
+        "explanation": None if rows.empty else fetch_explanation(connection, int(newest)),
     }
 
 

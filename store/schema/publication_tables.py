@@ -62,6 +62,9 @@ publications: Final = Table(
     text("panel"),
     # The rows of a held publication, as JSON; empty for a published one.
     text("payload"),
+    # What changed since the publication before it and what may come, as JSON; empty before that
+    # was computed.
+    text("explanation"),
 )
 
 SCORE: Final = ("model", "scope", "horizon_from", "horizon_to", "metric")

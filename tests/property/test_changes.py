@@ -65,9 +65,8 @@ def replay(news: frozenset[str], *, model: int = 1, destination: str = "USA") ->
     """Return a replay from noon to evening of one day in a made world."""
     facts = facts_with(*sorted(news))
     stands = stand(BEFORE), stand(AFTER, version=model)
-    return ChangeReplay(
-        facts, *stands, destination, PERIODS, news_of(facts, known_by(facts, BEFORE))
-    )
+    cells = [(destination, period) for period in PERIODS]
+    return ChangeReplay(facts, *stands, cells, news_of(facts, known_by(facts, BEFORE)))
 
 
 @cache

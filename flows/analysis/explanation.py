@@ -1,0 +1,91 @@
+"""What is computed once a forecast is published, so that pages can explain it without a solver."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from features.announcements import rises_of
+from features.controls.controls import controls_at
+from features.controls.levers import charged_by
+from features.months import month_number
+from features.origin import Origin
+from features.track_record import CERTAIN
+from flows.analysis.explain import split_change
+from flows.context.console import echo
+from flows.context.stores import store_of
+from flows.publishing.published_forecasts import workspace_behind
+from store.facts.reading import latest_forecast
+from store.publications.explanations import (
+    DIGITS,
+    Announced,
+    Explanation,
+    read_explanation,
+    save_explanation,
+)
+from store.settings import Settings
+from store.vocabulary import CHANGES
+
+CELL: Final = ["destination", "period"]
+
+
+def explain_if_possible(settings: Settings) -> None:
+    """Explain the newest publication of the magnets, unless it is; never fails a publication."""
+    try:
+        engine = store_of(settings)
+        new = latest_forecast(engine)
+        number = 0 if new.empty else int(new["publication"].iloc[0])
+        if number and read_explanation(engine, number) is None:
+            save_explanation(engine, number, explanation_of(settings, new))
+    except Exception as err:  # noqa: BLE001 - the publication is stored already
+        echo(f"explain   not explained ({type(err).__name__}: {err}). The next run tries again")
+
+
+def explanation_of(settings: Settings, new: pd.DataFrame) -> Explanation:
+    """Return what changed a publication since the one before it, and what may come.
+
+    Nothing that became known after it is used.
+
+    Args:
+        settings: Where things are kept.
+        new: Rows of a publication of the magnets; not modified.
+    """
+    as_of = pd.Timestamp(new["as_of"].iloc[0])
+    origin = workspace_behind(settings, new).history.origin(as_of)
+    announced = tuple(sorted(_announced(origin), key=lambda one: (one.due, one.event_id)))
+    just_before = as_of - pd.Timedelta(microseconds=1)
+    old = latest_forecast(store_of(settings), as_of=just_before)
+    if old.empty or not set(old["period"]) & set(new["period"]):
+        return Explanation(announced=announced)
+    keys = old[CELL].merge(new[CELL])
+    parts = split_change(settings, *(keys.merge(rows, on=CELL) for rows in (old, new)))
+    changes: dict[str, dict[str, dict[str, float]]] = {}
+    for row in parts.to_dict("records"):
+        causes = {name: round(float(row[name]), DIGITS) for name in CHANGES}
+        months = changes.setdefault(str(row["destination"]), {})
+        months[str(row["period"])] = {name: moved for name, moved in causes.items() if moved}
+    return Explanation(int(parts["since_publication"].iloc[0]), changes, announced)
+
+
+def _announced(origin: Origin) -> Iterator[Announced]:
+    """Yield the controls and the rises of tariffs that are not certain, as the forecast sees them.
+
+    They are due within the horizon.
+    """
+    record, events, tariffs = origin.record, origin.events, origin.tariffs
+    if record is None or events is None or tariffs is None:
+        return
+    begins = events.set_index("event_id")["effective_from"]
+    for control in controls_at(origin):
+        if control.chances != CERTAIN:
+            hit = tuple(np.array(origin.series)[control.hit].tolist())
+            is_return = bool(control.bound > begins[control.event_id])
+            day = f"{control.bound:%Y-%m-%d}"
+            yield Announced(control.event_id, day, is_return, control.chances, hit)
+    charged = charged_by(origin)
+    for rise in rises_of(tariffs):
+        (importer,) = rise.destinations
+        if record.day < rise.due and month_number(rise.due) <= origin.targets[-1]:
+            hit = tuple(charged.get(importer, ()))
+            yield Announced("", f"{rise.due:%Y-%m-%d}", rise.is_return, record.chances(rise), hit)

@@ -1,0 +1,107 @@
+"""Dot plots of shares: one line a row, one mark a series, the number of months at the end."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from service.charts.canvas import COLOURS, printable, svg
+
+WIDTH: Final = 4.2
+"""Inches; a phone shows it whole, a wide page two abreast."""
+
+_LINE: Final = 0.27
+_FRAME: Final = 1.05
+_MARKS: Final = (("o", "median", "median"), ("D", "earlier", "paper"), ("s", "tariff", "paper"))
+"""Shape, edge and fill of the series, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class DotRow:
+    """One row: shares by series, NaN where there is none."""
+
+    label: str
+    shares: tuple[float, ...]
+    months: int
+
+
+@dataclass(frozen=True, slots=True)
+class DotPlot:
+    """Shares of some rows, side by side."""
+
+    name: str
+    """Names the picture within its page."""
+    axis: str
+    """What is shown."""
+    series: tuple[str, ...]
+    rows: tuple[DotRow, ...]
+    target: float | None = None
+    """Share that would be right, drawn as a line."""
+
+    @property
+    def label(self) -> str:
+        """Return the picture in words."""
+        parts = (
+            f"{row.label}: {', '.join(_named(self.series, row.shares))} ({row.months} months)"
+            for row in self.rows
+        )
+        return f"{self.axis}. {'; '.join(parts)}."
+
+
+def _named(series: Sequence[str], shares: Sequence[float]) -> list[str]:
+    pairs = zip(series, shares, strict=True)
+    return [f"{name} {share:.0%}" for name, share in pairs if not math.isnan(share)]
+
+
+def dot_plot_svg(plot: DotPlot) -> str:
+    """Return the picture; empty without rows."""
+    if not plot.rows:
+        return ""
+    return svg(lambda: _draw(plot), prefix=plot.name, label=plot.label)
+
+
+def _draw(plot: DotPlot) -> Figure:
+    height = _FRAME + _LINE * len(plot.rows)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(plot.rows))
+    for place, row in zip(places, plot.rows, strict=True):
+        known = [share for share in row.shares if not math.isnan(share)]
+        axes.plot([min(known), max(known)], [place] * 2, color=COLOURS["faint"], lw=1, zorder=2)
+    for number, (name, mark) in enumerate(zip(plot.series, _MARKS, strict=False)):
+        shape, edge, fill = mark
+        axes.plot(
+            [row.shares[number] for row in plot.rows], places, ls="none", marker=shape, ms=6,
+            mec=COLOURS[edge], mfc=COLOURS[fill], label=name, zorder=3,
+        )  # fmt: skip
+    if plot.target is not None:
+        label = f"should be {plot.target:.0%}"
+        axes.axvline(plot.target, color=COLOURS["muted"], lw=1.1, ls=(0, (4, 2)), label=label)
+    _frame(axes, plot)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower left", ncols=3, frameon=False,
+        fontsize=7.5, handletextpad=0.3, columnspacing=1.0,
+    )  # fmt: skip
+    return figure
+
+
+def _frame(axes: Axes, plot: DotPlot) -> None:
+    axes.set_yticks(range(len(plot.rows)), [printable(row.label, width=26) for row in plot.rows])
+    axes.set_ylim(len(plot.rows) - 0.4, -0.6)
+    axes.set_xlim(0.0, None if plot.target is None else 1.0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.tick_params(labelsize=7.5, length=0)
+    axes.grid(axis="x", color=COLOURS["grid"], linewidth=0.8)
+    axes.spines["left"].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.set_title(plot.axis, loc="left", fontsize=8.5, fontweight="bold", x=0.0)
+    numbers = axes.secondary_yaxis("right")
+    numbers.set_yticks(range(len(plot.rows)), [f"{row.months:,}" for row in plot.rows])
+    numbers.tick_params(labelsize=7.5, length=0, labelcolor=COLOURS["muted"])
+    numbers.spines["right"].set_visible(False)
+    numbers.set_ylabel("months scored", fontsize=7.5, color=COLOURS["muted"])

@@ -1,0 +1,172 @@
+"""Charts of what was forecast over time, and of what came."""
+
+from typing import Final
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from service.charts.canvas import COLOURS, svg
+from service.charts.fan import Fan, months_ahead
+from service.charts.plotting import axis_day, axis_moment, dots, month_days, quiet_tonnes
+from service.live.publication import Publication
+from service.wording import name_of, tonnes
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+
+MONTHS: Final = 3
+"""Months ahead whose earlier forecasts are drawn."""
+
+EDGE_DAYS: Final = 20
+"""Room at both ends of the axis of publications."""
+
+
+def revisions_svg(publication: Publication, fan: Fan) -> str:
+    """Return what each publication forecast for the next months; empty where only one did."""
+    rows = _revisions(publication, fan)
+    if rows["as_of"].nunique() < 2:  # noqa: PLR2004 - one publication has nothing to be compared with
+        return ""
+    label = f"What each publication forecast for {name_of(fan.destination)}. {_in_words(rows)}"
+    prefix = f"{fan.destination}-revisions"
+    return svg(lambda: _draw_revisions(rows), prefix=prefix, label=label)
+
+
+def _revisions(publication: Publication, fan: Fan) -> pd.DataFrame:
+    """Return the forecasts of the next months by all publications, oldest first."""
+    months = [f"{period:%Y-%m}" for period in months_ahead(fan)["period"][:MONTHS]]
+    rows = publication.published.forecasts
+    own = rows.loc[rows["destination"].eq(fan.destination) & rows["period"].isin(months)]
+    return own.sort_values(["period", "as_of"], ignore_index=True)
+
+
+def _in_words(rows: pd.DataFrame) -> str:
+    parts = []
+    for period, own in rows.groupby("period"):
+        first, last = own.iloc[0], own.iloc[-1]
+        parts.append(
+            f"{pd.Timestamp(str(period)):%B %Y}: {tonnes(first['p50'])} t as of "
+            f"{first['as_of']:%-d %B %Y}, {tonnes(last['p50'])} t as of {last['as_of']:%-d %B %Y}."
+        )
+    return " ".join(parts)
+
+
+def _draw_revisions(rows: pd.DataFrame) -> Figure:
+    """Draw one panel for each month: median and 80% band by day of publication."""
+    months = list(rows.groupby("period"))
+    figure = Figure(figsize=(4.2, 1.5 * len(months)), layout="constrained")
+    panels = figure.subplots(len(months), 1, squeeze=False, sharex=True).ravel()
+    days = [axis_day(moment.tz_localize(None)) for moment in sorted(rows["as_of"].unique())]
+    for axes, (period, own) in zip(panels, months, strict=True):
+        _draw_month(axes, own, f"{pd.Timestamp(str(period)):%B %Y}, tonnes")
+    shown = {days[0], days[-1]} if len(days) > MONTHS else set(days)
+    panels[-1].set_xticks(sorted(shown))
+    panels[-1].set_xlim(days[0] - EDGE_DAYS, days[-1] + EDGE_DAYS)
+    panels[-1].set_xticklabels(
+        [f"{pd.Timestamp(day, unit='D'):%-d %b %Y}" for day in sorted(shown)], fontsize=7.5
+    )
+    return figure
+
+
+def _draw_month(axes: Axes, own: pd.DataFrame, title: str) -> None:
+    days = [axis_day(moment.tz_localize(None)) for moment in own["as_of"]]
+    low, high = own["p50"] - own["p10"], own["p90"] - own["p50"]
+    axes.errorbar(
+        days, own["p50"], yerr=[low, high], color=COLOURS["median"], ecolor=COLOURS["band50"],
+        elinewidth=3, marker="o", ms=4, lw=1.2, zorder=3,
+    )  # fmt: skip
+    quiet_tonnes(axes, most_ticks=4)
+    axes.set_ylim(0.0, None)
+    axes.tick_params(labelsize=7.5)
+    axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
+
+
+MOST_PATHS: Final = 12
+"""Publications drawn over the months that came; more hide each other."""
+
+BEFORE: Final = 6
+"""Known months drawn before the first one scored."""
+
+
+def outcome_svg(publication: Publication, cells: pd.DataFrame, destination: str) -> str:
+    """Return what was forecast of one destination and what came; empty where nothing is scored.
+
+    Args:
+        publication: The newest publication.
+        cells: As ``service.queries.track.cells_of``, those to be drawn; not modified.
+        destination: A code.
+    """
+    own = cells.loc[cells["destination"] == destination]
+    if own.empty:
+        return ""
+    panel = publication.snapshot.panel
+    start = own["period"].min() - pd.DateOffset(months=BEFORE)
+    known = panel.loc[panel["destination"].eq(destination) & panel["period"].ge(start)]
+    inside = int(own["inside80"].sum())
+    label = (
+        f"{name_of(destination)}: {len(own)} forecasts of published months, {inside} of them "
+        "within the 80% band. The tables below have the numbers."
+    )
+    return svg(
+        lambda: _draw_outcome(own, known, name_of(destination)),
+        prefix=f"{destination}-outcome",
+        label=label,
+    )
+
+
+def _draw_outcome(own: pd.DataFrame, known: pd.DataFrame, title: str) -> Figure:
+    """Draw each forecast as a path with its band, and the months as they came."""
+    figure = Figure(figsize=(4.2, 2.1), layout="constrained")
+    axes = figure.subplots()
+    for _, path in list(own.sort_values("period").groupby("as_of"))[-MOST_PATHS:]:
+        days = month_days(path)
+        axes.vlines(days, path["p10"], path["p90"], color=COLOURS["band80"], lw=5, zorder=1)
+        axes.plot(days, path["p50"], color=COLOURS["median"], marker="_", ms=6, lw=0.9, zorder=3)
+    axes.plot(month_days(known), known["tonnes"], color=COLOURS["faint"], lw=1.1, zorder=2)
+    came = known.loc[known["kind"] == "observed"]
+    axes.add_line(dots("observed", month_days(came), came["tonnes"], size=3.4))
+    missed = own.loc[~own["inside80"].astype(bool)]
+    axes.plot(
+        month_days(missed), missed["tonnes"], ls="none", marker="X", ms=6,
+        mfc=COLOURS["restrictive"], mec=COLOURS["paper"], zorder=5,
+    )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: f"{axis_moment(day):%b %Y}"))
+    quiet_tonnes(axes, most_ticks=4)
+    axes.set_ylim(0.0, None)
+    axes.tick_params(labelsize=7.5)
+    axes.set_title(f"{title}, tonnes a month", loc="left", fontsize=8.5, fontweight="bold")
+    return figure
+
+
+def reliability_svg(cells: pd.DataFrame) -> str:
+    """Return how often months came in below each published quantile; empty without cells.
+
+    Args:
+        cells: As ``service.queries.track.cells_of``; not modified.
+    """
+    if cells.empty:
+        return ""
+    below = [float((cells["tonnes"] <= cells[name]).mean()) for name in QUANTILE_COLUMNS]
+    pairs = zip(QUANTILES, below, strict=True)
+    words = ", ".join(f"{share:.0%} below the {level:.0%} quantile" for level, share in pairs)
+    label = f"Calibration over {len(cells)} forecasts: {words}."
+    return svg(lambda: _draw_reliability(below, len(cells)), prefix="reliability", label=label)
+
+
+def _draw_reliability(below: list[float], count: int) -> Figure:
+    figure = Figure(figsize=(4.2, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1.1, ls=(0, (4, 2)), label="perfect")
+    axes.plot(
+        QUANTILES, below, color=COLOURS["median"], marker="o", ms=5, lw=1.4, label="published"
+    )
+    for axis, words in ((axes.xaxis, "chance forecast"), (axes.yaxis, "share that came")):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axis.set_label_text(f"{words} below a level", fontsize=7.5)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.grid(color=COLOURS["grid"], linewidth=0.8)
+    axes.tick_params(labelsize=7.5, length=0)
+    axes.legend(frameon=False, fontsize=7.5, loc="upper left")
+    title = f"Calibration, {count:,} forecasts"
+    axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
+    return figure

@@ -1,0 +1,152 @@
+"""What changed since the publication before, what may break a forecast, and what to do about it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import numpy as np
+import pandas as pd
+
+from service.charts.fan import Fan, months_ahead
+from service.charts.markers import SCHEDULED_PREFIX, scheduled_title, touches
+from service.live.publication import Publication
+from service.queries.explain import causes_of_change
+from service.report.view import MONTHS_IN_HEADLINE, MonthRow, month_rows, span_of
+from service.wording import NBSP, name_of, signed_percent, tonnes
+from store.publications.explanations import Announced, Explanation
+from store.vocabulary import CHANGES, WORLD
+
+SUSPENSION: Final = "suspension"
+"""Field of the what-if page: a measure whose suspension is changed."""
+
+SHOWN: Final = 6
+"""Announced and scheduled acts listed; the policy ledger has all."""
+
+NOT_COMPUTED: Final = "The causes of the change have not been computed for this publication."
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Something announced or scheduled for a day within the horizon."""
+
+    when: pd.Timestamp
+    title: str
+    chances: str
+    """How probable it is, in words; empty for a date on which something is decided."""
+    scenarios: tuple[tuple[str, str], ...] = ()
+    """Address and label of each scenario of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """Three of the five questions a planner asks of a destination."""
+
+    change: str
+    risks: tuple[Risk, ...]
+    riskiest: MonthRow | None
+    """The month most likely to fall below the year before; None where no chance is known."""
+
+
+def briefing_of(publication: Publication, fan: Fan) -> Briefing:
+    """Return the briefing of one destination."""
+    ahead = months_ahead(fan)
+    months = [f"{period:%Y-%m}" for period in ahead["period"]]
+    risks = (*_announced(publication, fan), *_scheduled(publication, fan))
+    rows = [row for row in month_rows(fan) if not row.past and not np.isnan(row.chance_below)]
+    return Briefing(
+        change=_change(publication, fan.destination, months[:MONTHS_IN_HEADLINE]),
+        risks=tuple(sorted(risks, key=lambda risk: risk.when)[:SHOWN]),
+        riskiest=max(rows, key=lambda row: row.chance_below, default=None),
+    )
+
+
+def _change(publication: Publication, destination: str, months: Sequence[str]) -> str:
+    """Return by how much the medians of some months moved since the publication before, and why."""
+    before = next(iter(publication.moments[1:]), None)
+    if before is None:
+        return "This is the first publication; there is none to compare it with."
+    rows = publication.published.forecasts
+    own = rows.loc[rows["destination"].eq(destination) & rows["period"].isin(list(months))]
+    then, now = (
+        own.loc[own["as_of"] == moment].set_index("period")["p50"]
+        for moment in (before, publication.as_of)
+    )
+    common = sorted(set(then.index) & set(now.index))
+    day = f"{before:%-d %B %Y}"
+    if not common:
+        return f"The forecast before it, of {day}, did not reach these months."
+    moved = float((now[common] - then[common]).sum())
+    side = "higher" if moved > 0 else "lower"
+    size = f"{tonnes(abs(moved))}{NBSP}t {side} in sum" if round(moved, 1) else "unchanged in sum"
+    share = f" ({signed_percent(moved / then[common].sum())})" if then[common].sum() > 0 else ""
+    span = span_of(pd.to_datetime(pd.Series(common)))
+    head = f"Compared with the forecast of {day}, the medians of {span} are {size}{share}."
+    return f"{head} {_why(publication, destination, common, float(now[common].sum()))}".rstrip()
+
+
+def _why(publication: Publication, destination: str, months: Sequence[str], median: float) -> str:
+    """Return the causes of a change as far as they were computed for it."""
+    found, moments = publication.published.explanation, publication.moments
+    known = publication.published.forecasts
+    before = known.loc[known["as_of"] == moments[1], "publication"].max()
+    if found is None or found.since != before or not publication.is_magnets:
+        return NOT_COMPUTED if publication.is_magnets else ""
+    own = found.changes.get(destination, {})
+    parts = {name: sum(own.get(month, {}).get(name, 0.0) for month in months) for name in CHANGES}
+    return causes_of_change(parts, median)
+
+
+def _announced(publication: Publication, fan: Fan) -> list[Risk]:
+    """Return the announced acts that affect a destination; those that share their fate once."""
+    found = publication.published.explanation or Explanation()
+    together: dict[object, list[Announced]] = {}
+    for one in found.announced:
+        if fan.destination in (WORLD, *one.destinations):
+            key = (one.due, one.is_return, one.chances, not one.event_id)
+            together.setdefault(key, []).append(one)
+    titles = publication.snapshot.ledger.events.set_index("event_id")["summary"].to_dict()
+    return [_risk(acts, titles, fan.destination) for acts in together.values()]
+
+
+def _risk(acts: Sequence[Announced], titles: Mapping[Any, Any], destination: str) -> Risk:
+    """Return what was announced together as one risk."""
+    first = acts[0]
+    names = [str(titles.get(one.event_id, one.event_id)).rstrip(".") for one in acts]
+    hit = "" if WORLD in first.destinations else ", ".join(map(name_of, first.destinations))
+    if not first.event_id:
+        title = f"Tariff increase in {hit}"
+    else:
+        verb = "Return of suspended controls" if first.is_return else "Start of controls"
+        whom = f" on exports to {hit}" if hit and destination == WORLD else ""
+        title = f"{verb}{whom}: {'; '.join(names)}"
+    links: tuple[tuple[str, str], ...] = ()
+    if first.is_return:
+        links = tuple(
+            (f"/what-if?{_query(destination, acts, chance)}", label)
+            for chance, label in (("1", "if they return"), ("0", "if they do not"))
+        )
+    return Risk(pd.Timestamp(first.due), title, chances_in_words(first.chances), links)
+
+
+def _query(destination: str, acts: Sequence[Announced], chance: str) -> str:
+    names = [(SUSPENSION, one.event_id) for one in acts]
+    return urlencode([("destination", destination), ("suspension_probability", chance), *names])
+
+
+def chances_in_words(chances: Sequence[float]) -> str:
+    """Return the chances of what is announced: as announced, later, weaker, not at all."""
+    came, late, softened, never = (f"{chance:.0%}" for chance in chances)
+    return f"{came} as announced, {late} later, {softened} in a weaker form, {never} not at all"
+
+
+def _scheduled(publication: Publication, fan: Fan) -> list[Risk]:
+    """Return the scheduled days within the horizon that concern a destination."""
+    events = publication.snapshot.ledger.events
+    ahead = events["effective_from"].gt(fan.as_of) & events["effective_from"].lt(fan.end)
+    rows = events.loc[ahead & events["event_id"].str.startswith(SCHEDULED_PREFIX)]
+    return [
+        Risk(pd.Timestamp(row["effective_from"]), scheduled_title(row["summary"]).rstrip("."), "")
+        for row in rows.sort_values("effective_from").to_dict("records")
+        if fan.destination == WORLD or touches(fan.destination, str(row["destinations"]).split(";"))
+    ]

@@ -1,0 +1,73 @@
+"""What is kept beside a publication to explain it: what changed, and what may come."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, Engine, select, update
+
+from store.database import writing
+from store.schema.publication_tables import publications
+
+DIGITS: Final = 3
+"""Decimals of tonnes that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A control, or the rise of a tariff, that is announced for a day within the horizon."""
+
+    event_id: str
+    """Of the act; empty for a tariff."""
+    due: str
+    """``YYYY-MM-DD``."""
+    is_return: bool
+    """Whether it comes back after a suspension."""
+    chances: tuple[float, ...]
+    """That it comes as announced, later, weaker or not at all."""
+    destinations: tuple[str, ...]
+    """Series it affects; sums only where it affects all members."""
+
+    @property
+    def last(self) -> str:
+        """Return the last day before it, ``YYYY-MM-DD``."""
+        return f"{date.fromisoformat(self.due) - timedelta(days=1)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What changed since the publication before, and what may come within the horizon."""
+
+    since: int = 0
+    """Number of the publication before; 0 where there is none."""
+    changes: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    """Tonnes by destination, month (``YYYY-MM``) and cause; causes of no tonnes are left out."""
+    announced: tuple[Announced, ...] = ()
+
+
+def save_explanation(engine: Engine, number: int, found: Explanation) -> None:
+    """Keep the explanation of a publication; the publication itself stays as it is."""
+    text = json.dumps(asdict(found), allow_nan=False, separators=(",", ":"))
+    change = update(publications).where(publications.c.id == number)
+    with writing(engine) as connection:
+        connection.execute(change.values(explanation=text))
+
+
+def read_explanation(engine: Engine, number: int) -> Explanation | None:
+    """Read the explanation of a publication; None where there is none."""
+    with engine.begin() as connection:
+        return fetch_explanation(connection, number)
+
+
+def fetch_explanation(connection: Connection, number: int) -> Explanation | None:
+    """Read it within a transaction; as ``read_explanation``."""
+    query = select(publications.c.explanation).where(publications.c.id == number)
+    text = connection.scalar(query)
+    if not text:
+        return None
+    kept = json.loads(text)
+    acts = [{**one, "chances": tuple(one["chances"])} for one in kept.pop("announced")]
+    announced = (Announced(**{**one, "destinations": tuple(one["destinations"])}) for one in acts)
+    return Explanation(**kept, announced=tuple(announced))

@@ -1,0 +1,109 @@
+"""What changed, what may break a forecast and what to do, on the pages of planners."""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from store.publications.explanations import Announced, Explanation, save_explanation
+from tests.service.pages.test_web_pages import Outline
+from tests.service.stores import make_app, publish
+
+LATER = datetime(2026, 11, 25, tzinfo=UTC)
+RETURN = Announced(
+    "2025-10-cn-no57-five-ree",
+    "2027-01-11",
+    is_return=True,
+    chances=(0.48, 0.43, 0.05, 0.04),
+    destinations=("USA", "WLD"),
+)
+CHANGES = {"USA": {month: {"new_actuals": 12.0, "passing_time": -2.0} for month in ("2026-12",)}}
+
+
+def page_of(engine: Engine, path: str) -> Outline:
+    with TestClient(make_app(engine)) as client:
+        answer = client.get(path)
+    assert answer.status_code == 200
+    return Outline(answer.text)
+
+
+def test_a_page_says_by_how_much_the_medians_moved_and_why(engine: Engine) -> None:
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+    save_explanation(engine, 3, Explanation(2, CHANGES))
+
+    text = page_of(engine, "/destinations/USA").text
+
+    assert "Compared with the forecast of 24 November 2026, the medians of" in text
+    assert "higher in sum (+10.0%)" in text
+    assert "Newly published trade figures: +12 t; passage of time: \N{MINUS SIGN}2 t." in text
+
+
+def test_causes_of_another_comparison_are_not_shown(engine: Engine) -> None:
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+    save_explanation(engine, 3, Explanation(1, CHANGES))
+
+    text = page_of(engine, "/destinations/USA").text
+
+    assert "higher in sum (+10.0%). The causes of the change have not been computed" in text
+
+
+def test_a_first_publication_has_nothing_to_be_compared_with(engine: Engine) -> None:
+    text = page_of(engine, "/destinations/USA").text
+
+    assert "The forecast before it, of 25 August 2025, did not reach these months." in text
+
+
+@pytest.mark.parametrize(("path", "scenarios"), [("USA", 2), ("WLD", 2), ("JPN", 0)])
+def test_what_may_return_is_named_with_its_chances_and_scenarios(
+    engine: Engine, path: str, scenarios: int
+) -> None:
+    save_explanation(engine, 2, Explanation(announced=(RETURN,)))
+
+    shown = page_of(engine, f"/destinations/{path}")
+
+    words = "48% as announced, 43% later, 5% in a weaker form, 4% not at all"
+    assert (words in shown.text) == (scenarios > 0)
+    links = [str(link["href"]) for link in shown.all("a") if "suspension=" in str(link["href"])]
+    assert len(links) == scenarios
+
+
+def test_the_scenario_of_a_return_is_a_form_that_names_its_measure(engine: Engine) -> None:
+    save_explanation(engine, 2, Explanation(announced=(RETURN,)))
+    shown = page_of(engine, "/destinations/USA")
+    link = next(str(a["href"]) for a in shown.all("a") if "probability=1" in str(a["href"]))
+
+    with TestClient(make_app(engine)) as client:
+        answer = client.get(link)
+
+    form = Outline(answer.text)
+    chosen = [box["value"] for box in form.all("input") if "checked" in box]
+    assert chosen == ["2025-10-cn-no57-five-ree"]
+    assert "is not a suspended measure" not in form.text
+
+
+def test_a_need_and_an_alert_are_a_link_away_with_destination_and_month(engine: Engine) -> None:
+    shown = page_of(engine, "/destinations/JPN")
+    link = next(str(a["href"]) for a in shown.all("a") if str(a["href"]).startswith("/needs?"))
+
+    form = page_of(engine, link)
+
+    assert "destination=JPN&month=202" in link
+    chosen = [option["value"] for option in form.all("option") if "selected" in option]
+    assert chosen == ["JPN", "below_last_year:JPN"]
+    months = {one["name"]: one["value"] for one in form.all("input") if one.get("type") == "month"}
+    assert (
+        months["period_from"] == months["period_to"] == link[-len("2026-12#state") : -len("#state")]
+    )
+
+
+def test_earlier_forecasts_of_the_same_months_are_drawn(engine: Engine) -> None:
+    assert "What earlier publications forecast" not in page_of(engine, "/destinations/USA").text
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+
+    shown = page_of(engine, "/destinations/USA")
+
+    labels = [str(one.get("aria-label")) for one in shown.all("svg")]
+    said = next(label for label in labels if label.startswith("What each publication forecast"))
+    assert "as of 24 November 2026" in said
+    assert "as of 25 November 2026" in said
