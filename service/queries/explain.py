@@ -70,9 +70,32 @@ def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]
     rounded = _rounded(parts, median)
     head = f"{name_of(destination)}, {_month(period)}: {_tonnes(sum(rounded.values()), median)}"
     level = _tonnes(rounded.pop("level"), median)
-    start = f"the average of the last twelve known months is {level}"
+    start = f"the {LEVEL} is {level}"
     main, *rest = _causes(rounded, CAUSES, median)
     return [_sentence(text) for text in (head, f"{start}; {main}" if main else start, *rest)]
+
+
+LEVEL: Final = "average of the last twelve known months"
+
+
+def steps_of(parts: Mapping[str, float]) -> tuple[tuple[str, float], list[tuple[str, float]]]:
+    """Return the level of a median and what is added to it, in words and tonnes, largest first.
+
+    Causes of less than ``MINOR_SHARE`` of the median are added up.
+
+    Args:
+        parts: As ``forecast_sentences``.
+    """
+    median = sum(parts.values())
+    rounded = _rounded(parts, median)
+    level = rounded.pop("level")
+    order = sorted(
+        (name for name in rounded if rounded[name]), key=lambda name: -abs(rounded[name])
+    )
+    named = [name for name in order if abs(rounded[name]) >= MINOR_SHARE * median]
+    steps = [(_cause(CAUSES[name], rounded[name]), rounded[name]) for name in named]
+    small = sum(rounded[name] for name in order if name not in named)
+    return (LEVEL, level), [*steps, *([("other", small)] if small else [])]
 
 
 def change_sentences(
@@ -144,9 +167,13 @@ def _causes(parts: Mapping[str, float], words: Mapping[str, str], median: float)
 
 def _effect(cause: str, value: float, median: float) -> str:
     """Return a cause with its signed tonnes."""
-    cause = cause.format(side="above" if value > 0 else "below")
     sign = "+" if value > 0 else MINUS
-    return f"{cause}: {sign}{_tonnes(abs(value), median)}"
+    return f"{_cause(cause, value)}: {sign}{_tonnes(abs(value), median)}"
+
+
+def _cause(words: str, value: float) -> str:
+    """Return the words of a cause that has an effect."""
+    return words.format(side="above" if value > 0 else "below")
 
 
 def _tonnes(value: float, median: float) -> str:

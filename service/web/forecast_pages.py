@@ -13,11 +13,12 @@ from xlsxwriter.worksheet import Worksheet
 from service.charts.fan import Fan, left_out_note
 from service.charts.publication_charts import chart_svg, fan_of, phone_chart_svg, small_charts
 from service.charts.record_charts import revisions_svg
+from service.charts.waterfall import waterfall_svg
 from service.http.responses import Answer, Record
 from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
 from service.live.publication import Publication
-from service.queries.explain import forecast_sentences
+from service.queries.explain import forecast_sentences, steps_of
 from service.queries.history import known_destination, months_of, titles
 from service.queries.models import HistoryMonth, columns_of
 from service.queries.sums import copula_at, sums_of
@@ -39,6 +40,8 @@ class Reason:
     median: float
     """Tonnes."""
     sentences: tuple[str, ...]
+    picture: str = ""
+    """The parts of the first month as a waterfall; empty where none were published."""
 
 
 def destination_page(
@@ -98,8 +101,13 @@ def reasons(publication: Publication, fan: Fan, rows: tuple[view.MonthRow, ...])
     months = zip(rows, fan.forecast.to_dict("records"), strict=True)
     ahead = [(row, record) for row, record in months if not row.past]
     found = [
-        Reason(row.month, row.p50, _sentences(fan.destination, record, row, publication.meanings))
-        for row, record in ahead[: view.MONTHS_IN_HEADLINE]
+        Reason(
+            row.month,
+            row.p50,
+            _sentences(fan.destination, record, row, publication.meanings),
+            "" if number else _waterfall(fan.destination, record),
+        )
+        for number, (row, record) in enumerate(ahead[: view.MONTHS_IN_HEADLINE])
     ]
     return [reason for reason in found if reason.sentences]
 
@@ -116,6 +124,16 @@ def _sentences(
         period = f"{record['period']:%Y-%m}"
         return tuple(forecast_sentences(destination, period, json.loads(parts)))
     return tuple(_driver_sentence(name, tonnes, meanings) for name, tonnes in row.drivers)
+
+
+def _waterfall(destination: str, record: Mapping[Hashable, object]) -> str:
+    """Return the picture of the parts of one month."""
+    parts = record.get("contributions")
+    if not isinstance(parts, str) or not parts:
+        return ""
+    level, steps = steps_of(json.loads(parts))
+    prefix = f"{destination}-{record['period']:%Y-%m}-parts"
+    return waterfall_svg(level, steps, f"forecast for {record['period']:%B %Y}", prefix=prefix)
 
 
 def _driver_sentence(name: str, effect: float, meanings: Mapping[str, str]) -> str:

@@ -66,7 +66,7 @@ def pictures_of(
 def _errors(name: str, axis: str, scores: Sequence[TrackScore]) -> str:
     rows = tuple(
         DotRow(
-            name_of(one.what) if name == "destination" else f"{one.what} ahead",
+            name_of(one.what) if name == "destination" else f"month {one.what}",
             (one.wape, one.seasonal_naive, one.last_value),
             one.cells,
         )
@@ -79,14 +79,14 @@ def _errors(name: str, axis: str, scores: Sequence[TrackScore]) -> str:
 def _coverage(name: str, groups: Sequence[Coverage]) -> str:
     rows = tuple(
         DotRow(
-            f"{one.horizon_from} to {one.horizon_to} ahead",
+            f"months {one.horizon_from} to {one.horizon_to}",
             (one.pooled_share,),
             one.pooled_forecasts,
         )
         for one in groups
         if one.pooled_forecasts
     )
-    axis = "Share of months inside the 80% band"
+    axis = "Inside the 80% band, by months ahead"
     return dot_plot_svg(DotPlot(name, axis, SERIES[:1], rows, target=BAND))
 
 

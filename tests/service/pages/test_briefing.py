@@ -107,3 +107,22 @@ def test_earlier_forecasts_of_the_same_months_are_drawn(engine: Engine) -> None:
     said = next(label for label in labels if label.startswith("What each publication forecast"))
     assert "as of 24 November 2026" in said
     assert "as of 25 November 2026" in said
+
+
+def test_the_track_record_is_drawn_with_its_numbers_in_words(client: TestClient) -> None:
+    shown = Outline(client.get("/track-record").text)
+
+    labels = [str(one.get("aria-label")) for one in shown.all("svg")]
+    cells = client.get("/api/v1/track-record?limit=1000").json()["items"]
+    usa = [one for one in cells if one["destination"] == "USA"]
+    inside = sum(one["inside80"] for one in usa)
+    assert any(
+        label.startswith(f"United States: {len(usa)} forecasts of published months, {inside} of")
+        for label in labels
+    )
+    below = sum(one["tonnes"] <= one["p90"] for one in cells) / len(cells)
+    calibration = next(label for label in labels if label.startswith("Calibration over"))
+    assert f"{below:.0%} below the 90% quantile" in calibration
+    assert any(
+        label.startswith("Inside the 80% band, by months ahead. months 1 to 3") for label in labels
+    )

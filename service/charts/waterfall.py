@@ -1,0 +1,72 @@
+"""A median as a waterfall: from the average of the last year, cause by cause, to the forecast."""
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from service.charts.canvas import COLOURS, printable, svg
+from service.wording import signed_tonnes, tonnes
+
+_LINE: Final = 0.34
+_LETTERS: Final = 26
+_FRAME: Final = 0.55
+
+Step = tuple[str, float]
+"""Words and tonnes."""
+
+
+def waterfall_svg(start: Step, steps: Sequence[Step], end: str, *, prefix: str) -> str:
+    """Return the picture of a sum: where it starts, what is added, and where it ends.
+
+    Args:
+        start: The level.
+        steps: What is added to it, in order.
+        end: What the sum is called.
+        prefix: Names the picture within its page.
+    """
+    total = start[1] + sum(value for _, value in steps)
+    parts = "; ".join(f"{words}: {signed_tonnes(value)} t" for words, value in steps)
+    label = f"Waterfall. {start[0]}: {tonnes(start[1])} t; {parts}; {end}: {tonnes(total)} t."
+    return svg(lambda: _draw(start, steps, (end, total)), prefix=prefix, label=label)
+
+
+def _draw(start: Step, steps: Sequence[Step], end: Step) -> Figure:
+    """Draw the sums as dots and each step as a bar from where the last one ended."""
+    figure = Figure(figsize=(4.6, _FRAME + _LINE * (len(steps) + 2)), layout="constrained")
+    axes = figure.subplots()
+    _sum(axes, 0, start[1], "history")
+    reached = start[1]
+    for place, (_, value) in enumerate(steps, start=1):
+        axes.plot([reached] * 2, [place - 1, place], color=COLOURS["muted"], lw=0.8, zorder=1)
+        colour = COLOURS["easing" if value > 0 else "restrictive"]
+        axes.barh(place, value, left=reached, height=0.6, color=colour, zorder=2)
+        _write(axes, place, max(reached, reached + value), signed_tonnes(value))
+        reached += value
+    axes.plot([reached] * 2, [len(steps), len(steps) + 1], color=COLOURS["muted"], lw=0.8, zorder=1)
+    _sum(axes, len(steps) + 1, end[1], "median")
+    words = [fill(printable(text), _LETTERS) for text, _ in (start, *steps, end)]
+    axes.set_yticks(range(len(words)), words)
+    axes.set_ylim(len(words) - 0.4, -0.6)
+    axes.margins(x=0.16)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.tick_params(labelsize=7.5, length=0)
+    axes.grid(axis="x", color=COLOURS["grid"], linewidth=0.8)
+    axes.spines["left"].set_visible(False)
+    axes.set_axisbelow(True)
+    return figure
+
+
+def _sum(axes: Axes, place: int, value: float, colour: str) -> None:
+    axes.plot([value], [place], marker="o", ms=7, color=COLOURS[colour], zorder=3)
+    _write(axes, place, value, f"{tonnes(value)} t")
+
+
+def _write(axes: Axes, place: int, right: float, words: str) -> None:
+    axes.annotate(
+        words, (right, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7.5
+    )
