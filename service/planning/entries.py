@@ -154,7 +154,7 @@ def create_rule(
     """
     url = rule.url.strip()
     if url:
-        url = webhooks.checked(url)
+        webhooks.place(url, webhooks.resolve)
     made, since = replace(rule, url=url), _newest(live, _watched(live, rule))
     number, uid = add_rule(live.engine, made, who=who, at=live.clock(), since=since)
     live.refresh_planning()

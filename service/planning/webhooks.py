@@ -30,6 +30,33 @@ SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how a secret begins, none itself
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 
+SPECIAL: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+            "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24",
+            "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15",
+            "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+            "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
+        ),
+    )
+)  # fmt: skip
+"""Networks that are not the public internet, some of which a host or cloud answers itself.
+Source: IANA IPv4 and IPv6 special-purpose address registries, and multicast, whole."""
+
+PUBLIC_IPV6: Final = ipaddress.IPv6Network("2000::/3")
+"""Global unicast: beyond it no IPv6 address is public."""
+
+NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+"""Addresses that carry the IPv4 address to which they are translated."""
+
+
+def resolved(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, as this machine resolves them."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
 
 @dataclass(frozen=True, slots=True)
 class WebhookPolicy:
@@ -39,6 +66,8 @@ class WebhookPolicy:
     """Every secret is derived from it; empty turns webhooks off."""
     networks: tuple[Network, ...] = ()
     """Private networks that may be called too, without TLS if need be."""
+    resolve: Resolve = resolved
+    """Returns the addresses of a host."""
 
     def checked(self, url: str) -> str:
         """Return an allowed address, as far as it can be checked without resolving its name.
@@ -77,9 +106,10 @@ class WebhookPolicy:
             DataError: It is neither.
         """
         bare = _bare(address)
-        if any(bare.version == net.version and bare in net for net in self.networks):
+        if any(bare in network for network in self.networks):
             return
-        if not bare.is_global or bare.is_multicast or bare.is_reserved:
+        is_public = isinstance(bare, ipaddress.IPv4Address) or bare in PUBLIC_IPV6
+        if not is_public or any(bare in network for network in SPECIAL):
             raise _refused(f"{address} is not a public address")
         if scheme != "https":
             raise _refused("an address without TLS")
@@ -126,12 +156,6 @@ def signed(secret: str, *, message: str, at: datetime, body: bytes) -> dict[str,
     }
 
 
-def resolved(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, as this machine resolves them."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
-
-
 def _literal(host: str) -> Ip | None:
     """Return the address a host names by number, in any notation that a resolver accepts."""
     try:
@@ -148,10 +172,9 @@ def _bare(address: Ip) -> Ip:
     """Return the IPv4 address embedded in an IPv6 address, else the address."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    inside = address.ipv4_mapped or address.sixtofour
-    if inside is None and address in ipaddress.ip_network("64:ff9b::/96"):
-        inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return inside or address
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address
 
 
 def _refused(why: str) -> DataError:

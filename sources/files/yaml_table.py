@@ -93,7 +93,7 @@ class _PlainLoader(yaml.SafeLoader):
         Raises:
             yaml.YAMLError: it is an alias, or lies too deep.
         """
-        line = self.peek_event().start_mark.line + 1
+        line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError(f"an alias at line {line}; write its values out")
         if self.depth == DEEPEST:

@@ -216,7 +216,7 @@ def test_what_ended_is_gone_and_its_trail_stays(desk: TestClient) -> None:
 
 
 def test_the_secret_of_a_webhook_is_told_once(desk: TestClient) -> None:
-    url = "https://hooks.example.org/s3cr3t"
+    url = "https://93.184.216.34/s3cr3t"
     made = posted(desk, "alert-rules", {**RULE, "url": url})
     plain = posted(desk, "alert-rules", RULE)
 
@@ -227,7 +227,16 @@ def test_the_secret_of_a_webhook_is_told_once(desk: TestClient) -> None:
     for text in pages:
         assert made["secret"] not in text
         assert "s3cr3t" not in text
-    assert "hooks.example.org" in pages[0]
+    assert "93.184.216.34" in pages[0]
+
+
+def test_a_webhook_whose_name_is_not_public_is_refused_when_its_rule_is_made(
+    desk: TestClient,
+) -> None:
+    answer = desk.post(f"{API}/alert-rules", json={**RULE, "url": "https://localhost/hook"})
+
+    assert answer.status_code == 400
+    assert "is not a public address" in answer.json()["detail"]
 
 
 def test_the_audit_trail_needs_a_token_where_reading_needs_none(desk: TestClient) -> None:
@@ -359,7 +368,7 @@ def test_forms_write_and_lead_to_what_was_written(desk: TestClient, token: str) 
 
 
 def test_a_secret_is_shown_on_the_page_once(desk: TestClient) -> None:
-    answer = form(desk, "/alert-rules", {**RULE_FORM, "url": "https://example.org/hook"})
+    answer = form(desk, "/alert-rules", {**RULE_FORM, "url": "https://93.184.216.34/hook"})
 
     assert answer.status_code == 200
     assert "whsec_" in answer.text

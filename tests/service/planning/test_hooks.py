@@ -2,10 +2,13 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+import socket
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
 
+from flows.alerts import Sender, deliver
 from service.http.access import networks_of
 from service.planning.webhooks import WebhookPolicy, resolved, signed
 from store.errors import DataError
@@ -36,6 +39,48 @@ def test_an_address_within_the_house_or_no_address_is_refused(url: str) -> None:
     with pytest.raises(DataError, match="The address of a webhook is refused"):
         # A name that looks like a number may only be refused once it is resolved.
         PUBLIC.place(url, lambda host, port: ["127.0.0.1"])  # noqa: ARG005 - as resolvers are called
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "192.0.0.8", "192.0.0.192", "192.88.99.1", "192.31.196.1", "192.175.48.1", "198.18.0.1",
+        "240.0.0.1", "255.255.255.255", "fec0::1", "fe80::1", "fc00::1", "ff0e::1", "::", "::1",
+        "::7f00:1", "::ffff:192.0.0.192", "::ffff:0:7f00:1", "64:ff9b::c000:c0", "64:ff9b::a00:1",
+        "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2002:808:808::", "2620:4f:8000::1",
+        "3fff::1", "4000::1", "5f00::1",
+    ],
+)  # fmt: skip
+def test_no_special_address_is_public(address: str) -> None:
+    with pytest.raises(DataError, match="is not a public address"):
+        PUBLIC.admit(ipaddress.ip_address(address), scheme="https")
+
+
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "2606:4700::1", "::ffff:1.1.1.1", "64:ff9b::101:101"]
+)
+def test_a_public_address_is_public_in_any_form(address: str) -> None:
+    PUBLIC.admit(ipaddress.ip_address(address), scheme="https")
+
+
+def test_a_name_that_points_elsewhere_after_its_rule_was_made_is_not_called() -> None:
+    found = iter([["93.184.216.34"], ["127.0.0.1"]])
+    with socket.create_server(("127.0.0.1", 0)) as inside:
+        url = f"https://rebound.example:{inside.getsockname()[1]}/"
+        assert PUBLIC.place(url, lambda *_: next(found)) == "93.184.216.34"
+        went = deliver(
+            {"url": url, "uid": "ab"},
+            "urn:x",
+            {},
+            hooks=PUBLIC,
+            at=pd.Timestamp("2026-11-25", tz="UTC"),
+            sender=Sender(resolve=lambda *_: next(found)),
+        )
+        inside.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            inside.accept()
+
+    assert (went.tries, "127.0.0.1 is not a public address" in went.trouble) == (1, True)
 
 
 def test_a_name_is_judged_by_every_address_it_has() -> None:
