@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
-from service.charts.markers import touches
+from service.charts.markers import SCHEDULED_PREFIX, touches
 from service.http.responses import Record, records
 from service.live.publication import Publication
 from service.queries.models import (
@@ -156,6 +156,24 @@ def events(publication: Publication, search: LedgerQuery) -> list[Record]:
     rows = _matching(rows, SEARCHED, search.text)
     order = ["announced_on", "severity", "event_id"]
     return records(rows.sort_values(order, ascending=False)[columns_of(Event)])
+
+
+def newest_act(publication: Publication) -> pd.Timestamp | None:
+    """Return the day of the newest announcement in the data; None where there is none."""
+    rows = publication.ledger.events
+    announced = rows.loc[~rows["event_id"].str.startswith(SCHEDULED_PREFIX), "announced_on"]
+    return None if announced.empty else announced.max()
+
+
+def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:
+    """Return scheduled events whose day came after the newest announcement: nothing says how."""
+    rows, newest = publication.ledger.events, newest_act(publication)
+    if newest is None:
+        return []
+    day = rows["effective_from"]
+    is_due = day.gt(newest) & day.le(now.tz_convert("UTC").tz_localize(None))
+    due = rows.loc[rows["event_id"].str.startswith(SCHEDULED_PREFIX) & is_due]
+    return records(due.sort_values("effective_from")[columns_of(Event)])
 
 
 def tariffs(publication: Publication, *, importer: str = "", text: str = "") -> list[Record]:

@@ -165,6 +165,8 @@ def policy_page(
         tariffs=_tariffs(publication, search),
         destinations=history.titles(publication),
         instruments=tables.instruments(publication),
+        newest=tables.newest_act(publication),
+        unreported=tables.unreported(publication, now),
     )
 
 

@@ -10,7 +10,7 @@ from models.registry.served import EXPERTS_TONNES
 from service.charts.markers import pick_steps
 from service.http.responses import csv_answer, json_answer, records
 from service.live.publication import Publication
-from service.queries import track
+from service.queries import tables, track
 from service.queries.freshness import freshness_of
 from service.wording import chance_below, chance_words
 from tests.service.stores import EARLIER, NOW, make_live
@@ -219,3 +219,19 @@ def test_tariff_steps_of_a_chart_are_those_of_its_importer(publication: Publicat
 
 def test_every_driver_that_is_no_feature_has_words(publication: Publication) -> None:
     assert {RESPONSE, EXPERTS_TONNES} <= set(publication.meanings)
+
+
+def test_scheduled_days_since_the_newest_act_have_no_outcome_in_the_data(
+    publication: Publication,
+) -> None:
+    rows = publication.ledger.events.head(4).assign(
+        event_id=["act", "sched-past", "sched-due", "sched-ahead"],
+        announced_on=pd.to_datetime(["2026-10-06", "2025-11-07", "2025-11-07", "2026-10-09"]),
+        effective_from=pd.to_datetime([None, "2026-10-01", "2026-11-11", "2027-01-11"]),
+    )
+    later = replace(publication, ledger=replace(publication.ledger, events=rows))
+
+    assert tables.newest_act(later) == pd.Timestamp("2026-10-06")
+    due = tables.unreported(later, pd.Timestamp("2026-11-27", tz="UTC"))
+    assert [row["event_id"] for row in due] == ["sched-due"]
+    assert tables.unreported(later, pd.Timestamp("2026-11-01", tz="UTC")) == []

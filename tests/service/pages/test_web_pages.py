@@ -278,3 +278,9 @@ def test_the_picture_is_a_picture(client: TestClient) -> None:
 
     assert answer.headers["content-type"] == "image/png"
     assert answer.content.startswith(b"\x89PNG\r\n")
+
+
+def test_the_ledger_says_how_far_the_data_reach(client: TestClient) -> None:
+    told = " ".join(Outline(client.get("/policy").text).text.split())
+
+    assert "The newest act in the data was announced on " in told

@@ -50,11 +50,11 @@ def test_every_bundled_table_loads(batch: Batch) -> None:
     counts = {file.file_name: sum(map(len, file.tables.values())) for file in batch.files}
 
     assert counts == {
-        "release_dates.csv": 44,
-        "published_figures.csv": 754,
+        "release_dates.csv": 50,
+        "published_figures.csv": 804,
         "rankings.csv": 48,
         "analog_figures.csv": 532,
-        "policy_events.csv": 143,
+        "policy_events.csv": 148,
         "analog_events.csv": 84,
         "tariff_rates.csv": 51,
     }
@@ -69,11 +69,11 @@ def test_no_figure_is_known_before_its_period_ended(batch: Batch) -> None:
     assert rows[rows["available_at"] <= ended].empty
 
 
-def test_a_figure_dated_before_its_period_waits_for_its_release(batch: Batch) -> None:
+def test_a_figure_dated_by_its_month_is_known_from_the_last_day_of_it(batch: Batch) -> None:
     rows = batch.frame("observations")
     row = rows[(rows["destination"] == "USA") & (rows["value"] == 3521)]
 
-    assert row["available_at"].tolist() == [pd.Timestamp("2026-08-20", tz="UTC")]
+    assert row["available_at"].tolist() == [pd.Timestamp("2026-08-31", tz="UTC")]
 
 
 def test_rows_not_to_be_used_are_marked(batch: Batch) -> None:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -22,15 +21,6 @@ from store.vocabulary import COMMODITY
 
 NOW = pd.Timestamp("2026-11-25T08:00:00Z")
 SOYA = "12019019"
-
-
-@pytest.fixture(scope="session")
-def samples() -> Path:
-    """Folder of recorded answers and files of providers; without one the test is skipped."""
-    folder = os.environ.get("MAGNETCAST_SAMPLES")
-    if not folder:
-        pytest.skip("MAGNETCAST_SAMPLES names no folder of recorded answers (tests/README.md)")
-    return Path(folder)
 
 
 @pytest.fixture(scope="module")
