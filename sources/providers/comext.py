@@ -19,7 +19,7 @@ from sources.providers.comext_messages import (
 )
 from sources.providers.countries import comext_members, comext_place
 from sources.providers.http_source import HttpSource
-from sources.providers.rows import USUAL_LAG, missing_columns, observations, usual_moment
+from sources.providers.rows import USUAL_LAG, missing_columns, observations, readable, usual_moment
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.vocabulary import EU_LINES, ORIGIN
@@ -53,6 +53,10 @@ POLLS_S: Final = (2, 4, 8, 16, 30, 30, 30, 60, 60, 60)
 """Waits for an answer that is prepared later, five minutes in all."""
 
 
+_Rows = tuple[pd.DataFrame, int]
+"""``reporter, product, indicators, value, period``, and how many rows cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class ComextImports(HttpSource):
     """EU imports of the magnet lines from China: weight and value by member, and their sum."""
@@ -63,17 +67,21 @@ class ComextImports(HttpSource):
     def fetch(self, span: MonthRange, *, now: pd.Timestamp) -> FileRows:
         """Fetch all members; as ``LiveSource.fetch``."""
         with self.client() as http:
-            rows = self._ask(http, _flow(http), span)
+            rows, broken = self._ask(http, _flow(http), span)
         frame = observations(
             _measured(rows, now=now),
             origin=ORIGIN,
             source=PROVIDER,
             source_url=f"{self.url}/data",
         )
-        ignored = (f"no data for {span}",) if rows.empty else ()
+        notes = {
+            f"no data for {span}": rows.empty,
+            f"{broken} rows whose numbers cannot be read: left out": broken > 0,
+        }
+        ignored = tuple(note for note, holds in notes.items() if holds)
         return self.file(span, http, {"observations": frame}, ignored=ignored)
 
-    def _ask(self, http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
+    def _ask(self, http: HttpClient, flow: str, span: MonthRange) -> _Rows:
         """Fetch all months at once, or year by year where that is too much."""
         try:
             return self._ask_once(http, flow, span)
@@ -82,23 +90,24 @@ class ComextImports(HttpSource):
             if len(years) == 1:
                 raise
         parts = [self._ask_once(http, flow, year) for year in years]
-        return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+        filled = [rows for rows, _ in parts if len(rows)] or [parts[0][0]]
+        return pd.concat(filled, ignore_index=True), sum(broken for _, broken in parts)
 
-    def _ask_once(self, http: HttpClient, flow: str, span: MonthRange) -> pd.DataFrame:
+    def _ask_once(self, http: HttpClient, flow: str, span: MonthRange) -> _Rows:
         products = "+".join(line.removeprefix("CN") for line in EU_LINES)
         reporters = "+".join((_EU, *comext_members()))
         path = f"/data/{flow}/M.{reporters}.CN.{products}.1.{_VALUE}+{_WEIGHT}"
         params = [("startPeriod", str(span.first)), ("endPeriod", str(span.last))]
 
-        def read(body: bytes) -> pd.DataFrame | str:
+        def read(body: bytes) -> _Rows | str:
             return ticket_in(body) or _read(body, span)
 
         answer = http.get(path, params, read=read, accept=DATA, explain=fault_in).value
         if isinstance(answer, str):
             answer = self._collect(http, answer, span)
-        return _nothing() if answer is None else answer
+        return answer or (_nothing(), 0)
 
-    def _collect(self, http: HttpClient, ticket: str, span: MonthRange) -> pd.DataFrame | None:
+    def _collect(self, http: HttpClient, ticket: str, span: MonthRange) -> _Rows | None:
         """Wait for an answer that is prepared later, and fetch it."""
         later = f"{self.url.removesuffix(SDMX)}/1.0/async"
         status = ""
@@ -150,20 +159,19 @@ def _flow(http: HttpClient) -> str:
     )
 
 
-def _read(body: bytes, span: MonthRange) -> pd.DataFrame:
-    """Return ``reporter, product, indicators, period, value``."""
+def _read(body: bytes, span: MonthRange) -> _Rows:
     data = read_data(body)
     if data.empty:
-        return _nothing()
+        return _nothing(), 0
     names = {str(name).lower(): str(name) for name in data.columns}
     if missing := [name for name in _DIMENSIONS if name not in names]:
         raise missing_columns(missing, list(names), provider=PROVIDER, url="its data")
-    rows = data.rename(columns={real: name for name, real in names.items()})
-    _refuse_others(rows, span)
+    named = data.rename(columns={real: name for name, real in names.items()})
+    _refuse_others(named, span)
+    rows, broken = readable(named, ("value",), provider=PROVIDER, url="its data")
     months = pd.to_datetime(rows["time_period"].astype("str"), format="%Y-%m")
-    return rows[["reporter", "product", "indicators", "value"]].assign(
-        period=months.astype("datetime64[us]")
-    )
+    kept = rows[["reporter", "product", "indicators", "value"]]
+    return kept.assign(period=months.astype("datetime64[us]")), broken
 
 
 def _refuse_others(rows: pd.DataFrame, span: MonthRange) -> None:

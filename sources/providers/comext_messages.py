@@ -90,7 +90,7 @@ def read_flows(body: bytes) -> dict[str, str]:
 
 
 def read_data(body: bytes) -> pd.DataFrame:
-    """Return observations: one column per dimension, and ``value``.
+    """Return observations: one column per dimension, and ``value``, a number or its text.
 
     Raises:
         ValueError: The body is not a data message, or repeats an observation.
@@ -110,8 +110,8 @@ def read_data(body: bytes) -> pd.DataFrame:
 
 
 def _table(part: object) -> pd.DataFrame:
-    series = cast("pd.Series", sdmx.to_pandas(part))
-    return series.rename("value").reset_index().astype({"value": "float64"})
+    series = cast("pd.Series", sdmx.to_pandas(part, dtype=None))
+    return series.rename("value").reset_index()
 
 
 def _plain(body: bytes) -> bytes:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from sources.files.csv_table import read_table
 from sources.files.panel import Panel, read_panel
-from sources.providers.customs_table import amount_of, read_customs
 from sources.providers.fx import read_ecb, read_fred
 from sources.providers.gpr import read_index
 from store.errors import DataError
@@ -202,42 +201,3 @@ def test_a_torn_line_of_the_risk_index_loses_no_other(
     frame, broken = read_index(quirk.written([head, *rows]))
 
     assert (frame["GPR"].tolist(), broken) == (values, 1)
-
-
-@given(
-    st.lists(st.integers(0, 10**12), max_size=12),
-    quirks,
-    st.sampled_from(["utf-8", "gb18030", "utf-16"]),
-    st.booleans(),
-)
-def test_an_honest_customs_download_is_read_whatever_its_form(
-    kilograms: list[int],
-    quirk: Quirks,
-    encoding: str,
-    separators: bool,  # noqa: FBT001
-) -> None:
-    head = ["数据年月", "贸易伙伴编码", "贸易伙伴名称", "商品编码", "商品名称", "第一数量"]
-    head += ["第一计量单位", "第二数量", "第二计量单位", "美元"]
-    rows = [
-        [
-            f"2024{place + 1:02d}",
-            "502",
-            "美国",
-            "85051110",
-            "稀土的永磁铁",
-            str(amount),
-            "千克",
-            "0",
-            "?",
-        ]
-        for place, amount in enumerate(kilograms)
-    ]
-    for row, amount in zip(rows, kilograms, strict=True):
-        row.append(f"{amount * 50:,}" if separators else str(amount * 50))
-    written = Quirks(quirk.mark and encoding != "utf-16", quirk.ends, quirk.blank, quirk.trailing)
-
-    lines = read_customs("download.csv", written.written([head, *rows], encoding=encoding)).lines
-
-    assert [line.text("partner") for line in lines] == ["美国"] * len(kilograms)
-    assert [amount_of(line.text("quantity")) for line in lines] == kilograms
-    assert [amount_of(line.text("usd")) for line in lines] == [amount * 50 for amount in kilograms]

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import cast
 
@@ -215,6 +215,7 @@ def _row(
     }  # fmt: skip
 
 
+@cache
 def _country(code: int) -> Country | None:
     numeric = {given: iso for iso, given in SPECIAL.items()}.get(code, code)
     return cast("Country | None", pycountry.countries.get(numeric=f"{numeric:03d}"))

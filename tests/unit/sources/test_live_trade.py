@@ -238,6 +238,28 @@ class TestComext:
         offline = live_settings.model_copy(update={"offline": True})
         assert comext(offline, "2026-10").ignored == ("no data for 2026-10",)
 
+    @pytest.mark.parametrize(("value", "left_out"), [("NaN", 0), (":", 0), ("1,5", 1)])
+    def test_a_value_that_cannot_be_read_loses_no_other(
+        self, providers: Providers, live_settings: Settings, value: str, left_out: int
+    ) -> None:
+        plain = cells(comext(live_settings, "2025-06"))
+        served = providers.providers["comext"]
+
+        def spoilt(call: Call) -> Answer:
+            answer = served.answer(call)
+            head, mark, tail = answer.body.decode().partition('<g:ObsValue value="')
+            body = head + mark + value + tail[tail.index('"') :] if mark else head
+            return replace(answer, body=body.encode())
+
+        providers.providers["comext"] = replace(served, answer=spoilt)
+
+        file = comext(live_settings, "2025-06")
+
+        assert len(cells(file)) == len(plain) - 1
+        assert file.ignored == (
+            ("1 rows whose numbers cannot be read: left out",) if left_out else ()
+        )
+
     def test_a_refusal_is_quoted_whole(self, providers: Providers, live_settings: Settings) -> None:
         providers.world.comext.most_cells = 1
 
