@@ -20,7 +20,7 @@ from flows.context.output import Format, readable, write_result
 from flows.context.prefect_home import choose_server
 from flows.context.stores import made_store, store_of
 from store.errors import DataError
-from store.planning.audit import Scope, create_token, read_tokens, revoke_token
+from store.planning.audit import DAYS, Scope, create_token, read_tokens, revoke_token
 from store.settings import Settings
 
 
@@ -181,7 +181,7 @@ def serve(
     settings = Settings()
     engine = made_store(settings)
     private = is_loopback(host)
-    if not private and not scopes_in_force(engine):
+    if not private and not scopes_in_force(engine, utc_now()):
         raise DataError(
             f"--host {host} can be reached by other machines, and there is no token in force. "
             "Expected a loopback address such as 127.0.0.1, or a token. "
@@ -234,19 +234,20 @@ def create(
     scope: Annotated[
         tuple[Scope, ...], Parameter(help="What it allows; write includes read. Repeatable.")
     ] = ("read",),
+    days: Annotated[int, Parameter(help="Days until it expires.")] = DAYS,
 ) -> None:
     """Create a token and print it, this once; only its digest is stored."""
     from flows.context.provenance import actor
 
     engine, who = made_store(Settings()), actor()
-    made = create_token(engine, name=name, scopes=scope, at=utc_now(), actor=who)
+    made = create_token(engine, name=name, scopes=scope, at=utc_now(), actor=who, days=days)
     echo(f"token     {name}: keep it now, it cannot be shown again")
     sys.stdout.write(f"{made}\n")
 
 
 @token.command(name="list")
 def list_tokens(*, out: Out = None, format: Form = "table") -> None:
-    """List all tokens, and when they were revoked."""
+    """List all tokens, and when they expire or were revoked."""
     write_result(readable(read_tokens(store_of(Settings())), format, out), out=out, form=format)
 
 

@@ -30,7 +30,10 @@ router = APIRouter(tags=["forecasts"])
 
 Quantile = Literal["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
 
-MOMENT: Final = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?$"
+MOMENT: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
+)
 """A day or a moment, not a word that pandas would read, such as ``now``."""
 
 AsOf = Annotated[
@@ -152,7 +155,7 @@ EXPLAINED_COLUMNS: Final = ("as_of", "destination", "period", "p50", *CONTRIBUTI
 
 Month = Annotated[
     str | None,
-    Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM; all months by default."),
+    Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM; all months by default."),
 ]
 
 

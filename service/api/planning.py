@@ -70,7 +70,9 @@ def overrides(current: Chosen, planning: Planning, shown: Shown) -> Response:
 @trail.get("/audit", response_model=Page[models.AuditEntryResponse], responses=CSV_TOO, **_TOKEN)
 def audit(planning: Planning, shown: Shown) -> Response:
     """Return the audit trail, newest first; it always needs a token."""
-    return shown.reply(entries.audit(planning), columns_of(models.AuditEntryResponse))
+    answer = shown.reply(entries.audit(planning), columns_of(models.AuditEntryResponse))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @writing.post("/needs", response_model=models.NeedResponse, **_MADE)

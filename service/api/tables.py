@@ -34,7 +34,7 @@ router = APIRouter(responses=CSV_TOO)
 
 Words = Annotated[str, Query(max_length=100, description="Words that must all occur.")]
 Choice = Annotated[str, Query(max_length=40)]
-Month = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
+Month = Annotated[str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
 
 
 @router.get("/publications", response_model=Page[PublicationResponse], tags=["forecasts"])

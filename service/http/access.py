@@ -90,7 +90,7 @@ def from_own_page(request: Request) -> None:
         HTTPException: 403 if it is from another site, or neither header is present.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
-    own = origin.partition("://")[2] == request.headers.get("host") and bool(origin)
+    own = origin == f"{request.url.scheme}://{request.headers.get('host')}"
     if site == "same-origin" or (site is None and own):
         return
     raise HTTPException(

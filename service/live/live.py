@@ -221,9 +221,9 @@ class LivePublication:
 
     def refresh(self) -> bool:
         """Check the store once for a change, load it, and tell whether there was one."""
-        self.tokens = MappingProxyType(dict(scopes_in_force(self.engine)))
-        self.refresh_planning()
         now = self.clock()
+        self.tokens = MappingProxyType(dict(scopes_in_force(self.engine, now)))
+        self.refresh_planning()
         if (read_mark(self.engine), now.date()) == self._seen:
             return False
         published = read_published(self.engine)

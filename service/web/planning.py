@@ -97,7 +97,7 @@ def audit_route(request: Request, current: Current, shared: Shared, planning: Pl
         entries=rows[:ENTRIES],
         in_all=len(rows),
     )
-    return reply(request, shown)
+    return reply(request, shown, {"Cache-Control": "no-store"})
 
 
 @router.get(ADDRESS, dependencies=reading)
@@ -213,7 +213,8 @@ def _rule(fields: Mapping[str, str]) -> AlertRule:
         DataError: A field is missing or not a number.
     """
     watched, _, which = text_in(fields, "watched").partition(":")
-    need = int(which) if watched == "shortfall" and re.fullmatch(r"[1-9]\d{0,8}", which) else None
+    is_need = watched == "shortfall" and re.fullmatch(r"[1-9][0-9]{0,8}", which)
+    need = int(which) if is_need else None
     return AlertRule(
         name=text_in(fields, "name"),
         measure=watched,

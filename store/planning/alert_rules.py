@@ -11,8 +11,8 @@ from sqlalchemy import Engine, insert, select, update
 
 from store.database import insert_row, writing
 from store.errors import DataError, MissingError
-from store.planning.audit import Actor, AuditTrail, audited
-from store.planning.needs import check_place, checked_name, end_row, no_such
+from store.planning.audit import Actor, AuditTrail, audited, checked_name
+from store.planning.needs import check_place, check_room, end_row, no_such
 from store.schema.planning_tables import alert_rules, alerts, needs
 from store.vocabulary import COMMODITY
 
@@ -75,6 +75,7 @@ def add_rule(
     _check(rule)
     uid = uuid.uuid4().hex
     with audited(engine, who, at=at) as trail:
+        check_room(trail, alert_rules, "alert rule")
         row = {**asdict(rule), "name": rule.name.strip(), **_place(trail, rule)}
         made = {**row, "uid": uid, "since": since, "author": trail.actor, "created_at": at}
         number = insert_row(trail.connection, alert_rules, made)

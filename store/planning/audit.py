@@ -10,11 +10,11 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
 from store.database import insert_row, writing
 from store.errors import DataError, StoreError, TokenError, first_few
@@ -27,6 +27,21 @@ AuditValues = Mapping[str, object] | None
 
 LONGEST_NAME: Final = 80
 LONGEST_REASON: Final = 500
+
+
+def checked_name(text: str, what: str, *, longest: int = LONGEST_NAME) -> str:
+    """Return a one-line text without surrounding blanks.
+
+    Raises:
+        DataError: it is empty, too long or has unprintable characters.
+    """
+    name = text.strip()
+    if not name or len(name) > longest or not name.isprintable():
+        raise DataError(
+            f"{name[:100]!r} as the name of a {what}. Expected 1 to {longest} printable "
+            "characters on one line. Correct it."
+        )
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +91,7 @@ def audited(engine: Engine, who: Actor, *, at: datetime) -> Iterator[AuditTrail]
     """
     with writing(engine) as connection:
         check_clock(connection, at)
-        name, number = _actor(connection, who)
+        name, number = _actor(connection, who, at)
         trail = AuditTrail(connection, at, name, number)
         yield trail
         if not trail.noted:
@@ -86,17 +101,23 @@ def audited(engine: Engine, who: Actor, *, at: datetime) -> Iterator[AuditTrail]
             )
 
 
-def _actor(connection: Connection, who: Actor) -> tuple[str, int | None]:
+def _actor(connection: Connection, who: Actor, at: datetime) -> tuple[str, int | None]:
     """Return name and number of the writer; a token is checked within the transaction."""
     if not who.digest:
         return who.name, None
-    row = connection.execute(select(tokens).where(tokens.c.sha256 == who.digest)).first()
-    if row is None or row.revoked_at is not None or "write" not in row.scopes.split(";"):
+    own = (tokens.c.sha256 == who.digest) & _in_force(at)
+    row = connection.execute(select(tokens).where(own)).first()
+    if row is None or "write" not in row.scopes.split(";"):
         raise TokenError(
             "The token of this request is not active or is read-only. You need a token with write "
             "access. Make one with `magnetcast token create --scope write`."
         )
     return row.name, row.id
+
+
+def _in_force(at: datetime) -> ColumnElement[bool]:
+    """Return which tokens are neither revoked nor expired."""
+    return tokens.c.revoked_at.is_(None) & (tokens.c.expires_at > at)
 
 
 def _text(values: AuditValues) -> str:
@@ -113,11 +134,22 @@ PREFIX: Final = "mc_"
 RANDOM_BYTES: Final = 32
 """Enough that a plain digest cannot be reversed by search; no slow hash is needed."""
 
-SHOWN: Final = ("id", "name", "scopes", "created_at", "revoked_at")
+DAYS: Final = 365
+"""Days that a token is valid for unless other days are given."""
+
+MOST_DAYS: Final = 3650
+
+SHOWN: Final = ("id", "name", "scopes", "created_at", "expires_at", "revoked_at")
 
 
 def create_token(
-    engine: Engine, *, name: str, scopes: Sequence[str], at: datetime, actor: str = ""
+    engine: Engine,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    at: datetime,
+    actor: str = "",
+    days: int = DAYS,
 ) -> str:
     """Make a token and return it; it is shown once and cannot be recovered.
 
@@ -127,16 +159,21 @@ def create_token(
         scopes: what it allows, of ``SCOPES``.
         at: the moment, aware.
         actor: who makes it, for the audit trail.
+        days: how long it is valid.
 
     Raises:
-        DataError: the name is empty, or a scope is unknown.
+        DataError: the name is not printable, a scope is unknown, or the days are out of range.
     """
-    _check(name, scopes)
+    name = checked_name(name, "token")
+    _check(name, scopes, days)
+    expires_at = at + timedelta(days=days)
     token = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     row = {"name": name, "sha256": digest_of(token), "scopes": ";".join(sorted(set(scopes)))}
     with audited(engine, Actor(actor), at=at) as trail:
-        number = insert_row(trail.connection, tokens, {**row, "created_at": at})
-        trail.note("create", f"token {number}", after={"name": name, "scopes": row["scopes"]})
+        moments = {"created_at": at, "expires_at": expires_at}
+        number = insert_row(trail.connection, tokens, {**row, **moments})
+        after = {"name": name, "scopes": row["scopes"], "expires_at": f"{expires_at:%Y-%m-%d}"}
+        trail.note("create", f"token {number}", after=after)
     return token
 
 
@@ -165,9 +202,9 @@ def read_tokens(engine: Engine) -> pd.DataFrame:
     return read_table(engine, tokens, columns=SHOWN).sort_values("id", ignore_index=True)
 
 
-def scopes_in_force(engine: Engine) -> Mapping[str, frozenset[str]]:
-    """Return the scopes of each active token by its digest."""
-    query = select(tokens.c.sha256, tokens.c.scopes).where(tokens.c.revoked_at.is_(None))
+def scopes_in_force(engine: Engine, at: datetime) -> Mapping[str, frozenset[str]]:
+    """Return the scopes of each token in force at a moment by its digest."""
+    query = select(tokens.c.sha256, tokens.c.scopes).where(_in_force(at))
     with engine.begin() as connection:
         return {row.sha256: frozenset(row.scopes.split(";")) for row in connection.execute(query)}
 
@@ -177,12 +214,9 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _check(name: str, scopes: Sequence[str]) -> None:
-    if not name.strip():
-        raise DataError(
-            "The token has no name. Expected its owner or purpose, e.g. 'planning team'. "
-            "Give it a name."
-        )
+def _check(name: str, scopes: Sequence[str], days: int) -> None:
+    if not 1 <= days <= MOST_DAYS:
+        raise DataError(f"A token for {days} days. Expected 1 to {MOST_DAYS}. Correct --days.")
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise DataError(

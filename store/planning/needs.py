@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Table, select, update
+from sqlalchemy import Connection, Engine, Table, func, select, update
 
 from store.database import insert_row
 from store.errors import DataError, MissingError, first_few
 from store.facts.reading import fetch_commodities
-from store.planning.audit import LONGEST_NAME, Actor, AuditTrail, audited
+from store.planning.audit import Actor, AuditTrail, audited, checked_name
 from store.schema.planning_tables import alert_rules, needs
 from store.schema.publication_tables import forecasts
 from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
@@ -19,6 +19,9 @@ from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
 LONGEST_MONTHS: Final = 36
 MOST_TONNES: Final = 1e6
 """Tonnes a month, some hundred times what China exports."""
+
+MOST_ACTIVE: Final = 200
+"""Needs, and alert rules, that one writer may have in force."""
 
 FORECAST: Final = (*AGGREGATES, *DESTINATIONS)
 """Destinations of the magnet forecast, sums included."""
@@ -55,6 +58,7 @@ def add_need(engine: Engine, need: NeedRow, *, who: Actor, at: datetime) -> int:
     row = {**asdict(need), "name": need.name.strip()}
     days = {name: row[name].date() for name in ("period_from", "period_to")}
     with audited(engine, who, at=at) as trail:
+        check_room(trail, needs, "need")
         check_place(trail.connection, need.commodity, need.destination)
         made = {**row, **days, "author": trail.actor, "created_at": at}
         number = insert_row(trail.connection, needs, made)
@@ -79,19 +83,19 @@ def end_need(engine: Engine, number: int, *, who: Actor, at: datetime) -> None:
             trail.note("end", f"alert rule {rule}")
 
 
-def checked_name(text: str, what: str, *, longest: int = LONGEST_NAME) -> str:
-    """Return a one-line text without surrounding blanks.
+def check_room(trail: AuditTrail, table: Table, what: str) -> None:
+    """Check that a writer has less than ``MOST_ACTIVE`` active rows in a table.
 
     Raises:
-        DataError: it is empty, too long or has unprintable characters.
+        DataError: it has as many.
     """
-    name = text.strip()
-    if not name or len(name) > longest or not name.isprintable():
+    own = (table.c.author == trail.actor) & table.c.ended_at.is_(None)
+    count = trail.connection.execute(select(func.count()).where(own)).scalar_one()
+    if count >= MOST_ACTIVE:
         raise DataError(
-            f"{name[:100]!r} as the name of a {what}. Expected 1 to {longest} printable "
-            "characters on one line. Correct it."
+            f"{trail.actor} has {MOST_ACTIVE} active {what}s. Expected at most as many. "
+            "End one that is not needed any more."
         )
-    return name
 
 
 def check_place(connection: Connection, commodity: str, destination: str) -> None:

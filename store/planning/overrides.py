@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from store.database import Mark, mark_of
 from store.errors import DataError, MissingError
 from store.facts.reading import fetch
-from store.planning.audit import LONGEST_REASON, Actor, AuditTrail, audited
-from store.planning.needs import MOST_TONNES, check_place, checked_name
+from store.planning.audit import LONGEST_REASON, Actor, AuditTrail, audited, checked_name
+from store.planning.needs import MOST_TONNES, check_place
 from store.schema.planning_tables import alert_rules, alerts, audit, needs, overrides
 from store.schema.publication_tables import forecasts
 from store.vocabulary import COMMODITY

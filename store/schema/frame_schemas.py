@@ -23,7 +23,7 @@ from store.schema.tables import (
 )
 from store.vocabulary import INSTRUMENTS, MEASURES, QUANTILE_COLUMNS, UNITS
 
-MONTH_PATTERN: Final = r"^[1-9]\d{3}-(0[1-9]|1[0-2])$"
+MONTH_PATTERN: Final = r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$"
 
 
 def _text(*checks: Check, filled: bool = False) -> Column:

@@ -105,5 +105,7 @@ tokens: Final = Table(
     *texts("name", "sha256", "scopes"),
     Column("created_at", UtcMoment, nullable=False),
     Column("revoked_at", UtcMoment),
+    # Never empty; SQLite adds no other kind of column to a table that has rows.
+    Column("expires_at", UtcMoment),
     UniqueConstraint("sha256"),
 )

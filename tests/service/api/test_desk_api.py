@@ -239,6 +239,11 @@ def test_a_webhook_whose_name_is_not_public_is_refused_when_its_rule_is_made(
     assert "is not a public address" in answer.json()["detail"]
 
 
+def test_the_audit_trail_is_kept_by_no_cache(desk: TestClient) -> None:
+    for path in ("/audit", f"{API}/audit", f"{API}/audit?format=csv"):
+        assert desk.get(path).headers["cache-control"] == "no-store"
+
+
 def test_the_audit_trail_needs_a_token_where_reading_needs_none(desk: TestClient) -> None:
     del desk.headers["Authorization"]
 
@@ -384,6 +389,7 @@ def test_a_secret_is_shown_on_the_page_once(desk: TestClient) -> None:
         {"Sec-Fetch-Site": "none"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "https://testserver"},
         {"Sec-Fetch-Site": "cross-site", "Origin": "http://testserver"},
         {"X-Nothing": "said"},
     ],
@@ -411,6 +417,8 @@ def test_where_a_browser_tells_no_site_its_origin_counts(desk: TestClient) -> No
     ("path", "told", "said"),
     [
         ("/needs", {**NEED, "tonnes": "many"}, "&#34;many&#34; is not a number we can read safely"),
+        ("/needs", {**NEED, "tonnes": "\uff16\u0660\u0660"}, "is not a number we can read safely"),
+        ("/needs", {**NEED, "period_from": "2\u0660\u0662\u0666-12"}, "is not a month"),
         (
             "/needs",
             {**NEED, "period_from": "soon"},

@@ -7,12 +7,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from flows.clock import utc_now
 from store.database import open_store
 from store.planning.audit import create_token
 from tests.service.browsing import Watch, opened
 from tests.service.other_goods import GOODS
 from tests.service.serving import serving
-from tests.service.stores import NEWEST, copied
+from tests.service.stores import copied
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +25,7 @@ def place(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Address of a service and a token that may write to it."""
     home = tmp_path_factory.mktemp("desk")
     engine = open_store(copied(two_goods, home))
-    token = create_token(engine, name="planning desk", scopes=["write"], at=NEWEST)
+    token = create_token(engine, name="planning desk", scopes=["write"], at=utc_now())
     engine.dispose()
     with serving(home, MAGNETCAST_ALERT_KEY=KEY) as (address, _):
         yield address, token

@@ -29,6 +29,23 @@ AS_OF = datetime(2026, 11, 24, tzinfo=UTC)
 DESK = Actor("ann")
 
 
+def test_a_writer_has_a_limited_number_of_needs_and_rules(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.planning.needs.MOST_ACTIVE", 2)
+    for _ in range(2):
+        add_need(engine, make_need(), who=DESK, at=AT)
+        add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
+
+    with pytest.raises(DataError, match="ann has 2 active needs"):
+        add_need(engine, make_need(), who=DESK, at=AT)
+    with pytest.raises(DataError, match="ann has 2 active alert rules"):
+        add_rule(engine, make_rule(), who=DESK, at=AT, since=None)
+    end_need(engine, 1, who=DESK, at=AT)
+    assert add_need(engine, make_need(), who=DESK, at=AT) == 3
+    assert add_need(engine, make_need(), who=Actor("bob"), at=AT) == 4
+
+
 def month(text_: str) -> pd.Timestamp:
     return pd.Timestamp(f"{text_}-01")
 

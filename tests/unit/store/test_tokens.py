@@ -1,11 +1,15 @@
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from alembic import command
+from sqlalchemy import Engine, create_engine, select
 
-from store.errors import DataError
+from store.database import migration_config, open_store
+from store.errors import DataError, TokenError
 from store.planning.audit import (
+    Actor,
+    audited,
     create_token,
     digest_of,
     read_tokens,
@@ -41,9 +45,41 @@ def test_only_tokens_in_force_allow_anything(engine: Engine) -> None:
 
     revoke_token(engine, 2, at=AT)
 
-    assert scopes_in_force(engine) == {digest_of(first): {"read", "write"}}
-    assert digest_of(second) not in scopes_in_force(engine)
+    assert scopes_in_force(engine, AT) == {digest_of(first): {"read", "write"}}
+    assert digest_of(second) not in scopes_in_force(engine, AT)
     assert read_tokens(engine)["revoked_at"].notna().tolist() == [False, True]
+
+
+def test_a_token_expires_after_a_year_or_the_days_given(engine: Engine) -> None:
+    usual = digest_of(create_token(engine, name="desk", scopes=["write"], at=AT))
+    brief = digest_of(create_token(engine, name="guest", scopes=["write"], at=AT, days=2))
+    kept = [set(scopes_in_force(engine, AT + timedelta(days=days))) for days in (1, 2, 364, 365)]
+
+    assert kept == [{usual, brief}, {usual}, {usual}, set()]
+    with (
+        pytest.raises(TokenError, match="not active"),
+        audited(engine, Actor(digest=brief), at=AT + timedelta(days=2)),
+    ):
+        pass
+    for days in (0, 3651):
+        with pytest.raises(DataError, match=r"Expected 1 to 3650"):
+            create_token(engine, name="desk", scopes=["read"], at=AT, days=days)
+
+
+def test_tokens_of_before_expire_a_year_after_they_were_made(empty_url: str) -> None:
+    older = create_engine(empty_url)
+    with older.begin() as connection:
+        command.upgrade(migration_config(connection), "0015")
+        connection.exec_driver_sql(
+            "INSERT INTO tokens (name, sha256, scopes, created_at) "
+            "VALUES ('desk', 'abc', 'read', '2025-11-26T00:00:00.000000Z')"
+        )
+    older.dispose()
+    opened = open_store(empty_url)
+    kept = [set(scopes_in_force(opened, AT + timedelta(days=days))) for days in (0, 1)]
+    opened.dispose()
+
+    assert kept == [{"abc"}, set()]
 
 
 def test_what_is_revoked_or_unknown_cannot_be_revoked(engine: Engine) -> None:
@@ -59,7 +95,10 @@ def test_what_is_revoked_or_unknown_cannot_be_revoked(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("name", "scopes", "said"),
     [
-        (" ", ["read"], "has no name"),
+        (" ", ["read"], "'' as the name of a token"),
+        ("desk\u202egpj", ["read"], "printable characters on one line"),
+        ("d\u200besk", ["read"], "printable characters on one line"),
+        ("desk\x1b[2J", ["read"], "printable characters on one line"),
         ("desk", ["root"], "Scopes root for the token 'desk'"),
         ("desk", [], "Scopes none"),
     ],
