@@ -11,7 +11,14 @@ from sources.base import MonthRange, SourceInfo
 from sources.http.client import HttpClient
 from sources.http.transport import ApiKeys, sent_as
 from sources.providers.http_source import HttpSource
-from sources.providers.rows import USUAL_LAG, observations, readable, refuse_missing, usual_moment
+from sources.providers.rows import (
+    USUAL_LAG,
+    left_out,
+    observations,
+    readable,
+    refuse_missing,
+    usual_moment,
+)
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.vocabulary import ORIGIN, US_LINES
@@ -52,11 +59,9 @@ class CensusImports(HttpSource):
             source=PROVIDER,
             source_url=f"{self.url}?{urlencode({'CTY_CODE': CHINA})}",
         )
-        counts = {
-            "whose numbers cannot be read: left out": broken,
-            "without a quantity: the value alone is taken": int(_lacks_weight(rows).sum()),
-        }
-        ignored = tuple(f"{count} rows {what}" for what, count in counts.items() if count)
+        weightless = int(_lacks_weight(rows).sum())
+        note = f"{weightless} rows without a quantity: the value alone is taken"
+        ignored = (*left_out(broken), *((note,) if weightless else ()))
         return self.file(span, http, {"observations": frame}, ignored=ignored)
 
 

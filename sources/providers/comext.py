@@ -19,7 +19,14 @@ from sources.providers.comext_messages import (
 )
 from sources.providers.countries import comext_members, comext_place
 from sources.providers.http_source import HttpSource
-from sources.providers.rows import USUAL_LAG, missing_columns, observations, readable, usual_moment
+from sources.providers.rows import (
+    USUAL_LAG,
+    left_out,
+    missing_columns,
+    observations,
+    readable,
+    usual_moment,
+)
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.vocabulary import EU_LINES, ORIGIN
@@ -74,11 +81,7 @@ class ComextImports(HttpSource):
             source=PROVIDER,
             source_url=f"{self.url}/data",
         )
-        notes = {
-            f"no data for {span}": rows.empty,
-            f"{broken} rows whose numbers cannot be read: left out": broken > 0,
-        }
-        ignored = tuple(note for note, holds in notes.items() if holds)
+        ignored = (*left_out(broken), *((f"no data for {span}",) if rows.empty else ()))
         return self.file(span, http, {"observations": frame}, ignored=ignored)
 
     def _ask(self, http: HttpClient, flow: str, span: MonthRange) -> _Rows:

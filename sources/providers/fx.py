@@ -13,6 +13,7 @@ from sources.providers.http_source import HttpSource
 from sources.providers.rows import (
     covariates,
     is_over,
+    left_out,
     missing_columns,
     readable,
     refuse_missing,
@@ -67,8 +68,7 @@ class ExchangeRates(HttpSource):
             available_at=usual_moment(months["period"], lag_days=LAG_DAYS, now=now),
         )
         frame = covariates([rows], source=f"{PROVIDER}_{office}", source_url=self.url)
-        ignored = (f"{broken} days that cannot be read: left out",) if broken else ()
-        return self.file(span, http, {"covariates": frame}, ignored=ignored)
+        return self.file(span, http, {"covariates": frame}, ignored=left_out(broken, "days"))
 
 
 def monthly_means(daily: pd.DataFrame, span: MonthRange) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from sources.providers.http_source import HttpSource
 from sources.providers.rows import (
     covariates,
     is_over,
+    left_out,
     readable,
     refuse_missing,
     usual_moment,
@@ -65,8 +66,7 @@ class GeopoliticalRisk(HttpSource):
             for column, series in SERIES.items()
         ]
         frame = covariates(parts, source=PROVIDER, source_url=f"{self.url}{FILE}")
-        ignored = (f"{broken} months that cannot be read: left out",) if broken else ()
-        return self.file(span, http, {"covariates": frame}, ignored=ignored)
+        return self.file(span, http, {"covariates": frame}, ignored=left_out(broken, "months"))
 
 
 def read_index(body: bytes) -> tuple[pd.DataFrame, int]:

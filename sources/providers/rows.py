@@ -119,6 +119,11 @@ def table_of(
     return frame
 
 
+def left_out(broken: int, what: str = "rows") -> tuple[str, ...]:
+    """Return the note on what ``readable`` left out; none if that is nothing."""
+    return (f"{broken} {what} whose numbers cannot be read: left out",) if broken else ()
+
+
 TORN: Final = "?"
 """Fills the cells of a line with too few or too many, so that it counts as one not readable."""
 

@@ -111,7 +111,7 @@ class TestExchangeRates:
         assert told["fx_cny_per_usd"] != plain["fx_cny_per_usd"]
         lines_left = left_out * (1 if office == "ecb" else 2)
         assert file.ignored == (
-            (f"{lines_left} days that cannot be read: left out",) if lines_left else ()
+            (f"{lines_left} days whose numbers cannot be read: left out",) if lines_left else ()
         )
 
 
@@ -135,7 +135,7 @@ class TestRisk:
         )
         assert months["gpr"] == [1, 3, 4]
         assert months["gpr_acts"] == [1, 4]
-        assert file.ignored == ("2 months that cannot be read: left out",)
+        assert file.ignored == ("2 months whose numbers cannot be read: left out",)
 
     def test_series_have_names_units_and_values(self, live_settings: Settings) -> None:
         rows = risk(live_settings, "2024-03", "2024-03").set_index("name")
