@@ -124,7 +124,7 @@ def published(
         first=FIRST,
         tonnes=np.where(told, tonnes, level * err),
         stderr=np.where(told, 0.0, IMPUTED_STDERR),
-        is_told=told,
+        is_published=told,
         total_stderr=np.zeros(tonnes.shape[1]),
     )
 

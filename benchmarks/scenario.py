@@ -33,7 +33,7 @@ TEXT: Final = (
 )
 
 
-def many(standing: ScenarioSnapshot) -> ScenarioSnapshot:
+def many(snapshot: ScenarioSnapshot) -> ScenarioSnapshot:
     """Return a made forecast of two hundred destinations under the same policies."""
     named = ["USA", "JPN", "KOR", "VNM", "IND", "THA", *sorted(EU27_MEMBERS)]
     names = sorted([*named, *(f"P{i:03d}" for i in range(MEMBERS - len(named)))])
@@ -41,28 +41,28 @@ def many(standing: ScenarioSnapshot) -> ScenarioSnapshot:
     level = np.exp(random.normal(3.0, 1.5, len(names)))
     wave = 1.0 + 0.1 * np.sin(np.arange(MONTHS) * np.pi / 6)
     tonnes = level[:, None] * wave * np.exp(random.normal(0, 0.2, (len(names), MONTHS)))
-    months = np.arange(standing.origin.cutoff - MONTHS + 1, standing.origin.cutoff + 1)
+    months = np.arange(snapshot.origin.cutoff - MONTHS + 1, snapshot.origin.cutoff + 1)
     frame = pd.DataFrame(tonnes, index=pd.Index(names), columns=months)
     frame.loc[WORLD] = frame.sum()
     parts = {WORLD: tuple(names), EU27: tuple(sorted(EU27_MEMBERS))}
-    table = PartnerTable("850511", standing.as_of, frame, parts, ())
-    assert standing.origin.events is not None  # noqa: S101 - made of the bundled facts
-    assert standing.origin.tariffs is not None  # noqa: S101 - made of the bundled facts
-    origin = table_origin(table, events=standing.origin.events, tariffs=standing.origin.tariffs)
+    table = PartnerTable("850511", snapshot.as_of, frame, parts, ())
+    assert snapshot.origin.events is not None  # noqa: S101 - made of the bundled facts
+    assert snapshot.origin.tariffs is not None  # noqa: S101 - made of the bundled facts
+    origin = table_origin(table, events=snapshot.origin.events, tariffs=snapshot.origin.tariffs)
     mean = np.repeat(origin.level, len(origin.targets))
     numbers = pd.DataFrame(mean[:, None] * SPREAD, columns=list(QUANTILE_COLUMNS))
     numbers["mean"] = mean
     return ScenarioSnapshot(
-        standing.as_of, origin, standing.analogs, numbers, numbers, nothing_learned
+        snapshot.as_of, origin, snapshot.analogs, numbers, numbers, nothing_learned
     )
 
 
-def seconds(standing: ScenarioSnapshot, path: Path) -> list[float]:
+def seconds(snapshot: ScenarioSnapshot, path: Path) -> list[float]:
     """Return how long each round took."""
     content = path.read_bytes()
 
     def answer() -> None:
-        paired(standing, read_scenario(path.name, content, standing.context))
+        paired(snapshot, read_scenario(path.name, content, snapshot.context))
 
     return page.seconds_of(answer, ROUNDS)
 
@@ -72,9 +72,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--as-of", default="2026-11-25")
     asked = parser.parse_args()
-    standing = scenario_snapshot(Settings(), moment(asked.as_of))
+    snapshot = scenario_snapshot(Settings(), moment(asked.as_of))
     rows = []
-    for name, ground in (("twelve series", standing), (f"{MEMBERS} destinations", many(standing))):
+    for name, ground in (("twelve series", snapshot), (f"{MEMBERS} destinations", many(snapshot))):
         for path in sorted((PROJECT_ROOT / "scenarios").glob("*.yaml")):
             taken = seconds(ground, path)
             rows.append(

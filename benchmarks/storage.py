@@ -40,7 +40,7 @@ MEASURES = ("net_weight_t", "value_musd")
 REVISED = 0.1
 """Share of a month's cells that change a month later."""
 
-TOLD = 10
+EVERY = 10
 """Months between two lines of progress."""
 
 ROWS_EACH = int(DESTINATIONS * MONTHS * len(MEASURES) * (1 + REVISED))
@@ -163,7 +163,7 @@ def measured(url: str, total: int, size: Callable[[Engine], float]) -> Measured:
         started = time.perf_counter()
         rows += ingest(engine, number, commodities).total
         taken.append(time.perf_counter() - started)
-        if (number + 1) % TOLD == 0:
+        if (number + 1) % EVERY == 0:
             print(f"{engine.name}: {rows:,} rows, {taken[-1]:.1f} s the last month", flush=True)
     last = MONTHS - 1
     again = seconds(lambda: ingest(engine, last, commodities, name=f"anew {uuid4()}"), rounds=1)

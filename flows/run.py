@@ -208,7 +208,7 @@ def _results(
 
 
 def run_pipeline(pipeline: Pipeline, *, keep_going: bool = False) -> Result:
-    """Publish a forecast, unless it stands already; where its model fails the next one is asked.
+    """Publish a forecast, unless it was published already; the next model in the chain helps out.
 
     Args:
         pipeline: What to forecast, and how.

@@ -212,10 +212,10 @@ def predict_pass(
     for rows in own.chunks():
         some = rows[rows < count]
         lone = len(some) == 1
-        said = own.forecast(np.repeat(some, 2) if lone else some)
-        forecasts = {MODEL: said}
+        central = own.forecast(np.repeat(some, 2) if lone else some)
+        forecasts = {MODEL: central}
         forecasts |= {
-            name: said.with_tonnes(around(own, said, name, bands[name])) for name in bands
+            name: central.with_tonnes(around(own, central, name, bands[name])) for name in bands
         }
         yield {name: one.first() for name, one in forecasts.items()} if lone else forecasts
 

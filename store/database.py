@@ -131,7 +131,7 @@ def sqlite_to_read(file: Path) -> sqlite3.Connection:
 def is_made(url: str) -> bool:
     """Tell whether there is a database at an address to open; makes none.
 
-    True also where that cannot be told: opening it says what is wrong.
+    True also where that cannot be determined: opening it raises the error.
     """
     try:
         if (file := sqlite_file(url)) is not None:

@@ -1,4 +1,4 @@
-"""Errors callers may catch; each message says what, where, what was expected and what to do."""
+"""Errors callers may catch; each message has what, where, what was expected and what to do."""
 
 from collections.abc import Sequence
 from typing import Final

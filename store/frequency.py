@@ -19,7 +19,7 @@ YEAR: Final[dict[Period, int]] = {"month": 12, "quarter": 4, "week": 52}
 """Periods of a year. A 53rd week is one more week: a year ago is 52 weeks back."""
 
 HORIZON: Final[dict[Period, int]] = {"month": 6, "quarter": 4, "week": 13}
-"""Periods forecast if nobody says how many."""
+"""Periods forecast by default."""
 
 MONTHS: Final = 12
 QUARTER: Final = 3
@@ -47,7 +47,7 @@ _BEFORE_1970: Final = 1970 * MONTHS
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """Months, quarters or weeks, and which dates stand for them.
+    """Months, quarters or weeks, and which dates denote them.
 
     The number of a month is year * 12 + month - 1, of a quarter that divided by 3, of a week the
     weeks since 1970. Days are those since 1970-01-01.
@@ -68,7 +68,7 @@ class Frequency:
 
     @property
     def horizon(self) -> int:
-        """Return how many periods are forecast if nobody says."""
+        """Return how many periods are forecast by default."""
         return HORIZON[self.period]
 
     @property

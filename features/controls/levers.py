@@ -214,7 +214,7 @@ def _name_of(lever: Act | TariffLever) -> str:
 
 def _of_tariff(origin: Origin, lever: TariffLever) -> list[ScenarioWarning]:
     hit = charged_by(origin).get(lever.importer, ())
-    assert origin.tariffs is not None  # noqa: S101 - a scenario needs tariffs to stand on
+    assert origin.tariffs is not None  # noqa: S101 - a scenario needs tariffs
     day = np.array([(lever.effective_from - EPOCH).days])
     known = float(importer_rate(origin.tariffs, lever.importer, day)[0])
     asked = np.nan_to_num(known) + lever.add_points if lever.rate_pct is None else lever.rate_pct
@@ -234,7 +234,7 @@ def _of_tariff(origin: Origin, lever: TariffLever) -> list[ScenarioWarning]:
 
 def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
     changed = _with_acts(origin, [act])
-    assert changed is not None  # noqa: S101 - a scenario needs events to stand on
+    assert changed is not None  # noqa: S101 - a scenario needs events
     row = changed.loc[changed["event_id"] == act.event_id]
     instrument, direction = row["instrument"].iloc[0], row["direction"].iloc[0]
     places = row["destinations"].iloc[0].split(";")

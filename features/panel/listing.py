@@ -104,7 +104,7 @@ class Listing:
         over = np.nansum(self.reported, axis=0) > (1 + TOLERANCE) * self.total
         if over.any():
             months = first_few(labels[over].tolist())
-            found.append(f"stated total below the partners, which stand: {months}")
+            found.append(f"stated total below the partners, which are kept: {months}")
         return tuple(found)
 
 

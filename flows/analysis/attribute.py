@@ -29,7 +29,7 @@ def known_act(
     Args:
         events: Every version of the policy events known at ``as_of``; not modified.
         event_id: As typed.
-        as_of: The moment to stand at (UTC).
+        as_of: Moment up to which facts are known (UTC).
         later: Those known today; read for the words of an error only.
 
     Raises:
@@ -63,7 +63,7 @@ def attribution_view(
     months: int = MONTHS_AHEAD,
     track: Progress = untracked,
 ) -> AttributionView:
-    """Return what an event did, ready to be told.
+    """Return what an event did, ready for its sentences.
 
     Raises:
         DataError: ``months`` is out of range, no month is known yet, or the past is too short.

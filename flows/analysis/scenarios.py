@@ -125,9 +125,9 @@ def _of_table(settings: Settings, as_of: pd.Timestamp, commodity: str) -> Scenar
 
 @dataclass(slots=True)
 class ScenarioAnswerer:
-    """Answers scenarios where one publication stands; equal levers are computed once."""
+    """Answers scenarios on one publication's snapshot; equal levers are computed once."""
 
-    standing: ScenarioSnapshot
+    snapshot: ScenarioSnapshot
     kept: dict[str, PairedForecast] = field(default_factory=dict)
 
     def __call__(self, text: bytes) -> ScenarioResult:
@@ -136,12 +136,12 @@ class ScenarioAnswerer:
         Raises:
             DataError: It is no scenario, or contradicts itself or what is known.
         """
-        asked = read_scenario("the scenario", text, self.standing.context)
+        asked = read_scenario("the scenario", text, self.snapshot.context)
         key = canonical(asked)
         if key not in self.kept:
             if len(self.kept) >= KEPT:
                 del self.kept[next(iter(self.kept))]
-            self.kept[key] = paired(self.standing, asked)
+            self.kept[key] = paired(self.snapshot, asked)
         return told_of(asked, self.kept[key])
 
 

@@ -44,7 +44,7 @@ class Backup:
 def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Backup:
     """Copy database, MLflow, reports and settings without secrets into one verified archive.
 
-    Runs wait until the copies of both databases are made, so that what one says of the other
+    Runs wait until the copies of both databases are made, so that what one records of the other
     holds. MLflow's database is copied before its files: a run that had ended by then has all of
     them, and files of runs that began later do no harm.
 

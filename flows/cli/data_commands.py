@@ -142,8 +142,8 @@ def panel(
 
         write_result(table_rows(Settings(), moment(as_of), commodity), out=out, form=format)
         return
-    stand = moment(as_of)
-    found = open_workspace(Settings(), stand).history.panel(stand)
+    as_of_time = moment(as_of)
+    found = open_workspace(Settings(), as_of_time).history.panel(as_of_time)
     for row in found.suspicious.itertuples(index=False):
         echo(
             f"suspicious: {row.statement}, {row.residual_t:+,.0f} t from the rest; {row.source_url}"

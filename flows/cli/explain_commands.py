@@ -97,13 +97,13 @@ def attribute(
     from service.report.attribution_words import sentences
     from store.facts.reading import read_events
 
-    settings, stand = Settings(), moment(as_of)
-    workspace = open_workspace(settings, stand)
+    settings, as_of_time = Settings(), moment(as_of)
+    workspace = open_workspace(settings, as_of_time)
     engine = store_of(settings)
     later = read_events(engine, as_of=utc_today())
-    act = known_act(read_events(engine, as_of=stand), event_id, as_of=stand, later=later)
+    act = known_act(read_events(engine, as_of=as_of_time), event_id, as_of=as_of_time, later=later)
     view = attribution_view(
-        workspace.history, act, as_of=stand, spec=workspace.spec, months=months, track=track
+        workspace.history, act, as_of=as_of_time, spec=workspace.spec, months=months, track=track
     )
     for sentence in sentences(view):
         echo(sentence)
@@ -121,11 +121,11 @@ def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None
     """
     from flows.context.workspace import open_workspace
 
-    stand = moment(as_of)
-    found = open_workspace(Settings(), stand).history.gaps(stand)
+    as_of_time = moment(as_of)
+    found = open_workspace(Settings(), as_of_time).history.gaps(as_of_time)
     if found.empty:
         echo(
-            f"no partner import records are known on {stand:%Y-%m-%d}; the table is empty. "
+            f"no partner import records are known on {as_of_time:%Y-%m-%d}; the table is empty. "
             "Load some, e.g. with `magnetcast ingest census`."
         )
     beyond = found.loc[found["state"] == "out"]
@@ -195,10 +195,10 @@ def _earlier(since: str) -> "Which":
     """Return the number given, or the last moment of a day, or the moment given."""
     if since.isdecimal() and len(since) < len("YYYYMMDD"):
         return int(since)
-    stand = moment(since, option="--since")
-    if stand != stand.normalize():
-        return stand
-    return stand + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+    as_of_time = moment(since, option="--since")
+    if as_of_time != as_of_time.normalize():
+        return as_of_time
+    return as_of_time + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
 
 def _days(row: Mapping[Hashable, Any]) -> tuple[str, str]:

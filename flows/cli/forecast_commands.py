@@ -52,7 +52,7 @@ Freq = Annotated[
     str | None,
     Parameter(
         help="What the panel's periods are: M, Q or W, or pandas' names of them such as W-MON; "
-        "told by its dates if left out."
+        "inferred from its dates if left out."
     ),
 ]
 
@@ -71,15 +71,15 @@ def run(
     Full partner tables in the store are forecast first, then the magnets. With --commodity only the
     partner table of that commodity; with --commodities only those of the file, one model per group.
     """
-    settings, stand = Settings(), moment(as_of)
+    settings, as_of_time = Settings(), moment(as_of)
     if commodities is not None:
-        run_file_and_tell(settings, stand, commodities, commodity=commodity)
+        run_file_and_tell(settings, as_of_time, commodities, commodity=commodity)
         return
     if commodity is not None:
-        run_table_and_tell(settings, stand, commodity)
+        run_table_and_tell(settings, as_of_time, commodity)
         return
-    run_tables_and_tell(settings, stand)
-    run_and_tell(settings, stand)
+    run_tables_and_tell(settings, as_of_time)
+    run_and_tell(settings, as_of_time)
 
 
 def predict(
@@ -132,10 +132,10 @@ def predict(
         from flows.ingest.ingest import ingest_if_empty
         from flows.panels.backtest_files import predict_evidence
 
-        stand = moment(as_of)
-        own = None if asked.is_empty else magnets_recipe(settings, stand, asked).spec
+        as_of_time = moment(as_of)
+        own = None if asked.is_empty else magnets_recipe(settings, as_of_time, asked).spec
         ingest_if_empty(settings)
-        write_result(predict_evidence(settings, stand, own), out=out, form=format)
+        write_result(predict_evidence(settings, as_of_time, own), out=out, form=format)
         return
     spec = panel_recipe(settings, asked).spec
     files = PanelFiles(
@@ -192,8 +192,10 @@ def backtest(
 
     settings, asked = Settings(), RecipeRequest(recipe, set or ())
     if panel is None:
-        stand = moment(as_of)
-        replay_evidence(settings, stand, out=out, spec=magnets_recipe(settings, stand, asked).spec)
+        as_of_time = moment(as_of)
+        replay_evidence(
+            settings, as_of_time, out=out, spec=magnets_recipe(settings, as_of_time, asked).spec
+        )
         return
     files = PanelFiles(
         panel, covariates, tree, controls, PanelOptions(names_of(columns), freq=freq)

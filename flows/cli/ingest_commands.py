@@ -96,7 +96,7 @@ def figure(
     published_on: Day = None,
     note: Annotated[str, Parameter(help="Remark, e.g. 'about'.")] = "",
 ) -> None:
-    """Load one published figure from the command line; known from today unless told otherwise."""
+    """Load one published figure, known from today or from --published-on."""
     settings = Settings()
     calendar = calendar_of(settings)
     _ingest(

@@ -49,7 +49,8 @@ def train(
         ),
     ] = None,
     freq: Annotated[
-        str | None, Parameter(help="M, Q or W, for all panels or each; told by their dates.")
+        str | None,
+        Parameter(help="M, Q or W, for all panels or each; else inferred."),
     ] = None,
     out: Annotated[
         Path | None, Parameter(help="JSON file for the tuned choices; stdout if left out.")
@@ -61,21 +62,21 @@ def train(
     --panel the panel engine's settings are tuned on early months of panels instead; nothing is
     registered.
     """
-    settings, stand = Settings(), moment(as_of)
+    settings, as_of_time = Settings(), moment(as_of)
     asked = RecipeRequest(recipe, set or ())
     if tune is not None or panel is not None:
         from flows.panels.tune import TRIALS, TuningRequest, evidence_file, tune_files
 
-        files = panel or str(evidence_file(settings, stand))
+        files = panel or str(evidence_file(settings, as_of_time))
         trials = TRIALS if tune is None else tune
         start = panel_recipe(settings, asked).spec
         tune_files(settings, TuningRequest(trials, files, before, horizon, freq), start, out=out)
         return
-    chosen = magnets_recipe(settings, stand, asked).spec
+    chosen = magnets_recipe(settings, as_of_time, asked).spec
     from flows.training.train import train as flow
 
     with single_writer(settings):
-        flow(settings, stand, spec=chosen)
+        flow(settings, as_of_time, spec=chosen)
 
 
 def promote(
@@ -104,11 +105,11 @@ def promote(
     from flows.training.promote import PromotionRequest, tell
     from flows.training.promote import promote as flow
 
-    settings, stand = Settings(), moment(as_of)
+    settings, as_of_time = Settings(), moment(as_of)
     why = reason if accept is None else accept
     is_accepted = force or accept is not None
     with single_writer(settings):
-        found = flow(settings, stand, version, PromotionRequest(shadow, is_accepted, why))
+        found = flow(settings, as_of_time, version, PromotionRequest(shadow, is_accepted, why))
     write_result(found.decision.table, out=out, form=format)
     tell(found, "by the rules" if found.decision.is_passed else f"accepted: {why}")
     if not found.is_champion:
@@ -118,7 +119,7 @@ def promote(
 def rollback(
     *,
     as_of: AsOf = None,
-    reason: Annotated[str, Parameter(help="Why; kept with the model taken back.")] = "not told",
+    reason: Annotated[str, Parameter(help="Why; kept with the model taken back.")] = "not given",
 ) -> None:
     """Make the previous champion publish again, from the next run on.
 
@@ -126,9 +127,9 @@ def rollback(
     """
     from flows.training.promote import rollback as flow
 
-    settings, stand = Settings(), moment(as_of)
+    settings, as_of_time = Settings(), moment(as_of)
     with single_writer(settings):
-        now, bad = flow(settings, stand, reason)
+        now, bad = flow(settings, as_of_time, reason)
     echo(f"rollback  version {now.version} ({now.model_version}) is champion again")
     echo(f"rollback  version {bad.version} was taken back: {bad.rolled_back}")
 

@@ -108,10 +108,10 @@ def summary(result: "Result", name: str) -> str:
         return f"table     {name}: not forecast. {result}"
     made = result.forecasts
     places = set(made["destination"]) - {WORLD, EU27}
-    said = f"; {result.verdict}" if result.verdict else ""
+    verdict = f"; {result.verdict}" if result.verdict else ""
     return (
         f"table     {name}: {len(places)} destinations, {made['period'].min()} to "
-        f"{made['period'].max()}, {result.rows_published} rows published{said}; {result.report}"
+        f"{made['period'].max()}, {result.rows_published} rows published{verdict}; {result.report}"
     )
 
 

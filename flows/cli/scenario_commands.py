@@ -20,8 +20,8 @@ from sources.files.scenario import read_scenario, with_probabilities
 from store.errors import DataError
 from store.settings import Settings
 
-TOLD = ("base_mean", "scenario_mean", "warning")
-"""Columns that a table on the terminal leaves out: warnings are told beside it."""
+UNSHOWN = ("base_mean", "scenario_mean", "warning")
+"""Columns that a table on the terminal leaves out: warnings are printed beside it."""
 
 Probabilities = Annotated[
     tuple[str, ...],
@@ -50,11 +50,11 @@ def scenario(
     from flows.ingest.ingest import ingest_if_empty
     from models.policy.scenario import paired
 
-    settings, content, stand = Settings(), content_of(file), moment(as_of)
+    settings, content, as_of_time = Settings(), content_of(file), moment(as_of)
     config = MAGNETS if commodity is None else table_config(commodity)
     if config.is_main:
         ingest_if_empty(settings)
-    snapshot = scenario_snapshot(settings, stand, config)
+    snapshot = scenario_snapshot(settings, as_of_time, config)
     asked = read_scenario(file.name, content, snapshot.context)
     asked = with_probabilities(asked, probability, snapshot.context)
     found = paired(snapshot, asked)
@@ -64,7 +64,7 @@ def scenario(
     for warning in found.table["warning"].drop_duplicates().loc[lambda text: text != ""]:
         echo(f"warning   {warning}")
     is_shown = format == "table" and out is None
-    table = found.table.drop(columns=list(TOLD)) if is_shown else found.table
+    table = found.table.drop(columns=list(UNSHOWN)) if is_shown else found.table
     write_result(_rounded(table), out=out, form=format)
 
 
@@ -121,8 +121,8 @@ def diversion(
     no alert. Alerts are sentences on stderr; with --commodity the same for a full partner table.
     """
     check_rate(rate)
-    settings, stand = Settings(), moment(as_of)
-    flows, acts = _known(settings, stand, commodity)
+    settings, as_of_time = Settings(), moment(as_of)
+    flows, acts = _known(settings, as_of_time, commodity)
     if event is not None:
         episode = acts.named(event)
         if acts.is_on_all(episode):

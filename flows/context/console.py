@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 CONSOLE: Final = Console(stderr=True, highlight=False)
 
 LOG: Final = logging.getLogger("magnetcast")
-"""What is told is logged here too; jobs hand it to Prefect (``flows.context.prefect_runs``)."""
+"""Messages are logged here too; jobs send them to Prefect (``flows.context.prefect_runs``)."""
 LOG.setLevel(logging.INFO)
 LOG.propagate = False
 

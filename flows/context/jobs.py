@@ -51,7 +51,7 @@ def recorded_job(
     """
     now = utc_now()
     if job in jobs.LOCKED_JOBS and not jobs.is_open():
-        with suppress(StoreError):  # whatever records first says that MLflow is away
+        with suppress(StoreError):  # whatever records first reports that MLflow is away
             jobs.settle_runs(settings, before_ms=_milliseconds(now - LONGEST))
     tags = {
         jobs.JOB_TAG: job,

@@ -1,10 +1,11 @@
-"""What the libraries beneath are told before they load."""
+"""Settings of the libraries beneath, made before they load."""
 
 import os
 from typing import Final
 
 DEFAULTS: Final = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_CLIENT_MAX_RETRIES": "3",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
@@ -14,13 +15,13 @@ DEFAULTS: Final = {
     "DO_NOT_TRACK": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-"""Unless the environment says otherwise: no telemetry, no tracebacks beside our own message,
-patience with a busy machine but not minutes per call for an MLflow that is away (the fallback chain
-answers then), none of the ten processes by which MLflow's server judges language models, and no
-threads that spin while they wait."""
+"""Unless the environment sets them otherwise: no telemetry, no tracebacks beside our own message,
+patience with a busy machine but not minutes per call for a Prefect server or an MLflow that is gone
+(the fallback chain forecasts then), none of the ten processes by which MLflow's server judges
+language models, and no threads that spin while they wait."""
 
 
 def set_defaults() -> None:
-    """Set what the environment does not say; Prefect and MLflow read it when they are loaded."""
+    """Set what the environment does not; Prefect and MLflow read it when they are loaded."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)

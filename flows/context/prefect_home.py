@@ -31,7 +31,7 @@ class PrefectServer:
     address: str
     """Of its API; empty for a server of the command's own."""
     message: str
-    """What `magnetcast status` says of it."""
+    """Its line in `magnetcast status`."""
     is_lost: bool = False
     """Whether ``magnetcast up`` started one that does not answer."""
 
@@ -72,7 +72,7 @@ def choose_server(home: Path) -> PrefectServer:
     """
     if named := [name for name in BY_HAND if os.environ.get(name)]:
         given = ", ".join(f"{name}={os.environ[name]}" for name in named)
-        return PrefectServer(os.environ.get(named[0], ""), f"as the environment says: {given}.")
+        return PrefectServer(os.environ.get(named[0], ""), f"as set in the environment: {given}.")
     folder, address = prefect_folder(home), _address(home)
     os.environ["PREFECT_HOME"] = str(folder)
     if address and _answers(address):

@@ -28,7 +28,7 @@ RUN_LOGS: Final = ("prefect.flow_runs", "prefect.task_runs")
 
 
 class _OfRun(logging.Handler):
-    """Hands what is told on the terminal to the run in whose course it is told."""
+    """Copies messages on the terminal to the log of the Prefect run in progress."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(MissingContextError):
@@ -110,7 +110,7 @@ def kept_step(name: str, cache: DigestCache, work: Callable[[], _R]) -> _R:
 
 
 def _show_messages() -> None:
-    """Send what is told to Prefect's page of the run; the terminal has it already."""
+    """Send messages to Prefect's page of the run; the terminal has them already."""
     LOG.addHandler(_HANDLER)
     for name in RUN_LOGS:
         logger = logging.getLogger(name)

@@ -86,7 +86,7 @@ def panel_recipe(settings: Settings, asked: RecipeRequest | None = None) -> Reci
 
 
 def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe[ModelSpec]:
-    """Return the champion's recipe if it stood by then, else the defaults.
+    """Return the champion's recipe if it existed by then, else the defaults.
 
     What differed from the defaults when it was trained is laid over the defaults of today.
     """
@@ -96,7 +96,7 @@ def _of_champion(settings: Settings, as_of: pd.Timestamp) -> Recipe[ModelSpec]:
     try:
         champion = registry.champion(settings)
     except StoreError:
-        return Recipe(ModelSpec())  # no model can be asked or kept either, which is told there
+        return Recipe(ModelSpec())  # no model can be asked or kept either, which is reported there
     if champion is None or not champion.parameters or pd.Timestamp(champion.as_of) > as_of:
         return Recipe(ModelSpec())
     where = f"champion, version {champion.version}"

@@ -86,8 +86,10 @@ def ingest_if_empty(settings: Settings) -> None:
     with single_writer(settings, is_first=True):
         wanted = bundled(settings)
         report = _stored(settings, wanted, receive, guard, write_batch)
-    told = describe(report, wanted.place, store_of(settings))
-    echo(f"ingest    the home {settings.home} was empty, so the bundled facts were loaded: {told}")
+    loaded = describe(report, wanted.place, store_of(settings))
+    echo(
+        f"ingest    the home {settings.home} was empty, so the bundled facts were loaded: {loaded}"
+    )
 
 
 def _stored(
@@ -202,7 +204,7 @@ def _refusal(
     made = read_vintages(engine).sort_values("id")["ingested_at"]
     if len(made) and (last := made.iloc[-1]) > now + pd.Timedelta(days=1):
         return DataError(
-            f"This machine's clock says {now:%Y-%m-%d %H:%M} UTC, and the last ingest was on "
+            f"This machine's clock is at {now:%Y-%m-%d %H:%M} UTC, and the last ingest was on "
             f"{last:%Y-%m-%d %H:%M} UTC; so {len(refused)} files seem to come from the future. "
             "Expected a clock that goes forward. Set the clock; nothing was ingested."
         )

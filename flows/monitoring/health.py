@@ -1,7 +1,7 @@
 """System health: the facts, what is wrong, and one code for both.
 
 :func:`examine` collects the facts, :mod:`flows.monitoring.health_checks` decides what they mean and
-docs/operations.md says what to do.
+docs/operations.md has the remedies.
 """
 
 import shutil
@@ -131,7 +131,7 @@ def _with_champion(settings: Settings, latest: pd.DataFrame, facts: HealthFacts)
 
 
 def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
-    """Add what the database says."""
+    """Add the findings on the database."""
     now = facts.now
     calendar = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now))
     due = calendar.last_released(now)
@@ -222,10 +222,10 @@ def slo_readings(
         now: The moment (UTC).
     """
     own = figures.loc[(figures["origin"] == ORIGIN) & figures["usable"]]
-    return freshness(_stood(forecasts, runs), own, calendar, now=now)
+    return freshness(_published(forecasts, runs), own, calendar, now=now)
 
 
-def _stood(forecasts: pd.DataFrame, runs: pd.DataFrame) -> list[PublishedMoment]:
+def _published(forecasts: pd.DataFrame, runs: pd.DataFrame) -> list[PublishedMoment]:
     """Return when each published moment could first be read: its run's end, else the moment."""
     done = runs.loc[runs["flow"].eq(MAIN) & runs["status"].eq("finished")]
     ended = done.groupby("as_of")["finished_at"].min()

@@ -138,7 +138,7 @@ def _clock(facts: HealthFacts) -> Iterator[Found]:
     last = facts.last_ingest_at
     if last is not None and last > facts.now + pd.Timedelta(days=1):
         message = (
-            f"this machine's clock says {facts.now:%Y-%m-%d}, and the last ingest was on "
+            f"this machine's clock is at {facts.now:%Y-%m-%d}, and the last ingest was on "
             f"{last:%Y-%m-%d}: the clock was moved"
         )
         yield "clock", DEGRADED, message

@@ -18,7 +18,7 @@ from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.monitoring.health import MAIN, slo_readings
 from flows.operations.prefect_events import alarm
-from models.monitoring.drift import error_readings, standing_cells
+from models.monitoring.drift import error_readings, published_cells
 from models.monitoring.feature_drift import feature_readings
 from models.monitoring.readings import Reading, contradictions, durations
 from models.registry import model_store, registry, tracking
@@ -112,8 +112,8 @@ def _errors(settings: Settings, forecasts: pd.DataFrame) -> list[Reading]:
         text = tracking.read_text(settings, run.run_id, "cells.csv")
         if text is not None:
             replayed = pd.read_csv(io.StringIO(text), parse_dates=["period"])
-            stood = forecasts.assign(period=pd.to_datetime(forecasts["period"]))
-            return error_readings(standing_cells(replayed, stood.sort_values("as_of")))
+            by_period = forecasts.assign(period=pd.to_datetime(forecasts["period"]))
+            return error_readings(published_cells(replayed, by_period.sort_values("as_of")))
     return []
 
 

@@ -1,4 +1,4 @@
-"""System status: in words, as a table, and for the service with what the runbook says to do."""
+"""System status: in words, as a table, and for the service with the runbook's steps."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ ALWAYS_SHOWN: Final = frozenset({"slo", "score-drift", "naive", "coverage-drift"
 
 
 def status_lines(health: SystemHealth) -> list[str]:
-    """Return the status, then what is wrong, each with the page that says what to do."""
+    """Return the status, then what is wrong, each with the page of its remedy."""
     alarms = [
         f"{'BROKEN' if one.code > 1 else 'WARNING'} {one.alarm}: {one.message} "
         f"(docs/operations.md#{one.alarm})"

@@ -155,7 +155,7 @@ def _start_missing(settings: Settings, server: LocalServer, variables: Mapping[s
 
 
 def _stop(settings: Settings, name: str) -> bool:
-    """Stop a server; without Prefect's no command is told of one."""
+    """Stop a server; without Prefect's, no command is pointed to one."""
     if name == "prefect":
         remove_profile(settings.home)
     return stop(settings, name)

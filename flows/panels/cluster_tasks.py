@@ -133,7 +133,7 @@ SKLEARN: Final = {
     "min_data_in_leaf": "min_child_samples",
     "seed": "random_state",
 }
-"""LightGBM's own names and those of its Dask estimator, whose defaults would else stand beside."""
+"""LightGBM's own names and those of its Dask estimator, whose defaults would be set too."""
 
 
 class LostWorkerError(Exception):
@@ -214,7 +214,7 @@ def _heads(client: Client, files: Sequence[Path], counts: Sequence[int], spec: E
             client=client, n_estimators=spec.rounds, tree_learner="data", **parameters
         )
         with client.as_current(), warnings.catch_warnings():
-            # Threads are those of the workers, and LightGBM says so each time.
+            # Threads are those of the workers, and LightGBM warns of it each time.
             warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored", UserWarning)
             heads[name] = model.fit(features, target, sample_weight=weight).booster_
     return heads

@@ -171,8 +171,8 @@ def _write_own(
 ) -> tuple[int, list[str]]:
     """Write the forecasts of a part; return the number of rows and the series without."""
     frequency = known.frequency
-    said = (one[MODEL].table(found.names, known.last, frequency) for one in forecasts)
-    files = (forecast_file(rows, status=status, frequency=frequency) for rows in said)
+    tables = (one[MODEL].table(found.names, known.last, frequency) for one in forecasts)
+    files = (forecast_file(rows, status=status, frequency=frequency) for rows in tables)
     rows, names = _write_forecasts(
         out / found.part.name / "forecast.parquet", files, beside=found.block.parent
     )

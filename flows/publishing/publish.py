@@ -60,10 +60,10 @@ class PublicationDraft:
     table: pd.DataFrame = field(repr=False)
     """As ``flows.training.predict.Forecast``."""
     origin: Origin | None = field(default=None, repr=False)
-    """Where it stands; None where nothing tells what is absurd."""
+    """Its snapshot; None where absurd numbers cannot be recognised."""
     config: RunConfig = MAGNETS
     made_with: Mapping[str, object] = field(default_factory=dict)
-    """What the record of the publication says of its facts."""
+    """The publication's own record of its facts."""
     panel: StoredPanel | None = field(default=None, repr=False)
     """What was known of past months."""
 
@@ -152,9 +152,9 @@ def held_like(
 
 
 def day_of(as_of: pd.Timestamp) -> pd.Timestamp:
-    """Return the last moment of a day: what was published on it stands for all of it.
+    """Return the last moment of a day: a publication counts for the whole day.
 
-    A person who runs after the schedule did names no moment, and so stands at the day's first.
+    A person who runs after the schedule did names no moment, and so is as of the day's start.
     """
     return as_of.normalize() + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
@@ -182,7 +182,7 @@ def report_folder(
 
 
 def draft_folder(draft: PublicationDraft) -> Path:
-    """Return where the report of a draft belongs; of numbers that stand already, beside them."""
+    """Return where the report of a draft belongs; of numbers published before, beside them."""
     config = draft.config
     number = published_number(
         draft.engine,

@@ -147,7 +147,7 @@ def tell(found: Reproduction) -> None:
 
 
 def _published(engine: Engine, moment: pd.Timestamp, commodity: str) -> pd.DataFrame:
-    """Return the rows that stand at a moment, or at the last moment of a day."""
+    """Return the rows in force at a moment, or at the last moment of a day."""
     rows = read_forecasts(engine, commodity=commodity)
     moments = rows["as_of"].drop_duplicates()
     day = moments[(moments >= moment) & (moments < moment.normalize() + pd.Timedelta(days=1))]

@@ -54,29 +54,29 @@ def reproduce_evidence(workspace: Workspace, rows: pd.DataFrame) -> pd.DataFrame
     in_order(rows, features)
     speaker = rows.drop_duplicates("destination").set_index("destination")["model"]
     names = [str(speaker[series]) for series in origin.series]
-    said = _said(workspace, origin, features, list(dict.fromkeys(names)))
+    forecasts = _forecasts_by(workspace, origin, features, list(dict.fromkeys(names)))
     count = len(origin.targets)
     table = pd.DataFrame(np.nan, index=range(len(features)), columns=NUMBERS)
     for row, name in enumerate(names):
         own = slice(row * count, (row + 1) * count)
-        table.iloc[own] = said[name].table[NUMBERS].to_numpy()[own]
+        table.iloc[own] = forecasts[name].table[NUMBERS].to_numpy()[own]
     effect = effect_at(origin, workspace.history.analogs(workspace.as_of))
     made = stages_from(table, origin, effect).published
     return _put_back(rows, features, made)
 
 
-def _said(
+def _forecasts_by(
     workspace: Workspace, origin: Origin, features: pd.DataFrame, names: list[str]
 ) -> dict[str, FallbackForecast]:
     """Return the predictions of each model that answered."""
-    said: dict[str, FallbackForecast] = {}
+    forecasts: dict[str, FallbackForecast] = {}
     gone: list[str] = []
     memory: ResidualHistory | None = None
     for name in names:
         status = next((s for start, s in WITHOUT_MODEL.items() if name.startswith(start)), None)
         if status is None:
             try:
-                said[name] = modelled(_model(workspace.settings, name), features)
+                forecasts[name] = modelled(_model(workspace.settings, name), features)
             except StoreError as err:
                 gone.append(str(err))
         elif not name.endswith(workspace.spec.digest):
@@ -87,10 +87,10 @@ def _said(
                 memory = backtest_evidence(
                     workspace.history, workspace.as_of, spec=spec, track=track
                 ).residuals
-            said[name] = plain(status, origin, memory, workspace.spec)
+            forecasts[name] = plain(status, origin, memory, workspace.spec)
     if gone:
         raise MissingModelError(*gone)
-    return said
+    return forecasts
 
 
 def _model(settings: Settings, name: str) -> TrainedModel:

@@ -214,7 +214,7 @@ def hindsight(past: Sequence[PartnerTable]) -> tuple[str, ...]:
     return (note,)
 
 
-TOLD: Final = (ALL, WORLD, EU27)
+SHOWN_SCOPES: Final = (ALL, WORLD, EU27)
 """Scopes whose scores MLflow keeps as metrics; the others are in its table."""
 
 
@@ -228,7 +228,9 @@ def record(snapshot: TableSnapshot, result: Backtest) -> str | None:
     name = f"table {snapshot.config.published_as}"
     try:
         with tracking.open_run(snapshot.settings, name=name, tags=_tags(snapshot)) as run:
-            metrics = own_metrics(scores.loc[scores["scope"].isin(TOLD)]) if len(scores) else {}
+            metrics = (
+                own_metrics(scores.loc[scores["scope"].isin(SHOWN_SCOPES)]) if len(scores) else {}
+            )
             run.summary(snapshot.spec.choices, metrics, _dataset(snapshot))
             if len(scores):
                 log_board(run, scoreboard(result.cells))

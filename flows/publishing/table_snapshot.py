@@ -57,7 +57,7 @@ class TableSnapshot:
 
     @property
     def as_of(self) -> pd.Timestamp:
-        """Return the moment the forecaster stands at (UTC)."""
+        """Return the forecaster's as_of (UTC)."""
         return self.group.as_of
 
     @property

@@ -95,9 +95,9 @@ def named_scores(result: Backtest, *, as_of: pd.Timestamp, model_version: str) -
         as_of: Its moment.
         model_version: Name of the product's model.
     """
-    told = kept_scores(result)
-    named = told["model"].where(told["model"] != MODEL, model_version)
-    return told.assign(as_of=as_of, model=named)
+    kept = kept_scores(result)
+    named = kept["model"].where(kept["model"] != MODEL, model_version)
+    return kept.assign(as_of=as_of, model=named)
 
 
 def kept_scores(result: Backtest) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def carried(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def evidence_scoreboard(workspace: Workspace, result: Backtest) -> Scoreboard:
-    """Return the scoreboard of the evidence panel, its shock months told from what is known now."""
+    """Return the scoreboard of the evidence panel, its shock months as known now."""
     now = workspace.history.origin(workspace.as_of)
     months = now.first + np.arange(now.tonnes.shape[1])
     table = pd.DataFrame(now.tonnes, index=list(now.series), columns=months)

@@ -1,4 +1,4 @@
-"""Forecast at an as_of: by the champion if it stood by then, else by one trained as of that day."""
+"""Forecast at an as_of: by the champion if there was one, else by one trained as of that day."""
 
 import json
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ from models.forecasting.fallback import (
     FallbackResult,
     FallbackStep,
     answerable,
-    climb,
     modelled,
     plain,
     remembered,
+    run_fallback_chain,
 )
 from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
@@ -49,7 +49,7 @@ from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 
 REPLAY: Final = "replay"
-"""Status of what a model trained as of that day says, before the champion stood."""
+"""Status of the forecast of a model trained as of that day, before the champion existed."""
 
 STALE: Final = "stale"
 
@@ -98,7 +98,7 @@ def predict(
 class TrainedForecast:
     """A forecast with all that it was made of."""
 
-    climbed: FallbackResult
+    chain: FallbackResult
     """Who answered for each destination."""
     origin: Origin
     analogs: tuple[Analog, ...]
@@ -110,28 +110,28 @@ class TrainedForecast:
 
     @property
     def model(self) -> TrainedModel | None:
-        """Return the model that answered, None where only rungs without one could."""
-        return self.climbed.model
+        """Return the model that answered, None where only models without one could."""
+        return self.chain.model
 
 
 def made_at(
     workspace: Workspace, result: EvidenceBacktest | None, version: int | None
 ) -> TrainedForecast:
     """Return the forecast at an as_of and what it was made of; arguments as for ``predict``."""
-    with span("features", {"as_of": str(workspace.as_of)}) as told:
+    with span("features", {"as_of": str(workspace.as_of)}) as attributes:
         origin = workspace.history.origin(workspace.as_of)
-        told["rows"] = len(rows_of(origin))
+        attributes["rows"] = len(rows_of(origin))
         LOG.info("features  %s rows of %s columns", *rows_of(origin).shape)
     return made_on(workspace, rungs_of(workspace, origin, result, version), origin)
 
 
-def made_on(workspace: Workspace, rungs: Sequence[FallbackStep], origin: Origin) -> TrainedForecast:
-    """Return the forecast that the highest rungs make at an origin."""
-    rows, climbed = rows_of(origin), climb(rungs, origin)
+def made_on(workspace: Workspace, steps: Sequence[FallbackStep], origin: Origin) -> TrainedForecast:
+    """Return the forecast of the first models of the chain that can, at an origin."""
+    rows, chain = rows_of(origin), run_fallback_chain(steps, origin)
     analogs = workspace.history.analogs(workspace.as_of)
     effect = effect_at(origin, analogs)
-    stages = decomposition.stages_from(climbed.table, origin, effect)
-    return TrainedForecast(climbed, origin, analogs, effect, rows, stages)
+    stages = decomposition.stages_from(chain.table, origin, effect)
+    return TrainedForecast(chain, origin, analogs, effect, rows, stages)
 
 
 def forecast(
@@ -148,7 +148,7 @@ def forecast_of(made: TrainedForecast) -> Forecast:
     """Return a forecast ready to publish."""
     if words := words_of(made.effect, made.analogs):
         echo(f"predict   {words}")
-    rows, taken, count = made.rows, made.climbed.taken, len(made.origin.targets)
+    rows, taken, count = made.rows, made.chain.taken, len(made.origin.targets)
     late = made.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
     labels = rows[["destination", "horizon"]].assign(
         cutoff=month_label(made.origin.cutoff),
@@ -158,7 +158,7 @@ def forecast_of(made: TrainedForecast) -> Forecast:
         status=np.repeat([_status(one, late=late) for one in taken], count),
     )
     published = pd.concat([labels, made.stages.published], axis=1)[list(FORECAST_COLUMNS)]
-    published["reason"] = np.repeat(made.climbed.reasons, count)
+    published["reason"] = np.repeat(made.chain.reasons, count)
     published["drivers"], published["contributions"] = why_of(made)
     for line in _exceptions(made):
         echo(f"predict   {line}")
@@ -169,13 +169,13 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
     """Return drivers and contributions of each row, as JSON."""
     drivers_of, parts_of = pd.Series("[]", index=made.rows.index), []
     moved = (made.stages.coherent["p50"], made.stages.published["p50"])
-    for status, spoken in made.climbed.spoken.items():
-        own = made.climbed.rows_by(status, len(made.origin.targets))
-        if spoken.model is None:
-            said = spoken.table["p50"].to_numpy()
-            parts = decomposition.plain_contributions(said, made.rows, made.origin, made.stages)
+    for status, forecast in made.chain.by_status.items():
+        own = made.chain.rows_by(status, len(made.origin.targets))
+        if forecast.model is None:
+            median = forecast.table["p50"].to_numpy()
+            parts = decomposition.plain_contributions(median, made.rows, made.origin, made.stages)
         else:
-            rows, heads, card = answerable(made.rows), spoken.model.heads, spoken.model.card
+            rows, heads, card = answerable(made.rows), forecast.model.heads, forecast.model.card
             parts = decomposition.contributions(heads, card, rows, made.origin, made.stages)
             named = decomposition.drivers(heads, card, rows, *moved)
             drivers_of = drivers_of.mask(own, pd.Series(named))
@@ -187,14 +187,14 @@ def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
 def rungs_of(
     workspace: Workspace, origin: Origin, result: EvidenceBacktest | None, version: int | None
 ) -> list[FallbackStep]:
-    """Return who may answer, highest first: models by who stood then, then those without one."""
+    """Return who may answer, highest first: models that existed then, then steps without one."""
     rows = rows_of(origin)
 
     @cache
     def memory() -> ResidualHistory:
         if result is not None:
             return result.residuals
-        echo("predict   a lower rung must answer: learning its bands from the past")
+        echo("predict   the fallback must forecast: learning its bands from the past")
         return remembered(workspace.history, workspace.as_of)
 
     def without_model(status: str, name: str) -> FallbackStep:
@@ -211,9 +211,9 @@ def rungs_of(
 def _models(
     workspace: Workspace, rows: pd.DataFrame, result: EvidenceBacktest | None, version: int | None
 ) -> list[FallbackStep]:
-    """Return the champion if it stood by then, else the model trained as of that day; then before.
+    """Return the champion of then, else the model trained as of that day; then those before.
 
-    Whoever was promoted later than the moment has no rung at it.
+    A model promoted later than the moment is not in its chain.
     """
     try:
         holders = registry.champion(workspace.settings), registry.previous(workspace.settings)
@@ -222,32 +222,32 @@ def _models(
     champion, previous = (
         one if one and pd.Timestamp(one.as_of) <= workspace.as_of else None for one in holders
     )
-    rungs = []
+    steps = []
     if champion is not None:
-        rungs.append(_stored(workspace, rows, CHAMPION, champion))
+        steps.append(_stored(workspace, rows, CHAMPION, champion))
     elif version is not None:
         model = registry.at_version(workspace.settings, version)
-        rungs.append(_stored(workspace, rows, REPLAY, model))
+        steps.append(_stored(workspace, rows, REPLAY, model))
     else:
-        rungs.append(trained_step(workspace, rows, result))
+        steps.append(trained_step(workspace, rows, result))
     if previous is not None and previous.version not in {version, champion and champion.version}:
-        rungs.append(_stored(workspace, rows, PREVIOUS, previous))
-    return rungs
+        steps.append(_stored(workspace, rows, PREVIOUS, previous))
+    return steps
 
 
 def _stored(workspace: Workspace, rows: pd.DataFrame, status: str, model: Champion) -> FallbackStep:
-    def says() -> FallbackForecast:
+    def predict() -> FallbackForecast:
         loaded = model_store.load(workspace.settings, model.version)
         return modelled(TrainedModel(loaded.heads, loaded.card), rows)
 
-    return FallbackStep(status, model.model_version, says)
+    return FallbackStep(status, model.model_version, predict)
 
 
 def trained_step(
     workspace: Workspace, rows: pd.DataFrame, result: EvidenceBacktest | None
 ) -> FallbackStep:
     """Return a model trained as of that day as one that may answer; it is trained at once."""
-    echo("predict   training as of that day, as no champion stood by then or a recipe was named")
+    echo("predict   training as of that day, as no champion existed by then or a recipe was named")
     history, moment, spec = workspace.history, workspace.as_of, workspace.spec
     seen = result or backtest_evidence(history, moment, spec=spec, track=track)
     trained = EvidenceForecaster(spec, seen.residuals).train(workspace.snapshot)
@@ -258,19 +258,19 @@ def _raise(err: Exception) -> FallbackForecast:
     raise err
 
 
-def _status(rung: FallbackStep, *, late: bool) -> str:
-    own = "" if rung.status in {CHAMPION, REPLAY} else f", {rung.status}"
-    return f"{STALE}{own}" if late else rung.status
+def _status(step: FallbackStep, *, late: bool) -> str:
+    own = "" if step.status in {CHAMPION, REPLAY} else f", {step.status}"
+    return f"{STALE}{own}" if late else step.status
 
 
 def _exceptions(made: TrainedForecast) -> list[str]:
-    """Say for which destinations a lower rung answers, and why."""
+    """Print for which destinations a later model of the chain forecasts, and why."""
     groups: dict[tuple[str, str], list[str]] = {}
-    answers = zip(made.origin.series, made.climbed.taken, made.climbed.reasons, strict=True)
-    for name, rung, reason in answers:
+    answers = zip(made.origin.series, made.chain.taken, made.chain.reasons, strict=True)
+    for name, step, reason in answers:
         if reason:
-            groups.setdefault((rung.status, reason), []).append(name)
+            groups.setdefault((step.status, reason), []).append(name)
     return [
-        f"{rung} answers for {', '.join(names)}, because {reason}"
-        for (rung, reason), names in groups.items()
+        f"{step} answers for {', '.join(names)}, because {reason}"
+        for (step, reason), names in groups.items()
     ]

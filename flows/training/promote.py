@@ -1,4 +1,4 @@
-"""Let a challenger publish if the evidence says so, or go back to the champion before."""
+"""Make a challenger champion if the gate allows it, or go back to the champion before."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -64,7 +64,7 @@ def scoreboard_of(
 
     Args:
         result: The backtest.
-        table: Tonnes as known now, series x months, whose shock months are told apart.
+        table: Tonnes as known now, series x months, whose shock months are scored apart.
         seed: Of the resamples behind the intervals.
         frequency: Of the periods.
     """
@@ -90,7 +90,7 @@ def write_scoreboard(board: Scoreboard, folder: Path) -> list[str]:
 
 
 SHOWN: Final = ("wape_by_origin.png", "mase_by_horizon.png", "coverage_by_horizon.png")
-"""Plots that stand beside the run in Prefect too."""
+"""Plots that Prefect's page of the run shows too."""
 
 
 def log_scoreboard(run: TrackedRun, board: Scoreboard, *, pictures: bool) -> None:
@@ -111,7 +111,7 @@ def log_scoreboard(run: TrackedRun, board: Scoreboard, *, pictures: bool) -> Non
 
 
 def log_board(run: TrackedRun, board: pd.DataFrame) -> None:
-    """Keep the product's own curves by horizon, and its scores by regime where it is told."""
+    """Keep the product's own curves by horizon, and its scores by regime where known."""
     own = board.loc[board["model"] == MODEL]
     for row in own.loc[own["kind"] == "horizon"].to_dict("records"):
         scores = {f"{name}_by_horizon": row[name] for name in CURVES if pd.notna(row[name])}

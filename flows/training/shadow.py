@@ -59,14 +59,14 @@ def version_tables(
 def trouble_of(workspace: Workspace, model: Champion) -> str:
     """Return why a registered version cannot forecast at the workspace's moment, empty if it can.
 
-    Says which destinations it would leave to the rest of the fallback chain.
+    Prints which destinations it would leave to the rest of the fallback chain.
     """
     origin = workspace.history.origin(workspace.as_of)
     try:
-        said = modelled(_loaded(workspace, model), rows_of(origin)).table[NUMBERS].to_numpy()
+        predicted = modelled(_loaded(workspace, model), rows_of(origin)).table[NUMBERS].to_numpy()
     except FAULTS as err:
         return reason_of(err)
-    faults = faults_of(said.reshape(len(origin.series), len(origin.targets), -1), origin)
+    faults = faults_of(predicted.reshape(len(origin.series), len(origin.targets), -1), origin)
     wrong = [f"{name} ({why})" for name, why in zip(origin.series, faults, strict=True) if why]
     if len(wrong) == len(faults):
         return f"it forecasts no destination: {first_few(wrong)}"
@@ -79,7 +79,7 @@ def check_forecasts(workspace: Workspace, model: Champion) -> None:
     """Refuse a version that could not forecast if it were champion.
 
     Raises:
-        DataError: It cannot; says why, and what to do.
+        DataError: It cannot; with the reason and the remedy.
     """
     if trouble := trouble_of(workspace, model):
         commit = model.git_commit or "not recorded"
@@ -98,7 +98,7 @@ def _loaded(workspace: Workspace, model: Champion) -> TrainedModel:
 
 
 def keep_shadow(workspace: Workspace, version: int) -> None:
-    """Let a challenger forecast in the shadow and keep what it says in MLflow."""
+    """Let a challenger forecast in the shadow and keep its forecast in MLflow."""
     model = registry.at_version(workspace.settings, version)
     [table] = version_tables(workspace, model, [workspace.as_of])
     tags = {
@@ -117,7 +117,7 @@ def shadow_release(workspace: Workspace, recipe: str) -> str:
     """Say which release a recipe was in shadow for, and how it did; empty if for none.
 
     Args:
-        workspace: Where the decision stands.
+        workspace: As of the decision.
         recipe: As ``models.registry.stored.recipe_of``.
     """
     runs = tracking.find_runs(workspace.settings, {"flow": "shadow", "recipe": recipe})
@@ -128,8 +128,8 @@ def shadow_release(workspace: Workspace, recipe: str) -> str:
         if text is None or moment > workspace.as_of or run.tags["cutoff"] >= now:
             continue
         shadow = pd.read_csv(io.StringIO(text))
-        told = f"forecast of {moment:%Y-%m-%d}, released since: up to {now}"
-        return told + _scored(workspace, shadow, moment)
+        line = f"forecast of {moment:%Y-%m-%d}, released since: up to {now}"
+        return line + _scored(workspace, shadow, moment)
     return ""
 
 

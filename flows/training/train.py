@@ -71,7 +71,7 @@ def _trained(workspace: Workspace, seen: EvidenceBacktest) -> int:
     outcome = promote(settings, as_of, version, result=seen)
     tell(outcome, workspace.model_version)
     if not outcome.is_champion:
-        words = "the challenger did not pass: `magnetcast promote` says why"
+        words = "the challenger did not pass: `magnetcast promote` shows why"
         if not outcome.decision.is_compared:
             words = "the challenger could not be compared with the champion: a person has to decide"
         emit(REFUSED, f"version-{version}", {"alarm": "gate", "words": words})

@@ -20,5 +20,5 @@ def trial_forecast(settings: Settings, as_of: pd.Timestamp, spec: ModelSpec) -> 
     workspace = open_workspace(settings, as_of, spec=spec)
     origin = workspace.history.origin(as_of)
     seen = backtest_evidence(workspace.history, as_of, spec=spec, track=track)
-    rungs = [trained_step(workspace, rows_of(origin), seen)]
-    return forecast_of(made_on(workspace, rungs, origin))
+    steps = [trained_step(workspace, rows_of(origin), seen)]
+    return forecast_of(made_on(workspace, steps, origin))

@@ -173,7 +173,7 @@ LAST_VALUE: Final = "last_value"
 """Name of the last known month said of all months ahead."""
 
 TIE_DIGITS: Final = 9
-"""Digits by which errors, in spreads, are told apart at most."""
+"""Digits by which errors, in spreads, are compared at most."""
 
 MOST_CELLS: Final = 20_000
 """Past errors that a band is read from, at most."""
@@ -207,8 +207,8 @@ def around(engine: Engine, own: Quantiles, name: str, distance: Floats) -> Float
         distance: Of the quantiles from the expert's forecast, in spreads, months x quantiles.
     """
     spread = engine.view.stats(engine.last).spread[own.rows]
-    said = _last_value(engine, own) if name == LAST_VALUE else _predicted(own, name)
-    values = said[:, :, None] + distance * spread[:, None, None]
+    centre = _last_value(engine, own) if name == LAST_VALUE else _predicted(own, name)
+    values = centre[:, :, None] + distance * spread[:, None, None]
     return np.sort(np.maximum(values, 0.0), axis=2)
 
 

@@ -46,11 +46,11 @@ class Stack:
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """Return the distance from the base of each row, in spreads."""
         terms = (_terms(features, self.columns, self.horizon) - self.middle) / self.unit
-        said = np.zeros(len(terms))
+        total = np.zeros(len(terms))
         # Column by column: a matrix product may round a row differently in a larger batch.
         for term, weight in zip(terms.T, self.beta, strict=True):
-            said += weight * term
-        return said
+            total += weight * term
+        return total
 
 
 def fit_stack(

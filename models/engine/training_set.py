@@ -158,7 +158,7 @@ def past_panel_stats(
 ) -> dict[int, PanelStats]:
     """Return what series x months say together at each past origin, by column.
 
-    They stand for a larger panel there, as they do where it is held whole.
+    They represent a larger panel there, as they do where it is held whole.
     """
     pasts = PastOrigins(values, last, year)
     return {origin: pasts.at(origin).common for origin in past_origins(last, horizon, spec)}

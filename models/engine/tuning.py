@@ -214,9 +214,9 @@ def _cell_errors(panel: TunedPanel, spec: EngineSpec, cutoff: int) -> Floats:
     places = [QUANTILES.index(level) for level in LEVELS]
     scale = seasonal_scale(seen, panel.frequency.year)
     parts = []
-    for said in engine.forecasts():
-        unit = scale[said.rows][:, None, None]
-        gap = later[said.rows][:, :, None] - said.tonnes[:, :, places]
+    for forecast in engine.forecasts():
+        unit = scale[forecast.rows][:, None, None]
+        gap = later[forecast.rows][:, :, None] - forecast.tonnes[:, :, places]
         loss = 2.0 * np.maximum(np.asarray(LEVELS) * gap, (np.asarray(LEVELS) - 1.0) * gap)
         usable = np.isfinite(gap[:, :, 0]) & (unit[:, :, 0] > 0)
         scaled = (loss / np.where(unit > 0, unit, 1.0))[usable]

@@ -30,7 +30,7 @@ INTERVAL: Final = (0.05, 0.95)
 
 BETTER: Final = "better"
 WORSE: Final = "worse"
-UNSURE: Final = "not told apart"
+UNSURE: Final = "not significant"
 
 DIFFERENCE_COLUMNS: Final = (
     "model", "baseline", "metric", "score", "baseline_score", "difference", "p05", "p95",
@@ -70,7 +70,7 @@ def differences(
     Cutoffs and destinations are both drawn with replacement and their cells weighed by how often
     the two were drawn, as errors of one month are alike across destinations and those of one
     destination across months. Weights are spread for small numbers of either, so that few cutoffs
-    tell little apart; one cutoff says nothing of other times, and the interval is then over
+    tell little apart; one cutoff is no evidence for other times, and the interval is then over
     destinations alone. Cutoffs closer than the longest horizon are drawn in runs. Intervals are
     too wide where errors of a month or destination have nothing in common.
 
@@ -85,8 +85,8 @@ def differences(
     Returns:
         One row per baseline and metric (mase, sql, wape): the two scores, difference (below 0 the
         model is better), p05 and p95 of its resamples, verdict (``better``, ``worse`` or ``not
-        told apart``, when 0 lies within p05..p95) and cells compared. NaN without shared cells; the
-        interval also with a single series at a single cutoff.
+        significant``, when 0 lies within p05..p95) and cells compared. NaN without shared cells;
+        the interval also with a single series at a single cutoff.
 
     Source: A. B. Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007) 386-411.
     """

@@ -57,7 +57,7 @@ def regime_of(table: pd.DataFrame, year: int = MONTHLY.year) -> "pd.Series[str]"
     Args:
         table: Tonnes, one row a series, one column a period (consecutive numbers), NaN where a
             series has no value; not modified.
-        year: Periods of a year; other than months, quarters and weeks are told alike.
+        year: Periods of a year; other than months, quarters and weeks get the same words.
 
     Returns:
         ``calm`` or ``shock`` of every column, in order. Months before there is enough to compare

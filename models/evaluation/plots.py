@@ -35,8 +35,8 @@ def score_plots(cells: pd.DataFrame, period: str = "month") -> dict[str, Figure]
     """Return figures of a backtest by name: error by horizon and by origin, each model a line.
 
     Args:
-        cells: As ``models.evaluation.scores.cell_scores`` returns; origins are told by ``as_of``,
-            without it by ``cutoff``.
+        cells: As ``models.evaluation.scores.cell_scores`` returns; origins go by ``as_of``, else
+            by ``cutoff``.
         period: What a horizon is counted in.
     """
     is_dated = "as_of" in cells
@@ -72,7 +72,7 @@ def scoreboard_plots(
             differences,
             sorted(differences["baseline"].unique()),
             f"{MODEL} less baseline, 90% interval: below 0 {MODEL} is better (green), "
-            "above worse (orange), grey not told apart",
+            "above worse (orange), grey not significant",
         ),
     }
 

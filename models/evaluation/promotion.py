@@ -27,7 +27,7 @@ BAND: Final = 0.8
 KEY: Final = ["as_of", "cutoff", "destination", "period", "horizon"]
 
 Verdict = Literal["held", "broken", "waived", "not compared"]
-"""A rule that is waived says why; one that is not compared leaves the decision to a person."""
+"""A waived rule has a reason; one that could not be compared leaves the decision to a person."""
 
 NO_CHAMPION: Final = "there is no champion yet"
 SAME_RECIPE: Final = "same recipe as the champion"
@@ -38,7 +38,7 @@ class PromotionLimits:
     """What a challenger is held to."""
 
     origins: int = 12
-    """Paired origins, at least, before a new recipe can be told from the champion's."""
+    """Paired origins, at least, before a new recipe is distinguishable from the champion's."""
     margin: float = 0.05
     """By how much its scaled quantile loss may be higher, as a share of the champion's: months
     differ that much by chance. For a new recipe the upper end of the interval counts."""
@@ -53,7 +53,7 @@ class PromotionLimits:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What is known of a challenger and of the champion it stands against."""
+    """What is known of a challenger and of the champion it is compared with."""
 
     cells: pd.DataFrame
     """Paired cells as of ``scores.cell_scores``; model is ``challenger`` or ``champion``."""
@@ -115,7 +115,7 @@ class PromotionDecision:
 
     @property
     def reasons(self) -> str:
-        """Say what stands in the way, in one line."""
+        """Return the broken rules in one line."""
         wording = [f"{one.rule}: {one.measured}, expected {one.expected}" for one in self.broken]
         wording += [f"{one.rule}: not compared, {one.why}" for one in self.of("not compared")]
         return "; ".join(wording)
@@ -162,9 +162,9 @@ def paired_cells(challenger: pd.DataFrame, champion: pd.DataFrame) -> pd.DataFra
     truth = challenger[["destination", "period", "tonnes"]].drop_duplicates()
     scale = challenger[["destination", "cutoff", "scale"]].drop_duplicates()
     key = [name for name in KEY if name in challenger and name in champion]
-    said = champion[[*key, *QUANTILE_COLUMNS, "mean"]].merge(challenger[key], on=key)
-    theirs = cell_scores(said.assign(model=CHAMPION), truth, scale)
-    ours = challenger.merge(said[key], on=key).assign(model=CHALLENGER)
+    paired = champion[[*key, *QUANTILE_COLUMNS, "mean"]].merge(challenger[key], on=key)
+    theirs = cell_scores(paired.assign(model=CHAMPION), truth, scale)
+    ours = challenger.merge(paired[key], on=key).assign(model=CHALLENGER)
     return pd.concat([ours, theirs], ignore_index=True)
 
 
@@ -209,7 +209,7 @@ def _rule(
 
 
 def _nothing_to_compare(trial: Challenge, name: str, expected: str) -> PromotionRule:
-    """Return the rule where no forecast of the champion stands beside the challenger's."""
+    """Return the rule where the champion has no forecast of the challenger's cells."""
     measured = "no month scored for both"
     if waived := _no_need(trial):
         return PromotionRule(name, measured, expected, "waived", waived)

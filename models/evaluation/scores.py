@@ -130,7 +130,7 @@ def board_of(sums: pd.DataFrame) -> pd.DataFrame:
         sums: As ``totals`` by model and some of ``CUTS``, one part after the other.
 
     Returns:
-        As ``scoreboard``, cut by what the totals are told by.
+        As ``scoreboard``, cut by what identifies the totals.
     """
     counted = sums.assign(all="all")
     return _board(counted.columns, lambda kind: counted.groupby([kind, "model"])[ADDED].sum())

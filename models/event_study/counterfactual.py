@@ -79,7 +79,7 @@ def act_of(events: pd.DataFrame, event_id: str, *, as_of: pd.Timestamp) -> Studi
     Args:
         events: Every version of the policy events (store contract); not modified.
         event_id: Which.
-        as_of: The moment to stand at (UTC).
+        as_of: Moment up to which facts are known (UTC).
 
     Raises:
         DataError: It is not known then, is only a scheduled date, or touches no destination.

@@ -59,7 +59,7 @@ class Diversion:
     low: Floats
     """Band of 80 in 100 of what was expected."""
     high: Floats
-    is_told: Flags
+    is_published: Flags
     p_value: Floats
     """Of the run a month belongs to, over all destinations and months together."""
     rises: tuple[Rise, ...]
@@ -67,7 +67,7 @@ class Diversion:
     hit_tonnes: Floats
     """Per month, of the hit destinations together."""
     hit_expected: Floats
-    hit_is_told: Flags
+    hit_is_published: Flags
     """Per month, whether all of the hit destinations' tonnes rest on published figures."""
     trials: int
     """Months of the past at which the same search was made."""
@@ -118,13 +118,13 @@ class LastWindow:
             expected=expected,
             low=expected / width,
             high=expected * width,
-            is_told=self.case.window.is_told[:, -1],
+            is_published=self.case.window.is_published[:, -1],
             p_value=months,
             rises=tuple(sorted(rises, key=lambda rise: (rise.p_value, -rise.excess))),
             hit_tonnes=hit,
             hit_expected=hit_expected,
-            hit_is_told=np.logical_and.reduce(
-                np.delete(self.flows.is_told, self.others, axis=0)[:, columns], axis=0
+            hit_is_published=np.logical_and.reduce(
+                np.delete(self.flows.is_published, self.others, axis=0)[:, columns], axis=0
             ),
             trials=len(self.usual.logs),
             rate=self.rate,
@@ -216,7 +216,7 @@ def find_diversion(
     # Columns of months taken as if an act had come then, last its own.
     origins = np.array([*range(BEFORE, base - reach + 1), base])
     case = case_of(flows, others, hit, origins, question)
-    past = learn_errors(case.window.error, case.window.is_told, origins)
+    past = learn_errors(case.window.error, case.window.is_published, origins)
     runs = runs_of(case.window, past)
     troubled = np.isin(case.column[:-1] + flows.first, np.array(question.troubled, dtype=np.int64))
     trials = ~troubled.any(axis=1) & (runs.known[:-1] > 0)  # calm for all, with known figures

@@ -30,7 +30,7 @@ class TradeFlows:
     """Destinations x months, NaN where unknown."""
     stderr: Floats
     """Standard errors of the logs, 0 for a full table."""
-    is_told: Flags
+    is_published: Flags
     """Whether a cell is a published figure, or pinned by some."""
     total_stderr: Floats
     """Standard error of the log of all destinations together, by month."""
@@ -49,7 +49,7 @@ class TradeFlows:
             first=panel.first,
             tonnes=panel.tonnes[rows],
             stderr=panel.stderr[rows],
-            is_told=panel.kind[rows] != KINDS.index("estimated"),
+            is_published=panel.kind[rows] != KINDS.index("estimated"),
             total_stderr=panel.stderr[PANEL_DESTINATIONS.index(WORLD)],
         )
 
@@ -63,7 +63,7 @@ class TradeFlows:
             first=int(table.tonnes.columns[0]),
             tonnes=tonnes,
             stderr=np.zeros_like(tonnes),
-            is_told=np.isfinite(tonnes),
+            is_published=np.isfinite(tonnes),
             total_stderr=np.zeros(tonnes.shape[1]),
         )
 
@@ -233,7 +233,7 @@ def case_of(
         error=np.log((came + trifle + 1e-9) / (expected + trifle + 1e-9)),
         stderr=np.hypot(stderr, _rest_stderr(flows, rows, filled, rest))[:, column],
         level_stderr=held.stderr,
-        is_told=flows.is_told[rows][:, column],
+        is_published=flows.is_published[rows][:, column],
         above=came - own[:, :, lead:],
     )
     return Case(window, expected, column)

@@ -72,7 +72,7 @@ def sentences(episode: Episode, found: Diversion) -> list[str]:
         f"{found.hit_expected.sum():,.0f} t was to be expected: "
         + (f"a fall of {fall:,.0f} t." if fall > 0 else "no fall, so nothing to divert.")
     ]
-    if not found.hit_is_told.any():
+    if not found.hit_is_published.any():
         lines.append(
             f"  no figure of {hit} itself was published in these months: its fall is an estimate."
         )
@@ -81,7 +81,11 @@ def sentences(episode: Episode, found: Diversion) -> list[str]:
         lines.append(_together(found.alerts, fall))
     if not found.alerts:
         lines.append(_no_alert(found))
-    if silent := [n for n, told in zip(found.names, found.is_told, strict=True) if not told.any()]:
+    if silent := [
+        n
+        for n, published in zip(found.names, found.is_published, strict=True)
+        if not published.any()
+    ]:
         lines.append(
             f"  no figure was published of {named(silent)} in these months; what is only estimated "
             "never makes an alert."
@@ -122,15 +126,15 @@ def _together(rises: Sequence[Rise], fall: float) -> str:
 
 
 def _no_alert(found: Diversion) -> str:
-    said = (
+    sentence = (
         f"  no alert at {found.rate:.0%} false alarms an episode ({found.trials} months tried as "
         "if an act had come)"
     )
     if not found.rises:
-        return f"{said}; nobody with published figures rose above expectation."
+        return f"{sentence}; nobody with published figures rose above expectation."
     best = found.rises[0]
     return (
-        f"{said}; the rarest rise is {best.destination} in {_months(best.first, best.last)}, "
+        f"{sentence}; the rarest rise is {best.destination} in {_months(best.first, best.last)}, "
         f"{best.excess:+,.0f} t (p {best.p_value:.2f})."
     )
 

@@ -39,7 +39,7 @@ class PastErrors:
     of the level, a drift that grows."""
 
 
-def learn_errors(error: Floats, is_told: Flags, origins: Ints) -> PastErrors:
+def learn_errors(error: Floats, is_published: Flags, origins: Ints) -> PastErrors:
     """Return scales and what months have in common, shrunk to simple forms.
 
     Every window is held against the errors outside its own months: a wild month must not excuse
@@ -48,12 +48,12 @@ def learn_errors(error: Floats, is_told: Flags, origins: Ints) -> PastErrors:
     Args:
         error: Series x windows x months ahead, NaN where unknown. The last window, the one asked
             about, teaches nothing.
-        is_told: Which of them rest on a published figure; only they teach.
+        is_published: Which of them rest on a published figure; only they teach.
         origins: Month of each window's origin.
     """
     ahead = error.shape[2]
     month = origins[:, None] + np.arange(ahead)
-    size = np.where(is_told & np.isfinite(error), np.abs(error), np.nan)[:, :-1]
+    size = np.where(is_published & np.isfinite(error), np.abs(error), np.nan)[:, :-1]
     pooled = _tail(size.reshape(1, -1))[0]
     scale = np.empty((len(error), len(origins)))
     for window, origin in enumerate(origins):
@@ -117,7 +117,7 @@ class RiseWindow:
     """Standard error that cells have themselves."""
     level_stderr: Floats
     """Series x windows: that of the level behind the expectation."""
-    is_told: Flags
+    is_published: Flags
     """Whether a cell rests on a published figure."""
     above: Floats
     """What came less the series' own path, in tonnes."""
@@ -169,7 +169,7 @@ def runs_of(window: RiseWindow, past: PastErrors) -> RunScores:
     spread = np.empty_like(score)
     for place, (start, end) in enumerate(spans):
         score[place], spread[place] = _run(window, past, slice(start, end))
-    known = (window.is_told & np.isfinite(window.error)).sum(axis=(0, 2)).astype(float)
+    known = (window.is_published & np.isfinite(window.error)).sum(axis=(0, 2)).astype(float)
     return RunScores(spans, score, spread, known)
 
 
@@ -187,7 +187,7 @@ def _run(window: RiseWindow, past: PastErrors, span: slice) -> tuple[Floats, Flo
     shared = np.einsum("dot,ts,dos->do", weight, together, weight)
     variance = scale**2 * shared + (weight**2 * stderr**2).sum(axis=2) + window.level_stderr**2
     spread = np.sqrt(np.maximum(variance, 1e-12))
-    counts = (window.is_told[:, :, span] & known).any(axis=2)
+    counts = (window.is_published[:, :, span] & known).any(axis=2)
     counts &= np.where(known, window.above[:, :, span], 0.0).sum(axis=2) > 0
     return np.where(counts, mean / spread, -np.inf), spread
 

@@ -93,7 +93,7 @@ class KnownFacts:
 
 @dataclass(frozen=True, slots=True)
 class ForecastSnapshot:
-    """Where one of the two forecasts stands."""
+    """Snapshot of one of the two forecasts."""
 
     moment: pd.Timestamp
     version: int

@@ -1,7 +1,7 @@
 """Why a forecast is what it is: exact parts in tonnes that add up to its published median.
 
 A median comes about as a chain of ratios: level, season, trees, experts, past errors, policy
-response, sums. Their logs add up; the logarithmic mean of first and last rung turns each log into
+response, sums. Their logs add up; the logarithmic mean of first and last step turns each log into
 tonnes without a rest and without an order (LMDI). Source: docs/adr/0012-why.md.
 """
 
@@ -139,7 +139,7 @@ def stages_of(
         heads: Boosters of the model.
         card: Its card.
         rows: The rows of the origin.
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
         effect: Of the controls there.
 
     Raises:
@@ -153,7 +153,7 @@ def stages_from(model: pd.DataFrame, origin: Origin, effect: PolicyEffect) -> St
 
     Args:
         model: Quantiles and mean of every series and target, in tonnes.
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
         effect: Of the controls there.
     """
     plain = coherent(model, origin)
@@ -206,7 +206,7 @@ def contributions(
         heads: Boosters of the model.
         card: Its card; one without ``trees_weight`` has no experts.
         rows: The rows of the origin.
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
         stages: Of the forecast.
 
     Returns:
@@ -220,14 +220,14 @@ def contributions(
 
 
 def plain_contributions(
-    said: Floats, rows: pd.DataFrame, origin: Origin, stages: Stages
+    predicted: Floats, rows: pd.DataFrame, origin: Origin, stages: Stages
 ) -> pd.DataFrame:
     """Return the parts of medians that no model made: level, season, experts, past errors, rest.
 
     Args:
-        said: What the experts or the seasonal naive say of each row, in tonnes.
+        predicted: What the experts or the seasonal naive say of each row, in tonnes.
         rows: The rows of the origin; their level may be unknown, and then nothing starts it.
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
         stages: Of the forecast.
 
     Returns:
@@ -236,7 +236,7 @@ def plain_contributions(
     shares = _no_shares(rows)
     offset = rows[OFFSET].to_numpy(dtype=float)
     base = np.nan_to_num(rows[LEVEL].to_numpy(dtype=float))
-    shares["experts"] = log_ratio(np.maximum(np.nan_to_num(said), 0.0), base, offset)
+    shares["experts"] = log_ratio(np.maximum(np.nan_to_num(predicted), 0.0), base, offset)
     return _parts(shares, rows, origin, stages)
 
 
@@ -248,8 +248,8 @@ def _parts(
     level = np.nan_to_num(np.repeat(origin.level, len(origin.targets)))
     base = np.nan_to_num(rows[LEVEL].to_numpy(dtype=float))
     shares["season"] += log_ratio(base, level, offset)
-    said = stages.model["p50"].to_numpy()
-    shares["past_errors"] = log_ratio(said, level, offset) - sum(shares.values())
+    predicted = stages.model["p50"].to_numpy()
+    shares["past_errors"] = log_ratio(predicted, level, offset) - sum(shares.values())
     rest = stage_shares(stages, offset)
     parts = pd.DataFrame({"level": 0.0} | shares | rest, index=rows.index)
     tonnes = in_tonnes(parts.to_numpy(), level + offset)

@@ -1,6 +1,6 @@
 """The fallback chain: each destination is forecast by the first model of the chain that can.
 
-The reason why no earlier one could stands beside the numbers. Models are mixed before the
+The reason why no earlier one could is published beside the numbers. Models are mixed before the
 reconciliation, so a mixed forecast is as coherent as any.
 Source: docs/adr/0019-champion-and-challenger.md.
 """
@@ -71,7 +71,7 @@ class FallbackStep:
     status: str
     name: str
     """As the published rows name the model."""
-    says: Callable[[], FallbackForecast] = field(repr=False)
+    predict: Callable[[], FallbackForecast] = field(repr=False)
     """Called only if some destination needs it."""
 
 
@@ -85,28 +85,28 @@ class FallbackResult:
     """By series."""
     reasons: tuple[str, ...]
     """By series: what was wrong with each earlier step; empty where there is none."""
-    spoken: Mapping[str, FallbackForecast]
+    by_status: Mapping[str, FallbackForecast]
     """By status of the steps that were used."""
 
     @property
     def model(self) -> TrainedModel | None:
         """Return the first trained model that was used, None if none was."""
-        found = [one.model for one in self.spoken.values() if one.model is not None]
+        found = [one.model for one in self.by_status.values() if one.model is not None]
         return found[0] if found else None
 
-    def rows_by(self, rung: str, targets: int) -> Flags:
+    def rows_by(self, step: str, targets: int) -> Flags:
         """Tell which rows a step forecasts."""
-        return np.repeat([one.status == rung for one in self.taken], targets)
+        return np.repeat([one.status == step for one in self.taken], targets)
 
 
-def climb(rungs: Sequence[FallbackStep], origin: Origin) -> FallbackResult:
+def run_fallback_chain(steps: Sequence[FallbackStep], origin: Origin) -> FallbackResult:
     """Return the forecast of the first step that can, series by series.
 
     A step fails a series by raising, or where a number is not finite, quantiles cross or the
     forecast is absurd against the series' history (``models.forecasting.plausibility``).
 
     Args:
-        rungs: In the order in which they are tried.
+        steps: In the order in which they are tried.
         origin: What was known.
 
     Raises:
@@ -116,25 +116,25 @@ def climb(rungs: Sequence[FallbackStep], origin: Origin) -> FallbackResult:
     table = pd.DataFrame(np.nan, index=range(len(origin.series) * count), columns=NUMBERS)
     taken: list[FallbackStep | None] = [None] * len(origin.series)
     wrong: list[list[str]] = [[] for _ in origin.series]
-    spoken: dict[str, FallbackForecast] = {}
-    for rung in rungs:
+    by_status: dict[str, FallbackForecast] = {}
+    for step in steps:
         waiting = [row for row, one in enumerate(taken) if one is None]
         if not waiting:
             break
         try:
-            said = rung.says()
+            predicted = step.predict()
         except FAULTS as err:
             for row in waiting:
-                wrong[row].append(f"{rung.status}: {reason_of(err)}")
+                wrong[row].append(f"{step.status}: {reason_of(err)}")
             continue
-        values = said.table[NUMBERS].to_numpy().reshape(len(origin.series), count, -1)
+        values = predicted.table[NUMBERS].to_numpy().reshape(len(origin.series), count, -1)
         faults = faults_of(values, origin)
         for row in waiting:
             if faults[row]:
-                wrong[row].append(f"{rung.status}: {faults[row]}")
+                wrong[row].append(f"{step.status}: {faults[row]}")
                 continue
-            taken[row] = rung
-            spoken.setdefault(rung.status, said)
+            taken[row] = step
+            by_status.setdefault(step.status, predicted)
             table.iloc[row * count : (row + 1) * count] = values[row]
     found = tuple(one for one in taken if one is not None)
     if len(found) < len(taken):
@@ -144,10 +144,11 @@ def climb(rungs: Sequence[FallbackStep], origin: Origin) -> FallbackResult:
             if taken[row] is None
         ]
         raise DataError(
-            f"No rung can forecast {first_few(left)}. Expected at least one known month of each. "
+            f"No model of the fallback chain can forecast {first_few(left)}. "
+            "Expected at least one known month of each. "
             "Restore what is missing from the evidence; nothing was published."
         )
-    return FallbackResult(table, found, tuple("; ".join(one) for one in wrong), spoken)
+    return FallbackResult(table, found, tuple("; ".join(one) for one in wrong), by_status)
 
 
 def reason_of(err: Exception) -> str:
@@ -160,7 +161,7 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
 
     Args:
         values: Series x targets x quantiles and mean, in tonnes.
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
     """
     flat = values.reshape(len(values), -1)
     steps = np.diff(np.nan_to_num(values[:, :, :-1]), axis=2).reshape(len(values), -1)
@@ -181,9 +182,9 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
 
 def modelled(model: TrainedModel, rows: pd.DataFrame) -> FallbackForecast:
     """Return the forecast of a model; rows that lack what it needs stay without one."""
-    said = predict_quantiles(model.heads, model.card, answerable(rows))
-    said.loc[~is_answerable(rows)] = np.nan
-    return FallbackForecast(said, model)
+    predicted = predict_quantiles(model.heads, model.card, answerable(rows))
+    predicted.loc[~is_answerable(rows)] = np.nan
+    return FallbackForecast(predicted, model)
 
 
 def is_answerable(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -207,20 +208,20 @@ def plain(
 
     Args:
         status: ``STATISTICAL`` or ``NAIVE``.
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
         memory: Their earlier forecasts.
         spec: How far past errors count.
     """
     speaker = SPEAKER[status]
-    said = experts_middle(origin) if speaker == EXPERTS else BASELINES[speaker](origin)
+    predicted = experts_middle(origin) if speaker == EXPERTS else BASELINES[speaker](origin)
     known: Flags = np.logical_or.reduce(np.isfinite(origin.tonnes), axis=1)
-    known &= np.logical_and.reduce(np.isfinite(said), axis=1)
+    known &= np.logical_and.reduce(np.isfinite(predicted), axis=1)
     card = card_of((), memory.residuals(speaker, origin), spec)
     # The forecast is the level itself: no recent month has to be known.
     rows = pd.DataFrame(
         {
             HORIZON: np.tile(origin.horizons, len(origin.series)),
-            LEVEL: np.maximum(np.where(known[:, None], said, 0.0), 0.0).reshape(-1),
+            LEVEL: np.maximum(np.where(known[:, None], predicted, 0.0), 0.0).reshape(-1),
             OFFSET: np.repeat(origin.offset, len(origin.targets)),
         }
     )
@@ -239,8 +240,8 @@ def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory
         moments = past_moments(as_of)[-REMEMBERED:]
     except DataError:
         return ResidualHistory()
-    said = {
+    predicted = {
         name: [statistical_prediction(name, history.origin(m)) for m in moments]
         for name in SPEAKER.values()
     }
-    return ResidualHistory(said)
+    return ResidualHistory(predicted)

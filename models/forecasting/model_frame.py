@@ -55,8 +55,8 @@ def experts_middle(origin: Origin) -> Floats:
     They see nothing but the months up to the cutoff, estimates among them.
     """
     season = season_profiles(origin.tonnes)
-    said = [EXPERTS[name].ahead(origin.tonnes, season, len(origin.targets)) for name in MIDDLE]
-    return np.asarray(np.median(np.nan_to_num(np.stack(said)), axis=0))
+    ahead = [EXPERTS[name].ahead(origin.tonnes, season, len(origin.targets)) for name in MIDDLE]
+    return np.asarray(np.median(np.nan_to_num(np.stack(ahead)), axis=0))
 
 
 def training_set(past: Sequence[Origin], now: Origin, spec: ModelSpec) -> TrainingSet:

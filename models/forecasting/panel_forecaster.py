@@ -1,6 +1,6 @@
 """The panel engine as a forecaster of any panel: from a file, a partner table, a group of them.
 
-In a group the series of all tables stand in one panel; each table keeps its own sums.
+In a group the series of all tables form one panel; each table keeps its own sums.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -37,7 +37,7 @@ def absurdities(values: Floats, origin: Origin) -> list[str]:
 
     Args:
         values: Series x targets x quantiles and mean, in tonnes, finite.
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
     """
     median = values[:, :, MEDIAN]
     recent = origin.tonnes[:, -12 * YEARS :]
@@ -109,7 +109,7 @@ class MedianShift:
 
     @property
     def share(self) -> float:
-        """Return the change as a share of what stands; infinite where nothing stood."""
+        """Return the change as a share of the published value; infinite where there was none."""
         if self.before > 0:
             return self.after / self.before - 1
         return float("inf") if self.after > 0 else 0.0
@@ -142,7 +142,7 @@ def moves(new: pd.DataFrame, published: pd.DataFrame) -> list[MedianShift]:
 
 
 def too_far(found: list[MedianShift], limit_pct: float) -> str:
-    """Say which moves exceed a limit, in percent of what stands; empty if none does."""
+    """Say which moves exceed a limit, in percent of the published value; empty if none does."""
     far = [move for move in found if abs(move.share) * 100 > limit_pct]
     listed = [
         f"{move.destination} {move.before:,.0f} to {move.after:,.0f} t ({move.share:+.0%})"

@@ -74,7 +74,7 @@ def known_name(kind: type[Spec], text: str, *, where: str) -> str:
     """Return our name of a parameter.
 
     Raises:
-        DataError: The model has none of that name; the nearest is told.
+        DataError: The model has none of that name; the message names the nearest.
     """
     names, name = kind.bounds(), ALIASES.get(text, text)
     if name in names:

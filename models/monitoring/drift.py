@@ -32,8 +32,8 @@ LEAST_ERROR: Final = 1e-6
 """Scaled errors below count as this, so that a hit to the tonne has a logarithm."""
 
 
-def standing_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Return the replay's cells, those that were published as they stood.
+def published_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Return the replay's cells, those that were published as published.
 
     Args:
         replayed: As ``Backtest.cells``: as_of, destination, cutoff, period, horizon, model,
@@ -51,12 +51,12 @@ def standing_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataFr
     cells = cells.sort_values("as_of").drop_duplicates(["model", *KEY], keep="last")
     last = published.drop_duplicates(KEY, keep="last")[[*KEY, *QUANTILE_COLUMNS]]
     own = cells.loc[cells["model"] == MODEL]
-    both = own.merge(last, on=KEY, how="left", suffixes=("", "_stood"), validate="one_to_one")
-    stood = both["p50_stood"].notna()
+    both = own.merge(last, on=KEY, how="left", suffixes=("", "_published"), validate="one_to_one")
+    is_published = both["p50_published"].notna()
     for name in QUANTILE_COLUMNS:
-        both[name] = both[f"{name}_stood"].where(stood, both[name])
+        both[name] = both[f"{name}_published"].where(is_published, both[name])
     both = both.assign(
-        is_published=stood,
+        is_published=is_published,
         absolute_error=(both["tonnes"] - both["p50"]).abs(),
         is_covered=both["tonnes"].between(both["p10"], both["p90"]),
     )
@@ -69,7 +69,7 @@ def error_readings(cells: pd.DataFrame) -> list[Reading]:
     """Return what the errors and the band say.
 
     Args:
-        cells: As ``standing_cells`` returns.
+        cells: As ``published_cells`` returns.
     """
     months = monthly(cells)
     return [score_drift(months), against_naive(months), coverage_drift(months)]

@@ -77,7 +77,7 @@ def feature_readings(origin: Origin, card: Mapping[str, object]) -> list[Reading
     """Hold the rows of an origin against what a model learned from, one reading a family.
 
     Args:
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
         card: Of the model that answers; one without a reference tells nothing.
     """
     kept = card.get(REFERENCE)

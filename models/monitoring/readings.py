@@ -140,7 +140,7 @@ TARGETS: Final[Mapping[int, float]] = {90: 0.97, 365: 0.99}
 
 @dataclass(frozen=True, slots=True)
 class PublishedMoment:
-    """A publication: the moment it stands at, and when it could be read (both UTC)."""
+    """A publication: its as_of, and when it could be read (both UTC)."""
 
     as_of: pd.Timestamp
     published_at: pd.Timestamp
@@ -155,7 +155,7 @@ def freshness(
 ) -> list[Reading]:
     """Return the share of fresh days, one reading a window of ``TARGETS``.
 
-    A day is fresh if at its end a forecast could be read that stands at the newest release due
+    A day is fresh if at its end a forecast could be read made as of the newest release due
     ``GRACE_DAYS`` before, or later. Days on which nobody could know that month's figures are left
     out: customs were late, not we. Nothing is asked of days before the first publication.
 
@@ -186,8 +186,8 @@ def _is_fresh(
     end = day + pd.Timedelta(days=1)
     due = calendar.last_released(day - pd.Timedelta(days=GRACE_DAYS))
     due_on = calendar.released_on(due).tz_localize("UTC")
-    stood = max(one.as_of for one in publications if one.published_at <= end)
-    if stood >= due_on:
+    newest = max(one.as_of for one in publications if one.published_at <= end)
+    if newest >= due_on:
         return 1.0
     is_known = (figures["period_to"] >= due) & (figures["available_at"] <= end)
     return 0.0 if is_known.any() else np.nan
@@ -205,8 +205,9 @@ def _judged(
         words = "no full day has passed since the first publication"
         return Reading("slo", f"{window} days", share, target, 0, False, words)  # noqa: FBT003
     words = (
-        f"a forecast from the newest due release stood on {days - missed} of {days} days of the "
-        f"last {window} ({share:.1%}; target {target:.0%}); {max(left, 0)} more may be missed"
+        f"a forecast from the newest due release was published on {days - missed} "
+        f"of {days} days of the last {window} ({share:.1%}; target {target:.0%}); "
+        f"{max(left, 0)} more may be missed"
         + (f"; on {late} days the figures themselves were late" if late else "")
         + (f"; the budget is overdrawn by {-left} days" if left < 0 else "")
     )

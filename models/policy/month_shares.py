@@ -48,33 +48,33 @@ class MonthShares:
         missing = (~known).astype(np.float64) @ (shares > 0)
         return np.where(missing > 0, np.nan, np.where(known, tonnes, 0.0) @ shares)
 
-    def months(self, said: Quantiles, tonnes: Floats) -> Quantiles:
+    def months(self, forecasts: Quantiles, tonnes: Floats) -> Quantiles:
         """Return forecasts by month: of a month in part with what is known of it, in full size.
 
         Args:
-            said: By period.
+            forecasts: By period.
             tonnes: All series x periods up to the cutoff.
         """
         count = tonnes.shape[1]
         ahead, before = self.shares[count:, self.past :], self.shares[:count, self.past :]
-        begun = np.nan_to_num(tonnes[said.rows]) @ before
+        begun = np.nan_to_num(tonnes[forecasts.rows]) @ before
         covered = self.known[self.past :]
-        values = np.einsum("spq,pm->smq", said.tonnes, ahead) + begun[:, :, None]
-        mean = (said.mean @ ahead + begun) / covered
-        return Quantiles(said.rows, values / covered[None, :, None], mean, mean, {})
+        values = np.einsum("spq,pm->smq", forecasts.tonnes, ahead) + begun[:, :, None]
+        mean = (forecasts.mean @ ahead + begun) / covered
+        return Quantiles(forecasts.rows, values / covered[None, :, None], mean, mean, {})
 
-    def answered(self, said: Quantiles, plain: Quantiles, found: Quantiles) -> Quantiles:
+    def answered(self, forecasts: Quantiles, plain: Quantiles, found: Quantiles) -> Quantiles:
         """Return forecasts by period, changed as those by month were.
 
         Args:
-            said: The ordinary forecasts, by period.
+            forecasts: The ordinary forecasts, by period.
             plain: The same by month, as ``months`` returns.
             found: Those by month with the answer.
         """
-        ahead = self.shares[-said.mean.shape[1] :, self.past :]
+        ahead = self.shares[-forecasts.mean.shape[1] :, self.past :]
         kept = np.einsum("pm,smq->spq", ahead, _kept(found.tonnes, plain.tonnes))
-        mean = said.mean * (_kept(found.mean, plain.mean) @ ahead.T)
-        return replace(said, tonnes=np.sort(said.tonnes * kept, axis=2), mean=mean)
+        mean = forecasts.mean * (_kept(found.mean, plain.mean) @ ahead.T)
+        return replace(forecasts, tonnes=np.sort(forecasts.tonnes * kept, axis=2), mean=mean)
 
 
 def _kept(found: Floats, plain: Floats) -> Floats:

@@ -104,7 +104,7 @@ def effect_at(
     """Return what the policies known at an origin do to its targets.
 
     Args:
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
         analogs: Controls on other minerals as known there; without any no control is answered.
         count: How many draws.
         seed: Equal seeds give equal draws for equal acts.
@@ -123,7 +123,7 @@ def effect_of(
     """Return what some controls, with the other policies known at an origin, do to its targets.
 
     Args:
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
         controls: First bound first.
         analogs: As in ``effect_at``.
         count: As in ``effect_at``.
@@ -277,7 +277,7 @@ def own_months(origin: Origin, control: Control, rows: Sequence[int], level: Flo
     """Return what the months that have felt a control kept of the level without it.
 
     Args:
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
         control: One that months have felt.
         rows: Series it hits.
         level: Of those series without it, from its first month on, in tonnes.

@@ -36,7 +36,7 @@ def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.Dat
     Args:
         table: Quantiles and mean of every series and target, by series, then target.
         effect: Of the policies, at the same origin.
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
 
     Returns:
         The columns of ``table``; itself where no policy bears on it. Not made coherent.
@@ -120,7 +120,7 @@ class PanelResponse:
     """Published figures on them, all versions."""
 
     def answered(
-        self, said: Quantiles, tonnes: Floats, *, first: int, frequency: Frequency = MONTHLY
+        self, forecasts: Quantiles, tonnes: Floats, *, first: int, frequency: Frequency = MONTHLY
     ) -> Quantiles:
         """Return forecasts with what the controls known by then leave of them.
 
@@ -128,39 +128,39 @@ class PanelResponse:
         with a gap since its control, or too short before it, stays as it is.
 
         Args:
-            said: The ordinary forecasts.
+            forecasts: The ordinary forecasts.
             tonnes: All series x periods up to the cutoff.
             first: Number of the first column's period.
             frequency: Of the periods; others than months are answered in the months they lie in.
         """
-        count, horizon = tonnes.shape[1], said.mean.shape[1]
+        count, horizon = tonnes.shape[1], forecasts.mean.shape[1]
         day = known_on(first + count - 1, frequency)
         if frequency.period == "month":
-            return self._answered(said, tonnes, first, day)
+            return self._answered(forecasts, tonnes, first, day)
         shares = MonthShares.of(first, count, horizon, frequency)
-        plain = shares.months(said, tonnes)
+        plain = shares.months(forecasts, tonnes)
         found = self._answered(plain, shares.history(tonnes), shares.first, day)
-        return shares.answered(said, plain, found)
+        return shares.answered(forecasts, plain, found)
 
     def _answered(
-        self, said: Quantiles, tonnes: Floats, first: int, day: pd.Timestamp
+        self, forecasts: Quantiles, tonnes: Floats, first: int, day: pd.Timestamp
     ) -> Quantiles:
         """Return the answer by month to what was announced by a day; as ``answered``."""
-        values, mean = said.tonnes.copy(), said.mean.copy()
+        values, mean = forecasts.tonnes.copy(), forecasts.mean.copy()
         for materials, acts in self._known(day):
-            places = np.flatnonzero(_able(acts, tonnes, first)[said.rows])
+            places = np.flatnonzero(_able(acts, tonnes, first)[forecasts.rows])
             if not len(places):
                 continue
-            rows = said.rows[places]
+            rows = forecasts.rows[places]
             origin = bare_origin(tonnes[rows], first=first, horizon=mean.shape[1])
             controls = [_control(act, rows, day) for act in acts]
             due = [one for one in controls if one.month <= origin.targets[-1]]
             analogs = self._analogs(materials, acts, day)
             effect = effect_of(origin, due, analogs, count=_draws(origin))
-            found = respond(_table(said, places), effect, origin).to_numpy()
+            found = respond(_table(forecasts, places), effect, origin).to_numpy()
             values[places] = found[:, :-1].reshape(len(places), *values.shape[1:])
             mean[places] = found[:, -1].reshape(len(places), -1)
-        return replace(said, tonnes=values, mean=mean)
+        return replace(forecasts, tonnes=values, mean=mean)
 
     def _known(
         self, day: pd.Timestamp
@@ -222,8 +222,8 @@ def _draws(origin: Origin) -> int:
     return int(np.clip(MOST_DRAWN // cells, LEAST_DRAWS, DRAWS))
 
 
-def _table(said: Quantiles, places: Ints) -> pd.DataFrame:
+def _table(forecasts: Quantiles, places: Ints) -> pd.DataFrame:
     """Return quantiles and mean of some series, by series, then month."""
-    flat = said.tonnes[places].reshape(-1, len(QUANTILE_COLUMNS))
+    flat = forecasts.tonnes[places].reshape(-1, len(QUANTILE_COLUMNS))
     table = pd.DataFrame(flat, columns=list(QUANTILE_COLUMNS))
-    return table.assign(mean=said.mean[places].reshape(-1))
+    return table.assign(mean=forecasts.mean[places].reshape(-1))

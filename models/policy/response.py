@@ -139,10 +139,10 @@ class Response:
 
     def _curve(self, age: Floats, instrument: str, own: OwnMonths | None, normal: Floats) -> Floats:
         """Return draws of the act's own curve, draws x months, given analogs and the own world."""
-        known, said, noise = self._evidence(instrument, own)
+        known, logs, noise = self._evidence(instrument, own)
         asked = _Points.of_act(age, instrument)
         mean, spread = _posterior(
-            said,
+            logs,
             self._kernel(known, known) + np.diag(noise**2),
             self._kernel(known, asked),
             self._kernel(asked, asked),
@@ -152,14 +152,14 @@ class Response:
     def _evidence(self, instrument: str, own: OwnMonths | None) -> tuple["_Points", Floats, Floats]:
         """Return what is known of the curve: points, logs kept, spread of each."""
         points = _Points.of_analogs(self.analogs)
-        said = _logs(np.concatenate([a.kept for a in self.analogs] or [np.empty(0)]))
-        noise = np.full(len(said), self.prior.month)
+        logs = _logs(np.concatenate([a.kept for a in self.analogs] or [np.empty(0)]))
+        noise = np.full(len(logs), self.prior.month)
         if own is None:
-            return points, said, noise
+            return points, logs, noise
         world = float(np.hypot(self.prior.own_month, self.prior.destination / 2.0))
         return (
             join([points, _Points.of_act(own.age, instrument)]),
-            np.concatenate([said, _logs(own.world)]),
+            np.concatenate([logs, _logs(own.world)]),
             np.concatenate([noise, np.full(len(own.age), world)]),
         )
 
@@ -247,12 +247,12 @@ def _likeness(one: Floats, other: Floats, reach: float) -> Floats:
     return np.asarray(np.exp(-0.5 * gap**2))
 
 
-def _posterior(said: Floats, known: Floats, across: Floats, asked: Floats) -> tuple[Floats, Floats]:
+def _posterior(logs: Floats, known: Floats, across: Floats, asked: Floats) -> tuple[Floats, Floats]:
     """Return mean and covariance of what is asked, given what is known."""
-    if not len(said):
-        return np.zeros((asked.shape[0], *said.shape[1:])), asked
+    if not len(logs):
+        return np.zeros((asked.shape[0], *logs.shape[1:])), asked
     gain = np.linalg.solve(known, across).T
-    return gain @ said, asked - gain @ across
+    return gain @ logs, asked - gain @ across
 
 
 def _root(covariance: Floats) -> Floats:

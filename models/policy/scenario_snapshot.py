@@ -47,12 +47,14 @@ def learned_shift(
         before, after = (_columns(origin, wanted) for origin in (base, then))
         after = _bound(before, after, wanted)
         shape = before.shape[:2]
-        said = [
+        predictions = [
             np.asarray(heads["p50"].predict(block.reshape(-1, len(wanted)), num_threads=1))
             for block in (before, after)
         ]
         rows = pd.DataFrame({HORIZON: np.tile(base.horizons, shape[0])})
-        moved: Floats = (trees_weight(card, rows) * (said[1] - said[0])).reshape(shape)
+        moved: Floats = (trees_weight(card, rows) * (predictions[1] - predictions[0])).reshape(
+            shape
+        )
         return moved
 
     return shift

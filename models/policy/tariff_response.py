@@ -49,7 +49,7 @@ def kept_under_tariffs(origin: Origin, *, count: int, seed: int) -> Floats:
     feel it. One exactly where nothing changes; a higher rate in a month never leaves more of it.
 
     Args:
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
         count: How many draws.
         seed: Equal seeds give equal draws.
     """
@@ -107,7 +107,7 @@ def _shipped_ahead(burden: Floats, rows: Ints, origin: Origin) -> Floats:
     Args:
         burden: Of the series ``rows`` of the origin, series x targets.
         rows: Which series these are.
-        origin: Where the forecast stands.
+        origin: The snapshot that is forecast.
     """
     moved = np.zeros_like(burden)
     rise = np.diff(burden, axis=1)

@@ -75,13 +75,13 @@ def coherent_means(mean: Floats, residuals: Floats, tree: Tree) -> Floats:
     reached = np.diff(structure.indptr) > 0
     free = np.flatnonzero(reached & is_said[tree.sums])
     rows = np.concatenate([tree.sums[free], tree.leaves[leaves]])
-    said = np.maximum(mean[rows], 0.0)
+    bounded = np.maximum(mean[rows], 0.0)
     with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
         bottom = coherent_leaves(
-            said[: len(free)],
-            said[len(free) :],
+            bounded[: len(free)],
+            bounded[len(free) :],
             structure=sparse.csr_array(structure[free]),
-            covariance=shrunk_covariance(residuals[rows], said.mean(axis=1)),
+            covariance=shrunk_covariance(residuals[rows], bounded.mean(axis=1)),
         )
     found = mean.copy()
     found[tree.leaves[leaves]] = bottom
@@ -104,10 +104,10 @@ def moved_quantiles(quantiles: Floats, before: Floats, after: Floats, tree: Tree
         after: Coherent means.
         tree: What adds up to what.
     """
-    said = np.maximum(before, 0.0)
-    ratio = np.where(said > 0, WIDEST, 1.0)
-    np.divide(after, said, out=ratio, where=said > after / WIDEST)
-    lift = np.maximum(after - ratio * said, 0.0)
+    bounded = np.maximum(before, 0.0)
+    ratio = np.where(bounded > 0, WIDEST, 1.0)
+    np.divide(after, bounded, out=ratio, where=bounded > after / WIDEST)
+    lift = np.maximum(after - ratio * bounded, 0.0)
     moved: Floats = quantiles * ratio[:, :, None] + lift[:, :, None]
     unsaid = np.flatnonzero(_is_said(after[tree.sums]) & ~_is_said(before[tree.sums]))
     parts = np.nan_to_num(moved[tree.leaves])
@@ -118,8 +118,8 @@ def moved_quantiles(quantiles: Floats, before: Floats, after: Floats, tree: Tree
 
 def _is_said(mean: Floats) -> Flags:
     """Tell which series are forecast."""
-    said: Flags = np.logical_and.reduce(np.isfinite(mean), axis=1)
-    return said
+    bounded: Flags = np.logical_and.reduce(np.isfinite(mean), axis=1)
+    return bounded
 
 
 def _check_shapes(mean: Floats, residuals: Floats, tree: Tree) -> None:

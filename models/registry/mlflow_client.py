@@ -24,7 +24,7 @@ EXPERIMENT: Final = "magnetcast"
 """Name of the one experiment that holds all runs."""
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""What the system says of a disk that takes nothing more."""
+"""Texts of the system's errors when a disk is full."""
 
 _Args = ParamSpec("_Args")
 _Found = TypeVar("_Found")
@@ -32,7 +32,7 @@ _Found = TypeVar("_Found")
 
 @contextmanager
 def answering(settings: Settings) -> Iterator[None]:
-    """Word what MLflow says where its database, server or disk of artifacts does not do."""
+    """Word MLflow's error when its database, server or artifact disk fails."""
     try:
         yield
     except (MlflowException, SQLAlchemyError) as err:

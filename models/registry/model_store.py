@@ -196,7 +196,7 @@ def _save(folder: Path, *, parts: Path, example: pd.DataFrame, logged: LoggedMod
 def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
     """Return what goes in and what comes out.
 
-    No column is required: rows bring the features or ``as_of``. The script says what is missing.
+    No column is required: rows bring the features or ``as_of``. An error names what is missing.
     """
     found = infer_signature(inputs, outputs)
     columns: list[ColSpec | TensorSpec] = [

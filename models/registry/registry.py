@@ -26,7 +26,7 @@ PREVIOUS: Final = "previous"
 """Alias of the version that published before: the way back."""
 
 ROLLED_BACK_TAG: Final = "rolled_back"
-"""Tag of a version that was taken back as champion; says why."""
+"""Tag of a version that was taken back as champion: the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def promote(settings: Settings, version: int) -> None:
 def roll_back(settings: Settings, *, reason: str) -> tuple[Champion, Champion]:
     """Let the previous champion publish again and mark the one that did as rolled back.
 
-    There is no previous champion afterwards: the one taken back must not stand in for it.
+    There is no previous champion afterwards: the one taken back must not replace it.
 
     Args:
         settings: Where MLflow's database is.

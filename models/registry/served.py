@@ -144,8 +144,8 @@ def experts_ratio(rows: pd.DataFrame) -> _Floats:
         ValueError: Level, offset or what the experts say is not a finite number.
     """
     experts, level, offset = (_finite(rows, name) for name in (EXPERTS_TONNES, LEVEL, OFFSET))
-    said, usual = (np.maximum(tonnes + offset, SMALLEST_TONNES) for tonnes in (experts, level))
-    return np.asarray(np.log(said / usual))
+    answer, usual = (np.maximum(tonnes + offset, SMALLEST_TONNES) for tonnes in (experts, level))
+    return np.asarray(np.log(answer / usual))
 
 
 def quantiles_of(

@@ -46,12 +46,12 @@ def tsb(
     """
     grid = columns_of(list(product(size_rates, chance_rates)))
     best = best_of(grid, _demand(months, grid))
-    said = months.blank(horizon)
-    _demand(months, best, said)
-    return said
+    fitted = months.blank(horizon)
+    _demand(months, best, fitted)
+    return fitted
 
 
-def _demand(months: Months, grid: Floats, said: Floats | None = None) -> Floats:
+def _demand(months: Months, grid: Floats, fitted: Floats | None = None) -> Floats:
     """Walk along the months and return the errors, points x series."""
     size_rate, chance_rate = grid
     demand = (months.values > 0).astype(np.float64)
@@ -61,8 +61,8 @@ def _demand(months: Months, grid: Floats, said: Floats | None = None) -> Floats:
     loss, error, move = (np.zeros_like(size) for _ in range(3))
     for at, row in enumerate(months.values):
         np.multiply(size, chance, out=move)
-        if said is not None:
-            said[at] = move[0]
+        if fitted is not None:
+            fitted[at] = move[0]
         np.subtract(row, move, out=error)
         error *= months.known[at]
         loss += np.abs(error, out=error)
@@ -72,8 +72,8 @@ def _demand(months: Months, grid: Floats, said: Floats | None = None) -> Floats:
         np.subtract(demand[at], chance, out=move)
         move *= chance_rate
         chance += np.multiply(move, months.known[at], out=move)
-    if said is not None:
-        said[len(months.values) :] = size[0] * chance[0]
+    if fitted is not None:
+        fitted[len(months.values) :] = size[0] * chance[0]
     return loss
 
 
@@ -117,18 +117,18 @@ class Expert:
         """
         forecast = np.empty((len(values), horizon))
         residual = np.empty(values.shape)
-        for part, months, said in self._parts(values, season, horizon, ahead_only=False):
-            forecast[part] = said[len(months.values) :].T
+        for part, months, fitted in self._parts(values, season, horizon, ahead_only=False):
+            forecast[part] = fitted[len(months.values) :].T
             later = months.known & (months.age > 0)
-            one_ahead = said[: len(months.values)]
+            one_ahead = fitted[: len(months.values)]
             residual[part] = np.where(later, months.values - one_ahead, np.nan).T
         return ExpertForecast(forecast, residual)
 
     def ahead(self, values: Floats, season: Floats, horizon: int) -> Floats:
         """Return the forecast alone; arguments as when called."""
         forecast = np.empty((len(values), horizon))
-        for part, months, said in self._parts(values, season, horizon, ahead_only=True):
-            forecast[part] = said[len(months.values) :].T
+        for part, months, fitted in self._parts(values, season, horizon, ahead_only=True):
+            forecast[part] = fitted[len(months.values) :].T
         return forecast
 
     def _parts(
@@ -138,16 +138,16 @@ class Expert:
         for at in range(0, len(values), BLOCK):
             part = slice(at, at + BLOCK)
             months = Months.of(values[part], year=season.shape[1], ahead_only=ahead_only)
-            said = self.method(months, np.ascontiguousarray(season[part].T), horizon)
-            np.maximum(said, 0.0, out=said)
-            said[:, ~months.known.any(axis=0)] = np.nan
-            yield part, months, said
+            fitted = self.method(months, np.ascontiguousarray(season[part].T), horizon)
+            np.maximum(fitted, 0.0, out=fitted)
+            fitted[:, ~months.known.any(axis=0)] = np.nan
+            yield part, months, fitted
 
 
 def _ahead(method: Method, origin: Origin) -> Floats:
     """Return a method's forecast of the targets, series x targets, at least 0."""
-    said = method(Months.of(origin.tonnes), len(origin.targets))[origin.tonnes.shape[1] :].T
-    return np.maximum(said, 0.0)
+    fitted = method(Months.of(origin.tonnes), len(origin.targets))[origin.tonnes.shape[1] :].T
+    return np.maximum(fitted, 0.0)
 
 
 def _last(months: Months, horizon: int) -> Floats:
@@ -172,10 +172,10 @@ def _moved_on(months: Months, horizon: int) -> Floats:
     steps = np.diff(months.gapped, axis=0)
     slope = _mean_before(np.nan_to_num(steps), np.isfinite(steps), DRIFT_YEARS * months.year)[0]
     height = len(months.values)
-    said = _last(months, horizon)
-    said[1:height] += slope[:-1]
-    said[height:] += slope[-1] * np.arange(1, horizon + 1)[:, None]
-    return said
+    fitted = _last(months, horizon)
+    fitted[1:height] += slope[:-1]
+    fitted[height:] += slope[-1] * np.arange(1, horizon + 1)[:, None]
+    return fitted
 
 
 def _year_mean(months: Months, horizon: int) -> Floats:

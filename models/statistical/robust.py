@@ -96,19 +96,19 @@ def robust(months: Months, season: Floats, horizon: int, pace: SmoothingWeights)
     logs = Months(np.log(shares + LOG_OFFSET), months.known)
     last = _walk(logs, np.log(season), pace)
     weight = _weights(last.loss, months.known.sum(axis=0))
-    said = months.blank(horizon)
+    fitted = months.blank(horizon)
     if months.ahead_only:
-        said[:-horizon] = np.nan
+        fitted[:-horizon] = np.nan
     else:
-        _walk(logs, np.log(season), pace, (weight, said))
+        _walk(logs, np.log(season), pace, (weight, fitted))
     ahead = np.arange(1, horizon + 1)
     turned = np.einsum("gn,mgn->mn", weight, last.turning)[
         (len(logs.values) + ahead - 1) % len(season)
     ]
     reach = np.cumsum(pace.phi**ahead)[:, None]
-    said[-horizon:] = (weight * last.level).sum(axis=0) + turned
-    said[-horizon:] += reach * (weight * last.trend).sum(axis=0)
-    return (np.exp(np.minimum(said, LARGEST_LOG)) - LOG_OFFSET) * size
+    fitted[-horizon:] = (weight * last.level).sum(axis=0) + turned
+    fitted[-horizon:] += reach * (weight * last.trend).sum(axis=0)
+    return (np.exp(np.minimum(fitted, LARGEST_LOG)) - LOG_OFFSET) * size
 
 
 def _weights(loss: Floats, count: Ints) -> Floats:

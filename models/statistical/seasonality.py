@@ -1,6 +1,6 @@
 """How the periods of a year differ in each series, steadied by the panel it belongs to.
 
-Periods are months unless ``year`` says otherwise: the periods of a year, 4 of quarters and 52 of
+Periods are months unless ``year`` differs: the periods of a year, 4 of quarters and 52 of
 weeks.
 """
 

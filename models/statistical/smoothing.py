@@ -123,15 +123,15 @@ def damped_trend(months: Months, horizon: int) -> Floats:
 
 def _trended(months: Months, horizon: int, grid: Floats, start: tuple[Floats, Floats]) -> Floats:
     best = best_of(grid, _follow(months, grid, start).loss)
-    said = months.blank(horizon)
-    level, trend, _ = _follow(months, best, start, said)
+    fitted = months.blank(horizon)
+    level, trend, _ = _follow(months, best, start, fitted)
     reach = np.cumsum(best[2] ** np.arange(1, horizon + 1)[:, None], axis=0)
-    said[-horizon:] = level + reach * trend
-    return said
+    fitted[-horizon:] = level + reach * trend
+    return fitted
 
 
 def _follow(
-    months: Months, grid: Floats, start: tuple[Floats, Floats], said: Floats | None = None
+    months: Months, grid: Floats, start: tuple[Floats, Floats], fitted: Floats | None = None
 ) -> _Followed:
     """Walk along the months at each point of a grid; note what the first one forecasts if asked."""
     alpha, beta, phi = grid
@@ -145,8 +145,8 @@ def _follow(
                 level[:, new], trend[:, new] = start[0][new], start[1][new]
             trend *= phi
             level += trend
-        if said is not None:
-            said[at] = level[0]
+        if fitted is not None:
+            fitted[at] = level[0]
         np.subtract(row, level, out=error)
         error *= weight
         loss += np.multiply(error, error, out=move)
@@ -179,16 +179,16 @@ def holt_winters(months: Months, season: Floats, horizon: int) -> Floats:
     logs = Months(np.log(shares + LOG_OFFSET), months.known)
     grid = columns_of([(a, a * b, (1.0 - a) * g) for a, b, g in SEASONAL_GRID])
     best = best_of(grid, _turn(logs, grid, np.log(season)).loss)
-    said = months.blank(horizon)
-    last = _turn(logs, best, np.log(season), said)
+    fitted = months.blank(horizon)
+    last = _turn(logs, best, np.log(season), fitted)
     ahead = np.arange(1, horizon + 1)
     place = (len(months.values) + ahead - 1) % len(season)
     reach = np.cumsum(SEASONAL_PHI**ahead)[:, None]
-    said[-horizon:] = last.level + reach * last.trend + last.season[place, 0]
-    return (np.exp(said) - LOG_OFFSET) * size
+    fitted[-horizon:] = last.level + reach * last.trend + last.season[place, 0]
+    return (np.exp(fitted) - LOG_OFFSET) * size
 
 
-def _turn(logs: Months, grid: Floats, season: Floats, said: Floats | None = None) -> _Turned:
+def _turn(logs: Months, grid: Floats, season: Floats, fitted: Floats | None = None) -> _Turned:
     """Walk as ``_follow`` does, with a season; errors count as they are, not squared."""
     alpha, beta, gamma = grid
     turning = np.repeat(season[:, None, :], len(alpha), axis=1)
@@ -201,8 +201,8 @@ def _turn(logs: Months, grid: Floats, season: Floats, said: Floats | None = None
         trend *= SEASONAL_PHI
         level += trend
         np.add(level, own, out=move)
-        if said is not None:
-            said[at] = move[0]
+        if fitted is not None:
+            fitted[at] = move[0]
         np.subtract(row, move, out=error)
         error *= weight
         loss += np.abs(error, out=move)

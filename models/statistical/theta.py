@@ -34,7 +34,7 @@ class _Walk:
     """
 
     def __init__(self, months: Months, alpha: Floats) -> None:
-        """Stand before the first month, at points x 1 or 1 x series of alpha."""
+        """State before the first month, at points x 1 or 1 x series of alpha."""
         self._months = months
         self._alpha = alpha
         self._level = np.tile(months.first_value, (len(alpha), 1))
@@ -110,15 +110,15 @@ def theta(months: Months, horizon: int) -> Floats:
     intercept, slope = line_of([term.cumsum(axis=0) for term in terms], least=SLOPE_MONTHS)
     intercept += months.first_value
     alpha, share = _best(months, intercept, slope)
-    said = months.blank(horizon)
+    fitted = months.blank(horizon)
     walk = _Walk(months, alpha)
     for at, (error, line) in enumerate(walk.steps(intercept, slope)):
-        said[at] = (months.values[at] - error + share * line)[0]
+        fitted[at] = (months.values[at] - error + share * line)[0]
     for at, forecast in enumerate(
         walk.beyond([term.sum(axis=0) for term in terms], share, horizon)
     ):
-        said[len(months.values) + at] = forecast
-    return said
+        fitted[len(months.values) + at] = forecast
+    return fitted
 
 
 def _best(months: Months, intercept: Floats, slope: Floats) -> Floats:

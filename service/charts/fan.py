@@ -185,7 +185,7 @@ def status_of(forecast: pd.DataFrame) -> str:
 
 
 def reason_of(fan: Fan) -> str:
-    """Return why no higher rung made the forecast, empty where none should have."""
+    """Return why no earlier model of the chain made the forecast, empty where none should have."""
     if "reason" not in fan.forecast:
         return ""
     return "; ".join(text for text in fan.forecast["reason"].dropna().unique() if text)

@@ -141,7 +141,7 @@ def _invalid(err: RequestValidationError) -> str:
         f"{error['msg']}"
         for error in err.errors()
     ]
-    return f"{'; '.join(parts)}. Expected what /api/v1/openapi.json says. Correct the request."
+    return f"{'; '.join(parts)}. Expected what is in /api/v1/openapi.json. Correct the request."
 
 
 _KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = {

@@ -108,12 +108,12 @@ def drivers_of(text: object) -> tuple[tuple[str, float], ...]:
 
 def _coverage(found: Coverage) -> Record:
     """Return the coverage of one group of horizons; shares that are not known are null."""
-    told = asdict(found)
+    fields = asdict(found)
     shares = {
-        name: None if math.isnan(told[name]) else round(told[name], 4)
+        name: None if math.isnan(fields[name]) else round(fields[name], 4)
         for name in ("share", "pooled_share")
     }
-    return {**told, **shares, "words": found.words}
+    return {**fields, **shares, "words": found.words}
 
 
 def _month(row: Mapping[object, object], meanings: Mapping[str, str]) -> Record:

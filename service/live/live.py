@@ -83,7 +83,7 @@ def _active(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 MOST: Final = 16
-"""Commodities kept; docs/service.md says what one takes."""
+"""Commodities kept; docs/service.md has what one takes."""
 
 
 class CommodityCache:

@@ -67,10 +67,10 @@ def copula_of(scores: pd.DataFrame) -> ErrorCopula:
     usual = ErrorCopula()
     if scores.empty:
         return usual
-    told = scores.drop_duplicates("metric", keep="last").set_index("metric")["value"]
+    values = scores.drop_duplicates("metric", keep="last").set_index("metric")["value"]
     return ErrorCopula(
-        float(told.get(ERROR_AUTOCORRELATION, usual.carry)),
-        float(told.get(ERROR_CORRELATION, usual.together)),
+        float(values.get(ERROR_AUTOCORRELATION, usual.carry)),
+        float(values.get(ERROR_CORRELATION, usual.together)),
     )
 
 

@@ -1,4 +1,4 @@
-"""An attribution in sentences that a planner can quote, also where no effect stands out."""
+"""An attribution in sentences that a planner can quote, also where no effect is visible."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -15,7 +15,7 @@ YARDSTICKS: Final[dict[str, str]] = {
 """Models anyone could run by hand: the same month a year before, and the latest month."""
 
 METRICS: Final = ("wape", "mase", "sql", "value_added")
-"""Compared here; how often bands held is told by ``models.evaluation.coverage``."""
+"""Compared here; coverage comes from ``models.evaluation.coverage``."""
 
 _CELL: Final = ["scope", "horizon_from", "horizon_to", "model"]
 

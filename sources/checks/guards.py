@@ -1,7 +1,7 @@
 """Guards: plausibility checks of a batch before anything is stored.
 
 Nothing here changes or repairs a row, and stored rows are not checked again. Each objection is one
-text that says what is wrong, where, what was expected and what to do. Correct tables raise none,
+text: what is wrong, where, what was expected and what to do. Correct tables raise none,
 however short, sparse or volatile.
 """
 

@@ -64,7 +64,7 @@ def flat_lines(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
     )
     flat = grouped[is_flat].reset_index()
     return objection(
-        f"{len(flat)} series stand still for {FLAT_MONTHS} months",
+        f"{len(flat)} series do not move for {FLAT_MONTHS} months",
         [f"{row.destination} {row.measure} {row.high:,.6g}" for row in flat.itertuples()],
         file,
         expected="amounts that move from month to month",

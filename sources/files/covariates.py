@@ -78,7 +78,7 @@ class Covariates:
 
         A rate paid on trade has no value in a month without trade. Such months of the panel take
         the value of the previous month; others, and all after the panel, stay missing. Nothing is
-        filled if the file says when values became available.
+        filled if the file dates when values became available.
 
         Args:
             table: The panel.

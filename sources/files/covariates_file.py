@@ -169,7 +169,7 @@ def _arrays(
     Args:
         entries: By cell and moment.
         grid: The cells.
-        dated: Whether the file says when values became available.
+        dated: Whether the file dates when values became available.
     """
     months = grid.frequency.known_in(entries.moments.astype("datetime64[D]").astype(np.int64))
     newest = np.append(~_equals_previous(entries.cells)[1:], [True])

@@ -233,7 +233,7 @@ def records(
     """Yield each record with the number of the line it starts on.
 
     Raises:
-        DataError: a quote is not closed; ``remedy`` says what to do.
+        DataError: a quote is not closed; ``remedy`` is what to do.
     """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     start = 1

@@ -1,4 +1,4 @@
-"""Dates of users' files: days, months, quarters and ISO weeks, and the periods they stand for."""
+"""Dates of users' files: days, months, quarters and ISO weeks, and the periods they denote."""
 
 import re
 from collections import Counter
@@ -73,7 +73,7 @@ class DateTexts:
         return np.array([grain_of(form) for form in self.forms], dtype=str)
 
     def periods(self, frequency: Frequency) -> PeriodTexts:
-        """Return the periods of a frequency that the texts stand for."""
+        """Return the periods of a frequency that the texts denote."""
         grains, is_date = self.grains, self.days != NO_DATE
         days = np.where(is_date, self.days, 0)
         if frequency.period == "week":
@@ -83,11 +83,11 @@ class DateTexts:
         fits &= np.isin(grains, _READ_AS[frequency.period])
         numbers = np.where(fits, frequency.numbers(days), NO_PERIOD).astype(np.int32)
         misfit = "is no {}" + (f": {habit}" if (habit := _habit(frequency)) else "")
-        told = [
+        described = [
             "" if fit else fault or f"{text.strip()} {misfit}"
             for text, fit, fault in zip(self.texts, fits, self.faults, strict=True)
         ]
-        faults = tuple(fault.replace("{}", frequency.period) for fault in told)
+        faults = tuple(fault.replace("{}", frequency.period) for fault in described)
         return PeriodTexts(numbers, self.forms, faults)
 
 
@@ -96,7 +96,7 @@ _READ_AS: Final[dict[str, list[Grain]]] = {
     "quarter": ["day", "month", "quarter"],
     "week": ["day", "week"],
 }
-"""Which dates can stand for a period."""
+"""Which dates can denote a period."""
 
 
 def grain_of(form: str) -> Grain:

@@ -1,4 +1,4 @@
-"""Whether a panel is of months, quarters or weeks, told from its dates or named by whoever asks."""
+"""Whether a panel is of months, quarters or weeks, inferred from its dates or given."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ ROWS: Final = 200_000
 """Rows whose series are looked at for the days between their dates."""
 
 STRAY: Final = 0.1
-"""Share of dates that may be out of step; they are told row by row."""
+"""Share of dates that may be out of step; each is reported by row."""
 
 LEAST: Final = 4
 """Different dates that tell of more than months with gaps."""
@@ -124,7 +124,7 @@ def _dated(period: Period, dates: DateTexts) -> Frequency:
 
 
 def _fitting(dates: DateTexts, frequency: Frequency) -> float:
-    """Return which share of the dates stand for periods of a frequency."""
+    """Return which share of the dates denote periods of a frequency."""
     is_date = dates.days != NO_DATE
     fits = dates.periods(frequency).numbers[is_date] != NO_PERIOD
     return float(fits.mean()) if len(fits) else 1.0

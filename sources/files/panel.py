@@ -180,8 +180,8 @@ def _decoded(file: LongFile, options: PanelOptions) -> PanelRows:
 def _unnamed_note(rows: PanelRows) -> str:
     """Return a note on values without a series name.
 
-    Stray totals and footers are left out. If most rows are unnamed, names probably stand once above
-    their rows, as in merged spreadsheet cells, and the file is refused.
+    Stray totals and footers are left out. If most rows are unnamed, names were probably given once
+    above their rows, as in merged spreadsheet cells, and the file is refused.
     """
     unnamed = rows.file.rows(np.flatnonzero((rows.series.codes < 0) & rows.filled)).tolist()
     unnamed += [line.row for line in rows.file.ragged if not line.destination.strip()]

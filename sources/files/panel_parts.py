@@ -144,7 +144,7 @@ def _dataset(panel: Path) -> pads.Dataset:
     check_columns(f"Panel {panel}", rows.schema.names)
     if PART_OF in rows.schema.names:
         raise DataError(
-            f"Panel {panel} says in {PART_OF} what adds up to what. Expected no such column: parts "
+            f"Panel {panel} has sums in its column {PART_OF}. Expected no such column: parts "
             "are forecast apart, sums need all series at once. Leave the column out."
         )
     return rows

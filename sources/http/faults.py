@@ -143,7 +143,7 @@ def refusal(call: Call, status: int, *, body: bytes = b"") -> SourceError:
     if own is not None:
         what = what if own.kind == "too_much" else "sends no data"
         text, remedy = own.text, own.remedy or remedy
-    quoted = f" and says {text!r}" if text else ""
+    quoted = f" with the text {text!r}" if text else ""
     kind = TooMuchError if status == TOO_MUCH else SourceError
     return kind(
         f"{call.provider} {what} (HTTP {status}){quoted}, at {call.address}. Expected HTTP 200 "

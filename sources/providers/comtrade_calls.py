@@ -172,7 +172,7 @@ def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
     answer = json.loads(body)
     where = {"provider": PROVIDER, "url": piece.path}
     if isinstance(answer, dict) and answer.get("error"):
-        raise ValueError(f"it says {str(answer['error'])[:80]!r}")
+        raise ValueError(f"the answer is {str(answer['error'])[:80]!r}")
     records = records_in(answer, "data", **where)
     rows = table_of(records, _COLUMNS, **where)
     coded = rows.assign(
@@ -261,6 +261,6 @@ def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
 
 
 def _announced(answer: object) -> int:
-    """Return how many rows an answer says there are, 0 where it does not."""
+    """Return the number of rows that an answer states, 0 where it states none."""
     count = answer.get("count") if isinstance(answer, dict) else None
     return count if isinstance(count, int) else 0

@@ -1,4 +1,4 @@
-"""Country codes and names of providers, and the destinations they stand for."""
+"""Country codes and names of providers, and the destinations they denote."""
 
 from functools import cache
 from typing import Final

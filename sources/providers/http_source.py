@@ -16,7 +16,7 @@ from store.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class HttpSource:
-    """A provider; a subclass says which, and adds ``fetch`` to make a ``LiveSource``."""
+    """A provider; a subclass names it and adds ``fetch`` to make a ``LiveSource``."""
 
     info: ClassVar[SourceInfo]
     provider: ClassVar[str]

@@ -54,7 +54,7 @@ def check_sqlite(file: Path, copy: DatabaseCopy) -> None:
         ) from err
     if found != copy:
         raise StoreError(
-            f"{file.name} holds {found}. Expected {copy}, as the manifest says. Use another backup."
+            f"{file.name} holds {found}. Expected {copy}, as in the manifest. Use another backup."
         )
 
 

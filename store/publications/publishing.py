@@ -36,7 +36,7 @@ def publish_forecasts(
 ) -> int:
     """Publish forecasts in one transaction and return how many rows are new.
 
-    Publishing what the newest publication of the moment says, from the same evidence, does nothing.
+    Publishing the newest publication's numbers again, from the same evidence, does nothing.
     Otherwise the rows become a publication of their own with a digest, beside those before it; it
     supersedes held ones that are no later.
 

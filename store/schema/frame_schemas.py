@@ -227,7 +227,7 @@ forecasts (published)."""
 
 
 def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
-    """Return ``frame`` with its columns typed as the schema ``name`` says.
+    """Return ``frame`` with its columns typed by the schema ``name``.
 
     Columns beyond the schema stay. The frame is not modified.
 

@@ -46,7 +46,7 @@ def flows_of(tonnes: Floats, *, names: tuple[str, ...] = NAMES) -> TradeFlows:
         first=FIRST,
         tonnes=tonnes,
         stderr=np.zeros_like(tonnes),
-        is_told=np.isfinite(tonnes),
+        is_published=np.isfinite(tonnes),
         total_stderr=np.zeros(tonnes.shape[1]),
     )
 

@@ -31,7 +31,7 @@ AS_OF = "2020-04-22"
 LATER = "2020-05-22"
 """A release later: the world of April is out."""
 
-TOLD = ("rows_published", "verdict", "unknowns", "is_new", "held")
+COMPARED = ("rows_published", "verdict", "unknowns", "is_new", "held")
 """What else an outcome tells beside forecasts and report."""
 
 
@@ -131,7 +131,7 @@ def ran(folder: Path, data_dir: Path, day: str, *, pictures: bool = False) -> No
     settings = settings_of(environment(folder, data_dir)).model_copy(update={"pictures": pictures})
     outcome = run(settings, at(day))
     store_of(settings).dispose()
-    told = {name: getattr(outcome, name) for name in TOLD}
+    told = {name: getattr(outcome, name) for name in COMPARED}
     told["report"] = outcome.report.relative_to(folder).as_posix()
     (folder / "outcome.json").write_text(json.dumps(told), encoding="utf-8")
     outcome.forecasts.to_parquet(folder / "outcome.parquet")

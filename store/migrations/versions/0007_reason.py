@@ -1,4 +1,4 @@
-"""Why a lower rung than the champion made a forecast."""
+"""Why a model after the champion made a forecast."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; what was published before says nothing."""
+    """Add the column; earlier publications have none."""
     op.add_column("forecasts", sa.Column("reason", sa.Text(), nullable=True))
 
 

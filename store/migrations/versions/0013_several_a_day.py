@@ -1,7 +1,7 @@
 """Several publications and backtests of one moment: each keeps its own rows.
 
-Every fact names the ingest that brought it, so that what a publication knew can be told from what
-came later on its day.
+Every fact names the ingest that brought it, so that what a publication knew is distinct from
+what came later on its day.
 """
 
 import sqlalchemy as sa

@@ -275,7 +275,7 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
     assert tuple(found.columns) == (*DIFFERENCE_COLUMNS, "regime")
     assert {"all"} < set(found["regime"]) <= {"all", "calm", "shock"}
     assert set(found["baseline"]) == set(every["model"]) - {MODEL}
-    assert set(found["verdict"]) <= {"better", "worse", "not told apart"}
+    assert set(found["verdict"]) <= {"better", "worse", "not significant"}
     for name in PLOTS:
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 

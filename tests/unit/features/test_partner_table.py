@@ -140,7 +140,7 @@ def test_a_total_below_its_partners_is_out_of_date() -> None:
     table = table_of(steady({"WLD": {"2021-05": 100.0}}, total=230.0))
 
     assert cell(table, "WLD", "2021-05") == 230.0
-    assert table.notes == ("stated total below the partners, which stand: 2021-05",)
+    assert table.notes == ("stated total below the partners, which are kept: 2021-05",)
 
 
 def test_a_regular_partner_that_the_total_has_room_for_is_late_and_not_zero() -> None:

@@ -338,7 +338,7 @@ class TestDoubt:
     @pytest.mark.parametrize(
         ("changes", "told"),
         [
-            ({"error": "Please try later"}, "it says 'Please try later'"),
+            ({"error": "Please try later"}, "the answer is 'Please try later'"),
             ({"period": "202407"}, "period 202407 was not asked for"),
             ({"reporterCode": 842}, "reporterCode 842 was not asked for"),
             ({"cmdCode": "8505"}, "cmdCode 8505 was not asked for"),

@@ -237,7 +237,7 @@ def test_a_destination_that_stands_still_for_six_months_is_objected_to() -> None
 
     (only,) = told(frame.assign(value=frame["value"].mask(usa, 250.0)), completeness=None)
 
-    assert only.startswith("1 series stand still for 6 months: USA net_weight_t 250")
+    assert only.startswith("1 series do not move for 6 months: USA net_weight_t 250")
 
 
 def test_a_flat_line_that_began_in_the_store_is_seen() -> None:

@@ -84,7 +84,7 @@ def test_a_copy_that_holds_other_rows_than_told_is_refused(tmp_path: Path) -> No
     open_store(url).dispose()
     copy = copy_database(url, tmp_path / "copy")
 
-    with pytest.raises(StoreError, match="as the manifest says"):
+    with pytest.raises(StoreError, match="as in the manifest"):
         check_sqlite(
             tmp_path / "copy", DatabaseCopy("sqlite", copy.revision, {**copy.rows, "runs": 1})
         )

@@ -58,7 +58,7 @@ def test_what_shares_no_origin_shares_no_cell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bias", "verdict"), [(0.0, "B better"), (40.0, "A better"), (20.0, "not told apart")]
+    ("bias", "verdict"), [(0.0, "B better"), (40.0, "A better"), (20.0, "not significant")]
 )
 def test_scores_by_scope_say_which_is_better(bias: float, verdict: str) -> None:
     cells = shared_cells(make_backtest(20.0), make_backtest(bias), is_newer=True)

@@ -18,10 +18,10 @@ from models.forecasting.fallback import (
     PREVIOUS,
     FallbackForecast,
     FallbackStep,
-    climb,
     modelled,
     plain,
     remembered,
+    run_fallback_chain,
 )
 from models.forecasting.forecaster import NAIVE, STATISTICAL
 from models.forecasting.model_frame import rows_of
@@ -79,7 +79,7 @@ def assert_coherent(table: pd.DataFrame, origin: Origin) -> None:
 def test_a_rung_that_cannot_be_read_gives_way_to_the_next_for_all() -> None:
     origin = origin_at()
 
-    found = climb(rungs(origin, FallbackStep(CHAMPION, "m2", broken)), origin)
+    found = run_fallback_chain(rungs(origin, FallbackStep(CHAMPION, "m2", broken)), origin)
 
     assert {one.status for one in found.taken} == {PREVIOUS}
     assert set(found.reasons) == {"champion: Version 3 cannot be read from ..."}
@@ -88,7 +88,7 @@ def test_a_rung_that_cannot_be_read_gives_way_to_the_next_for_all() -> None:
 def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -> None:
     origin = without(origin_at(), "JPN", 12)
 
-    found = climb(rungs(origin), origin)
+    found = run_fallback_chain(rungs(origin), origin)
 
     status = dict(zip(origin.series, (one.status for one in found.taken), strict=True))
     assert status.pop("JPN") == STATISTICAL
@@ -99,7 +99,7 @@ def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -
 
 def test_mixed_rungs_add_up_and_keep_their_quantiles_in_order() -> None:
     origin = without(origin_at(), "DEU", 12)
-    found = climb(rungs(origin), origin)
+    found = run_fallback_chain(rungs(origin), origin)
 
     stages = stages_from(found.table, origin, effect_at(origin, ()))
 
@@ -112,8 +112,8 @@ def test_mixed_rungs_add_up_and_keep_their_quantiles_in_order() -> None:
 def test_a_destination_that_no_rung_can_forecast_is_named() -> None:
     origin = without(origin_at(), "KOR", origin_at().tonnes.shape[1])
 
-    with pytest.raises(DataError, match="No rung can forecast KOR"):
-        climb(rungs(origin), origin)
+    with pytest.raises(DataError, match="No model of the fallback chain can forecast KOR"):
+        run_fallback_chain(rungs(origin), origin)
 
 
 @pytest.mark.parametrize("status", [STATISTICAL, NAIVE])
@@ -136,7 +136,7 @@ def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
     count = len(origin.targets)
     wild.iloc[row * count : (row + 1) * count] *= 50.0
 
-    found = climb(
+    found = run_fallback_chain(
         rungs(origin_at(), FallbackStep(CHAMPION, "m2", lambda: FallbackForecast(wild, model))),
         origin,
     )

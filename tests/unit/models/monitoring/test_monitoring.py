@@ -8,8 +8,8 @@ from models.monitoring.drift import (
     against_naive,
     coverage_drift,
     error_readings,
+    published_cells,
     score_drift,
-    standing_cells,
 )
 from models.monitoring.readings import (
     PublishedMoment,
@@ -121,7 +121,7 @@ def cells(periods: list[str], *, p50: float = 100.0) -> pd.DataFrame:
 def test_what_was_published_is_scored_as_it_stood_and_sums_are_left_out() -> None:
     stood = cells(["2025-01"], p50=90.0).assign(p10=80.0, p90=120.0)
 
-    found = standing_cells(cells(["2025-01", "2025-02"]), stood)
+    found = published_cells(cells(["2025-01", "2025-02"]), stood)
 
     own = found.loc[found["model"] == MODEL].set_index("period")
     assert set(found["destination"]) == {"USA"}
@@ -147,7 +147,7 @@ def test_days_after_a_release_without_a_new_forecast_use_up_the_budget() -> None
 
     assert quarter.fired
     assert year.fired
-    assert "stood on 31 of 37 days" in quarter.words
+    assert "published on 31 of 37 days" in quarter.words
     assert "overdrawn by 4 days" in quarter.words
 
 
@@ -157,7 +157,7 @@ def test_days_on_which_customs_were_late_are_not_counted() -> None:
     quarter, _ = freshness(stood, FIGURES, CALENDAR, now=at("2026-11-25"))
 
     assert not quarter.fired
-    assert "stood on 32 of 34 days" in quarter.words
+    assert "published on 32 of 34 days" in quarter.words
     assert "on 1 days the figures themselves were late" in quarter.words
 
 
@@ -169,7 +169,7 @@ def test_a_forecast_of_a_past_moment_stands_only_from_when_it_was_made() -> None
 
     quarter, _ = freshness(late, FIGURES, CALENDAR, now=at("2026-10-28"))
 
-    assert "stood on 33 of 37 days" in quarter.words
+    assert "published on 33 of 37 days" in quarter.words
 
 
 def test_before_the_first_publication_nothing_is_asked() -> None:
