@@ -13,7 +13,7 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import readable, write_result, write_text
 from flows.context.stores import single_writer, store_of
-from store.errors import DataError
+from store.errors import DataError, counted
 from store.facts.reading import read_vintages
 from store.facts.reviews import (
     quarantine_reasons,
@@ -120,7 +120,7 @@ def release_refused(
         report = release(store_of(settings), number, at=utc_now(), actor=who)
     made = ", ".join(str(vintage) for vintage in report.vintage_ids)
     result = f"vintage {made}" if made else "these bytes were ingested before"
-    echo(f"release   file {number}: {report.total} new rows, {result}")
+    echo(f"release   file {number}: {counted(report.total, 'new row')}, {result}")
 
 
 def panel(

@@ -21,7 +21,7 @@ from flows.context.stores import has_store, made_store, marked_run, single_write
 from flows.ingest.sources import BUNDLED, IngestRequest, Past, ReceivedRows, bundled
 from flows.monitoring.spans import spanned
 from sources.checks.guards import objections
-from store.errors import DataError, first_few
+from store.errors import DataError, counted, first_few
 from store.facts.batch import Batch, FileRows, RefusedLines, WriteReport
 from store.facts.reading import read_observations, read_vintages
 from store.facts.reviews import quarantine_file
@@ -142,7 +142,7 @@ def describe(report: WriteReport, place: str, engine: Engine) -> str:
     if report.already_known:
         return f"nothing new {place}"
     written = ", ".join(f"{rows} {table}" for table, rows in report.rows_written.items() if rows)
-    what = f"{report.total} new rows ({written})" if written else f"0 new rows {place}"
+    what = f"{counted(report.total, 'new row')} ({written})" if written else f"0 new rows {place}"
     vintages = read_vintages(engine)
     own = vintages[vintages["id"].isin(report.vintage_ids)]
     first, last = own["period_from"].min(), own["period_to"].max()

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pandas as pd
 
 from flows.clock import utc_now
@@ -196,7 +197,8 @@ def _deploy(settings: Settings, variables: Mapping[str, str]) -> None:
     registered = prefect_folder(settings.home) / DEPLOYED
     what = [PROJECT_ROOT, settings.alarm_url.get_secret_value(), *_registration()]
     digest = sha256("\n".join(map(str, what)).encode()).hexdigest()
-    if registered.exists() and registered.read_text(encoding="utf-8") == digest:
+    kept = registered.read_text(encoding="utf-8") if registered.exists() else ""
+    if kept == digest and _has_deployments(variables["PREFECT_API_URL"]):
         return
     command = [sys.executable, "-m", f"{__package__}.register_deployments"]
     # The command is our own list of words.
@@ -209,6 +211,12 @@ def _deploy(settings: Settings, variables: Mapping[str, str]) -> None:
             "Expected all of them to be registered. Correct prefect.yaml."
         )
     registered.write_text(digest, encoding="utf-8")
+
+
+def _has_deployments(api: str) -> bool:
+    """Tell whether the server knows any: its database may have been deleted since."""
+    answer = httpx.post(f"{api}/deployments/count", json={}, timeout=60.0)
+    return answer.is_success and bool(answer.json())
 
 
 def _registration() -> list[str]:

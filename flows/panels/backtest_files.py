@@ -249,12 +249,12 @@ def _record(
     board = board_of(totals)
     write_result(board, out=job.made / BOARD, form="csv")
     near = board_of(totals.loc[totals["horizon"] <= panel.frequency.horizon])
-    whole: dict[str, dict[str, float]] = (
-        near.loc[near["kind"] == "all"].set_index("model")[list(CURVES)].to_dict("index")  # type: ignore[assignment]
-    )
+    total = near.loc[near["kind"] == "all"].set_index("model")
+    whole: dict[str, dict[str, float]] = total[list(CURVES)].to_dict("index")  # type: ignore[assignment]
     own = whole[MODEL]
     naive = whole[REFERENCE]["wape"]
-    echo(f"backtest  {compared(own['wape'], naive, own['coverage80'], panel.frequency)}")
+    cells = int(total["cells"].to_dict()[MODEL])
+    echo(f"backtest  {compared(own['wape'], naive, own['coverage80'], cells, panel.frequency)}")
     with _logged(settings, files, panel, cutoffs, spec=job.spec) as run:
         run.metrics({f"{name}_{ALL}": value for name, value in own.items() if pd.notna(value)})
         log_board(run, board)

@@ -180,17 +180,29 @@ def score_of(result: Backtest, model: str, metric: str, scope: str = ALL) -> flo
 def verdict(result: Backtest, frequency: Frequency = MONTHLY) -> str:
     """Say in one line how the model did against the seasonal naive, where it loses too."""
     own, naive = (score_of(result, model, "wape") for model in (MODEL, REFERENCE))
-    return compared(own, naive, score_of(result, MODEL, "coverage80"), frequency)
+    covered = score_of(result, MODEL, "coverage80")
+    return compared(own, naive, covered, _cells_of(result), frequency)
 
 
-def compared(own: float, naive: float, covered: float, frequency: Frequency = MONTHLY) -> str:
-    """Say the same given both errors and the share of periods in the band, near horizons only."""
+def _cells_of(result: Backtest) -> int:
+    """Return how many forecasts the scores of the model rest on."""
+    scores = result.scores
+    if scores.empty:
+        return 0
+    own = scores.loc[(scores["model"] == MODEL) & (scores["scope"] == ALL), "cells"]
+    return int(own.max()) if len(own) else 0
+
+
+def compared(
+    own: float, naive: float, covered: float, cells: int, frequency: Frequency = MONTHLY
+) -> str:
+    """Say the same given both errors, the band's coverage and its cells, near horizons only."""
     if not (own >= 0 and naive > 0):
         return f"no error to compare: every scored {frequency.period} or naive error is zero"
     better = 1 - own / naive
     word = "better" if better >= 0 else "WORSE"
     return (
         f"error {own:.1%} of tonnes against {naive:.1%} of the seasonal naive "
-        f"({abs(better):.0%} {word}), 80% band covered {covered:.0%} of {frequency.period}s, "
-        f"horizons 1-{frequency.horizon}"
+        f"({abs(better):.0%} {word}), 80% band covered {covered:.0%} of "
+        f"{cells:,} {frequency.period}s, horizons 1-{frequency.horizon}"
     )

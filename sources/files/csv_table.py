@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import pandas as pd
 
-from store.errors import DataError, first_few
+from store.errors import DataError, counted, first_few
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
@@ -57,7 +57,7 @@ class Problems:
         if self.found:
             messages = [f"line {line}, {text}" for line, text in sorted(self.found)]
             raise DataError(
-                f"{len(self.lines)} bad rows in {self.file}: "
+                f"{counted(len(self.lines), 'bad row')} in {self.file}: "
                 f"{first_few(messages)}. Correct these lines; nothing was taken over."
             )
 

@@ -223,7 +223,7 @@ def _check_order(row: Row, given: Mapping[str, object], known: Mapping[str, obje
         if isinstance(begin, pd.Timestamp) and isinstance(end, pd.Timestamp) and end < begin:
             row.bad(last, f"on or after {first} {begin:%Y-%m-%d}")
     if "suspended_to" in new and not isinstance(days.get("suspended_from"), pd.Timestamp):
-        row.bad("suspended_to", "given without suspended_from: no suspension is known")
+        row.bad("suspended_to", "accepted without suspended_from: no suspension is known")
 
 
 def read_tariff(row: Row, context: ScenarioContext) -> TariffLever | None:

@@ -100,8 +100,8 @@ class CustomsDownload:
         """Refuse imports, a stated day in the future and a table without a unit of weight."""
         if self.flow != "export":
             raise DataError(
-                f"{self.path.name} holds imports, as --flow says. Expected China's exports, which "
-                "are what is forecast. Ask the site for exports (出口) and load that file; "
+                f"{self.path.name} holds imports, as --flow states. Expected exports of China, "
+                "which are what is forecast. Ask the site for exports (出口) and load that file; "
                 "nothing was taken over."
             )
         if self.published_on is not None and self.published_on.tz_localize("UTC") > self.now:

@@ -1,4 +1,4 @@
-"""Trading partners as China Customs write them, and the places they stand for."""
+"""Trading partners as China Customs write them, and the places they denote."""
 
 import gettext
 import re

@@ -131,7 +131,7 @@ def test_a_figure_is_typed_in_corrected_and_told_once(magnetcast: Call) -> None:
              "https://example.org/a", "--tonnes")  # fmt: skip
     first, again, mended = (magnetcast(*words, tonnes) for tonnes in ("512", "512", "521"))
 
-    assert "1 new rows (1 observations), vintage 1, 2026-08 to 2026-08" in first[2]
+    assert "1 new row (1 observations), vintage 1, 2026-08 to 2026-08" in first[2]
     assert "nothing new in the figure of USA in 2026-08" in again[2]
     assert "vintage 2" in mended[2]
     known = stored().sort_values("available_at")
@@ -187,8 +187,8 @@ def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
     assert listed[1].startswith("id,source,item_key")
     assert (bare[0], shown[0], bad[0], done[0], twice[0]) == (1, 0, 1, 0, 1), done[2]
     assert "an event only. Expected --event FILE with at least event_id" in bare[2]
-    assert "bad rows in draft.yaml" in bad[2]
-    assert f"item {first} accepted as 2025-04-control: 1 new rows" in done[2]
+    assert "bad row in draft.yaml" in bad[2]
+    assert f"item {first} accepted as 2025-04-control: 1 new row" in done[2]
     assert f"No open review item {first}" in twice[2]
     (event,) = read_events(store_of(Settings())).to_dict("records")
     assert event["announced_on"] == pd.Timestamp("2025-04-04")

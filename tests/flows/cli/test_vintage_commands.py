@@ -138,7 +138,7 @@ def test_a_release_writes_the_file_and_takes_it_off_the_list(
     code, out, err = magnetcast("quarantine", "release", str(refused), "--actor", "ada")
 
     assert (code, out) == (0, "")
-    assert err == "release   file 1: 1 new rows, vintage 1\n"
+    assert err == "release   file 1: 1 new row, vintage 1\n"
     assert read_observations(engine)["value"].tolist() == [353.0]
     assert read_vintages(engine)["actor"].tolist() == ["ada"]
     assert read_quarantine(engine)["released_by"].tolist() == ["ada"]

@@ -122,7 +122,7 @@ def test_every_bad_entry_of_yaml_is_named_with_its_line(tmp_path: Path) -> None:
         PolicyEvents(path).load()
 
     message = str(caught.value)
-    assert "bad rows in e.yaml" in message
+    assert "4 bad rows in e.yaml" in message
     assert "line 1, column 'announced_on': '' is not filled" in message
 
 
@@ -132,7 +132,7 @@ def test_every_bad_entry_of_yaml_is_named_with_its_line(tmp_path: Path) -> None:
         pytest.param("- a: [1\n", "e.yaml is not YAML: while parsing", id="broken"),
         pytest.param("just words", "e.yaml holds no entries", id="no list"),
         pytest.param("", "e.yaml holds no entries", id="empty"),
-        pytest.param("- name: !!python/object/apply:os.getcwd []\n", "bad rows", id="code"),
+        pytest.param("- name: !!python/object/apply:os.getcwd []\n", "bad row", id="code"),
     ],
 )
 def test_what_is_no_list_of_entries_is_refused(tmp_path: Path, text: str, message: str) -> None:

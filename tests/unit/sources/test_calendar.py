@@ -100,5 +100,5 @@ def test_the_last_released_month_moves_on_release_day(as_of: str, month: str) ->
     ],
 )
 def test_a_bad_release_is_named(tmp_path: Path, change: dict[str, str], told: str) -> None:
-    with pytest.raises(DataError, match=f"1 bad rows in release_dates.csv: line 2, .*{told}"):
+    with pytest.raises(DataError, match=f"1 bad row in release_dates.csv: line 2, .*{told}"):
         calendar(tmp_path, change)

@@ -64,7 +64,7 @@ def test_an_end_without_a_day_is_known_from_the_announcement(tmp_path: Path) -> 
 def test_a_bad_cell_is_named_with_its_line(tmp_path: Path, good: str, bad: str, told: str) -> None:
     other = GOOD.replace("act,", "other,")
 
-    with pytest.raises(DataError, match=f"1 bad rows in controls.csv: line 3.*{told}"):
+    with pytest.raises(DataError, match=f"1 bad row in controls.csv: line 3.*{told}"):
         read(tmp_path, other + GOOD.replace(good, bad))
 
 

@@ -100,7 +100,7 @@ def test_a_bad_act_is_named_with_line_column_and_value(
     with pytest.raises(DataError) as caught:
         load(tmp_path, {"event_id": "first"}, change)
 
-    assert str(caught.value).startswith(f"1 bad rows in policy_events.csv: line 3, {told}")
+    assert str(caught.value).startswith(f"1 bad row in policy_events.csv: line 3, {told}")
 
 
 def test_an_act_on_another_mineral_names_it(tmp_path: Path) -> None:

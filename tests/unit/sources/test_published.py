@@ -123,7 +123,7 @@ def test_a_bad_cell_is_named_with_line_column_and_value(
     with pytest.raises(DataError) as caught:
         load(tmp_path, {}, change)
 
-    assert str(caught.value).startswith(f"1 bad rows in published_figures.csv: line 3, {told}")
+    assert str(caught.value).startswith(f"1 bad row in published_figures.csv: line 3, {told}")
 
 
 def test_all_bad_rows_are_reported_at_once(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_what_to_compare_with_can_be_told() -> None:
         ),
         pytest.param(
             f"name: n\nevents: [{ACT.replace('}', ', suspended_to: 2021-01-01}')}]",
-            "column 'suspended_to': '2021-01-01' is not told without suspended_from",
+            "column 'suspended_to': '2021-01-01' is not accepted without suspended_from",
             id="end of no suspension",
         ),
         pytest.param(

@@ -81,4 +81,4 @@ def test_a_bad_step_is_named_with_line_column_and_value(
     with pytest.raises(DataError) as caught:
         load(tmp_path, {"component": "first"}, change)
 
-    assert str(caught.value).startswith(f"1 bad rows in tariff_rates.csv: line 3, {told}")
+    assert str(caught.value).startswith(f"1 bad row in tariff_rates.csv: line 3, {told}")

@@ -59,7 +59,7 @@ def test_names_may_hold_commas(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, line: str, message: str) -> None:
-    with pytest.raises(DataError, match=r"1 bad rows in sums\.csv") as caught:
+    with pytest.raises(DataError, match=r"1 bad row in sums\.csv") as caught:
         read_tree(write(tmp_path, f"{HEADER}DEU,EU27\n{line}\n"), SERIES)
 
     assert message in str(caught.value)
