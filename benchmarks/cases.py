@@ -97,7 +97,7 @@ def with_tariffs(task: PanelSnapshot, folder: Path) -> tuple[PanelSnapshot, int]
     """
     found = read_covariates(folder / f"{TARIFFS}.csv.gz", table=task.table)
     covariates, filled = found.carried(task.table)
-    return PanelSnapshot(task.table, task.horizon, covariates), filled
+    return PanelSnapshot(task.table, task.horizon, covariates=covariates), filled
 
 
 def panels_folder() -> Path | None:
