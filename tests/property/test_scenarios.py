@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ def usa(text: str) -> pd.DataFrame:
     return table.loc[table["destination"] == "USA"].set_index("period")
 
 
+@pytest.mark.slow
 @few(20)
 @given(rate=RATES, more=st.floats(0.5, 60), month=MONTHS, notice=st.integers(0, 60))
 def test_a_higher_tariff_never_raises_whom_it_hits_while_it_binds(

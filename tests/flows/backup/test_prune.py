@@ -56,6 +56,7 @@ def settings(place: Path, published: Published) -> Settings:
     return found
 
 
+@pytest.mark.slow
 def test_runs_that_an_alias_or_a_publication_needs_stay(settings: Settings) -> None:
     gone = run_with(settings, "idle", model="other")
     run_with(settings, "aliased", model="another", alias="champion")

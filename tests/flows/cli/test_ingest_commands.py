@@ -240,6 +240,7 @@ def test_a_store_that_holds_nothing_of_a_source_is_asked_from_the_beginning(
     assert str(span) == "2017-01..2020-12"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_providers")
 def test_other_goods_are_ingested_by_their_code_and_forecast_in_their_groups(
     magnetcast: Call, tmp_path: Path

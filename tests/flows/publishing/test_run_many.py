@@ -188,6 +188,7 @@ def test_a_table_that_cannot_be_published_takes_no_other_down(
     assert runs.to_dict() == {"811292": "failed", "250410": "finished"}
 
 
+@pytest.mark.slow
 def test_a_control_announced_after_the_moment_changes_no_bit(
     new_folder: Callable[[], Path], data_dir: Path, filled: Filled
 ) -> None:
@@ -295,6 +296,7 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
     assert "natural graphite (250410), United States: median in" in told["message"]
 
 
+@pytest.mark.slow
 def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:
@@ -318,6 +320,7 @@ def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
     assert runs["status"].tolist() == ["failed", "failed", "finished"]
 
 
+@pytest.mark.slow
 def test_what_the_experts_answered_stands_and_is_made_again(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:

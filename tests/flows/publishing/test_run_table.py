@@ -195,6 +195,7 @@ def test_a_table_that_cannot_be_forecast_stops_no_other(
     assert "table     111111: not forecast. The partner table" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_news_of_a_month_makes_a_new_forecast(
     place: Path,  # noqa: ARG001 - a store of its own
 ) -> None:

@@ -39,6 +39,7 @@ def home(
     return place.settings
 
 
+@pytest.mark.slow
 def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     home: Settings, magnetcast: Call
 ) -> None:

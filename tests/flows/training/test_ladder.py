@@ -54,6 +54,7 @@ def assert_explained(made: Forecast) -> None:
     np.testing.assert_allclose(parts.sum(axis=1), made.table["p50"], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_champion_whose_file_is_gone_gives_way_to_the_previous(
     twice: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -182,6 +182,7 @@ def test_a_destination_of_other_goods_has_its_chart_table_and_files(shop: TestCl
     assert "/what-if?" not in page
 
 
+@pytest.mark.slow
 def test_links_of_pages_of_other_goods_all_answer(shop: TestClient) -> None:
     pages = ["/goods", f"/goods/{GOODS}", f"/goods/{GOODS}/destinations/DEU"]
     links = {

@@ -125,6 +125,7 @@ def test_worked_scenarios_are_listed_and_documented(asked: Asked) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced_before_the_next_answer(asked: Asked) -> None:
     before = until_ready(asked.desk)
 
@@ -136,6 +137,7 @@ def test_a_worker_that_is_killed_is_replaced_before_the_next_answer(asked: Asked
     assert until_ready(asked.desk) != before
 
 
+@pytest.mark.slow
 def test_pages_are_answered_while_two_hundred_scenarios_wait(
     published_store: Path, tmp_path: Path
 ) -> None:
@@ -163,6 +165,7 @@ def test_pages_are_answered_while_two_hundred_scenarios_wait(
     assert codes <= {200, 503}
 
 
+@pytest.mark.slow
 def test_what_nobody_waits_for_any_more_leaves_the_line(
     published_store: Path, tmp_path: Path
 ) -> None:
@@ -183,6 +186,7 @@ def test_what_nobody_waits_for_any_more_leaves_the_line(
         assert service.post(tariff(72)).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_scenario_that_takes_too_long_is_given_up(published_store: Path, tmp_path: Path) -> None:
     with asking(published_store, tmp_path, answers(tmp_path, seconds=0.001)) as service:
         answer = service.post(tariff(60))
@@ -195,6 +199,7 @@ def test_a_scenario_that_takes_too_long_is_given_up(published_store: Path, tmp_p
     assert page.status_code == 400
 
 
+@pytest.mark.slow
 def test_without_the_model_scenarios_are_refused_and_all_else_works(
     published_store: Path, tmp_path: Path
 ) -> None:

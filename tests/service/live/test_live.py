@@ -125,6 +125,7 @@ def test_a_state_that_cannot_be_made_leaves_the_one_before(
     assert "the previous publication stays" in caplog.text
 
 
+@pytest.mark.slow
 def test_charts_are_drawn_ahead_of_the_first_who_asks(engine: Engine) -> None:
     app = create_app(make_live(engine), OPEN)
     with TestClient(app):

@@ -22,6 +22,7 @@ def test_same_input_gives_the_same_picture_bytes() -> None:
     assert b"Software" not in first
 
 
+@pytest.mark.slow
 def test_another_forecast_gives_another_picture() -> None:
     forecasts = make_forecasts()
     doubled = forecasts.assign(p50=1.1 * forecasts["p50"])

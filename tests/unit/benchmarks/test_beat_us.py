@@ -35,6 +35,7 @@ def asked(task: Task) -> pd.DataFrame:
     return task.asked.loc[task.asked["as_of"] == day].reset_index(drop=True)
 
 
+@pytest.mark.slow
 def test_a_day_is_told_what_was_known_by_then_and_all_of_it(task: Task) -> None:
     questions = list(task.questions())
 

@@ -121,6 +121,7 @@ def test_a_series_is_hit_in_the_month_of_the_news_not_after() -> None:
     assert rise("2018-09") == 0.0
 
 
+@pytest.mark.slow
 def test_licences_change_no_forecast_before_they_are_announced(tmp_path: Path) -> None:
     table = make_table(months=96, start="2017-01")
     file = tmp_path / "controls.csv"

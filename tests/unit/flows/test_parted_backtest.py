@@ -36,6 +36,7 @@ def replay(parts: Path, out: Path, cutoffs: list[str]) -> pd.DataFrame:
     return pd.read_csv(out / "scoreboard.csv")
 
 
+@pytest.mark.slow
 def test_parts_are_scored_as_the_file_is(settings: Settings, tmp_path: Path) -> None:
     table = make_table()
     table.iloc[3, :50] = np.nan  # unknown at the first cutoff

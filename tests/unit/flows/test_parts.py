@@ -84,6 +84,7 @@ def test_parts_that_end_at_different_months_have_one_cutoff(tmp_path: Path) -> N
     assert set(found["cutoff"]) == {"2019-12"}
 
 
+@pytest.mark.slow
 def test_a_panel_of_more_series_than_teach_says_the_same_bits(tmp_path: Path) -> None:
     file, parts = make_parts(tmp_path, make_table(series=6_050, months=30))
 

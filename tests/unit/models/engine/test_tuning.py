@@ -74,6 +74,7 @@ def test_the_fewest_months_named_are_enough() -> None:
     assert len(cut(noisy_table(), before=FIRST + 38 - 1).cutoffs) == 1
 
 
+@pytest.mark.slow
 def test_the_first_trial_is_the_present_spec_and_all_others_are_measured_by_it() -> None:
     trials = found().trials
 
@@ -103,6 +104,7 @@ def test_a_spec_that_nothing_beats_is_kept_without_gain() -> None:
     assert (result.searched, result.held_out) == (1.0, 1.0)
 
 
+@pytest.mark.slow
 def test_the_same_seed_finds_the_same() -> None:
     again = searched(cut(noisy_table()))
 
@@ -147,6 +149,7 @@ def test_a_forecast_does_not_see_the_months_it_is_scored_on() -> None:
     assert wild[0] + blank[0] == pytest.approx(WILD / scale)
 
 
+@pytest.mark.slow
 def test_what_is_best_on_other_panels_is_told_of_each() -> None:
     other = cut(np.sqrt(noisy_table()), "two.csv")
     result = searched(cut(noisy_table()), other)

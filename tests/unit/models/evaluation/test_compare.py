@@ -108,6 +108,7 @@ def test_one_series_at_one_cutoff_has_no_interval() -> None:
     assert row["verdict"] == UNSURE
 
 
+@pytest.mark.slow
 def test_intervals_cover_a_known_difference_about_as_often_as_they_say() -> None:
     rng = np.random.default_rng(SEED)
     covered = []

@@ -41,6 +41,7 @@ def total(found: Attribution, destination: str, way: str, part: str) -> pd.Serie
     return rows.loc[key].iloc[0]
 
 
+@pytest.mark.slow
 def test_a_planted_fall_is_found_in_its_months_and_within_the_band() -> None:
     found = on_one()
 
@@ -67,6 +68,7 @@ def test_no_donor_was_hit() -> None:
     assert weights["weight"].sum() == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_an_event_on_two_is_told_of_both_together_and_donors_are_neither() -> None:
     found = on_others("USA;FRA")
 
@@ -112,6 +114,7 @@ def test_an_event_on_all_has_no_synthetic_control_and_nothing_displaced() -> Non
     assert set(found.totals["destination"]) & {"OTHERS", "HIT"} == set()
 
 
+@pytest.mark.slow
 def test_a_poisoned_future_leaves_the_result_the_same_to_the_bit() -> None:
     found = told_of(poisoned(world_with_a_fall(), AS_OF))
 

@@ -73,6 +73,7 @@ def test_a_fall_alone_moves_no_expectation_though_it_moves_every_share() -> None
     np.testing.assert_array_equal(before.expected, after.expected)
 
 
+@pytest.mark.slow
 def test_without_diversion_alarms_are_as_rare_as_promised() -> None:
     count = alarms(lambda seed: with_fall(calm_tonnes(seed)), PANELS)
 
@@ -80,10 +81,12 @@ def test_without_diversion_alarms_are_as_rare_as_promised() -> None:
     assert low <= count <= high
 
 
+@pytest.mark.slow
 def test_without_a_fall_there_is_hardly_an_alarm() -> None:
     assert alarms(calm_tonnes, 100) <= binom.ppf(0.99, 100, RATE)
 
 
+@pytest.mark.slow
 def test_a_shock_to_everybody_makes_no_more_alarms() -> None:
     def shocked(seed: int) -> np.ndarray:
         tonnes = with_fall(calm_tonnes(seed))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from features.history import EvidenceHistory
 from models.evaluation.backtest import EvidenceBacktest, backtest_evidence
@@ -65,6 +66,7 @@ def test_kept_or_not_the_bits_are_the_same(tmp_path: Path) -> None:
     assert len(cold.cells) > 0
 
 
+@pytest.mark.slow
 def test_a_changed_parameter_computes_forecasts_and_no_panel(tmp_path: Path) -> None:
     backtested(world(), tmp_path)
     made = names(tmp_path)
@@ -93,6 +95,7 @@ def test_figures_known_since_the_last_origin_compute_the_present_panel_alone(
     assert not warm.cells["tonnes"].equals(cold.cells["tonnes"])
 
 
+@pytest.mark.slow
 def test_a_figure_dated_back_is_in_every_forecast_that_could_know_it(tmp_path: Path) -> None:
     before = world()
     backtested(before, tmp_path)
@@ -106,6 +109,7 @@ def test_a_figure_dated_back_is_in_every_forecast_that_could_know_it(tmp_path: P
     check_same(warm, backtested(back, None))
 
 
+@pytest.mark.slow
 def test_files_that_were_cut_short_change_nothing(tmp_path: Path) -> None:
     cold = backtested(world(), tmp_path)
     for path in sorted(tmp_path.iterdir())[::2]:
