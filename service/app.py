@@ -19,6 +19,7 @@ from service.live.health import Examine, HealthCache, StoreMetrics
 from service.live.live import LivePublication, Warm
 from service.live.publication import Recent
 from service.planning.webhooks import WebhookPolicy
+from service.queries.arrivals import Days, shipping_days
 from service.scenarios.queue import ScenarioQueue
 from service.scenarios.scenario_schema import ScenarioEngine
 from service.state import State
@@ -45,6 +46,8 @@ class Rules:
     requests_per_s: float
     webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    shipping: Mapping[str, Days] = field(default_factory=dict)
+    """Days from clearance to arrival by destination, where the defaults do not hold."""
 
 
 def create_app(
@@ -91,8 +94,9 @@ def create_app(
     access = Access(lambda: live.tokens, open_reads=rules.open_reads)
     health = None if examine is None else HealthCache(examine, live.clock)
     app.state.shared = State(
-        live, access, metrics, rules.webhooks, queue, Recent(SCENARIO_PAGES), health
-    )
+        live, access, metrics, rules.webhooks, queue, Recent(SCENARIO_PAGES), health,
+        shipping_days(rules.shipping),
+    )  # fmt: skip
     app.include_router(api_router())
     app.include_router(page_router())
     add_problem_handlers(app, error_page)

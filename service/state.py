@@ -1,5 +1,6 @@
 """Dependencies of requests: the live publication, planning, scenarios, health and access."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from service.live.health import HealthCache, HealthReport
 from service.live.live import LivePublication, PlanningState
 from service.live.publication import Publication, Recent
 from service.planning.webhooks import WebhookPolicy
+from service.queries.arrivals import Days
 from service.scenarios.queue import ScenarioQueue
 from service.wording import known_commodity
 from store.planning.audit import Actor
@@ -31,6 +33,8 @@ class State:
     scenario_pages: Recent = field(default_factory=lambda: Recent(0))
     """Scenario pages rendered last."""
     health: HealthCache | None = None
+    shipping: Mapping[str, Days] = field(default_factory=dict)
+    """Days from clearance in China to arrival, by destination."""
 
 
 async def state_of(request: Request) -> State:

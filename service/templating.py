@@ -28,6 +28,9 @@ _FILTERS: Final = (
     wording.chance_words,
     wording.name_of,
     wording.scope_name,
+    wording.model_words,
+    wording.measure_words,
+    wording.statement_words,
 )
 
 

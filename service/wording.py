@@ -89,11 +89,34 @@ def scope_name(scope: str) -> str:
     return "All destinations" if scope == ALL else name_of(scope)
 
 
+AREAS: Final = {
+    "AFRICA": "Africa",
+    "ASIA": "Asia",
+    "EUROPE": "Europe",
+    "EUR_REGION": "Europe (region)",
+    "NORTH_AMERICA": "North America",
+    "OCEANIA": "Oceania",
+    "SOUTH_AMERICA": "South America",
+    "TOP10": "Ten largest destinations",
+}
+"""Groups of countries that figures are published of."""
+
+
+def _area(code: str) -> str:
+    """Return a group of countries, a part of one or a sum in words, or the code when it is none."""
+    whole, _, part = code.partition("_EX_")
+    if part:
+        return f"{name_of(whole)} without {name_of(part)}"
+    if "+" in code:
+        return " and ".join(map(name_of, code.split("+")))
+    return AREAS.get(code, code)
+
+
 @cache
 def _country(code: str) -> str:
     """Return the name of a country by its ISO alpha-3 code, or the code when it is none."""
     found = pycountry.countries.get(alpha_3=code)
-    return code if found is None else str(getattr(found, "common_name", found.name))
+    return _area(code) if found is None else str(getattr(found, "common_name", found.name))
 
 
 def in_reading_order(destinations: Iterable[str]) -> list[str]:
@@ -139,6 +162,41 @@ def chance_words(chance: float) -> str:
     if chance >= HIGHEST:
         return f"over {100 * HIGHEST:.0f}%"
     return f"{100 * chance:.0f}%"
+
+
+def model_words(status: str) -> str:
+    """Return which model made a forecast, as a planner calls it; ``status`` as published."""
+    return "usual" if status == "champion" else status.replace("champion", "model")
+
+
+MEASURES: Final = {
+    "net_weight_t": "exports, t",
+    "lead_min_t": "lead over the next in the ranking, t at least",
+    "value_musd": "export value, USD million",
+    "share_pct": "share of exports, %",
+    "yoy_pct": "change on the year, %",
+    "mom_pct": "change on the month, %",
+    "mirror_import_t": "partner's imports, t",
+    "mirror_import_meur": "partner's imports, EUR million",
+    "mirror_import_musd": "partner's imports, USD million",
+    "mirror_import_share_pct": "share of the partner's imports, %",
+}
+"""What published figures measure, with their unit."""
+
+
+def measure_words(measure: str) -> str:
+    """Return a measure in words, with its unit; one without is shown by its name."""
+    return MEASURES.get(measure, measure.replace("_", " "))
+
+
+def statement_words(statement: str) -> str:
+    """Return a figure named by place, months, measure and value as a reader would write it."""
+    parts = statement.split(" ")
+    if len(parts) != 4:  # noqa: PLR2004 - place, months, measure, value
+        return statement
+    place, months, measure, value = parts
+    span = " to ".join(dict.fromkeys(months.split("..")))
+    return f"{name_of(place)}, {span}, {measure_words(measure)}: {value}"
 
 
 MAGNETS: Final = "rare-earth magnets"

@@ -200,6 +200,7 @@ def serve(
             networks_of("ALERT_NETWORKS", settings.alert_networks),
         ),
         hosts=AllowedHosts(names_of(settings.public_names), any_address=not private),
+        shipping=settings.shipping_days,
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)

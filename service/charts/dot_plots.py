@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from service.charts.canvas import COLOURS, printable, svg
 
-WIDTH: Final = 4.2
+WIDTH: Final = 3.6
 """Inches; a phone shows it whole, a wide page two abreast."""
 
 _LINE: Final = 0.27
@@ -84,24 +84,24 @@ def _draw(plot: DotPlot) -> Figure:
     _frame(axes, plot)
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside lower left", ncols=3, frameon=False,
-        fontsize=7.5, handletextpad=0.3, columnspacing=1.0,
+        fontsize=8, handletextpad=0.3, columnspacing=1.0,
     )  # fmt: skip
     return figure
 
 
 def _frame(axes: Axes, plot: DotPlot) -> None:
-    axes.set_yticks(range(len(plot.rows)), [printable(row.label, width=26) for row in plot.rows])
+    axes.set_yticks(range(len(plot.rows)), [printable(row.label, width=22) for row in plot.rows])
     axes.set_ylim(len(plot.rows) - 0.4, -0.6)
     axes.set_xlim(0.0, None if plot.target is None else 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.tick_params(labelsize=7.5, length=0)
+    axes.tick_params(labelsize=8, length=0)
     axes.grid(axis="x", color=COLOURS["grid"], linewidth=0.8)
     axes.spines["left"].set_visible(False)
     axes.set_axisbelow(True)
     axes.set_title(plot.axis, loc="left", fontsize=8.5, fontweight="bold", x=0.0)
     numbers = axes.secondary_yaxis("right")
     numbers.set_yticks(range(len(plot.rows)), [f"{row.months:,}" for row in plot.rows])
-    numbers.tick_params(labelsize=7.5, length=0, labelcolor=COLOURS["muted"])
+    numbers.tick_params(labelsize=8, length=0, labelcolor=COLOURS["muted"])
     numbers.spines["right"].set_visible(False)
-    numbers.set_ylabel("months scored", fontsize=7.5, color=COLOURS["muted"])
+    numbers.set_ylabel("months scored", fontsize=8, color=COLOURS["muted"])

@@ -53,7 +53,7 @@ def _in_words(rows: pd.DataFrame) -> str:
 def _draw_revisions(rows: pd.DataFrame) -> Figure:
     """Draw one panel for each month: median and 80% band by day of publication."""
     months = list(rows.groupby("period"))
-    figure = Figure(figsize=(4.2, 1.5 * len(months)), layout="constrained")
+    figure = Figure(figsize=(3.6, 1.5 * len(months)), layout="constrained")
     panels = figure.subplots(len(months), 1, squeeze=False, sharex=True).ravel()
     days = [axis_day(moment.tz_localize(None)) for moment in sorted(rows["as_of"].unique())]
     for axes, (period, own) in zip(panels, months, strict=True):
@@ -62,7 +62,7 @@ def _draw_revisions(rows: pd.DataFrame) -> Figure:
     panels[-1].set_xticks(sorted(shown))
     panels[-1].set_xlim(days[0] - EDGE_DAYS, days[-1] + EDGE_DAYS)
     panels[-1].set_xticklabels(
-        [f"{pd.Timestamp(day, unit='D'):%-d %b %Y}" for day in sorted(shown)], fontsize=7.5
+        [f"{pd.Timestamp(day, unit='D'):%-d %b %Y}" for day in sorted(shown)], fontsize=8
     )
     return figure
 
@@ -76,7 +76,7 @@ def _draw_month(axes: Axes, own: pd.DataFrame, title: str) -> None:
     )  # fmt: skip
     quiet_tonnes(axes, most_ticks=4)
     axes.set_ylim(0.0, None)
-    axes.tick_params(labelsize=7.5)
+    axes.tick_params(labelsize=8)
     axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
 
 
@@ -115,7 +115,7 @@ def outcome_svg(publication: Publication, cells: pd.DataFrame, destination: str)
 
 def _draw_outcome(own: pd.DataFrame, known: pd.DataFrame, title: str) -> Figure:
     """Draw each forecast as a path with its band, and the months as they came."""
-    figure = Figure(figsize=(4.2, 2.1), layout="constrained")
+    figure = Figure(figsize=(3.6, 2.1), layout="constrained")
     axes = figure.subplots()
     for _, path in list(own.sort_values("period").groupby("as_of"))[-MOST_PATHS:]:
         days = month_days(path)
@@ -133,7 +133,7 @@ def _draw_outcome(own: pd.DataFrame, known: pd.DataFrame, title: str) -> Figure:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: f"{axis_moment(day):%b %Y}"))
     quiet_tonnes(axes, most_ticks=4)
     axes.set_ylim(0.0, None)
-    axes.tick_params(labelsize=7.5)
+    axes.tick_params(labelsize=8)
     axes.set_title(f"{title}, tonnes a month", loc="left", fontsize=8.5, fontweight="bold")
     return figure
 
@@ -154,7 +154,7 @@ def reliability_svg(cells: pd.DataFrame) -> str:
 
 
 def _draw_reliability(below: list[float], count: int) -> Figure:
-    figure = Figure(figsize=(4.2, 3.2), layout="constrained")
+    figure = Figure(figsize=(3.6, 3.2), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1.1, ls=(0, (4, 2)), label="perfect")
     axes.plot(
@@ -162,11 +162,11 @@ def _draw_reliability(below: list[float], count: int) -> Figure:
     )
     for axis, words in ((axes.xaxis, "chance forecast"), (axes.yaxis, "share that came")):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axis.set_label_text(f"{words} below a level", fontsize=7.5)
+        axis.set_label_text(f"{words} below a level", fontsize=8)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.grid(color=COLOURS["grid"], linewidth=0.8)
-    axes.tick_params(labelsize=7.5, length=0)
-    axes.legend(frameon=False, fontsize=7.5, loc="upper left")
+    axes.tick_params(labelsize=8, length=0)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
     title = f"Calibration, {count:,} forecasts"
     axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
     return figure

@@ -12,7 +12,7 @@ from service.charts.canvas import COLOURS, printable, svg
 from service.wording import signed_tonnes, tonnes
 
 _LINE: Final = 0.34
-_LETTERS: Final = 26
+_LETTERS: Final = 24
 _FRAME: Final = 0.55
 
 Step = tuple[str, float]
@@ -36,7 +36,7 @@ def waterfall_svg(start: Step, steps: Sequence[Step], end: str, *, prefix: str) 
 
 def _draw(start: Step, steps: Sequence[Step], end: Step) -> Figure:
     """Draw the sums as dots and each step as a bar from where the last one ended."""
-    figure = Figure(figsize=(4.6, _FRAME + _LINE * (len(steps) + 2)), layout="constrained")
+    figure = Figure(figsize=(3.9, _FRAME + _LINE * (len(steps) + 2)), layout="constrained")
     axes = figure.subplots()
     _sum(axes, 0, start[1], "history")
     reached = start[1]
@@ -54,7 +54,7 @@ def _draw(start: Step, steps: Sequence[Step], end: Step) -> Figure:
     axes.margins(x=0.16)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.tick_params(labelsize=7.5, length=0)
+    axes.tick_params(labelsize=8, length=0)
     axes.grid(axis="x", color=COLOURS["grid"], linewidth=0.8)
     axes.spines["left"].set_visible(False)
     axes.set_axisbelow(True)
@@ -68,5 +68,5 @@ def _sum(axes: Axes, place: int, value: float, colour: str) -> None:
 
 def _write(axes: Axes, place: int, right: float, words: str) -> None:
     axes.annotate(
-        words, (right, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7.5
+        words, (right, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8
     )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from service.live.publication import Publication
 from service.queries.tables import published_at
-from service.wording import name_of
+from service.wording import model_words, name_of
 
 AGED_DAYS: Final = 35
 """A forecast older than this has missed a monthly release of the customs statistics."""
@@ -156,7 +156,7 @@ def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> li
 
 
 def _statuses(publication: Publication) -> list[str]:
-    """Report the destinations that the champion did not forecast, and why."""
+    """Report the destinations that another than the usual model forecast, and why."""
     rows = publication.latest.fillna({"reason": ""})
     other = rows.loc[rows["status"] != "champion"].drop_duplicates(["destination", "status"])
     found = []
@@ -164,5 +164,6 @@ def _statuses(publication: Publication) -> list[str]:
         why = f" ({reason})" if reason else ""
         whole = not publication.is_magnets and len(group) == len(publication.destinations)
         names = "all destinations" if whole else ", ".join(map(name_of, group["destination"]))
-        found.append(f"{str(status)[:1].upper()}{str(status)[1:]}: {names}{why}.")
+        words = model_words(str(status))
+        found.append(f"{words[:1].upper()}{words[1:]}: {names}{why}.")
     return found

@@ -17,8 +17,10 @@ from service.live.publication import Publication
 from service.planning import entries
 from service.planning.entries import value_added
 from service.queries import history, tables, track
+from service.queries.arrivals import Days, arrival_months
 from service.queries.needs import Of, all_needs, autocorrelation_of
 from service.report.backtest_view import YARDSTICKS, ScoreRow, losses, score_rows
+from service.state import State
 from service.web.render import FormErrors, bare_page, page
 from service.web.track_pictures import pictures_of
 from service.wording import home_of, name_of, query_of, words_of
@@ -52,6 +54,7 @@ def needs_page(
         secret: Number of a rule just created and its secret, shown only once.
         refused: A form that was not accepted, to be shown again.
     """
+    shared: State = request.app.state.shared
     ahead = sorted(set(publication.latest["period"]))
     codes = sorted(publication.published.commodities, key=lambda code: (code != COMMODITY, code))
     shown = page(
@@ -59,7 +62,7 @@ def needs_page(
         publication,
         now=now,
         here=PLACE,
-        needs=[_with_home(need) for need in all_needs(of, planning)],
+        needs=[_for_page(need, shared.shipping) for need in all_needs(of, planning)],
         rules=entries.rules(planning),
         alerts=entries.alerts(planning),
         autocorrelation=autocorrelation_of(publication),
@@ -85,8 +88,12 @@ def needs_at(commodity: str, part: str = "") -> str:
     return f"{PLACE}{f'?{asked}' if asked else ''}{f'#{part}' if part else ''}"
 
 
-def _with_home(need: Record) -> Record:
-    return {**need, "home": home_of(need["commodity"])}
+def _for_page(need: Record, shipping: Mapping[str, Days]) -> Record:
+    """Return a need with the address of its pages and when its months arrive."""
+    days = shipping.get(need["destination"])
+    months = {row["period"] for row in need["months"]} if days else set()
+    arrivals = {period: arrival_months(period, days) for period in months} if days else {}
+    return {**need, "home": home_of(need["commodity"]), "days": days, "arrivals": arrivals}
 
 
 def _is_shown(commodity: str, publication: Publication, planning: PlanningState) -> bool:

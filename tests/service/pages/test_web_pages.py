@@ -100,7 +100,7 @@ def test_a_page_bears_the_stamp(client: TestClient, path: str) -> None:
     assert "Model: magnetcast-7." in cited
     assert "Next release expected about 20 Dec 2026, for November 2026" in told
     assert "Late data: figures for August 2026 to October 2026" in told
-    assert "Fallback: last good champion, training failed its gate: Thailand." in told
+    assert "Fallback: last good model, training failed its gate: Thailand." in told
 
 
 def test_a_page_sets_no_cookie_and_is_guarded(client: TestClient) -> None:
