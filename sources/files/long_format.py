@@ -196,6 +196,7 @@ def _csv(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> Lon
     names = our_names(header, given)
     columns = _picked(named, names, pick)
     theirs = {name: header[names.index(name)] for name in columns}
+    padded = {"column_names": [*header, ""], "skip_rows": 1} if is_padded else {}
     ragged: list[pacsv.InvalidRow] = []
 
     def set_aside(line: pacsv.InvalidRow) -> str:
@@ -205,10 +206,7 @@ def _csv(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> Lon
     table = pacsv.read_csv(
         str(path),
         # With one thread Arrow knows the line numbers of ragged lines.
-        read_options=pacsv.ReadOptions(
-            use_threads=False,
-            **({"column_names": [*header, ""], "skip_rows": 1} if is_padded else {}),
-        ),
+        read_options=pacsv.ReadOptions(use_threads=False, **padded),
         parse_options=pacsv.ParseOptions(
             invalid_row_handler=set_aside, ignore_empty_lines=False, newlines_in_values=True
         ),
@@ -253,8 +251,9 @@ def _header(path: Path) -> tuple[list[str], bool]:
     """Return the first line's cells, none in an empty file, and whether rows end in a comma."""
     with pa.input_stream(str(path)) as stream:
         start = io.BufferedReader(stream)
-        lines = [start.readline(_BLOCK_BYTES).decode("utf-8-sig") for _ in range(_FIRST_LINES)]
-    header = next(csv.reader(lines[0].splitlines()[:1]), [])
+        raw = b"".join(start.readline(_BLOCK_BYTES) for _ in range(_FIRST_LINES))
+    lines = raw.decode("utf-8-sig", "replace").splitlines()
+    header = next(csv.reader(lines[:1]), [])
     row = next(csv.reader([line for line in lines[1:] if line.strip()][:1]), [])
     return header, len(row) == len(header) + 1 and not row[-1].strip()
 

@@ -180,13 +180,13 @@ def _read(body: bytes, piece: _Piece) -> tuple[TradeRows, bool]:
         period=rows["period"].map(_code),
     )
     named = coded[coded[["reporterCode", "partnerCode", "period"]].apply(_is_number).all(axis=1)]
-    typed, broken = readable(named, ("netWgt", "primaryValue"), **where)
-    broken += len(coded) - len(named)
-    _refuse_others(typed, piece)
-    plain = _unsplit(typed)
-    _refuse_doubt(typed, plain)
+    _refuse_others(named, piece)
+    plain = _unsplit(named)
+    _refuse_doubt(named, plain)
+    typed, broken = readable(plain, ("netWgt", "primaryValue"), **where)
     cut = len(rows) >= LIMITS[piece.path] or _announced(answer) > len(rows)
-    return TradeRows(_numbered(plain), len(typed) - len(plain), broken), cut
+    splits, broken = len(named) - len(plain), broken + len(rows) - len(named)
+    return TradeRows(_numbered(typed), splits, broken), cut
 
 
 def _code(cell: object) -> str:
@@ -220,11 +220,11 @@ def _refuse_others(rows: pd.DataFrame, piece: _Piece) -> None:
             raise ValueError(f"{name} {', '.join(others[:5])} was not asked for")
 
 
-def _refuse_doubt(typed: pd.DataFrame, plain: pd.DataFrame) -> None:
+def _refuse_doubt(named: pd.DataFrame, plain: pd.DataFrame) -> None:
     """Refuse duplicate rows, because others may then be missing, and cells without their total."""
     if twice := int(plain.duplicated(_CELL).sum()):
         raise ValueError(f"{twice} rows are duplicates")
-    cells = pd.MultiIndex.from_frame(typed[_CELL]).unique()
+    cells = pd.MultiIndex.from_frame(named[_CELL]).unique()
     if lost := len(cells.difference(pd.MultiIndex.from_frame(plain[_CELL]))):
         raise ValueError(f"{lost} cells come in splits only, without their total")
 
