@@ -48,13 +48,37 @@ class Pair:
 
 def paired_svg(pair: Pair, *, label: str) -> str:
     """Draw both for a page; ``label`` is the alt text."""
-    return svg(lambda: _draw(pair), prefix="what-if", label=label)
+    return svg(lambda: _draw(pair, _WIDE), prefix="what-if", label=label)
 
 
-def _draw(pair: Pair) -> Figure:
-    figure = Figure(figsize=(10.0, 6.4))
-    upper = figure.add_axes((0.08, 0.45, 0.9, 0.52))
-    lower = figure.add_axes((0.08, 0.14, 0.9, 0.22))
+def phone_paired_svg(pair: Pair, *, label: str) -> str:
+    """Draw both on a narrow sheet, with few months of history; ``label`` is the alt text."""
+    few = replace(pair, fan=pair.fan.for_phones())
+    return svg(lambda: _draw(few, _PHONE), prefix="what-if-phone", label=label)
+
+
+Box = tuple[float, float, float, float]
+"""Left, bottom, width and height as shares of the sheet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """Where what stands."""
+
+    inches: tuple[float, float]
+    upper: Box
+    lower: Box
+    legend_columns: int
+    letters: float
+
+
+_WIDE: Final = _Sheet((10.0, 6.4), (0.08, 0.45, 0.9, 0.52), (0.08, 0.14, 0.9, 0.22), 4, 8.5)
+_PHONE: Final = _Sheet((4.2, 5.6), (0.17, 0.52, 0.81, 0.46), (0.17, 0.24, 0.81, 0.2), 2, 7.0)
+
+
+def _draw(pair: Pair, sheet: _Sheet) -> Figure:
+    figure = Figure(figsize=sheet.inches)
+    upper, lower = figure.add_axes(sheet.upper), figure.add_axes(sheet.lower)
     frame_axes(upper, pair.fan)
     shade_past(upper, pair.fan)
     plot_history(upper, pair.fan)
@@ -66,8 +90,9 @@ def _draw(pair: Pair) -> Figure:
     shade_past(lower, pair.fan)
     _plot_difference(lower, pair.table)
     figure.legend(
-        handles=_entries(pair), loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=4,
-        frameon=False, fontsize=8.5, columnspacing=1.6, handlelength=2.0, borderpad=0.2,
+        handles=_entries(pair), loc="lower left", bbox_to_anchor=(0.01, 0.0),
+        ncols=sheet.legend_columns, frameon=False, fontsize=sheet.letters, columnspacing=1.2,
+        handlelength=2.0, borderpad=0.2,
     )  # fmt: skip
     return figure
 

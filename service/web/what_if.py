@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from service.charts.paired_chart import Pair, paired_svg
+from service.charts.paired_chart import Pair, paired_svg, phone_paired_svg
 from service.charts.publication_charts import fan_of
 from service.http.responses import Answer
 from service.live.publication import Publication
@@ -74,6 +74,7 @@ class Result:
     warnings: tuple[str, ...]
     """For the destination shown."""
     chart: str
+    phone_chart: str
     base_label: str
     """Name of the base: as published, or as the scenario defines it."""
 
@@ -117,6 +118,7 @@ def result_of(
     fan = fan_of(publication, view.destination)
     is_published = np.allclose(own["base_p50"], fan.forecast["p50"], atol=KILOGRAM)
     base_label = "As published" if is_published else "Compared with"
+    pair = Pair(fan, own, base_label.lower())
     return Result(
         answer=answer,
         text=text,
@@ -125,7 +127,8 @@ def result_of(
         effects=effects,
         rows=[{str(key): value for key, value in row.items()} for row in own.to_dict("records")],
         warnings=tuple(dict.fromkeys(filter(None, own["warning"]))),
-        chart=paired_svg(Pair(fan, own, base_label.lower()), label=label),
+        chart=paired_svg(pair, label=label),
+        phone_chart=phone_paired_svg(pair, label=label),
         base_label=base_label,
     )
 
