@@ -1,16 +1,16 @@
 """``magnetcast ingest ...``: one command a source, and one for what a person enters."""
 
 import re
-import sys
 from pathlib import Path
-from typing import Annotated, Final, Literal, cast, get_args
+from typing import Annotated, Final, Literal
 
 import pandas as pd
 from cyclopts import App, Parameter
-from rich.prompt import Prompt
 
-from flows.context.console import CONSOLE
+from flows.cli.options import DryRun, asked_flow
 from flows.context.stores import has_store, store_of
+from flows.ingest.preview import check as check_provider
+from flows.ingest.preview import preview
 from flows.ingest.sources import (
     FIRST_MONTH,
     REVISED_MONTHS,
@@ -46,6 +46,7 @@ def customs(
     unit: Annotated[
         Literal["kg", "t"] | None, Parameter(help="Unit of weight, if the file does not say.")
     ] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Load a CSV download from China Customs: exports of 85051110 by partner.
 
@@ -57,9 +58,10 @@ def customs(
         flow: What was asked of the site; asked on a terminal.
         published_on: Day it was published, YYYY-MM-DD.
         unit: Unit of weight, if the file does not say.
+        dry_run: Show what would change, and write nothing.
     """
     settings = Settings()
-    calendar, day, stated = calendar_of(settings), _day(published_on), flow or _asked_flow(file)
+    calendar, day, stated = calendar_of(settings), _day(published_on), flow or asked_flow(file)
     _ingest(
         settings,
         by_hand(
@@ -67,24 +69,8 @@ def customs(
             f"in {file.name}",
             past="magnets",
         ),
+        dry_run=dry_run,
     )
-
-
-def _asked_flow(file: Path) -> Flow:
-    """Ask whether a download holds exports or imports.
-
-    Raises:
-        DataError: There is no terminal to ask on.
-    """
-    if not (CONSOLE.is_terminal and sys.stdin.isatty()):
-        raise DataError(
-            f"{file.name} does not say whether it holds exports or imports: the customs write the "
-            "same headings for both. Expected --flow export or --flow import. Look which one was "
-            "asked of the site, and add it."
-        )
-    question = f"Does {file.name} hold China's exports or imports? The file does not say."
-    answer = Prompt.ask(question, choices=list(get_args(Flow)), console=CONSOLE)
-    return cast("Flow", answer)
 
 
 def figure(
@@ -118,34 +104,39 @@ def figure(
     )
 
 
-def figures(file: Path, /) -> None:
+def figures(file: Path, /, *, dry_run: DryRun = False) -> None:
     """Load a table of published figures (CSV or YAML, columns as data/published_figures.csv).
 
     Args:
         file: The table.
+        dry_run: Show what would change, and write nothing.
     """
     settings = Settings()
     calendar = calendar_of(settings)
     order = by_hand(lambda _: PublishedFigures(file, calendar), f"in {file.name}", past="magnets")
-    _ingest(settings, order)
+    _ingest(settings, order, dry_run=dry_run)
 
 
-def events(file: Path, /) -> None:
+def events(file: Path, /, *, dry_run: DryRun = False) -> None:
     """Load policy events (CSV or YAML, columns as data/policy_events.csv).
 
     Args:
         file: The table.
+        dry_run: Show what would change, and write nothing.
     """
-    _ingest(Settings(), by_hand(lambda _: PolicyEvents(file), f"in {file.name}", past="nothing"))
+    order = by_hand(lambda _: PolicyEvents(file), f"in {file.name}", past="nothing")
+    _ingest(Settings(), order, dry_run=dry_run)
 
 
-def tariffs(file: Path, /) -> None:
+def tariffs(file: Path, /, *, dry_run: DryRun = False) -> None:
     """Load tariff steps (CSV or YAML, columns as data/tariff_rates.csv).
 
     Args:
         file: The table.
+        dry_run: Show what would change, and write nothing.
     """
-    _ingest(Settings(), by_hand(lambda _: TariffRates(file), f"in {file.name}", past="nothing"))
+    order = by_hand(lambda _: TariffRates(file), f"in {file.name}", past="nothing")
+    _ingest(Settings(), order, dry_run=dry_run)
 
 
 def calendar_of(settings: Settings) -> ReleaseCalendar:
@@ -155,9 +146,14 @@ def calendar_of(settings: Settings) -> ReleaseCalendar:
     return ReleaseCalendar.from_frame(read_calendar(store_of(settings)))
 
 
-def _ingest(settings: Settings, request: IngestRequest | None, source: str = "") -> None:
+def _ingest(
+    settings: Settings, request: IngestRequest | None, source: str = "", *, dry_run: bool = False
+) -> None:
     from flows.ingest.ingest import ingest_exclusively
 
+    if dry_run:
+        preview(settings, request)
+        return
     ingest_exclusively(settings, request, source=source)
 
 
@@ -206,10 +202,15 @@ def _unnamed(
 
 
 @ingest.command
-def bundled() -> None:
+def bundled(*, dry_run: DryRun = False) -> None:
     """Load the bundled tables; files already known are left as they are."""
-    _ingest(Settings(), None, source="the bundled tables")
+    _ingest(Settings(), None, source="the bundled tables", dry_run=dry_run)
 
+
+Check = Annotated[
+    bool,
+    Parameter(negative="", help="Ask for one month alone: do address, key and quota work?"),
+]
 
 Codes = Annotated[
     str | None,
@@ -220,16 +221,34 @@ Codes = Annotated[
 def _add(name: str) -> None:
     """Add the command of a provider; some have any six-digit code."""
 
-    def fetch(since: str | None, until: str | None, codes: tuple[str, ...]) -> None:
+    def fetch(
+        since: str | None, until: str | None, codes: tuple[str, ...], *, check: bool, dry_run: bool
+    ) -> None:
         settings = Settings()
+        if check:
+            check_provider(settings, name)
+            return
         months = months_to_fetch(settings, name, since=since, until=until, codes=codes)
-        _ingest(settings, live(settings, name, months, codes=codes), source=name)
+        _ingest(settings, live(settings, name, months, codes=codes), source=name, dry_run=dry_run)
 
-    def coded(*, commodity: Codes = None, since: Since = None, until: Until = None) -> None:
-        fetch(since, until, codes_of(commodity))
+    def coded(
+        *,
+        commodity: Codes = None,
+        since: Since = None,
+        until: Until = None,
+        check: Check = False,
+        dry_run: DryRun = False,
+    ) -> None:
+        fetch(since, until, codes_of(commodity), check=check, dry_run=dry_run)
 
-    def plain(*, since: Since = None, until: Until = None) -> None:
-        fetch(since, until, ())
+    def plain(
+        *,
+        since: Since = None,
+        until: Until = None,
+        check: Check = False,
+        dry_run: DryRun = False,
+    ) -> None:
+        fetch(since, until, (), check=check, dry_run=dry_run)
 
     command = coded if name in BY_CODE else plain
     command.__doc__ = _HELP[name]

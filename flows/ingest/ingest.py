@@ -18,17 +18,16 @@ from flows.context.console import echo
 from flows.context.prefect_runs import job_flow
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of
+from flows.ingest.preview import known_rows, show_received
 from flows.ingest.sources import BUNDLED, IngestRequest, Past, ReceivedRows, bundled
 from flows.monitoring.spans import spanned
 from sources.checks.guards import objections
 from store.errors import DataError, counted, first_few
 from store.facts.batch import Batch, FileRows, RefusedLines, WriteReport
-from store.facts.reading import read_observations, read_vintages
+from store.facts.reading import read_vintages
 from store.facts.reviews import quarantine_file
 from store.facts.writing import write_batch
-from store.schema.frames import typed_frame
 from store.settings import Settings
-from store.vocabulary import COMMODITY
 
 Refused = tuple[FileRows, tuple[str, ...]]
 
@@ -44,7 +43,7 @@ def guard(
     """Return the files that a check refuses, with the reasons."""
     found = []
     for info, file in received:
-        known = _known(engine, info.id, past)
+        known = known_rows(engine, info.id, past)
         if reasons := objections(file, known=known, info=info, now=now):
             found.append((file, (*reasons, *(file.refused.reasons if file.refused else ()))))
     return found
@@ -104,6 +103,7 @@ def _stored(
     received = receive(wanted, now)
     engine = made_store(settings)
     fresh = [pair for pair in received if not _is_known(engine, pair.file, wanted)]
+    show_received(wanted.place, [pair.file for pair in fresh])
     if refused := guard(engine, fresh, past=wanted.past, now=now):
         raise _refusal(engine, refused, wanted, now=now, who=who)
     for _, file in fresh:
@@ -148,15 +148,6 @@ def describe(report: WriteReport, place: str, engine: Engine) -> str:
     first, last = own["period_from"].min(), own["period_to"].max()
     months = "" if pd.isna(first) or pd.isna(last) else f", {first:%Y-%m} to {last:%Y-%m}"
     return f"{what}, vintage {', '.join(map(str, report.vintage_ids))}{months}"
-
-
-def _known(engine: Engine, source: str, past: Past) -> pd.DataFrame:
-    """Read what a batch is held against."""
-    if past == "source":
-        return read_observations(engine, source=source)
-    if past == "magnets":
-        return read_observations(engine, commodity=COMMODITY)
-    return typed_frame([], "observations")
 
 
 def _is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:

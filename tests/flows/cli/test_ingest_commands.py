@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.context.stores import store_of
+from flows.context.stores import has_store, store_of
 from store.database import open_store
 from store.facts.reading import latest_forecast, read_events, read_observations, read_vintages
 from store.facts.reviews import read_reviews
@@ -269,3 +269,95 @@ def test_a_code_without_six_digits_is_refused(magnetcast: Call) -> None:
 
     assert code == 1
     assert "--commodity 8505 is no six-digit code" in said
+
+
+CUSTOMS = "Date,Commodity code,Trading partner code,Trading partner,Quantity,Unit,US dollar\n"
+
+
+@pytest.mark.usefixtures("place")
+def test_a_download_without_its_direction_is_not_taken_and_imports_are_refused(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    path = tmp_path / "august.csv"
+    path.write_text(CUSTOMS + "202608,85051110,116,Japan,51234,kg,2817900\n", encoding="utf-8")
+
+    silent = magnetcast("ingest", "customs", str(path))
+    imports = magnetcast("ingest", "customs", str(path), "--flow", "import")
+
+    assert "august.csv does not say whether it holds exports or imports" in silent[2]
+    assert "august.csv holds imports" in imports[2]
+    assert [silent[0], imports[0]] == [1, 1]
+    assert not has_store(Settings())
+
+
+@pytest.mark.usefixtures("place")
+def test_lines_that_are_refused_wait_and_can_be_released_as_places_of_their_own(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    path = tmp_path / "august.csv"
+    lines = ["202608,85051110,116,Japan,51234,kg,2817900", "202608,85051110,987,Utopia,700,kg,9000"]
+    path.write_text(CUSTOMS + "\n".join(lines) + "\n", encoding="utf-8")
+    words = ("ingest", "customs", str(path), "--flow", "export")
+
+    code, _, err = magnetcast(*words)
+    told = " ".join(err.split())
+
+    assert code == 0
+    assert "1 lines of august.csv wait in quarantine as number 1" in told
+    assert "line 3, column 'Trading partner': '987 Utopia' is not a partner" in told
+    assert set(stored()["destination"]) == {"JPN"}
+    assert "nothing new in august.csv" in magnetcast(*words)[2]
+    assert magnetcast("quarantine", "release", "1")[0] == 0
+    assert set(stored()["destination"]) == {"JPN", "C987"}
+
+
+@pytest.mark.usefixtures("place")
+def test_a_dry_run_shows_what_would_change_and_writes_nothing(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    path = tmp_path / "august.csv"
+    words = ("ingest", "customs", str(path), "--flow", "export")
+    path.write_text(CUSTOMS + "202608,85051110,116,Japan,51234,kg,2817900\n", encoding="utf-8")
+
+    first = magnetcast(*words, "--dry-run")
+    assert first[0] == 0
+    assert "2 new amounts, 0 revised" in " ".join(first[2].split())
+    assert not has_store(Settings())
+
+    assert magnetcast(*words)[0] == 0
+    path.write_text(path.read_text().replace("51234", "52000"), encoding="utf-8")
+    second = " ".join(magnetcast(*words, "--dry-run")[2].split())
+
+    assert "0 new amounts, 1 revised" in second
+    assert "51.234 to 52" in second
+    assert stored(source="customs")["value"].tolist() == [51.234, 2.8179]
+
+
+@pytest.mark.usefixtures("place")
+def test_a_dry_run_of_what_a_check_refuses_quarantines_nothing(
+    magnetcast: Call, tmp_path: Path
+) -> None:
+    path = tmp_path / "august.csv"
+    path.write_text(CUSTOMS + "202608,85051110,116,Japan,51234,t,2817900\n", encoding="utf-8")
+
+    code, _, err = magnetcast("ingest", "customs", str(path), "--flow", "export", "--dry-run")
+
+    assert code == 1
+    assert "1 files in august.csv would be refused" in err
+    assert "are impossible" in " ".join(err.split())
+    assert not has_store(Settings())
+
+
+@pytest.mark.usefixtures("at_providers")
+def test_a_check_asks_for_one_month_and_says_what_works(
+    magnetcast: Call, providers: Providers
+) -> None:
+    works = magnetcast("ingest", "comtrade", "--check")
+    providers.misbehave("comtrade", Fault.WALL, times=9)
+    walled = magnetcast("ingest", "comtrade", "--check")
+
+    assert works[0] == 0, works[2]
+    assert "check     comtrade answers at http://127.0.0.1:" in works[2]
+    assert "MAGNETCAST_COMTRADE_KEY is" in works[2]
+    assert walled[0] == 1
+    assert not has_store(Settings())
