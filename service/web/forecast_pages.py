@@ -24,6 +24,7 @@ from service.queries.models import HistoryMonth, columns_of
 from service.queries.sums import copula_at, sums_of
 from service.report import view
 from service.web.briefing import briefing_of
+from service.web.explore import chart_settings
 from service.web.render import OTHERS, FormErrors, page
 from service.wording import NBSP, home_of, name_of, signed_tonnes
 from store.vocabulary import FORECAST_COLUMNS
@@ -80,6 +81,7 @@ def destination_page(
         fan=fan,
         chart=chart_svg(publication, destination),
         phone_chart=phone_chart_svg(publication, destination),
+        explore=chart_settings(publication, destination),
         left_out=left_out_note(fan) if fan.left_out else "",
         rows=rows,
         overrides={f"{pd.Timestamp(month):%b %Y}": row for month, row in overrides.items()},
@@ -175,6 +177,7 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         briefing=briefing_of(publication, world),
         revisions=revisions_svg(publication, world),
         destination=world.destination,
+        explore=chart_settings(publication, world.destination),
         name=name_of(world.destination),
         reason=reason,
         moved=moved,

@@ -17,7 +17,7 @@ from service.live.publication import Publication
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
 from service.state import Current, Goods, Health, Planning, Shared, may_read
-from service.web import forecast_pages, permanent, scenario_routes
+from service.web import explore, forecast_pages, permanent, scenario_routes
 from service.web import planning as planning_routes
 from service.web.forecast_pages import destination_page, goods_page, overview
 from service.web.pages import data_page, policy_page, status_page, track_page
@@ -71,7 +71,8 @@ def error_page(status: int, title: str, detail: str) -> str:
 @pages.get("/goods/{commodity}")
 async def overview_route(request: Request, goods: Goods, shared: Shared) -> Response:
     """Show the overview."""
-    return await _page(request, goods, shared.live.clock(), "overview", overview)
+    found = await _page(request, goods, shared.live.clock(), "overview", overview)
+    return explore.scripted(found)
 
 
 @pages.get("/goods")
@@ -99,7 +100,16 @@ async def destination_route(
     overrides = planning.newest_overrides(goods.commodity, destination, goods.as_of)
     newest = max((row["available_at"] for row in overrides.values()), default="")
     key = ("destination", destination, newest)
-    return form_page(await _page(request, goods, shared.live.clock(), key, make))
+    found = form_page(await _page(request, goods, shared.live.clock(), key, make))
+    return explore.scripted(found)
+
+
+@pages.get("/destinations/{destination}/explore.json")
+@pages.get("/goods/{commodity}/destinations/{destination}/explore.json")
+async def explore_route(request: Request, goods: Goods, destination: Code) -> Response:
+    """Return what the explorable chart of a destination draws."""
+    known_destination(goods, destination)
+    return reply(request, await run_in_threadpool(explore.explore_document, goods, destination))
 
 
 @pages.get("/track-record")
@@ -183,6 +193,18 @@ async def style_route(request: Request) -> Response:
 async def icon_route(request: Request) -> Response:
     """Return the icon."""
     return reply(request, answer_of(ICON, "image/svg+xml"))
+
+
+@files.get(explore.SCRIPT_ADDRESS)
+async def script_route(request: Request) -> Response:
+    """Return the script of the explorable chart."""
+    return explore.script_reply(request)
+
+
+@files.get(explore.PLOTLY_ADDRESS)
+async def plotly_route(request: Request) -> Response:
+    """Return Plotly's script."""
+    return await run_in_threadpool(explore.plotly_reply, request)
 
 
 @files.get("/robots.txt")

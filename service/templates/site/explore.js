@@ -1,0 +1,254 @@
+// @ts-check
+// The explorable chart of a destination. Plotly is loaded when the section is first opened; the
+// static picture above needs neither.
+"use strict";
+
+(() => {
+  /**
+   * @typedef {{period: string[], tonnes: number[], known: string[]}} History
+   * @typedef {{period: string[], p10: number[], p50: number[], p90: number[]}} Forecast
+   * @typedef {{day: string, title: string, state: string, symbol: string, address: string}} Act
+   * @typedef {{asOf: string, period: string[], p50: number[]}} Earlier
+   * @typedef {{name: string, asOf: string, history: History, forecast: Forecast,
+   *            earlier: Earlier[], events: Act[]}} Numbers
+   */
+
+  const MOST = 4; // destinations at once
+  const PHONE_PX = 700;
+  const COLOURS = ["median", "restrictive", "easing", "scenario"];
+
+  const box = /** @type {HTMLDetailsElement | null} */ (document.getElementById("explore"));
+  if (!box) return;
+  const chart = /** @type {HTMLElement} */ (document.getElementById("explore-chart"));
+  const months = /** @type {HTMLInputElement} */ (document.getElementById("explore-month"));
+  const says = /** @type {HTMLElement} */ (document.getElementById("explore-month-says"));
+  const base = /** @type {HTMLElement} */ (document.getElementById("explore-base"));
+  const compare = /** @type {HTMLSelectElement} */ (box.querySelector("[name=compare]"));
+  const clear = /** @type {HTMLButtonElement} */ (box.querySelector("[name=clear]"));
+  const names = /** @type {Record<string, string>} */ (JSON.parse(box.dataset.names || "{}"));
+  const own = box.dataset.destination || "";
+
+  /** @type {Map<string, Numbers>} */
+  const shown = new Map();
+
+  /** @param {string} name @returns {boolean} */
+  const ticked = (name) => /** @type {HTMLInputElement} */ (box.querySelector(`[name=${name}]`)).checked;
+
+  /** @param {string} name @returns {string} */
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--c-${name}`).trim();
+
+  /** Tonnes as the tables write them. @param {number} value @returns {string} */
+  const tonnes = (value) => {
+    const few = Math.abs(value) > 0 && Math.abs(value) < 10 ? 1 : 0;
+    return value.toLocaleString("en", { minimumFractionDigits: few, maximumFractionDigits: few });
+  };
+
+  /** @param {string} period @returns {string} */
+  const monthName = (period) =>
+    new Date(`${period}-01T00:00Z`).toLocaleDateString("en", { month: "long", year: "numeric", timeZone: "UTC" });
+
+  /** The year whose average is 100: the last whole one that lies a year before the forecast.
+   * @param {Numbers} numbers @returns {string} */
+  const baseYear = (numbers) => String(Number(numbers.asOf.slice(0, 4)) - 2);
+
+  /** What a tonne counts: 1, or 100 over the average month of the base year.
+   * @param {Numbers} numbers @returns {number} */
+  const unit = (numbers) => {
+    if (!ticked("indexed")) return 1;
+    const year = baseYear(numbers);
+    const values = numbers.history.tonnes.filter((_, at) => numbers.history.period[at].startsWith(year));
+    const total = values.reduce((sum, value) => sum + value, 0);
+    return total > 0 ? (100 * values.length) / total : NaN;
+  };
+
+  /** All months of the destination itself, oldest first. @returns {string[]} */
+  const periods = () => {
+    const numbers = shown.get(own);
+    return numbers ? [...new Set([...numbers.history.period, ...numbers.forecast.period])].sort() : [];
+  };
+
+  /** What is known or forecast of one month of one destination, in words.
+   * @param {Numbers} numbers @param {string} period @returns {string} */
+  const words = (numbers, period) => {
+    const said = [];
+    const past = numbers.history.period.indexOf(period);
+    if (past >= 0) said.push(`${tonnes(numbers.history.tonnes[past])} t, ${numbers.history.known[past]}`);
+    const ahead = numbers.forecast.period.indexOf(period);
+    if (ahead >= 0) {
+      const { p10, p50, p90 } = numbers.forecast;
+      said.push(`median ${tonnes(p50[ahead])} t, 80% band ${tonnes(p10[ahead])} to ${tonnes(p90[ahead])} t`);
+    }
+    return `${numbers.name} ${said.join("; ") || "no figure"}`;
+  };
+
+  /** Read one month out. @param {number} at */
+  const read = (at) => {
+    const period = periods()[at];
+    if (!period) return;
+    months.value = String(at);
+    const acts = (shown.get(own)?.events || []).filter((act) => act.day.startsWith(period));
+    const lines = [...shown.values()].map((numbers) => words(numbers, period));
+    says.textContent = `${monthName(period)}: ${[...lines, ...acts.map((act) => act.title)].join(". ")}.`;
+    months.setAttribute("aria-valuetext", says.textContent);
+  };
+
+  /** @param {Numbers} numbers @param {number} place @returns {object[]} */
+  const traces = (numbers, place) => {
+    const ink = colour(COLOURS[place]);
+    const per = unit(numbers);
+    const { history, forecast } = numbers;
+    /** @param {number[]} values */
+    const scaled = (values) => values.map((value) => value * per);
+    const day = (/** @type {string} */ period) => `${period}-15`;
+    /** @type {object[]} */
+    const found = [];
+    if (ticked("band")) {
+      const edge = { mode: "lines", line: { width: 0 }, showlegend: false, hoverinfo: "skip", x: forecast.period.map(day) };
+      found.push({ ...edge, y: scaled(forecast.p10) });
+      found.push({ ...edge, y: scaled(forecast.p90), fill: "tonexty", opacity: 0.4,
+        fillcolor: place ? undefined : colour("band80"), name: `${numbers.name} 80% band` });
+    }
+    if (ticked("earlier") && place === 0) {
+      numbers.earlier.forEach((one, at) => found.push({ x: one.period.map(day), y: scaled(one.p50), mode: "lines",
+        line: { color: colour("earlier"), width: 1 }, name: "past forecasts", legendgroup: "earlier",
+        showlegend: at === 0, hovertemplate: `%{y:,.0f} t as of ${one.asOf}<extra></extra>` }));
+    }
+    found.push({ x: history.period.map(day), y: scaled(history.tonnes), customdata: history.known,
+      mode: "lines+markers", name: shown.size > 1 ? numbers.name : "actual", legendgroup: numbers.name,
+      line: { color: place ? ink : colour("history"), width: 1.5 },
+      marker: { size: history.known.map((how) => (how === "estimated" ? 1 : 6)),
+        symbol: history.known.map((how) => (how === "published" ? "circle" : "circle-open")) },
+      hovertemplate: "%{y:,.0f}, %{customdata}<extra>%{fullData.name}</extra>" });
+    found.push({ x: forecast.period.map(day), y: scaled(forecast.p50), mode: "lines",
+      name: shown.size > 1 ? `${numbers.name} median` : "median", legendgroup: numbers.name, showlegend: shown.size === 1,
+      customdata: forecast.p10.map((low, at) => `80% band ${tonnes(low * per)} to ${tonnes(forecast.p90[at] * per)}`),
+      line: { color: ink, width: 2.5, dash: place ? "dash" : "solid" },
+      hovertemplate: "%{y:,.0f}, %{customdata}<extra>%{fullData.name}</extra>" });
+    return found;
+  };
+
+  /** @param {Act[]} acts @returns {object} */
+  const actTrace = (acts) => ({ x: acts.map((act) => act.day), y: acts.map(() => 0.5), yaxis: "y2", mode: "markers",
+    customdata: acts.map((act) => act.address), text: acts.map((act) => act.title),
+    marker: { size: 11, line: { width: 1.5 },
+      color: acts.map((act) => colour(act.state.startsWith("easing") ? "easing" : "restrictive")),
+      symbol: acts.map((act) => ({ "▼": "triangle-down", "▽": "triangle-down-open", "▲": "triangle-up" })[act.symbol] || "triangle-up-open") },
+    name: "policy events", hovertemplate: "%{text}<extra></extra>" });
+
+  /** @returns {object} */
+  const layout = () => {
+    const all = periods();
+    const narrow = box.clientWidth < PHONE_PX;
+    const from = all[Math.max(all.length - (narrow ? 20 : 51), 0)];
+    const axis = { gridcolor: colour("grid"), linecolor: colour("muted"), zeroline: false };
+    return {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified", uirevision: "kept",
+      font: { color: colour("ink"), family: "system-ui, sans-serif", size: 13 },
+      hoverlabel: { bgcolor: colour("paper"), bordercolor: colour("muted") },
+      margin: { l: 56, r: 8, t: 28, b: 30 }, legend: { orientation: "h", y: -0.12 },
+      xaxis: { ...axis, type: "date", hoverformat: "%B %Y", range: [`${from}-01`, `${all[all.length - 1]}-28`],
+        rangeselector: { bgcolor: colour("grid"), activecolor: colour("band80"), font: { color: colour("ink") }, buttons: [
+          { count: 2, step: "year", stepmode: "backward", label: "2 years" },
+          { count: 5, step: "year", stepmode: "backward", label: "5 years" },
+          { step: "all", label: "all" }] } },
+      yaxis: { ...axis, type: ticked("log") ? "log" : "linear", rangemode: "tozero", domain: [0, 0.9],
+        title: { text: ticked("indexed") ? "index" : "tonnes" } },
+      yaxis2: { domain: [0.93, 1], range: [0, 1], visible: false, fixedrange: true },
+    };
+  };
+
+  const draw = async () => {
+    const numbers = shown.get(own);
+    if (!numbers) return;
+    const found = [...shown.values()].flatMap(traces);
+    if (ticked("events") && numbers.events.length) found.push(actTrace(numbers.events));
+    base.hidden = !ticked("indexed");
+    base.textContent = `The average month of ${baseYear(numbers)} is 100 for each destination.`;
+    // @ts-ignore: Plotly's script defines it
+    await Plotly.react(chart, found, layout(), { responsive: true, displaylogo: false,
+      modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"] });
+    box.dataset.drawn = String(found.length);
+  };
+
+  /** @param {string} code */
+  const fetched = async (code) => {
+    const answer = await fetch((box.dataset.source || "").replace("{}", code));
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    shown.set(code, await answer.json());
+  };
+
+  /** @param {string} address @returns {Promise<void>} */
+  const script = (address) =>
+    new Promise((resolve, reject) => {
+      const made = document.createElement("script");
+      made.src = address;
+      made.onload = () => resolve();
+      made.onerror = () => reject(new Error("the chart's script did not load"));
+      document.head.append(made);
+    });
+
+  const listActs = () => {
+    const list = /** @type {HTMLElement} */ (document.getElementById("explore-events"));
+    list.replaceChildren(...(shown.get(own)?.events || []).map((act) => {
+      const item = document.createElement("li");
+      const link = document.createElement("a");
+      link.href = act.address;
+      link.textContent = `${act.day}: ${act.title}`;
+      item.append(`${act.symbol} `, link, ` (${act.state})`);
+      return item;
+    }));
+  };
+
+  const open = async () => {
+    says.textContent = "Loading the chart.";
+    await Promise.all([script(box.dataset.plotly || ""), fetched(own)]);
+    for (const [code, name] of Object.entries(names)) if (code !== own) compare.add(new Option(name, code));
+    months.max = String(periods().length - 1);
+    await draw();
+    listActs();
+    read(shown.get(own)?.history.period.length ?? 0);
+    // @ts-ignore: Plotly adds it
+    chart.on("plotly_hover", (/** @type {{points: {x: string}[]}} */ event) => {
+      const at = periods().indexOf(String(event.points[0].x).slice(0, 7));
+      if (at >= 0) read(at);
+    });
+    // @ts-ignore: Plotly adds it
+    chart.on("plotly_click", (/** @type {{points: {customdata?: unknown}[]}} */ event) => {
+      const act = event.points.find((one) => String(one.customdata).startsWith("/policy?"));
+      if (act) location.assign(String(act.customdata));
+    });
+  };
+
+  /** @param {unknown} err */
+  const failed = (err) => {
+    says.textContent = `The chart cannot be explored now (${err instanceof Error ? err.message : err}). The picture above and the tables have the same numbers.`;
+  };
+
+  box.hidden = false;
+  box.addEventListener("toggle", () => {
+    if (box.open && !shown.size) open().catch(failed);
+  });
+  box.addEventListener("change", (event) => {
+    const changed = /** @type {HTMLInputElement} */ (event.target);
+    if (changed === months) return;
+    const added = changed === compare && compare.value && shown.size < MOST && !shown.has(compare.value);
+    Promise.resolve(added ? fetched(compare.value) : undefined)
+      .then(() => {
+        clear.hidden = shown.size < 2;
+        compare.disabled = shown.size >= MOST;
+        read(Number(months.value));
+        return draw();
+      })
+      .catch(failed);
+  });
+  months.addEventListener("input", () => read(Number(months.value)));
+  clear.addEventListener("click", () => {
+    for (const code of [...shown.keys()]) if (code !== own) shown.delete(code);
+    compare.value = "";
+    compare.disabled = false;
+    clear.hidden = true;
+    read(Number(months.value));
+    draw().catch(failed);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw().catch(failed));
+})();

@@ -1,0 +1,171 @@
+"""The explorable chart: its numbers, its script, and Plotly's as its Python package brings it."""
+
+import gzip
+import hashlib
+import json
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+from fastapi import Request
+from starlette.responses import Response
+
+from service.charts.fan import Fan
+from service.charts.markers import pick_markers
+from service.charts.publication_charts import fan_of
+from service.http.limits import CSP
+from service.http.replies import reply
+from service.http.responses import Answer, answer_of, json_answer
+from service.live.publication import Publication
+from service.queries.history import months_of
+from service.wording import home_of, name_of
+
+SCRIPT: Final = Path(__file__).parents[1] / "templates" / "site" / "explore.js"
+JAVASCRIPT: Final = "text/javascript; charset=utf-8"
+
+SCRIPT_ADDRESS: Final = f"/static/explore-{hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:12]}.js"
+PLOTLY_ADDRESS: Final = f"/static/plotly-{version('plotly')}.min.js"
+"""Both name their version, so that browsers may keep them for good."""
+
+FOR_GOOD: Final = "public, max-age=31536000, immutable"
+
+SCRIPTED_CSP: Final = CSP.replace(
+    "script-src 'none'", "script-src 'self'; connect-src 'self'"
+).replace(
+    "style-src 'self'",
+    "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
+    "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='",
+)
+"""Of a page with the chart: scripts of this service alone, none inline, no eval. The two hashes
+admit Plotly's own style element, empty and as it fills it."""
+
+KNOWN: Final = {
+    "observed": "published",
+    "derived": "computed from published figures",
+    "estimated": "estimated",
+}
+"""How a past month is known, in words."""
+
+
+def explore_document(publication: Publication, destination: str) -> Answer:
+    """Return what the chart of a destination draws, tonnes; gathered once.
+
+    Raises:
+        UnknownError: There is no such destination.
+    """
+    months = months_of(publication, destination)
+    return publication.memo.make(
+        ("explore", destination), lambda: json_answer(_document(publication, destination, months))
+    )
+
+
+def _document(
+    publication: Publication, destination: str, months: list[dict[str, object]]
+) -> dict[str, object]:
+    fan = fan_of(publication, destination)
+    ahead = fan.forecast
+    return {
+        "name": name_of(destination),
+        "asOf": f"{fan.as_of:%Y-%m-%d}",
+        "history": {
+            "period": [row["period"] for row in months],
+            "tonnes": [row["tonnes"] for row in months],
+            "known": [KNOWN.get(str(row["kind"]), str(row["kind"])) for row in months],
+        },
+        "forecast": {
+            "period": _labels(ahead["period"]),
+            **{name: ahead[name].round(3).tolist() for name in ("p10", "p50", "p90")},
+        },
+        "earlier": [
+            {
+                "asOf": f"{pd.Timestamp(one['as_of'].iloc[0]):%Y-%m-%d}",
+                "period": _labels(one["period"]),
+                "p50": one["p50"].round(3).tolist(),
+            }
+            for one in fan.earlier
+        ],
+        "events": _events(publication, fan, str(months[0]["period"]) if months else ""),
+    }
+
+
+def _labels(periods: pd.Series) -> list[str]:
+    return [f"{period:%Y-%m}" for period in periods]
+
+
+def _events(publication: Publication, fan: Fan, first: str) -> list[dict[str, str]]:
+    """Return the acts from the first month on, each with its entry in the policy ledger."""
+    if not first:
+        return []
+    found, _ = pick_markers(
+        publication.ledger.events,
+        destination=fan.destination,
+        start=pd.Timestamp(f"{first}-01"),
+        end=fan.forecast["period"].max() + pd.DateOffset(months=1),
+        as_of=fan.as_of.tz_convert("UTC").tz_localize(None) if fan.as_of.tzinfo else fan.as_of,
+    )
+    return [
+        {
+            "day": f"{one.when:%Y-%m-%d}",
+            "title": one.title,
+            "state": one.state,
+            "symbol": one.symbol,
+            "address": f"/policy?q={one.event_id}",
+        }
+        for one in found
+    ]
+
+
+def chart_source(publication: Publication) -> str:
+    """Return the address of each destination's numbers, with ``{}`` for its code."""
+    return f"{home_of(publication.commodity)}/destinations/{{}}/explore.json"
+
+
+def scripted(answer: Response) -> Response:
+    """Let a page run the scripts of this service."""
+    answer.headers["Content-Security-Policy"] = SCRIPTED_CSP
+    return answer
+
+
+def script_reply(request: Request) -> Response:
+    """Return our script."""
+    return _kept(request, answer_of(SCRIPT.read_bytes(), JAVASCRIPT))
+
+
+def plotly_reply(request: Request) -> Response:
+    """Return Plotly's script, compressed for whoever takes it so."""
+    if "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return _kept(request, answer_of(_plotly(), JAVASCRIPT))
+    return _kept(request, _plotly_compressed(), {"Content-Encoding": "gzip"})
+
+
+def _kept(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
+    kept = {"Cache-Control": FOR_GOOD, "Vary": "Accept-Encoding", **(headers or {})}
+    return reply(request, answer, kept)
+
+
+def _plotly() -> bytes:
+    """Read the script; Plotly itself is not imported."""
+    found = find_spec("plotly")
+    assert found is not None  # noqa: S101 - a dependency
+    assert found.origin is not None  # noqa: S101 - a package with a file
+    return (Path(found.origin).parent / "package_data" / "plotly.min.js").read_bytes()
+
+
+@cache
+def _plotly_compressed() -> Answer:
+    return answer_of(gzip.compress(_plotly(), 9, mtime=0), JAVASCRIPT)
+
+
+def chart_settings(publication: Publication, destination: str) -> dict[str, str]:
+    """Return the attributes by which the script finds what it needs."""
+    names = {code: name_of(code) for code in publication.destinations}
+    return {
+        "destination": destination,
+        "source": chart_source(publication),
+        "plotly": PLOTLY_ADDRESS,
+        "names": json.dumps(names, ensure_ascii=False),
+        "script": SCRIPT_ADDRESS,
+    }
