@@ -40,3 +40,9 @@ def test_keys_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.comtrade_key is not None
     assert settings.comtrade_key.get_secret_value() == "s3cr3t"
     assert "s3cr3t" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+def test_settings_with_a_dictionary_can_still_name_what_is_kept() -> None:
+    one, same = (Settings(shipping_days={"USA": (20, 35)}) for _ in range(2))
+
+    assert hash(one) == hash(same)
