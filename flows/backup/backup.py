@@ -22,7 +22,9 @@ from store.archive.archive_file import verify_archive, write_archive
 from store.archive.database_contents import DatabaseCopy
 from store.archive.database_copies import copy_database
 from store.database import shown_address
+from store.errors import DataError
 from store.facts.reading import latest_forecast, published_models
+from store.planning.audit_chain import ChainHead, chain_head
 from store.publications.integrity import read_publications
 from store.settings import Settings
 
@@ -64,6 +66,7 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
         with single_writer(settings):
             now = utc_now()
             published = latest_forecast(engine)
+            head = str(chain_head(engine))  # before the copy, which then holds it
             database = copy_database(settings.url, staged / "database")
             mlflow = (
                 copy_database(settings.tracking_uri, staged / "mlflow")
@@ -76,6 +79,7 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
                 files |= _below(folder, name)
             about = {
                 "created_at": now.isoformat(),
+                "audit_head": head,
                 "as_of": None if published.empty else published["as_of"].max().isoformat(),
                 "versions": {name: version(name) for name in PACKAGES},
                 "python": platform.python_version(),
@@ -87,7 +91,7 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
             }
             digest = write_archive(path, files, about)
     manifest = verify_archive(path)
-    note(settings, path, digest, now)
+    note(settings, path, digest, now, head)
     return Backup(path, digest, manifest)
 
 
@@ -102,9 +106,24 @@ def artifact_root(folder: Path) -> str:
     return folder.resolve().as_uri()
 
 
-def note(settings: Settings, path: Path, digest: str, now: pd.Timestamp) -> None:
+def note(settings: Settings, path: Path, digest: str, now: pd.Timestamp, head: str) -> None:
     """Note that a backup was made, for `magnetcast status`."""
-    record = {"path": str(path.resolve()), "sha256": digest, "created_at": now.isoformat()}
+    record = {
+        "path": str(path.resolve()),
+        "sha256": digest,
+        "created_at": now.isoformat(),
+        "audit_head": head,
+    }
+    _write_record(settings, record)
+
+
+def note_restored(settings: Settings, head: str) -> None:
+    """Note that the audit trail is that of an archive again, which may be older than the last."""
+    if record := _record(settings):
+        _write_record(settings, {**record, "audit_head": head})
+
+
+def _write_record(settings: Settings, record: Mapping[str, Any]) -> None:
     unfinished = settings.home / f".{RECORD}.part"
     unfinished.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(settings.home / RECORD)
@@ -112,11 +131,27 @@ def note(settings: Settings, path: Path, digest: str, now: pd.Timestamp) -> None
 
 def last_backup(settings: Settings) -> pd.Timestamp | None:
     """Return when the last backup that still lies where it was put was made, or None."""
+    record = _record(settings)
     try:
-        record = json.loads((settings.home / RECORD).read_text(encoding="utf-8"))
         return pd.Timestamp(record["created_at"]) if Path(record["path"]).is_file() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def last_backup_head(settings: Settings) -> ChainHead | None:
+    """Return the head of the audit trail that the last backup noted, or None."""
+    try:
+        return ChainHead.read(str(_record(settings)["audit_head"]))
+    except (DataError, KeyError):
+        return None
+
+
+def _record(settings: Settings) -> dict[str, Any]:
+    """Return what was noted of the last backup; empty where nothing can be read."""
+    try:
+        return dict(json.loads((settings.home / RECORD).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _below(folder: Path, name: str) -> dict[str, Path]:

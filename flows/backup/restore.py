@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.backup.backup import artifact_root, folders
+from flows.backup.backup import artifact_root, folders, note_restored
 from flows.context.console import echo
 from flows.context.stores import JOURNAL, single_writer, store_of
 from flows.operations.local_servers import running
 from store.archive.archive_file import extract_archive, verify_archive
 from store.archive.database_contents import DatabaseCopy, filled_tables, kind_of, load_postgres
 from store.archive.database_copies import as_one_file, check_sqlite, copy_database, move_addresses
+from store.archive.model_locations import settle_models
 from store.archive.swap import remove, swap_all, undo
 from store.database import open_store, shown_address, sqlite_file
 from store.errors import DataError, first_few
@@ -68,6 +69,7 @@ def restore(settings: Settings, path: Path, *, force: bool = False) -> Mapping[s
         finally:
             shutil.rmtree(staged, ignore_errors=True)
     store_of.cache_clear()
+    note_restored(settings, str(manifest.get("audit_head", "")))
     return manifest
 
 
@@ -114,9 +116,8 @@ def _put_in_place(
                 continue
             check_sqlite(staged / name, copy)
             moves[target] = _beside(staged / name, target)
-            _bring_up(
-                f"sqlite:///{target.with_name(_hidden(target)).resolve()}", name, manifest, settings
-            )
+            beside = f"sqlite:///{target.with_name(_hidden(target)).resolve()}"
+            _bring_up(beside, name, manifest, settings, staged / "artifacts")
         for name, folder in folders(settings, with_cache=bool(manifest.get("with_cache"))).items():
             moves[folder] = _beside(staged / name, folder) if (staged / name).is_dir() else None
         swap_all(moves, journal, then=lambda: _load(settings, dumps, manifest, staged))
@@ -126,12 +127,16 @@ def _put_in_place(
             remove(target.with_name(f".{_hidden(target)}.lock"))
 
 
-def _bring_up(url: str, name: str, manifest: Mapping[str, Any], settings: Settings) -> None:
+def _bring_up(
+    url: str, name: str, manifest: Mapping[str, Any], settings: Settings, artifacts: Path
+) -> None:
     """Make a database fit for this release and place: an older schema migrated, files found."""
     if name == "database":
         open_store(url).dispose()
     else:
-        move_addresses(url, str(manifest["artifact_root"]), artifact_root(settings.artifact_dir))
+        root = artifact_root(settings.artifact_dir)
+        move_addresses(url, str(manifest["artifact_root"]), root)
+        settle_models(url, root, artifacts)
     if (file := sqlite_file(url)) is not None:
         as_one_file(file)
 
@@ -147,7 +152,7 @@ def _load(
             copy_database(url, before[url])
             load_postgres(url, dump)
             name = "database" if url == settings.url else "mlflow"
-            _bring_up(url, name, manifest, settings)
+            _bring_up(url, name, manifest, settings, settings.artifact_dir)
     except BaseException:
         for url, old in before.items():
             if old.exists():

@@ -47,12 +47,14 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Service": {"operation_commands": ("serve", "token")},
     "Operate": {
         "operation_commands": ("up", "down", "status", "backup", "restore", "prune"),
+        "audit_commands": ("audit",),
         "config_commands": ("config",),
     },
 }
 """Verbs by heading of ``--help`` and module of this package."""
 
 FAMILIES: Final = {
+    "audit": "Check that the audit trail was not rewritten.",
     "config": "Show every setting and model parameter, its value, unit and source.",
     "ingest": "Load facts into the store; the bundled tables if no source is named.",
     "review": "List, accept or reject documents that may be policy events.",

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from features.months import last_complete_month, month_start
 from features.panel.statements import last_evidence_month
-from flows.backup.backup import last_backup
+from flows.backup.backup import last_backup, last_backup_head
 from flows.context.stores import (
     has_store,
     store_to_read,
@@ -32,9 +32,11 @@ from flows.monitoring.published_by import published_by
 from flows.operations.local_servers import missing, recent_restarts
 from models.monitoring.readings import GRACE_DAYS, PublishedMoment, Reading, freshness
 from models.registry import model_store, registry
+from models.registry.mlflow_client import is_kept
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive.database_copies import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
+from store.database import shown_address
 from store.errors import StoreError
 from store.facts.reading import (
     latest_forecast,
@@ -45,6 +47,7 @@ from store.facts.reading import (
     read_vintages,
 )
 from store.facts.reviews import read_quarantine
+from store.planning.audit_chain import ChainHead, chain_damage
 from store.publications.decisions import held_publications
 from store.publications.integrity import tampered
 from store.publications.panels import panel_behind
@@ -86,6 +89,7 @@ def examine(settings: Settings, now: pd.Timestamp) -> SystemHealth:
         free_bytes=shutil.disk_usage(settings.home).free,
         mlflow_free_bytes=_free_of_mlflow(settings),
         backup_at=last_backup(settings),
+        backup_head=last_backup_head(settings),
         unfinished=unfinished_runs(settings),
         missing=tuple(missing(settings)),
         restarts=recent_restarts(settings, now),
@@ -122,12 +126,25 @@ def _with_champion(settings: Settings, latest: pd.DataFrame, facts: HealthFacts)
         author = published_by(settings, latest, champion)
         facts = replace(facts, published_by=author)
         if champion is None:
-            return facts
+            return replace(facts, **_lost_record(settings))
         name = f"version {champion.version}, {champion.model_version}"
         model_store.load(settings, champion.version)
     except StoreError as err:
         return replace(facts, champion=name, champion_trouble=str(err))
     return replace(facts, champion=name)
+
+
+def _lost_record(settings: Settings) -> dict[str, str]:
+    """Return what to report where files of models are there and MLflow's database is not."""
+    folder = settings.artifact_dir
+    if is_kept(settings) or not (folder.is_dir() and any(folder.iterdir())):
+        return {}
+    return {
+        "champion": "lost",
+        "champion_trouble": f"MLflow's database {shown_address(settings.tracking_uri)} is gone, "
+        f"and files of models are still in {folder}. Put it back, or run `magnetcast restore FILE "
+        "--force`",
+    }
 
 
 def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
@@ -163,12 +180,17 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
         readings=(*_stored_readings(kept), *fresh),
         watched=kept["as_of"].max() if len(kept) else None,
-        tampered=tampered(engine),
+        tampered=(*tampered(engine), *_audit_damage(engine, facts.backup_head)),
         held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         suspicious=0 if panel is None else len(panel.contradictions),
         others=_other_commodities(engine),
     )
+
+
+def _audit_damage(engine: Engine, head: ChainHead | None) -> tuple[str, ...]:
+    damage = chain_damage(engine, head)
+    return (damage,) if damage else ()
 
 
 def _newest_month(observations: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp | None:

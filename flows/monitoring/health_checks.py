@@ -9,6 +9,7 @@ import pandas as pd
 from flows.context.stores import MAIN_JOB, RunMarker, table_run
 from models.monitoring.readings import Reading
 from store.errors import first_few
+from store.planning.audit_chain import ChainHead
 
 Alarm = Literal[
     "database", "restore", "clock", "tampered", "held", "forecast", "late-data", "stale", "failed",
@@ -88,6 +89,7 @@ class HealthFacts:
     mlflow_free_bytes: int | None = None
     """Free space for MLflow's files; None if they are on the same disk as home, or none exist."""
     backup_at: pd.Timestamp | None = None
+    backup_head: ChainHead | None = None
     others: tuple[OtherCommodity, ...] = ()
     """Commodities other than magnets."""
 

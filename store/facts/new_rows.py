@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import Table
 
 from store.errors import SHOWN, DataError, first_few
-from store.schema.tables import MOMENT, cell_of, natural_key, value_columns
+from store.schema.tables import MOMENT, cell_of, natural_key, value_columns, version_columns
 
 SAME: Final = 1e-9
 """Relative difference below which two numbers are one number computed twice."""
@@ -76,7 +76,7 @@ def repeats(incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]) 
 def new_versions(
     incoming: IncomingRows, stored: pd.DataFrame, *, revised_at: datetime | None
 ) -> pd.DataFrame:
-    """Return the rows that change the value of their cell.
+    """Return the rows that change the value of their cell, or the wording of an event.
 
     A row is left out if it repeats the version before it, or if it repeats the newest stored
     version and is dated no later.
@@ -110,7 +110,7 @@ def _redated(
     incoming: IncomingRows, newest: pd.DataFrame, revised_at: pd.Timestamp
 ) -> pd.DataFrame:
     """Date the silent revisions: the last row of a cell, with another value and no later date."""
-    matched = _match_stored(incoming, newest, on=cell_of(incoming.table))
+    matched = _match_versions(incoming, newest)
     last = ~incoming.rows.sort_values(MOMENT, kind="stable").duplicated(
         cell_of(incoming.table), keep="last"
     )
@@ -127,14 +127,14 @@ def _redated(
 
 def _is_unchanged(incoming: IncomingRows, newest: pd.DataFrame) -> Flags:
     """Flag rows that repeat the newest stored version and are dated no later."""
-    matched = _match_stored(incoming, newest, on=cell_of(incoming.table))
+    matched = _match_versions(incoming, newest)
     earlier = incoming.rows[MOMENT].to_numpy() <= matched.rows[MOMENT].to_numpy()
     return matched.found & ~matched.differs.any(axis=1).to_numpy() & earlier
 
 
 def _repeats_previous(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
     """Flag rows that repeat the version before them, stored or incoming."""
-    cell, stated = list(cell_of(incoming.table)), list(value_columns(incoming.table))
+    cell, stated = list(cell_of(incoming.table)), list(version_columns(incoming.table))
     both = pd.concat([stored, incoming.rows], ignore_index=True)[[*cell, MOMENT, *stated]]
     both["cell"] = both.groupby(cell, sort=False).ngroup()
     both = both.sort_values(["cell", MOMENT], kind="stable")
@@ -154,10 +154,20 @@ class _MatchedRows:
     differs: pd.DataFrame
 
 
+def _match_versions(incoming: IncomingRows, newest: pd.DataFrame) -> _MatchedRows:
+    """Match rows with the newest stored version of their cell."""
+    table = incoming.table
+    return _match_stored(incoming, newest, on=cell_of(table), stated=version_columns(table))
+
+
 def _match_stored(
-    incoming: IncomingRows, stored: pd.DataFrame, *, on: Sequence[str]
+    incoming: IncomingRows,
+    stored: pd.DataFrame,
+    *,
+    on: Sequence[str],
+    stated: Sequence[str] | None = None,
 ) -> _MatchedRows:
-    stated = list(value_columns(incoming.table))
+    stated = list(value_columns(incoming.table) if stated is None else stated)
     names = incoming.rows[list(on)]
     rows = names.merge(stored, on=list(on), how="left", indicator=True, validate="many_to_one")
     rows.index = incoming.rows.index

@@ -4,13 +4,14 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, Row, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, select
 
 from store.errors import DataError, first_few
 from store.facts.bulk import stored_like
+from store.facts.event_diff import event_changes
 from store.facts.new_rows import SAME
 from store.facts.reading import fetch
-from store.schema.tables import MOMENT, cell_of, observations, vintages
+from store.schema.tables import MOMENT, cell_of, observations, policy_events, vintages
 
 COLUMNS: Final = (
     "commodity", "origin", "destination", "measure", "period", "before", "after", "change", "what",
@@ -32,7 +33,9 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
         One row per figure that differs: commodity, origin, destination, measure, period (a month or
         ``first..last``), before, after and change (in the measure's unit; missing where there was
         no figure), what (``new``, ``revised`` or, going backwards, ``gone``) and source. Ordered by
-        these; empty when nothing changed.
+        these; empty when nothing changed. After them the fields of policy events that differ, with
+        the event's id as origin, the field as measure, the day it was announced as period, and
+        before and after as text.
 
     Raises:
         DataError: there is no such ingest.
@@ -40,12 +43,18 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
     low, high = sorted((first, second))
     with engine.begin() as connection:
         one, other = _vintage(connection, low), _vintage(connection, high)
-        came = _came_between(one, other)
+        came = _came_between(observations, one, other)
+        events = event_changes(connection, _came_between(policy_events, one, other), low, high)
         cells = fetch(connection, observations, wanted=[came], columns=cell_of(observations))
         wanted = [*cell_of(observations), MOMENT, "value", "vintage"]
         versions = stored_like(connection, observations, cells.drop_duplicates(), wanted=wanted)
     changed = _changes(_newest(versions, low), _newest(versions, high))
-    return _listed(changed if first <= second else _backwards(changed))
+    listed = _listed(changed if first <= second else _backwards(changed))
+    if events.empty:
+        return listed
+    if first > second:
+        events = _swapped(events)
+    return pd.concat([listed.astype(object), events], ignore_index=True)[list(COLUMNS)].fillna("")
 
 
 def _vintage(connection: Connection, number: int) -> Row[Any]:
@@ -60,12 +69,12 @@ def _vintage(connection: Connection, number: int) -> Row[Any]:
     return row
 
 
-def _came_between(one: Row[Any], other: Row[Any]) -> ColumnElement[bool]:
+def _came_between(table: Table, one: Row[Any], other: Row[Any]) -> ColumnElement[bool]:
     """Return the condition for rows ingested after one ingest and up to another."""
     between = vintages.c.id.between(one.id + 1, other.id)
     if one.source == other.source:
         between &= vintages.c.source == one.source
-    return observations.c.vintage.in_(select(vintages.c.id).where(between))
+    return table.c.vintage.in_(select(vintages.c.id).where(between))
 
 
 def _newest(versions: pd.DataFrame, vintage: int) -> pd.DataFrame:
@@ -88,9 +97,13 @@ def _changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def _backwards(changed: pd.DataFrame) -> pd.DataFrame:
+    swapped = _swapped(changed)
+    return swapped.assign(change=-swapped["change"])
+
+
+def _swapped(changed: pd.DataFrame) -> pd.DataFrame:
     swapped = changed.rename(columns={"before": "after", "after": "before"})
-    what = swapped["what"].replace("new", "gone")
-    return swapped.assign(change=-swapped["change"], what=what)
+    return swapped.assign(what=swapped["what"].replace("new", "gone"))
 
 
 def _listed(changed: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from store.schema.tables import (
     metadata,
     natural_key,
     reviews,
-    value_columns,
+    version_columns,
     vintages,
 )
 
@@ -138,7 +138,7 @@ def insert_new(
     """
     incoming = drop_duplicate_rows(IncomingRows(table, as_table(frame, table), where))
     key = natural_key(table)
-    wanted = [*key, *(c for c in value_columns(table) if c in incoming.rows)]
+    wanted = [*key, *(c for c in version_columns(table) if c in incoming.rows)]
     if ingest is not None and ingest.skip_unchanged and MOMENT in key:
         cells = incoming.rows[list(cell_of(table))].drop_duplicates()
         stored = stored_like(connection, table, cells, wanted=wanted)

@@ -20,6 +20,7 @@ from store.database import insert_row, writing
 from store.errors import DataError, StoreError, TokenError, first_few
 from store.facts.reading import read_table
 from store.facts.recorded import check_clock
+from store.planning.audit_chain import link, newest
 from store.schema.planning_tables import audit, tokens
 
 AuditValues = Mapping[str, object] | None
@@ -74,9 +75,17 @@ class AuditTrail:
             before: Its values before.
             after: Its values now.
         """
-        values = {"before": _text(before), "after": _text(after)}
-        row = {"at": self.at, "token_id": self.token_id, "actor": self.actor}
-        self.connection.execute(insert(audit).values(**row, action=action, object=thing, **values))
+        row = {
+            "at": self.at,
+            "token_id": self.token_id,
+            "actor": self.actor,
+            "action": action,
+            "object": thing,
+            "before": _text(before),
+            "after": _text(after),
+        }
+        digest = link(newest(self.connection).sha256, row)
+        self.connection.execute(insert(audit).values(**row, sha256=digest))
         self.noted += 1
 
 

@@ -86,6 +86,8 @@ audit: Final = Table(
     Column("at", UtcMoment, nullable=False),
     Column("token_id", Integer),
     *texts("actor", "action", "object", "before", "after"),
+    # Of this row and the digest before it: store.planning.audit_chain.
+    Column("sha256", Text, nullable=False, server_default=""),
 )
 
 overrides: Final = Table(

@@ -181,6 +181,12 @@ def value_columns(table: Table) -> tuple[str, ...]:
     return tuple(c.name for c in table.columns if c.name not in key and not c.info)
 
 
+def version_columns(table: Table) -> tuple[str, ...]:
+    """Return the columns in which two versions of one cell differ; of an event its wording too."""
+    wording = [c.name for c in table.columns if c.info.get("wording") and "event_id" in table.c]
+    return (*value_columns(table), *wording)
+
+
 def source_columns(table: Table) -> tuple[Column[Any], ...]:
     """Return the columns a source fills and a reader sees: all but bookkeeping."""
     return tuple(c for c in table.columns if not c.info.get("bookkeeping"))

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import shutil
 import sqlite3
 import tarfile
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from alembic import command
+from mlflow import MlflowClient
 
 from flows.backup.backup import back_up, last_backup
 from flows.backup.restore import restore, settings_into
+from flows.clock import utc_now
 from flows.context.stores import JOURNAL, made_store, store_of
 from flows.monitoring.health import examine
 from flows.panels.backtest_files import predict_evidence
@@ -20,10 +23,11 @@ from flows.run import run
 from models.registry import registry
 from store.archive.archive_file import extract_archive
 from store.archive.database_copies import copy_database
-from store.database import migration_config, open_store, writing
+from store.database import migration_config, open_store, sqlite_file, writing
 from store.errors import DataError, StoreError
 from store.facts.evidence import data_vintage
 from store.facts.reading import read_forecasts
+from store.planning.audit import create_token
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.registry_builders import champion_model
@@ -83,6 +87,72 @@ def test_the_restored_champion_and_forecast_are_the_same(
     assert not again.is_new
     assert registry.champion(here) == registry.champion(there)
     assert dict(champion_model(here).card) == dict(champion_model(there).card)
+
+
+def copied_by_hand(published: Published, folder: Path, *, moved: bool) -> Settings:
+    """A home copied without a word to MLflow, whose database names the files of the first."""
+    there = published.settings
+    here = settings_into(there, folder)
+    shutil.copytree(there.home, here.home)
+    shutil.copytree(there.artifact_dir, here.artifact_dir)
+    shutil.copy(sqlite_file(there.tracking_uri) or "", sqlite_file(here.tracking_uri) or "")
+    if not moved:
+        for path in list(here.artifact_dir.rglob("models")):
+            shutil.rmtree(path)
+    return here
+
+
+def test_models_named_elsewhere_are_restored_from_the_archive(
+    published: Published, tmp_path: Path
+) -> None:
+    back_up(copied_by_hand(published, tmp_path / "copy", moved=True), tmp_path / "a.tar.gz")
+    here = settings_into(published.settings, tmp_path / "home")
+
+    restore(here, tmp_path / "a.tar.gz")
+
+    version = registry.champion(here)
+    assert version is not None
+    source = MlflowClient(here.tracking_uri, here.tracking_uri).get_model_version(
+        registry.MODEL, str(version.version)
+    ).source  # fmt: skip
+    assert str(source).startswith(here.artifact_dir.as_uri())
+
+
+def test_models_that_the_archive_does_not_hold_are_refused(
+    published: Published, tmp_path: Path
+) -> None:
+    back_up(copied_by_hand(published, tmp_path / "copy", moved=False), tmp_path / "a.tar.gz")
+    here = settings_into(published.settings, tmp_path / "home")
+
+    with pytest.raises(DataError, match="does not hold the files of version 1 in file:"):
+        restore(here, tmp_path / "a.tar.gz")
+
+    assert not (here.home / "magnetcast.db").exists()
+
+
+def test_a_lost_record_of_models_is_reported_as_lost(
+    archive: Path, tmp_path: Path, published: Published
+) -> None:
+    here = settings_into(published.settings, tmp_path / "home")
+    restore(here, archive)
+    (sqlite_file(here.tracking_uri) or Path()).unlink()
+
+    alarms = {one.alarm: one.message for one in examine(here, at(AS_OF)).alarms}
+
+    assert "mlflow.db is gone" in alarms["champion"]
+
+
+def test_restoring_an_older_archive_leaves_no_alarm_about_the_audit_trail(
+    archive: Path, tmp_path: Path, published: Published
+) -> None:
+    here = settings_into(published.settings, tmp_path / "home")
+    restore(here, archive)
+    create_token(store_of(here), name="n", scopes=["read"], at=utc_now())
+    back_up(here, tmp_path / "newer.tar.gz")
+
+    restore(here, archive, force=True)
+
+    assert "tampered" not in {one.alarm for one in examine(here, at(AS_OF)).alarms}
 
 
 def test_no_secret_is_in_an_archive(

@@ -45,6 +45,7 @@ WORDS = {
     "backup": "backup {home}/b.tar.gz",
     "restore": "restore {home}/b.tar.gz",
     "prune": "prune",
+    "audit": "audit verify",
     "config": "config show",
 }
 APART = {"panel", "partition", "serve", "up", "down"}

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
+from flows.clock import utc_now
 from store.database import open_store
 from store.facts.reading import read_events, read_observations, read_vintages
 from store.facts.reviews import read_reviews
@@ -95,3 +96,32 @@ def test_an_accepted_review_item_is_in_the_ledger(
     code, _, told = magnetcast("review", "reject", number)
     assert code == 1
     assert "is accepted" in told
+
+
+def test_a_corrected_summary_or_source_is_a_new_version_that_diff_shows(
+    magnetcast: Call, engine: Engine, tmp_path: Path
+) -> None:
+    act = tmp_path / "act.yaml"
+    act.write_text(EVENT.replace("2026-11-02", "2026-10-02") + "  summary: Wrong words.\n")
+    assert magnetcast("ingest", "events", str(act))[0] == 0
+    first = utc_now()
+
+    corrected = act.read_text().replace("Wrong", "Right")
+    act.write_text(corrected + "  source_urls: https://example.org/act\n")
+    code, _, message = magnetcast("ingest", "events", str(act))
+
+    assert code == 0, message
+    mine = "event_id == '2026-11-cn-test'"
+    assert read_events(engine, as_of=first).query(mine)["summary"].tolist() == ["Wrong words."]
+    versions = read_events(engine).query(mine).sort_values("available_at")
+    assert versions["summary"].tolist() == ["Wrong words.", "Right words."]
+    assert versions["available_at"].iloc[-1] > first
+    last = str(read_vintages(engine)["id"].max())
+    _, shown, _ = magnetcast("diff", str(int(last) - 1), last, "--format", "csv")
+    assert ",summary,2026-10-02,Wrong words.,Right words.,," in shown
+    assert ",source_urls,2026-10-02,,https://example.org/act,," in shown
+
+    assert "nothing new" in magnetcast("ingest", "events", str(act))[2]
+    act.write_text(corrected.replace("Right", "Other"))
+    assert magnetcast("ingest", "events", str(act))[0] == 0
+    assert read_events(engine).query(mine)["summary"].tolist()[-1] == "Other words."
