@@ -122,5 +122,12 @@ bench-service: setup
 bench-store: setup
 	$(PY) benchmarks/storage.py
 
+release: setup  ## Build what others install, twice the same, with what is inside and a signature: KEY=releaser.pem
+	@test -n "$(KEY)" || { echo "make release KEY=releaser.pem (python .ci/release.py key releaser.pem releaser.pub makes one)"; exit 1; }
+	$(PY) .ci/release.py build var/release "$(KEY)"
+
+fuzz: setup  ## Hand 50,000 broken files and arguments to every reader and verb (an hour)
+	MAGNETCAST_FUZZ=$${MAGNETCAST_FUZZ:-50000} $(PY) -m pytest -q -n 0 tests/property/test_hostile_input.py
+
 clean:  ## Remove the environment and everything made by runs
 	rm -rf .venv .uv var mlruns

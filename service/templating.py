@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service import wording
+from store.hidden_text import HIDDEN, visible
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -42,10 +43,16 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
     made.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
     made.filters["picture"] = _picture
     return made
+
+
+def _visible(value: object) -> object:
+    """Write hidden characters of a text out: a note could turn what stands beside it around."""
+    return visible(value) if type(value) is str and HIDDEN.search(value) else value
 
 
 def _picture(drawing: str) -> Markup:

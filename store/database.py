@@ -108,6 +108,13 @@ def open_to_read(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
+def make_private(file: Path) -> None:
+    """Make a file that only its owner reads, if there is none; SQLite's logs get its rights."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        file.touch(mode=0o600)
+
+
 def sqlite_to_read(file: Path) -> sqlite3.Connection:
     """Connect to a SQLite file that is there, to read; it need not be possible to write beside it.
 
@@ -214,7 +221,7 @@ def _engine(url: str) -> Engine:
         )
     engine = create_engine(address)
     if (file := sqlite_file(address)) is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_private(file)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -115,6 +115,7 @@ def _put_in_place(
                 dumps[url] = staged / name
                 continue
             check_sqlite(staged / name, copy)
+            (staged / name).chmod(0o600)
             moves[target] = _beside(staged / name, target)
             beside = f"sqlite:///{target.with_name(_hidden(target)).resolve()}"
             _bring_up(beside, name, manifest, settings, staged / "artifacts")

@@ -47,7 +47,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Service": {"operation_commands": ("serve", "token")},
     "Operate": {
         "operation_commands": ("up", "down", "status", "backup", "restore", "prune"),
-        "audit_commands": ("audit",),
+        "verify_commands": ("audit", "verify-release"),
         "config_commands": ("config",),
     },
 }
@@ -86,8 +86,10 @@ def _register() -> None:
         group = Group(heading, sort_key=place)
         for module, names in modules.items():
             for name in names:
-                line = FAMILIES.get(name) or _docstrings(module)[name]
-                app.command(f"{__package__}.{module}:{name}", name=name, help=line, group=group)
+                function = name.replace("-", "_")
+                line = FAMILIES.get(name) or _docstrings(module)[function]
+                place_of = f"{__package__}.{module}:{function}"
+                app.command(place_of, name=name, help=line, group=group)
     app.register_install_completion_command(help="Make the shell complete verbs and options.")
     for option in ("--help", "--version", "--install-completion", "--show-completion"):
         app[option].group = OPTIONS

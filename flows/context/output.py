@@ -9,6 +9,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from store.hidden_text import visible
+
 Format = Literal["table", "csv", "json"]
 
 QUIET: Final = {"sha256", "first_available_at", "last_available_at", "origin", "note"}
@@ -86,7 +88,7 @@ def _written(times: pd.Series) -> pd.Series:
 def _table(frame: pd.DataFrame) -> Table:
     table = Table(*map(str, frame.columns), box=None, header_style="bold")
     for row in frame.itertuples(index=False):
-        table.add_row(*map(_cell, row))
+        table.add_row(*(visible(_cell(value)) for value in row))
     return table
 
 

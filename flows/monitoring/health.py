@@ -126,7 +126,8 @@ def _with_champion(settings: Settings, latest: pd.DataFrame, facts: HealthFacts)
         author = published_by(settings, latest, champion)
         facts = replace(facts, published_by=author)
         if champion is None:
-            return replace(facts, **_lost_record(settings))
+            lost = _lost_record(settings)
+            return replace(facts, champion="lost", champion_trouble=lost) if lost else facts
         name = f"version {champion.version}, {champion.model_version}"
         model_store.load(settings, champion.version)
     except StoreError as err:
@@ -134,17 +135,15 @@ def _with_champion(settings: Settings, latest: pd.DataFrame, facts: HealthFacts)
     return replace(facts, champion=name)
 
 
-def _lost_record(settings: Settings) -> dict[str, str]:
+def _lost_record(settings: Settings) -> str:
     """Return what to report where files of models are there and MLflow's database is not."""
     folder = settings.artifact_dir
     if is_kept(settings) or not (folder.is_dir() and any(folder.iterdir())):
-        return {}
-    return {
-        "champion": "lost",
-        "champion_trouble": f"MLflow's database {shown_address(settings.tracking_uri)} is gone, "
-        f"and files of models are still in {folder}. Put it back, or run `magnetcast restore FILE "
-        "--force`",
-    }
+        return ""
+    return (
+        f"MLflow's database {shown_address(settings.tracking_uri)} is gone, and files of models "
+        f"are still in {folder}. Put it back, or run `magnetcast restore FILE --force`"
+    )
 
 
 def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:

@@ -16,7 +16,7 @@ from mlflow.telemetry import get_telemetry_client, set_telemetry_client
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.database import shown_address
+from store.database import make_private, shown_address
 from store.errors import StoreError
 from store.settings import Settings
 
@@ -85,6 +85,8 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock, timeout=settings.lock_timeout_s), answering(settings):
+            if database is not None:
+                make_private(database)
             client = MlflowClient(
                 tracking_uri=_absolute(settings.tracking_uri),
                 registry_uri=_absolute(settings.tracking_uri),

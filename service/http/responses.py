@@ -14,8 +14,8 @@ JSON: Final = "application/json"
 CSV: Final = "text/csv; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A spreadsheet reads a text that begins with one of these as a formula.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"＝＋－＠")  # noqa: RUF001
+"""A spreadsheet reads a text that begins with one of these as a formula, full-width ones in Asia.
 Source: OWASP, CSV injection."""
 
 GRAMS: Final = 6

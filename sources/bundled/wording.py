@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import pandas as pd
 import pycountry
 
+from sources.files.csv_table import check_year
 from store.vocabulary import CONTINENTS, EU27, WORLD
 
 COUNTRIES: Final = frozenset(str(country.alpha_3) for country in pycountry.countries)
@@ -60,7 +61,12 @@ class Period(NamedTuple):
 
 
 def month(text: str) -> pd.Timestamp:
-    """Return the first day of ``YYYY-MM``."""
+    """Return the first day of ``YYYY-MM``.
+
+    Raises:
+        ValueError: the year is none of trade statistics; worded to follow "is not".
+    """
+    check_year(text)
     return pd.Timestamp(f"{text}-01").as_unit("us")
 
 

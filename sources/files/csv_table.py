@@ -148,6 +148,21 @@ def split_list(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(";") if name.strip())
 
 
+FIRST_YEAR: Final = "1900"
+LAST_YEAR: Final = "2199"
+"""Years that a month or day may lie in; one beyond is a typing error, and no date of the store."""
+
+
+def check_year(text: str) -> None:
+    """Refuse a month or day beyond all trade statistics.
+
+    Raises:
+        ValueError: its year is none of theirs; worded to follow "is not".
+    """
+    if not FIRST_YEAR <= text[:4] <= LAST_YEAR:
+        raise ValueError(f"between the years {FIRST_YEAR} and {LAST_YEAR}")
+
+
 def parse_day(text: str) -> pd.Timestamp:
     """Return the day of ``YYYY-MM-DD``.
 
@@ -156,6 +171,7 @@ def parse_day(text: str) -> pd.Timestamp:
     """
     if not _DAY.fullmatch(text):
         raise ValueError("a day YYYY-MM-DD")
+    check_year(text)
     try:
         return pd.Timestamp(date.fromisoformat(text)).as_unit("us")
     except ValueError as err:

@@ -21,6 +21,7 @@ from sources.files.long_format import LongFile, read_long_file, read_long_frame
 from sources.files.panel_checks import PanelRows, SeriesFaults
 from store.errors import DataError, counted, first_few
 from store.frequency import MONTHLY, Frequency
+from store.hidden_text import HIDDEN, look_alikes, spelled, visible
 
 PART_OF: Final = "part_of"
 
@@ -137,6 +138,7 @@ def _read(file: LongFile, options: PanelOptions) -> tuple[Panel, SeriesFaults]:
     notes = [_unnamed_note(rows), form_note(rows.texts, rows.periods), _mark_note(rows)]
     faults = SeriesFaults(rows.file, rows.series.texts)
     for check in (
+        _check_names,
         checks.check_ragged_lines,
         checks.check_months,
         partial(checks.check_values, allow_negative=options.allow_negative),
@@ -149,6 +151,7 @@ def _read(file: LongFile, options: PanelOptions) -> tuple[Panel, SeriesFaults]:
     if rows.frequency.period == "month" and options.freq is None:
         check_quarters(rows, faults)
     table = _dense(rows, faults)
+    notes += [_look_alike_note(rows)]
     if len(table):
         notes += [_again_note(rows, faults, table)]
         notes += [_gap_note(table, rows.frequency), _end_note(table, rows.frequency)]
@@ -194,6 +197,20 @@ def _unnamed_note(rows: PanelRows) -> str:
             "Expected a series name in every row. Write the name into each of its rows."
         )
     return f"rows without a destination belong to no series and were left out: {shown}"
+
+
+def _check_names(rows: PanelRows, faults: SeriesFaults) -> None:
+    """Note names with characters that nobody sees."""
+    for name in filter(HIDDEN.search, rows.series.texts):
+        faults.add(name, 0, f"its name {visible(name)!r} has hidden characters")
+
+
+def _look_alike_note(rows: PanelRows) -> str:
+    groups = look_alikes(rows.series.texts)
+    if not groups:
+        return ""
+    shown = [" and ".join(map(spelled, group)) for group in groups]
+    return f"different series whose names look the same: {first_few(shown)}"
 
 
 def _mark_note(rows: PanelRows) -> str:

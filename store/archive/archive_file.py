@@ -23,6 +23,7 @@ from typing import IO, Any, Final, Self, cast
 
 import pyarrow as pa
 
+from store.database import make_private
 from store.errors import DataError, StoreError
 from store.expansion import ALWAYS, RATIO
 
@@ -82,6 +83,8 @@ def write_archive(path: Path, files: Mapping[str, Path], about: Mapping[str, Any
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
     try:
+        unfinished.unlink(missing_ok=True)
+        make_private(unfinished)
         entries = [_entry(name, file) for name, file in sorted(files.items())]
         manifest = {"format": FORMAT, **about, "files": [asdict(entry) for entry in entries]}
         text = json.dumps(manifest, indent=1, allow_nan=False).encode()

@@ -12,8 +12,8 @@ from store.errors import DataError, first_few
 
 _VERSIONS = table("model_versions", column("version"), column("source"))
 
-_DEPTH: Final = 4
-"""Last parts of an address that are the same in every home: ``1/models/m-.../artifacts``."""
+_DEPTH: Final = 3
+"""Last parts of an address that are the same in every home: ``models/m-.../artifacts``."""
 
 
 def settle_models(url: str, root: str, files: Path) -> None:

@@ -46,7 +46,7 @@ def _rows(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]
         if event_id not in before.index:
             yield str(event_id), "event", period, "", str(now["summary"]), "new", places
             continue
-        then = before.loc[event_id]
+        then = before.loc[str(event_id)]
         for name in version_columns(policy_events):
             old, new = _text(then[name]), _text(now[name])
             if old != new:

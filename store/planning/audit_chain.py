@@ -6,7 +6,7 @@ reports outside the database hold.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any, Final, NamedTuple, Self
 
@@ -85,5 +85,5 @@ def chain_damage(engine: Engine, head: ChainHead | None = None) -> str:
     )  # fmt: skip
 
 
-def _holds(rows: "list[Row[Any]]", head: ChainHead) -> bool:
+def _holds(rows: "Sequence[Row[Any]]", head: ChainHead) -> bool:
     return not head.number or any((row.id, row.sha256) == tuple(head) for row in rows)

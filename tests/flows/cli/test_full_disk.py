@@ -46,6 +46,7 @@ WORDS = {
     "restore": "restore {home}/b.tar.gz",
     "prune": "prune",
     "audit": "audit verify",
+    "verify-release": "verify-release {home}/a.whl --key {home}/key.pub",
     "config": "config show",
 }
 APART = {"panel", "partition", "serve", "up", "down"}

@@ -1,5 +1,6 @@
-"""Checking the audit trail."""
+"""Checking that neither the audit trail nor a release was changed."""
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -30,3 +31,15 @@ def verify(
                 "the database, and compare it with the last archive of `magnetcast backup`."
             )
         echo(f"audit     the trail is whole; its head is {chain_head(engine)}")
+
+
+def verify_release(
+    file: Annotated[Path, Parameter(help="Wheel, sdist or another file of a release.")],
+    /,
+    *,
+    key: Annotated[Path, Parameter(help="The releaser's public key, from the release notes.")],
+) -> None:
+    """Check that a file is the one the releaser signed, by SHA256SUMS in its folder."""
+    from flows.operations.release import verify_release as verified
+
+    echo(f"release   {file.name} is as the releaser signed it: {verified(file, key)}")

@@ -1,0 +1,214 @@
+# ruff: noqa: RUF001, E501  # hostile characters and long lists are the matter
+"""Broken, odd and hostile files and arguments: a sentence each, and never a traceback.
+
+``make fuzz`` sets MAGNETCAST_FUZZ to the number of tries of a long run, which differ each time.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows.cli import app
+from sources.bundled.policy_events import PolicyEvents, TariffRates
+from sources.bundled.published_figures import PublishedFigures
+from sources.bundled.rankings import Rankings
+from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
+from sources.files.commodities import read_commodities
+from sources.files.controls import read_controls
+from sources.files.panel import read_panel
+from sources.files.tree import read_tree
+from store.archive.archive_file import verify_archive
+from store.errors import DataError, SourceError, StoreError
+from store.facts.batch import FileRows
+from store.facts.writing import checked_tables
+from store.settings import PROJECT_ROOT
+from store.vocabulary import INSTRUMENTS
+
+LONG = int(os.environ.get("MAGNETCAST_FUZZ", "0"))
+KNOWN = (DataError, SourceError, StoreError)
+DATA = PROJECT_ROOT / "data"
+
+
+def tries(few: int, share: float) -> settings:
+    """Return the settings of a test: ``few`` tries, or its share of a long run."""
+    return settings(
+        max_examples=max(1, int(LONG * share)) if LONG else few,
+        derandomize=not LONG,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+HOSTILE = st.sampled_from(
+    [
+        "", " ", "9999-12", "9999-12-31", "10000-01", "0000-00", "0001-01", "1677-09", "2262-05",
+        "2026-02-30", "-1", "-0", "1e308", "1e400", "nan", "inf", "-inf", "NaT", "None", "١٢", "１２",
+        "1,000.5", "1.000", "0x10", "1_000", "5x", "=1+1", "＝1", "\x00", "\x1b[31m", "\u202e", "\u200b",
+        "\ud7ff", "\ufeff", "a" * 70_000, '"', "'", "\n", ";", "&a", "*a", "!!python/object:os.system",
+        "{[", "- " * 200, "[" * 200, "2026-13", "2026-W54", "2026-Q5", "2026Q1", "2026-01..1999-12",
+        "..", "USA", "WLD", "EU27", "XXX", "../../etc/passwd", "%s%n", "{0}", "http://[::1", "\\", "1" * 400,
+    ]
+)  # fmt: skip
+NOISE = st.one_of(HOSTILE, st.text(max_size=12), st.integers().map(str), st.floats().map(str))
+
+PANEL = "destination,period,tonnes,part_of\n" + "".join(
+    f"{name},2024-{month:02},{month},\n" for name in ("USA", "DEU") for month in range(1, 13)
+)
+CONTROLS = (
+    "controls:\n  - control_id: a\n    announced_on: 2025-04-04\n    effective_from: 2025-04-04\n"
+)
+COMMODITIES = "commodities:\n  - code: '850511'\n    name: magnets\n"
+ACT = (
+    "- event_id: 2026-11-cn-test\n  announced_on: 2026-11-02\n  instrument: quota\n"
+    "  direction: easing\n  severity: 1\n  destinations: [USA]\n"
+)
+TREE = "all: [USA, DEU]\n"
+
+
+def head(name: str) -> str:
+    return "".join((DATA / name).read_text(encoding="utf-8").splitlines(keepends=True)[:4])
+
+
+def loaded(rows: FileRows) -> None:
+    checked_tables(rows)
+
+
+READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "panel.csv": (PANEL, read_panel),
+    "panel.csv.gz": (PANEL, read_panel),
+    "panel.parquet": (PANEL, read_panel),
+    "figures.csv": (
+        head("published_figures.csv"),
+        lambda path: loaded(PublishedFigures(path, ReleaseCalendar({})).load()),
+    ),
+    "events.csv": (head("policy_events.csv"), lambda path: loaded(PolicyEvents(path).load())),
+    "tariffs.csv": (head("tariff_rates.csv"), lambda path: loaded(TariffRates(path).load())),
+    "releases.csv": (head("release_dates.csv"), lambda path: loaded(ReleaseDates(path).load())),
+    "rankings.csv": (
+        head("rankings.csv"),
+        lambda path: loaded(Rankings(path, ReleaseCalendar({}), {}).load()),
+    ),
+    "events.yaml": (
+        ACT,
+        lambda path: loaded(PolicyEvents(path).load()),
+    ),
+    "controls.csv": (
+        CONTROLS,
+        lambda path: read_controls(path, ["USA", "DEU"], instruments=INSTRUMENTS),
+    ),
+    "commodities.yaml": (COMMODITIES, read_commodities),
+    "tree.yaml": (TREE, lambda path: read_tree(path, ["USA", "DEU"])),
+    "backup.tar.gz": ("", verify_archive),
+}
+
+
+@st.composite
+def broken(draw: st.DrawFn, text: str) -> bytes:
+    """A file with some of its cells replaced, its bytes flipped or its end cut off."""
+    lines = text.splitlines(keepends=True)
+    for _ in range(draw(st.integers(0, 3))):
+        if not lines:
+            break
+        place = draw(st.integers(0, len(lines) - 1))
+        mark = draw(st.sampled_from([",", ": ", "-", "\n"]))
+        cells = lines[place].split(mark)
+        cells[draw(st.integers(0, len(cells) - 1))] = draw(NOISE)
+        lines[place] = mark.join(cells)
+    content = bytearray("".join(lines).encode("utf-8", "surrogatepass"))
+    for _ in range(draw(st.integers(0, 2))):
+        if content:
+            content[draw(st.integers(0, len(content) - 1))] = draw(st.integers(0, 255))
+    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_reader_reads_or_refuses_in_a_sentence(name: str, tmp_path: Path) -> None:
+    text, read = READERS[name]
+
+    @tries(15, share=0.06)
+    @given(broken(text))
+    def attempt(content: bytes) -> None:
+        file = tmp_path / name
+        file.write_bytes(content)
+        with suppress(*KNOWN):
+            read(file)
+
+    attempt()
+
+
+VERBS = st.sampled_from(
+    [
+        "ingest figure --period {} --destination {} --tonnes {} --source {}",
+        "ingest figure --period {} --destination {} --tonnes {} --source {} --published-on {}",
+        "ingest figures {file}", "ingest events {file}", "ingest tariffs {file}",
+        "ingest customs {file} --released-on {}", "ingest comtrade --since {} --until {} --code {}",
+        "diff {} {}", "vintages --format {}", "publications show {}", "publications approve {} --reason {}",
+        "publications reject {} --reason {}", "publications list --commodity {}", "replay --as-of {}",
+        "review accept {} --event {file}", "review reject {} --note {}", "quarantine release {}",
+        "token revoke {}", "token create {} --scope {}", "explain {} --as-of {}", "explain {} {}",
+        "partition --panel {file} --out {dir}", "panel --as-of {}", "predict --panel {file} --horizon {}",
+        "backtest --panel {file} --horizon {} --cutoffs {}", "restore {file}", "backup {}",
+        "prune --keep-runs {} --keep-days {} --dry-run", "audit verify --head {}", "compare {} {}",
+        "verify-release {file} --key {file}", "config show {}", "rollback --reason {}", "promote {}",
+        "scenario --file {file} --as-of {}", "gaps --as-of {} --format {}", "{} {}", "--home {} status",
+    ]
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzzed")
+
+
+@tries(30, share=0.2)
+@given(data=st.data())
+def test_every_verb_answers_in_a_sentence(fuzzed: Path, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(READERS)))
+    file = fuzzed / name
+    file.write_bytes(data.draw(broken(READERS[name][0])))
+
+    words = [
+        data.draw(NOISE) if word == "{}" else word.format(file=file, dir=fuzzed / "out")
+        for word in data.draw(VERBS).split()
+    ]
+
+    call(fuzzed, [word for word in words if "\x00" not in word])
+
+
+@pytest.mark.parametrize("month", ["9999-12", "2262-05", "1677-09", "0001-01", "10000-01"])
+def test_a_month_out_of_range_is_refused_in_a_sentence(
+    fuzzed: Path, month: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    columns = head("published_figures.csv").splitlines()[0]
+    for day in ("", "9999-12-31", "0001-01-01"):
+        row = f"{month},USA,net_weight_t,5,reported,,{day},https://example.org,x,"
+        (fuzzed / "months.csv").write_text(f"{columns}\n{row}\n")
+        caplog.clear()
+
+        call(fuzzed, ["ingest", "figures", str(fuzzed / "months.csv")])
+
+        assert "error: " in caplog.text
+        assert month in caplog.text
+        assert "quarantine" not in caplog.text
+
+
+def call(home: Path, words: Sequence[str]) -> None:
+    """Call the command as a shell does; what is no exit is a traceback."""
+    with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
+        for variable, place in (("HOME", home / "var"), ("ARTIFACT_DIR", home / "artifacts")):
+            patched.setenv(f"MAGNETCAST_{variable}", str(place))
+        patched.setenv("MAGNETCAST_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}")
+        patched.setenv("MAGNETCAST_OFFLINE", "true")
+        patched.chdir(home)
+        patched.setattr(sys, "argv", ["magnetcast", *words])
+        with suppress(SystemExit):
+            app.main()

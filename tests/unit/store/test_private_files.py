@@ -1,0 +1,53 @@
+"""Databases and backups are for their owner alone."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.registry.mlflow_client import connect
+from store.archive.archive_file import write_archive
+from store.database import open_store, writing
+from store.planning.audit import create_token
+from store.settings import Settings
+from tests.data.builders import at
+
+
+@pytest.fixture(autouse=True)
+def _usual_mask() -> Iterator[None]:
+    """Let others read what is made, as most machines do."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def rights(folder: Path) -> set[str]:
+    return {f"{path.stat().st_mode & 0o777:o}" for path in folder.iterdir() if "db" in path.name}
+
+
+def test_a_database_and_its_logs_are_for_their_owner_alone(tmp_path: Path) -> None:
+    engine = open_store(f"sqlite:///{tmp_path / 'home' / 'magnetcast.db'}")
+    create_token(engine, name="n", scopes=["read"], at=at("2026-11-27"))
+    with writing(engine):
+        assert (tmp_path / "home" / "magnetcast.db-wal").exists()
+        (tmp_path / "home" / ".magnetcast.db.lock").unlink()
+        assert rights(tmp_path / "home") == {"600"}
+    engine.dispose()
+
+
+def test_a_backup_is_for_its_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "content").write_text("x")
+
+    write_archive(tmp_path / "a.tar.gz", {"content": tmp_path / "content"}, {})
+
+    assert (tmp_path / "a.tar.gz").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+def test_mlflows_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "mlruns" / "mlflow.db"
+
+    connect(Settings(home=tmp_path, tracking_uri=f"sqlite:///{file}", artifact_dir=tmp_path / "a"))
+
+    assert file.stat().st_mode & 0o777 == 0o600
