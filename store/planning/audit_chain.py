@@ -76,7 +76,7 @@ def chain_damage(engine: Engine, head: ChainHead | None = None) -> str:
         rows = connection.execute(select(audit).order_by(audit.c.id)).all()
     digest = ""
     for row in rows:
-        digest = link(digest, row._mapping)  # public, despite its name
+        digest = link(digest, row._asdict())  # public, despite its name
         if digest != row.sha256:
             return f"entry {row.id} of the audit trail, or one before it, was changed or removed"
     return "" if head is None or _holds(rows, head) else (

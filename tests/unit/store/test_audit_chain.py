@@ -104,7 +104,7 @@ def test_rows_cut_off_at_the_end_show_beside_the_head_of_a_backup(trail: Engine)
 def test_rows_of_an_older_release_are_chained_when_it_is_opened(empty_url: str) -> None:
     plain = create_engine(empty_url)
     with plain.begin() as connection:
-        command.upgrade(migration_config(connection), "0014")
+        command.upgrade(migration_config(connection), "0016")
         connection.execute(
             text(
                 "INSERT INTO audit (at, actor, action, object, before, after) VALUES "

@@ -6,8 +6,8 @@ from alembic import op
 from store.planning.audit_chain import link
 from store.schema.columns import UtcMoment
 
-revision = "0015"
-down_revision = "0014"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
@@ -24,7 +24,7 @@ def upgrade() -> None:
     _guard(on=False)
     connection, digest = op.get_bind(), ""
     for row in connection.execute(sa.select(_TRAIL).order_by(_TRAIL.c.id)).all():
-        digest = link(digest, row._mapping)  # public, despite its name
+        digest = link(digest, row._asdict())  # public, despite its name
         connection.execute(_TRAIL.update().where(_TRAIL.c.id == row.id).values(sha256=digest))
     _guard(on=True)
     if connection.dialect.name == "sqlite":
