@@ -19,7 +19,7 @@ from service.live.health import Examine, HealthCache, StoreMetrics
 from service.live.live import LivePublication, Warm
 from service.live.publication import Recent
 from service.planning.webhooks import WebhookPolicy
-from service.queries.arrivals import Days, shipping_days
+from service.queries.arrivals import SHIPPING_DAYS, Days
 from service.scenarios.queue import ScenarioQueue
 from service.scenarios.scenario_schema import ScenarioEngine
 from service.state import State
@@ -46,8 +46,8 @@ class Rules:
     requests_per_s: float
     webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
-    shipping: Mapping[str, Days] = field(default_factory=dict)
-    """Days from clearance to arrival by destination, where the defaults do not hold."""
+    shipping: Mapping[str, Days] = field(default_factory=lambda: SHIPPING_DAYS)
+    """Days from clearance in China to arrival, by destination."""
 
 
 def create_app(
@@ -95,7 +95,7 @@ def create_app(
     health = None if examine is None else HealthCache(examine, live.clock)
     app.state.shared = State(
         live, access, metrics, rules.webhooks, queue, Recent(SCENARIO_PAGES), health,
-        shipping_days(rules.shipping),
+        rules.shipping,
     )  # fmt: skip
     app.include_router(api_router())
     app.include_router(page_router())

@@ -159,10 +159,10 @@ class Settings(BaseSettings):
         description="Names the service is asked by besides those of the loopback, e.g. "
         "magnets.example.org.",
     )
-    shipping_days: dict[str, tuple[int, int]] = Field(
-        default_factory=dict,
-        description="Least and most days from clearance in China to arrival, by destination, as "
-        'JSON, e.g. {"USA": [20, 35]}.',
+    shipping_days: str = Field(
+        default="",
+        description="Least and most days from clearance in China to arrival, by destination, e.g. "
+        "USA 20-35, KOR 2-6.",
     )
     refresh_s: float = Field(
         default=1.0, gt=0, le=60, description="How often the service looks for a new publication."
@@ -226,17 +226,6 @@ class Settings(BaseSettings):
         if home.exists() and not home.is_dir():
             raise ValueError("not a folder. Expected one, or a name that is free")
         return home.expanduser().resolve()
-
-    @field_validator("shipping_days")
-    @classmethod
-    def _are_spans(cls, days: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-        """Refuse what is no span of days."""
-        wrong = [name for name, (low, high) in days.items() if not 0 <= low <= high <= 365]  # noqa: PLR2004
-        if wrong:
-            raise ValueError(
-                f"{wrong[0]}: no span of days. Expected two of 0 to 365, e.g. [20, 35]"
-            )
-        return days
 
     @field_validator("dask")
     @classmethod

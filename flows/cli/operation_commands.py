@@ -175,6 +175,7 @@ def serve(
     from service.http.connections import ConnectionLimits, server_config
     from service.live.live import LivePublication
     from service.planning.webhooks import WebhookPolicy
+    from service.queries.arrivals import shipping_days
     from store.planning.audit import scopes_in_force
     from store.publications.panels import has_unnamed_panels
 
@@ -200,7 +201,7 @@ def serve(
             networks_of("ALERT_NETWORKS", settings.alert_networks),
         ),
         hosts=AllowedHosts(names_of(settings.public_names), any_address=not private),
-        shipping=settings.shipping_days,
+        shipping=shipping_days(settings.shipping_days),
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)

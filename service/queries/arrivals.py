@@ -1,9 +1,12 @@
 """When goods arrive: exports are counted in the month China's customs clear them."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
+
+from store.errors import DataError
 
 Days = tuple[int, int]
 """Least and most days from clearance in China to the port of the destination."""
@@ -15,8 +18,28 @@ SHIPPING_DAYS: Final[Mapping[str, Days]] = {
 """By sea, as forwarders quote it; others have no default. Source: docs/data/shipping_times.md."""
 
 
-def shipping_days(own: Mapping[str, Days]) -> dict[str, Days]:
-    """Return the days by destination, those that are set in place of the defaults."""
+LONGEST: Final = 365
+
+
+def shipping_days(text: str) -> dict[str, Days]:
+    """Return the days by destination, those that are set in place of the defaults.
+
+    Args:
+        text: Code, least and most days of some destinations, ``USA 20-35, KOR 2-6``; may be empty.
+
+    Raises:
+        DataError: It is not written so, or the days are no span.
+    """
+    own: dict[str, Days] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        found = re.fullmatch(r"([A-Z0-9_]+) +(\d+)-(\d+)", part)
+        days = (int(found[2]), int(found[3])) if found else (1, 0)
+        if found is None or not days[0] <= days[1] <= LONGEST:
+            raise DataError(
+                f"MAGNETCAST_SHIPPING_DAYS: {part[:40]!r} is no destination with a span of days. "
+                f"Expected such as USA 20-35, up to {LONGEST} days. Correct it."
+            )
+        own[found[1]] = days
     return {**SHIPPING_DAYS, **own}
 
 
