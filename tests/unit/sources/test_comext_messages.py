@@ -1,0 +1,39 @@
+"""Eurostat's answers without data, as SOAP says them."""
+
+import pytest
+
+from sources.providers.comext_messages import fault_in, read_status, ticket_in
+
+FAULT = '<?xml version="1.0" encoding="UTF-8"?><S:Fault xmlns:S="http://x"><faultcode>{}</faultcode><faultstring>{}</faultstring></S:Fault>'
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "kind", "remedy"),
+    [
+        (100, "The result from the query is empty.", "no_data", ""),
+        (100, "ERR_NOT_FOUND_2: DATA_SET:DS-1 is not available for dissemination.", "other", "set"),
+        (100, "UNKNOWN_REQUEST: Unknown request.", "other", "Run the ingest again."),
+        (100, "DATA_NOT_YET_AVAILABLE: Check the status.", "other", "again later"),
+        (140, "INVALID_QUERY_NB_FILTERS: Incorrect number of filters", "other", "its list"),
+        (150, "PERIOD &lt; 1988 is &quot;not allowed&quot;", "other", "its list"),
+        (413, "EXTRACTION_TOO_BIG: estimated 17348292 rows,\n  max 5000000", "too_much", ""),
+    ],
+)
+def test_a_fault_is_understood_by_its_code_and_words(
+    code: int, text: str, kind: str, remedy: str
+) -> None:
+    fault = fault_in(FAULT.format(code, text).encode())
+
+    assert fault is not None
+    assert (fault.kind, remedy in fault.remedy) == (kind, True)
+    assert fault.text.startswith(f"fault {code}: ")
+    assert "&" not in fault.text
+    assert "\n" not in fault.text
+
+
+@pytest.mark.parametrize("body", [b"", b"<html/>", b"\x1f\x8b\x08\x00", b"<faultcode></faultcode>"])
+def test_other_bodies_hold_neither_fault_nor_ticket(body: bytes) -> None:
+    assert fault_in(body) is None
+    assert ticket_in(body) is None
+    with pytest.raises(ValueError, match="no status"):
+        read_status(body)
