@@ -88,7 +88,7 @@
     months.value = String(at);
     const acts = (shown.get(own)?.events || []).filter((act) => act.day.startsWith(period));
     const lines = [...shown.values()].map((numbers) => words(numbers, period));
-    says.textContent = `${monthName(period)}: ${[...lines, ...acts.map((act) => act.title)].join(". ")}.`;
+    says.textContent = `${monthName(period)}: ${[...lines, ...acts.map((act) => act.title.replace(/\.$/, ""))].join(". ")}.`;
     months.setAttribute("aria-valuetext", says.textContent);
   };
 
@@ -166,6 +166,7 @@
     base.textContent = `The average month of ${baseYear(numbers)} is 100 for each destination.`;
     // @ts-ignore: Plotly's script defines it
     await Plotly.react(chart, found, layout(), { responsive: true, displaylogo: false,
+      displayModeBar: box.clientWidth >= PHONE_PX,
       modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"] });
     box.dataset.drawn = String(found.length);
   };

@@ -126,12 +126,12 @@ def test_switches_change_what_is_drawn(watch: Watch) -> None:
     chart = page.locator("#explore")
     with_band = int(chart.get_attribute("data-drawn") or 0)
 
-    page.get_by_label("80% band").uncheck()
+    page.locator("[name=band]").uncheck()
     page.wait_for_function(f"document.querySelector('#explore').dataset.drawn != {with_band}")
-    page.get_by_label("Log scale").check()
-    page.get_by_label("Indexed to 100").check()
+    page.locator("[name=log]").check()
+    page.locator("[name=indexed]").check()
     assert page.locator("#explore-base").is_visible()
-    page.get_by_label("Compare with").select_option("DEU")
+    page.locator("[name=compare]").select_option("DEU")
     page.wait_for_function(
         "document.querySelector('#explore-month-says').textContent.includes('Germany')"
     )
