@@ -215,10 +215,6 @@ class Settings(BaseSettings):
         "public ones.",
     )
 
-    def __hash__(self) -> int:
-        """Hash every field, dictionaries too: what is kept by settings needs it."""
-        return hash(self.model_dump_json())
-
     @field_validator("home")
     @classmethod
     def _is_absolute(cls, home: Path) -> Path:

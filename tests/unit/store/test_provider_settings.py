@@ -42,7 +42,7 @@ def test_keys_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cr3t" not in f"{settings!r} {settings} {settings.model_dump_json()}"
 
 
-def test_settings_with_a_dictionary_can_still_name_what_is_kept() -> None:
-    one, same = (Settings(shipping_days={"USA": (20, 35)}) for _ in range(2))
+def test_equal_settings_have_equal_hashes() -> None:
+    one, same = (Settings(shipping_days='{"USA": [20, 35]}') for _ in range(2))
 
     assert hash(one) == hash(same)
