@@ -22,7 +22,15 @@ EDGE_DAYS: Final = 20
 
 
 def revisions_svg(publication: Publication, fan: Fan) -> str:
-    """Return what each publication forecast for the next months; empty where only one did."""
+    """Return what each publication forecast for the next months; empty where only one did.
+
+    Drawn once.
+    """
+    key = ("revisions", fan.destination)
+    return publication.memo.make(key, lambda: _revised(publication, fan))
+
+
+def _revised(publication: Publication, fan: Fan) -> str:
     rows = _revisions(publication, fan)
     if rows["as_of"].nunique() < 2:  # noqa: PLR2004 - one publication has nothing to be compared with
         return ""

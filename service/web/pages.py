@@ -8,6 +8,7 @@ import pandas as pd
 from fastapi import Request
 from starlette.responses import Response
 
+from service.charts.fan import Fan
 from service.charts.publication_charts import fan_of
 from service.http.replies import reply
 from service.http.responses import HTML, Answer, Record, answer_of
@@ -22,7 +23,7 @@ from service.queries.needs import Of, all_needs, autocorrelation_of
 from service.report.backtest_view import YARDSTICKS, ScoreRow, losses, score_rows
 from service.state import State
 from service.web.render import FormErrors, bare_page, page
-from service.web.track_pictures import pictures_of
+from service.web.track_pictures import TrackPictures, pictures_of
 from service.wording import home_of, name_of, query_of, words_of
 from store.vocabulary import ALL, COMMODITY, WORLD
 
@@ -119,11 +120,6 @@ def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningSt
     rows = _replay(publication)
     live, later = track.live(cells), track.afterwards(cells)
     counted = live if len(live) else later
-    held_before = [
-        fan for name in publication.destinations if (fan := fan_of(publication, name)).coverage
-    ]
-    # Each destination's coverage holds that of all destinations beside its own.
-    whole = held_before[0].coverage if held_before else ()
     return page(
         "track.html.j2",
         publication,
@@ -134,8 +130,8 @@ def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningSt
         by_horizon=track.by_horizon(counted),
         by_destination=track.by_destination(counted, publication.destinations),
         held=track.coverage(counted, publication.destinations),
-        held_before=held_before,
-        pictures=pictures_of(publication, counted, rows, whole),
+        held_before=_held_before(publication),
+        pictures=track_pictures(publication),
         errors=track.largest_errors(publication, counted),
         published=tables.publications(publication),
         replay=[row for row in rows if row.scope in {ALL, WORLD}],
@@ -143,6 +139,27 @@ def track_page(publication: Publication, now: pd.Timestamp, planning: PlanningSt
         overridden=len(planning.overrides_of(publication.commodity)),
         added=value_added(publication, planning),
     )
+
+
+def track_pictures(publication: Publication) -> TrackPictures:
+    """Return the pictures of the track record; drawn once."""
+
+    def drawn() -> TrackPictures:
+        cells = publication.memo.make("cells", lambda: track.cells_of(publication))
+        live = track.live(cells)
+        counted = live if len(live) else track.afterwards(cells)
+        held = _held_before(publication)
+        # Each destination's coverage holds that of all destinations beside its own.
+        whole = held[0].coverage if held else ()
+        return pictures_of(publication, counted, _replay(publication), whole)
+
+    return publication.memo.make("track pictures", drawn)
+
+
+def _held_before(publication: Publication) -> list[Fan]:
+    """Return the charts of the destinations whose band was scored in the backtest."""
+    fans = (fan_of(publication, name) for name in publication.destinations)
+    return [fan for fan in fans if fan.coverage]
 
 
 def _replay(publication: Publication) -> list[ScoreRow]:

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.charts import publication_charts
+from service.charts.record_charts import revisions_svg
 from service.errors import NothingPublishedError
 from service.http.replies import reply
 from service.http.responses import Answer, answer_of
@@ -20,7 +21,7 @@ from service.state import Current, Goods, Health, Planning, Shared, may_read
 from service.web import explore, forecast_pages, permanent, scenario_routes
 from service.web import planning as planning_routes
 from service.web.forecast_pages import destination_page, goods_page, overview
-from service.web.pages import data_page, policy_page, status_page, track_page
+from service.web.pages import data_page, policy_page, status_page, track_page, track_pictures
 from service.web.planning import form_page
 from service.web.render import bare_page, stylesheet
 from service.wording import file_of
@@ -55,11 +56,13 @@ def page_router() -> APIRouter:
 
 
 def warm(publication: Publication) -> Iterator[str]:
-    """Draw the charts of the overview and the destinations, one a step."""
+    """Draw the charts of the overview, the destinations and the track record, one a step."""
     yield from publication_charts.small_charts(publication)
     for destination in publication.destinations:
         yield publication_charts.chart_svg(publication, destination)
         yield publication_charts.phone_chart_svg(publication, destination)
+        yield revisions_svg(publication, publication_charts.fan_of(publication, destination))
+    yield from track_pictures(publication).outcomes
 
 
 def error_page(status: int, title: str, detail: str) -> str:
