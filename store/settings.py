@@ -64,9 +64,8 @@ class Settings(BaseSettings):
     )
     dask: str | None = Field(
         default=None,
-        description="Where groups of tasks run: a Dask scheduler, tls://HOST:PORT (tcp:// only "
-        "where nobody else reaches it: its messages are pickled code), or worker processes of "
-        "this machine, local or local:N; empty means in the process itself.",
+        description="Where groups of tasks run: a Dask scheduler, tls://HOST:PORT, or worker "
+        "processes of this machine, local or local:N; empty means in the process itself.",
     )
     expanded_mb: int = Field(
         default=1000,

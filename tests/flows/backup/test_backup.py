@@ -89,23 +89,20 @@ def test_the_restored_champion_and_forecast_are_the_same(
     assert dict(champion_model(here).card) == dict(champion_model(there).card)
 
 
-def copied_by_hand(published: Published, folder: Path, *, moved: bool) -> Settings:
+def copied_by_hand(published: Published, folder: Path) -> Settings:
     """A home copied without a word to MLflow, whose database names the files of the first."""
     there = published.settings
     here = settings_into(there, folder)
     shutil.copytree(there.home, here.home)
     shutil.copytree(there.artifact_dir, here.artifact_dir)
     shutil.copy(sqlite_file(there.tracking_uri) or "", sqlite_file(here.tracking_uri) or "")
-    if not moved:
-        for path in list(here.artifact_dir.rglob("models")):
-            shutil.rmtree(path)
     return here
 
 
 def test_models_named_elsewhere_are_restored_from_the_archive(
     published: Published, tmp_path: Path
 ) -> None:
-    back_up(copied_by_hand(published, tmp_path / "copy", moved=True), tmp_path / "a.tar.gz")
+    back_up(copied_by_hand(published, tmp_path / "copy"), tmp_path / "a.tar.gz")
     here = settings_into(published.settings, tmp_path / "home")
 
     restore(here, tmp_path / "a.tar.gz")
@@ -116,18 +113,6 @@ def test_models_named_elsewhere_are_restored_from_the_archive(
         registry.MODEL, str(version.version)
     ).source  # fmt: skip
     assert str(source).startswith(here.artifact_dir.as_uri())
-
-
-def test_models_that_the_archive_does_not_hold_are_refused(
-    published: Published, tmp_path: Path
-) -> None:
-    back_up(copied_by_hand(published, tmp_path / "copy", moved=False), tmp_path / "a.tar.gz")
-    here = settings_into(published.settings, tmp_path / "home")
-
-    with pytest.raises(DataError, match="does not hold the files of version 1 in file:"):
-        restore(here, tmp_path / "a.tar.gz")
-
-    assert not (here.home / "magnetcast.db").exists()
 
 
 def test_a_lost_record_of_models_is_reported_as_lost(
