@@ -178,8 +178,9 @@ def _quarantine_lines(
     )
     return (
         f"refused   {refused.count} lines of {file.file_name} wait in quarantine as number "
-        f"{number}, and the world of their months is incomplete: {first_few(refused.reasons)}. "
-        f"All others are kept. See them with `magnetcast quarantine show {number}`; {wait}."
+        f"{number}: {first_few(refused.reasons)}. All others are kept; a month that lacks one of "
+        f"its lines does not count as listed in full. "
+        f"See them with `magnetcast quarantine show {number}`; {wait}."
     )
 
 
