@@ -289,13 +289,8 @@ def _send(
         "message": row["message"],
     }
     went = deliver(rule, message, content, hooks=hooks, at=now, sender=sender)
-    note_delivery(
-        engine,
-        (int(rule["id"]), as_of.to_pydatetime()),
-        tries=went.tries,
-        at=now,
-        trouble=went.trouble,
-    )
+    place = (int(rule["id"]), as_of.to_pydatetime())
+    note_delivery(engine, place, tries=went.tries, at=now, trouble=went.trouble)
     if went.trouble:
         echo(f"alerts    rule {rule['id']}: {went.trouble}")
     return not went.trouble

@@ -20,7 +20,7 @@ from store.facts.reading import latest_forecast
 from store.publications.explanations import (
     DIGITS,
     Announced,
-    Explanation,
+    StoredExplanation,
     read_explanation,
     save_explanation,
 )
@@ -42,7 +42,7 @@ def explain_if_possible(settings: Settings) -> None:
         echo(f"explain   not explained ({type(err).__name__}: {err}). The next run tries again")
 
 
-def explanation_of(settings: Settings, new: pd.DataFrame) -> Explanation:
+def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
     """Return what changed a publication since the one before it, and what may come.
 
     Nothing that became known after it is used.
@@ -57,7 +57,7 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> Explanation:
     just_before = as_of - pd.Timedelta(microseconds=1)
     old = latest_forecast(store_of(settings), as_of=just_before)
     if old.empty or not set(old["period"]) & set(new["period"]):
-        return Explanation(announced=announced)
+        return StoredExplanation(announced=announced)
     keys = old[CELL].merge(new[CELL])
     parts = split_change(settings, *(keys.merge(rows, on=CELL) for rows in (old, new)))
     changes: dict[str, dict[str, dict[str, float]]] = {}
@@ -65,7 +65,7 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> Explanation:
         causes = {name: round(float(row[name]), DIGITS) for name in CHANGES}
         months = changes.setdefault(str(row["destination"]), {})
         months[str(row["period"])] = {name: moved for name, moved in causes.items() if moved}
-    return Explanation(int(parts["since_publication"].iloc[0]), changes, announced)
+    return StoredExplanation(int(parts["since_publication"].iloc[0]), changes, announced)
 
 
 def _announced(origin: Origin) -> Iterator[Announced]:

@@ -62,7 +62,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class _Sheet:
+class _PairedSheet:
     """Where what stands."""
 
     inches: tuple[float, float]
@@ -72,11 +72,11 @@ class _Sheet:
     letters: float
 
 
-_WIDE: Final = _Sheet((10.0, 6.4), (0.08, 0.45, 0.9, 0.52), (0.08, 0.14, 0.9, 0.22), 4, 8.5)
-_PHONE: Final = _Sheet((4.2, 5.6), (0.17, 0.52, 0.81, 0.46), (0.17, 0.24, 0.81, 0.2), 2, 7.0)
+_WIDE: Final = _PairedSheet((10.0, 6.4), (0.08, 0.45, 0.9, 0.52), (0.08, 0.14, 0.9, 0.22), 4, 8.5)
+_PHONE: Final = _PairedSheet((4.2, 5.6), (0.17, 0.52, 0.81, 0.46), (0.17, 0.24, 0.81, 0.2), 2, 7.0)
 
 
-def _draw(pair: Pair, sheet: _Sheet) -> Figure:
+def _draw(pair: Pair, sheet: _PairedSheet) -> Figure:
     figure = Figure(figsize=sheet.inches)
     upper, lower = figure.add_axes(sheet.upper), figure.add_axes(sheet.lower)
     frame_axes(upper, pair.fan)

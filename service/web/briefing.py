@@ -14,7 +14,7 @@ from service.live.publication import Publication
 from service.queries.explain import causes_of_change
 from service.report.view import MONTHS_IN_HEADLINE, MonthRow, month_rows, span_of
 from service.wording import NBSP, name_of, signed_percent, tonnes
-from store.publications.explanations import Announced, Explanation
+from store.publications.explanations import Announced, StoredExplanation
 from store.vocabulary import CHANGES, WORLD
 
 SUSPENSION: Final = "suspension"
@@ -99,7 +99,7 @@ def _why(publication: Publication, destination: str, months: Sequence[str], medi
 
 def _announced(publication: Publication, fan: Fan) -> list[Risk]:
     """Return the announced acts that affect a destination; those that share their fate once."""
-    found = publication.published.explanation or Explanation()
+    found = publication.published.explanation or StoredExplanation()
     together: dict[object, list[Announced]] = {}
     for one in found.announced:
         if fan.destination in (WORLD, *one.destinations):

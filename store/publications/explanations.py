@@ -37,7 +37,7 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class StoredExplanation:
     """What changed since the publication before, and what may come within the horizon."""
 
     since: int = 0
@@ -47,7 +47,7 @@ class Explanation:
     announced: tuple[Announced, ...] = ()
 
 
-def save_explanation(engine: Engine, number: int, found: Explanation) -> None:
+def save_explanation(engine: Engine, number: int, found: StoredExplanation) -> None:
     """Keep the explanation of a publication; the publication itself stays as it is."""
     text = json.dumps(asdict(found), allow_nan=False, separators=(",", ":"))
     change = update(publications).where(publications.c.id == number)
@@ -55,13 +55,13 @@ def save_explanation(engine: Engine, number: int, found: Explanation) -> None:
         connection.execute(change.values(explanation=text))
 
 
-def read_explanation(engine: Engine, number: int) -> Explanation | None:
+def read_explanation(engine: Engine, number: int) -> StoredExplanation | None:
     """Read the explanation of a publication; None where there is none."""
     with engine.begin() as connection:
         return fetch_explanation(connection, number)
 
 
-def fetch_explanation(connection: Connection, number: int) -> Explanation | None:
+def fetch_explanation(connection: Connection, number: int) -> StoredExplanation | None:
     """Read it within a transaction; as ``read_explanation``."""
     query = select(publications.c.explanation).where(publications.c.id == number)
     text = connection.scalar(query)
@@ -70,4 +70,4 @@ def fetch_explanation(connection: Connection, number: int) -> Explanation | None
     kept = json.loads(text)
     acts = [{**one, "chances": tuple(one["chances"])} for one in kept.pop("announced")]
     announced = (Announced(**{**one, "destinations": tuple(one["destinations"])}) for one in acts)
-    return Explanation(**kept, announced=tuple(announced))
+    return StoredExplanation(**kept, announced=tuple(announced))

@@ -32,7 +32,7 @@ from store.facts.reading import (
     published_columns,
     read_table,
 )
-from store.publications.explanations import Explanation, fetch_explanation
+from store.publications.explanations import StoredExplanation, fetch_explanation
 from store.publications.integrity import fetch_publications
 from store.schema import publication_tables, tables
 from store.schema.frames import frame_of
@@ -169,7 +169,7 @@ class Published:
     """The newest measurement of the monitors."""
     publications: pd.DataFrame
     """As ``store.publications.integrity.read_publications``."""
-    explanation: Explanation | None
+    explanation: StoredExplanation | None
     """Of the newest publication; None where none was computed."""
     commodities: tuple[str, ...]
     """All commodities with published forecasts, sorted."""

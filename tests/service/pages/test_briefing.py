@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from store.publications.explanations import Announced, Explanation, save_explanation
+from store.publications.explanations import Announced, StoredExplanation, save_explanation
 from tests.service.pages.test_web_pages import Outline
 from tests.service.stores import make_app, publish
 
@@ -30,7 +30,7 @@ def page_of(engine: Engine, path: str) -> Outline:
 
 def test_a_page_says_by_how_much_the_medians_moved_and_why(engine: Engine) -> None:
     publish(engine, LATER, cutoff="2026-07", factor=1.1)
-    save_explanation(engine, 3, Explanation(2, CHANGES))
+    save_explanation(engine, 3, StoredExplanation(2, CHANGES))
 
     text = page_of(engine, "/destinations/USA").text
 
@@ -41,7 +41,7 @@ def test_a_page_says_by_how_much_the_medians_moved_and_why(engine: Engine) -> No
 
 def test_causes_of_another_comparison_are_not_shown(engine: Engine) -> None:
     publish(engine, LATER, cutoff="2026-07", factor=1.1)
-    save_explanation(engine, 3, Explanation(1, CHANGES))
+    save_explanation(engine, 3, StoredExplanation(1, CHANGES))
 
     text = page_of(engine, "/destinations/USA").text
 
@@ -58,7 +58,7 @@ def test_a_first_publication_has_nothing_to_be_compared_with(engine: Engine) -> 
 def test_what_may_return_is_named_with_its_chances_and_scenarios(
     engine: Engine, path: str, scenarios: int
 ) -> None:
-    save_explanation(engine, 2, Explanation(announced=(RETURN,)))
+    save_explanation(engine, 2, StoredExplanation(announced=(RETURN,)))
 
     shown = page_of(engine, f"/destinations/{path}")
 
@@ -69,7 +69,7 @@ def test_what_may_return_is_named_with_its_chances_and_scenarios(
 
 
 def test_the_scenario_of_a_return_is_a_form_that_names_its_measure(engine: Engine) -> None:
-    save_explanation(engine, 2, Explanation(announced=(RETURN,)))
+    save_explanation(engine, 2, StoredExplanation(announced=(RETURN,)))
     shown = page_of(engine, "/destinations/USA")
     link = next(str(a["href"]) for a in shown.all("a") if "probability=1" in str(a["href"]))
 
