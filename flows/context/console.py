@@ -7,6 +7,8 @@ from typing import Final, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from store.hidden_text import visible
+
 CONSOLE: Final = Console(stderr=True, highlight=False)
 
 LOG: Final = logging.getLogger("magnetcast")
@@ -22,6 +24,7 @@ _Item = TypeVar("_Item")
 
 def echo(message: str) -> None:
     """Print one line to stderr, and log it."""
+    message = visible(message)
     CONSOLE.print(message, soft_wrap=True, markup=False)
     LOG.info(message)
 

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from store.hidden_text import visible
 
@@ -86,10 +87,17 @@ def _written(times: pd.Series) -> pd.Series:
 
 
 def _table(frame: pd.DataFrame) -> Table:
-    table = Table(*map(str, frame.columns), box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for name in frame.columns:
+        table.add_column(_plain(str(name)))
     for row in frame.itertuples(index=False):
-        table.add_row(*(visible(_cell(value)) for value in row))
+        table.add_row(*(_plain(_cell(value)) for value in row))
     return table
+
+
+def _plain(text: str) -> Text:
+    """Return text that is no markup."""
+    return Text(visible(text))
 
 
 def _cell(value: object) -> str:

@@ -111,7 +111,7 @@ def _write_head(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
     figure.text(
         0.022,
         1 - 0.24 / sheet.height,
-        f"{name_of(fan.destination)}: {fan.goods} from China",
+        printable(f"{name_of(fan.destination)}: {fan.goods} from China"),
         fontsize=14,
         fontweight="bold",
         va="center",

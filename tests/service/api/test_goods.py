@@ -17,6 +17,7 @@ from service.api import models
 from service.api.models import Page
 from service.queries import models as lists
 from store.database import open_store
+from store.facts.evidence import save_label
 from store.planning.audit import Actor
 from store.planning.overrides import OverrideRow, add_override
 from tests.service.other_goods import GOODS, PARTNERS, add_goods
@@ -254,3 +255,33 @@ def test_what_a_planner_writes_beside_the_magnets_stands_beside_no_other_good(
     ] == ["magnets"]
     assert "a large order" not in page.text
     assert ">Override</th>" not in page.text
+
+
+HOSTILE = "=cmd()<script>alert(1)</script>{{7*7}}\u202e\x1b[31m[/x]&\"'"
+"""A formula, a script, a template, a reversal, a terminal's colour, markup and quotes."""
+
+
+def test_a_hostile_label_is_text_in_every_format(two_goods: Path, tmp_path: Path) -> None:
+    engine = open_store(copied(two_goods, tmp_path))
+    save_label(engine, GOODS, HOSTILE, at=NEWEST)
+    home = f"/goods/{GOODS}"
+    with TestClient(make_app(engine), raise_server_exceptions=False) as opened:
+        pages = ["/goods", home, f"{home}/destinations/USA", f"{home}/track-record"]
+        pages += [f"/needs?{OTHER}", "/status", "/alerts.atom", f"{home}/destinations/USA/fan.png"]
+        answers = {page: opened.get(page) for page in pages}
+        listed = opened.get(f"{API}/commodities").json()["items"]
+        table = opened.get(f"{API}/commodities?format=csv").text
+        book = opened.get(f"{home}/destinations/USA/forecast.xlsx").content
+    engine.dispose()
+
+    assert {answer.status_code for answer in answers.values()} == {200}
+    for answer in answers.values():
+        assert b"<script" not in answer.content
+    assert html.escape("<script>alert(1)</script>{{7*7}}") in answers[home].text
+    assert next(row["label"] for row in listed if row["commodity"] == GOODS) == HOSTILE
+    cells = [cell for row in csv.reader(io.StringIO(table)) for cell in row]
+    assert f"'{HOSTILE}" in cells
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        sheets = b"".join(parts.read(name) for name in parts.namelist() if name.endswith(".xml"))
+    assert b"<f>" not in sheets
+    assert b"<script" not in sheets
