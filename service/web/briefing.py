@@ -130,8 +130,10 @@ def _risk(acts: Sequence[Announced], titles: Mapping[Any, Any], destination: str
 
 
 def _query(destination: str, acts: Sequence[Announced], chance: str) -> str:
+    """Return the query of a scenario; a truce may hold acts off beyond their own suspension."""
     names = [(SUSPENSION, one.event_id) for one in acts]
-    return urlencode([("destination", destination), ("suspension_probability", chance), *names])
+    end = [("suspension_probability", chance), ("suspension_to", acts[0].last)]
+    return urlencode([("destination", destination), *end, *names])
 
 
 def chances_in_words(chances: Sequence[float]) -> str:

@@ -77,6 +77,8 @@ def test_the_scenario_of_a_return_is_a_form_that_names_its_measure(engine: Engin
         answer = client.get(link)
 
     form = Outline(answer.text)
+    dates = [box.get("value") for box in form.all("input") if box.get("name") == "suspension_to"]
+    assert dates == ["2027-01-10"]
     chosen = [box["value"] for box in form.all("input") if "checked" in box]
     assert chosen == ["2025-10-cn-no57-five-ree"]
     assert "is not a suspended measure" not in form.text
