@@ -33,6 +33,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 ROOT = Path(__file__).parents[1]
+Pinned = tuple[str, str, list[str]]
+"""Name, version and SHA-256 of all files of a package."""
+
 PASSWORD = "MAGNETCAST_RELEASE_PASSWORD"  # noqa: S105  # the name of a variable
 PINNED = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^\s;\\]+)", re.IGNORECASE)
 ALLOWED = re.compile(
@@ -87,7 +90,7 @@ def build(out: Path, private: Path) -> None:
         for file in sorted(out.iterdir()):
             if not filecmp.cmp(file, Path(again) / file.name, shallow=False):
                 sys.exit(f"{file.name} differs between two builds; nothing was signed.")
-    pinned = dict(locked(ROOT / "requirements.lock"))
+    pinned = sorted(locked(ROOT / "requirements.lock"))
     (out / "sbom.cdx.json").write_text(json.dumps(sbom(pinned, moment), indent=1) + "\n")
     refused = write_licences(pinned, out / "licences.csv")
     if refused:
@@ -96,15 +99,15 @@ def build(out: Path, private: Path) -> None:
     print(f"release   {out}: {', '.join(sorted(file.name for file in out.iterdir()))}")  # noqa: T201
 
 
-def locked(lock: Path) -> Iterator[tuple[str, tuple[str, list[str]]]]:
-    """Yield name, version and SHA-256 of all files of each package of the lock."""
+def locked(lock: Path) -> Iterator[Pinned]:
+    """Yield each package of the lock; one has several versions where Pythons need several."""
     for block in re.split(r"\n(?=[a-z0-9])", lock.read_text(encoding="utf-8"), flags=re.IGNORECASE):
         if found := PINNED.match(block):
             hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})", block)
-            yield found[1].lower(), (found[2], hashes)
+            yield found[1].lower(), found[2], hashes
 
 
-def sbom(pinned: dict[str, tuple[str, list[str]]], moment: str) -> dict[str, object]:
+def sbom(pinned: list[Pinned], moment: str) -> dict[str, object]:
     """Return what a release is installed with, as CycloneDX 1.6."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return {
@@ -130,24 +133,25 @@ def sbom(pinned: dict[str, tuple[str, list[str]]], moment: str) -> dict[str, obj
                 "purl": f"pkg:pypi/{name}@{version}",
                 "hashes": [{"alg": "SHA-256", "content": one} for one in hashes],
             }
-            for name, (version, hashes) in sorted(pinned.items())
+            for name, version, hashes in pinned
         ],
     }
 
 
-def write_licences(pinned: dict[str, tuple[str, list[str]]], file: Path) -> list[str]:
+def write_licences(pinned: list[Pinned], file: Path) -> list[str]:
     """Write the licence of each installed package of the lock; return those not allowed."""
     refused = []
     with file.open("w", newline="", encoding="utf-8") as opened:
         table = csv.writer(opened, lineterminator="\n")
         table.writerow(["package", "version", "licence", "allowed"])
-        for name, (version, _) in sorted(pinned.items()):
+        for name in sorted({name for name, _, _ in pinned}):
             try:
-                licence = licence_of(distribution(name))
+                package = distribution(name)
             except ModuleNotFoundError:
                 continue  # the lock is for every platform; what is not for this one is not shipped
+            licence = licence_of(package)
             allowed = is_allowed(licence)
-            table.writerow([name, version, licence, "yes" if allowed else "NO"])
+            table.writerow([name, package.version, licence, "yes" if allowed else "NO"])
             refused += [] if allowed else [f"{name}: {licence or 'none stated'}"]
     return refused
 

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service import wording
-from store.hidden_text import HIDDEN, visible
+from store.hidden_text import visible
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -52,7 +52,7 @@ def environment() -> Environment:
 
 def _visible(value: object) -> object:
     """Write hidden characters of a text out: a note could turn what stands beside it around."""
-    return visible(value) if type(value) is str and HIDDEN.search(value) else value
+    return visible(value) if type(value) is str and not value.isascii() else value
 
 
 def _picture(drawing: str) -> Markup:
