@@ -53,9 +53,9 @@ def find(case: Case, folder: Path, keep: Path | None) -> Found:
 def aims_text(every: Sequence[Found], informed: Informed | None) -> pd.DataFrame:
     rows = [row for found in every for row in aim_rows(found)]
     if informed is not None:
-        told = f"{IMPORTS.panel} with tariffs"
+        result = f"{IMPORTS.panel} with tariffs"
         what = "MASE to that without"
-        rows.append(aim_row(told, what, "< 1", f"{informed.ratio:.3f}", met=informed.ratio < 1))
+        rows.append(aim_row(result, what, "< 1", f"{informed.ratio:.3f}", met=informed.ratio < 1))
     return pd.DataFrame(rows)
 
 
@@ -69,8 +69,8 @@ def aim_rows(found: Found) -> list[dict[str, str]]:
         value = float(ratios[metric]) if is_ratio else float(scores.loc[MODEL, metric])
         what = f"{RATIOS[metric]} to the best peer's" if is_ratio else "sMAPE"
         form = "{:.3f}" if is_ratio else "{:.2f}"
-        told = aim_row(case.panel, what, f"<= {aim:g}", form.format(value), met=value <= aim)
-        rows.append(told)
+        result = aim_row(case.panel, what, f"<= {aim:g}", form.format(value), met=value <= aim)
+        rows.append(result)
     low, high = BAND_AIM
     covered = float(scores.loc[MODEL, "covered"])
     aim_told = f"{low:.0%} to {high:.0%}"

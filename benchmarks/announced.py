@@ -177,8 +177,8 @@ def duty_covariates(
     """
     months = months_of(table, horizon)
     series = [str(name) for name in table.index]
-    told = partial(announced, steps, series, months)
-    rows = told_rows(told, vintages(steps["announced_on"], steps["end_known_on"]), series, months)
+    result = partial(announced, steps, series, months)
+    rows = told_rows(result, vintages(steps["announced_on"], steps["end_known_on"]), series, months)
     return covariates_of(rows, table, folder)
 
 

@@ -85,12 +85,12 @@ def rows_of(cells: pd.DataFrame, scopes: list[str]) -> Iterator[dict[str, str]]:
     for scope in scopes:
         own = cells if scope == ALL else cells.loc[cells["destination"] == scope]
         found = {(c.horizon_from, c.horizon_to): c for c in coverage_of(scores, scope, "")}
-        told = {
+        result = {
             f"{first}-{last} months ahead": entry(found[first, last], own)
             for first, last in HORIZON_GROUPS
             if (first, last) in found
         }
-        yield {"destination": scope, **told}
+        yield {"destination": scope, **result}
 
 
 def magnets(as_of: pd.Timestamp) -> pd.DataFrame:

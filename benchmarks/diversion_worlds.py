@@ -115,16 +115,16 @@ def published(
     rng: np.random.Generator, names: tuple[str, ...], tonnes: np.ndarray, plan: Plan
 ) -> TradeFlows:
     """Return what is known: all, or some cells and estimates that smooth and err for long."""
-    told = rng.random(tonnes.shape) < plan.told
-    told[0] = True
+    result = rng.random(tonnes.shape) < plan.told
+    result[0] = True
     level = np.exp(_smooth(np.log(np.maximum(tonnes, 1e-3))))
     err = np.exp(IMPUTED_STDERR * _smooth(rng.normal(0.0, np.sqrt(IMPUTED_MONTHS), tonnes.shape)))
     return TradeFlows(
         names=names,
         first=FIRST,
-        tonnes=np.where(told, tonnes, level * err),
-        stderr=np.where(told, 0.0, IMPUTED_STDERR),
-        is_published=told,
+        tonnes=np.where(result, tonnes, level * err),
+        stderr=np.where(result, 0.0, IMPUTED_STDERR),
+        is_published=result,
         total_stderr=np.zeros(tonnes.shape[1]),
     )
 

@@ -34,8 +34,8 @@ def edge_of(alike: float, *, heavy: bool) -> float:
     """Return the half width of a band that holds four fifths of a world's cells."""
     rng = np.random.default_rng(1)
     shock = series(rng, 200_000, alike, heavy=heavy)
-    told = np.sqrt(0.4) * shock + np.sqrt(0.6) * rng.standard_normal(len(shock))
-    return float(np.quantile(np.abs(told), 0.8))
+    result = np.sqrt(0.4) * shock + np.sqrt(0.6) * rng.standard_normal(len(shock))
+    return float(np.quantile(np.abs(result), 0.8))
 
 
 EDGE = {(heavy, alike): edge_of(alike, heavy=heavy) for heavy in (False, True) for alike in ALIKE}
@@ -95,8 +95,8 @@ def rates(draws: int, seed: int) -> pd.DataFrame:
 def slow_rate(draws: int, seed: int) -> float:
     """Return how often a run is called slow where runs vary by a third."""
     rng = np.random.default_rng(seed)
-    told = np.exp(0.35 * rng.standard_normal((draws, YEAR))) * 300.0
-    return float(np.mean([durations(one).fired for one in told]))
+    result = np.exp(0.35 * rng.standard_normal((draws, YEAR))) * 300.0
+    return float(np.mean([durations(one).fired for one in result]))
 
 
 def main() -> None:

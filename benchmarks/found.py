@@ -142,15 +142,15 @@ def cutoff_text(found: Found) -> pd.DataFrame:
 
 def beside(scores: pd.DataFrame, peer: str) -> dict[str, str]:
     """Return ours and a peer's MASE and SQL with ratios, and both bands."""
-    told = {}
+    result = {}
     for metric, label in RATIOS.items():
         own, other = scores.loc[MODEL, metric], scores.loc[peer, metric]
-        told[label] = f"{own:.3f}"
-        told[f"peer's {label}"] = f"{other:.3f}"
-        told[f"{label} ratio"] = f"{own / other:.3f}"
-    told["within the 80% band"] = f"{scores.loc[MODEL, 'covered']:.1%}"
-    told["within the peer's"] = f"{scores.loc[peer, 'covered']:.1%}"
-    return told
+        result[label] = f"{own:.3f}"
+        result[f"peer's {label}"] = f"{other:.3f}"
+        result[f"{label} ratio"] = f"{own / other:.3f}"
+    result["within the 80% band"] = f"{scores.loc[MODEL, 'covered']:.1%}"
+    result["within the peer's"] = f"{scores.loc[peer, 'covered']:.1%}"
+    return result
 
 
 def regime_text(found: Found) -> pd.DataFrame:

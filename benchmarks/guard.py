@@ -75,8 +75,8 @@ def compared(counts: Mapping[str, int], before: Mapping[str, int]) -> tuple[list
             bad.append(name)
             continue
         ratio = now / then
-        told = "  SLOWER" if ratio >= MOST else "  baseline is old" if ratio < LESS else ""
-        lines.append(f"{name:24}{now / 1e6:10.1f}{then / 1e6:10.1f}{ratio - 1:+9.1%}{told}")
+        result = "  SLOWER" if ratio >= MOST else "  baseline is old" if ratio < LESS else ""
+        lines.append(f"{name:24}{now / 1e6:10.1f}{then / 1e6:10.1f}{ratio - 1:+9.1%}{result}")
         if ratio >= MOST:
             bad.append(name)
     if bad:

@@ -86,5 +86,5 @@ def _forecasts() -> pd.DataFrame:
     periods = [f"{month}" for month in pd.period_range("2022-06", periods=12, freq="M")]
     frame = pd.DataFrame({"destination": "USA", "cutoff": "2022-05", "period": periods})
     numbers = {name: 100.0 + place for place, name in enumerate([*QUANTILE_COLUMNS, "mean"])}
-    told = frame.assign(horizon=range(1, 13), **numbers, model="guard", status="champion")
-    return told[list(FORECAST_COLUMNS)]
+    result = frame.assign(horizon=range(1, 13), **numbers, model="guard", status="champion")
+    return result[list(FORECAST_COLUMNS)]

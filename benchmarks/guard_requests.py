@@ -46,5 +46,5 @@ def dump(name: str) -> None:
 
 
 def _request(number: int, argument: int = 0) -> None:
-    told = (ctypes.c_uint64 * 6)(number, argument)
-    _ask(ctypes.addressof(told), 0)
+    result = (ctypes.c_uint64 * 6)(number, argument)
+    _ask(ctypes.addressof(result), 0)

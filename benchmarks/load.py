@@ -49,10 +49,10 @@ async def answered(reader: asyncio.StreamReader) -> str:
     """Read one answer and return its status."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")
-    told = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
-    if "content-length" in told:
-        await reader.readexactly(int(told["content-length"]))
-    elif told.get("transfer-encoding") == "chunked":
+    output = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
+    if "content-length" in output:
+        await reader.readexactly(int(output["content-length"]))
+    elif output.get("transfer-encoding") == "chunked":
         while size := int(await reader.readline(), 16):
             await reader.readexactly(size + 2)
         await reader.readline()
@@ -118,9 +118,9 @@ def main() -> None:
     )
     ordered = sorted(seen.seconds)
     shares = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
-    told = {name: 1000 * quantile(ordered, share) for name, share in shares.items()}
+    result = {name: 1000 * quantile(ordered, share) for name, share in shares.items()}
     held = len(ordered) / (time.perf_counter() - begun - 0.2)
-    print(json.dumps({**told, "held": held, "statuses": seen.statuses}))
+    print(json.dumps({**result, "held": held, "statuses": seen.statuses}))
 
 
 if __name__ == "__main__":

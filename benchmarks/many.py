@@ -163,12 +163,12 @@ def of_bundled(acts: pd.DataFrame) -> pd.DataFrame:
         parts += said_at(tables, materials, acts, cutoff)
     last = month_number("2026-12")
     now = bundled_at(figures, last, pd.Timestamp("2100-01-01", tz="UTC"))
-    told = months_of(now).dropna(subset=["tonnes"])
+    result = months_of(now).dropna(subset=["tonnes"])
     truth = pd.DataFrame(
         {
-            "destination": "all|" + told["destination"].astype(str),
-            "period": told["period"].dt.strftime("%Y-%m"),
-            "tonnes": told["tonnes"],
+            "destination": "all|" + result["destination"].astype(str),
+            "period": result["period"].dt.strftime("%Y-%m"),
+            "tonnes": result["tonnes"],
         }
     )
     return measured(truth, shared(pd.concat(parts, ignore_index=True)))
@@ -212,8 +212,8 @@ def main() -> None:
         section = ["", f"## {title}", *page.table(page_table(cells))]
         print("\n".join(section), flush=True)
         lines += section
-    told = f"Took {time.perf_counter() - started:.0f} s."
-    page.write("many.md", [*page.heading("Many commodities", "make bench-many", told), *lines])
+    result = f"Took {time.perf_counter() - started:.0f} s."
+    page.write("many.md", [*page.heading("Many commodities", "make bench-many", result), *lines])
 
 
 if __name__ == "__main__":

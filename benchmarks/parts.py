@@ -37,9 +37,9 @@ class Mixed:
 
     def predict(self, features: NDArray[np.float32]) -> QuantilePrediction:
         """Return what is said of cells x features."""
-        said = self.quantile_model.predict(features)
-        middle = said.candidates @ np.array(self.mix)
-        return replace(said, candidates=np.repeat(middle[:, None], len(CANDIDATES), axis=1))
+        predicted = self.quantile_model.predict(features)
+        middle = predicted.candidates @ np.array(self.mix)
+        return replace(predicted, candidates=np.repeat(middle[:, None], len(CANDIDATES), axis=1))
 
 
 def part_forecasts(task: PanelSnapshot, cutoffs: list[int]) -> pd.DataFrame:
@@ -58,14 +58,14 @@ def mixed_engines(task: PanelSnapshot, cutoff: int) -> Iterator[tuple[str, Engin
     spec = EngineSpec()
     [fitted] = PanelForecaster(spec).fit(task.at(cutoff))
     engine = fitted.engine
-    told = {"horizon": task.horizon, "last": engine.last, "spec": spec}
+    result = {"horizon": task.horizon, "last": engine.last, "spec": spec}
     start = validation_start(engine.last, task.horizon, spec)
     trainer = Trainer(engine.known, NAMES, engine.last, spec)
     (tried,) = trainer.quantile_models([before_validation(engine.known, start)])
     if engine.quantile_model is None or tried is None:
         return
     for name, mix in MIXES.items():
-        validation = validate(Mixed(tried, mix), engine.known, **told)
+        validation = validate(Mixed(tried, mix), engine.known, **result)
         yield (
             name,
             replace(

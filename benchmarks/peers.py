@@ -107,13 +107,13 @@ def main() -> None:
         started = time.perf_counter()
         cells += len(PEERS[name](part, horizon))
         seconds.append(time.perf_counter() - started)
-    told = {
+    result = {
         "seconds": seconds,
         "cells": cells,
         "threads": THREADS,
         "versions": {package: version(package) for package in (name, "lightgbm", "pandas")},
     }
-    print(json.dumps(told))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

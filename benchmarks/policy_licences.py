@@ -64,13 +64,15 @@ def licence_cells(folder: Path, scratch: Path) -> Found:
     names = [str(name) for name in task.table.index]
     controls = read_controls(CONTROLS, names, instruments=INSTRUMENTS)
     cutoffs = cutoffs_of(SPANS)
-    told = replace(task, covariates=control_covariates(task.table, task.horizon, scratch, controls))
+    result = replace(
+        task, covariates=control_covariates(task.table, task.horizon, scratch, controls)
+    )
     ways = {UNANSWERED: "without", MODEL: "response"}
     parts = []
     for cutoff in cutoffs:
         both = forecasts_at(answering(task, controls), cutoff)
         parts.append(both.assign(model=both["model"].map(ways)))
-        parts.append(forecasts_at(told, cutoff).assign(model="features"))
+        parts.append(forecasts_at(result, cutoff).assign(model="features"))
     cells = scored(task, pd.concat(parts, ignore_index=True), cutoffs)
     month = cells["period"].dt.strftime("%Y-%m")
     return Found(TEXT, *windows_of(cells.assign(month=month)))

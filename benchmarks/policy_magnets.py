@@ -57,14 +57,14 @@ def magnet_cells(as_of: str, spec: ModelSpec) -> Found:
     """Replay the magnets with and without policy."""
     batch = load_bundled(page.DATA)
     frames = [batch.frame(name) for name in BUNDLED]
-    stand = moment(as_of)
-    seeing = backtest_evidence(EvidenceHistory(*frames), stand, spec=spec).cells
-    blind = backtest_evidence(Blind(*frames[:3]), stand, spec=spec).cells
+    answer = moment(as_of)
+    seeing = backtest_evidence(EvidenceHistory(*frames), answer, spec=spec).cells
+    blind = backtest_evidence(Blind(*frames[:3]), answer, spec=spec).cells
     ways = {UNANSWERED: "features", MODEL: "response"}
-    told = seeing.loc[seeing["model"].isin(ways)]
+    result = seeing.loc[seeing["model"].isin(ways)]
     cells = pd.concat(
         [
-            told.assign(model=told["model"].map(ways)),
+            result.assign(model=result["model"].map(ways)),
             blind.loc[blind["model"] == UNANSWERED].assign(model="without"),
         ],
         ignore_index=True,

@@ -55,7 +55,7 @@ on). Calm months lose nothing; the months after a control do.
 
 def compared(window: Window, way: str, seed: int) -> dict[str, str]:
     """Return how one way of knowing did in a window, beside knowing nothing."""
-    told = {"panel": window.panel, "months": window.name, "with": way}
+    result = {"panel": window.panel, "months": window.name, "with": way}
     table = differences(window.cells, way, [WITHOUT], seed=seed).set_index("metric")
     row, scaled = table.loc["wape"], table.loc["mase"]
     base = row["baseline_score"]
@@ -65,7 +65,7 @@ def compared(window: Window, way: str, seed: int) -> dict[str, str]:
     interval = "-" if pd.isna(row["p05"]) else f"{ends[0]:.2f} to {ends[1]:.2f}"
     covered = window.cells.groupby("model")["is_covered"].mean()
     return {
-        **told,
+        **result,
         "WAPE without": f"{base:.1%}",
         "WAPE with": f"{row['score']:.1%}",
         "ratio": f"{row['score'] / base:.3f}",

@@ -58,8 +58,8 @@ class Place:
         log = self.folder / "log"
         took = measure(command, log=log, environment=home_below(self.folder) | environment)
         last = log.read_text(encoding="utf-8").splitlines()[-1:]
-        told = json.loads(last[0]) if last and last[0].startswith("{") else {}
-        return took, told
+        result = json.loads(last[0]) if last and last[0].startswith("{") else {}
+        return took, result
 
 
 Row = dict[str, float | int | str]
@@ -68,8 +68,8 @@ Row = dict[str, float | int | str]
 def step(place: Place, name: str) -> Row:
     """Time a step of the engine, part by part."""
     script = str(HERE / "scale_steps.py")
-    took, told = place.run([sys.executable, script, name, str(place.parts), str(HORIZON)])
-    return timed_of(took, told)
+    took, output = place.run([sys.executable, script, name, str(place.parts), str(HORIZON)])
+    return timed_of(took, output)
 
 
 def timed_of(took: Measured, told: dict[str, float]) -> Row:
@@ -116,21 +116,21 @@ def whole(place: Place, verb: str, panel: Path, out: Path, *more: str, **environ
 
 def race_own(place: Place) -> Row:
     script = str(HERE / "scale_steps.py")
-    took, told = place.run([sys.executable, script, "race", str(place.panel), str(HORIZON)])
+    took, output = place.run([sys.executable, script, "race", str(place.panel), str(HORIZON)])
     median = np.load(place.panel.with_suffix(".median.npy"))
-    return {**timed_of(took, told), "mase": mase(place.panel, median)}
+    return {**timed_of(took, output), "mase": mase(place.panel, median)}
 
 
 def race_peer(place: Place, python: str, what: str) -> Row:
     out = place.folder / "peer.parquet"
     script = [python, str(HERE / "scale_peers.py"), what, str(place.panel)]
     known = generated.MONTHS - (HORIZON if what == "forecast" else 0)
-    took, told = place.run([*script, str(known), str(HORIZON), str(out)])
+    took, output = place.run([*script, str(known), str(HORIZON), str(out)])
     if what == "preprocess":
-        return timed_of(took, told)
+        return timed_of(took, output)
     found = pd.read_parquet(out).sort_values(["unique_id", "ds"])
     median = found["p50"].to_numpy().reshape(-1, HORIZON)
-    return {**timed_of(took, told), "mase": mase(place.panel, median)}
+    return {**timed_of(took, output), "mase": mase(place.panel, median)}
 
 
 def mase(panel: Path, median: np.ndarray) -> float:

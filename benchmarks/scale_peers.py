@@ -70,21 +70,21 @@ def main() -> None:
     few = train["unique_id"].unique()[:WARM_UP_SERIES]
     small = train.loc[train["unique_id"].isin(few)]
     forecast(small, horizon)
-    told: dict[str, object] = {
+    result: dict[str, object] = {
         "versions": {name: version(name) for name in ("mlforecast", "lightgbm", "pandas")}
     }
     if what == "forecast":
-        found, told["seconds"], told["cpu"] = timed(lambda: forecast(train, horizon))
+        found, result["seconds"], result["cpu"] = timed(lambda: forecast(train, horizon))
         found.to_parquet(out)
-        told["rows"], told["bytes"] = len(found), int(found.memory_usage().sum())
+        result["rows"], result["bytes"] = len(found), int(found.memory_usage().sum())
     else:
         rounds = [timed(lambda: forecaster().preprocess(train)) for _ in range(ROUNDS_OF_FEATURES)]
         table = rounds[0][0]
-        told["seconds"] = min(seconds for _, seconds, _ in rounds)
-        told["cpu"] = min(cpu for _, _, cpu in rounds)
-        told["rows"], told["columns"] = table.shape
-        told["bytes"] = int(table.memory_usage().sum())
-    print(json.dumps(told))
+        result["seconds"] = min(seconds for _, seconds, _ in rounds)
+        result["cpu"] = min(cpu for _, _, cpu in rounds)
+        result["rows"], result["columns"] = table.shape
+        result["bytes"] = int(table.memory_usage().sum())
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -115,8 +115,8 @@ def experts(folder: Path) -> Took:
     for values in blocks(folder):
         with took.timed():
             season = season_profiles(values)
-            said = [one.ahead(values, season, HORIZON) for one in EXPERTS.values()]
-        took.made(np.stack(said, axis=2))
+            result = [one.ahead(values, season, HORIZON) for one in EXPERTS.values()]
+        took.made(np.stack(result, axis=2))
     return took
 
 
@@ -140,8 +140,8 @@ def race(file: Path) -> Took:
     median = np.full((len(values), HORIZON), np.nan)
     with took.timed():
         engine = engine_at(values, last=known - 1, horizon=HORIZON, first=0, spec=EngineSpec())
-        for said in engine.forecasts():
-            median[said.rows] = said.tonnes[:, :, QUANTILES.index(0.5)]
+        for predicted in engine.forecasts():
+            median[predicted.rows] = predicted.tonnes[:, :, QUANTILES.index(0.5)]
     took.made(median)
     np.save(file.with_suffix(".median.npy"), median)
     return took

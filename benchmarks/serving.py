@@ -81,8 +81,8 @@ def load(url: str, *options: str) -> dict[str, Any]:
     """Return what ``load.py`` says of an address."""
     command = [sys.executable, str(LOAD), url, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    output: dict[str, Any] = json.loads(done.stdout)
+    return output
 
 
 @contextmanager
@@ -212,11 +212,11 @@ async def crowded(address: str, seconds: float, count: int) -> tuple[list[Line],
     left = re.search(r"^magnetcast_what_if_waiting (\S+)", waiting, re.MULTILINE)
     begun = time.perf_counter()
     statuses, took = await posts
-    told = "; ".join(f"{count} answered {status}" for status, count in sorted(statuses.items()))
+    result = "; ".join(f"{count} answered {status}" for status, count in sorted(statuses.items()))
     middle = took[len(took) // 2]
     tail = f"first {took[0]:.0f}, median {middle:.0f}, last {took[-1]:.0f}"
     return lines, [
-        f"""{count} different scenarios posted at once, each over a connection of its own: {told}.
+        f"""{count} different scenarios posted at once, each over a connection of its own: {result}.
         Seconds to an answer: {tail}. When the last page was fetched {left[1] if left else "none"}
         still waited; the last was answered {time.perf_counter() - begun:.0f} s later."""
     ]
@@ -258,8 +258,8 @@ def measured(asked: argparse.Namespace, folder: Path) -> list[str]:
         load(forecast, "--rate", "50", "--seconds", "3")
         name = "service, GET /api/v1/forecasts/USA"
         for rate in (RATE, low):
-            told = load(forecast, "--rate", str(rate), *seconds)
-            lines.append(Line(name, str(rate), told))
+            predicted = load(forecast, "--rate", str(rate), *seconds)
+            lines.append(Line(name, str(rate), predicted))
         lines.append(
             Line(f"{name}, 16 connections", "most", load(forecast, "--connections", "16", *seconds))
         )
@@ -297,7 +297,7 @@ def told_as_page(
         "",
         "## Pages while scenarios are computed",
         *page.table(pd.DataFrame([line.shown() for line in pages])),
-        *(text for told in posts for text in page.prose(told)),
+        *(text for answer in posts for text in page.prose(answer)),
         "",
         "## First load",
         *page.prose(seen),

@@ -103,8 +103,8 @@ def experts_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
         known = values[:, : cutoff - task.first + 1]
         season = season_profiles(known)
         for expert in EXPERTS.values():
-            said = expert.ahead(known, season, task.horizon)
-        cells += int(np.isfinite(said).sum())
+            predicted = expert.ahead(known, season, task.horizon)
+        cells += int(np.isfinite(predicted).sum())
     return Round(time.perf_counter() - started, 1, cells)
 
 
@@ -118,10 +118,10 @@ def backtest_round(task: PanelSnapshot, cutoffs: Sequence[int]) -> Round:
 def peer_round(python: str, name: str, case: Case, folder: Path) -> tuple[Round, dict[str, str]]:
     """Return what a peer took in its own environment, and the versions of its packages."""
     script = str(Path(__file__).with_name("peers.py"))
-    told = [str(case.file(folder)), str(case.horizon), ",".join(case.cutoffs), name]
+    result = [str(case.file(folder)), str(case.horizon), ",".join(case.cutoffs), name]
     environment = {key: value for key, value in os.environ.items() if key not in DEFAULTS}
     done = subprocess.run(  # noqa: S603 - our own script, no shell
-        [python, script, *told], env=environment, capture_output=True, text=True, check=False
+        [python, script, *result], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(f"{name} failed in {PYTHON}={python}:\n{done.stderr[-2000:]}")
@@ -137,8 +137,8 @@ def race(case: Case, folder: Path, python: str | None) -> tuple[dict[str, Timed]
 
     def peer(name: str) -> Round:
         assert python is not None  # noqa: S101 - only called with one
-        found, told = peer_round(python, name, case, folder)
-        versions.update(told)
+        found, result = peer_round(python, name, case, folder)
+        versions.update(result)
         return found
 
     contestants: dict[str, Contestant] = {

@@ -142,7 +142,7 @@ def answer(url: str, commodity: str, as_of: pd.Timestamp) -> dict[str, float]:
         found = read_observations(engine, as_of=as_of, commodity=commodity)
         known_at(found, key=OBSERVATION_KEY, as_of=as_of)
 
-    told = {
+    result = {
         "rows": len(rows),
         "cells": len(known),
         "first": first,
@@ -151,7 +151,7 @@ def answer(url: str, commodity: str, as_of: pd.Timestamp) -> dict[str, float]:
         "both": seconds(both),
     }
     engine.dispose()
-    return told
+    return result
 
 
 def measured(url: str, total: int, size: Callable[[Engine], float]) -> Measured:

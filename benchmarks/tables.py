@@ -73,9 +73,9 @@ def times(found: list[Measured]) -> pd.DataFrame:
 def accuracy(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of each model beside each other."""
     own = scores["model"].str.startswith("partners-")
-    told = scores.assign(model=scores["model"].mask(own, "magnetcast"))
-    wide = told.pivot_table(index=["scope", "model"], columns="metric", values="value")
-    cells = told.groupby(["scope", "model"])["cells"].max()
+    result = scores.assign(model=scores["model"].mask(own, "magnetcast"))
+    wide = result.pivot_table(index=["scope", "model"], columns="metric", values="value")
+    cells = result.groupby(["scope", "model"])["cells"].max()
     rows = []
     for scope, words in SCOPES.items():
         for model in ("magnetcast", "seasonal_naive", "last_value"):
@@ -105,11 +105,11 @@ def main() -> None:
         scores = read_scores(engine, commodity=COMMODITY)
         engine.dispose()
     names = published["destination"].nunique()
-    told = (
+    result = (
         f"{count:,} rows were written in {seconds:.1f} s; {len(published):,} rows of {names} "
         f"series were published. Settings are the defaults ({Settings().threads} threads)."
     )
-    lines = page.heading("Full partner tables", "python benchmarks/tables.py", told)
+    lines = page.heading("Full partner tables", "python benchmarks/tables.py", result)
     lines += [*page.prose(INTRODUCTION + MEMORY_TEXT), *page.table(times(found))]
     lines += [*page.prose(ACCURACY), *page.table(accuracy(scores))]
     page.write("tables.md", lines)

@@ -55,7 +55,7 @@ def inform(plain: Found, folder: Path) -> Informed:
 
 def tariff_lines(found: Informed) -> list[str]:
     table = differences(found.cells, INFORMED, [MODEL], seed=found.seed)
-    told = [
+    result = [
         {"score": label, **interval_text(table.loc[table["metric"] == metric].iloc[0])}
         for metric, label in RATIOS.items()
     ]
@@ -69,18 +69,18 @@ def tariff_lines(found: Informed) -> list[str]:
         *page.prose(TARIFF_TEXT.format(filled=found.filled, all=found.all)),
         *page.table(pd.DataFrame(rows)),
         *page.prose("With tariffs less without, resampled as above (two cutoffs say little)."),
-        *page.table(pd.DataFrame(told)),
+        *page.table(pd.DataFrame(result)),
     ]
 
 
 def tariff_row(scores: pd.DataFrame) -> dict[str, str]:
-    told = {}
+    result = {}
     for metric, label in RATIOS.items():
         plain, informed = scores.loc[MODEL, metric], scores.loc[INFORMED, metric]
-        told[f"{label} without"] = f"{plain:.3f}"
-        told[f"{label} with"] = f"{informed:.3f}"
-        told[f"{label} ratio"] = f"{informed / plain:.3f}"
-        told[f"with, to the best peer's {label}"] = f"{ratios_of(scores, INFORMED)[metric]:.3f}"
+        result[f"{label} without"] = f"{plain:.3f}"
+        result[f"{label} with"] = f"{informed:.3f}"
+        result[f"{label} ratio"] = f"{informed / plain:.3f}"
+        result[f"with, to the best peer's {label}"] = f"{ratios_of(scores, INFORMED)[metric]:.3f}"
     for what, name in (("without", MODEL), ("with", INFORMED)):
-        told[f"80% band {what}"] = f"{scores.loc[name, 'covered']:.1%}"
-    return told
+        result[f"80% band {what}"] = f"{scores.loc[name, 'covered']:.1%}"
+    return result

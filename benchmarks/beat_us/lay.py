@@ -63,12 +63,14 @@ def lay(
 
 def said_on(result: Backtest, days: tuple[str, str]) -> pd.DataFrame:
     """Return our forecasts of the days and horizons that are asked about."""
-    said = result.forecasts
-    day = said["as_of"].dt.strftime("%Y-%m-%d")
+    predicted = result.forecasts
+    day = predicted["as_of"].dt.strftime("%Y-%m-%d")
     low, high = SCORED_HORIZONS
-    wanted = (said["model"] == MODEL) & day.between(*days) & said["horizon"].between(low, high)
-    period = said["period"].dt.strftime("%Y-%m")
-    return said.assign(as_of=day, period=period).loc[wanted].reset_index(drop=True)
+    wanted = (
+        (predicted["model"] == MODEL) & day.between(*days) & predicted["horizon"].between(low, high)
+    )
+    period = predicted["period"].dt.strftime("%Y-%m")
+    return predicted.assign(as_of=day, period=period).loc[wanted].reset_index(drop=True)
 
 
 def truth_of(history: EvidenceHistory, as_of: pd.Timestamp) -> pd.DataFrame:

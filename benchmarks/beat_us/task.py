@@ -87,15 +87,17 @@ def entered(path: Path, task: Task) -> pd.DataFrame:
         SystemExit: It leaves out what was asked, or its quantiles are no quantiles.
     """
     if path.suffix == ".csv":
-        said = pd.read_csv(path, dtype={"period": str})
-        return checked(said, task.asked, where=str(path))
+        predicted = pd.read_csv(path, dtype={"period": str})
+        return checked(predicted, task.asked, where=str(path))
     forecast = _forecast_of(path)
     parts = []
     for question in task.questions():
-        said = forecast(question.facts, question.panel, question.asked)
+        predicted = forecast(question.facts, question.panel, question.asked)
         day = f"{question.as_of:%Y-%m-%d}"
         parts.append(
-            checked(said.assign(as_of=day), question.asked.assign(as_of=day), where=f"{path} {day}")
+            checked(
+                predicted.assign(as_of=day), question.asked.assign(as_of=day), where=f"{path} {day}"
+            )
         )
     return pd.concat(parts, ignore_index=True)
 

@@ -140,12 +140,12 @@ class TestEveryLiveSource:
         self, live: LiveSource, tmp_path: Path
     ) -> None:
         engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-        told = {"ingested_at": NOW, "skip_unchanged": True, "revised_at": NOW}
+        result = {"ingested_at": NOW, "skip_unchanged": True, "revised_at": NOW}
 
-        first = write_batch(engine, Batch((live.fetch(SPAN, now=NOW),)), **told)
-        again = write_batch(engine, Batch((live.fetch(SPAN, now=NOW),)), **told)
+        first = write_batch(engine, Batch((live.fetch(SPAN, now=NOW),)), **result)
+        again = write_batch(engine, Batch((live.fetch(SPAN, now=NOW),)), **result)
         later = NOW + pd.Timedelta(days=1)
-        next_day = write_batch(engine, Batch((live.fetch(SPAN, now=later),)), **told)
+        next_day = write_batch(engine, Batch((live.fetch(SPAN, now=later),)), **result)
 
         assert first.total > 0
         assert (again.total, again.already_known, next_day.total) == (0, True, 0)

@@ -31,8 +31,8 @@ def make_cells(*, origins: int = 20, bias: float = 0.0, narrow: float = 1.0) -> 
                         **wide, "mean": 100.0 * (1.0 + bias),
                     }
                 )  # fmt: skip
-    said = pd.DataFrame(rows)
-    truth = said[["destination", "period"]].drop_duplicates()
+    result = pd.DataFrame(rows)
+    truth = result[["destination", "period"]].drop_duplicates()
     truth = truth.assign(tonnes=100.0 * (1.0 + 0.2 * rng.normal(size=len(truth))))
-    scale = said[["destination", "cutoff"]].drop_duplicates().assign(scale=20.0)
-    return cell_scores(said, truth, scale)
+    scale = result[["destination", "cutoff"]].drop_duplicates().assign(scale=20.0)
+    return cell_scores(result, truth, scale)

@@ -43,10 +43,10 @@ def taught_heads(seed: int = 1) -> dict[str, lgb.Booster]:
     scale = np.array([TAUGHT_BY.get(name, 1.0) for name in NAMES])
     rows = rng.normal(size=(3000, len(NAMES))) * scale
     places = [NAMES.index(name) for name in TAUGHT_BY]
-    told = (rows[:, places] / scale[places]) @ rng.uniform(0.05, 0.2, len(places)) + 0.1
+    result = (rows[:, places] / scale[places]) @ rng.uniform(0.05, 0.2, len(places)) + 0.1
     heads = {}
     for head, shift in zip(HEADS, (-0.3, 0.0, 0.3), strict=True):
-        table = lgb.Dataset(rows, told + shift, feature_name=list(NAMES))
+        table = lgb.Dataset(rows, result + shift, feature_name=list(NAMES))
         options = {"num_leaves": 15, "num_threads": 1, "verbosity": -1, "seed": seed}
         heads[head] = lgb.train(options, table, num_boost_round=30)
     return heads
@@ -85,10 +85,10 @@ def facts_with(*news: str) -> KnownFacts:
     first_told = {"destination": "ROW", "value": 900.0}
     again = {"destination": "USA", "value": 90.0}
     june = pd.Timestamp("2019-06-01")
-    told = {"new_actuals": first_told, "revised_actuals": again}
+    result = {"new_actuals": first_told, "revised_actuals": again}
     figures = [
         make_observations({**row, "period_from": june, "period_to": june, "available_at": NEWS_AT})
-        for name, row in told.items()
+        for name, row in result.items()
         if name in news
     ]
     mfn = [{"importer": name} for name in ("EU27", "JPN", "KOR", "VNM", "IND", "THA", "ROW")]

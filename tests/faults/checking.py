@@ -45,7 +45,7 @@ class Watch:
         assert "Traceback" not in said.err, said.err[-3000:]
         self.seen = replace(self.seen, happened=_short(said.error or line_with(words, said.err)))
 
-    def told(self, happened: str) -> None:
+    def saw(self, happened: str) -> None:
         """Note what happened where no process could say so."""
         self.seen = replace(self.seen, happened=happened)
 
@@ -56,12 +56,12 @@ class Watch:
 
     def alarm(self, name: str, words: str, *, code: int = 1) -> None:
         """Hold what ``magnetcast status`` says while things are broken, and its exit code."""
-        said = self.home.status()
-        found = [one for one in alarms(said) if one.startswith(f"{name}: ")]
-        told = [one for one in found if re.search(words, one)]
-        assert told, said.out + said.err
-        assert said.code == code, said.out
-        self.seen = replace(self.seen, alarm=f"`{_short(told[0])}` (exit {code})")
+        answer = self.home.status()
+        found = [one for one in alarms(answer) if one.startswith(f"{name}: ")]
+        result = [one for one in found if re.search(words, one)]
+        assert result, answer.out + answer.err
+        assert answer.code == code, answer.out
+        self.seen = replace(self.seen, alarm=f"`{_short(result[0])}` (exit {code})")
 
     def alarm_is_message(self) -> None:
         """Note that a person's own command said it and that there is nothing left to alarm of."""
@@ -132,8 +132,8 @@ def line_with(words: str, text: str) -> str:
 
 def _short(text: str) -> str:
     """Return the first sentences of a message, without the place on this machine."""
-    said = " ".join(text.split()).removeprefix("error: ")
-    plain = re.sub(r"(sqlite:///|(?<![:/]))/\S*/", "", said)
+    result = " ".join(text.split()).removeprefix("error: ")
+    plain = re.sub(r"(sqlite:///|(?<![:/]))/\S*/", "", result)
     return plain if len(plain) <= 240 else f"{plain[:240]}..."
 
 

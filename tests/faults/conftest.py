@@ -39,17 +39,17 @@ def template(
     """Folder of a published, backed-up home; one for all workers of a test run."""
     root = tmp_path_factory.getbasetemp()
     root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    told = root / "faults-template"
+    result = root / "faults-template"
     with FileLock(root / "faults-template.lock"):
-        if not told.exists():
+        if not result.exists():
             folder = new_folder()
             make_data(folder / "data")
             home = Home(folder, nursery, RELEASED)
             for words in (("run",), ("backup", str(folder / "backup.tar.gz"))):
-                said = home.call(*words)
-                assert said.code == 0, said.err[-3000:]
-            told.write_text(str(folder))
-    return Path(told.read_text())
+                output = home.call(*words)
+                assert output.code == 0, output.err[-3000:]
+            result.write_text(str(folder))
+    return Path(result.read_text())
 
 
 @pytest.fixture

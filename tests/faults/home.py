@@ -73,13 +73,13 @@ class Nursery:
     def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            told = json.loads(line)
+            result = json.loads(line)
             with self._news:
-                if "pid" in told:
-                    self._pids.append(told["pid"])
-                if "ended" in told:
-                    self.ended[told["ended"]] = told["code"]
-                if "ready" in told:
+                if "pid" in result:
+                    self._pids.append(result["pid"])
+                if "ended" in result:
+                    self.ended[result["ended"]] = result["code"]
+                if "ready" in result:
                     self._ready.set()
                 self._news.notify_all()
 
@@ -201,8 +201,8 @@ class Home:
         record = self.var / "last-backup.json"
         if record.exists():
             # The weekly job went on meanwhile.
-            told = json.loads(record.read_text())
-            record.write_text(json.dumps({**told, "created_at": noon.isoformat()}))
+            output = json.loads(record.read_text())
+            record.write_text(json.dumps({**output, "created_at": noon.isoformat()}))
 
     def start(self, *words: str, **changes: Any) -> Process:  # noqa: ANN401 - fields of Birth
         """Start a command; ``changes`` are fields of ``Birth``, ``variables`` on top of ours."""
@@ -229,9 +229,9 @@ class Home:
 
     def status(self) -> Said:
         """Return ``magnetcast status``: its words and its exit code."""
-        said = self.call("status")
-        assert said.out, f"status said nothing: {said.err[-2000:]}"
-        return said
+        output = self.call("status")
+        assert output.out, f"status said nothing: {output.err[-2000:]}"
+        return output
 
 
 def alarms(said: Said) -> list[str]:
@@ -250,8 +250,8 @@ def kept(home: Home) -> Rows:
             assert answer == "ok", answer
         for name in sorted(kept_tables.tables):
             rows = connection.execute(text(f"SELECT * FROM {name}")).all()  # noqa: S608 - our names
-            told = [hashlib.sha256(repr(tuple(row)).encode()).hexdigest() for row in rows]
-            found[name] = frozenset(told)
+            result = [hashlib.sha256(repr(tuple(row)).encode()).hexdigest() for row in rows]
+            found[name] = frozenset(result)
             assert len(found[name]) == len(rows), f"rows of {name} are doubled"
     engine.dispose()
     return found
@@ -322,8 +322,8 @@ class Service:
     def shows(self, as_of: str) -> None:
         """Wait until the forecast of a day is shown."""
         end = time.monotonic() + PATIENCE_S
-        while as_of not in (told := self.forecast()):
-            assert time.monotonic() < end, f"{as_of} is not shown: {told[:300]}"
+        while as_of not in (predicted := self.forecast()):
+            assert time.monotonic() < end, f"{as_of} is not shown: {predicted[:300]}"
             time.sleep(0.1)
 
     def end(self) -> None:

@@ -132,8 +132,8 @@ def main() -> None:
             if not line:
                 end(living)
                 return
-            told = json.loads(line)
-            pid = born(Birth(**{**told, "words": tuple(told["words"])}))
+            result = json.loads(line)
+            pid = born(Birth(**{**result, "words": tuple(result["words"])}))
             living.add(pid)
             say(pid=pid)
         while True:

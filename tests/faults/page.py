@@ -28,11 +28,11 @@ KILLED = re.compile(r"(\d+) \w+ killed|killed (\d+) times")
 
 def table(lines: list[str]) -> str:
     """Return the table of what was seen; of a fault brought about twice the last counts."""
-    seen = {told["fault"]: told for told in map(json.loads, lines)}
+    seen = {output["fault"]: output for output in map(json.loads, lines)}
     head = ["| " + " | ".join(COLUMNS.values()) + " |", "|" + " --- |" * len(COLUMNS)]
     rows = [
-        "| " + " | ".join(told[name].replace("|", "\\|") for name in COLUMNS) + " |"
-        for told in seen.values()
+        "| " + " | ".join(output[name].replace("|", "\\|") for name in COLUMNS) + " |"
+        for output in seen.values()
     ]
     return "\n".join([f"{len(rows)} faults, {kills(seen)} kills among them.\n", *head, *rows])
 

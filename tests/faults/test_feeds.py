@@ -34,9 +34,9 @@ def test_a_truncated_feed(shared: Shared, enduring: Enduring) -> None:
     home, service = shared
     watch = enduring(home, service, "a feed cut off in the middle of a line")
 
-    said = broken(home, lambda text: text[: len(text) // 2 + 7])
+    result = broken(home, lambda text: text[: len(text) // 2 + 7])
 
-    watch.happened(said, r"published_figures\.csv.*nothing was taken over")
+    watch.happened(result, r"published_figures\.csv.*nothing was taken over")
     watch.still_served()
     watch.alarm("failed", "the ingest of the bundled tables.*failed")
     watch.healed(home.call("ingest", "bundled"), by="the next ingest, of the whole file")
@@ -53,9 +53,9 @@ def test_an_object_column(shared: Shared, enduring: Enduring) -> None:
         lines[5] = ",".join([*cells[:at], "n/a (see note)", *cells[at + 1 :]])
         return "\n".join(lines) + "\n"
 
-    said = broken(home, change)
+    result = broken(home, change)
 
-    watch.happened(said, r"line 6, column 'value': 'n/a \(see note\)' is not")
+    watch.happened(result, r"line 6, column 'value': 'n/a \(see note\)' is not")
     watch.still_served()
     watch.alarm("failed", "n/a \\(see note\\)")
     watch.healed(home.call("ingest", "bundled"), by="the next ingest, of right figures")
@@ -70,9 +70,9 @@ def test_a_poisoned_file(shared: Shared, enduring: Enduring, tmp_path: Path) -> 
         file.write(b'202003,85051110,"' + b"A" * 1000)
         file.truncate(POISONED_MB << 20)
 
-    said = home.call("ingest", "customs", str(path), "--flow", "export", memory=ROOM)
+    output = home.call("ingest", "customs", str(path), "--flow", "export", memory=ROOM)
 
-    watch.happened(said, r"customs\.csv has more than 64 MB")
+    watch.happened(output, r"customs\.csv has more than 64 MB")
     watch.still_served()
     watch.alarm_is_message()
     watch.healed(home.call("ingest", "bundled"), by="nothing was stored; the next ingest goes on")
@@ -86,9 +86,9 @@ def test_a_flat_line(shared: Shared, enduring: Enduring, tmp_path: Path) -> None
     path.write_text("Date,Commodity code,Trading partner,Quantity,Unit,US dollar\n")
     path.write_text(path.read_text() + "\n".join(rows) + "\n")
 
-    said = home.call("ingest", "customs", str(path), "--flow", "export")
+    output = home.call("ingest", "customs", str(path), "--flow", "export")
 
-    watch.happened(said, r"flat\.csv is refused and waits in quarantine as number 1")
+    watch.happened(output, r"flat\.csv is refused and waits in quarantine as number 1")
     watch.still_served()
     watch.alarm("quarantine", "1 refused files wait")
     watch.healed(home.call("ingest", "bundled"), by="the next ingest goes on; the file waits for a "

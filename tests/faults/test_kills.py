@@ -56,7 +56,7 @@ def test_an_ingest_is_killed(served: Served, enduring: Enduring) -> None:
         if killed == kills:
             break
 
-    watch.told("each left the old vintage alone or both whole")
+    watch.saw("each left the old vintage alone or both whole")
     watch.noted(f"`failed: the ingest of the bundled tables ... was cut off` after {cut_off}")
     watch.healed(home.call("ingest", "bundled"), by="the next ingest completed it, each time")
 
@@ -82,7 +82,7 @@ def test_the_service_is_killed(served: Served, enduring: Enduring) -> None:
         service.process = service.started()
         watch.still_served()
 
-    watch.told("begun anew, it read the forecast from the store")
+    watch.saw("begun anew, it read the forecast from the store")
     watch.no_alarm("`status` tells of one that `magnetcast up` started, see below")
     watch.healed(home.call("ingest", "bundled"), by="a new process shows the same")
 
@@ -92,7 +92,7 @@ def test_a_run_is_killed(served: Served, enduring: Enduring) -> None:
     home, service = served
     kills = share(1)
     watch = enduring(home, service, f"{kills} runs killed (seed {SEED + 2})")
-    random_, life, told, killed = moments(SEED + 2), 60.0, list[str](), 0
+    random_, life, result, killed = moments(SEED + 2), 60.0, list[str](), 0
 
     for month in pd.period_range("2020-04", periods=3 * kills, freq="M"):
         if month.month == 1:
@@ -103,23 +103,23 @@ def test_a_run_is_killed(served: Served, enduring: Enduring) -> None:
         shown, begun = service.forecast(), time.monotonic()
         if home.start("run").is_killed_within(random_.uniform(0, life)):
             killed += 1
-            told += [one for one in alarms(home.status()) if "cut off" in one]
+            result += [one for one in alarms(home.status()) if "cut off" in one]
             now = service.forecast()
             assert now == shown or f'"as_of":"{day}' in now.replace(" ", "")
         else:
             life = time.monotonic() - begun
         watch.is_kept()
-        said = home.call("run")
-        assert said.code == 0, said.err[-2000:]
+        output = home.call("run")
+        assert output.code == 0, output.err[-2000:]
         service.shows(day)
         watch.is_kept()
         if killed == kills:
             break
 
     assert killed == kills
-    assert told or kills < 3
+    assert result or kills < 3
     watch.seen_served()
-    watch.told("no half publication was ever seen")
-    watch.noted(f"`{told[0] if told else 'none met'}`")
+    watch.saw("no half publication was ever seen")
+    watch.noted(f"`{result[0] if result else 'none met'}`")
     home.set_clock(home.day)
     watch.healed(home.call("run"), by="the next run published, once", new=home.day)

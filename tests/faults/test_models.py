@@ -88,13 +88,13 @@ def test_a_model_that_is_not_what_training_stored(
     whole = tree(folder)
 
     harm(folder, mark)
-    said = home.call("predict", "--format", "csv", "--out", str(tmp_path / "now.csv"))
+    output = home.call("predict", "--format", "csv", "--out", str(tmp_path / "now.csv"))
     watch.still_served()
 
     assert not mark.exists(), "planted code was run"
-    assert said.code == 0, said.err
+    assert output.code == 0, output.err
     assert "statistical ensemble" in (tmp_path / "now.csv").read_text()
-    watch.happened(said, words, code=0)
+    watch.happened(output, words, code=0)
     watch.alarm("champion", "cannot be loaded|SHA-256")
     shutil.rmtree(folder)
     shutil.copytree(aside, folder)
@@ -109,10 +109,10 @@ def test_the_next_run_replaces_a_champion_that_is_gone(home: Home, enduring: End
     home.set_clock(NEXT)
 
     shutil.rmtree(champion_folder(home))
-    said = home.call("predict", "--format", "csv", "--out", str(home.folder / "now.csv"))
+    output = home.call("predict", "--format", "csv", "--out", str(home.folder / "now.csv"))
     watch.still_served()
 
-    watch.happened(said, "cannot be read", code=0)
+    watch.happened(output, "cannot be read", code=0)
     watch.alarm("champion", "cannot be loaded|cannot be read")
     watch.healed(home.call("run"), by="the next run trained its successor", new=NEXT)
     service.end()

@@ -22,11 +22,11 @@ def test_a_late_release_after_the_job(served: Served, enduring: Enduring) -> Non
     watch = enduring(home, service, "the job of a release that has not come, then the release")
     home.set_clock("2020-05-24")
 
-    said = home.call(PUBLISH)
+    output = home.call(PUBLISH)
 
-    assert said.code == 0, said.err
-    assert "156 rows as of 2020-05-24" in said.err, said.err
-    watch.told(
+    assert output.code == 0, output.err
+    assert "156 rows as of 2020-05-24" in output.err, output.err
+    watch.saw(
         "published a month further on from the figures there were; the late month is forecast"
     )
     service.shows("2020-05-24")
@@ -46,7 +46,7 @@ def test_a_late_release_that_comes(served: Served, enduring: Enduring) -> None:
 
     publish_until(home.data, "2020-04")
 
-    watch.told("nothing was published until the figures came")
+    watch.saw("nothing was published until the figures came")
     watch.healed(home.call(PUBLISH), by="the job of the next morning", new="2020-05-24")
 
 
@@ -56,10 +56,10 @@ def test_a_revised_month(served: Served, enduring: Enduring) -> None:
     publish_until(home.data, "2020-04", revised=["2020-03"])
     home.set_clock(NEXT)
 
-    said = home.call("ingest", "bundled")
+    output = home.call("ingest", "bundled")
 
-    assert said.code == 0, said.err
-    watch.told("the revision is a new vintage; the figures before it stay")
+    assert output.code == 0, output.err
+    watch.saw("the revision is a new vintage; the figures before it stay")
     watch.still_served()
     watch.no_alarm("a revision is no fault")
     watch.healed(home.call(PUBLISH), by="the next job published with it", new=NEXT)
@@ -70,13 +70,13 @@ def test_a_clock_moved_forwards(served: Served, enduring: Enduring) -> None:
     watch = enduring(home, service, "the clock moved five years forwards")
 
     home.set_clock("2025-04-22")
-    said = home.call("run")
+    output = home.call("run")
     watch.still_served()
     watch.alarm("late-data", "the figures of 2025-02 were due on 2025-03-20 and are 33 days late")
     watch.alarm("stale", "the forecast of 2020-04-22 is older than the release")
     home.set_clock(RELEASED)
 
-    watch.happened(said, "clock", code=1)
+    watch.happened(output, "clock", code=1)
     watch.healed(home.call("run"), by="the next run, the clock being right again")
 
 
@@ -86,12 +86,12 @@ def test_a_clock_moved_backwards(served: Served, enduring: Enduring) -> None:
     publish_until(home.data, "2020-03", revised=["2020-02"])
 
     home.set_clock("2019-04-22")
-    said = home.call("ingest", "bundled")
+    output = home.call("ingest", "bundled")
     watch.still_served()
     watch.alarm("clock", "2019-04-22.*2020-04-22")
     home.set_clock(RELEASED)
 
-    watch.happened(said, "clock")
+    watch.happened(output, "clock")
     watch.healed(home.call("ingest", "bundled"), by="the next ingest, the clock being right again")
 
 
@@ -103,11 +103,11 @@ def test_the_same_job_twice_and_two_at_once(served: Served, enduring: Enduring) 
 
     both = [home.start(PUBLISH) for _ in range(2)]
     watch.still_served()
-    said = [one.ended() for one in both]
+    result = [one.ended() for one in both]
     again = home.call(PUBLISH)
 
-    assert [one.code for one in (*said, again)] == [0, 0, 0], [one.err for one in said]
-    assert sum("nothing new since the forecast" in one.err for one in (*said, again)) == 2
-    watch.told("one published, the other waited and found nothing new")
+    assert [one.code for one in (*result, again)] == [0, 0, 0], [one.err for one in result]
+    assert sum("nothing new since the forecast" in one.err for one in (*result, again)) == 2
+    watch.saw("one published, the other waited and found nothing new")
     watch.healed(again, by="nothing was published twice", new=NEXT)
     watch.no_alarm("each said what it did")

@@ -86,7 +86,7 @@ def test_a_server_that_is_killed_is_started_again(
     os.kill(first.number, signal.SIGKILL)
     while answers(address):
         time.sleep(0.05)
-    told = missing(settings)
+    result = missing(settings)
 
     keeper = threading.Thread(target=supervise, args=(settings,), kwargs={"is_over": over.is_set})
     keeper.start()
@@ -101,7 +101,7 @@ def test_a_server_that_is_killed_is_started_again(
         keeper.join()
         down(settings)
 
-    assert told == ["one"]
+    assert result == ["one"]
     assert second not in {None, first}
     assert running(settings) == missing(settings) == []
     ((name, [moment]),) = recent_restarts(settings, utc_now()).items()
@@ -161,7 +161,7 @@ def test_postgresql_is_gone_for_a_minute(
     for name in ("artifacts", "mlflow.db"):  # all of it begins anew
         place = home.folder / name
         shutil.rmtree(place) if place.is_dir() else place.unlink()
-    assert (said := home.call("run")).code == 0, said.err
+    assert (output := home.call("run")).code == 0, output.err
     service = Service(home)
     watch = enduring(home, service, "PostgreSQL stopped for a minute, in the middle of a run")
     publish_until(home.data, "2020-04")
@@ -171,8 +171,8 @@ def test_postgresql_is_gone_for_a_minute(
     run.wait_for("backtest: ")
     postgres.stop()
     stopped = time.monotonic()
-    said = run.ended()
-    watch.happened(said, "does not answer as it should|Cannot open the database")
+    output = run.ended()
+    watch.happened(output, "does not answer as it should|Cannot open the database")
     while time.monotonic() < stopped + 60:
         watch.still_served()
         time.sleep(5)
@@ -199,10 +199,10 @@ def test_mlflow_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
         run = home.start("run")
         run.wait_for("backtest: ")
         os.killpg(process.pid, signal.SIGKILL)
-        said = run.ended()
+        result = run.ended()
 
-    watch.happened(said, "MLflow's.*cannot be|nothing was registered", code=0)
-    assert "144 rows" in said.err, said.err
+    watch.happened(result, "MLflow's.*cannot be|nothing was registered", code=0)
+    assert "144 rows" in result.err, result.err
     service.shows(NEXT)
     watch.seen_served()
     watch.alarm("champion", "it cannot answer: MLflow")
@@ -242,7 +242,7 @@ def test_prefect_goes_away_during_a_run(home: Home, enduring: Enduring) -> None:
         code = run.wait()
 
     assert code == 1
-    watch.told(last_error((home.folder / "run.log").read_text()))
+    watch.saw(last_error((home.folder / "run.log").read_text()))
     watch.still_served()
     watch.alarm("failed", "the main job")
     watch.healed(home.call("run"), by="the next run, Prefect being back", new=NEXT)

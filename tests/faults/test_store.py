@@ -37,9 +37,9 @@ def test_a_corrupted_database(served: Served, enduring: Enduring) -> None:
     good = kept(home)
 
     flip_bytes(home.database)
-    said = home.call("run")
+    output = home.call("run")
 
-    watch.happened(said, "malformed|damaged|no sound database|not a database")
+    watch.happened(output, "malformed|damaged|no sound database|not a database")
     watch.still_served()
     watch.alarm("database", "damaged|no sound database", code=2)
     service.end()
@@ -62,10 +62,10 @@ def test_a_locked_database(served: Served, enduring: Enduring) -> None:
         watch.still_served()
         assert home.nursery.wait(waiting.pid, 5) is None
         stranger.execute("ROLLBACK")
-    said = waiting.ended()
+    result = waiting.ended()
 
-    assert said.code == 0, said.err
-    watch.told("the ingest waited, then wrote")
+    assert result.code == 0, result.err
+    watch.saw("the ingest waited, then wrote")
     watch.no_alarm("nothing failed")
     watch.healed(home.call("ingest", "bundled"), by="the same ingest went on")
 
@@ -79,7 +79,7 @@ def test_a_database_that_is_gone_for_a_while(served: Served, enduring: Enduring)
 
     for path in home.var.glob("magnetcast.db*"):
         path.rename(hidden / path.name)
-    said = home.call("run")
+    output = home.call("run")
     watch.still_served()
     watch.alarm("database", "is gone", code=2)
     for path in home.var.glob("magnetcast.db*"):
@@ -87,7 +87,7 @@ def test_a_database_that_is_gone_for_a_while(served: Served, enduring: Enduring)
     for path in hidden.glob("magnetcast.db*"):
         path.rename(home.var / path.name)
 
-    watch.happened(said, r"magnetcast\.db is gone")
+    watch.happened(output, r"magnetcast\.db is gone")
     watch.healed(home.call("run"), by="the next run, the file being back")
 
 
@@ -121,9 +121,9 @@ def test_a_full_disk_while_facts_are_written(
     home.set_clock(NEXT)
 
     no_room(8)
-    said = home.call("ingest", "bundled")
+    output = home.call("ingest", "bundled")
 
-    watch.happened(said, "full|No space left")
+    watch.happened(output, "full|No space left")
     watch.still_served()
     watch.alarm("disk", "0.0 GB are free", code=2)
     watch.alarm("failed", "is full|No space left", code=2)
@@ -144,9 +144,9 @@ def test_a_full_disk_while_a_forecast_is_published(
     running = home.start("run")
     running.wait_for("backtest  error")
     no_room(8)
-    said = running.ended()
+    result = running.ended()
 
-    watch.happened(said, "full|No space left")
+    watch.happened(result, "full|No space left")
     watch.still_served()
     watch.alarm("disk", "0.0 GB are free", code=2)
     watch.alarm("failed", "is full|No space left", code=2)
@@ -167,9 +167,9 @@ def test_a_full_disk_of_mlflow_during_a_run(
     running = home.start("run")
     running.wait_for("backtest  error")
     no_room_for_mlflow(8)
-    said = running.ended()
+    result = running.ended()
 
-    watch.happened(said, "MLflow's .*cannot be", code=0)
+    watch.happened(result, "MLflow's .*cannot be", code=0)
     service.shows(NEXT)
     watch.seen_served()
     watch.alarm("disk", "0.0 GB are free on the disk of MLflow", code=2)
@@ -191,9 +191,9 @@ def test_permission_denied(served: Served, enduring: Enduring) -> None:
             path.chmod(0o755)
     publish_until(home.data, "2020-03", revised=["2020-02"])
 
-    said = home.call("ingest", "bundled", user=65534)
+    output = home.call("ingest", "bundled", user=65534)
 
-    watch.happened(said, "Permission denied|readonly|unable to open")
+    watch.happened(output, "Permission denied|readonly|unable to open")
     watch.still_served()
     watch.alarm_is_message()
     watch.healed(home.call("ingest", "bundled"), by="the next ingest, with its rights")

@@ -76,15 +76,15 @@ class Schedule:
 
     def wait(self, run: str, *states: str) -> str:
         """Wait until a run is in one of these states, and return which."""
-        told = ""
+        result = ""
 
         def holds() -> bool:
-            nonlocal told
-            told = str(self._ask("GET", f"/flow_runs/{run}")["state_type"])
-            return told in states
+            nonlocal result
+            result = str(self._ask("GET", f"/flow_runs/{run}")["state_type"])
+            return result in states
 
         until(holds)
-        return told
+        return result
 
 
 @contextmanager
@@ -93,8 +93,8 @@ def standing(home: Home) -> Iterator[Schedule]:
     home.more |= {
         f"MAGNETCAST_{name}_PORT": str(free_port()) for name in ("PREFECT", "MLFLOW", "SERVICE")
     }
-    said = up(home)
-    assert said.code == 0, said.err
+    result = up(home)
+    assert result.code == 0, result.err
     try:
         schedule = Schedule(home)
         schedule.pause()
@@ -134,7 +134,7 @@ def test_servers_are_killed_while_the_worker_publishes(home: Home, enduring: End
             service.shows(home.day)
             watch.unalarmed()
         watch.seen_served()
-        watch.told(f"{met} met the job of a release at work; no half publication was ever seen")
+        watch.saw(f"{met} met the job of a release at work; no half publication was ever seen")
         watch.noted("`Started again in the last day: ...` each time; of the supervisor `servers`")
         watch.healed(
             home.call("run"),
@@ -161,7 +161,7 @@ def kill(home: Home, name: str) -> None:
     os.kill(pid.number, signal.SIGKILL)
     if name == SUPERVISOR:
         assert any("servers: supervisor of" in one for one in alarms(home.status()))
-        assert (said := up(home)).code == 0, said.err
+        assert (result := up(home)).code == 0, result.err
     (found,) = [one for one in local_servers.servers(home.settings) if one.name == name]
     until(lambda: server_processes.running_process(home.settings, name) not in {None, pid})
     until(lambda: not found.health or answers(found.health))

@@ -131,18 +131,18 @@ def ran(folder: Path, data_dir: Path, day: str, *, pictures: bool = False) -> No
     settings = settings_of(environment(folder, data_dir)).model_copy(update={"pictures": pictures})
     outcome = run(settings, at(day))
     store_of(settings).dispose()
-    told = {name: getattr(outcome, name) for name in COMPARED}
-    told["report"] = outcome.report.relative_to(folder).as_posix()
-    (folder / "outcome.json").write_text(json.dumps(told), encoding="utf-8")
+    result = {name: getattr(outcome, name) for name in COMPARED}
+    result["report"] = outcome.report.relative_to(folder).as_posix()
+    (folder / "outcome.json").write_text(json.dumps(result), encoding="utf-8")
     outcome.forecasts.to_parquet(folder / "outcome.parquet")
 
 
 def published_in(folder: Path, data_dir: Path) -> Published:
     """Return what ``ran`` left in a folder."""
-    told = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
-    report = folder / told.pop("report")
+    output = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
+    report = folder / output.pop("report")
     outcome = RunOutcome(
-        forecasts=pd.read_parquet(folder / "outcome.parquet"), report=report, **told
+        forecasts=pd.read_parquet(folder / "outcome.parquet"), report=report, **output
     )
     return Published(folder, settings_of(environment(folder, data_dir)), outcome)
 

@@ -92,8 +92,8 @@ def test_parts_of_a_change_in_a_made_world_add_up(
 
     np.testing.assert_allclose(sum(parts.values()), change, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(parts[NOT_REPRODUCED], 0.0, atol=1e-9)
-    told = news | ({"model"} if model > 1 else set())
-    for name in set(CHANGED_INPUTS) - told:
+    result = news | ({"model"} if model > 1 else set())
+    for name in set(CHANGED_INPUTS) - result:
         assert not parts[name].any(), name
 
 
@@ -120,6 +120,6 @@ def test_rows_are_seen_only_from_the_moment_they_were_known() -> None:
     """All news replaced but the moment: the earlier forecaster still sees none of it."""
     made = replay(frozenset(NEWS))
 
-    told = made.value(frozenset(NEWS))
+    result = made.value(frozenset(NEWS))
 
-    np.testing.assert_array_equal(told.p50, made.value(frozenset()).p50)
+    np.testing.assert_array_equal(result.p50, made.value(frozenset()).p50)

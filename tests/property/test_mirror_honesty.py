@@ -116,7 +116,7 @@ def test_any_imports_leave_a_positive_panel_that_meets_the_published_world(
 
     panel = evidence_panel(with_records(plain, wild), as_of=at("2020-12-21"))
 
-    said = plain.loc[(plain["destination"] == "WLD")].set_index("period_from")["value"]
+    result = plain.loc[(plain["destination"] == "WLD")].set_index("period_from")["value"]
     world = panel.frame.loc[panel.frame["destination"] == "WLD"].set_index("period")["tonnes"]
     assert (panel.tonnes > 0).all()
-    assert np.abs(world / said.reindex(world.index) - 1).max() < 1e-3
+    assert np.abs(world / result.reindex(world.index) - 1).max() < 1e-3

@@ -94,22 +94,22 @@ def test_baselines_say_a_number_wherever_anything_is_known(row: list[float], hor
     origin = make_bare({"A": row}, horizon=horizon)
 
     for name, baseline in BASELINES.items():
-        said = baseline(origin)
-        assert said.shape == (1, horizon), name
-        assert np.isfinite(said).all(), name
-        assert (said >= 0).all(), name
+        result = baseline(origin)
+        assert result.shape == (1, horizon), name
+        assert np.isfinite(result).all(), name
+        assert (result >= 0).all(), name
 
 
 @given(hnp.arrays(float, 7, elements=TONNES), TONNES, st.floats(1.0, 1e4))
 def test_the_quantile_loss_is_never_negative_and_zero_only_where_all_quantiles_hit(
     quantiles: np.ndarray, truth: float, scale: float
 ) -> None:
-    said = dict(zip(QUANTILE_COLUMNS, np.sort(quantiles), strict=True))
+    result = dict(zip(QUANTILE_COLUMNS, np.sort(quantiles), strict=True))
     period = pd.Timestamp("2025-05-01")
     keys = {"destination": "USA", "cutoff": "2025-04", "period": period, "horizon": 1}
 
     [loss] = cell_scores(
-        pd.DataFrame([{"model": "m", **keys, **said}]),
+        pd.DataFrame([{"model": "m", **keys, **result}]),
         pd.DataFrame([{"destination": "USA", "period": period, "tonnes": truth}]),
         pd.DataFrame([{"destination": "USA", "cutoff": "2025-04", "scale": scale}]),
     )["scaled_quantile_loss"]

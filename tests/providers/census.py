@@ -23,11 +23,11 @@ class CensusWorld:
     def row(self, line: str, month: str) -> list[str]:
         number = pd.Period(month, "M").ordinal
         kilograms = round(LINES[line] * (400_000 + number * 37 % 9_000))
-        told = self.quantities.get((line, month), kilograms)
+        answer = self.quantities.get((line, month), kilograms)
         value, taxed = kilograms * 52, kilograms * 50
         rate = RATES[int(month[:4]) >= 2026][1]
         return [
-            line, "5700", str(value), str(told), self.unit, str(taxed), str(round(taxed * rate)),
+            line, "5700", str(value), str(answer), self.unit, str(taxed), str(round(taxed * rate)),
         ]  # fmt: skip
 
 

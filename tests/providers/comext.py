@@ -123,14 +123,14 @@ def _xml(body: str) -> Answer:
 
 def _flows(world: ComextWorld) -> str:
     flows = {"DS-018995": "EU trade since 1988 by SITC", world.code: world.name}
-    told = "".join(
+    result = "".join(
         f'<s:Dataflow id="{code}" agencyID="ESTAT" version="1.0" isFinal="true">'
         f'<c:Name xml:lang="en">{name}</c:Name><s:Structure><Ref id="DSD_{code}" version="1.0" '
         'agencyID="ESTAT" class="DataStructure"/></s:Structure></s:Dataflow>'
         for code, name in flows.items()
     )
     return (
-        f"<m:Structure {NAMESPACES}>{HEADER}</m:Header><m:Structures><s:Dataflows>{told}"
+        f"<m:Structure {NAMESPACES}>{HEADER}</m:Header><m:Structures><s:Dataflows>{result}"
         "</s:Dataflows></m:Structures></m:Structure>"
     )
 
@@ -149,7 +149,7 @@ def _data(series: list[list[str]], months: list[pd.Period]) -> str:
         '<Ref id="DSD_COMEXT" version="1.0" agencyID="ESTAT" class="DataStructure"/>'
         "</c:Structure></m:Structure></m:Header>"
     )
-    told = "".join(
+    result = "".join(
         _series(place, code, product, indicator, months)
         for place, code in enumerate(series[0])
         for product in series[1]
@@ -157,7 +157,7 @@ def _data(series: list[list[str]], months: list[pd.Period]) -> str:
     )
     return (
         f"<m:GenericData {NAMESPACES}>{HEADER}{structure}"
-        f'<m:DataSet structureRef="S1">{told}</m:DataSet></m:GenericData>'
+        f'<m:DataSet structureRef="S1">{result}</m:DataSet></m:GenericData>'
     )
 
 

@@ -168,15 +168,15 @@ def _month(
             continue
         cell = tuple(round(amount * world.factor(good), 2) for amount in magnets)
         weight, value = weight + cell[0], value + cell[1]
-        told = cell[0] if exports else round(cell[0] * (0.9 + code % 7 / 30))
-        known = None if (month, code) in world.weightless else told
+        result = cell[0] if exports else round(cell[0] * (0.9 + code % 7 / 30))
+        known = None if (month, code) in world.weightless else result
         mode = None if (month, code) in world.modeless else 0
         if exports:
             yield _row(month, "X", good, CHINA, code, kilograms=known, usd=cell[1], mode=mode)
         elif code != AREAS_NES and place < IMPORTERS:
             usd = round(cell[1] * 1.06, 2)
             yield _row(month, "M", good, code, CHINA, kilograms=known, usd=usd, mode=mode)
-            asean += told if code in ASEAN_MEMBERS else 0
+            asean += result if code in ASEAN_MEMBERS else 0
     if exports:
         yield _row(month, "X", good, CHINA, 0, kilograms=weight, usd=round(value, 2))
     elif world.groups:
@@ -293,8 +293,8 @@ def _reference(results: list[dict[str, object]]) -> Answer:
 
 def _body(rows: list[dict[str, object]], count: int | None = None) -> Answer:
     counted = len(rows) if count is None else count
-    told = {"elapsedMs": "0.9 secs", "count": counted, "data": rows, "error": ""}
-    return Answer(json.dumps(told).encode())
+    result = {"elapsedMs": "0.9 secs", "count": counted, "data": rows, "error": ""}
+    return Answer(json.dumps(result).encode())
 
 
 def _fault(status: int, message: str) -> Answer:

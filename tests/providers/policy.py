@@ -59,12 +59,12 @@ def _documents(world: PolicyWorld, call: Call) -> Answer:
         and all(word in document["title"].lower() for word in words)
     ]
     size, page = int(call.one("per_page", "20")), int(call.one("page", "1"))
-    told: dict[str, Any] = {"count": len(found), "description": "Documents"}
+    result: dict[str, Any] = {"count": len(found), "description": "Documents"}
     if found:
         pages = -(-min(len(found), 2000) // size)
         part = found[(page - 1) * size : page * size] if page <= pages else []
-        told |= {"total_pages": pages, "results": part}
-    return Answer(json.dumps(told).encode())
+        result |= {"total_pages": pages, "results": part}
+    return Answer(json.dumps(result).encode())
 
 
 def _doubled(body: bytes) -> bytes:

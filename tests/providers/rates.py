@@ -46,9 +46,9 @@ def _ecb(world: RatesWorld, call: Call) -> str:
     for currency in ("CNY", "USD"):
         for day in world.days(call.one("startPeriod"), call.one("endPeriod")):
             rate = world.dollars(day)
-            told = rate if currency == "USD" else round(world.yuan(day) * rate, 6)
+            result = rate if currency == "USD" else round(world.yuan(day) * rate, 6)
             key = f"EXR.D.{currency}.EUR.SP00.A,D,{currency},EUR,SP00,A"
-            lines.append(f"{key},{day:%Y-%m-%d},{told},A\n")
+            lines.append(f"{key},{day:%Y-%m-%d},{result},A\n")
     return head + "".join(lines)
 
 

@@ -38,12 +38,12 @@ def test_the_months_of_the_page_are_those_of_the_panel(title: str, name: str) ->
 
 def test_the_loss_in_words_is_that_of_the_table() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    said = re.search(r"Exports to the world lost ([\d,]+) t in April-June 2025", text)
+    result = re.search(r"Exports to the world lost ([\d,]+) t in April-June 2025", text)
 
     lost = sum(int(line[6].strip("+").replace(",", "")) for line in months_of("The world")[:3])
 
-    assert said is not None
-    assert int(said[1].replace(",", "")) == pytest.approx(lost, abs=2)
+    assert result is not None
+    assert int(result[1].replace(",", "")) == pytest.approx(lost, abs=2)
     assert APRIL_2025 in text
     assert f"]({PICTURE})" in text
     assert (PROJECT_ROOT / "docs" / PICTURE).read_bytes().startswith(b"\x89PNG")

@@ -76,8 +76,8 @@ class Asked:
 
     def post(self, text: str | bytes, path: str = "", **headers: str) -> httpx.Response:
         """Ask a scenario."""
-        told = {**YAML, **headers}
-        return self.client.post(f"/api/v1/scenarios{path}", content=text, headers=told)
+        result = {**YAML, **headers}
+        return self.client.post(f"/api/v1/scenarios{path}", content=text, headers=result)
 
     def asker(self) -> ScenarioAnswerer:
         """Return the same answers made here."""

@@ -112,7 +112,7 @@ def _one_forecast(destination: str, level: float, cutoff: str, horizon: int) -> 
 
 
 def make_drivers(forecasts: pd.DataFrame) -> pd.DataFrame:
-    told = [
+    result = [
         json.dumps(
             [
                 ["level of the last three months", round(0.06 * p50, 1)],
@@ -122,7 +122,7 @@ def make_drivers(forecasts: pd.DataFrame) -> pd.DataFrame:
         )
         for p50 in forecasts["p50"]
     ]
-    return forecasts.assign(drivers=told)
+    return forecasts.assign(drivers=result)
 
 
 def make_events(*, as_of: pd.Timestamp = AS_OF) -> pd.DataFrame:

@@ -35,9 +35,9 @@ def serving(
 
 def _address(process: subprocess.Popen) -> str:
     """Read the address a process says it serves at."""
-    said = ""
+    result = ""
     for line in process.stderr:
-        said += line
+        result += line
         if found := re.search(r"http://\S+(?=/ )", line):
             return found.group()
-    raise AssertionError(f"the service ended before it served: {said}")
+    raise AssertionError(f"the service ended before it served: {result}")

@@ -72,9 +72,9 @@ def test_the_process_that_serves_loads_no_solver_and_answers_from_the_store(
             for table in ("panels", "panel_months", "panel_contradictions"):
                 connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own words
 
-    told, messages = serve(tmp_path)
+    result, messages = serve(tmp_path)
 
-    assert told == [
+    assert result == [
         "200 /api/v1/history/USA?limit=200 127",
         "200 /api/v1/history/USA?limit=200&as_of=2025-08-25 115",
         "200 /destinations/USA ",

@@ -40,8 +40,10 @@ def forecast(
         ],
     )
     model.fit(train, prediction_intervals=PredictionIntervals(n_windows=8, h=horizon))
-    told = model.predict(horizon, level=[50, 80, 90])
-    values = np.sort(np.column_stack([told[f"lgb{end}"] for end in ENDINGS.values()]), axis=1)
-    said = pd.DataFrame(np.maximum(values, 0.0), columns=list(ENDINGS))
-    said = said.assign(destination=told["unique_id"], period=told["ds"].dt.strftime("%Y-%m"))
-    return asked.merge(said, on=["destination", "period"])
+    predicted = model.predict(horizon, level=[50, 80, 90])
+    values = np.sort(np.column_stack([predicted[f"lgb{end}"] for end in ENDINGS.values()]), axis=1)
+    result = pd.DataFrame(np.maximum(values, 0.0), columns=list(ENDINGS))
+    result = result.assign(
+        destination=predicted["unique_id"], period=predicted["ds"].dt.strftime("%Y-%m")
+    )
+    return asked.merge(result, on=["destination", "period"])

@@ -19,16 +19,18 @@ def forecast(
     train = train[["unique_id", "ds", "y"]].assign(ds=pd.to_datetime(train["ds"]))
     models = [AutoETS(season_length=12), DynamicOptimizedTheta(season_length=12)]
     horizon = int(asked["horizon"].max())
-    told = StatsForecast(models, freq="MS").forecast(df=train, h=horizon, level=BANDS)
-    told = told.reset_index() if "unique_id" not in told else told
+    predicted = StatsForecast(models, freq="MS").forecast(df=train, h=horizon, level=BANDS)
+    predicted = predicted.reset_index() if "unique_id" not in predicted else predicted
     quantiles = {
         name: np.mean(
-            [told[f"{model}{ending}"] for model in ("AutoETS", "DynamicOptimizedTheta")], 0
+            [predicted[f"{model}{ending}"] for model in ("AutoETS", "DynamicOptimizedTheta")], 0
         )
         for name, ending in zip(
             NAMES, ["-lo-90", "-lo-80", "-lo-50", "", "-hi-50", "-hi-80", "-hi-90"], strict=True
         )
     }
-    said = pd.DataFrame({name: np.maximum(value, 0.0) for name, value in quantiles.items()})
-    said = said.assign(destination=told["unique_id"], period=told["ds"].dt.strftime("%Y-%m"))
-    return asked.merge(said, on=["destination", "period"])
+    result = pd.DataFrame({name: np.maximum(value, 0.0) for name, value in quantiles.items()})
+    result = result.assign(
+        destination=predicted["unique_id"], period=predicted["ds"].dt.strftime("%Y-%m")
+    )
+    return asked.merge(result, on=["destination", "period"])

@@ -151,9 +151,9 @@ def test_no_secret_is_in_an_archive(
     extract_archive(tmp_path / "all.tar.gz", tmp_path / "out")
 
     assert "hunter2" not in (tmp_path / "out" / "settings.json").read_text()
-    told = json.loads((tmp_path / "out" / "settings.json").read_text())
-    assert "comtrade_key" not in told
-    assert told["tracking_uri"] == settings.tracking_uri
+    output = json.loads((tmp_path / "out" / "settings.json").read_text())
+    assert "comtrade_key" not in output
+    assert output["tracking_uri"] == settings.tracking_uri
 
 
 def test_a_tampered_archive_is_refused_and_the_home_stays(archive: Path, tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def old_archive(settings: Settings, path: Path) -> str:
     folder = settings.home / "staged"
     folder.mkdir()
     copy = copy_database(settings.url, folder / "database")
-    told = {"kind": copy.kind, "revision": copy.revision, "rows": dict(copy.rows)}
-    about = {"database": told, "mlflow": None, "artifact_root": "file:///old"}
+    result = {"kind": copy.kind, "revision": copy.revision, "rows": dict(copy.rows)}
+    about = {"database": result, "mlflow": None, "artifact_root": "file:///old"}
     archive_file.write_archive(path, {"database": folder / "database"}, about)
     return copy.revision
 

@@ -382,9 +382,9 @@ def test_predict_writes_its_columns_to_a_file_and_nothing_to_stdout(
 ) -> None:
     out = tmp_path / "new" / "forecast.csv"
 
-    code, said, _ = magnetcast("predict", "--as-of", "2020-04-22", "--out", str(out))
+    code, output, _ = magnetcast("predict", "--as-of", "2020-04-22", "--out", str(out))
 
-    assert (code, said) == (0, "")
+    assert (code, output) == (0, "")
     table = pd.read_csv(out)
     assert tuple(table.columns) == FORECAST_COLUMNS
     assert len(table) == 144

@@ -117,7 +117,7 @@ def test_the_parts_stored_on_publication_are_those_computed_anew(
 
     _, text, _ = magnetcast("explain", "--as-of", AS_OF, "--format", "json")
 
-    stored = [json.loads(told) for told in rows["contributions"]]
+    stored = [json.loads(result) for result in rows["contributions"]]
     for anew, parts in zip(json.loads(text), stored, strict=True):
         assert list(parts) == list(CONTRIBUTIONS)
         assert {name: anew[name] for name in parts} == pytest.approx(parts, rel=1e-6, abs=1e-6)
@@ -227,9 +227,9 @@ def test_a_change_without_models_is_not_reproduced(magnetcast: Call, published: 
 
 def test_rows_that_came_in_late_do_not_reach_the_explanation(magnetcast: Call, home: Path) -> None:
     forget_parts(home)
-    told = read_observations(store_of(Settings()), as_of=at(AS_OF))
-    march = told["destination"].eq("WLD") & told["period_from"].eq(pd.Timestamp("2020-03-01"))
-    revision = told.loc[march & told["measure"].eq("net_weight_t")]
+    result = read_observations(store_of(Settings()), as_of=at(AS_OF))
+    march = result["destination"].eq("WLD") & result["period_from"].eq(pd.Timestamp("2020-03-01"))
+    revision = result.loc[march & result["measure"].eq("net_weight_t")]
     moment = revision["available_at"] + pd.Timedelta(hours=1)
     figure = revision.assign(value=revision["value"] * 1.2, available_at=moment)
     assert (len(figure), (figure["available_at"] < at(AS_OF)).all()) == (1, True)

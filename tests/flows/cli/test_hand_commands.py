@@ -42,17 +42,17 @@ def engine(place: Path) -> Iterator[Engine]:  # noqa: ARG001 - sets the environm
 def test_a_typed_figure_is_an_observation_with_its_vintage(
     magnetcast: Call, engine: Engine
 ) -> None:
-    code, _, told = magnetcast(*FIGURE)
+    code, _, output = magnetcast(*FIGURE)
 
-    assert code == 0, told
+    assert code == 0, output
     kept = read_observations(engine)
     row = kept.loc[kept["source_url"] == "https://example.org/report"].iloc[0]
     assert (row["destination"], row["value"], row["half_width"]) == ("USA", 512.0, 0.5)
     assert row["available_at"] == pd.Timestamp("2026-09-20", tz="UTC")
 
-    code, _, told = magnetcast(*FIGURE)
+    code, _, output = magnetcast(*FIGURE)
     assert code == 0
-    assert "nothing new" in told
+    assert "nothing new" in output
 
 
 def test_a_bad_figure_names_each_bad_cell_and_writes_nothing(
@@ -60,14 +60,14 @@ def test_a_bad_figure_names_each_bad_cell_and_writes_nothing(
 ) -> None:
     before = len(read_vintages(engine))
 
-    code, _, told = magnetcast(
+    code, _, output = magnetcast(
         "ingest", "figure", "--period", "2026-13", "--destination", "XXX", "--tonnes", "5x",
         "--source", "https://example.org/report",
     )  # fmt: skip
 
     assert code == 1
     for cell in ("'2026-13'", "'XXX'", "'5x'"):
-        assert cell in told
+        assert cell in output
     assert len(read_vintages(engine)) == before
 
 
@@ -84,18 +84,18 @@ def test_an_accepted_review_item_is_in_the_ledger(
     number = str(read_reviews(engine)["id"].iloc[0])
     (tmp_path / "act.yaml").write_text(EVENT)
 
-    code, _, told = magnetcast("review", "accept", number)
+    code, _, output = magnetcast("review", "accept", number)
     assert code == 1
-    assert "--event FILE" in told
+    assert "--event FILE" in output
 
-    code, _, told = magnetcast("review", "accept", number, "--event", str(tmp_path / "act.yaml"))
-    assert code == 0, told
+    code, _, output = magnetcast("review", "accept", number, "--event", str(tmp_path / "act.yaml"))
+    assert code == 0, output
     assert "2026-11-cn-test" in set(read_events(engine)["event_id"])
     assert read_reviews(engine).empty
 
-    code, _, told = magnetcast("review", "reject", number)
+    code, _, output = magnetcast("review", "reject", number)
     assert code == 1
-    assert "is accepted" in told
+    assert "is accepted" in output
 
 
 def test_a_corrected_summary_or_source_is_a_new_version_that_diff_shows(

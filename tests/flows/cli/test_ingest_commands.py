@@ -87,13 +87,13 @@ def test_a_misbehaving_provider_leaves_the_old_vintage_alone(
 def test_keys_show_in_no_message_database_or_cached_answer(
     magnetcast: Call, providers: Providers, place: Path
 ) -> None:
-    told = [magnetcast("ingest", "comtrade", "--since", "2025-11", "--until", "2025-12")]
+    output = [magnetcast("ingest", "comtrade", "--since", "2025-11", "--until", "2025-12")]
     providers.misbehave("comtrade", Fault.WALL, times=9)
     providers.misbehave("census", Fault.BROKEN, times=9)
-    told += [magnetcast("ingest", name, "--since", "2025-10") for name in ("comtrade", "census")]
+    output += [magnetcast("ingest", name, "--since", "2025-10") for name in ("comtrade", "census")]
 
-    assert [code for code, _, _ in told] == [0, 1, 1]
-    assert all(KEY not in out + err for _, out, err in told)
+    assert [code for code, _, _ in output] == [0, 1, 1]
+    assert all(KEY not in out + err for _, out, err in output)
     files = [path for path in place.rglob("*") if path.is_file()]
     assert any("cache" in path.parts for path in files)
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
@@ -247,28 +247,28 @@ def test_other_goods_are_ingested_by_their_code_and_forecast_in_their_groups(
 ) -> None:
     span = ("--since", "2024-01", "--until", "2025-12")
 
-    code, _, said = magnetcast("ingest", "comtrade", "--commodity", "811292,250410", *span)
+    code, _, output = magnetcast("ingest", "comtrade", "--commodity", "811292,250410", *span)
 
-    assert code == 0, said
+    assert code == 0, output
     assert stored()["commodity"].unique().tolist() == ["250410", "811292"]
     assert stored(commodity="811292")["value"].sum() != stored(commodity="250410")["value"].sum()
     file = tmp_path / "commodities.csv"
     file.write_text(
         "commodity,group,materials,label\n811292,a,gallium,\n250410,b,natural graphite,\n"
     )
-    code, _, said = magnetcast("run", "--commodities", str(file))
-    assert code == 0, said
+    code, _, output = magnetcast("run", "--commodities", str(file))
+    assert code == 0, output
     for commodity in ("250410", "811292"):
-        assert f"publish   {commodity}: " in said
+        assert f"publish   {commodity}: " in output
         assert not latest_forecast(store_of(Settings()), commodity=commodity).empty
 
 
 @pytest.mark.usefixtures("at_providers")
 def test_a_code_without_six_digits_is_refused(magnetcast: Call) -> None:
-    code, _, said = magnetcast("ingest", "comtrade", "--commodity", "811292,8505")
+    code, _, output = magnetcast("ingest", "comtrade", "--commodity", "811292,8505")
 
     assert code == 1
-    assert "--commodity 8505 is no six-digit code" in said
+    assert "--commodity 8505 is no six-digit code" in output
 
 
 CUSTOMS = "Date,Commodity code,Trading partner code,Trading partner,Quantity,Unit,US dollar\n"
@@ -300,11 +300,11 @@ def test_lines_that_are_refused_wait_and_can_be_released_as_places_of_their_own(
     words = ("ingest", "customs", str(path), "--flow", "export")
 
     code, _, err = magnetcast(*words)
-    told = " ".join(err.split())
+    result = " ".join(err.split())
 
     assert code == 0
-    assert "1 lines of august.csv wait in quarantine as number 1" in told
-    assert "line 3, column 'Trading partner': '987 Utopia' is not a partner" in told
+    assert "1 lines of august.csv wait in quarantine as number 1" in result
+    assert "line 3, column 'Trading partner': '987 Utopia' is not a partner" in result
     assert set(stored()["destination"]) == {"JPN"}
     assert "nothing new in august.csv" in magnetcast(*words)[2]
     assert magnetcast("quarantine", "release", "1")[0] == 0

@@ -59,9 +59,9 @@ def test_a_scenario_is_answered_against_what_was_published(
     assert code == 0, err
     table = pd.read_csv(io.StringIO(out), keep_default_na=False)
     assert list(table.columns) == list(COLUMNS)
-    said = published.outcome.forecasts.set_index(["destination", "period"])["p50"]
+    predicted = published.outcome.forecasts.set_index(["destination", "period"])["p50"]
     base = table.set_index(["destination", "period"])["base_p50"]
-    pd.testing.assert_series_equal(base, said.loc[base.index], check_names=False, atol=1e-3)
+    pd.testing.assert_series_equal(base, predicted.loc[base.index], check_names=False, atol=1e-3)
     usa = table.loc[(table["destination"] == "USA") & (table["period"] > "2020-07")]
     assert (usa["difference_p50"] < 0).all()
     assert "scenario  Rate of 40." in err

@@ -33,22 +33,22 @@ def test_a_search_writes_the_spec_and_what_it_is_worth(
 ) -> None:
     out = tmp_path / "new" / "spec.json"
 
-    code, said, err = magnetcast(
+    code, output, err = magnetcast(
         *("train", "--tune", "2", "--panel", str(panel), "--before", "2019-06"),
         *("--horizon", "3", "--out", str(out)),
     )
 
-    assert (code, said) == (0, "")
+    assert (code, output) == (0, "")
     assert f"wrote {out}" in err
     found = json.loads(out.read_text(encoding="utf-8"))
     assert set(found["spec"]) == set(EngineSpec().choices) - {"threads"}
     assert EngineSpec(**found["spec"]).digest == found["digest"]
     assert found["trials"] == 2
-    [told] = found["panels"]
-    assert told["panel"] == "panel.csv"
-    assert told["cutoffs"] == ["2017-09", "2018-03", "2018-09"]
-    assert told["held_out_cutoff"] == "2019-03"
-    assert told["left_out"] is None
+    [result] = found["panels"]
+    assert result["panel"] == "panel.csv"
+    assert result["cutoffs"] == ["2017-09", "2018-03", "2018-09"]
+    assert result["held_out_cutoff"] == "2019-03"
+    assert result["left_out"] is None
     assert_one_run(place, found)
 
 

@@ -100,10 +100,10 @@ def test_a_server_that_was_started_again_is_told_and_is_no_alarm() -> None:
     twice = {"worker": [at("2026-11-24"), at("2026-11-25")]}
     health = SystemHealth(replace(FINE, restarts=twice), ())
 
-    told = status_lines(health)
+    output = status_lines(health)
 
     assert list(health_findings(health.facts)) == []
-    assert "Started again in the last day: worker, 2 times, last at 2026-11-25 00:00 UTC." in told
+    assert "Started again in the last day: worker, 2 times, last at 2026-11-25 00:00 UTC." in output
 
 
 @pytest.mark.parametrize("day", ["2026-11-20", "2026-11-22"])
@@ -192,9 +192,9 @@ def test_a_note_under_a_free_lock_tells_of_a_killed_process(tmp_path: Path) -> N
     assert busy
     assert not is_writing(settings)
     assert "failed" not in {one.alarm for one in during.alarms}
-    (told,) = [one.message for one in after.alarms if one.alarm == "failed"]
-    assert "the main job" in told
-    assert "was cut off before it ended" in told
+    (result,) = [one.message for one in after.alarms if one.alarm == "failed"]
+    assert "the main job" in result
+    assert "was cut off before it ended" in result
 
 
 def test_a_database_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:

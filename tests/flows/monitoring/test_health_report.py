@@ -12,27 +12,27 @@ LATER = at("2020-06-30")
 
 
 def test_the_service_is_told_what_status_tells(published: Published) -> None:
-    said = status_lines(examine(published.settings, LATER))
+    output = status_lines(examine(published.settings, LATER))
 
     found = health_report(published.settings, LATER)
 
-    assert [found.headline, *found.lines] == said[: 1 + len(found.lines)]
+    assert [found.headline, *found.lines] == output[: 1 + len(found.lines)]
     alarms = [
         f"{'BROKEN' if one.is_broken else 'WARNING'} {one.name}: {one.words} "
         f"(docs/operations.md#{one.name})"
         for one in found.alarms
     ]
-    assert alarms == said[1 + len(found.lines) :]
+    assert alarms == output[1 + len(found.lines) :]
     assert "stale" in {one.name for one in found.alarms}
     assert all(one.remedy for one in found.alarms)
 
 
 def test_the_runbook_has_a_paragraph_for_each_alarm_without_its_links() -> None:
-    told = runbook(RUNBOOK)
+    result = runbook(RUNBOOK)
 
-    assert set(get_args(Alarm)) <= set(told)
-    assert all(told[name] for name in get_args(Alarm))
-    assert not any("](" in paragraph for paragraphs in told.values() for paragraph in paragraphs)
+    assert set(get_args(Alarm)) <= set(result)
+    assert all(result[name] for name in get_args(Alarm))
+    assert not any("](" in paragraph for paragraphs in result.values() for paragraph in paragraphs)
 
 
 def test_without_the_docs_there_are_no_remedies(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ def test_a_publication_is_measured_by_every_monitor(published: Published) -> Non
 
     assert set(rows["monitor"]) == set(get_args(Monitor))
     assert (rows["as_of"] == at(AS_OF)).all()
-    said = rows.set_index("monitor")["words"]
-    assert "are needed to judge" in said["score-drift"]
-    assert said["slow"] == "1 finished runs; 6 are needed to judge"
+    result = rows.set_index("monitor")["words"]
+    assert "are needed to judge" in result["score-drift"]
+    assert result["slow"] == "1 finished runs; 6 are needed to judge"
 
 
 def test_a_model_keeps_what_its_later_questions_are_held_against(published: Published) -> None:

@@ -57,9 +57,9 @@ def test_the_worker_polls_the_pool_that_deployments_use() -> None:
 
 
 def test_commands_of_ours_exist() -> None:
-    told = [service["command"] for service in SERVICES.values()]
+    result = [service["command"] for service in SERVICES.values()]
 
-    for words in told:
+    for words in result:
         if words[0] == "magnetcast":
             assert isinstance(app[words[1]], App)
 

@@ -70,9 +70,9 @@ async def next_dates(deployment: DeploymentResponse, slug: str | None = None) ->
 def test_prefect_takes_every_deployment_with_a_real_flow_and_a_pool(
     deployed: dict[str, DeploymentResponse],
 ) -> None:
-    told = yaml.safe_load(FILE.read_text())["deployments"]
+    output = yaml.safe_load(FILE.read_text())["deployments"]
 
-    assert set(deployed) == {one["name"] for one in told}
+    assert set(deployed) == {one["name"] for one in output}
     for one in deployed.values():
         assert one.work_pool_name in POOLS
         assert one.entrypoint is not None

@@ -71,8 +71,8 @@ def test_a_number_that_went_to_another_process_is_not_ended(
     use(monkeypatch, page("one", free_port()))
     settings.run_dir.mkdir(parents=True)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
-        told = {"number": stranger.pid, "born": "1"}
-        (settings.run_dir / "one.json").write_text(json.dumps(told))
+        result = {"number": stranger.pid, "born": "1"}
+        (settings.run_dir / "one.json").write_text(json.dumps(result))
 
         down(settings)
 

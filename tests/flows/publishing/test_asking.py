@@ -20,16 +20,16 @@ def test_the_service_stands_on_the_published_rows_and_answers_as_the_command(
 ) -> None:
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
 
-    standing = published_scenario_snapshot(published.settings, rows)
-    told = ScenarioAnswerer(standing)(TARIFF.encode()).table
+    answer = published_scenario_snapshot(published.settings, rows)
+    result = ScenarioAnswerer(answer)(TARIFF.encode()).table
 
     stored = rows.set_index(["destination", "period"])["p50"]
-    assert sorted(standing.published["p50"]) == sorted(stored)
+    assert sorted(answer.published["p50"]) == sorted(stored)
     again = scenario_snapshot(published.settings, at(AS_OF))
     table = paired(again, read_scenario("what.yaml", TARIFF.encode(), again.context)).table
     for name in set(COLUMNS) - {"destination", "period", "warning"}:
-        assert told[name].to_numpy() == pytest.approx(table[name].to_numpy(), abs=2e-3), name
-    assert (told["difference_p50"] < 0).any()
+        assert result[name].to_numpy() == pytest.approx(table[name].to_numpy(), abs=2e-3), name
+    assert (result["difference_p50"] < 0).any()
 
 
 def test_a_publication_whose_model_is_gone_is_told(published: Published) -> None:

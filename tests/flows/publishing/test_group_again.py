@@ -48,8 +48,8 @@ def filled(new_folder: Callable[[], Path], data_dir: Path) -> Settings:
         world = make_partner_world(partners=24, months=39, first="2021-01", seed=seed)
         fill(settings, world.rows().assign(commodity=code), name=code)
         if code == GALLIUM:
-            told = float(world.tonnes.loc["USA", f"{REVISED}-01"])
-            cells = make_cells({"USA": {REVISED: 3.0 * told}})
+            result = float(world.tonnes.loc["USA", f"{REVISED}-01"])
+            cells = make_cells({"USA": {REVISED: 3.0 * result}})
             revised = make_partner_rows(cells.assign(available_at=at("2024-02-15")))
             fill(settings, revised.assign(commodity=code), name="revised")
     acts = (
@@ -84,9 +84,9 @@ def test_a_publication_of_a_group_is_made_again_bit_for_bit(
     monkeypatch.setenv("MAGNETCAST_HOME", str(filled.home))
 
     for day in (BEFORE, WIDENED):
-        code, _, said = magnetcast("replay", "--as-of", day, "--commodity", GRAPHITE)
+        code, _, output = magnetcast("replay", "--as-of", day, "--commodity", GRAPHITE)
 
-        assert (code, "every number is the same, bit for bit" in said) == (0, True), said
+        assert (code, "every number is the same, bit for bit" in output) == (0, True), output
 
 
 def test_figures_of_others_in_the_group_that_are_gone_are_named(
@@ -98,7 +98,7 @@ def test_figures_of_others_in_the_group_that_are_gone_are_named(
     found = reproduce(copy, at(BEFORE), GRAPHITE)
 
     assert found.again is None
-    assert [told.split(":")[0] for told in found.missing] == [
+    assert [result.split(":")[0] for result in found.missing] == [
         f"the figures of {GALLIUM}",
         "the controls on materials",
     ]
@@ -136,9 +136,9 @@ def test_a_change_is_split_into_months_revisions_and_controls(
     moved = ["new_actuals", "revised_actuals", "policy"]
     assert (found[moved].abs() > 0).all(axis=None)
     assert (found[["tariffs", "model", "reconciliation"]] == 0).all(axis=None)
-    said = capsys.readouterr().err
-    assert "months 2, figures revised 0; of the 1 others in the group months 2, revised 1" in said
-    assert "versions of controls 1" in said
+    output = capsys.readouterr().err
+    assert "months 2, figures revised 0; of the 1 others in the group months 2, revised 1" in output
+    assert "versions of controls 1" in output
 
 
 def test_another_table_in_the_group_is_a_change_of_the_model(filled: Settings) -> None:

@@ -80,8 +80,8 @@ def test_a_run_freezes_what_it_publishes_with_what_it_was_made_with(published: P
 
     assert (one["state"], one["rows"]) == ("published", 144)
     assert one["models"] == published.outcome.forecasts["model"].iloc[0]
-    for told in ("numpy", "lightgbm", "OMP_NUM_THREADS", "observations", "ingest", "code"):
-        assert f'"{told}"' in one["made_with"]
+    for result in ("numpy", "lightgbm", "OMP_NUM_THREADS", "observations", "ingest", "code"):
+        assert f'"{result}"' in one["made_with"]
     workspace = open_workspace(published.settings, one["as_of"])
     assert one["panel"] == workspace.history.panel(one["as_of"]).stored.digest
 
@@ -245,8 +245,8 @@ def test_a_fact_that_is_gone_is_named_with_its_table(copy: Settings) -> None:
     found = reproduce(copy, at(AS_OF))
 
     assert not found.is_same
-    [told] = found.missing
-    assert told.startswith("the facts of observations: ")
+    [result] = found.missing
+    assert result.startswith("the facts of observations: ")
     assert "numbers differ, most of all" in found.difference
 
 
@@ -259,7 +259,7 @@ def test_other_versions_of_packages_are_named(copy: Settings) -> None:
     found = reproduce(copy, at(AS_OF))
 
     assert found.is_same
-    assert any(told.startswith("numpy was 0.") for told in found.changed)
+    assert any(result.startswith("numpy was 0.") for result in found.changed)
 
 
 def test_other_last_digits_pass_only_on_another_processor(copy: Settings) -> None:

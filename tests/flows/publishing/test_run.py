@@ -205,11 +205,11 @@ def test_two_runs_at_once_leave_one_forecast_and_a_sound_store(
         )
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=900)[1] for process in both]
+    result = [process.communicate(timeout=900)[1] for process in both]
 
-    assert [process.returncode for process in both] == [0, 0], said
-    assert sum("nothing new since the forecast" in text for text in said) == 1
-    assert sum("144 rows as of 2020-04-22" in text for text in said) == 1
+    assert [process.returncode for process in both] == [0, 0], result
+    assert sum("nothing new since the forecast" in text for text in result) == 1
+    assert sum("144 rows as of 2020-04-22" in text for text in result) == 1
     rows = read_forecasts(store_of(Settings()))
     assert len(rows) == 144
     assert not rows.duplicated(["destination", "period"]).any()

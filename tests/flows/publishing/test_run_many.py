@@ -105,10 +105,10 @@ def test_each_commodity_is_published_under_its_key_by_the_model_of_its_group(
 
 
 def test_a_commodity_without_a_table_is_named_and_takes_no_other_down(filled: Filled) -> None:
-    said = filled.told["999999"]
+    result = filled.told["999999"]
 
-    assert isinstance(said, str)
-    assert said.startswith("No full partner table of commodity 999999")
+    assert isinstance(result, str)
+    assert result.startswith("No full partner table of commodity 999999")
 
 
 def test_each_table_is_forecast_from_its_own_last_month_and_adds_up(filled: Filled) -> None:
@@ -160,12 +160,12 @@ def test_the_command_names_what_was_not_forecast_and_fails(
         "999999,others,,lost\n"
     )
 
-    code, _, said = magnetcast("run", "--commodities", str(file), "--as-of", NOW)
+    code, _, output = magnetcast("run", "--commodities", str(file), "--as-of", NOW)
 
     assert code == 1
-    assert "table     811292 (gallium): 24 destinations, 2024-02 to 2025-01, 0 rows" in said
-    assert "table     999999 (lost): not forecast. No full partner table" in said
-    assert "error: 1 of 3 commodities were not forecast: 999999." in said
+    assert "table     811292 (gallium): 24 destinations, 2024-02 to 2025-01, 0 rows" in output
+    assert "table     999999 (lost): not forecast. No full partner table" in output
+    assert "error: 1 of 3 commodities were not forecast: 999999." in output
 
 
 @pytest.mark.slow
@@ -176,10 +176,10 @@ def test_a_table_that_cannot_be_published_takes_no_other_down(
     (settings.reports_dir).mkdir(parents=True)
     (settings.reports_dir / "2024-02-26-811292").write_text("a file where its report should go")
 
-    told = run_each(settings, at(NOW), MINERALS)
+    result = run_each(settings, at(NOW), MINERALS)
 
-    assert isinstance(told["811292"], str)
-    assert outcomes(told).keys() == {"250410"}
+    assert isinstance(result["811292"], str)
+    assert outcomes(result).keys() == {"250410"}
     failed = [
         one.message for one in examine(settings, at("2024-03-01")).alarms if one.alarm == "failed"
     ]
@@ -203,8 +203,10 @@ def test_a_control_announced_after_the_moment_changes_no_bit(
 
     assert honest.snapshots["811292"].model_version == rich.snapshots["811292"].model_version
     run_each(settings, at(NOW), MINERALS)
-    said = [latest_forecast(store_of(s), commodity="811292") for s in (filled.settings, settings)]
-    pd.testing.assert_frame_equal(said[0], said[1], check_exact=True)
+    predicted = [
+        latest_forecast(store_of(s), commodity="811292") for s in (filled.settings, settings)
+    ]
+    pd.testing.assert_frame_equal(predicted[0], predicted[1], check_exact=True)
 
 
 def test_news_of_a_control_makes_a_new_model(filled: Filled) -> None:
@@ -270,11 +272,11 @@ def labels_of(engine: Engine) -> dict[str, str]:
 def test_how_much_of_a_miss_carries_over_is_a_score_of_each_table(filled: Filled) -> None:
     for code in CODES:
         scores = read_scores(store_of(filled.settings), commodity=code)
-        (told,) = scores.loc[scores["metric"] == ERROR_AUTOCORRELATION].to_dict("records")
+        (result,) = scores.loc[scores["metric"] == ERROR_AUTOCORRELATION].to_dict("records")
 
-        assert 0.0 <= told["value"] <= 1.0
-        assert told["cells"] >= FEWEST_PAIRS
-        assert told["model"].startswith("group-")
+        assert 0.0 <= result["value"] <= 1.0
+        assert result["cells"] >= FEWEST_PAIRS
+        assert result["model"].startswith("group-")
 
 
 def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
@@ -290,10 +292,10 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
 
     run_each(filled.settings, at(NOW) + pd.Timedelta(days=1), MINERALS)
 
-    (told,) = read_planning(engine).alerts.to_dict("records")
-    assert told["fired"]
-    assert told["after"] == pytest.approx(2 * told["before"])
-    assert "natural graphite (250410), United States: median in" in told["message"]
+    (result,) = read_planning(engine).alerts.to_dict("records")
+    assert result["fired"]
+    assert result["after"] == pytest.approx(2 * result["before"])
+    assert "natural graphite (250410), United States: median in" in result["message"]
 
 
 @pytest.mark.slow

@@ -93,8 +93,8 @@ def test_a_run_on_all_tables_tells_one_line_of_each(
 ) -> None:
     run_tables_and_tell(filled.settings, at(NOW))
 
-    said = capsys.readouterr().err.splitlines()
-    assert said[-1].startswith(
+    output = capsys.readouterr().err.splitlines()
+    assert output[-1].startswith(
         f"table     850511: {PARTNERS} destinations, 2024-12 to 2025-11, 0 rows"
     )
 
@@ -102,10 +102,12 @@ def test_a_run_on_all_tables_tells_one_line_of_each(
 def test_report_and_published_rows_are_the_same(filled: Filled) -> None:
     folder = filled.settings.reports_dir / "2024-12-26-850511"
 
-    told = pd.read_csv(folder / "forecasts.csv").set_index(["destination", "period"])["p50"]
+    predicted = pd.read_csv(folder / "forecasts.csv").set_index(["destination", "period"])["p50"]
     stored = read_forecasts(store_of(filled.settings), commodity="850511")
     published = stored.set_index(["destination", "period"])["p50"]
-    pd.testing.assert_series_equal(told.sort_index(), published.sort_index(), check_dtype=False)
+    pd.testing.assert_series_equal(
+        predicted.sort_index(), published.sort_index(), check_dtype=False
+    )
     assert filled.outcome.report == folder / "index.html"
 
 
@@ -124,11 +126,11 @@ def test_the_run_is_noted_in_the_store_and_in_mlflow(filled: Filled) -> None:
 
     client, _ = mlflow_client.connect(filled.settings)
     assert isinstance(client, MlflowClient)
-    told = client.get_run(str(row["mlflow_run_id"]))
+    answer = client.get_run(str(row["mlflow_run_id"]))
     assert (row["flow"], row["status"]) == ("run-table", "finished")
-    assert told.data.tags["commodity"] == "850511"
-    assert told.data.tags["model_version"] == row["model_version"]
-    assert 0 < told.data.metrics["wape_ALL"] < 1
+    assert answer.data.tags["commodity"] == "850511"
+    assert answer.data.tags["model_version"] == row["model_version"]
+    assert 0 < answer.data.metrics["wape_ALL"] < 1
 
 
 def past_tables(settings: Settings) -> list[PartnerTable]:
@@ -163,9 +165,9 @@ def test_a_table_of_the_magnets_has_a_key_of_its_own(place: Path) -> None:  # no
     settings = Settings()
     fill(settings, WORLD.rows().assign(commodity="85051110", source="customs"))
 
-    stand = open_table(settings, at(NOW), "85051110")
+    result = open_table(settings, at(NOW), "85051110")
 
-    assert stand.config.published_as == "85051110-partners"
+    assert result.config.published_as == "85051110-partners"
     assert full_commodities(settings, at(NOW)) == ["85051110"]
 
 
@@ -217,11 +219,11 @@ def test_predict_and_panel_write_the_table_as_of_a_day(
     place: Path, magnetcast: Callable[..., tuple[int, str, str]]
 ) -> None:
     fill(Settings(), WORLD.rows())
-    told = ("--commodity", "850511", "--as-of", "2024-06-26", "--out", str(place / "out.csv"))
+    result = ("--commodity", "850511", "--as-of", "2024-06-26", "--out", str(place / "out.csv"))
 
-    assert magnetcast("panel", *told)[0] == 0
+    assert magnetcast("panel", *result)[0] == 0
     panel = pd.read_csv(place / "out.csv")
-    assert magnetcast("predict", *told)[0] == 0
+    assert magnetcast("predict", *result)[0] == 0
     forecast = pd.read_csv(place / "out.csv")
 
     assert list(panel.columns) == ["destination", "period", "tonnes"]
@@ -244,33 +246,35 @@ def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
     fill(honest, rows.loc[~later])
     fill(rich, pd.concat([rows.assign(value=rows["value"].where(~later, 1e6)), revision]))
 
-    said = [predict_table(settings, day, "850511", EngineSpec()) for settings in (honest, rich)]
+    predicted = [
+        predict_table(settings, day, "850511", EngineSpec()) for settings in (honest, rich)
+    ]
 
-    pd.testing.assert_frame_equal(said[0], said[1], check_exact=True)
+    pd.testing.assert_frame_equal(predicted[0], predicted[1], check_exact=True)
 
 
 def test_predict_refuses_a_commodity_and_a_panel_at_once(
     place: Path,  # noqa: ARG001 - a store of its own
     magnetcast: Callable[..., tuple[int, str, str]],
 ) -> None:
-    code, _, said = magnetcast("predict", "--commodity", "850511", "--panel", "x.csv")
+    code, _, output = magnetcast("predict", "--commodity", "850511", "--panel", "x.csv")
 
     assert code == 1
-    assert "name two things to forecast" in said
+    assert "name two things to forecast" in output
 
 
 def test_an_mlflow_that_is_broken_costs_a_table_its_record_alone(
     filled: Filled, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"no database, " * 1000)
-    stand = open_table(filled.settings, at(NOW), "850511")
+    result = open_table(filled.settings, at(NOW), "850511")
     away = filled.settings.model_copy(
         update={"tracking_uri": f"sqlite:///{tmp_path / 'mlflow.db'}"}
     )
     nothing = pd.DataFrame()
     seen = Backtest(nothing, nothing, nothing)
 
-    kept = record(replace(stand, settings=away), seen)
+    kept = record(replace(result, settings=away), seen)
 
     assert kept is None
     assert "850511: its record is incomplete: MLflow's database" in capsys.readouterr().err

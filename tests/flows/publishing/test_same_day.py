@@ -47,9 +47,9 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     assert magnetcast(*FIGURE)[0] == 0
 
     # Until it is published, scenarios are answered from what is published, as it was known then.
-    standing = scenario_snapshot(home, at(AS_OF))
-    assert standing.published["p50"].sum() == pytest.approx(first["p50"].sum())
-    assert published_scenario_snapshot(home, first).origin.cutoff == standing.origin.cutoff
+    result = scenario_snapshot(home, at(AS_OF))
+    assert result.published["p50"].sum() == pytest.approx(first["p50"].sum())
+    assert published_scenario_snapshot(home, first).origin.cutoff == result.origin.cutoff
 
     outcome = run(home, at(AS_OF))
 

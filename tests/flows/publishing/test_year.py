@@ -113,13 +113,13 @@ class World:
 
     def hand_in(self, release: Release, day: pd.Timestamp, *, cut: bool = False) -> int:
         """Ingest the figures of a release, perhaps cut off; return the exit code."""
-        told = self.levels.loc[self.levels["period_from"].isin(pd.to_datetime(release.months))]
+        result = self.levels.loc[self.levels["period_from"].isin(pd.to_datetime(release.months))]
         again = self.levels.loc[
             (self.levels["period_from"] == pd.Timestamp(release.revises or "1900-01"))
             & self.levels["destination"].isin(["USA", "WLD"])
         ]
         change = 0.05 * again.loc[again["destination"] == "USA", "value"].sum()
-        rows = pd.concat([told, again.assign(value=again["value"] + change)])
+        rows = pd.concat([result, again.assign(value=again["value"] + change)])
         path = self.folder / f"{release.months[-1]}{'-cut' if cut else ''}.csv"
         write_figures(path, rows, day)
         if cut:
@@ -134,9 +134,9 @@ class World:
     def alarms(self, moment: pd.Timestamp) -> set[str]:
         """Return what the status says is wrong."""
         self.stand(moment)
-        code, told, _ = self.magnetcast("status")
+        code, output, _ = self.magnetcast("status")
         assert code == 1
-        return set(re.findall(r"^(?:WARNING|BROKEN) (\S+):", told, re.MULTILINE)) - ALWAYS
+        return set(re.findall(r"^(?:WARNING|BROKEN) (\S+):", output, re.MULTILINE)) - ALWAYS
 
 
 def write_figures(path: Path, levels: pd.DataFrame, day: pd.Timestamp | None = None) -> None:

@@ -28,8 +28,8 @@ def compared(
         cells[name] += middle - cells["p50"]
     truth = cells[["destination", "period", "tonnes"]].drop_duplicates()
     scale = cells[["destination", "cutoff", "scale"]].drop_duplicates()
-    told = ["as_of", "model", "destination", "cutoff", "period", "horizon"]
-    forecasts = cells[[*told, *QUANTILE_COLUMNS, "mean"]]
+    result = ["as_of", "model", "destination", "cutoff", "period", "horizon"]
+    forecasts = cells[[*result, *QUANTILE_COLUMNS, "mean"]]
     keep(place.settings, cell_scores(forecasts, truth, scale), learning_rate=0.1)
     return place
 
@@ -74,11 +74,11 @@ def test_a_version_and_a_run_are_told_apart_by_choices_and_scores(
     point_at(compared.folder, data_dir, monkeypatch)
     run = other(compared.settings)
 
-    code, shown, said = magnetcast("compare", "1", run[:10], "--out", str(tmp_path / "both"))
+    code, shown, output = magnetcast("compare", "1", run[:10], "--out", str(tmp_path / "both"))
 
     assert code == 0
-    assert "A is version 1, run " in said
-    assert f"B is run {run[:12]} (backtest)" in said
+    assert "A is version 1, run " in output
+    assert f"B is run {run[:12]} (backtest)" in output
     assert ["learning_rate", "0.05", "0.1"] in [line.split() for line in shown.splitlines()]
     choices = pd.read_csv(tmp_path / "both" / "parameters.csv", index_col="choice", dtype=str)
     assert set(choices.index) == {"learning_rate", "model_version"}

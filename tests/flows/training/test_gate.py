@@ -80,15 +80,15 @@ def keep_cells(settings: Settings, model_version: str, cells: pd.DataFrame) -> N
 
 def cells_like(rows: pd.DataFrame, moment: str, *, bias: float) -> pd.DataFrame:
     """Build a challenger's cells of the months of a forecast, which came as that forecast said."""
-    said = rows.loc[rows["horizon"] <= 6, [*KEY, "horizon", "p50"]].assign(
+    result = rows.loc[rows["horizon"] <= 6, [*KEY, "horizon", "p50"]].assign(
         period=lambda own: pd.to_datetime(own["period"]), as_of=at(moment), model=MODEL
     )
     names = ("p05", "p10", "p25", "p75", "p90", "p95", "mean")
-    made = said.assign(
-        **dict.fromkeys(names, said["p50"] * (1 + bias)), p50=said["p50"] * (1 + bias)
+    made = result.assign(
+        **dict.fromkeys(names, result["p50"] * (1 + bias)), p50=result["p50"] * (1 + bias)
     )
-    truth = said[["destination", "period"]].assign(tonnes=said["p50"])
-    scale = said[["destination", "cutoff"]].drop_duplicates().assign(scale=20.0)
+    truth = result[["destination", "period"]].assign(tonnes=result["p50"])
+    scale = result[["destination", "cutoff"]].drop_duplicates().assign(scale=20.0)
     return cell_scores(made, truth, scale)
 
 
@@ -182,12 +182,12 @@ def test_a_model_that_nothing_compares_stays_in_shadow_until_a_person_accepts_it
     for text in own.artifact_dir.rglob("p50.txt"):
         text.write_text("tree\n", encoding="utf-8")
 
-    code, _, told = magnetcast("train", "--as-of", LATER)
+    code, _, output = magnetcast("train", "--as-of", LATER)
 
     assert code == 0
-    assert "version 2 stays challenger: paired origins: not compared" in told
-    assert "a person has to decide" in told
-    assert "shadow    version 2 forecast" in told
+    assert "version 2 stays challenger: paired origins: not compared" in output
+    assert "a person has to decide" in output
+    assert "shadow    version 2 forecast" in output
     assert aliases(own) == {"champion": 1, "challenger": 2}
     assert tags_of_version(own, 2)["decision"] == "not compared"
 
@@ -234,12 +234,12 @@ def test_after_a_rollback_all_agree_on_who_answers(released: Published) -> None:
 
     rollback(own, at(LATER), "bands too narrow")
 
-    told = lines_of(examine(own, at(LATER)))
-    assert f"Champion: version 1, {one}." in told
+    output = lines_of(examine(own, at(LATER)))
+    assert f"Champion: version 1, {one}." in output
     assert (
         f"The newest forecast was made by {two} (champion): it was taken back since (bands too "
         "narrow); the next run publishes anew."
-    ) in told
+    ) in output
     assert set(predict(own, at(LATER)).table["model"]) == {one}
 
     outcome = run(own, at(LATER))

@@ -127,6 +127,6 @@ def test_evidence_lost_for_one_destination_is_forecast_by_the_experts_and_publis
     )
     assert rows == 144
     latest = latest_forecast(store_of(twice))
-    told = latest.loc[latest["destination"] == "JPN", "reason"]
-    assert told.str.contains("no finite forecast from what is known").all()
+    result = latest.loc[latest["destination"] == "JPN", "reason"]
+    assert result.str.contains("no finite forecast from what is known").all()
     assert set(latest.loc[latest["destination"] != "JPN", "reason"]) == {""}

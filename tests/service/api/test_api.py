@@ -34,17 +34,17 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def test_a_forecast_is_what_was_published(client: TestClient) -> None:
-    told = client.get(f"{API}/forecasts/USA").json()
+    answer = client.get(f"{API}/forecasts/USA").json()
 
     published = make_drivers(make_forecasts()).query("destination == 'USA'")
-    assert [month["period"] for month in told["months"]] == list(published["period"])
-    assert [m["p50"] for m in told["months"]] == pytest.approx(list(published["p50"]), abs=5e-4)
-    assert (told["as_of"], told["cutoff"]) == ("2026-11-24T00:00:00Z", "2026-07")
-    assert [(c["horizon_from"], c["share"], c["forecasts"]) for c in told["coverage"]] == [
+    assert [month["period"] for month in answer["months"]] == list(published["period"])
+    assert [m["p50"] for m in answer["months"]] == pytest.approx(list(published["p50"]), abs=5e-4)
+    assert (answer["as_of"], answer["cutoff"]) == ("2026-11-24T00:00:00Z", "2026-07")
+    assert [(c["horizon_from"], c["share"], c["forecasts"]) for c in answer["coverage"]] == [
         (1, 0.78, 220), (4, 0.78, 220), (7, 0.78, 220)
     ]  # fmt: skip
-    assert told["months"][0]["drivers"][0]["name"] == "level of the last three months"
-    models.ForecastResponse.model_validate(told)
+    assert answer["months"][0]["drivers"][0]["name"] == "level of the last three months"
+    models.ForecastResponse.model_validate(answer)
 
 
 def test_months_and_quantiles_can_be_chosen(client: TestClient) -> None:
@@ -57,9 +57,9 @@ def test_months_and_quantiles_can_be_chosen(client: TestClient) -> None:
 
 
 def test_a_forecast_of_an_earlier_day_stays_as_it_was(client: TestClient) -> None:
-    told = client.get(f"{API}/forecasts/USA?as_of=2025-08-25").json()
+    answer = client.get(f"{API}/forecasts/USA?as_of=2025-08-25").json()
 
-    assert (told["as_of"], told["cutoff"]) == ("2025-08-25T00:00:00Z", "2025-07")
+    assert (answer["as_of"], answer["cutoff"]) == ("2025-08-25T00:00:00Z", "2025-07")
 
 
 def test_all_forecasts_come_as_a_forecast_file(client: TestClient) -> None:
@@ -73,20 +73,20 @@ def test_all_forecasts_come_as_a_forecast_file(client: TestClient) -> None:
 
 @pytest.mark.parametrize("path", LISTS)
 def test_every_list_answers_as_documented(client: TestClient, path: str) -> None:
-    told = client.get(f"{API}/{path}?limit=1000").json()
+    answer = client.get(f"{API}/{path}?limit=1000").json()
 
-    LISTS[path].model_validate(told)
-    assert told["total"] == len(told["items"])
-    assert told["total"] > 0 or path == "quarantine"
+    LISTS[path].model_validate(answer)
+    assert answer["total"] == len(answer["items"])
+    assert answer["total"] > 0 or path == "quarantine"
 
 
 @pytest.mark.parametrize("path", LISTS)
 def test_every_list_comes_as_csv_with_the_same_rows(client: TestClient, path: str) -> None:
-    told = client.get(f"{API}/{path}?limit=1000").json()
+    result = client.get(f"{API}/{path}?limit=1000").json()
     answer = client.get(f"{API}/{path}?limit=1000&format=csv")
 
     months = 15 if path == "forecasts" else 1
-    assert len(rows_of(answer.text)) == told["total"] * months
+    assert len(rows_of(answer.text)) == result["total"] * months
 
 
 def test_lists_come_in_pages_that_lead_to_each_other(client: TestClient) -> None:
@@ -137,9 +137,9 @@ def test_an_error_is_a_problem_document(
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    told = models.Problem.model_validate(answer.json())
-    assert said in told.detail
-    assert (told.status, told.instance) == (status, f"{API}/{path.split('?', maxsplit=1)[0]}")
+    result = models.Problem.model_validate(answer.json())
+    assert said in result.detail
+    assert (result.status, result.instance) == (status, f"{API}/{path.split('?', maxsplit=1)[0]}")
 
 
 def test_a_written_method_is_refused_as_a_problem(client: TestClient) -> None:
@@ -150,12 +150,12 @@ def test_a_written_method_is_refused_as_a_problem(client: TestClient) -> None:
 
 
 def test_revisions_of_one_figure_are_rows_of_their_own(client: TestClient) -> None:
-    told = client.get(f"{API}/figures?destination=WLD&period=2025-04&limit=1000").json()["items"]
+    answer = client.get(f"{API}/figures?destination=WLD&period=2025-04&limit=1000").json()["items"]
 
-    moments = [row["available_at"] for row in told]
+    moments = [row["available_at"] for row in answer]
     assert moments == sorted(moments, reverse=True)
-    assert all(row["period_from"] <= "2025-04" <= row["period_to"] for row in told)
-    assert {row["vintage"] for row in told} == {2}
+    assert all(row["period_from"] <= "2025-04" <= row["period_to"] for row in answer)
+    assert {row["vintage"] for row in answer} == {2}
 
 
 def test_history_tells_months_by_how_they_are_known(client: TestClient) -> None:
@@ -181,25 +181,25 @@ def test_events_are_searched_by_words_destination_and_instrument(client: TestCli
 
     assert found
     for event in found:
-        said = " ".join(str(value) for value in event.values()).casefold()
-        assert "fentanyl" in said
-        assert "china" in said
+        result = " ".join(str(value) for value in event.values()).casefold()
+        assert "fentanyl" in result
+        assert "china" in result
         assert event["instrument"] == "tariff_increase"
 
 
 def test_the_documentation_has_examples_and_an_answer_for_every_error(client: TestClient) -> None:
-    told = client.get(f"{API}/openapi.json").json()
+    answer = client.get(f"{API}/openapi.json").json()
 
-    assert told["openapi"].startswith("3.1")
-    for path, methods in told["paths"].items():
+    assert answer["openapi"].startswith("3.1")
+    for path, methods in answer["paths"].items():
         for told_of in methods.values():
             answers = told_of["responses"]
             assert {"404", "422", "429", "503"} <= set(answers), path
             assert list(answers["404"]["content"]) == ["application/problem+json"]
-    forecast = told["components"]["schemas"]["ForecastResponse"]["properties"]
+    forecast = answer["components"]["schemas"]["ForecastResponse"]["properties"]
     assert all("examples" in about for name, about in forecast.items() if name != "months")
-    assert "Problem" in told["components"]["schemas"]
-    assert not any("cdn" in line for line in json.dumps(told).split())
+    assert "Problem" in answer["components"]["schemas"]
+    assert not any("cdn" in line for line in json.dumps(answer).split())
 
 
 def test_probes_tell_life_readiness_and_counts(client: TestClient) -> None:

@@ -103,24 +103,24 @@ def test_how_much_carries_over_comes_from_the_published_backtest(
            "horizon_to": 6, "metric": ERROR_AUTOCORRELATION, "value": 0.0, "cells": 99}  # fmt: skip
     write_scores(engine, pd.DataFrame([row]))
     desk.app.state.shared.live.refresh()
-    told = desk.get(f"{API}/needs/1").json()
+    answer = desk.get(f"{API}/needs/1").json()
 
     assert usual["carry_over"] == USUAL_CARRY
     assert "no backtest published" in usual["carry_over_source"]
-    assert told["carry_over"] == 0.0
-    assert told["carry_over_source"] == "backtest as of 2026-11-24, 99 pairs of months"
-    assert told["buffer_95_t"] < usual["buffer_95_t"]
+    assert answer["carry_over"] == 0.0
+    assert answer["carry_over_source"] == "backtest as of 2026-11-24, 99 pairs of months"
+    assert answer["buffer_95_t"] < usual["buffer_95_t"]
     assert "carry_over" not in desk.get("/track-record").text
 
 
 @pytest.mark.parametrize("path", ["needs", "alert-rules", "overrides"])
 def test_writing_needs_a_token_that_may_write(engine: Engine, desk: TestClient, path: str) -> None:
-    told = {"needs": NEED, "alert-rules": RULE, "overrides": OVERRIDE}[path]
+    result = {"needs": NEED, "alert-rules": RULE, "overrides": OVERRIDE}[path]
     reader = create_token(engine, name="guest", scopes=["read"], at=NEWEST)
     desk.app.state.shared.live.refresh()
 
     codes = [
-        desk.post(f"{API}/{path}", json=told, headers={"Authorization": header})
+        desk.post(f"{API}/{path}", json=result, headers={"Authorization": header})
         for header in ("", f"Bearer {reader}")
     ]
 
@@ -261,9 +261,9 @@ def test_an_override_stands_beside_the_median_and_never_in_its_place(desk: TestC
 
     after = desk.get(f"{API}/forecasts/USA").json()
     month = next(m for m in after["months"] if m["period"] == "2026-12")
-    told = month.pop("override")
+    result = month.pop("override")
     assert after == before
-    assert (told["tonnes"], told["author"], told["reason"]) == (450.5, "desk", "two licences")
+    assert (result["tonnes"], result["author"], result["reason"]) == (450.5, "desk", "two licences")
     assert made["p50"] == pytest.approx(month["p50"], abs=1e-3)
     rows = desk.get(f"{API}/overrides").json()
     Page[models.OverrideResponse].model_validate(rows)
@@ -334,11 +334,11 @@ def test_every_list_comes_as_csv_with_the_same_rows(desk: TestClient, path: str)
     posted(desk, "alert-rules", RULE)
     posted(desk, "overrides", OVERRIDE)
 
-    told = desk.get(f"{API}/{path}").json()
+    result = desk.get(f"{API}/{path}").json()
     answer = desk.get(f"{API}/{path}?format=csv")
 
-    assert len(list(csv.DictReader(io.StringIO(answer.text)))) == told["total"]
-    assert told["total"] == {"alerts": 0, "audit": 4}.get(path, 1)
+    assert len(list(csv.DictReader(io.StringIO(answer.text)))) == result["total"]
+    assert result["total"] == {"alerts": 0, "audit": 4}.get(path, 1)
 
 
 def form(client: TestClient, path: str, told: dict, headers: dict | None = None) -> object:
@@ -406,9 +406,9 @@ def test_a_form_from_elsewhere_is_refused_whoever_sends_it(
 
 
 def test_where_a_browser_tells_no_site_its_origin_counts(desk: TestClient) -> None:
-    told = {**NEED, "tonnes": "600"}
+    result = {**NEED, "tonnes": "600"}
 
-    assert form(desk, "/needs", told, {"Origin": "http://testserver"}).status_code == 303
+    assert form(desk, "/needs", result, {"Origin": "http://testserver"}).status_code == 303
     assert desk.get("/needs").headers["referrer-policy"] == "same-origin"
     assert desk.get("/destinations/USA").headers["referrer-policy"] == "same-origin"
 
@@ -455,10 +455,10 @@ def test_a_form_that_makes_no_sense_is_shown_again_as_it_was_typed(
 def test_an_override_that_makes_no_sense_is_shown_again_on_its_page(
     desk: TestClient, engine: Engine
 ) -> None:
-    told = {"destination": "USA", "period": "2026-12", "as_of": "2026-11-24T00:00:00Z",
+    result = {"destination": "USA", "period": "2026-12", "as_of": "2026-11-24T00:00:00Z",
             "tonnes": "-5", "reason": 'say "no"'}  # fmt: skip
 
-    answer = form(desk, "/overrides", told)
+    answer = form(desk, "/overrides", result)
 
     assert answer.status_code == 400
     assert "Not saved. " in answer.text
@@ -468,7 +468,7 @@ def test_an_override_that_makes_no_sense_is_shown_again_on_its_page(
     assert '<option value="2026-12" selected>' in answer.text
     assert read_planning(engine).overrides.empty
     assert "Not saved" not in desk.get("/destinations/USA").text
-    assert form(desk, "/overrides", {**told, "destination": "XXX"}).status_code == 404
+    assert form(desk, "/overrides", {**result, "destination": "XXX"}).status_code == 404
 
 
 def test_a_form_asks_for_the_token_as_a_password(desk: TestClient) -> None:
@@ -509,12 +509,12 @@ def test_a_new_publication_moves_the_needs(engine: Engine, desk: TestClient) -> 
 
 
 def test_the_documentation_tells_what_writing_takes(desk: TestClient) -> None:
-    told = desk.get(f"{API}/openapi.json").json()
+    answer = desk.get(f"{API}/openapi.json").json()
 
     bodies = {"needs": "NewNeed", "alert-rules": "NewRule", "overrides": "NewOverride"}
     for path, model in bodies.items():
-        post = told["paths"][f"{API}/{path}"]["post"]
+        post = answer["paths"][f"{API}/{path}"]["post"]
         assert list(post["requestBody"]["content"]) == ["application/json"]
         assert "201" in post["responses"]
-        fields = told["components"]["schemas"][model]["properties"].values()
+        fields = answer["components"]["schemas"][model]["properties"].values()
         assert any("examples" in field for field in fields)

@@ -106,10 +106,10 @@ def test_a_backtest_of_the_goods_tells_how_much_carries_over(
     write_scores(store, pd.DataFrame([row]), commodity=GOODS)
     desk.app.state.shared.live.refresh()
 
-    told = desk.get(f"{API}/needs/{usual['id']}").json()
+    answer = desk.get(f"{API}/needs/{usual['id']}").json()
 
-    assert (told["carry_over"], usual["carry_over"]) == (0.0, USUAL_CARRY)
-    assert told["buffer_95_t"] < usual["buffer_95_t"]
+    assert (answer["carry_over"], usual["carry_over"]) == (0.0, USUAL_CARRY)
+    assert answer["buffer_95_t"] < usual["buffer_95_t"]
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ def test_an_override_of_other_goods_stands_beside_their_median_alone(desk: TestC
         "/destinations/USA", f"/goods/{GOODS}/destinations/USA", "/track-record",
         f"/goods/{GOODS}/track-record",
     )}  # fmt: skip
-    told = {place: "a new licence" in text or "no figure has been published yet" in text
+    result = {place: "a new licence" in text or "no figure has been published yet" in text
             for place, text in pages.items()}  # fmt: skip
-    assert list(told.values()) == [False, True, False, True]
+    assert list(result.values()) == [False, True, False, True]
     trail = desk.get(f"{API}/audit").json()["items"][0]
     assert trail["object"] == f"forecast {GOODS}|USA|2026-12|2026-11-24T00:00:00Z"
 
@@ -340,9 +340,9 @@ def test_rules_look_at_a_forecast_whose_panel_was_never_stored(settings: Setting
     add_goods(engine, as_of=early, cutoff="2020-11", with_panel=False)
     publish(engine, LATER, cutoff="2026-07", factor=3.0)
 
-    told = alert(settings, NOW)
+    result = alert(settings, NOW)
 
-    assert (told.looked, told.fired) == (2, 1)
+    assert (result.looked, result.fired) == (2, 1)
 
 
 def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -> None:
@@ -358,7 +358,7 @@ def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -
     terms = [found.attrib["term"] for found in feed.findall(f"{SPACE}entry/{SPACE}category")]
     rows = {e: desk.get(f"{API}/alerts{e}").json()["items"] for e in ("", f"?{OTHER}")}
     assert terms == [GOODS]
-    assert [[row["commodity"] for row in told] for told in rows.values()] == [[], [GOODS]]
+    assert [[row["commodity"] for row in result] for result in rows.values()] == [[], [GOODS]]
     assert f"commodity {GOODS}, France" in json.dumps(rows[f"?{OTHER}"])
 
 

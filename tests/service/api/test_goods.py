@@ -37,11 +37,11 @@ def shop(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_the_list_names_each_commodity_with_its_newest_forecast(shop: TestClient) -> None:
-    told = shop.get(f"{API}/commodities").json()
+    answer = shop.get(f"{API}/commodities").json()
 
-    Page[lists.CommodityResponse].model_validate(told)
-    assert [row["commodity"] for row in told["items"]] == ["85051110", GOODS]
-    magnets, other = told["items"]
+    Page[lists.CommodityResponse].model_validate(answer)
+    assert [row["commodity"] for row in answer["items"]] == ["85051110", GOODS]
+    magnets, other = answer["items"]
     assert (magnets["label"], magnets["months"], magnets["destinations"]) == (
         "rare-earth magnets", 15, 12,
     )  # fmt: skip
@@ -236,10 +236,10 @@ def test_what_a_planner_writes_beside_the_magnets_stands_beside_no_other_good(
     two_goods: Path, tmp_path: Path
 ) -> None:
     engine = open_store(copied(two_goods, tmp_path))
-    told = OverrideRow(
+    result = OverrideRow(
         "USA", pd.Timestamp("2026-12-01"), pd.Timestamp(NEWEST), 450.5, "a large order"
     )
-    add_override(engine, told, who=Actor("desk"), at=NEWEST + timedelta(days=1))
+    add_override(engine, result, who=Actor("desk"), at=NEWEST + timedelta(days=1))
 
     with TestClient(make_app(engine)) as opened:
         magnets, other = (

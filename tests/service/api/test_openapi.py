@@ -32,7 +32,7 @@ relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 def schema_of(rules: Rules, *, examples: int, coverage: bool) -> BaseSchema:
     """Return the API as it describes itself under some rules."""
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "seed": 7,
         "generation": {
             "mode": "all", "max-examples": examples, "deterministic": True, "database": "none",
@@ -54,7 +54,7 @@ def schema_of(rules: Rules, *, examples: int, coverage: bool) -> BaseSchema:
     what_if = answers(Path())
     worked_one = replace(what_if, worked=what_if.worked[-1:])
     app = make_app(create_engine("sqlite://"), rules, worked_one)
-    config = SchemathesisConfig.from_dict(told)
+    config = SchemathesisConfig.from_dict(result)
     return schemathesis.openapi.from_dict(app.openapi(), config=config)
 
 
@@ -87,9 +87,9 @@ def served(
 def writer(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Who may write, at a service that tells nothing without a token."""
     home = tmp_path_factory.mktemp("closed")
-    with served(published_store, home, CLOSED, answers(home)) as (told, token):
-        told.session.headers["Authorization"] = f"Bearer {token}"
-        yield told
+    with served(published_store, home, CLOSED, answers(home)) as (result, token):
+        result.session.headers["Authorization"] = f"Bearer {token}"
+        yield result
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +102,8 @@ def stranger(writer: Served) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def reader(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Who has no token, at a service that may be read without one and answers no scenarios."""
-    with served(published_store, tmp_path_factory.mktemp("open"), RULES) as (told, _):
-        yield told
+    with served(published_store, tmp_path_factory.mktemp("open"), RULES) as (result, _):
+        yield result
 
 
 closed = schema_of(CLOSED, examples=4, coverage=True)

@@ -28,12 +28,12 @@ BOMB = "\n".join(
 
 
 def test_a_scenario_is_answered_as_the_command_answers_it(asked: Asked) -> None:
-    told = asked.post(tariff(60)).json()
+    answer = asked.post(tariff(60)).json()
 
     expected = asked.asker()(tariff(60).encode()).table
     assert set(COLUMNS) <= set(ANSWER_COLUMNS)
-    models.ScenarioAnswer.model_validate(told)
-    found = {(row["destination"], row["period"]): row for row in told["months"]}
+    models.ScenarioAnswer.model_validate(answer)
+    found = {(row["destination"], row["period"]): row for row in answer["months"]}
     assert len(found) == len(expected) == 12 * 15
     for row in expected.to_dict("records"):
         assert found[row["destination"], row["period"]] == row
@@ -110,11 +110,11 @@ def test_an_unknown_destination_is_told_before_anything_is_computed(asked: Asked
 
 
 def test_worked_scenarios_are_listed_and_documented(asked: Asked) -> None:
-    told = asked.client.get("/api/v1/scenarios").json()
+    answer = asked.client.get("/api/v1/scenarios").json()
     document = asked.client.get("/api/v1/openapi.json").json()
 
-    models.Page[models.WorkedScenarioResponse].model_validate(told)
-    keys = [row["key"] for row in told["items"]]
+    models.Page[models.WorkedScenarioResponse].model_validate(answer)
+    keys = [row["key"] for row in answer["items"]]
     body = document["paths"]["/api/v1/scenarios"]["post"]["requestBody"]["content"]
     assert "us-tariff-60" in keys
     assert list(body["application/yaml"]["examples"]) == keys

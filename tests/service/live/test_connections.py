@@ -210,9 +210,9 @@ def test_a_large_head_and_a_body_of_many_chunks_pass() -> None:
     with serving() as address:
         assert asked(address, headers=many).status_code == 200
         assert asked(address, headers={**many, "x-more": ""}).status_code == 431
-        told = asked(address, "/post", content=iter([b"x"] * 1000))
+        result = asked(address, "/post", content=iter([b"x"] * 1000))
 
-    assert told.text == "1000"
+    assert result.text == "1000"
 
 
 def asked_headers() -> httpx.Headers:

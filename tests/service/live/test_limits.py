@@ -67,10 +67,10 @@ def test_too_many_requests_are_refused_as_a_problem(engine: Engine) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused_however_it_comes(guarded: TestClient) -> None:
-    told = guarded.post("/api/v1/notes", content=b"x" * 1001)
+    result = guarded.post("/api/v1/notes", content=b"x" * 1001)
     untold = guarded.post("/api/v1/notes", content=iter([b"x" * 600, b"x" * 600]))
 
-    for answer in (told, untold):
+    for answer in (result, untold):
         assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
         assert "MAGNETCAST_MAX_BODY_BYTES" in answer.json()["detail"]
 
@@ -222,9 +222,9 @@ def test_head_has_the_headers_of_get_and_no_body(client: TestClient, path: str) 
     ],
 )
 def test_a_path_tells_its_methods(client: TestClient, path: str, methods: str) -> None:
-    told, refused = client.options(path), client.patch(path)
+    answer, refused = client.options(path), client.patch(path)
 
-    assert (told.status_code, told.content, told.headers["allow"]) == (204, b"", methods)
+    assert (answer.status_code, answer.content, answer.headers["allow"]) == (204, b"", methods)
     assert (refused.status_code, refused.headers["allow"]) == (405, methods)
-    assert not any(name.startswith("access-control") for name in told.headers)
+    assert not any(name.startswith("access-control") for name in answer.headers)
     assert client.options("/nothing").status_code == 404

@@ -121,24 +121,24 @@ def test_only_months_frozen_before_their_release_are_a_track_record(
     nothing_proven = track.cells_of(publication)
     assert not nothing_proven["frozen_ahead"].any()
     known = publication.published.publications
-    told = known.assign(ahead_from=pd.Timestamp("2025-10-01"), state="published")
-    proven = replace(publication, published=replace(publication.published, publications=told))
+    result = known.assign(ahead_from=pd.Timestamp("2025-10-01"), state="published")
+    proven = replace(publication, published=replace(publication.published, publications=result))
 
     cells = track.cells_of(proven)
 
     assert len(track.live(cells)) + len(track.afterwards(cells)) == len(nothing_proven)
     assert track.live(cells)["period"].min() == pd.Timestamp("2025-10-01")
     assert track.afterwards(cells)["period"].max() < pd.Timestamp("2025-10-01")
-    held = replace(proven.published, publications=told.assign(state="held"))
+    held = replace(proven.published, publications=result.assign(state="held"))
     assert not track.cells_of(replace(proven, published=held))["frozen_ahead"].any()
 
 
 def test_a_newer_forecast_that_is_held_is_told(publication: Publication) -> None:
     known = publication.published.publications.tail(1)
-    told = known.assign(
+    result = known.assign(
         state="held", as_of=pd.Timestamp("2026-12-20", tz="UTC"), held_because="WLD +60%"
     )
-    waiting = replace(publication, published=replace(publication.published, publications=told))
+    waiting = replace(publication, published=replace(publication.published, publications=result))
 
     fresh = freshness_of(waiting, now=NOW)
 

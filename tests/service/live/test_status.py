@@ -38,11 +38,11 @@ def test_the_page_tells_who_answers_for_each_destination_and_the_last_runs(
 
 
 def test_programs_are_told_the_same(client: TestClient) -> None:
-    told = client.get("/api/v1/status").json()
+    answer = client.get("/api/v1/status").json()
 
-    assert told["code"] == 1
-    assert told["lines"] == ["The forecast stands.", "Champion: version 1."]
-    assert told["alarms"] == [
+    assert answer["code"] == 1
+    assert answer["lines"] == ["The forecast stands.", "Champion: version 1."]
+    assert answer["alarms"] == [
         {
             "alarm": "late-data",
             "broken": False,

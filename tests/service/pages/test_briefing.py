@@ -106,9 +106,11 @@ def test_earlier_forecasts_of_the_same_months_are_drawn(engine: Engine) -> None:
     shown = page_of(engine, "/destinations/USA")
 
     labels = [str(one.get("aria-label")) for one in shown.all("svg")]
-    said = next(label for label in labels if label.startswith("What each publication forecast"))
-    assert "as of 24 November 2026" in said
-    assert "as of 25 November 2026" in said
+    predicted = next(
+        label for label in labels if label.startswith("What each publication forecast")
+    )
+    assert "as of 24 November 2026" in predicted
+    assert "as of 25 November 2026" in predicted
 
 
 def test_the_track_record_is_drawn_with_its_numbers_in_words(client: TestClient) -> None:

@@ -30,8 +30,8 @@ PAGES = [
 def address(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("browsed")
     copied(published_store, home)
-    with serving(home) as (told, _):
-        yield told
+    with serving(home) as (result, _):
+        yield result
 
 
 @pytest.fixture(params=["light", "dark"])

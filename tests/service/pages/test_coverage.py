@@ -15,13 +15,13 @@ def test_pages_the_api_and_the_report_quote_the_same_coverage(
     status = "champion" if destination == "USA" else "fallback"
     groups = coverage_of(make_scores(), destination, status)
 
-    told = client.get(f"/api/v1/forecasts/{destination}").json()["coverage"]
+    answer = client.get(f"/api/v1/forecasts/{destination}").json()["coverage"]
     page = client.get(f"/destinations/{destination}").text
     record = client.get("/track-record").text
     report = render_page(make_report())
 
-    assert [one["words"] for one in told] == [one.words for one in groups]
-    assert [one["share"] for one in told] == [one.share for one in groups]
+    assert [one["words"] for one in answer] == [one.words for one in groups]
+    assert [one["share"] for one in answer] == [one.share for one in groups]
     sums = coverage_of(make_scores(), destination, status, SUM_COVERAGE)
     shown = next(one for one in sums if one.holds(6))
     assert f"three months together held: {shown.words}." in page

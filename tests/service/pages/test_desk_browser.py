@@ -70,7 +70,7 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
     assert page.locator("input[name=period_to]").input_value() == "2027-05"
     page.keyboard.press("Enter")
     page.wait_for_url("**/needs#need-1")
-    told = page.locator("article").inner_text()
+    result = page.locator("article").inner_text()
 
     page.locator("form[action='/alert-rules'] input[name=name]").focus()
     page.keyboard.type("Runs short")
@@ -89,8 +89,8 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
     page.keyboard.press("Enter")
     page.wait_for_url("**/destinations/USA#months-head")
 
-    assert "Motor plant <b>: 650\u00a0t a month for United States, Dec 2026 to May 2027" in told
-    assert "to cover 90" in told
+    assert "Motor plant <b>: 650\u00a0t a month for United States, Dec 2026 to May 2027" in result
+    assert "to cover 90" in result
     row = page.get_by_role("row", name="Dec 2026")
     assert "planning desk" in row.inner_text()
     assert "Two licences were granted" in row.inner_text()

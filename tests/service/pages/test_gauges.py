@@ -28,19 +28,19 @@ def test_what_the_monitors_found_last_is_told_and_nothing_older(engine: Engine) 
     save_readings(engine, rows, at=newer, as_of=NEWEST)
 
     with TestClient(make_app(engine)) as client:
-        told = client.get(METRICS).text.splitlines()
+        output = client.get(METRICS).text.splitlines()
 
-    assert 'magnetcast_alarm{alarm="feature-drift"} 1.0' in told
-    assert 'magnetcast_alarm{alarm="score-drift"} 0.0' in told
-    assert 'magnetcast_reading{monitor="feature-drift",subject="trade"} 1.5' in told
-    assert 'magnetcast_reading_bound{monitor="score-drift",subject="all"} NaN' in told
-    assert "magnetcast_measured_age_seconds 3600.0" in told
-    assert not any("naive" in line for line in told)
+    assert 'magnetcast_alarm{alarm="feature-drift"} 1.0' in output
+    assert 'magnetcast_alarm{alarm="score-drift"} 0.0' in output
+    assert 'magnetcast_reading{monitor="feature-drift",subject="trade"} 1.5' in output
+    assert 'magnetcast_reading_bound{monitor="score-drift",subject="all"} NaN' in output
+    assert "magnetcast_measured_age_seconds 3600.0" in output
+    assert not any("naive" in line for line in output)
 
 
 def test_a_store_that_was_never_measured_tells_of_its_forecast_alone(engine: Engine) -> None:
     with TestClient(make_app(engine)) as client:
-        told = client.get(METRICS).text
+        answer = client.get(METRICS).text
 
-    assert "magnetcast_forecast_age_seconds" in told
-    assert "magnetcast_alarm" not in told
+    assert "magnetcast_forecast_age_seconds" in answer
+    assert "magnetcast_alarm" not in answer

@@ -89,18 +89,18 @@ def test_a_page_can_be_read_by_machine_and_keyboard(page: Outline) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_bears_the_stamp(client: TestClient, path: str) -> None:
-    told = " ".join(Outline(client.get(path).text).text.split())
+    answer = " ".join(Outline(client.get(path).text).text.split())
 
-    assert "Data through July 2026 (latest figure published 31 Aug 2026)" in told
-    stamp, cited = told.split("Cite this forecast")
+    assert "Data through July 2026 (latest figure published 31 Aug 2026)" in answer
+    stamp, cited = answer.split("Cite this forecast")
     published = "published 25 Nov 2026 at 03:00 UTC"
     assert f"Forecast as of 24 Nov 2026, {published} as publication 2." in stamp
     assert "magnetcast-7" not in stamp.split("Forecast as of 24 Nov 2026")[1][:300]
     assert f"forecast as of 24 Nov 2026, publication 2, {published}." in cited
     assert "Model: magnetcast-7." in cited
-    assert "Next release expected about 20 Dec 2026, for November 2026" in told
-    assert "Late data: figures for August 2026 to October 2026" in told
-    assert "Fallback: last good model, training failed its gate: Thailand." in told
+    assert "Next release expected about 20 Dec 2026, for November 2026" in answer
+    assert "Late data: figures for August 2026 to October 2026" in answer
+    assert "Fallback: last good model, training failed its gate: Thailand." in answer
 
 
 def test_a_page_sets_no_cookie_and_is_guarded(client: TestClient) -> None:
@@ -141,9 +141,9 @@ def test_the_overview_tells_three_months_and_the_chance_of_less_than_last_year(
     client: TestClient,
 ) -> None:
     page = client.get("/").text
-    told = " ".join(Outline(page).text.split())
+    result = " ".join(Outline(page).text.split())
 
-    assert "China's exports to the world, November 2026 to January 2027:" in told
+    assert "China's exports to the world, November 2026 to January 2027:" in result
     for column in ("Nov 2026", "Dec 2026", "Jan 2027", "Total", "Change on the year"):
         assert f">{column}</th>" in page
     row = page[page.index("/destinations/USA") :].split("</tr>")[0]
@@ -266,10 +266,10 @@ def test_the_spreadsheet_has_the_published_numbers(client: TestClient) -> None:
 
     book = CalamineWorkbook.from_filelike(io.BytesIO(answer.content))
     rows = book.get_sheet_by_name("Forecast").to_python()
-    told = client.get("/api/v1/forecasts/USA").json()
+    result = client.get("/api/v1/forecasts/USA").json()
     assert book.sheet_names == ["Forecast", "History", "About"]
     place = rows[0].index("p50")
-    assert [row[place] for row in rows[1:]] == [month["p50"] for month in told["months"]]
+    assert [row[place] for row in rows[1:]] == [month["p50"] for month in result["months"]]
     assert 'filename="magnets_USA_2026-11-24.xlsx"' in answer.headers["content-disposition"]
 
 
@@ -281,6 +281,6 @@ def test_the_picture_is_a_picture(client: TestClient) -> None:
 
 
 def test_the_ledger_says_how_far_the_data_reach(client: TestClient) -> None:
-    told = " ".join(Outline(client.get("/policy").text).text.split())
+    answer = " ".join(Outline(client.get("/policy").text).text.split())
 
-    assert "The newest act in the data was announced on " in told
+    assert "The newest act in the data was announced on " in answer

@@ -38,9 +38,9 @@ def test_levers_make_the_scenario_they_say() -> None:
     )  # fmt: skip
 
     assert found.errors == {}
-    told = yaml.safe_load(found.text)
-    assert told.pop("name").startswith("tariff in United States: 60% from 2027-01-01; export")
-    assert told == yaml.safe_load(
+    result = yaml.safe_load(found.text)
+    assert result.pop("name").startswith("tariff in United States: 60% from 2027-01-01; export")
+    assert result == yaml.safe_load(
         """
         tariffs: [{importer: USA, rate_pct: 60, effective_from: 2027-01-01}]
         events:
@@ -108,14 +108,14 @@ def test_a_worked_scenario_fills_the_form(asked: Asked) -> None:
     for one in asked.desk.what_if.worked:
         form = form_like(one)
 
-        told, made = yaml.safe_load(one.text), yaml.safe_load(worked_again(one, form).text)
-        for side in (told, made):
+        result, made = yaml.safe_load(one.text), yaml.safe_load(worked_again(one, form).text)
+        for side in (result, made):
             side.pop("name")
             side.pop("description", None)
             for event in side.get("events", []):
                 if "instrument" in event:
                     event.pop("event_id")
-        assert made == told, one.key
+        assert made == result, one.key
 
 
 def worked_again(one: WorkedScenario, form: LeverForm) -> CheckedForm:
@@ -152,11 +152,11 @@ def test_files_of_the_page_say_what_the_api_says(asked: Asked) -> None:
     query = urlencode({"destination": "USA", **TARIFF})
 
     text = asked.client.get(f"/what-if/scenario.yaml?{query}")
-    told = asked.client.get(f"/what-if/answer.json?{query}")
+    answer = asked.client.get(f"/what-if/answer.json?{query}")
     rows = asked.client.get(f"/what-if/answer.csv?{query}")
 
     assert text.headers["content-type"] == "application/yaml"
-    assert asked.post(text.content).content == told.content
+    assert asked.post(text.content).content == answer.content
     assert rows.content == asked.post(text.content, "?format=csv").content
 
 

@@ -52,16 +52,16 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    told = Receiver()
+    result = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            told.taken.append(({k.lower(): v for k, v in self.headers.items()}, body))
-            status = told.statuses.pop(0) if len(told.statuses) > 1 else told.statuses[0]
+            result.taken.append(({k.lower(): v for k, v in self.headers.items()}, body))
+            status = result.statuses.pop(0) if len(result.statuses) > 1 else result.statuses[0]
             self.send_response(status)
             if status == 302:
-                self.send_header("Location", f"http://127.0.0.1:{told.port}/elsewhere")
+                self.send_header("Location", f"http://127.0.0.1:{result.port}/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -69,10 +69,10 @@ def receiver() -> Iterator[Receiver]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.port = server.server_port
+    result.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    yield told
+    yield result
     server.shutdown()
     thread.join()
     server.server_close()
@@ -151,10 +151,10 @@ def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
         add_rule(engine, rule, who=WHO, at=NOW, since=NEWEST)
     publish(engine, LATER, cutoff="2026-07", factor=0.6)
 
-    told = alert(settings, NOW)
+    result = alert(settings, NOW)
 
     rows = read_planning(engine).alerts.sort_values("rule_id")
-    assert (told.looked, told.fired) == (3, 3)
+    assert (result.looked, result.fired) == (3, 3)
     short = rows.iloc[0]
     assert short["after"] - short["before"] >= 0.1
     assert months[0] <= short["period"] <= months[1]
@@ -188,9 +188,9 @@ def test_a_webhook_that_fails_twice_takes_the_third_try(
     number, uid = median_rule(engine, url=receiver.url)
     publish(engine, LATER, cutoff="2026-07", factor=2.0)
 
-    told, again = (alert(settings, NOW, sender=sender) for _ in range(2))
+    result, again = (alert(settings, NOW, sender=sender) for _ in range(2))
 
-    assert (told.taken, told.failed, again.taken, again.failed) == (1, 0, 0, 0)
+    assert (result.taken, result.failed, again.taken, again.failed) == (1, 0, 0, 0)
     assert waits == [1.0, 2.0]
     assert len(receiver.taken) == 3
     ids = {headers["webhook-id"] for headers, _ in receiver.taken}
@@ -217,10 +217,10 @@ def test_what_is_refused_for_good_is_not_tried_again_at_once(
     median_rule(store_of(settings), url=receiver.url)
     publish(store_of(settings), LATER, cutoff="2026-07", factor=2.0)
 
-    told = alert(settings, NOW, sender=sender)
+    result = alert(settings, NOW, sender=sender)
 
     (row,) = read_planning(store_of(settings)).alerts.to_dict("records")
-    assert (told.taken, told.failed, len(receiver.taken)) == (0, 1, tries)
+    assert (result.taken, result.failed, len(receiver.taken)) == (0, 1, tries)
     assert row["trouble"] == f"HTTP {status} from 127.0.0.1:{receiver.port}"
     assert pd.isna(row["delivered_at"])
 
@@ -258,9 +258,9 @@ def test_an_address_that_turned_inward_is_not_called(
     publish(store_of(settings), LATER, cutoff="2026-07", factor=2.0)
     closed = settings.model_copy(update={"alert_networks": ""})
 
-    told = alert(closed, NOW, sender=sender)
+    result = alert(closed, NOW, sender=sender)
 
-    assert (told.failed, receiver.taken) == (1, [])
+    assert (result.failed, receiver.taken) == (1, [])
     assert (
         "127.0.0.1 is not a public address"
         in read_planning(store_of(settings)).alerts["trouble"][0]

@@ -45,7 +45,7 @@ def receiver(house: trustme.CA) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            told.taken.append(self.headers["Host"])
+            result.taken.append(self.headers["Host"])
             self.send_response(204)
             self.end_headers()
 
@@ -57,10 +57,10 @@ def receiver(house: trustme.CA) -> Iterator[Receiver]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # a handshake that its client broke off
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    told = Receiver(server.server_port)
+    result = Receiver(server.server_port)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    yield told
+    yield result
     server.shutdown()
     thread.join()
     server.server_close()

@@ -22,7 +22,7 @@ def make_table_report(**changes: object) -> ReportInput:
     history = make_panel()[["destination", "period", "tonnes"]].assign(
         stderr_t=0.0, kind="observed"
     )
-    told = {
+    result = {
         "commodity": "850511",
         "as_of": AS_OF,
         "cutoff": CUTOFF,
@@ -34,7 +34,7 @@ def make_table_report(**changes: object) -> ReportInput:
         "data_vintage": "f00d",
         "sections": False,
     }
-    return ReportInput(**{**told, **changes})  # type: ignore[arg-type]
+    return ReportInput(**{**result, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,9 @@ def test_a_report_that_is_not_drawn_has_the_numbers_alone(tmp_path: Path) -> Non
 
 
 def test_a_label_is_said_with_the_code_and_may_be_anything_that_prints(tmp_path: Path) -> None:
-    told = make_table_report(label="磁 <magnets>", pictures=False)
+    result = make_table_report(label="磁 <magnets>", pictures=False)
 
-    page = write_report(told, tmp_path / "told").read_text(encoding="utf-8")
+    page = write_report(result, tmp_path / "told").read_text(encoding="utf-8")
 
     assert "<h1>China's exports of 磁 &lt;magnets&gt; (850511) to 10 destinations" in page
 
@@ -97,8 +97,8 @@ def test_the_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path) -> No
 
 
 def test_without_a_backtest_the_page_says_so(tmp_path: Path) -> None:
-    told = make_table_report(scores=pd.DataFrame(), notes=(), pictures=False)
-    page = write_report(told, tmp_path / "report")
+    result = make_table_report(scores=pd.DataFrame(), notes=(), pictures=False)
+    page = write_report(result, tmp_path / "report")
 
     text = page.read_text(encoding="utf-8")
     assert "its accuracy is not known" in text

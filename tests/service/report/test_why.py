@@ -14,12 +14,12 @@ def changed(**changes: float) -> dict[str, float]:
 
 
 def test_a_forecast_is_told_in_three_sentences_whose_numbers_add_up() -> None:
-    told = parts(
+    result = parts(
         season=22.0, momentum=-14.0, tariffs=-9.0, world=6.0, experts=5.4, past_errors=1.2,
         policy=0.4,
     )  # fmt: skip
 
-    assert forecast_sentences("USA", "2027-01", told) == [
+    assert forecast_sentences("USA", "2027-01", result) == [
         "United States, January 2027: 492 t.",
         (
             "The average of the last twelve known months is 480 t; seasonal pattern: +22 t; recent "
@@ -33,9 +33,9 @@ def test_a_forecast_is_told_in_three_sentences_whose_numbers_add_up() -> None:
 
 
 def test_rounding_never_breaks_the_sum() -> None:
-    told = parts(level=100.4, season=0.4, momentum=0.4, tariffs=0.4)
+    result = parts(level=100.4, season=0.4, momentum=0.4, tariffs=0.4)
 
-    assert forecast_sentences("DEU", "2026-03", told) == [
+    assert forecast_sentences("DEU", "2026-03", result) == [
         "Germany, March 2026: 102 t.",
         "The average of the last twelve known months is 101 t; seasonal pattern: +1 t.",
     ]
@@ -55,9 +55,9 @@ def test_a_forecast_that_nothing_moves_is_its_level() -> None:
 
 
 def test_what_cannot_be_reproduced_is_told() -> None:
-    told = forecast_sentences("USA", "2026-03", parts() | {"not_reproduced": 30.0})
+    predicted = forecast_sentences("USA", "2026-03", parts() | {"not_reproduced": 30.0})
 
-    assert told[1].endswith("; no longer reproducible: +30 t.")
+    assert predicted[1].endswith("; no longer reproducible: +30 t.")
 
 
 @pytest.mark.parametrize(
@@ -68,27 +68,27 @@ def test_what_cannot_be_reproduced_is_told() -> None:
     ],
 )
 def test_a_change_is_told_with_both_days(moved: float, head: str) -> None:
-    told = change_sentences(
+    result = change_sentences(
         "JPN", "2026-05", changed(tariffs=moved), after=512.0, days=("2026-03-25", "2026-04-25")
     )
 
     sign = "+" if moved > 0 else MINUS
-    assert told == [head, f"New tariffs: {sign}{abs(moved):.0f} t."]
+    assert result == [head, f"New tariffs: {sign}{abs(moved):.0f} t."]
 
 
 def test_no_change_is_told_as_none() -> None:
-    told = change_sentences(
+    result = change_sentences(
         "JPN", "2026-05", changed(), after=512.0, days=("2026-03-25", "2026-04-25")
     )
 
-    assert told == [
+    assert result == [
         "Japan, May 2026: 512 t as of 2026-04-25, the same as on 2026-03-25.",
         "No cause of change.",
     ]
 
 
 def test_changes_that_cancel_out_are_told_all_the_same() -> None:
-    told = change_sentences(
+    result = change_sentences(
         "JPN",
         "2026-05",
         changed(policy=9.0, model=-9.0),
@@ -96,11 +96,11 @@ def test_changes_that_cancel_out_are_told_all_the_same() -> None:
         days=("2026-03-25", "2026-04-25"),
     )
 
-    assert told[0].endswith("the same as on 2026-03-25.")
-    assert told[1] == f"New policy events: +9 t; newer model: {MINUS}9 t."
+    assert result[0].endswith("the same as on 2026-03-25.")
+    assert result[1] == f"New policy events: +9 t; newer model: {MINUS}9 t."
 
 
 def test_what_is_left_is_told_alone_where_nothing_else_is_large() -> None:
-    told = parts(level=500.0, season=9.0, momentum=8.0, tariffs=7.0, world=2.0, policy=1.0)
+    result = parts(level=500.0, season=9.0, momentum=8.0, tariffs=7.0, world=2.0, policy=1.0)
 
-    assert forecast_sentences("USA", "2027-01", told)[2] == "Other: +3 t."
+    assert forecast_sentences("USA", "2027-01", result)[2] == "Other: +3 t."

@@ -40,8 +40,8 @@ def test_a_day_is_told_what_was_known_by_then_and_all_of_it(task: Task) -> None:
     questions = list(task.questions())
 
     assert [f"{q.as_of:%Y-%m-%d}" for q in questions] == ["2020-09-25", "2020-10-25", "2020-11-25"]
-    told = [len(question.facts["observations"]) for question in questions]
-    assert told == sorted(set(told))
+    result = [len(question.facts["observations"]) for question in questions]
+    assert result == sorted(set(result))
     for question in questions:
         assert all(
             (rows["available_at"] <= question.as_of).all() for rows in question.facts.values()
@@ -52,14 +52,14 @@ def test_a_day_is_told_what_was_known_by_then_and_all_of_it(task: Task) -> None:
 
 
 def test_the_naive_entry_answers_every_day_and_is_scored_as_the_product_scores(task: Task) -> None:
-    said = entered(ENTRIES / "seasonal_naive.py", task)
+    result = entered(ENTRIES / "seasonal_naive.py", task)
 
-    found = scores(said, task).set_index("scope")
+    found = scores(result, task).set_index("scope")
 
-    said["period"] = pd.to_datetime(said["period"])
+    result["period"] = pd.to_datetime(result["period"])
     truth = task.truth.assign(period=pd.to_datetime(task.truth["period"]))
     scale = task.scale.rename(columns={"as_of": "cutoff"})
-    named = said.rename(columns={"as_of": "cutoff"}).assign(model="seasonal_naive")
+    named = result.rename(columns={"as_of": "cutoff"}).assign(model="seasonal_naive")
     expected = summarise(cell_scores(named, truth, scale), horizons=(1, 6))
     expected = expected.pivot_table(index="scope", columns="metric", values="value")
     for metric in ("wape", "sql", "coverage80"):
@@ -70,10 +70,10 @@ def test_the_naive_entry_answers_every_day_and_is_scored_as_the_product_scores(t
 def test_our_own_forecasts_are_an_entry(task: Task) -> None:
     folder = task._panels.parent
 
-    said = entered(folder / "magnetcast.csv", task)
+    result = entered(folder / "magnetcast.csv", task)
 
-    assert len(said) == len(task.asked)
-    assert scores(said, task)["wape"].between(0, 1).all()
+    assert len(result) == len(task.asked)
+    assert scores(result, task)["wape"].between(0, 1).all()
 
 
 @pytest.mark.parametrize(

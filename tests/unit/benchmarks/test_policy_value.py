@@ -86,7 +86,8 @@ def test_acts_announced_after_a_cutoffs_figures_came_out_change_no_covariate(
     )
 
     true, false = (
-        duty_covariates(imports(), 6, tmp_path, told).at(CUTOFF, 6) for told in (steps, poisoned)
+        duty_covariates(imports(), 6, tmp_path, result).at(CUTOFF, 6)
+        for result in (steps, poisoned)
     )
 
     assert late.any()
@@ -103,8 +104,8 @@ def test_months_and_acts_after_the_cutoff_change_no_forecast(tmp_path: Path) -> 
     poisoned = steps.assign(points=steps["points"].where(~late, 900.0))
 
     true, false = (
-        forecasts_at(informed(one, tmp_path, told), CUTOFF, spec=QUICK)
-        for one, told in ((table, steps), (wild, poisoned))
+        forecasts_at(informed(one, tmp_path, result), CUTOFF, spec=QUICK)
+        for one, result in ((table, steps), (wild, poisoned))
     )
 
     pd.testing.assert_frame_equal(true, false, check_exact=True)
@@ -169,10 +170,10 @@ def test_a_ratio_below_one_is_a_gain() -> None:
         ]
     )  # fmt: skip
 
-    told = compared(Window("panel", "months", cells), "features", 1)
+    result = compared(Window("panel", "months", cells), "features", 1)
 
-    assert told["ratio"] == "0.500"
-    assert told["5% to 95%"] == "0.50 to 0.50"
+    assert result["ratio"] == "0.500"
+    assert result["5% to 95%"] == "0.50 to 0.50"
 
 
 def informed(table: pd.DataFrame, folder: Path, steps: pd.DataFrame) -> PanelSnapshot:

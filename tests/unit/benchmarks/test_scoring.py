@@ -24,9 +24,9 @@ def forecast(model: str, destination: str, period: str, *, p50: float) -> dict[s
 
 
 def test_errors_are_scaled_by_the_difference_to_the_year_before() -> None:
-    said = pd.DataFrame([forecast("ours", "A", "2022-02", p50=101.0)])
+    predicted = pd.DataFrame([forecast("ours", "A", "2022-02", p50=101.0)])
 
-    cell = measured(truth(), said).iloc[0]
+    cell = measured(truth(), predicted).iloc[0]
 
     assert cell["scale"] == 12.0
     assert cell["horizon"] == 2
@@ -39,17 +39,17 @@ def test_errors_are_scaled_by_the_difference_to_the_year_before() -> None:
 
 
 def test_series_that_never_moved_are_left_out() -> None:
-    said = pd.DataFrame(
+    result = pd.DataFrame(
         [forecast("ours", name, "2022-01", p50=124.0) for name in ("A", "B")],
     )
 
-    scores = scores_of(measured(truth(), said))
+    scores = scores_of(measured(truth(), result))
 
     assert scores.loc["ours", ["mase", "covered", "cells"]].to_list() == [0.0, 1.0, 1.0]
 
 
 def test_only_cells_of_every_model_are_scored() -> None:
-    said = pd.DataFrame(
+    result = pd.DataFrame(
         [
             forecast("ours", "A", "2022-01", p50=124.0),
             forecast("ours", "A", "2022-02", p50=124.0),
@@ -57,7 +57,7 @@ def test_only_cells_of_every_model_are_scored() -> None:
         ]
     )
 
-    assert shared(said)["period"].to_list() == ["2022-02", "2022-02"]
+    assert shared(result)["period"].to_list() == ["2022-02", "2022-02"]
 
 
 def test_the_heaviest_series_is_told_with_its_share_by_model() -> None:

@@ -43,11 +43,11 @@ def test_facts_of_later_change_no_analog(day: str) -> None:
     events, figures = facts(world)
     known = [f.loc[f["available_at"] <= at(day)] for f in (events, figures)]
 
-    told = analogs_at(events, figures, as_of=at(day))
+    result = analogs_at(events, figures, as_of=at(day))
 
     expected = analogs_at(known[0], known[1], as_of=at(day))
-    assert [a.event_id for a in told] == [a.event_id for a in expected]
-    for one, other in zip(told, expected, strict=True):
+    assert [a.event_id for a in result] == [a.event_id for a in expected]
+    for one, other in zip(result, expected, strict=True):
         np.testing.assert_array_equal(one.kept, other.kept)
 
 

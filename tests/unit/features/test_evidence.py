@@ -48,19 +48,19 @@ def cell(panel: EvidencePanel, destination: str, month: str) -> pd.Series:
 
 def test_published_levels_are_met_within_their_rounding() -> None:
     table = cells(small())
-    said = levels()
+    result = levels()
 
     found = [
         table.loc[period, name]
-        for name, period in zip(said["destination"], said["period_from"], strict=True)
+        for name, period in zip(result["destination"], result["period_from"], strict=True)
     ]
 
-    assert np.abs(np.array(found) - said["value"]).max() <= 0.5
+    assert np.abs(np.array(found) - result["value"]).max() <= 0.5
 
 
 def test_what_nobody_published_is_the_world_less_the_others() -> None:
-    said = levels().pivot_table(index="period_from", columns="destination", values="value")
-    rest = said["WLD"] - said.drop(columns="WLD").sum(axis=1)
+    result = levels().pivot_table(index="period_from", columns="destination", values="value")
+    rest = result["WLD"] - result.drop(columns="WLD").sum(axis=1)
 
     found = cells(small())["ROW"]
 

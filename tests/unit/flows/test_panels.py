@@ -90,12 +90,12 @@ def test_the_magnets_are_given_the_evidence_panel_and_only_once(
     publish(engine, COMMODITY, at("2019-07-25"))
 
     store_missing_panels(engine)
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     store_missing_panels(engine)
 
     solved = evidence_panel(make_levels(last="2019-06"), as_of=at("2019-07-25"))
     assert [panel.digest for panel in behind(engine)] == [solved.stored.digest]
-    assert "the panel behind publication 1 (85051110 as of 2019-07-25) is stored" in told
+    assert "the panel behind publication 1 (85051110 as of 2019-07-25) is stored" in output
     assert capsys.readouterr().err == ""
 
 

@@ -48,10 +48,10 @@ def test_parts_are_scored_as_the_file_is(settings: Settings, tmp_path: Path) -> 
     expected = backtest_panel(PanelForecaster(), PanelSnapshot(read_panel(file).table, 6), months)
     own = expected.forecasts.loc[expected.forecasts["model"] == MODEL]
     for label in CUTOFFS:
-        said = read_forecasts(tmp_path / "out" / "forecasts" / label)
+        predicted = read_forecasts(tmp_path / "out" / "forecasts" / label)
         asked = own.loc[own["cutoff"] == label].sort_values(["destination", "horizon"])
         for name in ("p05", "p10", "p50", "p90", "p95", "mean"):
-            assert said[name].tolist() == asked[name].tolist()
+            assert predicted[name].tolist() == asked[name].tolist()
     cells = expected.cells.loc[expected.cells["model"].isin([MODEL, *BASELINES])]
     asked = scoreboard(cells)
     asked = asked.loc[asked["kind"] != "destination"]

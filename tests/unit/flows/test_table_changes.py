@@ -39,11 +39,11 @@ class Twice:
 
 
 def publish(settings: Settings, day: str) -> None:
-    stand = open_table(settings, at(day), COMMODITY)
-    vintage = stand.data_vintage
+    result = open_table(settings, at(day), COMMODITY)
+    vintage = result.data_vintage
     publish_forecasts(
-        stand.engine,
-        forecast_table_at(stand),
+        result.engine,
+        forecast_table_at(result),
         as_of=at(day),
         data_vintage=vintage,
         commodity=COMMODITY,
@@ -54,9 +54,9 @@ def publish(settings: Settings, day: str) -> None:
 def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
     settings = Settings(home=tmp_path_factory.mktemp("twice"), threads=1)
     world = make_partner_world(partners=40, months=48)
-    told = float(world.tonnes.loc["USA", f"{REVISED}-01"])
+    result = float(world.tonnes.loc["USA", f"{REVISED}-01"])
     revision = make_partner_rows(
-        make_cells({"USA": {REVISED: 3.0 * told}}).assign(available_at=at("2023-12-15"))
+        make_cells({"USA": {REVISED: 3.0 * result}}).assign(available_at=at("2023-12-15"))
     )
     rows = pd.concat([world.rows(), revision], ignore_index=True)
     write_batch(
@@ -110,10 +110,10 @@ def test_the_steps_replace_one_input_after_the_other(twice: Twice) -> None:
     assert steps[-1] is last.tables[COMMODITY]
     month = pd.Period(REVISED, "M")
     place = steps[-1].cutoff - (pd.Period("2023-12", "M") - month).n
-    told = [float(step.tonnes.loc["USA", place]) for step in steps]
+    result = [float(step.tonnes.loc["USA", place]) for step in steps]
     assert [step.cutoff - steps[0].cutoff for step in steps] == [0, 0, 2, 2, 2]
-    assert told[3] == pytest.approx(3.0 * told[0])
-    assert told[:3] == [told[0]] * 3
+    assert result[3] == pytest.approx(3.0 * result[0])
+    assert result[:3] == [result[0]] * 3
     assert steps[2].tonnes.iloc[:, -2:].equals(steps[-1].tonnes.iloc[:, -2:])
 
 
@@ -144,7 +144,7 @@ def test_the_command_tells_what_changed_a_table(
 
     explain("USA", commodity=COMMODITY, since=BEFORE, as_of=AFTER, period="2024-06")
 
-    text, said = capsys.readouterr()
-    assert "United States, June 2024:" in said
-    assert f"as of {AFTER}" in said
+    text, output = capsys.readouterr()
+    assert "United States, June 2024:" in output
+    assert f"as of {AFTER}" in output
     assert "revised_actuals" in text

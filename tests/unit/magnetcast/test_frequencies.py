@@ -33,8 +33,8 @@ def test_a_frequency_may_be_named_or_told(freq: str | None) -> None:
 
     found = mc.Forecaster(rounds=5).fit(panel, freq=freq).predict(2)
 
-    told = mc.Forecaster(rounds=5).fit(panel).predict(2)
-    pd.testing.assert_frame_equal(found, told)
+    predicted = mc.Forecaster(rounds=5).fit(panel).predict(2)
+    pd.testing.assert_frame_equal(found, predicted)
 
 
 def test_sums_of_quarters_add_up() -> None:

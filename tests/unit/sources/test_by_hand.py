@@ -14,11 +14,11 @@ NOW = pd.Timestamp("2026-11-25T08:00:00Z")
 
 
 def typed(**changes: str) -> TypedFigure:
-    told = {
+    result = {
         "period": "2026-08", "destination": "USA", "tonnes": "512",
         "source": "https://example.org/august", **changes,
     }  # fmt: skip
-    return TypedFigure(**told, calendar=ReleaseCalendar({}), now=NOW)  # type: ignore[arg-type]
+    return TypedFigure(**result, calendar=ReleaseCalendar({}), now=NOW)  # type: ignore[arg-type]
 
 
 def as_yaml(path: Path, *entries: dict[str, str]) -> Path:

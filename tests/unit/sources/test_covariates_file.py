@@ -265,9 +265,9 @@ def test_many_bad_cells_are_counted_and_five_told(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_covariates(path, table=TABLE)
 
-    told = "; ".join(f"row {row}: rate 'x' is no number" for row in range(2, 7))
+    result = "; ".join(f"row {row}: rate 'x' is no number" for row in range(2, 7))
     assert str(caught.value) == (
-        f"Covariate file {path} has 8 bad cells: {told}; ... (8 in all). {EXPECTED}"
+        f"Covariate file {path} has 8 bad cells: {result}; ... (8 in all). {EXPECTED}"
     )
 
 
@@ -391,7 +391,8 @@ def test_values_that_became_available_later_change_no_bit(
 
     with TemporaryDirectory() as folder:
         views = [
-            seen(read(Path(folder), dated(told)), cutoff) for told in (rows, poisoned, known_only)
+            seen(read(Path(folder), dated(result)), cutoff)
+            for result in (rows, poisoned, known_only)
         ]
 
     assert views[0] == views[1] == views[2]

@@ -50,19 +50,19 @@ def cells(source: CustomsDownload) -> dict[tuple[str, str, str], float]:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_a_chinese_download_is_read_in_kilograms_and_dollars(tmp_path: Path, encoding: str) -> None:
-    told = cells(download(tmp_path, CHINESE, encoding=encoding))
+    result = cells(download(tmp_path, CHINESE, encoding=encoding))
 
-    assert told["USA", "2026-08", "net_weight_t"] == 512.345
-    assert told["DEU", "2026-08", "value_musd"] == 20.0501
-    assert told["TWN", "2026-08", "net_weight_t"] == 0.012
+    assert result["USA", "2026-08", "net_weight_t"] == 512.345
+    assert result["DEU", "2026-08", "value_musd"] == 20.0501
+    assert result["TWN", "2026-08", "net_weight_t"] == 0.012
 
 
 @pytest.mark.parametrize("line", [",,合计,,,", "202608,85051110,,,合计,", "合计,,,,,"])
 def test_a_line_of_totals_is_the_world(tmp_path: Path, line: str) -> None:
-    told = cells(download(tmp_path, CHINESE.replace(",,合计,,,", line)))
+    result = cells(download(tmp_path, CHINESE.replace(",,合计,,,", line)))
 
-    assert told["WLD", "2026-08", "net_weight_t"] == 913.359
-    assert told["WLD", "2026-08", "value_musd"] == 48.23
+    assert result["WLD", "2026-08", "net_weight_t"] == 913.359
+    assert result["WLD", "2026-08", "value_musd"] == 48.23
 
 
 def test_totals_over_several_months_and_notes_are_left_out(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_totals_over_several_months_and_notes_are_left_out(tmp_path: Path) -> No
 
 
 def test_an_english_download_is_read_in_tonnes_and_a_dash_is_no_amount(tmp_path: Path) -> None:
-    told = cells(download(tmp_path, ENGLISH))
+    result = cells(download(tmp_path, ENGLISH))
 
-    assert told == {
+    assert result == {
         ("USA", "2026-08", "net_weight_t"): 512.345,
         ("USA", "2026-08", "value_musd"): 28.179,
         ("KOR", "2026-08", "value_musd"): 0.0001,
@@ -171,8 +171,8 @@ def test_a_weight_without_a_unit_asks_for_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"No unit of weight in export.csv.*--unit kg"):
         download(tmp_path, text).load()
 
-    told = cells(download(tmp_path, text, unit="kg"))
-    assert told == {("JPN", "2026-08", "net_weight_t"): 1.5}
+    result = cells(download(tmp_path, text, unit="kg"))
+    assert result == {("JPN", "2026-08", "net_weight_t"): 1.5}
 
 
 @pytest.mark.parametrize(

@@ -333,7 +333,7 @@ class TestKeys:
         caplog.set_level(logging.DEBUG)
         if fault is not None:
             providers.misbehave("comtrade", fault, times=9)
-        told = ""
+        result = ""
 
         with client(
             live_settings, waits, keys=secrets, stopwatch=iter(range(0, 99999, 99)).__next__
@@ -341,11 +341,11 @@ class TestKeys:
             try:
                 http.json(PREVIEW, ASKED)
             except SourceError:
-                told = traceback.format_exc()
+                result = traceback.format_exc()
 
         kept = b"".join(p.read_bytes() + p.name.encode() for p in files_below(live_settings.home))
         for form in (KEY, "s3cr3t", "with+odd"):
-            assert form not in told
+            assert form not in result
             assert form not in caplog.text
             assert form.encode() not in kept
         assert "HTTP Request" in caplog.text or fault is Fault.HANGUP

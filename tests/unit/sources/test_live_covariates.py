@@ -40,10 +40,10 @@ class TestExchangeRates:
         world = providers.world.rates
         days = pd.bdate_range("2026-06-01", "2026-06-30")
 
-        told = rates(live_settings, "2026-06").set_index("name")["value"]
+        result = rates(live_settings, "2026-06").set_index("name")["value"]
 
-        assert told["fx_cny_per_usd"] == pytest.approx(np.mean([world.yuan(d) for d in days]))
-        assert told["fx_usd_per_eur"] == pytest.approx(np.mean([world.dollars(d) for d in days]))
+        assert result["fx_cny_per_usd"] == pytest.approx(np.mean([world.yuan(d) for d in days]))
+        assert result["fx_usd_per_eur"] == pytest.approx(np.mean([world.dollars(d) for d in days]))
 
     def test_fred_tells_nearly_the_same(self, live_settings: Settings) -> None:
         ecb = rates(live_settings, "2026-06")
@@ -59,9 +59,9 @@ class TestExchangeRates:
         }
 
     def test_a_month_not_over_has_no_mean(self, live_settings: Settings) -> None:
-        told = rates(live_settings, "2026-10", "2026-11")
+        result = rates(live_settings, "2026-10", "2026-11")
 
-        assert told["period"].unique().tolist() == [pd.Timestamp("2026-10-01")]
+        assert result["period"].unique().tolist() == [pd.Timestamp("2026-10-01")]
 
     def test_a_month_of_few_days_has_no_mean(self) -> None:
         days = pd.bdate_range("2026-06-01", periods=9)
@@ -106,9 +106,9 @@ class TestExchangeRates:
 
         file = ExchangeRates(settings, patience()).fetch(MonthRange.of("2026-06"), now=NOW)
 
-        told = file.tables["covariates"].set_index("name")["value"]
-        np.testing.assert_allclose(told, plain, rtol=1e-2)
-        assert told["fx_cny_per_usd"] != plain["fx_cny_per_usd"]
+        result = file.tables["covariates"].set_index("name")["value"]
+        np.testing.assert_allclose(result, plain, rtol=1e-2)
+        assert result["fx_cny_per_usd"] != plain["fx_cny_per_usd"]
         lines_left = left_out * (1 if office == "ecb" else 2)
         assert file.ignored == (
             (f"{lines_left} days whose numbers cannot be read: left out",) if lines_left else ()
@@ -157,9 +157,9 @@ class TestRisk:
     def test_a_month_not_over_has_no_row(self, live_settings: Settings) -> None:
         now = pd.Timestamp("2024-03-31T23:00", tz="UTC")
 
-        told = risk(live_settings, "2024-02", "2024-04", now)
+        result = risk(live_settings, "2024-02", "2024-04", now)
 
-        assert told["period"].unique().tolist() == [pd.Timestamp("2024-02-01")]
+        assert result["period"].unique().tolist() == [pd.Timestamp("2024-02-01")]
 
     def test_a_file_of_commas_is_read_too(
         self, providers: Providers, live_settings: Settings

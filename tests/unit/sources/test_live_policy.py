@@ -46,10 +46,10 @@ class TestSchedule:
             f"HTS 8505.11.00 points to 9903.91.06: {added}",
             "HTS 8505.11.00: general rate 2.1%",
         ]
-        told = [json.loads(text) for text in rows["payload"]]
-        assert [row["rate_pct"] for row in told] == [25.0, 2.1]
-        assert [row["component"] for row in told] == ["9903.91.06", "MFN"]
-        assert all(row["effective_from"] is None for row in told)
+        result = [json.loads(text) for text in rows["payload"]]
+        assert [row["rate_pct"] for row in result] == [25.0, 2.1]
+        assert [row["component"] for row in result] == ["9903.91.06", "MFN"]
+        assert all(row["effective_from"] is None for row in result)
 
     @pytest.mark.parametrize(
         ("words", "rate"),

@@ -44,9 +44,9 @@ class TestCensus:
     ) -> None:
         providers.world.census.quantities["8505110070", "2026-08"] = 400_123
 
-        told = cells(census(live_settings, "2026-08"))
+        result = cells(census(live_settings, "2026-08"))
 
-        august = told.xs(pd.Timestamp("2026-08-01"), level="period_from")
+        august = result.xs(pd.Timestamp("2026-08-01"), level="period_from")
         assert august["US8505110070", "USA", "mirror_import_t"] == 400.123
         value = august["US8505110070", "USA", "mirror_import_musd"]
         duty = august["US8505110070", "USA", "duty_paid_musd"]
@@ -132,9 +132,9 @@ class TestCensus:
 
 class TestComext:
     def test_members_and_their_sum_have_weight_and_value(self, live_settings: Settings) -> None:
-        told = cells(comext(live_settings, "2025-06"))
+        result = cells(comext(live_settings, "2025-06"))
 
-        june = told.xs(pd.Timestamp("2025-06-01"), level="period_from")
+        june = result.xs(pd.Timestamp("2025-06-01"), level="period_from")
         weight = june.xs(("CN85051110", "mirror_import_t"), level=("commodity", "measure"))
         assert len(weight) == 28
         assert weight.drop("EU27").sum() == pytest.approx(weight["EU27"], abs=0.05)

@@ -362,11 +362,11 @@ def test_what_a_series_is_part_of_is_kept(tmp_path: Path) -> None:
         "ITA,2020-01,1,EU\nUSA,2020-01,3,\n"
     )
 
-    told = read(tmp_path, text).tree_rows
+    result = read(tmp_path, text).tree_rows
 
-    assert told is not None
-    assert told.to_dict() == {"DEU": "EU", "ITA": "EU", "USA": ""}
-    assert tree_of_panel(told.reset_index()) == {"EU": ("DEU", "ITA")}
+    assert result is not None
+    assert result.to_dict() == {"DEU": "EU", "ITA": "EU", "USA": ""}
+    assert tree_of_panel(result.reset_index()) == {"EU": ("DEU", "ITA")}
 
 
 def test_a_series_that_is_part_of_two_things_is_refused(tmp_path: Path) -> None:

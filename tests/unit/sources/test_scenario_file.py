@@ -51,8 +51,8 @@ def test_a_known_act_keeps_all_but_what_is_told() -> None:
     (act,) = read(text).levers.acts
 
     assert not act.is_new
-    told = {name: value for name, value in act.given.items() if not pd.isna(value)}
-    assert told == {"suspended_to": pd.Timestamp("2021-06-30")}
+    result = {name: value for name, value in act.given.items() if not pd.isna(value)}
+    assert result == {"suspended_to": pd.Timestamp("2021-06-30")}
 
 
 def test_tariffs_tell_the_whole_rate_or_points_on_top() -> None:

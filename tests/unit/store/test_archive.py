@@ -80,8 +80,8 @@ def test_an_archive_that_was_cut_off_is_refused_and_leaves_nothing(
 
 
 def test_a_file_that_was_changed_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    told = manifest_of(("database", b"true"))
-    path = tar_of(tmp_path / "x.tar.gz", plain("manifest.json", told), plain("database", b"fals"))
+    result = manifest_of(("database", b"true"))
+    path = tar_of(tmp_path / "x.tar.gz", plain("manifest.json", result), plain("database", b"fals"))
 
     with pytest.raises(DataError, match="database was changed: its hash is not the manifest's"):
         extract_archive(path, tmp_path / "out")
@@ -92,8 +92,8 @@ def test_a_file_that_was_changed_is_refused_and_leaves_nothing(tmp_path: Path) -
     "name", ["../escaped", "/var/escaped", "a/../../escaped", "a//b", "a\\..\\b", "", "."]
 )
 def test_a_path_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
-    told = manifest_of((name, b"x"))
-    path = tar_of(tmp_path / "x.tar.gz", plain("manifest.json", told), plain(name, b"x"))
+    result = manifest_of((name, b"x"))
+    path = tar_of(tmp_path / "x.tar.gz", plain("manifest.json", result), plain(name, b"x"))
 
     with pytest.raises(DataError, match="is no name of a file within it"):
         extract_archive(path, tmp_path / "deep" / "out")
@@ -106,8 +106,8 @@ def test_a_path_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> No
 def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
     link = tarfile.TarInfo("database")
     link.type, link.linkname = kind, "/etc/passwd"
-    told = manifest_of(("database", b""))
-    path = tar_of(tmp_path / "x.tar.gz", plain("manifest.json", told), (link, b""))
+    result = manifest_of(("database", b""))
+    path = tar_of(tmp_path / "x.tar.gz", plain("manifest.json", result), (link, b""))
 
     with pytest.raises(DataError, match="is no plain file"):
         extract_archive(path, tmp_path / "out")
@@ -123,9 +123,9 @@ def test_headers_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_member_larger_than_the_manifest_says_is_refused(tmp_path: Path) -> None:
-    told = manifest_of(("database", b"ten bytes!"), size=3)
+    result = manifest_of(("database", b"ten bytes!"), size=3)
     path = tar_of(
-        tmp_path / "x.tar.gz", plain("manifest.json", told), plain("database", b"ten bytes!")
+        tmp_path / "x.tar.gz", plain("manifest.json", result), plain("database", b"ten bytes!")
     )
 
     with pytest.raises(DataError, match="database has 10 bytes, not 3"):
@@ -136,8 +136,8 @@ def test_more_than_the_disk_holds_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
-    told = manifest_of(("database", b"x"), size=50 << 20)
-    path = tar_of(tmp_path / "x.tar.gz", plain("manifest.json", told), plain("database", b"x"))
+    result = manifest_of(("database", b"x"), size=50 << 20)
+    path = tar_of(tmp_path / "x.tar.gz", plain("manifest.json", result), plain("database", b"x"))
 
     with pytest.raises(DataError, match="Expected room for all of it"):
         extract_archive(path, tmp_path / "out")

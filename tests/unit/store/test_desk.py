@@ -51,9 +51,9 @@ def month(text_: str) -> pd.Timestamp:
 
 
 def make_need(**changes: object) -> NeedRow:
-    told = {"name": "plant", "destination": "DEU", "period_from": month("2026-12"),
+    result = {"name": "plant", "destination": "DEU", "period_from": month("2026-12"),
             "period_to": month("2027-02"), "tonnes": 800.0}  # fmt: skip
-    return NeedRow(**{**told, **changes})
+    return NeedRow(**{**result, **changes})
 
 
 def make_rule(**changes: object) -> AlertRule:
@@ -72,9 +72,9 @@ def publish(engine: Engine) -> None:
 
 
 def expected(**changes: object) -> OverrideRow:
-    told = {"destination": "USA", "period": month("2026-12"), "as_of": pd.Timestamp(AS_OF),
+    result = {"destination": "USA", "period": month("2026-12"), "as_of": pd.Timestamp(AS_OF),
             "tonnes": 450.0, "reason": "two licences"}  # fmt: skip
-    return OverrideRow(**{**told, **changes})
+    return OverrideRow(**{**result, **changes})
 
 
 def test_a_need_is_kept_with_who_stated_it_and_its_audit_row(engine: Engine) -> None:
@@ -294,14 +294,14 @@ def test_what_is_written_of_other_goods_says_so_in_row_and_trail(engine: Engine)
     assert desk.rules[["commodity", "destination"]].to_numpy().tolist() == [
         [GOODS, "FRA"], [GOODS, "USA"], ["85051110", "USA"],
     ]  # fmt: skip
-    assert [GOODS in told for told in desk.audit["after"]] == [True, True, True, False]
+    assert [GOODS in result for result in desk.audit["after"]] == [True, True, True, False]
 
 
 def test_one_month_of_two_goods_is_overridden_apart(engine: Engine) -> None:
     publish(engine)
     publish_goods(engine)
-    for told in (expected(), expected(commodity=GOODS, tonnes=9.0)):
-        add_override(engine, told, who=DESK, at=AT)
+    for result in (expected(), expected(commodity=GOODS, tonnes=9.0)):
+        add_override(engine, result, who=DESK, at=AT)
 
     desk = read_planning(engine)
 
@@ -316,10 +316,10 @@ def test_one_month_of_two_goods_is_overridden_apart(engine: Engine) -> None:
 def test_a_rule_that_says_another_commodity_than_its_need_leaves_nothing(engine: Engine) -> None:
     publish_goods(engine)
     number = add_need(engine, make_need(), who=DESK, at=AT)
-    told = make_rule(measure="shortfall", need_id=number, destination="", commodity=GOODS)
+    result = make_rule(measure="shortfall", need_id=number, destination="", commodity=GOODS)
 
     with pytest.raises(DataError, match="Expected that of the need, 85051110"):
-        add_rule(engine, told, who=DESK, at=AT, since=None)
+        add_rule(engine, result, who=DESK, at=AT, since=None)
 
     assert read_planning(engine).rules.empty
 
@@ -352,6 +352,6 @@ def test_going_back_takes_the_desk_away_and_forward_makes_it_anew(engine: Engine
 def test_the_tables_are_those_of_the_migrations(engine: Engine) -> None:
     made = inspect(engine)
     for name in ("needs", "alert_rules", "alerts", "audit"):
-        told = {c["name"]: c["nullable"] for c in made.get_columns(name)}
+        result = {c["name"]: c["nullable"] for c in made.get_columns(name)}
         meant = {c.name: bool(c.nullable) for c in needs.metadata.tables[name].columns}
-        assert told == meant
+        assert result == meant

@@ -17,9 +17,9 @@ SEPTEMBER_20 = "2025-09-20T00:00:00Z"
 
 
 def ingest(engine: Engine, *changes: Mapping[str, object], source: str = "comtrade") -> int:
-    told = [{"source": source, **change} for change in changes]
-    digest = str(abs(hash((source, str(told)))))
-    file = FileRows(source, source, digest, {"observations": make_observations(*told)})
+    result = [{"source": source, **change} for change in changes]
+    digest = str(abs(hash((source, str(result)))))
+    file = FileRows(source, source, digest, {"observations": make_observations(*result)})
     return write_batch(engine, Batch((file,)), skip_unchanged=True).vintage_ids[0]
 
 

@@ -65,8 +65,8 @@ def write_of_goods(engine: Engine) -> None:
         rule, AT, AS_OF, fired=True, period=None, before=1.0, after=2.0, message="m"
     )
     save_findings(engine, [found], at=AT)
-    told = OverrideRow("USA", months[0], pd.Timestamp(AS_OF), 9.0, "why", GOODS)
-    add_override(engine, told, who=WHO, at=AT)
+    result = OverrideRow("USA", months[0], pd.Timestamp(AS_OF), 9.0, "why", GOODS)
+    add_override(engine, result, who=WHO, at=AT)
     save_label(engine, GOODS, "gallium", at=AT)
 
 
@@ -108,7 +108,7 @@ def test_going_forward_again_asks_for_the_commodity_in_the_key(migrated: Engine)
 
 
 def test_the_label_told_last_counts_and_an_empty_one_says_nothing(engine: Engine) -> None:
-    told = [
+    result = [
         save_label(engine, GOODS, label, at=AT)
         for label in ("gallium", "gallium", "", "unwrought gallium")
     ]
@@ -116,7 +116,7 @@ def test_the_label_told_last_counts_and_an_empty_one_says_nothing(engine: Engine
     with engine.connect() as connection:
         labels = fetch_labels(connection)
         rows = connection.execute(text("SELECT count(*) FROM labels")).scalar()
-    assert told == [True, False, False, True]
+    assert result == [True, False, False, True]
     assert labels == {GOODS: "unwrought gallium"}
     assert [read_label(engine, code) for code in (GOODS, "999999")] == ["unwrought gallium", ""]
     assert rows == 2

@@ -111,11 +111,11 @@ def test_the_option_goes_before_the_environment_and_reaches_child_processes(
     monkeypatch.setenv(VARIABLE, "before")
 
     with chosen_home(Path("chosen")):
-        inside, source, told = Settings().home, Settings().home_source, os.environ[VARIABLE]
+        inside, source, result = Settings().home, Settings().home_source, os.environ[VARIABLE]
 
     assert inside == deep / "chosen"
     assert source == "--home"
-    assert told == str(deep / "chosen")
+    assert result == str(deep / "chosen")
     assert Settings().home == deep / "before"
     assert Settings().home_source == "MAGNETCAST_HOME"
 

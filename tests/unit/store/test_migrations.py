@@ -29,8 +29,8 @@ def first_release(empty_url: str) -> str:
     with plain.begin() as connection:
         command.upgrade(migration_config(connection), "0001")
         for destination, value in (("USA", 353.0), ("DEU", 0.1 + 0.2)):
-            told = {**ROW, "destination": destination, "value": value}
-            connection.execute(insert(figures).values(told))
+            result = {**ROW, "destination": destination, "value": value}
+            connection.execute(insert(figures).values(result))
         connection.execute(
             insert(files).values(
                 id=7, source="published_figures", file_name="f.csv", sha256="a" * 64, rows=2

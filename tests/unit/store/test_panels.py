@@ -147,8 +147,10 @@ def test_a_panel_that_is_not_what_was_stored_is_found(engine: Engine, statement:
     with writing(engine) as connection:
         connection.execute(text(statement))
 
-    [told] = tampered(engine)
-    assert told.startswith("the panel behind publication 1 as of 2025-04-22 (85051110) is not what")
+    [result] = tampered(engine)
+    assert result.startswith(
+        "the panel behind publication 1 as of 2025-04-22 (85051110) is not what"
+    )
     kept = recorded_digest(engine, 1)
     assert kept is not None
     assert kept.wrong[0].startswith("its panel as it was stored")

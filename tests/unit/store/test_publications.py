@@ -131,9 +131,13 @@ def test_what_is_held_is_not_among_the_published_until_it_is_approved(engine: En
     assert rows == 1
     assert latest_forecast(engine)["p50"].tolist() == [41.5]
     assert tampered(engine) == ()
-    told = read_publications(engine).iloc[-1]
-    assert (told["state"], told["decided_by"], told["note"]) == ("published", "ada", "licences")
-    assert (told["frozen_at"], told["published_at"]) == (APRIL, day)
+    result = read_publications(engine).iloc[-1]
+    assert (result["state"], result["decided_by"], result["note"]) == (
+        "published",
+        "ada",
+        "licences",
+    )
+    assert (result["frozen_at"], result["published_at"]) == (APRIL, day)
     with engine.begin() as connection:
         [trail] = connection.execute(select(audit)).all()
     assert (trail.action, trail.object, trail.actor) == ("approve", f"publication {number}", "ada")

@@ -34,8 +34,8 @@ def publish(engine: Engine, frame: pd.DataFrame, *, as_of: pd.Timestamp = APRIL)
 
 
 def test_a_published_forecast_reads_back_as_its_file_columns(engine: Engine) -> None:
-    told = {"drivers": '["tariff"]', "contributions": '{"level": 40.0}'}
-    frame = make_forecasts(told)
+    result = {"drivers": '["tariff"]', "contributions": '{"level": 40.0}'}
+    frame = make_forecasts(result)
 
     assert publish(engine, frame) == 1
 

@@ -161,16 +161,16 @@ class TestQuantiles:
         return self.found.quantiles(middle * ones, low * ones, high * ones, np.array([0]))[0, 0]
 
     def test_keep_the_heads_skew(self) -> None:
-        said = self.quantiles(0.5, -0.5, 3.5)
+        result = self.quantiles(0.5, -0.5, 3.5)
 
-        assert said[P50] == 0.5
-        assert (said[P90] - said[P50]) == pytest.approx(3.0 * (said[P50] - said[P10]))
+        assert result[P50] == 0.5
+        assert (result[P90] - result[P50]) == pytest.approx(3.0 * (result[P50] - result[P10]))
 
     def test_are_in_order_where_the_middle_lies_outside_of_the_heads(self) -> None:
-        said = self.quantiles(5.0, -1.0, 1.0)
+        result = self.quantiles(5.0, -1.0, 1.0)
 
-        assert (np.diff(said) > 0).all()
-        assert said[P90] - said[P50] == pytest.approx(self.found.scores[0, 0, P90] * LEAST_SIDE)
+        assert (np.diff(result) > 0).all()
+        assert result[P90] - result[P50] == pytest.approx(self.found.scores[0, 0, P90] * LEAST_SIDE)
 
 
 def test_groups_part_series_from_calm_to_wild_into_equal_parts() -> None:

@@ -34,33 +34,37 @@ def train_engine(known: PanelTrainingSet, spec: EngineSpec = BRIEF) -> QuantileM
 
 def test_heads_lie_near_their_levels_in_sample() -> None:
     known = drawn()
-    said = train_engine(known, replace(BRIEF, rounds=60)).predict(known.features)
+    predicted = train_engine(known, replace(BRIEF, rounds=60)).predict(known.features)
 
-    for head, level in ((said.low, 0.1), (said.candidates[:, 2], 0.5), (said.high, 0.9)):
+    for head, level in (
+        (predicted.low, 0.1),
+        (predicted.candidates[:, 2], 0.5),
+        (predicted.high, 0.9),
+    ):
         assert (known.target <= head).mean() == pytest.approx(level, abs=0.03)
 
 
 def test_heads_do_not_cross() -> None:
     known = drawn()
-    said = train_engine(known).predict(known.features)
+    predicted = train_engine(known).predict(known.features)
 
-    assert (said.low <= said.candidates[:, 2]).all()
-    assert (said.candidates[:, 2] <= said.high).all()
+    assert (predicted.low <= predicted.candidates[:, 2]).all()
+    assert (predicted.candidates[:, 2] <= predicted.high).all()
 
 
 def test_the_first_candidate_is_the_experts_middle() -> None:
     known = drawn()
-    said = train_engine(known).predict(known.features)
+    predicted = train_engine(known).predict(known.features)
 
-    assert said.candidates.shape == (len(known), len(CANDIDATES))
-    assert not said.candidates[:, 0].any()
+    assert predicted.candidates.shape == (len(known), len(CANDIDATES))
+    assert not predicted.candidates[:, 0].any()
 
 
 def test_the_stack_is_the_better_candidate_where_the_relation_is_a_line() -> None:
     known = drawn()
-    said = train_engine(known, replace(BRIEF, ridge=1.0)).predict(known.features)
+    predicted = train_engine(known, replace(BRIEF, ridge=1.0)).predict(known.features)
 
-    errors = np.abs(said.candidates - known.target[:, None]).mean(axis=0)
+    errors = np.abs(predicted.candidates - known.target[:, None]).mean(axis=0)
     assert errors.argmin() == CANDIDATES.index("stack")
 
 
@@ -102,9 +106,9 @@ def test_older_lessons_count_less() -> None:
     origin = np.where(old, 0, LAST - 1)
     aged = replace(known, target=target, origin=origin)
 
-    said = train_engine(aged, replace(BRIEF, half_life=12.0)).predict(known.features)
+    predicted = train_engine(aged, replace(BRIEF, half_life=12.0)).predict(known.features)
 
-    assert np.median(said.candidates[:, 2]) < -9.0
+    assert np.median(predicted.candidates[:, 2]) < -9.0
 
 
 def test_one_exploding_series_does_not_fill_the_leaves_of_others() -> None:
@@ -112,9 +116,9 @@ def test_one_exploding_series_does_not_fill_the_leaves_of_others() -> None:
     target = known.target.copy()
     target[::8] = 1e9
 
-    said = train_engine(replace(known, target=target)).predict(known.features)
+    predicted = train_engine(replace(known, target=target)).predict(known.features)
 
-    assert said.high.max() <= 100.0
+    assert predicted.high.max() <= 100.0
 
 
 def test_the_same_is_learned_with_any_number_of_threads() -> None:

@@ -43,9 +43,9 @@ def test_a_planted_relation_is_found_among_wild_outcomes() -> None:
 def test_a_strong_belief_in_nothing_says_nothing() -> None:
     features = drawn()
 
-    said = fit(features, planted(features), ridge=1e12).predict(features)
+    predicted = fit(features, planted(features), ridge=1e12).predict(features)
 
-    assert np.abs(said).max() < 1e-3
+    assert np.abs(predicted).max() < 1e-3
 
 
 def test_cells_of_no_weight_do_not_count() -> None:

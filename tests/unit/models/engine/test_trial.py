@@ -140,7 +140,7 @@ def test_the_middle_weighs_candidates_by_group_and_distance() -> None:
     candidates[:, :, 1], candidates[:, :, 2] = 1.0, 10.0
     level = np.array([2.0])
 
-    said = found.middle(candidates, level)[0]
+    result = found.middle(candidates, level)[0]
 
     own = found.weights[found.bands.group_of(level)[0]] @ [0.0, 1.0, 10.0]
-    assert said == pytest.approx([own[0]] * NEAR + [own[1]] * (6 - NEAR))
+    assert result == pytest.approx([own[0]] * NEAR + [own[1]] * (6 - NEAR))

@@ -160,11 +160,11 @@ def test_months_after_those_asked_about_change_nothing() -> None:
 def test_what_is_only_estimated_makes_no_alert() -> None:
     flows = flows_of(with_fall(calm_tonnes(5), diverted=1.0))
     row = NAMES.index("VNM")
-    told = flows.is_published.copy()
-    told[row, ACT:] = False
+    result = flows.is_published.copy()
+    result[row, ACT:] = False
 
     assert "VNM" in alerted(find_diversion(flows, question()))
-    assert "VNM" not in alerted(find_diversion(replace(flows, is_published=told), question()))
+    assert "VNM" not in alerted(find_diversion(replace(flows, is_published=result), question()))
 
 
 def test_an_unsure_cell_weighs_less() -> None:

@@ -39,13 +39,13 @@ def test_a_planted_fall_is_found_within_the_band() -> None:
     without = 106.0
     came = [0.2 * without] * 3 + [without] * (MONTHS - 3)
 
-    told = found(literal(came), make_fakes(np.random.default_rng(7)), slice(0, 3))
+    result = found(literal(came), make_fakes(np.random.default_rng(7)), slice(0, 3))
 
-    assert told.low < 0.8 * without * 3 < told.high
-    assert told.low > 0.0
-    assert told.missing == pytest.approx(300.0 - 0.2 * without * 3)
-    assert (told.rank, told.dates) == (1, 30)
-    assert told.p_value == pytest.approx(1 / 31)
+    assert result.low < 0.8 * without * 3 < result.high
+    assert result.low > 0.0
+    assert result.missing == pytest.approx(300.0 - 0.2 * without * 3)
+    assert (result.rank, result.dates) == (1, 30)
+    assert result.p_value == pytest.approx(1 / 31)
 
 
 @pytest.mark.parametrize("span", [slice(0, 1), slice(0, 3), slice(0, MONTHS)])
@@ -59,9 +59,9 @@ def test_the_band_holds_what_was_planted_four_times_in_five(span: slice, kept: f
         came[:3] *= kept
         planted = (calm.came - came)[span].sum()
 
-        told = found(PlaceboWindow(calm.path, came, calm.stderr), fakes, span)
+        result = found(PlaceboWindow(calm.path, came, calm.stderr), fakes, span)
 
-        held += told.low <= planted <= told.high
+        held += result.low <= planted <= result.high
 
     assert 0.76 <= held / 400 <= 0.86
 
@@ -103,11 +103,11 @@ def test_doubt_about_what_came_at_fake_dates_widens_the_band() -> None:
 def test_more_than_the_path_is_a_negative_amount_ranked_among_rises() -> None:
     fakes = [literal([90.0, 90.0]), literal([110.0, 110.0]), literal([140.0, 140.0])]
 
-    told = found(literal([130.0, 130.0]), fakes, slice(0, 2))
+    result = found(literal([130.0, 130.0]), fakes, slice(0, 2))
 
-    assert isinstance(told, EffectEstimate)
-    assert told.missing == pytest.approx(-60.0)
-    assert told.rank == 2
+    assert isinstance(result, EffectEstimate)
+    assert result.missing == pytest.approx(-60.0)
+    assert result.rank == 2
 
 
 @pytest.mark.parametrize(

@@ -74,10 +74,10 @@ def test_donors_that_move_alike_share_the_weight_equally() -> None:
 
 def test_a_month_in_doubt_teaches_less() -> None:
     others = np.array([[1.0, 1.0, 1.0, 3.0], [1.0, 1.0, 1.0, 1.0]])
-    told = np.array([1.0, 1.0, 1.0, 3.0])
+    result = np.array([1.0, 1.0, 1.0, 3.0])
 
-    sure = fitted_weights(told, others, np.zeros(4))
-    unsure = fitted_weights(told, others, np.array([0.0, 0.0, 0.0, 2.0]))
+    sure = fitted_weights(result, others, np.zeros(4))
+    unsure = fitted_weights(result, others, np.array([0.0, 0.0, 0.0, 2.0]))
 
     assert sure[0] > 0.95
     assert unsure[0] == pytest.approx(0.5, abs=0.15)

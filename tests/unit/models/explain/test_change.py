@@ -26,15 +26,15 @@ def facts(*figures: dict[str, object]) -> KnownFacts:
 
 
 def test_a_figure_of_what_was_told_before_is_told_again_whoever_tells_it() -> None:
-    told = facts(
+    result = facts(
         figure("2019-07-20", value=100.0, source_url="https://example.org/a"),
         figure("2019-08-20", value=110.0, source_url="https://example.org/a"),
         figure("2019-08-21", value=111.0, source_url="https://example.org/b"),
     )
 
-    news = news_of(told, known_by(told, at("2019-07-25")))
+    news = news_of(result, known_by(result, at("2019-07-25")))
 
-    values = told.observations["value"]
+    values = result.observations["value"]
     assert values[news.revised_actuals].tolist() == [110.0, 111.0]
     assert not news.new_actuals.any()
     assert news.inputs == {"revised_actuals"}
@@ -49,11 +49,11 @@ def test_a_figure_of_what_was_told_before_is_told_again_whoever_tells_it() -> No
     ],
 )
 def test_a_figure_of_another_cell_is_new(change: dict[str, object]) -> None:
-    told = facts(figure("2019-07-20"), figure("2019-08-20", value=7.0, **change))
+    result = facts(figure("2019-07-20"), figure("2019-08-20", value=7.0, **change))
 
-    news = news_of(told, known_by(told, at("2019-07-25")))
+    news = news_of(result, known_by(result, at("2019-07-25")))
 
-    assert told.observations["value"][news.new_actuals].tolist() == [7.0]
+    assert result.observations["value"][news.new_actuals].tolist() == [7.0]
     assert news.inputs == {"new_actuals"}
 
 
@@ -64,38 +64,38 @@ def test_a_figure_of_another_cell_is_new(change: dict[str, object]) -> None:
 def test_partners_codes_are_actuals_and_other_minerals_are_policy(
     commodity: str, input_name: str
 ) -> None:
-    told = facts(figure("2019-07-20"), figure("2019-08-20", commodity=commodity))
+    result = facts(figure("2019-07-20"), figure("2019-08-20", commodity=commodity))
 
-    assert news_of(told, known_by(told, at("2019-07-25"))).inputs == {input_name}
+    assert news_of(result, known_by(result, at("2019-07-25"))).inputs == {input_name}
 
 
 def test_nothing_known_by_then_is_news() -> None:
-    told = facts_with("policy", "tariffs", "new_actuals")
+    result = facts_with("policy", "tariffs", "new_actuals")
 
-    assert news_of(told, known_by(told, AFTER)).inputs == frozenset()
+    assert news_of(result, known_by(result, AFTER)).inputs == frozenset()
 
 
 def test_a_figure_dated_back_is_news_to_whom_did_not_have_it() -> None:
-    told = facts(figure("2019-07-20"), figure("2019-07-21", value=7.0, destination="DEU"))
-    then = known_by(told, at("2019-07-20"))
+    result = facts(figure("2019-07-20"), figure("2019-07-21", value=7.0, destination="DEU"))
+    then = known_by(result, at("2019-07-20"))
 
-    assert told.observations["value"][news_of(told, then).new_actuals].tolist() == [7.0]
+    assert result.observations["value"][news_of(result, then).new_actuals].tolist() == [7.0]
 
 
 def test_news_are_counted_in_words_and_events_named() -> None:
-    told = facts_with("new_actuals", "revised_actuals", "policy", "tariffs")
+    result = facts_with("new_actuals", "revised_actuals", "policy", "tariffs")
 
-    assert words_of(news_of(told, known_by(told, BEFORE)), told) == (
+    assert words_of(news_of(result, known_by(result, BEFORE)), result) == (
         "new figures: 1; revised figures: 1; tariff steps: 1; policy events: 1 (2019-08-control)"
     )
 
 
 def test_a_scheduled_date_is_no_act() -> None:
-    told = facts(figure("2019-07-20"), figure("2019-08-20", destination="DEU"))
+    result = facts(figure("2019-07-20"), figure("2019-08-20", destination="DEU"))
     plan = make_events({"evidence": "scheduled", "available_at": "2019-08-01"})
-    told = replace(told, events=plan)
+    result = replace(result, events=plan)
 
-    assert words_of(news_of(told, known_by(told, at("2019-07-25"))), told) == "new figures: 1"
+    assert words_of(news_of(result, known_by(result, at("2019-07-25"))), result) == "new figures: 1"
 
 
 def test_inputs_are_replaced_in_their_order_and_each_step_is_a_part() -> None:

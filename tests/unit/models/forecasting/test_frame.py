@@ -112,9 +112,9 @@ def test_rows_to_ask_about_are_the_features_and_what_the_experts_say() -> None:
     pd.testing.assert_frame_equal(
         rows.drop(columns="experts_tonnes"), frame_of(origin), check_exact=True
     )
-    said = rows.pivot_table(index="destination", columns="period", values="experts_tonnes")
+    predicted = rows.pivot_table(index="destination", columns="period", values="experts_tonnes")
     for place, name in enumerate(origin.series):
-        np.testing.assert_array_equal(said.loc[name], experts_middle(origin)[place])
+        np.testing.assert_array_equal(predicted.loc[name], experts_middle(origin)[place])
 
 
 def test_experts_say_their_median_from_months_up_to_the_cutoff() -> None:
@@ -130,7 +130,7 @@ def test_experts_say_nothing_of_a_series_without_any_value() -> None:
     dead = now().tonnes.copy()
     dead[1] = np.nan
 
-    said = experts_middle(replace(now(), tonnes=dead))
+    predicted = experts_middle(replace(now(), tonnes=dead))
 
-    assert (said[1] == 0.0).all()
-    assert (said[[0, 2, 3]] > 0.0).all()
+    assert (predicted[1] == 0.0).all()
+    assert (predicted[[0, 2, 3]] > 0.0).all()

@@ -70,11 +70,11 @@ def test_order_of_cutoffs_does_not_matter() -> None:
 def test_a_panel_is_forecast_in_the_backtest_as_it_is_live() -> None:
     table = make_table(months=60)
 
-    said = predict(PanelSnapshot(table.loc[:, : CUTOFFS[0]], 3))
+    predicted = predict(PanelSnapshot(table.loc[:, : CUTOFFS[0]], 3))
 
     own = result().forecasts.query("model == @MODEL and cutoff == '2021-06'")
-    expected = own[said.columns].reset_index(drop=True)
-    pd.testing.assert_frame_equal(said, expected, check_exact=True)
+    expected = own[predicted.columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(predicted, expected, check_exact=True)
 
 
 @pytest.mark.parametrize("month", ["2017-12", "2023-01"])
@@ -87,18 +87,18 @@ def test_series_without_a_value_in_the_last_year_are_left_out() -> None:
     table = make_table(months=60)
     table.loc["S1", table.columns[-20:]] = np.nan
 
-    said = predict(PanelSnapshot(table, 3))
+    predicted = predict(PanelSnapshot(table, 3))
 
-    assert set(said["destination"]) == {"S0", "S2", "S3"}
+    assert set(predicted["destination"]) == {"S0", "S2", "S3"}
 
 
 def test_a_series_of_zeros_is_forecast_as_zeros() -> None:
     table = make_table(months=60)
     table.loc["S0"] = 0.0
 
-    said = predict(PanelSnapshot(table, 3))
+    predicted = predict(PanelSnapshot(table, 3))
 
-    assert (said.query("destination == 'S0'")["p50"] <= 1e-6).all()
+    assert (predicted.query("destination == 'S0'")["p50"] <= 1e-6).all()
 
 
 def test_the_table_is_not_modified() -> None:

@@ -148,7 +148,7 @@ def test_weights_differ_between_near_and_far_horizons_only() -> None:
 
 def test_experts_without_an_error_get_all_that_may_be_trusted() -> None:
     memory, now = backtested()[1], later()
-    perfect = [_knowing(said, now) for said in memory.predictions[EXPERTS]]
+    perfect = [_knowing(predicted, now) for predicted in memory.predictions[EXPERTS]]
 
     weight = ResidualHistory({**memory.predictions, EXPERTS: perfect}).trees_weight(now, QUICK)
 
@@ -173,7 +173,9 @@ def test_the_model_says_what_its_parts_say_in_the_weights_known_then(place: int)
     low, middle, high = zip(
         *(memory.predictions[name][place].heads for name in (MODEL, TREES, EXPERTS)), strict=True
     )
-    before = ResidualHistory({name: said[:place] for name, said in memory.predictions.items()})
+    before = ResidualHistory(
+        {name: predicted[:place] for name, predicted in memory.predictions.items()}
+    )
 
     by_row = np.tile(origin.horizons - 1, len(origin.series))
     weight = before.trees_weight(origin, QUICK)[by_row]

@@ -114,9 +114,11 @@ def test_past_tables_are_scored_against_what_is_known_now() -> None:
 def test_the_last_value_says_the_last_month_for_all_months() -> None:
     past, now = table_at(at("2023-07-26")), table_at(NOW)
 
-    said = backtest([past], now).forecasts
+    predicted = backtest([past], now).forecasts
 
-    last = said.loc[(said["model"] == "last_value") & (said["destination"] == "USA"), "p50"]
+    last = predicted.loc[
+        (predicted["model"] == "last_value") & (predicted["destination"] == "USA"), "p50"
+    ]
     assert last.round(9).tolist() == [round(WORLD.tonnes.loc["USA", "2023-06-01"], 9)] * 12
 
 

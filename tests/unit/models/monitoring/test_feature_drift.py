@@ -22,9 +22,9 @@ def origin(months: int, *, last: float = 1.0) -> Origin:
     rows = {}
     for i in range(4):
         noise = 0.1 * rng.standard_normal(120)
-        told = 100.0 * np.exp(0.2 * np.sin(age * np.pi / 6 + i) + noise)[:months]
-        told[-3:] *= last
-        rows[f"S{i}"] = told.tolist()
+        result = 100.0 * np.exp(0.2 * np.sin(age * np.pi / 6 + i) + noise)[:months]
+        result[-3:] *= last
+        rows[f"S{i}"] = result.tolist()
     return make_bare(rows, horizon=12)
 
 

@@ -31,9 +31,9 @@ def test_a_large_destination_that_moves_beyond_the_limit_is_told(
 ) -> None:
     found = moves(table(WLD=700.0, USA=300.0, DEU=370.0, ITA=30.0), STANDING)
 
-    said = too_far(found, limit)
+    result = too_far(found, limit)
 
-    assert ("USA 1,800 to 900 t (-50%)" in said) is told
+    assert ("USA 1,800 to 900 t (-50%)" in result) is told
 
 
 def test_one_that_becomes_large_is_looked_at_too() -> None:

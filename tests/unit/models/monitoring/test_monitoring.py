@@ -119,9 +119,9 @@ def cells(periods: list[str], *, p50: float = 100.0) -> pd.DataFrame:
 
 
 def test_what_was_published_is_scored_as_it_stood_and_sums_are_left_out() -> None:
-    stood = cells(["2025-01"], p50=90.0).assign(p10=80.0, p90=120.0)
+    result = cells(["2025-01"], p50=90.0).assign(p10=80.0, p90=120.0)
 
-    found = published_cells(cells(["2025-01", "2025-02"]), stood)
+    found = published_cells(cells(["2025-01", "2025-02"]), result)
 
     own = found.loc[found["model"] == MODEL].set_index("period")
     assert set(found["destination"]) == {"USA"}
@@ -141,9 +141,9 @@ FIGURES = pd.DataFrame(
 
 
 def test_days_after_a_release_without_a_new_forecast_use_up_the_budget() -> None:
-    stood = [PublishedMoment(at("2026-09-20"), at("2026-09-20"))]
+    result = [PublishedMoment(at("2026-09-20"), at("2026-09-20"))]
 
-    (quarter, year) = freshness(stood, FIGURES, CALENDAR, now=at("2026-10-28"))
+    (quarter, year) = freshness(result, FIGURES, CALENDAR, now=at("2026-10-28"))
 
     assert quarter.fired
     assert year.fired
@@ -152,9 +152,9 @@ def test_days_after_a_release_without_a_new_forecast_use_up_the_budget() -> None
 
 
 def test_days_on_which_customs_were_late_are_not_counted() -> None:
-    stood = [PublishedMoment(at("2026-10-20"), at("2026-10-20"))]
+    result = [PublishedMoment(at("2026-10-20"), at("2026-10-20"))]
 
-    quarter, _ = freshness(stood, FIGURES, CALENDAR, now=at("2026-11-25"))
+    quarter, _ = freshness(result, FIGURES, CALENDAR, now=at("2026-11-25"))
 
     assert not quarter.fired
     assert "published on 32 of 34 days" in quarter.words

@@ -35,9 +35,9 @@ def answer(text: str, standing: ScenarioSnapshot | None = None) -> pd.DataFrame:
 
 
 def test_answer_has_every_destination_and_month_in_the_promised_columns() -> None:
-    standing = make_standing()
+    result = make_standing()
 
-    table = paired(standing, make_scenario(BAN, standing)).table
+    table = paired(result, make_scenario(BAN, result)).table
 
     assert list(table.columns) == list(COLUMNS)
     assert len(table) == 12 * 12
@@ -175,9 +175,9 @@ def test_what_carries_the_answer_is_said() -> None:
 
 
 def test_nothing_new_is_said_so() -> None:
-    standing = make_standing()
+    result = make_standing()
 
-    assert paired(standing, make_scenario("events: []", standing)).notes == (
+    assert paired(result, make_scenario("events: []", result)).notes == (
         "Nothing differs: what is asked changes no month of this forecast.",
     )
 
@@ -244,9 +244,9 @@ def test_a_control_that_no_past_one_answers_is_said_so() -> None:
 
 
 def test_base_is_said_to_be_what_is_compared_with() -> None:
-    standing = make_standing()
+    result = make_standing()
 
-    notes = paired(standing, make_scenario(BAN + "against: {events: []}", standing)).notes
+    notes = paired(result, make_scenario(BAN + "against: {events: []}", result)).notes
 
     assert notes[0].startswith("Base is what the scenario is compared with")
 

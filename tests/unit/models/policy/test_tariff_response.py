@@ -39,9 +39,9 @@ def test_a_rise_in_force_is_left_to_the_months_that_feel_it() -> None:
 
 
 def test_a_fall_to_come_lifts() -> None:
-    standing = {**RISE, "effective_from": "2018-01-01", "effective_to": "2020-09-30"}
+    result = {**RISE, "effective_from": "2018-01-01", "effective_to": "2020-09-30"}
 
-    share = kept(standing)
+    share = kept(result)
 
     np.testing.assert_array_equal(share[:3], 1.0)
     assert (share[3:] > 1.1).all()

@@ -114,16 +114,16 @@ class TestStatsforecast:
 
     @pytest.mark.parametrize("name", ["seasonal_naive", "drift"])
     def test_says_exactly_the_same_where_nothing_is_chosen(self, name: str) -> None:
-        said = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
+        predicted = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
 
-        assert self.differences(name, said).max() < 1e-9
+        assert self.differences(name, predicted).max() < 1e-9
 
     def test_says_exactly_the_same_of_rare_demand_with_the_same_parameters(self) -> None:
         months = Months.of(self.values())
 
-        said = tsb(months, HORIZON, size_rates=(0.1,), chance_rates=(0.2,))
+        result = tsb(months, HORIZON, size_rates=(0.1,), chance_rates=(0.2,))
 
-        assert self.differences("tsb", said[-HORIZON:].T).max() < 1e-9
+        assert self.differences("tsb", result[-HORIZON:].T).max() < 1e-9
 
     # They search on and choose their first state too: on series of zeros and few demands, where
     # many parameters do as well, that ends elsewhere.
@@ -138,9 +138,9 @@ class TestStatsforecast:
     def test_says_nearly_the_same_where_parameters_are_chosen(
         self, name: str, half: float, most: float, worst: float
     ) -> None:
-        said = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
+        predicted = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
 
-        apart = self.differences(name, said)
+        apart = self.differences(name, predicted)
         assert np.median(apart) < half
         assert np.quantile(apart, 0.9) < most
         assert apart.max() < worst
@@ -224,9 +224,9 @@ class TestEachExpert:
         rng = np.random.default_rng(3)
         row = 150.0 + slope * np.arange(40.0) + rng.normal(0.0, 9.0, 40)
 
-        said = fit("theta", row.tolist(), horizon=18).forecast[0]
+        predicted = fit("theta", row.tolist(), horizon=18).forecast[0]
 
-        assert said == pytest.approx(theta_of(row, 18), rel=1e-9)
+        assert predicted == pytest.approx(theta_of(row, 18), rel=1e-9)
 
     def test_a_damped_trend_is_not_read_from_a_few_months(self) -> None:
         row = [10.0, 20.0, 30.0, 40.0, 50.0]
@@ -244,9 +244,9 @@ class TestEachExpert:
     def test_holt_winters_learns_a_season_it_was_not_given(self) -> None:
         row = [100.0 + 50.0 * (month % 12 == 3) for month in range(120)]
 
-        said = fit("holt_winters", row, horizon=12).forecast[0]
+        predicted = fit("holt_winters", row, horizon=12).forecast[0]
 
-        assert said == pytest.approx(row[:12], rel=0.05)
+        assert predicted == pytest.approx(row[:12], rel=0.05)
 
     def test_rare_demand_is_its_size_times_its_chance(self) -> None:
         row = [0.0, 12.0] * 30
@@ -263,9 +263,9 @@ class TestEachExpert:
         season = np.linspace(0.5, 1.5, 12)[None, :]
         row = [100.0 * season[0, month % 12] for month in range(50)]
 
-        said = fit(name, row, season=season).forecast[0]
+        predicted = fit(name, row, season=season).forecast[0]
 
-        assert said == pytest.approx(100.0 * season[0, 2:5])
+        assert predicted == pytest.approx(100.0 * season[0, 2:5])
 
 
 class TestErrorsWithin:
@@ -321,24 +321,24 @@ ODD = {
 class TestOddSeries:
     @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
     def test_get_a_finite_forecast_of_at_least_zero(self, name: str, row: list[float]) -> None:
-        said = fit(name, row, horizon=18).forecast
+        predicted = fit(name, row, horizon=18).forecast
 
-        assert np.isfinite(said).all()
-        assert (said >= 0).all()
+        assert np.isfinite(predicted).all()
+        assert (predicted >= 0).all()
 
     @pytest.mark.parametrize("months", range(1, 12))
     def test_may_be_short(self, name: str, months: int) -> None:
         row = [5.0, 0.0, 8.0, 3.0, 9.0, 1.0, 4.0, 7.0, 2.0, 6.0, 5.0][:months]
 
-        said = fit(name, row, horizon=18).forecast
+        predicted = fit(name, row, horizon=18).forecast
 
-        assert np.isfinite(said).all()
-        assert (said >= 0).all()
+        assert np.isfinite(predicted).all()
+        assert (predicted >= 0).all()
 
     def test_of_one_value_are_forecast_as_that_value(self, name: str) -> None:
-        said = fit(name, ODD["constant"], ODD["one value"]).forecast
+        predicted = fit(name, ODD["constant"], ODD["one value"]).forecast
 
-        np.testing.assert_allclose(said, 7.0, rtol=1e-12)
+        np.testing.assert_allclose(predicted, 7.0, rtol=1e-12)
 
     def test_of_zeros_are_forecast_as_zeros(self, name: str) -> None:
         assert fit(name, ODD["all zero"]).forecast.tolist() == [[0.0] * 3]
@@ -368,8 +368,8 @@ class TestOddSeries:
 
         expected = EXPERTS[name](values, flat(len(values)), 3).forecast
 
-        said = EXPERTS[name].ahead(values, flat(len(values)), 3)
-        np.testing.assert_array_equal(said, expected)
+        result = EXPERTS[name].ahead(values, flat(len(values)), 3)
+        np.testing.assert_array_equal(result, expected)
 
     def test_may_be_none(self, name: str) -> None:
         fitted = EXPERTS[name](np.empty((0, 30)), flat(0), 3)

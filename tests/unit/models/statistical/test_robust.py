@@ -60,12 +60,12 @@ def test_a_lasting_break_is_followed_sooner_at_a_swift_pace() -> None:
 def test_a_swift_trend_goes_on_and_slows_down() -> None:
     row = [100.0 * 1.03**month for month in range(60)]
 
-    said = ahead(SWIFT, row, horizon=12)
+    result = ahead(SWIFT, row, horizon=12)
 
-    steps = np.diff(np.log(np.r_[row[-1], said]))
+    steps = np.diff(np.log(np.r_[row[-1], result]))
     assert (steps > 0).all()
     assert (np.diff(steps[1:]) < 0).all()
-    assert said[0] == pytest.approx(row[-1] * 1.03, rel=0.02)
+    assert result[0] == pytest.approx(row[-1] * 1.03, rel=0.02)
 
 
 @pytest.mark.parametrize("pace", [STEADY, SWIFT], ids=["steady", "swift"])
@@ -80,19 +80,19 @@ class TestEachPace:
         season = 1.0 + 0.3 * np.sin(np.arange(12) * np.pi / 6)[:, None]
         row = [100.0 * season[month % 12, 0] for month in range(40)]
 
-        said = ahead(pace, row, season=season)
+        result = ahead(pace, row, season=season)
 
         expected = [100.0 * season[month % 12, 0] for month in range(40, 46)]
-        assert said == pytest.approx(expected, rel=0.05)
+        assert result == pytest.approx(expected, rel=0.05)
 
     def test_learns_a_part_of_a_season_it_was_not_given(self, pace: SmoothingWeights) -> None:
         noise = np.random.default_rng(2).normal(scale=10.0, size=120)
         row = 100.0 + 50.0 * (np.arange(120) % 12 == 3) + noise
 
-        said = ahead(pace, row.tolist(), horizon=12)
+        result = ahead(pace, row.tolist(), horizon=12)
 
-        assert said.argmax() == 3
-        assert 1.1 < said[3] / np.median(said) < 1.5
+        assert result.argmax() == 3
+        assert 1.1 < result[3] / np.median(result) < 1.5
 
     def test_a_gap_passes_time_and_moves_nothing_else(self, pace: SmoothingWeights) -> None:
         row = [100.0, 104.0, 97.0, 101.0] * 10
@@ -112,9 +112,9 @@ class TestEachPace:
         np.testing.assert_array_equal(both[:, :2], other[:, :2])
 
     def test_is_finite_whatever_explodes(self, pace: SmoothingWeights) -> None:
-        said = ahead(pace, [1.0] * 10 + [4.0**month for month in range(40)], horizon=24)
+        result = ahead(pace, [1.0] * 10 + [4.0**month for month in range(40)], horizon=24)
 
-        assert np.isfinite(said).all()
+        assert np.isfinite(result).all()
 
 
 def test_names_are_the_paces() -> None:
