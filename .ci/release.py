@@ -16,6 +16,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -80,23 +81,35 @@ def build(out: Path, private: Path) -> None:
     key = load_pem_private_key(private.read_bytes(), password)
     if not isinstance(key, Ed25519PrivateKey):
         sys.exit(f"{private} is no Ed25519 key. Make one: python .ci/release.py key FILE FILE")
+    if out.exists():
+        sys.exit(f"{out} is there already. Remove it, or name another folder.")
     out.mkdir(parents=True)
     moment = subprocess.check_output(["git", "log", "-1", "--format=%ct"], cwd=ROOT, text=True)  # noqa: S607
     environment = {**os.environ, "SOURCE_DATE_EPOCH": moment.strip()}
-    with TemporaryDirectory() as again:
+    with TemporaryDirectory() as again, TemporaryDirectory() as scratch:
+        tree = committed(Path(scratch))
         for folder in (str(out.resolve()), again):
             command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist"]
-            subprocess.run([*command, "-d", folder], cwd=ROOT, env=environment, check=True)  # noqa: S603
+            subprocess.run([*command, "-d", folder], cwd=tree, env=environment, check=True)  # noqa: S603
         for file in sorted(out.iterdir()):
             if not filecmp.cmp(file, Path(again) / file.name, shallow=False):
                 sys.exit(f"{file.name} differs between two builds; nothing was signed.")
-    pinned = sorted(locked(ROOT / "requirements.lock"))
+        pinned = sorted(locked(tree / "requirements.lock"))
     (out / "sbom.cdx.json").write_text(json.dumps(sbom(pinned, moment), indent=1) + "\n")
     refused = write_licences(pinned, out / "licences.csv")
     if refused:
         sys.exit(f"Licences that Apache-2.0 may not be shipped with, or none: {'; '.join(refused)}")
     sign(out, key)
     print(f"release   {out}: {', '.join(sorted(file.name for file in out.iterdir()))}")  # noqa: T201
+
+
+def committed(scratch: Path) -> Path:
+    """Return a folder with what was committed, and nothing that lies beside it."""
+    packed, tree = scratch / "all.tar", scratch / "tree"
+    subprocess.run(["git", "archive", "-o", str(packed), "HEAD"], cwd=ROOT, check=True)  # noqa: S603, S607
+    with tarfile.open(packed) as tar:
+        tar.extractall(tree, filter="data")
+    return tree
 
 
 def locked(lock: Path) -> Iterator[Pinned]:

@@ -99,6 +99,8 @@ def open_to_read(url: str) -> Iterator[Engine]:
     )
     try:
         if file is not None:
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
             event.listen(engine, "handle_error", _as_store_error)
             if not _is_current(engine):
                 engine.dispose()
@@ -125,10 +127,11 @@ def sqlite_to_read(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
     try:
         connection.execute("PRAGMA schema_version")
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as err:
         connection.close()
-        log = file.with_name(f"{file.name}-wal")
-        if log.exists() and log.stat().st_size:
+        logs = [file.with_name(f"{file.name}{end}") for end in ("-wal", "-journal")]
+        is_busy = err.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+        if is_busy or any(log.exists() and log.stat().st_size for log in logs):
             raise
         # No room for the index of the log, and nothing in the log: the file is all there is.
         connection = sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from flows.backup import KEEP_DAYS, KEEP_RUNS
 from flows.clock import utc_now
+from flows.context.console import echo
 from flows.context.provenance import git_commit
 from flows.context.stores import single_writer, store_of
 from models.registry.mlflow_client import is_kept
@@ -24,7 +25,7 @@ from store.archive.database_copies import copy_database
 from store.database import shown_address
 from store.errors import DataError
 from store.facts.reading import latest_forecast, published_models
-from store.planning.audit_chain import ChainHead, chain_head
+from store.planning.audit_chain import ChainHead, chain_damage, chain_head
 from store.publications.integrity import read_publications
 from store.settings import Settings
 
@@ -91,7 +92,10 @@ def back_up(settings: Settings, path: Path, *, with_cache: bool = False) -> Back
             }
             digest = write_archive(path, files, about)
     manifest = verify_archive(path)
-    note(settings, path, digest, now, head)
+    former = last_backup_head(settings)
+    if damage := chain_damage(engine, former):
+        echo(f"backup    {damage}; the head that the earlier backup holds stays on record")
+    note(settings, path, digest, now, str(former) if damage and former else head)
     return Backup(path, digest, manifest)
 
 

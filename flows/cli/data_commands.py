@@ -190,7 +190,7 @@ def _summary(frame: pd.DataFrame) -> str:
         return "nothing changed"
     counts = ", ".join(f"{n} {what}" for what, n in frame["what"].value_counts().items())
     tonnes = frame.loc[frame["measure"].str.endswith("_t"), "change"]
-    return f"{counts}; revisions in tonnes add up to {tonnes.sum():+,.1f} t"
+    return f"{counts}; revisions in tonnes add up to {pd.to_numeric(tonnes).sum():+,.1f} t"
 
 
 review = App(name="review")

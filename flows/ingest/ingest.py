@@ -18,7 +18,7 @@ from flows.context.console import echo
 from flows.context.prefect_runs import job_flow
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, marked_run, single_writer, store_of
-from flows.ingest.preview import known_rows, show_received
+from flows.ingest.preview import is_known, known_rows, show_received
 from flows.ingest.sources import BUNDLED, IngestRequest, Past, ReceivedRows, bundled
 from flows.monitoring.spans import spanned
 from sources.checks.guards import objections
@@ -102,7 +102,7 @@ def _stored(
     now, who = utc_now(), actor()
     received = receive(wanted, now)
     engine = made_store(settings)
-    fresh = [pair for pair in received if not _is_known(engine, pair.file, wanted)]
+    fresh = [pair for pair in received if not is_known(engine, pair.file, wanted)]
     show_received(wanted.place, [pair.file for pair in fresh])
     if refused := guard(engine, fresh, past=wanted.past, now=now):
         raise _refusal(engine, refused, wanted, now=now, who=who)
@@ -150,14 +150,6 @@ def describe(report: WriteReport, place: str, engine: Engine) -> str:
     return f"{what}, vintage {', '.join(map(str, report.vintage_ids))}{months}"
 
 
-def _is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
-    """Tell whether these bytes were ingested before, so that they need no check."""
-    vintages = read_vintages(engine)
-    same = vintages[vintages["source"].eq(file.source) & vintages["file_name"].eq(file.file_name)]
-    taken = same["sha256"].tail(1) if request.revises else same["sha256"]
-    return file.sha256 in set(taken)
-
-
 def _quarantine_lines(
     engine: Engine, file: FileRows, refused: RefusedLines, *, now: pd.Timestamp, who: str
 ) -> str:
@@ -169,7 +161,7 @@ def _quarantine_lines(
         reasons=refused.reasons,
         at=now,
         actor=who,
-        revised_at=now,
+        revised_at=now + pd.Timedelta(microseconds=1),  # after the world stored without them
     )
     wait = (
         f"to take the partners as they are, `magnetcast quarantine release {number}`"
@@ -178,8 +170,8 @@ def _quarantine_lines(
     )
     return (
         f"refused   {refused.count} lines of {file.file_name} wait in quarantine as number "
-        f"{number}: {first_few(refused.reasons)}. All others are kept; a month that lacks one of "
-        f"its lines does not count as listed in full. "
+        f"{number}: {first_few(refused.reasons)}. They alone are left out; a month that lacks one "
+        f"of its lines does not count as listed in full. "
         f"See them with `magnetcast quarantine show {number}`; {wait}."
     )
 
@@ -211,6 +203,8 @@ def _refusal(
             revised_at=now if request.revises else None,
         )
         listed = "\n".join(f"  - {reason}" for reason in reasons)
+        if file.refused is not None:
+            echo(_quarantine_lines(engine, file, file.refused, now=now, who=who))
         messages.append(
             f"{file.file_name} is refused and waits in quarantine as number {number}; nothing was "
             f"written:\n{listed}\n  See it with `magnetcast quarantine show {number}`; if it is "

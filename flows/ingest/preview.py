@@ -19,7 +19,7 @@ from sources.providers.http_source import HttpSource
 from sources.providers.registry import live_source
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
-from store.facts.reading import read_observations
+from store.facts.reading import read_observations, read_vintages
 from store.schema.frames import typed_frame
 from store.settings import Settings
 from store.vocabulary import COMMODITY
@@ -45,6 +45,9 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     lines: list[tuple[str, str]] = []
     refused = 0
     for info, file in wanted.receive(now):
+        if engine is not None and is_known(engine, file, wanted):
+            lines.append((file.file_name, "ingested before: nothing would be written"))
+            continue
         known = known_rows(engine, info.id, wanted.past)
         reasons = objections(file, known=known, info=info, now=now)
         refused += bool(reasons)
@@ -67,6 +70,11 @@ def check(settings: Settings, name: str) -> None:
     Raises:
         SourceError: They do not; says which and what to do.
     """
+    if settings.offline:
+        raise DataError(
+            "--check asks the provider, and MAGNETCAST_OFFLINE is set. Expected to be online. "
+            "Unset it."
+        )
     source, now = live_source(name, settings), utc_now()
     month = MonthRange.of(str(pd.Period(now.tz_localize(None), "M") - CHECKED_AGO))
     file = source.fetch(month, now=now)
@@ -77,6 +85,14 @@ def check(settings: Settings, name: str) -> None:
         is_set = getattr(settings, setting) is not None
         key = f"MAGNETCAST_{setting.upper()} is {'set and accepted' if is_set else 'not set'}"
     echo(f"check     {name} answers at {http.url}: {_came(file)} for {month}; {key}")
+
+
+def is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
+    """Tell whether these bytes were ingested before, so that they need no check."""
+    vintages = read_vintages(engine)
+    same = vintages[vintages["source"].eq(file.source) & vintages["file_name"].eq(file.file_name)]
+    taken = same["sha256"].tail(1) if request.revises else same["sha256"]
+    return file.sha256 in set(taken)
 
 
 def known_rows(engine: Engine | None, source: str, past: Past) -> pd.DataFrame:

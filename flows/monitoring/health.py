@@ -44,8 +44,8 @@ from store.facts.reading import (
     read_forecasts,
     read_observations,
     read_runs,
-    read_vintages,
 )
+from store.facts.recorded import newest_write
 from store.facts.reviews import read_quarantine
 from store.planning.audit_chain import ChainHead, chain_damage
 from store.publications.decisions import held_publications
@@ -156,7 +156,6 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
     if coming.month == 1:
         coming += pd.DateOffset(months=1)
     observations = read_observations(engine, as_of=now, commodity=COMMODITY)
-    vintages = read_vintages(engine)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
     kept = latest_readings(engine)
     fresh = slo_readings(read_forecasts(engine), runs, observations, calendar, now)
@@ -172,9 +171,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         next_on=calendar.released_on(coming),
         newest=_newest_month(observations, now),
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
-        last_ingest_at=vintages.sort_values("id")["ingested_at"].iloc[-1]
-        if len(vintages)
-        else None,
+        last_write_at=_last_write(engine),
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
         readings=(*_stored_readings(kept), *fresh),
@@ -190,6 +187,12 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
 def _audit_damage(engine: Engine, head: ChainHead | None) -> tuple[str, ...]:
     damage = chain_damage(engine, head)
     return (damage,) if damage else ()
+
+
+def _last_write(engine: Engine) -> pd.Timestamp | None:
+    with engine.begin() as connection:
+        found = newest_write(connection)
+    return None if found is None else pd.Timestamp(found)
 
 
 def _newest_month(observations: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp | None:

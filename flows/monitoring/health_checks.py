@@ -9,6 +9,7 @@ import pandas as pd
 from flows.context.stores import MAIN_JOB, RunMarker, table_run
 from models.monitoring.readings import Reading
 from store.errors import first_few
+from store.facts.recorded import SLACK
 from store.planning.audit_chain import ChainHead
 
 Alarm = Literal[
@@ -61,7 +62,7 @@ class HealthFacts:
     newest: pd.Timestamp | None = None
     """First day of the last month for which a figure of China is known."""
     forecast_as_of: pd.Timestamp | None = None
-    last_ingest_at: pd.Timestamp | None = None
+    last_write_at: pd.Timestamp | None = None
     last_run: str = ""
     last_run_at: pd.Timestamp | None = None
     champion: str = ""
@@ -136,12 +137,12 @@ def _found(facts: HealthFacts) -> Iterator[Found]:
 
 
 def _clock(facts: HealthFacts) -> Iterator[Found]:
-    """Compare this machine's clock with the last ingest recorded by it."""
-    last = facts.last_ingest_at
-    if last is not None and last > facts.now + pd.Timedelta(days=1):
+    """Compare this machine's clock with the newest write on record."""
+    last = facts.last_write_at
+    if last is not None and last > facts.now + SLACK:
         message = (
-            f"this machine's clock is at {facts.now:%Y-%m-%d}, and the last ingest was on "
-            f"{last:%Y-%m-%d}: the clock was moved"
+            f"this machine's clock is at {facts.now:%Y-%m-%d %H:%M}, and the last write was on "
+            f"{last:%Y-%m-%d %H:%M}: the clock was moved, and writes are refused"
         )
         yield "clock", DEGRADED, message
 

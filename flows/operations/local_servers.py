@@ -215,7 +215,7 @@ def _deploy(settings: Settings, variables: Mapping[str, str]) -> None:
 
 def _has_deployments(api: str) -> bool:
     """Tell whether the server knows any: its database may have been deleted since."""
-    answer = httpx.post(f"{api}/deployments/count", json={}, timeout=60.0)
+    answer = httpx.post(f"{api}/deployments/count", json={}, timeout=60.0, trust_env=False)
     return answer.is_success and bool(answer.json())
 
 

@@ -35,7 +35,7 @@ def verify_release(file: Path, key: Path) -> str:
         DataError: The file, its sum or the signature is not the releaser's.
     """
     sums = _read(file.with_name(SUMS))
-    comment = _signed_comment(sums, _read(file.with_name(SIGNATURE)).decode(), _read(key).decode())
+    comment = _signed_comment(sums, _read(file.with_name(SIGNATURE)), _read(key))
     lines = (line.partition("  ") for line in sums.decode().splitlines())
     listed = {name: digest for digest, _, name in lines}
     found = hashlib.sha256(_read(file)).hexdigest()
@@ -47,11 +47,11 @@ def verify_release(file: Path, key: Path) -> str:
     return comment
 
 
-def _signed_comment(content: bytes, signature: str, key: str) -> str:
+def _signed_comment(content: bytes, signature: bytes, key: bytes) -> str:
     """Return the trusted comment of a valid signature."""
     try:
-        _, first, trusted, second = signature.splitlines()[:4]
-        (public, number), (signed, signer) = _parts(key.splitlines()[-1]), _parts(first)
+        _, first, trusted, second = signature.decode().splitlines()[:4]
+        (public, number), (signed, signer) = _parts(key.decode().splitlines()[-1]), _parts(first)
         comment = trusted.removeprefix(TRUSTED)
         verifier = Ed25519PublicKey.from_public_bytes(public)
         verifier.verify(signed, hashlib.blake2b(content).digest())

@@ -54,7 +54,7 @@ class DotPlot:
 
 def _named(series: Sequence[str], shares: Sequence[float]) -> list[str]:
     pairs = zip(series, shares, strict=True)
-    return [f"{name} {share:.0%}" for name, share in pairs if not math.isnan(share)]
+    return [f"{name} {share:.0%}" for name, share in pairs if math.isfinite(share)]
 
 
 def dot_plot_svg(plot: DotPlot) -> str:
@@ -70,8 +70,8 @@ def _draw(plot: DotPlot) -> Figure:
     axes = figure.subplots()
     places = range(len(plot.rows))
     for place, row in zip(places, plot.rows, strict=True):
-        known = [share for share in row.shares if not math.isnan(share)]
-        axes.plot([min(known), max(known)], [place] * 2, color=COLOURS["faint"], lw=1, zorder=2)
+        if known := [share for share in row.shares if math.isfinite(share)]:
+            axes.plot([min(known), max(known)], [place] * 2, color=COLOURS["faint"], lw=1, zorder=2)
     for number, (name, mark) in enumerate(zip(plot.series, _MARKS, strict=False)):
         shape, edge, fill = mark
         axes.plot(

@@ -74,7 +74,8 @@ class ConnectionLimits:
 
     def of(self, peer: str) -> int:
         """Return the cap of a client."""
-        is_proxy = any(ipaddress.ip_address(peer) in network for network in self.proxies)
+        own = ipaddress.ip_network(f"{peer}/64" if ":" in peer else peer)
+        is_proxy = any(own.version == one.version and own.overlaps(one) for one in self.proxies)
         return self.in_all if is_proxy else self.per_client
 
 
@@ -98,7 +99,7 @@ class Connections:
             self._make_room(new, (one for one in self._waiting if one.peer == new.peer))
         elif len(self._open) > self.limits.most:
             self._make_room(new, self._waiting)
-        self._waiting[new] = None
+        self.wait(new)
 
     def _make_room(self, new: "LimitedProtocol", waiting: Iterable["LimitedProtocol"]) -> None:
         oldest = next(iter(waiting), None)
@@ -112,7 +113,8 @@ class Connections:
     def wait(self, one: "LimitedProtocol") -> None:
         """Count a connection as waiting: it has no whole request under way."""
         self._waiting.pop(one, None)
-        self._waiting[one] = None
+        if one in self._open:
+            self._waiting[one] = None
 
     def answer(self, one: "LimitedProtocol") -> None:
         """Count a connection as one that is answered."""

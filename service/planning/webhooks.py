@@ -126,7 +126,7 @@ class WebhookPolicy:
         host, usual = str(parts.hostname), 443 if parts.scheme == "https" else 80
         try:
             found = resolve(host, parts.port or usual)
-        except OSError as err:
+        except (OSError, UnicodeError) as err:
             raise _refused(f"the name cannot be resolved ({err})") from err
         for text in found:
             self.admit(ipaddress.ip_address(text.partition("%")[0]), scheme=parts.scheme)

@@ -100,7 +100,7 @@ def _events(publication: Publication, fan: Fan, first: str) -> list[dict[str, st
     if not first:
         return []
     found, _ = pick_markers(
-        publication.ledger.events,
+        publication.snapshot.ledger.events,
         destination=fan.destination,
         start=pd.Timestamp(f"{first}-01"),
         end=fan.forecast["period"].max() + pd.DateOffset(months=1),

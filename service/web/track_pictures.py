@@ -8,7 +8,7 @@ import pandas as pd
 from models.evaluation.coverage import Coverage
 from service.charts.dot_plots import DotPlot, DotRow, dot_plot_svg
 from service.charts.record_charts import outcome_svg, reliability_svg
-from service.live.publication import Publication
+from service.live.publication import MOST_IN_ORDER, Publication
 from service.queries import track
 from service.queries.track import TrackScore
 from service.report.backtest_view import ScoreRow
@@ -48,6 +48,9 @@ def pictures_of(
         held_before: Coverage of all destinations in the backtest.
     """
     names = [name for name in publication.destinations if name in set(cells["destination"])]
+    if publication.is_wide:
+        largest = publication.latest.groupby("destination")["p50"].sum().nlargest(MOST_IN_ORDER)
+        names = [name for name in names if name in largest.index]
     drawn = (outcome_svg(publication, cells, name) for name in names)
     held = track.coverage(cells, [])
     return TrackPictures(

@@ -254,8 +254,10 @@ def _header(path: Path) -> tuple[list[str], bool]:
         raw = b"".join(start.readline(_BLOCK_BYTES) for _ in range(_FIRST_LINES))
     lines = raw.decode("utf-8-sig", "replace").splitlines()
     header = next(csv.reader(lines[:1]), [])
-    row = next(csv.reader([line for line in lines[1:] if line.strip()][:1]), [])
-    return header, len(row) == len(header) + 1 and not row[-1].strip()
+    rows = list(csv.reader([line for line in lines[1:] if line.strip()]))
+    rows = rows[:-1] or rows  # the last may be cut within quotes
+    one_more = len(header) + 1
+    return header, bool(rows) and all(len(r) == one_more and not r[-1].strip() for r in rows)
 
 
 def _picked(named: str, header: Sequence[str], pick: Pick) -> list[str]:

@@ -146,7 +146,7 @@ def _released(http: HttpClient, own: Params, span: MonthRange) -> pd.DataFrame:
             f"comtrade announces {count} rows on availability and sends {len(rows)}, at "
             f"{reply.url}. Expected all of them. Try again later; nothing was taken over."
         )
-    return rows.dropna()
+    return rows.dropna().astype({"reporterCode": "int64"})
 
 
 def _whole(http: HttpClient, piece: _Piece) -> list[TradeRows]:
@@ -252,8 +252,8 @@ def _releases(answer: object, url: str) -> tuple[pd.DataFrame, int]:
     released = pd.to_datetime(rows["lastReleased"], utc=True, format="ISO8601", errors="coerce")
     frame = pd.DataFrame(
         {
-            "period": rows["period"].astype("str"),
-            "reporterCode": rows["reporterCode"].astype("int64"),
+            "period": rows["period"].map(_code).replace("", None),
+            "reporterCode": pd.to_numeric(rows["reporterCode"], errors="coerce"),
             "released": released,
         }
     )

@@ -151,6 +151,8 @@ def _daily(lines: pd.DataFrame) -> _Rates:
     rows, broken = readable(lines, ("rate",), provider=PROVIDER, url="its daily rates")
     days = pd.to_datetime(rows["day"], format="%Y-%m-%d", errors="coerce")
     broken += int(days.isna().sum())
+    if 2 * broken > len(lines):
+        raise ValueError(f"{broken} of {len(lines)} days cannot be read as YYYY-MM-DD")
     frame = rows.assign(day=days).dropna()
     if frame.duplicated(["day", "name"]).any():
         raise ValueError("it has a day twice")

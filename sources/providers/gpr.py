@@ -82,6 +82,8 @@ def read_index(body: bytes) -> tuple[pd.DataFrame, int]:
     rows, broken = readable(frame, tuple(SERIES), provider=PROVIDER, url=FILE)
     days = pd.to_datetime(rows["month"].astype("str"), errors="coerce")
     broken, rows = broken + int(days.isna().sum()), rows[days.notna()]
+    if 2 * broken > len(frame):
+        raise ValueError(f"{broken} of {len(frame)} months cannot be read")
     months = days.dropna().dt.to_period("M").dt.to_timestamp()
     if months.duplicated().any():
         raise ValueError("it has a month twice")

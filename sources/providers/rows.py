@@ -140,6 +140,8 @@ def whole_csv(body: bytes) -> pd.DataFrame:
         raise ValueError("its last line breaks off")
     text = body.decode("utf-8-sig")
     lines = [cells for _, cells in records("answer", text, remedy="Try again") if any(cells)]
+    if not lines:
+        return pd.DataFrame()
     head = [name.strip() for name in lines[0]]
     rows = [fitted(cells, len(head)) for cells in lines[1:]]
     whole = [cells if len(cells) == len(head) else [TORN] * len(head) for cells in rows]

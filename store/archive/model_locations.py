@@ -53,6 +53,7 @@ def _outside(url: str, root: str) -> list[tuple[int, str]]:
     return [
         (int(row.version), str(row.source))
         for row in rows
-        if urlsplit(str(row.source)).scheme in {"", "file"}
+        # MLflow keeps the row of a deleted version, with a source that is no address.
+        if (urlsplit(str(row.source)).scheme == "file" or str(row.source).startswith("/"))
         and not str(row.source).startswith(f"{root}/")
     ]

@@ -20,6 +20,17 @@ _WRITTEN: Final = (
 )
 
 
+def newest_write(connection: Connection) -> datetime | None:
+    """Return the moment of the newest write on record, None before the first."""
+    found = (
+        connection.scalar(
+            select(moment).where(moment.is_not(None)).order_by(number.desc()).limit(1)
+        )
+        for _, moment, number in _WRITTEN
+    )
+    return max((moment for moment in found if moment is not None), default=None)
+
+
 def check_clock(connection: Connection, at: datetime) -> None:
     """Refuse a write by a clock that was set back: it would claim to have known things earlier.
 

@@ -43,6 +43,9 @@
     return value.toLocaleString("en", { minimumFractionDigits: few, maximumFractionDigits: few });
   };
 
+  /** Text for Plotly, which reads markup. @param {string} text @returns {string} */
+  const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
   /** @param {string} period @returns {string} */
   const monthName = (period) =>
     new Date(`${period}-01T00:00Z`).toLocaleDateString("en", { month: "long", year: "numeric", timeZone: "UTC" });
@@ -106,7 +109,7 @@
       const edge = { mode: "lines", line: { width: 0 }, showlegend: false, hoverinfo: "skip", x: forecast.period.map(day) };
       found.push({ ...edge, y: scaled(forecast.p10) });
       found.push({ ...edge, y: scaled(forecast.p90), fill: "tonexty", opacity: 0.4,
-        fillcolor: place ? undefined : colour("band80"), name: `${numbers.name} 80% band` });
+        fillcolor: place ? undefined : colour("band80"), name: `${plain(numbers.name)} 80% band` });
     }
     if (ticked("earlier") && place === 0) {
       numbers.earlier.forEach((one, at) => found.push({ x: one.period.map(day), y: scaled(one.p50), mode: "lines",
@@ -114,13 +117,13 @@
         showlegend: at === 0, hovertemplate: `%{y:,.0f} t as of ${one.asOf}<extra></extra>` }));
     }
     found.push({ x: history.period.map(day), y: scaled(history.tonnes), customdata: history.known,
-      mode: "lines+markers", name: shown.size > 1 ? numbers.name : "actual", legendgroup: numbers.name,
+      mode: "lines+markers", name: shown.size > 1 ? plain(numbers.name) : "actual", legendgroup: numbers.name,
       line: { color: place ? ink : colour("history"), width: 1.5 },
       marker: { size: history.known.map((how) => (how === "estimated" ? 1 : 6)),
         symbol: history.known.map((how) => (how === "published" ? "circle" : "circle-open")) },
       hovertemplate: "%{y:,.0f}, %{customdata}<extra>%{fullData.name}</extra>" });
     found.push({ x: forecast.period.map(day), y: scaled(forecast.p50), mode: "lines",
-      name: shown.size > 1 ? `${numbers.name} median` : "median", legendgroup: numbers.name, showlegend: shown.size === 1,
+      name: shown.size > 1 ? `${plain(numbers.name)} median` : "median", legendgroup: numbers.name, showlegend: shown.size === 1,
       customdata: forecast.p10.map((low, at) => `80% band ${tonnes(low * per)} to ${tonnes(forecast.p90[at] * per)}`),
       line: { color: ink, width: 2.5, dash: place ? "dash" : "solid" },
       hovertemplate: "%{y:,.0f}, %{customdata}<extra>%{fullData.name}</extra>" });
@@ -129,7 +132,7 @@
 
   /** @param {Act[]} acts @returns {object} */
   const actTrace = (acts) => ({ x: acts.map((act) => act.day), y: acts.map(() => 0.5), yaxis: "y2", mode: "markers",
-    customdata: acts.map((act) => act.address), text: acts.map((act) => act.title),
+    customdata: acts.map((act) => act.address), text: acts.map((act) => plain(act.title)),
     marker: { size: 11, line: { width: 1.5 },
       color: acts.map((act) => colour(act.state.startsWith("easing") ? "easing" : "restrictive")),
       symbol: acts.map((act) => ({ "▼": "triangle-down", "▽": "triangle-down-open", "▲": "triangle-up" })[act.symbol] || "triangle-up-open") },

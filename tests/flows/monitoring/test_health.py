@@ -77,7 +77,7 @@ def test_nothing_is_wrong_where_all_is_in_time() -> None:
         ({"champion_trouble": "its files have SHA-256 0"}, "champion", 1),
         ({"missing": ("worker",)}, "servers", 1),
         ({"unfinished": (RunMarker("the main job", "2026-11-20 09:30 UTC", ""),)}, "failed", 1),
-        ({"last_ingest_at": at("2026-12-20")}, "clock", 1),
+        ({"last_write_at": at("2026-12-20")}, "clock", 1),
         ({"quarantined": 2}, "quarantine", 1),
         ({"free_bytes": 1 << 30}, "disk", 1),
         ({"free_bytes": 1 << 20}, "disk", 2),
