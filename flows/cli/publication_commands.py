@@ -6,7 +6,6 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from flows.alerts import alert, alert_if_possible
-from flows.analysis.explanation import explain_if_possible
 from flows.cli.options import AsOf, Commodity, Form, Out, Reason, RecipeFile, Sets, moment
 from flows.clock import utc_now
 from flows.context.console import echo
@@ -174,6 +173,8 @@ def approve(number: Number, /, *, reason: Reason) -> None:
         if waits.exists() and not folder.exists():
             waits.rename(folder)
     echo(f"publish   publication {number} is approved: {rows} rows")
+    from flows.analysis.explanation import explain_if_possible
+
     explain_if_possible(settings)
     alert_if_possible(settings, now)
 

@@ -69,7 +69,7 @@ def ingest(settings: Settings, request: IngestRequest | None = None) -> WriteRep
         SourceError: A provider did not deliver; nothing is written.
     """
     wanted = request or bundled(settings)
-    report = _stored(settings, wanted, receive_task, guard_task, write_batch_task)
+    report = _stored(settings, wanted, receive_task, guard_task, write_batch_task, is_shown=True)
     echo(f"ingest    {describe(report, wanted.place, store_of(settings))}")
     return report
 
@@ -97,13 +97,16 @@ def _stored(
     receive: Callable[..., Sequence[ReceivedRows]],
     guard: Callable[..., list[Refused]],
     write_batch: Callable[..., WriteReport],
+    *,
+    is_shown: bool = False,
 ) -> WriteReport:
     """Receive, guard and write by steps that Prefect knows or does not."""
     now, who = utc_now(), actor()
     received = receive(wanted, now)
     engine = made_store(settings)
     fresh = [pair for pair in received if not is_known(engine, pair.file, wanted)]
-    show_received(wanted.place, [pair.file for pair in fresh])
+    if is_shown:
+        show_received(wanted.place, [pair.file for pair in fresh])
     if refused := guard(engine, fresh, past=wanted.past, now=now):
         raise _refusal(engine, refused, wanted, now=now, who=who)
     for _, file in fresh:

@@ -27,6 +27,7 @@ SCENARIO = str(PROJECT_ROOT / "scenarios" / "us-tariff-60.yaml")
 READING = [
     "alerts",
     "attribute 2025-04-cn-no18-seven-ree",
+    "audit verify",
     "backtest",
     "backup kept.tar.zst",
     "compare 1 2",
@@ -67,14 +68,14 @@ READING = [
     "vintages",
 ]
 
-ELSEWHERE = {"config", "down", "ingest", "partition", "restore", "serve", "up"}
+ELSEWHERE = {"config", "down", "ingest", "partition", "restore", "serve", "up", "verify-release"}
 """Verbs that read nothing of the home, or bring the first of it."""
 
 REFUSED = {
     "ingest nothing": "'nothing' is no source. Expected one of bundled, census,",
     "ingest events none.yaml": "Cannot read none.yaml",
     "ingest figure --period 2026-10 --destination JPN --tonnes many --source x": "'many' is not a",
-    "ingest comtrade --since 2200-01": "--since 2200-01 lies in the future",
+    "ingest comtrade --since 2150-01": "--since 2150-01 lies in the future",
     "predict --as-of 2200-01-01": "--as-of 2200-01-01 lies in the future",
     "predict --set fancy=1": "there is no parameter 'fancy'",
     "predict --set leaves=many": "leaves=many does not fit",

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
+from flows.clock import utc_now
 from flows.context.stores import made_store, store_of
 from flows.monitoring.health import examine
 from flows.monitoring.status import status_lines
@@ -288,7 +289,7 @@ def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
         engine, rows, as_of=at("2023-11-26"), data_vintage="earlier", commodity="250410"
     )
     rule = AlertRule("moved", "median", 5.0, destination="USA", commodity="250410")
-    add_rule(engine, rule, who=Actor("ann"), at=at(NOW), since=None)
+    add_rule(engine, rule, who=Actor("ann"), at=utc_now(), since=None)
 
     run_each(filled.settings, at(NOW) + pd.Timedelta(days=1), MINERALS)
 

@@ -61,7 +61,8 @@ def page(request: pytest.FixtureRequest, client: TestClient) -> Outline:
 
 def test_a_page_has_nothing_inline_and_nothing_from_elsewhere(page: Outline) -> None:
     names = {name for name, _ in page.elements}
-    assert not names & {"script", "style", "iframe", "object", "embed"}
+    assert not names & {"style", "iframe", "object", "embed"}
+    assert all((one["src"] or "").startswith("/static/") for one in page.all("script"))
     for _, attributes in page.elements:
         assert "style" not in attributes
         assert not [name for name in attributes if name.startswith("on")]

@@ -245,7 +245,9 @@ def test_a_flat_line_that_began_in_the_store_is_seen() -> None:
     frame = make_observations(*rows).assign(available_at=pd.Timestamp("2026-08-01", tz="UTC"))
 
     assert told(frame.tail(1), frame.head(4), completeness=None) == ()
-    assert told(frame.tail(1), frame.head(5), completeness=None)[0].startswith("1 series stand ")
+    assert told(frame.tail(1), frame.head(5), completeness=None)[0].startswith(
+        "1 series do not move "
+    )
 
 
 def test_a_flat_line_released_before_is_not_objected_to_again() -> None:
