@@ -1,10 +1,13 @@
 import asyncio
+import ipaddress
 import logging
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from unittest.mock import MagicMock
 
 import httpx
 import pytest
@@ -16,7 +19,15 @@ from starlette.routing import Route
 
 from service.http import connections
 from service.http.access import client_of, networks_of
-from service.http.connections import HEAD_BYTES, HEADERS, HEALTH, ConnectionLimits, server_config
+from service.http.connections import (
+    HEAD_BYTES,
+    HEADERS,
+    HEALTH,
+    RESERVED,
+    ConnectionLimits,
+    Connections,
+    server_config,
+)
 
 Address = tuple[str, int]
 FEW = ConnectionLimits(in_all=100, per_client=8, body_bytes=1000)
@@ -261,3 +272,34 @@ def test_headers_of_a_proxy_are_believed_from_its_address_only() -> None:
 )
 def test_a_client_is_an_address_of_few_letters(address: str, client: str) -> None:
     assert client_of(address) == client
+
+
+@dataclass(eq=False)
+class _Busy:
+    """As much of a connection as the count of them sees; it never waits."""
+
+    peer: str
+    app: object = None
+    transport: MagicMock = field(default_factory=MagicMock)
+
+
+def test_the_cap_holds_after_a_connection_found_no_room() -> None:
+    held = Connections(ConnectionLimits(RESERVED, 100_000, 1000))
+    busy = [_Busy(f"192.0.2.{number}") for number in range(2 * RESERVED)]
+    for one in busy:
+        held.admit(one)
+        held.answer(one)
+
+    late = [_Busy("198.51.100.1") for _ in range(10)]
+    for one in late:
+        held.admit(one)
+
+    assert all(one.transport.abort.called for one in late)
+    assert not any(one.transport.abort.called for one in busy)
+
+
+def test_a_proxy_with_an_ipv6_address_is_believed_to_stand_for_many() -> None:
+    limits = ConnectionLimits(1000, 300, 1000, (ipaddress.ip_network("::1/128"),))
+
+    assert limits.of("::") == 1000
+    assert limits.of("2001:db8::") == 300

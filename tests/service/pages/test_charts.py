@@ -1,9 +1,12 @@
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
 from service.charts import publication_charts
+from service.charts.dot_plots import DotPlot, DotRow, dot_plot_svg
 from service.charts.fan import make_fan
 from service.charts.fan_charts import fan_png, fan_svg, phone_svg
 from service.charts.plotting import BANDS, spread
@@ -172,3 +175,10 @@ def test_on_a_phone_the_forecast_has_more_than_half_of_the_chart() -> None:
     assert few.history["period"].min() == few.start
     assert all(marker in fan.markers and marker.when >= few.start for marker in few.markers)
     assert "March 2026" in phone_svg(fan, label="to March 2026")
+
+
+def test_a_row_without_any_share_is_drawn_empty() -> None:
+    plot = DotPlot("p", "Error", ("ours", "naive"), (DotRow("France", (math.nan, math.inf), 3),))
+
+    assert "<svg" in dot_plot_svg(plot)
+    assert plot.label == "Error. France:  (3 months)."

@@ -272,3 +272,15 @@ def test_residual_places_are_named_after_their_code() -> None:
 
     assert len(own) == 17 - 1
     assert all(pd.Series(partner.destination).str.fullmatch(RESIDUAL).all() for partner in own)
+
+
+@pytest.mark.parametrize(
+    "cut", [line_of()[:5], [*line_of()[:9], "50", "000"]], ids=["cut off", "a mark too many"]
+)
+def test_a_line_of_another_length_is_refused_alone(tmp_path: Path, cut: list[str]) -> None:
+    whole = line_of("116", "日本", kg="2000", usd="90000")
+
+    file = load(tmp_path, text_of(whole, cut))
+
+    assert file.refused is not None
+    assert file.refused.count == 1
