@@ -203,16 +203,17 @@ def read_customs(name: str, content: bytes) -> CustomsTable:
     start, columns = _headings(name, [(n, cells) for n, cells in lines if isinstance(cells, list)])
     amounts = {"quantity", "usd", "cny"}
     least = 1 + max(one.place for one in columns if one.heading.meaning in amounts)
+    named = 1 + max(one.place for one in columns if one.title.strip())
     rows, broken = [], []
     for number, cells in lines:
         if number <= start:
             continue
         if isinstance(cells, str):
             broken.append((number, cells))
-        elif any(cell.strip() for cell in cells[len(columns) :]) or (
+        elif any(cell.strip() for cell in cells[named:]) or (
             len(cells) < least and sum(bool(cell.strip()) for cell in cells) > 1
         ):
-            found = f"row: {len(cells)} cells are not {len(columns)}, as in the headings"
+            found = f"row: {len(cells)} cells are not {named}, as in the headings"
             broken.append((number, found))
         elif any(cell.strip() for cell in cells):
             rows.append((number, (*cells, *[""] * (len(columns) - len(cells)))))
