@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from flows.analysis.explain import changes as changes_of
+from flows.clock import utc_now
 from flows.context.stores import store_of
 from flows.publishing.published_forecasts import ExplainRequest
 from flows.publishing.reproduce import reproduce
@@ -159,7 +160,7 @@ def test_what_a_person_rejected_of_a_group_is_not_forecast_again(
     engine = store_of(settings)
     held = read_publications(engine).query("state == 'held'")
     for number in held["id"]:
-        reject(engine, int(number), at=at("2024-03-29"), actor="test", reason="no")
+        reject(engine, int(number), at=utc_now(), actor="test", reason="no")
 
     run_each(settings, at("2024-03-30"), WIDER)
 
