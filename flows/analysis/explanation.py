@@ -59,7 +59,12 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
     if old.empty or not set(old["period"]) & set(new["period"]):
         return StoredExplanation(announced=announced)
     keys = old[CELL].merge(new[CELL])
-    parts = split_change(settings, *(keys.merge(rows, on=CELL) for rows in (old, new)))
+    pair = [keys.merge(rows, on=CELL) for rows in (old, new)]
+    models = pair[0]["model"] + "\n" + pair[1]["model"]
+    parts = pd.concat(
+        split_change(settings, *(rows[models == one].reset_index(drop=True) for rows in pair))
+        for one in models.unique()
+    )
     changes: dict[str, dict[str, dict[str, float]]] = {}
     for row in parts.to_dict("records"):
         causes = {name: round(float(row[name]), DIGITS) for name in CHANGES}
