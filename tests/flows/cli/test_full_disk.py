@@ -11,18 +11,20 @@ import pytest
 from flows.cli.app import VERBS
 from flows.context.stores import store_of
 from flows.ingest.ingest import ingest_if_empty
+from store.settings import PROJECT_ROOT
 from tests.flows.conftest import environment, point_at, settings_of
 from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.slow
 
 Call = Callable[..., tuple[int, str, str]]
+SCENARIO = PROJECT_ROOT / "scenarios" / "us-tariff-60.yaml"
 FIGURE = "ingest figure --period 2026-08 --destination USA --tonnes 512 --source https://e.org/r"
 WORDS = {
     "run": "run",
     "predict": "predict",
     "backtest": "backtest",
-    "scenario": "scenario",
+    "scenario": f"scenario {SCENARIO}",
     "recovery": "recovery",
     "explain": "explain USA",
     "attribute": "attribute USA",
@@ -36,7 +38,7 @@ WORDS = {
     "train": "train",
     "promote": "promote",
     "rollback": "rollback",
-    "compare": "compare",
+    "compare": "compare 1 2",
     "publications": "publications list",
     "replay": "replay --as-of 2026-09-22",
     "alerts": "alerts",
