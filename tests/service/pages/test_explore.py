@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from service.web import explore
 from tests.service.browsing import Watch
@@ -127,14 +127,12 @@ def test_switches_change_what_is_drawn(watch: Watch) -> None:
     with_band = int(chart.get_attribute("data-drawn") or 0)
 
     page.locator("[name=band]").uncheck()
-    page.wait_for_function(f"document.querySelector('#explore').dataset.drawn != {with_band}")
+    expect(chart).not_to_have_attribute("data-drawn", str(with_band))
     page.locator("[name=log]").check()
     page.locator("[name=indexed]").check()
     assert page.locator("#explore-base").is_visible()
     page.locator("[name=compare]").select_option("DEU")
-    page.wait_for_function(
-        "document.querySelector('#explore-month-says').textContent.includes('Germany')"
-    )
+    expect(page.locator("#explore-month-says")).to_contain_text("Germany")
     page.get_by_role("button", name="Compare no more").click()
     assert "Germany" not in reading(page)
     assert watch.complaints == []
