@@ -1,8 +1,7 @@
 """Connections: how many there may be, for how long, and how large the head of a request.
 
-uvicorn reads whatever comes for as long as it comes. Here a connection that has no whole request
-under way may be closed at any time: when it is overdue, or to make room for a newer one, the one
-that has waited longest first. So a flood of them cannot keep a request out.
+uvicorn reads whatever comes for as long as it comes. Here a connection without a whole request may
+be closed when it is overdue, or to make room, the one that has waited longest first.
 """
 
 import asyncio
@@ -75,8 +74,8 @@ class ConnectionLimits:
     def of(self, peer: str) -> int:
         """Return the cap of a client."""
         own = ipaddress.ip_network(f"{peer}/64" if ":" in peer else peer)
-        is_proxy = any(own.version == one.version and own.overlaps(one) for one in self.proxies)
-        return self.in_all if is_proxy else self.per_client
+        known = (one for one in self.proxies if one.version == own.version)
+        return self.in_all if any(map(own.overlaps, known)) else self.per_client
 
 
 class Connections:
@@ -117,7 +116,7 @@ class Connections:
             self._waiting[one] = None
 
     def answer(self, one: "LimitedProtocol") -> None:
-        """Count a connection as one that is answered."""
+        """Count a connection as answered."""
         self._waiting.pop(one, None)
 
     def close(self, one: "LimitedProtocol", reason: str) -> None:

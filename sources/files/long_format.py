@@ -255,9 +255,8 @@ def _header(path: Path) -> tuple[list[str], bool]:
     lines = raw.decode("utf-8-sig", "replace").splitlines()
     header = next(csv.reader(lines[:1]), [])
     rows = list(csv.reader([line for line in lines[1:] if line.strip()]))
-    rows = rows[:-1] or rows  # the last may be cut within quotes
-    one_more = len(header) + 1
-    return header, bool(rows) and all(len(r) == one_more and not r[-1].strip() for r in rows)
+    ends = [row[len(header) :] == [""] for row in rows[:-1] or rows]  # the last may be cut
+    return header, bool(ends) and all(ends)
 
 
 def _picked(named: str, header: Sequence[str], pick: Pick) -> list[str]:
