@@ -106,7 +106,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             df: One row a series and month, quarter or week; not modified. A series with a bad row
                 is left out with a warning, see ``refused_``.
             freq: ``M``, ``Q`` or ``W``, or pandas' names of them such as ``ME``, ``QE`` or
-                ``W-MON``; told by the dates if left out.
+                ``W-MON``; inferred from the dates if left out.
             covariates: What is known ahead: series, date, ``name``, ``value`` and perhaps
                 ``available_at``, or one column a covariate.
             tree: Which series add up to what: by sum its parts, or a table or file of
@@ -268,9 +268,9 @@ def _at_level(made: pd.DataFrame, level: float) -> "pd.Series[float]":
 
 def _warn(notes: Sequence[str], refused: Mapping[str, str]) -> None:
     """Warn of what was read tolerantly and of series that are left out."""
-    told = list(notes)
+    messages = list(notes)
     if refused:
         reasons = [f"{name}: {reason}" for name, reason in refused.items()]
-        told.append(f"{len(refused)} series refused, the others are used: {first_few(reasons)}")
-    for note in told:
+        messages.append(f"{len(refused)} series refused, the others are used: {first_few(reasons)}")
+    for note in messages:
         warnings.warn(note, UserWarning, stacklevel=3)

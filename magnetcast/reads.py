@@ -175,10 +175,10 @@ def explain(
 
 def _opened(as_of: Moment) -> Workspace:
     """Return what was known at a moment."""
-    stand = moment(None if as_of is None else str(as_of), option="as_of")
+    as_of_time = moment(None if as_of is None else str(as_of), option="as_of")
     settings = Settings()
     ingest_if_empty(settings)
-    return open_workspace(settings, stand)
+    return open_workspace(settings, as_of_time)
 
 
 def _of_destinations(table: pd.DataFrame, names: str | Sequence[str] | None) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The newest moment on record: nothing is written as known before it."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,13 +23,7 @@ _WRITTEN: Final = (
 
 def newest_write(connection: Connection) -> datetime | None:
     """Return the moment of the newest write on record, None before the first."""
-    found = (
-        connection.scalar(
-            select(moment).where(moment.is_not(None)).order_by(number.desc()).limit(1)
-        )
-        for _, moment, number in _WRITTEN
-    )
-    return max((moment for moment in found if moment is not None), default=None)
+    return max((moment for _, moment in _newest(connection)), default=None)
 
 
 def check_clock(connection: Connection, at: datetime) -> None:
@@ -41,14 +36,19 @@ def check_clock(connection: Connection, at: datetime) -> None:
     Raises:
         DataError: The newest row on record is more than ``SLACK`` later.
     """
-    for what, moment, number in _WRITTEN:
-        newest = connection.scalar(
-            select(moment).where(moment.is_not(None)).order_by(number.desc()).limit(1)
-        )
-        if newest is not None and newest > at + SLACK:
+    for what, newest in _newest(connection):
+        if newest > at + SLACK:
             raise DataError(
                 f"This machine's clock reads {at:%Y-%m-%d %H:%M} UTC, and {what} was written on "
                 f"{newest:%Y-%m-%d %H:%M} UTC. Expected a clock that only goes forward; nothing "
                 "was written. Set the clock (`timedatectl`). If it is right now and was ahead "
                 "then, restore the last backup from before (`magnetcast restore FILE --force`)."
             )
+
+
+def _newest(connection: Connection) -> Iterator[tuple[str, datetime]]:
+    """Yield the newest moment of each kind of write."""
+    for what, moment, number in _WRITTEN:
+        rows = select(moment).where(moment.is_not(None)).order_by(number.desc()).limit(1)
+        if (newest := connection.scalar(rows)) is not None:
+            yield what, newest

@@ -1,6 +1,5 @@
 """The pages in Debian's Chromium, served by a process of their own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.service.browsing import Watch, opened
-from tests.service.serving import ENDING_S, serving
-from tests.service.stores import copied
+from tests.service.serving import ENDING_S
 
 pytestmark = pytest.mark.slow
 
@@ -26,25 +24,9 @@ PAGES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def address(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("browsed")
-    copied(published_store, home)
-    with serving(home) as (result, _):
-        yield result
-
-
 @pytest.fixture(params=["light", "dark"])
 def scheme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def watch(browser: Browser, address: str) -> Iterator[Watch]:
-    context = browser.new_context(base_url=address)
-    context.set_default_timeout(1000 * ENDING_S)
-    yield Watch(context)
-    context.close()
 
 
 @pytest.mark.parametrize("path", PAGES)

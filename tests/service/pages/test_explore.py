@@ -2,8 +2,6 @@
 
 import gzip
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,8 +9,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from service.web import explore
 from tests.service.browsing import Watch
-from tests.service.serving import ENDING_S, serving
-from tests.service.stores import copied
 
 MOST_BYTES = 1_500_000
 
@@ -55,22 +51,6 @@ def test_pages_with_the_chart_run_own_scripts_only_and_others_none(client: TestC
     assert "unsafe" not in chart.headers["Content-Security-Policy"]
     assert "script-src 'none'" in plain.headers["Content-Security-Policy"]
     assert re.findall(r"<script([^>]*)>", chart.text) == [f' defer src="{explore.SCRIPT_ADDRESS}"']
-
-
-@pytest.fixture(scope="module")
-def address(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("explored")
-    copied(published_store, home)
-    with serving(home) as (found, _):
-        yield found
-
-
-@pytest.fixture
-def watch(browser: Browser, address: str) -> Iterator[Watch]:
-    context = browser.new_context(base_url=address)
-    context.set_default_timeout(1000 * ENDING_S)
-    yield Watch(context)
-    context.close()
 
 
 def opened(watch: Watch, path: str = "/destinations/USA") -> Page:

@@ -1,0 +1,29 @@
+"""What the tests of the pages in Chromium share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.service.browsing import Watch
+from tests.service.serving import ENDING_S, serving
+from tests.service.stores import copied
+
+
+@pytest.fixture(scope="module")
+def address(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a service with the published store."""
+    home = tmp_path_factory.mktemp("browsed")
+    copied(published_store, home)
+    with serving(home) as (found, _):
+        yield found
+
+
+@pytest.fixture
+def watch(browser: Browser, address: str) -> Iterator[Watch]:
+    """A browser whose complaints and hosts are noted."""
+    context = browser.new_context(base_url=address)
+    context.set_default_timeout(1000 * ENDING_S)
+    yield Watch(context)
+    context.close()
