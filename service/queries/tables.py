@@ -166,7 +166,7 @@ def newest_act(publication: Publication) -> pd.Timestamp | None:
 
 
 def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:
-    """Return scheduled events whose day came after the newest announcement, so no outcome is known."""
+    """Return scheduled events whose day came after the newest announcement."""
     rows, newest = publication.ledger.events, newest_act(publication)
     if newest is None:
         return []
