@@ -52,10 +52,14 @@ def direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: Source
     )
     if _is_comparable(same):
         return [*found, *_apart(file, same, SAME_MONTH, "in the same months, from other sources")]
-    usual = known.groupby(_PLACE, as_index=False)["value"].median()
-    both = fresh.groupby(_PLACE, as_index=False)["value"].median()
-    both = both.merge(usual, on=_PLACE, suffixes=("", "_known"))
-    return [*found, *_apart(file, both, USUAL, "in a usual month")]
+    usual = _usual_month(fresh).merge(_usual_month(known), on=_PLACE, suffixes=("", "_known"))
+    return [*found, *_apart(file, usual, USUAL, "in a usual month")]
+
+
+def _usual_month(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the median month with trade; a month without any says nothing of a direction."""
+    traded = cells[cells["value"].gt(0)]
+    return traded.groupby(_PLACE, as_index=False)["value"].median()
 
 
 def _is_comparable(pairs: pd.DataFrame) -> bool:
