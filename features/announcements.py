@@ -6,6 +6,8 @@ suspended.
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import pandas as pd
@@ -158,10 +160,11 @@ def _returned(one: Announcement, resumes: pd.Timestamp | None, easings: Sequence
 def outcomes_of_tariffs(steps: pd.DataFrame) -> list[Outcome]:
     """Return the rises announced ahead among known tariff steps, and how they turned out."""
     found = []
-    rated = steps.loc[steps["rate_pct"].notna()].sort_values(["effective_from", "rate_pct"])
-    for _, part in rated.groupby(["importer", "component"], sort=True):
-        rows = part.drop_duplicates("effective_from", keep="last").to_dict("records")
-        before = 0.0
+    what = ["importer", "component"]
+    rated = steps.loc[steps["rate_pct"].notna()].sort_values([*what, "effective_from", "rate_pct"])
+    records = rated.drop_duplicates([*what, "effective_from"], keep="last").to_dict("records")
+    for _, part in groupby(records, key=itemgetter(*what)):
+        rows, before = list(part), 0.0
         for step, following in zip(rows, [*rows[1:], None], strict=True):
             rate, due, end = step["rate_pct"], step["effective_from"], step["effective_to"]
             if rate > before and due > step["announced_on"]:

@@ -36,12 +36,11 @@ class ScenarioWarning:
 
 
 def announcement_months(levers: Levers, origin: Origin) -> list[int]:
-    """Return the months in which parts of a scenario are announced, starting with the origin's own.
+    """Return the months in which parts of a scenario are announced, none before the origin's own.
 
     Ascending month numbers.
     """
-    months = {max(month_number(one.announced_on), origin.today) for one in levers.all}
-    return sorted({origin.today, *months})
+    return sorted({max(month_number(one.announced_on), origin.today) for one in levers.all})
 
 
 def with_levers(origin: Origin, levers: Levers, month: int | None = None) -> Origin:

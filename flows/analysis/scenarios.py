@@ -18,7 +18,7 @@ from flows.training.predict import made_at
 from models.forecasting.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import effect_at
-from models.policy.scenario import PairedForecast, paired
+from models.policy.scenario import PairedForecast, PublishedDraws, paired_with
 from models.policy.scenario_snapshot import ScenarioSnapshot, learned_shift, nothing_learned
 from models.registry import model_store, registry
 from service.scenarios.scenario_schema import (
@@ -129,6 +129,12 @@ class ScenarioAnswerer:
 
     snapshot: ScenarioSnapshot
     kept: dict[str, PairedForecast] = field(default_factory=dict)
+    base: PublishedDraws = field(init=False)
+    """Drawn once for all scenarios."""
+
+    def __post_init__(self) -> None:
+        """Draw the published distribution."""
+        self.base = PublishedDraws.of(self.snapshot)
 
     def __call__(self, text: bytes) -> ScenarioResult:
         """Return the answer to a scenario written as YAML or JSON.
@@ -141,7 +147,7 @@ class ScenarioAnswerer:
         if key not in self.kept:
             if len(self.kept) >= KEPT:
                 del self.kept[next(iter(self.kept))]
-            self.kept[key] = paired(self.snapshot, asked)
+            self.kept[key] = paired_with(self.base, asked)
         return told_of(asked, self.kept[key])
 
 

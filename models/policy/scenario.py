@@ -132,16 +132,22 @@ class PairedForecast:
 def paired(
     snapshot: ScenarioSnapshot, scenario: Scenario, *, draws: int | None = None
 ) -> PairedForecast:
-    """Return forecasts with and without a scenario, and the difference with its own band.
-
-    Means add up to those of their sums. No difference is exactly zero where nothing changes.
+    """Return what ``paired_with`` returns, of draws made for this scenario alone.
 
     Args:
         snapshot: Where it is asked.
         scenario: What is asked.
         draws: How many; enough for smooth bands if None.
     """
-    view = _PublishedDraws.of(snapshot, draws)
+    return paired_with(PublishedDraws.of(snapshot, draws), scenario)
+
+
+def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
+    """Return forecasts with and without a scenario, and the difference with its own band.
+
+    Means add up to those of their sums. No difference is exactly zero where nothing changes.
+    """
+    snapshot = view.snapshot
     cells = _cells(snapshot.published, snapshot.origin)
     published = _Drawn(view.published, cells, view.numbers("mean"))
     base = published
@@ -185,8 +191,8 @@ class _Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class _PublishedDraws:
-    """A snapshot as draws of the published distribution."""
+class PublishedDraws:
+    """A snapshot as draws of the published distribution, the same for all its scenarios."""
 
     snapshot: ScenarioSnapshot
     known: PolicyEffect
@@ -197,7 +203,8 @@ class _PublishedDraws:
     """Draws of what is published."""
 
     @classmethod
-    def of(cls, snapshot: ScenarioSnapshot, draws: int | None) -> "_PublishedDraws":
+    def of(cls, snapshot: ScenarioSnapshot, draws: int | None = None) -> "PublishedDraws":
+        """Return the draws of a snapshot; enough for smooth bands if ``draws`` is None."""
         origin = snapshot.origin
         usual = FEW_DRAWS if len(origin.series) > MANY_SERIES else DRAWS
         count = usual if draws is None else draws
