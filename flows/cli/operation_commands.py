@@ -134,10 +134,10 @@ def prune(
     """
     from flows.backup.backup import prune as let_go
 
-    if keep_runs < 0 or keep_days < 0:
+    if keep_runs < 0 or not 0 <= keep_days <= MOST_DAYS:
         raise DataError(
             f"--keep-runs {keep_runs} --keep-days {keep_days} cannot be kept. "
-            "Expected 0 or more of each. Correct them."
+            f"Expected 0 or more of each, and at most {MOST_DAYS} days. Correct them."
         )
     found = let_go(Settings(), utc_now(), keep_runs=keep_runs, keep_days=keep_days, dry_run=dry_run)
     word = "would be deleted" if dry_run else "deleted"
@@ -147,6 +147,8 @@ def prune(
         f"answers ({found.bytes:,} bytes): {word}"
     )
 
+
+MOST_DAYS: Final = 36_500
 
 SWITCH_S: Final = 0.0005
 """Seconds a thread that draws may keep the loop that answers waiting."""
@@ -172,7 +174,8 @@ def serve(
     from flows.operations.server_processes import listening_socket, shown
     from service.app import Rules, create_app
     from service.http.access import AllowedHosts, names_of, networks_of
-    from service.http.connections import ConnectionLimits, server_config
+    from service.http.connections import server_config
+    from service.http.limits import ConnectionLimits
     from service.live.live import LivePublication
     from service.planning.webhooks import WebhookPolicy
     from service.queries.arrivals import shipping_days

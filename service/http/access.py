@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -153,6 +154,7 @@ CLIENT_BITS: Final = 64
 """Bits of an IPv6 network whose addresses are all of one client."""
 
 
+@lru_cache(1024)
 def client_of(address: str) -> str:
     """Return the client by its address; of IPv6 the first address of its network."""
     try:

@@ -5,29 +5,28 @@ be closed when it is overdue, or to make room, the one that has waited longest f
 """
 
 import asyncio
-import ipaddress
 import logging
 import math
-import resource
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
 import uvicorn
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from service.http.access import NOBODY, Network, client_of
-from service.http.limits import SECURITY_HEADERS
+from service.http.access import NOBODY, client_of
+from service.http.limits import RESERVED, SECURITY_HEADERS, ConnectionLimits
 from service.http.replies import API, problem
 
 HEAD_BYTES: Final = 32_000
 """Largest head of a request: its address and headers."""
+
+HEAD_END: Final = b"\r\n\r\n"
 
 HEADERS: Final = 100
 """Most headers of a request."""
@@ -38,12 +37,6 @@ IDLE_S: Final = 5.0
 STALL_S: Final = 10.0
 """Seconds for a head, for the body after it, between requests, and without reading a response."""
 
-DESCRIPTORS: Final = 256
-"""Descriptors kept for everything but connections: the store, scenarios, fonts."""
-
-RESERVED: Final = 32
-"""Connections beyond the cap that may ask for ``HEALTH`` only."""
-
 HEALTH: Final = f"{API}v1/health"
 
 ENDING_S: Final = 5
@@ -53,29 +46,6 @@ LOG_S: Final = 10.0
 """Seconds from one line of the log about closed connections to the next."""
 
 _LOG: Final = logging.getLogger("magnetcast.service")
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """How many connections a service holds, and how large a body it reads."""
-
-    in_all: int
-    per_client: int
-    body_bytes: int
-    proxies: tuple[Network, ...] = ()
-    """Believed where they name the client; their own connections are those of many clients."""
-
-    @property
-    def most(self) -> int:
-        """Return the cap in all, lower where the process may open fewer files."""
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return max(RESERVED, min(self.in_all, files - DESCRIPTORS))
-
-    def of(self, peer: str) -> int:
-        """Return the cap of a client."""
-        own = ipaddress.ip_network(f"{peer}/64" if ":" in peer else peer)
-        known = (one for one in self.proxies if one.version == own.version)
-        return self.in_all if any(map(own.overlaps, known)) else self.per_client
 
 
 class Connections:
@@ -107,7 +77,7 @@ class Connections:
         elif len(self._open) > self.limits.most + RESERVED:
             self.close(new, f"found no room, from {new.peer}")
         else:
-            new.app = HealthOnly(new.app)
+            new.is_reserve = True
 
     def wait(self, one: "LimitedProtocol") -> None:
         """Count a connection as waiting: it has no whole request under way."""
@@ -153,25 +123,6 @@ class Connections:
             self._logged_at = now
 
 
-class HealthOnly:
-    """Answers whether the process is alive, and 503 to all else."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Take the app."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        answer = self._app
-        if scope["path"] != HEALTH:
-            answer = _refusal(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "All connections of the service are in use. Expected fewer requests at once. "
-                "Try again in a moment.",
-            )
-        await answer(scope, receive, send)
-
-
 def _refusal(status: HTTPStatus, detail: str) -> Response:
     """Return a response after which the connection is closed."""
     headers = {"Connection": "close", "Retry-After": "5", **SECURITY_HEADERS}
@@ -184,14 +135,27 @@ TOO_LARGE: Final = _refusal(
     f"and {HEADERS} headers. Send fewer.",
 )
 
+NO_ROOM: Final = _refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "All connections of the service are in use. Expected fewer requests at once. "
+    "Try again in a moment.",
+)
+
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection within the limits."""
+    """One connection within the limits.
+
+    uvicorn's part of it, most of the cost, is made when the head of the first request is whole.
+    """
 
     def __init__(self, *, connections: Connections, **given: Any) -> None:  # noqa: ANN401 - uvicorn's
         """Take the other connections, and what uvicorn gives."""
-        super().__init__(**given)
+        self._given: dict[str, Any] | None = given
+        """What uvicorn's part is made of; None once it is made."""
+        self._head = bytearray()
         self._connections = connections
+        self.is_reserve = False
+        """Whether it is one beyond the cap: it may ask for ``HEALTH``, once."""
         self._fed = 0
         """Bytes that came of the request that is being read."""
         self._unanswered = 0
@@ -204,19 +168,27 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Let the connection in, or not."""
-        super().connection_made(transport)
-        self.peer = client_of(self.client[0] if self.client else "")
+        self.transport = transport
+        known = transport.get_extra_info("peername")
+        self.peer = client_of(known[0] if known else "")
         self._deadline = time.monotonic() + HEAD_S
         self._connections.admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        super().connection_lost(exc)
+        if self._given is None:
+            super().connection_lost(exc)
         self._connections.forget(self)
 
     def data_received(self, data: bytes) -> None:
         """Read what came, unless the request grows beyond all limits."""
         self._fed += len(data)
+        if self._given is not None:
+            self._head += data
+            is_whole = self._head.find(HEAD_END, -len(data) - len(HEAD_END)) >= 0
+            if self._head[:1].isalpha() and not is_whole and self._fed <= HEAD_BYTES:
+                return
+            data = self._begin(self._given)
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -232,6 +204,15 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.write(b"%s%s\r\n%s" % (status, head, bytes(TOO_LARGE.body)))
             self.transport.close()
 
+    def _begin(self, given: dict[str, Any]) -> bytes:
+        """Make uvicorn's part and return what came so far."""
+        transport, read = self.transport, bytes(self._head)
+        self._given = None
+        self._head.clear()
+        super().__init__(**given)
+        super().connection_made(transport)
+        return read
+
     def on_message_begin(self) -> None:
         """Expect the head of a request."""
         super().on_message_begin()
@@ -243,10 +224,13 @@ class LimitedProtocol(HttpToolsProtocol):
         size = sum(len(name) + len(value) for name, value in self.headers) + len(self.url)
         if size > HEAD_BYTES or len(self.headers) > HEADERS:
             self.app = TOO_LARGE
+        elif self.is_reserve and self.url != HEALTH.encode():
+            self.app = NO_ROOM
         self._unanswered += 1
         self._is_whole = False
         self._deadline = time.monotonic() + BODY_S
         super().on_headers_complete()
+        self.cycle.keep_alive &= not self.is_reserve
 
     def on_message_complete(self) -> None:
         """Note that a request was read to its end."""

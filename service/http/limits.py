@@ -1,9 +1,12 @@
 """The outer layer of the service: security headers, limits on size and rate, metrics."""
 
+import ipaddress
+import resource
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -12,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.access import AllowedHosts, client_of
+from service.http.access import AllowedHosts, Network, client_of
 from service.http.replies import problem, without_body
 
 CSP: Final = (
@@ -37,6 +40,37 @@ MOST_CLIENTS: Final = 10_000
 """Clients remembered; the one seen longest ago is dropped first."""
 
 UNROUTED: Final = "none"
+
+
+DESCRIPTORS: Final = 256
+"""Descriptors kept for everything but connections: the store, scenarios, fonts."""
+
+RESERVED: Final = 32
+"""Connections beyond the cap that may ask for the health only."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How many connections a service holds, and how large a body it reads."""
+
+    in_all: int
+    per_client: int
+    body_bytes: int
+    proxies: tuple[Network, ...] = ()
+    """Believed where they name the client; their own connections are those of many clients."""
+
+    @property
+    def most(self) -> int:
+        """Return the cap in all, lower where the process may open fewer files."""
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return max(RESERVED, min(self.in_all, files - DESCRIPTORS))
+
+    @lru_cache(1024)  # noqa: B019 - as long as the service
+    def of(self, peer: str) -> int:
+        """Return the cap of a client."""
+        own = ipaddress.ip_network(f"{peer}/64" if ":" in peer else peer)
+        known = (one for one in self.proxies if one.version == own.version)
+        return self.in_all if any(map(own.overlaps, known)) else self.per_client
 
 
 @dataclass(slots=True)

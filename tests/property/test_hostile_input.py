@@ -200,6 +200,14 @@ def test_a_month_out_of_range_is_refused_in_a_sentence(
         assert "quarantine" not in caplog.text
 
 
+def test_days_beyond_any_calendar_are_refused_in_a_sentence(
+    fuzzed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    call(fuzzed, ["prune", "--keep-days", "1435451525062", "--dry-run"])
+
+    assert "at most 36500 days" in caplog.text
+
+
 def call(home: Path, words: Sequence[str]) -> None:
     """Call the command as a shell does; what is no exit is a traceback."""
     with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings():

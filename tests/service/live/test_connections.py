@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.http import connections
 from service.http.access import client_of, networks_of
@@ -23,11 +24,10 @@ from service.http.connections import (
     HEAD_BYTES,
     HEADERS,
     HEALTH,
-    RESERVED,
-    ConnectionLimits,
     Connections,
     server_config,
 )
+from service.http.limits import RESERVED, ConnectionLimits
 
 Address = tuple[str, int]
 FEW = ConnectionLimits(in_all=100, per_client=8, body_bytes=1000)
@@ -130,6 +130,35 @@ def test_half_requests_never_keep_another_request_out(caplog: pytest.LogCaptureF
     assert found == {200}
 
 
+def test_a_head_may_come_byte_by_byte_and_what_is_none_is_refused_at_once() -> None:
+    request = f"GET {HEALTH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    with serving() as address:
+        with opened(address, b"") as one:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for place in range(len(request)):
+                one.sendall(request[place : place + 1])
+            whole = answer(one)
+        with opened(address, b"\x16\x03\x01\x02") as one:
+            refused = answer(one)
+
+    assert whole.startswith(b"HTTP/1.1 200 OK")
+    assert refused.startswith(b"HTTP/1.1 400 Bad Request")
+
+
+def test_half_a_request_makes_nothing_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    whole = HttpToolsProtocol.__init__
+    monkeypatch.setattr(
+        HttpToolsProtocol, "__init__", lambda self, **given: made.append(1) or whole(self, **given)
+    )
+    with serving() as address, ExitStack() as held:
+        for _ in range(20):
+            held.enter_context(opened(address, HALF))
+        assert asked(address).status_code == 200
+
+    assert len(made) == 1
+
+
 def test_a_client_beyond_its_connections_loses_the_one_that_waited_longest() -> None:
     with serving() as address, ExitStack() as held:
         first, *others = [held.enter_context(opened(address, HALF)) for _ in range(9)]
@@ -146,12 +175,17 @@ def test_where_all_connections_are_busy_health_alone_is_answered() -> None:
         busy = [held.enter_context(opened(address, wanted)) for _ in range(8)]
         until_busy(address)
         refused, alive = asked(address, "/post", content=b"x"), asked(address)
+        twice = f"GET {HEALTH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        with opened(address, twice) as one:
+            last = answer(one)
         release.set()
         done = [one.recv(12) for one in busy]
 
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
     assert "All connections of the service are in use" in refused.json()["detail"]
     assert alive.status_code == 200
+    assert last.startswith(b"HTTP/1.1 200"), "a connection beyond the cap is closed once answered"
+    assert b"connection: close" in last
     assert done == [b"HTTP/1.1 200"] * 8
 
 
@@ -279,7 +313,7 @@ class _Busy:
     """As much of a connection as the count of them sees; it never waits."""
 
     peer: str
-    app: object = None
+    is_reserve: bool = False
     transport: MagicMock = field(default_factory=MagicMock)
 
 
