@@ -16,7 +16,7 @@ from flows.analysis.explain import split_change
 from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.publishing.published_forecasts import workspace_behind
-from store.facts.reading import latest_forecast
+from store.facts.reading import latest_forecast, publication_before
 from store.publications.explanations import (
     DIGITS,
     Announced,
@@ -54,8 +54,7 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
     as_of = pd.Timestamp(new["as_of"].iloc[0])
     origin = workspace_behind(settings, new).history.origin(as_of)
     announced = tuple(sorted(_announced(origin), key=lambda one: (one.due, one.event_id)))
-    just_before = as_of - pd.Timedelta(microseconds=1)
-    old = latest_forecast(store_of(settings), as_of=just_before)
+    old = publication_before(store_of(settings), new)
     if old.empty or not set(old["period"]) & set(new["period"]):
         return StoredExplanation(announced=announced)
     keys = old[CELL].merge(new[CELL])

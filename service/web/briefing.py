@@ -63,38 +63,49 @@ def briefing_of(publication: Publication, fan: Fan) -> Briefing:
 
 def _change(publication: Publication, destination: str, months: Sequence[str]) -> str:
     """Return by how much the medians of some months moved since the publication before, and why."""
+    found, known = publication.published.explanation, publication.published.forecasts
     before = next(iter(publication.moments[1:]), None)
-    if before is None:
+    own = {} if found is None or not publication.is_magnets else found.changes.get(destination, {})
+    if found and found.since and not known["publication"].eq(found.since).any():
+        # An earlier publication of the same day: of a day, the newest alone is known here.
+        whose = f"earlier forecast of {publication.as_of:%-d %B %Y}"
+        moved = pd.Series({month: sum(own[month].values()) for month in months if month in own})
+    elif before is not None:
+        whose = f"forecast of {before:%-d %B %Y}"
+        then, now = (_medians(publication, destination, moment) for moment in (before, None))
+        moved = (now - then).reindex(list(months)).dropna()
+        is_before = known["as_of"].eq(before)
+        own = own if found and found.since == known.loc[is_before, "publication"].max() else {}
+    else:
         return "This is the first publication; there is none to compare it with."
+    if moved.empty:
+        return f"The {whose} before it did not reach these months."
+    median = float(_medians(publication, destination)[moved.index].sum())
+    sums = {
+        name: sum(own.get(month, {}).get(name, 0.0) for month in moved.index) for name in CHANGES
+    }
+    why = NOT_COMPUTED if publication.is_magnets else ""
+    if own:
+        why = causes_of_change(sums, median)
+    return f"{_moved(whose, moved, median)} {why}".rstrip()
+
+
+def _medians(
+    publication: Publication, destination: str, moment: pd.Timestamp | None = None
+) -> pd.Series:
+    """Return the medians of a moment, its own by default, by month."""
     rows = publication.published.forecasts
-    own = rows.loc[rows["destination"].eq(destination) & rows["period"].isin(list(months))]
-    then, now = (
-        own.loc[own["as_of"] == moment].set_index("period")["p50"]
-        for moment in (before, publication.as_of)
-    )
-    common = sorted(set(then.index) & set(now.index))
-    day = f"{before:%-d %B %Y}"
-    if not common:
-        return f"The forecast before it, of {day}, did not reach these months."
-    moved = float((now[common] - then[common]).sum())
-    side = "higher" if moved > 0 else "lower"
-    size = f"{tonnes(abs(moved))}{NBSP}t {side} in sum" if round(moved, 1) else "unchanged in sum"
-    share = f" ({signed_percent(moved / then[common].sum())})" if then[common].sum() > 0 else ""
-    span = span_of(pd.to_datetime(pd.Series(common)))
-    head = f"Compared with the forecast of {day}, the medians of {span} are {size}{share}."
-    return f"{head} {_why(publication, destination, common, float(now[common].sum()))}".rstrip()
+    rows = rows[rows["as_of"].eq(publication.as_of if moment is None else moment)]
+    return rows[rows["destination"].eq(destination)].set_index("period")["p50"]
 
 
-def _why(publication: Publication, destination: str, months: Sequence[str], median: float) -> str:
-    """Return the causes of a change as far as they were computed for it."""
-    found, moments = publication.published.explanation, publication.moments
-    known = publication.published.forecasts
-    before = known.loc[known["as_of"] == moments[1], "publication"].max()
-    if found is None or found.since != before or not publication.is_magnets:
-        return NOT_COMPUTED if publication.is_magnets else ""
-    own = found.changes.get(destination, {})
-    parts = {name: sum(own.get(month, {}).get(name, 0.0) for month in months) for name in CHANGES}
-    return causes_of_change(parts, median)
+def _moved(whose: str, moved: pd.Series, median: float) -> str:
+    total = float(moved.sum())
+    side = "higher" if total > 0 else "lower"
+    size = f"{tonnes(abs(total))}{NBSP}t {side} in sum" if round(total, 1) else "unchanged in sum"
+    share = f" ({signed_percent(total / (median - total))})" if median > total else ""
+    span = span_of(pd.to_datetime(pd.Series(sorted(moved.index))))
+    return f"Compared with the {whose}, the medians of {span} are {size}{share}."
 
 
 def _announced(publication: Publication, fan: Fan) -> list[Risk]:

@@ -59,7 +59,7 @@ def direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: Source
 def _usual_month(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the median month with trade; a month without any says nothing of a direction."""
     traded = cells[cells["value"].gt(0)]
-    return traded.groupby(_PLACE, as_index=False)["value"].median()
+    return traded.groupby(_PLACE)["value"].median().reset_index()
 
 
 def _is_comparable(pairs: pd.DataFrame) -> bool:

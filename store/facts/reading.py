@@ -158,6 +158,28 @@ def read_publication(engine: Engine, number: int) -> pd.DataFrame:
     return published_columns(read_table(engine, publication_tables.forecasts, wanted=wanted))
 
 
+def publication_before(engine: Engine, rows: pd.DataFrame) -> pd.DataFrame:
+    """Read the publication of the same commodity that stood before one; empty for the first.
+
+    Args:
+        engine: The store.
+        rows: The later one's, as ``read_publication``; an earlier one of its day counts.
+    """
+    table, one = publication_tables.forecasts, rows.iloc[0]
+    is_before = (table.c.as_of < one["as_of"]) | (
+        (table.c.as_of == one["as_of"]) & (table.c.publication < int(one["publication"]))
+    )
+    newest = (
+        select(table.c.publication)
+        .where(table.c.commodity == one["commodity"], is_before)
+        .order_by(table.c.as_of.desc(), table.c.publication.desc())
+        .limit(1)
+    )
+    with engine.begin() as connection:
+        number = connection.scalar(newest)
+    return rows.iloc[:0] if number is None else read_publication(engine, int(number))
+
+
 def published_models(engine: Engine) -> set[str]:
     """Return the names of all models that a published forecast is from."""
     with engine.begin() as connection:

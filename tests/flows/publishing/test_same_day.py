@@ -15,6 +15,7 @@ from flows.publishing.reproduce import reproduce
 from flows.run import run
 from models.registry import registry
 from store.facts.reading import latest_forecast, read_publication, read_scores
+from store.publications.explanations import read_explanation
 from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
 from store.vocabulary import CHANGES
@@ -77,6 +78,13 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     assert (parts["new_actuals"] + parts["revised_actuals"]).abs().sum() > 0
     assert parts["not_reproduced"].abs().max() < 1e-6
     assert parts["passing_time"].abs().max() == 0
+
+    kept = read_explanation(engine, int(two))
+    assert kept is not None
+    assert kept.since == one
+    said = table.set_index("period")["change"]
+    for period, causes in kept.changes["USA"].items():
+        assert sum(causes.values()) == pytest.approx(said[period], abs=0.01)
 
     again = run(home, at(AS_OF))
     assert not again.is_new

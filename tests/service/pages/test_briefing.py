@@ -39,6 +39,20 @@ def test_a_page_says_by_how_much_the_medians_moved_and_why(engine: Engine) -> No
     assert "Newly published trade figures: +12 t; passage of time: \N{MINUS SIGN}2 t." in text
 
 
+def test_a_second_publication_of_a_day_is_compared_with_the_first(engine: Engine) -> None:
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+    publish(engine, LATER, cutoff="2026-07", factor=1.2)
+    months = {f"2026-{month}": {"revised_actuals": 5.0} for month in ("10", "11", "12")}
+    save_explanation(engine, 4, StoredExplanation(3, {"USA": months}))
+
+    text = page_of(engine, "/destinations/USA").text
+
+    assert "Compared with the earlier forecast of 25 November 2026, the medians of" in text
+    assert "10 t higher in sum (+0.7%). Revised trade figures: +10 t." in text.replace(
+        "\u00a0", " "
+    )
+
+
 def test_causes_of_another_comparison_are_not_shown(engine: Engine) -> None:
     publish(engine, LATER, cutoff="2026-07", factor=1.1)
     save_explanation(engine, 3, StoredExplanation(1, CHANGES))
@@ -51,7 +65,7 @@ def test_causes_of_another_comparison_are_not_shown(engine: Engine) -> None:
 def test_a_first_publication_has_nothing_to_be_compared_with(engine: Engine) -> None:
     text = page_of(engine, "/destinations/USA").text
 
-    assert "The forecast before it, of 25 August 2025, did not reach these months." in text
+    assert "The forecast of 25 August 2025 before it did not reach these months." in text
 
 
 @pytest.mark.parametrize(("path", "scenarios"), [("USA", 2), ("WLD", 2), ("JPN", 0)])
