@@ -57,17 +57,11 @@ def scores(publication: Publication, *, scope: str = "", metric: str = "") -> li
 
 
 def publications(publication: Publication) -> list[Record]:
-    """Return one row a published forecast, newest first."""
-    rows = publication.published.forecasts
-    return records(
-        pd.DataFrame(
-            [
-                _summary(publication, pd.Timestamp(str(m)), part)
-                for m, part in rows.groupby("as_of")
-            ],
-            columns=columns_of(PublicationResponse),
-        ).sort_values("as_of", ascending=False)
-    )
+    """Return one row a publication, newest first; of one day the last comes first."""
+    rows = publication.published.every
+    own = rows.groupby(["as_of", "publication"], sort=True)
+    known = [_summary(publication, part) for _, part in own]
+    return records(pd.DataFrame(known[::-1], columns=columns_of(PublicationResponse)))
 
 
 def published_at(publication: Publication, rows: pd.DataFrame) -> pd.Timestamp | None:
@@ -87,8 +81,8 @@ def published_at(publication: Publication, rows: pd.DataFrame) -> pd.Timestamp |
     return None if ended.isna().all() else pd.Timestamp(ended.max())
 
 
-def _summary(publication: Publication, moment: pd.Timestamp, rows: pd.DataFrame) -> Record:
-    ended = published_at(publication, rows)
+def _summary(publication: Publication, rows: pd.DataFrame) -> Record:
+    moment, ended = pd.Timestamp(rows["as_of"].iloc[0]), published_at(publication, rows)
     return {
         "publication": int(rows["publication"].iloc[0]),
         "as_of": moment,

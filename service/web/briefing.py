@@ -63,40 +63,35 @@ def briefing_of(publication: Publication, fan: Fan) -> Briefing:
 
 def _change(publication: Publication, destination: str, months: Sequence[str]) -> str:
     """Return by how much the medians of some months moved since the publication before, and why."""
-    found, known = publication.published.explanation, publication.published.forecasts
-    before = next(iter(publication.moments[1:]), None)
-    own = {} if found is None or not publication.is_magnets else found.changes.get(destination, {})
-    if found and found.since and not known["publication"].eq(found.since).any():
-        # An earlier publication of the same day: of a day, the newest alone is known here.
-        whose = f"earlier forecast of {publication.as_of:%-d %B %Y}"
-        moved = pd.Series({month: sum(own[month].values()) for month in months if month in own})
-    elif before is not None:
-        whose = f"forecast of {before:%-d %B %Y}"
-        then, now = (_medians(publication, destination, moment) for moment in (before, None))
-        moved = (now - then).reindex(list(months)).dropna()
-        is_before = known["as_of"].eq(before)
-        own = own if found and found.since == known.loc[is_before, "publication"].max() else {}
-    else:
+    rows = publication.published.every
+    order = rows[["as_of", "publication"]].drop_duplicates().sort_values(["as_of", "publication"])
+    if len(order) < 2:  # noqa: PLR2004 - it and the one before
         return "This is the first publication; there is none to compare it with."
+    (day, before), (as_of, number) = order.tail(2).itertuples(index=False)
+    whose = f"{'earlier ' if day == as_of else ''}forecast of {day:%-d %B %Y}"
+    own = rows[rows["destination"].eq(destination)]
+    then, now = (
+        own[own["as_of"].eq(moment) & own["publication"].eq(one)].set_index("period")["p50"]
+        for moment, one in ((day, before), (as_of, number))
+    )
+    moved = (now - then).reindex(list(months)).dropna()
     if moved.empty:
         return f"The {whose} before it did not reach these months."
-    median = float(_medians(publication, destination)[moved.index].sum())
-    sums = {
-        name: sum(own.get(month, {}).get(name, 0.0) for month in moved.index) for name in CHANGES
-    }
-    why = NOT_COMPUTED if publication.is_magnets else ""
-    if own:
-        why = causes_of_change(sums, median)
+    median = float(now[moved.index].sum())
+    why = _why(publication, destination, int(before), median, list(moved.index))
     return f"{_moved(whose, moved, median)} {why}".rstrip()
 
 
-def _medians(
-    publication: Publication, destination: str, moment: pd.Timestamp | None = None
-) -> pd.Series:
-    """Return the medians of a moment, its own by default, by month."""
-    rows = publication.published.forecasts
-    rows = rows[rows["as_of"].eq(publication.as_of if moment is None else moment)]
-    return rows[rows["destination"].eq(destination)].set_index("period")["p50"]
+def _why(
+    publication: Publication, destination: str, before: int, median: float, months: list[str]
+) -> str:
+    """Return the causes of a change as far as they were computed for it."""
+    found = publication.published.explanation
+    if found is None or found.since != before or not publication.is_magnets:
+        return NOT_COMPUTED if publication.is_magnets else ""
+    own = found.changes.get(destination, {})
+    parts = {name: sum(own.get(month, {}).get(name, 0.0) for month in months) for name in CHANGES}
+    return causes_of_change(parts, median)
 
 
 def _moved(whose: str, moved: pd.Series, median: float) -> str:

@@ -157,6 +157,8 @@ class Published:
     commodity: str
     forecasts: pd.DataFrame
     """As ``reading.read_forecasts``: of several publications of one as_of the last."""
+    every: pd.DataFrame
+    """The forecasts of all publications, those of one as_of too."""
     scores: pd.DataFrame
     runs: pd.DataFrame
     observations: pd.DataFrame
@@ -232,6 +234,7 @@ def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
     return {
         "commodity": commodity,
         "forecasts": published_columns(newest_publications(rows)),
+        "every": published_columns(rows),
         "scores": newest_backtests(fetch(connection, publication_tables.scores, wanted=scored)),
         "observations": fetch(connection, tables.observations, wanted=figures, columns=_FIGURE),
         "publications": fetch_publications(connection, commodity=commodity),

@@ -42,15 +42,18 @@ def test_a_page_says_by_how_much_the_medians_moved_and_why(engine: Engine) -> No
 def test_a_second_publication_of_a_day_is_compared_with_the_first(engine: Engine) -> None:
     publish(engine, LATER, cutoff="2026-07", factor=1.1)
     publish(engine, LATER, cutoff="2026-07", factor=1.2)
-    months = {f"2026-{month}": {"revised_actuals": 5.0} for month in ("10", "11", "12")}
+    months = {f"2026-{month}": {"revised_actuals": 5.0} for month in ("11", "12")}
     save_explanation(engine, 4, StoredExplanation(3, {"USA": months}))
 
-    text = page_of(engine, "/destinations/USA").text
+    with TestClient(make_app(engine)) as client:
+        text = Outline(client.get("/destinations/USA").text).text.replace("\u00a0", " ")
+        listed = client.get("/api/v1/publications").json()["items"]
+        shown = client.get("/track-record").text
 
     assert "Compared with the earlier forecast of 25 November 2026, the medians of" in text
-    assert "10 t higher in sum (+0.7%). Revised trade figures: +10 t." in text.replace(
-        "\u00a0", " "
-    )
+    assert "higher in sum (+9.1%). Revised trade figures: +10 t." in text
+    assert [row["publication"] for row in listed] == [4, 3, 2, 1]
+    assert all(f'href="/publications/{number}"' in shown for number in (4, 3, 2, 1))
 
 
 def test_causes_of_another_comparison_are_not_shown(engine: Engine) -> None:
