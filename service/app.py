@@ -15,6 +15,7 @@ from service.api.scenarios import PARTS
 from service.http.access import Access, AllowedHosts
 from service.http.limits import RequestLimits, ServiceMetrics
 from service.http.replies import add_problem_handlers
+from service.language.addresses import LanguageOfRequests
 from service.live.health import Examine, HealthCache, StoreMetrics
 from service.live.live import LivePublication, Warm
 from service.live.publication import Recent
@@ -100,6 +101,7 @@ def create_app(
     app.include_router(api_router())
     app.include_router(page_router())
     add_problem_handlers(app, error_page)
+    app.add_middleware(LanguageOfRequests)
     app.add_middleware(
         RequestLimits,
         metrics=metrics,

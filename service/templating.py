@@ -1,5 +1,6 @@
 """Templates of the pages: everything escaped, nothing undefined passes, nothing to load."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -8,6 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service import wording
+from service.language.formats import separated
+from service.language.phrases import translated, translated_many
 from store.hidden_text import visible
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -30,6 +33,9 @@ _FILTERS: Final = (
     wording.name_of,
     wording.scope_name,
     wording.model_words,
+    wording.kind_words,
+    separated,
+    wording.coverage_words,
     wording.measure_words,
     wording.statement_words,
 )
@@ -44,7 +50,11 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_visible,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.policies["ext.i18n.trimmed"] = True
+    made.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension
+    made.globals |= {"_": _gettext, "gettext": _gettext, "ngettext": _ngettext}
     made.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
     made.filters["picture"] = _picture
     return made
@@ -53,6 +63,19 @@ def environment() -> Environment:
 def _visible(value: object) -> object:
     """Write hidden characters of a text out: a note could turn what stands beside it around."""
     return visible(value) if type(value) is str and not value.isascii() else value
+
+
+def _gettext(sentence: str, /, **values: object) -> Markup:
+    """Return a sentence of a catalogue, whose markup is ours, with its values escaped."""
+    return Markup(translated(sentence)) % _shown(values)  # noqa: S704
+
+
+def _ngettext(one: str, many: str, n: int, /, **values: object) -> Markup:
+    return Markup(translated_many(one, many, n)) % _shown({"n": n, **values})  # noqa: S704
+
+
+def _shown(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: _visible(value) for name, value in values.items()}
 
 
 def _picture(drawing: str) -> Markup:

@@ -3,14 +3,17 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Final
 from urllib.parse import quote
 
 import numpy as np
 import pycountry
 
+from models.evaluation.coverage import Coverage
 from service.errors import UnknownError
+from service.language.choice import DEFAULT, language
+from service.language.formats import listed, percentage, separated, territory
+from service.language.phrases import gettext, marked
 from store.errors import first_few
 from store.partner_codes import residual_names
 from store.vocabulary import ALL, BY_PARTNER, COMMODITY, DESTINATIONS, EU27, QUANTILES, WORLD
@@ -26,19 +29,19 @@ def tonnes(value: float) -> str:
     """Format tonnes with thousands separators; small amounts keep a decimal."""
     if math.isnan(value):
         return MISSING
-    return f"{value:,.1f}" if 0 < abs(value) < FEW_TONNES else f"{value:,.0f}"
+    return separated(f"{value:,.1f}" if 0 < abs(value) < FEW_TONNES else f"{value:,.0f}")
 
 
 def signed_tonnes(value: float) -> str:
     """Format a difference in tonnes with its sign; what rounds to nothing has none."""
     if math.isnan(value):
         return MISSING
-    return f"{value:+,.0f}".replace("-", MINUS) if round(value) else "0"
+    return separated(f"{value:+,.0f}").replace("-", MINUS) if round(value) else "0"
 
 
 def percent(share: float) -> str:
     """Format a share as a percentage."""
-    return MISSING if math.isnan(share) else f"{100 * share:.1f}%"
+    return MISSING if math.isnan(share) else percentage(f"{100 * share:.1f}")
 
 
 def signed_percent(share: float) -> str:
@@ -47,17 +50,17 @@ def signed_percent(share: float) -> str:
         return MISSING
     rounded = round(100 * share, 1)
     sign = "+" if rounded > 0 else ""
-    return f"{sign}{rounded or 0.0:.1f}%".replace("-", MINUS)
+    return percentage(f"{sign}{rounded or 0.0:.1f}").replace("-", MINUS)
 
 
 def number(value: float) -> str:
     """Format a plain figure with two decimals."""
-    return MISSING if math.isnan(value) else f"{value:,.2f}".replace("-", MINUS)
+    return MISSING if math.isnan(value) else separated(f"{value:,.2f}").replace("-", MINUS)
 
 
 DESTINATION_NAMES: Final[dict[str, str]] = {
-    WORLD: "World",
-    EU27: "European Union (27)",
+    WORLD: marked("World"),
+    EU27: marked("European Union (27)"),
     "DEU": "Germany",
     "USA": "United States",
     "JPN": "Japan",
@@ -66,8 +69,8 @@ DESTINATION_NAMES: Final[dict[str, str]] = {
     "IND": "India",
     "THA": "Thailand",
     "ITA": "Italy",
-    "EU27_REST": "Rest of the European Union",
-    "ROW": "Rest of the world",
+    "EU27_REST": marked("Rest of the European Union"),
+    "ROW": marked("Rest of the world"),
 }
 """Every published destination, in reading order: the aggregates first, the remainders last."""
 
@@ -80,24 +83,27 @@ if set(DESTINATION_NAMES) != {WORLD, EU27, *DESTINATIONS}:
 
 def name_of(destination: str) -> str:
     """Return the destination in words, or its code when it has no name."""
+    found = pycountry.countries.get(alpha_3=destination)
+    if found is not None and language() != DEFAULT and (local := territory(found.alpha_2)):
+        return local
     own = DESTINATION_NAMES.get(destination) or residual_names().get(destination)
-    return own or _country(destination)
+    return gettext(own) if own else _country(destination)
 
 
 def scope_name(scope: str) -> str:
     """Return the scope of a score in words: all destinations, or one."""
-    return "All destinations" if scope == ALL else name_of(scope)
+    return gettext("All destinations") if scope == ALL else name_of(scope)
 
 
 AREAS: Final = {
-    "AFRICA": "Africa",
-    "ASIA": "Asia",
-    "EUROPE": "Europe",
-    "EUR_REGION": "Europe (region)",
-    "NORTH_AMERICA": "North America",
-    "OCEANIA": "Oceania",
-    "SOUTH_AMERICA": "South America",
-    "TOP10": "Ten largest destinations",
+    "AFRICA": marked("Africa"),
+    "ASIA": marked("Asia"),
+    "EUROPE": marked("Europe"),
+    "EUR_REGION": marked("Europe (region)"),
+    "NORTH_AMERICA": marked("North America"),
+    "OCEANIA": marked("Oceania"),
+    "SOUTH_AMERICA": marked("South America"),
+    "TOP10": marked("Ten largest destinations"),
 }
 """Groups of countries that figures are published of."""
 
@@ -106,13 +112,12 @@ def _area(code: str) -> str:
     """Return a group of countries, a part of one or a sum in words, or the code when it is none."""
     whole, _, part = code.partition("_EX_")
     if part:
-        return f"{name_of(whole)} without {name_of(part)}"
+        return gettext("%(area)s without %(part)s", area=name_of(whole), part=name_of(part))
     if "+" in code:
-        return " and ".join(map(name_of, code.split("+")))
-    return AREAS.get(code, code)
+        return listed([name_of(one) for one in code.split("+")])
+    return gettext(AREAS[code]) if code in AREAS else code
 
 
-@cache
 def _country(code: str) -> str:
     """Return the name of a country by its ISO alpha-3 code, or the code when it is none."""
     found = pycountry.countries.get(alpha_3=code)
@@ -158,35 +163,76 @@ def chance_words(chance: float) -> str:
     if np.isnan(chance):
         return MISSING
     if chance <= LOWEST:
-        return f"under {100 * LOWEST:.0f}%"
+        return gettext("under %(chance)s", chance=percentage(f"{100 * LOWEST:.0f}"))
     if chance >= HIGHEST:
-        return f"over {100 * HIGHEST:.0f}%"
-    return f"{100 * chance:.0f}%"
+        return gettext("over %(chance)s", chance=percentage(f"{100 * HIGHEST:.0f}"))
+    return percentage(f"{100 * chance:.0f}")
+
+
+def coverage_words(found: Coverage) -> str:
+    """Return how often a band held, with the number of forecasts, as ``Coverage.words``."""
+    if found.is_judged:
+        return _share(found.share, found.forecasts)
+    if math.isnan(found.pooled_share):
+        return gettext("too few months to judge (%(count)s)", count=found.forecasts)
+    return gettext(
+        "too few months to judge (%(count)s); all destinations %(pooled)s",
+        count=found.forecasts,
+        pooled=_share(found.pooled_share, found.pooled_forecasts),
+    )
+
+
+def _share(share: float, count: int) -> str:
+    return gettext(
+        "%(share)s of %(count)s",
+        share=percentage(f"{100 * share:.0f}"),
+        count=separated(f"{count:,}"),
+    )
+
+
+KINDS: Final = {
+    "observed": marked("observed"),
+    "derived": marked("derived"),
+    "estimated": marked("estimated"),
+}
+
+
+def kind_words(kind: str) -> str:
+    """Return how a past month is known."""
+    return gettext(KINDS[kind])
 
 
 def model_words(status: str) -> str:
     """Return which model made a forecast, as a planner calls it; ``status`` as published."""
-    return "usual" if status == "champion" else status.replace("champion", "model")
+    return gettext(_MODELS[status]) if status in _MODELS else status.replace("champion", "model")
+
+
+_MODELS: Final = {
+    "champion": marked("usual"),
+    "statistical ensemble": marked("statistical ensemble"),
+    "seasonal naive": marked("seasonal naive"),
+    "no forecast": marked("no forecast"),
+}
 
 
 MEASURES: Final = {
-    "net_weight_t": "exports, t",
-    "lead_min_t": "lead over the next in the ranking, t at least",
-    "value_musd": "export value, USD million",
-    "share_pct": "share of exports, %",
-    "yoy_pct": "change on the year, %",
-    "mom_pct": "change on the month, %",
-    "mirror_import_t": "partner's imports, t",
-    "mirror_import_meur": "partner's imports, EUR million",
-    "mirror_import_musd": "partner's imports, USD million",
-    "mirror_import_share_pct": "share of the partner's imports, %",
+    "net_weight_t": marked("exports, t"),
+    "lead_min_t": marked("lead over the next in the ranking, t at least"),
+    "value_musd": marked("export value, USD million"),
+    "share_pct": marked("share of exports, %%"),
+    "yoy_pct": marked("change on the year, %%"),
+    "mom_pct": marked("change on the month, %%"),
+    "mirror_import_t": marked("partner's imports, t"),
+    "mirror_import_meur": marked("partner's imports, EUR million"),
+    "mirror_import_musd": marked("partner's imports, USD million"),
+    "mirror_import_share_pct": marked("share of the partner's imports, %%"),
 }
 """What published figures measure, with their unit."""
 
 
 def measure_words(measure: str) -> str:
     """Return a measure in words, with its unit; one without is shown by its name."""
-    return MEASURES.get(measure, measure.replace("_", " "))
+    return gettext(MEASURES[measure]) if measure in MEASURES else measure.replace("_", " ")
 
 
 def statement_words(statement: str) -> str:
@@ -195,36 +241,47 @@ def statement_words(statement: str) -> str:
     if len(parts) != 4:  # noqa: PLR2004 - place, months, measure, value
         return statement
     place, months, measure, value = parts
-    span = " to ".join(dict.fromkeys(months.split("..")))
-    return f"{name_of(place)}, {span}, {measure_words(measure)}: {value}"
+    first, _, last = months.partition("..")
+    return gettext(
+        "%(place)s, %(months)s, %(measure)s: %(value)s",
+        place=name_of(place),
+        months=months_in_words(first, last or first),
+        measure=measure_words(measure),
+        value=value,
+    )
 
 
-MAGNETS: Final = "rare-earth magnets"
+def months_in_words(first: str, last: str) -> str:
+    """Return a run of months as figures name them, ``YYYY-MM``."""
+    return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
+
+
+MAGNETS: Final = marked("rare-earth magnets")
 
 LABELS: Final = {
     COMMODITY: MAGNETS,
-    f"{COMMODITY}{BY_PARTNER}": f"{MAGNETS}, by the full partner table",
+    f"{COMMODITY}{BY_PARTNER}": marked("rare-earth magnets, by the full partner table"),
 }
 """Commodities with a name of their own here; others are shown by label and code."""
 
 
 def label_of(commodity: str, labels: Mapping[str, str]) -> str:
     """Return the label of a commodity, empty where none is known; ``labels`` as published."""
-    return LABELS.get(commodity) or labels.get(commodity, "")
+    return gettext(LABELS[commodity]) if commodity in LABELS else labels.get(commodity, "")
 
 
 def words_of(commodity: str, labels: Mapping[str, str]) -> str:
     """Return a commodity in words, with its code, since labels may be alike."""
     if commodity in LABELS:
-        return LABELS[commodity]
+        return gettext(LABELS[commodity])
     label = labels.get(commodity)
-    return f"{label} ({commodity})" if label else f"commodity {commodity}"
+    return f"{label} ({commodity})" if label else gettext("commodity %(code)s", code=commodity)
 
 
 def full_words_of(commodity: str, labels: Mapping[str, str]) -> str:
     """Return a commodity in words as a title has them, with the code of the magnets too."""
     if commodity == COMMODITY:
-        return f"rare-earth permanent magnets (HS {COMMODITY})"
+        return gettext("rare-earth permanent magnets (HS %(code)s)", code=COMMODITY)
     return words_of(commodity, labels)
 
 
@@ -251,7 +308,11 @@ def known_commodity(commodity: str, published: tuple[str, ...]) -> str:
     """
     if commodity not in published:
         raise UnknownError(
-            f"No forecasts of commodity {commodity!r}. Expected one of those published: "
-            f"{first_few(published)}. See /api/v1/commodities."
+            gettext(
+                "No forecasts of commodity %(commodity)s. Expected one of those published: "
+                "%(published)s. See /api/v1/commodities.",
+                commodity=repr(commodity),
+                published=first_few(published),
+            )
         )
     return commodity

@@ -19,16 +19,23 @@ _GROUPED: Final = re.compile(
 _PLAIN: Final = re.compile(r"([+-]?\d+)(?:[,.](\d+))?", re.ASCII)
 
 
-def plain_number(text: str) -> str:
+def plain_number(text: str, *, decimal: str = "") -> str:
     """Return a number in plain digits: ``1,000.5``, ``1.000,5`` and ``1 000.5`` give ``1000.5``.
 
     ``1,000`` is a thousand, as all pages write it; ``1.000`` may be a thousand or one and is
     refused. Digits are kept, so that their number still tells the precision.
 
+    Args:
+        text: As typed.
+        decimal: The sign before the decimals where the writer's language is known, else empty: with
+            a comma ``1.000`` is a thousand and ``1,000`` is one; the other sign groups.
+
     Raises:
         ValueError: It is no number, or may be two; worded to follow "is not".
     """
     digits = text.translate(_SAME).strip()
+    if decimal:
+        return _by_sign(digits, decimal)
     if lone := _LONE_POINT.fullmatch(digits):
         whole, point = f"{lone[1]}{lone[2]}", f"{lone[1]}.{lone[2]}"
         raise ValueError(f"clear: it may be {whole} or {point}. Write {whole}, or {point}0")
@@ -39,6 +46,17 @@ def plain_number(text: str) -> str:
     else:
         raise ValueError("a number we can read safely. Write it as 1000 or 1000.5")
     return f"{whole}.{decimals}" if decimals else whole
+
+
+def _by_sign(digits: str, decimal: str) -> str:
+    """Read a number whose decimal sign is known."""
+    group = "." if decimal == "," else ","
+    pattern = rf"([+-]?\d{{1,3}}(?:[{group} ']\d{{3}})+|[+-]?\d+)(?:[{decimal}](\d+))?"
+    found = re.fullmatch(pattern, digits, re.ASCII)
+    if found is None:
+        raise ValueError("a number we can read safely. Write it as 1000 or 1000.5")
+    whole = re.sub(r"[,. ']", "", found[1])
+    return f"{whole}.{found[2]}" if found[2] else whole
 
 
 def as_entered(value: float) -> str:

@@ -7,14 +7,18 @@ import threading
 from collections.abc import Callable
 from functools import cache
 from textwrap import shorten
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import matplotlib as mpl
+from matplotlib.backends import backend_svg
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont
+from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font
 from matplotlib.typing import RcKeyType
+
+from service.language.choice import DEFAULT, language
 
 DPI: Final = 160
 
@@ -116,7 +120,8 @@ def svg(draw: Callable[[], Figure], *, prefix: str, label: str) -> str:
 
 def printable(text: str, *, width: int | None = None) -> str:
     """Return text the charts' font can draw, cut at a word where it is wider than ``width``."""
-    drawn = "".join(char if ord(char) in _glyphs() else "?" for char in text)
+    is_english = language() == DEFAULT
+    drawn = "".join(char if ord(char) in _glyphs() or not is_english else "?" for char in text)
     return drawn if width is None else shorten(drawn, width=width, placeholder=" …")
 
 
@@ -124,6 +129,28 @@ def printable(text: str, *, width: int | None = None) -> str:
 def _glyphs() -> frozenset[int]:
     """Return the characters of the charts' font; a missing one would be drawn as a box."""
     return frozenset(FT2Font(findfont("DejaVu Sans")).get_charmap())
+
+
+class _Renderer(RendererSVG):
+    """Measures what the charts' font has not as wide as the browser's font will draw it."""
+
+    def get_text_width_height_descent(
+        self,
+        s: str,
+        prop: FontProperties,
+        ismath: bool | Literal["TeX"],  # noqa: FBT001 - as there
+    ) -> tuple[float, float, float]:
+        measured = "".join(char if ord(char) in _glyphs() else _AS_WIDE for char in s)
+        found: tuple[float, float, float] = super().get_text_width_height_descent(  # type: ignore[no-untyped-call]
+            measured, prop, ismath
+        )
+        return found
+
+
+_AS_WIDE: Final = "\N{EM DASH}"
+"""As wide as a character of Chinese, Japanese or Korean."""
+
+backend_svg.RendererSVG = _Renderer  # type: ignore[misc]  # no other way to choose one
 
 
 def _own_ids(text: str, *, prefix: str) -> str:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from models.evaluation.coverage import SUM_COVERAGE, Coverage, coverage_of
 from service.charts.markers import Marker, RateStep, pick_markers
+from service.language.formats import dated
+from service.language.phrases import gettext, ngettext
 from service.wording import MAGNETS, in_reading_order, name_of, tonnes, words_of
 from store.vocabulary import COMMODITY
 
@@ -174,8 +176,11 @@ def make_fan(report: ReportInput, destination: str) -> Fan:
 
 def left_out_note(fan: Fan) -> str:
     """Return the sentence on events that matter less than those marked."""
-    return (
-        f"{fan.left_out} further events of less weight for {name_of(fan.destination)} not marked."
+    return ngettext(
+        "%(n)s further event of less weight for %(name)s not marked.",
+        "%(n)s further events of less weight for %(name)s not marked.",
+        fan.left_out,
+        name=name_of(fan.destination),
     )
 
 
@@ -210,14 +215,22 @@ def alt_text(fan: Fan) -> str:
     name = name_of(fan.destination)
     ahead = months_ahead(fan)
     if ahead.empty:
-        return f"Fan chart for {name}: no forecast months."
-    first, last = ahead.iloc[0], ahead.iloc[-1]
-    return (
-        f"Fan chart for {name}, tonnes a month. Median {tonnes(first['p50'])} t in "
-        f"{first['period']:%B %Y} (80% band {tonnes(first['p10'])} to {tonnes(first['p90'])} t), "
-        f"{tonnes(last['p50'])} t in {last['period']:%B %Y} ({tonnes(last['p10'])} to "
-        f"{tonnes(last['p90'])} t). {len(fan.markers)} policy events are marked and listed below."
+        return gettext("Fan chart for %(name)s: no forecast months.", name=name)
+    parts = [gettext("Fan chart for %(name)s, tonnes a month.", name=name)]
+    parts += [
+        gettext(
+            "%(month)s: median %(p50)s t, 80%% band %(p10)s to %(p90)s t.",
+            month=dated(row["period"], "long month"),
+            **{name: tonnes(row[name]) for name in ("p10", "p50", "p90")},
+        )
+        for _, row in ahead.iloc[[0, -1]].iterrows()
+    ]
+    marks = ngettext(
+        "%(n)s policy event is marked and listed below.",
+        "%(n)s policy events are marked and listed below.",
+        len(fan.markers),
     )
+    return " ".join([*parts, marks])
 
 
 def months_ahead(fan: Fan) -> pd.DataFrame:

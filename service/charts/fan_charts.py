@@ -27,7 +27,9 @@ from service.charts.plotting import (
     plot_steps,
     shade_past,
 )
-from service.wording import name_of
+from service.language.formats import dated, separated
+from service.language.phrases import gettext, marked
+from service.wording import model_words, name_of
 
 _CAPTION_CHARACTERS: Final = 130
 
@@ -111,7 +113,11 @@ def _write_head(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
     figure.text(
         0.022,
         1 - 0.24 / sheet.height,
-        printable(f"{name_of(fan.destination)}: {fan.goods} from China"),
+        printable(
+            gettext(
+                "%(name)s: %(goods)s from China", name=name_of(fan.destination), goods=fan.goods
+            )
+        ),
         fontsize=14,
         fontweight="bold",
         va="center",
@@ -119,8 +125,11 @@ def _write_head(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
     figure.text(
         0.022,
         1 - 0.51 / sheet.height,
-        f"Forecast as of {fan.as_of:%-d %B %Y}. The line is the median; the bands should hold "
-        "50, 80 and 90% of outcomes.",
+        gettext(
+            "Forecast as of %(day)s. The line is the median; the bands should hold 50, 80 and 90%% "
+            "of outcomes.",
+            day=dated(fan.as_of, "long day"),
+        ),
         fontsize=9.5,
         va="center",
         color=COLOURS["muted"],
@@ -134,7 +143,7 @@ def _write_status(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
         figure.text(
             1 - sheet.right / sheet.width,
             1 - 0.24 / sheet.height,
-            printable(status, width=64),
+            printable("; ".join(map(model_words, status.split("; "))), width=64),
             fontsize=9,
             fontweight="bold",
             ha="right",
@@ -174,7 +183,7 @@ def _write_captions(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
     """List the marked events beneath the plot."""
     if not fan.markers:
         return
-    lines = [("", "", "Policy events marked above"), *map(_caption, fan.markers)]
+    lines = [("", "", gettext("Policy events marked above")), *map(_caption, fan.markers)]
     if fan.left_out:
         lines.append(("", "", left_out_note(fan)))
     for place, (number, day, text) in enumerate(lines):
@@ -189,14 +198,17 @@ def _write_captions(figure: Figure, fan: Fan, sheet: _Sheet) -> None:
 def _caption(marker: Marker) -> tuple[str, str, str]:
     """Return number, day and text of one event, the text cut to a line."""
     text = printable(f"{marker.symbol} {marker.state}: {marker.title}", width=_CAPTION_CHARACTERS)
-    return str(marker.number), f"{marker.when:%-d %b %Y}", text
+    return str(marker.number), dated(marker.when, "day"), text
 
 
 def _forecast_entries() -> list[Artist]:
     """Explain the median and the bands."""
-    median = Line2D([], [], color=COLOURS["median"], lw=2, label="forecast, median")
+    median = Line2D([], [], color=COLOURS["median"], lw=2, label=gettext("forecast, median"))
     bands = [
-        Patch(color=COLOURS[colour], label=f"{share} band ({low}-{high})")
+        Patch(
+            color=COLOURS[colour],
+            label=gettext("%(share)s band (%(low)s-%(high)s)", share=share, low=low, high=high),
+        )
         for low, high, colour, share in reversed(BANDS)
     ]
     return [median, *bands]
@@ -205,11 +217,16 @@ def _forecast_entries() -> list[Artist]:
 def _history_entries() -> list[Artist]:
     """Explain how well each past month is known."""
     line = Line2D([], [], color=COLOURS["faint"], lw=1.3)
-    doubt = Patch(color=COLOURS["doubt"], label=f"estimated month (±{STDERR_BAND} std. errors)")
+    doubt = Patch(
+        color=COLOURS["doubt"],
+        label=gettext(
+            "estimated month (±%(errors)s std. errors)", errors=separated(str(STDERR_BAND))
+        ),
+    )
     doubt.set_edgecolor(line.get_color())
     return [
-        dots("observed", [], [], label="observed month"),
-        dots("derived", [], [], label="derived from other figures"),
+        dots("observed", [], [], label=gettext("observed month")),
+        dots("derived", [], [], label=gettext("derived from other figures")),
         doubt,
     ]
 
@@ -223,9 +240,9 @@ def _time_entries(fan: Fan) -> list[Artist]:
         color=COLOURS["muted"],
         lw=1.1,
         ls=(0, (5, 3)),
-        label=f"cutoff, end of {last_known:%b %Y}",
+        label=gettext("cutoff, end of %(month)s", month=dated(last_known, "month")),
     )
-    past = Patch(color=COLOURS["past"], label="past, not yet published")
+    past = Patch(color=COLOURS["past"], label=gettext("past, not yet published"))
     return [cutoff, past] if fan.as_of > fan.cutoff_end else [cutoff]
 
 
@@ -246,17 +263,27 @@ def _event_entry(direction: str, *, in_force: bool) -> Line2D:
         ms=9,
         mec=colour,
         mfc=colour if in_force else COLOURS["paper"],
-        label=f"{direction} event" if in_force else f"{direction}, not (yet) in force",
+        label=gettext(_LEGEND[direction, in_force]),
     )
+
+
+_LEGEND: Final = {
+    ("restrictive", True): marked("restrictive event"),
+    ("restrictive", False): marked("restrictive, not (yet) in force"),
+    ("easing", True): marked("easing event"),
+    ("easing", False): marked("easing, not (yet) in force"),
+}
 
 
 def _context_entries(fan: Fan) -> list[Artist]:
     """Explain earlier forecasts and tariff steps, where there are any."""
     entries: list[Artist] = []
     if fan.earlier:
-        label = "medians published before"
+        label = gettext("medians published before")
         ink = COLOURS["earlier"]
         entries.append(Line2D([], [], label=label, color=ink, lw=1.0, ls=EARLIER_DASHES))
     if fan.steps:
-        entries.append(Patch(color=COLOURS["tariff"], label="tariff step (listed on the page)"))
+        entries.append(
+            Patch(color=COLOURS["tariff"], label=gettext("tariff step (listed on the page)"))
+        )
     return entries

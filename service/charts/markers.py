@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import pandas as pd
 
+from service.language.formats import percentage
+from service.language.phrases import gettext, marked
 from store.vocabulary import DESTINATIONS, EU27, EU27_MEMBERS, WORLD
 
 MOST_MARKERS: Final = 14
@@ -40,14 +42,26 @@ class Marker:
     @property
     def state(self) -> str:
         """Return in words what the date of the marker means."""
-        if self.in_force:
-            return self.direction
-        return f"{self.direction}, {'scheduled' if self.ahead else 'did not take effect'}"
+        return gettext(_STATES[self.direction, "in force" if self.in_force else self._not_in_force])
+
+    @property
+    def _not_in_force(self) -> str:
+        return "ahead" if self.ahead else "never"
 
     @property
     def symbol(self) -> str:
         """Return the shape as a character: filled when in force, hollow otherwise."""
         return SYMBOLS[self.direction][0 if self.in_force else 1]
+
+
+_STATES: Final = {
+    ("restrictive", "in force"): marked("restrictive"),
+    ("restrictive", "ahead"): marked("restrictive, scheduled"),
+    ("restrictive", "never"): marked("restrictive, did not take effect"),
+    ("easing", "in force"): marked("easing"),
+    ("easing", "ahead"): marked("easing, scheduled"),
+    ("easing", "never"): marked("easing, did not take effect"),
+}
 
 
 def pick_markers(
@@ -208,7 +222,8 @@ def _step(letter: str, day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestam
         when=day,
         ahead=day > as_of,
         changes=tuple(
-            f"{row['component'].replace('_', ' ')} {row['rate_pct']:g}% on {row['product_scope']}"
+            f"{row['component'].replace('_', ' ')} {percentage(format(row['rate_pct'], 'g'))}: "
+            f"{row['product_scope']}"
             for row in changes
         ),
         sources=tuple(

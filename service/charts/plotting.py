@@ -18,6 +18,8 @@ from scipy.stats import norm
 from service.charts.canvas import COLOURS
 from service.charts.fan import Fan
 from service.charts.markers import Marker
+from service.language.formats import dated, separated
+from service.language.phrases import gettext
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 STDERR_BAND: Final = 1.28
@@ -67,14 +69,14 @@ def frame_axes(axes: Axes, fan: Fan) -> None:
     axes.xaxis.set_minor_locator(month_starts(fan, months=1))
     axes.tick_params(axis="x", which="minor", length=2, color=COLOURS["faint"])
     axes.tick_params(axis="x", which="major", length=5)
-    axes.set_ylabel("tonnes a month")
+    axes.set_ylabel(gettext("tonnes a month"))
     quiet_tonnes(axes, most_ticks=7)
 
 
 def quiet_tonnes(axes: Axes, *, most_ticks: int) -> None:
     """Count tonnes with thousands separators over a light grid."""
     axes.yaxis.set_major_locator(MaxNLocator(most_ticks, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda tonnes, _: f"{tonnes:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda tonnes, _: separated(f"{tonnes:,.0f}")))
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color=COLOURS["grid"], linewidth=0.8)
     axes.spines["left"].set_visible(False)
@@ -84,7 +86,8 @@ def quiet_tonnes(axes: Axes, *, most_ticks: int) -> None:
 def _month_label(day: float, _: int) -> str:
     """Name the month, and the year beneath January."""
     moment = axis_moment(day)
-    return f"{moment:%b}\n{moment:%Y}" if moment.month == 1 else f"{moment:%b}"
+    month = dated(moment, "bare month")
+    return f"{month}\n{moment:%Y}" if moment.month == 1 else month
 
 
 def shade_past(axes: Axes, fan: Fan) -> None:

@@ -24,6 +24,9 @@ from service.charts.plotting import (
     quiet_tonnes,
     shade_past,
 )
+from service.language.choice import language
+from service.language.formats import dated
+from service.language.phrases import gettext, marked
 from service.live.publication import MOST_IN_ORDER, Publication
 from service.wording import name_of
 
@@ -107,8 +110,11 @@ def _write_overview_head(figure: Figure, fan: Fan, title: str, *, height: float)
     figure.text(
         0.012,
         1 - 0.49 / height,
-        f"Forecast as of {fan.as_of:%-d %B %Y}: median with 50, 80 and 90% bands. Filled dots "
-        "observed, hollow dots derived, grey line estimated. Each chart has its own scale.",
+        gettext(
+            "Forecast as of %(day)s: median with 50, 80 and 90%% bands. Filled dots observed, "
+            "hollow dots derived, grey line estimated. Each chart has its own scale.",
+            day=dated(fan.as_of, "long day"),
+        ),
         fontsize=9.5,
         va="center",
         color=COLOURS["muted"],
@@ -118,11 +124,11 @@ def _write_overview_head(figure: Figure, fan: Fan, title: str, *, height: float)
 MOST_EARLIER: Final = 12
 """Earlier forecasts drawn behind; more hide the rest."""
 
-OVERVIEW_ALT: Final = (
+OVERVIEW_ALT: Final = marked(
     "Small fan charts of every destination, each on its own scale; the table above has the numbers."
 )
 
-_LARGEST_ALT: Final = (
+_LARGEST_ALT: Final = marked(
     "Small fan charts of the largest destinations and sums, each on its own scale; the table above "
     "has the numbers."
 )
@@ -130,18 +136,22 @@ _LARGEST_ALT: Final = (
 
 def fan_of(publication: Publication, destination: str) -> Fan:
     """Return what the chart of one destination shows; gathered once."""
-    return publication.memo.make(("fan", destination), lambda: _fan(publication, destination))
+    return publication.memo.make(
+        ("fan", destination, language()), lambda: _fan(publication, destination)
+    )
 
 
 def chart_svg(publication: Publication, destination: str) -> str:
     """Return the chart for a page; drawn once."""
     fan = fan_of(publication, destination)
-    return publication.memo.make(("svg", destination), lambda: fan_svg(fan, label=alt_text(fan)))
+    return publication.memo.make(
+        ("svg", destination, language()), lambda: fan_svg(fan, label=alt_text(fan))
+    )
 
 
 def phone_chart_svg(publication: Publication, destination: str) -> str:
     """Return the chart for a page on a phone; drawn once."""
-    fan, label = fan_of(publication, destination), ("phone svg", destination)
+    fan, label = fan_of(publication, destination), ("phone svg", destination, language())
     return publication.memo.make(label, lambda: phone_svg(fan, label=alt_text(fan)))
 
 
@@ -153,20 +163,25 @@ def chart_png(publication: Publication, destination: str) -> bytes:
 
 def small_charts(publication: Publication) -> tuple[str, str]:
     """Return the small charts of all destinations, or of the largest: wide, and for phones."""
-    return publication.memo.make("small", lambda: _small(publication))
+    return publication.memo.make(("small", language()), lambda: _small(publication))
 
 
 def _small(publication: Publication) -> tuple[str, str]:
     names: Sequence[str] = publication.destinations
-    label = OVERVIEW_ALT
-    title = f"China's exports of {publication.goods} by destination, tonnes a month"
+    label = gettext(OVERVIEW_ALT)
+    title = gettext(
+        "China's exports of %(goods)s by destination, tonnes a month", goods=publication.goods
+    )
     if publication.is_wide:
         size = publication.latest.groupby("destination")["p50"].sum()
         drawn = [str(name) for name in size.nlargest(MOST_IN_ORDER).index]
-        label = _LARGEST_ALT
-        title = (
-            f"China's exports of {publication.goods}, tonnes a month: the {len(drawn)} "
-            f"largest of {len(names)} destinations and sums"
+        label = gettext(_LARGEST_ALT)
+        title = gettext(
+            "China's exports of %(goods)s, tonnes a month: the %(drawn)s largest of %(all)s "
+            "destinations and sums",
+            goods=publication.goods,
+            drawn=len(drawn),
+            all=len(names),
         )
         names = drawn
     fans = [fan_of(publication, name) for name in names]

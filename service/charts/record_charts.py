@@ -5,11 +5,14 @@ from typing import Final
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from service.charts.canvas import COLOURS, svg
 from service.charts.fan import Fan, months_ahead
 from service.charts.plotting import axis_day, axis_moment, dots, month_days, quiet_tonnes
+from service.language.choice import language
+from service.language.formats import dated, percentage, separated
+from service.language.phrases import gettext, ngettext
 from service.live.publication import Publication
 from service.wording import name_of, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
@@ -26,7 +29,7 @@ def revisions_svg(publication: Publication, fan: Fan) -> str:
 
     Drawn once.
     """
-    key = ("revisions", fan.destination)
+    key = ("revisions", fan.destination, language())
     return publication.memo.make(key, lambda: _revised(publication, fan))
 
 
@@ -34,7 +37,11 @@ def _revised(publication: Publication, fan: Fan) -> str:
     rows = _revisions(publication, fan)
     if rows["as_of"].nunique() < 2:  # noqa: PLR2004 - one publication has nothing to be compared with
         return ""
-    label = f"What each publication forecast for {name_of(fan.destination)}. {_in_words(rows)}"
+    label = gettext(
+        "What each publication forecast for %(name)s. %(months)s",
+        name=name_of(fan.destination),
+        months=_in_words(rows),
+    )
     prefix = f"{fan.destination}-revisions"
     return svg(lambda: _draw_revisions(rows), prefix=prefix, label=label)
 
@@ -52,8 +59,14 @@ def _in_words(rows: pd.DataFrame) -> str:
     for period, own in rows.groupby("period"):
         first, last = own.iloc[0], own.iloc[-1]
         parts.append(
-            f"{pd.Timestamp(str(period)):%B %Y}: {tonnes(first['p50'])} t as of "
-            f"{first['as_of']:%-d %B %Y}, {tonnes(last['p50'])} t as of {last['as_of']:%-d %B %Y}."
+            gettext(
+                "%(month)s: %(then)s t as of %(before)s, %(now)s t as of %(after)s.",
+                month=dated(pd.Timestamp(str(period)), "long month"),
+                then=tonnes(first["p50"]),
+                before=dated(first["as_of"], "long day"),
+                now=tonnes(last["p50"]),
+                after=dated(last["as_of"], "long day"),
+            )
         )
     return " ".join(parts)
 
@@ -65,12 +78,13 @@ def _draw_revisions(rows: pd.DataFrame) -> Figure:
     panels = figure.subplots(len(months), 1, squeeze=False, sharex=True).ravel()
     days = [axis_day(moment.tz_localize(None)) for moment in sorted(rows["as_of"].unique())]
     for axes, (period, own) in zip(panels, months, strict=True):
-        _draw_month(axes, own, f"{pd.Timestamp(str(period)):%B %Y}, tonnes")
+        month = dated(pd.Timestamp(str(period)), "long month")
+        _draw_month(axes, own, gettext("%(month)s, tonnes", month=month))
     shown = {days[0], days[-1]} if len(days) > MONTHS else set(days)
     panels[-1].set_xticks(sorted(shown))
     panels[-1].set_xlim(days[0] - EDGE_DAYS, days[-1] + EDGE_DAYS)
     panels[-1].set_xticklabels(
-        [f"{pd.Timestamp(day, unit='D'):%-d %b %Y}" for day in sorted(shown)], fontsize=8
+        [dated(pd.Timestamp(day, unit="D"), "day") for day in sorted(shown)], fontsize=8
     )
     return figure
 
@@ -110,9 +124,12 @@ def outcome_svg(publication: Publication, cells: pd.DataFrame, destination: str)
     start = own["period"].min() - pd.DateOffset(months=BEFORE)
     known = panel.loc[panel["destination"].eq(destination) & panel["period"].ge(start)]
     inside = int(own["inside80"].sum())
-    label = (
-        f"{name_of(destination)}: {len(own)} forecasts of published months, {inside} of them "
-        "within the 80% band. The tables below have the numbers."
+    label = gettext(
+        "%(name)s: %(count)s forecasts of published months, %(inside)s of them within the 80%% "
+        "band. The tables below have the numbers.",
+        name=name_of(destination),
+        count=len(own),
+        inside=inside,
     )
     return svg(
         lambda: _draw_outcome(own, known, name_of(destination)),
@@ -138,11 +155,13 @@ def _draw_outcome(own: pd.DataFrame, known: pd.DataFrame, title: str) -> Figure:
         mfc=COLOURS["restrictive"], mec=COLOURS["paper"], zorder=5,
     )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: f"{axis_moment(day):%b %Y}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: dated(axis_moment(day), "month")))
     quiet_tonnes(axes, most_ticks=4)
     axes.set_ylim(0.0, None)
     axes.tick_params(labelsize=8)
-    axes.set_title(f"{title}, tonnes a month", loc="left", fontsize=8.5, fontweight="bold")
+    axes.set_title(
+        gettext("%(name)s, tonnes a month", name=title), loc="left", fontsize=8.5, fontweight="bold"
+    )
     return figure
 
 
@@ -156,25 +175,51 @@ def reliability_svg(cells: pd.DataFrame) -> str:
         return ""
     below = [float((cells["tonnes"] <= cells[name]).mean()) for name in QUANTILE_COLUMNS]
     pairs = zip(QUANTILES, below, strict=True)
-    words = ", ".join(f"{share:.0%} below the {level:.0%} quantile" for level, share in pairs)
-    label = f"Calibration over {len(cells)} forecasts: {words}."
+    words = "; ".join(
+        gettext(
+            "%(share)s below the %(level)s quantile",
+            share=percentage(f"{100 * share:.0f}"),
+            level=percentage(f"{100 * level:.0f}"),
+        )
+        for level, share in pairs
+    )
+    label = ngettext(
+        "Calibration over %(n)s forecast: %(shares)s.",
+        "Calibration over %(n)s forecasts: %(shares)s.",
+        len(cells),
+        shares=words,
+    )
     return svg(lambda: _draw_reliability(below, len(cells)), prefix="reliability", label=label)
 
 
 def _draw_reliability(below: list[float], count: int) -> Figure:
     figure = Figure(figsize=(3.6, 3.2), layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1.1, ls=(0, (4, 2)), label="perfect")
     axes.plot(
-        QUANTILES, below, color=COLOURS["median"], marker="o", ms=5, lw=1.4, label="published"
+        [0, 1], [0, 1], color=COLOURS["muted"], lw=1.1, ls=(0, (4, 2)), label=gettext("perfect")
     )
-    for axis, words in ((axes.xaxis, "chance forecast"), (axes.yaxis, "share that came")):
-        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axis.set_label_text(f"{words} below a level", fontsize=8)
+    axes.plot(
+        QUANTILES,
+        below,
+        color=COLOURS["median"],
+        marker="o",
+        ms=5,
+        lw=1.4,
+        label=gettext("published"),
+    )
+    axes.set_xlabel(gettext("chance forecast below a level"), fontsize=8)
+    axes.set_ylabel(gettext("share that came below a level"), fontsize=8)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda share, _: percentage(f"{100 * share:.0f}")))
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.grid(color=COLOURS["grid"], linewidth=0.8)
     axes.tick_params(labelsize=8, length=0)
     axes.legend(frameon=False, fontsize=8, loc="upper left")
-    title = f"Calibration, {count:,} forecasts"
+    title = ngettext(
+        "Calibration, %(count)s forecast",
+        "Calibration, %(count)s forecasts",
+        count,
+        count=separated(f"{count:,}"),
+    )
     axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
     return figure

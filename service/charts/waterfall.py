@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from service.charts.canvas import COLOURS, printable, svg
+from service.language.formats import separated
+from service.language.phrases import gettext
 from service.wording import signed_tonnes, tonnes
 
 _LINE: Final = 0.34
@@ -29,8 +31,15 @@ def waterfall_svg(start: Step, steps: Sequence[Step], end: str, *, prefix: str) 
         prefix: Names the picture within its page.
     """
     total = start[1] + sum(value for _, value in steps)
-    parts = "; ".join(f"{words}: {signed_tonnes(value)} t" for words, value in steps)
-    label = f"Waterfall. {start[0]}: {tonnes(start[1])} t; {parts}; {end}: {tonnes(total)} t."
+    parts = gettext("; ").join(f"{words}: {signed_tonnes(value)} t" for words, value in steps)
+    label = gettext(
+        "Waterfall. %(start)s: %(level)s t; %(parts)s; %(end)s: %(total)s t.",
+        start=start[0],
+        level=tonnes(start[1]),
+        parts=parts,
+        end=end,
+        total=tonnes(total),
+    )
     return svg(lambda: _draw(start, steps, (end, total)), prefix=prefix, label=label)
 
 
@@ -48,17 +57,22 @@ def _draw(start: Step, steps: Sequence[Step], end: Step) -> Figure:
         reached += value
     axes.plot([reached] * 2, [len(steps), len(steps) + 1], color=COLOURS["muted"], lw=0.8, zorder=1)
     _sum(axes, len(steps) + 1, end[1], "median")
-    words = [fill(printable(text), _LETTERS) for text, _ in (start, *steps, end)]
+    words = [_wrapped(printable(text)) for text, _ in (start, *steps, end)]
     axes.set_yticks(range(len(words)), words)
     axes.set_ylim(len(words) - 0.4, -0.6)
     axes.margins(x=0.16)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: separated(f"{value:,.0f}")))
     axes.tick_params(labelsize=8, length=0)
     axes.grid(axis="x", color=COLOURS["grid"], linewidth=0.8)
     axes.spines["left"].set_visible(False)
     axes.set_axisbelow(True)
     return figure
+
+
+def _wrapped(words: str) -> str:
+    """Return words on lines that fit; those without spaces are twice as wide."""
+    return fill(words, _LETTERS if words.isascii() or " " in words.strip() else _LETTERS // 2)
 
 
 def _sum(axes: Axes, place: int, value: float, colour: str) -> None:

@@ -21,6 +21,7 @@ from starlette.types import Message, Scope, Send
 
 from service.errors import NoAnswerError, NothingPublishedError, UnknownError
 from service.http.responses import Answer, Record, csv_answer, json_answer
+from service.language.phrases import gettext, marked, message_of
 from store.errors import DataError, MissingError, TokenError
 
 METHODS: Final = ("GET", "POST", "DELETE")
@@ -115,22 +116,41 @@ def _handler(
     return answer
 
 
+TITLES: Final = (
+    marked("Bad Request"),
+    marked("Unauthorized"),
+    marked("Forbidden"),
+    marked("Not Found"),
+    marked("Method Not Allowed"),
+    marked("Unprocessable Content"),
+    marked("Unprocessable Entity"),
+    marked("Internal Server Error"),
+    marked("Service Unavailable"),
+)
+"""Phrases of the errors that have a page."""
+
 _DEFAULT_DETAILS: Final[dict[int, str]] = {
-    HTTPStatus.NOT_FOUND: "There is no page at this address. Expected a path of "
-    "/api/v1/openapi.json or a page linked from the overview. Check the address.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not accept that method. Expected one of the "
-    "Allow header. Use one of them.",
+    HTTPStatus.NOT_FOUND: marked(
+        "There is no page at this address. Expected a path of /api/v1/openapi.json or a page "
+        "linked from the overview. Check the address."
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: marked(
+        "This address does not accept that method. Expected one of the Allow header. Use one of "
+        "them."
+    ),
 }
 
 
 def _no_details(_: Exception) -> str:
-    return "The service failed; the error is in its log. Try again, or inform the operator."
+    return gettext(
+        "The service failed; the error is in its log. Try again, or inform the operator."
+    )
 
 
 def _detail(err: HTTPException) -> str:
     """Return the detail of an error, a sentence where the framework only names its status."""
     if err.detail == HTTPStatus(err.status_code).phrase:
-        return _DEFAULT_DETAILS.get(err.status_code, err.detail)
+        return gettext(_DEFAULT_DETAILS.get(err.status_code, err.detail))
     return str(err.detail)
 
 
@@ -147,12 +167,12 @@ def _invalid(err: RequestValidationError) -> str:
 _KINDS: Final[dict[type[Exception], tuple[HTTPStatus, Callable[[Any], str]]]] = {
     HTTPException: (HTTPStatus.BAD_REQUEST, _detail),
     RequestValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, _invalid),
-    UnknownError: (HTTPStatus.NOT_FOUND, str),
-    MissingError: (HTTPStatus.NOT_FOUND, str),
-    TokenError: (HTTPStatus.UNAUTHORIZED, str),
-    NothingPublishedError: (HTTPStatus.SERVICE_UNAVAILABLE, str),
-    NoAnswerError: (HTTPStatus.SERVICE_UNAVAILABLE, str),
-    DataError: (HTTPStatus.BAD_REQUEST, str),
+    UnknownError: (HTTPStatus.NOT_FOUND, message_of),
+    MissingError: (HTTPStatus.NOT_FOUND, message_of),
+    TokenError: (HTTPStatus.UNAUTHORIZED, message_of),
+    NothingPublishedError: (HTTPStatus.SERVICE_UNAVAILABLE, message_of),
+    NoAnswerError: (HTTPStatus.SERVICE_UNAVAILABLE, message_of),
+    DataError: (HTTPStatus.BAD_REQUEST, message_of),
     Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, _no_details),
 }
 """Status and detail by kind of error; the most specific kind applies."""

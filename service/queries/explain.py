@@ -1,7 +1,7 @@
 """Why a forecast is what it is and what changed it, in sentences whose numbers add up."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -9,6 +9,8 @@ import pandas as pd
 
 from service.errors import UnknownError
 from service.http.responses import Record
+from service.language.formats import dated, separated
+from service.language.phrases import gettext, marked
 from service.live.documents import KILOGRAMS
 from service.live.publication import Publication
 from service.queries.history import known_destination
@@ -25,27 +27,32 @@ SMALL_TONNES: Final = 20.0
 """Below it tonnes have a decimal."""
 
 CAUSES: Final[dict[str, str]] = {
-    "season": "seasonal pattern",
-    "momentum": "recent months ran {side} the yearly average",
-    "tariffs": "tariffs",
-    "policy": "policy events",
-    "world": "world market",
-    "experts": "statistical extrapolation of past months",
-    "past_mean": "long-term trend",
-    "past_errors": "bias correction from past errors",
-    "policy_response": "export controls and announced tariffs",
-    "reconciliation": "reconciling destinations with the world total",
-    NOT_REPRODUCED: "no longer reproducible",
+    "season": marked("seasonal pattern"),
+    "momentum": marked("recent months ran above the yearly average"),
+    "tariffs": marked("tariffs"),
+    "policy": marked("policy events"),
+    "world": marked("world market"),
+    "experts": marked("statistical extrapolation of past months"),
+    "past_mean": marked("long-term trend"),
+    "past_errors": marked("bias correction from past errors"),
+    "policy_response": marked("export controls and announced tariffs"),
+    "reconciliation": marked("reconciling destinations with the world total"),
+    NOT_REPRODUCED: marked("no longer reproducible"),
 }
 """Parts of a forecast in words."""
 
+_BELOW: Final = {
+    CAUSES["momentum"]: marked("recent months ran below the yearly average"),
+}
+"""Words of a negative part where they differ."""
+
 CHANGE_CAUSES: Final[dict[str, str]] = {
-    "passing_time": "passage of time",
-    "new_actuals": "newly published trade figures",
-    "revised_actuals": "revised trade figures",
-    "tariffs": "new tariffs",
-    "policy": "new policy events",
-    "model": "newer model",
+    "passing_time": marked("passage of time"),
+    "new_actuals": marked("newly published trade figures"),
+    "revised_actuals": marked("revised trade figures"),
+    "tariffs": marked("new tariffs"),
+    "policy": marked("new policy events"),
+    "model": marked("newer model"),
     "reconciliation": CAUSES["reconciliation"],
     NOT_REPRODUCED: CAUSES[NOT_REPRODUCED],
 }
@@ -68,14 +75,20 @@ def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]
     """
     median = sum(parts.values())
     rounded = _rounded(parts, median)
-    head = f"{name_of(destination)}, {_month(period)}: {_tonnes(sum(rounded.values()), median)}"
+    head = gettext(
+        "%(name)s, %(month)s: %(tonnes)s",
+        name=name_of(destination),
+        month=_month(period),
+        tonnes=_tonnes(sum(rounded.values()), median),
+    )
     level = _tonnes(rounded.pop("level"), median)
-    start = f"the {LEVEL} is {level}"
+    start = gettext("the average of the last twelve known months is %(tonnes)s", tonnes=level)
     main, *rest = _causes(rounded, CAUSES, median)
-    return [_sentence(text) for text in (head, f"{start}; {main}" if main else start, *rest)]
+    second = _joined([start, main]) if main else start
+    return [_sentence(text) for text in (head, second, *rest)]
 
 
-LEVEL: Final = "average of the last twelve known months"
+LEVEL: Final = marked("average of the last twelve known months")
 
 
 def steps_of(parts: Mapping[str, float]) -> tuple[tuple[str, float], list[tuple[str, float]]]:
@@ -95,7 +108,8 @@ def steps_of(parts: Mapping[str, float]) -> tuple[tuple[str, float], list[tuple[
     named = [name for name in order if abs(rounded[name]) >= MINOR_SHARE * median]
     steps = [(_cause(CAUSES[name], rounded[name]), rounded[name]) for name in named]
     small = sum(rounded[name] for name in order if name not in named)
-    return (LEVEL, level), [*steps, *([("other", small)] if small else [])]
+    other = [(gettext(_OTHER), small)] if small else []
+    return (gettext(LEVEL), level), [*steps, *other]
 
 
 def change_sentences(
@@ -117,13 +131,13 @@ def change_sentences(
     """
     rounded = _rounded(parts, after)
     change = sum(rounded.values())
-    where = f"{name_of(destination)}, {_month(period)}: {_tonnes(after, after)} as of {days[1]}"
+    head = f"{name_of(destination)}, {_month(period)}: {_tonnes(after, after)} as of {days[1]}"
     moved = f"the same as on {days[0]}"
     if change:
         side = "more" if change > 0 else "less"
         moved = f"{_tonnes(abs(change), after)} {side} than on {days[0]}"
     main, *rest = _causes(rounded, CHANGE_CAUSES, after)
-    return [_sentence(text) for text in (f"{where}, {moved}", main or "no cause of change", *rest)]
+    return [_sentence(text) for text in (f"{head}, {moved}", main or "no cause of change", *rest)]
 
 
 def causes_of_change(parts: Mapping[str, float], median: float) -> str:
@@ -160,24 +174,34 @@ def _causes(parts: Mapping[str, float], words: Mapping[str, str], median: float)
     def effects(names: list[str]) -> list[str]:
         return [_effect(words[name], parts[name], median) for name in names]
 
-    minor = [*effects(named), *([_effect("other", small, median)] if small else [])]
-    opening = "smaller effects: " if named else ""
-    return ["; ".join(effects(main)), *([f"{opening}{'; '.join(minor)}"] if minor else [])]
+    minor = [*effects(named), *([_effect(_OTHER, small, median)] if small else [])]
+    rest = _joined(minor)
+    if named:
+        rest = gettext("smaller effects: %(effects)s", effects=rest)
+    return [_joined(effects(main)), *([rest] if minor else [])]
+
+
+_OTHER: Final = marked("other")
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return gettext("; ").join(parts)
 
 
 def _effect(cause: str, value: float, median: float) -> str:
     """Return a cause with its signed tonnes."""
     sign = "+" if value > 0 else MINUS
-    return f"{_cause(cause, value)}: {sign}{_tonnes(abs(value), median)}"
+    amount = f"{sign}{_tonnes(abs(value), median)}"
+    return gettext("%(cause)s: %(tonnes)s", cause=_cause(cause, value), tonnes=amount)
 
 
 def _cause(words: str, value: float) -> str:
     """Return the words of a cause that has an effect."""
-    return words.format(side="above" if value > 0 else "below")
+    return gettext(words if value > 0 else _BELOW.get(words, words))
 
 
 def _tonnes(value: float, median: float) -> str:
-    return f"{value:,.{_digits(median)}f} t"
+    return gettext("%(tonnes)s t", tonnes=separated(f"{value:,.{_digits(median)}f}"))
 
 
 def _digits(median: float) -> int:
@@ -186,11 +210,11 @@ def _digits(median: float) -> int:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    return gettext("%(sentence)s.", sentence=f"{text[0].upper()}{text[1:]}")
 
 
 def _month(period: str) -> str:
-    return f"{pd.Timestamp(period):%B %Y}"
+    return dated(pd.Timestamp(period), "long month")
 
 
 def explanation(

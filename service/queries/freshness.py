@@ -5,6 +5,8 @@ from typing import Final
 
 import pandas as pd
 
+from service.language.formats import dated
+from service.language.phrases import gettext, ngettext
 from service.live.publication import Publication
 from service.queries.tables import published_at
 from service.wording import model_words, name_of
@@ -119,8 +121,11 @@ def _held(publication: Publication) -> list[str]:
     )
     newer = known.loc[(known["state"] == "held") & later]
     return [
-        f"Held: a newer forecast, as of {one['as_of']:%-d %B %Y}, awaits approval: "
-        f"{one['held_because']}."
+        gettext(
+            "Held: a newer forecast, as of %(day)s, awaits approval: %(reason)s.",
+            day=dated(one["as_of"], "long day"),
+            reason=one["held_because"],
+        )
         for one in newer.to_dict("records")
     ]
 
@@ -129,7 +134,13 @@ def _aged(as_of: pd.Timestamp, now: pd.Timestamp) -> list[str]:
     days = (now - as_of).days
     if days <= AGED_DAYS:
         return []
-    return [f"Stale: this forecast is {days} days old; a newer one should have been published."]
+    return [
+        ngettext(
+            "Stale: this forecast is %(n)s day old; a newer one should have been published.",
+            "Stale: this forecast is %(n)s days old; a newer one should have been published.",
+            days,
+        )
+    ]
 
 
 def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> list[str]:
@@ -139,20 +150,22 @@ def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> li
     first, last = min(due), max(due)
     calendar = publication.published.calendar
     out = calendar.loc[calendar["what"].eq("detail") & calendar["period_to"].between(first, last)]
-    release = ""
-    if len(out):
-        newest = out.sort_values("period_to").iloc[-1]
-        release = (
-            f" China Customs published {newest['period_to']:%B %Y} on "
-            f"{newest['released_on']:%-d %B %Y}; that release has not been loaded yet."
-        )
-    return [
-        (
-            f"Late data: figures for {first:%B %Y} to {last:%B %Y} were due by "
-            f"{due[last]:%-d %B %Y} and have not been loaded; these months are forecasts "
-            f"too.{release}"
-        )
-    ]
+    notice = gettext(
+        "Late data: figures for %(first)s to %(last)s were due by %(day)s and have not been "
+        "loaded; these months are forecasts too.",
+        first=dated(first, "long month"),
+        last=dated(last, "long month"),
+        day=dated(due[last], "long day"),
+    )
+    if out.empty:
+        return [notice]
+    newest = out.sort_values("period_to").iloc[-1]
+    release = gettext(
+        "China Customs published %(month)s on %(day)s; that release has not been loaded yet.",
+        month=dated(newest["period_to"], "long month"),
+        day=dated(newest["released_on"], "long day"),
+    )
+    return [f"{notice} {release}"]
 
 
 def _statuses(publication: Publication) -> list[str]:
@@ -163,7 +176,14 @@ def _statuses(publication: Publication) -> list[str]:
     for (status, reason), group in other.groupby(["status", "reason"]):
         why = f" ({reason})" if reason else ""
         whole = not publication.is_magnets and len(group) == len(publication.destinations)
-        names = "all destinations" if whole else ", ".join(map(name_of, group["destination"]))
+        names = ", ".join(map(name_of, group["destination"]))
         words = model_words(str(status))
-        found.append(f"{words[:1].upper()}{words[1:]}: {names}{why}.")
+        found.append(
+            gettext(
+                "%(model)s: %(destinations)s%(reason)s.",
+                model=f"{words[:1].upper()}{words[1:]}",
+                destinations=gettext("all destinations") if whole else names,
+                reason=why,
+            )
+        )
     return found

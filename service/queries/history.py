@@ -4,6 +4,7 @@ import pandas as pd
 
 from service.errors import UnknownError
 from service.http.responses import Record, records
+from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.models import FigureResponse, HistoryMonth, columns_of
 from service.wording import name_of, query_of
@@ -62,8 +63,13 @@ def known_destination(publication: Publication, destination: str) -> str:
     """
     if destination not in publication.answers:
         raise UnknownError(
-            f"No destination {destination!r} in the published forecasts. Expected one of "
-            f"{', '.join(publication.destinations)}. See /api/v1/forecasts{_query(publication)}."
+            gettext(
+                "No destination %(destination)s in the published forecasts. Expected one of "
+                "%(published)s. See /api/v1/forecasts%(query)s.",
+                destination=repr(destination),
+                published=", ".join(publication.destinations),
+                query=_query(publication),
+            )
         )
     return destination
 

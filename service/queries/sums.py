@@ -12,6 +12,7 @@ import pandas as pd
 
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
 from service.http.responses import Record
+from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
 from service.live.publication import Publication
 from service.queries.history import known_destination
@@ -100,11 +101,19 @@ def sums_of(publication: Publication, destinations: Sequence[str]) -> list[Sum]:
     today = publication.as_of.tz_convert("UTC").tz_localize(None).to_period("M")
     spans = [
         *(
-            (f"Quarter {q.quarter} of {q.year}", q.asfreq("M", "start"), 3)
+            (
+                gettext("Quarter %(number)s of %(year)s", number=q.quarter, year=q.year),
+                q.asfreq("M", "start"),
+                3,
+            )
             for q in _quarters(months)
         ),
-        (f"Year {today.year}", pd.Period(year=today.year, month=1, freq="M"), YEAR),
-        ("Next twelve months", today, YEAR),
+        (
+            gettext("Year %(year)s", year=today.year),
+            pd.Period(year=today.year, month=1, freq="M"),
+            YEAR,
+        ),
+        (gettext("Next twelve months"), today, YEAR),
     ]
     found = (known.sum(what, first, first + (count - 1), paths) for what, first, count in spans)
     return [one for one in found if one is not None]

@@ -19,8 +19,10 @@ from service.charts.fan import (
 )
 from service.charts.fan_charts import fan_svg
 from service.charts.markers import Marker
+from service.language.formats import dated, months_between
+from service.language.phrases import gettext
 from service.live.documents import drivers_of
-from service.wording import NBSP, chance_below, name_of, percent, tonnes
+from service.wording import chance_below, coverage_words, name_of, percent, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
 MONTHS_IN_HEADLINE: Final = 3
@@ -131,7 +133,8 @@ def outlook_of(fan: Fan, copula: ErrorCopula) -> Outlook | None:
         chance_below=chance_below([*total.values()], before),
         last_year=fan.last_year,
         coverage=next(
-            (one.words for one in fan.sums if one.holds(int(rows["horizon"].iloc[-1]))), ""
+            (coverage_words(one) for one in fan.sums if one.holds(int(rows["horizon"].iloc[-1]))),
+            "",
         ),
     )
 
@@ -145,10 +148,14 @@ def _total(rows: pd.DataFrame, copula: ErrorCopula) -> dict[str, float]:
 
 def headline(outlook: Outlook) -> str:
     """Return the outlook in words."""
-    whole = "China's exports to the world" if outlook.destination == WORLD else outlook.name
-    text = (
-        f"{whole}, {outlook.months}: {tonnes(outlook.middle)}{NBSP}t, with an 80% band from "
-        f"{tonnes(outlook.low)} to {tonnes(outlook.high)}{NBSP}t."
+    is_world = outlook.destination == WORLD
+    text = gettext(
+        "%(whole)s, %(months)s: %(middle)s\xa0t, with an 80%% band from %(low)s to %(high)s\xa0t.",
+        whole=gettext("China's exports to the world") if is_world else outlook.name,
+        months=outlook.months,
+        middle=tonnes(outlook.middle),
+        low=tonnes(outlook.low),
+        high=tonnes(outlook.high),
     )
     return f"{text} {_compared(outlook)}"
 
@@ -156,13 +163,22 @@ def headline(outlook: Outlook) -> str:
 def _compared(outlook: Outlook) -> str:
     """Compare an outlook with the year before where it is known."""
     if math.isnan(outlook.change):
-        return "Figures for the same months a year before are incomplete."
-    way = "above" if outlook.change >= 0 else "below"
-    known = ", which are partly estimated" if outlook.partly_estimated else ""
-    return (
-        f"That is {percent(abs(outlook.change))} {way} the {tonnes(outlook.before)}{NBSP}t of the "
-        f"same months a year before{known}."
-    )
+        return gettext("Figures for the same months a year before are incomplete.")
+    values = {"change": percent(abs(outlook.change)), "before": tonnes(outlook.before)}
+    if outlook.change >= 0:
+        text = gettext(
+            "That is %(change)s above the %(before)s\xa0t of the same months a year before.",
+            **values,
+        )
+    else:
+        text = gettext(
+            "That is %(change)s below the %(before)s\xa0t of the same months a year before.",
+            **values,
+        )
+    if not outlook.partly_estimated:
+        return text
+    estimated = gettext("Those figures are partly estimated.")
+    return f"{text} {estimated}"
 
 
 def nowcast(fan: Fan, copula: ErrorCopula) -> str:
@@ -170,9 +186,10 @@ def nowcast(fan: Fan, copula: ErrorCopula) -> str:
     rows = fan.forecast[fan.forecast["period"] < month_start(fan.as_of)]
     if rows.empty:
         return ""
-    return (
-        f"{span_of(rows['period'])}, ended but not yet published: estimated total "
-        f"{tonnes(_total(rows, copula)['p50'])} t."
+    return gettext(
+        "%(months)s, ended but not yet published: estimated total %(tonnes)s\xa0t.",
+        months=span_of(rows["period"]),
+        tonnes=tonnes(_total(rows, copula)["p50"]),
     )
 
 
@@ -210,14 +227,16 @@ def _month_row(fan: Fan, row: dict[Any, Any]) -> MonthRow:
     past = _year_before(fan, pd.Series([period]))
     year_ago = float(past["tonnes"].iloc[0]) if len(past) else float("nan")
     return MonthRow(
-        month=f"{period:%b %Y}",
+        month=dated(period, "month"),
         period=f"{period:%Y-%m}",
         past=period < month_start(fan.as_of),
         p10=float(row["p10"]),
         p50=float(row["p50"]),
         p90=float(row["p90"]),
         year_ago=year_ago,
-        coverage=next((c.words for c in fan.coverage if c.holds(int(row["horizon"]))), ""),
+        coverage=next(
+            (coverage_words(c) for c in fan.coverage if c.holds(int(row["horizon"]))), ""
+        ),
         drivers=drivers_of(row.get("drivers")),
         chance_below=chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
     )
@@ -235,8 +254,4 @@ def span_of(periods: pd.Series) -> str:
     Args:
         periods: First days, in order, at least one.
     """
-    first, last = periods.iloc[0], periods.iloc[-1]
-    if first == last:
-        return f"{first:%B %Y}"
-    start = f"{first:%B}" if first.year == last.year else f"{first:%B %Y}"
-    return f"{start} to {last:%B %Y}"
+    return months_between(periods.iloc[0], periods.iloc[-1])

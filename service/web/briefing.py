@@ -10,10 +10,12 @@ import pandas as pd
 
 from service.charts.fan import Fan, months_ahead
 from service.charts.markers import SCHEDULED_PREFIX, scheduled_title, touches
+from service.language.formats import dated, percentage
+from service.language.phrases import gettext, marked
 from service.live.publication import Publication
 from service.queries.explain import causes_of_change
 from service.report.view import MONTHS_IN_HEADLINE, MonthRow, month_rows, span_of
-from service.wording import NBSP, name_of, signed_percent, tonnes
+from service.wording import name_of, signed_percent, tonnes
 from store.publications.explanations import Announced, StoredExplanation
 from store.vocabulary import CHANGES, WORLD
 
@@ -23,7 +25,9 @@ SUSPENSION: Final = "suspension"
 SHOWN: Final = 6
 """Announced and scheduled acts listed; the policy ledger has all."""
 
-NOT_COMPUTED: Final = "The causes of the change have not been computed for this publication."
+NOT_COMPUTED: Final = marked(
+    "The causes of the change have not been computed for this publication."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,10 @@ class Risk:
 
     when: pd.Timestamp
     title: str
-    chances: str
+    """Of what kind it is; empty for a date on which something is decided."""
+    acts: str
+    """The summaries of the acts, in English as the ledger has them; may be empty."""
+    chances: str = ""
     """How probable it is, in words; empty for a date on which something is decided."""
     scenarios: tuple[tuple[str, str], ...] = ()
     """Address and label of each scenario of it."""
@@ -66,9 +73,9 @@ def _change(publication: Publication, destination: str, months: Sequence[str]) -
     rows = publication.published.every
     order = rows[["as_of", "publication"]].drop_duplicates().sort_values(["as_of", "publication"])
     if len(order) < 2:  # noqa: PLR2004 - it and the one before
-        return "This is the first publication; there is none to compare it with."
+        return gettext("This is the first publication; there is none to compare it with.")
     (day, before), (as_of, number) = order.tail(2).itertuples(index=False)
-    whose = f"{'earlier ' if day == as_of else ''}forecast of {day:%-d %B %Y}"
+    whose = _named(day, is_same_day=day == as_of)
     own = rows[rows["destination"].eq(destination)]
     then, now = (
         own[own["as_of"].eq(moment) & own["publication"].eq(one)].set_index("period")["p50"]
@@ -76,10 +83,18 @@ def _change(publication: Publication, destination: str, months: Sequence[str]) -
     )
     moved = (now - then).reindex(list(months)).dropna()
     if moved.empty:
-        return f"The {whose} before it did not reach these months."
+        return gettext("The %(forecast)s before it did not reach these months.", forecast=whose)
     median = float(now[moved.index].sum())
     why = _why(publication, destination, int(before), median, list(moved.index))
     return f"{_moved(whose, moved, median)} {why}".rstrip()
+
+
+def _named(moment: pd.Timestamp, *, is_same_day: bool) -> str:
+    """Name the forecast before by its day."""
+    day = dated(moment, "long day")
+    if is_same_day:
+        return gettext("earlier forecast of %(day)s", day=day)
+    return gettext("forecast of %(day)s", day=day)
 
 
 def _why(
@@ -88,7 +103,7 @@ def _why(
     """Return the causes of a change as far as they were computed for it."""
     found = publication.published.explanation
     if found is None or found.since != before or not publication.is_magnets:
-        return NOT_COMPUTED if publication.is_magnets else ""
+        return gettext(NOT_COMPUTED) if publication.is_magnets else ""
     own = found.changes.get(destination, {})
     parts = {name: sum(own.get(month, {}).get(name, 0.0) for month in months) for name in CHANGES}
     return causes_of_change(parts, median)
@@ -96,11 +111,30 @@ def _why(
 
 def _moved(whose: str, moved: pd.Series, median: float) -> str:
     total = float(moved.sum())
-    side = "higher" if total > 0 else "lower"
-    size = f"{tonnes(abs(total))}{NBSP}t {side} in sum" if round(total, 1) else "unchanged in sum"
     share = f" ({signed_percent(total / (median - total))})" if median > total else ""
-    span = span_of(pd.to_datetime(pd.Series(sorted(moved.index))))
-    return f"Compared with the {whose}, the medians of {span} are {size}{share}."
+    values = {
+        "forecast": whose,
+        "months": span_of(pd.to_datetime(pd.Series(sorted(moved.index)))),
+        "tonnes": tonnes(abs(total)),
+        "share": share,
+    }
+    if not round(total, 1):
+        return gettext(
+            "Compared with the %(forecast)s, the medians of %(months)s are unchanged in "
+            "sum%(share)s.",
+            **values,
+        )
+    if total > 0:
+        return gettext(
+            "Compared with the %(forecast)s, the medians of %(months)s are %(tonnes)s\xa0t higher "
+            "in sum%(share)s.",
+            **values,
+        )
+    return gettext(
+        "Compared with the %(forecast)s, the medians of %(months)s are %(tonnes)s\xa0t lower in "
+        "sum%(share)s.",
+        **values,
+    )
 
 
 def _announced(publication: Publication, fan: Fan) -> list[Risk]:
@@ -121,18 +155,33 @@ def _risk(acts: Sequence[Announced], titles: Mapping[Any, Any], destination: str
     names = [str(titles.get(one.event_id, one.event_id)).rstrip(".") for one in acts]
     hit = "" if WORLD in first.destinations else ", ".join(map(name_of, first.destinations))
     if not first.event_id:
-        title = f"Tariff increase in {hit}"
+        title, names = gettext("Tariff increase in %(destinations)s", destinations=hit), []
     else:
-        verb = "Return of suspended controls" if first.is_return else "Start of controls"
-        whom = f" on exports to {hit}" if hit and destination == WORLD else ""
-        title = f"{verb}{whom}: {'; '.join(names)}"
+        title = _control(hit if destination == WORLD else "", is_return=first.is_return)
     links: tuple[tuple[str, str], ...] = ()
     if first.is_return:
         links = tuple(
             (f"/what-if?{_query(destination, acts, chance)}", label)
-            for chance, label in (("1", "if they return"), ("0", "if they do not"))
+            for chance, label in (
+                ("1", gettext("Forecast if they return")),
+                ("0", gettext("Forecast if they do not")),
+            )
         )
-    return Risk(pd.Timestamp(first.due), title, chances_in_words(first.chances), links)
+    acts_in_words, chances = "; ".join(names), chances_in_words(first.chances)
+    return Risk(pd.Timestamp(first.due), title, acts_in_words, chances, links)
+
+
+def _control(hit: str, *, is_return: bool) -> str:
+    """Return what is announced, and for whom where that is not clear from the page."""
+    if is_return and hit:
+        return gettext(
+            "Return of suspended controls on exports to %(destinations)s", destinations=hit
+        )
+    if is_return:
+        return gettext("Return of suspended controls")
+    if hit:
+        return gettext("Start of controls on exports to %(destinations)s", destinations=hit)
+    return gettext("Start of controls")
 
 
 def _query(destination: str, acts: Sequence[Announced], chance: str) -> str:
@@ -144,8 +193,15 @@ def _query(destination: str, acts: Sequence[Announced], chance: str) -> str:
 
 def chances_in_words(chances: Sequence[float]) -> str:
     """Return the chances of what is announced: as announced, later, weaker, not at all."""
-    came, late, softened, never = (f"{chance:.0%}" for chance in chances)
-    return f"{came} as announced, {late} later, {softened} in a weaker form, {never} not at all"
+    came, late, softened, never = (percentage(f"{100 * chance:.0f}") for chance in chances)
+    return gettext(
+        "%(came)s as announced, %(late)s later, %(softened)s in a weaker form, %(never)s "
+        "not at all",
+        came=came,
+        late=late,
+        softened=softened,
+        never=never,
+    )
 
 
 def _scheduled(publication: Publication, fan: Fan) -> list[Risk]:
@@ -154,7 +210,7 @@ def _scheduled(publication: Publication, fan: Fan) -> list[Risk]:
     ahead = events["effective_from"].gt(fan.as_of) & events["effective_from"].lt(fan.end)
     rows = events.loc[ahead & events["event_id"].str.startswith(SCHEDULED_PREFIX)]
     return [
-        Risk(pd.Timestamp(row["effective_from"]), scheduled_title(row["summary"]).rstrip("."), "")
+        Risk(pd.Timestamp(row["effective_from"]), "", scheduled_title(row["summary"]).rstrip("."))
         for row in rows.sort_values("effective_from").to_dict("records")
         if fan.destination == WORLD or touches(fan.destination, str(row["destinations"]).split(";"))
     ]

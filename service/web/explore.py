@@ -19,6 +19,8 @@ from service.charts.publication_charts import fan_of
 from service.http.limits import CSP
 from service.http.replies import reply
 from service.http.responses import Answer, answer_of, json_answer
+from service.language.choice import language
+from service.language.phrases import gettext, marked
 from service.live.publication import Publication
 from service.queries.history import months_of
 from service.wording import home_of, name_of
@@ -43,11 +45,40 @@ SCRIPTED_CSP: Final = CSP.replace(
 admit Plotly's own style element, empty and as it fills it."""
 
 KNOWN: Final = {
-    "observed": "published",
-    "derived": "computed from published figures",
-    "estimated": "estimated",
+    "observed": marked("published"),
+    "derived": marked("computed from published figures"),
+    "estimated": marked("estimated"),
 }
 """How a past month is known, in words."""
+
+
+WORDS: Final = {
+    "past": marked("{tonnes} t, {known}"),
+    "ahead": marked("median {p50} t, 80%% band {p10} to {p90} t"),
+    "none": marked("no figure"),
+    "band of": marked("{name} 80%% band"),
+    "earlier": marked("past forecasts"),
+    "as of": marked("{tonnes} t as of {day}"),
+    "actual": marked("actual"),
+    "median": marked("median"),
+    "median of": marked("{name} median"),
+    "band": marked("80%% band {p10} to {p90}"),
+    "events": marked("policy events"),
+    "2 years": marked("2 years"),
+    "5 years": marked("5 years"),
+    "all": marked("all"),
+    "index": marked("index"),
+    "tonnes": marked("tonnes"),
+    "month format": marked("%%B %%Y"),
+    "base": marked("The average month of {year} is 100 for each destination."),
+    "loading": marked("Loading the chart."),
+    "no script": marked("the chart's script did not load"),
+    "failed": marked(
+        "The chart cannot be explored now ({why}). The picture above and the tables have the same "
+        "numbers."
+    ),
+}
+"""What the script writes; it fills the braces."""
 
 
 def explore_document(publication: Publication, destination: str) -> Answer:
@@ -58,7 +89,8 @@ def explore_document(publication: Publication, destination: str) -> Answer:
     """
     months = months_of(publication, destination)
     return publication.memo.make(
-        ("explore", destination), lambda: json_answer(_document(publication, destination, months))
+        ("explore", destination, language()),
+        lambda: json_answer(_document(publication, destination, months)),
     )
 
 
@@ -73,7 +105,8 @@ def _document(
         "history": {
             "period": [row["period"] for row in months],
             "tonnes": [row["tonnes"] for row in months],
-            "known": [KNOWN.get(str(row["kind"]), str(row["kind"])) for row in months],
+            "known": [gettext(KNOWN[str(row["kind"])]) for row in months],
+            "kind": [row["kind"] for row in months],
         },
         "forecast": {
             "period": _labels(ahead["period"]),
@@ -167,5 +200,6 @@ def chart_settings(publication: Publication, destination: str) -> dict[str, str]
         "source": chart_source(publication),
         "plotly": PLOTLY_ADDRESS,
         "names": json.dumps(names, ensure_ascii=False),
+        "words": json.dumps({name: gettext(text) for name, text in WORDS.items()}),
         "script": SCRIPT_ADDRESS,
     }

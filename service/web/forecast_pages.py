@@ -15,6 +15,9 @@ from service.charts.publication_charts import chart_svg, fan_of, phone_chart_svg
 from service.charts.record_charts import revisions_svg
 from service.charts.waterfall import waterfall_svg
 from service.http.responses import Answer, Record
+from service.language.choice import DEFAULT, in_language
+from service.language.formats import dated
+from service.language.phrases import gettext
 from service.live.documents import OVERRIDE_COLUMNS, flat_rows, forecast_document, with_overrides
 from service.live.live import PlanningState
 from service.live.publication import Publication
@@ -41,6 +44,8 @@ class Reason:
     median: float
     """Tonnes."""
     sentences: tuple[str, ...]
+    is_english: bool = False
+    """The sentences are English whatever the page's language: names of drivers have no other."""
     picture: str = ""
     """The parts of the first month as a waterfall; empty where none were published."""
 
@@ -73,7 +78,7 @@ def destination_page(
         here=f"{home_of(publication.commodity)}/destinations/{destination}",
         destination=destination,
         name=name_of(destination),
-        headline=view.headline(outlook) if outlook else "No month ahead is forecast.",
+        headline=view.headline(outlook) if outlook else gettext("No month ahead is forecast."),
         nowcast=view.nowcast(fan, copula),
         outlook=outlook,
         briefing=briefing_of(publication, fan),
@@ -84,7 +89,7 @@ def destination_page(
         explore=chart_settings(publication, destination),
         left_out=left_out_note(fan) if fan.left_out else "",
         rows=rows,
-        overrides={f"{pd.Timestamp(month):%b %Y}": row for month, row in overrides.items()},
+        overrides=overrides,
         months=list(zip(fan.forecast["period"], rows, strict=True)),
         sums=sums_of(publication, (destination,)),
         reasons=reasons(publication, fan, rows),
@@ -107,6 +112,7 @@ def reasons(publication: Publication, fan: Fan, rows: tuple[view.MonthRow, ...])
             row.month,
             row.p50,
             _sentences(fan.destination, record, row, publication.meanings),
+            not _has_parts(record),
             "" if number else _waterfall(fan.destination, record),
         )
         for number, (row, record) in enumerate(ahead[: view.MONTHS_IN_HEADLINE])
@@ -121,21 +127,32 @@ def _sentences(
     meanings: Mapping[str, str],
 ) -> tuple[str, ...]:
     """Return the sentences of one month; none where neither parts nor drivers were published."""
-    parts = record.get("contributions")
-    if isinstance(parts, str) and parts:
+    if _has_parts(record):
         period = f"{record['period']:%Y-%m}"
-        return tuple(forecast_sentences(destination, period, json.loads(parts)))
-    return tuple(_driver_sentence(name, tonnes, meanings) for name, tonnes in row.drivers)
+        return tuple(forecast_sentences(destination, period, _parts(record)))
+    with in_language(DEFAULT):
+        return tuple(_driver_sentence(name, tonnes, meanings) for name, tonnes in row.drivers)
+
+
+def _has_parts(record: Mapping[Hashable, object]) -> bool:
+    return bool(record.get("contributions")) and isinstance(record["contributions"], str)
+
+
+def _parts(record: Mapping[Hashable, object]) -> dict[str, float]:
+    parts: dict[str, float] = json.loads(str(record["contributions"]))
+    return parts
 
 
 def _waterfall(destination: str, record: Mapping[Hashable, object]) -> str:
     """Return the picture of the parts of one month."""
-    parts = record.get("contributions")
-    if not isinstance(parts, str) or not parts:
+    if not _has_parts(record):
         return ""
-    level, steps = steps_of(json.loads(parts))
+    level, steps = steps_of(_parts(record))
     prefix = f"{destination}-{record['period']:%Y-%m}-parts"
-    return waterfall_svg(level, steps, f"forecast for {record['period']:%B %Y}", prefix=prefix)
+    month = dated(pd.Timestamp(str(record["period"])), "long month")
+    return waterfall_svg(
+        level, steps, gettext("forecast for %(month)s", month=month), prefix=prefix
+    )
 
 
 def _driver_sentence(name: str, effect: float, meanings: Mapping[str, str]) -> str:
@@ -172,7 +189,7 @@ def overview(publication: Publication, now: pd.Timestamp) -> Answer:
         now=now,
         here=f"{home_of(publication.commodity)}/",
         lines=lines,
-        headline=view.headline(outlook) if outlook else "No month ahead is forecast.",
+        headline=view.headline(outlook) if outlook else gettext("No month ahead is forecast."),
         outlook=outlook,
         briefing=briefing_of(publication, world),
         revisions=revisions_svg(publication, world),

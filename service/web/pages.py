@@ -12,6 +12,7 @@ from service.charts.fan import Fan
 from service.charts.publication_charts import fan_of
 from service.http.replies import reply
 from service.http.responses import HTML, Answer, Record, answer_of
+from service.language.choice import language
 from service.live.health import HealthReport
 from service.live.live import PlanningState
 from service.live.publication import Publication
@@ -153,7 +154,7 @@ def track_pictures(publication: Publication) -> TrackPictures:
         whole = held[0].coverage if held else ()
         return pictures_of(publication, counted, _replay(publication), whole)
 
-    return publication.memo.make("track pictures", drawn)
+    return publication.memo.make(("track pictures", language()), drawn)
 
 
 def _held_before(publication: Publication) -> list[Fan]:

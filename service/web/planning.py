@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from service.api.forecasts import moment_of
 from service.api.planning import MOST
 from service.http.replies import reply
+from service.language.phrases import message_of
 from service.live.publication import Publication
 from service.planning import entries
 from service.planning.alerts import ADDRESS, atom
@@ -125,7 +126,7 @@ def add_need(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
     except TokenError:
         raise
     except DataError as err:
-        return _again(request, current, shared, FormErrors("need", fields, str(err)))
+        return _again(request, current, shared, FormErrors("need", fields, message_of(err)))
     return _see(needs_at(current.commodity, f"need-{number}"))
 
 
@@ -145,7 +146,7 @@ def add_rule(request: Request, *, fields: Fields, who: Writer, shared: Shared) -
     except TokenError:
         raise
     except DataError as err:
-        return _again(request, current, shared, FormErrors("rule", fields, str(err)))
+        return _again(request, current, shared, FormErrors("rule", fields, message_of(err)))
     if not secret:
         return _see(needs_at(current.commodity, "rules"))
     shown_once = {"number": number, "value": secret}
@@ -183,7 +184,7 @@ def add_override(fields: Fields, who: Writer, shared: Shared) -> Response:
     except TokenError:
         raise
     except DataError as err:
-        refused = FormErrors("override", fields, str(err))
+        refused = FormErrors("override", fields, message_of(err))
         now, planning = shared.live.clock(), shared.live.planning
         shown = destination_page(current, destination, now, planning, refused)
         return form_page(Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media))

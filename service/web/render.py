@@ -14,6 +14,10 @@ from jinja2 import Environment
 from service.api.planning import month_start
 from service.charts.canvas import COLOURS, DARK_COLOURS
 from service.http.responses import HTML, Answer, answer_of
+from service.language.addresses import keep_language
+from service.language.choice import DEFAULT, LANGUAGES, TAGS, chosen, language
+from service.language.formats import dated, decimal_sign, separated
+from service.language.phrases import gettext, is_shown, marked
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
 from service.templating import environment
@@ -26,16 +30,16 @@ SITE: Final = "site/"
 CSS: Final = "text/css; charset=utf-8"
 
 NAVIGATION: Final = (
-    ("/", "Overview"),
-    ("/what-if", "What if"),
-    ("/needs", "Needs and alerts"),
-    ("/track-record", "Track record"),
-    ("/policy", "Policy"),
-    ("/data", "Data"),
+    ("/", marked("Overview")),
+    ("/what-if", marked("What if")),
+    ("/needs", marked("Needs and alerts")),
+    ("/track-record", marked("Track record")),
+    ("/policy", marked("Policy")),
+    ("/data", marked("Data")),
 )
 """The pages in the navigation; a new page adds itself here."""
 
-OTHERS: Final = ("/goods", "Other goods")
+OTHERS: Final = ("/goods", marked("Other goods"))
 """Added where other commodities are published."""
 
 
@@ -89,26 +93,41 @@ def _answer(template: str, **values: Any) -> Answer:  # noqa: ANN401 - values of
 
 
 def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of any type
-    return _templates().get_template(f"{SITE}{template}").render(**values)
+    choice = chosen()
+    text = (
+        _templates()
+        .get_template(f"{SITE}{template}")
+        .render(choice=choice, languages=LANGUAGES, tags=TAGS, **values)
+    )
+    return keep_language(text, choice)
 
 
 @cache
 def _templates() -> Environment:
     made = environment()
-    made.filters["as_entered"] = as_entered
+    made.filters["as_entered"] = _as_entered
     made.filters["day"] = _day
     made.filters["month"] = _month
+    made.filters["long_month"] = _long_month
     return made
+
+
+def _as_entered(value: float) -> str:
+    return separated(as_entered(value))
 
 
 def _day(moment: object) -> str:
     """Format a day, from a date or ISO text; a dash where there is none."""
-    return MISSING if moment is None or pd.isna(moment) else f"{pd.Timestamp(moment):%-d %b %Y}"  # type: ignore[call-overload, arg-type]
+    return MISSING if moment is None or pd.isna(moment) else dated(pd.Timestamp(moment), "day")  # type: ignore[call-overload, arg-type]
 
 
 def _month(moment: object) -> str:
     """Format a month, from a date or ISO text; a dash where there is none."""
-    return MISSING if moment is None or pd.isna(moment) else f"{pd.Timestamp(moment):%b %Y}"  # type: ignore[call-overload, arg-type]
+    return MISSING if moment is None or pd.isna(moment) else dated(pd.Timestamp(moment), "month")  # type: ignore[call-overload, arg-type]
+
+
+def _long_month(moment: pd.Timestamp) -> str:
+    return dated(moment, "long month")
 
 
 MOST_FIELDS: Final = 20
@@ -124,6 +143,11 @@ class FormErrors:
     fields: Mapping[str, str]
     """As typed."""
     message: str
+
+    @property
+    def is_translated(self) -> bool:
+        """Tell whether the message is in the page's language."""
+        return is_shown(self.message)
 
 
 async def form_of(request: Request) -> Mapping[str, str]:
@@ -167,8 +191,16 @@ def number_in(fields: Mapping[str, str], name: str) -> float:
     """
     text = text_in(fields, name)
     try:
-        return float(plain_number(text))
+        return float(plain_number(text, decimal=decimal_sign()))
     except ValueError as err:
+        if language() != DEFAULT:
+            raise DataError(
+                gettext(
+                    "“%(text)s” is not a number that can be read safely. Write it as %(example)s.",
+                    text=text[:40],
+                    example=separated("1,000.5"),
+                )
+            ) from err
         raise DataError(f'{name.capitalize()}: "{text[:40]}" is not {err}.') from err
 
 
@@ -180,5 +212,11 @@ def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
     """
     text = text_in(fields, name)
     if not re.fullmatch(MONTH_PATTERN, text):
-        raise DataError(f'"{text[:40]}" is not a month. Write {name} as YYYY-MM, e.g. 2026-12.')
+        raise DataError(
+            gettext(
+                "“%(text)s” is not a month. Write %(name)s as YYYY-MM, e.g. 2026-12.",
+                text=text[:40],
+                name=name,
+            )
+        )
     return month_start(text)

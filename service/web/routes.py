@@ -14,6 +14,8 @@ from service.charts.record_charts import revisions_svg
 from service.errors import NothingPublishedError
 from service.http.replies import reply
 from service.http.responses import Answer, answer_of
+from service.language.choice import chosen
+from service.language.phrases import gettext, is_shown
 from service.live.publication import Publication
 from service.queries.history import known_destination
 from service.queries.tables import LedgerQuery, listing
@@ -67,7 +69,13 @@ def warm(publication: Publication) -> Iterator[str]:
 
 def error_page(status: int, title: str, detail: str) -> str:
     """Return the page of an error."""
-    return bare_page("error.html.j2", status=status, title=title, detail=detail)
+    return bare_page(
+        "error.html.j2",
+        status=status,
+        title=gettext(title),
+        detail=detail,
+        is_translated=is_shown(detail),
+    )
 
 
 @pages.get("/")
@@ -220,7 +228,7 @@ async def _page(
     request: Request, current: Publication, now: pd.Timestamp, key: object, make: Make
 ) -> Response:
     """Return a page, rendered in a thread once a publication and day."""
-    place = ("page", key, now.date())
+    place = ("page", key, now.date(), chosen())
     found: Answer | None = current.memo.get(place)
     if found is None:
         found = await run_in_threadpool(current.memo.make, place, lambda: make(current, now))

@@ -5,7 +5,7 @@
 
 (() => {
   /**
-   * @typedef {{period: string[], tonnes: number[], known: string[]}} History
+   * @typedef {{period: string[], tonnes: number[], known: string[], kind: string[]}} History
    * @typedef {{period: string[], p10: number[], p50: number[], p90: number[]}} Forecast
    * @typedef {{day: string, title: string, state: string, symbol: string, address: string}} Act
    * @typedef {{asOf: string, period: string[], p50: number[]}} Earlier
@@ -27,6 +27,13 @@
   const clear = /** @type {HTMLButtonElement} */ (box.querySelector("[name=clear]"));
   const names = /** @type {Record<string, string>} */ (JSON.parse(box.dataset.names || "{}"));
   const own = box.dataset.destination || "";
+  const phrases = /** @type {Record<string, string>} */ (JSON.parse(box.dataset.words || "{}"));
+  const language = document.documentElement.lang;
+
+  /** A phrase of the page's language, with its placeholders filled.
+   * @param {string} name @param {Record<string, string>} values @returns {string} */
+  const phrase = (name, values = {}) =>
+    phrases[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
   /** @type {Map<string, Numbers>} */
   const shown = new Map();
@@ -40,7 +47,7 @@
   /** Tonnes as the tables write them. @param {number} value @returns {string} */
   const tonnes = (value) => {
     const few = Math.abs(value) > 0 && Math.abs(value) < 10 ? 1 : 0;
-    return value.toLocaleString("en", { minimumFractionDigits: few, maximumFractionDigits: few });
+    return value.toLocaleString(language, { minimumFractionDigits: few, maximumFractionDigits: few });
   };
 
   /** Text for Plotly, which reads markup. @param {string} text @returns {string} */
@@ -48,7 +55,7 @@
 
   /** @param {string} period @returns {string} */
   const monthName = (period) =>
-    new Date(`${period}-01T00:00Z`).toLocaleDateString("en", { month: "long", year: "numeric", timeZone: "UTC" });
+    new Date(`${period}-01T00:00Z`).toLocaleDateString(language, { month: "long", year: "numeric", timeZone: "UTC" });
 
   /** The year whose average is 100: the last whole one that lies a year before the forecast.
    * @param {Numbers} numbers @returns {string} */
@@ -75,13 +82,13 @@
   const words = (numbers, period) => {
     const said = [];
     const past = numbers.history.period.indexOf(period);
-    if (past >= 0) said.push(`${tonnes(numbers.history.tonnes[past])} t, ${numbers.history.known[past]}`);
+    if (past >= 0) said.push(phrase("past", { tonnes: tonnes(numbers.history.tonnes[past]), known: numbers.history.known[past] }));
     const ahead = numbers.forecast.period.indexOf(period);
     if (ahead >= 0) {
       const { p10, p50, p90 } = numbers.forecast;
-      said.push(`median ${tonnes(p50[ahead])} t, 80% band ${tonnes(p10[ahead])} to ${tonnes(p90[ahead])} t`);
+      said.push(phrase("ahead", { p50: tonnes(p50[ahead]), p10: tonnes(p10[ahead]), p90: tonnes(p90[ahead]) }));
     }
-    return `${numbers.name} ${said.join("; ") || "no figure"}`;
+    return `${numbers.name} ${said.join("; ") || phrase("none")}`;
   };
 
   /** Read one month out. @param {number} at */
@@ -109,22 +116,22 @@
       const edge = { mode: "lines", line: { width: 0 }, showlegend: false, hoverinfo: "skip", x: forecast.period.map(day) };
       found.push({ ...edge, y: scaled(forecast.p10) });
       found.push({ ...edge, y: scaled(forecast.p90), fill: "tonexty", opacity: 0.4,
-        fillcolor: place ? undefined : colour("band80"), name: `${plain(numbers.name)} 80% band` });
+        fillcolor: place ? undefined : colour("band80"), name: phrase("band of", { name: plain(numbers.name) }) });
     }
     if (ticked("earlier") && place === 0) {
       numbers.earlier.forEach((one, at) => found.push({ x: one.period.map(day), y: scaled(one.p50), mode: "lines",
-        line: { color: colour("earlier"), width: 1 }, name: "past forecasts", legendgroup: "earlier",
-        showlegend: at === 0, hovertemplate: `%{y:,.0f} t as of ${one.asOf}<extra></extra>` }));
+        line: { color: colour("earlier"), width: 1 }, name: phrase("earlier"), legendgroup: "earlier",
+        showlegend: at === 0, hovertemplate: `${phrase("as of", { tonnes: "%{y:,.0f}", day: one.asOf })}<extra></extra>` }));
     }
     found.push({ x: history.period.map(day), y: scaled(history.tonnes), customdata: history.known,
-      mode: "lines+markers", name: shown.size > 1 ? plain(numbers.name) : "actual", legendgroup: numbers.name,
+      mode: "lines+markers", name: shown.size > 1 ? plain(numbers.name) : phrase("actual"), legendgroup: numbers.name,
       line: { color: place ? ink : colour("history"), width: 1.5 },
-      marker: { size: history.known.map((how) => (how === "estimated" ? 1 : 6)),
-        symbol: history.known.map((how) => (how === "published" ? "circle" : "circle-open")) },
+      marker: { size: history.kind.map((how) => (how === "estimated" ? 1 : 6)),
+        symbol: history.kind.map((how) => (how === "observed" ? "circle" : "circle-open")) },
       hovertemplate: "%{y:,.0f}, %{customdata}<extra>%{fullData.name}</extra>" });
     found.push({ x: forecast.period.map(day), y: scaled(forecast.p50), mode: "lines",
-      name: shown.size > 1 ? `${plain(numbers.name)} median` : "median", legendgroup: numbers.name, showlegend: shown.size === 1,
-      customdata: forecast.p10.map((low, at) => `80% band ${tonnes(low * per)} to ${tonnes(forecast.p90[at] * per)}`),
+      name: shown.size > 1 ? phrase("median of", { name: plain(numbers.name) }) : phrase("median"), legendgroup: numbers.name, showlegend: shown.size === 1,
+      customdata: forecast.p10.map((low, at) => phrase("band", { p10: tonnes(low * per), p90: tonnes(forecast.p90[at] * per) })),
       line: { color: ink, width: 2.5, dash: place ? "dash" : "solid" },
       hovertemplate: "%{y:,.0f}, %{customdata}<extra>%{fullData.name}</extra>" });
     return found;
@@ -134,9 +141,9 @@
   const actTrace = (acts) => ({ x: acts.map((act) => act.day), y: acts.map(() => 0.5), yaxis: "y2", mode: "markers",
     customdata: acts.map((act) => act.address), text: acts.map((act) => plain(act.title)),
     marker: { size: 11, line: { width: 1.5 },
-      color: acts.map((act) => colour(act.state.startsWith("easing") ? "easing" : "restrictive")),
+      color: acts.map((act) => colour("▲△".includes(act.symbol) ? "easing" : "restrictive")),
       symbol: acts.map((act) => ({ "▼": "triangle-down", "▽": "triangle-down-open", "▲": "triangle-up" })[act.symbol] || "triangle-up-open") },
-    name: "policy events", hovertemplate: "%{text}<extra></extra>" });
+    name: phrase("events"), hovertemplate: "%{text}<extra></extra>" });
 
   /** @returns {object} */
   const layout = () => {
@@ -149,15 +156,27 @@
       font: { color: colour("ink"), family: "system-ui, sans-serif", size: 13 },
       hoverlabel: { bgcolor: colour("paper"), bordercolor: colour("muted") },
       margin: { l: 56, r: 8, t: 28, b: 30 }, legend: { orientation: "h", y: -0.12 },
-      xaxis: { ...axis, type: "date", hoverformat: "%B %Y", range: [`${from}-01`, `${all[all.length - 1]}-28`],
+      xaxis: { ...axis, type: "date", hoverformat: phrase("month format"), range: [`${from}-01`, `${all[all.length - 1]}-28`],
         rangeselector: { bgcolor: colour("grid"), activecolor: colour("band80"), font: { color: colour("ink") }, buttons: [
-          { count: 2, step: "year", stepmode: "backward", label: "2 years" },
-          { count: 5, step: "year", stepmode: "backward", label: "5 years" },
-          { step: "all", label: "all" }] } },
+          { count: 2, step: "year", stepmode: "backward", label: phrase("2 years") },
+          { count: 5, step: "year", stepmode: "backward", label: phrase("5 years") },
+          { step: "all", label: phrase("all") }] } },
       yaxis: { ...axis, type: ticked("log") ? "log" : "linear", rangemode: "tozero", domain: [0, 0.9],
-        title: { text: ticked("indexed") ? "index" : "tonnes" } },
+        title: { text: phrase(ticked("indexed") ? "index" : "tonnes") } },
       yaxis2: { domain: [0.93, 1], range: [0, 1], visible: false, fixedrange: true },
     };
+  };
+
+  /** Teach Plotly the months and separators of the page's language. */
+  const learn = () => {
+    /** @param {"long" | "short"} month @returns {string[]} */
+    const named = (month) =>
+      Array.from({ length: 12 }, (_, at) => new Date(Date.UTC(2026, at)).toLocaleDateString(language, { month, timeZone: "UTC" }));
+    const parts = new Intl.NumberFormat(language).formatToParts(12345.6);
+    const [thousands, decimal] = ["group", "decimal"].map((type) => parts.find((one) => one.type === type)?.value);
+    // @ts-ignore: Plotly's script defines it
+    Plotly.register({ moduleType: "locale", name: language, dictionary: {},
+      format: { months: named("long"), shortMonths: named("short"), thousands, decimal } });
   };
 
   const draw = async () => {
@@ -166,10 +185,10 @@
     const found = [...shown.values()].flatMap(traces);
     if (ticked("events") && numbers.events.length) found.push(actTrace(numbers.events));
     base.hidden = !ticked("indexed");
-    base.textContent = `The average month of ${baseYear(numbers)} is 100 for each destination.`;
+    base.textContent = phrase("base", { year: baseYear(numbers) });
     // @ts-ignore: Plotly's script defines it
-    await Plotly.react(chart, found, layout(), { responsive: true, displaylogo: false,
-      displayModeBar: box.clientWidth >= PHONE_PX,
+    await Plotly.react(chart, found, layout(), { responsive: true, displaylogo: false, locale: language,
+      displayModeBar: language === "en" && box.clientWidth >= PHONE_PX,
       modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"] });
     box.dataset.drawn = String(found.length);
   };
@@ -187,7 +206,7 @@
       const made = document.createElement("script");
       made.src = address;
       made.onload = () => resolve();
-      made.onerror = () => reject(new Error("the chart's script did not load"));
+      made.onerror = () => reject(new Error(phrase("no script")));
       document.head.append(made);
     });
 
@@ -204,10 +223,11 @@
   };
 
   const open = async () => {
-    says.textContent = "Loading the chart.";
+    says.textContent = phrase("loading");
     await Promise.all([script(box.dataset.plotly || ""), fetched(own)]);
     for (const [code, name] of Object.entries(names)) if (code !== own) compare.add(new Option(name, code));
     months.max = String(periods().length - 1);
+    learn();
     await draw();
     listActs();
     read(shown.get(own)?.history.period.length ?? 0);
@@ -225,7 +245,7 @@
 
   /** @param {unknown} err */
   const failed = (err) => {
-    says.textContent = `The chart cannot be explored now (${err instanceof Error ? err.message : err}). The picture above and the tables have the same numbers.`;
+    says.textContent = phrase("failed", { why: String(err instanceof Error ? err.message : err) });
   };
 
   box.hidden = false;

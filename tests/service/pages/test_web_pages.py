@@ -66,7 +66,9 @@ def test_a_page_has_nothing_inline_and_nothing_from_elsewhere(page: Outline) -> 
     for _, attributes in page.elements:
         assert "style" not in attributes
         assert not [name for name in attributes if name.startswith("on")]
-    loaded = [link["href"] for link in page.all("link")] + [i["src"] for i in page.all("img")]
+    loaded = [link["href"] for link in page.all("link") if link["rel"] != "alternate"] + [
+        i["src"] for i in page.all("img")
+    ]
     assert all(address and address.startswith("/static/") for address in loaded)
 
 
@@ -92,12 +94,12 @@ def test_a_page_can_be_read_by_machine_and_keyboard(page: Outline) -> None:
 def test_a_page_bears_the_stamp(client: TestClient, path: str) -> None:
     answer = " ".join(Outline(client.get(path).text).text.split())
 
-    assert "Data through July 2026 (latest figure published 31 Aug 2026)" in answer
+    assert "Data through July 2026. Latest figure published 31 Aug 2026." in answer
     stamp, cited = answer.split("Cite this forecast")
-    published = "published 25 Nov 2026 at 03:00 UTC"
-    assert f"Forecast as of 24 Nov 2026, {published} as publication 2." in stamp
+    published = "Published 25 Nov 2026 at 03:00 UTC."
+    assert f"Forecast as of 24 Nov 2026. {published} Publication 2." in stamp
     assert "magnetcast-7" not in stamp.split("Forecast as of 24 Nov 2026")[1][:300]
-    assert f"forecast as of 24 Nov 2026, publication 2, {published}." in cited
+    assert f"forecast as of 24 Nov 2026. Publication 2. {published}" in cited
     assert "Model: magnetcast-7." in cited
     assert "Next release expected about 20 Dec 2026, for November 2026" in answer
     assert "Late data: figures for August 2026 to October 2026" in answer

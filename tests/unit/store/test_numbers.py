@@ -29,6 +29,27 @@ def test_a_number_that_can_mean_one_thing_is_understood(typed: str, digits: str)
     assert plain_number(typed) == digits
 
 
+@pytest.mark.parametrize(
+    ("typed", "decimal", "digits"),
+    [
+        ("1.000", ",", "1000"),
+        ("1.000,5", ",", "1000.5"),
+        ("1,000", ",", "1.000"),
+        ("1000,5", ",", "1000.5"),
+        ("1.000", ".", "1.000"),
+        ("1,000.5", ".", "1000.5"),
+    ],
+)
+def test_a_known_decimal_sign_decides(typed: str, decimal: str, digits: str) -> None:
+    assert plain_number(typed, decimal=decimal) == digits
+
+
+@pytest.mark.parametrize("typed", ["1,000.5", "1.00", "1.000.5", "10.000,5,5"])
+def test_what_the_decimal_sign_does_not_allow_is_refused(typed: str) -> None:
+    with pytest.raises(ValueError, match="read safely"):
+        plain_number(typed, decimal=",")
+
+
 @pytest.mark.parametrize("typed", ["1.000", "12.345", "999.999", "-1.000"])
 def test_a_point_before_three_digits_is_asked_about(typed: str) -> None:
     whole = typed.replace(".", "")

@@ -1,0 +1,81 @@
+"""The language in addresses: read from a request, kept in the links of a page."""
+
+import html
+import re
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.language.choice import Choice, choice_for, choose
+
+PARAMETER: Final = "lang"
+
+_OTHERS: Final = ("/api/", "/static/")
+"""Addresses below these have no language."""
+
+_FILES: Final = (".csv", ".xlsx", ".png", ".yaml", "/answer.json")
+"""Files are the same in all languages."""
+
+_READY: Final = re.compile(r"/(goods/[^/]+)?(/?destinations/.*)?|/overrides")
+"""Pages that are in all languages as a whole; the others are English."""
+
+_LINK: Final = re.compile(r'( href="| action="|-source=")(/(?!api/|static/)[^"#]*)')
+_SEARCH: Final = re.compile(r'<form [^>]*method="get"[^>]*>')
+
+
+class LanguageOfRequests:
+    """Chooses the language of each request for a page and names it in the response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Take the app."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request in its language."""
+        if (
+            scope["type"] != "http"
+            or scope["path"].startswith(_OTHERS)
+            or scope["path"].endswith(_FILES)
+        ):
+            await self._app(scope, receive, send)
+            return
+        fields = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        header = Headers(scope=scope).get("accept-language", "")
+        choice = choice_for(fields.get(PARAMETER, ""), header)
+        if not _READY.fullmatch(scope["path"]):
+            choice = Choice(named=choice.named)
+        choose(choice)
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _name(MutableHeaders(scope=message), choice)
+            await send(message)
+
+        await self._app(scope, receive, named)
+
+
+def _name(headers: MutableHeaders, choice: Choice) -> None:
+    """Name the language of a response, and keep it where a browser is sent on."""
+    headers.add_vary_header("Accept-Language")
+    if headers.get("content-type", "").startswith("text/html"):
+        headers["Content-Language"] = choice.tag
+    place = headers.get("location", "")
+    if place.startswith("/") and choice.named:
+        path, mark, fragment = place.partition("#")
+        headers["location"] = f"{path}{_field(path, choice.named)}{mark}{fragment}"
+
+
+def keep_language(page: str, choice: Choice) -> str:
+    """Return a page whose links and forms keep the language that its address names."""
+    if not choice.named:
+        return page
+    field = f'<input type="hidden" name="{PARAMETER}" value="{choice.named}">'
+    linked = _LINK.sub(lambda link: link[0] + html.escape(_field(link[2], choice.named)), page)
+    return _SEARCH.sub(lambda form: f"{form[0]}{field}", linked)
+
+
+def _field(address: str, code: str) -> str:
+    """Return what to add to an address."""
+    return f"{'&' if '?' in address else '?'}{PARAMETER}={code}"

@@ -1,0 +1,82 @@
+"""Sentences in the language in use, from the catalogues of gettext."""
+
+import io
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Final
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from service.language.choice import DEFAULT, language
+
+CATALOGUES: Final = Path(__file__).parent / "catalogues"
+
+
+class Sentence(str):
+    """A sentence in the language in use, as no other text is."""
+
+    __slots__ = ()
+
+
+def gettext(sentence: str, /, **values: object) -> str:
+    """Return an English sentence in the language in use.
+
+    Args:
+        sentence: As in the catalogues; ``%`` is written ``%%``, placeholders ``%(name)s``.
+        values: What the placeholders stand for, already formatted.
+    """
+    return Sentence(translated(sentence) % values)
+
+
+def ngettext(one: str, many: str, n: int, /, **values: object) -> str:
+    """Return the sentence for a number of things; ``n`` is a placeholder of it."""
+    return Sentence(translated_many(one, many, n) % {"n": n, **values})
+
+
+def translated(sentence: str) -> str:
+    """Return a sentence in the language in use, its placeholders open."""
+    return translations_of(language()).gettext(sentence)
+
+
+def translated_many(one: str, many: str, n: int) -> str:
+    """Return the sentence for a number of things, its placeholders open."""
+    return translations_of(language()).ngettext(one, many, n)
+
+
+def message_of(err: Exception) -> str:
+    """Return the message of an error as it was raised: a ``Sentence`` stays one."""
+    return err.args[0] if err.args and isinstance(err.args[0], str) else str(err)
+
+
+def is_shown(text: str) -> bool:
+    """Tell whether a text is in the language in use."""
+    return language() == DEFAULT or isinstance(text, Sentence)
+
+
+def marked(sentence: str) -> str:
+    """Return a sentence unchanged; the catalogues have it, and ``gettext`` translates it later."""
+    return sentence
+
+
+@cache
+def translations_of(code: str) -> NullTranslations:
+    """Return the catalogue of a language, read once; English needs none."""
+    if code == DEFAULT:
+        return NullTranslations()
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue_of(code))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def catalogue_of(code: str) -> Catalog:
+    """Read the catalogue of a language."""
+    with (CATALOGUES / f"{code}.po").open("rb") as opened:
+        return read_po(opened, locale=LOCALES.get(code, code), abort_invalid=True)
+
+
+LOCALES: Final = {"zh": "zh_Hans"}
+"""Locales of CLDR that have another name than the code."""

@@ -1,0 +1,183 @@
+"""Pages in five languages: which one, that nothing of another is left, and that links keep it."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.frontend import _parse_mapping_toml
+from starlette.testclient import TestClient
+
+from service.language.choice import LANGUAGES, choice_for, in_language
+from service.language.phrases import CATALOGUES, catalogue_of
+from service.wording import name_of, percent, signed_percent, tonnes
+from store.database import open_store
+from store.settings import PROJECT_ROOT
+from tests.service.other_goods import GOODS
+from tests.service.stores import copied, make_app
+
+TRANSLATED = [code for code in LANGUAGES if code != "en"]
+PAGES = ["/", f"/goods/{GOODS}"]
+SAME_EVERYWHERE = {
+    "magnetcast", "English", "Deutsch", "publications", "group"
+}  # fmt: skip
+"""Names and formats."""
+
+FALLBACK = "fallback last good model training failed its gate Fallback"
+"""The test's own status of a forecast, which no catalogue has."""
+
+
+def extracted() -> Catalog:
+    """Return every marked sentence of code and templates."""
+    with (PROJECT_ROOT / "babel.toml").open("rb") as opened:
+        methods, options = _parse_mapping_toml(opened, filename="babel.toml")
+    keywords = {**DEFAULT_KEYWORDS, "marked": None}
+    found = Catalog()
+    for _, _, sentence, _, _ in extract_from_dir(
+        PROJECT_ROOT / "service", methods, options, keywords=keywords
+    ):
+        found.add(sentence)
+    return found
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_a_catalogue_has_every_sentence_with_its_placeholders_and_no_other(code: str) -> None:
+    catalogue, marked = catalogue_of(code), extracted()
+
+    messages = [one for one in catalogue if one.id]
+
+    assert {one.id for one in messages} == {one.id for one in marked if one.id}
+    assert not [one.id for one in messages if one.fuzzy or not all(_texts(one.string))]
+    assert not [error for one in messages for error in one.check(catalogue)]
+    for one in messages:
+        own = {frozenset(_placeholders(text)) for text in _texts(one.string)}
+        assert own <= {frozenset(_placeholders(text)) for text in _texts(one.id)}, one.id
+
+
+def _texts(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
+
+
+def _placeholders(text: str) -> list[str]:
+    return re.findall(r"%\(\w+\)s|\{\w+\}|</?\w+", text)
+
+
+def test_no_catalogue_is_without_a_language() -> None:
+    assert {path.stem for path in CATALOGUES.iterdir()} == set(TRANSLATED)
+
+
+class Text(HTMLParser):
+    """The text of a page that is in its own language: what is marked as English is left out."""
+
+    VOID = ("meta", "link", "input", "br", "img", "hr", "path", "use")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.within: list[tuple[str, bool]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        is_other = tag in {"style", "script", "code", "pre"} or named.get("lang") == "en"
+        outer = bool(self.within and self.within[-1][1])
+        if tag not in self.VOID:
+            self.within.append((tag, outer or is_other))
+        if not (outer or is_other):
+            self.found += [named[name] or "" for name in ("aria-label", "title") if name in named]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.within and self.within.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not (self.within and self.within[-1][1]):
+            self.found.append(data)
+
+
+@pytest.fixture(scope="module")
+def goods_client(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Client of the app over forecasts of two commodities."""
+    engine = open_store(copied(two_goods, tmp_path_factory.mktemp("languages")))
+    with TestClient(make_app(engine), raise_server_exceptions=False) as opened:
+        yield opened
+    engine.dispose()
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_japanese_page_has_no_word_of_another_language(
+    goods_client: TestClient, address: str
+) -> None:
+    page = goods_client.get(address, params={"lang": "ja"})
+
+    assert page.headers["Content-Language"] == "ja"
+    words = {
+        word for text in Text(page.text).found for word in re.findall(r"\b[A-Z]?[a-z]{2,}\b", text)
+    }
+    assert words - SAME_EVERYWHERE - set(FALLBACK.split()) == set()
+
+
+@pytest.mark.parametrize(
+    ("named", "accepted", "expected"),
+    [
+        ("", "", "en"),
+        ("", "de-AT,de;q=0.9,en;q=0.5", "de"),
+        ("", "fr;q=1, ja;q=0.4, ko;q=0.8", "ko"),
+        ("", "zh-CN", "zh"),
+        ("", "zh-TW, ja;q=0.5", "ja"),
+        ("", "de;q=0, en", "en"),
+        ("", "de;q=much", "en"),
+        ("ja", "de", "ja"),
+        ("tlh", "de", "de"),
+    ],
+)
+def test_the_address_goes_before_the_browser(named: str, accepted: str, expected: str) -> None:
+    assert choice_for(named, accepted).language == expected
+
+
+def test_a_browser_gets_its_language_and_an_address_keeps_its_own(client: TestClient) -> None:
+    by_browser = client.get("/", headers={"Accept-Language": "de"})
+    by_address = client.get("/", params={"lang": "ko"}, headers={"Accept-Language": "de"})
+
+    assert '<html lang="de">' in by_browser.text
+    assert not re.search(r'(?:href|action)="/[^"]*lang=', by_browser.text)
+    assert '<html lang="ko">' in by_address.text
+    own = re.findall(r'(?:href|action)="(/(?!static|api)[^"]*)"', by_address.text)
+    assert own
+    assert all("lang=ko" in address for address in own)
+    assert "Accept-Language" in by_address.headers["Vary"]
+    assert by_browser.headers["ETag"] != by_address.headers["ETag"]
+
+
+def test_a_page_names_its_other_languages(client: TestClient) -> None:
+    page = client.get("/").text
+
+    assert re.findall(r'<link rel="alternate" hreflang="([^"]+)"', page) == [
+        "en", "de", "ja", "ko", "zh-Hans",
+    ]  # fmt: skip
+
+
+def test_the_api_is_english_whatever_the_browser_wants(client: TestClient) -> None:
+    answer = client.get("/api/v1/forecasts/DEU?lang=de", headers={"Accept-Language": "de"})
+
+    assert answer.json()["name"] == "Germany"
+    assert "Content-Language" not in answer.headers
+
+
+def test_numbers_and_names_are_written_as_the_language_does() -> None:
+    with in_language("de"):
+        german = (tonnes(1234.0), tonnes(1.5), percent(0.123), signed_percent(-0.5), name_of("JPN"))
+    with in_language("zh"):
+        chinese = (tonnes(1234.0), percent(0.123), name_of("DEU"))
+
+    assert german == (
+        "1.234",
+        "1,5",
+        "12,3\N{NO-BREAK SPACE}%",
+        "\N{MINUS SIGN}50,0\N{NO-BREAK SPACE}%",
+        "Japan",
+    )
+    assert chinese == ("1,234", "12.3%", "德国")
