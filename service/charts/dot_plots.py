@@ -7,9 +7,11 @@ from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from service.charts.canvas import COLOURS, printable, svg
+from service.language.formats import percentage, separated
+from service.language.phrases import gettext, ngettext
 
 WIDTH: Final = 3.6
 """Inches; a phone shows it whole, a wide page two abreast."""
@@ -46,7 +48,13 @@ class DotPlot:
     def label(self) -> str:
         """Return the picture in words."""
         parts = (
-            f"{row.label}: {', '.join(_named(self.series, row.shares))} ({row.months} months)"
+            ngettext(
+                "%(label)s: %(shares)s (%(n)s month)",
+                "%(label)s: %(shares)s (%(n)s months)",
+                row.months,
+                label=row.label,
+                shares=", ".join(_named(self.series, row.shares)),
+            )
             for row in self.rows
         )
         return f"{self.axis}. {'; '.join(parts)}."
@@ -54,7 +62,11 @@ class DotPlot:
 
 def _named(series: Sequence[str], shares: Sequence[float]) -> list[str]:
     pairs = zip(series, shares, strict=True)
-    return [f"{name} {share:.0%}" for name, share in pairs if math.isfinite(share)]
+    return [
+        f"{name} {percentage(f'{100 * share:.0f}')}"
+        for name, share in pairs
+        if math.isfinite(share)
+    ]
 
 
 def dot_plot_svg(plot: DotPlot) -> str:
@@ -79,7 +91,7 @@ def _draw(plot: DotPlot) -> Figure:
             mec=COLOURS[edge], mfc=COLOURS[fill], label=name, zorder=3,
         )  # fmt: skip
     if plot.target is not None:
-        label = f"should be {plot.target:.0%}"
+        label = gettext("should be %(share)s", share=percentage(f"{100 * plot.target:.0f}"))
         axes.axvline(plot.target, color=COLOURS["muted"], lw=1.1, ls=(0, (4, 2)), label=label)
     _frame(axes, plot)
     figure.legend(
@@ -94,14 +106,14 @@ def _frame(axes: Axes, plot: DotPlot) -> None:
     axes.set_ylim(len(plot.rows) - 0.4, -0.6)
     axes.set_xlim(0.0, None if plot.target is None else 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: percentage(f"{100 * share:.0f}")))
     axes.tick_params(labelsize=8, length=0)
     axes.grid(axis="x", color=COLOURS["grid"], linewidth=0.8)
     axes.spines["left"].set_visible(False)
     axes.set_axisbelow(True)
     axes.set_title(plot.axis, loc="left", fontsize=8.5, fontweight="bold", x=0.0)
     numbers = axes.secondary_yaxis("right")
-    numbers.set_yticks(range(len(plot.rows)), [f"{row.months:,}" for row in plot.rows])
+    numbers.set_yticks(range(len(plot.rows)), [separated(f"{row.months:,}") for row in plot.rows])
     numbers.tick_params(labelsize=8, length=0, labelcolor=COLOURS["muted"])
     numbers.spines["right"].set_visible(False)
-    numbers.set_ylabel("months scored", fontsize=8, color=COLOURS["muted"])
+    numbers.set_ylabel(gettext("months scored"), fontsize=8, color=COLOURS["muted"])

@@ -18,7 +18,9 @@ _OTHERS: Final = ("/api/", "/static/")
 _FILES: Final = (".csv", ".xlsx", ".png", ".yaml", "/answer.json")
 """Files are the same in all languages."""
 
-_READY: Final = re.compile(r"/(goods/[^/]+)?(/?destinations/.*)?|/overrides")
+_READY: Final = re.compile(
+    r"/(goods(/[^/]+)?)?(/?destinations/.*|/?track-record)?|/overrides|/publications/.*"
+)
 """Pages that are in all languages as a whole; the others are English."""
 
 _LINK: Final = re.compile(r'( href="| action="|-source=")(/(?!api/|static/)[^"#]*)')

@@ -5,12 +5,13 @@ from typing import Final
 
 import pandas as pd
 
+from service.language.phrases import gettext, marked
 from service.wording import DESTINATION_NAMES, percent, scope_name
 from store.vocabulary import ALL
 
 YARDSTICKS: Final[dict[str, str]] = {
-    "seasonal_naive": "seasonal naive",
-    "last_value": "last value",
+    "seasonal_naive": marked("seasonal naive"),
+    "last_value": marked("last value"),
 }
 """Models anyone could run by hand: the same month a year before, and the latest month."""
 
@@ -43,7 +44,7 @@ class ScoreRow:
     @property
     def model_name(self) -> str:
         """Return the model in words."""
-        return YARDSTICKS.get(self.model, self.model)
+        return gettext(YARDSTICKS[self.model]) if self.yardstick else self.model
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,19 @@ def losses(rows: list[ScoreRow]) -> list[str]:
     sentences = []
     for row in rows:
         better = [
-            f"{YARDSTICKS[other]} {percent(wape[row.scope, row.months, other])}"
+            f"{gettext(YARDSTICKS[other])} {percent(wape[row.scope, row.months, other])}"
             for other in row.loses_to
         ]
         if better:
             sentences.append(
-                f"{row.scope_name}, months {row.months}: error of {row.model_name} "
-                f"{percent(row.wape)}, {', '.join(better)}."
+                gettext(
+                    "%(scope)s, months %(months)s: error of %(model)s %(error)s, %(others)s.",
+                    scope=row.scope_name,
+                    months=row.months,
+                    model=row.model_name,
+                    error=percent(row.wape),
+                    others=", ".join(better),
+                )
             )
     return sentences
 

@@ -8,13 +8,14 @@ import pandas as pd
 from models.evaluation.coverage import Coverage
 from service.charts.dot_plots import DotPlot, DotRow, dot_plot_svg
 from service.charts.record_charts import outcome_svg, reliability_svg
+from service.language.phrases import gettext, marked
 from service.live.publication import MOST_IN_ORDER, Publication
 from service.queries import track
 from service.queries.track import TrackScore
-from service.report.backtest_view import ScoreRow
+from service.report.backtest_view import YARDSTICKS, ScoreRow
 from service.wording import name_of, scope_name
 
-SERIES = ("magnetcast", "seasonal naive", "last value")
+SERIES = ("magnetcast", marked("seasonal naive"), marked("last value"))
 BAND = 0.8
 """Share of months that should come in within the band drawn."""
 
@@ -55,9 +56,9 @@ def pictures_of(
     held = track.coverage(cells, [])
     return TrackPictures(
         outcomes=tuple(drawn),
-        errors_by_lead=_errors("lead", "Error by months ahead", track.by_horizon(cells)),
+        errors_by_lead=_errors("lead", gettext("Error by months ahead"), track.by_horizon(cells)),
         errors_by_destination=_errors(
-            "destination", "Error by destination", track.by_destination(cells, names)
+            "destination", gettext("Error by destination"), track.by_destination(cells, names)
         ),
         coverage_by_lead=_coverage("held", held[0].coverage if held else ()),
         calibration=reliability_svg(cells),
@@ -69,35 +70,37 @@ def pictures_of(
 def _errors(name: str, axis: str, scores: Sequence[TrackScore]) -> str:
     rows = tuple(
         DotRow(
-            name_of(one.what) if name == "destination" else f"month {one.what}",
+            name_of(one.what)
+            if name == "destination"
+            else gettext("month %(number)s", number=one.what),
             (one.wape, one.seasonal_naive, one.last_value),
             one.cells,
         )
         for one in scores
         if one.cells
     )
-    return dot_plot_svg(DotPlot(name, axis, SERIES, rows))
+    return dot_plot_svg(DotPlot(name, axis, _series(), rows))
 
 
 def _coverage(name: str, groups: Sequence[Coverage]) -> str:
     rows = tuple(
         DotRow(
-            f"months {one.horizon_from} to {one.horizon_to}",
+            gettext("months %(first)s to %(last)s", first=one.horizon_from, last=one.horizon_to),
             (one.pooled_share,),
             one.pooled_forecasts,
         )
         for one in groups
         if one.pooled_forecasts
     )
-    axis = "Inside the 80% band, by months ahead"
-    return dot_plot_svg(DotPlot(name, axis, SERIES[:1], rows, target=BAND))
+    axis = gettext("Inside the 80%% band, by months ahead")
+    return dot_plot_svg(DotPlot(name, axis, _series()[:1], rows, target=BAND))
 
 
 def _backtest(replay: Sequence[ScoreRow]) -> str:
     """Draw the errors of all scopes, each model's side by side."""
     rows: dict[str, dict[str, ScoreRow]] = {}
     for one in replay:
-        name = one.model_name if one.yardstick else SERIES[0]
+        name = YARDSTICKS[one.model] if one.yardstick else SERIES[0]
         rows.setdefault(one.scope, {}).setdefault(name, one)
     drawn = tuple(
         DotRow(
@@ -108,6 +111,9 @@ def _backtest(replay: Sequence[ScoreRow]) -> str:
         for scope, models in rows.items()
     )
     months = next((one.months for one in replay), "")
-    return dot_plot_svg(
-        DotPlot("backtest", f"Error, months {months} ahead together", SERIES, drawn)
-    )
+    axis = gettext("Error, months %(months)s ahead together", months=months)
+    return dot_plot_svg(DotPlot("backtest", axis, _series(), drawn))
+
+
+def _series() -> tuple[str, ...]:
+    return tuple(map(gettext, SERIES))

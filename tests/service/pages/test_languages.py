@@ -20,7 +20,10 @@ from tests.service.other_goods import GOODS
 from tests.service.stores import copied, make_app
 
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
-PAGES = ["/", f"/goods/{GOODS}"]
+PAGES = [
+    "/", "/destinations/USA", "/track-record", "/publications/2", "/goods", f"/goods/{GOODS}",
+    f"/goods/{GOODS}/destinations/WLD", f"/goods/{GOODS}/track-record", "/destinations/XYZ",
+]  # fmt: skip
 SAME_EVERYWHERE = {
     "magnetcast", "English", "Deutsch", "publications", "group"
 }  # fmt: skip
