@@ -35,6 +35,9 @@ LEVEL_MONTHS: Final = 12
 """Months whose mean is the level that forecasts are ratios to: one year, so that every season is in
 it once and a shock of a few months does not become the level."""
 
+RECENT_MONTHS: Final = 3
+"""Months in the current level of a series."""
+
 OFFSET_SHARE: Final = 0.01
 """Added to both sides of a log ratio, as a share of the last year's mean, so that it exists for
 zeros."""
@@ -96,6 +99,11 @@ class Origin:
         """Return the mean of each series' known values in the last twelve months, NaN if none."""
         mean, count = mean_of(self.tonnes[:, -LEVEL_MONTHS:])
         return np.where(count > 0, mean, np.nan)
+
+    @property
+    def recent_stderr(self) -> Floats:
+        """Return the mean standard error of the log of each series' last three months."""
+        return np.asarray(self.stderr[:, -RECENT_MONTHS:].mean(axis=1))
 
     @property
     def offset(self) -> Floats:

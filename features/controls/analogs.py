@@ -71,7 +71,7 @@ def analogs_at(
     """
     acts = known_at(events, key=EVENT_KEY, as_of=as_of)
     monthly = _monthly(known_at(figures, key=OBSERVATION_KEY, as_of=as_of))
-    acts = acts.loc[_is_control(acts)].sort_values(["effective_from", "event_id"])
+    acts = acts.loc[is_strong_control(acts)].sort_values(["effective_from", "event_id"])
     found: list[Analog] = []
     for act in acts.to_dict("records"):
         candidates = [
@@ -84,7 +84,7 @@ def analogs_at(
     return tuple(found)
 
 
-def _is_control(acts: pd.DataFrame) -> "pd.Series[bool]":
+def is_strong_control(acts: pd.DataFrame) -> "pd.Series[bool]":
     """Return which acts are strong controls on all destinations, not merely scheduled ones."""
     whole = acts["destinations"].str.split(";").map(lambda names: WORLD in names)
     return (

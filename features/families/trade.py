@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.months import Months
-from features.origin import LEVEL_MONTHS, Feature, Origin, mean_of
+from features.origin import LEVEL_MONTHS, RECENT_MONTHS, Feature, Origin, mean_of
 from store.arrays import Floats
 from store.vocabulary import Family
 
@@ -22,8 +22,6 @@ def _entry(name: str, unit: str, meaning: str, explains: Family = "momentum") ->
 
 LAGS: Final = (1, 2, 3, 4, 6, 12)
 MEANS: Final = (3, 6, 24)
-RECENT_MONTHS: Final = 3
-"""Months in the current level of a series."""
 
 FEATURES: Final = (
     _entry("horizon", "months", "target month less cutoff"),
@@ -230,7 +228,7 @@ def _quality(origin: Origin) -> dict[str, Floats]:
         "zero_share_24m": is_zero[:, -24:].mean(axis=1),
         "level_log": np.log(origin.level + origin.offset),
         "late_months": np.full(len(seen), float(origin.late_months)),
-        "recent_stderr_log": origin.stderr[:, -RECENT_MONTHS:].mean(axis=1),
+        "recent_stderr_log": origin.recent_stderr,
         "observed_share_12m": origin.is_observed[:, -12:].mean(axis=1),
         "months_since_observed": np.minimum(months - 1 - seen, 36).astype(float),
     }

@@ -26,7 +26,7 @@ from models.policy.policy_effect import PolicyEffect, effect_at
 from models.policy.policy_response import respond
 from models.reconciliation.reconcile import coherent_factors
 from models.registry import served
-from models.registry.served import TREES_WEIGHT, HeadValues
+from models.registry.served import NORMAL_80, TREES_WEIGHT, HeadValues
 from models.statistical.experts import BASELINES
 from store.arrays import Floats
 from store.errors import DataError
@@ -121,10 +121,6 @@ def past_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
 def training_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
     """Return the past origins that a model trained at ``as_of`` learns from."""
     return release_moments(FIRST_TRAINING, as_of)
-
-
-NORMAL_80: Final = 2.563
-"""Width of a normal's 80 percent band in standard deviations."""
 
 
 def distribution(

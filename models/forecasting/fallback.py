@@ -29,6 +29,7 @@ from models.forecasting.residual_history import (
 from models.learning.spec import ModelSpec
 from models.registry.served import (
     EXPERTS_TONNES,
+    HISTORY_STDERR,
     HORIZON,
     LEVEL,
     OFFSET,
@@ -223,6 +224,7 @@ def plain(
             HORIZON: np.tile(origin.horizons, len(origin.series)),
             LEVEL: np.maximum(np.where(known[:, None], predicted, 0.0), 0.0).reshape(-1),
             OFFSET: np.repeat(origin.offset, len(origin.targets)),
+            HISTORY_STDERR: np.repeat(origin.recent_stderr, len(origin.targets)),
         }
     )
     middle = np.zeros(len(rows))

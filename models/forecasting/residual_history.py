@@ -1,8 +1,9 @@
 """Forecasts made at past origins: their errors, once known, set weights and conformal intervals.
 
-Only errors that are known by now count. Scores are residuals in units of the heads' own spread.
-They are pooled over series, weighted by how near their horizon and how recent their origin is, and
-mixed with a default so that few forecasts make no overconfident band.
+Only errors that are known by now count. Scores are residuals in units of the heads' own spread,
+which grows with a power of the horizon. They are pooled over series, weighted by how near their
+horizon and how recent their origin is, and mixed with a default so that few forecasts make no
+overconfident band.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from models.learning.calibration import (
     with_default,
 )
 from models.learning.spec import ModelSpec
-from models.registry.served import CARD_FORMAT, HeadValues
+from models.registry.served import CARD_FORMAT, HISTORY_WEIGHT, HeadValues
 from models.statistical.experts import BASELINES
 from store.arrays import Floats
 from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES
@@ -55,15 +56,17 @@ def calibrate(residuals: Residuals, spec: ModelSpec) -> tuple[Floats, Floats]:
     shift = np.zeros(MAX_HORIZON)
     scores = np.zeros((MAX_HORIZON, len(QUANTILES)))
     recency = 0.5 ** (residuals.age / spec.calibration_half_life_months)
-    spread = np.maximum(residuals.spread, spec.floor_spread)
+    horizon = np.maximum(residuals.horizon, 1.0)
+    growth = np.arange(1, MAX_HORIZON + 1) ** spec.horizon_growth
+    spread = np.maximum(residuals.spread, spec.floor_spread) * horizon**spec.horizon_growth
     for row in range(MAX_HORIZON):
-        weight = recency * horizon_weight(np.maximum(residuals.horizon, 1.0), row + 1)
+        weight = recency * horizon_weight(horizon, row + 1)
         worth = weight.sum()
         if worth > 0:
             middle = weighted_quantiles(residuals.distance, weight, np.array([0.5]))[0]
             shift[row] = middle * worth / (worth + spec.calibration_prior)
         scores[row] = _score_quantiles((residuals.distance - shift[row]) / spread, weight, spec)
-    return shift, scores
+    return shift, scores * growth[:, None]
 
 
 def card_of(names: tuple[str, ...], residuals: Residuals, spec: ModelSpec) -> dict[str, object]:
@@ -73,6 +76,7 @@ def card_of(names: tuple[str, ...], residuals: Residuals, spec: ModelSpec) -> di
         "format": CARD_FORMAT,
         "features": list(names),
         "floor_spread": spec.floor_spread,
+        HISTORY_WEIGHT: spec.history_weight,
         "shift": shift.tolist(),
         "score_quantiles": {
             column: scores[:, i].tolist() for i, column in enumerate(QUANTILE_COLUMNS)

@@ -110,6 +110,13 @@ class ModelSpec(Spec):
     calibration_prior: Annotated[
         float, Bounds(0.01, 1e6, "forecasts", "worth of the default residuals")
     ] = 12.0
+    horizon_growth: Annotated[
+        float, Bounds(0, 1, "", "power of the horizon that bands grow with, as errors do")
+    ] = 0.25
+    history_weight: Annotated[
+        float,
+        Bounds(0, 2, "share", "share of the last months' standard error that enters the bands"),
+    ] = 0.5
     floor_spread: Annotated[
         float, Bounds(1e-3, 5, "log units", "least spread of the heads that errors are scaled by")
     ] = 0.05

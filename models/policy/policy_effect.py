@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.controls.analogs import Analog, own_analogs
+from features.controls.analogs import LICENCE, Analog, own_analogs
+from features.controls.base_rate import first_control_rate
 from features.controls.controls import (
     BAN,
     Control,
@@ -25,6 +26,7 @@ from features.controls.controls import (
     levels_without,
     tonnes_without,
 )
+from features.months import month_start
 from features.origin import Origin
 from features.track_record import CERTAIN
 from models.policy.drawing import LEAST, SOFTENED, outcome_draws
@@ -57,7 +59,7 @@ class PolicyEffect:
     easings: tuple[Easing, ...]
     """What eases felt ones."""
     kept: Floats
-    """Share kept under controls that no month has felt; 1 where none."""
+    """Share kept under controls that no month has felt, or nobody has announced; 1 where none."""
     charged: Floats
     """Share kept under tariffs that change; 1 where none does."""
     instead: Floats
@@ -109,7 +111,8 @@ def effect_at(
         count: How many draws.
         seed: Equal seeds give equal draws for equal acts.
     """
-    return effect_of(origin, controls_at(origin), analogs, count=count, seed=seed)
+    rate = 0.0 if origin.record is None else first_control_rate(origin.record)
+    return effect_of(origin, controls_at(origin), analogs, rate=rate, count=count, seed=seed)
 
 
 def effect_of(
@@ -117,6 +120,7 @@ def effect_of(
     controls: Sequence[Control],
     analogs: tuple[Analog, ...],
     *,
+    rate: float = 0.0,
     count: int = DRAWS,
     seed: int = SEED,
 ) -> PolicyEffect:
@@ -126,6 +130,7 @@ def effect_of(
         origin: The snapshot that is forecast.
         controls: First bound first.
         analogs: As in ``effect_at``.
+        rate: Chance that a control nobody has announced begins in a month, 0 to 1.
         count: As in ``effect_at``.
         seed: As in ``effect_at``.
     """
@@ -144,10 +149,13 @@ def effect_of(
         weight[rows] = 0.5 ** (story.seen(origin) / HALF_SEEN)
     fresh = tuple(one for one in known if one.seen(origin) == 0)
     lessons = (*analogs, *own_analogs(origin, known)) if fresh else analogs
+    kept = _fresh(origin, fresh, known, DrawSettings(Response(lessons), count, seed))
+    if rate > 0.0 and analogs:
+        kept *= _unannounced(origin, rate, known, draw)
     return PolicyEffect(
         controls=(*(story for story, _ in stories), *fresh),
         easings=easings,
-        kept=_fresh(origin, fresh, known, DrawSettings(Response(lessons), count, seed)),
+        kept=kept,
         charged=kept_under_tariffs(origin, count=count, seed=seed),
         instead=instead,
         weight=weight,
@@ -176,6 +184,36 @@ def _fresh(
         hit = (control.hit & ~origin.is_sum)[None, :, None]
         kept = np.where(hit, np.minimum(kept, left), kept)
     return kept
+
+
+UNANNOUNCED: Final = "unannounced"
+
+
+def _unannounced(
+    origin: Origin, rate: float, known: Sequence[Control], draw: DrawSettings
+) -> Floats:
+    """Return what licences that nobody has announced leave, draws x series x targets.
+
+    In each draw one begins, on all destinations, in a month after the as_of's, each month as likely
+    as the last; most draws see none within the horizon.
+    """
+    bound = month_start(int(origin.targets[-1]) + 1)
+    act = Control(UNANNOUNCED, LICENCE, bound, None, share=1.0, hit=~origin.is_sum)
+    draw = draw.of(UNANNOUNCED)
+    at = (np.random.default_rng([draw.seed, 5]).permutation(draw.count) + 0.5) / draw.count
+    begins = origin.today + np.ceil(np.log1p(-at) / np.log1p(-rate))
+    left = draw.response.draws(
+        np.arange(len(origin.targets), dtype=np.float64) + 0.5,
+        instrument=LICENCE,
+        destinations=len(origin.series),
+        count=draw.count,
+        seed=draw.seed,
+    )
+    since = origin.targets - begins[:, None].astype(int)
+    place = np.broadcast_to(np.maximum(since, 0)[:, None, :], left.shape)
+    left = np.where(since[:, None, :] >= 0, np.take_along_axis(left, place, axis=2), 1.0)
+    covered = _share_draws(act, _already(act, known), draw)[:, :, None] * act.hit[None, :, None]
+    return np.asarray(1.0 - covered * (1.0 - left))
 
 
 def _as_it_comes(

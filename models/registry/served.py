@@ -36,6 +36,15 @@ EXPERTS_TONNES: Final = "experts_tonnes"
 TREES_WEIGHT: Final = "trees_weight"
 """Entry of the card: what the trees' middle counts by horizon, 0 to 1; the experts' is the rest."""
 
+HISTORY_WEIGHT: Final = "history_weight"
+"""Entry of the card: what share of ``HISTORY_STDERR`` enters the bands; none without it."""
+
+HISTORY_STDERR: Final = "recent_stderr_log"
+"""Column of the rows: standard error of the log of the last months, 0 where they are published."""
+
+NORMAL_80: Final = 2.563
+"""Width of a normal's 80 percent band in standard deviations."""
+
 NAMES: Final = ("destination", "period")
 """Columns of the rows that tell what is forecast; they may be left out."""
 
@@ -89,10 +98,11 @@ def predict_quantiles(
     Args:
         heads: Boosters by the names in ``HEADS``.
         card: What training measured: ``features``, ``floor_spread``, ``shift``, ``threads``,
-            ``score_quantiles``, ``quantiles``, ``trees_weight`` (without, the trees speak alone).
+            ``score_quantiles``, ``quantiles``, ``trees_weight`` (without, the trees speak alone),
+            ``history_weight`` (without, months count as published).
         rows: One row per forecast, with the features (NaN allowed), ``horizon`` in months,
-            ``level_tonnes``, ``offset_tonnes`` and, if the card weighs them, ``experts_tonnes``;
-            further columns are ignored; not modified.
+            ``level_tonnes``, ``offset_tonnes`` and, if the card weighs them, ``experts_tonnes`` and
+            ``recent_stderr_log``; further columns are ignored; not modified.
 
     Returns:
         One row per input row, in its order and with its index: ``p05`` to ``p95`` and ``mean``.
@@ -156,14 +166,15 @@ def quantiles_of(
     Args:
         values: What the low, middle and high head say of each row: log ratios to the recent level.
         card: As for :func:`predict_quantiles`.
-        rows: ``horizon``, ``level_tonnes`` and ``offset_tonnes`` of each row; not modified.
+        rows: ``horizon``, ``level_tonnes``, ``offset_tonnes`` and, if the card weighs it,
+            ``recent_stderr_log`` of each row; not modified.
 
     Raises:
         ValueError: Horizon, level or offset is not a finite number.
     """
     names = quantile_names(card)
-    horizon, level, offset = (_finite(rows, column) for column in (HORIZON, LEVEL, OFFSET))
-    log_ratios = _log_quantiles(values, card, horizon)
+    level, offset = (_finite(rows, column) for column in (LEVEL, OFFSET))
+    log_ratios = _log_quantiles(values, card, rows)
     scale = (level + offset)[:, np.newaxis]
     tonnes = np.maximum(scale * np.exp(log_ratios) - offset[:, np.newaxis], 0.0)
     forecast = pd.DataFrame(tonnes, columns=names, index=rows.index)
@@ -227,7 +238,8 @@ def head_values(
 
 def _further(card: Mapping[str, object]) -> list[str]:
     """Return the columns besides the features that a row must have."""
-    return [HORIZON, LEVEL, OFFSET, *([EXPERTS_TONNES] if TREES_WEIGHT in card else [])]
+    weighed = {TREES_WEIGHT: EXPERTS_TONNES, HISTORY_WEIGHT: HISTORY_STDERR}
+    return [HORIZON, LEVEL, OFFSET, *(name for entry, name in weighed.items() if entry in card)]
 
 
 def _places(horizon: _Floats, count: int) -> npt.NDArray[np.intp]:
@@ -235,16 +247,33 @@ def _places(horizon: _Floats, count: int) -> npt.NDArray[np.intp]:
     return np.clip(horizon, 1, count).astype(np.intp) - 1
 
 
-def _log_quantiles(values: HeadValues, card: Mapping[str, object], horizon: _Floats) -> _Floats:
+def _log_quantiles(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
     """Return the quantiles of the log ratio, one row per forecast, non-decreasing along a row."""
     low, middle, high = values
     shift = _vector(card["shift"])
     by_name = cast("Mapping[str, object]", card["score_quantiles"])
     scores = np.column_stack([_vector(by_name[name]) for name in quantile_names(card)])
-    place = _places(horizon, len(shift))
+    place = _places(_finite(rows, HORIZON), len(shift))
     spread = np.maximum((high - low) / 2.0, cast("float", card["floor_spread"]))
+    apart = spread[:, np.newaxis] * scores[place]
+    if HISTORY_WEIGHT in card:
+        apart = apart * _widening(apart, card, rows)[:, np.newaxis]
     centre = middle + shift[place]
-    return np.sort(centre[:, np.newaxis] + spread[:, np.newaxis] * scores[place], axis=1)
+    return np.sort(centre[:, np.newaxis] + apart, axis=1)
+
+
+def _widening(apart: _Floats, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
+    """Return what bands grow by as the uncertainty of past months enters in squares, one a row.
+
+    Args:
+        apart: Distances of the quantiles from the middle, log units.
+        card: Of a model that weighs the history.
+        rows: ``recent_stderr_log`` of each row; a missing one counts as 0.
+    """
+    stderr = np.nan_to_num(rows[HISTORY_STDERR].to_numpy(dtype=np.float64))
+    own = (apart[:, -2] - apart[:, 1]) / NORMAL_80
+    own = np.maximum(own, cast("float", card["floor_spread"]))
+    return np.asarray(np.hypot(1.0, cast("float", card[HISTORY_WEIGHT]) * stderr / own))
 
 
 def read_model(folder: Path) -> tuple[dict[str, lgb.Booster], dict[str, object]]:

@@ -74,7 +74,12 @@ def test_published_quantiles_are_ordered_tonnes_around_their_mean(
 ) -> None:
     card = card_of(("horizon",), Residuals(*errors), QUICK)
     rows = pd.DataFrame(
-        {"horizon": [1.0, 2.0, 6.0, 12.0, 18.0], "level_tonnes": 100.0, "offset_tonnes": 1.0}
+        {
+            "horizon": [1.0, 2.0, 6.0, 12.0, 18.0],
+            "level_tonnes": 100.0,
+            "offset_tonnes": 1.0,
+            "recent_stderr_log": [0.0, 0.01, 0.3, 1.5, np.nan],
+        }
     )
 
     table = quantiles_of(tuple(heads), card, rows)  # type: ignore[arg-type]

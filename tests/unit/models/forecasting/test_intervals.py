@@ -23,7 +23,8 @@ def test_without_residuals_the_default_scores_hold_and_nothing_is_shifted() -> N
     shift, scores = calibrate(NOTHING, QUICK)
 
     assert (shift == 0).all()
-    assert (scores == scores[0]).all()
+    grown = np.arange(1, 19)[:, None] ** QUICK.horizon_growth
+    np.testing.assert_allclose(scores, grown * scores[0])
     assert scores[0, MEDIAN] == 0.0
     assert -scores[0, 0] == pytest.approx(scores[0, -1])
     assert DEFAULT_SCORES.min() <= scores[0, 0] < -0.78
@@ -99,3 +100,13 @@ def test_the_card_carries_what_a_stored_model_needs() -> None:
 def test_the_digest_names_every_choice() -> None:
     assert ModelSpec().digest == ModelSpec().digest
     assert len({replace(ModelSpec(), rounds=n).digest for n in (80, 81, 82)}) == 3
+
+
+def test_errors_of_one_horizon_count_as_grown_at_a_farther_one() -> None:
+    grown = replace(QUICK, horizon_growth=0.5)
+    errors = np.random.default_rng(2).normal(0, 0.1, 5000)
+
+    _, scores = calibrate(residuals(errors, horizon=6.0), grown)
+
+    width = scores[:, -1] - scores[:, 0]
+    assert width[8] == pytest.approx(1.5**0.5 * width[5], rel=0.03)

@@ -105,6 +105,21 @@ def test_trees_and_experts_meet_in_their_weights_at_each_horizon(
     assert forecast["p10"] == pytest.approx(max(110.0 * np.exp(centre - 1.0) - 10.0, 0.0))
 
 
+@pytest.mark.parametrize("stderr", [0.0, 0.4, 3.0])
+def test_months_that_are_estimates_widen_the_band_in_squares(stderr: float) -> None:
+    card = {**make_card(shift=(0.0, 0.0)), "history_weight": 0.5}
+    rows = make_rows().assign(recent_stderr_log=stderr)
+
+    plain, wide = (
+        np.log(served.predict_quantiles(HEADS, one, rows)[NAMES].iloc[0] / 100.0)
+        for one in (make_card(shift=(0.0, 0.0)), card)
+    )
+
+    own = (plain["p90"] - plain["p10"]) / served.NORMAL_80
+    assert wide["p50"] == pytest.approx(0.0)
+    np.testing.assert_allclose(wide, plain * np.hypot(own, 0.5 * stderr) / own, atol=1e-12)
+
+
 def test_a_card_of_the_first_format_has_all_weight_on_the_trees(tmp_path: Path) -> None:
     card = {name: value for name, value in make_card().items() if name != "trees_weight"}
     card["format"] = 1
