@@ -37,7 +37,7 @@ def test_names_of_lightgbm_set_our_parameters() -> None:
     ("given", "words"),
     [
         ({"learning_rat": "0.1"}, "no parameter 'learning_rat'. Did you mean 'learning_rate'?"),
-        ({"zzz": "1"}, "no parameter 'zzz'. Expected one of 18"),
+        ({"zzz": "1"}, "no parameter 'zzz'. Expected one of 20"),
         ({"ridge": "1"}, "'ridge' is a parameter of the model 'panel' only"),
         ({"num_leaves": "4", "leaves": "5"}, "is leaves, which is set twice"),
         ({"rounds": "8.5"}, r"rounds=8.5 does not fit. Expected a whole number from 1 to 5000"),
