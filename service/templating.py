@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from service import wording
+from service import data_words, wording
 from service.language.formats import separated
 from service.language.phrases import translated, translated_many
 from store.hidden_text import visible
@@ -33,11 +33,13 @@ _FILTERS: Final = (
     wording.name_of,
     wording.scope_name,
     wording.model_words,
-    wording.kind_words,
+    data_words.kind_words,
+    data_words.instrument_words,
+    data_words.direction_words,
     separated,
     wording.coverage_words,
-    wording.measure_words,
-    wording.statement_words,
+    data_words.measure_words,
+    data_words.statement_words,
 )
 
 

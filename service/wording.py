@@ -190,18 +190,6 @@ def _share(share: float, count: int) -> str:
     )
 
 
-KINDS: Final = {
-    "observed": marked("observed"),
-    "derived": marked("derived"),
-    "estimated": marked("estimated"),
-}
-
-
-def kind_words(kind: str) -> str:
-    """Return how a past month is known."""
-    return gettext(KINDS[kind])
-
-
 def model_words(status: str) -> str:
     """Return which model made a forecast, as a planner calls it; ``status`` as published."""
     return gettext(_MODELS[status]) if status in _MODELS else status.replace("champion", "model")
@@ -213,47 +201,6 @@ _MODELS: Final = {
     "seasonal naive": marked("seasonal naive"),
     "no forecast": marked("no forecast"),
 }
-
-
-MEASURES: Final = {
-    "net_weight_t": marked("exports, t"),
-    "lead_min_t": marked("lead over the next in the ranking, t at least"),
-    "value_musd": marked("export value, USD million"),
-    "share_pct": marked("share of exports, %%"),
-    "yoy_pct": marked("change on the year, %%"),
-    "mom_pct": marked("change on the month, %%"),
-    "mirror_import_t": marked("partner's imports, t"),
-    "mirror_import_meur": marked("partner's imports, EUR million"),
-    "mirror_import_musd": marked("partner's imports, USD million"),
-    "mirror_import_share_pct": marked("share of the partner's imports, %%"),
-}
-"""What published figures measure, with their unit."""
-
-
-def measure_words(measure: str) -> str:
-    """Return a measure in words, with its unit; one without is shown by its name."""
-    return gettext(MEASURES[measure]) if measure in MEASURES else measure.replace("_", " ")
-
-
-def statement_words(statement: str) -> str:
-    """Return a figure named by place, months, measure and value as a reader would write it."""
-    parts = statement.split(" ")
-    if len(parts) != 4:  # noqa: PLR2004 - place, months, measure, value
-        return statement
-    place, months, measure, value = parts
-    first, _, last = months.partition("..")
-    return gettext(
-        "%(place)s, %(months)s, %(measure)s: %(value)s",
-        place=name_of(place),
-        months=months_in_words(first, last or first),
-        measure=measure_words(measure),
-        value=value,
-    )
-
-
-def months_in_words(first: str, last: str) -> str:
-    """Return a run of months as figures name them, ``YYYY-MM``."""
-    return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
 
 
 MAGNETS: Final = marked("rare-earth magnets")

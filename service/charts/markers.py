@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from service.language.formats import percentage
 from service.language.phrases import gettext, marked
 from store.vocabulary import DESTINATIONS, EU27, EU27_MEMBERS, WORLD
 
@@ -222,8 +221,7 @@ def _step(letter: str, day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestam
         when=day,
         ahead=day > as_of,
         changes=tuple(
-            f"{row['component'].replace('_', ' ')} {percentage(format(row['rate_pct'], 'g'))}: "
-            f"{row['product_scope']}"
+            f"{row['component'].replace('_', ' ')} {row['rate_pct']:g}% on {row['product_scope']}"
             for row in changes
         ),
         sources=tuple(

@@ -19,7 +19,7 @@ _FILES: Final = (".csv", ".xlsx", ".png", ".yaml", "/answer.json")
 """Files are the same in all languages."""
 
 _READY: Final = re.compile(
-    r"/(goods(/[^/]+)?)?(/?destinations/.*|/?track-record)?|/overrides|/publications/.*"
+    r"/(goods(/[^/]+)?)?(/?destinations/.*|/?track-record)?|/(overrides|needs|alert-rules|policy)(/.*)?|/publications/.*"
 )
 """Pages that are in all languages as a whole; the others are English."""
 

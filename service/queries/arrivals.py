@@ -6,6 +6,8 @@ from typing import Final
 
 import pandas as pd
 
+from service.language.formats import dated
+from service.language.phrases import gettext
 from store.errors import DataError
 
 Days = tuple[int, int]
@@ -50,7 +52,8 @@ def arrival_months(period: str, days: Days) -> str:
         period: First day of the month of clearance, ISO.
         days: From clearance to arrival.
     """
-    first = pd.Timestamp(period).replace(day=1)
-    soonest = first + pd.Timedelta(days=days[0])
-    latest = first + pd.offsets.MonthEnd(0) + pd.Timedelta(days=days[1])
-    return " to ".join(dict.fromkeys(f"{moment:%b %Y}" for moment in (soonest, latest)))
+    month = pd.Timestamp(period).replace(day=1)
+    soonest = month + pd.Timedelta(days=days[0])
+    latest = month + pd.offsets.MonthEnd(0) + pd.Timedelta(days=days[1])
+    first, last = (dated(moment, "month") for moment in (soonest, latest))
+    return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)

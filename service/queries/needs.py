@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from models.forecasting.joint_paths import USUAL_CARRY, ErrorCopula, sample_paths
 from service.errors import UnknownError
 from service.http.responses import Record, records
+from service.language.choice import language
+from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
 from service.live.live import PlanningState
 from service.live.publication import Publication
@@ -77,11 +79,15 @@ def autocorrelation_of(publication: Publication) -> ErrorAutocorrelation:
         scores["metric"].eq(ERROR_AUTOCORRELATION) & (scores["as_of"] <= publication.as_of)
     ]
     if own.empty:
-        return ErrorAutocorrelation(USUAL_CARRY, "default, no backtest published")
+        return ErrorAutocorrelation(USUAL_CARRY, gettext("default, no backtest published"))
     newest = own.sort_values("as_of", kind="stable").iloc[-1]
     return ErrorAutocorrelation(
         float(newest["value"]),
-        f"backtest as of {newest['as_of']:%Y-%m-%d}, {newest['cells']} pairs of months",
+        gettext(
+            "backtest as of %(day)s, %(pairs)s pairs of months",
+            day=f"{newest['as_of']:%Y-%m-%d}",
+            pairs=newest["cells"],
+        ),
     )
 
 
@@ -95,7 +101,7 @@ def need_documents(publication: Publication, planning: PlanningState) -> list[Re
     rows = records(own.sort_values("id", ascending=False))
     return [
         planning.memo.make(
-            ("need", row["id"], publication.as_of, publication.published.mark),
+            ("need", row["id"], publication.as_of, publication.published.mark, language()),
             lambda row=row: need_document(publication, row),  # type: ignore[misc]
         )
         for row in rows

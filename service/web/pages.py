@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlencode
 
 import pandas as pd
 from fastapi import Request
@@ -78,10 +79,21 @@ def needs_page(
         magnets=COMMODITY,
         secret=secret,
         refused=refused,
+        kept=_kept(
+            commodity=query_of(publication.commodity) and publication.commodity,
+            destination=picked,
+            month=month,
+        ),
     )
     if refused is not None:
         return Response(shown.body, HTTPStatus.BAD_REQUEST, media_type=shown.media)
     return reply(request, shown)
+
+
+def _kept(**fields: object) -> str:
+    """Return the fields of an address that a switch of the language keeps."""
+    found = urlencode({name: value for name, value in fields.items() if value})
+    return f"{found}&" if found else ""
 
 
 def needs_at(commodity: str, part: str = "") -> str:
@@ -183,6 +195,12 @@ def policy_page(
         now=now,
         here="/policy",
         search=search,
+        kept=_kept(
+            q=search.text,
+            destination=search.destination,
+            instrument=search.instrument,
+            page=number if number > 1 else "",
+        ),
         found=len(found),
         events=found[first : first + ROWS],
         number=number,

@@ -97,7 +97,7 @@ def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of 
     text = (
         _templates()
         .get_template(f"{SITE}{template}")
-        .render(choice=choice, languages=LANGUAGES, tags=TAGS, **values)
+        .render(page_language=choice, languages=LANGUAGES, tags=TAGS, **values)
     )
     return keep_language(text, choice)
 

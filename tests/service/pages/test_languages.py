@@ -9,20 +9,23 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import _parse_mapping_toml
+from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import CATALOGUES, catalogue_of
 from service.wording import name_of, percent, signed_percent, tonnes
 from store.database import open_store
+from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT
 from tests.service.other_goods import GOODS
-from tests.service.stores import copied, make_app
+from tests.service.stores import NEWEST, copied, make_app
 
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
 PAGES = [
     "/", "/destinations/USA", "/track-record", "/publications/2", "/goods", f"/goods/{GOODS}",
     f"/goods/{GOODS}/destinations/WLD", f"/goods/{GOODS}/track-record", "/destinations/XYZ",
+    "/needs", "/policy", f"/needs?commodity={GOODS}",
 ]  # fmt: skip
 SAME_EVERYWHERE = {
     "magnetcast", "English", "Deutsch", "publications", "group"
@@ -114,7 +117,7 @@ def goods_client(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 def test_a_japanese_page_has_no_word_of_another_language(
     goods_client: TestClient, address: str
 ) -> None:
-    page = goods_client.get(address, params={"lang": "ja"})
+    page = goods_client.get(f"{address}{'&' if '?' in address else '?'}lang=ja")
 
     assert page.headers["Content-Language"] == "ja"
     words = {
@@ -153,6 +156,23 @@ def test_a_browser_gets_its_language_and_an_address_keeps_its_own(client: TestCl
     assert all("lang=ko" in address for address in own)
     assert "Accept-Language" in by_address.headers["Vary"]
     assert by_browser.headers["ETag"] != by_address.headers["ETag"]
+
+
+def test_a_form_is_read_in_the_language_of_its_page(engine: Engine) -> None:
+    token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    headers = {"Authorization": f"Bearer {token}", "Origin": "http://testserver"}
+
+    with TestClient(make_app(engine), headers=headers) as client:
+        fields = {"name": "Magnete", "destination": "DEU", "tonnes": "1.000,5"}
+        months = {"period_from": "2026-12", "period_to": "2027-01"}
+
+        saved = client.post("/needs?lang=de", data=fields | months, follow_redirects=False)
+        shown = client.get("/needs?lang=de").text
+        refused = client.post("/needs?lang=de", data=fields | months | {"tonnes": "1,000.5"})
+
+    assert "lang=de" in saved.headers["location"]
+    assert "1.000,5&nbsp;t je Monat" in shown
+    assert "keine eindeutig lesbare Zahl" in refused.text
 
 
 def test_a_page_names_its_other_languages(client: TestClient) -> None:

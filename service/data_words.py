@@ -1,0 +1,93 @@
+"""What data name by a code, in words: measures, kinds of months, instruments, directions."""
+
+from typing import Final
+
+from service.language.phrases import gettext, marked
+from service.wording import name_of
+
+INSTRUMENTS: Final = {
+    "tariff_increase": marked("tariff increase"),
+    "tariff_decrease": marked("tariff decrease"),
+    "export_control": marked("export control"),
+    "export_ban": marked("export ban"),
+    "export_licence_relaxation": marked("export licence relaxation"),
+    "entity_list": marked("entity list"),
+    "quota": marked("quota"),
+    "truce": marked("truce"),
+    "trade_talks": marked("trade talks"),
+    "investigation": marked("investigation"),
+    "legal_ruling": marked("legal ruling"),
+    "supply_deal": marked("supply deal"),
+    "subsidy": marked("subsidy"),
+    "stockpile": marked("stockpile"),
+    "other": marked("other"),
+}
+
+DIRECTIONS: Final = {
+    "restrictive": marked("restrictive"),
+    "easing": marked("easing"),
+    "neutral": marked("neutral"),
+}
+
+
+def instrument_words(instrument: str) -> str:
+    """Return an instrument in words; one without is shown by its name."""
+    return gettext(INSTRUMENTS.get(instrument, instrument.replace("_", " ")))
+
+
+def direction_words(direction: str) -> str:
+    """Return a direction in words."""
+    return gettext(DIRECTIONS.get(direction, direction))
+
+
+KINDS: Final = {
+    "observed": marked("observed"),
+    "derived": marked("derived"),
+    "estimated": marked("estimated"),
+}
+
+
+def kind_words(kind: str) -> str:
+    """Return how a past month is known."""
+    return gettext(KINDS[kind])
+
+
+MEASURES: Final = {
+    "net_weight_t": marked("exports, t"),
+    "lead_min_t": marked("lead over the next in the ranking, t at least"),
+    "value_musd": marked("export value, USD million"),
+    "share_pct": marked("share of exports, %%"),
+    "yoy_pct": marked("change on the year, %%"),
+    "mom_pct": marked("change on the month, %%"),
+    "mirror_import_t": marked("partner's imports, t"),
+    "mirror_import_meur": marked("partner's imports, EUR million"),
+    "mirror_import_musd": marked("partner's imports, USD million"),
+    "mirror_import_share_pct": marked("share of the partner's imports, %%"),
+}
+"""What published figures measure, with their unit."""
+
+
+def measure_words(measure: str) -> str:
+    """Return a measure in words, with its unit; one without is shown by its name."""
+    return gettext(MEASURES[measure]) if measure in MEASURES else measure.replace("_", " ")
+
+
+def statement_words(statement: str) -> str:
+    """Return a figure named by place, months, measure and value as a reader would write it."""
+    parts = statement.split(" ")
+    if len(parts) != 4:  # noqa: PLR2004 - place, months, measure, value
+        return statement
+    place, months, measure, value = parts
+    first, _, last = months.partition("..")
+    return gettext(
+        "%(place)s, %(months)s, %(measure)s: %(value)s",
+        place=name_of(place),
+        months=months_in_words(first, last or first),
+        measure=measure_words(measure),
+        value=value,
+    )
+
+
+def months_in_words(first: str, last: str) -> str:
+    """Return a run of months as figures name them, ``YYYY-MM``."""
+    return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
