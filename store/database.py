@@ -14,7 +14,6 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy import (
-    URL,
     ColumnElement,
     Connection,
     Engine,
@@ -36,9 +35,7 @@ from sqlalchemy.exc import (
 )
 
 from store.errors import StoreError
-
-BUSY_TIMEOUT_S: Final = 30
-"""How long SQLite waits for another process to finish writing."""
+from store.sqlite_files import BUSY_TIMEOUT_S, FORBIDDEN, make_private, sqlite_file, sqlite_to_read
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -58,7 +55,8 @@ def open_store(url: str) -> Engine:
         url: SQLAlchemy address, e.g. ``sqlite:///var/magnetcast.db``.
 
     Returns:
-        An engine whose readers see one consistent state each.
+        An engine whose readers see one consistent state each. It cannot write where the folder of a
+        SQLite file cannot be written.
 
     Raises:
         StoreError: the address is no database of ours, or it cannot be opened or migrated.
@@ -66,8 +64,13 @@ def open_store(url: str) -> Engine:
     engine: Engine | None = None
     try:
         engine = _engine(url)
-        with _opening_lock(engine):
-            _migrate(engine)
+        try:
+            with _opening_lock(engine):
+                _migrate(engine)
+        except OSError as err:
+            reader = _reader_instead(engine, err)
+            engine.dispose()
+            return reader
         event.listen(engine, "handle_error", _as_store_error)
     except (SQLAlchemyError, sqlite3.Error, CommandError, OSError, ImportError, Timeout) as err:
         if engine is not None:
@@ -92,50 +95,37 @@ def open_to_read(url: str) -> Iterator[Engine]:
         StoreError: as ``open_store``.
     """
     file = sqlite_file(url)
-    engine = (
-        open_store(url)
-        if file is None
-        else create_engine(url, creator=lambda: sqlite_to_read(file))
-    )
+    engine = open_store(url) if file is None else _reader(url, file)
     try:
-        if file is not None:
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-            event.listen(engine, "handle_error", _as_store_error)
-            if not _is_current(engine):
-                engine.dispose()
-                engine = open_store(url)
+        if not _is_current(engine):
+            engine.dispose()
+            engine = open_store(url)
         yield engine
     finally:
         engine.dispose()
 
 
-def make_private(file: Path) -> None:
-    """Make a file that only its owner reads, if there is none; SQLite's logs get its rights."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        file.touch(mode=0o600)
-
-
-def sqlite_to_read(file: Path) -> sqlite3.Connection:
-    """Connect to a SQLite file that is there, to read; it need not be possible to write beside it.
+def _reader_instead(engine: Engine, err: OSError) -> Engine:
+    """Make an engine that reads where the database is there and ``err`` forbids to write.
 
     Raises:
-        sqlite3.Error: it cannot be read.
+        OSError: ``err``, where that is no remedy.
     """
-    address = f"{file.resolve().as_uri()}?mode=ro"
-    connection = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA schema_version")
-    except sqlite3.OperationalError as err:
-        connection.close()
-        logs = [file.with_name(f"{file.name}{end}") for end in ("-wal", "-journal")]
-        is_busy = err.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-        if is_busy or any(log.exists() and log.stat().st_size for log in logs):
-            raise
-        # No room for the index of the log, and nothing in the log: the file is all there is.
-        connection = sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
-    return connection
+    file = sqlite_file(engine.url)
+    if err.errno in FORBIDDEN and file is not None and file.stat().st_size:
+        reader = _reader(str(engine.url), file)
+        if _is_current(reader):
+            return reader
+    raise err
+
+
+def _reader(url: str, file: Path) -> Engine:
+    """Make an engine that reads a SQLite file and writes nowhere."""
+    engine = create_engine(url, creator=lambda: sqlite_to_read(file))
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "handle_error", _as_store_error)
+    return engine
 
 
 def is_made(url: str) -> bool:
@@ -191,15 +181,6 @@ def shown_address(url: str) -> str:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return repr(url)
-
-
-def sqlite_file(url: str | URL) -> Path | None:
-    """Return the file of a SQLite address, None for any other or for one in memory."""
-    address = make_url(url)
-    name = address.database or ":memory:"
-    if address.get_backend_name() != "sqlite" or name == ":memory:" or name.startswith("file:"):
-        return None
-    return Path(name)
 
 
 def migration_config(connection: Connection) -> Config:

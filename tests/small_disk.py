@@ -1,4 +1,4 @@
-"""A small disk to fill: a tmpfs mounted over a folder, for root alone."""
+"""A small disk to fill, or one that cannot be written: mounted over a folder, for root alone."""
 
 import os
 import subprocess
@@ -35,3 +35,12 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Callable[[int], None]]:
         yield leave
     finally:
         subprocess.run(["/usr/bin/umount", "--lazy", str(folder)], check=True)  # noqa: S603
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Let nobody write below a folder."""
+    with small_disk(folder, 40):
+        command = ["/usr/bin/mount", "-o", "remount,ro", str(folder)]
+        subprocess.run(command, check=True)  # noqa: S603
+        yield

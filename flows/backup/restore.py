@@ -15,9 +15,10 @@ from store.archive.database_contents import DatabaseCopy, filled_tables, kind_of
 from store.archive.database_copies import as_one_file, check_sqlite, copy_database, move_addresses
 from store.archive.model_locations import settle_models
 from store.archive.swap import remove, swap_all, undo
-from store.database import open_store, shown_address, sqlite_file
+from store.database import open_store, shown_address
 from store.errors import DataError, first_few
 from store.settings import Settings
+from store.sqlite_files import sqlite_file
 
 
 def settings_into(settings: Settings, home: Path) -> Settings:

@@ -1,15 +1,19 @@
 """Which Prefect server a command reports to, chosen before Prefect is loaded (docs/adr/0045).
 
 While ``magnetcast up`` runs it is that server, else one of the command's own, which lasts as long
-as the command. Both keep their runs in the project's home, never in the user's ``~/.prefect``.
+as the command. Both keep their runs in the project's home, never in the user's ``~/.prefect``; a
+home that cannot be written leaves them in a temporary folder.
 """
 
+import atexit
 import http.client
 import os
+import shutil
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -74,6 +78,9 @@ def choose_server(home: Path) -> PrefectServer:
         given = ", ".join(f"{name}={os.environ[name]}" for name in named)
         return PrefectServer(os.environ.get(named[0], ""), f"as set in the environment: {given}.")
     folder, address = prefect_folder(home), _address(home)
+    if home.is_dir() and not os.access(home, os.W_OK):
+        folder = Path(mkdtemp(prefix="magnetcast-prefect-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["PREFECT_HOME"] = str(folder)
     if address and _answers(address):
         os.environ["PREFECT_API_URL"] = address

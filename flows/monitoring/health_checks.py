@@ -14,7 +14,7 @@ from store.planning.audit_chain import ChainHead
 
 Alarm = Literal[
     "database", "restore", "clock", "tampered", "held", "forecast", "late-data", "stale", "failed",
-    "stuck", "champion", "servers", "quarantine", "disk", "backup", "unwatched", "slo",
+    "stuck", "champion", "models", "servers", "quarantine", "disk", "backup", "unwatched", "slo",
     "score-drift", "naive", "coverage-drift", "feature-drift", "contradictions", "slow",
 ]  # fmt: skip
 
@@ -68,6 +68,8 @@ class HealthFacts:
     champion: str = ""
     champion_trouble: str = ""
     """Why the champion cannot be loaded; empty if it can."""
+    damaged_models: tuple[str, ...] = ()
+    """Registered versions other than the champion whose files were changed or are gone."""
     published_by: str = ""
     """Who made the newest forecast, in a sentence; empty before the first."""
     missing: tuple[str, ...] = ()
@@ -126,10 +128,7 @@ def _found(facts: HealthFacts) -> Iterator[Found]:
             yield "held", DEGRADED, first_few(facts.held)
         yield from _freshness(facts)
         yield from _last_run(facts)
-        if not facts.champion:
-            yield "champion", DEGRADED, "no model is champion"
-        elif facts.champion_trouble:
-            yield "champion", DEGRADED, f"it cannot answer: {facts.champion_trouble}"
+        yield from _models(facts)
         yield from _drift(facts)
         if facts.quarantined:
             yield "quarantine", DEGRADED, f"{facts.quarantined} refused files wait for review"
@@ -177,6 +176,16 @@ def _last_run(facts: HealthFacts) -> Iterator[Found]:
         yield "failed", DEGRADED, f"the last run, of {when}, failed"
     elif facts.last_run == "running" and hours > STUCK_HOURS:
         yield "stuck", DEGRADED, f"the run of {when} has not ended for {hours:.0f} hours"
+
+
+def _models(facts: HealthFacts) -> Iterator[Found]:
+    """Report models that cannot publish, or cannot be replayed."""
+    if not facts.champion:
+        yield "champion", DEGRADED, "no model is champion"
+    elif facts.champion_trouble:
+        yield "champion", DEGRADED, f"it cannot answer: {facts.champion_trouble}"
+    if facts.damaged_models:
+        yield "models", DEGRADED, first_few(facts.damaged_models)
 
 
 def _drift(facts: HealthFacts) -> Iterator[Found]:

@@ -33,9 +33,9 @@ from flows.operations.server_processes import (
     stop,
     wait_until_healthy,
 )
-from store.database import sqlite_file
 from store.errors import StoreError
 from store.settings import IMPORT_ROOT, PROJECT_ROOT, Settings
+from store.sqlite_files import sqlite_file
 
 POOL: Final = "magnetcast"
 """Name of the work pool whose jobs run as processes of this machine."""

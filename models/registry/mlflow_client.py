@@ -16,9 +16,10 @@ from mlflow.telemetry import get_telemetry_client, set_telemetry_client
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.database import make_private, shown_address
+from store.database import shown_address
 from store.errors import StoreError
 from store.settings import Settings
+from store.sqlite_files import FORBIDDEN, make_private
 
 EXPERIMENT: Final = "magnetcast"
 """Name of the one experiment that holds all runs."""
@@ -84,7 +85,7 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
     lock = settings.home / "mlflow.lock" if database is None else Path(f"{database}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(lock, timeout=settings.lock_timeout_s), answering(settings):
+        with answering(settings), _opening(lock, database, settings.lock_timeout_s):
             if database is not None:
                 make_private(database)
             client = MlflowClient(
@@ -99,6 +100,21 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
             "Expected to wait a few seconds. Stop the other process, or raise "
             "MAGNETCAST_LOCK_TIMEOUT_S."
         ) from err
+
+
+@contextmanager
+def _opening(lock: Path, database: Path | None, timeout_s: float) -> Iterator[None]:
+    """Hold the lock, unless the database is there on a disk that cannot be written."""
+    held = FileLock(lock, timeout=timeout_s)
+    try:
+        held.acquire()
+    except OSError as err:
+        if err.errno not in FORBIDDEN or database is None or not database.exists():
+            raise
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def is_kept(settings: Settings) -> bool:

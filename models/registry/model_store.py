@@ -23,7 +23,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.pyfunc import PyFuncModel
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+from mlflow.utils.uri import is_local_uri
 
 from models.registry import served, stored
 from models.registry.mlflow_client import connect, worded
@@ -167,6 +169,34 @@ def load(settings: Settings, version: int) -> LoadedModel:
         ) from err
     model = cast("served.ServedModel", pyfunc.unwrap_python_model())
     return LoadedModel(version, model.card, model.heads, pyfunc)
+
+
+@worded
+def damaged(settings: Settings, *, besides: int) -> tuple[str, ...]:
+    """Return each registered version whose files are gone or not those that training stored.
+
+    Reads the files and runs none of them; what is not on a disk of this machine is left out.
+
+    Args:
+        settings: Where MLflow's database is.
+        besides: Number of a version that is looked at elsewhere.
+    """
+    client, _ = connect(settings)
+    found = []
+    for one in client.search_model_versions(f"name = '{MODEL}'"):
+        source = client.get_model_version_download_uri(MODEL, str(one.version))
+        expected = one.tags.get(stored.HASH_TAG, "")
+        is_here = is_local_uri(source)  # type: ignore[no-untyped-call]
+        if int(one.version) == besides or not expected or not is_here:
+            continue
+        folder = local_file_uri_to_path(source)  # type: ignore[no-untyped-call]
+        actual = stored.folder_hash(Path(folder))
+        if actual != expected:
+            found.append(
+                f"the files of version {one.version} are not those that training stored: they have "
+                f"SHA-256 {actual[:12]}, and {expected[:12]} was recorded"
+            )
+    return tuple(found)
 
 
 def _save(folder: Path, *, parts: Path, example: pd.DataFrame, logged: LoggedModel) -> None:

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Generic, Self, TypeVar
 
 import httpx
+import pandas as pd
 
 from sources.http import faults
 from sources.http.cache import CachedReply, CacheEntry, HttpCache, sha256
@@ -18,6 +19,7 @@ from sources.http.faults import (
     Explain,
     Params,
     RetryPolicy,
+    parse_date,
     parse_retry_after,
     unexplained,
 )
@@ -29,6 +31,12 @@ Read = TypeVar("Read")
 
 JSON: Final = "application/json"
 _ANSWERED: Final = frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT})
+
+
+class Ticket(str):
+    """A parsed body that only announces the answer; it never replaces a cached answer."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,8 @@ class HttpClient:
         self._retry_policy = retry_policy or RetryPolicy()
         self._cache = HttpCache(settings.http_cache_dir / provider)
         self._answers = hashlib.sha256()
+        self.answered_at: pd.Timestamp | None = None
+        """When the last answer came, by the provider's clock (UTC); None offline."""
         self._open = ExitStack()
         self._transport: Transport | None = None
 
@@ -170,11 +180,11 @@ class HttpClient:
             response, body = transport.send(call, cached)
         except (httpx.TransportError, httpx.DecodingError) as err:
             return _TransientFailure(self._transport_reason(err), cause=err)
+        date = response.headers.get("Date", "")
+        self.answered_at = parse_date(date) or self.answered_at
         is_void = response.status_code == HTTPStatus.NO_CONTENT and not call.may_be_empty
         if response.status_code in faults.TRANSIENT or is_void:
-            asked = parse_retry_after(
-                response.headers.get("Retry-After", ""), response.headers.get("Date", "")
-            )
+            asked = parse_retry_after(response.headers.get("Retry-After", ""), date)
             return _TransientFailure(f"HTTP {response.status_code}", retry_after_s=asked)
         if response.status_code == HTTPStatus.NOT_MODIFIED and cached is not None:
             return self._from_cache(call, cached, read)
@@ -205,8 +215,18 @@ class HttpClient:
             return _TransientFailure(
                 f"the body cannot be used ({self._keys.redact(str(err))})", cause=err
             )
-        self._cache.save(answer.entry, call.accept, body)
+        if not (isinstance(value, Ticket) and self._is_answered(call, read)):
+            self._cache.save(answer.entry, call.accept, body)
         return self._reply(answer, value)
+
+    def _is_answered(self, call: Call, read: Callable[[bytes], Read]) -> bool:
+        """Tell whether a usable answer is cached, and no ticket."""
+        cached = self._cache.find(call.address, call.accept)
+        if cached is None or cached.entry.status not in _ANSWERED or call.explain(cached.body):
+            return False
+        with suppress(ValueError):
+            return not isinstance(_value(cached, read), Ticket)
+        return False
 
     def _wait(self, call: Call, failure: _TransientFailure, failures: int) -> None:
         """Wait as long as the provider asks, else by the retry policy."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlencode
 
+import pandas as pd
+
 from store.errors import SourceError, shown
 from store.settings import Settings
 
@@ -56,6 +58,14 @@ def parse_retry_after(retry_after: str, date: str) -> float | None:
     except (ValueError, TypeError):
         return None
     return max(0.0, gap.total_seconds())
+
+
+def parse_date(date: str) -> pd.Timestamp | None:
+    """Return the moment of a ``Date`` header (UTC); None if absent or not understood."""
+    try:
+        return pd.Timestamp(parsedate_to_datetime(date)).tz_convert("UTC")
+    except (ValueError, TypeError):
+        return None
 
 
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 import pandas as pd
 
 from sources.base import MonthRange, SourceInfo
-from sources.http.client import HttpClient
+from sources.http.client import HttpClient, Ticket
 from sources.http.faults import TooMuchError
 from sources.providers.comext_messages import (
     fault_in,
@@ -102,11 +102,12 @@ class ComextImports(HttpSource):
         path = f"/data/{flow}/M.{reporters}.CN.{products}.1.{_VALUE}+{_WEIGHT}"
         params = [("startPeriod", str(span.first)), ("endPeriod", str(span.last))]
 
-        def read(body: bytes) -> _Rows | str:
-            return ticket_in(body) or _read(body, span)
+        def read(body: bytes) -> _Rows | Ticket:
+            ticket = ticket_in(body)
+            return Ticket(ticket) if ticket else _read(body, span)
 
         answer = http.get(path, params, read=read, accept=DATA, explain=fault_in).value
-        if isinstance(answer, str):
+        if isinstance(answer, Ticket):
             answer = self._collect(http, answer, span)
         return answer or (_nothing(), 0)
 

@@ -50,4 +50,6 @@ class HttpSource:
     ) -> FileRows:
         """Return the rows of some months with the hash over all answers."""
         name = self.info.id
-        return FileRows(name, f"{name} {span}", http.sha256, tables, ignored)
+        return FileRows(
+            name, f"{name} {span}", http.sha256, tables, ignored, asked_at=http.answered_at
+        )

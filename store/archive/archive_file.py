@@ -23,9 +23,9 @@ from typing import IO, Any, Final, Self, cast
 
 import pyarrow as pa
 
-from store.database import make_private
 from store.errors import DataError, StoreError
 from store.expansion import ALWAYS, RATIO
+from store.sqlite_files import make_private
 
 MANIFEST: Final = "manifest.json"
 

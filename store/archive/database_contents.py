@@ -23,8 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.database import shown_address, sqlite_file
+from store.database import shown_address
 from store.errors import StoreError
+from store.sqlite_files import sqlite_file
 
 Kind = Literal["sqlite", "postgresql"]
 

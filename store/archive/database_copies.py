@@ -13,8 +13,9 @@ from sqlalchemy import Connection, MetaData, String, Table, func
 from sqlalchemy.exc import SQLAlchemyError
 
 from store.archive.database_contents import DatabaseCopy, connected, describe, dump, kind_of
-from store.database import shown_address, sqlite_file, sqlite_to_read
+from store.database import shown_address
 from store.errors import StoreError
+from store.sqlite_files import sqlite_file, sqlite_to_read
 
 PAGES: Final = -1
 """Pages copied in one step: all, so that the copy is consistent and no writer delays it."""

@@ -1,4 +1,4 @@
-"""The newest moment on record: nothing is written as known before it."""
+"""Evidence of time: nothing is written as known before the newest moment on record, or ahead."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -7,12 +7,16 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from store.errors import DataError
+from store.facts.batch import FileRows
 from store.schema.planning_tables import audit
 from store.schema.publication_tables import publications
 from store.schema.tables import vintages
 
 SLACK: Final = timedelta(hours=1)
 """How much later another process may have written since this one read the clock."""
+
+AHEAD: Final = timedelta(days=1)
+"""How far this machine's clock may be ahead of a provider's."""
 
 _WRITTEN: Final = (
     ("an ingest", vintages.c.ingested_at, vintages.c.id),
@@ -44,6 +48,20 @@ def check_clock(connection: Connection, at: datetime) -> None:
                 "was written. Set the clock (`timedatectl`). If it is right now and was ahead "
                 "then, restore the last backup from before (`magnetcast restore FILE --force`)."
             )
+
+
+def check_not_ahead(at: datetime, file: FileRows) -> None:
+    """Refuse a write by a clock that is ahead of the provider's who has just answered.
+
+    Raises:
+        DataError: It is ahead by more than ``AHEAD``.
+    """
+    if file.asked_at is not None and at > file.asked_at + AHEAD:
+        raise DataError(
+            f"This machine's clock reads {at:%Y-%m-%d %H:%M} UTC, and {file.source} answered at "
+            f"{file.asked_at:%Y-%m-%d %H:%M} UTC. Expected the same day; nothing was written. "
+            "Set the clock (`timedatectl`)."
+        )
 
 
 def _newest(connection: Connection) -> Iterator[tuple[str, datetime]]:

@@ -12,7 +12,7 @@ from store.errors import DataError, StoreError
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.bulk import insert_rows, stored_like
 from store.facts.new_rows import IncomingRows, drop_duplicate_rows, new_rows, new_versions
-from store.facts.recorded import check_clock
+from store.facts.recorded import check_clock, check_not_ahead
 from store.schema.frame_schemas import validate
 from store.schema.frames import as_table
 from store.schema.tables import (
@@ -103,6 +103,8 @@ def write_within(
     """Write checked files within a transaction of the caller; as ``write_batch``."""
     if ingest.at is not None:
         check_clock(connection, ingest.at)
+        for file, _ in files:
+            check_not_ahead(ingest.at, file)
     known: list[str] = []
     made: list[int] = []
     written: dict[str, int] = {}

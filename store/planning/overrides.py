@@ -17,6 +17,9 @@ from store.schema.planning_tables import alert_rules, alerts, audit, needs, over
 from store.schema.publication_tables import forecasts
 from store.vocabulary import COMMODITY
 
+MOST_A_DAY: Final = 1000
+"""Overrides that one writer may save within a day; none of them is ever removed."""
+
 TARGET: Final = "forecast"
 FIELD: Final = "p50"
 OVERRIDE_COLUMNS: Final = (
@@ -54,6 +57,7 @@ def add_override(engine: Engine, override: OverrideRow, *, who: Actor, at: datet
     _check(override)
     key = f"{override.destination}|{override.period:%Y-%m}|{override.as_of:%Y-%m-%dT%H:%M:%SZ}"
     with audited(engine, who, at=at) as trail:
+        _check_room(trail)
         check_place(trail.connection, override.commodity, override.destination)
         _find(trail.connection, override)
         before, last = _newest(trail, override.commodity, key)
@@ -84,6 +88,16 @@ def override_rows(connection: Connection) -> pd.DataFrame:
         tonnes=rows["value"].astype(float),
     )
     return estimates[list(OVERRIDE_COLUMNS)].sort_values("available_at", ignore_index=True)
+
+
+def _check_room(trail: AuditTrail) -> None:
+    day = overrides.c.available_at > trail.at - timedelta(days=1)
+    own = select(func.count()).where(day & (overrides.c.author == trail.actor))
+    if trail.connection.execute(own).scalar_one() >= MOST_A_DAY:
+        raise DataError(
+            f"{trail.actor} saved {MOST_A_DAY} overrides within a day. Expected at most as many. "
+            "Wait, or correct the program that writes them."
+        )
 
 
 def _find(connection: Connection, override: OverrideRow) -> None:

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 
@@ -123,3 +124,53 @@ def test_a_run_is_killed(served: Served, enduring: Enduring) -> None:
     watch.noted(f"`{result[0] if result else 'none met'}`")
     home.set_clock(home.day)
     watch.healed(home.call("run"), by="the next run published, once", new=home.day)
+
+
+@pytest.mark.long
+def test_a_run_is_killed_in_its_last_tenth(served: Served, enduring: Enduring) -> None:
+    """Registration in MLflow, promotion, forecasts, publication, readings and the report."""
+    home, service = served
+    kills = share(1)
+    watch = enduring(home, service, f"{kills} runs killed after their backtest (seed {SEED + 3})")
+    random_, rest, where, killed = moments(SEED + 3), 5.0, Counter[str](), 0
+
+    for month in pd.period_range("2020-04", periods=3 * kills, freq="M"):
+        if month.month == 1:
+            continue  # comes out with February
+        publish_until(home.data, str(month))
+        day = f"{(month + 1).start_time + pd.Timedelta(days=21):%Y-%m-%d}"
+        home.set_clock(day)
+        running = home.start("run")
+        running.wait_for("backtest  error")
+        begun = time.monotonic()
+        if running.is_killed_within(random_.uniform(0, rest)):
+            killed += 1
+            where[last_word(running.err)] += 1
+            assert any("cut off" in one for one in alarms(home.status()))
+        else:
+            rest = time.monotonic() - begun
+        watch.is_kept()
+        output = home.call("run")
+        assert output.code == 0, output.err[-2000:]
+        service.shows(day)
+        watch.is_kept()
+        assert day in home.call("publications", "list").out
+        again = home.call("replay", "--as-of", day)
+        assert again.code == 0, again.out + again.err
+        if killed == kills:
+            break
+
+    assert killed == kills
+    watch.seen_served()
+    watch.saw("met after " + ", ".join(f"`{word}` {count}" for word, count in where.items()))
+    watch.noted("`failed: the main job ... was cut off before it ended`")
+    home.set_clock(home.day)
+    watch.healed(
+        home.call("run"), by="the next run published, once; `replay` has every bit", new=home.day
+    )
+
+
+def last_word(told: str) -> str:
+    """Return the step that a run told of last."""
+    steps = [line.split()[0] for line in told.splitlines() if line[:1].isalpha()]
+    return steps[-1]

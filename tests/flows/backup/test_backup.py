@@ -23,12 +23,13 @@ from flows.run import run
 from models.registry import registry
 from store.archive.archive_file import extract_archive
 from store.archive.database_copies import copy_database
-from store.database import migration_config, open_store, sqlite_file, writing
+from store.database import migration_config, open_store, writing
 from store.errors import DataError, StoreError
 from store.facts.evidence import data_vintage
 from store.facts.reading import read_forecasts
 from store.planning.audit import create_token
 from store.settings import Settings
+from store.sqlite_files import sqlite_file
 from tests.data.builders import at
 from tests.data.registry_builders import champion_model
 from tests.flows.conftest import AS_OF, Published

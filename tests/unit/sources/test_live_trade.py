@@ -204,6 +204,20 @@ class TestComext:
         pd.testing.assert_frame_equal(queued.tables["observations"], whole)
         pd.testing.assert_frame_equal(replayed.tables["observations"], whole)
 
+    def test_a_ticket_does_not_replace_a_good_answer(
+        self, providers: Providers, live_settings: Settings
+    ) -> None:
+        whole = comext(live_settings, "2025-06")
+        providers.world.comext.queue_cells, providers.world.comext.polls = 10, ("EXPIRED",)
+        with pytest.raises(SourceError, match="EXPIRED"):
+            comext(live_settings, "2025-06")
+
+        replayed = comext(live_settings.model_copy(update={"offline": True}), "2025-06")
+
+        pd.testing.assert_frame_equal(replayed.tables["observations"], whole.tables["observations"])
+        assert whole.asked_at is not None
+        assert replayed.asked_at is None
+
     def test_an_answer_that_takes_too_long_is_asked_for_by_year(
         self, providers: Providers, live_settings: Settings
     ) -> None:

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -9,6 +9,7 @@ from sqlalchemy.exc import DatabaseError
 
 from store.database import migration_config, writing
 from store.errors import DataError, MissingError, StoreError, TokenError
+from store.planning import overrides
 from store.planning.alert_rules import (
     AlertFinding,
     AlertRule,
@@ -222,6 +223,22 @@ def need(engine: Engine, **changes: object) -> None:
 
 def rule(engine: Engine, **changes: object) -> None:
     add_rule(engine, make_rule(**changes), who=DESK, at=AT, since=None)
+
+
+def test_a_writer_saves_so_many_overrides_within_a_day(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(engine)
+    monkeypatch.setattr(overrides, "MOST_A_DAY", 2)
+    add_override(engine, expected(), who=DESK, at=AT)
+    add_override(engine, expected(tonnes=460.0), who=DESK, at=AT)
+
+    with pytest.raises(DataError, match="ann saved 2 overrides within a day"):
+        add_override(engine, expected(tonnes=470.0), who=DESK, at=AT + timedelta(hours=23))
+
+    add_override(engine, expected(tonnes=480.0), who=Actor("bob"), at=AT)
+    add_override(engine, expected(tonnes=490.0), who=DESK, at=AT + timedelta(hours=25))
+    assert read_planning(engine).overrides["tonnes"].tolist() == [450.0, 460.0, 480.0, 490.0]
 
 
 def override(engine: Engine, **changes: object) -> None:

@@ -36,6 +36,19 @@ def test_a_database_and_its_logs_are_for_their_owner_alone(tmp_path: Path) -> No
     engine.dispose()
 
 
+def test_others_lose_their_rights_on_a_database_that_is_opened(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'magnetcast.db'}"
+    open_store(url).dispose()
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f"magnetcast.db{end}").touch()
+        (tmp_path / f"magnetcast.db{end}").chmod(0o644)
+
+    open_store(url).dispose()
+
+    (tmp_path / ".magnetcast.db.lock").unlink()
+    assert rights(tmp_path) == {"600"}
+
+
 def test_a_backup_is_for_its_owner_alone(tmp_path: Path) -> None:
     (tmp_path / "content").write_text("x")
 

@@ -1,6 +1,7 @@
 """A clock that was set back cannot make the store know things earlier."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -58,6 +59,19 @@ def test_every_kind_of_write_is_evidence_of_time_for_every_other(
 
     with pytest.raises(DataError, match="only goes forward"):
         write(engine, NOW - pd.Timedelta(hours=2))
+
+
+def test_nothing_is_written_with_the_clock_ahead_of_the_provider_that_answered(
+    engine: Engine,
+) -> None:
+    batch = make_batch(make_observations())
+    answered = replace(batch, files=tuple(replace(one, asked_at=NOW) for one in batch.files))
+
+    with pytest.raises(DataError, match=r"clock reads 2026-11-29 .* answered at 2026-11-27"):
+        write_batch(engine, answered, ingested_at=NOW + pd.Timedelta(days=2))
+
+    write_batch(engine, answered, ingested_at=NOW + pd.Timedelta(hours=23))
+    assert len(read_observations(engine)) == 1
 
 
 def test_what_waited_while_another_process_wrote_is_written(engine: Engine) -> None:

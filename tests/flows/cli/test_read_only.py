@@ -1,0 +1,64 @@
+"""A home on a disk that cannot be written: what reads answers, what writes ends in a sentence."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.context.stores import store_of
+from flows.ingest.ingest import ingest_if_empty
+from tests.flows.cli.test_full_disk import FIGURE
+from tests.flows.conftest import environment, point_at, settings_of
+from tests.small_disk import read_only
+
+pytestmark = pytest.mark.slow
+
+Call = Callable[..., tuple[int, str, str]]
+READING = {
+    "vintages": "published_figures",
+    "publications list": "",
+    "token list": "",
+    "audit verify": "whole",
+}
+WRITING = [FIGURE, "token create x", "prune"]
+
+
+@pytest.fixture(scope="module")
+def filled(new_folder: Callable[[], Path], data_dir: Path) -> Path:
+    """A folder with the bundled facts, only copied."""
+    folder = new_folder()
+    settings = settings_of(environment(folder, data_dir))
+    ingest_if_empty(settings)
+    store_of(settings).dispose()
+    return folder
+
+
+@pytest.fixture
+def home(
+    filled: Path, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    place = tmp_path / "place"
+    shutil.copytree(filled, place)
+    point_at(place, data_dir, monkeypatch)
+    with read_only(place):
+        yield place / "var"
+
+
+@pytest.mark.parametrize(("words", "told"), READING.items(), ids=list(READING))
+@pytest.mark.usefixtures("home")
+def test_what_reads_answers(magnetcast: Call, words: str, told: str) -> None:
+    code, out, message = magnetcast(*words.split())
+
+    assert code == 0, message
+    assert told in out + message
+
+
+@pytest.mark.parametrize("words", WRITING, ids=[words.split()[0] for words in WRITING])
+@pytest.mark.usefixtures("home")
+def test_what_writes_ends_in_a_sentence(magnetcast: Call, words: str) -> None:
+    code, _, message = magnetcast(*words.split())
+
+    assert code == 1
+    assert message.count("error: ") == 1
+    assert "Traceback" not in message
