@@ -336,6 +336,9 @@ def test_a_file_changed_after_training_is_refused_and_nothing_of_it_runs(
     with pytest.raises(StoreError, match=r"its files have SHA-256 .* none of them was run"):
         model_store.load(mlflow_settings, version)
 
+    (found,) = model_store.damaged(mlflow_settings, besides=version + 1)
+    assert found.startswith(f"the files of version {version} are not those that training stored")
+    assert model_store.damaged(mlflow_settings, besides=version) == ()
     assert not ran.exists()
 
 
