@@ -136,11 +136,7 @@ def combined(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame)
 
 
 def trees_weight(card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
-    """Return what the trees' middle counts in each row, 0 to 1; the rest is the experts'.
-
-    Raises:
-        ValueError: A horizon is not a finite number.
-    """
+    """Return what the trees' middle counts in each row, 0 to 1; needs a finite horizon."""
     if TREES_WEIGHT not in card:
         return np.ones(len(rows))
     weights = _vector(card[TREES_WEIGHT])
@@ -148,11 +144,7 @@ def trees_weight(card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
 
 
 def experts_ratio(rows: pd.DataFrame) -> _Floats:
-    """Return the log ratio of the experts' middle to the recent level, one number a row.
-
-    Raises:
-        ValueError: Level, offset or what the experts say is not a finite number.
-    """
+    """Return the log ratio of the experts' finite middle to the recent level, one a row."""
     experts, level, offset = (_finite(rows, name) for name in (EXPERTS_TONNES, LEVEL, OFFSET))
     answer, usual = (np.maximum(tonnes + offset, SMALLEST_TONNES) for tonnes in (experts, level))
     return np.asarray(np.log(answer / usual))
@@ -166,8 +158,7 @@ def quantiles_of(
     Args:
         values: What the low, middle and high head say of each row: log ratios to the recent level.
         card: As for :func:`predict_quantiles`.
-        rows: ``horizon``, ``level_tonnes``, ``offset_tonnes`` and, if the card weighs it,
-            ``recent_stderr_log`` of each row; not modified.
+        rows: As there, without features.
 
     Raises:
         ValueError: Horizon, level or offset is not a finite number.
@@ -183,17 +174,14 @@ def quantiles_of(
 
 
 def mean_of_quantiles(values: _Floats, levels: _Floats) -> _Floats:
-    """Return the mean of the distribution that the quantiles imply.
+    """Return the mean of each distribution that quantiles imply, in their unit.
 
     The quantile function is taken as linear between the levels and flat beyond the outer two, and
     integrated exactly.
 
     Args:
-        values: One row per distribution, one column per level, non-decreasing along a row.
+        values: Distributions x levels, non-decreasing along a row.
         levels: Probabilities, increasing, within 0 and 1.
-
-    Returns:
-        One mean per row, in the unit of the values.
     """
     edges = np.concatenate(([0.0], (levels[1:] + levels[:-1]) / 2.0, [1.0]))
     mean = np.zeros(len(values))
@@ -263,13 +251,7 @@ def _log_quantiles(values: HeadValues, card: Mapping[str, object], rows: pd.Data
 
 
 def _widening(apart: _Floats, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
-    """Return what bands grow by as the uncertainty of past months enters in squares, one a row.
-
-    Args:
-        apart: Distances of the quantiles from the middle, log units.
-        card: Of a model that weighs the history.
-        rows: ``recent_stderr_log`` of each row; a missing one counts as 0.
-    """
+    """Return what bands grow by as past months' standard errors enter in squares, one a row."""
     stderr = np.nan_to_num(rows[HISTORY_STDERR].to_numpy(dtype=np.float64))
     own = (apart[:, -2] - apart[:, 1]) / NORMAL_80
     own = np.maximum(own, cast("float", card["floor_spread"]))
