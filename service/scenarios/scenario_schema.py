@@ -1,6 +1,6 @@
 """Scenarios as the service handles them: the engine, its results and their documents."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,3 +97,13 @@ def scenario_csv(
 ) -> Answer:
     """Return the months of a result as CSV."""
     return csv_answer(records(rows_about(result, destinations)), ANSWER_COLUMNS)
+
+
+def comparison_csv(results: Sequence[ScenarioResult]) -> Answer:
+    """Return the months of several results as CSV, the scenario's name first."""
+    rows = [
+        {"scenario": result.name, **row}
+        for result in results
+        for row in records(rows_about(result, None))
+    ]
+    return csv_answer(rows, ("scenario", *ANSWER_COLUMNS))

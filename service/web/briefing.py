@@ -15,12 +15,10 @@ from service.language.phrases import gettext, marked
 from service.live.publication import Publication
 from service.queries.explain import causes_of_change
 from service.report.view import MONTHS_IN_HEADLINE, MonthRow, month_rows, span_of
+from service.web.levers import CHANCE
 from service.wording import name_of, signed_percent, tonnes
 from store.publications.explanations import Announced, StoredExplanation
 from store.vocabulary import CHANGES, WORLD
-
-SUSPENSION: Final = "suspension"
-"""Field of the what-if page: a measure whose suspension is changed."""
 
 SHOWN: Final = 6
 """Announced and scheduled acts listed; the policy ledger has all."""
@@ -159,16 +157,21 @@ def _risk(acts: Sequence[Announced], titles: Mapping[Any, Any], destination: str
     else:
         title = _control(hit if destination == WORLD else "", is_return=first.is_return)
     links: tuple[tuple[str, str], ...] = ()
-    if first.is_return:
+    if first.event_id:
+        labels = _if_they_come(is_return=first.is_return)
         links = tuple(
             (f"/what-if?{_query(destination, acts, chance)}", label)
-            for chance, label in (
-                ("1", gettext("Forecast if they return")),
-                ("0", gettext("Forecast if they do not")),
-            )
+            for chance, label in zip(("1", "0"), labels, strict=True)
         )
     acts_in_words, chances = "; ".join(names), chances_in_words(first.chances)
     return Risk(pd.Timestamp(first.due), title, acts_in_words, chances, links)
+
+
+def _if_they_come(*, is_return: bool) -> tuple[str, str]:
+    """Return the labels of the scenarios in which acts come, and in which they do not."""
+    if is_return:
+        return gettext("Forecast if they return"), gettext("Forecast if they do not")
+    return gettext("Forecast if they start as announced"), gettext("Forecast if they never start")
 
 
 def _control(hit: str, *, is_return: bool) -> str:
@@ -185,10 +188,9 @@ def _control(hit: str, *, is_return: bool) -> str:
 
 
 def _query(destination: str, acts: Sequence[Announced], chance: str) -> str:
-    """Return the query of a scenario; a truce may hold acts off beyond their own suspension."""
-    names = [(SUSPENSION, one.event_id) for one in acts]
-    end = [("suspension_probability", chance), ("suspension_to", acts[0].last)]
-    return urlencode([("destination", destination), *end, *names])
+    """Return the query of a scenario in which acts come, or do not."""
+    chances = [(f"{CHANCE}{one.event_id}", chance) for one in acts]
+    return urlencode([("destination", destination), *chances])
 
 
 def chances_in_words(chances: Sequence[float]) -> str:

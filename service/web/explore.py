@@ -1,7 +1,6 @@
 """The explorable chart: its numbers, its script, and Plotly's as its Python package brings it."""
 
 import gzip
-import hashlib
 import json
 from functools import cache
 from importlib.metadata import version
@@ -16,33 +15,25 @@ from starlette.responses import Response
 from service.charts.fan import Fan
 from service.charts.markers import pick_markers
 from service.charts.publication_charts import fan_of
-from service.http.limits import CSP
-from service.http.replies import reply
 from service.http.responses import Answer, answer_of, json_answer
 from service.language.choice import language
 from service.language.phrases import gettext, marked
 from service.live.publication import Publication
 from service.queries.history import months_of
+from service.web.scripts import JAVASCRIPT, SCRIPTED_CSP, kept_for_good, script_address, scripted
 from service.wording import home_of, name_of
 
-SCRIPT: Final = Path(__file__).parents[1] / "templates" / "site" / "explore.js"
-JAVASCRIPT: Final = "text/javascript; charset=utf-8"
-
-SCRIPT_ADDRESS: Final = f"/static/explore-{hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:12]}.js"
+SCRIPT_ADDRESS: Final = script_address("explore")
 PLOTLY_ADDRESS: Final = f"/static/plotly-{version('plotly')}.min.js"
-"""Both name their version, so that browsers may keep them for good."""
+"""Names its version, so that browsers may keep it for good."""
 
-FOR_GOOD: Final = "public, max-age=31536000, immutable"
-
-SCRIPTED_CSP: Final = CSP.replace(
-    "script-src 'none'", "script-src 'self'; connect-src 'self'"
-).replace(
+CHART_CSP: Final = SCRIPTED_CSP.replace(
     "style-src 'self'",
     "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
     "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='",
 )
-"""Of a page with the chart: scripts of this service alone, none inline, no eval. The two hashes
-admit Plotly's own style element, empty and as it fills it."""
+"""Of a page with the chart: the two hashes admit Plotly's own style element, empty and as it fills
+it."""
 
 KNOWN: Final = {
     "observed": marked("published"),
@@ -156,27 +147,16 @@ def chart_source(publication: Publication) -> str:
     return f"{home_of(publication.commodity)}/destinations/{{}}/explore.json"
 
 
-def scripted(answer: Response) -> Response:
-    """Let a page run the scripts of this service."""
-    answer.headers["Content-Security-Policy"] = SCRIPTED_CSP
-    return answer
-
-
-def script_reply(request: Request) -> Response:
-    """Return our script."""
-    return _kept(request, answer_of(SCRIPT.read_bytes(), JAVASCRIPT))
+def with_chart(answer: Response) -> Response:
+    """Let a page run the scripts of this service and the chart's own."""
+    return scripted(answer, CHART_CSP)
 
 
 def plotly_reply(request: Request) -> Response:
     """Return Plotly's script, compressed for whoever takes it so."""
     if "gzip" not in request.headers.get("Accept-Encoding", ""):
-        return _kept(request, answer_of(_plotly(), JAVASCRIPT))
-    return _kept(request, _plotly_compressed(), {"Content-Encoding": "gzip"})
-
-
-def _kept(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
-    kept = {"Cache-Control": FOR_GOOD, "Vary": "Accept-Encoding", **(headers or {})}
-    return reply(request, answer, kept)
+        return kept_for_good(request, answer_of(_plotly(), JAVASCRIPT))
+    return kept_for_good(request, _plotly_compressed(), {"Content-Encoding": "gzip"})
 
 
 def _plotly() -> bytes:

@@ -9,6 +9,7 @@ from typing import Final
 
 from service.web.levers import (
     ACTS,
+    CHANCE,
     CHOICES,
     LICENCE,
     LICENCE_KINDS,
@@ -41,7 +42,8 @@ class CheckedForm:
     @property
     def text(self) -> str:
         """Return the scenario as YAML; only valid without errors."""
-        name = json.dumps("; ".join(self.title), ensure_ascii=False)
+        title = "; ".join(self.title)
+        name = json.dumps(title[:1].upper() + title[1:], ensure_ascii=False)
         return "\n".join([f"name: {name}", *self.lines, ""])
 
 
@@ -56,6 +58,7 @@ def check(form: LeverForm, choices: LeverChoices) -> CheckedForm:
         chance = _number(checked, "suspension_probability", 0, 1)
         events += _moved(form.acts, end, chance)
         against = _moved(form.acts, other) if other else []
+    events += _announced(checked)
     checked.lines += ["tariffs:", *tariff] if tariff else []
     checked.lines += ["events:", *events] if events else []
     if against:
@@ -135,6 +138,27 @@ def _suspension(checked: CheckedForm) -> tuple[str, str]:
     return end, other
 
 
+def _announced(checked: CheckedForm) -> list[str]:
+    """Check the probabilities of announced acts and return their entries."""
+    known = {one.event_id: one for one in checked.choices.announced}
+    lines = []
+    for act, typed in checked.form.chances:
+        name = f"{CHANCE}{act}"
+        chance = _in_range(checked, name, typed, 0, 1)
+        if act not in known:
+            checked.errors[name] = f"{act!r} is not an announced act. Choose one of those shown."
+        elif act in checked.form.acts:
+            checked.errors[name] = (
+                "The end of this suspension is changed as well. Set the probability there, or "
+                "leave the suspension as it is."
+            )
+        else:
+            last = known[act].last
+            lines += _entry({"event_id": act, "suspended_to": last, "probability": chance})
+        checked.title.append(f"{act} {chance} probable")
+    return lines
+
+
 def _moved(acts: Sequence[str], day: str, chance: str = "") -> list[str]:
     cells = {"suspended_to": day, "probability": chance}
     return [line for act in acts for line in _entry({"event_id": act, **cells})]
@@ -161,8 +185,11 @@ def _choice(checked: CheckedForm, name: str, allowed: Collection[str]) -> str:
 
 def _number(checked: CheckedForm, name: str, low: int, high: int, *, needed: bool = False) -> str:
     value = checked.form.texts[name]
-    if not value and not needed:
-        return ""
+    return _in_range(checked, name, value, low, high) if value or needed else ""
+
+
+def _in_range(checked: CheckedForm, name: str, value: str, low: int, high: int) -> str:
+    """Return a number as plain digits; as typed where it is none, with its error."""
     try:
         digits = plain_number(value)
     except ValueError as err:

@@ -12,6 +12,7 @@ from service.charts.markers import importer_of
 from service.live.publication import Publication
 from service.scenarios.scenario_schema import WorkedScenario
 from service.wording import in_reading_order
+from store.publications.explanations import StoredExplanation
 from store.vocabulary import WORLD
 
 TARIFF: Final = (
@@ -26,6 +27,15 @@ SUSPENSION: Final = ("suspension_to", "suspension_against", "suspension_probabil
 TEXTS: Final = (*TARIFF, *LICENCE, *SUSPENSION)
 ACTS: Final = "suspension"
 """Field that may be repeated: the measures whose suspension is changed."""
+
+CHANCE: Final = "chance."
+"""Begins the fields of announced acts, each named by its event: the probability that it comes."""
+
+BESIDE: Final = "beside"
+"""Field that may be repeated: the query of a result that is kept for comparison."""
+
+MOST_BESIDE: Final = 3
+LONGEST_QUERY: Final = 2000
 
 CHOICES: Final = ("tariff_importer", "tariff_kind", "licence_kind", "licence_for")
 """Fields with a preset value, which alone make no scenario."""
@@ -54,6 +64,19 @@ class Suspended:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnouncedAct:
+    """A control announced for a day within the horizon."""
+
+    event_id: str
+    title: str
+    due: str
+    last: str
+    """Last day of its suspension; empty for a control that begins."""
+    expected: float
+    """Probability, as estimated, that it comes as announced."""
+
+
+@dataclass(frozen=True, slots=True)
 class LeverChoices:
     """What the fields may be set to at one publication."""
 
@@ -62,6 +85,9 @@ class LeverChoices:
     destinations: tuple[str, ...]
     importers: tuple[str, ...]
     suspended: tuple[Suspended, ...]
+    announced: tuple[AnnouncedAct, ...] = ()
+    months: tuple[str, ...] = ()
+    """First days from which a measure may start, ``YYYY-MM-DD``, one a month of the forecast."""
 
 
 def choices_of(publication: Publication) -> LeverChoices:
@@ -74,6 +100,31 @@ def choices_of(publication: Publication) -> LeverChoices:
         destinations=tuple(destinations),
         importers=tuple(in_reading_order(importers)),
         suspended=_suspended(publication, day),
+        announced=_announced(publication),
+        months=_first_days(publication, day),
+    )
+
+
+def _first_days(publication: Publication, day: pd.Timestamp) -> tuple[str, ...]:
+    """Return the first day of each month of the forecast that is still to come."""
+    periods = pd.to_datetime(publication.latest["period"]).drop_duplicates().sort_values()
+    return tuple(f"{period:%Y-%m-%d}" for period in periods if period > day)
+
+
+def _announced(publication: Publication) -> tuple[AnnouncedAct, ...]:
+    """Return the controls announced for a day within the horizon, soonest first."""
+    explained = publication.published.explanation or StoredExplanation()
+    titles = publication.snapshot.ledger.events.set_index("event_id")["summary"].to_dict()
+    return tuple(
+        AnnouncedAct(
+            one.event_id,
+            str(titles.get(one.event_id, one.event_id)).rstrip("."),
+            one.due,
+            one.last if one.is_return else "",
+            one.chances[0],
+        )
+        for one in sorted(explained.announced, key=lambda one: (one.due, one.event_id))
+        if one.event_id
     )
 
 
@@ -109,23 +160,34 @@ class LeverForm:
 
     texts: Mapping[str, str]
     acts: tuple[str, ...] = ()
+    chances: tuple[tuple[str, str], ...] = ()
+    """Announced acts and the probability typed for each."""
 
     @property
     def is_empty(self) -> bool:
         """Tell whether no scenario is asked for."""
-        return not self.acts and not any(self.texts.get(n) for n in TEXTS if n not in CHOICES)
+        typed = any(self.texts.get(name) for name in TEXTS if name not in CHOICES)
+        return not (self.acts or self.chances or typed)
 
     def query(self, **more: str) -> str:
         """Return the form as the query of an address, without empty fields."""
         filled = [(name, self.texts[name]) for name in TEXTS if self.texts.get(name)]
-        return urlencode([*more.items(), *filled, *((ACTS, act) for act in self.acts)])
+        acts = [(ACTS, act) for act in self.acts]
+        chances = [(f"{CHANCE}{act}", chance) for act, chance in self.chances]
+        return urlencode([*more.items(), *filled, *acts, *chances])
 
 
 def form_of(pairs: Sequence[tuple[str, str]]) -> LeverForm:
     """Return the form in a query; other parameters are ignored."""
-    texts = {name: value.strip()[:LONGEST] for name, value in pairs if name in TEXTS}
-    acts = dict.fromkeys(value[:LONGEST] for name, value in pairs if name == ACTS)
-    return LeverForm({name: texts.get(name, "") for name in TEXTS}, tuple(acts)[:MOST_ACTS])
+    cut = [(name, value.strip()[:LONGEST]) for name, value in pairs]
+    texts = {name: value for name, value in cut if name in TEXTS}
+    acts = dict.fromkeys(value for name, value in cut if name == ACTS)
+    chances = {n.removeprefix(CHANCE)[:LONGEST]: v for n, v in cut if n.startswith(CHANCE) and v}
+    return LeverForm(
+        {name: texts.get(name, "") for name in TEXTS},
+        tuple(acts)[:MOST_ACTS],
+        tuple(chances.items())[:MOST_ACTS],
+    )
 
 
 def form_like(worked: WorkedScenario) -> LeverForm:

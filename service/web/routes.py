@@ -26,6 +26,8 @@ from service.web.forecast_pages import destination_page, goods_page, overview
 from service.web.pages import data_page, policy_page, status_page, track_page, track_pictures
 from service.web.planning import form_page
 from service.web.render import bare_page, stylesheet
+from service.web.scripts import script_reply
+from service.web.what_if import SCRIPT_ADDRESS
 from service.wording import file_of
 
 MOST_PAGES: Final = 1000
@@ -83,7 +85,7 @@ def error_page(status: int, title: str, detail: str) -> str:
 async def overview_route(request: Request, goods: Goods, shared: Shared) -> Response:
     """Show the overview."""
     found = await _page(request, goods, shared.live.clock(), "overview", overview)
-    return explore.scripted(found)
+    return explore.with_chart(found)
 
 
 @pages.get("/goods")
@@ -112,7 +114,7 @@ async def destination_route(
     newest = max((row["available_at"] for row in overrides.values()), default="")
     key = ("destination", destination, newest)
     found = form_page(await _page(request, goods, shared.live.clock(), key, make))
-    return explore.scripted(found)
+    return explore.with_chart(found)
 
 
 @pages.get("/destinations/{destination}/explore.json")
@@ -207,9 +209,15 @@ async def icon_route(request: Request) -> Response:
 
 
 @files.get(explore.SCRIPT_ADDRESS)
-async def script_route(request: Request) -> Response:
+async def chart_script_route(request: Request) -> Response:
     """Return the script of the explorable chart."""
-    return explore.script_reply(request)
+    return script_reply(request, "explore")
+
+
+@files.get(SCRIPT_ADDRESS)
+async def lever_script_route(request: Request) -> Response:
+    """Return the script of the levers."""
+    return script_reply(request, "levers")
 
 
 @files.get(explore.PLOTLY_ADDRESS)

@@ -1,8 +1,10 @@
 """The routes of the what-if page and its files; the scenario is in the address."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated, Final
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -13,15 +15,26 @@ from service.http.replies import reply
 from service.http.responses import Answer, answer_of
 from service.live.publication import Publication
 from service.queries.history import known_destination
+from service.scenarios.queue import ScenarioQueue
 from service.scenarios.scenario_schema import (
     ScenarioResult,
     WorkedScenario,
+    comparison_csv,
     scenario_csv,
     scenario_json,
 )
 from service.state import Current, Scenarios, Shared, State, may_read
 from service.web.lever_checks import check
-from service.web.levers import choices_of, form_like, form_of
+from service.web.levers import (
+    BESIDE,
+    LONGEST_QUERY,
+    MOST_BESIDE,
+    LeverChoices,
+    choices_of,
+    form_like,
+    form_of,
+)
+from service.web.scripts import scripted
 from service.web.what_if import WhatIfView, result_of, what_if_page
 from store.errors import DataError
 from store.vocabulary import WORLD
@@ -33,14 +46,19 @@ Key = Annotated[str, Query(max_length=60)]
 
 YAML: Final = "application/yaml"
 
+MOST_FIELDS: Final = 100
+"""Fields read of a scenario that is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScenarioQuery:
-    """The scenario of an address."""
+    """The scenario of an address, and those kept beside it."""
 
     view: WhatIfView
     text: str
     """YAML; empty without a scenario."""
+    beside: tuple[tuple[str, str], ...] = ()
+    """Query and YAML of each scenario that is kept."""
 
 
 async def scenario_of(
@@ -50,20 +68,42 @@ async def scenario_of(
 
     Raises:
         UnknownError: The destination or example scenario does not exist.
+        DataError: A scenario that is kept beside it has errors.
     """
     known_destination(current, destination)
     offered = () if shared.scenarios is None else shared.scenarios.what_if.worked
-    choices = choices_of(current)
+    pairs = request.query_params.multi_items()
+    found = _read(pairs, worked, destination, choices_of(current), offered)
+    kept = [value[:LONGEST_QUERY] for name, value in pairs if name == BESIDE and value]
+    queries = tuple(dict.fromkeys(kept))[:MOST_BESIDE]
+    beside = tuple((query, _kept_text(query, found.view)) for query in queries)
+    return replace(found, view=replace(found.view, beside=queries), beside=beside)
+
+
+def _read(
+    pairs: Sequence[tuple[str, str]],
+    worked: str,
+    destination: str,
+    choices: LeverChoices,
+    offered: tuple[WorkedScenario, ...],
+) -> ScenarioQuery:
+    """Return the scenario of a query: an example, or what the form says."""
     if worked:
         picked = _picked(offered, worked)
-        form = form_like(picked)
-        view = WhatIfView(destination, form, choices, {}, offered, picked)
+        view = WhatIfView(destination, form_like(picked), choices, {}, offered, picked)
         return ScenarioQuery(view, picked.text)
-    form = form_of(request.query_params.multi_items())
+    form = form_of(pairs)
     checked = None if form.is_empty else check(form, choices)
     errors = {} if checked is None else checked.errors
     text = "" if checked is None or errors else checked.text
     return ScenarioQuery(WhatIfView(destination, form, choices, errors, offered, None), text)
+
+
+def _kept_text(query: str, view: WhatIfView) -> str:
+    """Return the YAML of a scenario that is kept."""
+    pairs = parse_qsl(query, max_num_fields=MOST_FIELDS)
+    worked = dict(pairs).get("worked", "")
+    return _text_of(_read(pairs, worked, view.destination, view.choices, view.worked)).decode()
 
 
 def _picked(offered: tuple[WorkedScenario, ...], key: str) -> WorkedScenario:
@@ -88,38 +128,53 @@ async def what_if_route(
     key = (current.key, now.date(), scenario.view.query)
     found: Answer | None = shared.scenario_pages.get(key)
     if found is not None:
-        return reply(request, found)
+        return scripted(reply(request, found))
     try:
         answer = await _page(request, current, shared, scenario)
     except (ScenarioRefusedError, NoAnswerError) as err:
-        made = await run_in_threadpool(what_if_page, current, now, scenario.view, None, str(err))
+        trouble = str(err)
+        made = await run_in_threadpool(what_if_page, current, now, scenario.view, trouble=trouble)
         late = isinstance(err, NoAnswerError)
         status = HTTPStatus.SERVICE_UNAVAILABLE if late else HTTPStatus.BAD_REQUEST
         headers = {"Retry-After": "5", **err.headers} if isinstance(err, NoAnswerError) else {}
-        return Response(made.body, status, headers, media_type=made.media)
+        return scripted(Response(made.body, status, headers, media_type=made.media))
     if scenario.view.errors:
-        return Response(answer.body, HTTPStatus.BAD_REQUEST, media_type=answer.media)
+        return scripted(Response(answer.body, HTTPStatus.BAD_REQUEST, media_type=answer.media))
     shared.scenario_pages.keep(key, answer)
-    return reply(request, answer)
+    return scripted(reply(request, answer))
 
 
 async def _page(
     request: Request, current: Publication, shared: State, scenario: ScenarioQuery
 ) -> Answer:
-    """Return the page, with the result if there is a scenario."""
+    """Return the page, with the results of the scenario and of those beside it."""
     now, view = shared.live.clock(), scenario.view
-    if not scenario.text:
-        return await run_in_threadpool(what_if_page, current, now, view)
-    if shared.scenarios is None:
-        raise NoAnswerError("This service computes no scenarios. Use `magnetcast scenario`.")
-    result = await shared.scenarios.answer(
-        current, scenario.text.encode(), first=True, is_gone=request.is_disconnected
-    )
+    asked = [("", scenario.text)] if scenario.text else []
+    asked += scenario.beside
+    results = await _answers(request, current, shared.scenarios, [text for _, text in asked])
 
     def make() -> Answer:
-        return what_if_page(current, now, view, result_of(current, view, result, scenario.text))
+        shown = [
+            result_of(current, view, result, text, query)
+            for (query, text), result in zip(asked, results, strict=True)
+        ]
+        own = shown.pop(0) if scenario.text else None
+        return what_if_page(current, now, view, own, kept=shown)
 
     return await run_in_threadpool(make)
+
+
+async def _answers(
+    request: Request, current: Publication, queue: ScenarioQueue | None, texts: Sequence[str]
+) -> list[ScenarioResult]:
+    """Return the results of scenarios, one after the other."""
+    if texts and queue is None:
+        raise NoAnswerError("This service computes no scenarios. Use `magnetcast scenario`.")
+    return [
+        await queue.answer(current, text.encode(), first=True, is_gone=request.is_disconnected)
+        for text in texts
+        if queue is not None
+    ]
 
 
 async def answer_to(
@@ -138,6 +193,18 @@ async def csv_route(request: Request, current: Current, result: Answered) -> Res
     """Return the months of all destinations with and without the scenario as CSV."""
     made = await run_in_threadpool(scenario_csv, result, current.as_of)
     return reply(request, made, _named(f"what_if_{current.as_of:%Y-%m-%d}.csv"))
+
+
+@router.get("/what-if/side-by-side.csv")
+async def comparison_route(
+    request: Request, current: Current, queue: Scenarios, scenario: Scenario
+) -> Response:
+    """Return the months of this scenario and of those kept beside it as one CSV."""
+    texts = [scenario.text] if scenario.text else []
+    texts += [text for _, text in scenario.beside]
+    results = await _answers(request, current, queue, texts)
+    made = await run_in_threadpool(comparison_csv, results)
+    return reply(request, made, _named(f"what_if_compared_{current.as_of:%Y-%m-%d}.csv"))
 
 
 @router.get("/what-if/answer.json")

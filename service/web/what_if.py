@@ -1,7 +1,9 @@
 """The page of a scenario: both forecasts, the difference, and the levers to change it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -10,13 +12,24 @@ from service.charts.paired_chart import Pair, paired_svg, phone_paired_svg
 from service.charts.publication_charts import fan_of
 from service.http.responses import Answer
 from service.live.publication import Publication
-from service.scenarios.scenario_schema import ScenarioResult, WorkedScenario
-from service.web.levers import LICENCE_KINDS, TARIFF_KINDS, LeverChoices, LeverForm
+from service.scenarios.scenario_schema import SIDES, ScenarioResult, WorkedScenario
+from service.web.levers import (
+    BESIDE,
+    LICENCE_KINDS,
+    MOST_BESIDE,
+    TARIFF_KINDS,
+    LeverChoices,
+    LeverForm,
+)
 from service.web.render import page
+from service.web.scripts import script_address
 from service.wording import NBSP, in_reading_order, name_of, signed_percent, tonnes
-from store.vocabulary import WORLD
+from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
 ADDRESS: Final = "/what-if"
+SCRIPT_ADDRESS: Final = script_address("levers")
+"""Of the script that moves the sliders and renews the result."""
+
 KILOGRAM: Final = 0.001
 """Precision of results in tonnes."""
 
@@ -32,13 +45,45 @@ class WhatIfView:
     worked: tuple[WorkedScenario, ...]
     picked: WorkedScenario | None
     """The example scenario that is shown, if any."""
+    beside: tuple[str, ...] = ()
+    """Queries of the results kept for comparison."""
+
+    @property
+    def own_query(self) -> str:
+        """Return the query of the scenario alone."""
+        if self.picked is not None:
+            return urlencode({"worked": self.picked.key})
+        return self.form.query()
 
     @property
     def query(self) -> str:
         """Return the query of the address that shows the same page."""
-        if self.picked is not None:
-            return LeverForm({}).query(destination=self.destination, worked=self.picked.key)
-        return self.form.query(destination=self.destination)
+        return self.query_with(self.beside)
+
+    @property
+    def keeping(self) -> str:
+        """Return the query that keeps this result as well; empty if it is kept or none fits."""
+        if self.own_query in self.beside or len(self.beside) == MOST_BESIDE:
+            return ""
+        return self.query_with((*self.beside, self.own_query))
+
+    def without(self, kept: str) -> str:
+        """Return the query of the same page without a kept result."""
+        return self.query_with(tuple(one for one in self.beside if one != kept))
+
+    @property
+    def cleared(self) -> str:
+        """Return the query of an empty form beside the same results."""
+        return replace(self, picked=None, form=LeverForm({})).query
+
+    def of_preset(self, worked: WorkedScenario) -> str:
+        """Return the query of an example scenario beside the results that are kept."""
+        return replace(self, picked=worked).query
+
+    def query_with(self, beside: tuple[str, ...]) -> str:
+        """Return the query of the same scenario beside some results."""
+        own = urlencode([("destination", self.destination), *((BESIDE, one) for one in beside)])
+        return f"{own}&{self.own_query}".rstrip("&")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +118,26 @@ class Result:
     rows: list[dict[str, object]]
     warnings: tuple[str, ...]
     """For the destination shown."""
-    chart: str
-    phone_chart: str
+    pair: Pair
     base_label: str
     """Name of the base: as published, or as the scenario defines it."""
+    query: str = ""
+    """Query of a result that is kept beside another."""
+
+    @property
+    def label(self) -> str:
+        """Return the alt text of the chart."""
+        return f"Chart. {self.headline} The table below has the numbers."
+
+    @property
+    def chart(self) -> str:
+        """Draw the chart."""
+        return paired_svg(self.pair, label=self.label)
+
+    @property
+    def phone_chart(self) -> str:
+        """Draw the chart on a narrow sheet."""
+        return phone_paired_svg(self.pair, label=self.label)
 
 
 def what_if_page(
@@ -84,9 +145,11 @@ def what_if_page(
     now: pd.Timestamp,
     view: WhatIfView,
     result: Result | None = None,
+    *,
     trouble: str = "",
+    kept: Sequence[Result] = (),
 ) -> Answer:
-    """Return the page; ``trouble`` explains why there is no result."""
+    """Return the page; ``trouble`` explains why there is no result, ``kept`` are those beside."""
     return page(
         "what_if.html.j2",
         publication,
@@ -96,6 +159,9 @@ def what_if_page(
         name=name_of(view.destination),
         result=result,
         trouble=trouble,
+        kept=kept,
+        unchanged=None if result or trouble or view.errors else unchanged(publication, view),
+        script=SCRIPT_ADDRESS,
         importers=[(code, name_of(code)) for code in view.choices.importers],
         places=[(code, name_of(code)) for code in view.choices.destinations],
         tariff_kinds=TARIFF_KINDS,
@@ -104,7 +170,7 @@ def what_if_page(
 
 
 def result_of(
-    publication: Publication, view: WhatIfView, answer: ScenarioResult, text: str
+    publication: Publication, view: WhatIfView, answer: ScenarioResult, text: str, query: str = ""
 ) -> Result:
     """Return what the page shows of a result for the destination chosen."""
     table = answer.table.assign(period=pd.to_datetime(answer.table["period"]))
@@ -114,11 +180,9 @@ def result_of(
     span = f"{changed.min():%B %Y} to {table['period'].max():%B %Y}" if len(changed) else ""
     shown = next((one for one in effects if one.destination == view.destination), None)
     headline = _headline(view.destination, shown, span)
-    label = f"Chart. {headline} The table below has the numbers."
     fan = fan_of(publication, view.destination)
     is_published = np.allclose(own["base_p50"], fan.forecast["p50"], atol=KILOGRAM)
     base_label = "As published" if is_published else "Compared with"
-    pair = Pair(fan, own, base_label.lower())
     return Result(
         answer=answer,
         text=text,
@@ -127,10 +191,21 @@ def result_of(
         effects=effects,
         rows=[{str(key): value for key, value in row.items()} for row in own.to_dict("records")],
         warnings=tuple(dict.fromkeys(filter(None, own["warning"]))),
-        chart=paired_svg(pair, label=label),
-        phone_chart=phone_paired_svg(pair, label=label),
+        pair=Pair(fan, own, base_label.lower()),
         base_label=base_label,
+        query=query,
     )
+
+
+def unchanged(publication: Publication, view: WhatIfView) -> Result:
+    """Return the published forecast as the result of a scenario that changes nothing."""
+    rows = publication.latest
+    table = rows[["destination", "period"]].assign(
+        **{f"{side}_{name}": rows[name] for side in SIDES for name in (*QUANTILE_COLUMNS, "mean")},
+        **dict.fromkeys(("difference_p10", "difference_p50", "difference_p90"), 0.0),
+        warning="",
+    )
+    return result_of(publication, view, ScenarioResult("", "", table, (), ()), "")
 
 
 def _differs(table: pd.DataFrame) -> pd.Series:

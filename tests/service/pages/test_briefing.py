@@ -1,5 +1,6 @@
 """What changed, what may break a forecast and what to do, on the pages of planners."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -18,6 +19,7 @@ RETURN = Announced(
     chances=(0.48, 0.43, 0.05, 0.04),
     destinations=("USA", "WLD"),
 )
+START = replace(RETURN, event_id="2026-11-new-list", is_return=False)
 CHANGES = {"USA": {month: {"new_actuals": 12.0, "passing_time": -2.0} for month in ("2026-12",)}}
 
 
@@ -81,24 +83,26 @@ def test_what_may_return_is_named_with_its_chances_and_scenarios(
 
     words = "48% as announced, 43% later, 5% in a weaker form, 4% not at all"
     assert (words in shown.text) == (scenarios > 0)
-    links = [str(link["href"]) for link in shown.all("a") if "suspension=" in str(link["href"])]
+    links = [str(link["href"]) for link in shown.all("a") if "chance." in str(link["href"])]
     assert len(links) == scenarios
 
 
-def test_the_scenario_of_a_return_is_a_form_that_names_its_measure(engine: Engine) -> None:
-    save_explanation(engine, 2, StoredExplanation(announced=(RETURN,)))
+@pytest.mark.parametrize("act", [RETURN, START])
+def test_the_scenario_of_an_announced_act_is_a_form_that_names_it(
+    engine: Engine, act: Announced
+) -> None:
+    save_explanation(engine, 2, StoredExplanation(announced=(act,)))
     shown = page_of(engine, "/destinations/USA")
-    link = next(str(a["href"]) for a in shown.all("a") if "probability=1" in str(a["href"]))
+    links = [str(a["href"]) for a in shown.all("a") if "/what-if?" in str(a["href"])]
 
     with TestClient(make_app(engine)) as client:
-        answer = client.get(link)
+        answer = client.get(next(link for link in links if link.endswith("=1")))
 
     form = Outline(answer.text)
-    dates = [box.get("value") for box in form.all("input") if box.get("name") == "suspension_to"]
-    assert dates == ["2027-01-10"]
-    chosen = [box["value"] for box in form.all("input") if "checked" in box]
-    assert chosen == ["2025-10-cn-no57-five-ree"]
-    assert "is not a suspended measure" not in form.text
+    chances = {box.get("name"): box.get("value") for box in form.all("input")}
+    assert chances[f"chance.{act.event_id}"] == "1"
+    assert any(link.endswith(f"chance.{act.event_id}=0") for link in links)
+    assert "is not an announced act" not in form.text
 
 
 def test_a_need_and_an_alert_are_a_link_away_with_destination_and_month(engine: Engine) -> None:

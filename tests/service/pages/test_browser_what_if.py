@@ -1,8 +1,9 @@
 """The what-if page in Debian's Chromium, answered by a worker."""
 
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.service.asking import Asked
 from tests.service.browsing import opened
@@ -68,3 +69,69 @@ def test_the_keyboard_alone_asks_what_if(browser: Browser, asked: Asked) -> None
     assert "November 2026 to October 2027" in lead
     assert kept == "60"
     assert watch.complaints == []
+
+
+def test_a_slider_moves_its_number_and_the_result_follows(browser: Browser, asked: Asked) -> None:
+    watch = opened(browser, asked.address)
+    page = watch.page
+    page.goto("/what-if?destination=USA&tariff_importer=USA&tariff_kind=rate")
+    percent = page.get_by_label("Percent (slider)", exact=True)
+    start = page.get_by_label("In force from (slider)").first
+    calm = page.locator("#result .lead").inner_text()
+
+    percent.fill("60")
+    expect(page.locator("#result .lead")).not_to_have_text(calm)
+    first = page.locator("#result .lead").inner_text()
+    start.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#result .lead")).not_to_have_text(first)
+
+    assert page.get_by_label("Percent", exact=True).input_value() == "60"
+    begins = page.get_by_label("In force from", exact=True).first.input_value()
+    assert start.get_attribute("aria-valuetext") == f"{pd.Timestamp(begins):%B %Y}"
+    assert f"tariff_from={begins}" in page.url
+    shown = page.locator("#result .lead").inner_text()
+    page.reload()
+    assert page.locator("#result .lead").inner_text() == shown
+    assert page.locator("#levers-state").inner_text() == ""
+    page.context.close()
+    assert watch.complaints == []
+    assert watch.hosts == {"127.0.0.1"}
+
+
+def test_a_wrong_number_is_marked_at_its_field_without_a_new_page(
+    browser: Browser, asked: Asked
+) -> None:
+    watch = opened(browser, asked.address)
+    page = watch.page
+    page.goto("/what-if?destination=USA&tariff_importer=USA&tariff_kind=rate&tariff_from=2027-01")
+    percent = page.get_by_label("Percent", exact=True)
+
+    percent.fill("soon")
+    percent.blur()
+
+    expect(page.locator("#tariff_value-wrong")).to_contain_text("is not a number")
+    expect(percent).to_have_attribute("aria-invalid", "true")
+    percent.fill("60")
+    percent.blur()
+    expect(page.locator("#tariff_value-wrong")).to_be_empty()
+    expect(page.locator("#result .lead")).to_contain_text("in total instead of")
+    page.context.close()
+
+
+def test_without_scripts_no_slider_is_shown_and_the_form_answers(
+    browser: Browser, asked: Asked
+) -> None:
+    watch = opened(browser, asked.address, java_script_enabled=False)
+    page = watch.page
+    page.goto("/what-if?destination=USA")
+
+    assert page.locator("input[type=range]:visible").count() == 0
+    page.get_by_label("Importer").select_option("USA")
+    page.get_by_label("Percent", exact=True).fill("60")
+    page.get_by_label("In force from", exact=True).first.fill("2027-01-01")
+    page.get_by_role("button", name="Show the effect").click()
+    page.get_by_role("link", name="Keep this result for comparison").click()
+
+    assert page.get_by_role("heading", name="United States: results side by side").is_visible()
+    page.context.close()

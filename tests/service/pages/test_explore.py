@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, Page, expect
 
 from service.web import explore
+from service.web.scripts import FOR_GOOD
 from tests.service.browsing import Watch
 
 MOST_BYTES = 1_500_000
@@ -38,10 +39,10 @@ def test_scripts_are_kept_for_good_and_plotly_is_small_on_the_wire(client: TestC
         sent = b"".join(answer.iter_raw())
     plain = client.get(explore.PLOTLY_ADDRESS, headers={"Accept-Encoding": "identity"})
 
-    assert answer.headers["Cache-Control"] == explore.FOR_GOOD
+    assert answer.headers["Cache-Control"] == FOR_GOOD
     assert len(sent) < MOST_BYTES
     assert gzip.decompress(sent) == plain.content
-    assert client.get(explore.SCRIPT_ADDRESS).headers["Cache-Control"] == explore.FOR_GOOD
+    assert client.get(explore.SCRIPT_ADDRESS).headers["Cache-Control"] == FOR_GOOD
 
 
 def test_pages_with_the_chart_run_own_scripts_only_and_others_none(client: TestClient) -> None:

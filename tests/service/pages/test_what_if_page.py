@@ -1,3 +1,4 @@
+import csv
 import re
 from html import unescape
 from urllib.parse import urlencode
@@ -7,7 +8,16 @@ import yaml
 
 from service.scenarios.scenario_schema import WorkedScenario
 from service.web.lever_checks import CheckedForm, check
-from service.web.levers import ACTS, LeverChoices, LeverForm, Suspended, form_like, form_of
+from service.web.levers import (
+    ACTS,
+    AnnouncedAct,
+    LeverChoices,
+    LeverForm,
+    Suspended,
+    form_like,
+    form_of,
+)
+from service.web.what_if import SCRIPT_ADDRESS
 from tests.service.asking import Asked
 
 GROUND = LeverChoices(
@@ -15,6 +25,10 @@ GROUND = LeverChoices(
     destinations=("WLD", "USA", "JPN"),
     importers=("USA", "JPN"),
     suspended=(Suspended("2025-10-duty", "Licence duty", "2025-11-07", "2026-11-10"),),
+    announced=(
+        AnnouncedAct("2025-10-duty", "Licence duty", "2027-01-11", "2027-01-10", 0.5),
+        AnnouncedAct("2026-11-list", "New list", "2027-02-01", "", 0.4),
+    ),
 )
 TARIFF = {
     "tariff_importer": "USA", "tariff_kind": "rate", "tariff_value": "60",
@@ -39,7 +53,7 @@ def test_levers_make_the_scenario_they_say() -> None:
 
     assert found.errors == {}
     result = yaml.safe_load(found.text)
-    assert result.pop("name").startswith("tariff in United States: 60% from 2027-01-01; export")
+    assert result.pop("name").startswith("Tariff in United States: 60% from 2027-01-01; export")
     assert result == yaml.safe_load(
         """
         tariffs: [{importer: USA, rate_pct: 60, effective_from: 2027-01-01}]
@@ -48,6 +62,18 @@ def test_levers_make_the_scenario_they_say() -> None:
              products: magnets, effective_from: 2027-02-10, kept_pct: 0}
           - {event_id: 2025-10-duty, suspended_to: 2027-01-10}
         against: {events: [{event_id: 2025-10-duty, suspended_to: 2027-12-31}]}
+        """
+    )
+
+
+def test_announced_acts_get_the_probability_typed() -> None:
+    found = checked(("chance.2025-10-duty", "0.3"), ("chance.2026-11-list", "1"))
+
+    assert found.errors == {}
+    assert yaml.safe_load(found.text)["events"] == yaml.safe_load(
+        """
+        - {event_id: 2025-10-duty, suspended_to: 2027-01-10, probability: 0.3}
+        - {event_id: 2026-11-list, probability: 1}
         """
     )
 
@@ -77,6 +103,13 @@ def test_levers_make_the_scenario_they_say() -> None:
             "'unknown' is not a suspended measure",
         ),
         ({ACTS: "2025-10-duty"}, "suspension_to", "Missing"),
+        ({"chance.2025-10-duty": "2"}, "chance.2025-10-duty", "2 is out of range"),
+        ({"chance.none": "1"}, "chance.none", "'none' is not an announced act"),
+        (
+            {"chance.2025-10-duty": "1", ACTS: "2025-10-duty", "suspension_to": "2027-01"},
+            "chance.2025-10-duty",
+            "The end of this suspension is changed as well",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_beside_its_field(
@@ -93,7 +126,8 @@ def test_points_may_be_taken_off() -> None:
 
 
 def test_an_address_holds_the_form() -> None:
-    form = form_of([(ACTS, "a"), (ACTS, "b"), *TARIFF.items(), ("other", "left")])
+    chance = ("chance.c", "0.2")
+    form = form_of([(ACTS, "a"), (ACTS, "b"), chance, *TARIFF.items(), ("other", "left")])
 
     pairs = re.split("[&=]", form.query(destination="USA"))
     again = form_of(list(zip(pairs[::2], pairs[1::2], strict=True)))
@@ -160,13 +194,47 @@ def test_files_of_the_page_say_what_the_api_says(asked: Asked) -> None:
     assert rows.content == asked.post(text.content, "?format=csv").content
 
 
+def test_results_are_kept_side_by_side_in_the_address(asked: Asked) -> None:
+    query = urlencode({"destination": "USA", **TARIFF})
+    page = asked.client.get(f"/what-if?{query}")
+    keep = re.search(r'href="([^"]+)">Keep this result', page.text)
+    assert keep is not None
+
+    changed = f"{unescape(keep[1])}&tariff_value=30"
+    both = asked.client.get(changed)
+
+    assert "results side by side" in both.text
+    assert both.text.count("Keep this result for comparison") == 1
+    sides = re.findall(r'<th scope="col" class="wide">([^<]+)', both.text)
+    assert sides == [f"Tariff in United States: {rate}% from 2027-01-01" for rate in (30, 60)]
+    assert both.text.count('name="beside"') == 1
+    address = re.search(r'href="([^"]+)">CSV of all', both.text)
+    assert address is not None
+    rows = list(csv.DictReader(asked.client.get(unescape(address[1])).text.splitlines()))
+    assert list(dict.fromkeys(row["scenario"] for row in rows)) == sides
+
+
+def test_a_kept_result_that_is_no_scenario_is_refused(asked: Asked) -> None:
+    answer = asked.client.get("/what-if?beside=tariff_value%3D60")
+
+    assert answer.status_code == 400
+    assert "tariff_from: Missing" in answer.text
+
+
+def test_an_empty_scenario_shows_the_published_forecast(asked: Asked) -> None:
+    page = asked.client.get("/what-if?destination=USA&tariff_importer=USA")
+
+    assert "United States: no change yet" in page.text
+    assert 'aria-label="Chart. United States: no change in any month.' in page.text
+
+
 def test_nothing_filled_in_is_lost_and_nothing_is_taken_for_markup(asked: Asked) -> None:
     query = urlencode({"destination": "JPN", **TARIFF, "tariff_value": HOSTILE, ACTS: HOSTILE})
 
     page = asked.client.get(f"/what-if?{query}")
 
     assert page.status_code == 400
-    assert "<script" not in page.text
+    assert re.findall(r"<script([^>]*)>", page.text) == [f' defer src="{SCRIPT_ADDRESS}"']
     assert f'value="{HOSTILE}"' in unescape(page.text)
     assert 'name="tariff_from" type="date"' in page.text
     assert 'value="2027-01-01"' in page.text

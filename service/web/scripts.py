@@ -1,0 +1,50 @@
+"""Our own scripts: one file each, named by its content, under a policy without inline code."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from fastapi import Request
+from starlette.responses import Response
+
+from service.http.limits import CSP
+from service.http.replies import reply
+from service.http.responses import Answer, answer_of
+
+SITE: Final = Path(__file__).parents[1] / "templates" / "site"
+JAVASCRIPT: Final = "text/javascript; charset=utf-8"
+FOR_GOOD: Final = "public, max-age=31536000, immutable"
+
+SCRIPTED_CSP: Final = CSP.replace("script-src 'none'", "script-src 'self'; connect-src 'self'")
+"""Of a page with a script: those of this service alone, none inline, no eval."""
+
+
+@cache
+def script_address(name: str) -> str:
+    """Return the address of a script; it changes with the file, so that it may be kept."""
+    digest = hashlib.sha256(_content(name)).hexdigest()
+    return f"/static/{name}-{digest[:12]}.js"
+
+
+def script_reply(request: Request, name: str) -> Response:
+    """Return a script."""
+    return kept_for_good(request, answer_of(_content(name), JAVASCRIPT))
+
+
+def kept_for_good(
+    request: Request, answer: Answer, headers: dict[str, str] | None = None
+) -> Response:
+    """Return what a browser need not ask for again."""
+    kept = {"Cache-Control": FOR_GOOD, "Vary": "Accept-Encoding", **(headers or {})}
+    return reply(request, answer, kept)
+
+
+def scripted(answer: Response, policy: str = SCRIPTED_CSP) -> Response:
+    """Let a page run the scripts of this service."""
+    answer.headers["Content-Security-Policy"] = policy
+    return answer
+
+
+def _content(name: str) -> bytes:
+    return (SITE / f"{name}.js").read_bytes()
