@@ -49,6 +49,8 @@ class Rules:
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
     shipping: Mapping[str, Days] = field(default_factory=lambda: SHIPPING_DAYS)
     """Days from clearance in China to arrival, by destination."""
+    contact: str = ""
+    """Whom readers may ask: an address or a name."""
 
 
 def create_app(
@@ -96,7 +98,7 @@ def create_app(
     health = None if examine is None else HealthCache(examine, live.clock)
     app.state.shared = State(
         live, access, metrics, rules.webhooks, queue, Recent(SCENARIO_PAGES), health,
-        rules.shipping,
+        rules.shipping, rules.contact,
     )  # fmt: skip
     app.include_router(api_router())
     app.include_router(page_router())

@@ -35,6 +35,8 @@ class State:
     health: HealthCache | None = None
     shipping: Mapping[str, Days] = field(default_factory=dict)
     """Days from clearance in China to arrival, by destination."""
+    contact: str = ""
+    """Whom readers may ask; empty where the operator named nobody."""
 
 
 async def state_of(request: Request) -> State:

@@ -163,6 +163,11 @@ class Settings(BaseSettings):
         description="Least and most days from clearance in China to arrival, by destination, e.g. "
         "USA 20-35, KOR 2-6.",
     )
+    contact: str = Field(
+        default="",
+        max_length=200,
+        description="Whom readers of the pages may ask, e.g. trade-desk@example.org.",
+    )
     refresh_s: float = Field(
         default=1.0, gt=0, le=60, description="How often the service looks for a new publication."
     )

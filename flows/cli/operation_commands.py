@@ -205,6 +205,7 @@ def serve(
         ),
         hosts=AllowedHosts(names_of(settings.public_names), any_address=not private),
         shipping=shipping_days(settings.shipping_days),
+        contact=settings.contact,
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)

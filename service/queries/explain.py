@@ -47,7 +47,7 @@ _BELOW: Final = {
 """Words of a negative part where they differ."""
 
 CHANGE_CAUSES: Final[dict[str, str]] = {
-    "passing_time": marked("passage of time"),
+    "passing_time": marked("later forecast date"),
     "new_actuals": marked("newly published trade figures"),
     "revised_actuals": marked("revised trade figures"),
     "tariffs": marked("new tariffs"),

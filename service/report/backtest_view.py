@@ -15,6 +15,9 @@ YARDSTICKS: Final[dict[str, str]] = {
 }
 """Models anyone could run by hand: the same month a year before, and the latest month."""
 
+OURS: Final = "magnetcast"
+"""Name of the forecast beside the yardsticks, whichever model made it."""
+
 METRICS: Final = ("wape", "mase", "sql", "value_added")
 """Compared here; coverage comes from ``models.evaluation.coverage``."""
 
@@ -44,7 +47,7 @@ class ScoreRow:
     @property
     def model_name(self) -> str:
         """Return the model in words."""
-        return gettext(YARDSTICKS[self.model]) if self.yardstick else self.model
+        return gettext(YARDSTICKS[self.model]) if self.yardstick else OURS
 
 
 @dataclass(frozen=True, slots=True)

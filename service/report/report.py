@@ -13,7 +13,14 @@ from service.charts.fan_charts import fan_png
 from service.charts.publication_charts import OVERVIEW_ALT, overview_png, overview_svg
 from service.queries.sums import copula_of
 from service.report import view
-from service.report.backtest_view import YARDSTICKS, comparisons, losses, models_of, score_rows
+from service.report.backtest_view import (
+    OURS,
+    YARDSTICKS,
+    comparisons,
+    losses,
+    models_of,
+    score_rows,
+)
 from service.templating import environment
 from service.wording import full_words_of
 from store.errors import DataError, first_few
@@ -192,7 +199,7 @@ def _render_page(report: ReportInput, fans: list[Fan]) -> str:
             overall=overall,
             held=[fan for fan in fans if fan.coverage],
             by_destination=comparisons(single),
-            models=[YARDSTICKS.get(model, model) for model in models_of(single)],
+            models=[YARDSTICKS.get(model, OURS) for model in models_of(single)],
             losses=losses(scores if report.sections else overall),
             suspicious=report.suspicious.to_dict("records"),
             statuses=view.statuses(sections),

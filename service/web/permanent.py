@@ -97,6 +97,13 @@ async def docs_route(request: Request) -> Response:
     return reply(request, answer_of(shown.encode(), HTML))
 
 
+@router.get("/method")
+async def method_route(request: Request, shared: Shared) -> Response:
+    """Show how the forecast is made, whose data it uses and whom to ask."""
+    shown = bare_page("method.html.j2", here="/method", contact=shared.contact)
+    return reply(request, answer_of(shown.encode(), HTML))
+
+
 def operations(document: Mapping[str, Any]) -> dict[str, list[Record]]:
     """Return the operations of an OpenAPI document by their group, in its order."""
     groups: dict[str, list[Record]] = {}

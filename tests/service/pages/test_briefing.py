@@ -38,7 +38,7 @@ def test_a_page_says_by_how_much_the_medians_moved_and_why(engine: Engine) -> No
 
     assert "Compared with the forecast of 24 November 2026, the medians of" in text
     assert "higher in sum (+10.0%)" in text
-    assert "Newly published trade figures: +12 t; passage of time: \N{MINUS SIGN}2 t." in text
+    assert "Newly published trade figures: +12 t; later forecast date: \N{MINUS SIGN}2 t." in text
 
 
 def test_a_second_publication_of_a_day_is_compared_with_the_first(engine: Engine) -> None:
