@@ -51,10 +51,16 @@ def paired_svg(pair: Pair, *, label: str) -> str:
     return svg(lambda: _draw(pair, _WIDE), prefix="what-if", label=label)
 
 
-def phone_paired_svg(pair: Pair, *, label: str) -> str:
-    """Draw both on a narrow sheet, with few months of history; ``label`` is the alt text."""
+def phone_paired_svg(pair: Pair, *, label: str, name: str = "what-if-phone") -> str:
+    """Draw both on a narrow sheet, with few months of history.
+
+    Args:
+        pair: What to draw.
+        label: The alt text.
+        name: Begins the ids within; another for each chart of a page.
+    """
     few = replace(pair, fan=pair.fan.for_phones())
-    return svg(lambda: _draw(few, _PHONE), prefix="what-if-phone", label=label)
+    return svg(lambda: _draw(few, _PHONE), prefix=name, label=label)
 
 
 Box = tuple[float, float, float, float]

@@ -185,7 +185,11 @@ def _choice(checked: CheckedForm, name: str, allowed: Collection[str]) -> str:
 
 def _number(checked: CheckedForm, name: str, low: int, high: int, *, needed: bool = False) -> str:
     value = checked.form.texts[name]
-    return _in_range(checked, name, value, low, high) if value or needed else ""
+    if value:
+        return _in_range(checked, name, value, low, high)
+    if needed:
+        checked.errors[name] = f"Missing. Enter a number from {low} to {high}."
+    return ""
 
 
 def _in_range(checked: CheckedForm, name: str, value: str, low: int, high: int) -> str:

@@ -21,6 +21,7 @@ from service.language.phrases import gettext, is_shown, marked
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
 from service.templating import environment
+from service.web.cards import with_heads
 from service.wording import MISSING, file_of, home_of, query_of
 from store.errors import DataError
 from store.numbers import as_entered, plain_number
@@ -99,7 +100,7 @@ def _rendered(template: str, **values: Any) -> str:  # noqa: ANN401 - values of 
         .get_template(f"{SITE}{template}")
         .render(page_language=choice, languages=LANGUAGES, tags=TAGS, **values)
     )
-    return keep_language(text, choice)
+    return keep_language(with_heads(text), choice)
 
 
 @cache

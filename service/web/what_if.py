@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -137,7 +138,8 @@ class Result:
     @property
     def phone_chart(self) -> str:
         """Draw the chart on a narrow sheet."""
-        return phone_paired_svg(self.pair, label=self.label)
+        name = f"kept-{crc32(self.query.encode())}" if self.query else "what-if-phone"
+        return phone_paired_svg(self.pair, label=self.label, name=name)
 
 
 def what_if_page(

@@ -64,9 +64,15 @@ def test_a_phone_needs_no_sideways_scroll(browser: Browser, address: str, path: 
     watch.page.goto(path)
 
     widths = watch.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    cut, nameless = watch.page.evaluate(
+        "[[...document.querySelectorAll('table.cards')]"
+        ".filter(e => e.scrollWidth > e.parentElement.clientWidth).length,"
+        " document.querySelectorAll('table.cards tbody :is(th, td):not([data-head])').length]"
+    )
 
     watch.page.context.close()
     assert widths == [360, 360]
+    assert (cut, nameless) == (0, 0)
 
 
 @pytest.mark.parametrize("path", ["/", "/destinations/USA"])

@@ -7,10 +7,12 @@ from playwright.sync_api import Browser, expect
 
 from tests.service.asking import Asked
 from tests.service.browsing import opened
+from tests.service.serving import ENDING_S
 
 pytestmark = pytest.mark.slow
 
 ANSWERED = "/what-if?destination=USA&worked=us-truce-ends"
+PATIENT_MS = 1000.0 * ENDING_S
 WRONG = "/what-if?destination=USA&tariff_importer=USA&tariff_kind=rate&tariff_value=soon"
 
 
@@ -80,11 +82,11 @@ def test_a_slider_moves_its_number_and_the_result_follows(browser: Browser, aske
     calm = page.locator("#result .lead").inner_text()
 
     percent.fill("60")
-    expect(page.locator("#result .lead")).not_to_have_text(calm)
+    expect(page.locator("#result .lead")).not_to_have_text(calm, timeout=PATIENT_MS)
     first = page.locator("#result .lead").inner_text()
     start.focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#result .lead")).not_to_have_text(first)
+    expect(page.locator("#result .lead")).not_to_have_text(first, timeout=PATIENT_MS)
 
     assert page.get_by_label("Percent", exact=True).input_value() == "60"
     begins = page.get_by_label("In force from", exact=True).first.input_value()
@@ -110,12 +112,12 @@ def test_a_wrong_number_is_marked_at_its_field_without_a_new_page(
     percent.fill("soon")
     percent.blur()
 
-    expect(page.locator("#tariff_value-wrong")).to_contain_text("is not a number")
+    expect(page.locator("#tariff_value-wrong")).to_contain_text('"soon" is not', timeout=PATIENT_MS)
     expect(percent).to_have_attribute("aria-invalid", "true")
     percent.fill("60")
     percent.blur()
-    expect(page.locator("#tariff_value-wrong")).to_be_empty()
-    expect(page.locator("#result .lead")).to_contain_text("in total instead of")
+    expect(page.locator("#tariff_value-wrong")).to_be_empty(timeout=PATIENT_MS)
+    expect(page.locator("#result .lead")).to_contain_text("in total instead of", timeout=PATIENT_MS)
     page.context.close()
 
 

@@ -82,6 +82,7 @@ def test_announced_acts_get_the_probability_typed() -> None:
     ("fields", "name", "said"),
     [
         ({**TARIFF, "tariff_value": "soon"}, "tariff_value", '"soon" is not a number'),
+        ({**TARIFF, "tariff_value": ""}, "tariff_value", "Missing. Enter a number from 0 to 1000"),
         ({**TARIFF, "tariff_value": "1001"}, "tariff_value", "1001 is out of range"),
         ({**TARIFF, "tariff_value": "-1"}, "tariff_value", "-1 is out of range. Expected 0 to"),
         ({**TARIFF, "tariff_importer": "XXX"}, "tariff_importer", "'XXX' is not in the list"),
@@ -208,6 +209,8 @@ def test_results_are_kept_side_by_side_in_the_address(asked: Asked) -> None:
     sides = re.findall(r'<th scope="col" class="wide">([^<]+)', both.text)
     assert sides == [f"Tariff in United States: {rate}% from 2027-01-01" for rate in (30, 60)]
     assert both.text.count('name="beside"') == 1
+    ids = re.findall(r' id="([^"]+)"', both.text)
+    assert len(ids) == len(set(ids))
     address = re.search(r'href="([^"]+)">CSV of all', both.text)
     assert address is not None
     rows = list(csv.DictReader(asked.client.get(unescape(address[1])).text.splitlines()))
