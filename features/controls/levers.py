@@ -192,7 +192,7 @@ def warnings_of(origin: Origin, levers: Levers) -> list[ScenarioWarning]:
     late = [one for one in levers.all if month_number(_start_of(one)) > origin.targets[-1]]
     found += [
         ScenarioWarning(
-            (), f"{_name_of(one)} binds after {last}, the last month forecast: no effect shows"
+            (), f"{_name_of(one)} starts after {last}, the last month forecast, and shows no effect"
         )
         for one in late
     ]
@@ -221,13 +221,13 @@ def _of_tariff(origin: Origin, lever: TariffLever) -> list[ScenarioWarning]:
     texts = []
     if asked > highest:
         texts.append(
-            f"{asked:g} percent lies above {highest:g}, the highest rate on record: "
-            f"answered as {highest:g}"
+            f"a rate of {asked:g}% is above the highest on record, {highest:g}%, and is computed "
+            "as that"
         )
     if asked < 0:
-        texts.append(f"{asked:g} percent lies below nothing: answered as 0")
+        texts.append(f"a rate of {asked:g}% is below zero and is computed as 0%")
     if np.isnan(known):
-        texts.append(f"no rate of {lever.importer} is known: counted from 0")
+        texts.append(f"the present rate of {lever.importer} is not known and counts as 0%")
     return [ScenarioWarning(hit, text) for text in texts]
 
 
@@ -240,22 +240,18 @@ def _of_act(origin: Origin, act: Act) -> list[ScenarioWarning]:
     hit = tuple(member for place in places for member in origin.affected_by(place))
     is_control = instrument in INSTRUMENTS and direction == "restrictive"
     if is_control and float(act_strength(row)[0]) < STRONG:
-        return [
-            ScenarioWarning(hit, f"{act.event_id} is too weak by its wording to count as a control")
-        ]
+        return [ScenarioWarning(hit, f"{act.event_id} is worded too weakly to count as a control")]
     if (passing := row[KEPT_PCT].iloc[0]) == passing:
         then = replace(origin, events=changed)
         spells = [one for one in controls_at(then) if one.event_id == act.event_id]
         if spells and all(one.seen(origin) for one in spells):
-            text = f"{act.event_id} has been felt: the share assumed to pass is not counted"
+            text = f"{act.event_id} shows in past months; the share assumed to pass is ignored"
             return [ScenarioWarning(hit, text)]
-        return [
-            ScenarioWarning(hit, f"that {passing:g} percent still pass is assumed, not estimated")
-        ]
+        return [ScenarioWarning(hit, f"that {passing:g}% still pass is assumed, not estimated")]
     if text := _of_easing(act, instrument, row["effective_to"].iloc[0]):
         return [ScenarioWarning(hit, text)]
     if not is_control and instrument not in TRUCES and act.is_new:
-        text = f"{instrument} is answered by what the trained model learned of such acts: little"
+        text = f"little is known of acts of the kind {instrument}; their effect may be larger"
         return [ScenarioWarning(hit, text)]
     return []
 
@@ -265,5 +261,5 @@ def _of_easing(act: Act, instrument: str, end: pd.Timestamp | None) -> str:
     if not act.is_new or act.given.get("direction") != "easing":
         return ""
     if instrument in TRUCES and instrument != RELAXATION and pd.isna(end):
-        return f"{act.event_id} puts nothing off without effective_to: a truce needs an end"
+        return f"{act.event_id} has no effect without an end (effective_to), as a truce needs one"
     return ""

@@ -93,7 +93,7 @@ def words_of(effect: PolicyEffect, analogs: Sequence[Analog]) -> str:
         return ""
     materials = sorted({analog.material.split(":")[0].split(" (")[0] for analog in analogs})
     acts = ", ".join(control.event_id for control in effect.controls)
-    return f"{acts}: answered from {len(analogs)} controls on {', '.join(materials)}"
+    return f"{acts}: estimated from {len(analogs)} controls on {', '.join(materials)}"
 
 
 LAG: Final = 1

@@ -60,7 +60,7 @@ def notes_of(snapshot: ScenarioSnapshot, scenario: Scenario, *, is_same: bool) -
     known = controls_at(then)
     probable = tuple(chances_text(one) for one in known if one.chances != CERTAIN)
     if is_same:
-        return ("Nothing differs: what is asked changes no month of this forecast.", *probable)
+        return ("This scenario changes no month of the forecast.", *probable)
     compared = with_levers(origin, scenario.against or Levers())
     before = {(one.event_id, one.bound) for one in controls_at(compared)}
     new = [
@@ -70,7 +70,10 @@ def notes_of(snapshot: ScenarioSnapshot, scenario: Scenario, *, is_same: bool) -
     texts = *(_note(one, lessons, origin) for one in new if one.passing is None), *probable
     if scenario.against is None:
         return texts
-    return ("Base is what the scenario is compared with (against), not the forecast.", *texts)
+    return (
+        "Compared with the alternative that it names (against), not with the forecast.",
+        *texts,
+    )
 
 
 def chances_text(control: Control) -> str:
@@ -82,22 +85,22 @@ def chances_text(control: Control) -> str:
 def _note(control: Control, lessons: tuple[Analog, ...], origin: Origin) -> str:
     """Say what a control's answer rests on, and how long its trade would take to come back."""
     if not lessons:
-        return f"{control.event_id} is not answered: no past control is known by then."
+        return f"No effect of {control.event_id} is computed: no past control is known by then."
     response = Response(lessons)
     age = control.age(origin.targets)
     counted = response.influence(age[age > 0], instrument=control.instrument)
     most = max(counted, key=counted.__getitem__)
     material = next(one.material for one in lessons if one.event_id == most)
     carried = (
-        f"; one past event carries {counted[most]:.0%} of it: {most} ({material})"
+        f"; {counted[most]:.0%} of the weight is on one of them, {most} ({material})"
         if counted[most] >= CARRIES
-        else f"; {most} ({material}) counts most, {counted[most]:.0%}"
+        else f"; {most} ({material}) has the most weight, {counted[most]:.0%}"
     )
     same = sum(one.instrument == control.instrument for one in lessons)
     lacking = "" if same else f", none of them a {control.instrument}"
     recovery = recovery_of(response, instrument=control.instrument)
     return (
-        f"{control.event_id} from {control.bound:%Y-%m-%d}: answered from {len(lessons)} past "
+        f"{control.event_id} from {control.bound:%Y-%m-%d}: estimated from {len(lessons)} past "
         f"controls{lacking}{carried}. Of what it stops, {recovery.words}."
     )
 

@@ -136,46 +136,46 @@ def test_the_eu_charges_its_members() -> None:
     [
         pytest.param(
             "tariffs: [{importer: USA, rate_pct: 120, effective_from: 2020-10-01}]",
-            "120 percent lies above 102.1",
+            "a rate of 120% is above the highest on record, 102.1%",
             id="above the record",
         ),
         pytest.param(
             "tariffs: [{importer: USA, add_points: -10, effective_from: 2020-10-01}]",
-            "-7.9 percent lies below nothing: answered as 0",
+            "a rate of -7.9% is below zero and is computed as 0%",
             id="below nothing",
         ),
         pytest.param(
             "tariffs: [{importer: ROW, add_points: 5, effective_from: 2020-10-01}]",
-            "no rate of ROW is known: counted from 0",
+            "the present rate of ROW is not known and counts as 0%",
             id="no known rate",
         ),
         pytest.param(
             "tariffs: [{importer: USA, rate_pct: 9, effective_from: 2022-10-01}]",
-            "the tariff of USA binds after 2021-06",
+            "the tariff of USA starts after 2021-06",
             id="too late",
         ),
         pytest.param(
             "events: [{event_id: n, instrument: export_control, destinations: [JPN], "
             "products: dual-use items, effective_from: 2020-10-01}]",
-            "n is too weak by its wording",
+            "n is worded too weakly",
             id="weak wording",
         ),
         pytest.param(
             "events: [{event_id: n, instrument: export_control, destinations: [JPN], "
             "products: dual-use items, effective_from: 2020-10-01, kept_pct: 0}]",
-            "n is too weak by its wording",
+            "n is worded too weakly",
             id="weak wording with a share assumed",
         ),
         pytest.param(
             "events: [{event_id: n, instrument: export_ban, destinations: [JPN], "
             "effective_from: 2022-10-01}]",
-            "n binds after 2021-06",
+            "n starts after 2021-06",
             id="act too late",
         ),
         pytest.param(
             "events: [{event_id: n, instrument: truce, destinations: [JPN], "
             "effective_from: 2020-10-01}]",
-            "a truce needs an end",
+            "as a truce needs one",
             id="truce without end",
         ),
     ],
@@ -190,7 +190,7 @@ def test_a_share_assumed_of_a_felt_control_is_said_not_to_count() -> None:
 
     (warned,) = warnings_of(asked.origin, levers)
 
-    assert warned.text == "felt has been felt: the share assumed to pass is not counted"
+    assert warned.text == "felt shows in past months; the share assumed to pass is ignored"
 
 
 def test_a_truce_with_an_end_gets_no_warning() -> None:

@@ -139,7 +139,7 @@ def test_a_rate_beyond_the_record_gets_the_highest_on_it_and_a_warning() -> None
     )
 
     assert beyond.loc[("USA", "2021-01"), "warning"] == (
-        "400 percent lies above 102.1, the highest rate on record: answered as 102.1"
+        "a rate of 400% is above the highest on record, 102.1%, and is computed as that"
     )
     assert beyond.loc[("JPN", "2021-01"), "warning"] == ""
     assert highest.loc[("USA", "2021-01"), "warning"] == ""
@@ -170,7 +170,7 @@ def test_what_carries_the_answer_is_said() -> None:
     notes = paired(alone, make_scenario(DUTY, alone)).notes
 
     assert len(notes) == 1
-    assert "one past event carries 100% of it: 2019-12-only (gallium)" in notes[0]
+    assert "100% of the weight is on one of them, 2019-12-only (gallium)" in notes[0]
     assert "months until 80% of the level before" in notes[0]
 
 
@@ -178,7 +178,7 @@ def test_nothing_new_is_said_so() -> None:
     result = make_standing()
 
     assert paired(result, make_scenario("events: []", result)).notes == (
-        "Nothing differs: what is asked changes no month of this forecast.",
+        "This scenario changes no month of the forecast.",
     )
 
 
@@ -239,7 +239,7 @@ def test_a_control_that_no_past_one_answers_is_said_so() -> None:
     asked = make_scenario(BAN + TARIFF % ("60", "2020-09-01"), alone)
 
     assert paired(alone, asked).notes == (
-        "2020-10-ban is not answered: no past control is known by then.",
+        "No effect of 2020-10-ban is computed: no past control is known by then.",
     )
 
 
@@ -248,7 +248,7 @@ def test_base_is_said_to_be_what_is_compared_with() -> None:
 
     notes = paired(result, make_scenario(BAN + "against: {events: []}", result)).notes
 
-    assert notes[0].startswith("Base is what the scenario is compared with")
+    assert notes[0].startswith("Compared with the alternative")
 
 
 def test_an_instrument_no_response_answers_is_warned_of() -> None:
@@ -257,7 +257,7 @@ def test_an_instrument_no_response_answers_is_warned_of() -> None:
         make_standing(events=make_events(NEUTRAL)),
     )
 
-    assert table.loc[("JPN", "2020-12"), "warning"].startswith("quota is answered by what")
+    assert table.loc[("JPN", "2020-12"), "warning"].startswith("little is known of acts")
 
 
 def test_a_licence_lets_nothing_pass_a_ban() -> None:
