@@ -13,6 +13,7 @@ from starlette.responses import Response
 from service.errors import NoAnswerError, ScenarioRefusedError, UnknownError
 from service.http.replies import reply
 from service.http.responses import Answer, answer_of
+from service.language.choice import chosen
 from service.live.publication import Publication
 from service.queries.history import known_destination
 from service.scenarios.queue import ScenarioQueue
@@ -125,7 +126,7 @@ async def what_if_route(
 ) -> Response:
     """Show a scenario, or the form to define one."""
     now = shared.live.clock()
-    key = (current.key, now.date(), scenario.view.query)
+    key = (current.key, now.date(), scenario.view.query, chosen())
     found: Answer | None = shared.scenario_pages.get(key)
     if found is not None:
         return scripted(reply(request, found))
