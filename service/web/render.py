@@ -215,7 +215,7 @@ def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
     if not re.fullmatch(MONTH_PATTERN, text):
         raise DataError(
             gettext(
-                "“%(text)s” is not a month. Write %(name)s as YYYY-MM, e.g. 2026-12.",
+                '"%(text)s" is not a month. Write %(name)s as YYYY-MM, e.g. 2026-12.',
                 text=text[:40],
                 name=name,
             )

@@ -249,7 +249,7 @@ def test_the_forms_are_for_the_goods_that_are_chosen(desk: TestClient, client: T
     assert re.findall(r'value="(\w+)"', chooser) == ["85051110", GOODS]
     assert '<option value="FRA">France</option>' not in magnets
     assert '<option value="FRA">France</option>' in other
-    assert f"Record a need of commodity {GOODS}" in other
+    assert f"Record a need: commodity {GOODS}" in other
     assert other.count(f'<input type="hidden" name="commodity" value="{GOODS}">') == 2
     picked = desk.get(f"/needs?{OTHER}&destination=FRA").text
     assert '<option value="FRA" selected>France</option>' in picked
@@ -272,7 +272,7 @@ def test_forms_of_other_goods_write_and_lead_back_to_them(desk: TestClient) -> N
         (303, f"/goods/{GOODS}/destinations/USA#months-head"),
     ]  # fmt: skip
     page = desk.get("/needs").text
-    assert f"50&nbsp;t a month of commodity {GOODS} for" in page
+    assert f"commodity {GOODS}, 50&nbsp;t a month for" in page
     assert f'<a href="/goods/{GOODS}/destinations/FRA">France</a>' in page
     assert f"commodity {GOODS}, France" in page
     assert f"/api/v1/needs?format=csv&amp;limit=1000&amp;{OTHER}" in page
