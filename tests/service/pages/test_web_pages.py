@@ -169,7 +169,7 @@ def test_a_destination_shows_chart_reasons_events_tariffs_and_files(client: Test
     assert "medians published before" in page
     assert "tariff step (listed on the page)" in page
     assert "Level of the last three months: +" in page
-    assert "<strong>10 Apr 2025</strong>: IEEPA reciprocal 125%" in page
+    assert '<strong>10 Apr 2025</strong>: <span lang="en">IEEPA reciprocal 125%' in page
     assert 'class="text kind-estimated">estimated' in page
     for file in ("forecast.xlsx", "fan.png", "format=csv", "/api/v1/forecasts/USA"):
         assert file in page
