@@ -21,11 +21,10 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 HEADS: Final = ("p10", "p50", "p90")
 """Names of the boosters; each learned that quantile of the log ratio to the recent level."""
 
-CARD_FORMAT: Final = 2
-"""Layout of ``card.json`` that training writes: with ``TREES_WEIGHT``."""
-
-CARD_FORMATS: Final = (1, CARD_FORMAT)
-"""Layouts that this script reads; in the first all weight is on the trees."""
+CARD_FORMATS: Final = (1, 2)
+"""Layouts of ``card.json`` that this script reads; in the first all weight is on the trees."""
+CARD_FORMAT: Final = CARD_FORMATS[-1]
+"""Layout that training writes: with ``TREES_WEIGHT``."""
 
 HORIZON: Final = "horizon"
 LEVEL: Final = "level_tonnes"
@@ -77,8 +76,7 @@ def check_columns(card: Mapping[str, object], rows: pd.DataFrame) -> None:
     Raises:
         ValueError: A column is missing.
     """
-    missing = sorted(set(needed_columns(card)) - set(rows.columns))
-    if missing:
+    if missing := sorted(set(needed_columns(card)) - set(rows.columns)):
         shown = ", ".join([*missing[:5], *(["..."] if len(missing) > 5 else [])])  # noqa: PLR2004
         raise ValueError(
             f"{len(missing)} columns are missing from the rows to predict: {shown}. "
@@ -155,13 +153,8 @@ def quantiles_of(
 ) -> pd.DataFrame:
     """Return the distribution in tonnes that head values mean, as :func:`predict_quantiles`.
 
-    Args:
-        values: What the low, middle and high head say of each row: log ratios to the recent level.
-        card: As for :func:`predict_quantiles`.
-        rows: As there, without features.
-
-    Raises:
-        ValueError: Horizon, level or offset is not a finite number.
+    Card and rows are as there, rows without features. A horizon, level or offset that is not a
+    finite number raises ``ValueError``.
     """
     names = quantile_names(card)
     level, offset = (_finite(rows, column) for column in (LEVEL, OFFSET))
@@ -198,8 +191,7 @@ def _vector(values: object) -> _Floats:
 def _finite(rows: pd.DataFrame, column: str) -> _Floats:
     """Return a column as floats, all of them finite."""
     values = rows[column].to_numpy(dtype=np.float64)
-    bad = int((~np.isfinite(values)).sum())
-    if bad:
+    if bad := int((~np.isfinite(values)).sum()):
         raise ValueError(
             f"{bad} of {len(values)} rows to predict have no finite {column}. "
             "Expected a number in each row: only features may be missing. "
@@ -237,8 +229,7 @@ def _places(horizon: _Floats, count: int) -> npt.NDArray[np.intp]:
 
 def _log_quantiles(values: HeadValues, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
     """Return the quantiles of the log ratio, one row per forecast, non-decreasing along a row."""
-    low, middle, high = values
-    shift = _vector(card["shift"])
+    (low, middle, high), shift = values, _vector(card["shift"])
     by_name = cast("Mapping[str, object]", card["score_quantiles"])
     scores = np.column_stack([_vector(by_name[name]) for name in quantile_names(card)])
     place = _places(_finite(rows, HORIZON), len(shift))
@@ -246,15 +237,13 @@ def _log_quantiles(values: HeadValues, card: Mapping[str, object], rows: pd.Data
     apart = spread[:, np.newaxis] * scores[place]
     if HISTORY_WEIGHT in card:
         apart = apart * _widening(apart, card, rows)[:, np.newaxis]
-    centre = middle + shift[place]
-    return np.sort(centre[:, np.newaxis] + apart, axis=1)
+    return np.sort((middle + shift[place])[:, np.newaxis] + apart, axis=1)
 
 
 def _widening(apart: _Floats, card: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
     """Return what bands grow by as past months' standard errors enter in squares, one a row."""
     stderr = np.nan_to_num(rows[HISTORY_STDERR].to_numpy(dtype=np.float64))
-    own = (apart[:, -2] - apart[:, 1]) / NORMAL_80
-    own = np.maximum(own, cast("float", card["floor_spread"]))
+    own = np.maximum((apart[:, -2] - apart[:, 1]) / NORMAL_80, cast("float", card["floor_spread"]))
     return np.asarray(np.hypot(1.0, cast("float", card[HISTORY_WEIGHT]) * stderr / own))
 
 
