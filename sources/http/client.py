@@ -19,7 +19,6 @@ from sources.http.faults import (
     Explain,
     Params,
     RetryPolicy,
-    parse_date,
     parse_retry_after,
     unexplained,
 )
@@ -181,7 +180,8 @@ class HttpClient:
         except (httpx.TransportError, httpx.DecodingError) as err:
             return _TransientFailure(self._transport_reason(err), cause=err)
         date = response.headers.get("Date", "")
-        self.answered_at = parse_date(date) or self.answered_at
+        sent = faults.answer_time(date, response.headers.get("Age", ""))
+        self.answered_at = sent or self.answered_at
         is_void = response.status_code == HTTPStatus.NO_CONTENT and not call.may_be_empty
         if response.status_code in faults.TRANSIENT or is_void:
             asked = parse_retry_after(response.headers.get("Retry-After", ""), date)

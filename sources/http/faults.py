@@ -60,11 +60,17 @@ def parse_retry_after(retry_after: str, date: str) -> float | None:
     return max(0.0, gap.total_seconds())
 
 
-def parse_date(date: str) -> pd.Timestamp | None:
-    """Return the moment of a ``Date`` header (UTC); None if absent or not understood."""
+def answer_time(date: str, age: str) -> pd.Timestamp | None:
+    """Return when an answer was sent (UTC); None if the provider does not say.
+
+    Args:
+        date: Its ``Date`` header.
+        age: Its ``Age`` header: seconds that it lay in a cache on the way, empty if in none.
+    """
     try:
-        return pd.Timestamp(parsedate_to_datetime(date)).tz_convert("UTC")
-    except (ValueError, TypeError):
+        waited = pd.Timedelta(seconds=int(age or 0))
+        return pd.Timestamp(parsedate_to_datetime(date)).tz_convert("UTC") + waited
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+import pandas as pd
 import pytest
 from pydantic import SecretStr
 
 from sources.http.cache import CacheEntry, HttpCache, sha256
 from sources.http.client import HttpClient
-from sources.http.faults import RetryPolicy, TooMuchError, parse_retry_after
+from sources.http.faults import RetryPolicy, TooMuchError, answer_time, parse_retry_after
 from sources.http.transport import ApiKeys, sent_as
 from store.errors import SourceError
 from store.settings import Settings
@@ -381,3 +382,18 @@ def kept_statuses(settings: Settings) -> set[int]:
 
 def files_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("date", "age", "sent"),
+    [
+        ("Tue, 24 Nov 2026 10:00:00 GMT", "", "2026-11-24T10:00:00Z"),
+        ("Tue, 24 Nov 2026 10:00:00 GMT", "259200", "2026-11-27T10:00:00Z"),
+        ("yesterday", "", None),
+        ("Tue, 24 Nov 2026 10:00:00 GMT", "9" * 30, None),
+    ],
+)
+def test_an_answer_that_lay_in_a_cache_was_sent_later_than_it_is_dated(
+    date: str, age: str, sent: str | None
+) -> None:
+    assert answer_time(date, age) == (sent and pd.Timestamp(sent))
