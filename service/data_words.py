@@ -91,3 +91,20 @@ def statement_words(statement: str) -> str:
 def months_in_words(first: str, last: str) -> str:
     """Return a run of months as figures name them, ``YYYY-MM``."""
     return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
+
+
+MATERIALS: Final = (
+    marked("antimony"), marked("artificial graphite"), marked("bismuth"), marked("dysprosium"),
+    marked("gadolinium"), marked("gallium"), marked("germanium"), marked("holmium"),
+    marked("indium"), marked("lithium battery materials"), marked("lutetium"),
+    marked("molybdenum"), marked("natural graphite"), marked("rare earths (all)"),
+    marked("samarium"), marked("scandium"), marked("silver"), marked("superhard materials"),
+    marked("tellurium"), marked("terbium"), marked("tungsten"), marked("yttrium"),
+)  # fmt: skip
+"""Minerals whose past controls a forecast learns from."""
+
+
+def material_words(material: str) -> str:
+    """Return a mineral in words, before a colon where a part of its trade is named."""
+    whole, colon, part = material.partition(":")
+    return f"{gettext(whole)}{colon}{part}" if whole in MATERIALS else material

@@ -9,8 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service import data_words, wording
-from service.language.formats import separated
-from service.language.phrases import translated, translated_many
+from service.language.formats import percentage, separated
+from service.language.phrases import is_shown, translated, translated_many
 from store.hidden_text import visible
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -22,6 +22,11 @@ def web_address(text: object) -> str:
     return address if urlsplit(address).scheme in {"http", "https"} else ""
 
 
+def english_mark(text: str) -> Markup:
+    """Return the attribute of an element whose text is not in the page's language but English."""
+    return Markup("" if is_shown(text) else ' lang="en"')  # noqa: S704
+
+
 _FILTERS: Final = (
     wording.tonnes,
     wording.signed_tonnes,
@@ -29,6 +34,7 @@ _FILTERS: Final = (
     wording.signed_percent,
     wording.number,
     web_address,
+    english_mark,
     wording.chance_words,
     wording.name_of,
     wording.scope_name,
@@ -37,6 +43,7 @@ _FILTERS: Final = (
     data_words.instrument_words,
     data_words.direction_words,
     separated,
+    percentage,
     wording.coverage_words,
     data_words.measure_words,
     data_words.statement_words,

@@ -22,6 +22,7 @@ from service.charts.plotting import (
     shade_past,
     with_bridge,
 )
+from service.language.phrases import gettext
 from service.scenarios.scenario_schema import SIDES
 from store.vocabulary import QUANTILE_COLUMNS
 
@@ -131,26 +132,28 @@ def _plot_difference(axes: Axes, table: pd.DataFrame) -> None:
         bottom, top = min(float(low.min()), -0.1 * edge), max(float(high.max()), 0.1 * edge)
         axes.set_ylim(1.1 * bottom, 1.1 * top)
     quiet_tonnes(axes, most_ticks=4)
-    axes.set_ylabel("difference, t")
+    axes.set_ylabel(gettext("difference, t"))
 
 
 def _entries(pair: Pair) -> list[Artist]:
     """Explain every mark."""
     found: list[Artist] = []
     for name in SIDES:
-        side = pair.base_label if name == "base" else name
+        side = pair.base_label if name == "base" else gettext("scenario")
         dashes = (0, (4, 2)) if name == "base" else "solid"
         ink = COLOURS[LINES[name]]
-        found.append(Line2D([], [], color=ink, lw=2, ls=dashes, label=f"{side}, median"))
+        found.append(
+            Line2D([], [], color=ink, lw=2, ls=dashes, label=gettext("%(side)s, median", side=side))
+        )
         found.append(
             Patch(
                 facecolor=COLOURS[FILLS[name]], edgecolor=ink, alpha=SEEN_THROUGH,
-                label=f"{side}, 80% band",
+                label=gettext("%(side)s, 80%% band", side=side),
             )
         )  # fmt: skip
-    found += [dots("observed", [], [], label="observed month")]
-    found += [dots("derived", [], [], label="derived month")]
-    found.append(Line2D([], [], color=COLOURS["faint"], lw=1.3, label="estimated month"))
+    found += [dots("observed", [], [], label=gettext("observed month"))]
+    found += [dots("derived", [], [], label=gettext("derived month"))]
+    found.append(Line2D([], [], color=COLOURS["faint"], lw=1.3, label=gettext("estimated month")))
     if pair.fan.as_of > pair.fan.cutoff_end:
-        found.append(Patch(color=COLOURS["past"], label="past, not yet published"))
+        found.append(Patch(color=COLOURS["past"], label=gettext("past, not yet published")))
     return found

@@ -19,11 +19,13 @@ _FILES: Final = (".csv", ".xlsx", ".png", ".yaml", "/answer.json")
 """Files are the same in all languages."""
 
 _READY: Final = re.compile(
-    r"/(goods(/[^/]+)?)?(/?destinations/.*|/?track-record)?|/(overrides|needs|alert-rules|policy)(/.*)?|/publications/.*"
+    r"/(goods(/[^/]+)?)?(/?destinations/.*|/?track-record)?|/(overrides|needs|alert-rules|policy|what-if)(/.*)?|/publications/.*"
 )
 """Pages that are in all languages as a whole; the others are English."""
 
-_LINK: Final = re.compile(r'( href="| action="|-source=")(/(?!api/|static/)[^"#]*)')
+_LINK: Final = re.compile(
+    r'( href="|(?<!method="get") action="|-source=")(/(?!api/|static/)[^"#]*)'
+)
 _SEARCH: Final = re.compile(r'<form [^>]*method="get"[^>]*>')
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+from service.language.choice import DEFAULT, language
+from service.language.phrases import Sentence, gettext, marked
 from service.web.levers import (
     ACTS,
     CHANCE,
@@ -42,9 +44,13 @@ class CheckedForm:
     @property
     def text(self) -> str:
         """Return the scenario as YAML; only valid without errors."""
-        title = "; ".join(self.title)
-        name = json.dumps(title[:1].upper() + title[1:], ensure_ascii=False)
-        return "\n".join([f"name: {name}", *self.lines, ""])
+        return "\n".join([f"name: {json.dumps(self.name, ensure_ascii=False)}", *self.lines, ""])
+
+    @property
+    def name(self) -> str:
+        """Return the name of the scenario in the language in use."""
+        title = gettext("; ").join(self.title)
+        return Sentence(title[:1].upper() + title[1:])
 
 
 def check(form: LeverForm, choices: LeverChoices) -> CheckedForm:
@@ -78,8 +84,12 @@ def _tariff(checked: CheckedForm) -> list[str]:
     value = _number(checked, "tariff_value", low, HIGHEST_PCT, needed=True)
     announced, begins = _announced_and_begins(checked, "tariff")
     ends = _day(checked, "tariff_to", not_before=begins)
-    points = "" if kind == "rate" else "added "
-    checked.title.append(f"tariff in {name_of(importer)}: {points}{value}% from {begins}")
+    words = {"place": name_of(importer), "rate": value, "day": begins}
+    checked.title.append(
+        gettext("tariff in %(place)s: %(rate)s%% from %(day)s", **words)
+        if kind == "rate"
+        else gettext("tariff in %(place)s: added %(rate)s%% from %(day)s", **words)
+    )
     entry = {
         "importer": importer,
         "rate_pct" if kind == "rate" else "add_points": value,
@@ -97,12 +107,18 @@ def _licence(checked: CheckedForm) -> list[str]:
     announced, begins = _announced_and_begins(checked, "licence")
     kept = _number(checked, "licence_kept", 0, 100)
     if kept and kind == "export_licence_relaxation":
-        checked.errors["licence_kept"] = (
+        checked.errors["licence_kept"] = gettext(
             "A relaxation blocks nothing. Leave this empty, or choose a licensing requirement or "
             "a ban."
         )
-    words = LICENCE_KINDS.get(kind, kind).lower()
-    checked.title.append(f"{words} for {name_of(place)} from {begins}")
+    checked.title.append(
+        gettext(
+            "%(measure)s for %(place)s from %(day)s",
+            measure=_begun(gettext(LICENCE_KINDS.get(kind, kind))),
+            place=name_of(place),
+            day=begins,
+        )
+    )
     entry = {
         "event_id": f"{begins[:7]}-what-if-{kind.replace('_', '-')}",
         "instrument": kind,
@@ -122,20 +138,34 @@ def _suspension(checked: CheckedForm) -> tuple[str, str]:
     acts = checked.form.acts
     unknown = [act for act in acts if act not in known]
     if unknown:
-        checked.errors[ACTS] = (
-            f"{unknown[0]!r} is not a suspended measure. Choose one of those shown."
+        checked.errors[ACTS] = gettext(
+            "%(act)s is not a suspended measure. Choose one of those shown.", act=repr(unknown[0])
         )
     elif not acts:
-        checked.errors[ACTS] = "No measure selected. Choose the measures whose suspension ends."
+        checked.errors[ACTS] = gettext(
+            "No measure selected. Choose the measures whose suspension ends."
+        )
     begins = max((known[act].begins for act in acts if act in known), default="")
     chance = checked.form.texts["suspension_probability"]
     end = _day(checked, "suspension_to", not_before=begins, needed=not chance)
     other = _day(checked, "suspension_against", not_before=begins)
-    versus = f" and not {other}" if other else ""
-    when = f" to {end}{versus}" if end else ""
-    how = f", {chance} probable" if chance else ""
-    checked.title.append(f"suspension of {', '.join(acts)}{when}{how}")
+    sentence = _SUSPENSIONS[bool(end), bool(end and other), bool(chance)]
+    words = {"acts": ", ".join(acts), "day": end, "other": other, "chance": chance}
+    checked.title.append(gettext(sentence, **words))
     return end, other
+
+
+_SUSPENSIONS: Final = {
+    (False, False, False): marked("suspension of %(acts)s"),
+    (False, False, True): marked("suspension of %(acts)s, %(chance)s probable"),
+    (True, False, False): marked("suspension of %(acts)s to %(day)s"),
+    (True, False, True): marked("suspension of %(acts)s to %(day)s, %(chance)s probable"),
+    (True, True, False): marked("suspension of %(acts)s to %(day)s and not %(other)s"),
+    (True, True, True): marked(
+        "suspension of %(acts)s to %(day)s and not %(other)s, %(chance)s probable"
+    ),
+}
+"""The title by what is given: the new end, the end it is compared with, the probability."""
 
 
 def _announced(checked: CheckedForm) -> list[str]:
@@ -146,22 +176,29 @@ def _announced(checked: CheckedForm) -> list[str]:
         name = f"{CHANCE}{act}"
         chance = _in_range(checked, name, typed, 0, 1)
         if act not in known:
-            checked.errors[name] = f"{act!r} is not an announced act. Choose one of those shown."
+            checked.errors[name] = gettext(
+                "%(act)s is not an announced act. Choose one of those shown.", act=repr(act)
+            )
         elif act in checked.form.acts:
-            checked.errors[name] = (
+            checked.errors[name] = gettext(
                 "The end of this suspension is changed as well. Set the probability there, or "
                 "leave the suspension as it is."
             )
         else:
             last = known[act].last
             lines += _entry({"event_id": act, "suspended_to": last, "probability": chance})
-        checked.title.append(f"{act} {chance} probable")
+        checked.title.append(gettext("%(act)s %(chance)s probable", act=act, chance=chance))
     return lines
 
 
 def _moved(acts: Sequence[str], day: str, chance: str = "") -> list[str]:
     cells = {"suspended_to": day, "probability": chance}
     return [line for act in acts for line in _entry({"event_id": act, **cells})]
+
+
+def _begun(words: str) -> str:
+    """Return words as they are within an English title."""
+    return words.lower() if language() == DEFAULT else words
 
 
 def _entry(cells: Mapping[str, str]) -> list[str]:
@@ -179,7 +216,9 @@ def _announced_and_begins(checked: CheckedForm, what: str) -> tuple[str, str]:
 def _choice(checked: CheckedForm, name: str, allowed: Collection[str]) -> str:
     value = checked.form.texts[name]
     if value not in allowed:
-        checked.errors[name] = f"{value!r} is not in the list. Choose one of the list."
+        checked.errors[name] = gettext(
+            "%(value)s is not in the list. Choose one of the list.", value=repr(value)
+        )
     return value
 
 
@@ -188,19 +227,33 @@ def _number(checked: CheckedForm, name: str, low: int, high: int, *, needed: boo
     if value:
         return _in_range(checked, name, value, low, high)
     if needed:
-        checked.errors[name] = f"Missing. Enter a number from {low} to {high}."
+        checked.errors[name] = gettext(
+            "Missing. Enter a number from %(low)s to %(high)s.", low=low, high=high
+        )
     return ""
 
 
 def _in_range(checked: CheckedForm, name: str, value: str, low: int, high: int) -> str:
-    """Return a number as plain digits; as typed where it is none, with its error."""
+    """Return a number as plain digits; as typed where it is none, with its error.
+
+    A scenario is shared by its address: a number in it is read alike in all languages.
+    """
+    words = {"value": value, "low": low, "high": high}
     try:
         digits = plain_number(value)
     except ValueError as err:
         checked.errors[name] = f'"{value}" is not {err}. Expected {low} to {high}.'
+        if language() != DEFAULT:
+            checked.errors[name] = gettext(
+                "“%(value)s” is not a number that can be read safely. Expected %(low)s to "
+                "%(high)s.",
+                **words,
+            )
         return value
     if not low <= float(digits) <= high:
-        checked.errors[name] = f"{value} is out of range. Expected {low} to {high}."
+        checked.errors[name] = gettext(
+            "%(value)s is out of range. Expected %(low)s to %(high)s.", **words
+        )
     return digits
 
 
@@ -209,18 +262,29 @@ def _day(checked: CheckedForm, name: str, *, not_before: str = "", needed: bool 
     value = checked.form.texts[name]
     if not value:
         if needed:
-            checked.errors[name] = "Missing. Enter a date (YYYY-MM-DD) or a month (YYYY-MM)."
+            checked.errors[name] = gettext(
+                "Missing. Enter a date (YYYY-MM-DD) or a month (YYYY-MM)."
+            )
         return ""
     day = _iso(value)
     first = max(not_before, checked.choices.day)
     if not day:
-        checked.errors[name] = (
-            f"{value!r} is not a date. Write YYYY-MM-DD, or YYYY-MM for the first day of a month."
+        checked.errors[name] = gettext(
+            "%(value)s is not a date. Write YYYY-MM-DD, or YYYY-MM for the first day of a month.",
+            value=repr(value),
         )
     elif day < first:
-        why = "the date of the forecast" if first == checked.choices.day else "the date it follows"
-        checked.errors[name] = f"{day} is before {first}, {why}. Enter that date or a later one."
+        sentence = _BEFORE_FORECAST if first == checked.choices.day else _BEFORE_OTHER
+        checked.errors[name] = gettext(sentence, day=day, first=first)
     return day
+
+
+_BEFORE_FORECAST: Final = marked(
+    "%(day)s is before %(first)s, the date of the forecast. Enter that date or a later one."
+)
+_BEFORE_OTHER: Final = marked(
+    "%(day)s is before %(first)s, the date it follows. Enter that date or a later one."
+)
 
 
 def _iso(text: str) -> str:

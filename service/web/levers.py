@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 
 from service.charts.markers import importer_of
+from service.language.phrases import marked
 from service.live.publication import Publication
 from service.scenarios.scenario_schema import WorkedScenario
 from service.wording import in_reading_order
@@ -41,11 +42,14 @@ CHOICES: Final = ("tariff_importer", "tariff_kind", "licence_kind", "licence_for
 """Fields with a preset value, which alone make no scenario."""
 
 LICENCE_KINDS: Final = {
-    "export_control": "New licensing requirement",
-    "export_ban": "Export ban",
-    "export_licence_relaxation": "Relaxation of licensing",
+    "export_control": marked("New licensing requirement"),
+    "export_ban": marked("Export ban"),
+    "export_licence_relaxation": marked("Relaxation of licensing"),
 }
-TARIFF_KINDS: Final = {"rate": "total rate, percent", "points": "percentage points added"}
+TARIFF_KINDS: Final = {
+    "rate": marked("total rate, percent"),
+    "points": marked("percentage points added"),
+}
 
 LONGEST: Final = 60
 """Characters read of a field."""

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from service.errors import NoAnswerError, ScenarioRefusedError, UnknownError
 from service.http.replies import reply
 from service.http.responses import Answer, answer_of
-from service.language.choice import chosen
+from service.language.choice import DEFAULT, chosen, in_language
+from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.history import known_destination
 from service.scenarios.queue import ScenarioQueue
@@ -58,8 +59,8 @@ class ScenarioQuery:
     view: WhatIfView
     text: str
     """YAML; empty without a scenario."""
-    beside: tuple[tuple[str, str], ...] = ()
-    """Query and YAML of each scenario that is kept."""
+    beside: tuple[tuple[str, "ScenarioQuery"], ...] = ()
+    """Each scenario that is kept, with its query."""
 
 
 async def scenario_of(
@@ -77,7 +78,7 @@ async def scenario_of(
     found = _read(pairs, worked, destination, choices_of(current), offered)
     kept = [value[:LONGEST_QUERY] for name, value in pairs if name == BESIDE and value]
     queries = tuple(dict.fromkeys(kept))[:MOST_BESIDE]
-    beside = tuple((query, _kept_text(query, found.view)) for query in queries)
+    beside = tuple((query, _kept(query, found.view)) for query in queries)
     return replace(found, view=replace(found.view, beside=queries), beside=beside)
 
 
@@ -96,15 +97,19 @@ def _read(
     form = form_of(pairs)
     checked = None if form.is_empty else check(form, choices)
     errors = {} if checked is None else checked.errors
-    text = "" if checked is None or errors else checked.text
-    return ScenarioQuery(WhatIfView(destination, form, choices, errors, offered, None), text)
+    title = "" if checked is None or errors else checked.name
+    view = WhatIfView(destination, form, choices, errors, offered, None, title)
+    with in_language(DEFAULT):  # one scenario has one text, whatever the language of the page
+        return ScenarioQuery(view, check(form, choices).text if title else "")
 
 
-def _kept_text(query: str, view: WhatIfView) -> str:
-    """Return the YAML of a scenario that is kept."""
+def _kept(query: str, view: WhatIfView) -> ScenarioQuery:
+    """Return a scenario that is kept."""
     pairs = parse_qsl(query, max_num_fields=MOST_FIELDS)
     worked = dict(pairs).get("worked", "")
-    return _text_of(_read(pairs, worked, view.destination, view.choices, view.worked)).decode()
+    found = _read(pairs, worked, view.destination, view.choices, view.worked)
+    _text_of(found)
+    return found
 
 
 def _picked(offered: tuple[WorkedScenario, ...], key: str) -> WorkedScenario:
@@ -150,17 +155,17 @@ async def _page(
 ) -> Answer:
     """Return the page, with the results of the scenario and of those beside it."""
     now, view = shared.live.clock(), scenario.view
-    asked = [("", scenario.text)] if scenario.text else []
+    asked = [("", scenario)] if scenario.text else []
     asked += scenario.beside
-    results = await _answers(request, current, shared.scenarios, [text for _, text in asked])
+    results = await _answers(request, current, shared.scenarios, [one.text for _, one in asked])
 
     def make() -> Answer:
         shown = [
-            result_of(current, view, result, text, query)
-            for (query, text), result in zip(asked, results, strict=True)
+            result_of(current, one.view, result, one.text, query)
+            for (query, one), result in zip(asked, results, strict=True)
         ]
         own = shown.pop(0) if scenario.text else None
-        return what_if_page(current, now, view, own, kept=shown)
+        return what_if_page(current, now, view, own, beside=shown)
 
     return await run_in_threadpool(make)
 
@@ -202,7 +207,7 @@ async def comparison_route(
 ) -> Response:
     """Return the months of this scenario and of those kept beside it as one CSV."""
     texts = [scenario.text] if scenario.text else []
-    texts += [text for _, text in scenario.beside]
+    texts += [one.text for _, one in scenario.beside]
     results = await _answers(request, current, queue, texts)
     made = await run_in_threadpool(comparison_csv, results)
     return reply(request, made, _named(f"what_if_compared_{current.as_of:%Y-%m-%d}.csv"))
@@ -229,8 +234,11 @@ def _text_of(scenario: ScenarioQuery) -> bytes:
     if not scenario.text:
         errors = "; ".join(f"{name}: {text}" for name, text in scenario.view.errors.items())
         raise DataError(
-            f"No scenario in the address: {errors.rstrip('.') or 'no field is set'}. Expected the "
-            "fields of /what-if. Correct it there."
+            gettext(
+                "No scenario in the address: %(errors)s. Expected the fields of /what-if. Correct "
+                "it there.",
+                errors=errors.rstrip(".。") or gettext("no field is set"),
+            )
         )
     return scenario.text.encode()
 

@@ -12,8 +12,11 @@ import pandas as pd
 from service.charts.paired_chart import Pair, paired_svg, phone_paired_svg
 from service.charts.publication_charts import fan_of
 from service.http.responses import Answer
+from service.language.formats import dated
+from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.scenarios.scenario_schema import SIDES, ScenarioResult, WorkedScenario
+from service.scenarios.sentences import shown
 from service.web.levers import (
     BESIDE,
     LICENCE_KINDS,
@@ -24,7 +27,7 @@ from service.web.levers import (
 )
 from service.web.render import page
 from service.web.scripts import script_address
-from service.wording import NBSP, in_reading_order, name_of, signed_percent, tonnes
+from service.wording import in_reading_order, name_of, signed_percent, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
 ADDRESS: Final = "/what-if"
@@ -46,6 +49,8 @@ class WhatIfView:
     worked: tuple[WorkedScenario, ...]
     picked: WorkedScenario | None
     """The example scenario that is shown, if any."""
+    title: str = ""
+    """Of a scenario of the form, in words."""
     beside: tuple[str, ...] = ()
     """Queries of the results kept for comparison."""
 
@@ -111,14 +116,16 @@ class Result:
     """What the page shows of a result."""
 
     answer: ScenarioResult
+    title: str
     text: str
     """The scenario as YAML."""
     headline: str
     span: str
     effects: tuple[DestinationEffect, ...]
     rows: list[dict[str, object]]
+    notes: tuple[str, ...]
     warnings: tuple[str, ...]
-    """For the destination shown."""
+    """Sentences, for the destination shown."""
     pair: Pair
     base_label: str
     """Name of the base: as published, or as the scenario defines it."""
@@ -128,7 +135,9 @@ class Result:
     @property
     def label(self) -> str:
         """Return the alt text of the chart."""
-        return f"Chart. {self.headline} The table below has the numbers."
+        return gettext(
+            "Chart. %(headline)s The table below has the numbers.", headline=self.headline
+        )
 
     @property
     def chart(self) -> str:
@@ -149,9 +158,9 @@ def what_if_page(
     result: Result | None = None,
     *,
     trouble: str = "",
-    kept: Sequence[Result] = (),
+    beside: Sequence[Result] = (),
 ) -> Answer:
-    """Return the page; ``trouble`` explains why there is no result, ``kept`` are those beside."""
+    """Return the page; ``trouble`` explains why there is no result, ``beside`` are those kept."""
     return page(
         "what_if.html.j2",
         publication,
@@ -161,38 +170,49 @@ def what_if_page(
         name=name_of(view.destination),
         result=result,
         trouble=trouble,
-        kept=kept,
+        beside=beside,
+        kept=f"{view.query}&",
         unchanged=None if result or trouble or view.errors else unchanged(publication, view),
         script=SCRIPT_ADDRESS,
         importers=[(code, name_of(code)) for code in view.choices.importers],
         places=[(code, name_of(code)) for code in view.choices.destinations],
-        tariff_kinds=TARIFF_KINDS,
-        licence_kinds=LICENCE_KINDS,
+        tariff_kinds=[(kind, gettext(words)) for kind, words in TARIFF_KINDS.items()],
+        licence_kinds=[(kind, gettext(words)) for kind, words in LICENCE_KINDS.items()],
     )
 
 
 def result_of(
     publication: Publication, view: WhatIfView, answer: ScenarioResult, text: str, query: str = ""
 ) -> Result:
-    """Return what the page shows of a result for the destination chosen."""
+    """Return what the page shows of a result for the destination chosen.
+
+    Args:
+        publication: The forecast that the scenario changes.
+        view: The scenario and the destination.
+        answer: The result.
+        text: The scenario as YAML.
+        query: Of a result that is kept beside another.
+    """
     table = answer.table.assign(period=pd.to_datetime(answer.table["period"]))
     own = table.loc[table["destination"] == view.destination].reset_index(drop=True)
     changed = table.loc[_differs(table), "period"]
     effects = _effects(table, changed)
-    span = f"{changed.min():%B %Y} to {table['period'].max():%B %Y}" if len(changed) else ""
-    shown = next((one for one in effects if one.destination == view.destination), None)
-    headline = _headline(view.destination, shown, span)
+    span = _span(changed.min(), table["period"].max()) if len(changed) else ""
+    effect = next((one for one in effects if one.destination == view.destination), None)
+    headline = _headline(view.destination, effect, span)
     fan = fan_of(publication, view.destination)
     is_published = np.allclose(own["base_p50"], fan.forecast["p50"], atol=KILOGRAM)
-    base_label = "As published" if is_published else "Compared with"
+    base_label = gettext("As published") if is_published else gettext("Compared with")
     return Result(
         answer=answer,
+        title=view.title or answer.name,
         text=text,
         headline=headline,
         span=span,
         effects=effects,
         rows=[{str(key): value for key, value in row.items()} for row in own.to_dict("records")],
-        warnings=tuple(dict.fromkeys(filter(None, own["warning"]))),
+        notes=tuple(map(shown, answer.notes)),
+        warnings=tuple(_as_sentence(one) for one in dict.fromkeys(filter(None, own["warning"]))),
         pair=Pair(fan, own, base_label.lower()),
         base_label=base_label,
         query=query,
@@ -208,6 +228,16 @@ def unchanged(publication: Publication, view: WhatIfView) -> Result:
         warning="",
     )
     return result_of(publication, view, ScenarioResult("", "", table, (), ()), "")
+
+
+def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:
+    return gettext(
+        "%(first)s to %(last)s", first=dated(first, "long month"), last=dated(last, "long month")
+    )
+
+
+def _as_sentence(warning: str) -> str:
+    return shown(f"{warning[:1].upper()}{warning[1:]}.")
 
 
 def _differs(table: pd.DataFrame) -> pd.Series:
@@ -232,8 +262,13 @@ def _effects(table: pd.DataFrame, changed: pd.Series) -> tuple[DestinationEffect
 
 def _headline(destination: str, effect: DestinationEffect | None, span: str) -> str:
     if effect is None or effect.difference == 0:
-        return f"{name_of(destination)}: no change in any month."
-    return (
-        f"{name_of(destination)}, {span}: {tonnes(effect.scenario)}{NBSP}t in total instead of "
-        f"{tonnes(effect.base)}{NBSP}t, {signed_percent(effect.change)} (mean)."
+        return gettext("%(name)s: no change in any month.", name=name_of(destination))
+    return gettext(
+        "%(name)s, %(months)s: %(scenario)s\N{NO-BREAK SPACE}t in total instead of "
+        "%(base)s\N{NO-BREAK SPACE}t, %(change)s (mean).",
+        name=name_of(destination),
+        months=span,
+        scenario=tonnes(effect.scenario),
+        base=tonnes(effect.base),
+        change=signed_percent(effect.change),
     )

@@ -62,7 +62,7 @@
   /** Take over what the server says of each field.
    * @param {Document} page */
   const renew = (page) => {
-    for (const id of ["result", "figures", ...[...form.querySelectorAll(".wrong")].map((one) => one.id)]) {
+    for (const id of ["result", "figures", "languages", ...[...form.querySelectorAll(".wrong")].map((one) => one.id)]) {
       const [old, made] = [document.getElementById(id), page.getElementById(id)];
       if (old && made) old.replaceChildren(...made.childNodes);
     }

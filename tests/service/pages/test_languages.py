@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from babel.messages.catalog import Catalog
@@ -25,7 +27,8 @@ TRANSLATED = [code for code in LANGUAGES if code != "en"]
 PAGES = [
     "/", "/destinations/USA", "/track-record", "/publications/2", "/goods", f"/goods/{GOODS}",
     f"/goods/{GOODS}/destinations/WLD", f"/goods/{GOODS}/track-record", "/destinations/XYZ",
-    "/needs", "/policy", f"/needs?commodity={GOODS}",
+    "/needs", "/policy", f"/needs?commodity={GOODS}", "/what-if",
+    "/what-if?destination=USA&tariff_value=x&licence_kept=5&suspension_to=2027&chance.a=2",
 ]  # fmt: skip
 SAME_EVERYWHERE = {
     "magnetcast", "English", "Deutsch", "group"
@@ -183,6 +186,22 @@ def test_a_page_names_its_other_languages(client: TestClient) -> None:
     assert re.findall(r'<link rel="alternate" hreflang="([^"]+)"', page) == [
         "en", "de", "ja", "ko", "zh-Hans",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "destination=USA&tariff_value=60",
+        "destination=JPN&beside=licence_kind%3Dexport_ban%26licence_for%3DJPN%26licence_from%3D2027-02",
+    ],
+)
+def test_a_change_of_language_keeps_the_scenario(client: TestClient, query: str) -> None:
+    page = client.get(f"/what-if?{query}&lang=de").text
+
+    (address,) = re.findall(r'<a href="(\?[^"]*)" lang="ja"', page)
+    kept = parse_qsl(unescape(address).removeprefix("?"))
+    assert dict(kept) == {**dict(parse_qsl(query)), "lang": "ja"}
+    assert '<form id="levers" class="levers" method="get" action="/what-if"' in page
 
 
 def test_the_api_is_english_whatever_the_browser_wants(client: TestClient) -> None:

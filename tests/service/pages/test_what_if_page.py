@@ -6,7 +6,10 @@ from urllib.parse import urlencode
 import pytest
 import yaml
 
+from service.language.choice import in_language
+from service.language.phrases import is_shown
 from service.scenarios.scenario_schema import WorkedScenario
+from service.scenarios.sentences import shown
 from service.web.lever_checks import CheckedForm, check
 from service.web.levers import (
     ACTS,
@@ -259,3 +262,43 @@ def test_what_is_not_there_is_not_found(asked: Asked, query: str) -> None:
 
 def test_a_destination_leads_to_what_if(asked: Asked) -> None:
     assert 'href="/what-if?destination=USA"' in asked.client.get("/destinations/USA").text
+
+
+def test_a_page_in_another_language_asks_the_same_scenario(asked: Asked) -> None:
+    query = urlencode({"destination": "JPN", **BAN, "licence_kept": "2,5"})
+
+    page = asked.client.get(f"/what-if?lang=de&{query}").text
+    text = asked.client.get(f"/what-if/scenario.yaml?{query}").text
+
+    assert "<strong>Ausfuhrverbot (Japan) ab 2027-02-10.</strong>" in page
+    assert "Japan, Februar 2027 bis Oktober 2027: insgesamt" in page
+    assert "Dass 2,5\N{NO-BREAK SPACE}% weiterhin durchgelassen werden, ist angenommen" in page
+    assert "name: &#34;Export ban for Japan from 2027-02-10&#34;" in page
+    assert 'name: "Export ban for Japan from 2027-02-10"' in text
+
+
+UNUSUAL = """
+name: Of every kind
+tariffs:
+  - {importer: USA, rate_pct: 900, effective_from: 2027-01-01}
+  - {importer: JPN, add_points: -90, effective_from: 2027-02-01}
+events:
+  - {event_id: 2027-01-ban, instrument: export_ban, destinations: [JPN], products: magnets,
+     effective_from: 2027-01-01}
+  - {event_id: 2027-02-late, instrument: export_control, destinations: [KOR], products: magnets,
+     effective_from: 2029-01-01}
+against: {events: [{event_id: 2027-03-ban, instrument: export_ban, destinations: [DEU],
+  products: magnets, effective_from: 2027-03-01, kept_pct: 7}]}
+"""
+
+
+def test_every_note_and_warning_is_known_in_the_languages_of_pages(asked: Asked) -> None:
+    asker = asked.asker()
+    worked = [one.text for one in asked.desk.what_if.worked]
+
+    found = [asker(text.encode()) for text in [*worked, UNUSUAL]]
+
+    texts = {text for one in found for text in (*one.notes, *map("{}.".format, one.warnings))}
+    assert len(texts) > len(found)
+    with in_language("ja"):
+        assert [text for text in sorted(texts) if not is_shown(shown(text))] == []
