@@ -52,6 +52,26 @@ def kind_words(kind: str) -> str:
     return gettext(KINDS[kind])
 
 
+FIGURES: Final = {"reported": marked("reported"), "derived": marked("derived")}
+
+
+def figure_words(kind: str) -> str:
+    """Return how a figure is known."""
+    return gettext(FIGURES.get(kind, kind))
+
+
+STATES: Final = (
+    marked("magnetcast is fine."), marked("magnetcast is stale or degraded."),
+    marked("magnetcast is broken."), marked("finished"), marked("failed"), marked("running"),
+)  # fmt: skip
+"""Of the system, as its status words them, and of a run."""
+
+
+def state_words(state: str) -> str:
+    """Return the state of the system or of a run; one without words is shown as it is."""
+    return gettext(state) if state in STATES else state
+
+
 MEASURES: Final = {
     "net_weight_t": marked("exports, t"),
     "lead_min_t": marked("lead over the next in the ranking, t at least"),

@@ -47,6 +47,9 @@ _FILTERS: Final = (
     wording.coverage_words,
     data_words.measure_words,
     data_words.statement_words,
+    data_words.figure_words,
+    data_words.state_words,
+    data_words.months_in_words,
 )
 
 

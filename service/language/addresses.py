@@ -15,13 +15,8 @@ PARAMETER: Final = "lang"
 _OTHERS: Final = ("/api/", "/static/")
 """Addresses below these have no language."""
 
-_FILES: Final = (".csv", ".xlsx", ".png", ".yaml", "/answer.json")
+_FILES: Final = (".csv", ".xlsx", ".png", ".yaml", ".atom", "/answer.json")
 """Files are the same in all languages."""
-
-_READY: Final = re.compile(
-    r"/(goods(/[^/]+)?)?(/?destinations/.*|/?track-record)?|/(overrides|needs|alert-rules|policy|what-if)(/.*)?|/publications/.*"
-)
-"""Pages that are in all languages as a whole; the others are English."""
 
 _LINK: Final = re.compile(
     r'( href="|(?<!method="get") action="|-source=")(/(?!api/|static/)[^"#]*)'
@@ -48,8 +43,6 @@ class LanguageOfRequests:
         fields = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         header = Headers(scope=scope).get("accept-language", "")
         choice = choice_for(fields.get(PARAMETER, ""), header)
-        if not _READY.fullmatch(scope["path"]):
-            choice = Choice(named=choice.named)
         choose(choice)
 
         async def named(message: Message) -> None:

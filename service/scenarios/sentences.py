@@ -1,18 +1,15 @@
 """Notes and warnings of scenarios in the language of a page.
 
-The engine writes them in English, for files and programs too; here each is known by its form.
+The engine writes them in English, for files and programs too.
 """
 
-import re
-from collections.abc import Callable
 from datetime import date
-from functools import cache
 from typing import Final
 
 from service.data_words import instrument_words, material_words
-from service.language.choice import DEFAULT, language
 from service.language.formats import dated, percentage
-from service.language.phrases import Sentence, gettext, marked
+from service.language.known import KnownSentences
+from service.language.phrases import gettext, marked
 from service.wording import name_of
 
 _SENTENCES: Final = (
@@ -47,71 +44,40 @@ _SENTENCES: Final = (
     marked("Little is known of acts of the kind %(instrument)s; their effect may be larger."),
     marked("%(act)s has no effect without an end (effective_to), as a truce needs one."),
 )
-"""The engine's sentences; it joins some by a comma or a semicolon."""
-
-_LOOKS: Final = {
-    "act": r"\S+",
-    "day": r"\d{4}-\d\d-\d\d",
-    "month": r"\d{4}-\d\d",
-    **dict.fromkeys(("count", "low", "high"), r"(?:over )?\d+"),
-    "instrument": r"[a-z_]+",
-    "importer": r"\w+",
-    "material": r".+?",
-}
-"""What placeholders look like; the others are percentages."""
-
-_PERCENTAGE: Final = r"-?[\d.e+]+%"
 
 
 def shown(text: str) -> str:
     """Return a note or a warning in the language in use; of an unknown form it stays English."""
-    if language() == DEFAULT:
-        return text
-    found, rest = list[str](), text
-    while rest:
-        begun = [(one, hit) for one, form in _forms() if (hit := form.match(rest))]
-        if not begun:
-            return text
-        sentence, hit = begun[0]
-        found.append(
-            gettext(
-                sentence, **{name: _value(name, word) for name, word in hit.groupdict().items()}
-            )
-        )
-        rest = rest[hit.end() :]
-    return Sentence(" ".join(found))
+    return _KNOWN.shown(text)
 
 
-@cache
-def _forms() -> list[tuple[str, re.Pattern[str]]]:
-    return [(sentence, _form(sentence)) for sentence in _SENTENCES]
+def _day(word: str) -> str:
+    return dated(date.fromisoformat(word), "day")
 
 
-def _form(sentence: str) -> re.Pattern[str]:
-    """Return what a sentence looks like at the beginning of a text, with what follows it."""
-    parts = re.split(r"%\((\w+)\)s", sentence.rstrip(".").replace("%%", "%"))
-    parts[::2] = map(re.escape, parts[::2])
-    parts[1::2] = [f"(?P<{name}>{_LOOKS.get(name, _PERCENTAGE)})" for name in parts[1::2]]
-    return re.compile("".join(parts) + r"(?:[.,;] |\.?$)", re.IGNORECASE)
+def _month(word: str) -> str:
+    return dated(date.fromisoformat(f"{word}-01"), "month")
 
 
-def _value(name: str, word: str) -> str:
-    """Return what stands for a placeholder as the language in use writes it."""
-    if name in {"day", "month"}:
-        return dated(date.fromisoformat(f"{word}-01"[:10]), "day" if name == "day" else "month")
-    if name in {"count", "low", "high"}:
-        most = word.removeprefix("over ")
-        return most if most == word else gettext("over %(chance)s", chance=most)
-    return _WORDS.get(name, _percentage)(word)
+def _months(word: str) -> str:
+    most = word.removeprefix("over ")
+    return most if most == word else gettext("over %(chance)s", chance=most)
 
 
 def _percentage(word: str) -> str:
     return percentage(word.removesuffix("%"))
 
 
-_WORDS: Final[dict[str, Callable[[str], str]]] = {
-    "act": str,
-    "instrument": instrument_words,
-    "importer": name_of,
-    "material": material_words,
-}
+_KNOWN: Final = KnownSentences(
+    _SENTENCES,
+    {
+        "act": (r"\S+", str),
+        "day": (r"\d{4}-\d\d-\d\d", _day),
+        "month": (r"\d{4}-\d\d", _month),
+        **dict.fromkeys(("count", "low", "high"), (r"(?:over )?\d+", _months)),
+        "instrument": (r"[a-z_]+", instrument_words),
+        "importer": (r"\w+", name_of),
+        "material": (r".+?", material_words),
+    },
+    other=(r"-?[\d.e+]+%", _percentage),
+)

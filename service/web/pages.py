@@ -25,6 +25,7 @@ from service.queries.needs import Of, all_needs, autocorrelation_of
 from service.report.backtest_view import YARDSTICKS, ScoreRow, losses, score_rows
 from service.state import State
 from service.web.render import FormErrors, bare_page, page
+from service.web.status_words import line_words
 from service.web.track_pictures import TrackPictures, pictures_of
 from service.wording import home_of, name_of, query_of, words_of
 from store.vocabulary import ALL, COMMODITY, WORLD
@@ -253,7 +254,9 @@ def status_page(found: HealthReport, publication: Publication | None, now: pd.Ti
         now: The moment of the request.
     """
     if publication is None:
-        shown = bare_page(TEMPLATE, here=ADDRESS, found=found, models=(), runs=())
+        shown = bare_page(
+            TEMPLATE, here=ADDRESS, found=found, lines=_lines(found), models=(), runs=()
+        )
         return answer_of(shown.encode(), HTML)
     return page(
         TEMPLATE,
@@ -261,9 +264,14 @@ def status_page(found: HealthReport, publication: Publication | None, now: pd.Ti
         now=now,
         here=ADDRESS,
         found=found,
+        lines=_lines(found),
         models=models_in_use(publication),
         runs=recent_runs(publication),
     )
+
+
+def _lines(found: HealthReport) -> list[str]:
+    return [line_words(line) for line in found.lines]
 
 
 def models_in_use(publication: Publication) -> list[Record]:

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from service.language.choice import LANGUAGES, choice_for, in_language
 from service.language.phrases import CATALOGUES, catalogue_of
+from service.web.status_words import line_words
 from service.wording import name_of, percent, signed_percent, tonnes
 from store.database import open_store
 from store.planning.audit import create_token
@@ -29,6 +30,7 @@ PAGES = [
     f"/goods/{GOODS}/destinations/WLD", f"/goods/{GOODS}/track-record", "/destinations/XYZ",
     "/needs", "/policy", f"/needs?commodity={GOODS}", "/what-if",
     "/what-if?destination=USA&tariff_value=x&licence_kept=5&suspension_to=2027&chance.a=2",
+    "/method", "/data", "/status", "/docs",
 ]  # fmt: skip
 SAME_EVERYWHERE = {
     "magnetcast", "English", "Deutsch", "group"
@@ -123,12 +125,14 @@ def test_a_japanese_page_has_no_word_of_another_language(
     page = goods_client.get(f"{address}{'&' if '?' in address else '?'}lang=ja")
 
     assert page.headers["Content-Language"] == "ja"
-    words = {
-        word
-        for text in Text(page.text).found
-        for word in re.findall(r"(?<![/\w])[A-Z]?[a-z]{2,}\b", text)
-    }
-    assert words - SAME_EVERYWHERE - set(FALLBACK.split()) == set()
+    assert words_in(page.text) - set(FALLBACK.split()) == set()
+
+
+def words_in(page: str) -> set[str]:
+    """Return the words in Latin letters of what is in a page's own language."""
+    pattern = r"(?<![/\w])[A-Z]?[a-z]{2,}\b"
+    found = {word for text in Text(page).found for word in re.findall(pattern, text)}
+    return found - SAME_EVERYWHERE
 
 
 @pytest.mark.parametrize(
@@ -174,8 +178,10 @@ def test_a_form_is_read_in_the_language_of_its_page(engine: Engine) -> None:
         saved = client.post("/needs?lang=de", data=fields | months, follow_redirects=False)
         shown = client.get("/needs?lang=de").text
         refused = client.post("/needs?lang=de", data=fields | months | {"tonnes": "1,000.5"})
+        trail = client.get("/audit?lang=ja").text
 
     assert "lang=de" in saved.headers["location"]
+    assert words_in(trail) - {"desk"} - set(FALLBACK.split()) == set()
     assert "1.000,5&nbsp;t je Monat" in shown
     assert "keine eindeutig lesbare Zahl" in refused.text
 
@@ -202,6 +208,28 @@ def test_a_change_of_language_keeps_the_scenario(client: TestClient, query: str)
     kept = parse_qsl(unescape(address).removeprefix("?"))
     assert dict(kept) == {**dict(parse_qsl(query)), "lang": "ja"}
     assert '<form id="levers" class="levers" method="get" action="/what-if"' in page
+
+
+def test_the_status_is_in_the_language_of_the_page() -> None:
+    lines = (
+        "Figures of 2026-10 were due on 2026-11-20; the newest known are of none.",
+        "The last run began 2026-11-24 08:00 UTC: finished.",
+        "Champion: version 7, trees-2.",
+        "Quarantine: 2 files wait. Suspicious statements: 1. Free disk: 12.5 GB.",
+        "Last backup: never.",
+    )
+
+    with in_language("de"):
+        found = [line_words(line) for line in (*lines, "Measured, slo: 3 days.")]
+
+    assert found == [
+        "Die Zahlen für Okt. 2026 waren am 20. Nov. 2026 fällig; die neuesten bekannten: keine.",
+        "Der letzte Lauf begann am 24. Nov. 2026 um 08:00 UTC: beendet.",
+        "Hauptmodell: Version 7, trees-2.",
+        "Quarantäne: 2 Dateien warten. Auffällige Zahlen: 1. Freier Speicher: 12,5 GB.",
+        "Letzte Sicherung: nie.",
+        "Measured, slo: 3 days.",
+    ]
 
 
 def test_the_api_is_english_whatever_the_browser_wants(client: TestClient) -> None:
