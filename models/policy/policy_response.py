@@ -45,13 +45,38 @@ def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.Dat
         return table
     _, series, targets = effect.kept.shape
     plain = table[list(QUANTILE_COLUMNS)].to_numpy().reshape(series, targets, -1)
-    drawn = drawing.summed(drawn_tonnes(plain, effect), origin.groups)
+    ranks = ranks_under(effect)
+    drawn = drawing.summed(drawn_tonnes(plain, effect, ranks), origin.groups)
+    calm = _calm_sums(origin, effect)
+    drawn = np.where(calm, _of_own_band(plain, ranks, drawn, origin), drawn)
     reached = np.stack([effect.touched[members].any(axis=0) for members in origin.groups])
     found = np.where(reached[:, :, None], drawing.quantiles_of_draws(drawn), plain)
     flat = found.reshape(-1, len(QUANTILES))
     answer = pd.DataFrame(flat, columns=list(QUANTILE_COLUMNS), index=table.index)
     answer["mean"] = mean_of_quantiles(flat, np.asarray(QUANTILES))
     return answer[[*QUANTILE_COLUMNS, "mean"]]
+
+
+def _calm_sums(origin: Origin, effect: PolicyEffect) -> Flags:
+    """Tell which cells are sums that no known policy reaches, series x targets.
+
+    The one that nobody has announced may.
+    """
+    if effect.controls or effect.easings:
+        return np.zeros(effect.kept.shape[1:], dtype=bool)
+    is_charged = (effect.charged != 1.0).any(axis=0)
+    is_free = [~is_charged[members].any(axis=0) for members in origin.groups]
+    return np.asarray(np.stack(is_free) & origin.is_sum[:, None])
+
+
+def _of_own_band(plain: Floats, ranks: Floats, drawn: Floats, origin: Origin) -> Floats:
+    """Return draws from the own band of each sum, times what its members keep.
+
+    A sum is known far better than its members, of which some are estimates.
+    """
+    ordinary = drawing.summed(drawing.drawn(plain, ranks), origin.groups)
+    kept = np.divide(drawn, ordinary, out=np.ones_like(drawn), where=ordinary > LEAST)
+    return drawing.drawn(plain, drawing.ranks_of(ordinary)) * kept
 
 
 def ranks_under(effect: PolicyEffect) -> Floats:

@@ -1,9 +1,12 @@
 """A control that nobody has announced begins in as many paths as the base rate says."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from models.policy.policy_effect import effect_of
+from models.policy.policy_response import respond
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 from tests.data.builders import make_origin
 from tests.data.why_builders import halted_analog
 
@@ -26,3 +29,23 @@ def test_without_a_rate_or_an_analog_nothing_bears_on_the_forecast(
     rate: float, analogs: tuple[object, ...]
 ) -> None:
     assert effect_of(make_origin(), (), analogs, rate=rate).is_none
+
+
+def test_a_sum_that_no_known_control_reaches_keeps_its_own_band() -> None:
+    origin = make_origin()
+    spread = {"WLD": 0.02}
+    level = origin.tonnes[:, -1]
+    width = np.array([spread.get(name, 0.4) for name in origin.series])
+    steps = np.linspace(-1.3, 1.3, len(QUANTILES))
+    plain = level[:, None] * np.exp(width[:, None] * steps)
+    rows = np.repeat(plain, len(origin.targets), axis=0)
+    table = pd.DataFrame(rows, columns=list(QUANTILE_COLUMNS)).assign(mean=1.0)
+    effect = effect_of(origin, (), (halted_analog(),), rate=0.002)
+
+    answer = respond(table, effect, origin)
+
+    world = answer.iloc[(origin.series.index("WLD") + 1) * len(origin.targets) - 1]
+    own = plain[origin.series.index("WLD")]
+    assert world["p50"] == pytest.approx(own[QUANTILES.index(0.5)], rel=0.01)
+    assert world["p90"] == pytest.approx(own[QUANTILES.index(0.9)], rel=0.01)
+    assert world["p10"] < own[QUANTILES.index(0.1)]
