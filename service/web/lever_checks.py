@@ -114,7 +114,7 @@ def _licence(checked: CheckedForm) -> list[str]:
     checked.title.append(
         gettext(
             "%(measure)s for %(place)s from %(day)s",
-            measure=_begun(gettext(LICENCE_KINDS.get(kind, kind))),
+            measure=_measure(kind),
             place=name_of(place),
             day=begins,
         )
@@ -196,8 +196,9 @@ def _moved(acts: Sequence[str], day: str, chance: str = "") -> list[str]:
     return [line for act in acts for line in _entry({"event_id": act, **cells})]
 
 
-def _begun(words: str) -> str:
-    """Return words as they are within an English title."""
+def _measure(kind: str) -> str:
+    """Return a licensing measure as it is within a title; an unknown one as typed."""
+    words = gettext(LICENCE_KINDS[kind]) if kind in LICENCE_KINDS else kind
     return words.lower() if language() == DEFAULT else words
 
 

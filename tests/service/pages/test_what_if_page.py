@@ -100,6 +100,7 @@ def test_announced_acts_get_the_probability_typed() -> None:
             "licence_kept",
             "A relaxation blocks nothing",
         ),
+        ({**BAN, "licence_kind": "9%(a"}, "licence_kind", "'9%(a' is not in the list"),
         ({"suspension_to": "2027-01"}, ACTS, "No measure selected"),
         (
             {ACTS: "unknown", "suspension_to": "2027-01"},
