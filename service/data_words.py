@@ -116,7 +116,7 @@ def months_in_words(first: str, last: str) -> str:
 MATERIALS: Final = (
     marked("antimony"), marked("artificial graphite"), marked("bismuth"), marked("dysprosium"),
     marked("gadolinium"), marked("gallium"), marked("germanium"), marked("holmium"),
-    marked("indium"), marked("lithium battery materials"), marked("lutetium"),
+    marked("indium"), marked("lithium battery materials"), marked("lutetium"), marked("magnets"),
     marked("molybdenum"), marked("natural graphite"), marked("rare earths (all)"),
     marked("samarium"), marked("scandium"), marked("silver"), marked("superhard materials"),
     marked("tellurium"), marked("terbium"), marked("tungsten"), marked("yttrium"),
