@@ -58,7 +58,7 @@ def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.Dat
 
 
 def _calm_sums(origin: Origin, effect: PolicyEffect) -> Flags:
-    """Tell which cells are sums that no known policy reaches, series x targets.
+    """Tell which cells are published sums that no known policy reaches, series x targets.
 
     The one that nobody has announced may.
     """
@@ -66,13 +66,14 @@ def _calm_sums(origin: Origin, effect: PolicyEffect) -> Flags:
         return np.zeros(effect.kept.shape[1:], dtype=bool)
     is_charged = (effect.charged != 1.0).any(axis=0)
     is_free = [~is_charged[members].any(axis=0) for members in origin.groups]
-    return np.asarray(np.stack(is_free) & origin.is_sum[:, None])
+    is_published = 2 * origin.is_observed[:, -MONTHLY.year :].mean(axis=1) > 1.0
+    return np.asarray(np.stack(is_free) & (origin.is_sum & is_published)[:, None])
 
 
 def _of_own_band(plain: Floats, ranks: Floats, drawn: Floats, origin: Origin) -> Floats:
     """Return draws from the own band of each sum, times what its members keep.
 
-    A sum is known far better than its members, of which some are estimates.
+    A published sum is known far better than its members, of which most are estimates.
     """
     ordinary = drawing.summed(drawing.drawn(plain, ranks), origin.groups)
     kept = np.divide(drawn, ordinary, out=np.ones_like(drawn), where=ordinary > LEAST)

@@ -31,8 +31,12 @@ def test_without_a_rate_or_an_analog_nothing_bears_on_the_forecast(
     assert effect_of(make_origin(), (), analogs, rate=rate).is_none
 
 
-def test_a_sum_that_no_known_control_reaches_keeps_its_own_band() -> None:
+@pytest.mark.parametrize("is_published", [True, False])
+def test_a_published_sum_that_no_known_control_reaches_keeps_its_own_band(
+    *, is_published: bool
+) -> None:
     origin = make_origin()
+    origin.is_observed[origin.series.index("WLD")] = is_published
     spread = {"WLD": 0.02}
     level = origin.tonnes[:, -1]
     width = np.array([spread.get(name, 0.4) for name in origin.series])
@@ -46,6 +50,9 @@ def test_a_sum_that_no_known_control_reaches_keeps_its_own_band() -> None:
 
     world = answer.iloc[(origin.series.index("WLD") + 1) * len(origin.targets) - 1]
     own = plain[origin.series.index("WLD")]
+    if not is_published:
+        assert world["p90"] > 1.1 * own[QUANTILES.index(0.9)]
+        return
     assert world["p50"] == pytest.approx(own[QUANTILES.index(0.5)], rel=0.01)
     assert world["p90"] == pytest.approx(own[QUANTILES.index(0.9)], rel=0.01)
     assert world["p10"] < own[QUANTILES.index(0.1)]
