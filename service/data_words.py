@@ -32,12 +32,13 @@ DIRECTIONS: Final = {
 
 def instrument_words(instrument: str) -> str:
     """Return an instrument in words; one without is shown by its name."""
-    return gettext(INSTRUMENTS.get(instrument, instrument.replace("_", " ")))
+    known = INSTRUMENTS.get(instrument)
+    return gettext(known) if known else instrument.replace("_", " ")
 
 
 def direction_words(direction: str) -> str:
     """Return a direction in words."""
-    return gettext(DIRECTIONS.get(direction, direction))
+    return gettext(DIRECTIONS[direction]) if direction in DIRECTIONS else direction
 
 
 KINDS: Final = {
@@ -57,7 +58,7 @@ FIGURES: Final = {"reported": marked("reported"), "derived": marked("derived")}
 
 def figure_words(kind: str) -> str:
     """Return how a figure is known."""
-    return gettext(FIGURES.get(kind, kind))
+    return gettext(FIGURES[kind]) if kind in FIGURES else kind
 
 
 STATES: Final = (
