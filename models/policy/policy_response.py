@@ -47,7 +47,7 @@ def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.Dat
     plain = table[list(QUANTILE_COLUMNS)].to_numpy().reshape(series, targets, -1)
     ranks = ranks_under(effect)
     drawn = drawing.summed(drawn_tonnes(plain, effect, ranks), origin.groups)
-    calm = _calm_sums(origin, effect)
+    calm = _calm_total(origin, effect)
     drawn = np.where(calm, _of_own_band(plain, ranks, drawn, origin), drawn)
     reached = np.stack([effect.touched[members].any(axis=0) for members in origin.groups])
     found = np.where(reached[:, :, None], drawing.quantiles_of_draws(drawn), plain)
@@ -57,24 +57,20 @@ def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.Dat
     return answer[[*QUANTILE_COLUMNS, "mean"]]
 
 
-def _calm_sums(origin: Origin, effect: PolicyEffect) -> Flags:
-    """Tell which cells are published sums that no known policy reaches, series x targets.
+def _calm_total(origin: Origin, effect: PolicyEffect) -> Flags:
+    """Tell which cells are the total of all and under no known policy, series x targets.
 
-    The one that nobody has announced may.
+    The one that nobody has announced may reach them.
     """
+    is_total = np.array([len(one) == (~origin.is_sum).sum() for one in origin.groups])
+    is_free = ~(effect.charged != 1.0).any(axis=(0, 1))
     if effect.controls or effect.easings:
-        return np.zeros(effect.kept.shape[1:], dtype=bool)
-    is_charged = (effect.charged != 1.0).any(axis=0)
-    is_free = [~is_charged[members].any(axis=0) for members in origin.groups]
-    is_published = 2 * origin.is_observed[:, -MONTHLY.year :].mean(axis=1) > 1.0
-    return np.asarray(np.stack(is_free) & (origin.is_sum & is_published)[:, None])
+        is_free[:] = False
+    return np.asarray((origin.is_sum & is_total)[:, None] & is_free)
 
 
 def _of_own_band(plain: Floats, ranks: Floats, drawn: Floats, origin: Origin) -> Floats:
-    """Return draws from the own band of each sum, times what its members keep.
-
-    A published sum is known far better than its members, of which most are estimates.
-    """
+    """Return draws from the own band of each sum, times what its members keep."""
     ordinary = drawing.summed(drawing.drawn(plain, ranks), origin.groups)
     kept = np.divide(drawn, ordinary, out=np.ones_like(drawn), where=ordinary > LEAST)
     return drawing.drawn(plain, drawing.ranks_of(ordinary)) * kept

@@ -1,4 +1,4 @@
-"""The languages of pages and reports: which one, its sentences (gettext), numbers and dates (CLDR).
+"""The languages of pages: which one, its sentences (gettext), numbers and dates (CLDR).
 
-No sentence lives here besides the catalogues; the API speaks English alone.
+Not here: the English sentences, which stand where they are shown; the API speaks English alone.
 """
