@@ -235,7 +235,9 @@ class PublishedDraws:
             new = (members * growth[origin.groups[row]]).sum(axis=0)
             added_up[row] = _ratio(new, members.sum(axis=0))
         tonnes = tonnes * _ratio(added_up, growth)
-        levels = published.quantiles * _ratio(_levels(tonnes), _levels(self.published))
+        levels = published.quantiles * _ratio(
+            drawing.quantiles_of_draws(tonnes), drawing.quantiles_of_draws(self.published)
+        )
         return _Drawn(tonnes, _ascending(levels), published.mean * added_up)
 
     def _ordinary(self, levers: Levers) -> Floats:
@@ -259,11 +261,6 @@ class PublishedDraws:
 def _ratio(one: Floats, other: Floats) -> Floats:
     """Return one over other, 1 where both are nothing."""
     return np.asarray(np.maximum(one, LEAST) / np.maximum(other, LEAST))
-
-
-def _levels(tonnes: Floats) -> Floats:
-    """Return the quantiles of draws, series x targets x levels."""
-    return np.moveaxis(np.quantile(tonnes, QUANTILES, axis=0), 0, -1)
 
 
 def _ascending(levels: Floats) -> Floats:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.language.choice import Choice, choice_for, choose
+from service.language.choice import LanguageChoice, choice_for, choose
 
 PARAMETER: Final = "lang"
 
@@ -53,7 +53,7 @@ class LanguageOfRequests:
         await self._app(scope, receive, named)
 
 
-def _name(headers: MutableHeaders, choice: Choice) -> None:
+def _name(headers: MutableHeaders, choice: LanguageChoice) -> None:
     """Name the language of a response, and keep it where a browser is sent on."""
     headers.add_vary_header("Accept-Language")
     if headers.get("content-type", "").startswith("text/html"):
@@ -64,7 +64,7 @@ def _name(headers: MutableHeaders, choice: Choice) -> None:
         headers["location"] = f"{path}{_field(path, choice.named)}{mark}{fragment}"
 
 
-def keep_language(page: str, choice: Choice) -> str:
+def keep_language(page: str, choice: LanguageChoice) -> str:
     """Return a page whose links and forms keep the language that its address names."""
     if not choice.named:
         return page

@@ -24,7 +24,7 @@ _TRADITIONAL: Final = ("zh-hant", "zh-tw", "zh-hk", "zh-mo")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LanguageChoice:
     """The language of one page."""
 
     language: str = DEFAULT
@@ -37,10 +37,10 @@ class Choice:
         return TAGS.get(self.language, self.language)
 
 
-_CHOICE: ContextVar[Choice] = ContextVar("language", default=Choice())  # noqa: B039 - is frozen
+_CHOICE: ContextVar[LanguageChoice] = ContextVar("language", default=LanguageChoice())  # noqa: B039 - is frozen
 
 
-def chosen() -> Choice:
+def chosen() -> LanguageChoice:
     """Return the choice of this request, or English outside of one."""
     return _CHOICE.get()
 
@@ -50,7 +50,7 @@ def language() -> str:
     return _CHOICE.get().language
 
 
-def choose(choice: Choice) -> None:
+def choose(choice: LanguageChoice) -> None:
     """Use a language for the rest of this request."""
     _CHOICE.set(choice)
 
@@ -58,14 +58,14 @@ def choose(choice: Choice) -> None:
 @contextmanager
 def in_language(code: str) -> Iterator[None]:
     """Use a language within a block."""
-    before = _CHOICE.set(Choice(code))
+    before = _CHOICE.set(LanguageChoice(code))
     try:
         yield
     finally:
         _CHOICE.reset(before)
 
 
-def choice_for(named: str, accepted: str) -> Choice:
+def choice_for(named: str, accepted: str) -> LanguageChoice:
     """Return the choice for an address and an ``Accept-Language`` header.
 
     Args:
@@ -73,8 +73,8 @@ def choice_for(named: str, accepted: str) -> Choice:
         accepted: The header.
     """
     if named in LANGUAGES:
-        return Choice(named, named)
-    return Choice(next(_offered(accepted), DEFAULT))
+        return LanguageChoice(named, named)
+    return LanguageChoice(next(_offered(accepted), DEFAULT))
 
 
 def _offered(accepted: str) -> Iterator[str]:

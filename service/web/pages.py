@@ -12,9 +12,8 @@ from starlette.responses import Response
 from service.charts.fan import Fan
 from service.charts.publication_charts import fan_of
 from service.http.replies import reply
-from service.http.responses import HTML, Answer, Record, answer_of
+from service.http.responses import Answer, Record
 from service.language.choice import language
-from service.live.health import HealthReport
 from service.live.live import PlanningState
 from service.live.publication import Publication
 from service.planning import entries
@@ -24,8 +23,7 @@ from service.queries.arrivals import Days, arrival_months
 from service.queries.needs import Of, all_needs, autocorrelation_of
 from service.report.backtest_view import YARDSTICKS, ScoreRow, losses, score_rows
 from service.state import State
-from service.web.render import FormErrors, bare_page, page
-from service.web.status_words import line_words
+from service.web.render import FormErrors, page
 from service.web.track_pictures import TrackPictures, pictures_of
 from service.wording import home_of, name_of, query_of, words_of
 from store.vocabulary import ALL, COMMODITY, WORLD
@@ -237,73 +235,3 @@ def _tariffs(publication: Publication, search: tables.LedgerQuery) -> list[Recor
         return []
     rows = tables.tariffs(publication, importer=search.destination, text=search.text)
     return [{**row, "name": name_of(row["importer"])} for row in rows]
-
-
-ADDRESS: Final = "/status"
-TEMPLATE: Final = "status.html.j2"
-
-RUNS: Final = 10
-
-
-def status_page(found: HealthReport, publication: Publication | None, now: pd.Timestamp) -> Answer:
-    """Return the page; without a publication it shows the installation only.
-
-    Args:
-        found: The health report.
-        publication: The newest publication, None if there is none.
-        now: The moment of the request.
-    """
-    if publication is None:
-        shown = bare_page(
-            TEMPLATE, here=ADDRESS, found=found, lines=_lines(found), models=(), runs=()
-        )
-        return answer_of(shown.encode(), HTML)
-    return page(
-        TEMPLATE,
-        publication,
-        now=now,
-        here=ADDRESS,
-        found=found,
-        lines=_lines(found),
-        models=models_in_use(publication),
-        runs=recent_runs(publication),
-    )
-
-
-def _lines(found: HealthReport) -> list[str]:
-    return [line_words(line) for line in found.lines]
-
-
-def models_in_use(publication: Publication) -> list[Record]:
-    """Return the model of each destination in the newest forecast, and why not the champion."""
-    rows = publication.latest.fillna({"reason": ""})
-    parts = rows.drop_duplicates(["destination", "status", "reason"])
-    place = {code: number for number, code in enumerate(publication.destinations)}
-    parts = parts.sort_values("destination", key=lambda own: own.map(place), kind="stable")
-    return [
-        {
-            "destination": row["destination"],
-            "name": name_of(row["destination"]),
-            "status": row["status"],
-            "model": row["model"],
-            "reason": row["reason"],
-        }
-        for row in parts.to_dict("records")
-    ]
-
-
-def recent_runs(publication: Publication) -> list[Record]:
-    """Return the last runs of any flow, newest first; minutes are None where one has not ended."""
-    runs = publication.published.runs.sort_values("started_at", ascending=False).head(RUNS)
-    return [
-        {
-            "started": f"{row['started_at']:%Y-%m-%d %H:%M}",
-            "flow": row["flow"],
-            "commodity": row["commodity"],
-            "status": row["status"],
-            "minutes": None
-            if pd.isna(row["finished_at"])
-            else (row["finished_at"] - row["started_at"]).total_seconds() / 60,
-        }
-        for row in runs.to_dict("records")
-    ]

@@ -1,5 +1,6 @@
 """A store as a run leaves it, made without a model: bundled facts, two published forecasts."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -123,3 +124,9 @@ def make_app(
     asked_by_client = replace(rules.hosts, names=rules.hosts.names | {"testserver"})
     rules = replace(rules, hosts=asked_by_client)
     return create_app(make_live(engine), rules, what_if=what_if, examine=examine, prerender=None)
+
+
+def plain(page: str) -> str:
+    """Return a page without what tells how its cells are shown, and in which language."""
+    page = re.sub(r' (?:data-head|lang)="[^"]*"', "", page)
+    return re.sub(r"<span>(.*?)</span>", r"\1", page)

@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 from models.evaluation.coverage import SUM_COVERAGE, coverage_of
 from service.report.report import render_page
 from tests.service.builders import make_report, make_scores
+from tests.service.stores import plain
 
 
 @pytest.mark.parametrize("destination", ["USA", "THA"], ids=["enough months", "too few"])
@@ -17,8 +18,8 @@ def test_pages_the_api_and_the_report_quote_the_same_coverage(
 
     answer = client.get(f"/api/v1/forecasts/{destination}").json()["coverage"]
     page = client.get(f"/destinations/{destination}").text
-    record = client.get("/track-record").text
-    report = render_page(make_report())
+    record = plain(client.get("/track-record").text)
+    report = plain(render_page(make_report()))
 
     assert [one["words"] for one in answer] == [one.words for one in groups]
     assert [one["share"] for one in answer] == [one.share for one in groups]
