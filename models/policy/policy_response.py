@@ -47,8 +47,8 @@ def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.Dat
     plain = table[list(QUANTILE_COLUMNS)].to_numpy().reshape(series, targets, -1)
     ranks = ranks_under(effect)
     drawn = drawing.summed(drawn_tonnes(plain, effect, ranks), origin.groups)
-    calm = _calm_total(origin, effect)
-    drawn = np.where(calm, _of_own_band(plain, ranks, drawn, origin), drawn)
+    if not effect.controls and not effect.easings:
+        _set_calm_total(drawn, plain, ranks, effect, origin)
     reached = np.stack([effect.touched[members].any(axis=0) for members in origin.groups])
     found = np.where(reached[:, :, None], drawing.quantiles_of_draws(drawn), plain)
     flat = found.reshape(-1, len(QUANTILES))
@@ -57,23 +57,25 @@ def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.Dat
     return answer[[*QUANTILE_COLUMNS, "mean"]]
 
 
-def _calm_total(origin: Origin, effect: PolicyEffect) -> Flags:
-    """Tell which cells are the total of all and under no known policy, series x targets.
+def _set_calm_total(
+    drawn: Floats, plain: Floats, ranks: Floats, effect: PolicyEffect, origin: Origin
+) -> None:
+    """Draw the total of all from its own band, times what its members keep, where no tariff moves.
 
-    The one that nobody has announced may reach them.
+    That is: in months that at most a control nobody has announced may reach.
     """
-    is_total = np.array([len(one) == (~origin.is_sum).sum() for one in origin.groups])
-    is_free = ~(effect.charged != 1.0).any(axis=(0, 1))
-    if effect.controls or effect.easings:
-        is_free[:] = False
-    return np.asarray((origin.is_sum & is_total)[:, None] & is_free)
-
-
-def _of_own_band(plain: Floats, ranks: Floats, drawn: Floats, origin: Origin) -> Floats:
-    """Return draws from the own band of each sum, times what its members keep."""
-    ordinary = drawing.summed(drawing.drawn(plain, ranks), origin.groups)
-    kept = np.divide(drawn, ordinary, out=np.ones_like(drawn), where=ordinary > LEAST)
-    return drawing.drawn(plain, drawing.ranks_of(ordinary)) * kept
+    members = np.flatnonzero(~origin.is_sum)
+    (months,) = (effect.charged == 1.0).all(axis=(0, 1)).nonzero()
+    for row in np.flatnonzero(origin.is_sum):
+        if len(origin.groups[row]) < len(members):
+            continue
+        ordinary = drawing.drawn(plain[members][:, months], ranks[:, members][:, :, months]).sum(
+            axis=1
+        )
+        left = drawn[:, row, months]
+        kept = np.divide(left, ordinary, out=np.ones_like(left), where=ordinary > LEAST)
+        own = drawing.drawn(plain[[row]][:, months], drawing.ranks_of(ordinary)[:, None])
+        drawn[:, row, months] = own[:, 0] * kept
 
 
 def ranks_under(effect: PolicyEffect) -> Floats:
