@@ -133,7 +133,7 @@ def read_act(row: Row, context: ScenarioContext) -> Act | None:
     chance = row.number("probability", low=0, high=1, empty=True)
     _check_order(row, given, known)
     if row.text("probability"):
-        _check_to_come(row, {**known, **given}, context)
+        _check_to_come(row, {**known, **words, **given}, context)
     if not row.is_valid:
         return None
     values: dict[str, Cell] = {**words, **given, "kept_pct": kept, "probability": chance}

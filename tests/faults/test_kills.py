@@ -5,7 +5,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pandas as pd
@@ -88,6 +88,17 @@ def test_the_service_is_killed(served: Served, enduring: Enduring) -> None:
     watch.healed(home.call("ingest", "bundled"), by="a new process shows the same")
 
 
+def releases(home: Home, most: int) -> Iterator[str]:
+    """Publish month after month and set the clock to the day after; yield that day."""
+    for month in pd.period_range("2020-04", periods=most, freq="M"):
+        if month.month == 1:
+            continue  # comes out with February
+        publish_until(home.data, str(month))
+        day = f"{(month + 1).start_time + pd.Timedelta(days=21):%Y-%m-%d}"
+        home.set_clock(day)
+        yield day
+
+
 @pytest.mark.long
 def test_a_run_is_killed(served: Served, enduring: Enduring) -> None:
     home, service = served
@@ -95,12 +106,7 @@ def test_a_run_is_killed(served: Served, enduring: Enduring) -> None:
     watch = enduring(home, service, f"{kills} runs killed (seed {SEED + 2})")
     random_, life, result, killed = moments(SEED + 2), 60.0, list[str](), 0
 
-    for month in pd.period_range("2020-04", periods=3 * kills, freq="M"):
-        if month.month == 1:
-            continue  # comes out with February
-        publish_until(home.data, str(month))
-        day = f"{(month + 1).start_time + pd.Timedelta(days=21):%Y-%m-%d}"
-        home.set_clock(day)
+    for day in releases(home, 3 * kills):
         shown, begun = service.forecast(), time.monotonic()
         if home.start("run").is_killed_within(random_.uniform(0, life)):
             killed += 1
@@ -134,12 +140,7 @@ def test_a_run_is_killed_in_its_last_tenth(served: Served, enduring: Enduring) -
     watch = enduring(home, service, f"{kills} runs killed after their backtest (seed {SEED + 3})")
     random_, rest, where, killed = moments(SEED + 3), 5.0, Counter[str](), 0
 
-    for month in pd.period_range("2020-04", periods=3 * kills, freq="M"):
-        if month.month == 1:
-            continue  # comes out with February
-        publish_until(home.data, str(month))
-        day = f"{(month + 1).start_time + pd.Timedelta(days=21):%Y-%m-%d}"
-        home.set_clock(day)
+    for day in releases(home, 3 * kills):
         running = home.start("run")
         running.wait_for("backtest  error")
         begun = time.monotonic()
@@ -170,7 +171,7 @@ def test_a_run_is_killed_in_its_last_tenth(served: Served, enduring: Enduring) -
     )
 
 
-def last_word(told: str) -> str:
-    """Return the step that a run told of last."""
-    steps = [line.split()[0] for line in told.splitlines() if line[:1].isalpha()]
+def last_word(output: str) -> str:
+    """Return the step that a run reported last."""
+    steps = [line.split()[0] for line in output.splitlines() if line[:1].isalpha()]
     return steps[-1]

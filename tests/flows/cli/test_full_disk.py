@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from flows.cli.app import VERBS
-from flows.context.stores import store_of
-from flows.ingest.ingest import ingest_if_empty
 from store.settings import PROJECT_ROOT
-from tests.flows.conftest import environment, point_at, settings_of
+from tests.flows.conftest import point_at
 from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.slow
@@ -59,16 +57,6 @@ def test_no_verb_is_left_out() -> None:
     every = {name for modules in VERBS.values() for names in modules.values() for name in names}
 
     assert every == WORDS.keys() | APART
-
-
-@pytest.fixture(scope="module")
-def filled(new_folder: Callable[[], Path], data_dir: Path) -> Path:
-    """A folder with the bundled facts, only copied."""
-    folder = new_folder()
-    settings = settings_of(environment(folder, data_dir))
-    ingest_if_empty(settings)
-    store_of(settings).dispose()
-    return folder
 
 
 @pytest.fixture

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.context.stores import store_of
-from flows.ingest.ingest import ingest_if_empty
 from tests.flows.cli.test_full_disk import FIGURE
-from tests.flows.conftest import environment, point_at, settings_of
+from tests.flows.conftest import point_at
 from tests.small_disk import read_only
 
 pytestmark = pytest.mark.slow
@@ -24,16 +22,6 @@ READING = {
 WRITING = [FIGURE, "token create x", "prune"]
 
 
-@pytest.fixture(scope="module")
-def filled(new_folder: Callable[[], Path], data_dir: Path) -> Path:
-    """A folder with the bundled facts, only copied."""
-    folder = new_folder()
-    settings = settings_of(environment(folder, data_dir))
-    ingest_if_empty(settings)
-    store_of(settings).dispose()
-    return folder
-
-
 @pytest.fixture
 def home(
     filled: Path, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -45,13 +33,13 @@ def home(
         yield place / "var"
 
 
-@pytest.mark.parametrize(("words", "told"), READING.items(), ids=list(READING))
+@pytest.mark.parametrize(("words", "answer"), READING.items(), ids=list(READING))
 @pytest.mark.usefixtures("home")
-def test_what_reads_answers(magnetcast: Call, words: str, told: str) -> None:
+def test_what_reads_answers(magnetcast: Call, words: str, answer: str) -> None:
     code, out, message = magnetcast(*words.split())
 
     assert code == 0, message
-    assert told in out + message
+    assert answer in out + message
 
 
 @pytest.mark.parametrize("words", WRITING, ids=[words.split()[0] for words in WRITING])

@@ -290,6 +290,13 @@ def test_too_many_entries_are_refused() -> None:
         read(f"name: n\nevents:\n{entries}")
 
 
+@pytest.mark.parametrize("chance", ["0", "0.5", "1"])
+def test_a_new_restriction_comes_with_the_probability_in_its_file(chance: str) -> None:
+    (act,) = read(f"name: n\nevents: [{ACT[:-1]}, probability: {chance}}}]").levers.acts
+
+    assert act.given["probability"] == float(chance)
+
+
 def test_probabilities_beside_a_file_are_those_of_known_and_new_acts() -> None:
     asked = read(f"name: n\nevents: [{ACT}]")
 
