@@ -57,6 +57,7 @@ class TestEveryModel:
         frame = RUNS[source]()
         return frame.loc[frame["model"] == model].reset_index(drop=True)
 
+    @pytest.mark.slow
     def test_speaks_once_of_each_series_and_month(self, source: str, model: str) -> None:
         frame = self.forecasts(source, model)
 
@@ -85,6 +86,7 @@ class TestEveryModel:
         assert (np.diff(frame[list(QUANTILE_COLUMNS)], axis=1) >= -1e-9).all()
         assert frame["mean"].between(frame["p05"], frame["p95"]).all()
 
+    @pytest.mark.slow
     def test_same_past_and_seed_give_the_same_forecast(self, source: str, model: str) -> None:
         again = again_of(source)
 
@@ -98,6 +100,7 @@ def again_of(source: str) -> pd.DataFrame:
 
 
 class TestOwnModel:
+    @pytest.mark.slow
     def test_a_saved_model_says_the_same_to_the_bit(self, tmp_path: Path) -> None:
         history: EvidenceHistory = make_world().history()
         trained = EvidenceForecaster(QUICK).train(EvidenceSnapshot(history, MOMENTS[-1]))

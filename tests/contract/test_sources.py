@@ -51,6 +51,7 @@ class TestEverySource:
         for name, frame in one.tables.items():
             pd.testing.assert_frame_equal(frame, other.tables[name])
 
+    @pytest.mark.slow
     def test_it_can_be_stored_twice_and_is_then_known(self, source: Source, tmp_path: Path) -> None:
         engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
         batch = Batch((source.load(),))
@@ -136,6 +137,7 @@ class TestEveryLiveSource:
                 assert not frame[column].str.contains("startPeriod|key=|period=").any()
         assert served.http_cache_dir.is_dir()
 
+    @pytest.mark.slow
     def test_it_can_be_stored_twice_and_is_then_known(
         self, live: LiveSource, tmp_path: Path
     ) -> None:

@@ -109,6 +109,7 @@ def test_a_scenario_may_be_a_file_or_a_dictionary(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(mc.scenario(file, LATER), table)
 
 
+@pytest.mark.slow
 def test_medians_and_their_changes_are_explained() -> None:
     parts = mc.explain("USA", LATER)
     change = mc.explain("USA", LATER, since=AS_OF)

@@ -53,6 +53,7 @@ def hashes(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_what_was_restored_is_what_was_backed_up(
     published: Published, archive: Path, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_what_was_restored_is_what_was_backed_up(
     assert leftover == []
 
 
+@pytest.mark.slow
 def test_the_restored_champion_and_forecast_are_the_same(
     published: Published, archive: Path, tmp_path: Path
 ) -> None:
@@ -100,6 +102,7 @@ def copied_by_hand(published: Published, folder: Path) -> Settings:
     return here
 
 
+@pytest.mark.slow
 def test_models_named_elsewhere_are_restored_from_the_archive(
     published: Published, tmp_path: Path
 ) -> None:
@@ -116,6 +119,7 @@ def test_models_named_elsewhere_are_restored_from_the_archive(
     assert str(source).startswith(here.artifact_dir.as_uri())
 
 
+@pytest.mark.slow
 def test_a_lost_record_of_models_is_reported_as_lost(
     archive: Path, tmp_path: Path, published: Published
 ) -> None:
@@ -128,6 +132,7 @@ def test_a_lost_record_of_models_is_reported_as_lost(
     assert "mlflow.db is gone" in alarms["champion"]
 
 
+@pytest.mark.slow
 def test_restoring_an_older_archive_leaves_no_alarm_about_the_audit_trail(
     archive: Path, tmp_path: Path, published: Published
 ) -> None:

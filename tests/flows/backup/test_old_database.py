@@ -127,6 +127,7 @@ def test_an_old_publication_is_made_again_on_any_processor(
     assert "bit for bit" in err or "the same but for rounding on another processor" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

@@ -243,6 +243,7 @@ def test_predict_of_a_panel_writes_the_months_after_it(magnetcast: Call, panel: 
     assert set(table["model"]) == {MODEL}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
     magnetcast: Call, panel: Path, tmp_path: Path
@@ -325,6 +326,7 @@ def test_controls_are_refused_beside_sums(magnetcast: Call, panel: Path, tmp_pat
     assert "cannot be answered where destinations add up to sums" in err
 
 
+@pytest.mark.slow
 def test_backtest_of_a_panel_leaves_one_tagged_run_in_mlflow(
     magnetcast: Call, panel: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,6 +402,7 @@ def test_status_tells_what_stands(magnetcast: Call, form: str) -> None:
     assert "version 1, magnetcast-" in out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_ingest_says_what_is_new_and_the_second_time_that_nothing_is(magnetcast: Call) -> None:
     first, again = (magnetcast("ingest", "bundled") for _ in range(2))

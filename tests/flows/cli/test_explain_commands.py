@@ -123,6 +123,7 @@ def test_the_parts_stored_on_publication_are_those_computed_anew(
         assert {name: anew[name] for name in parts} == pytest.approx(parts, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_the_table_of_one_month_adds_up_as_it_is_shown(magnetcast: Call) -> None:
     code, text, err = magnetcast("explain", "DEU", "--period", "2020-07", "--since", AS_OF)
@@ -139,6 +140,7 @@ def test_the_table_of_one_month_adds_up_as_it_is_shown(magnetcast: Call) -> None
     assert shown["new_actuals"] != 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_a_change_is_split_into_parts_that_add_up(magnetcast: Call, tmp_path: Path) -> None:
     out = tmp_path / "new" / "change.csv"
@@ -171,6 +173,7 @@ def test_between_a_publication_and_itself_nothing_changed(magnetcast: Call) -> N
     assert "are one publication, 2020-04-22 (publication 1)" in err
 
 
+@pytest.mark.slow
 def test_before_any_publication_the_forecast_is_computed(magnetcast: Call, home: Path) -> None:
     assert home.exists()
 
@@ -299,6 +302,7 @@ def test_what_cannot_be_explained_is_told(
     assert message in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_without_any_publication_there_is_no_change(magnetcast: Call) -> None:
     magnetcast("ingest", "bundled")

@@ -201,6 +201,7 @@ def test_status_tells_the_home_and_why(
     assert json.loads(table)[0] == {"fact": "home", "value": place}
 
 
+@pytest.mark.slow
 def test_an_empty_home_gets_the_bundled_facts_once_without_prefect(
     nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -218,6 +219,7 @@ def test_an_empty_home_gets_the_bundled_facts_once_without_prefect(
     assert len(read_vintages(store_of(settings))) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nowhere")
 def test_the_functions_of_python_help_an_empty_home(capsys: pytest.CaptureFixture[str]) -> None:
     panel = mc.panel(AS_OF)

@@ -33,6 +33,7 @@ def stored(**wanted: str) -> pd.DataFrame:
     return read_observations(store_of(Settings()), **wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_providers")
 @pytest.mark.parametrize(
     ("name", "rows"),
@@ -64,6 +65,7 @@ def test_a_vintage_says_who_and_which_months(magnetcast: Call) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_providers")
 @pytest.mark.parametrize("fault", [Fault.HTML, Fault.DOUBLED])
 def test_a_misbehaving_provider_leaves_the_old_vintage_alone(
@@ -83,6 +85,7 @@ def test_a_misbehaving_provider_leaves_the_old_vintage_alone(
     assert len(stored()) > len(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_providers")
 def test_keys_show_in_no_message_database_or_cached_answer(
     magnetcast: Call, providers: Providers, place: Path
@@ -125,6 +128,7 @@ def test_a_refused_file_waits_in_quarantine_and_can_be_released(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_a_figure_is_typed_in_corrected_and_told_once(magnetcast: Call) -> None:
     words = ("ingest", "figure", "--period", "2026-08", "--destination", "USA", "--source",
@@ -311,6 +315,7 @@ def test_lines_that_are_refused_wait_and_can_be_released_as_places_of_their_own(
     assert set(stored()["destination"]) == {"JPN", "C987"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_a_dry_run_shows_what_would_change_and_writes_nothing(
     magnetcast: Call, tmp_path: Path

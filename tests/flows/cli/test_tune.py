@@ -28,6 +28,7 @@ def panel(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_search_writes_the_spec_and_what_it_is_worth(
     magnetcast: Call, panel: Path, place: Path, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def assert_one_run(place: Path, found: dict[str, object]) -> None:
     assert kept == {"trials.csv", "gains.csv", "spec.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_a_panel_alone_is_tuned_on_to_its_end_with_the_usual_trials_and_told_on_stdout(
     magnetcast: Call, panel: Path, monkeypatch: pytest.MonkeyPatch

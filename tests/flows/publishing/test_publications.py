@@ -124,6 +124,7 @@ def test_a_forecast_that_does_not_add_up_is_refused(copy: Settings) -> None:
         objections(made)
 
 
+@pytest.mark.slow
 def test_what_moves_too_far_is_held_and_served_once_it_is_approved(
     copy: Settings, magnetcast: Call
 ) -> None:
@@ -155,6 +156,7 @@ def test_what_moves_too_far_is_held_and_served_once_it_is_approved(
     assert magnetcast("publications", "verify")[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decided", ["held", "rejected"])
 def test_the_same_facts_are_not_forecast_again_while_a_person_decides(
     copy: Settings, capsys: pytest.CaptureFixture[str], decided: str

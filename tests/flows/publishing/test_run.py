@@ -162,6 +162,7 @@ def test_a_second_run_publishes_nothing_and_says_so(
     assert len([name for name in mlflow_runs(published.settings) if name[:4] == "run "]) == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_noted_as_failed(place: Path) -> None:
     settings = Settings()
 

@@ -280,6 +280,7 @@ def test_how_much_of_a_miss_carries_over_is_a_score_of_each_table(filled: Filled
         assert result["model"].startswith("group-")
 
 
+@pytest.mark.slow
 def test_rules_on_goods_look_after_a_run_on_them(filled: Filled) -> None:
     engine = store_of(filled.settings)
     rows = latest_forecast(engine, commodity="250410")[list(FORECAST_COLUMNS)]

@@ -234,6 +234,7 @@ def test_predict_and_panel_write_the_table_as_of_a_day(
     )
 
 
+@pytest.mark.slow
 def test_what_the_store_learned_later_changes_no_bit_of_a_forecast(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:

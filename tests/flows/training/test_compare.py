@@ -93,6 +93,7 @@ def test_a_version_and_a_run_are_told_apart_by_choices_and_scores(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_run_of_a_job_a_part_and_a_version_lead_to_the_same_backtest(
     compared: Published,
 ) -> None:

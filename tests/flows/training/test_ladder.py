@@ -94,6 +94,7 @@ def test_changed_texts_of_both_champions_leave_the_experts(twice: Settings) -> N
     assert_explained(made)
 
 
+@pytest.mark.slow
 def test_a_registry_that_is_gone_leaves_the_experts(twice: Settings, tmp_path: Path) -> None:
     database = tmp_path / "mlflow.db"
     database.write_bytes(b"no database at all" * 100)

@@ -89,6 +89,7 @@ def test_an_old_as_of_never_loads_the_champion(
     assert set(made.table["status"]) == {"replay"}
 
 
+@pytest.mark.slow
 def test_rows_that_came_out_later_leave_the_file_of_a_forecast_the_same_to_the_byte(
     new_folder: Callable[[], Path], data_dir: Path, tmp_path: Path
 ) -> None:

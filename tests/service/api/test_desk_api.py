@@ -95,6 +95,7 @@ def test_a_need_beyond_the_forecast_has_no_buffer(desk: TestClient) -> None:
     assert "there is no safety stock to compute" in desk.get("/needs").text
 
 
+@pytest.mark.slow
 def test_how_much_carries_over_comes_from_the_published_backtest(
     engine: Engine, desk: TestClient
 ) -> None:
@@ -131,6 +132,7 @@ def test_writing_needs_a_token_that_may_write(engine: Engine, desk: TestClient, 
     assert desk.get(f"{API}/{path}").json()["total"] == 0
 
 
+@pytest.mark.slow
 def test_a_token_revoked_a_moment_ago_writes_nothing(engine: Engine) -> None:
     token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
     live = make_live(engine)
@@ -290,6 +292,7 @@ def test_exports_have_overrides_in_columns_of_their_own(desk: TestClient) -> Non
     assert line[head.index("override_reason")] == "=cmd|' /C calc'!A0"
 
 
+@pytest.mark.slow
 def test_overrides_are_scored_against_the_model_by_what_came(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,6 +354,7 @@ def form(client: TestClient, path: str, told: dict, headers: dict | None = None)
 RULE_FORM = {"name": "down", "watched": "median:USA", "points": "5", "url": ""}
 
 
+@pytest.mark.slow
 def test_forms_write_and_lead_to_what_was_written(desk: TestClient, token: str) -> None:
     del desk.headers["Authorization"]
     desk.auth = ("any", token)
@@ -483,6 +487,7 @@ def test_a_form_asks_for_the_token_as_a_password(desk: TestClient) -> None:
     assert answer.headers["www-authenticate"].startswith("Basic")
 
 
+@pytest.mark.slow
 def test_hostile_words_of_planners_are_shown_and_never_run(engine: Engine) -> None:
     token = create_token(engine, name=ATTACK, scopes=["write"], at=NEWEST)
     with TestClient(make_app(engine, HOOKED)) as client:

@@ -97,6 +97,7 @@ def test_a_need_of_other_goods_is_told_by_their_own_forecast(desk: TestClient) -
     assert desk.get(f"{API}/needs/{made['id']}").json() == made
 
 
+@pytest.mark.slow
 def test_a_backtest_of_the_goods_tells_how_much_carries_over(
     store: Engine, desk: TestClient
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_rule_on_a_need_is_of_the_commodity_of_the_need(desk: TestClient) -> N
     assert f"that of the need, {GOODS}" in refused.json()["detail"]
 
 
+@pytest.mark.slow
 def test_an_override_of_other_goods_stands_beside_their_median_alone(desk: TestClient) -> None:
     made = posted(desk, "overrides", OVERRIDE)
 
@@ -205,6 +207,7 @@ def test_one_month_of_two_goods_has_an_override_each(desk: TestClient) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_overrides_of_other_goods_are_scored_by_what_came_of_them(
     store: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +260,7 @@ def test_the_forms_are_for_the_goods_that_are_chosen(desk: TestClient, client: T
     assert 'name="commodity"' not in client.get("/needs").text
 
 
+@pytest.mark.slow
 def test_forms_of_other_goods_write_and_lead_back_to_them(desk: TestClient) -> None:
     overridden = {**OVERRIDE, "tonnes": "77.5", "as_of": "2026-11-24T00:00:00Z"}
     rule = {"name": "down", "commodity": GOODS, "watched": "median:FRA", "points": "5", "url": ""}
@@ -314,6 +318,7 @@ def settings(two_goods: Path, tmp_path: Path) -> Iterator[Settings]:
     store_of(made).dispose()
 
 
+@pytest.mark.slow
 def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Settings) -> None:
     engine = store_of(settings)
     for commodity, destination in ((GOODS, "FRA"), ("", "USA")):
@@ -333,6 +338,7 @@ def test_a_rule_looks_at_the_publications_of_its_commodity_alone(settings: Setti
     assert magnets.startswith("United States: median in")
 
 
+@pytest.mark.slow
 def test_rules_look_at_a_forecast_whose_panel_was_never_stored(settings: Settings) -> None:
     engine = store_of(settings)
     for commodity, destination in ((GOODS, "FRA"), ("", "USA")):
@@ -348,6 +354,7 @@ def test_rules_look_at_a_forecast_whose_panel_was_never_stored(settings: Setting
     assert (result.looked, result.fired) == (2, 1)
 
 
+@pytest.mark.slow
 def test_feed_and_messages_name_the_commodity(store: Engine, desk: TestClient) -> None:
     posted(desk, "alert-rules", RULE)
     add_goods(store, as_of=LATER, factor=2.0)
@@ -386,6 +393,7 @@ def test_the_feed_tells_what_is_held_of_other_goods(store: Engine, desk: TestCli
     assert (link.attrib["href"], term.attrib["term"]) == (f"/goods/{GOODS}", GOODS)
 
 
+@pytest.mark.slow
 def test_a_label_is_shown_with_the_code_once_it_is_told(store: Engine, desk: TestClient) -> None:
     before = desk.get(f"/goods/{GOODS}").text
     save_label(store, GOODS, "unwrought <gallium>", at=NOW)

@@ -128,6 +128,7 @@ def test_a_destination_that_only_magnets_have_is_none_of_another_commodity(
     assert f"/api/v1/forecasts?{OTHER}" in answer.json()["detail"]
 
 
+@pytest.mark.slow
 def test_other_goods_are_in_the_navigation_only_where_there_are_any(
     shop: TestClient, client: TestClient
 ) -> None:
@@ -151,6 +152,7 @@ def test_the_page_of_other_goods_leads_to_their_own(shop: TestClient) -> None:
     assert f"<td>{PARTNERS + 2}</td>" in plain(page)
 
 
+@pytest.mark.slow
 def test_an_overview_of_other_goods_shows_the_largest_first_and_leads_to_each(
     shop: TestClient,
 ) -> None:
@@ -261,6 +263,7 @@ HOSTILE = "=cmd()<script>alert(1)</script>{{7*7}}\u202e\x1b[31m[/x]&\"'"
 """A formula, a script, a template, a reversal, a terminal's colour, markup and quotes."""
 
 
+@pytest.mark.slow
 def test_a_hostile_label_is_text_in_every_format(two_goods: Path, tmp_path: Path) -> None:
     engine = open_store(copied(two_goods, tmp_path))
     save_label(engine, GOODS, HOSTILE, at=NEWEST)

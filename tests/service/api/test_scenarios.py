@@ -27,6 +27,7 @@ BOMB = "\n".join(
 )
 
 
+@pytest.mark.slow
 def test_a_scenario_is_answered_as_the_command_answers_it(asked: Asked) -> None:
     answer = asked.post(tariff(60)).json()
 

@@ -87,6 +87,7 @@ def test_without_a_token_nothing_is_read_but_probes_and_styles(guarded: TestClie
         assert "tonnes" not in answer.text.replace("tonnes by month of customs clearance", "")
 
 
+@pytest.mark.slow
 def test_a_token_opens_the_api_and_as_a_password_the_pages(
     engine: Engine, guarded: TestClient
 ) -> None:
@@ -116,6 +117,7 @@ def test_writing_needs_a_token_that_may_write(engine: Engine, guarded: TestClien
     assert read.status_code == 200
 
 
+@pytest.mark.slow
 def test_writing_needs_a_token_even_where_reading_needs_none(engine: Engine) -> None:
     app = make_app(engine, OPEN)
 
@@ -165,6 +167,7 @@ def test_the_service_answers_to_the_loopback_and_to_its_public_names(
     assert client.get("/api/v1/health", headers={"Host": host}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "localhost.evil.example", "evil.example:8510", "10.0.0.5", "", "localhost@x",

@@ -36,6 +36,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_the_newest_publication_takes_the_place_of_the_one_before(engine: Engine) -> None:
     live = make_live(engine)
     live.refresh()
@@ -68,6 +69,7 @@ def test_a_panel_is_read_once_and_outlives_figures_that_come_in_later(engine: En
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_panel_that_is_stored_afterwards_is_shown_without_a_new_publication(
     engine: Engine,
 ) -> None:
@@ -84,6 +86,7 @@ def test_a_panel_that_is_stored_afterwards_is_shown_without_a_new_publication(
     assert live.publication.snapshot.panel["destination"].nunique() == 12
 
 
+@pytest.mark.slow
 def test_readers_see_one_publication_whole(engine: Engine) -> None:
     live, seen, done = make_live(engine), list[tuple[str, set[str]]](), threading.Event()
     live.refresh()
@@ -179,6 +182,7 @@ def test_the_mark_changes_with_every_kind_of_news(store_url: str) -> None:
     assert marks[2] == marks[1]
 
 
+@pytest.mark.slow
 def test_either_database_gives_the_same_answers(store_url: str, client: TestClient) -> None:
     fill_store(store_url)
     engine = open_store(store_url)

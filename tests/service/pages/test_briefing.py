@@ -30,6 +30,7 @@ def page_of(engine: Engine, path: str) -> Outline:
     return Outline(answer.text)
 
 
+@pytest.mark.slow
 def test_a_page_says_by_how_much_the_medians_moved_and_why(engine: Engine) -> None:
     publish(engine, LATER, cutoff="2026-07", factor=1.1)
     save_explanation(engine, 3, StoredExplanation(2, CHANGES))
@@ -41,6 +42,7 @@ def test_a_page_says_by_how_much_the_medians_moved_and_why(engine: Engine) -> No
     assert "Newly published trade figures: +12 t; later forecast date: \N{MINUS SIGN}2 t." in text
 
 
+@pytest.mark.slow
 def test_a_second_publication_of_a_day_is_compared_with_the_first(engine: Engine) -> None:
     publish(engine, LATER, cutoff="2026-07", factor=1.1)
     publish(engine, LATER, cutoff="2026-07", factor=1.2)
@@ -58,6 +60,7 @@ def test_a_second_publication_of_a_day_is_compared_with_the_first(engine: Engine
     assert all(f'href="/publications/{number}"' in shown for number in (4, 3, 2, 1))
 
 
+@pytest.mark.slow
 def test_causes_of_another_comparison_are_not_shown(engine: Engine) -> None:
     publish(engine, LATER, cutoff="2026-07", factor=1.1)
     save_explanation(engine, 3, StoredExplanation(1, CHANGES))
@@ -67,12 +70,14 @@ def test_causes_of_another_comparison_are_not_shown(engine: Engine) -> None:
     assert "higher in sum (+10.0%). The causes of the change have not been computed" in text
 
 
+@pytest.mark.slow
 def test_a_first_publication_has_nothing_to_be_compared_with(engine: Engine) -> None:
     text = page_of(engine, "/destinations/USA").text
 
     assert "The forecast of 25 August 2025 before it did not reach these months." in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "scenarios"), [("USA", 2), ("WLD", 2), ("JPN", 0)])
 def test_what_may_return_is_named_with_its_chances_and_scenarios(
     engine: Engine, path: str, scenarios: int
@@ -87,6 +92,7 @@ def test_what_may_return_is_named_with_its_chances_and_scenarios(
     assert len(links) == scenarios
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", [RETURN, START])
 def test_the_scenario_of_an_announced_act_is_a_form_that_names_it(
     engine: Engine, act: Announced
@@ -105,6 +111,7 @@ def test_the_scenario_of_an_announced_act_is_a_form_that_names_it(
     assert "is not an announced act" not in form.text
 
 
+@pytest.mark.slow
 def test_a_need_and_an_alert_are_a_link_away_with_destination_and_month(engine: Engine) -> None:
     shown = page_of(engine, "/destinations/JPN")
     link = next(str(a["href"]) for a in shown.all("a") if str(a["href"]).startswith("/needs?"))
@@ -120,6 +127,7 @@ def test_a_need_and_an_alert_are_a_link_away_with_destination_and_month(engine: 
     )
 
 
+@pytest.mark.slow
 def test_earlier_forecasts_of_the_same_months_are_drawn(engine: Engine) -> None:
     assert "What earlier publications forecast" not in page_of(engine, "/destinations/USA").text
     publish(engine, LATER, cutoff="2026-07", factor=1.1)
@@ -134,6 +142,7 @@ def test_earlier_forecasts_of_the_same_months_are_drawn(engine: Engine) -> None:
     assert "as of 25 November 2026" in predicted
 
 
+@pytest.mark.slow
 def test_the_track_record_is_drawn_with_its_numbers_in_words(client: TestClient) -> None:
     shown = Outline(client.get("/track-record").text)
 

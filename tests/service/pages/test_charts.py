@@ -17,6 +17,7 @@ from tests.service.builders import make_events, make_forecasts, make_panel, make
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 
+@pytest.mark.slow
 def test_same_input_gives_the_same_picture_bytes() -> None:
     first, second = (fan_png(make_fan(make_report(), "DEU")) for _ in range(2))
 
@@ -54,6 +55,7 @@ def test_bands_are_shaded_from_the_widest_to_the_narrowest(monkeypatch: pytest.M
     assert [order for _, order in drawn] == sorted(order for _, order in drawn)
 
 
+@pytest.mark.slow
 def test_destination_without_history_still_has_a_picture() -> None:
     panel = make_panel()
     without = make_report(panel=panel[panel["destination"] != "THA"])
@@ -137,6 +139,7 @@ def test_dollars_and_foreign_letters_in_an_event_do_not_stop_the_drawing() -> No
     assert fan_png(make_fan(make_report(events=strange), "USA")).startswith(PNG_HEAD)
 
 
+@pytest.mark.slow
 def test_overview_draws_every_destination() -> None:
     fans = [make_fan(make_report(), destination) for destination in DESTINATION_NAMES]
 

@@ -9,6 +9,7 @@ from tests.service.builders import make_report, make_scores
 from tests.service.stores import plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("destination", ["USA", "THA"], ids=["enough months", "too few"])
 def test_pages_the_api_and_the_report_quote_the_same_coverage(
     client: TestClient, destination: str

@@ -54,6 +54,7 @@ def extracted() -> Catalog:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", TRANSLATED)
 def test_a_catalogue_has_every_sentence_with_its_placeholders_and_no_other(code: str) -> None:
     catalogue, marked = catalogue_of(code), extracted()
@@ -118,6 +119,7 @@ def goods_client(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", PAGES)
 def test_a_japanese_page_has_no_word_of_another_language(
     goods_client: TestClient, address: str
@@ -153,6 +155,7 @@ def test_the_address_goes_before_the_browser(named: str, accepted: str, expected
     assert choice_for(named, accepted).language == expected
 
 
+@pytest.mark.slow
 def test_a_browser_gets_its_language_and_an_address_keeps_its_own(client: TestClient) -> None:
     by_browser = client.get("/", headers={"Accept-Language": "de"})
     by_address = client.get("/", params={"lang": "ko"}, headers={"Accept-Language": "de"})

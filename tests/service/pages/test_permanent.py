@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
@@ -11,6 +12,7 @@ from tests.service.stores import make_app, publish
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_a_permanent_address_shows_the_same_after_a_newer_publication(engine: Engine) -> None:
     def bodies() -> list[bytes]:
         with TestClient(make_app(engine)) as client:

@@ -175,6 +175,7 @@ def test_a_destination_shows_chart_reasons_events_tariffs_and_files(client: Test
         assert file in page
 
 
+@pytest.mark.slow
 def test_parts_that_add_up_are_told_where_they_were_published(engine: Engine) -> None:
     parts = json.dumps({"level": 500.0, "season": 20.0, "momentum": -9.0})
     publish(engine, LATER, cutoff="2026-07", parts=parts)
@@ -218,6 +219,7 @@ def test_the_policy_ledger_is_searched_and_paged(client: TestClient) -> None:
     assert "No matching events." in client.get("/policy?q=zzzz").text
 
 
+@pytest.mark.slow
 def test_text_from_data_is_shown_and_never_run(engine: Engine) -> None:
     attack = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
     event = read_events(engine).tail(1).assign(

@@ -168,6 +168,7 @@ def worked_again(one: WorkedScenario, form: LeverForm) -> CheckedForm:
     return found
 
 
+@pytest.mark.slow
 def test_a_page_shows_the_answer_and_an_address_that_shows_it_again(asked: Asked) -> None:
     query = urlencode({"destination": "USA", **TARIFF})
 
@@ -199,6 +200,7 @@ def test_files_of_the_page_say_what_the_api_says(asked: Asked) -> None:
     assert rows.content == asked.post(text.content, "?format=csv").content
 
 
+@pytest.mark.slow
 def test_results_are_kept_side_by_side_in_the_address(asked: Asked) -> None:
     query = urlencode({"destination": "USA", **TARIFF})
     page = asked.client.get(f"/what-if?{query}")
@@ -265,6 +267,7 @@ def test_a_destination_leads_to_what_if(asked: Asked) -> None:
     assert 'href="/what-if?destination=USA"' in asked.client.get("/destinations/USA").text
 
 
+@pytest.mark.slow
 def test_a_page_in_another_language_asks_the_same_scenario(asked: Asked) -> None:
     query = urlencode({"destination": "JPN", **BAN, "licence_kept": "2,5"})
 
@@ -293,6 +296,7 @@ against: {events: [{event_id: 2027-03-ban, instrument: export_ban, destinations:
 """
 
 
+@pytest.mark.slow
 def test_every_note_and_warning_is_known_in_the_languages_of_pages(asked: Asked) -> None:
     asker = asked.asker()
     worked = [one.text for one in asked.desk.what_if.worked]

@@ -209,6 +209,7 @@ def test_a_webhook_that_fails_twice_takes_the_third_try(
     assert (row["attempts"], row["trouble"], row["delivered_at"]) == (3, "", NOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "tries"), [(404, 1), (302, 1), (410, 1), (429, 3), (500, 3)])
 def test_what_is_refused_for_good_is_not_tried_again_at_once(
     settings: Settings, receiver: Receiver, sender: Sender, status: int, tries: int
@@ -225,6 +226,7 @@ def test_what_is_refused_for_good_is_not_tried_again_at_once(
     assert pd.isna(row["delivered_at"])
 
 
+@pytest.mark.slow
 def test_what_nobody_took_is_sent_again_later_but_not_for_ever(
     settings: Settings, receiver: Receiver, sender: Sender
 ) -> None:
@@ -301,6 +303,7 @@ def test_the_feed_and_the_pages_tell_what_is_held(settings: Settings) -> None:
     assert "Held: a newer forecast, as of 25 November 2026" in page
 
 
+@pytest.mark.slow
 def test_the_feed_names_alerts_for_good(settings: Settings) -> None:
     engine = store_of(settings)
     rule = AlertRule("<b>&\"'", "median", 50.0, destination="USA")

@@ -126,6 +126,7 @@ def test_a_receiver_of_an_unknown_authority_gets_nothing_and_that_is_said(
     assert "CERTIFICATE_VERIFY_FAILED" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_certificate_of_another_host_counts_for_nothing(
     settings: Settings, receiver: Receiver, house: trustme.CA, tmp_path: Path
 ) -> None:

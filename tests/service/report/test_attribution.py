@@ -212,6 +212,7 @@ def test_the_page_holds_sentences_picture_and_tables() -> None:
     assert "| United States | synthetic control | the fall | April-June 2025 |" in page
 
 
+@pytest.mark.slow
 def test_the_same_attribution_is_the_same_picture_and_another_is_another() -> None:
     view = make_view()
 

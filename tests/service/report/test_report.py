@@ -71,6 +71,7 @@ def test_every_file_is_written_and_nothing_else(folder: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["2026-11-24"]
 
 
+@pytest.mark.slow
 def test_a_report_that_is_not_drawn_has_all_numbers_and_promises_no_picture(tmp_path: Path) -> None:
     drawn, bare = make_small_report(), make_small_report(pictures=False)
 
@@ -150,6 +151,7 @@ def test_headline_does_not_compare_with_a_year_it_does_not_know() -> None:
     assert "Figures for the same months a year before are incomplete." in text
 
 
+@pytest.mark.slow
 def test_drivers_and_coverage_are_shown_only_where_they_are_known(page: str) -> None:
     plain = render_page(make_small_report(scores=pd.DataFrame()))
 
@@ -179,6 +181,7 @@ def test_a_model_that_never_loses_is_not_said_to_lose() -> None:
     assert "The error is no larger than that of either rule" in text
 
 
+@pytest.mark.slow
 def test_missing_backtest_is_admitted() -> None:
     text = _text(render_page(make_small_report(scores=make_scores().iloc[:0])))
 
@@ -321,6 +324,7 @@ def test_input_is_not_modified() -> None:
     pd.testing.assert_frame_equal(given.panel, before.panel)
 
 
+@pytest.mark.slow
 def test_a_destination_without_a_name_is_shown_by_its_code() -> None:
     forecasts = make_forecasts().replace({"destination": {"THA": "X899"}})
 

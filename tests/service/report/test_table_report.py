@@ -89,6 +89,7 @@ def test_sums_come_first_and_then_the_largest() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     write_report(make_table_report(), tmp_path / "again")
 

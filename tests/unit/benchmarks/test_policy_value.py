@@ -147,6 +147,7 @@ def test_licences_change_no_forecast_before_they_are_announced(tmp_path: Path) -
     assert control_covariates(table, 6, tmp_path, controls).at(cutoff, 6).max() == 0.8
 
 
+@pytest.mark.slow
 def test_the_blind_past_knows_no_policy_at_any_origin() -> None:
     world = make_world()
     history = Blind(world.observations, world.events, world.tariffs)

@@ -21,6 +21,7 @@ def test_no_module_is_too_long(product: list[Module]) -> None:
     assert size.long_modules(product) == {}
 
 
+@pytest.mark.slow
 def test_no_class_name_is_used_for_two_things(product: list[Module]) -> None:
     assert size.repeated_classes(product) == {}
 

@@ -109,6 +109,7 @@ def test_code_enters_the_key_of_a_panel_where_it_takes_part(file: str, *, enters
     assert (changed != before) == enters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file",
     [

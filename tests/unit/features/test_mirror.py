@@ -294,6 +294,7 @@ def test_reach_tells_of_a_month_nobody_published_yet() -> None:
 # --- nothing without records ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2019-06-25", "2026-11-24"])
 def test_without_usable_records_the_panel_is_the_same_to_the_bit(day: str) -> None:
     plain = bundled_world().observations

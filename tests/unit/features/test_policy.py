@@ -132,6 +132,7 @@ def test_relaxations_of_the_last_year_are_counted() -> None:
     assert (usa(eased, older)["policy_relaxations_12m"] == 1.0).all()
 
 
+@pytest.mark.slow
 def test_scheduled_dates_never_enter() -> None:
     scheduled = {**CONTROL, "evidence": "scheduled"}
     world = bundled_world()
@@ -162,6 +163,7 @@ def test_no_acts_at_all_leave_every_policy_feature_at_rest() -> None:
     assert row["policy_suspension_ends_months"] == 12.0
 
 
+@pytest.mark.slow
 def test_controls_and_tariffs_of_april_2025_are_seen_on_the_tenth_and_not_on_the_first() -> None:
     before, after = (bundled(day).loc["2025-05-01"] for day in ("2025-04-01", "2025-04-10"))
 

@@ -33,6 +33,7 @@ def settings(tmp_path: Path) -> Settings:
     return found
 
 
+@pytest.mark.slow
 def test_a_late_figure_in_the_store_leaves_past_origins_as_they_are(settings: Settings) -> None:
     cold = backtested(settings)
     made = set(settings.origins_dir.iterdir())

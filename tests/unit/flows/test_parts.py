@@ -63,6 +63,7 @@ def test_parts_say_the_same_bits_as_the_file(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(forecast(parts, tmp_path / "out"), whole(file), check_exact=True)
 
 
+@pytest.mark.slow
 def test_it_does_not_matter_how_a_panel_is_divided(tmp_path: Path) -> None:
     _, few = make_parts(tmp_path, make_table(), count=2)
     _, many = make_parts(tmp_path, make_table(), count=23)
@@ -91,6 +92,7 @@ def test_a_panel_of_more_series_than_teach_says_the_same_bits(tmp_path: Path) ->
     pd.testing.assert_frame_equal(forecast(parts, tmp_path / "out"), whole(file), check_exact=True)
 
 
+@pytest.mark.slow
 def test_all_parts_can_teach_one_model(tmp_path: Path) -> None:
     _, parts = make_parts(tmp_path, make_table(series=6_050, months=30), count=3)
     files, settings = PanelFiles(parts), Settings(threads=1)

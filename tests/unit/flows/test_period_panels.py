@@ -83,6 +83,7 @@ def test_a_backtest_scores_what_came_after_its_cutoffs(
     assert by_model.loc["magnetcast", "value"] < by_model.loc["seasonal_naive", "value"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "horizon"), [("quarter ends", 4), ("Sundays", 13)])
 def test_a_search_has_cutoffs_half_a_year_apart(tmp_path: Path, name: str, horizon: int) -> None:
     request = TuningRequest(1, str(write(tmp_path, name)), None, None)

@@ -121,6 +121,7 @@ def test_a_profile_that_cannot_be_read_names_no_server(tmp_path: Path) -> None:
     assert "does not run" in choose_server(tmp_path).message
 
 
+@pytest.mark.slow
 def test_no_verb_loads_prefect_before_its_server_is_chosen() -> None:
     code = (
         "import importlib, pkgutil, sys, flows.cli as cli; "

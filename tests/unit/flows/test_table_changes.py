@@ -72,6 +72,7 @@ def changes(settings: Settings, *, since: str = BEFORE, until: str = AFTER) -> p
     return changes_of(settings, asked, at(since), commodity=COMMODITY)
 
 
+@pytest.mark.slow
 def test_a_change_is_split_into_what_came_in_and_what_was_revised(
     twice: Twice, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_forecast_that_a_group_made_is_refused(twice: Twice, tmp_path: Path) -
         changes(settings, since=AFTER)
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_changed_a_table(
     twice: Twice, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -218,6 +218,7 @@ def tables(draw: st.DrawFn) -> tuple[list[list[str]], dict[str, float]]:
     return lines, dict(tonnes)
 
 
+@pytest.mark.slow
 @few(50)
 @given(
     table=tables(),
@@ -242,6 +243,7 @@ def test_every_honest_table_is_read(
     assert weights(file) == pytest.approx(tonnes)
 
 
+@pytest.mark.slow
 @few(50)
 @given(
     table=tables().filter(lambda table: len(table[0]) > 0),

@@ -167,6 +167,7 @@ def test_panels_of_older_publications_are_checked_when_asked_for(engine: Engine)
     assert "publication 1" in tampered(engine, every_panel=True)[0]
 
 
+@pytest.mark.slow
 def test_a_store_of_before_keeps_its_publications_and_names_no_panel(empty_url: str) -> None:
     engine = open_store(empty_url)
     publish(engine, make_panel())

@@ -85,6 +85,7 @@ def test_the_first_trial_is_the_present_spec_and_all_others_are_measured_by_it()
     assert trials.loc[1, "ratio"] == pytest.approx((errors[1] / errors[0]).mean())
 
 
+@pytest.mark.slow
 def test_the_best_trial_is_the_spec_found_and_only_what_is_sought_differs() -> None:
     result = found()
 
@@ -96,6 +97,7 @@ def test_the_best_trial_is_the_spec_found_and_only_what_is_sought_differs() -> N
     assert set(result.changed) <= {choice.name for choice in SPACE}
 
 
+@pytest.mark.slow
 def test_a_spec_that_nothing_beats_is_kept_without_gain() -> None:
     result = searched(cut(noisy_table()), trials=1)
 
@@ -113,6 +115,7 @@ def test_the_same_seed_finds_the_same() -> None:
     pd.testing.assert_frame_equal(again.gains, found().gains, check_exact=True)
 
 
+@pytest.mark.slow
 def test_months_after_the_last_allowed_change_nothing() -> None:
     table = noisy_table()
     table.loc[:, BEFORE + 1 :] = WILD
@@ -123,6 +126,7 @@ def test_months_after_the_last_allowed_change_nothing() -> None:
     pd.testing.assert_frame_equal(poisoned.gains, found().gains, check_exact=True)
 
 
+@pytest.mark.slow
 def test_months_of_the_check_do_not_change_the_search() -> None:
     table = noisy_table()
     panel = cut(table)

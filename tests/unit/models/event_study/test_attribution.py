@@ -53,6 +53,7 @@ def test_a_planted_fall_is_found_in_its_months_and_within_the_band() -> None:
     assert row["rank"] == 1
 
 
+@pytest.mark.slow
 def test_the_synthetic_control_finds_the_planted_fall_too() -> None:
     row = total(on_one(), "USA", "synthetic", "fall")
 
@@ -104,6 +105,7 @@ def test_what_came_is_the_panel_as_known_now() -> None:
     assert set(usa["kind"]) == {"observed"}
 
 
+@pytest.mark.slow
 def test_an_event_on_all_has_no_synthetic_control_and_nothing_displaced() -> None:
     found = on_others("WLD")
 

@@ -71,6 +71,7 @@ def test_fake_dates_are_the_same_day_of_earlier_months() -> None:
     assert dates == [at(day) for day in ("2020-01-04", "2020-02-04", "2020-03-04")]
 
 
+@pytest.mark.slow
 def test_windows_of_fake_dates_end_before_the_event() -> None:
     history = world_with_a_fall().history()
 

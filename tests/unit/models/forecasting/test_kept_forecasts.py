@@ -54,6 +54,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_kept_or_not_the_bits_are_the_same(tmp_path: Path) -> None:
     cold = backtested(world(), tmp_path)
     made = names(tmp_path)
@@ -78,6 +79,7 @@ def test_a_changed_parameter_computes_forecasts_and_no_panel(tmp_path: Path) -> 
     assert len(names(tmp_path) - made) == PAST
 
 
+@pytest.mark.slow
 def test_figures_known_since_the_last_origin_compute_the_present_panel_alone(
     tmp_path: Path,
 ) -> None:

@@ -51,6 +51,7 @@ def trained() -> TrainedModel:
     return train(history())
 
 
+@pytest.mark.slow
 def test_every_model_speaks_of_every_series_and_month_at_every_moment() -> None:
     steps, memory = backtested()
 
@@ -106,6 +107,7 @@ def test_a_model_that_never_spoke_has_no_errors() -> None:
     assert len(ResidualHistory().residuals(MODEL, origin_at(0)).distance) == 0
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_model() -> None:
     again = train(make_world().unsolved())
 
