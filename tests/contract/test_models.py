@@ -101,7 +101,7 @@ def again_of(source: str) -> pd.DataFrame:
 
 class TestOwnModel:
     @pytest.mark.slow
-    def test_a_saved_model_says_the_same_to_the_bit(self, tmp_path: Path) -> None:
+    def test_a_saved_model_states_the_same_to_the_bit(self, tmp_path: Path) -> None:
         history: EvidenceHistory = make_world().history()
         trained = EvidenceForecaster(QUICK).train(EvidenceSnapshot(history, MOMENTS[-1]))
         rows = rows_of(history.origin(MOMENTS[-1]))

@@ -38,7 +38,7 @@ class TestEverySource:
             pd.testing.assert_frame_equal(validate(frame, name, where="test"), frame)
             assert set(frame.columns) == set(SCHEMAS[name].columns)
 
-    def test_its_rows_are_told_once(self, source: Source) -> None:
+    def test_its_rows_are_reported_once(self, source: Source) -> None:
         for name, frame in source.load().tables.items():
             key = list(natural_key(metadata.tables[name]))
 
@@ -128,7 +128,7 @@ class TestEveryLiveSource:
                 ends = (frame[column] + pd.offsets.MonthEnd(0)).dt.tz_localize("UTC")
                 assert (frame["available_at"] >= ends).all()
 
-    def test_nothing_says_when_it_was_fetched_from_where_with_what(
+    def test_nothing_states_when_it_was_fetched_from_where_with_what(
         self, tables: Mapping[str, pd.DataFrame], served: Settings
     ) -> None:
         for frame in tables.values():

@@ -99,7 +99,7 @@ def test_a_run_is_named_by_job_and_moment_and_found_by_tags() -> None:
     assert set(other.tags) == {"job:measure", "as_of:2026-11-25", "goods:250410"}
 
 
-def test_what_is_told_on_the_terminal_stands_beside_the_run(
+def test_what_is_reported_on_the_terminal_stays_beside_the_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     messages = asked(read_messages(measure(AS_OF, DigestCache())))
@@ -120,7 +120,7 @@ def test_a_step_that_was_kept_is_cached_and_one_that_was_not_is_done_again(tmp_p
     assert after == [("weigh", "Completed")]
 
 
-def test_tables_and_pictures_stand_beside_the_run() -> None:
+def test_tables_and_pictures_stay_beside_the_run() -> None:
     found = asked(read_artifacts(measure(AS_OF, DigestCache())))
 
     assert found["tonnes"]["type"] == "table"

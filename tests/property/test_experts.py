@@ -27,7 +27,7 @@ def fit(name: str, values: Floats) -> ExpertForecast:
 class TestEveryExpert:
     @quick
     @given(values=PANELS)
-    def test_says_a_number_of_at_least_zero_wherever_anything_is_known(
+    def test_states_a_number_of_at_least_zero_wherever_anything_is_known(
         self, name: str, values: Floats
     ) -> None:
         fitted = fit(name, values)

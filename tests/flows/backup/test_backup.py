@@ -191,7 +191,7 @@ def manifest_of(archive: Path, folder: Path) -> dict[str, object]:
     return dict(extract_archive(archive, folder))
 
 
-def test_what_stands_there_is_replaced_only_when_forced(
+def test_what_stays_there_is_replaced_only_when_forced(
     published: Published, archive: Path, tmp_path: Path
 ) -> None:
     here = settings_into(published.settings, tmp_path / "home")
@@ -252,7 +252,7 @@ def test_a_newer_schema_is_refused(published: Published, tmp_path: Path) -> None
     assert [file.name for file in here.home.iterdir()] == ["magnetcast.lock"]
 
 
-def test_a_restore_that_was_cut_off_is_told_and_undone_by_the_next(
+def test_a_restore_that_was_cut_off_is_reported_and_undone_by_the_next(
     published: Published, archive: Path, tmp_path: Path
 ) -> None:
     here = settings_into(published.settings, tmp_path / "home")

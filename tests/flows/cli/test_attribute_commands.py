@@ -37,7 +37,7 @@ def filled(place: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("filled")
-def test_an_event_is_told_in_words_with_table_chart_and_page(
+def test_an_event_is_reported_in_words_with_table_chart_and_page(
     magnetcast: Call, tmp_path: Path
 ) -> None:
     out = tmp_path / "told"
@@ -104,7 +104,7 @@ def test_an_event_is_told_in_words_with_table_chart_and_page(
         ),
     ],
 )
-def test_what_cannot_be_told_is_one_message(
+def test_what_cannot_be_reported_is_one_message(
     magnetcast: Call, tmp_path: Path, words: list[str], message: str
 ) -> None:
     out = tmp_path / "none"

@@ -76,7 +76,7 @@ def at_published(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_of_each_verb_says_what_it_does(magnetcast: Call, verb: str) -> None:
+def test_help_of_each_verb_states_what_it_does(magnetcast: Call, verb: str) -> None:
     code, out, err = magnetcast(verb, "--help")
 
     assert code == 0
@@ -190,7 +190,9 @@ def test_a_bad_panel_is_one_message_and_no_result(
 
 
 @pytest.mark.usefixtures("place")
-def test_a_bad_series_is_told_and_the_others_are_forecast(magnetcast: Call, panel: Path) -> None:
+def test_a_bad_series_is_reported_and_the_others_are_forecast(
+    magnetcast: Call, panel: Path
+) -> None:
     with panel.open("a", encoding="utf-8") as lines:
         lines.write("BAD,2020-01,-1\n")
 
@@ -213,7 +215,7 @@ def test_a_bad_series_is_told_and_the_others_are_forecast(magnetcast: Call, pane
         pytest.param(["--cutoffs", "2031-01"], "lies outside the panel", id="cutoff outside"),
     ],
 )
-def test_bad_options_of_a_backtest_are_told(
+def test_bad_options_of_a_backtest_are_reported(
     magnetcast: Call, panel: Path, words: list[str], message: str
 ) -> None:
     code, out, err = magnetcast("backtest", "--panel", str(panel), *words)
@@ -394,7 +396,7 @@ def test_predict_writes_its_columns_to_a_file_and_nothing_to_stdout(
 
 @pytest.mark.usefixtures("at_published")
 @pytest.mark.parametrize("form", ["csv", "json", "table"])
-def test_status_tells_what_stands(magnetcast: Call, form: str) -> None:
+def test_status_tells_what_stays(magnetcast: Call, form: str) -> None:
     code, out, _ = magnetcast("status", "--format", form)
 
     assert code == 0
@@ -404,7 +406,7 @@ def test_status_tells_what_stands(magnetcast: Call, form: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("place")
-def test_ingest_says_what_is_new_and_the_second_time_that_nothing_is(magnetcast: Call) -> None:
+def test_ingest_states_what_is_new_and_the_second_time_that_nothing_is(magnetcast: Call) -> None:
     first, again = (magnetcast("ingest", "bundled") for _ in range(2))
 
     assert (first[0], again[0]) == (0, 0)
@@ -414,7 +416,7 @@ def test_ingest_says_what_is_new_and_the_second_time_that_nothing_is(magnetcast:
 
 
 @pytest.mark.usefixtures("place")
-def test_an_empty_store_is_told_with_the_remedy(magnetcast: Call) -> None:
+def test_an_empty_store_is_reported_with_the_remedy(magnetcast: Call) -> None:
     code, out, err = magnetcast("panel", "--as-of", "2020-04-22")
 
     assert (code, out) == (1, "")

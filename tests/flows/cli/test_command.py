@@ -13,7 +13,7 @@ from tests.flows.conftest import AS_OF, Published, copied, environment
 RUN = [sys.executable, "-c", "from flows.cli.app import main; main()", "run", "--as-of"]
 
 
-def test_a_repeat_with_nothing_new_says_so_and_publishes_nothing(
+def test_a_repeat_with_nothing_new_states_so_and_publishes_nothing(
     first_run: Published, data_dir: Path, tmp_path: Path
 ) -> None:
     there = copied(first_run, tmp_path / "place", data_dir)

@@ -58,7 +58,7 @@ def store(place: Path) -> Path:
 
 
 @pytest.mark.usefixtures("store")
-def test_a_diversion_is_written_and_told(magnetcast: Call, tmp_path: Path) -> None:
+def test_a_diversion_is_written_and_reported(magnetcast: Call, tmp_path: Path) -> None:
     out = tmp_path / "new" / "found.json"
 
     code, text, err = magnetcast("diversion", "--as-of", NOW, "--format", "json", "--out", str(out))
@@ -88,7 +88,7 @@ def test_before_the_act_is_announced_there_is_nothing_to_look_at(magnetcast: Cal
 
 
 @pytest.mark.usefixtures("store")
-def test_an_act_of_which_no_month_is_known_is_told_and_stops_nothing(magnetcast: Call) -> None:
+def test_an_act_of_which_no_month_is_known_is_reported_and_stops_nothing(magnetcast: Call) -> None:
     code, text, err = magnetcast("diversion", "--as-of", "2024-09-25", "--format", "csv")
 
     assert (code, text) == (0, ",".join(COLUMNS) + "\n")
@@ -118,7 +118,7 @@ def test_what_cannot_be_answered_is_one_message(
 
 
 @pytest.mark.usefixtures("place")
-def test_a_short_history_is_told(magnetcast: Call) -> None:
+def test_a_short_history_is_reported(magnetcast: Call) -> None:
     levels = make_levels(first="2024-01", last="2024-12")
     fill(observations=levels, policy_events=make_events(ACT))
 

@@ -293,7 +293,7 @@ def test_rows_that_came_in_late_do_not_reach_the_explanation(magnetcast: Call, h
         "not-in-both",
     ],
 )
-def test_what_cannot_be_explained_is_told(
+def test_what_cannot_be_explained_is_reported(
     magnetcast: Call, words: tuple[str, ...], message: str
 ) -> None:
     code, text, err = magnetcast("explain", *words)

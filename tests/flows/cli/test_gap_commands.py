@@ -28,7 +28,7 @@ def store(*, with_partner: bool) -> None:
 
 
 @pytest.mark.usefixtures("place")
-def test_gaps_are_written_with_limits_and_those_beyond_them_are_told(
+def test_gaps_are_written_with_limits_and_those_beyond_them_are_reported(
     magnetcast: Call, tmp_path: Path
 ) -> None:
     store(with_partner=True)

@@ -118,7 +118,7 @@ def made(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("words", READING)
-def test_a_verb_that_reads_says_that_there_is_no_data_and_makes_nothing(
+def test_a_verb_that_reads_states_that_there_is_no_data_and_makes_nothing(
     nowhere: Path, magnetcast: Call, words: str
 ) -> None:
     code, out, err = magnetcast("--home", "../home", *words.split())

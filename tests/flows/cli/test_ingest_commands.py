@@ -53,7 +53,7 @@ def test_a_provider_is_ingested_and_the_second_time_there_is_nothing_new(
 
 
 @pytest.mark.usefixtures("at_providers")
-def test_a_vintage_says_who_and_which_months(magnetcast: Call) -> None:
+def test_a_vintage_states_who_and_which_months(magnetcast: Call) -> None:
     magnetcast("ingest", "comtrade", "--since", "2025-11", "--until", "2025-12")
 
     (vintage,) = read_vintages(store_of(Settings())).to_dict("records")
@@ -130,7 +130,7 @@ def test_a_refused_file_waits_in_quarantine_and_can_be_released(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("place")
-def test_a_figure_is_typed_in_corrected_and_told_once(magnetcast: Call) -> None:
+def test_a_figure_is_typed_in_corrected_and_reported_once(magnetcast: Call) -> None:
     words = ("ingest", "figure", "--period", "2026-08", "--destination", "USA", "--source",
              "https://example.org/a", "--tonnes")  # fmt: skip
     first, again, mended = (magnetcast(*words, tonnes) for tonnes in ("512", "512", "521"))
@@ -163,7 +163,7 @@ def test_bad_rows_by_hand_are_one_message_and_change_nothing(
         (("--since", "2025-02", "--until", "2025-01"), "no range of months"),
     ],
 )
-def test_a_bad_span_is_told(magnetcast: Call, words: tuple[str, ...], message: str) -> None:
+def test_a_bad_span_is_reported(magnetcast: Call, words: tuple[str, ...], message: str) -> None:
     code, out, err = magnetcast("ingest", "comtrade", *words)
 
     assert (code, out) == (1, "")
@@ -354,7 +354,7 @@ def test_a_dry_run_of_what_a_check_refuses_quarantines_nothing(
 
 
 @pytest.mark.usefixtures("at_providers")
-def test_a_check_asks_for_one_month_and_says_what_works(
+def test_a_check_asks_for_one_month_and_states_what_works(
     magnetcast: Call, providers: Providers
 ) -> None:
     works = magnetcast("ingest", "comtrade", "--check")

@@ -83,7 +83,7 @@ def test_what_contradicts_itself_is_one_message_and_nothing_is_stored(
     assert rows_stored(home) == before
 
 
-def test_a_missing_file_is_told(home: Path, magnetcast: Call, tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(home: Path, magnetcast: Call, tmp_path: Path) -> None:
     assert home.exists()
 
     code, _, err = magnetcast("scenario", str(tmp_path / "none.yaml"), "--as-of", AS_OF)
@@ -106,7 +106,7 @@ def test_the_worked_scenarios_can_be_read(path: Path) -> None:
     assert found.levers.all
 
 
-def test_how_long_controls_last_is_told(home: Path, magnetcast: Call) -> None:
+def test_how_long_controls_last_is_reported(home: Path, magnetcast: Call) -> None:
     assert home.exists()
 
     code, out, err = magnetcast("recovery", "--as-of", AS_OF, "--format", "csv")

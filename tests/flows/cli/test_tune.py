@@ -71,7 +71,7 @@ def assert_one_run(place: Path, found: dict[str, object]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("place")
-def test_a_panel_alone_is_tuned_on_to_its_end_with_the_usual_trials_and_told_on_stdout(
+def test_a_panel_alone_is_tuned_on_to_its_end_with_the_usual_trials_and_reported_on_stdout(
     magnetcast: Call, panel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flows.panels.tune.TRIALS", 1)

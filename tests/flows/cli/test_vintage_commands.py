@@ -96,7 +96,7 @@ def test_diff_tells_what_changed_in_tonnes(magnetcast: Call, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("two_fetches")
-def test_diff_of_an_ingest_with_itself_says_so(magnetcast: Call) -> None:
+def test_diff_of_an_ingest_with_itself_states_so(magnetcast: Call) -> None:
     code, _, err = magnetcast("diff", "2", "2")
 
     assert (code, err) == (0, "diff      nothing changed\n")

@@ -97,7 +97,7 @@ def test_each_thing_that_is_wrong_raises_its_own_alarm(
     assert (found.alarm, found.code) == (alarm, code)
 
 
-def test_a_server_that_was_started_again_is_told_and_is_no_alarm() -> None:
+def test_a_server_that_was_started_again_is_reported_and_is_no_alarm() -> None:
     twice = {"worker": [at("2026-11-24"), at("2026-11-25")]}
     health = SystemHealth(replace(FINE, restarts=twice), ())
 
@@ -114,7 +114,7 @@ def test_figures_and_forecast_have_some_days_after_a_release(day: str) -> None:
     assert list(health_findings(replace(facts, forecast_as_of=at("2026-10-21")))) == []
 
 
-def test_what_was_missed_before_is_told_of_on_the_day_of_the_next_release() -> None:
+def test_what_was_missed_before_is_reported_of_on_the_day_of_the_next_release() -> None:
     facts = replace(FINE, now=at("2026-11-20"), newest=pd.Timestamp("2026-08-01"), **OCTOBER)
 
     found = health_findings(replace(facts, forecast_as_of=at("2026-09-21")))
@@ -122,7 +122,7 @@ def test_what_was_missed_before_is_told_of_on_the_day_of_the_next_release() -> N
     assert [one.alarm for one in found] == ["late-data", "stale"]
 
 
-def test_lateness_is_told_by_days() -> None:
+def test_lateness_is_reported_by_days() -> None:
     (found,) = health_findings(replace(FINE, newest=pd.Timestamp("2026-08-01")))
 
     assert "the figures of 2026-10 were due on 2026-11-20 and are 5 days late" in found.message
@@ -135,7 +135,7 @@ def test_the_runbook_has_a_paragraph_for_each_alarm() -> None:
 
 
 @pytest.mark.usefixtures("place")
-def test_an_empty_store_is_broken_and_says_so(magnetcast: Call) -> None:
+def test_an_empty_store_is_broken_and_states_so(magnetcast: Call) -> None:
     made_store(Settings())
 
     code, out, _ = magnetcast("status")
@@ -169,7 +169,7 @@ def test_work_that_failed_is_noted_until_it_succeeds(tmp_path: Path) -> None:
     assert read_markers(settings) == ()
 
 
-def test_work_that_was_told_to_end_is_noted_as_such(tmp_path: Path) -> None:
+def test_work_that_was_reported_to_end_is_noted_as_such(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
 
     with pytest.raises(SystemExit), marked_run(settings, "the main job"):

@@ -11,7 +11,7 @@ LATER = at("2020-06-30")
 """A release and its days of grace after what was published."""
 
 
-def test_the_service_is_told_what_status_tells(published: Published) -> None:
+def test_the_service_is_reported_what_status_tells(published: Published) -> None:
     output = status_lines(examine(published.settings, LATER))
 
     found = health_report(published.settings, LATER)

@@ -76,7 +76,7 @@ def test_without_an_address_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> 
     assert spans._tracer(spans._collector()) is None
 
 
-def test_without_the_extra_the_run_goes_on_and_says_what_to_do(
+def test_without_the_extra_the_run_goes_on_and_states_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MAGNETCAST_OTLP_URL", f"http://127.0.0.1:9/{tmp_path.name}")

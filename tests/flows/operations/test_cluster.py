@@ -49,7 +49,7 @@ def forecasts_at(task: PanelSnapshot, cutoff: int) -> pd.DataFrame:
     return fitted.compare()
 
 
-def test_a_backtest_says_the_same_on_a_cluster(address: str) -> None:
+def test_a_backtest_states_the_same_on_a_cluster(address: str) -> None:
     task = PanelSnapshot(make_table(), 6)
 
     found = backtest_panel(FORECASTER, task, CUTOFFS, executor=DaskExecutor(address))

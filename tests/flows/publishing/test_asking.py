@@ -15,7 +15,7 @@ from tests.flows.cli.test_scenario_commands import TARIFF
 from tests.flows.conftest import AS_OF, Published
 
 
-def test_the_service_stands_on_the_published_rows_and_answers_as_the_command(
+def test_the_service_stays_on_the_published_rows_and_answers_as_the_command(
     published: Published,
 ) -> None:
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
@@ -32,14 +32,14 @@ def test_the_service_stands_on_the_published_rows_and_answers_as_the_command(
     assert (result["difference_p50"] < 0).any()
 
 
-def test_a_publication_whose_model_is_gone_is_told(published: Published) -> None:
+def test_a_publication_whose_model_is_gone_is_reported(published: Published) -> None:
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
 
     with pytest.raises(DataError, match=r"Model other.* is not in the registry"):
         published_scenario_snapshot(published.settings, rows.assign(model="other"))
 
 
-def test_published_rows_of_other_months_are_told(published: Published) -> None:
+def test_published_rows_of_other_months_are_reported(published: Published) -> None:
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
 
     with pytest.raises(DataError, match="rows that are not the"):

@@ -116,7 +116,7 @@ def test_figures_dated_back_by_a_later_ingest_do_not_reach_a_replay(
     assert found.is_same, (found.missing, found.difference)
 
 
-def test_a_publication_before_members_were_recorded_is_told(
+def test_a_publication_before_members_were_recorded_is_reported(
     copy: Settings,
 ) -> None:
     change(copy, "UPDATE publications SET made_with = json_remove(made_with, '$.group')")

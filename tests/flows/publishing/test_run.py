@@ -37,7 +37,7 @@ def test_every_destination_and_month_is_published_once(published: Published) -> 
     assert (rows["as_of"] == at(AS_OF)).all()
 
 
-def test_what_is_published_is_the_champions_and_says_what_moved_it(published: Published) -> None:
+def test_what_is_published_is_the_champions_and_states_what_moved_it(published: Published) -> None:
     rows = read_forecasts(store_of(published.settings))
 
     champion = registry.champion(published.settings)
@@ -103,7 +103,7 @@ def test_the_job_is_one_run_in_mlflow_and_its_steps_are_parts(published: Publish
     assert {run.info.status for run in [whole, *found.values()]} == {"FINISHED"}
 
 
-def test_choices_scores_and_panel_stand_on_the_same_run(published: Published) -> None:
+def test_choices_scores_and_panel_stay_on_the_same_run(published: Published) -> None:
     found = mlflow_runs(published.settings)
     panel = panel_behind(store_of(published.settings))
     assert panel is not None
@@ -119,7 +119,7 @@ def test_choices_scores_and_panel_stand_on_the_same_run(published: Published) ->
         assert used.dataset.digest == panel.digest[:12]
 
 
-def test_the_version_says_what_it_is_and_how_good(published: Published) -> None:
+def test_the_version_states_what_it_is_and_how_good(published: Published) -> None:
     client = MlflowClient(published.settings.tracking_uri)
 
     version = client.get_model_version(registry.MODEL, "1")
@@ -143,7 +143,7 @@ def test_the_run_and_its_scores_are_in_the_books(published: Published) -> None:
     assert write_scores(engine, scores, data_vintage=row["data_vintage"]) == 0
 
 
-def test_a_second_run_publishes_nothing_and_says_so(
+def test_a_second_run_publishes_nothing_and_states_so(
     published: Published, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine = store_of(published.settings)

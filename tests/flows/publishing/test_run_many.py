@@ -254,7 +254,7 @@ def test_a_report_calls_a_commodity_by_its_label(filled: Filled) -> None:
     assert "China's exports of commodity 392690 to 24 destinations" in pages["392690"]
 
 
-def test_labels_of_what_stands_published_are_kept_and_may_change(filled: Filled) -> None:
+def test_labels_of_what_stays_published_are_kept_and_may_change(filled: Filled) -> None:
     engine = store_of(filled.settings)
     first = labels_of(engine)
 
@@ -325,7 +325,7 @@ def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
 
 
 @pytest.mark.slow
-def test_what_the_experts_answered_stands_and_is_made_again(
+def test_what_the_experts_answered_stays_and_is_made_again(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:
     settings = filled_settings(settings_of(environment(new_folder(), data_dir)))

@@ -179,7 +179,9 @@ def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  #
     assert open_table(settings, at("2025-08-26"), "850511").status == "stale"
 
 
-def test_a_commodity_without_a_table_is_told_of_with_those_that_have_one(filled: Filled) -> None:
+def test_a_commodity_without_a_table_is_reported_of_with_those_that_have_one(
+    filled: Filled,
+) -> None:
     with pytest.raises(DataError, match=r"No full partner table of commodity 999999 .* 850511\."):
         run(filled.settings, at(NOW), table_config("999999"))
 

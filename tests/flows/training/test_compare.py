@@ -64,7 +64,7 @@ def other(settings: Settings) -> str:
     return run
 
 
-def test_a_version_and_a_run_are_told_apart_by_choices_and_scores(
+def test_a_version_and_a_run_are_distinguished_by_choices_and_scores(
     compared: Published,
     data_dir: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -64,7 +64,7 @@ def test_a_champion_carries_the_very_moment_it_was_trained_at(
     assert pd.Timestamp(champion.as_of).tzinfo is not None
 
 
-def test_the_champion_still_stands_later(published: Published) -> None:
+def test_the_champion_still_stays_later(published: Published) -> None:
     made = predict(published.settings, at("2020-05-05"))
 
     assert set(made.table["status"]) == {"champion"}
@@ -124,7 +124,7 @@ def known_part(batch: Batch, as_of: pd.Timestamp) -> Batch:
 
 
 @pytest.mark.usefixtures("place")
-def test_an_empty_store_says_what_to_do() -> None:
+def test_an_empty_store_states_what_to_do() -> None:
     with pytest.raises(StoreError, match="magnetcast ingest"):
         predict(Settings(), at(AS_OF))
 

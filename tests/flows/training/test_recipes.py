@@ -37,7 +37,7 @@ def home(
 
 
 @pytest.mark.slow
-def test_another_recipe_at_the_same_as_of_stands_beside_the_first_and_is_kept_once_promoted(
+def test_another_recipe_at_the_same_as_of_stays_beside_the_first_and_is_kept_once_promoted(
     home: Settings, magnetcast: Call
 ) -> None:
     code, _, err = magnetcast("train", "--as-of", AS_OF, *SET)

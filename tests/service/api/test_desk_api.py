@@ -217,7 +217,7 @@ def test_what_ended_is_gone_and_its_trail_stays(desk: TestClient) -> None:
     ]
 
 
-def test_the_secret_of_a_webhook_is_told_once(desk: TestClient) -> None:
+def test_the_secret_of_a_webhook_is_reported_once(desk: TestClient) -> None:
     url = "https://93.184.216.34/s3cr3t"
     made = posted(desk, "alert-rules", {**RULE, "url": url})
     plain = posted(desk, "alert-rules", RULE)
@@ -256,7 +256,7 @@ def test_the_audit_trail_needs_a_token_where_reading_needs_none(desk: TestClient
         assert answer.headers["www-authenticate"].startswith(scheme)
 
 
-def test_an_override_stands_beside_the_median_and_never_in_its_place(desk: TestClient) -> None:
+def test_an_override_stays_beside_the_median_and_never_in_its_place(desk: TestClient) -> None:
     before = desk.get(f"{API}/forecasts/USA").json()
     posted(desk, "overrides", {**OVERRIDE, "tonnes": 1.0})
     made = posted(desk, "overrides", OVERRIDE)

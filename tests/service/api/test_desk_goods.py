@@ -79,7 +79,7 @@ def form(client: TestClient, path: str, told: dict) -> object:
     return client.post(path, data=told, headers=SAME, follow_redirects=False)
 
 
-def test_a_need_of_other_goods_is_told_by_their_own_forecast(desk: TestClient) -> None:
+def test_a_need_of_other_goods_is_reported_by_their_own_forecast(desk: TestClient) -> None:
     forecast = desk.get(f"{API}/forecasts/FRA?{OTHER}").json()["months"]
     own = [m for m in forecast if "2026-12" <= m["period"] <= "2027-03"]
     needed = own[0]["p50"]
@@ -176,7 +176,7 @@ def test_a_rule_on_a_need_is_of_the_commodity_of_the_need(desk: TestClient) -> N
 
 
 @pytest.mark.slow
-def test_an_override_of_other_goods_stands_beside_their_median_alone(desk: TestClient) -> None:
+def test_an_override_of_other_goods_stays_beside_their_median_alone(desk: TestClient) -> None:
     made = posted(desk, "overrides", OVERRIDE)
 
     assert (made["commodity"], made["tonnes"], made["counts"]) == (GOODS, 77.5, True)
@@ -298,7 +298,7 @@ def test_a_form_of_other_goods_that_makes_no_sense_is_shown_again_on_their_page(
     assert unknown.status_code == 404
 
 
-def test_needs_of_all_goods_stand_on_the_page_newest_first(desk: TestClient) -> None:
+def test_needs_of_all_goods_stay_on_the_page_newest_first(desk: TestClient) -> None:
     posted(desk, "needs", NEED)
     posted(desk, "needs", {**NEED, "commodity": "85051110", "destination": "USA"})
     posted(desk, "needs", {**NEED, "destination": "USA"})
@@ -394,7 +394,7 @@ def test_the_feed_tells_what_is_held_of_other_goods(store: Engine, desk: TestCli
 
 
 @pytest.mark.slow
-def test_a_label_is_shown_with_the_code_once_it_is_told(store: Engine, desk: TestClient) -> None:
+def test_a_label_is_shown_with_the_code_once_it_is_given(store: Engine, desk: TestClient) -> None:
     before = desk.get(f"/goods/{GOODS}").text
     save_label(store, GOODS, "unwrought <gallium>", at=NOW)
     desk.app.state.shared.live.refresh()

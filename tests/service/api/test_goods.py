@@ -199,7 +199,7 @@ def test_links_of_pages_of_other_goods_all_answer(shop: TestClient) -> None:
     assert {link: shop.get(link).status_code for link in links} == dict.fromkeys(links, 200)
 
 
-def test_a_workbook_of_other_goods_says_what_it_is_of(shop: TestClient) -> None:
+def test_a_workbook_of_other_goods_states_what_it_is_of(shop: TestClient) -> None:
     answer = shop.get(f"/goods/{GOODS}/destinations/USA/forecast.xlsx")
 
     assert answer.headers["content-disposition"].startswith(f'attachment; filename="{GOODS}_USA_2')
@@ -208,7 +208,7 @@ def test_a_workbook_of_other_goods_says_what_it_is_of(shop: TestClient) -> None:
 
 
 @pytest.mark.parametrize("page", ["/goods/999999", "/goods/999999/destinations/USA"])
-def test_pages_of_goods_that_are_not_forecast_are_told_so(shop: TestClient, page: str) -> None:
+def test_pages_of_goods_that_are_not_forecast_are_reported_so(shop: TestClient, page: str) -> None:
     answer = shop.get(page)
 
     assert answer.status_code == 404
@@ -234,7 +234,7 @@ def test_other_goods_are_kept_until_the_store_changes(two_goods: Path, tmp_path:
     assert live.publication.as_of == pd.Timestamp(NEWEST)
 
 
-def test_what_a_planner_writes_beside_the_magnets_stands_beside_no_other_good(
+def test_what_a_planner_writes_beside_the_magnets_stays_beside_no_other_good(
     two_goods: Path, tmp_path: Path
 ) -> None:
     engine = open_store(copied(two_goods, tmp_path))

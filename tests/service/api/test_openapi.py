@@ -125,7 +125,7 @@ def test_a_reader_without_a_token_is_answered_as_described(case: Case, reader: S
 
 @closed_briefly.exclude(tag="probes").parametrize()
 @relaxed
-def test_a_stranger_is_told_nothing(case: Case, stranger: Served) -> None:
+def test_a_stranger_is_reported_nothing(case: Case, stranger: Served) -> None:
     answer = case.call(stranger.address, stranger.session, timeout=TIMEOUT_S)
 
     # A body that cannot be read is refused before anybody is asked for a token.

@@ -103,7 +103,7 @@ def test_what_a_form_of_another_site_can_send_is_not_taken(asked: Asked, kind: s
     assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
 
 
-def test_an_unknown_destination_is_told_before_anything_is_computed(asked: Asked) -> None:
+def test_an_unknown_destination_is_reported_before_anything_is_computed(asked: Asked) -> None:
     answer = asked.post(tariff(61), "?destination=XXX")
 
     assert answer.status_code == 404

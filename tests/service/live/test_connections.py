@@ -332,7 +332,7 @@ def test_the_cap_holds_after_a_connection_found_no_room() -> None:
     assert not any(one.transport.abort.called for one in busy)
 
 
-def test_a_proxy_with_an_ipv6_address_is_believed_to_stand_for_many() -> None:
+def test_a_proxy_with_an_ipv6_address_is_believed_to_stay_for_many() -> None:
     limits = ConnectionLimits(1000, 300, 1000, (ipaddress.ip_network("::1/128"),))
 
     assert limits.of("::") == 1000

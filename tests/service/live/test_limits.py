@@ -193,7 +193,7 @@ def test_beyond_the_loopback_any_address_by_number_is_answered_and_no_name() -> 
     assert not bound.admits("evil.example")
 
 
-def test_a_public_name_that_is_none_is_told() -> None:
+def test_a_public_name_that_is_none_is_reported() -> None:
     with pytest.raises(DataError, match=r"MAGNETCAST_PUBLIC_NAMES: 'https://x' is not a host name"):
         names_of("desk, https://x")
 

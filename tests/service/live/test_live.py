@@ -139,7 +139,7 @@ def test_charts_are_drawn_ahead_of_the_first_who_asks(engine: Engine) -> None:
         assert memo.get(("svg", "ROW")).startswith("<svg")
 
 
-def test_nothing_published_is_told_and_answers_once_there_is_a_forecast(tmp_path: Path) -> None:
+def test_nothing_published_is_reported_and_answers_once_there_is_a_forecast(tmp_path: Path) -> None:
     engine = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
     with TestClient(make_app(engine)) as client:
         answers = [client.get(path) for path in ("/", "/api/v1/forecasts", "/api/v1/ready")]

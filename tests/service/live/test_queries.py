@@ -47,7 +47,7 @@ def test_no_level_has_no_chance() -> None:
     ("chance", "words"),
     [(0.05, "under 5%"), (0.95, "over 95%"), (0.333, "33%"), (float("nan"), "\u2013")],
 )
-def test_a_chance_is_told_no_finer_than_it_is_known(chance: float, words: str) -> None:
+def test_a_chance_is_reported_no_finer_than_it_is_known(chance: float, words: str) -> None:
     assert chance_words(chance) == words
 
 
@@ -133,7 +133,7 @@ def test_only_months_frozen_before_their_release_are_a_track_record(
     assert not track.cells_of(replace(proven, published=held))["frozen_ahead"].any()
 
 
-def test_a_newer_forecast_that_is_held_is_told(publication: Publication) -> None:
+def test_a_newer_forecast_that_is_held_is_reported(publication: Publication) -> None:
     known = publication.published.publications.tail(1)
     result = known.assign(
         state="held", as_of=pd.Timestamp("2026-12-20", tz="UTC"), held_because="WLD +60%"

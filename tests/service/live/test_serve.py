@@ -115,7 +115,7 @@ def test_only_loopback_addresses_are_private(host: str, private: bool) -> None: 
     assert is_loopback(host) is private
 
 
-def test_a_port_in_use_is_told() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with listening_socket("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
 

@@ -37,7 +37,7 @@ def test_the_page_tells_who_answers_for_each_destination_and_the_last_runs(
     assert page.count('scope="row"') >= len(names)
 
 
-def test_programs_are_told_the_same(client: TestClient) -> None:
+def test_programs_are_reported_the_same(client: TestClient) -> None:
     answer = client.get("/api/v1/status").json()
 
     assert answer["code"] == 1
@@ -52,7 +52,7 @@ def test_programs_are_told_the_same(client: TestClient) -> None:
     ]
 
 
-def test_it_is_told_where_nothing_was_ever_published(tmp_path: Path) -> None:
+def test_it_is_reported_where_nothing_was_ever_published(tmp_path: Path) -> None:
     empty = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
     with TestClient(make_app(empty)) as client:
         assert client.get("/").status_code == 503
@@ -63,7 +63,7 @@ def test_it_is_told_where_nothing_was_ever_published(tmp_path: Path) -> None:
     assert "magnetcast is stale or degraded." in page.text
 
 
-def test_a_service_that_looks_after_nothing_says_so(engine: Engine) -> None:
+def test_a_service_that_looks_after_nothing_states_so(engine: Engine) -> None:
     with TestClient(make_app(engine, examine=None), raise_server_exceptions=False) as client:
         answer = client.get("/api/v1/status")
 

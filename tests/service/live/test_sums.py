@@ -14,7 +14,7 @@ def rows_of(client: TestClient, query: str) -> dict[str, dict[str, object]]:
     return {row["what"]: row for row in rows}
 
 
-def test_quarters_the_year_and_twelve_months_are_told(client: TestClient) -> None:
+def test_quarters_the_year_and_twelve_months_are_reported(client: TestClient) -> None:
     rows = rows_of(client, "destination=USA")
 
     assert list(rows) == [

@@ -31,7 +31,7 @@ def page_of(engine: Engine, path: str) -> Outline:
 
 
 @pytest.mark.slow
-def test_a_page_says_by_how_much_the_medians_moved_and_why(engine: Engine) -> None:
+def test_a_page_states_by_how_much_the_medians_moved_and_why(engine: Engine) -> None:
     publish(engine, LATER, cutoff="2026-07", factor=1.1)
     save_explanation(engine, 3, StoredExplanation(2, CHANGES))
 

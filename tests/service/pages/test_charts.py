@@ -81,7 +81,7 @@ def test_history_starts_thirty_months_before_the_end_of_the_cutoff_and_ends_ther
     assert fan.history["period"].max() == pd.Timestamp("2026-05-01")
 
 
-def test_kinds_of_months_are_told_apart_in_the_legend() -> None:
+def test_kinds_of_months_are_distinguished_in_the_legend() -> None:
     drawing = fan_svg(make_fan(make_report(), "DEU"), label="Germany")
 
     for entry in ("observed month", "derived from other figures", "estimated month"):
@@ -97,7 +97,7 @@ def test_shading_of_unpublished_months_appears_only_when_there_are_any() -> None
     assert "past, not yet published" not in prompt
 
 
-def test_title_says_destination_day_and_bands() -> None:
+def test_title_states_destination_day_and_bands() -> None:
     drawing = fan_svg(make_fan(make_report(), "VNM"), label="")
 
     assert "Vietnam" in drawing

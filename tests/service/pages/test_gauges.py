@@ -17,7 +17,7 @@ def reading(
     }  # fmt: skip
 
 
-def test_what_the_monitors_found_last_is_told_and_nothing_older(engine: Engine) -> None:
+def test_what_the_monitors_found_last_is_reported_and_nothing_older(engine: Engine) -> None:
     older, newer = NOW - pd.Timedelta(days=1), NOW - pd.Timedelta(hours=1)
     save_readings(engine, [reading("naive", "all", fired=True)], at=older, as_of=NEWEST)
     rows = [

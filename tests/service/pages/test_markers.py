@@ -78,7 +78,7 @@ def test_announced_event_is_ahead_until_its_day() -> None:
     assert (before.state, after.state) == ("restrictive, scheduled", "restrictive")
 
 
-def test_threat_that_never_bound_stands_on_the_day_it_was_announced() -> None:
+def test_threat_that_never_bound_stays_on_the_day_it_was_announced() -> None:
     (marker,), _ = _pick(_only("2025-10-us-trump-100pct-threat"), "USA")
 
     assert marker.when == pd.Timestamp("2025-10-10")

@@ -176,7 +176,7 @@ def test_a_destination_shows_chart_reasons_events_tariffs_and_files(client: Test
 
 
 @pytest.mark.slow
-def test_parts_that_add_up_are_told_where_they_were_published(engine: Engine) -> None:
+def test_parts_that_add_up_are_reported_where_they_were_published(engine: Engine) -> None:
     parts = json.dumps({"level": 500.0, "season": 20.0, "momentum": -9.0})
     publish(engine, LATER, cutoff="2026-07", parts=parts)
 
@@ -190,7 +190,7 @@ def test_parts_that_add_up_are_told_where_they_were_published(engine: Engine) ->
     assert "Level of the last three months" not in text
 
 
-def test_a_forecast_published_for_a_past_day_is_told_as_such(client: TestClient) -> None:
+def test_a_forecast_published_for_a_past_day_is_reported_as_such(client: TestClient) -> None:
     page = " ".join(client.get("/track-record").text.split())
     rows = client.get("/api/v1/publications").json()["items"]
 
@@ -199,7 +199,7 @@ def test_a_forecast_published_for_a_past_day_is_told_as_such(client: TestClient)
     assert page.count("25 Nov 2026, afterwards") == 1
 
 
-def test_an_unknown_page_or_destination_is_told_as_a_page(client: TestClient) -> None:
+def test_an_unknown_page_or_destination_is_reported_as_a_page(client: TestClient) -> None:
     for path in ("/nothing", "/destinations/XXX", "/policy?page=0"):
         answer = client.get(path)
 
@@ -285,7 +285,7 @@ def test_the_picture_is_a_picture(client: TestClient) -> None:
     assert answer.content.startswith(b"\x89PNG\r\n")
 
 
-def test_the_ledger_says_how_far_the_data_reach(client: TestClient) -> None:
+def test_the_ledger_states_how_far_the_data_reach(client: TestClient) -> None:
     answer = " ".join(Outline(client.get("/policy").text).text.split())
 
     assert "The newest act in the data was announced on " in answer

@@ -117,7 +117,7 @@ def test_announced_acts_get_the_probability_typed() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_told_beside_its_field(
+def test_what_is_wrong_is_reported_beside_its_field(
     fields: dict[str, str], name: str, said: str
 ) -> None:
     assert said in checked(**fields).errors[name]
@@ -188,7 +188,7 @@ def test_a_page_shows_the_answer_and_an_address_that_shows_it_again(asked: Asked
     assert unchanged.status_code == 304
 
 
-def test_files_of_the_page_say_what_the_api_says(asked: Asked) -> None:
+def test_files_of_the_page_say_what_the_api_states(asked: Asked) -> None:
     query = urlencode({"destination": "USA", **TARIFF})
 
     text = asked.client.get(f"/what-if/scenario.yaml?{query}")

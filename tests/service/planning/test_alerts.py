@@ -123,7 +123,7 @@ def test_a_rule_speaks_of_the_next_publication_once(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(("points", "speaks"), [(100.0, True), (100.0001, False)])
-def test_a_move_of_exactly_so_much_is_told_and_less_is_not(
+def test_a_move_of_exactly_so_much_is_reported_and_less_is_not(
     settings: Settings,
     points: float,
     speaks: bool,  # noqa: FBT001

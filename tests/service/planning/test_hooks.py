@@ -103,7 +103,7 @@ def test_a_public_name_is_called_at_the_address_that_was_judged() -> None:
     assert asked == [("example.org", 8443)]
 
 
-def test_networks_of_the_house_may_be_called_if_it_says_so_and_no_others() -> None:
+def test_networks_of_the_house_may_be_called_if_it_states_so_and_no_others() -> None:
     assert HOUSE.checked("http://10.1.2.3:8000/hook") == "http://10.1.2.3:8000/hook"
     assert HOUSE.place("http://desk.example/", lambda *_: ["10.1.2.3"]) == "10.1.2.3"
     for url in ("https://192.168.0.1/", "https://169.254.169.254/", "http://8.8.8.8/"):
@@ -113,7 +113,7 @@ def test_networks_of_the_house_may_be_called_if_it_says_so_and_no_others() -> No
         HOUSE.place("http://desk.example/", lambda *_: ["8.8.8.8"])
 
 
-def test_a_name_nobody_knows_is_told() -> None:
+def test_a_name_nobody_knows_is_reported() -> None:
     def resolve(host: str, port: int) -> list[str]:
         raise OSError(f"no such name {host}:{port}")
 
@@ -128,7 +128,7 @@ def test_without_a_key_to_sign_with_there_are_no_webhooks(key: str) -> None:
         WebhookPolicy(key).checked("https://example.org/hook")
 
 
-def test_networks_that_are_none_are_told() -> None:
+def test_networks_that_are_none_are_reported() -> None:
     assert networks_of("ALERT_NETWORKS", "") == ()
     assert networks_of("ALERT_NETWORKS", " ::1/128") == (ipaddress.ip_network("::1/128"),)
     with pytest.raises(DataError, match=r"MAGNETCAST_ALERT_NETWORKS: .*10\.0\.0\.1/8"):

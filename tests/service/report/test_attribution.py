@@ -149,7 +149,7 @@ def test_what_went_elsewhere_is_said_by_destination() -> None:
     assert "beyond what calm dates show; furthest from theirs: Germany +150 t." in words
 
 
-def test_an_event_that_does_not_stand_out_is_said_not_to() -> None:
+def test_an_event_that_does_not_stay_out_is_said_not_to() -> None:
     view = make_view()
     totals = view.totals.assign(part=view.totals["part"].replace("fall", "first"))
 
@@ -193,7 +193,7 @@ def test_months_that_were_never_published_are_owned_up_to() -> None:
     assert "even a large fall can hide" not in told(view)
 
 
-def test_restated_paths_are_told() -> None:
+def test_restated_paths_are_reported() -> None:
     view = make_view()
     half = view.table["foreseen_p50"].where(view.table["destination"] != "DEU", 250.0)
 

@@ -97,7 +97,7 @@ def test_the_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path) -> No
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_without_a_backtest_the_page_says_so(tmp_path: Path) -> None:
+def test_without_a_backtest_the_page_states_so(tmp_path: Path) -> None:
     result = make_table_report(scores=pd.DataFrame(), notes=(), pictures=False)
     page = write_report(result, tmp_path / "report")
 

@@ -13,7 +13,7 @@ def changed(**changes: float) -> dict[str, float]:
     return dict.fromkeys(CHANGES, 0.0) | changes
 
 
-def test_a_forecast_is_told_in_three_sentences_whose_numbers_add_up() -> None:
+def test_a_forecast_is_reported_in_three_sentences_whose_numbers_add_up() -> None:
     result = parts(
         season=22.0, momentum=-14.0, tariffs=-9.0, world=6.0, experts=5.4, past_errors=1.2,
         policy=0.4,
@@ -41,7 +41,7 @@ def test_rounding_never_breaks_the_sum() -> None:
     ]
 
 
-def test_few_tonnes_are_told_in_tenths() -> None:
+def test_few_tonnes_are_reported_in_tenths() -> None:
     head, _ = forecast_sentences("ITA", "2026-03", parts(level=4.0, tariffs=-0.25))
 
     assert head == "Italy, March 2026: 3.8 t."
@@ -54,7 +54,7 @@ def test_a_forecast_that_nothing_moves_is_its_level() -> None:
     ]
 
 
-def test_what_cannot_be_reproduced_is_told() -> None:
+def test_what_cannot_be_reproduced_is_reported() -> None:
     predicted = forecast_sentences("USA", "2026-03", parts() | {"not_reproduced": 30.0})
 
     assert predicted[1].endswith("; no longer reproducible: +30 t.")
@@ -67,7 +67,7 @@ def test_what_cannot_be_reproduced_is_told() -> None:
         (-8.0, "Japan, May 2026: 512 t as of 2026-04-25, 8 t less than on 2026-03-25."),
     ],
 )
-def test_a_change_is_told_with_both_days(moved: float, head: str) -> None:
+def test_a_change_is_reported_with_both_days(moved: float, head: str) -> None:
     result = change_sentences(
         "JPN", "2026-05", changed(tariffs=moved), after=512.0, days=("2026-03-25", "2026-04-25")
     )
@@ -76,7 +76,7 @@ def test_a_change_is_told_with_both_days(moved: float, head: str) -> None:
     assert result == [head, f"New tariffs: {sign}{abs(moved):.0f} t."]
 
 
-def test_no_change_is_told_as_none() -> None:
+def test_no_change_is_reported_as_none() -> None:
     result = change_sentences(
         "JPN", "2026-05", changed(), after=512.0, days=("2026-03-25", "2026-04-25")
     )
@@ -87,7 +87,7 @@ def test_no_change_is_told_as_none() -> None:
     ]
 
 
-def test_changes_that_cancel_out_are_told_all_the_same() -> None:
+def test_changes_that_cancel_out_are_reported_all_the_same() -> None:
     result = change_sentences(
         "JPN",
         "2026-05",
@@ -100,7 +100,7 @@ def test_changes_that_cancel_out_are_told_all_the_same() -> None:
     assert result[1] == f"New policy events: +9 t; newer model: {MINUS}9 t."
 
 
-def test_what_is_left_is_told_alone_where_nothing_else_is_large() -> None:
+def test_what_is_left_is_reported_alone_where_nothing_else_is_large() -> None:
     result = parts(level=500.0, season=9.0, momentum=8.0, tariffs=7.0, world=2.0, policy=1.0)
 
     assert forecast_sentences("USA", "2027-01", result)[2] == "Other: +3 t."

@@ -36,7 +36,7 @@ def asked(task: Task) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-def test_a_day_is_told_what_was_known_by_then_and_all_of_it(task: Task) -> None:
+def test_a_day_is_reported_what_was_known_by_then_and_all_of_it(task: Task) -> None:
     questions = list(task.questions())
 
     assert [f"{q.as_of:%Y-%m-%d}" for q in questions] == ["2020-09-25", "2020-10-25", "2020-11-25"]

@@ -41,7 +41,7 @@ def imports(last: str = "2019-06") -> pd.DataFrame:
     return table.set_axis(pd.Index(SERIES, name="destination"), axis=0)
 
 
-def test_a_duty_is_unknown_before_it_is_announced_and_its_end_before_it_is_told() -> None:
+def test_a_duty_is_unknown_before_it_is_announced_and_its_end_before_it_is_reported() -> None:
     steps = read_steps()
     may = np.array([month_number("2019-02")])
 

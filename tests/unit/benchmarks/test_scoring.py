@@ -60,7 +60,7 @@ def test_only_cells_of_every_model_are_scored() -> None:
     assert shared(result)["period"].to_list() == ["2022-02", "2022-02"]
 
 
-def test_the_heaviest_series_is_told_with_its_share_by_model() -> None:
+def test_the_heaviest_series_is_reported_with_its_share_by_model() -> None:
     rows = pd.DataFrame(
         {
             "model": ["ours", "ours", "peer", "peer"],

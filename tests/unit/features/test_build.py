@@ -28,7 +28,7 @@ def test_every_column_is_in_the_catalogue_and_every_entry_is_a_column() -> None:
     assert list(whole().columns) == [*KEYS, *(feature.name for feature in ALL_FEATURES)]
 
 
-def test_every_entry_says_what_it_is() -> None:
+def test_every_entry_states_what_it_is() -> None:
     for feature in ALL_FEATURES:
         assert feature.unit, feature.name
         assert feature.meaning, feature.name
@@ -51,7 +51,7 @@ def test_only_tariff_features_are_monotone_and_what_comes_later_is_free() -> Non
     }
 
 
-def test_the_page_of_features_is_what_the_catalogue_says() -> None:
+def test_the_page_of_features_is_what_the_catalogue_states() -> None:
     page = (PROJECT_ROOT / "docs" / "features.md").read_text(encoding="utf-8")
 
     assert page == catalogue_page(), "run `make docs`"

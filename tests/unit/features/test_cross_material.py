@@ -48,7 +48,7 @@ def gallium(**changes: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def test_a_control_is_told_of_its_good_and_of_the_others_as_a_siblings() -> None:
+def test_a_control_is_reported_of_its_good_and_of_the_others_as_a_siblings() -> None:
     cross = make_cross(make_material_events(gallium()))
 
     np.testing.assert_allclose(told(cross, "own_control")[:, 0, 0], [0.8, 0.0, 0.0])
@@ -67,7 +67,7 @@ def test_what_a_sibling_keeps_is_read_from_months_up_to_the_origin() -> None:
     assert not told(cross, "sibling_kept_log", origin="2023-07").any()
 
 
-def test_an_act_on_one_destination_is_told_of_it_alone() -> None:
+def test_an_act_on_one_destination_is_reported_of_it_alone() -> None:
     cross = make_cross(make_material_events(gallium(destinations="USA")))
 
     np.testing.assert_allclose(told(cross, "own_control")[0, :, 0], [0.0, 0.8, 0.0])
@@ -114,13 +114,13 @@ def test_what_is_announced_after_an_origins_moment_changes_no_feature(origin: st
     np.testing.assert_array_equal(before(column, slice(None)), after(column, slice(None)))
 
 
-def test_origins_stand_as_far_from_their_month_as_the_cutoff_does() -> None:
+def test_origins_stay_as_far_from_their_month_as_the_cutoff_does() -> None:
     cross = make_cross(make_material_events(gallium()), as_of="2024-03-25")
 
     assert cross.known_on(month_number("2023-05") - FIRST) == at("2023-08-25")
 
 
-def test_some_series_are_told_the_same_as_all() -> None:
+def test_some_series_are_reported_the_same_as_all() -> None:
     cross = make_cross(make_material_events(gallium()))
     whole = cross(23, slice(None))
 

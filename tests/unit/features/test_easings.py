@@ -71,7 +71,7 @@ def test_the_level_without_is_that_before_the_control() -> None:
     assert (levels[list(origin.is_sum)] == 0).all()
 
 
-def test_no_level_is_told_where_no_control_holds() -> None:
+def test_no_level_is_reported_where_no_control_holds() -> None:
     for acts in ({"direction": "neutral"}, {**FELT, "effective_to": "2020-05-31"}):
         origin = fallen(acts)
         assert not levels_without(origin, controls_at(origin)).any()

@@ -3,7 +3,7 @@ from features.months import month_label
 from tests.data.builders import at, make_world
 
 
-def test_past_origins_stand_on_the_25th_and_before_the_moment() -> None:
+def test_past_origins_stay_on_the_25th_and_before_the_moment() -> None:
     moments = release_moments("2019-06-25", at("2019-08-25"))
 
     assert [str(moment.date()) for moment in moments] == ["2019-06-25", "2019-07-25"]

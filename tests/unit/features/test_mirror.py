@@ -360,7 +360,7 @@ def test_records_are_not_modified() -> None:
     pd.testing.assert_frame_equal(rows, before)
 
 
-def test_a_record_of_one_month_only_says_little_and_breaks_nothing() -> None:
+def test_a_record_of_one_month_only_states_little_and_breaks_nothing() -> None:
     one = make_records(USA, first="2020-12", last="2020-12")
 
     panel = evidence_panel(with_records(levels_but_newest(), one), as_of=AS_OF)

@@ -129,7 +129,7 @@ def test_a_month_without_a_stated_total_has_no_known_remainder() -> None:
     assert np.isnan(cell(table, "WLD", "2021-05"))
 
 
-def test_a_stated_remainder_stands_where_no_total_is_stated() -> None:
+def test_a_stated_remainder_stays_where_no_total_is_stated() -> None:
     table = table_of(steady({"ROW": dict.fromkeys(MONTHS, 7.0)}))
 
     assert cell(table, "ROW", "2021-05") == 7.0

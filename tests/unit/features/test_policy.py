@@ -208,7 +208,7 @@ def test_the_view_of_events_gains_the_suspension_on_its_day() -> None:
         ({"products": "grades at once >99.9% pure and >30 MPa", "severity": 0}, 0.24),
     ],
 )
-def test_strength_on_a_mineral_is_read_from_what_the_act_says_of_its_goods(
+def test_strength_on_a_mineral_is_read_from_what_the_act_states_of_its_goods(
     wording: dict[str, object], strength: float
 ) -> None:
     assert mineral_strength(make_events({**CONTROL, **wording}))[0] == pytest.approx(strength)

@@ -45,7 +45,7 @@ def test_growth_on_the_month_compares_with_the_month_before() -> None:
     assert statement.target == pytest.approx(math.log(0.5))
 
 
-def test_growth_on_the_month_of_several_months_says_nothing() -> None:
+def test_growth_on_the_month_of_several_months_states_nothing() -> None:
     assert read(measure="mom_pct", value=5.0, period_from="2025-05-01") == []
 
 
@@ -86,7 +86,7 @@ def test_a_region_bounds_the_destinations_inside_and_those_with_the_rest_of_it()
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_figure_that_cannot_be_read_says_nothing(change: dict[str, object], why: str) -> None:
+def test_a_figure_that_cannot_be_read_states_nothing(change: dict[str, object], why: str) -> None:
     assert read(**change) == [], why
 
 

@@ -19,7 +19,7 @@ def test_a_table_that_is_piped_has_every_word_whole(capsys: pytest.CaptureFixtur
     assert row.split() == list(words.values())
 
 
-def test_moments_are_told_to_the_minute_and_days_as_days(
+def test_moments_are_reported_to_the_minute_and_days_as_days(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     moments = {"day": at("2026-11-26"), "moment": at("2026-11-26T03:21:07"), "tonnes": 1234.56}

@@ -86,7 +86,7 @@ def test_parts_that_end_at_different_months_have_one_cutoff(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_panel_of_more_series_than_teach_says_the_same_bits(tmp_path: Path) -> None:
+def test_a_panel_of_more_series_than_teach_states_the_same_bits(tmp_path: Path) -> None:
     file, parts = make_parts(tmp_path, make_table(series=6_050, months=30))
 
     pd.testing.assert_frame_equal(forecast(parts, tmp_path / "out"), whole(file), check_exact=True)
@@ -142,7 +142,7 @@ def test_a_series_in_a_part_that_is_not_its_own_is_refused(tmp_path: Path) -> No
         forecast(parts, tmp_path / "out")
 
 
-def test_a_folder_without_parts_says_how_to_divide_it(tmp_path: Path) -> None:
+def test_a_folder_without_parts_states_how_to_divide_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no parts.*magnetcast partition --panel"):
         forecast(tmp_path, tmp_path / "out")
 

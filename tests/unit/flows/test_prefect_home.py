@@ -72,7 +72,7 @@ def test_while_up_runs_every_command_reports_to_its_server(tmp_path: Path) -> No
     assert not found.is_lost
 
 
-def test_a_server_that_ended_without_down_is_told_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_server_that_ended_without_down_is_reported_and_not_waited_for(tmp_path: Path) -> None:
     with serving() as address:
         write_profile(tmp_path, f"{address}/api")
 
@@ -92,7 +92,7 @@ def test_a_stranger_at_the_port_is_no_server_of_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", BY_HAND)
-def test_what_the_environment_says_stands(
+def test_what_the_environment_states_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "http://127.0.0.1:1/api")

@@ -118,7 +118,7 @@ def test_the_steps_replace_one_input_after_the_other(twice: Twice) -> None:
     assert steps[2].tonnes.iloc[:, -2:].equals(steps[-1].tonnes.iloc[:, -2:])
 
 
-def test_days_the_wrong_way_round_or_before_any_publication_are_told(twice: Twice) -> None:
+def test_days_the_wrong_way_round_or_before_any_publication_are_reported(twice: Twice) -> None:
     with pytest.raises(DataError, match="Exchange them"):
         changes(twice.settings, since=AFTER, until=BEFORE)
     with pytest.raises(DataError, match=f"Nothing of {COMMODITY} was published by 2020-01-01"):

@@ -28,7 +28,7 @@ def test_forecasts_go_on_with_the_dates_and_the_season_of_the_panel(
 
 
 @pytest.mark.parametrize("freq", [None, "W", "W-MON"])
-def test_a_frequency_may_be_named_or_told(freq: str | None) -> None:
+def test_a_frequency_may_be_named_or_reported(freq: str | None) -> None:
     panel = make_panel(*PERIODS["Mondays"], series=3)
 
     found = mc.Forecaster(rounds=5).fit(panel, freq=freq).predict(2)

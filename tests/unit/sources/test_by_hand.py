@@ -46,7 +46,7 @@ def test_a_typed_figure_without_a_day_counts_from_today() -> None:
     assert frame["available_at"].tolist() == [pd.Timestamp("2026-11-25", tz="UTC")]
 
 
-def test_a_figure_somebody_told_has_no_address() -> None:
+def test_a_figure_somebody_reported_has_no_address() -> None:
     row = typed(source="A. Trader, by phone").load().tables["observations"].iloc[0]
 
     assert (row["source"], row["source_url"]) == ("A. Trader, by phone", "")
@@ -66,7 +66,7 @@ def test_the_same_figure_typed_on_another_day_has_the_same_hash() -> None:
     assert typed().load().sha256 != typed(tonnes="513").load().sha256
 
 
-def test_everything_wrong_with_a_typed_figure_is_told_at_once() -> None:
+def test_everything_wrong_with_a_typed_figure_is_reported_at_once() -> None:
     with pytest.raises(DataError) as caught:
         typed(period="August", destination="Germany", tonnes="many").load()
 

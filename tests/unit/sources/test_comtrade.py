@@ -91,7 +91,7 @@ class TestCalls:
 
         pd.testing.assert_frame_equal(with_key, without)
 
-    def test_a_refused_key_is_told_and_not_shown(
+    def test_a_refused_key_is_reported_and_not_shown(
         self, live_settings: Settings, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
@@ -297,7 +297,7 @@ class TestMoments:
 
         assert set(rows["available_at"]) == {pd.Timestamp("2024-03-31", tz="UTC")}
 
-    def test_a_release_that_is_not_told_is_dated_by_the_usual_lag(
+    def test_a_release_that_is_not_reported_is_dated_by_the_usual_lag(
         self, providers: Providers, live_settings: Settings
     ) -> None:
         providers.world.comtrade.released["202403"] = "unknown"

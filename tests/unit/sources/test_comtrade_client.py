@@ -68,7 +68,7 @@ def test_a_preview_is_the_same_without_a_key_and_without_descriptions() -> None:
     assert rows["netWgt"].tolist() == final()["netWgt"].tolist()
 
 
-def test_several_flows_goods_and_reporters_are_told_apart() -> None:
+def test_several_flows_goods_and_reporters_are_distinguished() -> None:
     rows = final(reporterCode="156,276,842", flowCode="M,X", cmdCode="850511,850519")
 
     groups = rows.groupby(["flowCode", "cmdCode", "reporterCode"]).size()

@@ -20,7 +20,7 @@ def read(folder: Path, rows: str) -> tuple[PanelControl, ...]:
     return read_controls(path, SERIES, instruments=("export_ban", "export_control"))
 
 
-def test_a_star_stands_for_any_letters_of_a_series(tmp_path: Path) -> None:
+def test_a_star_stays_for_any_letters_of_a_series(tmp_path: Path) -> None:
     (control,) = read(tmp_path, GOOD)
 
     assert control.hit.tolist() == [True, False, True]
@@ -34,7 +34,7 @@ def test_several_series_may_be_named(tmp_path: Path) -> None:
     assert control.hit.tolist() == [False, True, True]
 
 
-def test_an_end_is_not_known_before_it_was_told(tmp_path: Path) -> None:
+def test_an_end_is_not_known_before_it_was_reported(tmp_path: Path) -> None:
     (control,) = read(tmp_path, GOOD.replace(",,,export", ",2024-06-30,2024-05-15,export"))
 
     assert control.end_at(pd.Timestamp("2024-05-14")) is None
@@ -68,7 +68,7 @@ def test_a_bad_cell_is_named_with_its_line(tmp_path: Path, good: str, bad: str, 
         read(tmp_path, other + GOOD.replace(good, bad))
 
 
-def test_an_act_told_twice_is_refused(tmp_path: Path) -> None:
+def test_an_act_reported_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'act' is not new, for line 2 has it"):
         read(tmp_path, GOOD + GOOD)
 

@@ -259,7 +259,7 @@ def test_a_bad_cell_is_named_and_nothing_is_used(tmp_path: Path, line: str, told
     assert str(caught.value) == f"Covariate file {path} has 1 bad cell: row 3: {told}. {EXPECTED}"
 
 
-def test_many_bad_cells_are_counted_and_five_told(tmp_path: Path) -> None:
+def test_many_bad_cells_are_counted_and_five_reported(tmp_path: Path) -> None:
     path = write(tmp_path, WIDE + full(4, value=1).replace(",1\n", ",x\n") + "USA,2020-05,1\n")
 
     with pytest.raises(DataError) as caught:

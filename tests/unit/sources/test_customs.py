@@ -145,7 +145,7 @@ def test_another_commodity_is_refused_by_name(tmp_path: Path) -> None:
     assert set(file.tables["observations"]["destination"]) == {"KOR"}
 
 
-def test_all_bad_lines_are_told_at_once(tmp_path: Path) -> None:
+def test_all_bad_lines_are_reported_at_once(tmp_path: Path) -> None:
     text = (
         "Date,Commodity code,Trading partner,Quantity,Unit\n"
         "202613,85051110,Japan,1,kg\n"
@@ -183,7 +183,7 @@ def test_what_is_no_customs_table_is_refused(tmp_path: Path, text: str) -> None:
         download(tmp_path, text).load()
 
 
-def test_regions_are_left_out_and_told(tmp_path: Path) -> None:
+def test_regions_are_left_out_and_reported(tmp_path: Path) -> None:
     text = ENGLISH + "2026-08,85051110,,,ASEAN,7,Tons,10\n"
 
     file = download(tmp_path, text).load()

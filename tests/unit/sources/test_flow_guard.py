@@ -31,7 +31,7 @@ def found(tonnes: dict[str, float], known: pd.DataFrame) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("month", ["2026-08-01", "2026-06-01"], ids=["the month", "another month"])
-def test_imports_are_told_from_exports_by_what_is_known(month: str) -> None:
+def test_imports_are_reported_from_exports_by_what_is_known(month: str) -> None:
     imports = {"DEU": 60.0, "USA": 9.0, "KOR": 30.0, "VNM": 45.0, "JPN": 110.0}
     known = rows(EXPORTS, month, "published_figures")
 

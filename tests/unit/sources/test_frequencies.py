@@ -91,7 +91,7 @@ def test_other_frequencies_are_refused_in_a_sentence(dates: list[str], message: 
     assert "--freq M, Q or W" in str(raised.value)
 
 
-def test_a_week_off_its_weekday_is_told_by_row() -> None:
+def test_a_week_off_its_weekday_is_reported_by_row() -> None:
     dates = [*texts("2020-01-06", 30, "W-MON"), "2020-08-04"]
 
     found = read(panel(texts("2020-01-06", 30, "W-MON"), C=dates))

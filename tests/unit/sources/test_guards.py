@@ -163,7 +163,7 @@ def test_an_importers_lines_of_one_width_are_not_mixed() -> None:
     assert told(pd.concat(lines, ignore_index=True), completeness=None) == ()
 
 
-def test_kilograms_told_as_tonnes_show_in_the_price() -> None:
+def test_kilograms_reported_as_tonnes_show_in_the_price() -> None:
     reasons = told(times(make_trade(), 1000.0, measure="net_weight_t"))
 
     assert any(
@@ -231,7 +231,7 @@ def test_a_collapse_under_an_export_control_is_believed() -> None:
     assert told(new, known) == ()
 
 
-def test_a_destination_that_stands_still_for_six_months_is_objected_to() -> None:
+def test_a_destination_that_stays_still_for_six_months_is_objected_to() -> None:
     frame = make_trade(world=False)
     usa = where(frame, destination="USA", measure="net_weight_t")
 

@@ -109,7 +109,7 @@ def test_a_failure_that_passes_costs_one_wait(
         (Fault.LARGE, r"too large \(HTTP 413\).*fewer months"),
     ],
 )
-def test_a_failure_that_stays_is_told_with_its_remedy(
+def test_a_failure_that_stays_is_reported_with_its_remedy(
     providers: Providers, live_settings: Settings, waits: Waits, fault: Fault, told: str
 ) -> None:
     providers.misbehave("comtrade", fault, times=9)
@@ -195,7 +195,7 @@ def test_a_key_is_asked_for_where_there_is_one(
         http.json("/search", [("keyword", "8505")])
 
 
-def test_nobody_at_the_address_is_told_as_such(tmp_path: Path, waits: Waits) -> None:
+def test_nobody_at_the_address_is_reported_as_such(tmp_path: Path, waits: Waits) -> None:
     settings = Settings(home=tmp_path, comtrade_url="http://127.0.0.1:9", http_attempts=2)
 
     with (
@@ -261,7 +261,7 @@ class TestCache:
 
         assert len(providers.calls) == 1
 
-    def test_offline_says_what_is_missing(self, live_settings: Settings, waits: Waits) -> None:
+    def test_offline_states_what_is_missing(self, live_settings: Settings, waits: Waits) -> None:
         offline = live_settings.model_copy(update={"offline": True})
 
         with (
@@ -295,7 +295,7 @@ class TestCache:
         assert found.body == b"two"
         assert (tmp_path / f"{sha256(b'one')}.body").read_bytes() == b"one"
 
-    def test_a_folder_that_cannot_be_made_is_told(
+    def test_a_folder_that_cannot_be_made_is_reported(
         self, live_settings: Settings, waits: Waits
     ) -> None:
         live_settings.home.mkdir()

@@ -152,7 +152,7 @@ class TestRegister:
         with pytest.raises(SourceError, match=r"2001 documents.*for one day.*narrower term"):
             register(live_settings, MonthRange.of("2026-01"))
 
-    def test_a_page_told_twice_is_refused(
+    def test_a_page_reported_twice_is_refused(
         self, providers: Providers, live_settings: Settings
     ) -> None:
         providers.world.policy.documents = [document(7, "2026-01-05")] * 2

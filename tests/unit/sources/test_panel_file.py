@@ -207,7 +207,7 @@ def test_a_series_with_a_bad_row_is_refused_and_takes_no_other_down(
     assert len(panel.table) == 1
 
 
-def test_many_faults_of_a_series_are_counted_and_five_told_in_order(tmp_path: Path) -> None:
+def test_many_faults_of_a_series_are_counted_and_five_reported_in_order(tmp_path: Path) -> None:
     lines = "".join(f"A,2020-{month:02d},-{month}\n" for month in range(8, 0, -1))
 
     refused = read(tmp_path, f"{HEADER}A,2020,1\n{SOUND}{lines}A,x,1\n").refused
@@ -283,7 +283,7 @@ def test_months_that_are_empty_throughout_do_not_lengthen_the_panel(tmp_path: Pa
     assert panel.table.columns.tolist() == [month_number("2020-01"), month_number("2020-02")]
 
 
-def test_rows_that_stand_twice_alike_are_read_once_and_noted(tmp_path: Path) -> None:
+def test_rows_that_are_twice_alike_are_read_once_and_noted(tmp_path: Path) -> None:
     panel = read(tmp_path, HEADER + "A,2020-01,1\nA,2020-01,1.0\nA,2020-01-31,1\nA,2020-02,2\n")
 
     assert panel.table.to_numpy().tolist() == [[1.0, 2.0]]
@@ -407,7 +407,7 @@ def test_a_missing_column_is_named_with_those_there_are(tmp_path: Path) -> None:
     )
 
 
-def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+def test_a_column_that_stays_twice_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "destination,period,tonnes,tonnes\nA,2020-01,1,2\n")
 
     with pytest.raises(DataError) as caught:

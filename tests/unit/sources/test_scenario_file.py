@@ -25,7 +25,7 @@ def read(text: str) -> Scenario:
     return read_scenario("what.yaml", text.encode(), GROUND)
 
 
-def test_a_new_act_gets_what_is_not_told() -> None:
+def test_a_new_act_gets_what_is_not_reported() -> None:
     (act,) = read(f"name: ban\nevents: [{ACT}]").levers.acts
 
     assert act.is_new
@@ -45,7 +45,7 @@ def test_direction_follows_the_instrument(instrument: str, direction: str) -> No
     assert act.given["direction"] == direction
 
 
-def test_a_known_act_keeps_all_but_what_is_told() -> None:
+def test_a_known_act_keeps_all_but_what_is_reported() -> None:
     text = "name: n\nevents: [{event_id: 2018-09-control, suspended_to: 2021-06-30}]"
 
     (act,) = read(text).levers.acts
@@ -75,7 +75,7 @@ def test_json_is_understood_too() -> None:
     assert found.levers.tariffs[0].rate_pct == 60.0
 
 
-def test_what_to_compare_with_can_be_told() -> None:
+def test_what_to_compare_with_can_be_reported() -> None:
     found = read(f"name: n\nevents: []\nagainst:\n  events: [{ACT}]")
 
     assert found.against is not None
@@ -260,7 +260,7 @@ def test_new_dates_of_a_known_act_can_be_announced_later_than_the_act() -> None:
     assert "announced_on" not in act.given
 
 
-def test_a_known_act_can_be_told_again_as_it_is_however_odd() -> None:
+def test_a_known_act_can_be_reported_again_as_it_is_however_odd() -> None:
     odd = make_events(
         {
             "event_id": "odd", "announced_on": "2020-02-15", "effective_from": "2020-02-01",

@@ -22,7 +22,7 @@ def test_a_step_is_known_from_its_announcement(tmp_path: Path) -> None:
     assert days(load(tmp_path, {})) == [("2025-02-01", "")]
 
 
-def test_a_standing_rate_is_known_when_it_begins(tmp_path: Path) -> None:
+def test_a_published_rate_is_known_when_it_begins(tmp_path: Path) -> None:
     rows = load(tmp_path, {"announced_on": "", "effective_from": "2017-01-01"})
 
     assert days(rows) == [("2017-01-01", "")]

@@ -46,7 +46,7 @@ def plain(name: str, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
 
 
 @pytest.mark.parametrize("suffix", [".tar.zst", ".tar.gz"])
-def test_an_archive_gives_back_its_files_and_what_was_told_of_them(
+def test_an_archive_gives_back_its_files_and_what_was_reported_of_them(
     tmp_path: Path, files: dict[str, Path], suffix: str
 ) -> None:
     path = tmp_path / "new" / f"all{suffix}"
@@ -122,7 +122,7 @@ def test_headers_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
         verify_archive(path)
 
 
-def test_a_member_larger_than_the_manifest_says_is_refused(tmp_path: Path) -> None:
+def test_a_member_larger_than_the_manifest_states_is_refused(tmp_path: Path) -> None:
     result = manifest_of(("database", b"ten bytes!"), size=3)
     path = tar_of(
         tmp_path / "x.tar.gz", plain("manifest.json", result), plain("database", b"ten bytes!")

@@ -60,7 +60,7 @@ def test_what_is_published_after_the_migration_is_newer(migrated: Engine) -> Non
     assert latest_forecast(migrated)["model"].tolist() == ["new"]
 
 
-def test_a_published_forecast_told_again_is_still_no_news(migrated: Engine) -> None:
+def test_a_published_forecast_reported_again_is_still_no_news(migrated: Engine) -> None:
     again = make_forecasts({"model": "old"})
 
     assert publish_forecasts(migrated, again, as_of=APRIL, data_vintage="f00d") == 0

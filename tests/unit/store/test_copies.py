@@ -79,7 +79,7 @@ def test_a_copy_tells_its_schema_and_rows(tmp_path: Path) -> None:
     assert copy.rows["alembic_version"] == 1
 
 
-def test_a_copy_that_holds_other_rows_than_told_is_refused(tmp_path: Path) -> None:
+def test_a_copy_that_holds_other_rows_than_reported_is_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     open_store(url).dispose()
     copy = copy_database(url, tmp_path / "copy")
@@ -90,7 +90,7 @@ def test_a_copy_that_holds_other_rows_than_told_is_refused(tmp_path: Path) -> No
         )
 
 
-def test_a_damaged_database_is_told_and_not_copied(tmp_path: Path) -> None:
+def test_a_damaged_database_is_reported_and_not_copied(tmp_path: Path) -> None:
     database = tmp_path / "store.db"
     open_store(f"sqlite:///{database}").dispose()
     content = bytearray(database.read_bytes())

@@ -195,7 +195,7 @@ def test_an_address_of_postgresql_needs_no_driver_named(postgres_url: str) -> No
     engine.dispose()
 
 
-def test_a_server_that_does_not_answer_is_told_without_the_password() -> None:
+def test_a_server_that_does_not_answer_is_reported_without_the_password() -> None:
     with pytest.raises(StoreError, match=r"at postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/db"):
         open_store("postgresql+psycopg://me:secret@127.0.0.1:1/db")
 

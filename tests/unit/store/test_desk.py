@@ -296,7 +296,7 @@ def test_what_makes_no_sense_leaves_nothing(
     assert state.audit.empty
 
 
-def test_what_is_written_of_other_goods_says_so_in_row_and_trail(engine: Engine) -> None:
+def test_what_is_written_of_other_goods_states_so_in_row_and_trail(engine: Engine) -> None:
     publish_goods(engine)
     need = make_need(commodity=GOODS, destination="FRA")
     number = add_need(engine, need, who=DESK, at=AT)
@@ -330,7 +330,7 @@ def test_one_month_of_two_goods_is_overridden_apart(engine: Engine) -> None:
     ]
 
 
-def test_a_rule_that_says_another_commodity_than_its_need_leaves_nothing(engine: Engine) -> None:
+def test_a_rule_that_states_another_commodity_than_its_need_leaves_nothing(engine: Engine) -> None:
     publish_goods(engine)
     number = add_need(engine, make_need(), who=DESK, at=AT)
     result = make_rule(measure="shortfall", need_id=number, destination="", commodity=GOODS)

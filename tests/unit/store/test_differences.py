@@ -119,7 +119,7 @@ def test_a_row_older_than_the_numbers_of_vintages_counts_as_there_before(engine:
     ]
 
 
-def test_a_revision_to_zero_is_told(engine: Engine) -> None:
+def test_a_revision_to_zero_is_reported(engine: Engine) -> None:
     first = ingest(engine, {})
     second = ingest(engine, {"value": 0.0, "available_at": AUGUST_20})
 

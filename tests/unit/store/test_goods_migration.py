@@ -107,7 +107,7 @@ def test_going_forward_again_asks_for_the_commodity_in_the_key(migrated: Engine)
     assert read_planning(migrated).overrides["tonnes"].tolist() == [450.0]
 
 
-def test_the_label_told_last_counts_and_an_empty_one_says_nothing(engine: Engine) -> None:
+def test_the_label_reported_last_counts_and_an_empty_one_states_nothing(engine: Engine) -> None:
     result = [
         save_label(engine, GOODS, label, at=AT)
         for label in ("gallium", "gallium", "", "unwrought gallium")

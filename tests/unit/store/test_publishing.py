@@ -57,7 +57,7 @@ def test_publishing_twice_changes_nothing(engine: Engine) -> None:
     assert len(read_forecasts(engine)) == 2
 
 
-def test_a_second_publication_of_a_moment_stands_beside_the_first(engine: Engine) -> None:
+def test_a_second_publication_of_a_moment_stays_beside_the_first(engine: Engine) -> None:
     publish(engine, make_forecasts())
     changed = make_forecasts({"period": "2025-05", "horizon": 2}, {"p50": 41.0})
 
@@ -175,7 +175,7 @@ def test_a_score_that_contradicts_itself_is_refused(engine: Engine) -> None:
     assert read_scores(engine).empty
 
 
-def test_scores_of_another_commodity_stand_beside_them(engine: Engine) -> None:
+def test_scores_of_another_commodity_stay_beside_them(engine: Engine) -> None:
     score = pd.DataFrame(
         {
             "as_of": [APRIL], "model": ["m"], "scope": ["ALL"], "horizon_from": [1],
@@ -191,7 +191,7 @@ def test_scores_of_another_commodity_stand_beside_them(engine: Engine) -> None:
     assert len(read_scores(engine, commodity=None)) == 2
 
 
-def test_forecasts_of_another_commodity_stand_beside_them(engine: Engine) -> None:
+def test_forecasts_of_another_commodity_stay_beside_them(engine: Engine) -> None:
     publish(engine, make_forecasts())
 
     new = publish_forecasts(
@@ -229,7 +229,7 @@ def test_a_run_never_started_cannot_finish(engine: Engine) -> None:
         finish_run(engine, "ghost", status="ok", finished_at=APRIL)
 
 
-def test_a_killed_run_is_settled_by_whether_its_forecast_stands(engine: Engine) -> None:
+def test_a_killed_run_is_settled_by_whether_its_forecast_stays(engine: Engine) -> None:
     for name, as_of in (("told", APRIL), ("silent", MAY)):
         start_run(
             engine,

@@ -34,7 +34,7 @@ def test_a_bad_panel_file_is_refused_with_row_and_value(
         validate(frame, "panel_file", where="panel.csv")
 
 
-def test_a_cell_told_twice_is_refused() -> None:
+def test_a_cell_reported_twice_is_refused() -> None:
     frame = pd.DataFrame(
         {"destination": ["USA"] * 2, "period": ["2025-01"] * 2, "tonnes": [1.0, 2.0]}
     )

@@ -21,7 +21,7 @@ from store.schema.planning_tables import tokens
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 
 
-def test_a_token_is_told_once_and_kept_as_a_digest(engine: Engine) -> None:
+def test_a_token_is_reported_once_and_kept_as_a_digest(engine: Engine) -> None:
     token = create_token(engine, name="desk", scopes=["read"], at=AT)
 
     with engine.begin() as connection:

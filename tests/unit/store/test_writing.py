@@ -28,7 +28,7 @@ def test_a_batch_is_written_with_its_vintage(engine: Engine) -> None:
     assert vintage["ingested_at"] == pd.Timestamp("2025-08-01", tz="UTC")
 
 
-def test_the_same_bytes_again_are_a_no_op_that_says_so(engine: Engine) -> None:
+def test_the_same_bytes_again_are_a_no_op_that_states_so(engine: Engine) -> None:
     write_batch(engine, make_batch(make_observations()))
 
     again = write_batch(engine, make_batch(make_observations()))

@@ -93,7 +93,7 @@ class TestEngine:
 
         assert not {3, 4} & set(said(values).rows.tolist())
 
-    def test_of_silent_series_alone_says_nothing(self) -> None:
+    def test_of_silent_series_alone_states_nothing(self) -> None:
         assert list(make_engine(np.full((3, MONTHS), NAN)).forecasts()) == []
 
     @pytest.mark.parametrize("poison", [1e12, -5.0, NAN], ids=str)
@@ -107,12 +107,12 @@ class TestEngine:
         np.testing.assert_array_equal(wild.tonnes, honest.tonnes)
         np.testing.assert_array_equal(wild.mean, honest.mean)
 
-    def test_says_the_same_with_any_number_of_threads(self) -> None:
+    def test_states_the_same_with_any_number_of_threads(self) -> None:
         two = said_of(make_engine(make_values(), spec=replace(BRIEF, threads=2)))
 
         np.testing.assert_array_equal(two.tonnes, plain().tonnes)
 
-    def test_says_the_same_twice(self) -> None:
+    def test_states_the_same_twice(self) -> None:
         np.testing.assert_array_equal(said(make_values()).tonnes, plain().tonnes)
 
     def test_forecasts_by_chunks_as_by_the_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ class TestEngine:
         np.testing.assert_array_equal(chunked.tonnes, whole.tonnes)
         np.testing.assert_array_equal(chunked.rows, whole.rows)
 
-    def test_of_one_series_it_says_what_it_says_of_all(self) -> None:
+    def test_of_one_series_it_states_what_it_states_of_all(self) -> None:
         engine = make_engine(make_values())
 
         alone = engine.forecast(np.array([5])).tonnes

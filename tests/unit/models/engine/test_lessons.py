@@ -31,7 +31,7 @@ class TestPanelView:
         np.testing.assert_array_equal(view.after(10, ALL, 12), [[11.0, 12.0, NAN, NAN]])
         np.testing.assert_array_equal(view.after(12, ALL, 12), [[NAN] * 4])
 
-    def test_further_features_stand_behind_the_engines_own(self) -> None:
+    def test_further_features_stay_behind_the_engines_own(self) -> None:
         values = make_values(series=3)
 
         def extra(origin: int, rows: object) -> Floats:

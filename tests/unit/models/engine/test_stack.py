@@ -40,7 +40,7 @@ def test_a_planted_relation_is_found_among_wild_outcomes() -> None:
     assert fit(features, target).predict(fresh) == pytest.approx(planted(fresh), abs=0.1)
 
 
-def test_a_strong_belief_in_nothing_says_nothing() -> None:
+def test_a_strong_belief_in_nothing_states_nothing() -> None:
     features = drawn()
 
     predicted = fit(features, planted(features), ridge=1e12).predict(features)
@@ -78,7 +78,7 @@ def test_an_unknown_feature_counts_as_nothing() -> None:
     np.testing.assert_array_equal(stack.predict(gone), stack.predict(none))
 
 
-def test_a_far_feature_says_no_more_than_the_furthest() -> None:
+def test_a_far_feature_states_no_more_than_the_furthest() -> None:
     features = drawn(50)
     stack = fit(features, planted(features))
     far, further = features.copy(), features.copy()

@@ -147,7 +147,7 @@ class TestStandpoint:
         expected = (found.experts["drift"] - found.base) / found.stats.spread[:, None]
         np.testing.assert_allclose(feature(found, "drift_distance"), expected, rtol=1e-5, atol=1e-5)
 
-    def test_a_lag_is_told_without_season_from_the_flat_base(self) -> None:
+    def test_a_lag_is_reported_without_season_from_the_flat_base(self) -> None:
         found = stand(np.array([[10.0, 12.0] * 10]))
 
         expected = (12.0 - found.base.mean()) / found.stats.spread[0]

@@ -45,7 +45,7 @@ def validation(known: PanelTrainingSet, spec: EngineSpec = BRIEF) -> ValidationR
     return validate(train_engine(known, spec), known, horizon=6, last=LAST, spec=spec)
 
 
-def test_a_trial_is_as_long_as_told_or_as_the_horizon() -> None:
+def test_a_trial_is_as_long_as_reported_or_as_the_horizon() -> None:
     assert validation_start(60, 6, EngineSpec(trial_months=12)) == 48
     assert validation_start(60, 24, EngineSpec(trial_months=12)) == 36
 

@@ -61,7 +61,7 @@ def test_a_young_panel_is_searched_on_fewer_cutoffs() -> None:
 
 
 @pytest.mark.parametrize("before", ["2014-01", "2017-12", "2021-01"])
-def test_a_panel_without_room_for_search_and_check_is_told_with_the_months_it_needs(
+def test_a_panel_without_room_for_search_and_check_is_reported_with_the_months_it_needs(
     before: str,
 ) -> None:
     with pytest.raises(
@@ -154,7 +154,7 @@ def test_a_forecast_does_not_see_the_months_it_is_scored_on() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_best_on_other_panels_is_told_of_each() -> None:
+def test_what_is_best_on_other_panels_is_reported_of_each() -> None:
     other = cut(np.sqrt(noisy_table()), "two.csv")
     result = searched(cut(noisy_table()), other)
 

@@ -74,7 +74,7 @@ def test_scores_and_differences_are_those_worked_out_by_hand() -> None:
     assert (table["verdict"] == UNSURE).all()
 
 
-def test_identical_models_differ_by_exactly_zero_and_are_not_told_apart() -> None:
+def test_identical_models_differ_by_exactly_zero_and_are_not_distinguished() -> None:
     rng = np.random.default_rng(SEED)
     scaled = rng.gamma(2.0, 0.37, 30).tolist()
     cells = pd.concat([make_cells("own", scaled), make_cells("other", scaled)])
@@ -86,7 +86,7 @@ def test_identical_models_differ_by_exactly_zero_and_are_not_told_apart() -> Non
 
 
 @pytest.mark.parametrize(("gap", "verdict"), [(-0.5, BETTER), (0.5, WORSE)])
-def test_a_model_that_leads_or_loses_nearly_everywhere_is_told_apart(
+def test_a_model_that_leads_or_loses_nearly_everywhere_is_distinguished(
     gap: float, verdict: str
 ) -> None:
     scaled = np.linspace(2.0, 4.0, 20)

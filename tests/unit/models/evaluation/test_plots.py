@@ -96,7 +96,7 @@ def test_a_model_without_baselines_is_plotted() -> None:
 
 
 @pytest.mark.parametrize(("dated", "label"), [(True, "as of"), (False, "cutoff")])
-def test_origins_are_told_by_their_moment_or_else_by_their_cutoff(
+def test_origins_are_reported_by_their_moment_or_else_by_their_cutoff(
     *, dated: bool, label: str
 ) -> None:
     cells = make_cells()

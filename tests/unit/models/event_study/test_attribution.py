@@ -70,7 +70,7 @@ def test_no_donor_was_hit() -> None:
 
 
 @pytest.mark.slow
-def test_an_event_on_two_is_told_of_both_together_and_donors_are_neither() -> None:
+def test_an_event_on_two_is_reported_of_both_together_and_donors_are_neither() -> None:
     found = on_others("USA;FRA")
 
     assert found.whole == "HIT"
@@ -82,7 +82,7 @@ def test_an_event_on_two_is_told_of_both_together_and_donors_are_neither() -> No
         pd.testing.assert_series_equal(rows[column]["HIT"], parts)
 
 
-def test_lost_recovered_and_displaced_stand_where_they_belong() -> None:
+def test_lost_recovered_and_displaced_stay_where_they_belong() -> None:
     rows = on_one().table
     fall, hit, other = rows["part"] == "fall", rows["role"] == "hit", rows["role"] == "other"
 

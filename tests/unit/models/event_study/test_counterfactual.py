@@ -103,7 +103,7 @@ def test_an_event_without_a_past_is_refused() -> None:
         comparable_dates(world_with_a_fall().history(), act, months=4)
 
 
-def test_acts_beside_the_event_are_told_with_whom_they_touch() -> None:
+def test_acts_beside_the_event_are_reported_with_whom_they_touch() -> None:
     act = make_act({"event_id": "2021-07-other", "announced_on": "2021-07-01"})
 
     assert act.shocks["event_id"].tolist() == ["2021-07-other"]

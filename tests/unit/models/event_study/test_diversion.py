@@ -180,7 +180,7 @@ def test_an_unsure_cell_weighs_less() -> None:
     assert (unsure.high[row] > sure.high[row]).all()
 
 
-def test_an_alert_while_an_act_on_everybody_is_fresh_is_told_from_a_sure_one() -> None:
+def test_an_alert_while_an_act_on_everybody_is_fresh_is_reported_from_a_sure_one() -> None:
     flows = flows_of(with_fall(calm_tonnes(5), diverted=1.0))
 
     found = find_diversion(flows, question(troubled=(FIRST + ACT,)))
@@ -238,7 +238,7 @@ def test_a_rate_that_is_no_share_is_refused(rate: float) -> None:
         find_diversion(flows_of(calm_tonnes(6)), question(), rate=rate)
 
 
-def test_what_each_destination_kept_of_its_own_path_is_told_least_first() -> None:
+def test_what_each_destination_kept_of_its_own_path_is_reported_least_first() -> None:
     tonnes = flat()
     tonnes[:, ACT:] *= np.linspace(0.1, 0.8, len(NAMES))[:, None]
     start = FIRST + ACT

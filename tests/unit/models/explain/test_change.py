@@ -25,7 +25,7 @@ def facts(*figures: dict[str, object]) -> KnownFacts:
     )
 
 
-def test_a_figure_of_what_was_told_before_is_told_again_whoever_tells_it() -> None:
+def test_a_figure_of_what_was_reported_before_is_reported_again_whoever_tells_it() -> None:
     result = facts(
         figure("2019-07-20", value=100.0, source_url="https://example.org/a"),
         figure("2019-08-20", value=110.0, source_url="https://example.org/a"),

@@ -50,7 +50,7 @@ def parts_of(
     return contributions(heads, card, rows, origin, stages), stages, rows
 
 
-def test_every_feature_is_told_as_one_family_and_every_family_has_one() -> None:
+def test_every_feature_is_reported_as_one_family_and_every_family_has_one() -> None:
     assert set(EXPLAINS) == {feature.name for feature in ALL_FEATURES}
     assert set(EXPLAINS.values()) == set(FAMILIES)
 
@@ -69,7 +69,7 @@ def test_every_feature_is_told_as_one_family_and_every_family_has_one() -> None:
         ("policy_threat", "policy"),
     ],
 )
-def test_a_feature_is_told_as_what_it_speaks_of(name: str, family: str) -> None:
+def test_a_feature_is_reported_as_what_it_speaks_of(name: str, family: str) -> None:
     assert EXPLAINS[name] == family
 
 
@@ -145,7 +145,7 @@ def test_the_season_holds_the_step_from_the_level_to_the_base() -> None:
     )
 
 
-def test_sums_that_are_made_to_agree_are_told_the_same_alone() -> None:
+def test_sums_that_are_made_to_agree_are_reported_the_same_alone() -> None:
     origin = origin_with(control=True)
     parts, stages, rows = parts_of(taught_card(), control=True, analogs=(halted_analog(),))
 

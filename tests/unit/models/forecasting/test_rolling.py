@@ -169,7 +169,7 @@ def _knowing(said: RawPrediction, now: Origin) -> RawPrediction:
 
 
 @pytest.mark.parametrize("place", [2, 3, 4, 5])
-def test_the_model_says_what_its_parts_say_in_the_weights_known_then(place: int) -> None:
+def test_the_model_states_what_its_parts_say_in_the_weights_known_then(place: int) -> None:
     _, memory = backtested()
     origin = origin_at(place)
     low, middle, high = zip(

@@ -111,7 +111,7 @@ def test_past_tables_are_scored_against_what_is_known_now() -> None:
     assert np.isfinite(found.scores["value"]).all()
 
 
-def test_the_last_value_says_the_last_month_for_all_months() -> None:
+def test_the_last_value_states_the_last_month_for_all_months() -> None:
     past, now = table_at(at("2023-07-26")), table_at(NOW)
 
     predicted = backtest([past], now).forecasts

@@ -43,7 +43,7 @@ def test_a_reference_survives_the_card_and_calls_the_next_month_of_the_same_worl
     assert all(one.size == FIRST_HELD for one in found)
 
 
-def test_a_world_that_fell_to_a_tenth_is_told_by_the_names_of_its_features() -> None:
+def test_a_world_that_fell_to_a_tenth_is_reported_by_the_names_of_its_features() -> None:
     card = {REFERENCE: reference_of(past())}
 
     found = feature_readings(origin(MONTHS + 2 * FIRST_HELD, last=0.1), card)
@@ -63,7 +63,7 @@ def test_few_past_origins_judge_nothing() -> None:
     assert "5 past origins to hold against; 24 are needed" in found[0].words
 
 
-def test_a_card_of_an_older_release_says_that_nothing_can_be_told() -> None:
+def test_a_card_of_an_older_release_states_that_nothing_can_be_reported() -> None:
     (found,) = feature_readings(past()[0], {"features": []})
 
     assert not found.fired

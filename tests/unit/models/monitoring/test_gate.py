@@ -26,7 +26,7 @@ def test_a_small_destination_may_move_as_it_likes() -> None:
 
 
 @pytest.mark.parametrize(("limit", "told"), [(49.0, True), (51.0, False)])
-def test_a_large_destination_that_moves_beyond_the_limit_is_told(
+def test_a_large_destination_that_moves_beyond_the_limit_is_reported(
     limit: float, *, told: bool
 ) -> None:
     found = moves(table(WLD=700.0, USA=300.0, DEU=370.0, ITA=30.0), STANDING)
@@ -53,13 +53,13 @@ def test_forecasts_without_common_months_cannot_be_compared() -> None:
     assert moves(STANDING.assign(period="2027-01"), STANDING) == []
 
 
-def test_sums_that_add_up_are_not_told() -> None:
+def test_sums_that_add_up_are_not_reported() -> None:
     assert (
         broken_sums(table(WLD=100.0, USA=60.0, DEU=10.0, ITA=10.0, EU27_REST=20.0, EU27=40.0)) == []
     )
 
 
-def test_sums_that_do_not_add_up_are_told_by_month() -> None:
+def test_sums_that_do_not_add_up_are_reported_by_month() -> None:
     found = broken_sums(table(WLD=100.1, USA=60.0, DEU=10.0, ITA=10.0, EU27_REST=20.0, EU27=9.0))
 
     assert found[0] == "WLD has 100.1 t in 2026-01, its members 100.0 t"

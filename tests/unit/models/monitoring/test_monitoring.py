@@ -79,20 +79,20 @@ def months(own: float, *, last: float = 0.0, covered: float = 0.8, count: int = 
     return table
 
 
-def test_errors_that_grew_are_told_with_both_numbers() -> None:
+def test_errors_that_grew_are_reported_with_both_numbers() -> None:
     found = score_drift(months(0.0, last=1.0))
 
     assert found.fired
     assert "errors of the last 3 scored months are 2.82 times those of the 21 before" in found.words
 
 
-def test_a_model_worse_than_the_seasonal_naive_is_told() -> None:
+def test_a_model_worse_than_the_seasonal_naive_is_reported() -> None:
     assert against_naive(months(0.5)).fired
     assert not against_naive(months(-0.5)).fired
 
 
 @pytest.mark.parametrize(("covered", "fired"), [(0.8, False), (0.55, True), (1.0, True)])
-def test_a_band_that_holds_too_little_or_too_much_is_told(covered: float, fired: bool) -> None:  # noqa: FBT001
+def test_a_band_that_holds_too_little_or_too_much_is_reported(covered: float, fired: bool) -> None:  # noqa: FBT001
     assert coverage_drift(months(0.0, covered=covered)).fired == fired
 
 
@@ -161,7 +161,7 @@ def test_days_on_which_customs_were_late_are_not_counted() -> None:
     assert "on 1 days the figures themselves were late" in quarter.words
 
 
-def test_a_forecast_of_a_past_moment_stands_only_from_when_it_was_made() -> None:
+def test_a_forecast_of_a_past_moment_stays_only_from_when_it_was_made() -> None:
     late = [
         PublishedMoment(at("2026-09-20"), at("2026-09-20")),
         PublishedMoment(at("2026-10-20"), at("2026-10-27")),

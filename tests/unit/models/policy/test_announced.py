@@ -62,7 +62,7 @@ def test_the_probability_on_record_changes_nothing() -> None:
     np.testing.assert_array_equal(kept_at(BASE[0]), kept_at(None))
 
 
-def test_a_scenario_says_how_probable_an_act_is_and_what_that_changes() -> None:
+def test_a_scenario_states_how_probable_an_act_is_and_what_that_changes() -> None:
     asked = standing()
     scenario = make_scenario("events: [{event_id: to-come, probability: 0.1}]", asked)
 

@@ -45,7 +45,7 @@ def test_never_back_is_said_so() -> None:
     assert f"over {LONGEST}" in found.words
 
 
-def test_every_known_control_is_told_with_what_was_seen_of_it() -> None:
+def test_every_known_control_is_reported_with_what_was_seen_of_it() -> None:
     felt = {"event_id": "felt", "effective_from": "2020-04-04"}
     ahead = {
         "event_id": "ahead", "instrument": "export_ban", "destinations": "JPN",

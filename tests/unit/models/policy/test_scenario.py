@@ -93,7 +93,7 @@ def test_a_ban_falls_on_whom_it_hits_and_on_their_sum_alone() -> None:
     assert not table.loc[:"2020-09"].any(axis=None)
 
 
-def test_nothing_passes_where_the_scenario_says_so() -> None:
+def test_nothing_passes_where_the_scenario_states_so() -> None:
     table = answer(BAN.replace("}", ", kept_pct: 0}"))
 
     japan = table.loc["JPN"].loc["2020-11":]

@@ -13,7 +13,7 @@ from tests.data.why_builders import halted_analog
 RATE = 0.04
 
 
-def test_as_many_paths_are_hit_by_each_month_as_the_rate_says() -> None:
+def test_as_many_paths_are_hit_by_each_month_as_the_rate_states() -> None:
     origin = make_origin()
 
     kept = effect_of(origin, (), (halted_analog(),), rate=RATE, count=4000).kept[:, 0]

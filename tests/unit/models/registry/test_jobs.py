@@ -145,7 +145,7 @@ def test_runs_of_a_process_that_was_killed_are_closed_and_others_go_on(
     assert {found[name].info.status for name in ("backtest", "replay", "tune")} == {"RUNNING"}
 
 
-def test_choices_scores_and_data_stand_on_the_part_and_on_the_job(
+def test_choices_scores_and_data_stay_on_the_part_and_on_the_job(
     mlflow_settings: Settings,
 ) -> None:
     panel = make_panel()

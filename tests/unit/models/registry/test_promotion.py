@@ -79,7 +79,7 @@ def test_a_refit_of_the_champions_recipe_needs_neither_shadow_nor_many_origins()
     assert broken(judge(replace(trial, is_refit=False))) == ["paired origins", "shadow"]
 
 
-def test_a_new_recipe_waits_for_a_release_in_shadow_unless_told_otherwise() -> None:
+def test_a_new_recipe_waits_for_a_release_in_shadow_unless_reported_otherwise() -> None:
     trial = replace(trial_of(make_cells(), make_cells()), shadow="")
 
     assert broken(judge(trial)) == ["shadow"]
@@ -139,7 +139,7 @@ def test_a_refit_passes_by_its_recipe_where_nothing_is_kept_to_compare_with() ->
     )
 
 
-def test_only_when_every_rule_held_the_summary_says_so() -> None:
+def test_only_when_every_rule_held_the_summary_states_so() -> None:
     passed = trial_of(make_cells(), make_cells(bias=0.3))
 
     assert judge(passed).summary == "all rules held"

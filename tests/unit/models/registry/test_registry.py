@@ -182,7 +182,7 @@ def test_nothing_in_a_stored_model_is_a_pickle(mlflow_stored_folder: Path) -> No
     assert {Path(name).suffix for name in files} == {"", ".json", ".py", ".txt", ".yaml"}
 
 
-def test_a_stored_model_says_what_it_takes_and_gives(mlflow_stored_folder: Path) -> None:
+def test_a_stored_model_states_what_it_takes_and_gives(mlflow_stored_folder: Path) -> None:
     model = Model.load(str(mlflow_stored_folder))
 
     scaling = ["horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"]
@@ -311,7 +311,7 @@ def test_unknown_versions_are_neither_loaded_nor_promoted(mlflow_settings: Setti
         registry.promote(mlflow_settings, 7)
 
 
-def test_lost_files_are_told_with_their_place(
+def test_lost_files_are_reported_with_their_place(
     register: Register, mlflow_settings: Settings
 ) -> None:
     version = register()
@@ -406,7 +406,7 @@ def test_a_model_of_features_that_are_no_more_is_refused_by_their_names(
         model_store.load(mlflow_settings, version)
 
 
-def test_a_rollback_brings_the_previous_champion_back_and_says_why(
+def test_a_rollback_brings_the_previous_champion_back_and_states_why(
     register: Register, mlflow_settings: Settings
 ) -> None:
     for _ in range(2):

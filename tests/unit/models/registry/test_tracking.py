@@ -194,7 +194,7 @@ def test_nothing_is_printed_and_the_process_wide_database_stays(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_deleted_experiment_is_told_with_its_remedy(mlflow_settings: Settings) -> None:
+def test_a_deleted_experiment_is_reported_with_its_remedy(mlflow_settings: Settings) -> None:
     client, experiment_id = mlflow_client.connect(mlflow_settings)
     client.delete_experiment(experiment_id)
 
@@ -212,7 +212,9 @@ def test_waiting_for_another_process_ends(mlflow_settings: Settings, tmp_path: P
         mlflow_client.connect(hurried)
 
 
-def test_what_mlflow_cannot_keep_is_told_as_such(mlflow_settings: Settings, tmp_path: Path) -> None:
+def test_what_mlflow_cannot_keep_is_reported_as_such(
+    mlflow_settings: Settings, tmp_path: Path
+) -> None:
     def lose() -> None:
         with tracking.open_run(mlflow_settings, name="train", tags=TAGS) as run:
             with closing(sqlite3.connect(tmp_path / "mlruns" / "mlflow.db")) as connection:
@@ -233,7 +235,7 @@ def test_what_mlflow_cannot_keep_is_told_as_such(mlflow_settings: Settings, tmp_
     ],
     ids=["find_run", "champion", "promote", "note"],
 )
-def test_an_mlflow_that_breaks_off_after_it_was_opened_is_told_as_such(
+def test_an_mlflow_that_breaks_off_after_it_was_opened_is_reported_as_such(
     mlflow_settings: Settings, tmp_path: Path, ask: Callable[[Settings], object]
 ) -> None:
     mlflow_client.connect(mlflow_settings)

@@ -113,12 +113,12 @@ class TestStatsforecast:
         return np.array([[NAN] * (width - len(c["values"])) + c["values"] for c in self.cases])
 
     @pytest.mark.parametrize("name", ["seasonal_naive", "drift"])
-    def test_says_exactly_the_same_where_nothing_is_chosen(self, name: str) -> None:
+    def test_states_exactly_the_same_where_nothing_is_chosen(self, name: str) -> None:
         predicted = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
 
         assert self.differences(name, predicted).max() < 1e-9
 
-    def test_says_exactly_the_same_of_rare_demand_with_the_same_parameters(self) -> None:
+    def test_states_exactly_the_same_of_rare_demand_with_the_same_parameters(self) -> None:
         months = Months.of(self.values())
 
         result = tsb(months, HORIZON, size_rates=(0.1,), chance_rates=(0.2,))
@@ -135,7 +135,7 @@ class TestStatsforecast:
             pytest.param("damped_trend", 0.02, 0.10, 0.25, id="damped trend"),
         ],
     )
-    def test_says_nearly_the_same_where_parameters_are_chosen(
+    def test_states_nearly_the_same_where_parameters_are_chosen(
         self, name: str, half: float, most: float, worst: float
     ) -> None:
         predicted = EXPERTS[name](self.values(), flat(len(self.cases)), HORIZON).forecast
@@ -220,7 +220,7 @@ class TestEachExpert:
         assert fit("theta", row).forecast[0] == pytest.approx([196.0, 198.0, 200.0], rel=0.01)
 
     @pytest.mark.parametrize("slope", [-1.0, 0.0, 2.0])
-    def test_theta_is_what_a_loop_over_one_series_says(self, slope: float) -> None:
+    def test_theta_is_what_a_loop_over_one_series_states(self, slope: float) -> None:
         rng = np.random.default_rng(3)
         row = 150.0 + slope * np.arange(40.0) + rng.normal(0.0, 9.0, 40)
 
