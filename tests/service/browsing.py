@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.service.serving import ENDING_S
-
 CHROMIUM = "MAGNETCAST_TEST_CHROMIUM"
 """Names the browser to test with; where it is set, one that is missing is a failure."""
+
+PATIENCE_S = 90
+"""Far more than a page takes on a machine under load; what is not there then never comes."""
 
 OPTIONS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
@@ -38,7 +39,7 @@ class Watch:
 
 def opened(browser: Browser, address: str, **options: object) -> Watch:
     context = browser.new_context(base_url=address, **options)
-    context.set_default_timeout(1000 * ENDING_S)
+    context.set_default_timeout(1000 * PATIENCE_S)
     return Watch(context)
 
 

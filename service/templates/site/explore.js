@@ -167,8 +167,10 @@
     };
   };
 
-  /** Teach Plotly the months and separators of the page's language. */
+  /** Teach Plotly the months and separators of the page's language. Its own English, to which all
+   * others fall back, has more than these. */
   const learn = () => {
+    if (language === "en") return;
     /** @param {"long" | "short"} month @returns {string[]} */
     const named = (month) =>
       Array.from({ length: 12 }, (_, at) => new Date(Date.UTC(2026, at)).toLocaleDateString(language, { month, timeZone: "UTC" }));

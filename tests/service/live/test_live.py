@@ -133,10 +133,10 @@ def test_charts_are_drawn_ahead_of_the_first_who_asks(engine: Engine) -> None:
     app = create_app(make_live(engine), OPEN)
     with TestClient(app):
         memo = app.state.shared.live.publication.memo
-        wait_until(lambda: memo.get(("svg", "ROW")) is not None)
+        wait_until(lambda: memo.get(("svg", "ROW", "en")) is not None)
 
-        assert all(svg.startswith("<svg") for svg in memo.get("small"))
-        assert memo.get(("svg", "ROW")).startswith("<svg")
+        assert all(svg.startswith("<svg") for svg in memo.get(("small", "en")))
+        assert memo.get(("svg", "ROW", "en")).startswith("<svg")
 
 
 def test_nothing_published_is_reported_and_answers_once_there_is_a_forecast(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.service.browsing import Watch
-from tests.service.serving import ENDING_S, serving
+from tests.service.browsing import Watch, opened
+from tests.service.serving import serving
 from tests.service.stores import copied
 
 
@@ -23,7 +23,6 @@ def address(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def watch(browser: Browser, address: str) -> Iterator[Watch]:
     """A browser whose complaints and hosts are noted."""
-    context = browser.new_context(base_url=address)
-    context.set_default_timeout(1000 * ENDING_S)
-    yield Watch(context)
-    context.close()
+    watch = opened(browser, address)
+    yield watch
+    watch.page.context.close()

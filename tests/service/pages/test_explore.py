@@ -120,6 +120,15 @@ def test_switches_change_what_is_drawn(watch: Watch) -> None:
 
 
 @pytest.mark.slow
+def test_the_chart_speaks_the_language_of_its_page(watch: Watch) -> None:
+    page = opened(watch, "/destinations/USA?lang=de")
+
+    assert "Vereinigte Staaten Median" in reading(page)
+    assert page.get_by_text("Logarithmische Skala").is_visible()
+    assert watch.complaints == []
+
+
+@pytest.mark.slow
 def test_an_event_opens_its_entry_in_the_ledger(watch: Watch) -> None:
     page = opened(watch)
     link = page.locator("#explore-events a").first
