@@ -18,6 +18,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font
 from matplotlib.typing import RcKeyType
 
+from service.charts.kept import kept
 from service.language.choice import DEFAULT, language
 
 DPI: Final = 160
@@ -90,32 +91,41 @@ _DRAWING: Final = threading.Lock()
 _UNDATED: Final = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
-def png(draw: Callable[[], Figure]) -> bytes:
-    """Return the picture ``draw`` makes, without a date or a version inside."""
-    buffer = io.BytesIO()
-    with _DRAWING, mpl.rc_context(_STYLE):
-        figure = draw()
-        FigureCanvasAgg(figure)
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()
+def png(draw: Callable[..., Figure], *content: object) -> bytes:
+    """Return the picture ``draw(*content)`` makes, without a date or a version inside."""
+
+    def drawn() -> bytes:
+        buffer = io.BytesIO()
+        with _DRAWING, mpl.rc_context(_STYLE):
+            figure = draw(*content)
+            FigureCanvasAgg(figure)
+            figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        return buffer.getvalue()
+
+    return kept(drawn, "png", draw.__module__, draw.__qualname__, language(), content)
 
 
-def svg(draw: Callable[[], Figure], *, prefix: str, label: str) -> str:
+def svg(draw: Callable[..., Figure], *content: object, prefix: str, label: str) -> str:
     """Return an inline ``<svg>`` whose colours are the page's variables ``--c-NAME``.
 
     It has no ``style``, so a page that allows none inline shows it all the same.
 
     Args:
         draw: Makes the figure.
+        content: All that is drawn, the arguments of ``draw``.
         prefix: Put before every id, for many pictures live in one page.
         label: What the picture shows, for those who cannot see it.
     """
-    buffer = io.StringIO()
-    with _DRAWING, mpl.rc_context(_STYLE):
-        draw().savefig(buffer, format="svg", metadata=_UNDATED)
-    text = buffer.getvalue()
-    own = _own_ids(text[text.index("<svg") :], prefix=prefix)
-    return _labelled(_attributed(_themed(own)), label=label)
+
+    def drawn() -> str:
+        buffer = io.StringIO()
+        with _DRAWING, mpl.rc_context(_STYLE):
+            draw(*content).savefig(buffer, format="svg", metadata=_UNDATED)
+        text = buffer.getvalue()
+        own = _own_ids(text[text.index("<svg") :], prefix=prefix)
+        return _labelled(_attributed(_themed(own)), label=label)
+
+    return kept(drawn, draw.__module__, draw.__qualname__, language(), content, prefix, label)
 
 
 def printable(text: str, *, width: int | None = None) -> str:

@@ -73,7 +73,7 @@ def dot_plot_svg(plot: DotPlot) -> str:
     """Return the picture; empty without rows."""
     if not plot.rows:
         return ""
-    return svg(lambda: _draw(plot), prefix=plot.name, label=plot.label)
+    return svg(_draw, plot, prefix=plot.name, label=plot.label)
 
 
 def _draw(plot: DotPlot) -> Figure:

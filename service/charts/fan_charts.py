@@ -73,18 +73,18 @@ _PHONE: Final = _Sheet(
 
 def fan_png(fan: Fan) -> bytes:
     """Draw one destination with its events listed beneath the plot."""
-    return png(lambda: _draw_fan(fan, _Sheet(_caption_count(fan))))
+    return png(_draw_fan, fan, _Sheet(_caption_count(fan)))
 
 
 def fan_svg(fan: Fan, *, label: str) -> str:
     """Draw one destination for a page that lists the events itself; ``label`` is its alt text."""
-    return svg(lambda: _draw_fan(fan, _Sheet(0)), prefix=fan.destination, label=label)
+    return svg(_draw_fan, fan, _Sheet(0), prefix=fan.destination, label=label)
 
 
 def phone_svg(fan: Fan, *, label: str) -> str:
     """Draw a narrow chart for a page that has the heading itself."""
     few = fan.for_phones()
-    return svg(lambda: _draw_fan(few, _PHONE), prefix=f"{fan.destination}-phone", label=label)
+    return svg(_draw_fan, few, _PHONE, prefix=f"{fan.destination}-phone", label=label)
 
 
 def _draw_fan(fan: Fan, sheet: _Sheet) -> Figure:

@@ -49,7 +49,7 @@ class Pair:
 
 def paired_svg(pair: Pair, *, label: str) -> str:
     """Draw both for a page; ``label`` is the alt text."""
-    return svg(lambda: _draw(pair, _WIDE), prefix="what-if", label=label)
+    return svg(_draw, pair, _WIDE, prefix="what-if", label=label)
 
 
 def phone_paired_svg(pair: Pair, *, label: str, name: str = "what-if-phone") -> str:
@@ -61,7 +61,7 @@ def phone_paired_svg(pair: Pair, *, label: str, name: str = "what-if-phone") -> 
         name: Begins the ids within; another for each chart of a page.
     """
     few = replace(pair, fan=pair.fan.for_phones())
-    return svg(lambda: _draw(few, _PHONE), prefix=name, label=label)
+    return svg(_draw, few, _PHONE, prefix=name, label=label)
 
 
 Box = tuple[float, float, float, float]

@@ -36,18 +36,18 @@ _ACROSS_PHONE: Final = 2
 
 def overview_png(fans: Sequence[Fan], *, title: str) -> bytes:
     """Draw small multiples of destinations."""
-    return png(lambda: _draw_overview(fans, title))
+    return png(_draw_overview, fans, title)
 
 
 def overview_svg(fans: Sequence[Fan], *, label: str, title: str) -> str:
     """Draw small multiples for a page; ``label`` is the alt text."""
-    return svg(lambda: _draw_overview(fans, title), prefix="overview", label=label)
+    return svg(_draw_overview, fans, title, prefix="overview", label=label)
 
 
 def phone_overview_svg(fans: Sequence[Fan], *, label: str) -> str:
     """Draw small multiples two abreast, with fewer months, for a page that has the heading."""
     few = [fan.for_phones() for fan in fans]
-    return svg(lambda: _draw_phone_overview(few), prefix="overview-phone", label=label)
+    return svg(_draw_phone_overview, few, prefix="overview-phone", label=label)
 
 
 def _draw_phone_overview(fans: Sequence[Fan]) -> Figure:

@@ -43,7 +43,7 @@ def _revised(publication: Publication, fan: Fan) -> str:
         months=_in_words(rows),
     )
     prefix = f"{fan.destination}-revisions"
-    return svg(lambda: _draw_revisions(rows), prefix=prefix, label=label)
+    return svg(_draw_revisions, rows, prefix=prefix, label=label)
 
 
 def _revisions(publication: Publication, fan: Fan) -> pd.DataFrame:
@@ -132,7 +132,10 @@ def outcome_svg(publication: Publication, cells: pd.DataFrame, destination: str)
         inside=inside,
     )
     return svg(
-        lambda: _draw_outcome(own, known, name_of(destination)),
+        _draw_outcome,
+        own,
+        known,
+        name_of(destination),
         prefix=f"{destination}-outcome",
         label=label,
     )
@@ -189,7 +192,7 @@ def reliability_svg(cells: pd.DataFrame) -> str:
         len(cells),
         shares=words,
     )
-    return svg(lambda: _draw_reliability(below, len(cells)), prefix="reliability", label=label)
+    return svg(_draw_reliability, below, len(cells), prefix="reliability", label=label)
 
 
 def _draw_reliability(below: list[float], count: int) -> Figure:

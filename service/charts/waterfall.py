@@ -40,7 +40,7 @@ def waterfall_svg(start: Step, steps: Sequence[Step], end: str, *, prefix: str) 
         end=end,
         total=tonnes(total),
     )
-    return svg(lambda: _draw(start, steps, (end, total)), prefix=prefix, label=label)
+    return svg(_draw, start, steps, (end, total), prefix=prefix, label=label)
 
 
 def _draw(start: Step, steps: Sequence[Step], end: Step) -> Figure:

@@ -126,7 +126,7 @@ LETTERS_AN_INCH: Final = 13
 
 def attribution_png(view: AttributionView) -> bytes:
     """Draw the world, what the event touched and the destinations furthest from their paths."""
-    return png(lambda: _draw(view))
+    return png(_draw, view)
 
 
 def _draw(view: AttributionView) -> Figure:

@@ -208,7 +208,9 @@ def section_of(fan: Fan, *, pictures: bool) -> Section:
 
 def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
     """Return the forecast months of one destination as its table shows them."""
-    return tuple(_month_row(fan, row) for row in fan.forecast.to_dict("records"))
+    rows = fan.forecast.to_dict("records")
+    past = fan.history.set_index("period")["tonnes"] if rows else pd.Series(dtype=float)
+    return tuple(_month_row(fan, row, past) for row in rows)
 
 
 def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
@@ -221,11 +223,10 @@ def statuses(fans: Sequence[Fan]) -> list[tuple[str, str]]:
     return [(status, ", ".join(names)) for status, names in groups.items()]
 
 
-def _month_row(fan: Fan, row: dict[Any, Any]) -> MonthRow:
-    """Turn one forecast row into what its table shows."""
+def _month_row(fan: Fan, row: dict[Any, Any], past: pd.Series) -> MonthRow:
+    """Turn one forecast row into what its table shows; ``past`` is the history by month."""
     period = pd.Timestamp(row["period"])
-    past = _year_before(fan, pd.Series([period]))
-    year_ago = float(past["tonnes"].iloc[0]) if len(past) else float("nan")
+    year_ago = float(past.get(period - pd.DateOffset(years=1), float("nan")))
     return MonthRow(
         month=dated(period, "month"),
         period=f"{period:%Y-%m}",

@@ -60,6 +60,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         """Lay out the folder."""
         self.folder = folder
+        self.followed: set[str] = set()
         for name in ("scenarios", "data"):
             shutil.copytree(PROJECT_ROOT / name, folder / name)
         for notebook in sorted(DOCS.rglob("*.ipynb")):
@@ -84,7 +85,10 @@ class Reader:
         }
 
     def follow(self, command: str) -> None:
-        """Do what a page says and expect it to work."""
+        """Do what a page says, unless an earlier page said it, and expect it to work."""
+        if command in self.followed:
+            return
+        self.followed.add(command)
         line = command.replace("make run", "magnetcast run --as-of 2026-11-25")
         line = line.replace("make setup", "true").replace(
             "127.0.0.1:8510", f"127.0.0.1:{self.port}"

@@ -1,0 +1,67 @@
+"""A picture is kept by what it shows: the same content is drawn once, other content anew."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from service.charts import kept as pictures
+from service.charts.fan import Fan, make_fan
+from service.charts.fan_charts import fan_svg
+from service.charts.kept import digest_of, kept
+from service.language.choice import in_language
+from tests.service.builders import make_report
+
+
+@pytest.fixture(scope="module")
+def fan() -> Fan:
+    return make_fan(make_report(), "DEU")
+
+
+def test_fans_of_the_same_content_are_one(fan: Fan) -> None:
+    assert digest_of(make_fan(make_report(), "DEU")) == digest_of(fan)
+
+
+def test_whatever_a_fan_shows_makes_another(fan: Fan) -> None:
+    later = fan.history.assign(tonnes=fan.history["tonnes"] * (1 + 1e-12))
+    shifted = fan.forecast.assign(period=fan.forecast["period"] + pd.DateOffset(months=1))
+    others = [
+        replace(fan, history=later),
+        replace(fan, forecast=shifted),
+        replace(fan, forecast=fan.forecast.iloc[:-1]),
+        replace(fan, markers=fan.markers[1:]),
+        replace(fan, as_of=fan.as_of + pd.Timedelta(days=1)),
+        replace(fan, goods="graphite"),
+    ]
+
+    assert len({digest_of(other) for other in [fan, *others]}) == 1 + len(others)
+
+
+def test_text_cannot_be_moved_from_one_field_to_the_next() -> None:
+    assert digest_of(("ab", "c")) != digest_of(("a", "bc"))
+    assert digest_of([["a"], "b"]) != digest_of([["a", "b"]])
+
+
+def test_the_same_content_is_drawn_once_and_the_oldest_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "MOST", 2)
+    drawn: list[str] = []
+
+    def ask(name: str) -> str:
+        return kept(lambda: drawn.append(name) or name, "test", name)
+
+    answers = [ask(name) for name in ("one", "two", "one", "three", "one", "two")]
+
+    assert answers == ["one", "two", "one", "three", "one", "two"]
+    assert drawn == ["one", "two", "three", "two"]
+
+
+def test_each_language_has_its_own_picture(fan: Fan) -> None:
+
+    english = fan_svg(fan, label="")
+    with in_language("de"):
+        german = fan_svg(fan, label="")
+
+    assert english != german
+    assert fan_svg(fan, label="") == english
