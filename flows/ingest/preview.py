@@ -68,7 +68,7 @@ def check(settings: Settings, name: str) -> None:
     """Ask a provider for one month and say whether address, key and quota work.
 
     Raises:
-        SourceError: They do not; says which and what to do.
+        SourceError: They do not; the message names which, and what to do.
     """
     if settings.offline:
         raise DataError(

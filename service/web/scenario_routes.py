@@ -89,7 +89,7 @@ def _read(
     choices: LeverChoices,
     offered: tuple[WorkedScenario, ...],
 ) -> ScenarioQuery:
-    """Return the scenario of a query: an example, or what the form says."""
+    """Return the scenario of a query: an example, or that of the form."""
     if worked:
         picked = _picked(offered, worked)
         view = WhatIfView(destination, form_like(picked), choices, {}, offered, picked)

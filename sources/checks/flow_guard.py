@@ -57,7 +57,7 @@ def direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, info: Source
 
 
 def _usual_month(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the median month with trade; a month without any says nothing of a direction."""
+    """Return the median month with trade; a month without any shows no direction."""
     traded = cells[cells["value"].gt(0)]
     return traded.groupby(_PLACE)["value"].median().reset_index()
 

@@ -35,10 +35,18 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> "Reader":
-    """Somebody in a fresh folder who has run what all tutorials begin with."""
+def reader(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> "Reader":
+    """Somebody in a fresh folder who has run what all tutorials begin with.
+
+    That run starts a Prefect server of its own; later commands share one, as they do while
+    `magnetcast up` runs.
+    """
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - read within the harness
+
+    del prefect_server
     reader = Reader(tmp_path_factory.mktemp("reader"))
     reader.follow("magnetcast run --as-of 2026-11-25")
+    reader.environment["PREFECT_API_URL"] = str(PREFECT_API_URL.value())
     return reader
 
 
