@@ -115,6 +115,8 @@ def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str
 def _came(file: FileRows) -> str:
     """Describe the rows of a file: how many of each table, and of observations which months."""
     counts = [f"{len(frame):,} {name}" for name, frame in file.tables.items()]
+    if file.encoding:
+        counts.insert(0, f"read as {file.encoding.upper()}")
     rows = file.tables.get("observations")
     if rows is None or rows.empty:
         return ", ".join(counts)

@@ -89,6 +89,7 @@ def read_covariates(
     entries = _each_once(found, rows, grid)
     values, known_by, superseded = _arrays(entries, grid, dated=rows.moments is not None)
     notes = (
+        rows.file.encoding_note,
         form_note(rows.texts, rows.periods),
         _columns_note(rows),
         _unknown_note(rows),

@@ -1,6 +1,5 @@
 """Files in long format, one cell per row: CSV, compressed CSV or Parquet."""
 
-import codecs
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +22,9 @@ from sources.files.cells import (
     numeric_column,
 )
 from sources.files.column_names import our_names
+from sources.files.encodings import UTF8, encoding_of_file, utf8_stream
 from store.errors import DataError, shown
-from store.expansion import Expansion, parquet_schema
+from store.expansion import parquet_schema
 
 PARQUET: Final = (".parquet", ".pq")
 
@@ -58,10 +58,16 @@ class LongFile:
     first_row: int
     ragged: tuple[RaggedLine, ...] = ()
     """Lines left out of the columns, in order."""
+    encoding: str = UTF8
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(next(iter(self.columns.values())))
+
+    @property
+    def encoding_note(self) -> str:
+        """Return a note on an encoding other than UTF-8, empty for UTF-8 and Parquet."""
+        return "" if self.encoding == UTF8 else f"read as {self.encoding.upper()}"
 
     def row(self, place: int) -> int:
         """Return the number of a row as an editor shows it: the header of a CSV file is row 1."""
@@ -153,7 +159,8 @@ def read_long_file(
         given: What the file calls ``OURS``, as ``our_names`` takes it.
 
     Raises:
-        DataError: The file does not exist, is empty, is not UTF-8, has no rows or cannot be read.
+        DataError: The file does not exist, is empty, is of no known encoding, has no rows or cannot
+            be read.
     """
     named = f"{what} {path}"
     read = _parquet if is_parquet(path) else _csv
@@ -187,8 +194,8 @@ def _unreadable(named: str, err: Exception) -> DataError:
 
 
 def _csv(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> LongFile:
-    _check_utf8(path, named)
-    header, is_padded = _header(path)
+    encoding = encoding_of_file(path, named)
+    header, is_padded = _header(path, encoding)
     if not header:
         raise DataError(
             f"{named} is empty. Expected a line of column names and rows below it. Fill it."
@@ -204,7 +211,7 @@ def _csv(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> Lon
         return "skip"
 
     table = pacsv.read_csv(
-        str(path),
+        utf8_stream(path, encoding),
         # With one thread Arrow knows the line numbers of ragged lines.
         read_options=pacsv.ReadOptions(use_threads=False, **padded),
         parse_options=pacsv.ParseOptions(
@@ -223,33 +230,12 @@ def _csv(path: Path, named: str, pick: Pick, given: Sequence[str] | None) -> Lon
     )
     lines = [_ragged(named, line, names) for line in ragged]
     read = {name: table[their] for name, their in theirs.items()}
-    return LongFile(named, read, 2, tuple(lines))
+    return LongFile(named, read, 2, tuple(lines), encoding)
 
 
-def _check_utf8(path: Path, named: str) -> None:
-    """Refuse a file that is not UTF-8, as names would be misread, or grows too large."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    lines, size, expansion = 1, 0, Expansion(named, path.stat().st_size)
-    with pa.input_stream(str(path)) as stream:
-        while True:
-            block = stream.read(_BLOCK_BYTES)
-            expansion.check(size := size + len(block))
-            try:
-                decoder.decode(block, final=not block)
-            except UnicodeDecodeError as err:
-                lines += err.object[: err.start].count(b"\n")
-                raise DataError(
-                    f"{named} is not UTF-8: byte 0x{err.object[err.start]:02x} on line {lines}. "
-                    "Expected UTF-8 text. Save the file as UTF-8; nothing was used."
-                ) from err
-            if not block:
-                return
-            lines += block.count(b"\n")
-
-
-def _header(path: Path) -> tuple[list[str], bool]:
+def _header(path: Path, encoding: str) -> tuple[list[str], bool]:
     """Return the first line's cells, none in an empty file, and whether rows end in a comma."""
-    with pa.input_stream(str(path)) as stream:
+    with utf8_stream(path, encoding) as stream:
         start = io.BufferedReader(stream)
         raw = b"".join(start.readline(_BLOCK_BYTES) for _ in range(_FIRST_LINES))
     lines = raw.decode("utf-8-sig", "replace").splitlines()

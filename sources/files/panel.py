@@ -135,7 +135,12 @@ def check_columns(what: str, names: Sequence[str], options: PanelOptions = READ_
 
 def _read(file: LongFile, options: PanelOptions) -> tuple[Panel, SeriesFaults]:
     rows = _decoded(file, options)
-    notes = [_unnamed_note(rows), form_note(rows.texts, rows.periods), _mark_note(rows)]
+    notes = [
+        file.encoding_note,
+        _unnamed_note(rows),
+        form_note(rows.texts, rows.periods),
+        _mark_note(rows),
+    ]
     faults = SeriesFaults(rows.file, rows.series.texts)
     for check in (
         _check_names,

@@ -17,6 +17,7 @@ import pyarrow.dataset as pads
 from numpy.typing import NDArray
 
 from sources.files.column_names import OURS
+from sources.files.encodings import encoding_of_file
 from sources.files.long_format import is_parquet
 from sources.files.panel import PART_OF, check_columns
 from store.errors import DataError, first_few
@@ -136,9 +137,14 @@ def _dataset(panel: Path) -> pads.Dataset:
     if not panel.exists():
         raise DataError(f"Panel {panel} does not exist. Expected a file or folder. Check the path.")
     as_text = pa.csv.ConvertOptions(column_types=dict.fromkeys(OURS, pa.string()))
-    form = "parquet" if is_parquet(panel) else pads.CsvFileFormat(convert_options=as_text)
+    form: str | pads.CsvFileFormat = "parquet"
     try:
+        if not is_parquet(panel):
+            read = pa.csv.ReadOptions(encoding=encoding_of_file(panel, f"Panel {panel}"))
+            form = pads.CsvFileFormat(convert_options=as_text, read_options=read)
         rows = pads.dataset(panel, format=form)
+    except DataError:
+        raise
     except (OSError, ValueError, pa.ArrowException) as err:
         raise _unreadable(panel, err) from err
     check_columns(f"Panel {panel}", rows.schema.names)

@@ -72,6 +72,7 @@ class CustomsDownload:
             {"observations": known},
             self._ignored(table, lines),
             self._refused(amounts, lines),
+            encoding=table.encoding,
         )
 
     def _refused(self, amounts: pd.DataFrame, lines: CustomsLines) -> RefusedLines | None:

@@ -149,6 +149,7 @@ class CustomsTable:
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     broken: tuple[tuple[int, str], ...] = ()
     """Lines that are no text or no CSV, each with the reason."""
+    encoding: str = ""
 
     @property
     def lines(self) -> tuple["CustomsLine", ...]:
@@ -183,12 +184,13 @@ def read_customs(name: str, content: bytes) -> CustomsTable:
 
     Args:
         name: of the file, for messages.
-        content: its bytes, UTF-8 (with or without a mark) or GB18030.
+        content: its bytes, UTF-8 (with or without a mark), UTF-16 or GB18030.
 
     Raises:
-        DataError: it is neither, or has no line of headings with code, partner and quantity.
+        DataError: it is none of these, or has no line of headings with code, partner and quantity.
     """
-    lines = csv_lines(decoded(name, content))
+    text, encoding = decoded(name, content)
+    lines = csv_lines(text)
     start, columns = _headings(name, [(n, cells) for n, cells in lines if isinstance(cells, list)])
     amounts = {"quantity", "usd", "cny"}
     least = 1 + max(one.place for one in columns if one.heading.meaning in amounts)
@@ -206,7 +208,7 @@ def read_customs(name: str, content: bytes) -> CustomsTable:
             broken.append((number, found))
         elif any(cell.strip() for cell in cells):
             rows.append((number, (*cells, *[""] * (len(columns) - len(cells)))))
-    return CustomsTable(columns, tuple(rows), tuple(broken))
+    return CustomsTable(columns, tuple(rows), tuple(broken), encoding)
 
 
 def _headings(name: str, lines: list[tuple[int, list[str]]]) -> tuple[int, tuple[Column, ...]]:

@@ -1,14 +1,12 @@
 """The text of a customs download, whatever its encoding, and its lines, broken ones included."""
 
-import codecs
 import csv
+from contextlib import suppress
 from typing import Final
 
 from sources.files.csv_table import records
+from sources.files.encodings import KNOWN, encoding_of, likely_encodings
 from store.errors import DataError
-
-ENCODINGS: Final = ("utf-8", "gb18030")
-"""Tried in turn; nearly any bytes are valid GB18030, so the headings decide."""
 
 BAD_CHARACTER: Final = "\ufffd"
 """Stands for bytes that are no text."""
@@ -17,28 +15,21 @@ MOST_BAD: Final = 0.02
 """Share of characters that may be broken in a file that is read at all."""
 
 
-def decoded(name: str, content: bytes) -> str:
-    """Decode by the byte order mark or zero bytes, or by the first encoding that fits.
+def decoded(name: str, content: bytes) -> tuple[str, str]:
+    """Return the text and its encoding; a few broken bytes do not spoil it.
 
     Raises:
         DataError: it is no text of a known encoding.
     """
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
-    if b"\0" in content:
-        ends_low = content[1::2].count(0) >= content[::2].count(0)
-        return content.decode("utf-16-le" if ends_low else "utf-16-be", errors="replace")
-    for encoding in ENCODINGS:
-        try:
-            return content.decode(encoding).removeprefix("\ufeff")
-        except UnicodeDecodeError:
-            continue
-    texts = [content.decode(encoding, errors="replace") for encoding in ENCODINGS]
-    text = min(texts, key=lambda text: text.count(BAD_CHARACTER))
+    with suppress(UnicodeError):
+        encoding = encoding_of(lambda: [content])
+        return content.decode(encoding).removeprefix("\ufeff"), encoding
+    texts = [(content.decode(one, errors="replace"), one) for one in likely_encodings(content)]
+    text, encoding = min(texts, key=lambda found: found[0].count(BAD_CHARACTER))
     if text.count(BAD_CHARACTER) <= len(text) * MOST_BAD:
-        return text
+        return text, encoding
     raise DataError(
-        f"{name} is neither UTF-8 nor GB18030. Expected a CSV download of China's customs. "
+        f"{name} is neither {KNOWN}. Expected a CSV download of China's customs. "
         "Download it anew, or save it as UTF-8; nothing was taken over."
     )
 

@@ -27,6 +27,8 @@ class FileRows:
     ignored: tuple[str, ...] = ()
     """Lines left out on purpose, each with its reason."""
     refused: RefusedLines | None = None
+    encoding: str = ""
+    """Of its text; empty where it was not looked for."""
     asked_at: pd.Timestamp | None = None
     """When a provider answered, by its own clock (UTC); None for what came from a disk."""
 

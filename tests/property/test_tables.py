@@ -16,7 +16,6 @@ from sources.files.csv_table import read_table
 from sources.files.panel import Panel, read_panel
 from sources.providers.fx import read_ecb, read_fred
 from sources.providers.gpr import read_index
-from store.errors import DataError
 
 PLACES = ("DEU", "USA", "Côte d'Ivoire", "德国", "Korea, Rep.")
 MONTHS = [f"2024-{month:02d}" for month in range(1, 13)]
@@ -110,13 +109,15 @@ def test_a_broken_line_of_a_panel_costs_its_own_series_alone(
 
 
 @given(panels, st.sampled_from(["utf-16", "gb18030"]))
-def test_a_panel_in_another_encoding_is_refused_with_what_to_do(
+def test_a_panel_in_another_encoding_is_read_the_same(
     panel: dict[str, list[float]], encoding: str
 ) -> None:
-    rows = rows_of({**panel, "德国": [1.0] * 12})
+    text = "\n".join(map(_line, rows_of({**panel, "德国": [1.0] * 12})))
 
-    with pytest.raises(DataError, match=r"is not UTF-8: .* Save the file as UTF-8"):
-        read("\n".join(map(_line, rows)).encode(encoding))
+    found = read(text.encode(encoding))
+
+    assert found.notes[0] == f"read as {encoding.upper()}"
+    pd.testing.assert_frame_equal(found.table, read(text.encode()).table)
 
 
 @given(st.lists(st.tuples(st.sampled_from(PLACES), tonnes)), quirks)

@@ -169,9 +169,10 @@ def test_forecasts_of_parts_never_land_in_a_folder_that_is_there(tmp_path: Path)
         forecast(parts, tmp_path)
 
 
-def test_a_csv_file_is_divided_cell_by_cell(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_csv_file_is_divided_cell_by_cell(tmp_path: Path, encoding: str) -> None:
     rows = rows_of(make_table()).astype({"tonnes": str})
-    rows.to_csv(tmp_path / "panel.csv", index=False)
+    rows.to_csv(tmp_path / "panel.csv", index=False, encoding=encoding)
 
     count = write_parts(tmp_path / "panel.csv", tmp_path / "parts", count=5)
 

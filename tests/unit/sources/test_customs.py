@@ -48,10 +48,13 @@ def cells(source: CustomsDownload) -> dict[tuple[str, str, str], float]:
     return dict(zip(keys, frame["value"].round(6), strict=True))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le"])
 def test_a_chinese_download_is_read_in_kilograms_and_dollars(tmp_path: Path, encoding: str) -> None:
-    result = cells(download(tmp_path, CHINESE, encoding=encoding))
+    source = download(tmp_path, CHINESE, encoding=encoding)
 
+    result = cells(source)
+
+    assert source.load().encoding == encoding.removesuffix("-sig")
     assert result["USA", "2026-08", "net_weight_t"] == 512.345
     assert result["DEU", "2026-08", "value_musd"] == 20.0501
     assert result["TWN", "2026-08", "net_weight_t"] == 0.012

@@ -1,3 +1,4 @@
+import gzip
 import io
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,6 +47,28 @@ def test_rows_become_a_dense_table_with_gaps_as_nan(tmp_path: Path) -> None:
     assert panel.refused == {}
     assert panel.notes == ("gaps: 2 months in 1 series",)
     assert panel.tree_rows is None
+
+
+@pytest.mark.parametrize("name", ["panel.csv", "panel.csv.gz"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "gb18030"])
+def test_other_encodings_read_the_same_with_a_note(
+    tmp_path: Path, encoding: str, name: str
+) -> None:
+    text = GOOD.replace("A,", "德国,") + "德国,2020-03,4,ragged,line\n" + SOUND * 9_000
+    content = text.encode(encoding)
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+
+    panel = read_panel(path)
+
+    same = read(tmp_path, text) if name != "panel.csv" else read_panel(write(tmp_path, text, "u"))
+    assert panel.notes == (f"read as {encoding.upper()}", *same.notes)
+    assert panel.refused == same.refused
+    pd.testing.assert_frame_equal(panel.table, same.table)
+
+
+def test_a_zero_byte_does_not_make_utf16(tmp_path: Path) -> None:
+    assert list(read(tmp_path, GOOD + "C\0,2020-01,1\n").refused) == ["C\0"]
 
 
 def test_further_columns_are_ignored_whatever_they_hold(tmp_path: Path) -> None:
@@ -436,13 +459,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         pytest.param(b"destination,period,tonnes,\xe9\n", "0xe9 on line 1", id="header"),
         pytest.param(GOOD.encode() + b"A,2020-03,1,\xe9\n", "0xe9 on line 5", id="ragged line"),
         pytest.param(GOOD.encode() + b"A,2020-03,\xc3", "0xc3 on line 5", id="half a letter"),
-        pytest.param(GOOD.encode("utf-16"), "0xff on line 1", id="utf-16"),
+        pytest.param(GOOD.encode("utf-16")[:-1], "0x0a on line 5", id="cut utf-16"),
         pytest.param(
             (HEADER + SOUND * 10_000).encode() + b"\xe9", "0xe9 on line 120002", id="far down"
         ),
     ],
 )
-def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path, content: bytes, byte: str) -> None:
+def test_a_file_of_no_known_encoding_is_refused(tmp_path: Path, content: bytes, byte: str) -> None:
     path = tmp_path / "latin.csv"
     path.write_bytes(content)
 
@@ -450,7 +473,7 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path, content: bytes, byte
         read_panel(path)
 
     assert str(caught.value) == (
-        f"Panel {path} is not UTF-8: byte {byte}. "
+        f"Panel {path} is neither UTF-8, UTF-16 nor GB18030: byte {byte}. "
         "Expected UTF-8 text. Save the file as UTF-8; nothing was used."
     )
 

@@ -1,0 +1,106 @@
+"""Which encoding a text from outside has: UTF-8, UTF-16 or GB18030, as China's customs write."""
+
+import codecs
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from store.errors import DataError
+from store.expansion import Expansion
+
+UTF8: Final = "utf-8"
+
+KNOWN: Final = "UTF-8, UTF-16 nor GB18030"
+"""To follow "is neither" in a message."""
+
+_BLOCK_BYTES: Final = 1 << 20
+_GB18030: Final = "gb18030"
+_ASCII: Final = re.compile(r"[\x00-\x7f]+")
+_ZEROS: Final = 0.1
+"""Share of zero bytes from which a text has two bytes a character: digits and commas hold one."""
+
+
+def encoding_of(blocks: Callable[[], Iterable[bytes]]) -> str:
+    """Return the codec that all bytes of a text fit, judged by its mark and zero bytes, then tried.
+
+    Args:
+        blocks: Yields the bytes; called once for each codec tried and once before.
+
+    Raises:
+        UnicodeError: None fits; worded to follow a colon.
+    """
+    faults = []
+    for encoding in likely_encodings(next(iter(blocks()), b"")):
+        try:
+            _check(encoding, blocks())
+        except UnicodeError as err:
+            faults.append(str(err))
+        else:
+            return encoding
+    raise UnicodeError(faults[0])
+
+
+def likely_encodings(start: bytes) -> tuple[str, ...]:
+    """Return the codecs to try on a text that starts so, the likeliest first."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ("utf-16",)
+    low, high = start[1::2].count(0), start[::2].count(0)
+    wide = ("utf-16-le" if low >= high else "utf-16-be",)
+    return (*(wide if low + high > _ZEROS * len(start) else ()), UTF8, _GB18030)
+
+
+def encoding_of_file(path: Path, named: str) -> str:
+    """Return the encoding of a file of text, packed or not.
+
+    Raises:
+        DataError: It has none that is known, as names would be misread, or grows too large.
+    """
+    try:
+        return encoding_of(partial(_blocks, path, named))
+    except UnicodeError as err:
+        raise DataError(
+            f"{named} is neither {KNOWN}: {err}. "
+            "Expected UTF-8 text. Save the file as UTF-8; nothing was used."
+        ) from err
+
+
+def _blocks(path: Path, named: str) -> Iterator[bytes]:
+    size, expansion = 0, Expansion(named, path.stat().st_size)
+    with pa.input_stream(str(path)) as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            expansion.check(size := size + len(block))
+            yield block
+
+
+def utf8_stream(path: Path, encoding: str) -> pa.NativeFile:
+    """Open a file of text in an encoding, packed or not, as UTF-8."""
+    stream = pa.input_stream(str(path))
+    return stream if encoding == UTF8 else pa.transcoding_input_stream(stream, encoding, UTF8)
+
+
+def _check(encoding: str, blocks: Iterable[bytes]) -> None:
+    """Refuse bytes that are no text of an encoding, naming the first.
+
+    Nearly any bytes are some GB18030, but a Western letter with an accent and its neighbour make a
+    character outside GB2312, China's everyday set; so most must lie within.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    lines, foreign, everyday = 1, 0, 0
+    for block in chain(blocks, [b""]):
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as err:
+            lines += err.object[: err.start].count(b"\n")
+            raise UnicodeError(f"byte 0x{err.object[err.start]:02x} on line {lines}") from err
+        lines += block.count(b"\n")
+        if encoding == _GB18030:
+            letters = _ASCII.sub("", text)
+            foreign += len(letters)
+            everyday += len(letters.encode("gb2312", "ignore")) // 2
+    if 2 * everyday < foreign:
+        raise UnicodeError("its characters are not those of Chinese texts")
