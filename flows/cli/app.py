@@ -198,7 +198,9 @@ def _of_prefect(err: Exception) -> str:
 
 
 def _is_of_prefect(err: BaseException | None) -> bool:
-    """Tell whether Prefect's client, which speaks by httpx, could not reach its server."""
+    """Tell whether Prefect's client, which speaks by httpx, could not reach or start its server."""
+    if isinstance(err, RuntimeError) and "ephemeral Prefect API server" in str(err):
+        return True
     while err is not None:
         if type(err).__module__.split(".")[0] in {"httpx", "httpcore"}:
             return True

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from flows.cli import app
 from flows.context.prefect_home import (
     BY_HAND,
     choose_server,
@@ -133,3 +135,22 @@ def test_no_verb_loads_prefect_before_its_server_is_chosen() -> None:
     )
 
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_start_in_time_is_reported_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415 - seconds
+
+    server = SubprocessASGIServer()
+    monkeypatch.setattr(app, "app", SimpleNamespace(meta=lambda: server.start(timeout=0.01)))
+
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    server.stop()
+
+    assert ended.value.code == 1
+    assert "error: Prefect's server does not answer (RuntimeError: Timed out" in (
+        capsys.readouterr().err
+    )
