@@ -106,7 +106,8 @@ def known_rows(engine: Engine | None, source: str, past: Past) -> pd.DataFrame:
 
 def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str, str]]:
     """Return what was asked beside what came, then what was left out and refused, if anything."""
-    asked = file.file_name if file.file_name in place else f"{file.file_name} {place}"
+    named = file.file_name if file.file_name in place else f"{file.file_name} {place}"
+    asked = f"{file.source}: {file.asked}" if file.asked else named
     refused = (*reasons, *(file.refused.reasons if file.refused else ()))
     rest = [("  left out", file.ignored), ("  refused", refused)]
     return [(asked, _came(file)), *((name, first_few(why)) for name, why in rest if why)]
@@ -144,7 +145,7 @@ def _changes(engine: Engine | None, rows: pd.DataFrame) -> str:
 
 def _show(lines: Sequence[tuple[str, str]]) -> None:
     table = Table(box=None, pad_edge=False)
-    table.add_column("asked", no_wrap=True)
+    table.add_column("asked", overflow="fold")
     table.add_column("came", overflow="fold")
     for line in lines:
         table.add_row(*map(escape, line))

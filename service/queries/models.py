@@ -191,6 +191,7 @@ class Vintage(ResponseModel):
     ingested_at: datetime | None
     source: str = Field(examples=["published_figures"])
     file_name: str = Field(examples=["published_figures.csv"])
+    asked: str = Field(examples=["exports of 850511, reported by China, 2026-05..2026-06"])
     rows: int = Field(examples=[754])
     period_from: date | None
     period_to: date | None
@@ -207,6 +208,7 @@ class RefusedFileResponse(ResponseModel):
     quarantined_at: datetime
     source: str
     file_name: str
+    asked: str
     reasons: str
     actor: str
     released_at: datetime | None

@@ -62,7 +62,8 @@ class CensusImports(HttpSource):
         weightless = int(_lacks_weight(rows).sum())
         note = f"{weightless} rows without a quantity: the value alone is taken"
         ignored = (*left_out(broken), *((note,) if weightless else ()))
-        return self.file(span, http, {"observations": frame}, ignored=ignored)
+        wanted = f"imports of {', '.join(US_LINES)} from China, reported by the United States"
+        return self.file(span, http, {"observations": frame}, wanted=wanted, ignored=ignored)
 
 
 def _ask(http: HttpClient, line: str, span: MonthRange) -> tuple[pd.DataFrame, int] | None:

@@ -82,7 +82,8 @@ class ComextImports(HttpSource):
             source_url=f"{self.url}/data",
         )
         ignored = (*left_out(broken), *((f"no data for {span}",) if rows.empty else ()))
-        return self.file(span, http, {"observations": frame}, ignored=ignored)
+        wanted = f"imports of {', '.join(EU_LINES)} from China, reported by the members of the EU"
+        return self.file(span, http, {"observations": frame}, wanted=wanted, ignored=ignored)
 
     def _ask(self, http: HttpClient, flow: str, span: MonthRange) -> _Rows:
         """Fetch all months at once, or year by year where that is too much."""

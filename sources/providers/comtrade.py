@@ -52,6 +52,8 @@ class _Comtrade(HttpSource):
     """Measure of its weights."""
     value: ClassVar[str]
     """Measure of its values."""
+    wanted: ClassVar[str]
+    """What is asked for, with a place for the code."""
 
     commodity: str = HS6
 
@@ -76,6 +78,7 @@ class _Comtrade(HttpSource):
             span,
             http,
             {"observations": frame},
+            wanted=self.wanted.format(self.commodity),
             ignored=_ignored(trades, rows, groups=int(is_group.sum())),
         )
         if self.commodity == HS6:
@@ -88,6 +91,7 @@ class ComtradeExports(_Comtrade):
 
     info = SourceInfo("comtrade", completeness=0.9)
     side, weight, value = EXPORTS, "net_weight_t", "value_musd"
+    wanted = "exports of {}, reported by China"
 
 
 class ComtradeMirror(_Comtrade):
@@ -95,6 +99,7 @@ class ComtradeMirror(_Comtrade):
 
     info = SourceInfo("comtrade_mirror", completeness=0.7)
     side, weight, value = IMPORTS, "mirror_import_t", "mirror_import_musd"
+    wanted = "imports of {} from China, reported by every importer"
 
 
 def _dated(

@@ -73,7 +73,17 @@ class CustomsDownload:
             self._ignored(table, lines),
             self._refused(amounts, lines),
             encoding=table.encoding,
+            asked=self._asked(),
         )
+
+    def _asked(self) -> str:
+        """Return the file and what a person stated of it."""
+        published = self.published_on
+        stated = [
+            f"all of it published on {published:%Y-%m-%d}" if published is not None else "",
+            f"weights in {self.unit}" if self.unit else "",
+        ]
+        return ", ".join([f"{self.flow}s in {self.path.name}", *filter(None, stated)])
 
     def _refused(self, amounts: pd.DataFrame, lines: CustomsLines) -> RefusedLines | None:
         """Return the lines refused; those of unknown partners with a code can be released."""

@@ -59,7 +59,8 @@ class FederalRegister(HttpSource):
                     terms.setdefault(number, []).append(term)
         items = [_proposal(document, terms[number]) for number, document in found.items()]
         known = [item for item in items if _is_known(item, now)]
-        return self.file(span, http, {"proposals": proposals(known, source=PROVIDER)})
+        tables = {"proposals": proposals(known, source=PROVIDER)}
+        return self.file(span, http, tables, wanted=f"documents with {', '.join(TERMS)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,9 @@ class ExchangeRates(HttpSource):
             available_at=usual_moment(months["period"], lag_days=LAG_DAYS, now=now),
         )
         frame = covariates([rows], source=f"{PROVIDER}_{office}", source_url=self.url)
-        return self.file(span, http, {"covariates": frame}, ignored=left_out(broken, "days"))
+        ignored = left_out(broken, "days")
+        wanted = f"rates of yuan, euro and dollar, of {office}"
+        return self.file(span, http, {"covariates": frame}, wanted=wanted, ignored=ignored)
 
 
 def monthly_means(daily: pd.DataFrame, span: MonthRange) -> pd.DataFrame:

@@ -66,7 +66,8 @@ class GeopoliticalRisk(HttpSource):
             for column, series in SERIES.items()
         ]
         frame = covariates(parts, source=PROVIDER, source_url=f"{self.url}{FILE}")
-        return self.file(span, http, {"covariates": frame}, ignored=left_out(broken, "months"))
+        ignored, wanted = left_out(broken, "months"), f"the indices {', '.join(SERIES)}"
+        return self.file(span, http, {"covariates": frame}, wanted=wanted, ignored=ignored)
 
 
 def read_index(body: bytes) -> tuple[pd.DataFrame, int]:

@@ -51,7 +51,8 @@ class TariffSchedule(HttpSource):
             chapter = {note: _chapter_99(http, note) for note in pointed}
         items = [_own_rate(line, self.url) for line in lines if str(line["general"] or "").strip()]
         items += [_added_rate(note, line, self.url) for note, line in chapter.items()]
-        return self.file(span, http, {"proposals": proposals(items, source=PROVIDER)})
+        tables = {"proposals": proposals(items, source=PROVIDER)}
+        return self.file(span, http, tables, wanted=f"the rates of {LINE} today")
 
 
 def _search(http: HttpClient, keyword: str) -> list[Line]:

@@ -46,10 +46,25 @@ class HttpSource:
         http: HttpClient,
         tables: Mapping[str, pd.DataFrame],
         *,
+        wanted: str,
         ignored: tuple[str, ...] = (),
     ) -> FileRows:
-        """Return the rows of some months with the hash over all answers."""
+        """Return the rows of some months with the hash over all answers.
+
+        Args:
+            span: The months.
+            http: The client that asked.
+            tables: What the answers hold.
+            wanted: What was asked for besides the months, in words.
+            ignored: What was left out.
+        """
         name = self.info.id
         return FileRows(
-            name, f"{name} {span}", http.sha256, tables, ignored, asked_at=http.answered_at
+            name,
+            f"{name} {span}",
+            http.sha256,
+            tables,
+            ignored,
+            asked=f"{wanted}, {span}",
+            asked_at=http.answered_at,
         )

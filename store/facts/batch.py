@@ -29,6 +29,8 @@ class FileRows:
     refused: RefusedLines | None = None
     encoding: str = ""
     """Of its text; empty where it was not looked for."""
+    asked: str = ""
+    """What was asked for, as readers are shown it; empty where the file's name is all there is."""
     asked_at: pd.Timestamp | None = None
     """When a provider answered, by its own clock (UTC); None for what came from a disk."""
 

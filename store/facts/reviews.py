@@ -17,8 +17,8 @@ from store.schema.frames import tables_from_json, tables_to_json
 from store.schema.tables import quarantine, reviews
 
 SHOWN_COLUMNS: Final = (
-    "id", "source", "file_name", "sha256", "reasons", "quarantined_at", "actor", "released_at",
-    "released_by", "note",
+    "id", "source", "file_name", "asked", "sha256", "reasons", "quarantined_at", "actor",
+    "released_at", "released_by", "note",
 )  # fmt: skip
 
 
@@ -60,6 +60,7 @@ def quarantine_file(
             **values,
             "source": file.source,
             "file_name": file.file_name,
+            "asked": file.asked,
             "sha256": file.sha256,
             "payload": _payload(file, revised_at),
             "quarantined_at": at,
@@ -146,6 +147,7 @@ def _file(entry: Row[Any]) -> FileRows:
         sha256=entry.sha256,
         tables=tables_from_json(content["tables"]),
         ignored=tuple(content["ignored"]),
+        asked=entry.asked,
     )
 
 

@@ -204,6 +204,7 @@ def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest:
     row = {
         "source": file.source,
         "file_name": file.file_name,
+        "asked": file.asked,
         "sha256": file.sha256,
         "rows": sum(len(frame) for frame in tables.values()),
         "first_available_at": moments[0],

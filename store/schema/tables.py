@@ -139,7 +139,7 @@ vintages: Final = Table(
     Column("rows", Integer, nullable=False),
     *columns(UtcMoment, "first_available_at", "last_available_at", "ingested_at", nullable=True),
     *columns(Date, "period_from", "period_to", nullable=True),
-    Column("actor", Text, nullable=False, server_default=""),
+    *(Column(name, Text, nullable=False, server_default="") for name in ("actor", "asked")),
     Index("ix_vintages_source", "source", "file_name"),
 )
 
@@ -152,6 +152,7 @@ quarantine: Final = Table(
     text("actor"),
     Column("released_at", UtcMoment),
     *texts("released_by", "note"),
+    Column("asked", Text, nullable=False, server_default=""),
 )
 
 reviews: Final = Table(

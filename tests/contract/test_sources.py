@@ -66,6 +66,17 @@ class TestEverySource:
 LIVE_TABLES = {"observations", "covariates", "tariff_steps", "proposals"}
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 SPAN = MonthRange.of("2024-01", "2025-06")
+ASKED = {
+    "comtrade": "exports of 850511, reported by China",
+    "comtrade_mirror": "imports of 850511 from China, reported by every importer",
+    "census": "US8505110090 from China, reported by the United States",
+    "comext": "imports of CN85051110, CN85051100 from China, reported by the members of the EU",
+    "fx": "rates of yuan, euro and dollar, of ecb",
+    "gpr": "the indices GPR, GPRT, GPRA, GPRC_CHN, GPRC_USA",
+    "hts": "the rates of 8505.11.00 today",
+    "federal_register": '"permanent magnets" China',
+}
+"""What the months follow, or how it ends."""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +109,11 @@ class TestEveryLiveSource:
 
         assert info.completeness is None or 0 < info.completeness <= 1
         assert fetched(name).source == info.id == name
+
+    def test_it_states_what_was_asked_for(
+        self, name: str, fetched: Callable[[str], FileRows]
+    ) -> None:
+        assert fetched(name).asked.endswith(f"{ASKED[name]}, 2024-01..2025-06")
 
     def test_it_has_a_data_card_with_its_address(self, name: str) -> None:
         provider = name.removesuffix("_mirror")

@@ -254,7 +254,10 @@ def test_no_text_becomes_a_formula_in_csv_or_spreadsheet(engine: Engine) -> None
         "note": "",
     }  # fmt: skip
     rows = typed_frame([figure], "observations")
-    write_batch(engine, Batch((FileRows("evil", "+evil.csv", "e" * 64, {"observations": rows}),)))
+    file = FileRows(
+        "evil", "+evil.csv", "e" * 64, {"observations": rows}, asked="=imports, 2026-08"
+    )
+    write_batch(engine, Batch((file,)))
 
     with TestClient(make_app(engine)) as client:
         figures = client.get("/api/v1/figures?format=csv").text
@@ -262,7 +265,7 @@ def test_no_text_becomes_a_formula_in_csv_or_spreadsheet(engine: Engine) -> None
 
     assert f"'{attack}" in figures
     assert "'@SUM(1)" in figures
-    assert ",'+evil.csv," in vintages
+    assert ",'+evil.csv,\"'=imports, 2026-08\"," in vintages
     assert not re.search(r"(^|,)[=+@]", figures + vintages, flags=re.MULTILINE)
 
 

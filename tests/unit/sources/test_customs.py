@@ -54,7 +54,8 @@ def test_a_chinese_download_is_read_in_kilograms_and_dollars(tmp_path: Path, enc
 
     result = cells(source)
 
-    assert source.load().encoding == encoding.removesuffix("-sig")
+    file = source.load()
+    assert (file.encoding, file.asked) == (encoding.removesuffix("-sig"), "exports in export.csv")
     assert result["USA", "2026-08", "net_weight_t"] == 512.345
     assert result["DEU", "2026-08", "value_musd"] == 20.0501
     assert result["TWN", "2026-08", "net_weight_t"] == 0.012

@@ -47,7 +47,7 @@ def test_a_store_of_the_first_release_keeps_every_row_and_its_digest(first_relea
     pd.testing.assert_frame_equal(read_observations(engine), expected)
     assert data_vintage(engine) == FIRST_RELEASE_DIGEST
     vintage = read_vintages(engine).iloc[0]
-    assert (vintage["id"], vintage["rows"], vintage["actor"]) == (7, 2, "")
+    assert (vintage["id"], vintage["rows"], vintage["actor"], vintage["asked"]) == (7, 2, "", "")
     assert pd.isna(vintage["period_from"])
     engine.dispose()
 

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -24,7 +25,9 @@ REASONS = ("14 of 652 rows.", "Germany: «kg» looks like tonnes.")
 
 
 def refuse(engine: Engine, *changes: Mapping[str, object], sha: str = "a") -> int:
-    file = make_file(make_observations(*changes), sha256=sha * 64)
+    file = replace(
+        make_file(make_observations(*changes), sha256=sha * 64), asked="imports, 2025-06"
+    )
     return quarantine_file(engine, file, reasons=REASONS, at=AUGUST, actor="timer")
 
 
@@ -85,6 +88,7 @@ def test_a_release_writes_the_rows_as_an_ingest_and_notes_who(engine: Engine) ->
     assert (vintage["actor"], vintage["ingested_at"]) == ("ada", SEPTEMBER)
     entry = read_quarantine(engine).iloc[0]
     assert (entry["released_by"], entry["released_at"]) == ("ada", SEPTEMBER)
+    assert (entry["asked"], vintage["asked"]) == ("imports, 2025-06", "imports, 2025-06")
 
 
 def test_a_release_adds_only_news(engine: Engine) -> None:
