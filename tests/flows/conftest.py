@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import sqlite3
-import sys
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.cli import app
 from flows.context.stores import store_of
 from flows.run import RunOutcome, run
 from models.registry import mlflow_client
@@ -201,31 +198,6 @@ def point_at(folder: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Point the environment of a test at a folder."""
     for name, value in environment(folder, data_dir).items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def magnetcast(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Return a caller of the command line: exit code, stdout, stderr."""
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["magnetcast", *words])
-        capsys.readouterr()
-        try:
-            with warnings.catch_warnings():
-                # cyclopts 4 takes a call without words under pytest for a slip; ours are in
-                # sys.argv. Delete when app() no longer warns.
-                warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
-                app.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        else:
-            code = 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
