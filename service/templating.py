@@ -44,7 +44,7 @@ _FILTERS: Final = (
     data_words.direction_words,
     separated,
     percentage,
-    wording.coverage_words,
+    wording.coverage_cell,
     data_words.measure_words,
     data_words.statement_words,
     data_words.figure_words,

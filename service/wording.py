@@ -13,7 +13,7 @@ from models.evaluation.coverage import Coverage
 from service.errors import UnknownError
 from service.language.choice import DEFAULT, language
 from service.language.formats import listed, percentage, separated, territory
-from service.language.phrases import gettext, marked
+from service.language.phrases import gettext, marked, ngettext
 from store.errors import first_few
 from store.partner_codes import residual_names
 from store.vocabulary import ALL, BY_PARTNER, COMMODITY, DESTINATIONS, EU27, QUANTILES, WORLD
@@ -180,6 +180,13 @@ def coverage_words(found: Coverage) -> str:
         count=found.forecasts,
         pooled=_share(found.pooled_share, found.pooled_forecasts),
     )
+
+
+def coverage_cell(found: Coverage) -> str:
+    """Return the same in a table whose first row is all destinations together."""
+    if found.is_judged or found.forecasts == found.pooled_forecasts:
+        return _share(found.share, found.forecasts)
+    return ngettext("%(n)s month, too few", "%(n)s months, too few", found.forecasts)
 
 
 def _share(share: float, count: int) -> str:

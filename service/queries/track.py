@@ -1,6 +1,6 @@
 """The track record: every published forecast beside the actual figures."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from models.evaluation.coverage import Coverage, coverage_of, coverage_scores
 from models.forecasting.forecaster import MODEL
+from service.charts.fan import Fan
 from service.charts.markers import SCHEDULED_PREFIX, touches
 from service.live.publication import Publication
 from service.queries.models import TrackCell, columns_of
@@ -136,6 +137,12 @@ def coverage(cells: pd.DataFrame, order: list[str]) -> list[CoverageRow]:
     scores = coverage_scores(cells.assign(model=MODEL, is_covered=cells["inside80"].astype(bool)))
     names = [ALL, *(name for name in order if name in set(cells["destination"]))]
     return [CoverageRow(name, coverage_of(scores, name, "")) for name in names]
+
+
+def backtest_coverage(scores: pd.DataFrame, fans: Sequence[Fan]) -> list[CoverageRow]:
+    """Return how often bands held in the backtest: all destinations first, then those scored."""
+    own = [CoverageRow(fan.destination, fan.coverage) for fan in fans if fan.coverage]
+    return [CoverageRow(ALL, coverage_of(scores, ALL, "")), *own] if own else []
 
 
 def largest_errors(publication: Publication, cells: pd.DataFrame) -> list[LargeError]:

@@ -12,6 +12,7 @@ from service.charts.fan import Fan, ReportInput, make_fans
 from service.charts.fan_charts import fan_png
 from service.charts.publication_charts import OVERVIEW_ALT, overview_png, overview_svg
 from service.queries.sums import copula_of
+from service.queries.track import backtest_coverage
 from service.report import view
 from service.report.backtest_view import (
     OURS,
@@ -197,7 +198,7 @@ def _render_page(report: ReportInput, fans: list[Fan]) -> str:
             overview=overview_svg(drawn, label=label, title=title) if report.pictures else "",
             sections=[view.section_of(fan, pictures=report.pictures) for fan in sections],
             overall=overall,
-            held=[fan for fan in fans if fan.coverage],
+            held=backtest_coverage(report.scores, fans),
             by_destination=comparisons(single),
             models=[YARDSTICKS.get(model, OURS) for model in models_of(single)],
             losses=losses(scores if report.sections else overall),

@@ -9,7 +9,6 @@ import pandas as pd
 from fastapi import Request
 from starlette.responses import Response
 
-from service.charts.fan import Fan
 from service.charts.publication_charts import fan_of
 from service.http.replies import reply
 from service.http.responses import Answer, Record
@@ -161,17 +160,15 @@ def track_pictures(publication: Publication) -> TrackPictures:
         live = track.live(cells)
         counted = live if len(live) else track.afterwards(cells)
         held = _held_before(publication)
-        # Each destination's coverage holds that of all destinations beside its own.
         whole = held[0].coverage if held else ()
         return pictures_of(publication, counted, _replay(publication), whole)
 
     return publication.memo.make(("track pictures", language()), drawn)
 
 
-def _held_before(publication: Publication) -> list[Fan]:
-    """Return the charts of the destinations whose band was scored in the backtest."""
-    fans = (fan_of(publication, name) for name in publication.destinations)
-    return [fan for fan in fans if fan.coverage]
+def _held_before(publication: Publication) -> list[track.CoverageRow]:
+    fans = [fan_of(publication, name) for name in publication.destinations]
+    return track.backtest_coverage(publication.scores_at(publication.as_of), fans)
 
 
 def _replay(publication: Publication) -> list[ScoreRow]:
