@@ -17,7 +17,7 @@ from store.errors import StoreError
 from tests.conftest import POSTGRES
 
 WRITER = """
-import sqlite3, sys
+import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], timeout=300, isolation_level=None)
 print("ready", flush=True)
 number = 0
@@ -27,12 +27,13 @@ while True:
     connection.execute("INSERT INTO credit VALUES (?)", (number,))
     connection.execute("COMMIT")
     number += 1
+    time.sleep(0.001)  # with a rollback journal, readers come in between two transactions alone
 """
 
 
 @contextmanager
 def writer(database: Path) -> Iterator[None]:
-    """Let a process write pairs of rows without a pause."""
+    """Let a process write pairs of rows, one after the other."""
     command = [sys.executable, "-c", WRITER, str(database)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own words
         assert process.stdout is not None
