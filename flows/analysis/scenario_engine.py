@@ -28,7 +28,10 @@ def what_if(settings: Settings) -> ScenarioEngine:
 def open_published(settings: Settings, rows: pd.DataFrame) -> Compute:
     """Return who answers about a publication, in the process that calls this; takes seconds."""
     # The service hands this function to its worker and loads no model itself.
-    from flows.analysis.scenarios import ScenarioAnswerer, published_scenario_snapshot  # noqa: PLC0415
+    from flows.analysis.scenario_answers import (  # noqa: PLC0415
+        ScenarioAnswerer,
+        published_scenario_snapshot,
+    )
 
     return ScenarioAnswerer(published_scenario_snapshot(settings, rows))
 

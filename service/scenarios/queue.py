@@ -25,7 +25,7 @@ _LOG: Final = logging.getLogger("magnetcast.service")
 OPENING_S: Final = 300.0
 """Time the worker has to load the model and the data of the forecast."""
 
-RETRY_S: Final = 30.0
+RETRY_S: Final = 30
 """Seconds after which a worker that could not start is tried again."""
 
 IDLE_S: Final = 0.5
@@ -252,14 +252,14 @@ class ScenarioQueue:
         if self._trouble is not None:
             failed_key, message, when = self._trouble
             if failed_key == key and time.monotonic() - when < RETRY_S:
-                return NoAnswerError(message)
+                return NoAnswerError(message, retry_s=RETRY_S)
         self._close_worker()
         worker = Worker(self.what_if.opener, rows)
         if trouble := worker.opened(OPENING_S, self._go_on):
             worker.kill()
             message = f"Scenarios cannot be computed now. {trouble}"
             self._trouble = (key, message, time.monotonic())
-            return NoAnswerError(message)
+            return NoAnswerError(message, retry_s=RETRY_S)
         self._worker, self._worker_of, self._trouble = worker, key, None
         return worker
 

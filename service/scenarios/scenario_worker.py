@@ -18,7 +18,7 @@ from store.errors import DataError, StoreError
 _LOG: Final = logging.getLogger("magnetcast.service")
 
 NICE: Final = 10
-"""Niceness of the worker, below the process that serves pages."""
+"""Niceness of a worker that is ready, below the process that serves pages."""
 
 POLL_S: Final = 0.2
 """How often a wait checks whether to go on."""
@@ -34,13 +34,14 @@ def work(pipe: Connection, opener: Opener, rows: pd.DataFrame) -> None:
     """
     # Ctrl-C ends the service, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICE)
     with threadpool_limits(limits=1):
         try:
             compute = opener(rows)
         except (DataError, StoreError) as err:
             pipe.send(str(err))
             return
+        # Not before: on a busy machine a nice process takes too long to open, and all wait for it.
+        os.nice(NICE)
         pipe.send("")
         while True:
             try:

@@ -17,8 +17,8 @@ import pandas as pd
 import uvicorn
 from fastapi import FastAPI
 
+from flows.analysis.scenario_answers import ScenarioAnswerer
 from flows.analysis.scenario_engine import what_if
-from flows.analysis.scenarios import ScenarioAnswerer
 from flows.context.workspace import open_workspace
 from flows.operations.server_processes import listening_socket, shown
 from flows.publishing.published_forecasts import in_order

@@ -1,10 +1,7 @@
 import pytest
 
-from flows.analysis.scenarios import (
-    ScenarioAnswerer,
-    published_scenario_snapshot,
-    scenario_snapshot,
-)
+from flows.analysis.scenario_answers import ScenarioAnswerer, published_scenario_snapshot
+from flows.analysis.scenarios import scenario_snapshot
 from flows.context.stores import store_of
 from models.policy.scenario import COLUMNS, paired
 from sources.files.scenario import read_scenario

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from flows.analysis.explain import changes
-from flows.analysis.scenarios import published_scenario_snapshot, scenario_snapshot
+from flows.analysis.scenario_answers import published_scenario_snapshot
+from flows.analysis.scenarios import scenario_snapshot
 from flows.context.stores import store_of
 from flows.monitoring.health import examine
 from flows.publishing.published_forecasts import ExplainRequest

@@ -1,0 +1,114 @@
+"""The service's answers to scenarios about a publication: what its worker process runs.
+
+It imports neither Prefect nor matplotlib, which take as long to load as all the rest.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+import pandas as pd
+
+from flows.publishing.published_forecasts import in_order, workspace_behind
+from models.forecasting.decomposition import stages_of
+from models.forecasting.model_frame import rows_of
+from models.policy.policy_effect import effect_at
+from models.policy.scenario import PairedForecast, PublishedDraws, paired_with
+from models.policy.scenario_snapshot import ScenarioSnapshot, learned_shift
+from models.registry import model_store, registry
+from service.scenarios.scenario_schema import ANSWER_COLUMNS, ScenarioResult
+from sources.files.levers import Levers
+from sources.files.scenario import Scenario, read_scenario
+from store.errors import DataError
+from store.settings import Settings
+
+KEPT: Final = 64
+"""Answers kept by what they ask, however it is spelled."""
+
+
+def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> ScenarioSnapshot:
+    """Return a publication with the model that made it, ready for scenarios.
+
+    Args:
+        settings: Where things are kept.
+        rows: All rows of one publication (as ``store.facts.reading.read_forecasts``); not modified.
+
+    Raises:
+        DataError: Its model is gone, or it does not forecast what the store knows of.
+        StoreError: The files of its model cannot be read.
+    """
+    as_of = pd.Timestamp(rows["as_of"].iloc[0])
+    name = str(rows["model"].iloc[0])
+    version = registry.named(settings, name)
+    if version is None:
+        raise DataError(
+            f"Model {name}, which made the forecast as of {as_of:%Y-%m-%d}, is not in the "
+            "registry. Expected it there. Restore the registry, or publish with `magnetcast run`."
+        )
+    model = model_store.load(settings, version.version)
+    history = workspace_behind(settings, rows).history
+    origin, analogs = history.origin(as_of), history.analogs(as_of)
+    features = rows_of(origin)
+    effect = effect_at(origin, analogs)
+    stages = stages_of(model.heads, model.card, features, origin, effect)
+    learned = learned_shift(model.heads, model.card)
+    published = in_order(rows, features)
+    return ScenarioSnapshot(as_of, origin, analogs, published, stages.coherent, learned)
+
+
+@dataclass(slots=True)
+class ScenarioAnswerer:
+    """Answers scenarios on one publication's snapshot; equal levers are computed once."""
+
+    snapshot: ScenarioSnapshot
+    kept: dict[str, PairedForecast] = field(default_factory=dict)
+    base: PublishedDraws = field(init=False)
+    """Drawn once for all scenarios."""
+
+    def __post_init__(self) -> None:
+        """Draw the published distribution."""
+        self.base = PublishedDraws.of(self.snapshot)
+
+    def __call__(self, text: bytes) -> ScenarioResult:
+        """Return the answer to a scenario written as YAML or JSON.
+
+        Raises:
+            DataError: It is no scenario, or contradicts itself or what is known.
+        """
+        asked = read_scenario("the scenario", text, self.snapshot.context)
+        key = canonical(asked)
+        if key not in self.kept:
+            if len(self.kept) >= KEPT:
+                del self.kept[next(iter(self.kept))]
+            self.kept[key] = paired_with(self.base, asked)
+        return result_of(asked, self.kept[key])
+
+
+def canonical(scenario: Scenario) -> str:
+    """Return what a scenario asks, the same text for the same levers."""
+    sides = [_plain(side) for side in (scenario.levers, scenario.against) if side is not None]
+    return json.dumps(sides, sort_keys=True)
+
+
+def _plain(levers: Levers) -> list[list[object]]:
+    acts = [
+        {**{name: str(value) for name, value in act.given.items()}, "id": act.event_id}
+        for act in levers.acts
+    ]
+    return [[*acts], [str(lever) for lever in levers.tariffs]]
+
+
+def result_of(scenario: Scenario, found: PairedForecast) -> ScenarioResult:
+    """Return an answer as the service gives it, rounded to the kilogram."""
+    table = pd.concat([found.table, found.bands.drop(columns=["base_p50", "scenario_p50"])], axis=1)
+    tonnes = table.select_dtypes("number").columns
+    table = table.assign(
+        **{str(name): table[name].round(3) for name in tonnes},
+    )
+    return ScenarioResult(
+        name=scenario.name,
+        description=scenario.description,
+        table=table[list(ANSWER_COLUMNS)],
+        notes=found.notes,
+        warnings=tuple(text for text in table["warning"].unique() if text),
+    )
