@@ -155,6 +155,7 @@
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified", uirevision: "kept",
       font: { color: colour("ink"), family: "system-ui, sans-serif", size: 13 },
       hoverlabel: { bgcolor: colour("paper"), bordercolor: colour("muted") },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("muted"), activecolor: colour("ink") },
       margin: { l: 56, r: 8, t: 28, b: 30 }, legend: { orientation: "h", y: -0.12 },
       xaxis: { ...axis, type: "date", hoverformat: phrase("month format"), range: [`${from}-01`, `${all[all.length - 1]}-28`],
         rangeselector: { bgcolor: colour("grid"), activecolor: colour("band80"), font: { color: colour("ink") }, buttons: [
@@ -190,6 +191,7 @@
     base.textContent = phrase("base", { year: baseYear(numbers) });
     // @ts-ignore: Plotly's script defines it
     await Plotly.react(chart, found, layout(), { responsive: true, displaylogo: false, locale: language,
+      showSendToCloud: false, plotlyServerURL: "",
       displayModeBar: language === "en" && box.clientWidth >= PHONE_PX,
       modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"] });
     box.dataset.drawn = String(found.length);

@@ -99,6 +99,10 @@ def test_the_mouse_reads_what_it_points_at(watch: Watch) -> None:
     page.locator("#explore-chart .hoverlayer text").first.wait_for()
 
     assert reading(page) != before
+    tools = page.locator("#explore-chart .modebar-btn").evaluate_all(
+        "buttons => buttons.map((one) => one.dataset.title)"
+    )
+    assert tools == ["Zoom", "Pan", "Zoom in", "Zoom out", "Autoscale", "Reset axes"]
 
 
 @pytest.mark.slow
