@@ -8,7 +8,8 @@ import pandas as pd
 
 from features.announcements import rises_of
 from features.controls.controls import controls_at
-from features.controls.levers import charged_by
+from features.controls.levers import EPOCH, charged_by
+from features.families.tariffs import importer_rate
 from features.months import month_number
 from features.origin import Origin
 from features.track_record import CERTAIN
@@ -53,7 +54,7 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
     """
     as_of = pd.Timestamp(new["as_of"].iloc[0])
     origin = workspace_behind(settings, new).history.origin(as_of)
-    announced = tuple(sorted(_announced(origin), key=lambda one: (one.due, one.event_id)))
+    announced = tuple(sorted(announced_at(origin), key=lambda one: (one.due, one.event_id)))
     old = publication_before(store_of(settings), new)
     if old.empty or not set(old["period"]) & set(new["period"]):
         return StoredExplanation(announced=announced)
@@ -72,7 +73,7 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
     return StoredExplanation(int(parts["since_publication"].iloc[0]), changes, announced)
 
 
-def _announced(origin: Origin) -> Iterator[Announced]:
+def announced_at(origin: Origin) -> Iterator[Announced]:
     """Yield the controls and the rises of tariffs that are not certain, as the forecast sees them.
 
     They are due within the horizon.
@@ -90,6 +91,17 @@ def _announced(origin: Origin) -> Iterator[Announced]:
     charged = charged_by(origin)
     for rise in rises_of(tariffs):
         (importer,) = rise.destinations
-        if record.day < rise.due and month_number(rise.due) <= origin.targets[-1]:
-            hit = tuple(charged.get(importer, ()))
-            yield Announced("", f"{rise.due:%Y-%m-%d}", rise.is_return, record.chances(rise), hit)
+        hit = charged.get(importer, ())
+        if hit and record.day < rise.due and month_number(rise.due) <= origin.targets[-1]:
+            day = f"{rise.due:%Y-%m-%d}"
+            rates = _rates_around(tariffs, importer, rise.due)
+            yield Announced("", day, rise.is_return, record.chances(rise), hit, importer, *rates)
+
+
+def _rates_around(tariffs: pd.DataFrame, importer: str, due: pd.Timestamp) -> tuple[float, str]:
+    """Return the rate in percent on the day before a rise, and the last day of the rise."""
+    before = importer_rate(tariffs, importer, np.array([(due - EPOCH).days - 1]))
+    steps = tariffs["importer"].eq(importer) & tariffs["effective_from"].eq(due)
+    ends = tariffs.loc[steps, "effective_to"]
+    until = "" if ends.isna().any() else f"{ends.max():%Y-%m-%d}"
+    return round(float(np.nan_to_num(before)[0]), DIGITS), until

@@ -141,7 +141,7 @@ def _announced(publication: Publication, fan: Fan) -> list[Risk]:
     together: dict[object, list[Announced]] = {}
     for one in found.announced:
         if fan.destination in (WORLD, *one.destinations):
-            key = (one.due, one.is_return, one.chances, not one.event_id)
+            key = (one.due, one.is_return, one.chances, not one.event_id, one.importer)
             together.setdefault(key, []).append(one)
     titles = publication.snapshot.ledger.events.set_index("event_id")["summary"].to_dict()
     return [_risk(acts, titles, fan.destination) for acts in together.values()]
@@ -156,22 +156,50 @@ def _risk(acts: Sequence[Announced], titles: Mapping[Any, Any], destination: str
         title, names = gettext("Tariff increase in %(destinations)s", destinations=hit), []
     else:
         title = _control(hit if destination == WORLD else "", is_return=first.is_return)
-    links: tuple[tuple[str, str], ...] = ()
-    if first.event_id:
-        labels = _if_they_come(is_return=first.is_return)
-        links = tuple(
-            (f"/what-if?{_query(destination, acts, chance)}", label)
-            for chance, label in zip(("1", "0"), labels, strict=True)
-        )
+    queries = _if_they_come(acts) if first.event_id else _if_it_stays(first)
+    links = tuple(
+        (f"/what-if?{urlencode([('destination', destination), *fields])}", label)
+        for fields, label in queries
+    )
     acts_in_words, chances = "; ".join(names), chances_in_words(first.chances)
     return Risk(pd.Timestamp(first.due), title, acts_in_words, chances, links)
 
 
-def _if_they_come(*, is_return: bool) -> tuple[str, str]:
-    """Return the labels of the scenarios in which acts come, and in which they do not."""
-    if is_return:
-        return gettext("Forecast if they return"), gettext("Forecast if they do not")
-    return gettext("Forecast if they start as announced"), gettext("Forecast if they never start")
+_Query = tuple[list[tuple[str, str]], str]
+"""Fields of the scenario form, and the label of its link."""
+
+
+def _if_they_come(acts: Sequence[Announced]) -> list[_Query]:
+    """Return the scenarios in which acts come, and in which they do not."""
+    if acts[0].is_return:
+        labels = gettext("Forecast if they return"), gettext("Forecast if they do not")
+    else:
+        labels = (
+            gettext("Forecast if they start as announced"),
+            gettext("Forecast if they never start"),
+        )
+    return [
+        ([(f"{CHANCE}{one.event_id}", chance) for one in acts], label)
+        for chance, label in zip(("1", "0"), labels, strict=True)
+    ]
+
+
+def _if_it_stays(rise: Announced) -> list[_Query]:
+    """Return the scenarios in which the rise of a tariff does not come, or a month later."""
+    if not rise.importer:
+        return []
+    late = pd.Timestamp(rise.due) + pd.DateOffset(months=1) - pd.Timedelta(days=1)
+    fields = [
+        ("tariff_importer", rise.importer),
+        ("tariff_kind", "rate"),
+        ("tariff_value", f"{rise.rate_before_pct:g}"),
+        ("tariff_from", rise.due),
+    ]
+    found = [([*fields, ("tariff_to", rise.until)], gettext("Forecast if it does not come"))]
+    if not rise.until or late < pd.Timestamp(rise.until):
+        fields.append(("tariff_to", f"{late:%Y-%m-%d}"))
+        found.append((fields, gettext("Forecast if it comes a month later")))
+    return found
 
 
 def _control(hit: str, *, is_return: bool) -> str:
@@ -185,12 +213,6 @@ def _control(hit: str, *, is_return: bool) -> str:
     if hit:
         return gettext("Start of controls on exports to %(destinations)s", destinations=hit)
     return gettext("Start of controls")
-
-
-def _query(destination: str, acts: Sequence[Announced], chance: str) -> str:
-    """Return the query of a scenario in which acts come, or do not."""
-    chances = [(f"{CHANCE}{one.event_id}", chance) for one in acts]
-    return urlencode([("destination", destination), *chances])
 
 
 def chances_in_words(chances: Sequence[float]) -> str:

@@ -29,6 +29,12 @@ class Announced:
     """That it comes as announced, later, weaker or not at all."""
     destinations: tuple[str, ...]
     """Series it affects; sums only where it affects all members."""
+    importer: str = ""
+    """Who raises a tariff; empty for a control."""
+    rate_before_pct: float = 0.0
+    """What it charges in all on the day before the rise."""
+    until: str = ""
+    """Last day of the raised rate, ``YYYY-MM-DD``; empty where it is open."""
 
     @property
     def last(self) -> str:

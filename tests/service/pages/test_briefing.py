@@ -1,14 +1,19 @@
 """What changed, what may break a forecast and what to do, on the pages of planners."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import yaml
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
+from service.web.lever_checks import check
+from service.web.levers import form_of
 from store.publications.explanations import Announced, StoredExplanation, save_explanation
 from tests.service.pages.test_web_pages import Outline
+from tests.service.pages.test_what_if_page import GROUND
 from tests.service.stores import make_app, publish
 
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
@@ -109,6 +114,28 @@ def test_the_scenario_of_an_announced_act_is_a_form_that_names_it(
     assert chances[f"chance.{act.event_id}"] == "1"
     assert any(link.endswith(f"chance.{act.event_id}=0") for link in links)
     assert "is not an announced act" not in form.text
+
+
+@pytest.mark.slow
+def test_an_announced_rise_of_a_tariff_has_a_scenario_without_it_and_one_of_a_month_later(
+    engine: Engine,
+) -> None:
+    parts = {"event_id": "", "importer": "USA", "rate_before_pct": 27.1}
+    rise = replace(RETURN, **parts, destinations=("USA",))
+    save_explanation(engine, 2, StoredExplanation(announced=(rise,)))
+
+    shown = page_of(engine, "/destinations/USA")
+
+    asked = [
+        check(form_of(parse_qsl(urlsplit(str(link["href"])).query)), GROUND)
+        for link in shown.all("a")
+        if "tariff_from" in str(link["href"])
+    ]
+    never, late = (yaml.safe_load(one.text)["tariffs"] for one in asked if not one.errors)
+    step = {"importer": "USA", "rate_pct": 27.1, "effective_from": date(2027, 1, 11)}
+    assert never == [step]
+    assert late == [{**step, "effective_to": date(2027, 2, 10)}]
+    assert "Tariff increase in United States" in shown.text
 
 
 @pytest.mark.slow
