@@ -21,6 +21,7 @@ from starlette.types import Message, Scope, Send
 
 from service.errors import NoAnswerError, NothingPublishedError, UnknownError
 from service.http.responses import Answer, Record, csv_answer, json_answer
+from service.language.addresses import other_fields
 from service.language.phrases import gettext, marked, message_of
 from store.errors import DataError, MissingError, TokenError
 
@@ -58,8 +59,8 @@ API: Final = "/api/"
 
 RETRY_S: Final = 5
 
-Page = Callable[[int, str, str], str]
-"""Renders the page of an error from its status, title and detail."""
+Page = Callable[[int, str, str, str], str]
+"""Renders the page of an error from its status, title, detail and the fields of its address."""
 
 
 def problem(
@@ -110,7 +111,7 @@ def _handler(
         path = request.url.path
         if path.startswith(API):
             return problem(code, detail_of(err), instance=path, headers=headers)
-        html = page(code, HTTPStatus(code).phrase, detail_of(err))
+        html = page(code, HTTPStatus(code).phrase, detail_of(err), other_fields(request.url.query))
         return Response(html, code, headers, media_type="text/html")
 
     return answer

@@ -3,7 +3,7 @@
 import html
 import re
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -71,6 +71,12 @@ def keep_language(page: str, choice: LanguageChoice) -> str:
     field = f'<input type="hidden" name="{PARAMETER}" value="{choice.named}">'
     linked = _LINK.sub(lambda link: link[0] + html.escape(_field(link[2], choice.named)), page)
     return _SEARCH.sub(lambda form: f"{form[0]}{field}", linked)
+
+
+def other_fields(query: str) -> str:
+    """Return the fields of a query but the language, with what joins it to them."""
+    others = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != PARAMETER]
+    return f"{urlencode(others)}&" if others else ""
 
 
 def _field(address: str, code: str) -> str:

@@ -70,14 +70,15 @@ def warm(publication: Publication) -> Iterator[str]:
     yield from track_pictures(publication).outcomes
 
 
-def error_page(status: int, title: str, detail: str) -> str:
-    """Return the page of an error."""
+def error_page(status: int, title: str, detail: str, kept: str) -> str:
+    """Return the page of an error; ``kept`` are the fields that a switch of the language keeps."""
     return bare_page(
         "error.html.j2",
         status=status,
         title=gettext(title),
         detail=detail,
         is_translated=is_shown(detail),
+        kept=kept,
     )
 
 
