@@ -189,7 +189,7 @@ class Settings(BaseSettings):
         "X-Forwarded-For and -Proto are believed; empty means nobody's.",
     )
     what_if_seconds: float = Field(
-        default=20.0, gt=0, le=600, description="Time the service gives one scenario."
+        default=20.0, gt=0, le=600, description="Processor time of one scenario."
     )
     what_if_waiting: int = Field(
         default=256, ge=1, le=10_000, description="Scenarios that may wait for their turn."

@@ -219,7 +219,7 @@ class ScenarioQueue:
             return worker
         begun = time.monotonic()
         try:
-            outcome = worker.answer(queued.text, self.what_if.seconds, self._go_on)
+            outcome = worker.answer(queued.text, self._go_on)
         except (EOFError, OSError):
             self._close_worker()
             return NoAnswerError(
@@ -229,8 +229,9 @@ class ScenarioQueue:
         if outcome is None:
             self._close_worker()
             return NoAnswerError(
-                f"The scenario took longer than {self.what_if.seconds:g} s and was stopped. "
-                "Expected less work. Change less at once, or raise MAGNETCAST_WHAT_IF_SECONDS."
+                f"The scenario took longer than {self.what_if.seconds:g} s of processor time "
+                "and was stopped. Expected less work. Change less at once, or raise "
+                "MAGNETCAST_WHAT_IF_SECONDS."
             )
         self._usual_s += (time.monotonic() - begun - self._usual_s) / 4
         return outcome
@@ -254,7 +255,7 @@ class ScenarioQueue:
             if failed_key == key and time.monotonic() - when < RETRY_S:
                 return NoAnswerError(message, retry_s=RETRY_S)
         self._close_worker()
-        worker = Worker(self.what_if.opener, rows)
+        worker = Worker(self.what_if.opener, rows, self.what_if.seconds)
         if trouble := worker.opened(OPENING_S, self._go_on):
             worker.kill()
             message = f"Scenarios cannot be computed now. {trouble}"

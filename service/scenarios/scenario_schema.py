@@ -60,7 +60,7 @@ class ScenarioEngine:
     waiting: int
     """Scenarios that may wait."""
     seconds: float
-    """Time limit of one scenario."""
+    """Processor time that one scenario may take."""
 
 
 def rows_about(result: ScenarioResult, destinations: Collection[str] | None) -> pd.DataFrame:

@@ -20,6 +20,9 @@ _LOG: Final = logging.getLogger("magnetcast.service")
 NICE: Final = 10
 """Niceness of a worker that is ready, below the process that serves pages."""
 
+PATIENCE: Final = 10
+"""How many times its processor time a scenario may take by the clock, on a busy machine."""
+
 POLL_S: Final = 0.2
 """How often a wait checks whether to go on."""
 
@@ -27,10 +30,11 @@ Outcome = ScenarioResult | ScenarioRefusedError | NoAnswerError
 """A result, what is wrong with the scenario, or why the service could not compute it."""
 
 
-def work(pipe: Connection, opener: Opener, rows: pd.DataFrame) -> None:
+def work(pipe: Connection, opener: Opener, rows: pd.DataFrame, seconds: float) -> None:
     """Compute scenarios until the pipe closes; the main function of the process.
 
-    The first message is empty once the worker is ready, else the reason why it cannot be.
+    The first message is empty once the worker is ready, else the reason why it cannot be. The
+    kernel ends the process when a scenario has taken its seconds of processor time.
     """
     # Ctrl-C ends the service, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -48,7 +52,10 @@ def work(pipe: Connection, opener: Opener, rows: pd.DataFrame) -> None:
                 text = pipe.recv()
             except EOFError:
                 return
-            pipe.send(outcome_of(compute, text))
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            outcome = outcome_of(compute, text)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            pipe.send(outcome)
 
 
 def outcome_of(compute: Compute, text: bytes) -> Outcome:
@@ -67,12 +74,13 @@ def outcome_of(compute: Compute, text: bytes) -> Outcome:
 class Worker:
     """One worker process; discarded once it fails to answer in time."""
 
-    def __init__(self, opener: Opener, rows: pd.DataFrame) -> None:
-        """Start the process; it takes seconds to be ready."""
+    def __init__(self, opener: Opener, rows: pd.DataFrame, seconds: float) -> None:
+        """Start the process; each scenario gets some seconds of processor time."""
+        self._seconds = seconds
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=work, args=(theirs, opener, rows), name="what-if", daemon=True
+            target=work, args=(theirs, opener, rows, seconds), name="what-if", daemon=True
         )
         self._process.start()
         theirs.close()
@@ -101,16 +109,22 @@ class Worker:
             return "The process that computes scenarios ended while it started; see the log."
         return f"The process that computes scenarios was not ready within {seconds:g} s."
 
-    def answer(self, text: bytes, seconds: float, go_on: Callable[[], bool]) -> Outcome | None:
+    def answer(self, text: bytes, go_on: Callable[[], bool]) -> Outcome | None:
         """Return the outcome of a scenario, None where it took too long.
 
         Raises:
             EOFError, OSError: The process ended.
         """
-        self._pipe.send(text)
-        if not self._wait(seconds, go_on):
-            return None
-        outcome: Outcome = self._pipe.recv()
+        try:
+            self._pipe.send(text)
+            if not self._wait(PATIENCE * self._seconds, go_on):
+                return None
+            outcome: Outcome = self._pipe.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            if self._process.exitcode == -signal.SIGPROF:
+                return None
+            raise
         return outcome
 
     def kill(self) -> None:

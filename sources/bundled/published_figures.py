@@ -226,7 +226,10 @@ class TypedFigure:
         table = CsvTable(Path(WHERE), digest, (row,), row.problems)
         frame = PublishedFigures(Path(WHERE), self.calendar).rows_of(table)
         name = f"figure {self.period} {self.destination}"
-        return FileRows(self.info.id, name, digest, {"observations": frame})
+        return FileRows(
+            self.info.id, name, digest, {"observations": frame},
+            dated_by_clock=not self.published_on,
+        )  # fmt: skip
 
     def _cells(self) -> dict[str, str]:
         """Return the figure as a line of a table of figures."""

@@ -18,6 +18,9 @@ SLACK: Final = timedelta(hours=1)
 AHEAD: Final = timedelta(days=1)
 """How far this machine's clock may be ahead of a provider's."""
 
+QUIET: Final = timedelta(days=62)
+"""Longest that a store which follows the releases is not written: January comes with February."""
+
 _WRITTEN: Final = (
     ("an ingest", vintages.c.ingested_at, vintages.c.id),
     ("an entry of the audit trail", audit.c.at, audit.c.id),
@@ -50,17 +53,30 @@ def check_clock(connection: Connection, at: datetime) -> None:
             )
 
 
-def check_not_ahead(at: datetime, file: FileRows) -> None:
-    """Refuse a write by a clock that is ahead of the provider's who has just answered.
+def check_not_ahead(connection: Connection, at: datetime, file: FileRows) -> None:
+    """Refuse a write by a clock that is ahead of other evidence of time.
+
+    Args:
+        connection: Within the write transaction.
+        at: The moment of the write, aware.
+        file: What is written. A provider's answer is evidence, and for rows that this machine's
+            clock alone dates the newest write on record.
 
     Raises:
-        DataError: It is ahead by more than ``AHEAD``.
+        DataError: It is ahead of the answer by more than ``AHEAD``, of the write by ``QUIET``.
     """
+    clock = f"This machine's clock reads {at:%Y-%m-%d %H:%M} UTC, and"
     if file.asked_at is not None and at > file.asked_at + AHEAD:
         raise DataError(
-            f"This machine's clock reads {at:%Y-%m-%d %H:%M} UTC, and {file.source} answered at "
-            f"{file.asked_at:%Y-%m-%d %H:%M} UTC. Expected the same day; nothing was written. "
-            "Set the clock (`timedatectl`)."
+            f"{clock} {file.source} answered at {file.asked_at:%Y-%m-%d %H:%M} UTC. Expected the "
+            "same day; nothing was written. Set the clock (`timedatectl`)."
+        )
+    newest = newest_write(connection) if file.dated_by_clock else None
+    if newest is not None and at > newest + QUIET:
+        raise DataError(
+            f"{clock} the newest write on record is of {newest:%Y-%m-%d %H:%M} UTC. Expected at "
+            f"most {QUIET.days} days between them where the clock alone dates a figure; nothing "
+            "was written. Set the clock (`timedatectl`), or state the day (--published-on)."
         )
 
 

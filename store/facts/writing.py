@@ -104,7 +104,7 @@ def write_within(
     if ingest.at is not None:
         check_clock(connection, ingest.at)
         for file, _ in files:
-            check_not_ahead(ingest.at, file)
+            check_not_ahead(connection, ingest.at, file)
     known: list[str] = []
     made: list[int] = []
     written: dict[str, int] = {}

@@ -41,9 +41,12 @@ def test_a_typed_figure_is_an_observation_known_from_its_day() -> None:
 
 
 def test_a_typed_figure_without_a_day_counts_from_today() -> None:
-    frame = typed().load().tables["observations"]
+    file = typed().load()
 
-    assert frame["available_at"].tolist() == [pd.Timestamp("2026-11-25", tz="UTC")]
+    result = file.tables["observations"]["available_at"].tolist()
+    assert result == [pd.Timestamp("2026-11-25", tz="UTC")]
+    assert file.dated_by_clock
+    assert not typed(published_on="2026-09-20").load().dated_by_clock
 
 
 def test_a_figure_somebody_reported_has_no_address() -> None:

@@ -74,6 +74,29 @@ def test_nothing_is_written_with_the_clock_ahead_of_the_provider_that_answered(
     assert len(read_observations(engine)) == 1
 
 
+def test_no_figure_is_dated_by_a_clock_far_ahead_of_the_newest_write(engine: Engine) -> None:
+    write_first(engine)
+    stated = make_batch(make_observations({"destination": "FRA"}), sha256="d" * 64)
+    undated = replace(
+        stated, files=tuple(replace(one, dated_by_clock=True) for one in stated.files)
+    )
+
+    with pytest.raises(DataError, match=r"reads 2027-11-27 .* newest write .* 2026-11-27 .*state"):
+        write_batch(engine, undated, ingested_at=NOW + pd.DateOffset(years=1))
+    assert read_observations(engine)["destination"].tolist() == ["USA"]
+
+    write_batch(engine, undated, ingested_at=NOW + pd.Timedelta(days=62))
+    assert len(read_observations(engine)) == 2
+
+
+def test_a_figure_whose_day_is_stated_is_written_after_a_long_pause(engine: Engine) -> None:
+    write_first(engine)
+
+    WRITES["ingest"](engine, NOW + pd.DateOffset(years=1))
+
+    assert len(read_observations(engine)) == 2
+
+
 def test_what_waited_while_another_process_wrote_is_written(engine: Engine) -> None:
     write_first(engine)
 
